@@ -1,0 +1,1 @@
+"""From image bytes to templates. Knows no database, no index, no HTTP."""

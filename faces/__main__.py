@@ -1,0 +1,85 @@
+"""``python -m faces``: model packs on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from faces.download import pull
+from faces.packs import PUBLISHED, installed, load_pack
+from presente import cli
+from presente.config import Settings
+from presente.errors import InvalidInput, PackError
+
+
+def run_list(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
+    """Packs that are here, and those that can be pulled."""
+    here = {name: str(folder) for name, folder in installed(settings.pack_places)}
+    pullable = sorted(PUBLISHED.keys() - here.keys())
+    lines = [f"{name:12s} here      {folder}" for name, folder in here.items()]
+    lines += [f"{name:12s} can be pulled   ({PUBLISHED[name].licence})" for name in pullable]
+    output.result({"here": here, "can_be_pulled": pullable}, lines)
+    return cli.DONE
+
+
+def run_pull(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
+    """Download a published pack after its licence was accepted."""
+    from tqdm import tqdm
+
+    pack = PUBLISHED.get(arguments.name)
+    if pack is None:
+        raise InvalidInput("unknown_pack", f"{arguments.name!r} cannot be pulled.",
+                           f"Name one of {', '.join(sorted(PUBLISHED))}.")
+    output.note(f"{pack.name}: {pack.licence}. Terms: https://github.com/deepinsight/insightface#license")
+    if not arguments.accept_licence and not _accepted():
+        raise PackError("licence_not_accepted", f"The licence of {pack.name} was not accepted.",
+                        "Answer yes, or pass --accept-licence.")
+    with tqdm(unit="B", unit_scale=True, desc=pack.name, file=sys.stderr) as bar:
+        def show(done: int, total: int) -> None:
+            bar.total = total or None
+            bar.update(done - bar.n)
+        folder = pull(pack, settings.pulled_packs, show, arguments.url)
+    output.result({"name": pack.name, "folder": str(folder), "licence": pack.licence}, [f"{pack.name} is in {folder}"])
+    return cli.DONE
+
+
+def _accepted() -> bool:
+    if not sys.stdin.isatty():
+        return False
+    print("Do you accept it? [yes/no] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in {"yes", "y", "si", "sí"}
+
+
+def run_check(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
+    """Check a pack's files and open both models."""
+    from faces.embedder import FaceEmbedder
+
+    pack = load_pack(arguments.name, settings.pack_places)
+    FaceEmbedder(pack)
+    data = {"name": pack.name, "tag": pack.tag, "dim": pack.dim, "threshold": pack.threshold, "licence": pack.licence,
+            "detection": str(pack.detection), "recognition": str(pack.recognition)}
+    output.result(data, [f"{key:12s} {value}" for key, value in data.items()])
+    return cli.DONE
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m faces", description="Model packs on this machine.",
+                                     epilog="example:\n  python -m faces pull buffalo_l",
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    cli.subcommand(commands, "list", run_list, "Packs that are here, and those that can be pulled.",
+                   "python -m faces list --json")
+    pulling = cli.subcommand(commands, "pull", run_pull, "Download a published pack (resumed, checked).",
+                             "python -m faces pull buffalo_l --accept-licence")
+    pulling.add_argument("name", help="buffalo_l, buffalo_m, buffalo_s, buffalo_sc or antelopev2")
+    pulling.add_argument("--accept-licence", action="store_true", help="accept the pack's licence without being asked")
+    pulling.add_argument("--url", help="take the archive from this mirror instead")
+    checking = cli.subcommand(commands, "check", run_check, "Check a pack's files and open both models.",
+                              "python -m faces check sample")
+    checking.add_argument("name", help="a pack's name, or a folder")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(cli.main(build_parser()))

@@ -1,0 +1,44 @@
+"""Five landmarks to a 112x112 crop: the similarity transform that ArcFace's models were trained behind.
+
+The transform is the least-squares similarity of Umeyama (IEEE TPAMI 13(4), 1991) onto the five reference points that
+insightface publishes; a test holds it to insightface's own ``norm_crop``.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faces.image import RGB
+
+SIZE = 112
+"""Side of an aligned crop in pixels."""
+
+REFERENCE: NDArray[np.float64] = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]])
+"""Where the five landmarks of an aligned crop lie: x, y in pixels (insightface, ``arcface_dst``)."""
+
+
+def similarity_transform(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The 2x3 matrix that takes five (x, y) landmarks nearest to :data:`REFERENCE`; no reflection.
+
+    In the plane the optimum has a closed form: with both point sets centred and read as complex numbers it is
+    <source, target> / <source, source>.
+    """
+    source = np.asarray(landmarks, dtype=np.float64).reshape(5, 2)
+    source_mean, target_mean = source.mean(axis=0), REFERENCE.mean(axis=0)
+    a, b = (source - source_mean).T
+    u, v = (REFERENCE - target_mean).T
+    spread = float((a * a + b * b).sum())
+    if not np.isfinite(spread) or spread < 1e-9:
+        raise ValueError("five landmarks that are one point have no direction")
+    cosine, sine = float((a * u + b * v).sum()) / spread, float((a * v - b * u).sum()) / spread
+    rotation = np.array([[cosine, -sine], [sine, cosine]])
+    return np.hstack([rotation, (target_mean - rotation @ source_mean)[:, None]])
+
+
+def align(pixels: RGB, landmarks: NDArray[np.floating]) -> RGB:
+    """Cut the 112x112 aligned crop out of a photo: RGB uint8 in, RGB uint8 (112, 112, 3) out, black outside."""
+    return np.asarray(cv2.warpAffine(pixels, similarity_transform(landmarks), (SIZE, SIZE), borderValue=(0, 0, 0)),
+                      dtype=np.uint8)

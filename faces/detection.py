@@ -1,0 +1,135 @@
+"""RGB photo to faces: boxes, five landmarks, scores. The network is insightface's SCRFD; the geometry is ours.
+
+insightface resizes every photo to one square. That upscales small photos (a 178x218 one costs fifteen times what it
+needs) and misses faces that fill the frame. Here the network's input is chosen from the photo: never upscaled, at most
+``max_side`` on its long side, with a border all around.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faces.image import RGB
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+STRIDE = 32
+"""SCRFD's coarsest stride: both sides of its input are multiples of this many pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionSettings:
+    """How a photo is shown to the detector.
+
+    Attributes:
+        max_side: longest side, in pixels, of the photo as the network sees it (border excluded).
+        border: width of the black border on every side, as a fraction of the photo's longest side.
+        min_score: detections below this score are dropped (SCRFD's sigmoid output, 0 to 1).
+    """
+
+    max_side: int = 640
+    border: float = 0.125
+    min_score: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedFace:
+    """One face, in pixels of the upright photo.
+
+    Attributes:
+        box: float32 (4,), x1, y1, x2, y2, clipped to the photo.
+        landmarks: float32 (5, 2), x and y of left eye, right eye, nose, left and right mouth corner (image order).
+        score: the detector's score, 0 to 1.
+    """
+
+    box: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    score: float
+
+    @property
+    def area(self) -> float:
+        """Area of the box in square pixels."""
+        return float((self.box[2] - self.box[0]) * (self.box[3] - self.box[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """The network's input for one photo: its size, the photo's scale in it, and where its corner lies (pixels)."""
+
+    width: int
+    height: int
+    scale: float
+    left: int
+    top: int
+
+
+def plan_canvas(height: int, width: int, settings: DetectionSettings) -> Canvas:
+    """The smallest canvas with sides that are multiples of 32 which holds the photo, not upscaled, and its border."""
+    scale = min(1.0, settings.max_side / max(height, width))
+    inner_h, inner_w = max(1, round(height * scale)), max(1, round(width * scale))
+    margin = math.ceil(settings.border * max(inner_h, inner_w))
+    full_h = math.ceil((inner_h + 2 * margin) / STRIDE) * STRIDE
+    full_w = math.ceil((inner_w + 2 * margin) / STRIDE) * STRIDE
+    if settings.border == 0:  # insightface's own letterbox: the photo in the top left corner
+        return Canvas(full_w, full_h, scale, 0, 0)
+    return Canvas(full_w, full_h, scale, (full_w - inner_w) // 2, (full_h - inner_h) // 2)
+
+
+def paint_canvas(pixels: RGB, canvas: Canvas) -> RGB:
+    """A new uint8 array (canvas.height, canvas.width, 3): the scaled photo on black."""
+    height, width = pixels.shape[:2]
+    inner = (max(1, round(width * canvas.scale)), max(1, round(height * canvas.scale)))
+    scaled = pixels if canvas.scale == 1.0 else cv2.resize(pixels, inner, interpolation=cv2.INTER_AREA)
+    painted = np.zeros((canvas.height, canvas.width, 3), dtype=np.uint8)
+    painted[canvas.top:canvas.top + scaled.shape[0], canvas.left:canvas.left + scaled.shape[1]] = scaled
+    return painted
+
+
+class Detector:
+    """SCRFD on a session that the caller configured. Safe to use from several threads."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, settings: DetectionSettings | None = None) -> None:
+        from insightface.model_zoo.scrfd import SCRFD  # slow to import: only when a detector is really made
+
+        self.settings = settings or DetectionSettings()
+        # No model_file: given one, SCRFD opens another session for every input size that it meets.
+        self._scrfd = SCRFD(session=session)
+        self._scrfd.prepare(0, det_thresh=self.settings.min_score)
+
+    def detect(self, pixels: RGB) -> list[DetectedFace]:
+        """Every face of an RGB uint8 (h, w, 3) photo, largest first."""
+        height, width = pixels.shape[:2]
+        canvas = plan_canvas(height, width, self.settings)
+        bgr = cv2.cvtColor(paint_canvas(pixels, canvas), cv2.COLOR_RGB2BGR)
+        boxes, landmarks = self._scrfd.detect(bgr, input_size=(canvas.width, canvas.height))
+        if landmarks is None or not len(boxes):
+            return []
+        corner = np.array([canvas.left, canvas.top], dtype=np.float32)
+        points = ((landmarks - corner) / canvas.scale).astype(np.float32)
+        corners = (boxes[:, :4].reshape(-1, 2, 2) - corner) / canvas.scale
+        clipped = np.clip(corners, 0, [width, height]).astype(np.float32).reshape(-1, 4)
+        faces = [DetectedFace(box=box, landmarks=five, score=float(score))
+                 for box, five, score in zip(clipped, points, boxes[:, 4], strict=True)]
+        return sorted((face for face in faces if face.area > 0), key=lambda face: -face.area)
+
+
+def most_prominent(faces: list[DetectedFace], height: int, width: int) -> int:
+    """Index of the face that a portrait is of: large and near the centre.
+
+    The measure is insightface's own default: area minus twice the squared distance of the box's centre from the
+    photo's centre, both in square pixels.
+    """
+    centre = np.array([width / 2, height / 2])
+
+    def prominence(face: DetectedFace) -> float:
+        offset = (face.box[:2] + face.box[2:]) / 2 - centre
+        return face.area - 2.0 * float(offset @ offset)
+
+    return max(range(len(faces)), key=lambda i: prominence(faces[i]))

@@ -1,0 +1,102 @@
+"""FaceEmbedder: decode, detect, align, embed, in that order, one photo or many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faces.alignment import align
+from faces.detection import DetectedFace, DetectionSettings, Detector, most_prominent
+from faces.image import RGB, ImageLimits, Photo, decode
+from faces.packs import ModelPack
+from faces.quality import Quality, QualityRules, measure
+from faces.recognition import Recogniser
+from faces.runtime import RuntimeOptions, open_session
+from presente.errors import PackError, PhotoRefused
+
+
+@dataclass(frozen=True, slots=True)
+class AlignedFace:
+    """A detected face, its RGB uint8 (112, 112, 3) crop, and its quality: all that recognition needs."""
+
+    face: DetectedFace
+    crop: RGB
+    quality: Quality
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedFace:
+    """A face and its template, float32 (d,) of length 1."""
+
+    face: DetectedFace
+    quality: Quality
+    template: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderSettings:
+    """Everything that decides what an embedder makes of a photo."""
+
+    detection: DetectionSettings = field(default_factory=DetectionSettings)
+    limits: ImageLimits = field(default_factory=ImageLimits)
+    rules: QualityRules = field(default_factory=QualityRules)
+    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+    strict: bool = False
+    """Refuse an enrolment photo with several faces (``multiple_faces``) instead of taking the most prominent."""
+
+
+class FaceEmbedder:
+    """The face half of Presente: image bytes in, templates of one model pack out. Safe to use from several threads."""
+
+    def __init__(self, pack: ModelPack, settings: EmbedderSettings | None = None) -> None:
+        self.pack = pack
+        self.settings = settings or EmbedderSettings()
+        runtime = self.settings.runtime
+        self.detector = Detector(open_session(pack.detection, runtime), self.settings.detection)
+        self.recogniser = Recogniser(open_session(pack.recognition, runtime), pack.recognition)
+        if self.recogniser.dim != pack.dim:
+            raise PackError("unsuitable_model", f"Pack {pack.name!r} says {pack.dim} dimensions, its model gives "
+                            f"{self.recogniser.dim}.", "Correct pack.json, or check the pack's files.")
+
+    def decode(self, data: bytes) -> Photo:
+        """Bytes to an upright RGB photo; see :func:`faces.image.decode` for what is refused."""
+        return decode(data, self.settings.limits)
+
+    def detect(self, photo: Photo) -> list[AlignedFace]:
+        """Every face of a photo, largest first, aligned and measured."""
+        return [self._align(photo, face) for face in self.detector.detect(photo.pixels)]
+
+    def portrait(self, photo: Photo) -> AlignedFace:
+        """The one face that an enrolment photo is of.
+
+        Raises:
+            PhotoRefused: ``no_face``; ``multiple_faces`` when strict; ``low_quality`` with what is wrong.
+        """
+        faces = self.detector.detect(photo.pixels)
+        if not faces:
+            raise PhotoRefused("no_face", "No face was found in the photo.",
+                               "Use a photo that shows the face from the front, well lit.")
+        if self.settings.strict and len(faces) > 1:
+            raise PhotoRefused("multiple_faces", f"The photo shows {len(faces)} faces.",
+                               "Use a photo of one person only.")
+        height, width = photo.pixels.shape[:2]
+        chosen = self._align(photo, faces[most_prominent(faces, height, width)])
+        failures = self.settings.rules.failures(chosen.quality)
+        if failures:
+            raise PhotoRefused("low_quality", f"The photo cannot be enrolled: {'; '.join(failures)}.",
+                               "Use a sharper or larger photo.")
+        return chosen
+
+    def embed(self, faces: Sequence[AlignedFace]) -> list[EmbeddedFace]:
+        """Templates of aligned faces, in their order, in one batch."""
+        templates = self.recogniser.embed([face.crop for face in faces])
+        return [EmbeddedFace(face=aligned.face, quality=aligned.quality, template=template)
+                for aligned, template in zip(faces, templates, strict=True)]
+
+    @staticmethod
+    def _align(photo: Photo, face: DetectedFace) -> AlignedFace:
+        crop = align(photo.pixels, face.landmarks)
+        return AlignedFace(face=face, crop=crop, quality=measure(face, crop))

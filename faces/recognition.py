@@ -1,0 +1,55 @@
+"""Aligned crops to templates: unit rows. The network is insightface's ArcFaceONNX on a session of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faces.image import RGB
+from presente.errors import PackError
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+
+def unit_rows(matrix: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Rows scaled to length 1, as float32 (n, d).
+
+    Raises:
+        ValueError: a row is zero or not finite, which no face gives.
+    """
+    rows = np.asarray(matrix, dtype=np.float32)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    if not np.isfinite(lengths).all() or (lengths == 0).any():
+        raise ValueError("a template is zero or not finite")
+    return rows / lengths
+
+
+class Recogniser:
+    """ArcFace on a session that the caller configured. Safe to use from several threads."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, model_file: Path) -> None:
+        from insightface.model_zoo.arcface_onnx import ArcFaceONNX
+
+        # insightface reads the graph to see whether (x - 127.5) / 127.5 is inside it already.
+        self._arcface = ArcFaceONNX(model_file=str(model_file), session=session)
+        if tuple(self._arcface.input_size) != (112, 112):
+            raise PackError("unsuitable_model", f"{model_file} takes {self._arcface.input_size}, not 112x112 crops.",
+                            "Use an ArcFace model.")
+
+    @property
+    def dim(self) -> int:
+        """Length d of a template."""
+        last = self._arcface.output_shape[-1]
+        return int(last) if isinstance(last, int) else int(self.embed([np.zeros((112, 112, 3), np.uint8)]).shape[1])
+
+    def embed(self, crops: Sequence[RGB]) -> NDArray[np.float32]:
+        """Templates of n aligned RGB uint8 (112, 112, 3) crops: float32 (n, d), rows of length 1."""
+        if not crops:
+            return np.empty((0, self.dim), dtype=np.float32)
+        bgr = [np.ascontiguousarray(crop[:, :, ::-1]) for crop in crops]  # insightface swaps them back to RGB
+        return unit_rows(self._arcface.get_feat(bgr))

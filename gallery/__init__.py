@@ -1,0 +1,1 @@
+"""Who is known. Knows no images' pixels, no HTTP."""

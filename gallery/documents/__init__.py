@@ -1,0 +1,1 @@
+"""Student documents, their photos and templates, and the sequence of changes: the truth."""

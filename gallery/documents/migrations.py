@@ -1,0 +1,77 @@
+"""The schema of the SQLite store, as numbered steps. A step's statements and its record commit together.
+
+Never edit a step that was released: add one.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from presente.errors import StoreError
+
+
+def m001_create_tables(db: sqlite3.Connection) -> None:
+    """Students, their photos, templates, and the change sequence, which triggers keep: nobody can forget it."""
+    for statement in (
+        """CREATE TABLE students (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            matricula TEXT NOT NULL UNIQUE,
+            nombre_del_alumno TEXT NOT NULL,
+            clase TEXT NOT NULL DEFAULT '',
+            fecha_de_registro TEXT NOT NULL DEFAULT '',
+            kind TEXT NOT NULL CHECK (kind IN ('student', 'cohort')))""",
+        "CREATE INDEX students_by_class ON students (kind, clase)",
+        """CREATE TABLE images (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            student INTEGER NOT NULL REFERENCES students (id) ON DELETE CASCADE,
+            sha256 TEXT NOT NULL,
+            media_type TEXT NOT NULL,
+            source TEXT NOT NULL,
+            content BLOB NOT NULL,
+            UNIQUE (student, sha256))""",
+        """CREATE TABLE templates (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            image INTEGER NOT NULL REFERENCES images (id) ON DELETE CASCADE,
+            student INTEGER NOT NULL REFERENCES students (id) ON DELETE CASCADE,
+            pack TEXT NOT NULL,
+            vector BLOB NOT NULL,
+            box TEXT NOT NULL,
+            quality TEXT NOT NULL,
+            UNIQUE (image, pack))""",
+        "CREATE INDEX templates_by_student ON templates (student)",
+        """CREATE TABLE changes (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            removed INTEGER NOT NULL,
+            template INTEGER NOT NULL)""",
+        """CREATE TRIGGER template_added AFTER INSERT ON templates
+            BEGIN INSERT INTO changes (removed, template) VALUES (0, NEW.id); END""",
+        """CREATE TRIGGER template_removed AFTER DELETE ON templates
+            BEGIN INSERT INTO changes (removed, template) VALUES (1, OLD.id); END""",
+        "CREATE TABLE gallery (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    ):
+        db.execute(statement)
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_create_tables,)
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring the schema up to date; ``PRAGMA user_version`` counts the steps that were taken.
+
+    Raises:
+        StoreError: ``store_too_new`` when a newer Presente made the file.
+    """
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        done = int(db.execute("PRAGMA user_version").fetchone()[0])
+        if done > len(STEPS):
+            raise StoreError("store_too_new", f"The store has schema {done}, this version knows {len(STEPS)}.",
+                             "Run the version of Presente that wrote it, or a newer one.")
+        for number, step in enumerate(STEPS[done:], start=done + 1):
+            step(db)
+            db.execute(f"PRAGMA user_version = {number}")
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise

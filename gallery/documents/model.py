@@ -1,0 +1,200 @@
+"""The values that a document store keeps, and the protocol that every store satisfies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from presente.errors import InvalidInput
+
+Kind = Literal["student", "cohort"]
+"""``cohort``: in the index, but nobody's student."""
+
+
+@dataclass(frozen=True, slots=True)
+class Student:
+    """A subject. The field names are those that existing clients read."""
+
+    matricula: str
+    nombre_del_alumno: str
+    clase: str = ""
+    fecha_de_registro: str = ""
+    kind: Kind = "student"
+
+
+_MAX_TEXT = 200
+
+
+def check_student(student: Student) -> Student:
+    """The student, if every field can be stored and shown.
+
+    Raises:
+        InvalidInput: ``invalid_student``, naming the field and its value.
+    """
+    for name in ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro"):
+        value = getattr(student, name)
+        needed = name in ("matricula", "nombre_del_alumno")
+        if not isinstance(value, str) or len(value) > _MAX_TEXT or not value.isprintable() or (
+                needed and not value.strip()):
+            raise InvalidInput("invalid_student", f"{name} is {value!r}.",
+                               f"It must be {'1' if needed else '0'} to {_MAX_TEXT} printable characters.")
+    if student.matricula != student.matricula.strip() or "/" in student.matricula:
+        raise InvalidInput("invalid_student", f"matricula is {student.matricula!r}.",
+                           "It must not begin or end with a space, nor hold a '/'.")
+    if student.fecha_de_registro:
+        try:
+            date.fromisoformat(student.fecha_de_registro[:10])
+        except ValueError as exc:
+            raise InvalidInput("invalid_student", f"fecha_de_registro is {student.fecha_de_registro!r}.",
+                               "It must be a date like 2026-11-21.") from exc
+    return student
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStudent:
+    """A student as stored: the subject's id and how many photos and templates (of the gallery's pack) there are."""
+
+    id: int
+    student: Student
+    images: int
+    templates: int
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One face's template and how it was made.
+
+    Attributes:
+        vector: float32 (d,), length 1.
+        pack: tag of the model pack that made it.
+        box: x1, y1, x2, y2 in pixels of the upright photo.
+        quality: what :class:`faces.quality.Quality` measured.
+    """
+
+    vector: NDArray[np.float32]
+    pack: str
+    box: tuple[float, float, float, float]
+    quality: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledPhoto:
+    """A photo as it arrived: the original bytes, what they are, where they came from, and the template made of them."""
+
+    content: bytes
+    sha256: str
+    media_type: str
+    source: str
+    template: Template
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """One student with photos to add."""
+
+    student: Student
+    photos: tuple[EnrolledPhoto, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPhoto:
+    """A photo that is in the store, for re-embedding."""
+
+    id: int
+    matricula: str
+    sha256: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateBatch:
+    """Templates as an index reads them: ids int64 (n,), subjects int64 (n,), vectors float32 (n, d)."""
+
+    ids: NDArray[np.int64]
+    subjects: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step of the change sequence: template ``template`` was added to, or removed from, the store."""
+
+    seq: int
+    removed: bool
+    template: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much is stored. ``templates`` counts those of the gallery's own pack."""
+
+    students: int
+    cohort: int
+    images: int
+    templates: int
+
+
+class DocumentStore(Protocol):
+    """What a gallery asks of a store. Every method is safe to call from several threads; every write is one
+    transaction that is on disk when the method returns. Failures of the store itself raise ``StoreError``."""
+
+    def pack(self) -> tuple[str, int] | None:
+        """Tag and dimension of the pack that the gallery is made with; None while it is empty."""
+
+    def claim_pack(self, tag: str, dim: int) -> None:
+        """Make ``tag`` the pack of a gallery that has none yet; otherwise do nothing."""
+
+    def adopt_pack(self, tag: str, dim: int) -> None:
+        """Make ``tag`` the gallery's pack, drop the templates of every other."""
+
+    def enrol(self, enrolments: Sequence[Enrolment], create_only: bool = False) -> None:
+        """Store students and photos, all or nothing. A photo that the student already has (same SHA-256) gets its
+        template replaced. An existing student's fields are updated, or ``student_exists`` raised when
+        ``create_only``."""
+
+    def update(self, student: Student) -> bool:
+        """Replace a student's fields; False when there is no such student."""
+
+    def remove(self, matriculas: Sequence[str]) -> list[str]:
+        """Erase students with all that hangs on them, so that no page of the store still holds it; which existed."""
+
+    def student(self, matricula: str) -> StoredStudent | None: ...
+
+    def students(self, *, clase: str | None = None, query: str | None = None, kind: Kind | None = "student",
+                 after: str = "", limit: int = 100) -> list[StoredStudent]:
+        """In order of matricula, after ``after``; ``query`` is part of a name or a matricula."""
+
+    def subjects(self, ids: Sequence[int]) -> dict[int, Student]:
+        """Students by subject id; those that do not exist (any more) are left out."""
+
+    def roster(self, *, clase: str | None = None, kind: Kind | None = None) -> NDArray[np.int64]:
+        """Subject ids, sorted, of a class or a kind."""
+
+    def has_cohort(self) -> bool: ...
+
+    def embedded(self, matricula: str, pack: str) -> set[str]:
+        """SHA-256 of the student's photos that have a template by ``pack``."""
+
+    def unembedded(self, pack: str) -> Iterator[StoredPhoto]:
+        """Every photo that has no template by ``pack``; adding templates while iterating is allowed."""
+
+    def add_templates(self, templates: Sequence[tuple[int, Template]]) -> None:
+        """Templates for photos that are stored already, by photo id; photos that were removed since are left out."""
+
+    def last_change(self) -> int:
+        """The newest sequence number, 0 when nothing ever happened. Cheap: asked before every search."""
+
+    def changes(self, after: int) -> list[Change]:
+        """The changes past ``after``, oldest first."""
+
+    def templates(self, ids: Sequence[int] | None = None) -> Iterator[TemplateBatch]:
+        """Templates by the gallery's pack, in order of id, in batches; all of them when ``ids`` is None."""
+
+    def counts(self) -> Counts: ...
+
+    def close(self) -> None: ...

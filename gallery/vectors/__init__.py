@@ -1,0 +1,1 @@
+"""Vector indexes: one protocol, one file per kind."""

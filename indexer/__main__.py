@@ -1,0 +1,146 @@
+"""``python -m indexer``: put photos in, keep the gallery in order."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from presente import cli, compose
+from presente.config import Settings
+
+if TYPE_CHECKING:
+    from indexer.report import Report
+
+
+def run_add(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
+    """Enrol the photos of a folder or a sheet."""
+    from indexer.pipeline import add, default_workers
+    from indexer.sources import read_source
+
+    source = read_source(arguments.source)
+    pack = compose.open_pack(settings)
+    gallery = compose.open_gallery(settings, pack)
+    try:
+        embedder = compose.open_embedder(settings, pack)
+        with output.bar(len(source.photos), "photo") as progress:
+            report = add(source, embedder, gallery, settings.workers or default_workers(), progress)
+    finally:
+        gallery.close(publish=True)
+    return finish(report, arguments, output)
+
+
+def run_sync(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
+    """Embed what the store holds and this pack has not embedded; the gallery is this pack's afterwards."""
+    from indexer.pipeline import default_workers, sync
+
+    pack = compose.open_pack(settings)
+    embedder = compose.open_embedder(settings, pack)
+    store = compose.open_store(settings)
+    try:
+        with output.bar(None, "photo") as progress:
+            report = sync(store, embedder, settings.workers or default_workers(), progress)
+    finally:
+        store.close()
+    if not report.stopped:
+        compose.open_gallery(settings, pack).close(publish=True)
+    return finish(report, arguments, output)
+
+
+def finish(report: Report, arguments: argparse.Namespace, output: cli.Output) -> int:
+    """Print a report, and write it to a file when asked; the exit code that it means."""
+    if arguments.report:
+        arguments.report.write_text("\n".join(report.lines()) + "\n", encoding="utf-8")
+    output.result(report.as_dict(), report.lines())
+    if report.stopped == "interrupted":
+        return cli.INTERRUPTED
+    return cli.PARTLY_FAILED if report.refused or report.stopped else cli.DONE
+
+
+def run_remove(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
+    """Erase students: documents, photos, templates, index."""
+    gallery = compose.open_for_upkeep(settings)
+    try:
+        removed = gallery.remove(arguments.matricula)
+    finally:
+        gallery.close()
+    missing = [matricula for matricula in arguments.matricula if matricula not in removed]
+    output.result({"removed": removed, "not_found": missing},
+                  [f"removed {matricula}" for matricula in removed] + [f"not found: {name}" for name in missing])
+    return cli.PARTLY_FAILED if missing else cli.DONE
+
+
+def run_verify(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
+    """Compare the published index with the documents."""
+    gallery = compose.open_for_upkeep(settings)
+    try:
+        found = gallery.verify()
+    finally:
+        gallery.close()
+    data = {"agrees": found.agrees, "templates": found.templates, "missing_in_index": found.missing_in_index,
+            "missing_in_store": found.missing_in_store, "different": found.different}
+    word = "agree" if found.agrees else "DISAGREE; `python -m indexer compact` rebuilds the index"
+    output.result(data, [f"documents and index {word} on {found.templates} templates"]
+                  + [f"{key}: {value}" for key, value in data.items() if isinstance(value, tuple) and value])
+    return cli.DONE if found.agrees else cli.PARTLY_FAILED
+
+
+def run_compact(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
+    """Rebuild the index from the documents and publish it as the only generation."""
+    gallery = compose.open_for_upkeep(settings)
+    try:
+        generation = gallery.rebuild()
+        templates = gallery.status().indexed
+    finally:
+        gallery.close()
+    output.result({"generation": generation, "templates": templates},
+                  [f"published generation {generation} with {templates} templates"])
+    return cli.DONE
+
+
+def run_status(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
+    """What is stored, what is indexed, and every setting with where it came from."""
+    gallery = compose.open_for_upkeep(settings)
+    try:
+        status = gallery.status()
+    finally:
+        gallery.close()
+    data = {"students": status.counts.students, "cohort": status.counts.cohort, "images": status.counts.images,
+            "templates": status.counts.templates, "indexed": status.indexed, "pack": status.pack or None,
+            "dim": status.dim, "index_kind": status.kind, "generation": status.generation, "change": status.change,
+            "settings": settings.described()}
+    lines = [f"{key:16s} {value}" for key, value in data.items() if key != "settings"]
+    lines += [f"{item['name']:24s} {item['value'] or '-':28s} from {item['from']}" for item in settings.described()]
+    output.result(data, lines)
+    return cli.DONE
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m indexer", description="Put photos in, keep the gallery in order.",
+                                     epilog="example:\n  python -m indexer add data_sample/students.csv",
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    adding = cli.subcommand(commands, "add", run_add, "Enrol the photos of a folder or a .csv sheet.",
+                            "python -m indexer add data_sample/students.csv --report added.txt")
+    adding.add_argument("source", type=Path, help="a folder with one folder (or one photo) a person, or a .csv sheet")
+    syncing = cli.subcommand(commands, "sync", run_sync, "Embed what the store holds and this pack has not embedded.",
+                             "python -m indexer sync --pack buffalo_l")
+    for parser_ in (adding, syncing):
+        parser_.add_argument("--report", type=Path, metavar="FILE", help="also write the readable report to FILE")
+    removing = cli.subcommand(commands, "remove", run_remove, "Erase students from documents, index and snapshots.",
+                              "python -m indexer remove A0175 A0176")
+    removing.add_argument("matricula", nargs="+", help="matricula of a student")
+    cli.subcommand(commands, "verify", run_verify, "Compare the index with the documents.", "python -m indexer verify")
+    cli.subcommand(commands, "compact", run_compact, "Rebuild the index from the documents and publish it.",
+                   "python -m indexer compact")
+    cli.subcommand(commands, "status", run_status, "What is stored and indexed, and every setting's origin.",
+                   "python -m indexer status --json")
+    return parser
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    sys.exit(cli.main(build_parser()))

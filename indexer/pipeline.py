@@ -1,0 +1,230 @@
+"""decode | detect | align in worker threads, embed and write in batches; every stage bounded, order kept.
+
+A photo is reported as done only after its batch was committed. A photo that cannot be used, or that makes a library
+fail, is refused with a reason and never takes the run down.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Generic, TypeVar
+
+from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
+from gallery.documents.model import DocumentStore, EnrolledPhoto, Enrolment, StoredPhoto, Student, Template
+from gallery.gallery import Gallery
+from indexer.report import Refusal, Report
+from indexer.sources.model import Source, SourcePhoto
+from presente.errors import PhotoRefused, PresenteError
+
+log = logging.getLogger(__name__)
+
+BATCH = 32
+"""Faces embedded in one call and written in one transaction."""
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+Progress = Callable[[int], None]
+"""Called with how many more photos are settled: done, already there, or refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A photo that is ready to be embedded."""
+
+    item: SourcePhoto
+    content: bytes
+    sha256: str
+    media_type: str
+    face: AlignedFace
+
+
+def default_workers() -> int:
+    """One photo a core: each inference runs on one thread."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_threads(work: Callable[[_In], _Out], items: Iterable[_In], workers: int) -> Iterator[tuple[_In, Future[_Out]]]:
+    """Run ``work`` on every item in ``workers`` threads; (item, finished future) in the items' order.
+
+    At most four items a worker are under way, so memory does not depend on how many there are.
+    """
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="indexer")
+    window: deque[tuple[_In, Future[_Out]]] = deque()
+    try:
+        for item in items:
+            window.append((item, pool.submit(work, item)))
+            if len(window) >= 4 * workers:
+                yield _finished(window.popleft())
+        while window:
+            yield _finished(window.popleft())
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _finished(entry: tuple[_In, Future[_Out]]) -> tuple[_In, Future[_Out]]:
+    entry[1].exception()  # waits
+    return entry
+
+
+class _Batches(Generic[_In]):
+    """Collects prepared faces and hands them on embedded, ``BATCH`` at a time."""
+
+    def __init__(self, embedder: FaceEmbedder, write: Callable[[Sequence[tuple[_In, EmbeddedFace]]], None]) -> None:
+        self._embedder = embedder
+        self._write = write
+        self._waiting: list[tuple[_In, AlignedFace]] = []
+
+    def put(self, item: _In, face: AlignedFace) -> None:
+        self._waiting.append((item, face))
+        if len(self._waiting) >= BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._waiting:
+            embedded = self._embedder.embed([face for _, face in self._waiting])
+            self._write([(item, face) for (item, _), face in zip(self._waiting, embedded, strict=True)])
+            self._waiting.clear()
+
+
+def add(source: Source, embedder: FaceEmbedder, gallery: Gallery, workers: int, progress: Progress) -> Report:
+    """Enrol a source's photos; those that the gallery has (same content, same pack) cost a hash and no inference.
+
+    An interrupt or an error ends the run early: the report says so in ``stopped``, and counts only what was committed.
+    """
+    report = Report(source.name, len(source.photos), source.ignored)
+    run = _Addition(embedder, gallery, report, progress)
+    _timed(report, lambda: run.go(source.photos, workers))
+    return report
+
+
+class _Addition:
+    """One run of :func:`add`."""
+
+    def __init__(self, embedder: FaceEmbedder, gallery: Gallery, report: Report, progress: Progress) -> None:
+        self.embedder = embedder
+        self.gallery = gallery
+        self.report = report
+        self.progress = progress
+        self.batches: _Batches[_Prepared] = _Batches(embedder, self._write)
+
+    def go(self, photos: Iterable[SourcePhoto], workers: int) -> None:
+        for (item, known), future in in_threads(self._prepare, self._with_known(photos), workers):
+            error = future.exception()
+            if error is not None:
+                self._refuse(str(item.path), error)
+                continue
+            prepared = future.result()
+            if prepared is None or prepared.sha256 in known:  # stored before, or the same file twice in this source
+                self.report.already += 1
+                self.progress(1)
+            else:
+                known.add(prepared.sha256)
+                self.batches.put(prepared, prepared.face)
+        self.batches.flush()
+
+    def _with_known(self, photos: Iterable[SourcePhoto]) -> Iterator[tuple[SourcePhoto, set[str]]]:
+        """Each photo with the digests of those that its student has already; and the student's fields kept true."""
+        for student, theirs in groupby(photos, key=lambda photo: photo.student):
+            stored = self.gallery.store.student(student.matricula)
+            known: set[str] = set()
+            if stored is not None:
+                known = self.gallery.store.embedded(student.matricula, self.gallery.pack)
+                if stored.student != student:
+                    self.gallery.store.update(student)
+                    self.report.students_updated += 1
+            for photo in theirs:
+                yield photo, known
+
+    def _prepare(self, entry: tuple[SourcePhoto, set[str]]) -> _Prepared | None:
+        """In a worker thread. None when the gallery has the photo."""
+        item, known = entry
+        content = item.path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        if digest in known:
+            return None
+        photo = self.embedder.decode(content)
+        return _Prepared(item, content, digest, photo.media_type, self.embedder.portrait(photo))
+
+    def _write(self, faces: Sequence[tuple[_Prepared, EmbeddedFace]]) -> None:
+        by_student: dict[Student, list[EnrolledPhoto]] = {}
+        for prepared, face in faces:
+            by_student.setdefault(prepared.item.student, []).append(EnrolledPhoto(
+                content=prepared.content, sha256=prepared.sha256, media_type=prepared.media_type,
+                source=str(prepared.item.path), template=as_template(face, self.gallery.pack)))
+        self.gallery.enrol([Enrolment(student, tuple(photos)) for student, photos in by_student.items()])
+        self.report.done += len(faces)
+        self.progress(len(faces))
+
+    def _refuse(self, location: str, error: BaseException) -> None:
+        self.report.refused.append(refusal(location, error))
+        self.progress(1)
+
+
+def sync(store: DocumentStore, embedder: FaceEmbedder, workers: int, progress: Progress) -> Report:
+    """Embed every stored photo that this pack has not embedded; when all are settled, the gallery is this pack's."""
+    tag = embedder.pack.tag
+    report = Report("the document store", 0)
+
+    def write(faces: Sequence[tuple[StoredPhoto, EmbeddedFace]]) -> None:
+        store.add_templates([(photo.id, as_template(face, tag)) for photo, face in faces])
+        report.done += len(faces)
+        progress(len(faces))
+
+    def prepare(stored: StoredPhoto) -> AlignedFace:
+        return embedder.portrait(embedder.decode(stored.content))
+
+    def go() -> None:
+        batches: _Batches[StoredPhoto] = _Batches(embedder, write)
+        for stored, future in in_threads(prepare, store.unembedded(tag), workers):
+            report.photos += 1
+            error = future.exception()
+            if error is None:
+                batches.put(stored, future.result())
+            else:
+                report.refused.append(refusal(f"{stored.matricula} photo {stored.sha256[:12]}", error))
+                progress(1)
+        batches.flush()
+        if store.pack() != (tag, embedder.pack.dim):
+            store.adopt_pack(tag, embedder.pack.dim)
+
+    _timed(report, go)
+    return report
+
+
+def _timed(report: Report, go: Callable[[], None]) -> None:
+    start = time.perf_counter()
+    try:
+        go()
+    except KeyboardInterrupt:
+        report.stopped = "interrupted"
+    except PresenteError as error:
+        log.error("%s", error)
+        report.stopped = error.code
+    finally:
+        report.seconds = time.perf_counter() - start
+
+
+def as_template(face: EmbeddedFace, pack: str) -> Template:
+    """An embedded face as the store keeps it."""
+    x1, y1, x2, y2 = (float(value) for value in face.face.box)
+    return Template(face.template, pack, (x1, y1, x2, y2), face.quality.as_dict())
+
+
+def refusal(location: str, error: BaseException) -> Refusal:
+    """Any error of one photo as a refusal with a code."""
+    if isinstance(error, PhotoRefused):
+        return Refusal(location, error.code, str(error))
+    if isinstance(error, FileNotFoundError):
+        return Refusal(location, "file_not_found", "There is no such file.")
+    if isinstance(error, OSError):
+        return Refusal(location, "unreadable_file", f"The file cannot be read ({error.strerror or error}).")
+    log.error("%s", location, exc_info=error)
+    return Refusal(location, "internal_error", f"{type(error).__name__}: {error}")

@@ -1,0 +1,69 @@
+"""What went in, what was refused and why. Counts always add up: photos = done + already + refused + left."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A photo that was not enrolled: where it is, the reason's code, and the reason in words."""
+
+    location: str
+    code: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Report:
+    """One run's account. ``done`` is counted after the store's commit, never before."""
+
+    source: str
+    photos: int
+    ignored: int = 0
+    done: int = 0
+    already: int = 0
+    refused: list[Refusal] = field(default_factory=list)
+    students_updated: int = 0
+    seconds: float = 0.0
+    stopped: str | None = None
+    """Why the run ended before its end: ``interrupted``, or an error's code."""
+
+    @property
+    def left(self) -> int:
+        """Photos that the run did not come to."""
+        return self.photos - self.done - self.already - len(self.refused)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {"source": self.source, "photos": self.photos, "done": self.done, "already": self.already,
+                "refused": len(self.refused), "left": self.left, "ignored": self.ignored,
+                "students_updated": self.students_updated, "stopped": self.stopped,
+                "reasons": dict(Counter(refusal.code for refusal in self.refused)),
+                "refusals": [{"location": refusal.location, "code": refusal.code, "reason": refusal.reason}
+                             for refusal in self.refused],
+                "seconds": round(self.seconds, 2), "images_per_s": round(self.rate, 1)}
+
+    @property
+    def rate(self) -> float:
+        """Photos a second, those that needed no inference included."""
+        return (self.photos - self.left) / self.seconds if self.seconds else 0.0
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        yield (f"{self.source}: {self.photos} photos: {self.done} enrolled, {self.already} already there, "
+               f"{len(self.refused)} refused, {self.left} left, in {self.seconds:.1f} s ({self.rate:.1f} a second)")
+        if self.ignored:
+            yield f"{self.ignored} files were ignored: their names are not photos'"
+        if self.students_updated:
+            yield f"{self.students_updated} students' fields were updated"
+        for code, count in Counter(refusal.code for refusal in self.refused).most_common():
+            yield f"refused, {code}: {count}"
+            for refusal in self.refused:
+                if refusal.code == code:
+                    yield f"  {refusal.location}: {refusal.reason}"
+        if self.stopped:
+            yield f"stopped: {self.stopped}; run the same command again to go on"

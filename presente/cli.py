@@ -1,0 +1,84 @@
+"""What every command line shares: `--json`, exit codes, errors on stderr, progress.
+
+Exit codes: 0 done, 1 a part failed (and it says which), 2 wrong usage, 130 interrupted with everything so far kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tqdm import tqdm
+
+from presente.config import Settings, add_settings_flags, load_settings
+from presente.errors import ConfigError, InvalidInput, PresenteError
+
+DONE, PARTLY_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+class Output:
+    """Results go to stdout, once: one JSON object with ``--json``, lines for people without. The rest is stderr."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def result(self, data: dict[str, Any], lines: Iterable[str]) -> None:
+        """Print the command's one result."""
+        if self.as_json:
+            print(json.dumps(data, ensure_ascii=False, allow_nan=False))
+        else:
+            for line in lines:
+                print(line)
+
+    @staticmethod
+    def note(text: str) -> None:
+        """One line for the person who watches."""
+        tqdm.write(text, file=sys.stderr)
+
+    @staticmethod
+    @contextmanager
+    def bar(total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
+        """A progress bar on stderr with rate and time left; call what it gives with how many more are done."""
+        with tqdm(total=total, unit=unit, file=sys.stderr, smoothing=0.1, leave=False, disable=None) as bar:
+            def advance(count: int) -> None:
+                bar.update(count)
+            yield advance
+
+
+Command = Callable[[argparse.Namespace, Settings, Output], int]
+
+
+def subcommand(parsers: Any, name: str, run: Command, help_text: str, example: str) -> argparse.ArgumentParser:
+    """Add a subcommand with the flags that all have; its ``--help`` ends with an example."""
+    parser: argparse.ArgumentParser = parsers.add_parser(
+        name, help=help_text, description=help_text, epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.set_defaults(run=run)
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    add_settings_flags(parser)
+    return parser
+
+
+def main(parser: argparse.ArgumentParser, argv: list[str] | None = None) -> int:
+    """Parse, run the chosen command, and turn errors into a line on stderr and an exit code."""
+    arguments = parser.parse_args(argv)
+    output = Output(arguments.json)
+    try:
+        settings = load_settings(arguments)
+        code: int = arguments.run(arguments, settings, output)
+        return code
+    except KeyboardInterrupt:
+        print("interrupted; everything reported as done is kept", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return PARTLY_FAILED
+    except PresenteError as error:
+        print(f"error [{error.code}]: {error}", file=sys.stderr)
+        if output.as_json:
+            print(json.dumps({"error": {"code": error.code, "what": error.what, "fix": error.fix}}, ensure_ascii=False))
+        return WRONG_USAGE if isinstance(error, InvalidInput | ConfigError) else PARTLY_FAILED

@@ -1,0 +1,65 @@
+"""Settings to concrete parts. Called by the entry points only: nothing else knows which backends exist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faces.packs import ModelPack, load_pack
+from gallery.documents.model import DocumentStore
+from gallery.documents.sqlite import SqliteStore
+from gallery.gallery import Gallery, GallerySettings
+from gallery.snapshot import SnapshotStore
+from presente.config import Settings
+from presente.errors import ConfigError
+
+if TYPE_CHECKING:
+    from faces.embedder import FaceEmbedder
+
+_SQLITE = "sqlite:///"
+
+
+def open_pack(settings: Settings) -> ModelPack:
+    """The model pack that the settings name, found and checked."""
+    return load_pack(settings.pack, settings.pack_places)
+
+
+def open_embedder(settings: Settings, pack: ModelPack) -> FaceEmbedder:
+    """An embedder for a pack. Imports OpenCV and insightface, which takes a while; only call where photos are read."""
+    from faces.detection import DetectionSettings
+    from faces.embedder import EmbedderSettings, FaceEmbedder
+    from faces.image import ImageLimits
+
+    return FaceEmbedder(pack, EmbedderSettings(
+        detection=DetectionSettings(max_side=settings.detect_side),
+        limits=ImageLimits(max_bytes=settings.max_bytes, max_pixels=int(settings.max_megapixels * 1e6)),
+        strict=settings.strict))
+
+
+def open_store(settings: Settings) -> DocumentStore:
+    """The document store.
+
+    Raises:
+        ConfigError: ``unknown_store``.
+        StoreError: ``store_unavailable``, ``store_too_new``.
+    """
+    if settings.store.startswith(_SQLITE) and len(settings.store) > len(_SQLITE):
+        return SqliteStore(Path(settings.store[len(_SQLITE):]).expanduser())
+    raise ConfigError("unknown_store", f"PRESENTE_STORE is {settings.store!r}.",
+                      "It must look like sqlite:///var/gallery.db.")
+
+
+def open_gallery(settings: Settings, pack: ModelPack) -> Gallery:
+    """The gallery that the settings name, for templates of one pack."""
+    if settings.threshold is None:
+        decides = GallerySettings(pack.threshold, f"pack {pack.name}", settings.margin)
+    else:
+        decides = GallerySettings(settings.threshold, settings.origins["threshold"], settings.margin)
+    return Gallery(open_store(settings), SnapshotStore(settings.index), pack.tag, pack.dim, decides)
+
+
+def open_for_upkeep(settings: Settings) -> Gallery:
+    """The gallery as it is, whichever pack made it: for commands that erase, compare and count but never decide."""
+    store = open_store(settings)
+    tag, dim = store.pack() or ("", 1)
+    return Gallery(store, SnapshotStore(settings.index), tag, dim, GallerySettings(1.0, "none"))

@@ -1,0 +1,192 @@
+"""Settings: a flag, else an environment variable, else ``presente.toml``, else the default.
+
+The only module that reads the environment. Every value remembers where it came from, so that ``python -m indexer
+status`` can say so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from presente.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The folder that was cloned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its name (``store`` is ``PRESENTE_STORE``, ``--store`` and ``store`` in presente.toml), its default,
+    how its text is read, and what it means."""
+
+    name: str
+    default: str
+    read: Callable[[str], Any]
+    meaning: str
+
+    @property
+    def variable(self) -> str:
+        """Name of the environment variable."""
+        return f"PRESENTE_{self.name.upper()}"
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser()
+
+
+def _paths(text: str) -> tuple[Path, ...]:
+    return tuple(_path(part) for part in text.split(os.pathsep) if part)
+
+
+def _bounded(kind: Callable[[str], Any], low: float, high: float) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        value = kind(text)
+        if not math.isfinite(value) or not low <= value <= high:
+            raise ValueError(f"it must be between {low:g} and {high:g}")
+        return value
+    return read
+
+
+def _flag(text: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if text.lower() not in words:
+        raise ValueError("it must be true or false")
+    return words[text.lower()]
+
+
+def _threshold(text: str) -> float | None:
+    """A cosine; empty means the pack's own."""
+    if not text:
+        return None
+    if text.startswith("fpir="):
+        raise ValueError("a target rate needs a calibrated gallery, and this one has no calibration; give a cosine")
+    cosine: float = _bounded(float, -1.0, 1.0)(text)
+    return cosine
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("store", "sqlite:///var/gallery.db", str, "where students, photos and templates live"),
+    Setting("index", "var/index", _path, "where published index generations live"),
+    Setting("pack", "sample", str, "model pack: a name, or a folder"),
+    Setting("models", "", _paths, f"extra places to look for packs, separated by {os.pathsep!r}"),
+    Setting("threshold", "", _threshold, "cosine from which a face is known; empty: the pack's own"),
+    Setting("margin", "0.02", _bounded(float, 0.0, 2.0),
+            "two people above the threshold and closer than this are ambiguous"),
+    Setting("strict", "false", _flag, "refuse enrolment photos that show several faces"),
+    Setting("detect_side", "640", _bounded(int, 64, 4096), "longest side of a photo as the detector sees it, pixels"),
+    Setting("max_megapixels", "40", _bounded(float, 0.01, 1000.0), "larger photos are refused"),
+    Setting("max_bytes", "16000000", _bounded(int, 1000, 16_000_000), "larger image files are refused"),
+    Setting("workers", "0", _bounded(int, 0, 256), "photos worked on at once by the indexer; 0: one a core"),
+    Setting("host", "127.0.0.1", str, "address that the server binds"),
+    Setting("port", "8000", _bounded(int, 0, 65535), "port that the server binds; 0: any free one"),
+    Setting("server_threads", "8", _bounded(int, 1, 256), "requests that the server answers at once"),
+)
+
+
+class Settings:
+    """Every setting's value, read as attributes, and where each came from (``origins``)."""
+
+    store: str
+    index: Path
+    pack: str
+    models: tuple[Path, ...]
+    threshold: float | None
+    margin: float
+    strict: bool
+    detect_side: int
+    max_megapixels: float
+    max_bytes: int
+    workers: int
+    host: str
+    port: int
+    server_threads: int
+
+    def __init__(self, values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
+        self.__dict__.update(values)
+        self.origins = dict(origins)
+
+    @property
+    def pack_places(self) -> tuple[Path, ...]:
+        """Where packs are looked for, in order: ours, the extra places, insightface's own."""
+        return (*self.models, ROOT / "data_sample" / "models", self.pulled_packs)
+
+    @property
+    def pulled_packs(self) -> Path:
+        """Where insightface keeps its packs, and where ``faces pull`` puts them."""
+        return Path("~/.insightface/models").expanduser()
+
+    def described(self) -> list[dict[str, str]]:
+        """Name, value, origin and meaning of every setting, for people and for ``--json``."""
+        return [{"name": item.variable, "value": _shown(getattr(self, item.name)), "from": self.origins[item.name],
+                 "meaning": item.meaning} for item in SETTINGS]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return os.pathsep.join(str(part) for part in value)
+    return "" if value is None else str(value)
+
+
+def add_settings_flags(parser: argparse.ArgumentParser) -> None:
+    """One flag a setting; their help text is the settings' own."""
+    group = parser.add_argument_group("settings (flag, else environment, else presente.toml, else default)")
+    for item in SETTINGS:
+        group.add_argument(f"--{item.name.replace('_', '-')}", dest=f"setting_{item.name}", metavar="VALUE",
+                           help=f"{item.meaning} [{item.variable}; default {item.default or 'none'}]".replace("%", "%%"))
+
+
+def load_settings(arguments: argparse.Namespace | None = None, environment: Mapping[str, str] | None = None,
+                  folder: Path | None = None) -> Settings:
+    """Settle every setting.
+
+    Args:
+        arguments: parsed flags, from a parser that went through :func:`add_settings_flags`.
+        environment: instead of the process's own.
+        folder: where ``presente.toml`` may lie; the working directory when None.
+
+    Raises:
+        ConfigError: ``invalid_setting``, naming the setting, where it came from and what it may be.
+    """
+    environment = os.environ if environment is None else environment
+    file = (folder or Path.cwd()) / "presente.toml"
+    from_file = _read_toml(file)
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for item in SETTINGS:
+        flag = getattr(arguments, f"setting_{item.name}", None)
+        if flag is not None:
+            text, origin = flag, f"--{item.name.replace('_', '-')}"
+        elif item.variable in environment:
+            text, origin = environment[item.variable], item.variable
+        elif item.name in from_file:
+            text, origin = from_file[item.name], str(file)
+        else:
+            text, origin = item.default, "default"
+        try:
+            values[item.name] = item.read(text)
+        except (ValueError, TypeError) as exc:
+            raise ConfigError("invalid_setting", f"{origin}: {text!r} cannot be {item.variable} ({exc}).",
+                              f"It means: {item.meaning}.") from exc
+        origins[item.name] = origin
+    return Settings(values, origins)
+
+
+def _read_toml(file: Path) -> dict[str, str]:
+    if not file.exists():
+        return {}
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as exc:
+        raise ConfigError("invalid_setting", f"{file} cannot be read ({exc}).", "Correct it.") from exc
+    known = {item.name for item in SETTINGS}
+    unknown = sorted(table.keys() - known)
+    if unknown:
+        raise ConfigError("unknown_setting", f"{file} has {', '.join(unknown)}.", f"Known: {', '.join(sorted(known))}.")
+    return {name: str(value) for name, value in table.items()}
