@@ -28,16 +28,22 @@ def run_pull(arguments: argparse.Namespace, settings: Settings, output: cli.Outp
 
     pack = PUBLISHED.get(arguments.name)
     if pack is None:
-        raise InvalidInput("unknown_pack", f"{arguments.name!r} cannot be pulled.",
-                           f"Name one of {', '.join(sorted(PUBLISHED))}.")
+        raise InvalidInput(
+            "unknown_pack", f"{arguments.name!r} cannot be pulled.", f"Name one of {', '.join(sorted(PUBLISHED))}."
+        )
     output.note(f"{pack.name}: {pack.licence}. Terms: https://github.com/deepinsight/insightface#license")
     if not arguments.accept_licence and not _accepted():
-        raise PackError("licence_not_accepted", f"The licence of {pack.name} was not accepted.",
-                        "Answer yes, or pass --accept-licence.")
+        raise PackError(
+            "licence_not_accepted",
+            f"The licence of {pack.name} was not accepted.",
+            "Answer yes, or pass --accept-licence.",
+        )
     with tqdm(unit="B", unit_scale=True, desc=pack.name, file=sys.stderr) as bar:
+
         def show(done: int, total: int) -> None:
             bar.total = total or None
             bar.update(done - bar.n)
+
         folder = pull(pack, settings.pulled_packs, show, arguments.url)
     output.result({"name": pack.name, "folder": str(folder), "licence": pack.licence}, [f"{pack.name} is in {folder}"])
     return cli.DONE
@@ -56,27 +62,44 @@ def run_check(arguments: argparse.Namespace, settings: Settings, output: cli.Out
 
     pack = load_pack(arguments.name, settings.pack_places)
     FaceEmbedder(pack)
-    data = {"name": pack.name, "tag": pack.tag, "dim": pack.dim, "threshold": pack.threshold, "licence": pack.licence,
-            "detection": str(pack.detection), "recognition": str(pack.recognition)}
+    data = {
+        "name": pack.name,
+        "tag": pack.tag,
+        "dim": pack.dim,
+        "threshold": pack.threshold,
+        "licence": pack.licence,
+        "detection": str(pack.detection),
+        "recognition": str(pack.recognition),
+    }
     output.result(data, [f"{key:12s} {value}" for key, value in data.items()])
     return cli.DONE
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m faces", description="Model packs on this machine.",
-                                     epilog="example:\n  python -m faces pull buffalo_l",
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m faces",
+        description="Model packs on this machine.",
+        epilog="example:\n  python -m faces pull buffalo_l",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    cli.subcommand(commands, "list", run_list, "Packs that are here, and those that can be pulled.",
-                   "python -m faces list --json")
-    pulling = cli.subcommand(commands, "pull", run_pull, "Download a published pack (resumed, checked).",
-                             "python -m faces pull buffalo_l --accept-licence")
+    cli.subcommand(
+        commands, "list", run_list, "Packs that are here, and those that can be pulled.", "python -m faces list --json"
+    )
+    pulling = cli.subcommand(
+        commands,
+        "pull",
+        run_pull,
+        "Download a published pack (resumed, checked).",
+        "python -m faces pull buffalo_l --accept-licence",
+    )
     pulling.add_argument("name", help="buffalo_l, buffalo_m, buffalo_s, buffalo_sc or antelopev2")
     pulling.add_argument("--accept-licence", action="store_true", help="accept the pack's licence without being asked")
     pulling.add_argument("--url", help="take the archive from this mirror instead")
-    checking = cli.subcommand(commands, "check", run_check, "Check a pack's files and open both models.",
-                              "python -m faces check sample")
+    checking = cli.subcommand(
+        commands, "check", run_check, "Check a pack's files and open both models.", "python -m faces check sample"
+    )
     checking.add_argument("name", help="a pack's name, or a folder")
     return parser
 

@@ -16,7 +16,8 @@ SIZE = 112
 """Side of an aligned crop in pixels."""
 
 REFERENCE: NDArray[np.float64] = np.array(
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]])
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+)
 """Where the five landmarks of an aligned crop lie: x, y in pixels (insightface, ``arcface_dst``)."""
 
 
@@ -40,5 +41,6 @@ def similarity_transform(landmarks: NDArray[np.floating]) -> NDArray[np.float64]
 
 def align(pixels: RGB, landmarks: NDArray[np.floating]) -> RGB:
     """Cut the 112x112 aligned crop out of a photo: RGB uint8 in, RGB uint8 (112, 112, 3) out, black outside."""
-    return np.asarray(cv2.warpAffine(pixels, similarity_transform(landmarks), (SIZE, SIZE), borderValue=(0, 0, 0)),
-                      dtype=np.uint8)
+    return np.asarray(
+        cv2.warpAffine(pixels, similarity_transform(landmarks), (SIZE, SIZE), borderValue=(0, 0, 0)), dtype=np.uint8
+    )

@@ -88,7 +88,7 @@ def paint_canvas(pixels: RGB, canvas: Canvas) -> RGB:
     inner = (max(1, round(width * canvas.scale)), max(1, round(height * canvas.scale)))
     scaled = pixels if canvas.scale == 1.0 else cv2.resize(pixels, inner, interpolation=cv2.INTER_AREA)
     painted = np.zeros((canvas.height, canvas.width, 3), dtype=np.uint8)
-    painted[canvas.top:canvas.top + scaled.shape[0], canvas.left:canvas.left + scaled.shape[1]] = scaled
+    painted[canvas.top : canvas.top + scaled.shape[0], canvas.left : canvas.left + scaled.shape[1]] = scaled
     return painted
 
 
@@ -115,8 +115,10 @@ class Detector:
         points = ((landmarks - corner) / canvas.scale).astype(np.float32)
         corners = (boxes[:, :4].reshape(-1, 2, 2) - corner) / canvas.scale
         clipped = np.clip(corners, 0, [width, height]).astype(np.float32).reshape(-1, 4)
-        faces = [DetectedFace(box=box, landmarks=five, score=float(score))
-                 for box, five, score in zip(clipped, points, boxes[:, 4], strict=True)]
+        faces = [
+            DetectedFace(box=box, landmarks=five, score=float(score))
+            for box, five, score in zip(clipped, points, boxes[:, 4], strict=True)
+        ]
         return sorted((face for face in faces if face.area > 0), key=lambda face: -face.area)
 
 

@@ -40,10 +40,12 @@ def pull(pack: PublishedPack, into: Path, progress: Progress, url: str | None = 
         _fetch(source, archive, progress)
     except (requests.RequestException, OSError) as exc:
         raise PackError(
-            "download_failed", f"{source} could not be fetched ({exc}).",
+            "download_failed",
+            f"{source} could not be fetched ({exc}).",
             f"Without a network: take {pack.name}.zip from a machine that has one, unpack it, and put "
             f"{folder / pack.detection.name} and {folder / pack.recognition.name} there; then run "
-            f"`python -m faces check {pack.name}`.") from exc
+            f"`python -m faces check {pack.name}`.",
+        ) from exc
     _install(archive, pack, folder)
     archive.unlink()
     return folder
@@ -80,14 +82,21 @@ def _install(archive: Path, pack: PublishedPack, folder: Path) -> None:
                     _extract(zipped, wanted, staged / wanted.name)
         except (zipfile.BadZipFile, EOFError) as exc:
             archive.unlink()
-            raise PackError("checksum_mismatch", f"The archive of {pack.name} is damaged ({exc}); it was deleted.",
-                            "Run the command again.") from exc
+            raise PackError(
+                "checksum_mismatch",
+                f"The archive of {pack.name} is damaged ({exc}); it was deleted.",
+                "Run the command again.",
+            ) from exc
         for wanted in (pack.detection, pack.recognition):
             digest = sha256_file(staged / wanted.name)
             if digest != wanted.sha256:
                 archive.unlink()
-                raise PackError("checksum_mismatch", f"{wanted.name} of {pack.name} has SHA-256 {digest}, expected "
-                                f"{wanted.sha256}; nothing was installed.", "Run the command again.")
+                raise PackError(
+                    "checksum_mismatch",
+                    f"{wanted.name} of {pack.name} has SHA-256 {digest}, expected "
+                    f"{wanted.sha256}; nothing was installed.",
+                    "Run the command again.",
+                )
         folder.mkdir(exist_ok=True)
         for wanted in (pack.detection, pack.recognition):
             (staged / wanted.name).replace(folder / wanted.name)
@@ -97,9 +106,14 @@ def _extract(zipped: zipfile.ZipFile, wanted: ModelFile, target: Path) -> None:
     """One member by its base name (some archives nest their folder) and never more than its known size."""
     members = [info for info in zipped.infolist() if Path(info.filename).name == wanted.name]
     if not members:
-        raise PackError("pack_incomplete", f"The archive has no {wanted.name}.", "It is not the pack that was asked for.")
+        raise PackError(
+            "pack_incomplete", f"The archive has no {wanted.name}.", "It is not the pack that was asked for."
+        )
     with zipped.open(members[0]) as source, target.open("wb") as stream:
         if members[0].file_size != wanted.size:
-            raise PackError("checksum_mismatch", f"{wanted.name} has {members[0].file_size:,} bytes, expected "
-                            f"{wanted.size:,}; nothing was installed.", "Check the archive's address.")
+            raise PackError(
+                "checksum_mismatch",
+                f"{wanted.name} has {members[0].file_size:,} bytes, expected {wanted.size:,}; nothing was installed.",
+                "Check the archive's address.",
+            )
         shutil.copyfileobj(source, stream, _CHUNK)

@@ -58,8 +58,11 @@ class FaceEmbedder:
         self.detector = Detector(open_session(pack.detection, runtime), self.settings.detection)
         self.recogniser = Recogniser(open_session(pack.recognition, runtime), pack.recognition)
         if self.recogniser.dim != pack.dim:
-            raise PackError("unsuitable_model", f"Pack {pack.name!r} says {pack.dim} dimensions, its model gives "
-                            f"{self.recogniser.dim}.", "Correct pack.json, or check the pack's files.")
+            raise PackError(
+                "unsuitable_model",
+                f"Pack {pack.name!r} says {pack.dim} dimensions, its model gives {self.recogniser.dim}.",
+                "Correct pack.json, or check the pack's files.",
+            )
 
     def decode(self, data: bytes) -> Photo:
         """Bytes to an upright RGB photo; see :func:`faces.image.decode` for what is refused."""
@@ -77,24 +80,31 @@ class FaceEmbedder:
         """
         faces = self.detector.detect(photo.pixels)
         if not faces:
-            raise PhotoRefused("no_face", "No face was found in the photo.",
-                               "Use a photo that shows the face from the front, well lit.")
+            raise PhotoRefused(
+                "no_face",
+                "No face was found in the photo.",
+                "Use a photo that shows the face from the front, well lit.",
+            )
         if self.settings.strict and len(faces) > 1:
-            raise PhotoRefused("multiple_faces", f"The photo shows {len(faces)} faces.",
-                               "Use a photo of one person only.")
+            raise PhotoRefused(
+                "multiple_faces", f"The photo shows {len(faces)} faces.", "Use a photo of one person only."
+            )
         height, width = photo.pixels.shape[:2]
         chosen = self._align(photo, faces[most_prominent(faces, height, width)])
         failures = self.settings.rules.failures(chosen.quality)
         if failures:
-            raise PhotoRefused("low_quality", f"The photo cannot be enrolled: {'; '.join(failures)}.",
-                               "Use a sharper or larger photo.")
+            raise PhotoRefused(
+                "low_quality", f"The photo cannot be enrolled: {'; '.join(failures)}.", "Use a sharper or larger photo."
+            )
         return chosen
 
     def embed(self, faces: Sequence[AlignedFace]) -> list[EmbeddedFace]:
         """Templates of aligned faces, in their order, in one batch."""
         templates = self.recogniser.embed([face.crop for face in faces])
-        return [EmbeddedFace(face=aligned.face, quality=aligned.quality, template=template)
-                for aligned, template in zip(faces, templates, strict=True)]
+        return [
+            EmbeddedFace(face=aligned.face, quality=aligned.quality, template=template)
+            for aligned, template in zip(faces, templates, strict=True)
+        ]
 
     @staticmethod
     def _align(photo: Photo, face: DetectedFace) -> AlignedFace:

@@ -20,8 +20,13 @@ from presente.errors import PhotoRefused
 RGB = NDArray[np.uint8]
 """A decoded photo: uint8, shape (height, width, 3), channels in the order red, green, blue."""
 
-_ACCEPTED = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp",
-             "PPM": "image/x-portable-anymap"}
+_ACCEPTED = {
+    "JPEG": "image/jpeg",
+    "MPO": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "PPM": "image/x-portable-anymap",
+}
 ACCEPTED_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".pgm", ".ppm", ".pnm"})
 
 
@@ -59,17 +64,30 @@ def decode(data: bytes, limits: ImageLimits | None = None) -> Photo:
     if not data:
         raise PhotoRefused("empty_image", "The photo has no bytes.", "Send the content of an image file.")
     if len(data) > limits.max_bytes:
-        raise PhotoRefused("too_many_bytes", f"The photo has {len(data):,} bytes, the limit is {limits.max_bytes:,}.",
-                           "Send a smaller JPEG.")
+        raise PhotoRefused(
+            "too_many_bytes",
+            f"The photo has {len(data):,} bytes, the limit is {limits.max_bytes:,}.",
+            "Send a smaller JPEG.",
+        )
     image = _open(data, limits)
     try:
         image.load()
         upright = ImageOps.exif_transpose(image)
         pixels = _to_rgb(upright)
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error,
-            zlib.error) as exc:
-        raise PhotoRefused("damaged_image", f"The {image.format} file is damaged or cut short ({exc}).",
-                           "Send the whole file again.") from exc
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        IndexError,
+        KeyError,
+        TypeError,
+        struct.error,
+        zlib.error,
+    ) as exc:
+        raise PhotoRefused(
+            "damaged_image", f"The {image.format} file is damaged or cut short ({exc}).", "Send the whole file again."
+        ) from exc
     return Photo(pixels=pixels, media_type=_ACCEPTED[image.format or ""])
 
 
@@ -82,25 +100,34 @@ def _open(data: bytes, limits: ImageLimits) -> Image.Image:
     except UnidentifiedImageError as exc:
         name = sniff(data)
         if name is None:
-            raise PhotoRefused("not_an_image", "These bytes are not an image.",
-                               "Send a JPEG, PNG or WebP file.") from exc
-        raise PhotoRefused("unsupported_format", f"{name} files are not accepted.",
-                           "Convert the photo to JPEG, PNG or WebP.") from exc
+            raise PhotoRefused(
+                "not_an_image", "These bytes are not an image.", "Send a JPEG, PNG or WebP file."
+            ) from exc
+        raise PhotoRefused(
+            "unsupported_format", f"{name} files are not accepted.", "Convert the photo to JPEG, PNG or WebP."
+        ) from exc
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as exc:
-        raise PhotoRefused("damaged_image", f"The file's header is damaged ({exc}).",
-                           "Send the whole file again.") from exc
+        raise PhotoRefused(
+            "damaged_image", f"The file's header is damaged ({exc}).", "Send the whole file again."
+        ) from exc
     width, height = image.size
     if width * height > limits.max_pixels:
         raise _too_many_pixels(f"{width} x {height} pixels", limits)
     if min(width, height) < limits.min_side:
-        raise PhotoRefused("too_small", f"The photo is {width} x {height} pixels.",
-                           f"Send one of at least {limits.min_side} pixels a side.")
+        raise PhotoRefused(
+            "too_small",
+            f"The photo is {width} x {height} pixels.",
+            f"Send one of at least {limits.min_side} pixels a side.",
+        )
     return image
 
 
 def _too_many_pixels(what: str, limits: ImageLimits) -> PhotoRefused:
-    return PhotoRefused("too_many_pixels", f"The photo is too large: {what}, the limit is {limits.max_pixels:,} pixels.",
-                        "Scale it down before sending it.")
+    return PhotoRefused(
+        "too_many_pixels",
+        f"The photo is too large: {what}, the limit is {limits.max_pixels:,} pixels.",
+        "Scale it down before sending it.",
+    )
 
 
 def _to_rgb(image: Image.Image) -> RGB:
@@ -119,16 +146,27 @@ def _to_rgb(image: Image.Image) -> RGB:
 
 
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"GIF8", "GIF"), (0, b"BM", "BMP"), (0, b"II*\x00", "TIFF"), (0, b"MM\x00*", "TIFF"), (0, b"%PDF", "PDF"),
-    (4, b"ftypheic", "HEIC"), (4, b"ftypheix", "HEIC"), (4, b"ftyphevc", "HEIC"), (4, b"ftypmif1", "HEIC"),
-    (4, b"ftypmsf1", "HEIC"), (4, b"ftypavif", "AVIF"), (0, b"\x00\x00\x01\x00", "ICO"), (4, b"ftyp", "Video"),
-    (0, b"\xff\x0a", "JPEG XL"), (4, b"JXL ", "JPEG XL"),
+    (0, b"GIF8", "GIF"),
+    (0, b"BM", "BMP"),
+    (0, b"II*\x00", "TIFF"),
+    (0, b"MM\x00*", "TIFF"),
+    (0, b"%PDF", "PDF"),
+    (4, b"ftypheic", "HEIC"),
+    (4, b"ftypheix", "HEIC"),
+    (4, b"ftyphevc", "HEIC"),
+    (4, b"ftypmif1", "HEIC"),
+    (4, b"ftypmsf1", "HEIC"),
+    (4, b"ftypavif", "AVIF"),
+    (0, b"\x00\x00\x01\x00", "ICO"),
+    (4, b"ftyp", "Video"),
+    (0, b"\xff\x0a", "JPEG XL"),
+    (4, b"JXL ", "JPEG XL"),
 )
 
 
 def sniff(data: bytes) -> str | None:
     """The name of a well-known format that is not accepted, by its first bytes, else None."""
     for offset, magic, name in _MAGIC:
-        if data[offset:offset + len(magic)] == magic:
+        if data[offset : offset + len(magic)] == magic:
             return name
     return None

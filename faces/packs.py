@@ -17,10 +17,11 @@ from pathlib import Path
 from presente.errors import PackError
 from presente.files import sha256_file
 
-GENERIC_THRESHOLD = 0.40
-"""Cosine from which two photos are taken to be one person when neither a calibration nor the pack says better.
+GENERIC_THRESHOLD = 0.42
+"""Cosine from which a face is known when neither a calibration nor the pack says better.
 
-Measured on LFW with an ArcFace MobileFaceNet, the best of 80 strangers' impostors lies at 0.35; see docs/evaluation.md.
+For a class, not a city: with an ArcFace MobileFaceNet and 80 enrolled people of LFW, 1 stranger in 100 reaches 0.41. A
+larger gallery needs a higher one; see docs/evaluation.md for the command that measures it.
 """
 
 _RELEASE = "https://github.com/deepinsight/insightface/releases/download/v0.7"
@@ -88,7 +89,8 @@ def _published(name: str, detection: ModelFile, recognition: ModelFile) -> Publi
 
 
 PUBLISHED: Mapping[str, PublishedPack] = {
-    pack.name: pack for pack in (
+    pack.name: pack
+    for pack in (
         _published("buffalo_l", ModelFile("det_10g.onnx", *_DET_10G), ModelFile("w600k_r50.onnx", *_R50)),
         _published("buffalo_m", ModelFile("det_2.5g.onnx", *_DET_25G), ModelFile("w600k_r50.onnx", *_R50)),
         _published("buffalo_s", ModelFile("det_500m.onnx", *_DET_500M), ModelFile("w600k_mbf.onnx", *_MBF)),
@@ -113,8 +115,10 @@ def find_pack(name: str, places: Iterable[Path]) -> Path:
     if name in PUBLISHED:
         fix = f"Pull it with `python -m faces pull {name}`."
     else:
-        fix = (f"Name one of {', '.join(sorted(PUBLISHED))} or sample, or a folder that holds an SCRFD and an ArcFace "
-               "ONNX file; `python -m faces list` shows what is here.")
+        fix = (
+            f"Name one of {', '.join(sorted(PUBLISHED))} or sample, or a folder that holds an SCRFD and an ArcFace "
+            "ONNX file; `python -m faces list` shows what is here."
+        )
     raise PackError("pack_not_found", f"There is no pack {name!r} in: {', '.join(searched)}.", fix)
 
 
@@ -135,17 +139,23 @@ def load_pack(name: str, places: Iterable[Path]) -> ModelPack:
         detection, recognition = _tell_apart(folder)
     missing = [str(path) for path in (detection, recognition) if not path.is_file()]
     if missing:
-        raise PackError("pack_incomplete", f"Pack {name!r} lacks {', '.join(missing)}.",
-                        f"Put the file there, or pull the pack with `python -m faces pull {folder.name}`.")
+        raise PackError(
+            "pack_incomplete",
+            f"Pack {name!r} lacks {', '.join(missing)}.",
+            f"Put the file there, or pull the pack with `python -m faces pull {folder.name}`.",
+        )
     digests = [sha256_file(path) for path in (detection, recognition)]
     if published and not described:
         _check_digests(published, (detection, recognition), digests)
     return ModelPack(
-        name=str(described.get("name", folder.name)), detection=detection, recognition=recognition,
+        name=str(described.get("name", folder.name)),
+        detection=detection,
+        recognition=recognition,
         dim=int(described["dim"]) if "dim" in described else _output_dim(recognition),
         threshold=float(described.get("threshold", GENERIC_THRESHOLD)),
         licence=str(described.get("licence", published.licence if published else "not stated")),
-        digest=hashlib.sha256("\n".join(digests).encode()).hexdigest())
+        digest=hashlib.sha256("\n".join(digests).encode()).hexdigest(),
+    )
 
 
 def installed(places: Sequence[Path]) -> list[tuple[str, Path]]:
@@ -161,9 +171,12 @@ def installed(places: Sequence[Path]) -> list[tuple[str, Path]]:
 def _check_digests(published: PublishedPack, paths: Sequence[Path], digests: Sequence[str]) -> None:
     for wanted, path, digest in zip((published.detection, published.recognition), paths, digests, strict=True):
         if path.name == wanted.name and digest != wanted.sha256:
-            raise PackError("checksum_mismatch", f"{path} has SHA-256 {digest}, {published.name}'s is {wanted.sha256}.",
-                            f"Delete it and run `python -m faces pull {published.name}`; a model of your own belongs in "
-                            "a folder with another name.")
+            raise PackError(
+                "checksum_mismatch",
+                f"{path} has SHA-256 {digest}, {published.name}'s is {wanted.sha256}.",
+                f"Delete it and run `python -m faces pull {published.name}`; a model of your own belongs in "
+                "a folder with another name.",
+            )
 
 
 def _read_description(folder: Path) -> dict[str, str | int | float]:
@@ -210,15 +223,20 @@ def _tell_apart(folder: Path) -> tuple[Path, Path]:
             recognisers.append(path)
     if len(detectors) != 1 or len(recognisers) != 1:
         raise PackError(
-            "pack_incomplete", f"{folder} must hold one SCRFD detector with five landmarks and one 112x112 ArcFace "
+            "pack_incomplete",
+            f"{folder} must hold one SCRFD detector with five landmarks and one 112x112 ArcFace "
             f"embedder; it holds {len(detectors)} and {len(recognisers)}.",
-            "Remove the others, or name the two in a pack.json: {\"detection\": \"...\", \"recognition\": \"...\"}.")
+            'Remove the others, or name the two in a pack.json: {"detection": "...", "recognition": "..."}.',
+        )
     return detectors[0], recognisers[0]
 
 
 def _output_dim(recognition: Path) -> int:
     dim = _graph_shapes(recognition)[1][0][-1]
     if dim is None:
-        raise PackError("pack_invalid", f"{recognition} does not say how long its embeddings are.",
-                        "Give \"dim\" in a pack.json beside it.")
+        raise PackError(
+            "pack_invalid",
+            f"{recognition} does not say how long its embeddings are.",
+            'Give "dim" in a pack.json beside it.',
+        )
     return dim

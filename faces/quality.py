@@ -44,10 +44,14 @@ class QualityRules:
     def failures(self, quality: Quality) -> list[str]:
         """What is wrong, in words, empty when nothing is."""
         checks = (
-            (quality.size >= self.min_size,
-             f"the face is {quality.size:.0f} pixels wide, at least {self.min_size:.0f} are needed"),
-            (quality.sharpness >= self.min_sharpness,
-             f"the face has no detail (sharpness {quality.sharpness:.1f}, at least {self.min_sharpness:.1f})"),
+            (
+                quality.size >= self.min_size,
+                f"the face is {quality.size:.0f} pixels wide, at least {self.min_size:.0f} are needed",
+            ),
+            (
+                quality.sharpness >= self.min_sharpness,
+                f"the face has no detail (sharpness {quality.sharpness:.1f}, at least {self.min_sharpness:.1f})",
+            ),
             (abs(quality.yaw) <= self.max_yaw, "the face is turned away from the camera"),
         )
         return [message for passed, message in checks if not passed]
@@ -61,5 +65,9 @@ def measure(face: DetectedFace, crop: RGB) -> Quality:
     across = right - left
     half = float(across @ across) / 2
     yaw = float((nose - (left + right) / 2) @ across) / half if half > 0 else np.inf
-    return Quality(size=min(x2 - x1, y2 - y1), sharpness=float(cv2.Laplacian(grey, cv2.CV_64F).var()), yaw=yaw,
-                   detection_score=face.score)
+    return Quality(
+        size=min(x2 - x1, y2 - y1),
+        sharpness=float(cv2.Laplacian(grey, cv2.CV_64F).var()),
+        yaw=yaw,
+        detection_score=face.score,
+    )

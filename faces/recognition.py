@@ -26,7 +26,7 @@ def unit_rows(matrix: NDArray[np.floating]) -> NDArray[np.float32]:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     if not np.isfinite(lengths).all() or (lengths == 0).any():
         raise ValueError("a template is zero or not finite")
-    return rows / lengths
+    return np.asarray(rows / lengths, dtype=np.float32)
 
 
 class Recogniser:
@@ -38,8 +38,11 @@ class Recogniser:
         # insightface reads the graph to see whether (x - 127.5) / 127.5 is inside it already.
         self._arcface = ArcFaceONNX(model_file=str(model_file), session=session)
         if tuple(self._arcface.input_size) != (112, 112):
-            raise PackError("unsuitable_model", f"{model_file} takes {self._arcface.input_size}, not 112x112 crops.",
-                            "Use an ArcFace model.")
+            raise PackError(
+                "unsuitable_model",
+                f"{model_file} takes {self._arcface.input_size}, not 112x112 crops.",
+                "Use an ArcFace model.",
+            )
 
     @property
     def dim(self) -> int:

@@ -43,5 +43,8 @@ def open_session(path: Path, options: RuntimeOptions) -> onnxruntime.InferenceSe
     try:
         return onnxruntime.InferenceSession(str(path), settings, providers=list(options.providers))
     except Exception as exc:  # ONNX Runtime raises a family of pybind exceptions with no common public base
-        raise PackError("damaged_model", f"ONNX Runtime cannot open {path} ({exc}).",
-                        "Check the pack with `python -m faces check NAME`, or pull it again.") from exc
+        raise PackError(
+            "damaged_model",
+            f"ONNX Runtime cannot open {path} ({exc}).",
+            "Check the pack with `python -m faces check NAME`, or pull it again.",
+        ) from exc

@@ -70,8 +70,9 @@ class Gallery:
     applies what it has not seen.
     """
 
-    def __init__(self, store: DocumentStore, snapshots: SnapshotStore, pack: str, dim: int,
-                 settings: GallerySettings) -> None:
+    def __init__(
+        self, store: DocumentStore, snapshots: SnapshotStore, pack: str, dim: int, settings: GallerySettings
+    ) -> None:
         """Open a gallery: load the newest whole generation and replay what it has not seen.
 
         Args:
@@ -100,10 +101,12 @@ class Gallery:
         made_with = self.store.pack()
         if made_with is not None and made_with != (self.pack, self.dim):
             raise PackError(
-                "pack_mismatch", f"The gallery was made with pack {made_with[0]!r} ({made_with[1]} dimensions), and "
+                "pack_mismatch",
+                f"The gallery was made with pack {made_with[0]!r} ({made_with[1]} dimensions), and "
                 f"{self.pack!r} ({self.dim}) was asked for; their templates cannot be compared.",
                 f"Set PRESENTE_PACK back, or re-embed every stored photo with `python -m indexer sync --pack "
-                f"{self.pack.split('@')[0]}`.")
+                f"{self.pack.split('@')[0]}`.",
+            )
 
     def _open(self) -> tuple[LiveIndex, int]:
         generation, warnings = self.snapshots.latest()
@@ -114,8 +117,9 @@ class Gallery:
             manifest = generation.manifest
             if manifest.pack == self.pack and manifest.dim == self.dim and manifest.change <= last:
                 return LiveIndex.from_generation(generation), manifest.generation
-            log.warning("Generation %d belongs to another pack or another store; the index is rebuilt.",
-                        manifest.generation)
+            log.warning(
+                "Generation %d belongs to another pack or another store; the index is rebuilt.", manifest.generation
+            )
         return LiveIndex.rebuild(self.store, self.dim), max(self.snapshots.generations(), default=0)
 
     # -- writing: documents, then the index follows -----------------------------------------------------------------
@@ -133,8 +137,11 @@ class Gallery:
                 template = photo.template
                 checked(template.vector[None, :], self.dim)
                 if template.pack != self.pack:
-                    raise PackError("pack_mismatch", f"The template was made with {template.pack!r}, the gallery with "
-                                    f"{self.pack!r}.", "Embed the photo with the gallery's pack.")
+                    raise PackError(
+                        "pack_mismatch",
+                        f"The template was made with {template.pack!r}, the gallery with {self.pack!r}.",
+                        "Embed the photo with the gallery's pack.",
+                    )
         self.store.claim_pack(self.pack, self.dim)
         self._check_pack()
         self.store.enrol(enrolments, create_only)
@@ -173,8 +180,9 @@ class Gallery:
             while True:
                 self._follow()
                 live = self._live
-                self.generation = self.snapshots.publish(index=live.index, subjects=live.subjects, pack=self.pack,
-                                                         change=live.change, keep=keep)
+                self.generation = self.snapshots.publish(
+                    index=live.index, subjects=live.subjects, pack=self.pack, change=live.change, keep=keep
+                )
                 self._published_at = live.change
                 if not any(change.removed for change in self.store.changes(live.change)):
                     return self.generation
@@ -194,8 +202,13 @@ class Gallery:
 
     # -- searching --------------------------------------------------------------------------------------------------
 
-    def search(self, probes: NDArray[np.float32], k: int, clase: str | None = None, cohort: bool = False,
-               ) -> list[list[Candidate]]:
+    def search(
+        self,
+        probes: NDArray[np.float32],
+        k: int,
+        clase: str | None = None,
+        cohort: bool = False,
+    ) -> list[list[Candidate]]:
         """The k nearest subjects of each probe, best template of each, exact.
 
         Args:
@@ -217,16 +230,23 @@ class Gallery:
         students = self.store.subjects([subject for hits in found for subject, _ in hits])
         return [self._ranked(hits, students) for hits in found]
 
-    def identify(self, probes: NDArray[np.float32], k: int = 5, threshold: float | None = None,
-                 clase: str | None = None, cohort: bool = False) -> list[Decision]:
+    def identify(
+        self,
+        probes: NDArray[np.float32],
+        k: int = 5,
+        threshold: float | None = None,
+        clase: str | None = None,
+        cohort: bool = False,
+    ) -> list[Decision]:
         """Search, then decide for each probe; ``threshold`` instead of the gallery's own."""
         _check_k(k)
         limit = self.settings.threshold if threshold is None else threshold
         # Two subjects are needed to see that a decision is ambiguous, however few the caller wants listed.
         searched = self.search(probes, max(k, 2), clase, cohort)
         decisions = [decide(candidates, limit, self.settings.margin) for candidates in searched]
-        return [Decision(made.verdict, made.student, made.score, made.reason, made.candidates[:k])
-                for made in decisions]
+        return [
+            Decision(made.verdict, made.student, made.score, made.reason, made.candidates[:k]) for made in decisions
+        ]
 
     def compare(self, probe: NDArray[np.float32], matricula: str) -> float | None:
         """The best cosine of a float32 (d,) probe with one student's templates; None when there are none.
@@ -255,8 +275,10 @@ class Gallery:
     def _ranked(hits: Sequence[tuple[int, float]], students: dict[int, Student]) -> list[Candidate]:
         # A subject that was removed between the search and this look-up is nobody any more.
         present = [(subject, score) for subject, score in hits if subject in students]
-        return [Candidate(rank=rank, score=score, subject=subject, student=students[subject])
-                for rank, (subject, score) in enumerate(present, start=1)]
+        return [
+            Candidate(rank=rank, score=score, subject=subject, student=students[subject])
+            for rank, (subject, score) in enumerate(present, start=1)
+        ]
 
     # -- looking after ----------------------------------------------------------------------------------------------
 
@@ -270,8 +292,12 @@ class Gallery:
             for batch in self.store.templates():
                 stored.update(int(i) for i in batch.ids)
                 different += self._differing(batch.ids, batch.vectors, indexed)
-        return Agreement(templates=len(stored), missing_in_index=tuple(sorted(stored - indexed)),
-                         missing_in_store=tuple(sorted(indexed - stored)), different=tuple(different))
+        return Agreement(
+            templates=len(stored),
+            missing_in_index=tuple(sorted(stored - indexed)),
+            missing_in_store=tuple(sorted(indexed - stored)),
+            different=tuple(different),
+        )
 
     def _differing(self, ids: NDArray[np.int64], vectors: NDArray[np.float32], indexed: set[int]) -> list[int]:
         known = np.array([i for i, template in enumerate(ids) if int(template) in indexed], dtype=np.int64)
@@ -283,9 +309,16 @@ class Gallery:
     def status(self) -> GalleryStatus:
         """Counts, pack, index and threshold."""
         self.catch_up()
-        return GalleryStatus(counts=self.store.counts(), indexed=len(self._live), pack=self.pack, dim=self.dim,
-                             kind=self._live.index.kind, generation=self.generation, change=self._live.change,
-                             settings=self.settings)
+        return GalleryStatus(
+            counts=self.store.counts(),
+            indexed=len(self._live),
+            pack=self.pack,
+            dim=self.dim,
+            kind=self._live.index.kind,
+            generation=self.generation,
+            change=self._live.change,
+            settings=self.settings,
+        )
 
 
 def _check_k(k: int) -> None:

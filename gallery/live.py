@@ -77,8 +77,12 @@ class LiveIndex:
         """Ids of all templates of the given subjects."""
         return self._ids[np.isin(self._subjects, subjects)]
 
-    def best_per_subject(self, probes: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None = None,
-                         ) -> list[list[tuple[int, float]]]:
+    def best_per_subject(
+        self,
+        probes: NDArray[np.float32],
+        k: int,
+        allowed: NDArray[np.int64] | None = None,
+    ) -> list[list[tuple[int, float]]]:
         """The k best subjects of each probe with their best template's cosine, best first; exact.
 
         Templates are searched k at a time and then more, until k different subjects are seen or none are left: a

@@ -22,10 +22,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from presente.files import sha256_file, sync_folder
 from gallery.vectors.flat import FlatIndex
 from gallery.vectors.model import VectorIndex
 from presente.errors import IndexDamaged, StoreError
+from presente.files import sha256_file, sync_folder
 
 FORMAT = 1
 KEEP = 2
@@ -69,7 +69,7 @@ class SnapshotStore:
 
     def latest(self) -> tuple[Generation | None, list[str]]:
         """The newest generation that is whole, and a warning for every newer one that is not."""
-        warnings = []
+        warnings: list[str] = []
         for number in reversed(self.generations()):
             try:
                 return self.load(number), warnings
@@ -87,8 +87,10 @@ class SnapshotStore:
         try:
             manifest = Manifest(**json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
             if manifest.format != FORMAT or manifest.kind != FlatIndex.kind:
-                raise IndexDamaged("index_damaged", f"{folder} has format {manifest.format}, kind {manifest.kind!r}, "
-                                   "which this version does not read.")
+                raise IndexDamaged(
+                    "index_damaged",
+                    f"{folder} has format {manifest.format}, kind {manifest.kind!r}, which this version does not read.",
+                )
             for name, digest in manifest.files.items():
                 if sha256_file(folder / name) != digest:
                     raise IndexDamaged("index_damaged", f"{folder / name} does not match its manifest.")
@@ -97,12 +99,14 @@ class SnapshotStore:
         except (OSError, ValueError, TypeError) as exc:
             raise IndexDamaged("index_damaged", f"{folder} cannot be read ({exc}).") from exc
         if len(index) != manifest.templates or subjects.shape != (manifest.templates, 2):
-            raise IndexDamaged("index_damaged", f"{folder} holds {len(index)} vectors, its manifest says "
-                               f"{manifest.templates}.")
+            raise IndexDamaged(
+                "index_damaged", f"{folder} holds {len(index)} vectors, its manifest says {manifest.templates}."
+            )
         return Generation(manifest, index, subjects)
 
-    def publish(self, *, index: VectorIndex, subjects: NDArray[np.int64], pack: str, change: int,
-                keep: int = KEEP) -> int:
+    def publish(
+        self, *, index: VectorIndex, subjects: NDArray[np.int64], pack: str, change: int, keep: int = KEEP
+    ) -> int:
         """Write a new generation and drop all but the newest ``keep``; its number.
 
         Raises:
@@ -118,8 +122,11 @@ class SnapshotStore:
                 raise
             self._prune(keep)
         except OSError as exc:
-            raise StoreError("index_unwritable", f"{self.folder} cannot be written ({exc}).",
-                             "Free space or correct PRESENTE_INDEX, then run `python -m indexer compact`.") from exc
+            raise StoreError(
+                "index_unwritable",
+                f"{self.folder} cannot be written ({exc}).",
+                "Free space or correct PRESENTE_INDEX, then run `python -m indexer compact`.",
+            ) from exc
         return number
 
     def _write(self, staged: Path, index: VectorIndex, subjects: NDArray[np.int64], pack: str, change: int) -> int:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def run_add(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Enrol the photos of a folder or a sheet."""
-    from indexer.pipeline import add, default_workers
+    from indexer.pipeline import add
     from indexer.sources import read_source
 
     source = read_source(arguments.source)
@@ -26,7 +26,7 @@ def run_add(arguments: argparse.Namespace, settings: Settings, output: cli.Outpu
     try:
         embedder = compose.open_embedder(settings, pack)
         with output.bar(len(source.photos), "photo") as progress:
-            report = add(source, embedder, gallery, settings.workers or default_workers(), progress)
+            report = add(source, embedder, gallery, settings.workers, progress)
     finally:
         gallery.close(publish=True)
     return finish(report, arguments, output)
@@ -34,14 +34,14 @@ def run_add(arguments: argparse.Namespace, settings: Settings, output: cli.Outpu
 
 def run_sync(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Embed what the store holds and this pack has not embedded; the gallery is this pack's afterwards."""
-    from indexer.pipeline import default_workers, sync
+    from indexer.pipeline import sync
 
     pack = compose.open_pack(settings)
     embedder = compose.open_embedder(settings, pack)
     store = compose.open_store(settings)
     try:
         with output.bar(None, "photo") as progress:
-            report = sync(store, embedder, settings.workers or default_workers(), progress)
+            report = sync(store, embedder, settings.workers, progress)
     finally:
         store.close()
     if not report.stopped:
@@ -67,8 +67,10 @@ def run_remove(arguments: argparse.Namespace, settings: Settings, output: cli.Ou
     finally:
         gallery.close()
     missing = [matricula for matricula in arguments.matricula if matricula not in removed]
-    output.result({"removed": removed, "not_found": missing},
-                  [f"removed {matricula}" for matricula in removed] + [f"not found: {name}" for name in missing])
+    output.result(
+        {"removed": removed, "not_found": missing},
+        [f"removed {matricula}" for matricula in removed] + [f"not found: {name}" for name in missing],
+    )
     return cli.PARTLY_FAILED if missing else cli.DONE
 
 
@@ -79,11 +81,19 @@ def run_verify(_: argparse.Namespace, settings: Settings, output: cli.Output) ->
         found = gallery.verify()
     finally:
         gallery.close()
-    data = {"agrees": found.agrees, "templates": found.templates, "missing_in_index": found.missing_in_index,
-            "missing_in_store": found.missing_in_store, "different": found.different}
+    data = {
+        "agrees": found.agrees,
+        "templates": found.templates,
+        "missing_in_index": found.missing_in_index,
+        "missing_in_store": found.missing_in_store,
+        "different": found.different,
+    }
     word = "agree" if found.agrees else "DISAGREE; `python -m indexer compact` rebuilds the index"
-    output.result(data, [f"documents and index {word} on {found.templates} templates"]
-                  + [f"{key}: {value}" for key, value in data.items() if isinstance(value, tuple) and value])
+    output.result(
+        data,
+        [f"documents and index {word} on {found.templates} templates"]
+        + [f"{key}: {value}" for key, value in data.items() if isinstance(value, tuple) and value],
+    )
     return cli.DONE if found.agrees else cli.PARTLY_FAILED
 
 
@@ -95,8 +105,10 @@ def run_compact(_: argparse.Namespace, settings: Settings, output: cli.Output) -
         templates = gallery.status().indexed
     finally:
         gallery.close()
-    output.result({"generation": generation, "templates": templates},
-                  [f"published generation {generation} with {templates} templates"])
+    output.result(
+        {"generation": generation, "templates": templates},
+        [f"published generation {generation} with {templates} templates"],
+    )
     return cli.DONE
 
 
@@ -107,10 +119,19 @@ def run_status(_: argparse.Namespace, settings: Settings, output: cli.Output) ->
         status = gallery.status()
     finally:
         gallery.close()
-    data = {"students": status.counts.students, "cohort": status.counts.cohort, "images": status.counts.images,
-            "templates": status.counts.templates, "indexed": status.indexed, "pack": status.pack or None,
-            "dim": status.dim, "index_kind": status.kind, "generation": status.generation, "change": status.change,
-            "settings": settings.described()}
+    data = {
+        "students": status.counts.students,
+        "cohort": status.counts.cohort,
+        "images": status.counts.images,
+        "templates": status.counts.templates,
+        "indexed": status.indexed,
+        "pack": status.pack or None,
+        "dim": status.dim,
+        "index_kind": status.kind,
+        "generation": status.generation,
+        "change": status.change,
+        "settings": settings.described(),
+    }
     lines = [f"{key:16s} {value}" for key, value in data.items() if key != "settings"]
     lines += [f"{item['name']:24s} {item['value'] or '-':28s} from {item['from']}" for item in settings.described()]
     output.result(data, lines)
@@ -119,25 +140,53 @@ def run_status(_: argparse.Namespace, settings: Settings, output: cli.Output) ->
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m indexer", description="Put photos in, keep the gallery in order.",
-                                     epilog="example:\n  python -m indexer add data_sample/students.csv",
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m indexer",
+        description="Put photos in, keep the gallery in order.",
+        epilog="example:\n  python -m indexer add data_sample/students.csv",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    adding = cli.subcommand(commands, "add", run_add, "Enrol the photos of a folder or a .csv sheet.",
-                            "python -m indexer add data_sample/students.csv --report added.txt")
+    adding = cli.subcommand(
+        commands,
+        "add",
+        run_add,
+        "Enrol the photos of a folder or a .csv sheet.",
+        "python -m indexer add data_sample/students.csv --report added.txt",
+    )
     adding.add_argument("source", type=Path, help="a folder with one folder (or one photo) a person, or a .csv sheet")
-    syncing = cli.subcommand(commands, "sync", run_sync, "Embed what the store holds and this pack has not embedded.",
-                             "python -m indexer sync --pack buffalo_l")
+    syncing = cli.subcommand(
+        commands,
+        "sync",
+        run_sync,
+        "Embed what the store holds and this pack has not embedded.",
+        "python -m indexer sync --pack buffalo_l",
+    )
     for parser_ in (adding, syncing):
         parser_.add_argument("--report", type=Path, metavar="FILE", help="also write the readable report to FILE")
-    removing = cli.subcommand(commands, "remove", run_remove, "Erase students from documents, index and snapshots.",
-                              "python -m indexer remove A0175 A0176")
+    removing = cli.subcommand(
+        commands,
+        "remove",
+        run_remove,
+        "Erase students from documents, index and snapshots.",
+        "python -m indexer remove A0175 A0176",
+    )
     removing.add_argument("matricula", nargs="+", help="matricula of a student")
     cli.subcommand(commands, "verify", run_verify, "Compare the index with the documents.", "python -m indexer verify")
-    cli.subcommand(commands, "compact", run_compact, "Rebuild the index from the documents and publish it.",
-                   "python -m indexer compact")
-    cli.subcommand(commands, "status", run_status, "What is stored and indexed, and every setting's origin.",
-                   "python -m indexer status --json")
+    cli.subcommand(
+        commands,
+        "compact",
+        run_compact,
+        "Rebuild the index from the documents and publish it.",
+        "python -m indexer compact",
+    )
+    cli.subcommand(
+        commands,
+        "status",
+        run_status,
+        "What is stored and indexed, and every setting's origin.",
+        "python -m indexer status --json",
+    )
     return parser
 
 

@@ -6,23 +6,21 @@ fail, is refused with a reason and never takes the run down.
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Generic, TypeVar
 
 from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
-from gallery.documents.model import DocumentStore, EnrolledPhoto, Enrolment, StoredPhoto, Student, Template
+from gallery.documents.model import DocumentStore, EnrolledPhoto, Enrolment, StoredPhoto, Student
 from gallery.gallery import Gallery
 from indexer.report import Refusal, Report
 from indexer.sources.model import Source, SourcePhoto
+from presente.bridge import as_template, digest_of, enrolled_photo
 from presente.errors import PhotoRefused, PresenteError
+from presente.threads import in_threads
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +28,6 @@ BATCH = 32
 """Faces embedded in one call and written in one transaction."""
 
 _In = TypeVar("_In")
-_Out = TypeVar("_Out")
 Progress = Callable[[int], None]
 """Called with how many more photos are settled: done, already there, or refused."""
 
@@ -44,34 +41,6 @@ class _Prepared:
     sha256: str
     media_type: str
     face: AlignedFace
-
-
-def default_workers() -> int:
-    """One photo a core: each inference runs on one thread."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def in_threads(work: Callable[[_In], _Out], items: Iterable[_In], workers: int) -> Iterator[tuple[_In, Future[_Out]]]:
-    """Run ``work`` on every item in ``workers`` threads; (item, finished future) in the items' order.
-
-    At most four items a worker are under way, so memory does not depend on how many there are.
-    """
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="indexer")
-    window: deque[tuple[_In, Future[_Out]]] = deque()
-    try:
-        for item in items:
-            window.append((item, pool.submit(work, item)))
-            if len(window) >= 4 * workers:
-                yield _finished(window.popleft())
-        while window:
-            yield _finished(window.popleft())
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _finished(entry: tuple[_In, Future[_Out]]) -> tuple[_In, Future[_Out]]:
-    entry[1].exception()  # waits
-    return entry
 
 
 class _Batches(Generic[_In]):
@@ -147,7 +116,7 @@ class _Addition:
         """In a worker thread. None when the gallery has the photo."""
         item, known = entry
         content = item.path.read_bytes()
-        digest = hashlib.sha256(content).hexdigest()
+        digest = digest_of(content)
         if digest in known:
             return None
         photo = self.embedder.decode(content)
@@ -156,9 +125,9 @@ class _Addition:
     def _write(self, faces: Sequence[tuple[_Prepared, EmbeddedFace]]) -> None:
         by_student: dict[Student, list[EnrolledPhoto]] = {}
         for prepared, face in faces:
-            by_student.setdefault(prepared.item.student, []).append(EnrolledPhoto(
-                content=prepared.content, sha256=prepared.sha256, media_type=prepared.media_type,
-                source=str(prepared.item.path), template=as_template(face, self.gallery.pack)))
+            by_student.setdefault(prepared.item.student, []).append(
+                enrolled_photo(prepared.content, prepared.media_type, str(prepared.item.path), face, self.gallery.pack)
+            )
         self.gallery.enrol([Enrolment(student, tuple(photos)) for student, photos in by_student.items()])
         self.report.done += len(faces)
         self.progress(len(faces))
@@ -210,12 +179,6 @@ def _timed(report: Report, go: Callable[[], None]) -> None:
         report.stopped = error.code
     finally:
         report.seconds = time.perf_counter() - start
-
-
-def as_template(face: EmbeddedFace, pack: str) -> Template:
-    """An embedded face as the store keeps it."""
-    x1, y1, x2, y2 = (float(value) for value in face.face.box)
-    return Template(face.template, pack, (x1, y1, x2, y2), face.quality.as_dict())
 
 
 def refusal(location: str, error: BaseException) -> Refusal:

@@ -39,13 +39,24 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
-        return {"source": self.source, "photos": self.photos, "done": self.done, "already": self.already,
-                "refused": len(self.refused), "left": self.left, "ignored": self.ignored,
-                "students_updated": self.students_updated, "stopped": self.stopped,
-                "reasons": dict(Counter(refusal.code for refusal in self.refused)),
-                "refusals": [{"location": refusal.location, "code": refusal.code, "reason": refusal.reason}
-                             for refusal in self.refused],
-                "seconds": round(self.seconds, 2), "images_per_s": round(self.rate, 1)}
+        return {
+            "source": self.source,
+            "photos": self.photos,
+            "done": self.done,
+            "already": self.already,
+            "refused": len(self.refused),
+            "left": self.left,
+            "ignored": self.ignored,
+            "students_updated": self.students_updated,
+            "stopped": self.stopped,
+            "reasons": dict(Counter(refusal.code for refusal in self.refused)),
+            "refusals": [
+                {"location": refusal.location, "code": refusal.code, "reason": refusal.reason}
+                for refusal in self.refused
+            ],
+            "seconds": round(self.seconds, 2),
+            "images_per_s": round(self.rate, 1),
+        }
 
     @property
     def rate(self) -> float:
@@ -54,8 +65,10 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         """For people."""
-        yield (f"{self.source}: {self.photos} photos: {self.done} enrolled, {self.already} already there, "
-               f"{len(self.refused)} refused, {self.left} left, in {self.seconds:.1f} s ({self.rate:.1f} a second)")
+        yield (
+            f"{self.source}: {self.photos} photos: {self.done} enrolled, {self.already} already there, "
+            f"{len(self.refused)} refused, {self.left} left, in {self.seconds:.1f} s ({self.rate:.1f} a second)"
+        )
         if self.ignored:
             yield f"{self.ignored} files were ignored: their names are not photos'"
         if self.students_updated:

@@ -44,19 +44,40 @@ class Output:
     def bar(total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
         """A progress bar on stderr with rate and time left; call what it gives with how many more are done."""
         with tqdm(total=total, unit=unit, file=sys.stderr, smoothing=0.1, leave=False, disable=None) as bar:
+
             def advance(count: int) -> None:
                 bar.update(count)
+
             yield advance
 
 
 Command = Callable[[argparse.Namespace, Settings, Output], int]
 
 
+def command(prog: str, run: Command, help_text: str, example: str) -> argparse.ArgumentParser:
+    """A program that is one command."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=help_text,
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return _complete(parser, run)
+
+
 def subcommand(parsers: Any, name: str, run: Command, help_text: str, example: str) -> argparse.ArgumentParser:
     """Add a subcommand with the flags that all have; its ``--help`` ends with an example."""
     parser: argparse.ArgumentParser = parsers.add_parser(
-        name, help=help_text, description=help_text, epilog=f"example:\n  {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+        name,
+        help=help_text,
+        description=help_text,
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return _complete(parser, run)
+
+
+def _complete(parser: argparse.ArgumentParser, run: Command) -> argparse.ArgumentParser:
     parser.set_defaults(run=run)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     add_settings_flags(parser)

@@ -30,10 +30,14 @@ def open_embedder(settings: Settings, pack: ModelPack) -> FaceEmbedder:
     from faces.embedder import EmbedderSettings, FaceEmbedder
     from faces.image import ImageLimits
 
-    return FaceEmbedder(pack, EmbedderSettings(
-        detection=DetectionSettings(max_side=settings.detect_side),
-        limits=ImageLimits(max_bytes=settings.max_bytes, max_pixels=int(settings.max_megapixels * 1e6)),
-        strict=settings.strict))
+    return FaceEmbedder(
+        pack,
+        EmbedderSettings(
+            detection=DetectionSettings(max_side=settings.detect_side),
+            limits=ImageLimits(max_bytes=settings.max_bytes, max_pixels=int(settings.max_megapixels * 1e6)),
+            strict=settings.strict,
+        ),
+    )
 
 
 def open_store(settings: Settings) -> DocumentStore:
@@ -44,9 +48,10 @@ def open_store(settings: Settings) -> DocumentStore:
         StoreError: ``store_unavailable``, ``store_too_new``.
     """
     if settings.store.startswith(_SQLITE) and len(settings.store) > len(_SQLITE):
-        return SqliteStore(Path(settings.store[len(_SQLITE):]).expanduser())
-    raise ConfigError("unknown_store", f"PRESENTE_STORE is {settings.store!r}.",
-                      "It must look like sqlite:///var/gallery.db.")
+        return SqliteStore(Path(settings.store[len(_SQLITE) :]).expanduser())
+    raise ConfigError(
+        "unknown_store", f"PRESENTE_STORE is {settings.store!r}.", "It must look like sqlite:///var/gallery.db."
+    )
 
 
 def open_gallery(settings: Settings, pack: ModelPack) -> Gallery:

@@ -51,6 +51,7 @@ def _bounded(kind: Callable[[str], Any], low: float, high: float) -> Callable[[s
         if not math.isfinite(value) or not low <= value <= high:
             raise ValueError(f"it must be between {low:g} and {high:g}")
         return value
+
     return read
 
 
@@ -77,12 +78,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("pack", "sample", str, "model pack: a name, or a folder"),
     Setting("models", "", _paths, f"extra places to look for packs, separated by {os.pathsep!r}"),
     Setting("threshold", "", _threshold, "cosine from which a face is known; empty: the pack's own"),
-    Setting("margin", "0.02", _bounded(float, 0.0, 2.0),
-            "two people above the threshold and closer than this are ambiguous"),
+    Setting(
+        "margin", "0.02", _bounded(float, 0.0, 2.0), "two people above the threshold and closer than this are ambiguous"
+    ),
     Setting("strict", "false", _flag, "refuse enrolment photos that show several faces"),
     Setting("detect_side", "640", _bounded(int, 64, 4096), "longest side of a photo as the detector sees it, pixels"),
     Setting("max_megapixels", "40", _bounded(float, 0.01, 1000.0), "larger photos are refused"),
     Setting("max_bytes", "16000000", _bounded(int, 1000, 16_000_000), "larger image files are refused"),
+    Setting("cache", "var/cache", _path, "where evaluation keeps templates of photos it has embedded"),
     Setting("workers", "0", _bounded(int, 0, 256), "photos worked on at once by the indexer; 0: one a core"),
     Setting("host", "127.0.0.1", str, "address that the server binds"),
     Setting("port", "8000", _bounded(int, 0, 65535), "port that the server binds; 0: any free one"),
@@ -103,6 +106,7 @@ class Settings:
     detect_side: int
     max_megapixels: float
     max_bytes: int
+    cache: Path
     workers: int
     host: str
     port: int
@@ -124,8 +128,15 @@ class Settings:
 
     def described(self) -> list[dict[str, str]]:
         """Name, value, origin and meaning of every setting, for people and for ``--json``."""
-        return [{"name": item.variable, "value": _shown(getattr(self, item.name)), "from": self.origins[item.name],
-                 "meaning": item.meaning} for item in SETTINGS]
+        return [
+            {
+                "name": item.variable,
+                "value": _shown(getattr(self, item.name)),
+                "from": self.origins[item.name],
+                "meaning": item.meaning,
+            }
+            for item in SETTINGS
+        ]
 
 
 def _shown(value: Any) -> str:
@@ -138,12 +149,19 @@ def add_settings_flags(parser: argparse.ArgumentParser) -> None:
     """One flag a setting; their help text is the settings' own."""
     group = parser.add_argument_group("settings (flag, else environment, else presente.toml, else default)")
     for item in SETTINGS:
-        group.add_argument(f"--{item.name.replace('_', '-')}", dest=f"setting_{item.name}", metavar="VALUE",
-                           help=f"{item.meaning} [{item.variable}; default {item.default or 'none'}]".replace("%", "%%"))
+        group.add_argument(
+            f"--{item.name.replace('_', '-')}",
+            dest=f"setting_{item.name}",
+            metavar="VALUE",
+            help=f"{item.meaning} [{item.variable}; default {item.default or 'none'}]".replace("%", "%%"),
+        )
 
 
-def load_settings(arguments: argparse.Namespace | None = None, environment: Mapping[str, str] | None = None,
-                  folder: Path | None = None) -> Settings:
+def load_settings(
+    arguments: argparse.Namespace | None = None,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Settings:
     """Settle every setting.
 
     Args:
@@ -172,8 +190,11 @@ def load_settings(arguments: argparse.Namespace | None = None, environment: Mapp
         try:
             values[item.name] = item.read(text)
         except (ValueError, TypeError) as exc:
-            raise ConfigError("invalid_setting", f"{origin}: {text!r} cannot be {item.variable} ({exc}).",
-                              f"It means: {item.meaning}.") from exc
+            raise ConfigError(
+                "invalid_setting",
+                f"{origin}: {text!r} cannot be {item.variable} ({exc}).",
+                f"It means: {item.meaning}.",
+            ) from exc
         origins[item.name] = origin
     return Settings(values, origins)
 

@@ -54,5 +54,3 @@ class StoreError(PresenteError):
 
 class IndexDamaged(PresenteError):
     """A published index generation whose files do not match its manifest."""
-
-

@@ -66,8 +66,11 @@ def migrate(db: sqlite3.Connection) -> None:
     try:
         done = int(db.execute("PRAGMA user_version").fetchone()[0])
         if done > len(STEPS):
-            raise StoreError("store_too_new", f"The store has schema {done}, this version knows {len(STEPS)}.",
-                             "Run the version of Presente that wrote it, or a newer one.")
+            raise StoreError(
+                "store_too_new",
+                f"The store has schema {done}, this version knows {len(STEPS)}.",
+                "Run the version of Presente that wrote it, or a newer one.",
+            )
         for number, step in enumerate(STEPS[done:], start=done + 1):
             step(db)
             db.execute(f"PRAGMA user_version = {number}")

@@ -39,19 +39,32 @@ def check_student(student: Student) -> Student:
     for name in ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro"):
         value = getattr(student, name)
         needed = name in ("matricula", "nombre_del_alumno")
-        if not isinstance(value, str) or len(value) > _MAX_TEXT or not value.isprintable() or (
-                needed and not value.strip()):
-            raise InvalidInput("invalid_student", f"{name} is {value!r}.",
-                               f"It must be {'1' if needed else '0'} to {_MAX_TEXT} printable characters.")
+        if (
+            not isinstance(value, str)
+            or len(value) > _MAX_TEXT
+            or not value.isprintable()
+            or (needed and not value.strip())
+        ):
+            raise InvalidInput(
+                "invalid_student",
+                f"{name} is {value!r}.",
+                f"It must be {'1' if needed else '0'} to {_MAX_TEXT} printable characters.",
+            )
     if student.matricula != student.matricula.strip() or "/" in student.matricula:
-        raise InvalidInput("invalid_student", f"matricula is {student.matricula!r}.",
-                           "It must not begin or end with a space, nor hold a '/'.")
+        raise InvalidInput(
+            "invalid_student",
+            f"matricula is {student.matricula!r}.",
+            "It must not begin or end with a space, nor hold a '/'.",
+        )
     if student.fecha_de_registro:
         try:
             date.fromisoformat(student.fecha_de_registro[:10])
         except ValueError as exc:
-            raise InvalidInput("invalid_student", f"fecha_de_registro is {student.fecha_de_registro!r}.",
-                               "It must be a date like 2026-11-21.") from exc
+            raise InvalidInput(
+                "invalid_student",
+                f"fecha_de_registro is {student.fecha_de_registro!r}.",
+                "It must be a date like 2026-11-21.",
+            ) from exc
     return student
 
 
@@ -165,8 +178,15 @@ class DocumentStore(Protocol):
 
     def student(self, matricula: str) -> StoredStudent | None: ...
 
-    def students(self, *, clase: str | None = None, query: str | None = None, kind: Kind | None = "student",
-                 after: str = "", limit: int = 100) -> list[StoredStudent]:
+    def students(
+        self,
+        *,
+        clase: str | None = None,
+        query: str | None = None,
+        kind: Kind | None = "student",
+        after: str = "",
+        limit: int = 100,
+    ) -> list[StoredStudent]:
         """In order of matricula, after ``after``; ``query`` is part of a name or a matricula."""
 
     def subjects(self, ids: Sequence[int]) -> dict[int, Student]:

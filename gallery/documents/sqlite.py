@@ -44,7 +44,9 @@ class SqliteStore:
             with self._reading() as db:
                 migrate(db)
         except OSError as exc:
-            raise StoreError("store_unavailable", f"{path} cannot be created ({exc}).", "Check PRESENTE_STORE.") from exc
+            raise StoreError(
+                "store_unavailable", f"{path} cannot be created ({exc}).", "Check PRESENTE_STORE."
+            ) from exc
 
     # -- connections ------------------------------------------------------------------------------------------------
 
@@ -66,8 +68,11 @@ class SqliteStore:
         try:
             yield self._connection()
         except sqlite3.Error as exc:
-            raise StoreError("store_unavailable", f"{self.path} cannot be used ({exc}).",
-                             "Check that the disk is not full and that the file is a gallery.") from exc
+            raise StoreError(
+                "store_unavailable",
+                f"{self.path} cannot be used ({exc}).",
+                "Check that the disk is not full and that the file is a gallery.",
+            ) from exc
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -115,24 +120,35 @@ class SqliteStore:
             for enrolment in enrolments:
                 subject = self._put_student(db, enrolment.student, create_only)
                 for photo in enrolment.photos:
-                    row = db.execute("SELECT id FROM images WHERE student = ? AND sha256 = ?",
-                                     (subject, photo.sha256)).fetchone()
-                    image = row[0] if row else db.execute(
-                        "INSERT INTO images (student, sha256, media_type, source, content) VALUES (?, ?, ?, ?, ?)",
-                        (subject, photo.sha256, photo.media_type, photo.source, photo.content)).lastrowid
+                    row = db.execute(
+                        "SELECT id FROM images WHERE student = ? AND sha256 = ?", (subject, photo.sha256)
+                    ).fetchone()
+                    image = (
+                        row[0]
+                        if row
+                        else db.execute(
+                            "INSERT INTO images (student, sha256, media_type, source, content) VALUES (?, ?, ?, ?, ?)",
+                            (subject, photo.sha256, photo.media_type, photo.source, photo.content),
+                        ).lastrowid
+                    )
                     _put_template(db, image, subject, photo.template)
 
     @staticmethod
     def _put_student(db: sqlite3.Connection, student: Student, create_only: bool) -> int:
         row = db.execute("SELECT id FROM students WHERE matricula = ?", (student.matricula,)).fetchone()
         if row is not None and create_only:
-            raise Conflict("student_exists", f"Matricula {student.matricula!r} is enrolled already.",
-                           "Add photos to it, or delete it first.")
+            raise Conflict(
+                "student_exists",
+                f"Matricula {student.matricula!r} is enrolled already.",
+                "Add photos to it, or delete it first.",
+            )
         subject: int = db.execute(
             "INSERT INTO students (matricula, nombre_del_alumno, clase, fecha_de_registro, kind) "
             "VALUES (?, ?, ?, ?, ?) ON CONFLICT (matricula) DO UPDATE SET nombre_del_alumno = "
             "excluded.nombre_del_alumno, clase = excluded.clase, fecha_de_registro = excluded.fecha_de_registro, "
-            "kind = excluded.kind RETURNING id", _fields(student)).fetchone()[0]
+            "kind = excluded.kind RETURNING id",
+            _fields(student),
+        ).fetchone()[0]
         return subject
 
     def add_templates(self, templates: Sequence[tuple[int, Template]]) -> None:
@@ -145,13 +161,22 @@ class SqliteStore:
     def update(self, student: Student) -> bool:
         with self._writing() as db:
             matricula, *fields = _fields(student)
-            return db.execute("UPDATE students SET nombre_del_alumno = ?, clase = ?, fecha_de_registro = ?, kind = ? "
-                              "WHERE matricula = ?", (*fields, matricula)).rowcount == 1
+            return (
+                db.execute(
+                    "UPDATE students SET nombre_del_alumno = ?, clase = ?, fecha_de_registro = ?, kind = ? "
+                    "WHERE matricula = ?",
+                    (*fields, matricula),
+                ).rowcount
+                == 1
+            )
 
     def remove(self, matriculas: Sequence[str]) -> list[str]:
         with self._writing() as db:
-            removed = [matricula for matricula in matriculas
-                       if db.execute("DELETE FROM students WHERE matricula = ?", (matricula,)).rowcount]
+            removed = [
+                matricula
+                for matricula in matriculas
+                if db.execute("DELETE FROM students WHERE matricula = ?", (matricula,)).rowcount
+            ]
         if removed:
             with self._reading() as db:  # the log still holds the erased pages until it is folded into the file
                 db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -163,8 +188,15 @@ class SqliteStore:
         found = self._stored("s.matricula = ?", [matricula], limit=1)
         return found[0] if found else None
 
-    def students(self, *, clase: str | None = None, query: str | None = None, kind: Kind | None = "student",
-                 after: str = "", limit: int = 100) -> list[StoredStudent]:
+    def students(
+        self,
+        *,
+        clase: str | None = None,
+        query: str | None = None,
+        kind: Kind | None = "student",
+        after: str = "",
+        limit: int = 100,
+    ) -> list[StoredStudent]:
         where, values = ["s.matricula > ?"], [after]
         for condition, value in (("s.clase = ?", clase), ("s.kind = ?", kind)):
             if value is not None:
@@ -181,19 +213,25 @@ class SqliteStore:
             rows = db.execute(
                 f"SELECT s.id, (SELECT count(*) FROM images i WHERE i.student = s.id), "
                 f"(SELECT count(*) FROM templates t WHERE t.student = s.id), {_STUDENT} "
-                f"FROM students s WHERE {where} ORDER BY s.matricula LIMIT ?", (*values, limit)).fetchall()
+                f"FROM students s WHERE {where} ORDER BY s.matricula LIMIT ?",
+                (*values, limit),
+            ).fetchall()
         return [StoredStudent(id=row[0], images=row[1], templates=row[2], student=Student(*row[3:])) for row in rows]
 
     def subjects(self, ids: Sequence[int]) -> dict[int, Student]:
         with self._reading() as db:
-            rows = db.execute(f"SELECT s.id, {_STUDENT} FROM students s WHERE s.id IN (SELECT value FROM json_each(?))",
-                              (json.dumps([int(i) for i in ids]),)).fetchall()
+            rows = db.execute(
+                f"SELECT s.id, {_STUDENT} FROM students s WHERE s.id IN (SELECT value FROM json_each(?))",
+                (json.dumps([int(i) for i in ids]),),
+            ).fetchall()
         return {row[0]: Student(*row[1:]) for row in rows}
 
     def roster(self, *, clase: str | None = None, kind: Kind | None = None) -> NDArray[np.int64]:
         with self._reading() as db:
-            rows = db.execute("SELECT id FROM students WHERE (?1 IS NULL OR clase = ?1) AND (?2 IS NULL OR kind = ?2) "
-                              "ORDER BY id", (clase, kind)).fetchall()
+            rows = db.execute(
+                "SELECT id FROM students WHERE (?1 IS NULL OR clase = ?1) AND (?2 IS NULL OR kind = ?2) ORDER BY id",
+                (clase, kind),
+            ).fetchall()
         return np.array([row[0] for row in rows], dtype=np.int64)
 
     def has_cohort(self) -> bool:
@@ -202,9 +240,11 @@ class SqliteStore:
 
     def embedded(self, matricula: str, pack: str) -> set[str]:
         with self._reading() as db:
-            rows = db.execute("SELECT i.sha256 FROM students s JOIN images i ON i.student = s.id "
-                              "JOIN templates t ON t.image = i.id WHERE s.matricula = ? AND t.pack = ?",
-                              (matricula, pack)).fetchall()
+            rows = db.execute(
+                "SELECT i.sha256 FROM students s JOIN images i ON i.student = s.id "
+                "JOIN templates t ON t.image = i.id WHERE s.matricula = ? AND t.pack = ?",
+                (matricula, pack),
+            ).fetchall()
         return {row[0] for row in rows}
 
     def unembedded(self, pack: str) -> Iterator[StoredPhoto]:
@@ -214,7 +254,9 @@ class SqliteStore:
                 row = db.execute(
                     "SELECT i.id, s.matricula, i.sha256, i.content FROM images i JOIN students s ON s.id = i.student "
                     "WHERE i.id > ? AND NOT EXISTS (SELECT 1 FROM templates t WHERE t.image = i.id AND t.pack = ?) "
-                    "ORDER BY i.id LIMIT 1", (last, pack)).fetchone()
+                    "ORDER BY i.id LIMIT 1",
+                    (last, pack),
+                ).fetchone()
             if row is None:
                 return
             last = row[0]
@@ -242,22 +284,28 @@ class SqliteStore:
                 rows = db.execute(
                     "SELECT id, student, vector FROM templates WHERE id > ?1 AND pack = ?2 "
                     "AND (?3 IS NULL OR id IN (SELECT value FROM json_each(?3))) ORDER BY id LIMIT ?4",
-                    (last, tag, wanted, _READ_BATCH)).fetchall()
+                    (last, tag, wanted, _READ_BATCH),
+                ).fetchall()
             if not rows:
                 return
             last = rows[-1][0]
             yield TemplateBatch(
                 ids=np.array([row[0] for row in rows], dtype=np.int64),
                 subjects=np.array([row[1] for row in rows], dtype=np.int64),
-                vectors=np.frombuffer(b"".join(row[2] for row in rows), dtype="<f4").reshape(len(rows), dim))
+                vectors=np.frombuffer(b"".join(row[2] for row in rows), dtype="<f4").reshape(len(rows), dim),
+            )
 
     def counts(self) -> Counts:
         tag = (self.pack() or ("", 0))[0]
         with self._reading() as db:
-            return Counts(*db.execute(
-                "SELECT (SELECT count(*) FROM students WHERE kind = 'student'), "
-                "(SELECT count(*) FROM students WHERE kind = 'cohort'), (SELECT count(*) FROM images), "
-                "(SELECT count(*) FROM templates WHERE pack = ?)", (tag,)).fetchone())
+            return Counts(
+                *db.execute(
+                    "SELECT (SELECT count(*) FROM students WHERE kind = 'student'), "
+                    "(SELECT count(*) FROM students WHERE kind = 'cohort'), (SELECT count(*) FROM images), "
+                    "(SELECT count(*) FROM templates WHERE pack = ?)",
+                    (tag,),
+                ).fetchone()
+            )
 
 
 def _pack_row(tag: str, dim: int) -> str:
@@ -270,6 +318,14 @@ def _fields(student: Student) -> tuple[str, str, str, str, str]:
 
 def _put_template(db: sqlite3.Connection, image: int | None, subject: int, template: Template) -> None:
     db.execute("DELETE FROM templates WHERE image = ? AND pack = ?", (image, template.pack))
-    db.execute("INSERT INTO templates (image, student, pack, vector, box, quality) VALUES (?, ?, ?, ?, ?, ?)",
-               (image, subject, template.pack, np.ascontiguousarray(template.vector, dtype="<f4").tobytes(),
-                json.dumps([round(float(value), 2) for value in template.box]), json.dumps(dict(template.quality))))
+    db.execute(
+        "INSERT INTO templates (image, student, pack, vector, box, quality) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            image,
+            subject,
+            template.pack,
+            np.ascontiguousarray(template.vector, dtype="<f4").tobytes(),
+            json.dumps([round(float(value), 2) for value in template.box]),
+            json.dumps(dict(template.quality)),
+        ),
+    )

@@ -32,8 +32,11 @@ def checked(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
     """
     rows = np.ascontiguousarray(vectors, dtype=np.float32)
     if rows.ndim != 2 or rows.shape[1] != dim:
-        raise InvalidInput("dimension_mismatch", f"The index has {dim} dimensions, the vectors have "
-                           f"{rows.shape[-1] if rows.ndim else 0}.", "Use the model pack that the gallery was made with.")
+        raise InvalidInput(
+            "dimension_mismatch",
+            f"The index has {dim} dimensions, the vectors have {rows.shape[-1] if rows.ndim else 0}.",
+            "Use the model pack that the gallery was made with.",
+        )
     if not np.isfinite(rows).all():
         raise InvalidInput("not_finite", "A vector holds NaN or infinity.", "Send finite numbers.")
     return rows
@@ -75,23 +78,25 @@ class FlatIndex:
         self._index.add_with_ids(checked(vectors, self.dim), np.ascontiguousarray(ids, dtype=np.int64))
 
     def remove(self, ids: NDArray[np.int64]) -> int:
-        return int(self._index.remove_ids(np.ascontiguousarray(ids, dtype=np.int64)))
+        return int(self._index.remove_ids(faiss.IDSelectorBatch(np.ascontiguousarray(ids, dtype=np.int64))))
 
-    def search(self, probes: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None = None,
-               ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def search(
+        self,
+        probes: NDArray[np.float32],
+        k: int,
+        allowed: NDArray[np.int64] | None = None,
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         rows = checked(probes, self.dim)
         found = min(k, len(self))
         scores = np.full((len(rows), k), -np.inf, dtype=np.float32)
         ids = np.full((len(rows), k), -1, dtype=np.int64)
         if not found or not len(rows):
             return scores, ids
-        if allowed is None:
-            parameters = None
-        else:
-            # Bound to names until the search returns: FAISS keeps raw pointers to both.
-            wanted = np.unique(np.asarray(allowed, dtype=np.int64))
-            selector = faiss.IDSelectorBatch(wanted)
-            parameters = faiss.SearchParameters(sel=selector)
+        parameters = faiss.SearchParameters()
+        if allowed is not None:
+            # Bound to a name until the search returns: FAISS keeps a raw pointer to it.
+            selector = faiss.IDSelectorBatch(np.unique(np.asarray(allowed, dtype=np.int64)))
+            parameters.sel = selector
         set_threads(len(rows))
         scores[:, :found], ids[:, :found] = self._index.search(rows, found, params=parameters)
         scores[ids < 0] = -np.inf

@@ -28,8 +28,12 @@ class VectorIndex(Protocol):
     def remove(self, ids: NDArray[np.int64]) -> int:
         """Remove by id; how many were there."""
 
-    def search(self, probes: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None = None,
-               ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def search(
+        self,
+        probes: NDArray[np.float32],
+        k: int,
+        allowed: NDArray[np.int64] | None = None,
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The k best of each of m probes: scores float32 (m, k), descending, and ids int64 (m, k); where fewer than k
         exist, the rest is -inf and -1. With ``allowed``, only those ids are searched, exactly."""
 

@@ -22,5 +22,8 @@ def read_source(path: Path) -> Source:
         raise InvalidInput("source_not_found", f"There is no {path}.", "Name a folder or a .csv sheet.")
     if path.suffix.lower() == ".csv":
         return read_sheet(path)
-    raise InvalidInput("unknown_source", f"{path} is neither a folder nor a .csv sheet.",
-                       "Name a folder with one folder a person, or a .csv with the student fields.")
+    raise InvalidInput(
+        "unknown_source",
+        f"{path} is neither a folder nor a .csv sheet.",
+        "Name a folder with one folder a person, or a .csv with the student fields.",
+    )

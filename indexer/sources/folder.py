@@ -11,9 +11,27 @@ from gallery.documents.model import Student, check_student
 from indexer.sources.model import Source, SourcePhoto
 from presente.errors import InvalidInput
 
-_PHOTO_LIKE = frozenset({
-    ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".pgm", ".ppm", ".pnm", ".gif", ".bmp", ".tif", ".tiff", ".heic",
-    ".heif", ".avif", ".jxl", ""})
+_PHOTO_LIKE = frozenset(
+    {
+        ".jpg",
+        ".jpeg",
+        ".jfif",
+        ".png",
+        ".webp",
+        ".pgm",
+        ".ppm",
+        ".pnm",
+        ".gif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".heic",
+        ".heif",
+        ".avif",
+        ".jxl",
+        "",
+    }
+)
 """Files that are tried, and refused with a reason when they cannot be used. Others (lists, notes) are ignored."""
 
 
@@ -27,15 +45,18 @@ def read_folder(root: Path) -> Source:
     ignored = 0
     for entry in _listing(root):
         inside = _listing(entry) if entry.is_dir() else [entry]
-        files = [path for path in inside if path.is_file()]
+        files = [path for path in inside if not path.is_dir()]
         kept = [path for path in files if path.suffix.lower() in _PHOTO_LIKE]
         ignored += len(files) - len(kept)
         if kept:
             student = _named(entry.name if entry.is_dir() else entry.stem)
             photos += [SourcePhoto(student, path) for path in kept]
     if not photos:
-        raise InvalidInput("empty_source", f"{root} holds no photos.",
-                           "It should have one folder of photos a person, or one photo a person.")
+        raise InvalidInput(
+            "empty_source",
+            f"{root} holds no photos.",
+            "It should have one folder of photos a person, or one photo a person.",
+        )
     return Source(str(root), tuple(photos), ignored)
 
 
@@ -47,5 +68,6 @@ def _listing(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as exc:
-        raise InvalidInput("unreadable_folder", f"{folder} cannot be read ({exc.strerror}).",
-                           "Check its permissions.") from exc
+        raise InvalidInput(
+            "unreadable_folder", f"{folder} cannot be read ({exc.strerror}).", "Check its permissions."
+        ) from exc

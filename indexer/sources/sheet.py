@@ -29,11 +29,13 @@ def read_sheet(path: Path) -> Source:
     for number, row in _rows(path):
         student = _student(path, number, row)
         if student.matricula in lines:
-            raise InvalidInput("duplicate_matricula", f"{path}: lines {lines[student.matricula]} and {number} both have "
-                               f"matricula {student.matricula!r}.", "Give each student one line.")
+            raise InvalidInput(
+                "duplicate_matricula",
+                f"{path}: lines {lines[student.matricula]} and {number} both have matricula {student.matricula!r}.",
+                "Give each student one line.",
+            )
         lines[student.matricula] = number
-        photos += [SourcePhoto(student, path.parent / name.strip())
-                   for name in row["fotos"].split(";") if name.strip()]
+        photos += [SourcePhoto(student, path.parent / name.strip()) for name in row["fotos"].split(";") if name.strip()]
     if not photos:
         raise InvalidInput("empty_source", f"{path} names no photos.", "Fill the column fotos.")
     return Source(str(path), tuple(photos))
@@ -41,7 +43,14 @@ def read_sheet(path: Path) -> Source:
 
 def _student(path: Path, number: int, row: dict[str, str]) -> Student:
     try:
-        return check_student(Student(**{name: row.get(name, "").strip() for name in (*_REQUIRED[:2], *_OPTIONAL)}))
+        return check_student(
+            Student(
+                matricula=row["matricula"].strip(),
+                nombre_del_alumno=row["nombre_del_alumno"].strip(),
+                clase=row.get("clase", "").strip(),
+                fecha_de_registro=row.get("fecha_de_registro", "").strip(),
+            )
+        )
     except InvalidInput as exc:
         raise InvalidInput(exc.code, f"{path}, line {number}: {exc.what}", exc.fix) from exc
 
@@ -58,15 +67,19 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
             reader.fieldnames = columns
             missing = [name for name in _REQUIRED if name not in columns]
             if missing:
-                raise InvalidInput("missing_column", f"{path} has no column {', '.join(missing)}; it has "
-                                   f"{', '.join(columns) or 'none'}.", f"Needed: {', '.join(_REQUIRED)}; "
-                                   f"welcome: {', '.join(_OPTIONAL)}.")
+                raise InvalidInput(
+                    "missing_column",
+                    f"{path} has no column {', '.join(missing)}; it has {', '.join(columns) or 'none'}.",
+                    f"Needed: {', '.join(_REQUIRED)}; welcome: {', '.join(_OPTIONAL)}.",
+                )
             rows = [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as exc:
-        raise InvalidInput("unreadable_sheet", f"{path} cannot be read ({exc}).",
-                           "Save it as CSV in UTF-8.") from exc
+        raise InvalidInput("unreadable_sheet", f"{path} cannot be read ({exc}).", "Save it as CSV in UTF-8.") from exc
     for number, row in rows:
         if None in row:
-            raise InvalidInput("unreadable_sheet", f"{path}, line {number}: more values than columns.",
-                               "Put values that hold the separator in double quotes.")
+            raise InvalidInput(
+                "unreadable_sheet",
+                f"{path}, line {number}: more values than columns.",
+                "Put values that hold the separator in double quotes.",
+            )
     return [(number, row) for number, row in rows if any(value.strip() for value in row.values())]

@@ -1,0 +1,44 @@
+# `make run` and `make test` are all that is needed on a fresh machine with Python 3.11 or newer.
+
+# The first interpreter that runs, is new enough and can make virtual environments; PYTHON=... overrides.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps
+
+.PHONY: run test setup lint clean
+
+run: setup  ## index the sample class and serve it on http://127.0.0.1:8000
+	$(VENV)/bin/python -m indexer add data_sample/students.csv
+	$(VENV)/bin/python -m server
+
+test: $(VENV)/.test  ## pass the tests
+	$(VENV)/bin/python -m pytest
+
+setup: $(VENV)/.run  ## .venv with requirements.txt in it, nothing outside the clone
+
+lint: $(VENV)/.ci  ## what .ci/run checks beside the tests
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+clean:  ## forget the gallery that `make run` made
+	rm -rf var
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with the venv module is needed (Debian: apt-get install python3-venv); or say make PYTHON=/path/to/python"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# --no-deps: the lists are complete, and insightface's own would bring an OpenCV that needs libGL.
+$(VENV)/.run: requirements.txt | $(VENV)/bin/python
+	$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/.test: requirements-test.txt $(VENV)/.run
+	$(PIP) -r requirements-test.txt
+	@touch $@
+
+$(VENV)/.ci: requirements-ci.txt $(VENV)/.test
+	$(PIP) -r requirements-ci.txt
+	@touch $@

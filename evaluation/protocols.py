@@ -1,0 +1,115 @@
+"""Who is enrolled, who is a probe, who is a stranger: the lists that an evaluation runs on."""
+
+from __future__ import annotations
+
+import csv
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from faces.image import ACCEPTED_SUFFIXES
+from presente.errors import InvalidInput
+
+Role = Literal["gallery", "probe", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One photo of a protocol: enrolled, a probe of somebody enrolled, or of somebody unknown to the gallery."""
+
+    role: Role
+    person: str
+    path: Path
+
+
+def read_list(path: Path, root: Path | None = None) -> list[Entry]:
+    """Read a tab-separated list with the columns role, person, path.
+
+    Args:
+        path: the list.
+        root: what the photos' paths are relative to; the list's own folder when None.
+
+    Raises:
+        InvalidInput: ``unreadable_list``, ``missing_column``, ``invalid_list`` naming the line.
+    """
+    base = root or path.parent
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, delimiter="\t")
+            missing = {"role", "person", "path"} - set(reader.fieldnames or ())
+            if missing:
+                raise InvalidInput(
+                    "missing_column",
+                    f"{path} has no column {', '.join(sorted(missing))}.",
+                    "Needed, separated by tabs: role, person, path.",
+                )
+            entries = [_entry(path, reader.line_num, row, base) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as exc:
+        raise InvalidInput("unreadable_list", f"{path} cannot be read ({exc}).", "Name a tab-separated list.") from exc
+    return checked(entries, str(path))
+
+
+def split_folder(root: Path, gallery_photos: int, stranger_share: float, seed: int) -> list[Entry]:
+    """Split a folder with one folder a person: some people become strangers, the others' photos gallery and probes.
+
+    Args:
+        root: the folder.
+        gallery_photos: how many photos a person are enrolled; people with fewer than one more become strangers.
+        stranger_share: share of the people, 0 to 1, whom the gallery does not know.
+        seed: the same seed gives the same split.
+
+    Raises:
+        InvalidInput: ``unreadable_folder``, ``invalid_list``.
+    """
+    try:
+        people = {
+            folder.name: sorted(path for path in folder.iterdir() if path.suffix.lower() in ACCEPTED_SUFFIXES)
+            for folder in sorted(root.iterdir())
+            if folder.is_dir()
+        }
+    except OSError as exc:
+        raise InvalidInput(
+            "unreadable_folder", f"{root} cannot be read ({exc}).", "Name a folder with one folder a person."
+        ) from exc
+    chance = random.Random(seed)
+    names = [name for name, photos in people.items() if photos]
+    chance.shuffle(names)
+    strangers = set(names[: round(stranger_share * len(names))])
+    entries = []
+    for name in sorted(names):
+        photos = chance.sample(people[name], len(people[name]))
+        if name in strangers or len(photos) <= gallery_photos:
+            entries += [Entry("unknown", name, path) for path in photos]
+        else:
+            entries += [
+                Entry("gallery" if i < gallery_photos else "probe", name, path) for i, path in enumerate(photos)
+            ]
+    return checked(entries, str(root))
+
+
+def checked(entries: Sequence[Entry], name: str) -> list[Entry]:
+    """The entries, if they make an experiment: somebody enrolled, and nobody both enrolled and unknown."""
+    enrolled = {entry.person for entry in entries if entry.role == "gallery"}
+    if not enrolled:
+        raise InvalidInput("invalid_list", f"{name} enrols nobody.", "Give some photos the role gallery.")
+    for role, wrong in (("unknown", True), ("probe", False)):
+        clash = sorted(
+            {entry.person for entry in entries if entry.role == role and (entry.person in enrolled) == wrong}
+        )
+        if clash:
+            problem = "are enrolled and called unknown" if wrong else "have probes and are not enrolled"
+            raise InvalidInput("invalid_list", f"{name}: {', '.join(clash[:5])} {problem}.", "Correct their roles.")
+    return list(entries)
+
+
+def _entry(path: Path, line: int, row: dict[str, str], base: Path) -> Entry:
+    role, person, photo = row["role"], row["person"], row["path"]
+    if role not in get_args(Role) or not person or not photo:
+        raise InvalidInput(
+            "invalid_list",
+            f"{path}, line {line}: role {role!r}, person {person!r}, path {photo!r}.",
+            "The role is gallery, probe or unknown; person and path are not empty.",
+        )
+    return Entry(role, person, base / photo)  # type: ignore[arg-type]  # checked against the literal's own values

@@ -1,0 +1,106 @@
+"""Templates of photos, made once: a cache on disk by content, pack and detection settings."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faces.embedder import FaceEmbedder
+from presente.bridge import digest_of
+from presente.errors import InvalidInput, PhotoRefused, StoreError
+from presente.threads import in_threads
+
+OK = "ok"
+_WRITE_EVERY = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one photo: a template (float32 (d,)) and ``ok``, or None and why it was refused."""
+
+    template: NDArray[np.float32] | None
+    code: str
+
+
+class TemplateCache:
+    """Outcomes by photo content, for one pack and one way of detecting."""
+
+    def __init__(self, folder: Path, embedder: FaceEmbedder) -> None:
+        settings = embedder.settings
+        self._lock = threading.Lock()
+        self._key = f"{embedder.pack.tag} {settings.detection} {settings.rules} strict={settings.strict}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(folder / "templates.db", check_same_thread=False)
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS outcomes (sha256 TEXT, made_by TEXT, code TEXT NOT NULL, "
+                "template BLOB, PRIMARY KEY (sha256, made_by)) WITHOUT ROWID"
+            )
+        except (OSError, sqlite3.Error) as exc:
+            raise StoreError("cache_unavailable", f"{folder} cannot be used ({exc}).", "Check PRESENTE_CACHE.") from exc
+
+    def get(self, sha256: str) -> Outcome | None:
+        """What is known about a content."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT code, template FROM outcomes WHERE sha256 = ? AND made_by = ?", (sha256, self._key)
+            ).fetchone()
+        if row is None:
+            return None
+        return Outcome(None if row[1] is None else np.frombuffer(row[1], dtype="<f4"), row[0])
+
+    def put(self, outcomes: Sequence[tuple[str, Outcome]]) -> None:
+        """Remember outcomes by SHA-256."""
+        rows = [
+            (digest, self._key, outcome.code, None if outcome.template is None else outcome.template.tobytes())
+            for digest, outcome in outcomes
+        ]
+        with self._lock, self._db:
+            self._db.executemany("INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?)", rows)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+def embed_photos(
+    paths: Sequence[Path], embedder: FaceEmbedder, cache: TemplateCache, workers: int, progress: Callable[[int], None]
+) -> list[Outcome]:
+    """The most prominent face's template of every photo, in order; photos seen before come from the cache.
+
+    Raises:
+        InvalidInput: ``unreadable_photo`` when a file cannot be read: a list that names it is wrong.
+    """
+
+    def make(path: Path) -> tuple[str, Outcome]:
+        content = path.read_bytes()
+        digest = digest_of(content)
+        return digest, cache.get(digest) or _embed(embedder, content)
+
+    outcomes: list[tuple[str, Outcome]] = []
+    for path, made in in_threads(make, paths, workers):
+        error = made.exception()
+        if isinstance(error, OSError):
+            raise InvalidInput(
+                "unreadable_photo", f"{path} cannot be read ({error}).", "Correct the list or --root."
+            ) from error
+        outcomes.append(made.result())
+        if len(outcomes) % _WRITE_EVERY == 0:
+            cache.put(outcomes[-_WRITE_EVERY:])
+        progress(1)
+    cache.put(outcomes[len(outcomes) // _WRITE_EVERY * _WRITE_EVERY :])
+    return [outcome for _, outcome in outcomes]
+
+
+def _embed(embedder: FaceEmbedder, content: bytes) -> Outcome:
+    try:
+        face = embedder.portrait(embedder.decode(content))
+    except PhotoRefused as refused:
+        return Outcome(None, refused.code)
+    return Outcome(embedder.embed([face])[0].template, OK)

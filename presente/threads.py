@@ -1,0 +1,41 @@
+"""Bounded parallel work: several threads, order kept, memory that does not depend on how much there is to do."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+
+def default_workers() -> int:
+    """One a core that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_threads(work: Callable[[_In], _Out], items: Iterable[_In], workers: int) -> Iterator[tuple[_In, Future[_Out]]]:
+    """Run ``work`` on every item in ``workers`` threads (0: one a core); (item, finished future) in the items' order.
+
+    At most four items a worker are under way. An error stays in its future: whoever consumes decides what it means.
+    """
+    workers = workers or default_workers()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="work")
+    window: deque[tuple[_In, Future[_Out]]] = deque()
+    try:
+        for item in items:
+            window.append((item, pool.submit(work, item)))
+            if len(window) >= 4 * workers:
+                yield _finished(window.popleft())
+        while window:
+            yield _finished(window.popleft())
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _finished(entry: tuple[_In, Future[_Out]]) -> tuple[_In, Future[_Out]]:
+    entry[1].exception()  # waits
+    return entry

@@ -1,0 +1,1 @@
+"""Online: HTTP over one gallery."""

@@ -1,0 +1,84 @@
+"""``python -m server``: the HTTP service."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import logging
+import signal
+import sys
+import threading
+
+from presente import cli, compose
+from presente.config import Settings
+from presente.errors import ConfigError
+from server.app import create_app
+from server.service import Holder, Service
+from server.wsgi import make_server
+
+_MAX_PHOTOS_A_REQUEST = 4
+_BASE64_GROWTH = 1.4
+
+
+def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
+    """Bind, load, answer until a signal comes, publish, stop."""
+    _check_address(settings)
+    max_body = int(settings.max_bytes * _MAX_PHOTOS_A_REQUEST * _BASE64_GROWTH)
+    holder = Holder()
+    app = create_app(holder, max_body)
+    try:
+        http = make_server(app, settings.host, settings.port, settings.server_threads, max_body)
+    except OSError as exc:
+        raise ConfigError(
+            "address_unavailable",
+            f"{settings.host}:{settings.port} cannot be bound ({exc.strerror}).",
+            "Choose another PRESENTE_PORT, or stop what uses it.",
+        ) from exc
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    threading.Thread(target=http.serve, name="http", daemon=True).start()
+    try:
+        pack = compose.open_pack(settings)
+        gallery = compose.open_gallery(settings, pack)
+        try:
+            holder.put(Service(compose.open_embedder(settings, pack), gallery))
+            address = f"http://{settings.host}:{http.bind_addr[1]}"
+            output.result(
+                {"address": address, "pack": pack.name}, [f"Presente answers on {address} (pack {pack.name})"]
+            )
+            sys.stdout.flush()
+            stop.wait()
+        finally:
+            http.stop()  # finishes what is being answered
+            holder.put(None)
+            gallery.close(publish=True)
+    finally:
+        http.stop()
+    return cli.DONE
+
+
+def _check_address(settings: Settings) -> None:
+    """Without keys the server may only be reached from this machine."""
+    try:
+        loopback = settings.host == "localhost" or ipaddress.ip_address(settings.host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ConfigError(
+            "unprotected_address",
+            f"PRESENTE_HOST is {settings.host!r}, which others can reach, and this version has no API keys.",
+            "Bind 127.0.0.1 and put an authenticating proxy in front.",
+        )
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    return cli.command(
+        "python -m server", run_serve, "Serve a gallery over HTTP.", "python -m server --port 8000 --pack sample"
+    )
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    sys.exit(cli.main(build_parser()))

@@ -1,0 +1,58 @@
+"""The Flask application: routes, limits, request ids. Holds no state of its own."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+
+from flask import Flask, Response, g, request
+
+from server import errors
+from server.routes import identify, status, students
+from server.service import Holder
+
+log = logging.getLogger("presente.access")
+
+_GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def create_app(holder: Holder, max_body_bytes: int) -> Flask:
+    """Build the application.
+
+    Args:
+        holder: what will hold the service once it is loaded.
+        max_body_bytes: larger request bodies are refused with 413 before they are read.
+    """
+    app = Flask("presente", static_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=max_body_bytes, MAX_FORM_MEMORY_SIZE=max_body_bytes)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # only on Flask's own provider, which this is
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.extensions["presente"] = holder
+    for blueprint in (status.bp, identify.bp, students.bp):
+        app.register_blueprint(blueprint)
+    errors.install(app)
+
+    @app.before_request
+    def begin() -> None:
+        given = request.headers.get("X-Request-Id", "")
+        g.request_id = given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
+        g.started = time.perf_counter()
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        response.headers["X-Request-Id"] = g.request_id
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        # Never the query string or a name: a log must not outlive a student's deletion.
+        log.info(
+            "%s %s %s %d %.1f ms",
+            g.request_id,
+            request.method,
+            request.url_rule or "-",
+            response.status_code,
+            (time.perf_counter() - g.started) * 1000,
+        )
+        return response
+
+    return app

@@ -1,0 +1,114 @@
+"use strict";
+
+const element = (id) => document.getElementById(id);
+const COLOURS = { known: "#22a06b", unknown: "#d9483f", ambiguous: "#d39b16" };
+
+/** A child with text; text is always set as text, never as markup. */
+function add(parent, tag, text, className = "") {
+  const child = document.createElement(tag);
+  child.textContent = text;
+  child.className = className;
+  parent.append(child);
+  return child;
+}
+
+async function showStatus() {
+  const reply = await fetch("/v1/status");
+  const list = element("status");
+  if (!reply.ok) {
+    list.querySelector("dd").textContent = "cargando… / loading…";
+    setTimeout(showStatus, 1000);
+    return;
+  }
+  const status = await reply.json();
+  list.replaceChildren();
+  const entries = [
+    ["Personas", "People", status.subjects], ["Plantillas", "Templates", status.templates],
+    ["Modelo", "Pack", status.pack], ["Umbral", "Threshold", `${status.threshold} (${status.threshold_source})`],
+    ["Índice", "Index", `${status.index_kind}, ${status.dim}-d`], ["Generación", "Generation", status.generation],
+  ];
+  for (const [spanish, english, value] of entries) {
+    const entry = add(list, "div", "");
+    const term = add(entry, "dt", `${spanish} `);
+    add(term, "span", english).lang = "en";
+    add(entry, "dd", String(value));
+  }
+}
+
+function say(text, isError = false) {
+  element("message").textContent = text;
+  element("message").className = isError ? "error" : "";
+}
+
+async function identify(file) {
+  say("Buscando… / Searching…");
+  let reply;
+  try {
+    reply = await fetch("/v1/identify?k=3", { method: "POST", body: file,
+      headers: { "Content-Type": file.type || "application/octet-stream" } });
+  } catch (error) {
+    say(`El servidor no responde. / The server does not answer. (${error.message})`, true);
+    return;
+  }
+  const body = await reply.json();
+  if (!reply.ok) {
+    element("result").hidden = true;
+    say(`${body.detail} [${body.code}]`, true);
+    return;
+  }
+  const count = body.faces.length;
+  say(`${count} ${count === 1 ? "cara" : "caras"} / ${count === 1 ? "face" : "faces"}, ${body.timings_ms.total} ms`);
+  await draw(file, body.faces);
+  list(body.faces);
+  element("result").hidden = false;
+}
+
+async function draw(file, faces) {
+  const picture = await createImageBitmap(file, { imageOrientation: "from-image" });
+  const canvas = element("picture");
+  canvas.width = picture.width;
+  canvas.height = picture.height;
+  const pen = canvas.getContext("2d");
+  pen.drawImage(picture, 0, 0);
+  const size = Math.max(13, Math.round(Math.max(picture.width, picture.height) / 55));
+  pen.lineWidth = Math.max(2, size / 7);
+  pen.font = `600 ${size}px system-ui, sans-serif`;
+  pen.textBaseline = "bottom";
+  for (const face of faces) {
+    const [x1, y1, x2, y2] = face.box;
+    pen.strokeStyle = pen.fillStyle = COLOURS[face.decision];
+    pen.strokeRect(x1, y1, x2 - x1, y2 - y1);
+    const width = pen.measureText(face.nombre).width + size * 0.6;
+    const left = Math.max(0, Math.min((x1 + x2 - width) / 2, canvas.width - width));
+    const bottom = Math.min(y2 + size * 1.45, canvas.height);
+    pen.fillRect(left, bottom - size * 1.35, width, size * 1.35);
+    pen.fillStyle = "#fff";
+    pen.fillText(face.nombre, left + size * 0.3, bottom - size * 0.1);
+  }
+}
+
+function list(faces) {
+  const body = element("faces");
+  body.replaceChildren();
+  faces.forEach((face, index) => {
+    const row = add(body, "tr", "");
+    add(row, "td", String(index + 1));
+    add(row, "td", face.nombre, face.decision);
+    add(row, "td", face.matricula ?? "–");
+    add(row, "td", face.score === null ? "–" : face.score.toFixed(3));
+    add(row, "td", face.candidates.map((c) => `${c.nombre_del_alumno} ${c.score.toFixed(2)}`).join(" · "));
+  });
+}
+
+element("photo").addEventListener("change", (event) => {
+  if (event.target.files.length) identify(event.target.files[0]);
+});
+const drop = element("drop");
+for (const name of ["dragover", "dragleave", "drop"]) {
+  drop.addEventListener(name, (event) => {
+    event.preventDefault();
+    drop.classList.toggle("over", name === "dragover");
+    if (name === "drop" && event.dataTransfer.files.length) identify(event.dataTransfer.files[0]);
+  });
+}
+showStatus();

@@ -1,0 +1,1 @@
+"""One blueprint a subject. A handler parses, calls the service, and renders."""

@@ -1,0 +1,18 @@
+"""What every blueprint needs."""
+
+from __future__ import annotations
+
+from flask import current_app
+
+from server.service import Holder, Service
+
+
+def holder() -> Holder:
+    """The app's holder of its service."""
+    found: Holder = current_app.extensions["presente"]
+    return found
+
+
+def service() -> Service:
+    """The service; 503 ``not_ready`` while it loads."""
+    return holder().get()

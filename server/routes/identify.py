@@ -1,0 +1,75 @@
+"""``/v1/identify``, ``/v1/search``, ``/v1/verify``: questions that change nothing."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, g, jsonify, request
+
+from presente import bridge
+from presente.errors import InvalidInput
+from server import schemas
+from server.routes.common import service
+
+bp = Blueprint("identify", __name__, url_prefix="/v1")
+
+
+@bp.post("/identify")
+def identify() -> Response:
+    """Who is in this photo?"""
+    query = schemas.identify_query(request)
+    found = service().identify(schemas.one_photo(request), query)
+    return jsonify(
+        {
+            "request_id": g.request_id,
+            "pack": service().embedder.pack.name,
+            "threshold": round(found.threshold, 4),
+            "threshold_source": found.threshold_source,
+            "faces": bridge.identified_json(found),
+            "timings_ms": found.timings_ms,
+        }
+    )
+
+
+@bp.post("/search")
+def search() -> Response:
+    """The nearest people of many embeddings."""
+    parameters = schemas.Parameters(request)
+    k = schemas.k_of(parameters)
+    clase, cohort = parameters.text("clase"), parameters.choice("cohort", ("true", "false"), "false") == "true"
+    parameters.done()
+    rows, k_in_body = schemas.probes(request)
+    results = service().search(rows, k if k_in_body is None else k_in_body, clase, cohort)
+    return jsonify(
+        {
+            "request_id": g.request_id,
+            "pack": service().embedder.pack.name,
+            "results": [[bridge.candidate_json(candidate) for candidate in found] for found in results],
+        }
+    )
+
+
+@bp.post("/verify")
+def verify() -> Response:
+    """Are the photo and the student of this matricula the same person?"""
+    parameters = schemas.Parameters(request)
+    in_query, threshold = parameters.text("matricula"), parameters.number("threshold", float, -1, 1)
+    parameters.done()
+    photos, fields = schemas.photos_and_fields(request, ("matricula",))
+    matricula = fields.get("matricula", in_query)
+    if len(photos) != 1 or not matricula:
+        raise InvalidInput(
+            "missing_field",
+            "One photo and a matricula are needed.",
+            "Send the photo in the field image and the matricula beside it or in the query.",
+        )
+    found = service().verify(photos[0], matricula, threshold)
+    return jsonify(
+        {
+            "request_id": g.request_id,
+            "pack": service().embedder.pack.name,
+            "matricula": matricula,
+            "same_person": found.same_person,
+            "threshold": round(found.threshold, 4),
+            "score": None if found.score is None else round(found.score, 4),
+            "face": bridge.face_json(found.face),
+        }
+    )

@@ -1,0 +1,44 @@
+"""``/livez``, ``/readyz``, ``/v1/status``, and the page at ``/``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Blueprint, Response, jsonify, send_from_directory
+
+from server.routes.common import holder, service
+from server.schemas import status_json
+
+bp = Blueprint("status", __name__)
+_PAGE = Path(__file__).resolve().parent.parent / "page"
+
+
+@bp.get("/livez")
+def live() -> Response:
+    """The process answers."""
+    return jsonify(status="alive")
+
+
+@bp.get("/readyz")
+def ready() -> tuple[Response, int]:
+    """200 once queries can be answered."""
+    is_ready = holder().ready
+    return jsonify(status="ready" if is_ready else "loading"), 200 if is_ready else 503
+
+
+@bp.get("/v1/status")
+def status() -> Response:
+    """Counts, pack, index, threshold."""
+    return jsonify(status_json(service().gallery.status()))
+
+
+@bp.get("/")
+def page() -> Response:
+    """What is running, and a form to try a photo."""
+    return send_from_directory(_PAGE, "index.html")
+
+
+@bp.get("/page/<path:name>")
+def asset(name: str) -> Response:
+    """The page's style and script."""
+    return send_from_directory(_PAGE, name)

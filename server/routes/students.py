@@ -1,0 +1,86 @@
+"""``/v1/students``: enrol, read, list, change, delete."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from flask import Blueprint, Response, g, jsonify, request
+
+from presente import bridge
+from server import schemas
+from server.routes.common import service
+
+bp = Blueprint("students", __name__, url_prefix="/v1/students")
+
+
+@bp.post("")
+def enrol() -> tuple[Response, int, dict[str, str]]:
+    """A new student with one photo or more; searchable when the reply arrives."""
+    photos, fields = schemas.photos_and_fields(
+        request, ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro")
+    )
+    stored, faces = service().enrol(schemas.student_of(fields), photos, create_only=True)
+    body = jsonify(
+        {
+            "request_id": g.request_id,
+            "student": schemas.student_json(stored),
+            "photos": [bridge.face_json(face) for face in faces],
+        }
+    )
+    return body, 201, {"Location": f"/v1/students/{quote(stored.student.matricula, safe='')}"}
+
+
+@bp.post("/<matricula>/images")
+def add_images(matricula: str) -> tuple[Response, int]:
+    """More photos of a student."""
+    photos, _ = schemas.photos_and_fields(request)
+    known = service().student(matricula)
+    stored, faces = service().enrol(known.student, photos, create_only=False)
+    return jsonify(
+        {
+            "request_id": g.request_id,
+            "student": schemas.student_json(stored),
+            "photos": [bridge.face_json(face) for face in faces],
+        }
+    ), 201
+
+
+@bp.get("")
+def listing() -> Response:
+    """Students in order of matricula, a page at a time."""
+    parameters = schemas.Parameters(request)
+    limit = int(parameters.number("limit", int, 1, 1000) or 100)
+    found = service().gallery.store.students(
+        clase=parameters.text("clase"),
+        query=parameters.text("q"),
+        after=parameters.text("cursor") or "",
+        limit=limit + 1,
+    )
+    parameters.done()
+    more = len(found) > limit
+    return jsonify(
+        {
+            "students": [schemas.student_json(stored) for stored in found[:limit]],
+            "next_cursor": found[limit - 1].student.matricula if more else None,
+        }
+    )
+
+
+@bp.get("/<matricula>")
+def read(matricula: str) -> Response:
+    """One student."""
+    return jsonify(schemas.student_json(service().student(matricula)))
+
+
+@bp.patch("/<matricula>")
+def change(matricula: str) -> Response:
+    """Change a student's fields."""
+    changed = schemas.changed(service().student(matricula).student, request)
+    return jsonify(schemas.student_json(service().change(changed)))
+
+
+@bp.delete("/<matricula>")
+def erase(matricula: str) -> tuple[str, int]:
+    """Erase a student: document, photos, templates, index, snapshots."""
+    service().erase(matricula)
+    return "", 204

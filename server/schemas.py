@@ -1,0 +1,266 @@
+"""Requests to values, values to JSON. Strict: what is not understood is refused, never ignored."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from flask import Request
+from numpy.typing import NDArray
+
+from gallery.documents.model import StoredStudent, Student
+from gallery.gallery import GalleryStatus
+from presente.bridge import IdentifyQuery
+from presente.errors import InvalidInput
+
+MAX_PROBES = 10_000
+_STUDENT_FIELDS = ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro")
+
+# -- query strings -------------------------------------------------------------------------------------------------
+
+
+class Parameters:
+    """The query string of a request, read name by name; :meth:`done` refuses the names that nobody read."""
+
+    def __init__(self, request: Request) -> None:
+        self._values = request.args
+        self._read: set[str] = set()
+
+    def text(self, name: str) -> str | None:
+        """A parameter, None when it is absent or empty."""
+        self._read.add(name)
+        values = self._values.getlist(name)
+        if len(values) > 1:
+            raise InvalidInput("invalid_parameter", f"{name} is given {len(values)} times.", "Give it once.")
+        return values[0] if values and values[0] else None
+
+    def number(self, name: str, kind: type[int] | type[float], low: float, high: float) -> float | None:
+        """A parameter as a number within bounds."""
+        text = self.text(name)
+        if text is None:
+            return None
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise InvalidInput(
+                f"invalid_{name}", f"{name} is {text!r}.", f"It must be {_name(kind)} from {low:g} to {high:g}."
+            )
+        return value
+
+    def choice(self, name: str, choices: Sequence[str], default: str) -> str:
+        """A parameter that is one of a few words."""
+        text = self.text(name) or default
+        if text not in choices:
+            raise InvalidInput(f"invalid_{name}", f"{name} is {text!r}.", f"It must be one of {', '.join(choices)}.")
+        return text
+
+    def done(self) -> None:
+        """Refuse what was sent and not read."""
+        unknown = sorted(set(self._values) - self._read)
+        if unknown:
+            raise InvalidInput(
+                "unknown_parameter",
+                f"There is no parameter {', '.join(unknown)} here.",
+                f"Known: {', '.join(sorted(self._read)) or 'none'}.",
+            )
+
+
+def _name(kind: type) -> str:
+    return "a whole number" if kind is int else "a number"
+
+
+def k_of(parameters: Parameters, default: int = 5) -> int:
+    """The parameter k."""
+    found = parameters.number("k", int, 1, 1000)
+    return default if found is None else int(found)
+
+
+def identify_query(request: Request) -> IdentifyQuery:
+    """The query string of ``/v1/identify``."""
+    parameters = Parameters(request)
+    faces = parameters.choice("faces", ("all", "largest"), "all")
+    query = IdentifyQuery(
+        k=k_of(parameters),
+        threshold=parameters.number("threshold", float, -1, 1),
+        faces="largest" if faces == "largest" else "all",
+        clase=parameters.text("clase"),
+        cohort=parameters.choice("cohort", ("true", "false"), "false") == "true",
+    )
+    parameters.done()
+    return query
+
+
+# -- bodies --------------------------------------------------------------------------------------------------------
+
+
+def json_body(request: Request, allowed: Sequence[str]) -> dict[str, Any]:
+    """A JSON object with no other members than the allowed ones."""
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise InvalidInput("invalid_json", "The body is not a JSON object.", f"Send one with {', '.join(allowed)}.")
+    unknown = sorted(set(body) - set(allowed))
+    if unknown:
+        raise InvalidInput(
+            "unknown_field", f"There is no field {', '.join(unknown)} here.", f"Known: {', '.join(allowed)}."
+        )
+    return body
+
+
+def photos_and_fields(request: Request, fields: Sequence[str] = ()) -> tuple[list[bytes], dict[str, str]]:
+    """The photos of a request and the text fields beside them.
+
+    A raw image body, a multipart form with the field ``image`` once or more, or JSON with ``image`` or ``images`` as
+    base64 or data URLs.
+    """
+    kind = request.mimetype
+    if "chunked" in request.headers.get("Transfer-Encoding", ""):
+        raise InvalidInput("length_required", "The body's length is not known.", "Send a Content-Length.")
+    if kind == "application/json":
+        body = json_body(request, ("image", "images", *fields))
+        encoded = body.get("images", [body["image"]] if "image" in body else [])
+        if not isinstance(encoded, list):
+            raise InvalidInput("invalid_field", "images is not a list.", "Send a list of base64 texts.")
+        return [decode_base64(text) for text in encoded], {
+            name: _text(body[name], name) for name in fields if name in body
+        }
+    if kind == "multipart/form-data":
+        unknown = sorted((set(request.form) - set(fields)) | (set(request.files) - {"image"}))
+        if unknown:
+            raise InvalidInput(
+                "unknown_field",
+                f"There is no field {', '.join(unknown)} here.",
+                f"Known: {', '.join(['image', *fields])}.",
+            )
+        return [file.read() for file in request.files.getlist("image")], request.form.to_dict()
+    if kind.startswith("image/") or kind in ("application/octet-stream", ""):
+        return [request.get_data(cache=False)], {}
+    raise InvalidInput(
+        "unsupported_media_type",
+        f"A body of type {kind!r} is not understood.",
+        "Send image/jpeg, image/png or image/webp, a multipart form, or JSON with base64.",
+    )
+
+
+def one_photo(request: Request) -> bytes:
+    """The one photo of a request."""
+    photos, _ = photos_and_fields(request)
+    if len(photos) != 1:
+        raise InvalidInput("one_photo_needed", f"{len(photos)} photos were sent.", "Send one, in the field image.")
+    return photos[0]
+
+
+def decode_base64(text: object) -> bytes:
+    """Base64, plain or as a data URL, to bytes."""
+    if not isinstance(text, str):
+        raise InvalidInput("invalid_base64", "The image is not a text.", "Send base64 or a data URL.")
+    encoded = text.partition(",")[2] if text.startswith("data:") else text
+    try:
+        return base64.b64decode("".join(encoded.split()), validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise InvalidInput("invalid_base64", f"The image is not base64 ({exc}).", "Send base64 or a data URL.") from exc
+
+
+def student_of(fields: Mapping[str, str]) -> Student:
+    """A new student from request fields; registered today unless the request says otherwise."""
+    missing = [name for name in ("matricula", "nombre_del_alumno") if not fields.get(name)]
+    if missing:
+        raise InvalidInput("missing_field", f"{', '.join(missing)} is missing.", "Send it with the photo.")
+    today = datetime.now(UTC).date().isoformat()
+    return Student(
+        matricula=fields["matricula"],
+        nombre_del_alumno=fields["nombre_del_alumno"],
+        clase=fields.get("clase", ""),
+        fecha_de_registro=fields.get("fecha_de_registro") or today,
+    )
+
+
+def changed(student: Student, request: Request) -> Student:
+    """A stored student with the fields of a PATCH body."""
+    body = json_body(request, _STUDENT_FIELDS[1:])
+    texts = {name: _text(value, name) for name, value in body.items()}
+    return replace(
+        student,
+        nombre_del_alumno=texts.get("nombre_del_alumno", student.nombre_del_alumno),
+        clase=texts.get("clase", student.clase),
+        fecha_de_registro=texts.get("fecha_de_registro", student.fecha_de_registro),
+    )
+
+
+def probes(request: Request) -> tuple[NDArray[np.float32], int | None]:
+    """The embeddings of a search, float32 (m, d), and k when the body has it; JSON or an .npy file."""
+    if request.mimetype == "application/json":
+        body = json_body(request, ("embeddings", "k"))
+        rows, k = body.get("embeddings"), body.get("k")
+        if k is not None and (not isinstance(k, int) or isinstance(k, bool)):
+            raise InvalidInput("invalid_k", f"k is {k!r}.", "It must be a whole number.")
+    else:
+        try:
+            rows, k = np.load(io.BytesIO(request.get_data(cache=False)), allow_pickle=False), None
+        except (ValueError, EOFError, OSError) as exc:
+            raise InvalidInput(
+                "invalid_npy", f"The body is not an .npy array ({exc}).", "Send numpy.save's bytes, or JSON."
+            ) from exc
+    try:
+        matrix = np.asarray(rows, dtype=np.float32)
+    except (ValueError, TypeError) as exc:
+        raise InvalidInput(
+            "invalid_embeddings", "The embeddings are not rows of numbers of one length.", "Send a list of lists."
+        ) from exc
+    if matrix.ndim != 2 or len(matrix) > MAX_PROBES:
+        raise InvalidInput(
+            "invalid_embeddings",
+            f"The embeddings have shape {matrix.shape}.",
+            f"Send at most {MAX_PROBES} rows, as two dimensions.",
+        )
+    return matrix, k
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidInput("invalid_field", f"{name} is {value!r}.", "It must be a text.")
+    return value
+
+
+# -- replies -------------------------------------------------------------------------------------------------------
+
+
+def student_json(stored: StoredStudent) -> dict[str, Any]:
+    """A student document."""
+    student = stored.student
+    return {
+        **{name: getattr(student, name) for name in _STUDENT_FIELDS},
+        "kind": student.kind,
+        "images": stored.images,
+        "templates": stored.templates,
+    }
+
+
+def status_json(status: GalleryStatus) -> dict[str, Any]:
+    """The gallery at a glance."""
+    counts, settings = status.counts, status.settings
+    return {
+        "subjects": counts.students + counts.cohort,
+        "students": counts.students,
+        "cohort": counts.cohort,
+        "images": counts.images,
+        "templates": counts.templates,
+        "indexed": status.indexed,
+        "pack": status.pack.split("@")[0],
+        "pack_tag": status.pack,
+        "dim": status.dim,
+        "index_kind": status.kind,
+        "generation": status.generation,
+        "change": status.change,
+        "threshold": round(settings.threshold, 4),
+        "threshold_source": settings.threshold_source,
+        "margin": settings.margin,
+    }

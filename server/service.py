@@ -1,0 +1,150 @@
+"""What the routes call: the embedder and the gallery, one request at a time. Knows no HTTP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faces.embedder import EmbeddedFace, FaceEmbedder
+from faces.recognition import unit_rows
+from gallery.decision import Candidate
+from gallery.documents.model import EnrolledPhoto, Enrolment, StoredStudent, Student, check_student
+from gallery.gallery import Gallery
+from presente.bridge import Identified, IdentifyQuery, enrolled_photo, identify
+from presente.errors import Conflict, InvalidInput, NotFound, PhotoRefused, StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Whether a photo's most prominent face is a given student; ``score`` None when the student has no template."""
+
+    face: EmbeddedFace
+    score: float | None
+    threshold: float
+    same_person: bool
+
+
+class Service:
+    """One gallery and its embedder. Safe to use from several threads."""
+
+    def __init__(self, embedder: FaceEmbedder, gallery: Gallery) -> None:
+        self.embedder = embedder
+        self.gallery = gallery
+
+    def identify(self, content: bytes, query: IdentifyQuery) -> Identified:
+        """Find every face of a photo and say who it is."""
+        return identify(content, self.embedder, self.gallery, query)
+
+    def verify(self, content: bytes, matricula: str, threshold: float | None) -> Verified:
+        """Compare a photo's most prominent face with one student's templates."""
+        face = self._portrait(content)[1]
+        limit = self.gallery.settings.threshold if threshold is None else threshold
+        score = self.gallery.compare(face.template, matricula)
+        return Verified(face, score, limit, score is not None and score >= limit)
+
+    def search(
+        self,
+        embeddings: NDArray[np.float32],
+        k: int,
+        clase: str | None,
+        cohort: bool,
+    ) -> list[list[Candidate]]:
+        """The nearest subjects of many probes; rows need not be of length 1."""
+        if len(embeddings) == 0:
+            return []
+        try:
+            probes = unit_rows(embeddings)
+        except ValueError as exc:
+            raise InvalidInput(
+                "not_finite",
+                "An embedding is zero, or holds NaN or infinity.",
+                "Send finite rows that are not all zero.",
+            ) from exc
+        return self.gallery.search(probes, k, clase, cohort)
+
+    def enrol(
+        self,
+        student: Student,
+        photos: Sequence[bytes],
+        create_only: bool,
+    ) -> tuple[StoredStudent, list[EmbeddedFace]]:
+        """Enrol a student, all photos or none; they are searchable when this returns."""
+        if not photos:
+            raise InvalidInput("no_photos", "No photo was sent.", "Send at least one, in the field image.")
+        check_student(student)
+        if create_only and self.gallery.store.student(student.matricula) is not None:
+            # The store decides again, atomically; asking first spares the inference.
+            raise Conflict(
+                "student_exists",
+                f"Matricula {student.matricula!r} is enrolled already.",
+                "Add photos to it, or delete it first.",
+            )
+        made = [self._enrolled(number, content) for number, content in enumerate(photos, start=1)]
+        self.gallery.enrol([Enrolment(student, tuple(photo for photo, _ in made))], create_only)
+        return self.student(student.matricula), [face for _, face in made]
+
+    def student(self, matricula: str) -> StoredStudent:
+        """One student.
+
+        Raises:
+            NotFound: ``student_not_found``.
+        """
+        stored = self.gallery.store.student(matricula)
+        if stored is None:
+            raise NotFound("student_not_found", f"There is no student {matricula!r}.", "Check the matricula.")
+        return stored
+
+    def change(self, student: Student) -> StoredStudent:
+        """Replace a student's fields."""
+        if not self.gallery.store.update(check_student(student)):
+            raise NotFound("student_not_found", f"There is no student {student.matricula!r}.", "Check the matricula.")
+        return self.student(student.matricula)
+
+    def erase(self, matricula: str) -> None:
+        """Erase a student and everything made of them."""
+        if not self.gallery.remove([matricula]):
+            raise NotFound("student_not_found", f"There is no student {matricula!r}.", "Check the matricula.")
+
+    def _portrait(self, content: bytes) -> tuple[str, EmbeddedFace]:
+        photo = self.embedder.decode(content)
+        return photo.media_type, self.embedder.embed([self.embedder.portrait(photo)])[0]
+
+    def _enrolled(self, number: int, content: bytes) -> tuple[EnrolledPhoto, EmbeddedFace]:
+        try:
+            media_type, face = self._portrait(content)
+        except PhotoRefused as exc:
+            raise PhotoRefused(exc.code, f"Photo {number}: {exc.what}", f"{exc.fix} Nothing was stored.") from exc
+        return enrolled_photo(content, media_type, "http", face, self.gallery.pack), face
+
+
+class Holder:
+    """The service, once it is loaded. Requests that come before that are told so."""
+
+    def __init__(self) -> None:
+        self._service: Service | None = None
+        self._changed = threading.Lock()
+
+    @property
+    def ready(self) -> bool:
+        """True from the moment that queries can be answered until the server begins to stop."""
+        return self._service is not None
+
+    def get(self) -> Service:
+        """The service.
+
+        Raises:
+            StoreError: ``not_ready``.
+        """
+        service = self._service
+        if service is None:
+            raise StoreError("not_ready", "The models and the gallery are still loading.", "Ask again in a second.")
+        return service
+
+    def put(self, service: Service | None) -> None:
+        """Make a service the one that answers; None to stop answering."""
+        with self._changed:
+            self._service = service

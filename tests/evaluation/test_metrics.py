@@ -1,0 +1,167 @@
+"""Metrics against numbers worked by hand, and against definitions broken on purpose."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evaluation import metrics, scores
+from evaluation.protocols import Entry, checked, read_list, split_folder
+from evaluation.scores import Search
+from evaluation.templates import OK, Outcome
+from presente.errors import InvalidInput
+from tests.conftest import unit
+
+
+def mated(score: float, rank: int, best: float | None = None, outcome: str = OK) -> Search:
+    return Search(True, "a", "a.jpg", outcome, "a", score if best is None else best, score, rank)
+
+
+def stranger(score: float, outcome: str = OK) -> Search:
+    return Search(False, "x", "x.jpg", outcome, "a", score, -math.inf, 0)
+
+
+# Five mated searches: three found at rank 1, one at rank 2, one photo without a face. Four strangers.
+SEARCHES = [
+    mated(0.9, 1),
+    mated(0.6, 1),
+    mated(0.4, 1),
+    mated(0.5, 2, best=0.55),
+    mated(-math.inf, 0, outcome="no_face"),
+    stranger(0.5),
+    stranger(0.3),
+    stranger(0.2),
+    stranger(-math.inf, "no_face"),
+]
+
+
+def test_closed_set_by_hand() -> None:
+    assert metrics.rank_rate(SEARCHES, 1) == 3 / 5
+    assert metrics.rank_rate(SEARCHES, 2) == 4 / 5
+    assert metrics.failures_to_acquire(SEARCHES) == 2
+
+
+def test_open_set_by_hand() -> None:
+    assert metrics.fpir_at(SEARCHES, 0.3) == 2 / 4
+    assert metrics.fpir_at(SEARCHES, 0.31) == 1 / 4
+    assert metrics.fnir_at(SEARCHES, 0.5) == pytest.approx(3 / 5)
+    quarter = metrics.open_set(SEARCHES, 0.25)  # one of four may pass: just above 0.3
+    assert quarter.threshold == np.nextafter(0.3, 1) and quarter.fpir == 0.25 and quarter.resolved
+    assert quarter.fnir == pytest.approx(2 / 5)  # 0.9, 0.6 and 0.4 are found
+    none = metrics.open_set(SEARCHES, 0.1)
+    assert none.threshold == np.nextafter(0.5, 1) and none.fpir == 0 and not none.resolved
+    assert none.fnir == pytest.approx(3 / 5)
+
+
+def test_without_strangers_or_probes_there_is_no_rate() -> None:
+    for ask in (
+        lambda: metrics.open_set(SEARCHES[:5], 0.1),
+        lambda: metrics.rank_rate(SEARCHES[5:], 1),
+        lambda: metrics.open_set(SEARCHES, 1.0),
+        lambda: metrics.open_set(SEARCHES, -0.1),
+    ):
+        with pytest.raises(InvalidInput):
+            ask()
+
+
+SCORES = st.lists(st.floats(-1, 1, allow_subnormal=False), min_size=1, max_size=50)
+
+
+@given(SCORES, st.floats(0, 0.99))
+def test_the_asked_rate_is_never_exceeded_and_no_lower_threshold_would_do(strangers: list[float], fpir: float) -> None:
+    searches = [stranger(score) for score in strangers]
+    threshold = metrics.threshold_at_fpir(searches, fpir)
+    assert metrics.fpir_at(searches, threshold) <= fpir + 1e-12
+    assert metrics.fpir_at(searches, float(np.nextafter(threshold, -np.inf))) > fpir - 1e-12
+
+
+@given(SCORES, st.floats(-1, 1), st.floats(-1, 1))
+def test_rates_move_the_right_way(values: list[float], one: float, other: float) -> None:
+    low, high = min(one, other), max(one, other)
+    searches = [stranger(v) for v in values] + [mated(v, 1) for v in values]
+    assert metrics.fpir_at(searches, low) >= metrics.fpir_at(searches, high)
+    assert metrics.fnir_at(searches, low) <= metrics.fnir_at(searches, high)
+
+
+def entry(role: str, person: str, name: str = "p.jpg") -> Entry:
+    return Entry(role, person, Path(name))  # type: ignore[arg-type]
+
+
+def made(*values: float) -> Outcome:
+    return Outcome(unit(np.array(values, np.float32)), OK)
+
+
+def test_scores_by_hand() -> None:
+    entries = [
+        entry("gallery", "b"),
+        entry("gallery", "a"),
+        entry("gallery", "a"),
+        entry("gallery", "c"),
+        entry("probe", "a"),
+        entry("probe", "c"),
+        entry("unknown", "z"),
+        entry("probe", "b"),
+        entry("unknown", "y"),
+    ]
+    outcomes = [
+        made(0, 1, 0),
+        made(1, 0, 0),
+        made(1, 1, 0),
+        Outcome(None, "no_face"),
+        made(1, 1, 0),
+        made(0, 1, 0),
+        made(0, 3, 4),
+        made(1, 0, 0),
+        Outcome(None, "no_face"),
+    ]
+    found = scores.identification_scores(entries, outcomes)
+    assert [(s.best_person, s.mate_rank) for s in found] == [("a", 1), ("b", 0), ("b", 0), ("a", 2), ("", 0)]
+    assert found[0].best_score == pytest.approx(1) and found[3].mate_score == pytest.approx(0)
+    assert found[1].mate_score == -math.inf  # c was never enrolled: a failure to enrol is a miss
+    assert found[2].best_score == pytest.approx(0.6)
+    assert found[4].outcome == "no_face" and found[4].best_score == -math.inf
+
+
+def test_a_tie_counts_against_the_mate() -> None:
+    entries = [entry("gallery", "a"), entry("gallery", "b"), entry("probe", "a")]
+    assert scores.identification_scores(entries, [made(1, 0), made(1, 0), made(1, 0)])[0].mate_rank == 2
+
+
+def test_scores_survive_the_disk(tmp_path: Path) -> None:
+    scores.write_scores(tmp_path / "deep" / "scores.tsv", SEARCHES)
+    assert scores.read_scores(tmp_path / "deep" / "scores.tsv") == SEARCHES
+    (tmp_path / "wrong.tsv").write_text("a\tb\n1\t2\n")
+    with pytest.raises(InvalidInput):
+        scores.read_scores(tmp_path / "wrong.tsv")
+
+
+def test_lists_are_checked(tmp_path: Path) -> None:
+    def refused(text: str) -> str:
+        (tmp_path / "list.tsv").write_text(text)
+        with pytest.raises(InvalidInput) as caught:
+            read_list(tmp_path / "list.tsv")
+        return caught.value.code
+
+    assert refused("role\tperson\nprobe\ta\n") == "missing_column"
+    assert refused("role\tperson\tpath\nprobes\ta\ta.jpg\n") == "invalid_list"
+    assert refused("role\tperson\tpath\nprobe\ta\ta.jpg\n") == "invalid_list"
+    with pytest.raises(InvalidInput, match="called unknown"):
+        checked([entry("gallery", "a"), entry("unknown", "a")], "it")
+    with pytest.raises(InvalidInput, match="not enrolled"):
+        checked([entry("gallery", "a"), entry("probe", "b")], "it")
+
+
+def test_a_folder_is_split_by_its_seed(tmp_path: Path) -> None:
+    for person in range(10):
+        for photo in range(4 if person else 2):
+            path = tmp_path / f"p{person}" / f"{photo}.jpg"
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+    split = split_folder(tmp_path, 2, 0.3, seed=4)
+    assert split == split_folder(tmp_path, 2, 0.3, seed=4) != split_folder(tmp_path, 2, 0.3, seed=5)
+    roles = {role: {e.person for e in split if e.role == role} for role in ("gallery", "probe", "unknown")}
+    assert roles["gallery"] == roles["probe"] and not roles["gallery"] & roles["unknown"]
+    assert len(split) == 38 and "p0" in roles["unknown"]  # two photos are too few to enrol two and probe one

@@ -1,0 +1,199 @@
+"""The contract of a document store. Every store passes it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gallery.documents.model import DocumentStore, Student, Template, check_student
+from gallery.documents.sqlite import SqliteStore
+from presente.errors import Conflict, InvalidInput, StoreError
+from tests.conftest import DIM, PACK, enrolment, unit
+
+OTHER = "other@111111111111"
+OpenStore = Callable[[], DocumentStore]
+
+
+@pytest.fixture
+def open_store(tmp_path: Path) -> Iterator[OpenStore]:
+    """Opens the same store again and again."""
+    opened: list[DocumentStore] = []
+
+    def open_one() -> DocumentStore:
+        opened.append(SqliteStore(tmp_path / "gallery.db"))
+        return opened[-1]
+
+    yield open_one
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(open_store: OpenStore) -> DocumentStore:
+    made = open_store()
+    made.claim_pack(PACK, DIM)
+    return made
+
+
+def vectors(count: int, seed: int = 1) -> np.ndarray:
+    return unit(np.random.default_rng(seed).normal(size=(count, DIM)))
+
+
+def all_ids(store: DocumentStore) -> list[int]:
+    return [int(i) for batch in store.templates() for i in batch.ids]
+
+
+def test_empty(open_store: OpenStore) -> None:
+    store = open_store()
+    assert store.pack() is None and store.last_change() == 0 and store.changes(0) == []
+    assert store.student("A1") is None and store.students() == [] and list(store.templates()) == []
+    assert store.counts().images == 0 and not store.has_cohort() and len(store.roster()) == 0
+
+
+def test_what_is_enrolled_is_read_back_exactly(store: DocumentStore, open_store: OpenStore) -> None:
+    rows = vectors(3)
+    store.enrol([enrolment("A1", rows[:2]), enrolment("A2", rows[2])])
+    for view in (store, open_store()):
+        found = view.student("A1")
+        assert found is not None and (found.images, found.templates) == (2, 2)
+        assert found.student == Student("A1", "Nombre A1", "IA-101", "2026-01-01")
+        batch = next(iter(view.templates()))
+        assert (batch.vectors == rows).all() and batch.vectors.dtype == np.float32
+        assert list(batch.subjects) == [found.id, found.id, view.student("A2").id]  # type: ignore[union-attr]
+        assert view.counts() == view.counts().__class__(students=2, cohort=0, images=3, templates=3)
+        assert view.subjects([found.id, 999]) == {found.id: found.student}
+        assert len(view.embedded("A1", PACK)) == 2 and view.embedded("A1", OTHER) == set()
+
+
+def test_ids_are_never_used_again(store: DocumentStore) -> None:
+    store.enrol([enrolment("A1", vectors(2))])
+    before = max(all_ids(store))
+    store.remove(["A1"])
+    store.enrol([enrolment("A1", vectors(1))])
+    assert min(all_ids(store)) > before
+
+
+def test_changes_cover_additions_and_removals(store: DocumentStore) -> None:
+    store.enrol([enrolment("A1", vectors(2)), enrolment("A2", vectors(1, 2))])
+    ids = all_ids(store)
+    assert [(change.template, change.removed) for change in store.changes(0)] == [(i, False) for i in ids]
+    last = store.last_change()
+    assert store.changes(last) == []
+    store.remove(["A1"])
+    assert sorted((change.template, change.removed) for change in store.changes(last)) == [(i, True) for i in ids[:2]]
+    assert store.last_change() > last
+    assert [int(i) for batch in store.templates(ids) for i in batch.ids] == ids[2:]
+
+
+def test_the_same_photo_again_replaces_its_template(store: DocumentStore) -> None:
+    store.enrol([enrolment("A1", vectors(1))])
+    first = all_ids(store)
+    store.enrol([enrolment("A1", vectors(1))])
+    assert store.counts().images == 1 and len(all_ids(store)) == 1 and all_ids(store) != first
+
+
+def test_create_only_is_all_or_nothing(store: DocumentStore) -> None:
+    store.enrol([enrolment("A2", vectors(1))])
+    change = store.last_change()
+    with pytest.raises(Conflict) as caught:
+        store.enrol([enrolment("A1", vectors(1, 5)), enrolment("A2", vectors(1, 6))], create_only=True)
+    assert caught.value.code == "student_exists"
+    assert store.student("A1") is None and store.last_change() == change and store.counts().images == 1
+
+
+def test_fields_are_updated(store: DocumentStore) -> None:
+    store.enrol([enrolment("A1", vectors(1))])
+    assert store.update(Student("A1", "Ana Ruiz", "IA-102", "2026-02-02"))
+    assert store.student("A1").student.nombre_del_alumno == "Ana Ruiz"  # type: ignore[union-attr]
+    assert not store.update(Student("A9", "Nadie"))
+
+
+def test_listing_filters_and_pages(store: DocumentStore) -> None:
+    store.enrol([enrolment(f"A{i:02d}", vectors(1, i), clase="IA-101" if i % 2 else "IA-102") for i in range(20)])
+    store.enrol([enrolment("C1", vectors(1, 50), kind="cohort")])
+    page = store.students(limit=5)
+    assert [found.student.matricula for found in page] == ["A00", "A01", "A02", "A03", "A04"]
+    rest = store.students(after="A04", limit=100)
+    assert len(rest) == 15 and "C1" not in {found.student.matricula for found in rest}
+    assert len(store.students(clase="IA-101")) == 10
+    assert [found.student.matricula for found in store.students(query="A07")] == ["A07"]
+    assert store.students(query="%") == [] and store.students(query="_") == []
+    assert store.has_cohort() and len(store.roster(kind="student")) == 20 and len(store.roster()) == 21
+    assert len(store.roster(clase="IA-102", kind="student")) == 10
+
+
+def test_another_packs_templates_wait_until_they_are_adopted(store: DocumentStore) -> None:
+    store.enrol([enrolment("A1", vectors(2)), enrolment("A2", vectors(1, 3))])
+    waiting = list(store.unembedded(OTHER))
+    assert [photo.matricula for photo in waiting] == ["A1", "A1", "A2"] and list(store.unembedded(PACK)) == []
+    wide = unit(np.ones((1, DIM * 2)))[0]
+    store.add_templates([(photo.id, Template(wide, OTHER, (0, 0, 1, 1))) for photo in waiting[:2]])
+    assert [photo.id for photo in store.unembedded(OTHER)] == [waiting[2].id]
+    assert len(all_ids(store)) == 3  # still the first pack's
+    store.add_templates([(waiting[2].id, Template(wide, OTHER, (0, 0, 1, 1))), (9999, Template(wide, OTHER, (0,) * 4))])
+    store.adopt_pack(OTHER, DIM * 2)
+    assert store.pack() == (OTHER, DIM * 2)
+    batch = next(iter(store.templates()))
+    assert batch.vectors.shape == (3, DIM * 2)
+    store.claim_pack(PACK, DIM)
+    assert store.pack() == (OTHER, DIM * 2)
+
+
+def test_many_threads_write_and_read(store: DocumentStore) -> None:
+    errors: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for i in range(10):
+                store.enrol([enrolment(f"T{number}-{i}", vectors(1, number * 100 + i))])
+                assert store.student(f"T{number}-{i}") is not None
+        except BaseException as exc:  # noqa: BLE001  # handed to the test below
+            errors.append(exc)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == [] and store.counts().students == 40
+    ids = [change.template for change in store.changes(0)]
+    assert len(ids) == len(set(ids)) == 40
+
+
+def test_a_file_that_is_no_gallery_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "gallery.db").write_bytes(b"this is not a database, whatever its name says" * 100)
+    with pytest.raises(StoreError) as caught:
+        SqliteStore(tmp_path / "gallery.db")
+    assert caught.value.code == "store_unavailable"
+
+
+def test_a_store_from_the_future_is_refused(tmp_path: Path) -> None:
+    import sqlite3
+
+    SqliteStore(tmp_path / "gallery.db").close()
+    with sqlite3.connect(tmp_path / "gallery.db") as db:
+        db.execute("PRAGMA user_version = 99")
+    with pytest.raises(StoreError) as caught:
+        SqliteStore(tmp_path / "gallery.db")
+    assert caught.value.code == "store_too_new"
+
+
+@pytest.mark.parametrize(
+    "student",
+    [
+        Student("", "Ana"),
+        Student("A1", ""),
+        Student("A1", "  "),
+        Student("A/1", "Ana"),
+        Student(" A1", "Ana"),
+        Student("A1", "Ana\nRuiz"),
+        Student("A" * 300, "Ana"),
+        Student("A1", "Ana", fecha_de_registro="ayer"),
+    ],
+)
+def test_fields_that_cannot_be_stored_are_named(student: Student) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        check_student(student)
+    assert caught.value.code == "invalid_student"

@@ -1,0 +1,267 @@
+"""The gallery: documents first, then the index; against a model in plain Python."""
+
+import multiprocessing
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gallery.decision import Candidate, decide
+from gallery.documents.model import Student
+from gallery.documents.sqlite import SqliteStore
+from gallery.gallery import Gallery, GallerySettings
+from gallery.snapshot import SnapshotStore
+from presente.errors import Conflict, InvalidInput, NotFound, PackError
+from tests.conftest import DIM, PACK, enrolment, unit
+
+OpenGallery = Callable[..., Gallery]
+
+
+def vectors(count: int, seed: int = 1) -> np.ndarray:
+    return unit(np.random.default_rng(seed).normal(size=(count, DIM)))
+
+
+def candidate(score: float, name: str = "A1", rank: int = 1) -> Candidate:
+    return Candidate(rank, score, rank, Student(name, name))
+
+
+@pytest.mark.parametrize(
+    ("scores", "verdict", "reason"),
+    [
+        ([], "unknown", "empty_gallery"),
+        ([0.3], "unknown", "below_threshold"),
+        ([0.5], "known", None),  # at the threshold is known
+        ([np.nextafter(0.5, 0)], "unknown", "below_threshold"),
+        ([0.9, 0.89], "ambiguous", "two_people_too_close"),
+        ([0.9, 0.88], "known", None),
+        ([0.505, 0.495], "known", None),  # the second is a stranger's score
+    ],
+)
+def test_decisions(scores: list[float], verdict: str, reason: str | None) -> None:
+    ranked = [candidate(score, f"A{i}", i) for i, score in enumerate(scores, start=1)]
+    decision = decide(ranked, 0.5, 0.0199)
+    assert (decision.verdict, decision.reason) == (verdict, reason)
+    assert (decision.student is not None) == (verdict == "known")
+    assert decision.score == (scores[0] if scores else None)
+
+
+def test_enrolled_is_found_and_strangers_are_not(open_gallery: OpenGallery) -> None:
+    gallery = open_gallery()
+    rows = np.eye(DIM, dtype=np.float32)
+    assert gallery.identify(rows[:1])[0].reason == "empty_gallery"
+    gallery.enrol([enrolment("A1", rows[0]), enrolment("A2", rows[1])])
+    known, stranger = gallery.identify(rows[[1, 5]], k=1)
+    assert known.student is not None and known.student.matricula == "A2" and len(known.candidates) == 1
+    assert stranger.student is None and stranger.verdict == "unknown"
+    assert gallery.identify(rows[[5]], threshold=-1.0)[0].verdict != "unknown"
+
+
+def test_ambiguity_is_seen_when_only_one_candidate_is_asked_for(open_gallery: OpenGallery) -> None:
+    gallery = open_gallery()
+    row = np.eye(DIM, dtype=np.float32)[0]
+    gallery.enrol([enrolment("A1", row), enrolment("A2", row)])
+    decision = gallery.identify(row[None, :], k=1)[0]
+    assert decision.verdict == "ambiguous" and decision.student is None and len(decision.candidates) == 1
+
+
+def test_class_and_cohort_limit_the_search(open_gallery: OpenGallery) -> None:
+    gallery = open_gallery()
+    row = np.eye(DIM, dtype=np.float32)[0]
+    near = unit(row + 0.1 * np.eye(DIM, dtype=np.float32)[1])
+    gallery.enrol(
+        [
+            enrolment("S1", near, clase="IA-101"),
+            enrolment("C1", row, kind="cohort"),
+            enrolment("S2", -row, clase="IA-102"),
+        ]
+    )
+
+    def found(**limits: object) -> list[str]:
+        return [c.student.matricula for c in gallery.search(row[None, :], 10, **limits)[0]]  # type: ignore[arg-type]
+
+    assert found() == ["S1", "S2"]
+    assert found(cohort=True) == ["C1", "S1", "S2"]
+    assert found(clase="IA-102") == ["S2"]
+    assert found(clase="none") == []
+
+
+@pytest.mark.parametrize("k", [0, -1, 10**9])
+def test_k_out_of_bounds(open_gallery: OpenGallery, k: int) -> None:
+    gallery = open_gallery()
+    for ask in (gallery.search, gallery.identify):
+        with pytest.raises(InvalidInput) as caught:
+            ask(vectors(1), k)
+        assert caught.value.code == "invalid_k"
+
+
+def test_what_is_refused_stores_nothing(open_gallery: OpenGallery) -> None:
+    gallery = open_gallery()
+    with pytest.raises(InvalidInput):
+        gallery.enrol([enrolment("A1", np.full((1, DIM), np.nan, np.float32))])
+    with pytest.raises(InvalidInput):
+        gallery.enrol([enrolment("A1", unit(np.ones((1, DIM + 1))))])
+    assert gallery.status().counts.students == 0
+    gallery.enrol([enrolment("A1", vectors(1))])
+    with pytest.raises(Conflict):
+        gallery.enrol([enrolment("A1", vectors(1, 2))], create_only=True)
+    assert gallery.status().indexed == 1
+
+
+def test_packs_do_not_mix(open_gallery: OpenGallery) -> None:
+    open_gallery().enrol([enrolment("A1", vectors(1))])
+    with pytest.raises(PackError) as caught:
+        open_gallery(pack="better@999999999999")
+    assert caught.value.code == "pack_mismatch"
+    assert PACK in str(caught.value) and "better@999999999999" in str(caught.value)
+    with pytest.raises(PackError):
+        open_gallery(dim=DIM * 2)
+
+
+def test_one_student_is_compared(open_gallery: OpenGallery) -> None:
+    gallery = open_gallery()
+    rows = np.eye(DIM, dtype=np.float32)
+    gallery.enrol([enrolment("A1", rows[:2]), enrolment("A2", rows[2])])
+    assert gallery.compare(rows[1], "A1") == pytest.approx(1.0)
+    assert gallery.compare(rows[2], "A1") == pytest.approx(0.0)
+    with pytest.raises(NotFound):
+        gallery.compare(rows[0], "A9")
+
+
+def test_random_operations_agree_with_a_plain_model(tmp_path: Path) -> None:
+    """Enrol, add, remove, search, publish, reopen: never a wrong subject, a removed one, or a missed one."""
+    chance = np.random.default_rng(11)
+    truth: dict[str, np.ndarray] = {}
+
+    def reopen() -> Gallery:
+        return Gallery(
+            SqliteStore(tmp_path / "g.db"), SnapshotStore(tmp_path / "index"), PACK, DIM, GallerySettings(0.5, "test")
+        )
+
+    gallery = reopen()
+    for step in range(400):
+        action = chance.random()
+        name = f"A{chance.integers(30)}"
+        if action < 0.35:
+            rows = unit(chance.normal(size=(chance.integers(1, 4), DIM)))
+            gallery.enrol([enrolment(name, rows)])
+            truth[name] = np.vstack([truth[name], rows]) if name in truth else rows
+        elif action < 0.5:
+            assert gallery.remove([name]) == ([name] if name in truth else [])
+            truth.pop(name, None)
+        elif action < 0.56:
+            gallery.close(publish=bool(step % 2))
+            gallery = reopen()
+        elif action < 0.6:
+            gallery.publish()
+        else:
+            probe = unit(chance.normal(size=(1, DIM)))
+            k = int(chance.integers(1, 12))
+            expected = sorted(((float((rows @ probe[0]).max()), name) for name, rows in truth.items()), reverse=True)[
+                :k
+            ]
+            found = [(c.score, c.student.matricula) for c in gallery.search(probe, k)[0]]
+            assert [name for _, name in found] == [name for _, name in expected]
+            assert np.allclose([s for s, _ in found], [s for s, _ in expected], atol=1e-5)
+    assert gallery.verify().agrees
+    gallery.close()
+
+
+def test_verify_sees_what_is_wrong_and_rebuild_mends_it(open_gallery: OpenGallery) -> None:
+    gallery = open_gallery()
+    gallery.enrol([enrolment("A1", vectors(3))])
+    assert gallery.verify().agrees
+    gallery._live.index.remove(np.array([2]))
+    gallery._live.index.add(np.array([77]), vectors(1, 9))
+    found = gallery.verify()
+    assert not found.agrees and found.missing_in_index == (2,) and found.missing_in_store == (77,)
+    gallery._live.index.remove(np.array([1]))
+    gallery._live.index.add(np.array([1]), vectors(1, 5))
+    assert gallery.verify().different == (1,)
+    gallery.rebuild()
+    assert gallery.verify().agrees
+
+
+def test_a_start_replays_what_the_snapshot_has_not_seen(open_gallery: OpenGallery) -> None:
+    first = open_gallery()
+    first.enrol([enrolment("A1", vectors(2)), enrolment("A2", vectors(2, 2))])
+    first.publish()
+    first.store.enrol([enrolment("A3", vectors(1, 3))])  # documents only: a crash before the index
+    first.store.remove(["A1"])
+    second = open_gallery()
+    assert second.verify().agrees and second.status().indexed == 3
+    assert second.identify(vectors(1, 3))[0].student.matricula == "A3"  # type: ignore[union-attr]
+
+
+def test_another_process_is_followed(open_gallery: OpenGallery, tmp_path: Path) -> None:
+    gallery = open_gallery()
+    gallery.enrol([enrolment("A1", vectors(1))])
+    child = multiprocessing.get_context("spawn").Process(target=_enrol_elsewhere, args=(tmp_path,))
+    child.start()
+    child.join(60)
+    assert child.exitcode == 0
+    decision = gallery.identify(vectors(1, 7))[0]
+    assert decision.student is not None and decision.student.matricula == "B1"
+    assert gallery.identify(vectors(1))[0].student is None  # removed over there
+
+
+def _enrol_elsewhere(folder: Path) -> None:
+    gallery = Gallery(
+        SqliteStore(folder / "gallery.db"), SnapshotStore(folder / "index"), PACK, DIM, GallerySettings(0.5, "test")
+    )
+    gallery.enrol([enrolment("B1", vectors(1, 7))])
+    gallery.remove(["A1"])
+    gallery.close()
+
+
+def test_a_removed_student_leaves_no_byte_behind(open_gallery: OpenGallery, tmp_path: Path) -> None:
+    gallery = open_gallery()
+    gone, kept = enrolment("GONE", vectors(3, 21)), enrolment("KEPT", vectors(3, 22))
+    gallery.enrol([gone, kept])
+    gallery.publish()
+    gallery.enrol([enrolment("LATER", vectors(2, 23))])
+    gallery.publish()
+    assert _traces(tmp_path, gone) == len(gone.photos) * 2 + 1
+    assert gallery.remove(["GONE", "NOBODY"]) == ["GONE"]
+    assert _traces(tmp_path, gone) == 0
+    assert _traces(tmp_path, kept) == len(kept.photos) * 2 + 1
+    assert gallery.verify().agrees
+
+
+def _traces(folder: Path, enrolled) -> int:  # type: ignore[no-untyped-def]
+    """How many of a student's vectors, photos and names are in any file below the folder."""
+    everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    wanted = [photo.template.vector.tobytes() for photo in enrolled.photos]
+    wanted += [photo.content for photo in enrolled.photos]
+    return sum(item in everything for item in [*wanted, enrolled.student.nombre_del_alumno.encode()])
+
+
+def test_searches_and_writes_at_once(open_gallery: OpenGallery) -> None:
+    """Whoever is enrolled for good is found by every query while others come and go."""
+    gallery = open_gallery()
+    rows = vectors(20, 3)
+    gallery.enrol([enrolment(f"S{i}", row) for i, row in enumerate(rows)])
+    stop = threading.Event()
+    errors: list[str] = []
+
+    def ask(number: int) -> None:
+        while not stop.is_set():
+            found = gallery.search(rows[number : number + 1], 1)[0]
+            if not found or found[0].student.matricula != f"S{number}":
+                errors.append(f"{number}: {found}")
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for i in range(30):
+        gallery.enrol([enrolment(f"T{i}", vectors(5, 100 + i))])
+        if i % 3 == 0:
+            gallery.remove([f"T{i}"])
+        if i % 10 == 0:
+            gallery.publish()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert gallery.verify().agrees

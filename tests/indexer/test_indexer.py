@@ -1,0 +1,236 @@
+"""``python -m indexer`` as people run it: on the sample class, killed, interrupted, run again."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from gallery.documents.sqlite import SqliteStore
+from tests.conftest import SAMPLE
+
+SHEET = SAMPLE / "students.csv"
+LONG = 25
+"""Copies of each student that make a run long enough to be cut off in the middle."""
+
+
+def added(command, *arguments: str | Path, code: int = 0) -> dict:  # type: ignore[no-untyped-def, type-arg]
+    done = command("indexer", "add", *arguments, "--json")
+    assert done.returncode == code, done.stderr
+    report = json.loads(done.stdout)
+    assert report["photos"] == report["done"] + report["already"] + report["refused"] + report["left"]
+    return report  # type: ignore[no-any-return]
+
+
+def test_the_sample_class_is_indexed_once(command) -> None:  # type: ignore[no-untyped-def]
+    first = added(command, SHEET)
+    assert (first["done"], first["already"], first["refused"]) == (96, 0, 0)
+    again = added(command, SHEET)
+    assert (again["done"], again["already"]) == (0, 96)
+    status = json.loads(command("indexer", "status", "--json").stdout)
+    assert (status["students"], status["images"], status["templates"], status["indexed"]) == (24, 96, 96, 96)
+    assert {
+        "name": "PRESENTE_PORT",
+        "value": "8000",
+        "from": "default",
+        "meaning": "port that the server binds; 0: any free one",
+    } in status["settings"]
+    assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
+
+
+def test_changed_fields_and_new_photos_are_taken_up(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    photo = SAMPLE / "strangers" / "01.jpg"
+    sheet = tmp_path / "one.csv"
+    sheet.write_text(f"matricula,nombre_del_alumno,clase,fotos\nA1,Ana,IA-101,{photo}\n")
+    added(command, sheet)
+    sheet.write_text(f"matricula,nombre_del_alumno,clase,fotos\nA1,Ana Ruiz,IA-102,{photo};{photo}\n")
+    report = added(command, sheet)
+    assert (report["done"], report["already"], report["students_updated"]) == (0, 2, 1)
+    store = SqliteStore(tmp_path / "gallery.db")
+    assert store.student("A1").student.nombre_del_alumno == "Ana Ruiz"  # type: ignore[union-attr]
+    store.close()
+
+
+def test_refused_photos_are_listed_with_their_reasons(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    source = tmp_path / "class"
+    source.mkdir()
+    whole = (SAMPLE / "strangers" / "01.jpg").read_bytes()
+    (source / "good.jpg").write_bytes(whole)
+    (source / "text.jpg").write_text("not a photo")
+    (source / "empty.png").touch()
+    (source / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (source / "heic.heic").write_bytes(b"\x00\x00\x00\x18ftypheic" + bytes(99))
+    Image.new("RGB", (200, 200), (90, 120, 80)).save(source / "nobody.png")
+    Image.new("1", (10_000, 5_000)).save(source / "bomb.png")
+    (source / "moving.gif").write_bytes(b"GIF89a" + bytes(50))
+    (source / "dangling.jpg").symlink_to(source / "missing")
+    report = added(command, source, "--report", tmp_path / "report.txt", code=1)
+    reasons = {Path(item["location"]).name: item["code"] for item in report["refusals"]}
+    assert reasons == {
+        "text.jpg": "not_an_image",
+        "empty.png": "empty_image",
+        "cut.jpg": "damaged_image",
+        "heic.heic": "unsupported_format",
+        "nobody.png": "no_face",
+        "bomb.png": "too_many_pixels",
+        "moving.gif": "unsupported_format",
+        "dangling.jpg": "file_not_found",
+    }
+    assert report["done"] == 1 and sum(report["reasons"].values()) == 8
+    text = (tmp_path / "report.txt").read_text()
+    assert "too_many_pixels: 1" in text and str(source / "bomb.png") in text
+    status = json.loads(command("indexer", "status", "--json").stdout)
+    assert (status["students"], status["images"], status["templates"]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("add", "/nowhere"),
+        ("add", "bad.csv"),
+        ("add", str(SHEET), "--pack", "nonesuch"),
+        ("add", str(SHEET), "--threshold", "nan"),
+        ("add", str(SHEET), "--port", "x"),
+        ("add", str(SHEET), "--store", "redis://x"),
+        ("frobnicate",),
+    ],
+)
+def test_wrong_usage_stores_nothing(command, tmp_path: Path, arguments: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "bad.csv").write_text("matricula,nombre\nA1,Ana\n")
+    done = command("indexer", *arguments)
+    assert done.returncode == (1 if "nonesuch" in arguments else 2)
+    assert "Traceback" not in done.stderr and done.stdout == ""
+    assert not (tmp_path / "index").exists()
+
+
+def test_another_pack_is_refused_and_sync_takes_the_gallery_over(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    added(command, SHEET)
+    other = tmp_path / "other"
+    shutil.copytree(SAMPLE / "models" / "sample", other)
+    described = json.loads((other / "pack.json").read_text())
+    (other / "pack.json").write_text(json.dumps(described | {"name": "other"}))
+    # One more byte, which no model notices: other weights, as far as anybody can tell.
+    with (other / "rec.onnx").open("ab") as stream:
+        stream.write(b"\x3a\x00")
+    refused = command("indexer", "add", SHEET, "--pack", other)
+    assert refused.returncode == 1 and "pack_mismatch" in refused.stderr
+    assert "sample@" in refused.stderr and "other@" in refused.stderr
+    synced = command("indexer", "sync", "--pack", other, "--json")
+    assert synced.returncode == 0, synced.stderr
+    assert json.loads(synced.stdout)["done"] == 96
+    status = json.loads(command("indexer", "status", "--json", PRESENTE_PACK=str(other)).stdout)
+    assert status["pack"].startswith("other@") and status["templates"] == status["indexed"] == 96
+    assert json.loads(command("indexer", "sync", "--pack", other, "--json").stdout)["photos"] == 0
+
+
+def test_remove_and_compact(command) -> None:  # type: ignore[no-untyped-def]
+    added(command, SHEET)
+    first = sorted(path.name for path in (SAMPLE / "students").iterdir())[0]
+    removed = command("indexer", "remove", first, "NOBODY", "--json")
+    assert removed.returncode == 1 and json.loads(removed.stdout) == {"removed": [first], "not_found": ["NOBODY"]}
+    compacted = json.loads(command("indexer", "compact", "--json").stdout)
+    assert compacted["templates"] == 92
+    assert json.loads(command("indexer", "verify", "--json").stdout) == {
+        "agrees": True,
+        "templates": 92,
+        "missing_in_index": [],
+        "missing_in_store": [],
+        "different": [],
+    }
+
+
+@pytest.fixture
+def long_source(tmp_path: Path) -> Path:
+    """Many students, every photo with bytes of its own."""
+    folder = tmp_path / "long"
+    for student in sorted((SAMPLE / "students").iterdir()):
+        for copy in range(LONG):
+            target = folder / f"{student.name}-{copy:02d}" / "1.jpg"
+            target.parent.mkdir(parents=True)
+            target.write_bytes((student / "1.jpg").read_bytes() + bytes([copy]))
+    return folder
+
+
+@pytest.mark.parametrize("with_signal", [signal.SIGKILL, signal.SIGINT])
+def test_cut_off_in_the_middle_and_finished_later(
+    command,
+    environment: dict[str, str],
+    tmp_path: Path,
+    long_source: Path,
+    with_signal: int,  # type: ignore[no-untyped-def]
+) -> None:
+    total = 24 * LONG
+    process = subprocess.Popen(
+        [sys.executable, "-m", "indexer", "add", str(long_source), "--json"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    store = SqliteStore(tmp_path / "gallery.db")
+    deadline = time.monotonic() + 60
+    while store.counts().templates < 64 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(with_signal)
+    output, _ = process.communicate(timeout=60)
+    kept = store.counts().templates
+    assert 64 <= kept < total, "the run was not cut off in the middle"
+    if with_signal == signal.SIGINT:
+        report = json.loads(output)
+        assert process.returncode == 130 and report["stopped"] == "interrupted" and report["done"] == kept
+        assert report["left"] == total - kept
+    assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
+    report = added(command, long_source)
+    assert (report["already"], report["done"]) == (kept, total - kept)
+    counts = store.counts()
+    assert counts.students == counts.images == counts.templates == total
+    store.close()
+    assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
+
+
+def test_a_full_disk_stops_the_run_and_keeps_what_was_done(
+    tmp_path: Path,
+    environment: dict[str, str],
+    long_source: Path,
+    command,  # type: ignore[no-untyped-def]
+) -> None:
+    limited = (
+        "import resource,sys,runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (4_000_000,) * 2); "
+        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "sys.argv = ['indexer', 'add', sys.argv[1], '--json']; runpy.run_module('indexer', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limited, str(long_source)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    store = SqliteStore(tmp_path / "gallery.db")
+    kept = store.counts().templates
+    store.close()
+    assert 0 < kept < 24 * LONG
+    report = added(command, long_source)
+    assert (report["already"], report["done"]) == (kept, 24 * LONG - kept)
+
+
+def test_help_has_an_example(command) -> None:  # type: ignore[no-untyped-def]
+    for words in (
+        ["indexer"],
+        ["indexer", "add"],
+        ["indexer", "sync"],
+        ["faces", "pull"],
+        ["server"],
+        ["evaluation", "identification"],
+        ["evaluation", "predict"],
+    ):
+        shown = command(*words, "--help")
+        assert shown.returncode == 0 and "example:" in shown.stdout

@@ -1,0 +1,331 @@
+"""Every route's answers, and every wrong request's own error."""
+
+import base64
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+from PIL import Image
+
+from faces.embedder import FaceEmbedder
+from gallery.gallery import Gallery
+from server.app import create_app
+from server.service import Holder
+from tests.conftest import SAMPLE
+
+JPEG = {"Content-Type": "image/jpeg"}
+with (SAMPLE / "students.csv").open(encoding="utf-8") as stream:
+    STUDENTS = list(csv.DictReader(stream))
+ANA, EVA = STUDENTS[0], STUDENTS[1]
+STRANGER = (SAMPLE / "strangers" / "01.jpg").read_bytes()
+PROBE = (SAMPLE / "probes" / ANA["matricula"] / "1.jpg").read_bytes()
+
+
+def photos(student: dict[str, str]) -> list[bytes]:
+    return [(SAMPLE / name).read_bytes() for name in student["fotos"].split(";")]
+
+
+def enrol(client: FlaskClient, student: dict[str, str], **other: object):  # type: ignore[no-untyped-def]
+    fields = {name: student[name] for name in ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro")}
+    files = [(io.BytesIO(content), f"{i}.jpg") for i, content in enumerate(photos(student))]
+    return client.post("/v1/students", data={**fields, "image": files, **other})
+
+
+def image(kind: str, picture: Image.Image | None = None, **options: object) -> bytes:
+    stream = io.BytesIO()
+    (picture or Image.new("RGB", (64, 64), (9, 99, 200))).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def problem(reply, status: int, code: str) -> str:  # type: ignore[no-untyped-def]
+    assert reply.status_code == status, reply.text
+    assert reply.content_type == "application/problem+json"
+    body = reply.get_json()
+    assert body["code"] == code and body["status"] == status
+    assert body["request_id"] == reply.headers["X-Request-Id"]
+    return str(body["detail"])
+
+
+def nothing_stored(gallery: Gallery) -> bool:
+    counts = gallery.store.counts()
+    return counts.students == counts.images == counts.templates == gallery.status().indexed == 0
+
+
+def test_before_loading_the_server_lives_but_is_not_ready() -> None:
+    client = create_app(Holder(), 1000).test_client()
+    assert client.get("/livez").status_code == 200
+    assert client.get("/readyz").status_code == 503
+    reply = client.get("/v1/status")
+    problem(reply, 503, "not_ready")
+    assert reply.headers["Retry-After"] == "1"
+
+
+def test_enrolled_is_identified_and_a_stranger_is_desconocido(client: FlaskClient, embedder: FaceEmbedder) -> None:
+    for student in (ANA, EVA):
+        reply = enrol(client, student)
+        assert reply.status_code == 201
+        assert reply.headers["Location"] == f"/v1/students/{student['matricula']}"
+        assert reply.get_json()["student"]["images"] == 4 and len(reply.get_json()["photos"]) == 4
+    body = client.post("/v1/identify?k=2", data=PROBE, headers=JPEG).get_json()
+    assert body["pack"] == "sample" and body["threshold_source"] == "pack sample"
+    assert body["threshold"] == pytest.approx(embedder.pack.threshold, abs=1e-4)
+    assert set(body["timings_ms"]) == {"decode", "detect", "embed", "search", "total"}
+    face = body["faces"][0]
+    assert (face["decision"], face["matricula"], face["nombre"], face["reason"]) == (
+        "known",
+        ANA["matricula"],
+        ANA["nombre_del_alumno"],
+        None,
+    )
+    assert [candidate["rank"] for candidate in face["candidates"]] == [1, 2]
+    assert set(face["candidates"][0]) == {"rank", "matricula", "nombre_del_alumno", "clase", "kind", "score"}
+    assert len(face["landmarks"]) == 5 and face["quality"]["size"] > 20 and 0.5 <= face["detection_score"] <= 1
+    stranger = client.post("/v1/identify", data=STRANGER, headers=JPEG).get_json()["faces"][0]
+    assert (stranger["decision"], stranger["nombre"], stranger["matricula"], stranger["reason"]) == (
+        "unknown",
+        "Desconocido",
+        None,
+        "below_threshold",
+    )
+
+
+def test_the_three_ways_to_send_a_photo_agree(client: FlaskClient) -> None:
+    enrol(client, ANA)
+    text = base64.b64encode(PROBE).decode()
+    replies = [
+        client.post("/v1/identify", data=PROBE, headers=JPEG),
+        client.post("/v1/identify", data=PROBE, headers={"Content-Type": "application/octet-stream"}),
+        client.post("/v1/identify", data={"image": (io.BytesIO(PROBE), "p.jpg")}),
+        client.post("/v1/identify", json={"image": text}),
+        client.post("/v1/identify", json={"image": f"data:image/jpeg;base64,{text}"}),
+    ]
+    assert len({json.dumps(reply.get_json()["faces"]) for reply in replies}) == 1
+    assert all(reply.status_code == 200 for reply in replies)
+
+
+def test_a_group_photo_largest_first_or_only_the_largest(client: FlaskClient) -> None:
+    group = (SAMPLE / "groups" / "group_01.jpg").read_bytes()
+    faces = client.post("/v1/identify", data=group, headers=JPEG).get_json()["faces"]
+    areas = [(f["box"][2] - f["box"][0]) * (f["box"][3] - f["box"][1]) for f in faces]
+    assert len(faces) >= 8 and areas == sorted(areas, reverse=True)
+    assert {face["reason"] for face in faces} == {"empty_gallery"} and faces[0]["score"] is None
+    largest = client.post("/v1/identify?faces=largest", data=group, headers=JPEG).get_json()["faces"]
+    assert len(largest) == 1 and largest[0]["box"] == faces[0]["box"]
+
+
+def test_no_face_is_an_empty_list_when_asking_and_an_error_when_enrolling(
+    client: FlaskClient, gallery: Gallery
+) -> None:
+    blank = image("PNG")
+    assert client.post("/v1/identify", data=blank, headers={"Content-Type": "image/png"}).get_json()["faces"] == []
+    reply = client.post(
+        "/v1/students",
+        data={
+            "matricula": "A1",
+            "nombre_del_alumno": "Ana",
+            "image": [(io.BytesIO(PROBE), "1"), (io.BytesIO(blank), "2")],
+        },
+    )
+    assert "Photo 2" in problem(reply, 422, "no_face") and nothing_stored(gallery)
+
+
+BAD_PHOTOS = {
+    "empty": (b"", 400, "empty_image"),
+    "text": (b"hello", 415, "not_an_image"),
+    "truncated": (PROBE[: len(PROBE) // 2], 422, "damaged_image"),
+    "bomb": (image("PNG", Image.new("1", (10_000, 5_001))), 422, "too_many_pixels"),
+    "gif": (image("GIF"), 415, "unsupported_format"),
+    "heic": (b"\x00\x00\x00\x18ftypheic" + bytes(40), 415, "unsupported_format"),
+    "tiny": (image("PNG", Image.new("RGB", (4, 4))), 422, "too_small"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_PHOTOS)
+def test_bad_photos_have_their_own_errors(client: FlaskClient, gallery: Gallery, name: str) -> None:
+    data, status, code = BAD_PHOTOS[name]
+    problem(client.post("/v1/identify", data=data, headers=JPEG), status, code)
+    encoded = base64.b64encode(data).decode()
+    problem(
+        client.post("/v1/students", json={"matricula": "A1", "nombre_del_alumno": "Ana", "image": encoded}),
+        status,
+        code,
+    )
+    assert nothing_stored(gallery)
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("CMYK", "JPEG"), ("P", "PNG"), ("L", "PNG"), ("RGBA", "WEBP")])
+def test_unusual_photos_are_handled(client: FlaskClient, mode: str, kind: str) -> None:
+    enrol(client, ANA)
+    data = image(kind, Image.open(io.BytesIO(PROBE)).convert(mode))
+    assert len(client.post("/v1/identify", data=data, headers=JPEG).get_json()["faces"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("k=0", "invalid_k"),
+        ("k=-1", "invalid_k"),
+        ("k=1000000000", "invalid_k"),
+        ("k=two", "invalid_k"),
+        ("k=1.5", "invalid_k"),
+        ("threshold=nan", "invalid_threshold"),
+        ("threshold=2", "invalid_threshold"),
+        ("threshold=inf", "invalid_threshold"),
+        ("faces=some", "invalid_faces"),
+        ("cohort=maybe", "invalid_cohort"),
+        ("treshold=0.4", "unknown_parameter"),
+        ("k=1&k=2", "invalid_parameter"),
+    ],
+)
+def test_wrong_parameters(client: FlaskClient, query: str, code: str) -> None:
+    problem(client.post(f"/v1/identify?{query}", data=PROBE, headers=JPEG), 400, code)
+
+
+def test_wrong_bodies(client: FlaskClient, gallery: Gallery) -> None:
+    problem(
+        client.post("/v1/identify", data="x", headers={"Content-Type": "text/plain"}), 415, "unsupported_media_type"
+    )
+    problem(client.post("/v1/identify", data="{", headers={"Content-Type": "application/json"}), 400, "invalid_json")
+    problem(client.post("/v1/identify", json={"image": "%%%"}), 400, "invalid_base64")
+    problem(client.post("/v1/identify", json={"image": 7}), 400, "invalid_base64")
+    problem(client.post("/v1/identify", json={"picture": ""}), 400, "unknown_field")
+    problem(
+        client.post("/v1/identify", data={"image": [(io.BytesIO(PROBE), "1"), (io.BytesIO(PROBE), "2")]}),
+        400,
+        "one_photo_needed",
+    )
+    problem(client.post("/v1/students", data={"image": (io.BytesIO(PROBE), "1")}), 400, "missing_field")
+    problem(client.post("/v1/students", data={"matricula": "A1", "nombre_del_alumno": "Ana"}), 400, "no_photos")
+    problem(
+        client.post(
+            "/v1/students", data={"matricula": "A/1", "nombre_del_alumno": "Ana", "image": (io.BytesIO(PROBE), "1")}
+        ),
+        400,
+        "invalid_student",
+    )
+    problem(
+        client.post(
+            "/v1/students",
+            data={"matricula": "A1", "nombre_del_alumno": "Ana", "clas": "x", "image": (io.BytesIO(PROBE), "1")},
+        ),
+        400,
+        "unknown_field",
+    )
+    problem(client.post("/v1/identify", data=bytes(5_000_000), headers=JPEG), 413, "too_many_bytes")
+    problem(client.get("/nowhere"), 404, "not_found")
+    wrong = client.delete("/v1/identify")
+    problem(wrong, 405, "method_not_allowed")
+    assert "POST" in wrong.headers["Allow"]
+    assert nothing_stored(gallery)
+
+
+def test_a_students_life(client: FlaskClient) -> None:
+    enrol(client, ANA)
+    matricula = ANA["matricula"]
+    problem(enrol(client, ANA), 409, "student_exists")
+    path = f"/v1/students/{matricula}"
+    more = client.post(f"{path}/images", data=PROBE, headers=JPEG)
+    assert more.status_code == 201 and more.get_json()["student"]["images"] == 5
+    changed = client.patch(path, json={"clase": "IA-999"}).get_json()
+    assert (changed["clase"], changed["nombre_del_alumno"]) == ("IA-999", ANA["nombre_del_alumno"])
+    assert client.get(path).get_json() == changed
+    problem(client.patch(path, json={"matricula": "B1"}), 400, "unknown_field")
+    problem(client.patch(path, json={"clase": 7}), 400, "invalid_field")
+    verified = client.post(f"/v1/verify?matricula={matricula}", data=PROBE, headers=JPEG).get_json()
+    assert verified["same_person"] and verified["score"] == pytest.approx(1.0, abs=1e-3)
+    other = client.post("/v1/verify", data={"matricula": matricula, "image": (io.BytesIO(STRANGER), "s")}).get_json()
+    assert not other["same_person"] and other["score"] < other["threshold"]
+    assert client.delete(path).status_code == 204
+    for reply in (
+        client.get(path),
+        client.delete(path),
+        client.patch(path, json={}),
+        client.post(f"{path}/images", data=PROBE, headers=JPEG),
+        client.post(f"/v1/verify?matricula={matricula}", data=PROBE, headers=JPEG),
+    ):
+        problem(reply, 404, "student_not_found")
+    assert client.post("/v1/identify", data=PROBE, headers=JPEG).get_json()["faces"][0]["matricula"] is None
+
+
+def test_listing_pages_and_filters(client: FlaskClient) -> None:
+    for student in STUDENTS[:3]:
+        enrol(client, student)
+    page = client.get("/v1/students?limit=2").get_json()
+    assert len(page["students"]) == 2 and page["next_cursor"]
+    rest = client.get(f"/v1/students?limit=2&cursor={page['next_cursor']}").get_json()
+    assert len(rest["students"]) == 1 and rest["next_cursor"] is None
+    found = client.get(f"/v1/students?q={STUDENTS[1]['nombre_del_alumno'].split()[0]}").get_json()["students"]
+    assert STUDENTS[1]["matricula"] in {student["matricula"] for student in found}
+    assert client.get("/v1/students?clase=none").get_json()["students"] == []
+    problem(client.get("/v1/students?limit=0"), 400, "invalid_limit")
+
+
+def test_search_with_json_and_npy(client: FlaskClient, gallery: Gallery) -> None:
+    enrol(client, ANA)
+    enrol(client, EVA)
+    rows = next(iter(gallery.store.templates())).vectors[[0, 4]] * 3.0  # length does not matter
+    by_json = client.post("/v1/search", json={"embeddings": rows.tolist(), "k": 2}).get_json()["results"]
+    stream = io.BytesIO()
+    np.save(stream, rows)
+    by_npy = client.post("/v1/search?k=2", data=stream.getvalue(), headers={"Content-Type": "application/x-npy"})
+    assert by_npy.get_json()["results"] == by_json
+    assert [found[0]["matricula"] for found in by_json] == [ANA["matricula"], EVA["matricula"]]
+    assert by_json[0][0]["score"] == pytest.approx(1.0, abs=1e-3) and len(by_json[0]) == 2
+    assert client.post("/v1/search", json={"embeddings": np.zeros((0, 128)).tolist()}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"embeddings": [[1.0, 2.0]]}, "dimension_mismatch"),
+        ({"embeddings": [[0.0] * 128]}, "not_finite"),
+        ({"embeddings": [[float("nan")] * 128]}, "not_finite"),
+        ({"embeddings": [[1.0], [1.0, 2.0]]}, "invalid_embeddings"),
+        ({"embeddings": "x"}, "invalid_embeddings"),
+        ({"embeddings": [["a"] * 128]}, "invalid_embeddings"),
+        ({}, "invalid_embeddings"),
+        ({"embeddings": [[1.0] * 128], "k": 0}, "invalid_k"),
+        ({"embeddings": [[1.0] * 128], "k": "5"}, "invalid_k"),
+        ({"probes": []}, "unknown_field"),
+    ],
+)
+def test_wrong_searches(client: FlaskClient, body: dict[str, object], code: str) -> None:
+    problem(client.post("/v1/search", json=body), 400, code)
+
+
+def test_a_pickled_npy_is_not_opened(client: FlaskClient) -> None:
+    stream = io.BytesIO()
+    np.save(stream, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    reply = client.post("/v1/search", data=stream.getvalue(), headers={"Content-Type": "application/x-npy"})
+    problem(reply, 400, "invalid_npy")
+
+
+def test_request_ids(client: FlaskClient) -> None:
+    assert client.get("/livez", headers={"X-Request-Id": "abc-1"}).headers["X-Request-Id"] == "abc-1"
+    made = client.get("/livez", headers={"X-Request-Id": "a b"}).headers["X-Request-Id"]
+    assert made != "a b" and len(made) == 32
+
+
+def test_status_and_page(client: FlaskClient) -> None:
+    enrol(client, ANA)
+    status = client.get("/v1/status").get_json()
+    assert (status["subjects"], status["templates"], status["pack"], status["dim"]) == (1, 4, "sample", 128)
+    assert status["index_kind"] == "flat" and status["threshold_source"] == "pack sample"
+    page = client.get("/")
+    assert page.status_code == 200 and "Presente" in page.text
+    for name in ("style.css", "page.js"):
+        assert client.get(f"/page/{name}").status_code == 200
+    assert client.get("/page/../app.py").status_code == 404
+
+
+def test_an_unexpected_failure_says_so_and_keeps_its_details(
+    client: FlaskClient, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(gallery, "status", broken)
+    assert "secret" not in problem(client.get("/v1/status"), 500, "internal_error")

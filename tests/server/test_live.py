@@ -1,0 +1,163 @@
+"""The server as a process: what survives when it is killed, and what its own README and page promise."""
+
+import concurrent.futures
+import csv
+import io
+import json
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import urllib.error
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.conftest import ROOT, SAMPLE
+
+with (SAMPLE / "students.csv").open(encoding="utf-8") as stream:
+    STUDENTS = list(csv.DictReader(stream))
+
+
+def enrol(running, student: dict[str, str]) -> None:  # type: ignore[no-untyped-def]
+    import base64
+
+    fields = {name: student[name] for name in ("matricula", "nombre_del_alumno", "clase")}
+    photos = [base64.b64encode((SAMPLE / name).read_bytes()).decode() for name in student["fotos"].split(";")]
+    running.ask("/v1/students", json.dumps(fields | {"images": photos}).encode(), "application/json")
+
+
+def who(running, photo: Path) -> list[str]:  # type: ignore[no-untyped-def]
+    return [face["nombre"] for face in running.ask("/v1/identify", photo.read_bytes())["faces"]]
+
+
+def test_nothing_that_was_acknowledged_is_lost_when_the_server_is_killed(serve, command) -> None:  # type: ignore[no-untyped-def]
+    for student in STUDENTS[:4]:
+        running = serve()
+        enrol(running, student)
+        running.kill()  # the moment after the reply
+    running = serve()
+    for student in STUDENTS[:4]:
+        probe = SAMPLE / "probes" / student["matricula"] / "1.jpg"
+        assert who(running, probe) == [student["nombre_del_alumno"]]
+    assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
+    running.ask(f"/v1/students/{STUDENTS[0]['matricula']}", method="DELETE")
+    running.kill()
+    running = serve()
+    assert who(running, SAMPLE / "probes" / STUDENTS[0]["matricula"] / "1.jpg") == ["Desconocido"]
+
+
+def test_a_stop_is_clean_and_publishes(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    running = serve()
+    enrol(running, STUDENTS[0])
+    assert running.stop() == 0
+    generations = list((tmp_path / "index").glob("gen-*"))
+    assert len(generations) == 1
+    assert json.loads((generations[0] / "manifest.json").read_text())["templates"] == 4
+    assert "Traceback" not in (tmp_path / "server.log").read_text()
+
+
+def test_what_the_indexer_adds_and_removes_is_seen_at_once(serve, command) -> None:  # type: ignore[no-untyped-def]
+    running = serve()
+    probe = SAMPLE / "probes" / STUDENTS[2]["matricula"] / "2.jpg"
+    assert who(running, probe) == ["Desconocido"]
+    command("indexer", "add", SAMPLE / "students.csv")
+    assert who(running, probe) == [STUDENTS[2]["nombre_del_alumno"]]
+    command("indexer", "remove", STUDENTS[2]["matricula"])
+    assert who(running, probe) == ["Desconocido"]
+
+
+def test_many_clients_at_once_get_their_own_answers(serve, command) -> None:  # type: ignore[no-untyped-def]
+    command("indexer", "add", SAMPLE / "students.csv")
+    running = serve()
+    wanted = [
+        (SAMPLE / "probes" / s["matricula"] / f"{i}.jpg", s["nombre_del_alumno"]) for s in STUDENTS for i in (1, 2)
+    ]
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda item: who(running, item[0]), wanted))
+    assert answers == [[name] for _, name in wanted]
+
+
+def test_the_port_and_the_address_are_checked(serve, command) -> None:  # type: ignore[no-untyped-def]
+    running = serve()
+    port = running.address.rsplit(":", 1)[1]
+    taken = command("server", "--port", port)
+    assert taken.returncode == 2 and "address_unavailable" in taken.stderr
+    opened = command("server", "--host", "0.0.0.0")
+    assert opened.returncode == 2 and "unprotected_address" in opened.stderr
+    unknown = command("server", "--port", "0", "--pack", "nonesuch")
+    assert unknown.returncode == 1 and "pack_not_found" in unknown.stderr
+
+
+def test_a_body_that_is_too_large_is_refused_over_the_wire(serve) -> None:  # type: ignore[no-untyped-def]
+    running = serve()
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        running.ask("/v1/identify", bytes(17_000_000))
+    assert caught.value.code == 413
+    assert running.ask("/readyz")["status"] == "ready"
+
+
+def test_the_readmes_curl_lines_work_as_printed(serve, command) -> None:  # type: ignore[no-untyped-def]
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    command("indexer", "add", SAMPLE / "students.csv")
+    running = serve()
+    text = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = re.findall(r"^(?:\$ )?(curl .+)$", text, flags=re.MULTILINE)
+    assert len(lines) >= 5
+    for line in lines:
+        assert "http://127.0.0.1:8000" in line or "localhost:8000" in line, line
+        words = shlex.split(re.sub(r"http://(127\.0\.0\.1|localhost):8000", running.address, line))
+        done = subprocess.run(
+            [*words, "-sS", "-w", "\n%{http_code}"], cwd=ROOT, capture_output=True, text=True, timeout=30
+        )
+        assert done.returncode == 0 and done.stdout.strip()[-3:] in {"200", "201", "204"}, (line, done.stdout)
+
+
+def test_the_page_names_the_people_in_a_photo(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (it is in CI)")
+    browser_path = shutil.which("chromium")
+    if browser_path is None:
+        pytest.skip("Chromium is not installed")
+    command("indexer", "add", SAMPLE / "students.csv")
+    running = serve()
+    quiet = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+    ]
+    complaints: list[str] = []
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=browser_path, args=quiet)
+        page = browser.new_page()
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(running.address)
+        page.wait_for_selector("#status dd:has-text('sample')")
+        page.set_input_files("#photo", SAMPLE / "groups" / "group_02.jpg")
+        page.wait_for_selector("#faces tr")
+        expected = json.loads((SAMPLE / "groups" / "groups.json").read_text())["group_02.jpg"]
+        cells = page.locator("#faces tr td:nth-child(3)").all_inner_texts()
+        assert sorted(cells) == sorted(face["matricula"] or "–" for face in expected)
+        assert page.locator("td.unknown").all_inner_texts() == ["Desconocido"]
+        assert complaints == []
+        page.set_input_files("#photo", {"name": "x.gif", "mimeType": "image/gif", "buffer": _gif()})
+        page.wait_for_selector("#message.error:has-text('unsupported_format')")
+        browser.close()
+
+
+def _gif() -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (32, 32)).save(stream, "GIF")
+    return stream.getvalue()
+
+
+def test_interrupting_the_server_ends_it(serve) -> None:  # type: ignore[no-untyped-def]
+    running = serve()
+    running.process.send_signal(signal.SIGINT)
+    assert running.process.wait(20) == 0
