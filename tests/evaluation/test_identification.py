@@ -1,0 +1,119 @@
+"""``python -m evaluation`` as people run it; the real figures, where real weights and faces are here."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import SAMPLE, SHARED
+
+
+@pytest.fixture
+def sample_list(tmp_path: Path) -> Path:
+    rows = [("gallery", path.parent.name, path) for path in sorted((SAMPLE / "students").glob("*/*.jpg"))]
+    rows += [("probe", path.parent.name, path) for path in sorted((SAMPLE / "probes").glob("*/*.jpg"))]
+    rows += [("unknown", path.stem, path) for path in sorted((SAMPLE / "strangers").glob("*.jpg"))]
+    target = tmp_path / "list.tsv"
+    with target.open("w", newline="") as stream:
+        writer = csv.writer(stream, delimiter="\t")
+        writer.writerow(("role", "person", "path"))
+        writer.writerows((role, person, path.relative_to(SAMPLE)) for role, person, path in rows)
+    return target
+
+
+def test_the_sample_class(command, sample_list: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    arguments = (
+        "evaluation",
+        "identification",
+        "--list",
+        sample_list,
+        "--root",
+        SAMPLE,
+        "--fpir",
+        "0.01",
+        "0.2",
+        "--out",
+        tmp_path / "out",
+        "--json",
+    )
+    first = command(*arguments)
+    assert first.returncode == 0, first.stderr
+    result = json.loads(first.stdout)
+    assert (result["pack"], result["subjects"], result["probes"], result["strangers"]) == ("sample", 24, 48, 6)
+    assert result["fta"] == result["fte"] == 0 and result["rank1"] >= 0.99
+    asked = {point["fpir_asked"]: point for point in result["open_set"]}
+    assert asked[0.2]["fpir"] <= 0.2 and asked[0.2]["resolved"] and not asked[0.01]["resolved"]
+    assert json.loads((tmp_path / "out" / "result.json").read_text()) == result
+    assert len((tmp_path / "out" / "scores.tsv").read_text().splitlines()) == 1 + 48 + 6
+    again = json.loads(command(*arguments).stdout)  # from the cache of templates
+    assert {**again, "seconds": 0} == {**result, "seconds": 0}
+
+
+def test_a_folder_split(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    done = command(
+        "evaluation",
+        "identification",
+        "--folder",
+        SAMPLE / "students",
+        "--strangers",
+        "0.25",
+        "--out",
+        tmp_path / "out",
+        "--json",
+    )
+    result = json.loads(done.stdout)
+    assert (result["subjects"], result["probes"], result["strangers"]) == (18, 18, 24)
+    assert result["rank1"] >= 0.9
+
+
+def test_wrong_usage(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "list.tsv").write_text("role\tperson\tpath\ngallery\ta\tnowhere.jpg\n")
+    for arguments, code in (
+        ((), "missing_protocol"),
+        (("--list", "nowhere.tsv"), "unreadable_list"),
+        (("--list", "list.tsv"), "unreadable_photo"),
+        (("--folder", "nowhere"), "unreadable_folder"),
+    ):
+        done = command("evaluation", "identification", *arguments)
+        assert done.returncode == 2 and code in done.stderr, done.stderr
+
+
+def test_predict(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    command("indexer", "add", SAMPLE / "students.csv")
+    student = sorted(path.name for path in (SAMPLE / "probes").iterdir())[3]
+    (tmp_path / "text.jpg").write_text("text")
+    photos = [
+        SAMPLE / "probes" / student / "1.jpg",
+        SAMPLE / "strangers" / "03.jpg",
+        tmp_path / "text.jpg",
+        tmp_path / "nowhere.jpg",
+    ]
+    done = command("evaluation", "predict", *photos, "--json")
+    assert done.returncode == 1
+    known, stranger, text, nowhere = json.loads(done.stdout)["photos"]
+    assert known["faces"][0]["matricula"] == student
+    assert stranger["faces"][0]["nombre"] == "Desconocido"
+    assert (text["error"], nowhere["error"]) == ("not_an_image", "unreadable_file")
+    assert command("evaluation", "predict", *photos[:2]).returncode == 0
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("data", "rank1", "fnir"), [("lfw", 0.995, 0.01), ("celeba", 0.995, None)])
+def test_real_faces(command, real_pack, real_faces: Path, tmp_path: Path, data: str, rank1: float, fnir: float) -> None:  # type: ignore[no-untyped-def]
+    done = command(
+        "evaluation",
+        "identification",
+        "--list",
+        real_faces / data / "identify.tsv",
+        "--pack",
+        SHARED / "models" / "research_mbf",
+        "--out",
+        tmp_path / "out",
+        "--json",
+    )
+    result = json.loads(done.stdout)
+    assert result["rank1"] >= rank1 and result["fta"] == result["fte"] == 0
+    if fnir is not None:
+        (point,) = result["open_set"]
+        assert point["fpir"] <= 0.01 and point["fnir"] <= fnir and point["resolved"]

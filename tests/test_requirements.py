@@ -1,0 +1,43 @@
+"""requirements.txt is installed with --no-deps, so it has to be complete; and only one OpenCV may be in it."""
+
+import re
+from importlib import metadata
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.conftest import ROOT
+
+
+def pinned(name: str) -> dict[str, str]:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    pairs = (re.fullmatch(r"([A-Za-z0-9._-]+)==([^ ;]+)", line.strip()) for line in lines)
+    found = {canonicalize_name(pair[1]): pair[2] for pair in pairs if pair}
+    assert len(found) == sum(bool(line.strip()) and not line.startswith("#") for line in lines), "an inexact pin"
+    return found
+
+
+def test_what_is_pinned_is_installed() -> None:
+    for name, version in (pinned("requirements.txt") | pinned("requirements-test.txt")).items():
+        assert metadata.version(name) == version, name
+
+
+def test_every_requirement_of_every_package_is_listed() -> None:
+    pins = pinned("requirements.txt") | pinned("requirements-test.txt")
+    for name in pins:
+        for text in metadata.requires(name) or []:
+            wanted = Requirement(text)
+            if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
+                continue
+            if (name, wanted.name) == ("insightface", "opencv-python"):
+                continue  # the headless build provides it
+            assert canonicalize_name(wanted.name) in pins, f"{name} needs {wanted}"
+            assert wanted.specifier.contains(pins[canonicalize_name(wanted.name)], prereleases=True), (
+                f"{name}: {wanted}"
+            )
+    assert "opencv-python" not in pins
+
+
+def test_what_training_needs_is_nowhere_else() -> None:
+    pins = pinned("requirements.txt") | pinned("requirements-test.txt")
+    assert not {"jax", "optax", "torch", "flax"} & pins.keys()

@@ -1,0 +1,82 @@
+"""What the sample pack promises, on students and strangers that its training never saw."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from faces.embedder import FaceEmbedder
+from tests.conftest import SAMPLE
+
+with (SAMPLE / "students.csv").open(encoding="utf-8") as stream:
+    STUDENTS = list(csv.DictReader(stream))
+GROUPS = json.loads((SAMPLE / "groups" / "groups.json").read_text(encoding="utf-8"))
+
+
+def faces_of(embedder: FaceEmbedder, name: str):  # type: ignore[no-untyped-def]
+    return embedder.embed(embedder.detect(embedder.decode((SAMPLE / name).read_bytes())))
+
+
+@pytest.fixture(scope="module")
+def enrolled(embedder: FaceEmbedder) -> dict[str, np.ndarray]:
+    gallery = {}
+    for student in STUDENTS:
+        found = [faces_of(embedder, name) for name in student["fotos"].split(";")]
+        assert [len(faces) for faces in found] == [1] * 4, student
+        gallery[student["matricula"]] = np.stack([faces[0].template for faces in found])
+    return gallery
+
+
+def nearest(template: np.ndarray, enrolled: dict[str, np.ndarray]) -> tuple[float, str]:
+    return max((float((rows @ template).max()), matricula) for matricula, rows in enrolled.items())
+
+
+def test_the_pack_is_small(embedder: FaceEmbedder) -> None:
+    pack = embedder.pack
+    assert pack.detection.stat().st_size + pack.recognition.stat().st_size < 3_000_000
+
+
+def test_every_probe_is_its_student(embedder: FaceEmbedder, enrolled: dict[str, np.ndarray]) -> None:
+    ranked_first = known = total = 0
+    for student in STUDENTS:
+        for path in sorted((SAMPLE / "probes" / student["matricula"]).glob("*.jpg")):
+            (face,) = faces_of(embedder, str(path.relative_to(SAMPLE)))
+            score, matricula = nearest(face.template, enrolled)
+            total += 1
+            ranked_first += matricula == student["matricula"]
+            known += matricula == student["matricula"] and score >= embedder.pack.threshold
+    assert total == 48
+    assert ranked_first / total >= 0.99
+    assert known / total >= 0.95
+
+
+def test_no_stranger_is_accepted(embedder: FaceEmbedder, enrolled: dict[str, np.ndarray]) -> None:
+    paths = sorted((SAMPLE / "strangers").glob("*.jpg"))
+    assert len(paths) == 6
+    for path in paths:
+        (face,) = faces_of(embedder, f"strangers/{path.name}")
+        assert nearest(face.template, enrolled)[0] < embedder.pack.threshold, path
+
+
+@pytest.mark.parametrize("name", sorted(GROUPS))
+def test_every_face_of_a_group_is_named(embedder: FaceEmbedder, enrolled: dict[str, np.ndarray], name: str) -> None:
+    found = faces_of(embedder, f"groups/{name}")
+    truth = GROUPS[name]
+    assert len(found) == len(truth)
+    for face in found:
+        expected = max(truth, key=lambda known: _overlap(known["box"], face.face.box))
+        assert _overlap(expected["box"], face.face.box) > 0.5
+        score, matricula = nearest(face.template, enrolled)
+        assert (matricula if score >= embedder.pack.threshold else None) == expected["matricula"]
+    assert any(known["matricula"] is None for known in GROUPS["group_02.jpg"])
+
+
+def _overlap(a, b) -> float:  # type: ignore[no-untyped-def]
+    """Intersection over union of two boxes."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    both = width * height
+    return float(both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both))
