@@ -93,9 +93,10 @@ class Gallery:
         self._lock = ReadWriteLock()
         self._following = threading.Lock()
         self._check_pack()
-        self._live, self.generation = self._open()
-        self._published_at = self._live.change
-        self.catch_up()
+        self._identity = store.identity()
+        self._live, self.generation, self._published_at = self._open()
+        if self.generation and store.removed_since(self._published_at):
+            self.publish(keep=1)  # whoever erased them was stopped before the generations that hold them were deleted
 
     def _check_pack(self) -> None:
         made_with = self.store.pack()
@@ -108,19 +109,25 @@ class Gallery:
                 f"{self.pack.split('@')[0]}`.",
             )
 
-    def _open(self) -> tuple[LiveIndex, int]:
+    def _open(self) -> tuple[LiveIndex, int, int]:
+        """The newest generation that is whole and this gallery's, caught up; else the documents, indexed anew.
+
+        Returns:
+            the index, the newest generation's number, and the change that it has seen.
+        """
         generation, warnings = self.snapshots.latest()
         for warning in warnings:
             log.warning("%s The generation before it, or the documents, take over.", warning)
-        last = self.store.last_change()
+        number = max(self.snapshots.generations(), default=0)
         if generation is not None:
             manifest = generation.manifest
-            if manifest.pack == self.pack and manifest.dim == self.dim and manifest.change <= last:
-                return LiveIndex.from_generation(generation), manifest.generation
-            log.warning(
-                "Generation %d belongs to another pack or another store; the index is rebuilt.", manifest.generation
-            )
-        return LiveIndex.rebuild(self.store, self.dim), max(self.snapshots.generations(), default=0)
+            if (manifest.store, manifest.pack, manifest.dim) == (self._identity, self.pack, self.dim):
+                live = LiveIndex.from_generation(generation)
+                live.follow(self.store)
+                if len(live) == self.store.counts().templates:
+                    return live, manifest.generation, manifest.change
+            log.warning("Generation %d does not belong to these documents; the index is rebuilt.", manifest.generation)
+        return LiveIndex.rebuild(self.store, self.dim), number, 0
 
     # -- writing: documents, then the index follows -----------------------------------------------------------------
 
@@ -157,7 +164,7 @@ class Gallery:
 
     def catch_up(self) -> None:
         """Apply what the store has recorded since, by this process or another."""
-        if self.store.last_change() == self._live.change:
+        if not self.store.changed_since(self._live.change):
             return
         with self._following:
             self._check_pack()
@@ -166,11 +173,6 @@ class Gallery:
             self.publish()
 
     def _follow(self) -> None:
-        if self.store.last_change() < self._live.change:  # the store was replaced by an older one
-            fresh = LiveIndex.rebuild(self.store, self.dim)
-            with self._lock.write():
-                self._live = fresh
-            return
         with self._lock.write():
             self._live.follow(self.store)
 
@@ -181,10 +183,15 @@ class Gallery:
                 self._follow()
                 live = self._live
                 self.generation = self.snapshots.publish(
-                    index=live.index, subjects=live.subjects, pack=self.pack, change=live.change, keep=keep
+                    index=live.index,
+                    subjects=live.subjects,
+                    store=self._identity,
+                    pack=self.pack,
+                    change=live.change,
+                    keep=keep,
                 )
                 self._published_at = live.change
-                if not any(change.removed for change in self.store.changes(live.change)):
+                if not self.store.removed_since(live.change):
                     return self.generation
                 keep = 1  # somebody was erased while this generation was written: it must not outlive them
 

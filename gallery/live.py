@@ -39,11 +39,11 @@ class LiveIndex:
     def rebuild(cls, store: DocumentStore, dim: int) -> LiveIndex:
         """A new index of everything that the store holds."""
         live = cls.empty(dim)
-        # Read the sequence first: what changes while the templates are read is applied once more, which is harmless.
-        change = store.last_change()
+        # Ask for the changes first: what happens while the templates are read is applied once more, which is harmless.
+        changes = store.changes(0)
         for batch in store.templates():
             live._append(batch.ids, batch.subjects, batch.vectors)
-        live.change = change
+        live.change = changes.last
         return live
 
     def __len__(self) -> int:
@@ -54,20 +54,15 @@ class LiveIndex:
         """int64 (n, 2): template id and subject id, in order of template id."""
         return np.column_stack([self._ids, self._subjects])
 
-    def follow(self, store: DocumentStore) -> int:
-        """Apply the changes that the store has recorded since; how many there were."""
+    def follow(self, store: DocumentStore) -> None:
+        """Apply the changes that the store has recorded since."""
         changes = store.changes(self.change)
-        if not changes:
-            return 0
-        final = {change.template: change.removed for change in changes}  # the last word on each template
-        touched = np.array(sorted(final), dtype=np.int64)
-        self._drop(touched)
-        added = [template for template, removed in final.items() if not removed]
-        if added:
-            for batch in store.templates(added):  # those removed again since are simply not there
+        self._drop(np.union1d(changes.added, changes.removed))
+        added = np.setdiff1d(changes.added, changes.removed)
+        if len(added):
+            for batch in store.templates([int(i) for i in added]):  # those that are gone again are simply not there
                 self._append(batch.ids, batch.subjects, batch.vectors)
-        self.change = changes[-1].seq
-        return len(changes)
+        self.change = changes.last
 
     def subjects_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Subject ids of template ids that are in the index; same shape."""

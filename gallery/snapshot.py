@@ -2,7 +2,7 @@
 
 A generation is a folder ``gen-0000000042`` with three files::
 
-    manifest.json   format, pack, dim, kind, templates, change (the last one seen), SHA-256 of the other two
+    manifest.json   format, store, pack, dim, kind, templates, change (the last one seen), SHA-256 of the other two
     index.faiss     the vector index
     subjects.npy    int64 (n, 2): template id, subject id, in order of template id
 
@@ -40,6 +40,7 @@ class Manifest:
 
     format: int
     generation: int
+    store: str
     pack: str
     dim: int
     kind: str
@@ -105,7 +106,7 @@ class SnapshotStore:
         return Generation(manifest, index, subjects)
 
     def publish(
-        self, *, index: VectorIndex, subjects: NDArray[np.int64], pack: str, change: int, keep: int = KEEP
+        self, *, index: VectorIndex, subjects: NDArray[np.int64], store: str, pack: str, change: int, keep: int = KEEP
     ) -> int:
         """Write a new generation and drop all but the newest ``keep``; its number.
 
@@ -116,7 +117,7 @@ class SnapshotStore:
             self.folder.mkdir(parents=True, exist_ok=True)
             staged = Path(tempfile.mkdtemp(dir=self.folder, prefix=".new-"))
             try:
-                number = self._write(staged, index, subjects, pack, change)
+                number = self._write(staged, index, subjects, store, pack, change)
             except BaseException:
                 shutil.rmtree(staged, ignore_errors=True)
                 raise
@@ -129,14 +130,16 @@ class SnapshotStore:
             ) from exc
         return number
 
-    def _write(self, staged: Path, index: VectorIndex, subjects: NDArray[np.int64], pack: str, change: int) -> int:
+    def _write(
+        self, staged: Path, index: VectorIndex, subjects: NDArray[np.int64], store: str, pack: str, change: int
+    ) -> int:
         index.save(staged / "index.faiss")
         with (staged / "subjects.npy").open("wb") as stream:
             np.save(stream, subjects)
         files = {name: sha256_file(staged / name) for name in ("index.faiss", "subjects.npy")}
         while True:
             number = max(self.generations(), default=0) + 1
-            manifest = Manifest(FORMAT, number, pack, index.dim, index.kind, len(index), change, files)
+            manifest = Manifest(FORMAT, number, store, pack, index.dim, index.kind, len(index), change, files)
             (staged / "manifest.json").write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
             for path in staged.iterdir():
                 with path.open("rb") as stream:

@@ -49,6 +49,7 @@ def m001_create_tables(db: sqlite3.Connection) -> None:
         """CREATE TRIGGER template_removed AFTER DELETE ON templates
             BEGIN INSERT INTO changes (removed, template) VALUES (1, OLD.id); END""",
         "CREATE TABLE gallery (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+        "INSERT INTO gallery VALUES ('identity', lower(hex(randomblob(16))))",
     ):
         db.execute(statement)
 

@@ -134,12 +134,16 @@ class TemplateBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One step of the change sequence: template ``template`` was added to, or removed from, the store."""
+class Changes:
+    """What happened after some point of the change sequence, up to ``last``.
 
-    seq: int
-    removed: bool
-    template: int
+    ``added`` and ``removed`` are template ids, int64 (n,), ascending. A template may be in both, and an added one may
+    be gone again. Ids are never used twice.
+    """
+
+    last: int
+    added: NDArray[np.int64]
+    removed: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,9 @@ class Counts:
 class DocumentStore(Protocol):
     """What a gallery asks of a store. Every method is safe to call from several threads; every write is one
     transaction that is on disk when the method returns. Failures of the store itself raise ``StoreError``."""
+
+    def identity(self) -> str:
+        """A random name that the store was given when it was made: an index made from another store has another."""
 
     def pack(self) -> tuple[str, int] | None:
         """Tag and dimension of the pack that the gallery is made with; None while it is empty."""
@@ -207,10 +214,16 @@ class DocumentStore(Protocol):
         """Templates for photos that are stored already, by photo id; photos that were removed since are left out."""
 
     def last_change(self) -> int:
-        """The newest sequence number, 0 when nothing ever happened. Cheap: asked before every search."""
+        """The newest sequence number, 0 when nothing ever happened."""
 
-    def changes(self, after: int) -> list[Change]:
-        """The changes past ``after``, oldest first."""
+    def changed_since(self, change: int) -> bool:
+        """Whether :meth:`changes` may have something to say. Cheap: asked before every search."""
+
+    def changes(self, after: int) -> Changes:
+        """The changes past ``after``. One follower a store object: a store may remember what it has not told yet."""
+
+    def removed_since(self, change: int) -> bool:
+        """Whether anything was removed after ``change``."""
 
     def templates(self, ids: Sequence[int] | None = None) -> Iterator[TemplateBatch]:
         """Templates by the gallery's pack, in order of id, in batches; all of them when ``ids`` is None."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gallery.documents.migrations import migrate
 from gallery.documents.model import (
-    Change,
+    Changes,
     Counts,
     Enrolment,
     Kind,
@@ -43,6 +43,7 @@ class SqliteStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             with self._reading() as db:
                 migrate(db)
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # of a process that was stopped right after erasing
         except OSError as exc:
             raise StoreError(
                 "store_unavailable", f"{path} cannot be created ({exc}).", "Check PRESENTE_STORE."
@@ -94,6 +95,10 @@ class SqliteStore:
         self._local = threading.local()
 
     # -- the gallery's pack -----------------------------------------------------------------------------------------
+
+    def identity(self) -> str:
+        with self._reading() as db:
+            return str(db.execute("SELECT value FROM gallery WHERE key = 'identity'").fetchone()[0])
 
     def pack(self) -> tuple[str, int] | None:
         with self._reading() as db:
@@ -267,10 +272,24 @@ class SqliteStore:
             row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'changes'").fetchone()
         return int(row[0]) if row else 0
 
-    def changes(self, after: int) -> list[Change]:
+    def changed_since(self, change: int) -> bool:
+        return self.last_change() != change
+
+    def changes(self, after: int) -> Changes:
         with self._reading() as db:
-            rows = db.execute("SELECT seq, removed, template FROM changes WHERE seq > ? ORDER BY seq", (after,))
-            return [Change(seq=seq, removed=bool(removed), template=template) for seq, removed, template in rows]
+            rows = np.array(
+                db.execute(
+                    "SELECT seq, removed, template FROM changes WHERE seq > ? ORDER BY seq", (after,)
+                ).fetchall(),
+                dtype=np.int64,
+            ).reshape(-1, 3)
+        last = int(rows[-1, 0]) if len(rows) else after
+        return Changes(last, np.unique(rows[rows[:, 1] == 0, 2]), np.unique(rows[rows[:, 1] == 1, 2]))
+
+    def removed_since(self, change: int) -> bool:
+        with self._reading() as db:
+            row = db.execute("SELECT 1 FROM changes WHERE seq > ? AND removed = 1 LIMIT 1", (change,)).fetchone()
+        return row is not None
 
     def templates(self, ids: Sequence[int] | None = None) -> Iterator[TemplateBatch]:
         pack = self.pack()

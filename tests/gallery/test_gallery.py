@@ -265,3 +265,29 @@ def test_searches_and_writes_at_once(open_gallery: OpenGallery) -> None:
         thread.join()
     assert errors == []
     assert gallery.verify().agrees
+
+
+def test_generations_of_another_store_are_not_taken_for_ours(open_gallery: OpenGallery, tmp_path: Path) -> None:
+    first = open_gallery()
+    first.enrol([enrolment("OLD", vectors(3, 31))])
+    first.publish()
+    first.close()
+    for file in tmp_path.glob("gallery.db*"):
+        file.unlink()
+    second = open_gallery()
+    assert second.status().indexed == 0
+    second.enrol([enrolment("NEW", vectors(3, 32))])
+    assert second.identify(vectors(1, 31))[0].candidates[0].student.matricula == "NEW"
+    assert second.verify().agrees
+
+
+def test_an_erasure_that_was_cut_off_is_finished_at_the_next_start(open_gallery: OpenGallery, tmp_path: Path) -> None:
+    gone = enrolment("GONE", vectors(3, 41))
+    first = open_gallery()
+    first.enrol([gone, enrolment("KEPT", vectors(2, 42))])
+    first.publish()
+    first.store.remove(["GONE"])  # and the process is killed here, before anything is published
+    assert _traces(tmp_path, gone) == 3
+    second = open_gallery()
+    assert _traces(tmp_path, gone) == 0
+    assert second.verify().agrees and second.status().indexed == 2

@@ -107,7 +107,7 @@ def test_subjects_not_templates_even_when_one_has_hundreds() -> None:
 def published(folder: Path, rows: np.ndarray) -> SnapshotStore:
     store = SnapshotStore(folder)
     made = live(rows, list(range(len(rows))))
-    store.publish(index=made.index, subjects=made.subjects, pack="p@1", change=len(rows))
+    store.publish(index=made.index, subjects=made.subjects, store="s", pack="p@1", change=len(rows))
     return store
 
 
@@ -150,7 +150,7 @@ def test_nothing_half_written_is_ever_seen(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(made.index, "save", full)
     with pytest.raises(StoreError) as caught:
-        SnapshotStore(tmp_path).publish(index=made.index, subjects=made.subjects, pack="p@1", change=9)
+        SnapshotStore(tmp_path).publish(index=made.index, subjects=made.subjects, store="s", pack="p@1", change=9)
     assert caught.value.code == "index_unwritable"
     assert [path.name for path in tmp_path.iterdir()] == ["gen-0000000001"]
 
