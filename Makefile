@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps
 
-.PHONY: run test setup lint clean
+.PHONY: run test setup lint mongoserver clean
 
 run: setup  ## index the sample class and serve it on http://127.0.0.1:8000
 	$(VENV)/bin/python -m indexer add data_sample/students.csv
@@ -22,6 +22,9 @@ lint: $(VENV)/.ci  ## what .ci/run checks beside the tests
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+mongoserver: $(VENV)/.test  ## build the MongoDB-compatible server that the tests start (once; needs Go)
+	$(VENV)/bin/python -m tests.mongo_server
 
 clean:  ## forget the gallery that `make run` made
 	rm -rf var

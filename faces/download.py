@@ -17,7 +17,7 @@ from presente.files import sha256_file
 Progress = Callable[[int, int], None]
 """Called with (bytes so far, bytes in all or 0 when the server does not say)."""
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
 _TIMEOUT_S = (10, 60)
 
 

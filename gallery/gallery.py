@@ -83,7 +83,7 @@ class Gallery:
             settings: how to decide.
 
         Raises:
-            PackError: ``pack_mismatch`` when the store's templates were made by another pack.
+            PackError: ``pack_mismatch`` when the store's templates were made by another pack; the store is closed.
         """
         self.store = store
         self.snapshots = snapshots
@@ -92,11 +92,15 @@ class Gallery:
         self.settings = settings
         self._lock = ReadWriteLock()
         self._following = threading.Lock()
-        self._check_pack()
-        self._identity = store.identity()
-        self._live, self.generation, self._published_at = self._open()
-        if self.generation and store.removed_since(self._published_at):
-            self.publish(keep=1)  # whoever erased them was stopped before the generations that hold them were deleted
+        try:
+            self._check_pack()
+            self._identity = store.identity()
+            self._live, self.generation, self._published_at = self._open()
+            if self.generation and store.removed_since(self._published_at):
+                self.publish(keep=1)  # whoever erased them was stopped before the generations that hold them were gone
+        except BaseException:
+            store.close()
+            raise
 
     def _check_pack(self) -> None:
         made_with = self.store.pack()

@@ -38,7 +38,7 @@ def run_sync(arguments: argparse.Namespace, settings: Settings, output: cli.Outp
 
     pack = compose.open_pack(settings)
     embedder = compose.open_embedder(settings, pack)
-    store = compose.open_store(settings)
+    store = compose.open_store(settings.store)
     try:
         with output.bar(None, "photo") as progress:
             report = sync(store, embedder, settings.workers, progress)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from faces.embedder import FaceEmbedder
 
 _SQLITE = "sqlite:///"
+_MONGO = ("mongodb://", "mongodb+srv://")
 
 
 def open_pack(settings: Settings) -> ModelPack:
@@ -40,17 +41,23 @@ def open_embedder(settings: Settings, pack: ModelPack) -> FaceEmbedder:
     )
 
 
-def open_store(settings: Settings) -> DocumentStore:
-    """The document store.
+def open_store(url: str) -> DocumentStore:
+    """The document store at an address: ``sqlite:///PATH`` or ``mongodb://HOST:PORT/DATABASE``.
 
     Raises:
         ConfigError: ``unknown_store``.
         StoreError: ``store_unavailable``, ``store_too_new``.
     """
-    if settings.store.startswith(_SQLITE) and len(settings.store) > len(_SQLITE):
-        return SqliteStore(Path(settings.store[len(_SQLITE) :]).expanduser())
+    if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
+        return SqliteStore(Path(url[len(_SQLITE) :]).expanduser())
+    if url.startswith(_MONGO):
+        from gallery.documents.mongo import MongoStore  # pymongo is imported only where it is used
+
+        return MongoStore(url)
     raise ConfigError(
-        "unknown_store", f"PRESENTE_STORE is {settings.store!r}.", "It must look like sqlite:///var/gallery.db."
+        "unknown_store",
+        f"PRESENTE_STORE is {url!r}.",
+        "It must look like sqlite:///var/gallery.db or mongodb://host:27017/presente.",
     )
 
 
@@ -60,11 +67,11 @@ def open_gallery(settings: Settings, pack: ModelPack) -> Gallery:
         decides = GallerySettings(pack.threshold, f"pack {pack.name}", settings.margin)
     else:
         decides = GallerySettings(settings.threshold, settings.origins["threshold"], settings.margin)
-    return Gallery(open_store(settings), SnapshotStore(settings.index), pack.tag, pack.dim, decides)
+    return Gallery(open_store(settings.store), SnapshotStore(settings.index), pack.tag, pack.dim, decides)
 
 
 def open_for_upkeep(settings: Settings) -> Gallery:
     """The gallery as it is, whichever pack made it: for commands that erase, compare and count but never decide."""
-    store = open_store(settings)
+    store = open_store(settings.store)
     tag, dim = store.pack() or ("", 1)
     return Gallery(store, SnapshotStore(settings.index), tag, dim, GallerySettings(1.0, "none"))

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,9 +13,10 @@ import pytest
 from faces.embedder import FaceEmbedder
 from faces.packs import ModelPack, load_pack
 from gallery.documents.model import EnrolledPhoto, Enrolment, Student, Template
-from gallery.documents.sqlite import SqliteStore
 from gallery.gallery import Gallery, GallerySettings
 from gallery.snapshot import SnapshotStore
+from presente.compose import open_store
+from tests.mongo_server import MongoServer, binary
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "data_sample"
@@ -68,14 +70,35 @@ def enrolment(matricula: str, vectors: np.ndarray, kind: str = "student", clase:
     return Enrolment(Student(matricula, f"Nombre {matricula}", clase, "2026-01-01", kind), photos)
 
 
+@pytest.fixture(scope="session")
+def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a MongoDB server, without a database; one for all tests."""
+    if os.environ.get("MONGODB_URL"):
+        yield os.environ["MONGODB_URL"].rstrip("/")
+        return
+    if not binary().exists():
+        pytest.skip("no MongoDB server: set MONGODB_URL, or build one with `make mongoserver` (needs Go)")
+    server = MongoServer(tmp_path_factory.mktemp("mongo"))
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", "mongo"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Address of an empty store: every test that asks for it runs once on each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/gallery.db"
+    return f"{request.getfixturevalue('mongo_server')}/test_{uuid.uuid4().hex}"
+
+
 @pytest.fixture
-def open_gallery(tmp_path: Path) -> Iterator[Callable[..., Gallery]]:
+def open_gallery(tmp_path: Path, store_url: str) -> Iterator[Callable[..., Gallery]]:
     """Opens galleries of small vectors on the same store and snapshots; closes them all."""
     opened: list[Gallery] = []
 
     def open_one(threshold: float = 0.5, dim: int = DIM, pack: str = PACK) -> Gallery:
         gallery = Gallery(
-            SqliteStore(tmp_path / "gallery.db"),
+            open_store(store_url),
             SnapshotStore(tmp_path / "index"),
             pack,
             dim,
@@ -90,12 +113,12 @@ def open_gallery(tmp_path: Path) -> Iterator[Callable[..., Gallery]]:
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
+def environment(tmp_path: Path, store_url: str) -> dict[str, str]:
     """Of a process that keeps everything below the test's own folder."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PRESENTE_")}
     return kept | {
         "HOME": str(tmp_path / "home"),
-        "PRESENTE_STORE": f"sqlite:///{tmp_path}/gallery.db",
+        "PRESENTE_STORE": store_url,
         "PRESENTE_INDEX": str(tmp_path / "index"),
         "PRESENTE_CACHE": str(tmp_path / "cache"),
         "PYTHONPATH": str(ROOT),

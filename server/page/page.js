@@ -74,17 +74,18 @@ async function draw(file, faces) {
   pen.lineWidth = Math.max(2, size / 7);
   pen.font = `600 ${size}px system-ui, sans-serif`;
   pen.textBaseline = "bottom";
-  for (const face of faces) {
+  faces.forEach((face, index) => {
     const [x1, y1, x2, y2] = face.box;
+    const label = `${index + 1} ${face.nombre.split(" ")[0]}`; // the table has whole names, which would overlap here
     pen.strokeStyle = pen.fillStyle = COLOURS[face.decision];
     pen.strokeRect(x1, y1, x2 - x1, y2 - y1);
-    const width = pen.measureText(face.nombre).width + size * 0.6;
+    const width = pen.measureText(label).width + size * 0.6;
     const left = Math.max(0, Math.min((x1 + x2 - width) / 2, canvas.width - width));
     const bottom = Math.min(y2 + size * 1.45, canvas.height);
     pen.fillRect(left, bottom - size * 1.35, width, size * 1.35);
     pen.fillStyle = "#fff";
-    pen.fillText(face.nombre, left + size * 0.3, bottom - size * 0.1);
-  }
+    pen.fillText(label, left + size * 0.3, bottom - size * 0.1);
+  });
 }
 
 function list(faces) {

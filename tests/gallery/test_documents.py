@@ -9,6 +9,7 @@ import pytest
 
 from gallery.documents.model import DocumentStore, Student, Template, check_student
 from gallery.documents.sqlite import SqliteStore
+from presente import compose
 from presente.errors import Conflict, InvalidInput, StoreError
 from tests.conftest import DIM, PACK, enrolment, unit
 
@@ -17,12 +18,12 @@ OpenStore = Callable[[], DocumentStore]
 
 
 @pytest.fixture
-def open_store(tmp_path: Path) -> Iterator[OpenStore]:
+def open_store(store_url: str) -> Iterator[OpenStore]:
     """Opens the same store again and again."""
     opened: list[DocumentStore] = []
 
     def open_one() -> DocumentStore:
-        opened.append(SqliteStore(tmp_path / "gallery.db"))
+        opened.append(compose.open_store(store_url))
         return opened[-1]
 
     yield open_one

@@ -5,14 +5,16 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import bson
 import numpy as np
 import pytest
+from pymongo import MongoClient
 
 from gallery.decision import Candidate, decide
 from gallery.documents.model import Student
-from gallery.documents.sqlite import SqliteStore
 from gallery.gallery import Gallery, GallerySettings
 from gallery.snapshot import SnapshotStore
+from presente.compose import open_store
 from presente.errors import Conflict, InvalidInput, NotFound, PackError
 from tests.conftest import DIM, PACK, enrolment, unit
 
@@ -129,14 +131,14 @@ def test_one_student_is_compared(open_gallery: OpenGallery) -> None:
         gallery.compare(rows[0], "A9")
 
 
-def test_random_operations_agree_with_a_plain_model(tmp_path: Path) -> None:
+def test_random_operations_agree_with_a_plain_model(tmp_path: Path, store_url: str) -> None:
     """Enrol, add, remove, search, publish, reopen: never a wrong subject, a removed one, or a missed one."""
     chance = np.random.default_rng(11)
     truth: dict[str, np.ndarray] = {}
 
     def reopen() -> Gallery:
         return Gallery(
-            SqliteStore(tmp_path / "g.db"), SnapshotStore(tmp_path / "index"), PACK, DIM, GallerySettings(0.5, "test")
+            open_store(store_url), SnapshotStore(tmp_path / "index"), PACK, DIM, GallerySettings(0.5, "test")
         )
 
     gallery = reopen()
@@ -172,13 +174,15 @@ def test_verify_sees_what_is_wrong_and_rebuild_mends_it(open_gallery: OpenGaller
     gallery = open_gallery()
     gallery.enrol([enrolment("A1", vectors(3))])
     assert gallery.verify().agrees
-    gallery._live.index.remove(np.array([2]))
-    gallery._live.index.add(np.array([77]), vectors(1, 9))
+    index = gallery._live.index
+    first, second, _ = (int(i) for i in sorted(index.ids()))
+    index.remove(np.array([second]))
+    index.add(np.array([777]), vectors(1, 9))
     found = gallery.verify()
-    assert not found.agrees and found.missing_in_index == (2,) and found.missing_in_store == (77,)
-    gallery._live.index.remove(np.array([1]))
-    gallery._live.index.add(np.array([1]), vectors(1, 5))
-    assert gallery.verify().different == (1,)
+    assert not found.agrees and found.missing_in_index == (second,) and found.missing_in_store == (777,)
+    index.remove(np.array([first]))
+    index.add(np.array([first]), vectors(1, 5))
+    assert gallery.verify().different == (first,)
     gallery.rebuild()
     assert gallery.verify().agrees
 
@@ -194,10 +198,10 @@ def test_a_start_replays_what_the_snapshot_has_not_seen(open_gallery: OpenGaller
     assert second.identify(vectors(1, 3))[0].student.matricula == "A3"  # type: ignore[union-attr]
 
 
-def test_another_process_is_followed(open_gallery: OpenGallery, tmp_path: Path) -> None:
+def test_another_process_is_followed(open_gallery: OpenGallery, tmp_path: Path, store_url: str) -> None:
     gallery = open_gallery()
     gallery.enrol([enrolment("A1", vectors(1))])
-    child = multiprocessing.get_context("spawn").Process(target=_enrol_elsewhere, args=(tmp_path,))
+    child = multiprocessing.get_context("spawn").Process(target=_enrol_elsewhere, args=(tmp_path, store_url))
     child.start()
     child.join(60)
     assert child.exitcode == 0
@@ -206,32 +210,35 @@ def test_another_process_is_followed(open_gallery: OpenGallery, tmp_path: Path) 
     assert gallery.identify(vectors(1))[0].student is None  # removed over there
 
 
-def _enrol_elsewhere(folder: Path) -> None:
-    gallery = Gallery(
-        SqliteStore(folder / "gallery.db"), SnapshotStore(folder / "index"), PACK, DIM, GallerySettings(0.5, "test")
-    )
+def _enrol_elsewhere(folder: Path, store_url: str) -> None:
+    gallery = Gallery(open_store(store_url), SnapshotStore(folder / "index"), PACK, DIM, GallerySettings(0.5, "test"))
     gallery.enrol([enrolment("B1", vectors(1, 7))])
     gallery.remove(["A1"])
     gallery.close()
 
 
-def test_a_removed_student_leaves_no_byte_behind(open_gallery: OpenGallery, tmp_path: Path) -> None:
+def test_a_removed_student_leaves_no_byte_behind(open_gallery: OpenGallery, tmp_path: Path, store_url: str) -> None:
     gallery = open_gallery()
     gone, kept = enrolment("GONE", vectors(3, 21)), enrolment("KEPT", vectors(3, 22))
     gallery.enrol([gone, kept])
     gallery.publish()
     gallery.enrol([enrolment("LATER", vectors(2, 23))])
     gallery.publish()
-    assert _traces(tmp_path, gone) == len(gone.photos) * 2 + 1
+    assert _traces(tmp_path, store_url, gone) == len(gone.photos) * 2 + 1
     assert gallery.remove(["GONE", "NOBODY"]) == ["GONE"]
-    assert _traces(tmp_path, gone) == 0
-    assert _traces(tmp_path, kept) == len(kept.photos) * 2 + 1
+    assert _traces(tmp_path, store_url, gone) == 0
+    assert _traces(tmp_path, store_url, kept) == len(kept.photos) * 2 + 1
     assert gallery.verify().agrees
 
 
-def _traces(folder: Path, enrolled) -> int:  # type: ignore[no-untyped-def]
-    """How many of a student's vectors, photos and names are in any file below the folder."""
+def _traces(folder: Path, store_url: str, enrolled) -> int:  # type: ignore[no-untyped-def]
+    """How many of a student's vectors, photos and names are in any file below the folder, or in any collection."""
     everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    if store_url.startswith("mongodb"):
+        with MongoClient(store_url) as client:
+            database = client.get_default_database()
+            for name in database.list_collection_names():
+                everything += b"".join(bson.encode(document) for document in database[name].find())
     wanted = [photo.template.vector.tobytes() for photo in enrolled.photos]
     wanted += [photo.content for photo in enrolled.photos]
     return sum(item in everything for item in [*wanted, enrolled.student.nombre_del_alumno.encode()])
@@ -267,13 +274,18 @@ def test_searches_and_writes_at_once(open_gallery: OpenGallery) -> None:
     assert gallery.verify().agrees
 
 
-def test_generations_of_another_store_are_not_taken_for_ours(open_gallery: OpenGallery, tmp_path: Path) -> None:
+def test_generations_of_another_store_are_not_taken_for_ours(
+    open_gallery: OpenGallery, tmp_path: Path, store_url: str
+) -> None:
     first = open_gallery()
     first.enrol([enrolment("OLD", vectors(3, 31))])
     first.publish()
     first.close()
     for file in tmp_path.glob("gallery.db*"):
         file.unlink()
+    if store_url.startswith("mongodb"):
+        with MongoClient(store_url) as client:
+            client.drop_database(store_url.rsplit("/", 1)[1])
     second = open_gallery()
     assert second.status().indexed == 0
     second.enrol([enrolment("NEW", vectors(3, 32))])
@@ -281,13 +293,15 @@ def test_generations_of_another_store_are_not_taken_for_ours(open_gallery: OpenG
     assert second.verify().agrees
 
 
-def test_an_erasure_that_was_cut_off_is_finished_at_the_next_start(open_gallery: OpenGallery, tmp_path: Path) -> None:
+def test_an_erasure_that_was_cut_off_is_finished_at_the_next_start(
+    open_gallery: OpenGallery, tmp_path: Path, store_url: str
+) -> None:
     gone = enrolment("GONE", vectors(3, 41))
     first = open_gallery()
     first.enrol([gone, enrolment("KEPT", vectors(2, 42))])
     first.publish()
     first.store.remove(["GONE"])  # and the process is killed here, before anything is published
-    assert _traces(tmp_path, gone) == 3
+    assert _traces(tmp_path, store_url, gone) == 3
     second = open_gallery()
-    assert _traces(tmp_path, gone) == 0
+    assert _traces(tmp_path, store_url, gone) == 0
     assert second.verify().agrees and second.status().indexed == 2

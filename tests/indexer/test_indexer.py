@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from gallery.documents.sqlite import SqliteStore
+from presente.compose import open_store
 from tests.conftest import SAMPLE
 
 SHEET = SAMPLE / "students.csv"
@@ -43,7 +43,7 @@ def test_the_sample_class_is_indexed_once(command) -> None:  # type: ignore[no-u
     assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
 
 
-def test_changed_fields_and_new_photos_are_taken_up(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_changed_fields_and_new_photos_are_taken_up(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
     photo = SAMPLE / "strangers" / "01.jpg"
     sheet = tmp_path / "one.csv"
     sheet.write_text(f"matricula,nombre_del_alumno,clase,fotos\nA1,Ana,IA-101,{photo}\n")
@@ -51,7 +51,7 @@ def test_changed_fields_and_new_photos_are_taken_up(command, tmp_path: Path) -> 
     sheet.write_text(f"matricula,nombre_del_alumno,clase,fotos\nA1,Ana Ruiz,IA-102,{photo};{photo}\n")
     report = added(command, sheet)
     assert (report["done"], report["already"], report["students_updated"]) == (0, 2, 1)
-    store = SqliteStore(tmp_path / "gallery.db")
+    store = open_store(store_url)
     assert store.student("A1").student.nombre_del_alumno == "Ana Ruiz"  # type: ignore[union-attr]
     store.close()
 
@@ -162,6 +162,7 @@ def test_cut_off_in_the_middle_and_finished_later(
     environment: dict[str, str],
     tmp_path: Path,
     long_source: Path,
+    store_url: str,
     with_signal: int,  # type: ignore[no-untyped-def]
 ) -> None:
     total = 24 * LONG
@@ -173,7 +174,7 @@ def test_cut_off_in_the_middle_and_finished_later(
         stderr=subprocess.PIPE,
         text=True,
     )
-    store = SqliteStore(tmp_path / "gallery.db")
+    store = open_store(store_url)
     deadline = time.monotonic() + 60
     while store.counts().templates < 64 and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -198,8 +199,11 @@ def test_a_full_disk_stops_the_run_and_keeps_what_was_done(
     tmp_path: Path,
     environment: dict[str, str],
     long_source: Path,
+    store_url: str,
     command,  # type: ignore[no-untyped-def]
 ) -> None:
+    if not store_url.startswith("sqlite"):
+        pytest.skip("it is the server's disk that would have to be full")
     limited = (
         "import resource,sys,runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (4_000_000,) * 2); "
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
@@ -214,7 +218,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_was_done(
         timeout=120,
     )
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
-    store = SqliteStore(tmp_path / "gallery.db")
+    store = open_store(store_url)
     kept = store.counts().templates
     store.close()
     assert 0 < kept < 24 * LONG

@@ -14,18 +14,18 @@ import pytest
 from flask.testing import FlaskClient
 
 from faces.embedder import FaceEmbedder
-from gallery.documents.sqlite import SqliteStore
 from gallery.gallery import Gallery, GallerySettings
 from gallery.snapshot import SnapshotStore
+from presente.compose import open_store
 from server.app import create_app
 from server.service import Holder, Service
 
 
 @pytest.fixture
-def gallery(tmp_path: Path, embedder: FaceEmbedder) -> Iterator[Gallery]:
+def gallery(tmp_path: Path, store_url: str, embedder: FaceEmbedder) -> Iterator[Gallery]:
     pack = embedder.pack
     made = Gallery(
-        SqliteStore(tmp_path / "gallery.db"),
+        open_store(store_url),
         SnapshotStore(tmp_path / "index"),
         pack.tag,
         pack.dim,
@@ -74,16 +74,18 @@ def serve(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
 
     def start(port: int = 0) -> Running:
         begin = time.monotonic()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "server", "--json", "--port", str(port)],
-            cwd=tmp_path,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=(tmp_path / "server.log").open("a"),
-            text=True,
-        )
+        with (tmp_path / "server.log").open("a") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "server", "--json", "--port", str(port)],
+                cwd=tmp_path,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         assert process.stdout is not None
-        line = process.stdout.readline()
+        with process.stdout as printed:
+            line = printed.readline()
         assert line, (tmp_path / "server.log").read_text()
         started.append(Running(process, json.loads(line)["address"], time.monotonic() - begin, environment))
         return started[-1]

@@ -1,0 +1,1 @@
+"""Trains the sample recogniser on drawn people (developers only; see requirements.txt)."""

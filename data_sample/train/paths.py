@@ -1,0 +1,11 @@
+"""Where training keeps its files."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+SAMPLE = Path(__file__).resolve().parents[1]
+MODELS = SAMPLE / "models" / "sample"
+WORK = Path(tempfile.gettempdir()) / "presente-sample-train"
+"""Drawn training data and checkpoints; may be deleted at any time."""
