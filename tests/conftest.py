@@ -83,6 +83,10 @@ def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.stop()
 
 
+on_sqlite = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+"""For tests in which the store plays no part."""
+
+
 @pytest.fixture(params=["sqlite", "mongo"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Address of an empty store: every test that asks for it runs once on each kind."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import SAMPLE, SHARED
+from tests.conftest import SAMPLE, SHARED, on_sqlite
 
 
 @pytest.fixture
@@ -22,6 +22,7 @@ def sample_list(tmp_path: Path) -> Path:
     return target
 
 
+@on_sqlite
 def test_the_sample_class(command, sample_list: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     arguments = (
         "evaluation",
@@ -50,6 +51,7 @@ def test_the_sample_class(command, sample_list: Path, tmp_path: Path) -> None:  
     assert {**again, "seconds": 0} == {**result, "seconds": 0}
 
 
+@on_sqlite
 def test_a_folder_split(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     done = command(
         "evaluation",
@@ -67,6 +69,7 @@ def test_a_folder_split(command, tmp_path: Path) -> None:  # type: ignore[no-unt
     assert result["rank1"] >= 0.9
 
 
+@on_sqlite
 def test_wrong_usage(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "list.tsv").write_text("role\tperson\tpath\ngallery\ta\tnowhere.jpg\n")
     for arguments, code in (
@@ -99,6 +102,7 @@ def test_predict(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-de
 
 
 @pytest.mark.real
+@on_sqlite
 @pytest.mark.parametrize(("data", "rank1", "fnir"), [("lfw", 0.995, 0.01), ("celeba", 0.995, None)])
 def test_real_faces(command, real_pack, real_faces: Path, tmp_path: Path, data: str, rank1: float, fnir: float) -> None:  # type: ignore[no-untyped-def]
     done = command(

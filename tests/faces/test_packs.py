@@ -15,7 +15,7 @@ import pytest
 from faces.download import pull
 from faces.packs import PUBLISHED, ModelFile, ModelPack, PublishedPack, find_pack, installed, load_pack
 from presente.errors import PackError
-from tests.conftest import SAMPLE
+from tests.conftest import SAMPLE, on_sqlite
 
 DETECTION = (SAMPLE / "models" / "sample" / "det.onnx").read_bytes()
 RECOGNITION = (SAMPLE / "models" / "sample" / "rec.onnx").read_bytes()
@@ -133,6 +133,7 @@ def test_a_missing_page_is_a_failed_download(site: str, tmp_path: Path) -> None:
     assert code_of(offered(site.replace("pack", "other")), tmp_path) == "download_failed"
 
 
+@on_sqlite
 def test_the_command_shows_the_licence_and_asks(command, site: str) -> None:  # type: ignore[no-untyped-def]
     unasked = command("faces", "pull", "buffalo_s", "--url", site)
     assert unasked.returncode == 1 and "non-commercial" in unasked.stderr and "licence_not_accepted" in unasked.stderr
@@ -142,6 +143,7 @@ def test_the_command_shows_the_licence_and_asks(command, site: str) -> None:  # 
     assert unknown.returncode == 2 and "buffalo_l" in unknown.stderr
 
 
+@on_sqlite
 def test_list_and_check(command) -> None:  # type: ignore[no-untyped-def]
     listed = json.loads(command("faces", "list", "--json").stdout)
     assert "sample" in listed["here"] and set(listed["can_be_pulled"]) == set(PUBLISHED)

@@ -142,7 +142,7 @@ def test_random_operations_agree_with_a_plain_model(tmp_path: Path, store_url: s
         )
 
     gallery = reopen()
-    for step in range(400):
+    for step in range(250):
         action = chance.random()
         name = f"A{chance.integers(30)}"
         if action < 0.35:

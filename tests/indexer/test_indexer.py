@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from indexer.pipeline import BATCH
 from presente.compose import open_store
-from tests.conftest import SAMPLE
+from tests.conftest import SAMPLE, on_sqlite
 
 SHEET = SAMPLE / "students.csv"
 LONG = 25
@@ -56,6 +57,7 @@ def test_changed_fields_and_new_photos_are_taken_up(command, tmp_path: Path, sto
     store.close()
 
 
+@on_sqlite
 def test_refused_photos_are_listed_with_their_reasons(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     source = tmp_path / "class"
     source.mkdir()
@@ -88,6 +90,7 @@ def test_refused_photos_are_listed_with_their_reasons(command, tmp_path: Path) -
     assert (status["students"], status["images"], status["templates"]) == (1, 1, 1)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -184,8 +187,9 @@ def test_cut_off_in_the_middle_and_finished_later(
     assert 64 <= kept < total, "the run was not cut off in the middle"
     if with_signal == signal.SIGINT:
         report = json.loads(output)
-        assert process.returncode == 130 and report["stopped"] == "interrupted" and report["done"] == kept
-        assert report["left"] == total - kept
+        assert process.returncode == 130 and report["stopped"] == "interrupted"
+        # The last batch may have been committed and not yet reported; never the other way round.
+        assert 0 <= kept - report["done"] <= BATCH and report["left"] == total - report["done"]
     assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
     report = added(command, long_source)
     assert (report["already"], report["done"]) == (kept, total - kept)
@@ -195,6 +199,7 @@ def test_cut_off_in_the_middle_and_finished_later(
     assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
 
 
+@on_sqlite  # with a server, it is the server's disk that is full
 def test_a_full_disk_stops_the_run_and_keeps_what_was_done(
     tmp_path: Path,
     environment: dict[str, str],
@@ -202,8 +207,6 @@ def test_a_full_disk_stops_the_run_and_keeps_what_was_done(
     store_url: str,
     command,  # type: ignore[no-untyped-def]
 ) -> None:
-    if not store_url.startswith("sqlite"):
-        pytest.skip("it is the server's disk that would have to be full")
     limited = (
         "import resource,sys,runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (4_000_000,) * 2); "
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
@@ -226,6 +229,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_was_done(
     assert (report["already"], report["done"]) == (kept, 24 * LONG - kept)
 
 
+@on_sqlite
 def test_help_has_an_example(command) -> None:  # type: ignore[no-untyped-def]
     for words in (
         ["indexer"],

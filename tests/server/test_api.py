@@ -14,7 +14,7 @@ from faces.embedder import FaceEmbedder
 from gallery.gallery import Gallery
 from server.app import create_app
 from server.service import Holder
-from tests.conftest import SAMPLE
+from tests.conftest import SAMPLE, on_sqlite
 
 JPEG = {"Content-Type": "image/jpeg"}
 with (SAMPLE / "students.csv").open(encoding="utf-8") as stream:
@@ -106,6 +106,7 @@ def test_the_three_ways_to_send_a_photo_agree(client: FlaskClient) -> None:
     assert all(reply.status_code == 200 for reply in replies)
 
 
+@on_sqlite
 def test_a_group_photo_largest_first_or_only_the_largest(client: FlaskClient) -> None:
     group = (SAMPLE / "groups" / "group_01.jpg").read_bytes()
     faces = client.post("/v1/identify", data=group, headers=JPEG).get_json()["faces"]
@@ -143,6 +144,7 @@ BAD_PHOTOS = {
 }
 
 
+@on_sqlite
 @pytest.mark.parametrize("name", BAD_PHOTOS)
 def test_bad_photos_have_their_own_errors(client: FlaskClient, gallery: Gallery, name: str) -> None:
     data, status, code = BAD_PHOTOS[name]
@@ -156,6 +158,7 @@ def test_bad_photos_have_their_own_errors(client: FlaskClient, gallery: Gallery,
     assert nothing_stored(gallery)
 
 
+@on_sqlite
 @pytest.mark.parametrize(("mode", "kind"), [("CMYK", "JPEG"), ("P", "PNG"), ("L", "PNG"), ("RGBA", "WEBP")])
 def test_unusual_photos_are_handled(client: FlaskClient, mode: str, kind: str) -> None:
     enrol(client, ANA)
@@ -164,6 +167,7 @@ def test_unusual_photos_are_handled(client: FlaskClient, mode: str, kind: str) -
     assert len(client.post("/v1/identify", data=data, headers=JPEG).get_json()["faces"]) == 1
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("query", "code"),
     [
@@ -278,6 +282,7 @@ def test_search_with_json_and_npy(client: FlaskClient, gallery: Gallery) -> None
     assert client.post("/v1/search", json={"embeddings": np.zeros((0, 128)).tolist()}).status_code == 400
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -297,6 +302,7 @@ def test_wrong_searches(client: FlaskClient, body: dict[str, object], code: str)
     problem(client.post("/v1/search", json=body), 400, code)
 
 
+@on_sqlite
 def test_a_pickled_npy_is_not_opened(client: FlaskClient) -> None:
     stream = io.BytesIO()
     np.save(stream, np.array([{"a": 1}], dtype=object), allow_pickle=True)
@@ -304,6 +310,7 @@ def test_a_pickled_npy_is_not_opened(client: FlaskClient) -> None:
     problem(reply, 400, "invalid_npy")
 
 
+@on_sqlite
 def test_request_ids(client: FlaskClient) -> None:
     assert client.get("/livez", headers={"X-Request-Id": "abc-1"}).headers["X-Request-Id"] == "abc-1"
     made = client.get("/livez", headers={"X-Request-Id": "a b"}).headers["X-Request-Id"]

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.conftest import ROOT, SAMPLE
+from tests.conftest import ROOT, SAMPLE, on_sqlite
 
 with (SAMPLE / "students.csv").open(encoding="utf-8") as stream:
     STUDENTS = list(csv.DictReader(stream))
@@ -80,6 +80,7 @@ def test_many_clients_at_once_get_their_own_answers(serve, command) -> None:  # 
     assert answers == [[name] for _, name in wanted]
 
 
+@on_sqlite
 def test_the_port_and_the_address_are_checked(serve, command) -> None:  # type: ignore[no-untyped-def]
     running = serve()
     port = running.address.rsplit(":", 1)[1]
@@ -91,6 +92,7 @@ def test_the_port_and_the_address_are_checked(serve, command) -> None:  # type: 
     assert unknown.returncode == 1 and "pack_not_found" in unknown.stderr
 
 
+@on_sqlite
 def test_a_body_that_is_too_large_is_refused_over_the_wire(serve) -> None:  # type: ignore[no-untyped-def]
     running = serve()
     with pytest.raises(urllib.error.HTTPError) as caught:
@@ -99,6 +101,7 @@ def test_a_body_that_is_too_large_is_refused_over_the_wire(serve) -> None:  # ty
     assert running.ask("/readyz")["status"] == "ready"
 
 
+@on_sqlite
 def test_the_readmes_curl_lines_work_as_printed(serve, command) -> None:  # type: ignore[no-untyped-def]
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
@@ -116,6 +119,7 @@ def test_the_readmes_curl_lines_work_as_printed(serve, command) -> None:  # type
         assert done.returncode == 0 and done.stdout.strip()[-3:] in {"200", "201", "204"}, (line, done.stdout)
 
 
+@on_sqlite
 def test_the_page_names_the_people_in_a_photo(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (it is in CI)")
     browser_path = shutil.which("chromium")
@@ -157,6 +161,7 @@ def _gif() -> bytes:
     return stream.getvalue()
 
 
+@on_sqlite
 def test_interrupting_the_server_ends_it(serve) -> None:  # type: ignore[no-untyped-def]
     running = serve()
     running.process.send_signal(signal.SIGINT)
