@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import platform
-import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -66,11 +65,6 @@ def percentile(values: Iterable[float], share: float) -> float:
     """The value that a share of the values does not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-
-def median(values: Iterable[float]) -> float:
-    """The middle value."""
-    return statistics.median(values)
 
 
 def publish(result: dict[str, Any], as_json: bool, lines: Iterable[str]) -> None:

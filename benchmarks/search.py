@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
 import tempfile
 from pathlib import Path
@@ -43,10 +44,10 @@ def measure_flat(gallery: NDArray[np.float32], probes: NDArray[np.float32], trut
         index.save(Path(folder) / "index")
         disk = (Path(folder) / "index").stat().st_size
     return {
-        "p50_ms": round(common.median(single) * 1000, 3),
+        "p50_ms": round(statistics.median(single) * 1000, 3),
         "p99_ms": round(common.percentile(single, 0.99) * 1000, 3),
-        "batch_per_s": round(len(probes) / common.median(batch), 1),
-        "build_s": round(common.median(build), 3),
+        "batch_per_s": round(len(probes) / statistics.median(batch), 1),
+        "build_s": round(statistics.median(build), 3),
         "recall_at_1": round(float((found[:, 0] == truth[:, 0]).mean()), 6),
         "recall_at_10": round(
             float(np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found, truth, strict=True)])), 6
@@ -77,7 +78,7 @@ def main() -> int:
     truth = np.stack([by_numpy(row) for row in probes])
     plain = [common.seconds(lambda row=row: by_numpy(row), 1)[0] for row in probes[:20]]  # type: ignore[misc]
     flat = measure_flat(gallery, probes, truth)
-    numpy_ms = round(common.median(plain) * 1000, 3)
+    numpy_ms = round(statistics.median(plain) * 1000, 3)
     result = {
         **common.about_this_run(given.seed),
         "n": len(gallery),

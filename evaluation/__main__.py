@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from evaluation import protocols, report, scores
+from evaluation import metrics, protocols, report, scores
 from evaluation.templates import TemplateCache, embed_photos
 from faces.embedder import FaceEmbedder
 from gallery.gallery import Gallery
@@ -21,10 +21,13 @@ from presente.errors import InvalidInput, PhotoRefused
 def run_identification(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Closed-set and open-set identification on a list or on a split folder."""
     start = time.perf_counter()
+    for rate in arguments.fpir:
+        metrics.check_rate(rate)
     entries = _entries(arguments)
+    arguments.out.mkdir(parents=True, exist_ok=True)
     pack = compose.open_pack(settings)
     embedder = compose.open_embedder(settings, pack)
-    cache = TemplateCache(settings.cache, embedder)
+    cache = TemplateCache(settings.template_cache, embedder)
     try:
         with output.bar(len(entries), "photo") as progress:
             outcomes = embed_photos([entry.path for entry in entries], embedder, cache, settings.workers, progress)

@@ -31,9 +31,7 @@ class OpenSetPoint:
 
 def rank_rate(searches: Sequence[Search], rank: int) -> float:
     """Closed set: share of mated searches with the mate at ``rank`` or better; a failure to acquire is a miss."""
-    mated = [search for search in searches if search.mated]
-    if not mated:
-        raise InvalidInput("no_probes", "There are no mated searches.", "Give some photos the role probe.")
+    mated = _mated(searches)
     return sum(1 for search in mated if 1 <= search.mate_rank <= rank) / len(mated)
 
 
@@ -50,9 +48,15 @@ def fpir_at(searches: Sequence[Search], threshold: float) -> float:
 
 def fnir_at(searches: Sequence[Search], threshold: float) -> float:
     """Share of mated searches whose mate is not at rank 1 at or above the threshold; a failure to acquire is one."""
-    mated = [search for search in searches if search.mated]
+    mated = _mated(searches)
     found = sum(1 for search in mated if search.mate_rank == 1 and search.mate_score >= threshold)
     return 1.0 - found / len(mated)
+
+
+def check_rate(fpir: float) -> None:
+    """Refuse what is no rate: ``invalid_fpir``."""
+    if not 0 <= fpir < 1:
+        raise InvalidInput("invalid_fpir", f"FPIR {fpir} was asked for.", "It must be at least 0 and below 1.")
 
 
 def threshold_at_fpir(searches: Sequence[Search], fpir: float) -> float:
@@ -61,8 +65,7 @@ def threshold_at_fpir(searches: Sequence[Search], fpir: float) -> float:
     With n strangers sorted by their best score, floor(fpir * n) of them may pass: the threshold lies just above the
     next one's score.
     """
-    if not 0 <= fpir < 1:
-        raise InvalidInput("invalid_fpir", f"FPIR {fpir} was asked for.", "It must be at least 0 and below 1.")
+    check_rate(fpir)
     strangers = np.sort(_stranger_scores(searches))[::-1]
     allowed = math.floor(fpir * len(strangers) + 1e-9)
     return float(np.nextafter(strangers[allowed], np.inf))
@@ -79,6 +82,13 @@ def open_set(searches: Sequence[Search], fpir: float) -> OpenSetPoint:
         threshold,
         resolved=fpir * strangers >= 1 - 1e-9,
     )
+
+
+def _mated(searches: Sequence[Search]) -> list[Search]:
+    mated = [search for search in searches if search.mated]
+    if not mated:
+        raise InvalidInput("no_probes", "There are no mated searches.", "Give some photos the role probe.")
+    return mated
 
 
 def _stranger_scores(searches: Sequence[Search]) -> NDArray[np.float64]:

@@ -94,6 +94,10 @@ def checked(entries: Sequence[Entry], name: str) -> list[Entry]:
     enrolled = {entry.person for entry in entries if entry.role == "gallery"}
     if not enrolled:
         raise InvalidInput("invalid_list", f"{name} enrols nobody.", "Give some photos the role gallery.")
+    if not any(entry.role == "probe" for entry in entries):
+        raise InvalidInput(
+            "invalid_list", f"{name} has no probes.", "Give some photos of enrolled people the role probe."
+        )
     for role, wrong in (("unknown", True), ("probe", False)):
         clash = sorted(
             {entry.person for entry in entries if entry.role == role and (entry.person in enrolled) == wrong}

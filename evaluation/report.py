@@ -27,9 +27,9 @@ def identification_result(searches: Sequence[Search], fpirs: Sequence[float]) ->
         "open_set": [
             {
                 "fpir_asked": point.fpir_asked,
-                "fpir": round(point.fpir, 6),
-                "fnir": round(point.fnir, 6),
-                "threshold": round(point.threshold, 6),
+                "fpir": point.fpir,
+                "fnir": point.fnir,
+                "threshold": point.threshold,
                 "resolved": point.resolved,
             }
             for point in points

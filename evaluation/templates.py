@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from faces.embedder import FaceEmbedder
+from faces.embedder import EMBEDDING_VERSION, FaceEmbedder
 from presente.bridge import digest_of
 from presente.errors import InvalidInput, PhotoRefused, StoreError
 from presente.threads import in_threads
@@ -31,19 +31,22 @@ class Outcome:
 class TemplateCache:
     """Outcomes by photo content, for one pack and one way of detecting."""
 
-    def __init__(self, folder: Path, embedder: FaceEmbedder) -> None:
+    def __init__(self, file: Path, embedder: FaceEmbedder) -> None:
         settings = embedder.settings
         self._lock = threading.Lock()
-        self._key = f"{embedder.pack.tag} {settings.detection} {settings.rules} strict={settings.strict}"
+        self._key = (
+            f"{EMBEDDING_VERSION} {embedder.pack.tag} {settings.detection} {settings.limits} {settings.rules} "
+            f"strict={settings.strict}"
+        )
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(folder / "templates.db", check_same_thread=False)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(file, check_same_thread=False)
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS outcomes (sha256 TEXT, made_by TEXT, code TEXT NOT NULL, "
                 "template BLOB, PRIMARY KEY (sha256, made_by)) WITHOUT ROWID"
             )
         except (OSError, sqlite3.Error) as exc:
-            raise StoreError("cache_unavailable", f"{folder} cannot be used ({exc}).", "Check PRESENTE_CACHE.") from exc
+            raise StoreError("cache_unavailable", f"{file} cannot be used ({exc}).", "Check PRESENTE_CACHE.") from exc
 
     def get(self, sha256: str) -> Outcome | None:
         """What is known about a content."""

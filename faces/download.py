@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,10 +34,10 @@ def pull(pack: PublishedPack, into: Path, progress: Progress, url: str | None = 
         PackError: ``download_failed`` (which file goes where, by hand), ``checksum_mismatch``, ``pack_incomplete``.
     """
     folder = into / pack.name
-    into.mkdir(parents=True, exist_ok=True)
     archive = into / f"{pack.name}.zip.part"
     source = url or pack.url
     try:
+        into.mkdir(parents=True, exist_ok=True)
         _fetch(source, archive, progress)
     except (requests.RequestException, OSError) as exc:
         raise PackError(
@@ -46,8 +47,20 @@ def pull(pack: PublishedPack, into: Path, progress: Progress, url: str | None = 
             f"{folder / pack.detection.name} and {folder / pack.recognition.name} there; then run "
             f"`python -m faces check {pack.name}`.",
         ) from exc
-    _install(archive, pack, folder)
-    archive.unlink()
+    try:
+        _install(archive, pack, folder)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as exc:
+        raise PackError(
+            "checksum_mismatch",
+            f"The archive of {pack.name} is damaged ({exc}); it was deleted.",
+            "Run the command again.",
+        ) from exc
+    except OSError as exc:
+        raise PackError(
+            "pack_unwritable", f"{folder} cannot be written ({exc}).", "Free space or mend its permissions."
+        ) from exc
+    finally:
+        archive.unlink(missing_ok=True)  # whatever is wrong with it is not taken for a beginning next time
     return folder
 
 
@@ -76,21 +89,12 @@ def _install(archive: Path, pack: PublishedPack, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{pack.name}-") as scratch:
         staged = Path(scratch) / pack.name
         staged.mkdir()
-        try:
-            with zipfile.ZipFile(archive) as zipped:
-                for wanted in (pack.detection, pack.recognition):
-                    _extract(zipped, wanted, staged / wanted.name)
-        except (zipfile.BadZipFile, EOFError) as exc:
-            archive.unlink()
-            raise PackError(
-                "checksum_mismatch",
-                f"The archive of {pack.name} is damaged ({exc}); it was deleted.",
-                "Run the command again.",
-            ) from exc
+        with zipfile.ZipFile(archive) as zipped:
+            for wanted in (pack.detection, pack.recognition):
+                _extract(zipped, wanted, staged / wanted.name)
         for wanted in (pack.detection, pack.recognition):
             digest = sha256_file(staged / wanted.name)
             if digest != wanted.sha256:
-                archive.unlink()
                 raise PackError(
                     "checksum_mismatch",
                     f"{wanted.name} of {pack.name} has SHA-256 {digest}, expected "

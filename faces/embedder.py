@@ -17,6 +17,9 @@ from faces.recognition import Recogniser
 from faces.runtime import RuntimeOptions, open_session
 from presente.errors import PackError, PhotoRefused
 
+EMBEDDING_VERSION = 1
+"""Raised when decoding, detection or alignment changes what becomes of a photo: templates kept elsewhere are stale."""
+
 
 @dataclass(frozen=True, slots=True)
 class AlignedFace:

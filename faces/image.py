@@ -27,7 +27,7 @@ _ACCEPTED = {
     "WEBP": "image/webp",
     "PPM": "image/x-portable-anymap",
 }
-ACCEPTED_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".pgm", ".ppm", ".pnm"})
+ACCEPTED_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".pgm", ".ppm", ".pnm"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ def decode(data: bytes, limits: ImageLimits | None = None) -> Photo:
     image = _open(data, limits)
     try:
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        pixels = _to_rgb(upright)
+        ImageOps.exif_transpose(image, in_place=True)
+        pixels = _to_rgb(image)
     except (
         OSError,
         SyntaxError,
@@ -132,16 +132,15 @@ def _too_many_pixels(what: str, limits: ImageLimits) -> PhotoRefused:
 
 def _to_rgb(image: Image.Image) -> RGB:
     """Any Pillow mode to RGB uint8, without the clipping that ``convert`` does to 16-bit pictures."""
-    if image.mode.startswith("I") or image.mode == "F":
-        grey = np.asarray(image, dtype=np.float64)
-        # 16-bit samples span 0..65535; PNM files with a smaller maxval are rescaled to that by Pillow.
-        top = 65535.0 if grey.max(initial=0.0) > 255 else 255.0
-        level = np.clip(grey * (255.0 / top) + 0.5, 0, 255).astype(np.uint8)
+    if image.mode.startswith("I"):  # 16-bit samples; PNM files with a smaller maxval are rescaled to that by Pillow
+        grey = np.asarray(image)
+        level = (grey >> 8 if int(grey.max(initial=0)) > 255 else grey).astype(np.uint8)
         return np.repeat(level[:, :, None], 3, axis=2)
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        canvas = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(canvas, rgba)
+        picture = image.convert("RGBA")
+        white = Image.new("RGB", picture.size, (255, 255, 255))
+        white.paste(picture, mask=picture.getchannel("A"))
+        image = white
     return np.array(image.convert("RGB"), dtype=np.uint8)
 
 

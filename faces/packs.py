@@ -190,6 +190,8 @@ def _read_description(folder: Path) -> dict[str, str | int | float]:
         for number in ("dim", "threshold"):
             if number in described and not isinstance(described[number], int | float):
                 raise ValueError(f"{number!r} must be a number")
+        if not -1 <= described.get("threshold", 0) <= 1:
+            raise ValueError("'threshold' must be a cosine, from -1 to 1")
         return described
     except (ValueError, OSError) as exc:
         raise PackError("pack_invalid", f"{path} cannot be used: {exc}.", "Correct it or delete it.") from exc

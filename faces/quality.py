@@ -35,7 +35,8 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class QualityRules:
-    """The least that an enrolment photo must have. Queries are measured by the same rules but never refused."""
+    """The least that an enrolment photo must have. Faces to be identified are measured in
+    the same way but never refused."""
 
     min_size: float = 20.0
     min_sharpness: float = 1.0

@@ -37,7 +37,7 @@ def open_session(path: Path, options: RuntimeOptions) -> onnxruntime.InferenceSe
     settings.intra_op_num_threads = options.threads
     settings.inter_op_num_threads = 1
     settings.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    # Detection runs at many input sizes: a memory pattern or an arena sized for the largest would never be returned.
+    # Detection runs at many input sizes, for each of which a memory pattern would be kept.
     settings.enable_mem_pattern = False
     settings.log_severity_level = 3
     try:

@@ -48,7 +48,7 @@ def decide(candidates: Sequence[Candidate], threshold: float, margin: float) -> 
     if not ranked:
         return Decision("unknown", None, None, "empty_gallery", ranked)
     best = ranked[0]
-    if best.score < threshold:
+    if not best.score >= threshold:  # a threshold that is no number lets nobody in
         return Decision("unknown", None, best.score, "below_threshold", ranked)
     if len(ranked) > 1 and ranked[1].score >= threshold and best.score - ranked[1].score < margin:
         return Decision("ambiguous", None, best.score, "two_people_too_close", ranked)

@@ -11,16 +11,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.decision import Candidate, Decision, decide
-from gallery.documents.model import Counts, DocumentStore, Enrolment, Student
+from gallery.documents.model import (
+    Counts,
+    DocumentStore,
+    Enrolment,
+    Mode,
+    StoredStudent,
+    Student,
+    student_not_found,
+)
 from gallery.live import LiveIndex
 from gallery.locks import ReadWriteLock
-from gallery.snapshot import KEEP, SnapshotStore
+from gallery.snapshot import KEEP, Origin, SnapshotStore
 from gallery.vectors.flat import checked
-from presente.errors import InvalidInput, NotFound, PackError
+from presente.errors import InvalidInput, PackError, PresenteError
 
 log = logging.getLogger(__name__)
 
 MAX_K = 1000
+_BLOCK = 256
+"""Probes that are searched under one hold of the lock."""
+
 _PUBLISH_EVERY = 5000
 """Changes after which a running gallery publishes by itself, so that the next start has little to replay."""
 
@@ -92,12 +103,14 @@ class Gallery:
         self.settings = settings
         self._lock = ReadWriteLock()
         self._following = threading.Lock()
+        self._publisher = threading.Thread()
         try:
             self._check_pack()
             self._identity = store.identity()
             self._live, self.generation, self._published_at = self._open()
+            self._publish_at = self._published_at + _PUBLISH_EVERY
             if self.generation and store.removed_since(self._published_at):
-                self.publish(keep=1)  # whoever erased them was stopped before the generations that hold them were gone
+                self.publish()  # whoever erased them was stopped before the generations that hold them were gone
         except BaseException:
             store.close()
             raise
@@ -125,21 +138,21 @@ class Gallery:
         number = max(self.snapshots.generations(), default=0)
         if generation is not None:
             manifest = generation.manifest
-            if (manifest.store, manifest.pack, manifest.dim) == (self._identity, self.pack, self.dim):
+            if manifest.dim == self.dim and manifest.origin == self._origin(manifest.origin.change):
                 live = LiveIndex.from_generation(generation)
                 live.follow(self.store)
                 if len(live) == self.store.counts().templates:
-                    return live, manifest.generation, manifest.change
+                    return live, manifest.generation, manifest.origin.change
             log.warning("Generation %d does not belong to these documents; the index is rebuilt.", manifest.generation)
         return LiveIndex.rebuild(self.store, self.dim), number, 0
 
     # -- writing: documents, then the index follows -----------------------------------------------------------------
 
-    def enrol(self, enrolments: Sequence[Enrolment], create_only: bool = False) -> None:
+    def enrol(self, enrolments: Sequence[Enrolment], mode: Mode = "put") -> None:
         """Store students and photos in one transaction; they are searchable when this returns.
 
         Raises:
-            Conflict: ``student_exists`` when ``create_only`` and a matricula is taken; nothing is stored.
+            Conflict, NotFound: as the mode has it; nothing is stored.
             PackError: ``pack_mismatch``.
             InvalidInput: ``dimension_mismatch``, ``not_finite``.
         """
@@ -155,61 +168,82 @@ class Gallery:
                     )
         self.store.claim_pack(self.pack, self.dim)
         self._check_pack()
-        self.store.enrol(enrolments, create_only)
+        self.store.enrol(enrolments, mode)
         self.catch_up()
 
     def remove(self, matriculas: Sequence[str]) -> list[str]:
-        """Erase students from the documents, the index and every published generation; which existed."""
+        """Erase students from the documents, the index and every published generation; which existed.
+
+        Raises:
+            StoreError: ``index_unwritable`` when older generations, which still hold their vectors, could not be
+                replaced; calling it again, for whomever, tries again.
+        """
         removed = self.store.remove(matriculas)
-        if removed:
-            self.catch_up()
-            self.publish(keep=1)  # older generations still hold their vectors
+        self._follow_safely()
+        if self.generation and self.store.removed_since(self._published_at):
+            self.publish()
         return removed
 
     def catch_up(self) -> None:
         """Apply what the store has recorded since, by this process or another."""
         if not self.store.changed_since(self._live.change):
             return
+        self._follow_safely()
+        if self._live.change >= self._publish_at and not self._publisher.is_alive():
+            self._publish_at = self._live.change + _PUBLISH_EVERY
+            self._publisher = threading.Thread(target=self._publish_quietly, name="publisher")
+            self._publisher.start()
+
+    def _follow_safely(self) -> None:
         with self._following:
             self._check_pack()
             self._follow()
-        if self._live.change - self._published_at >= _PUBLISH_EVERY:
-            self.publish()
 
     def _follow(self) -> None:
         with self._lock.write():
             self._live.follow(self.store)
 
-    def publish(self, keep: int = KEEP) -> int:
-        """Write what the documents hold now as a new generation; its number."""
+    def publish(self) -> int:
+        """Write what the documents hold now as a new generation; its number.
+
+        Two generations are kept, unless somebody was erased since the last one: then only the new one is.
+        """
         with self._following:
             while True:
                 self._follow()
                 live = self._live
-                self.generation = self.snapshots.publish(
-                    index=live.index,
-                    subjects=live.subjects,
-                    store=self._identity,
-                    pack=self.pack,
-                    change=live.change,
-                    keep=keep,
-                )
+                keep = 1 if self.store.removed_since(self._published_at) else KEEP
+                self.generation = self.snapshots.publish(live.index, live.subjects, self._origin(live.change), keep)
                 self._published_at = live.change
+                self._publish_at = live.change + _PUBLISH_EVERY
                 if not self.store.removed_since(live.change):
                     return self.generation
-                keep = 1  # somebody was erased while this generation was written: it must not outlive them
+
+    def _publish_quietly(self) -> None:
+        try:
+            self.publish()
+        except PresenteError as error:  # nothing is lost: the documents have it, and the next start replays it
+            log.error("%s", error)
+
+    def _origin(self, change: int) -> Origin:
+        return Origin(self._identity, self.pack, change, self.store.mark(change))
 
     def rebuild(self) -> int:
         """Make the index anew from the documents and publish it, whatever was there before; the generation."""
         with self._following, self._lock.write():
             self._live = LiveIndex.rebuild(self.store, self.dim)
-        return self.publish(keep=1)
+            self._published_at = 0
+        return self.publish()
 
     def close(self, publish: bool = False) -> None:
         """Close the store; with ``publish``, first write a generation if anything changed since the last."""
-        if publish and (self._live.change != self._published_at or not self.generation):
-            self.publish()
-        self.store.close()
+        if self._publisher.is_alive():
+            self._publisher.join()
+        try:
+            if publish and (self._live.change != self._published_at or not self.generation):
+                self.publish()
+        finally:
+            self.store.close()
 
     # -- searching --------------------------------------------------------------------------------------------------
 
@@ -235,10 +269,12 @@ class Gallery:
         rows = checked(probes, self.dim)
         self.catch_up()
         only = self._searchable(clase, cohort)
-        with self._lock.read():
-            allowed = None if only is None else self._live.templates_of(only)
-            found = self._live.best_per_subject(rows, k, allowed)
-        students = self.store.subjects([subject for hits in found for subject, _ in hits])
+        found: list[list[tuple[int, float]]] = []
+        for start in range(0, len(rows), _BLOCK):  # the lock is let go between blocks, so that nobody waits for all
+            with self._lock.read():
+                allowed = None if only is None else self._live.templates_of(only)
+                found += self._live.best_per_subject(rows[start : start + _BLOCK], k, allowed)
+        students = self.store.subjects(list({subject for hits in found for subject, _ in hits}))
         return [self._ranked(hits, students) for hits in found]
 
     def identify(
@@ -265,14 +301,23 @@ class Gallery:
         Raises:
             NotFound: ``student_not_found``.
         """
-        stored = self.store.student(matricula)
-        if stored is None:
-            raise NotFound("student_not_found", f"There is no student {matricula!r}.", "Check the matricula.")
+        stored = self.student(matricula)
         self.catch_up()
         with self._lock.read():
             allowed = self._live.templates_of(np.array([stored.id], dtype=np.int64))
             found = self._live.best_per_subject(checked(probe[None, :], self.dim), 1, allowed)[0]
         return found[0][1] if found else None
+
+    def student(self, matricula: str) -> StoredStudent:
+        """One student.
+
+        Raises:
+            NotFound: ``student_not_found``.
+        """
+        stored = self.store.student(matricula)
+        if stored is None:
+            raise student_not_found(matricula)
+        return stored
 
     def _searchable(self, clase: str | None, cohort: bool) -> NDArray[np.int64] | None:
         """Subject ids that a search may return; None for everybody."""

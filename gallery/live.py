@@ -33,7 +33,7 @@ class LiveIndex:
     @classmethod
     def from_generation(cls, generation: Generation) -> LiveIndex:
         """Continue from a published generation."""
-        return cls(generation.index, generation.subjects, generation.manifest.change)
+        return cls(generation.index, generation.subjects, generation.manifest.origin.change)
 
     @classmethod
     def rebuild(cls, store: DocumentStore, dim: int) -> LiveIndex:

@@ -2,7 +2,7 @@
 
 A generation is a folder ``gen-0000000042`` with three files::
 
-    manifest.json   format, store, pack, dim, kind, templates, change (the last one seen), SHA-256 of the other two
+    manifest.json   format, number, which documents it was made of, dim, kind, templates, SHA-256 of the other two
     index.faiss     the vector index
     subjects.npy    int64 (n, 2): template id, subject id, in order of template id
 
@@ -35,17 +35,25 @@ _STALE_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Which documents an index was made of: the store's identity, the pack, the last change seen and its mark."""
+
+    store: str
+    pack: str
+    change: int
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What a generation says of itself. ``files`` maps file name to SHA-256."""
 
     format: int
     generation: int
-    store: str
-    pack: str
+    origin: Origin
     dim: int
     kind: str
     templates: int
-    change: int
     files: dict[str, str] = field(default_factory=dict)
 
 
@@ -86,7 +94,8 @@ class SnapshotStore:
         """
         folder = self._path(number)
         try:
-            manifest = Manifest(**json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
+            described = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+            manifest = Manifest(**{**described, "origin": Origin(**described["origin"])})
             if manifest.format != FORMAT or manifest.kind != FlatIndex.kind:
                 raise IndexDamaged(
                     "index_damaged",
@@ -97,7 +106,7 @@ class SnapshotStore:
                     raise IndexDamaged("index_damaged", f"{folder / name} does not match its manifest.")
             subjects = np.load(folder / "subjects.npy", allow_pickle=False)
             index = FlatIndex.load(folder / "index.faiss", manifest.dim)
-        except (OSError, ValueError, TypeError) as exc:
+        except (OSError, ValueError, TypeError, KeyError) as exc:
             raise IndexDamaged("index_damaged", f"{folder} cannot be read ({exc}).") from exc
         if len(index) != manifest.templates or subjects.shape != (manifest.templates, 2):
             raise IndexDamaged(
@@ -105,9 +114,7 @@ class SnapshotStore:
             )
         return Generation(manifest, index, subjects)
 
-    def publish(
-        self, *, index: VectorIndex, subjects: NDArray[np.int64], store: str, pack: str, change: int, keep: int = KEEP
-    ) -> int:
+    def publish(self, index: VectorIndex, subjects: NDArray[np.int64], origin: Origin, keep: int = KEEP) -> int:
         """Write a new generation and drop all but the newest ``keep``; its number.
 
         Raises:
@@ -117,7 +124,7 @@ class SnapshotStore:
             self.folder.mkdir(parents=True, exist_ok=True)
             staged = Path(tempfile.mkdtemp(dir=self.folder, prefix=".new-"))
             try:
-                number = self._write(staged, index, subjects, store, pack, change)
+                number = self._write(staged, index, subjects, origin)
             except BaseException:
                 shutil.rmtree(staged, ignore_errors=True)
                 raise
@@ -130,16 +137,14 @@ class SnapshotStore:
             ) from exc
         return number
 
-    def _write(
-        self, staged: Path, index: VectorIndex, subjects: NDArray[np.int64], store: str, pack: str, change: int
-    ) -> int:
+    def _write(self, staged: Path, index: VectorIndex, subjects: NDArray[np.int64], origin: Origin) -> int:
         index.save(staged / "index.faiss")
         with (staged / "subjects.npy").open("wb") as stream:
             np.save(stream, subjects)
         files = {name: sha256_file(staged / name) for name in ("index.faiss", "subjects.npy")}
         while True:
             number = max(self.generations(), default=0) + 1
-            manifest = Manifest(FORMAT, number, store, pack, index.dim, index.kind, len(index), change, files)
+            manifest = Manifest(FORMAT, number, origin, index.dim, index.kind, len(index), files)
             (staged / "manifest.json").write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
             for path in staged.iterdir():
                 with path.open("rb") as stream:

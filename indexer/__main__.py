@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from presente import cli, compose
 from presente.config import Settings
+from presente.errors import InvalidInput, PresenteError
 
 if TYPE_CHECKING:
+    from gallery.gallery import Gallery
     from indexer.report import Report
 
 
@@ -20,22 +23,24 @@ def run_add(arguments: argparse.Namespace, settings: Settings, output: cli.Outpu
     from indexer.pipeline import add
     from indexer.sources import read_source
 
+    _check_report_file(arguments.report)
     source = read_source(arguments.source)
     pack = compose.open_pack(settings)
     gallery = compose.open_gallery(settings, pack)
-    try:
+    with ExitStack() as cleanup:
+        cleanup.callback(gallery.close)
         embedder = compose.open_embedder(settings, pack)
         with output.bar(len(source.photos), "photo") as progress:
             report = add(source, embedder, gallery, settings.workers, progress)
-    finally:
-        gallery.close(publish=True)
-    return finish(report, arguments, output)
+        cleanup.pop_all()
+    return finish(report, gallery, arguments, output)
 
 
 def run_sync(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Embed what the store holds and this pack has not embedded; the gallery is this pack's afterwards."""
     from indexer.pipeline import sync
 
+    _check_report_file(arguments.report)
     pack = compose.open_pack(settings)
     embedder = compose.open_embedder(settings, pack)
     store = compose.open_store(settings.store)
@@ -44,19 +49,33 @@ def run_sync(arguments: argparse.Namespace, settings: Settings, output: cli.Outp
             report = sync(store, embedder, settings.workers, progress)
     finally:
         store.close()
-    if not report.stopped:
-        compose.open_gallery(settings, pack).close(publish=True)
-    return finish(report, arguments, output)
+    gallery = None if report.stopped else compose.open_gallery(settings, pack)
+    return finish(report, gallery, arguments, output)
 
 
-def finish(report: Report, arguments: argparse.Namespace, output: cli.Output) -> int:
-    """Print a report, and write it to a file when asked; the exit code that it means."""
+def finish(report: Report, gallery: Gallery | None, arguments: argparse.Namespace, output: cli.Output) -> int:
+    """Publish what was done, print the report, write it to a file when asked; the exit code that it means."""
+    try:
+        if gallery is not None:
+            gallery.close(publish=True)
+    except PresenteError as error:  # the documents have everything: the report is still worth printing
+        logging.error("%s", error)
+        report.stopped = report.stopped or error.code
     if arguments.report:
         arguments.report.write_text("\n".join(report.lines()) + "\n", encoding="utf-8")
     output.result(report.as_dict(), report.lines())
     if report.stopped == "interrupted":
         return cli.INTERRUPTED
-    return cli.PARTLY_FAILED if report.refused or report.stopped else cli.DONE
+    return cli.PARTLY_FAILED if report.refused or report.warnings or report.stopped else cli.DONE
+
+
+def _check_report_file(path: Path | None) -> None:
+    """Say before the run, not after it, that its report has nowhere to go."""
+    try:
+        if path is not None:
+            path.touch()
+    except OSError as exc:
+        raise InvalidInput("unwritable_report", f"{path} cannot be written ({exc.strerror}).", "Name another.") from exc
 
 
 def run_remove(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -64,6 +83,7 @@ def run_remove(arguments: argparse.Namespace, settings: Settings, output: cli.Ou
     gallery = compose.open_for_upkeep(settings)
     try:
         removed = gallery.remove(arguments.matricula)
+        compose.forget_cached(settings)
     finally:
         gallery.close()
     missing = [matricula for matricula in arguments.matricula if matricula not in removed]

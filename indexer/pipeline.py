@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
 from gallery.documents.model import DocumentStore, EnrolledPhoto, Enrolment, StoredPhoto, Student
 from gallery.gallery import Gallery
 from indexer.report import Refusal, Report
-from indexer.sources.model import Source, SourcePhoto
+from indexer.sources.model import Source, readable
 from presente.bridge import as_template, digest_of, enrolled_photo
 from presente.errors import PhotoRefused, PresenteError
 from presente.threads import in_threads
@@ -36,7 +37,8 @@ Progress = Callable[[int], None]
 class _Prepared:
     """A photo that is ready to be embedded."""
 
-    item: SourcePhoto
+    subject: _Subject
+    location: str
     content: bytes
     sha256: str
     media_type: str
@@ -46,9 +48,15 @@ class _Prepared:
 class _Batches(Generic[_In]):
     """Collects prepared faces and hands them on embedded, ``BATCH`` at a time."""
 
-    def __init__(self, embedder: FaceEmbedder, write: Callable[[Sequence[tuple[_In, EmbeddedFace]]], None]) -> None:
+    def __init__(
+        self,
+        embedder: FaceEmbedder,
+        write: Callable[[Sequence[tuple[_In, EmbeddedFace]]], None],
+        refuse: Callable[[_In, BaseException], None],
+    ) -> None:
         self._embedder = embedder
         self._write = write
+        self._refuse = refuse
         self._waiting: list[tuple[_In, AlignedFace]] = []
 
     def put(self, item: _In, face: AlignedFace) -> None:
@@ -57,10 +65,22 @@ class _Batches(Generic[_In]):
             self.flush()
 
     def flush(self) -> None:
-        if self._waiting:
-            embedded = self._embedder.embed([face for _, face in self._waiting])
-            self._write([(item, face) for (item, _), face in zip(self._waiting, embedded, strict=True)])
-            self._waiting.clear()
+        waiting, self._waiting = self._waiting, []
+        try:
+            embedded = self._embedder.embed([face for _, face in waiting])
+        except (ValueError, RuntimeError):  # one face that the model cannot take must not cost the others
+            embedded = []
+            waiting = [entry for entry in waiting if self._embedded_alone(entry, embedded)]
+        if waiting:
+            self._write([(item, face) for (item, _), face in zip(waiting, embedded, strict=True)])
+
+    def _embedded_alone(self, entry: tuple[_In, AlignedFace], embedded: list[EmbeddedFace]) -> bool:
+        try:
+            embedded += self._embedder.embed([entry[1]])
+        except (ValueError, RuntimeError) as exc:
+            self._refuse(entry[0], exc)
+            return False
+        return True
 
 
 def add(source: Source, embedder: FaceEmbedder, gallery: Gallery, workers: int, progress: Progress) -> Report:
@@ -68,67 +88,93 @@ def add(source: Source, embedder: FaceEmbedder, gallery: Gallery, workers: int, 
 
     An interrupt or an error ends the run early: the report says so in ``stopped``, and counts only what was committed.
     """
-    report = Report(source.name, len(source.photos), source.ignored)
-    run = _Addition(embedder, gallery, report, progress)
-    _timed(report, lambda: run.go(source.photos, workers))
+    report = Report(source.name, len(source.photos), source.ignored, warnings=source.warnings)
+    run = _Addition(source, embedder, gallery, report, progress)
+    _timed(report, lambda: run.go(workers))
     return report
+
+
+@dataclass(slots=True)
+class _Subject:
+    """A student while their photos pass: the fields as they shall be, whether the store has others, known photos."""
+
+    student: Student
+    outdated: bool
+    known: set[str]
 
 
 class _Addition:
     """One run of :func:`add`."""
 
-    def __init__(self, embedder: FaceEmbedder, gallery: Gallery, report: Report, progress: Progress) -> None:
+    def __init__(
+        self, source: Source, embedder: FaceEmbedder, gallery: Gallery, report: Report, progress: Progress
+    ) -> None:
+        self.source = source
         self.embedder = embedder
         self.gallery = gallery
         self.report = report
         self.progress = progress
-        self.batches: _Batches[_Prepared] = _Batches(embedder, self._write)
+        self.batches: _Batches[_Prepared] = _Batches(
+            embedder, self._write, lambda prepared, error: self._refuse(prepared.location, error)
+        )
 
-    def go(self, photos: Iterable[SourcePhoto], workers: int) -> None:
-        for (item, known), future in in_threads(self._prepare, self._with_known(photos), workers):
+    def go(self, workers: int) -> None:
+        for (path, subject), future in in_threads(self._prepare, self._with_subjects(), workers):
             error = future.exception()
             if error is not None:
-                self._refuse(str(item.path), error)
+                self._refuse(readable(path), error)
                 continue
             prepared = future.result()
-            if prepared is None or prepared.sha256 in known:  # stored before, or the same file twice in this source
-                self.report.already += 1
-                self.progress(1)
+            if prepared is None or prepared.sha256 in subject.known:  # stored before, or twice in this source
+                self._already(subject)
             else:
-                known.add(prepared.sha256)
+                subject.known.add(prepared.sha256)
                 self.batches.put(prepared, prepared.face)
         self.batches.flush()
 
-    def _with_known(self, photos: Iterable[SourcePhoto]) -> Iterator[tuple[SourcePhoto, set[str]]]:
-        """Each photo with the digests of those that its student has already; and the student's fields kept true."""
-        for student, theirs in groupby(photos, key=lambda photo: photo.student):
-            stored = self.gallery.store.student(student.matricula)
-            known: set[str] = set()
-            if stored is not None:
-                known = self.gallery.store.embedded(student.matricula, self.gallery.pack)
-                if stored.student != student:
-                    self.gallery.store.update(student)
-                    self.report.students_updated += 1
+    def _with_subjects(self) -> Iterator[tuple[Path, _Subject]]:
+        """Each photo with its student: as stored, but for the fields that the source really has."""
+        for given, theirs in groupby(self.source.photos, key=lambda photo: photo.student):
+            stored = self.gallery.store.student(given.matricula)
+            if stored is None:
+                subject = _Subject(given, False, set())
+            else:
+                known = self.gallery.store.embedded(given.matricula, self.gallery.pack)
+                wanted = replace(stored.student, **{name: getattr(given, name) for name in self.source.fields})
+                subject = _Subject(wanted, wanted != stored.student, known)
             for photo in theirs:
-                yield photo, known
+                yield photo.path, subject
 
-    def _prepare(self, entry: tuple[SourcePhoto, set[str]]) -> _Prepared | None:
+    def _already(self, subject: _Subject) -> None:
+        if subject.outdated:
+            self.gallery.store.update(subject.student)
+            self._updated(subject)
+        self.report.already += 1
+        self.progress(1)
+
+    def _updated(self, subject: _Subject) -> None:
+        self.report.students_updated += subject.outdated
+        subject.outdated = False
+
+    def _prepare(self, entry: tuple[Path, _Subject]) -> _Prepared | None:
         """In a worker thread. None when the gallery has the photo."""
-        item, known = entry
-        content = item.path.read_bytes()
+        path, subject = entry
+        content = path.read_bytes()
         digest = digest_of(content)
-        if digest in known:
+        if digest in subject.known:
             return None
         photo = self.embedder.decode(content)
-        return _Prepared(item, content, digest, photo.media_type, self.embedder.portrait(photo))
+        return _Prepared(subject, readable(path), content, digest, photo.media_type, self.embedder.portrait(photo))
 
     def _write(self, faces: Sequence[tuple[_Prepared, EmbeddedFace]]) -> None:
         by_student: dict[Student, list[EnrolledPhoto]] = {}
         for prepared, face in faces:
-            by_student.setdefault(prepared.item.student, []).append(
-                enrolled_photo(prepared.content, prepared.media_type, str(prepared.item.path), face, self.gallery.pack)
+            by_student.setdefault(prepared.subject.student, []).append(
+                enrolled_photo(prepared.content, prepared.media_type, prepared.location, face, self.gallery.pack)
             )
         self.gallery.enrol([Enrolment(student, tuple(photos)) for student, photos in by_student.items()])
+        for prepared, _ in faces:
+            self._updated(prepared.subject)
         self.report.done += len(faces)
         self.progress(len(faces))
 
@@ -150,16 +196,19 @@ def sync(store: DocumentStore, embedder: FaceEmbedder, workers: int, progress: P
     def prepare(stored: StoredPhoto) -> AlignedFace:
         return embedder.portrait(embedder.decode(stored.content))
 
+    def refuse(stored: StoredPhoto, error: BaseException) -> None:
+        report.refused.append(refusal(f"{stored.matricula} photo {stored.sha256[:12]}", error))
+        progress(1)
+
     def go() -> None:
-        batches: _Batches[StoredPhoto] = _Batches(embedder, write)
+        batches: _Batches[StoredPhoto] = _Batches(embedder, write, refuse)
         for stored, future in in_threads(prepare, store.unembedded(tag), workers):
             report.photos += 1
             error = future.exception()
             if error is None:
                 batches.put(stored, future.result())
             else:
-                report.refused.append(refusal(f"{stored.matricula} photo {stored.sha256[:12]}", error))
-                progress(1)
+                refuse(stored, error)
         batches.flush()
         if store.pack() != (tag, embedder.pack.dim):
             store.adopt_pack(tag, embedder.pack.dim)

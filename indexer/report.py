@@ -24,6 +24,7 @@ class Report:
     source: str
     photos: int
     ignored: int = 0
+    warnings: tuple[str, ...] = ()
     done: int = 0
     already: int = 0
     refused: list[Refusal] = field(default_factory=list)
@@ -47,6 +48,7 @@ class Report:
             "refused": len(self.refused),
             "left": self.left,
             "ignored": self.ignored,
+            "warnings": list(self.warnings),
             "students_updated": self.students_updated,
             "stopped": self.stopped,
             "reasons": dict(Counter(refusal.code for refusal in self.refused)),
@@ -71,6 +73,7 @@ class Report:
         )
         if self.ignored:
             yield f"{self.ignored} files were ignored: their names are not photos'"
+        yield from self.warnings
         if self.students_updated:
             yield f"{self.students_updated} students' fields were updated"
         for code, count in Counter(refusal.code for refusal in self.refused).most_common():

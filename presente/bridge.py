@@ -134,7 +134,7 @@ def decision_json(decision: Decision) -> dict[str, Any]:
         "decision": decision.verdict,
         "nombre": student.nombre_del_alumno if student else UNKNOWN,
         "matricula": student.matricula if student else None,
-        "score": None if decision.score is None else round(decision.score, 4),
+        "score": decision.score,
         "reason": decision.reason,
         "candidates": [candidate_json(candidate) for candidate in decision.candidates],
     }
@@ -149,7 +149,7 @@ def candidate_json(candidate: Candidate) -> dict[str, Any]:
         "nombre_del_alumno": student.nombre_del_alumno,
         "clase": student.clase,
         "kind": student.kind,
-        "score": round(candidate.score, 4),
+        "score": candidate.score,
     }
 
 

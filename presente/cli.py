@@ -98,6 +98,9 @@ def main(parser: argparse.ArgumentParser, argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return PARTLY_FAILED
+    except OSError as error:
+        print(f"error [io_error]: {error}", file=sys.stderr)
+        return PARTLY_FAILED
     except PresenteError as error:
         print(f"error [{error.code}]: {error}", file=sys.stderr)
         if output.as_json:

@@ -70,6 +70,11 @@ def open_gallery(settings: Settings, pack: ModelPack) -> Gallery:
     return Gallery(open_store(settings.store), SnapshotStore(settings.index), pack.tag, pack.dim, decides)
 
 
+def forget_cached(settings: Settings) -> None:
+    """Drop evaluation's templates of photos: one of them may be somebody's who was erased, and they are made again."""
+    settings.template_cache.unlink(missing_ok=True)
+
+
 def open_for_upkeep(settings: Settings) -> Gallery:
     """The gallery as it is, whichever pack made it: for commands that erase, compare and count but never decide."""
     store = open_store(settings.store)

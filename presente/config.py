@@ -119,7 +119,12 @@ class Settings:
     @property
     def pack_places(self) -> tuple[Path, ...]:
         """Where packs are looked for, in order: ours, the extra places, insightface's own."""
-        return (*self.models, ROOT / "data_sample" / "models", self.pulled_packs)
+        return (*self.models, ROOT / "data_sample" / "models", *([self.pulled_packs] if _has_home() else []))
+
+    @property
+    def template_cache(self) -> Path:
+        """Where evaluation keeps templates by content of the photo."""
+        return self.cache / "templates.db"
 
     @property
     def pulled_packs(self) -> Path:
@@ -137,6 +142,15 @@ class Settings:
             }
             for item in SETTINGS
         ]
+
+
+def _has_home() -> bool:
+    """Whether there is a home folder at all: a container's user may have none."""
+    try:
+        Path.home()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _shown(value: Any) -> str:

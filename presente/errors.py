@@ -36,6 +36,10 @@ class NotFound(PresenteError):
     """The thing that was named does not exist."""
 
 
+class Forbidden(PresenteError):
+    """A request that is not allowed from where it comes."""
+
+
 class Conflict(PresenteError):
     """The request contradicts what is already stored."""
 

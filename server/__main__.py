@@ -8,6 +8,7 @@ import logging
 import signal
 import sys
 import threading
+from contextlib import ExitStack
 
 from presente import cli, compose
 from presente.config import Settings
@@ -16,14 +17,14 @@ from server.app import create_app
 from server.service import Holder, Service
 from server.wsgi import make_server
 
-_MAX_PHOTOS_A_REQUEST = 4
+_LARGEST_PHOTOS_A_REQUEST = 4
 _BASE64_GROWTH = 1.4
 
 
 def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Bind, load, answer until a signal comes, publish, stop."""
     _check_address(settings)
-    max_body = int(settings.max_bytes * _MAX_PHOTOS_A_REQUEST * _BASE64_GROWTH)
+    max_body = int(settings.max_bytes * _LARGEST_PHOTOS_A_REQUEST * _BASE64_GROWTH)
     holder = Holder()
     app = create_app(holder, max_body)
     try:
@@ -38,23 +39,19 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     threading.Thread(target=http.serve, name="http", daemon=True).start()
-    try:
+    with ExitStack() as cleanup:
+        cleanup.callback(http.stop)
         pack = compose.open_pack(settings)
         gallery = compose.open_gallery(settings, pack)
-        try:
-            holder.put(Service(compose.open_embedder(settings, pack), gallery))
-            address = f"http://{settings.host}:{http.bind_addr[1]}"
-            output.result(
-                {"address": address, "pack": pack.name}, [f"Presente answers on {address} (pack {pack.name})"]
-            )
-            sys.stdout.flush()
-            stop.wait()
-        finally:
-            http.stop()  # finishes what is being answered
-            holder.put(None)
-            gallery.close(publish=True)
-    finally:
-        http.stop()
+        cleanup.callback(gallery.close, publish=True)
+        cleanup.callback(holder.put, None)
+        cleanup.callback(http.stop)  # first of all: finishes what is being answered
+        embedder = compose.open_embedder(settings, pack)
+        holder.put(Service(embedder, gallery, lambda: compose.forget_cached(settings)))
+        address = f"http://{settings.host}:{http.bind_addr[1]}"
+        output.result({"address": address, "pack": pack.name}, [f"Presente answers on {address} (pack {pack.name})"])
+        sys.stdout.flush()
+        stop.wait()
     return cli.DONE
 
 

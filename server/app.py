@@ -6,9 +6,11 @@ import logging
 import re
 import time
 import uuid
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, request
 
+from presente.errors import Forbidden
 from server import errors
 from server.routes import identify, status, students
 from server.service import Holder
@@ -16,6 +18,9 @@ from server.service import Holder
 log = logging.getLogger("presente.access")
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def create_app(holder: Holder, max_body_bytes: int) -> Flask:
@@ -39,6 +44,7 @@ def create_app(holder: Holder, max_body_bytes: int) -> Flask:
         given = request.headers.get("X-Request-Id", "")
         g.request_id = given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
         g.started = time.perf_counter()
+        _refuse_foreign_pages()
 
     @app.after_request
     def end(response: Response) -> Response:
@@ -56,3 +62,17 @@ def create_app(holder: Holder, max_body_bytes: int) -> Flask:
         return response
 
     return app
+
+
+def _refuse_foreign_pages() -> None:
+    """A page of another site must not use the browser of somebody on this machine to read or write here.
+
+    The Host header must name this machine (a name that an attacker's DNS points here does not), and a page's Origin
+    must be this server's own.
+    """
+    host = urlsplit(f"//{request.host}").hostname
+    if host not in _LOOPBACK:
+        raise Forbidden("foreign_host", f"This server is not called {request.host!r}.", "Ask for 127.0.0.1.")
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        raise Forbidden("foreign_origin", f"Pages of {origin} may not use this server.", "Use its own page.")

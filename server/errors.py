@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 from presente.errors import (
     ConfigError,
     Conflict,
+    Forbidden,
     IndexDamaged,
     InvalidInput,
     NotFound,
@@ -34,6 +35,7 @@ _BY_CLASS: tuple[tuple[type[PresenteError], int], ...] = (
     (PhotoRefused, 422),
     (InvalidInput, 400),
     (NotFound, 404),
+    (Forbidden, 403),
     (Conflict, 409),
     (StoreError, 503),
     (PackError, 503),

@@ -21,6 +21,12 @@ from presente.bridge import IdentifyQuery
 from presente.errors import InvalidInput
 
 MAX_PROBES = 10_000
+MAX_RESULTS = 100_000
+"""Probes times k of one search."""
+
+MAX_PHOTOS = 16
+"""Photos of one enrolment."""
+
 _STUDENT_FIELDS = ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro")
 
 # -- query strings -------------------------------------------------------------------------------------------------
@@ -104,7 +110,10 @@ def identify_query(request: Request) -> IdentifyQuery:
 
 def json_body(request: Request, allowed: Sequence[str]) -> dict[str, Any]:
     """A JSON object with no other members than the allowed ones."""
-    body = request.get_json(silent=True)
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError:
+        body = None
     if not isinstance(body, dict):
         raise InvalidInput("invalid_json", "The body is not a JSON object.", f"Send one with {', '.join(allowed)}.")
     unknown = sorted(set(body) - set(allowed))
@@ -121,6 +130,13 @@ def photos_and_fields(request: Request, fields: Sequence[str] = ()) -> tuple[lis
     A raw image body, a multipart form with the field ``image`` once or more, or JSON with ``image`` or ``images`` as
     base64 or data URLs.
     """
+    photos, texts = _read_photos(request, fields)
+    if len(photos) > MAX_PHOTOS:
+        raise InvalidInput("too_many_photos", f"{len(photos)} photos were sent.", f"Send at most {MAX_PHOTOS} at once.")
+    return photos, texts
+
+
+def _read_photos(request: Request, fields: Sequence[str]) -> tuple[list[bytes], dict[str, str]]:
     kind = request.mimetype
     if "chunked" in request.headers.get("Transfer-Encoding", ""):
         raise InvalidInput("length_required", "The body's length is not known.", "Send a Content-Length.")
@@ -195,25 +211,25 @@ def changed(student: Student, request: Request) -> Student:
     )
 
 
-def probes(request: Request) -> tuple[NDArray[np.float32], int | None]:
-    """The embeddings of a search, float32 (m, d), and k when the body has it; JSON or an .npy file."""
+def probes(request: Request, k: int) -> tuple[NDArray[np.float32], int]:
+    """The embeddings of a search, float32 (m, d), and k, the body's if it has one; JSON or an .npy file."""
     if request.mimetype == "application/json":
         body = json_body(request, ("embeddings", "k"))
-        rows, k = body.get("embeddings"), body.get("k")
-        if k is not None and (not isinstance(k, int) or isinstance(k, bool)):
+        rows, k = body.get("embeddings"), body.get("k", k)
+        if not isinstance(k, int) or isinstance(k, bool):
             raise InvalidInput("invalid_k", f"k is {k!r}.", "It must be a whole number.")
     else:
-        try:
-            rows, k = np.load(io.BytesIO(request.get_data(cache=False)), allow_pickle=False), None
-        except (ValueError, EOFError, OSError) as exc:
-            raise InvalidInput(
-                "invalid_npy", f"The body is not an .npy array ({exc}).", "Send numpy.save's bytes, or JSON."
-            ) from exc
+        rows = _npy(request.get_data(cache=False))
     try:
-        matrix = np.asarray(rows, dtype=np.float32)
-    except (ValueError, TypeError) as exc:
+        matrix = np.asarray(rows)
+        if matrix.dtype.kind not in "fiu":
+            raise TypeError(f"they are {matrix.dtype}")
+        matrix = matrix.astype(np.float32)
+    except (ValueError, TypeError, OverflowError) as exc:
         raise InvalidInput(
-            "invalid_embeddings", "The embeddings are not rows of numbers of one length.", "Send a list of lists."
+            "invalid_embeddings",
+            f"The embeddings are not rows of numbers of one length ({exc}).",
+            "Send lists of numbers.",
         ) from exc
     if matrix.ndim != 2 or len(matrix) > MAX_PROBES:
         raise InvalidInput(
@@ -221,7 +237,30 @@ def probes(request: Request) -> tuple[NDArray[np.float32], int | None]:
             f"The embeddings have shape {matrix.shape}.",
             f"Send at most {MAX_PROBES} rows, as two dimensions.",
         )
+    if len(matrix) * k > MAX_RESULTS:
+        raise InvalidInput(
+            "invalid_k",
+            f"{len(matrix)} probes with k {k} are {len(matrix) * k} results.",
+            f"Ask for at most {MAX_RESULTS} at once.",
+        )
     return matrix, k
+
+
+def _npy(data: bytes) -> NDArray[np.generic]:
+    """An .npy file's array, once its header is seen to promise no more than there is."""
+    stream = io.BytesIO(data)
+    try:
+        version = np.lib.format.read_magic(stream)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read_header(stream)
+        if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(data) - stream.tell():
+            raise ValueError(f"its header says {shape} of {dtype}")
+        stream.seek(0)
+        return np.asarray(np.load(stream, allow_pickle=False))
+    except (ValueError, EOFError, OSError) as exc:
+        raise InvalidInput(
+            "invalid_npy", f"The body is not an .npy array ({exc}).", "Send numpy.save's bytes, or JSON."
+        ) from exc
 
 
 def _text(value: object, name: str) -> str:
@@ -260,7 +299,7 @@ def status_json(status: GalleryStatus) -> dict[str, Any]:
         "index_kind": status.kind,
         "generation": status.generation,
         "change": status.change,
-        "threshold": round(settings.threshold, 4),
+        "threshold": settings.threshold,
         "threshold_source": settings.threshold_source,
         "margin": settings.margin,
     }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +12,21 @@ from numpy.typing import NDArray
 from faces.embedder import EmbeddedFace, FaceEmbedder
 from faces.recognition import unit_rows
 from gallery.decision import Candidate
-from gallery.documents.model import EnrolledPhoto, Enrolment, StoredStudent, Student, check_student
+from gallery.documents.model import (
+    EnrolledPhoto,
+    Enrolment,
+    Mode,
+    StoredStudent,
+    Student,
+    check_student,
+    student_exists,
+    student_not_found,
+)
 from gallery.gallery import Gallery
 from presente.bridge import Identified, IdentifyQuery, enrolled_photo, identify
-from presente.errors import Conflict, InvalidInput, NotFound, PhotoRefused, StoreError
+from presente.errors import InvalidInput, PhotoRefused, PresenteError, StoreError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +42,11 @@ class Verified:
 class Service:
     """One gallery and its embedder. Safe to use from several threads."""
 
-    def __init__(self, embedder: FaceEmbedder, gallery: Gallery) -> None:
+    def __init__(self, embedder: FaceEmbedder, gallery: Gallery, forget: Callable[[], None]) -> None:
+        """Serve a gallery; ``forget`` drops what is cached of photos, after somebody was erased."""
         self.embedder = embedder
         self.gallery = gallery
+        self.forget = forget
 
     def identify(self, content: bytes, query: IdentifyQuery) -> Identified:
         """Find every face of a photo and say who it is."""
@@ -66,48 +79,29 @@ class Service:
             ) from exc
         return self.gallery.search(probes, k, clase, cohort)
 
-    def enrol(
-        self,
-        student: Student,
-        photos: Sequence[bytes],
-        create_only: bool,
-    ) -> tuple[StoredStudent, list[EmbeddedFace]]:
+    def enrol(self, student: Student, photos: Sequence[bytes], mode: Mode) -> tuple[StoredStudent, list[EmbeddedFace]]:
         """Enrol a student, all photos or none; they are searchable when this returns."""
         if not photos:
             raise InvalidInput("no_photos", "No photo was sent.", "Send at least one, in the field image.")
         check_student(student)
-        if create_only and self.gallery.store.student(student.matricula) is not None:
-            # The store decides again, atomically; asking first spares the inference.
-            raise Conflict(
-                "student_exists",
-                f"Matricula {student.matricula!r} is enrolled already.",
-                "Add photos to it, or delete it first.",
-            )
+        if mode == "create" and self.gallery.store.student(student.matricula) is not None:
+            raise student_exists(student.matricula)  # the store decides again; asking first spares the inference
         made = [self._enrolled(number, content) for number, content in enumerate(photos, start=1)]
-        self.gallery.enrol([Enrolment(student, tuple(photo for photo, _ in made))], create_only)
-        return self.student(student.matricula), [face for _, face in made]
-
-    def student(self, matricula: str) -> StoredStudent:
-        """One student.
-
-        Raises:
-            NotFound: ``student_not_found``.
-        """
-        stored = self.gallery.store.student(matricula)
-        if stored is None:
-            raise NotFound("student_not_found", f"There is no student {matricula!r}.", "Check the matricula.")
-        return stored
+        self.gallery.enrol([Enrolment(student, tuple(photo for photo, _ in made))], mode)
+        return self.gallery.student(student.matricula), [face for _, face in made]
 
     def change(self, student: Student) -> StoredStudent:
         """Replace a student's fields."""
         if not self.gallery.store.update(check_student(student)):
-            raise NotFound("student_not_found", f"There is no student {student.matricula!r}.", "Check the matricula.")
-        return self.student(student.matricula)
+            raise student_not_found(student.matricula)
+        return self.gallery.student(student.matricula)
 
     def erase(self, matricula: str) -> None:
         """Erase a student and everything made of them."""
-        if not self.gallery.remove([matricula]):
-            raise NotFound("student_not_found", f"There is no student {matricula!r}.", "Check the matricula.")
+        removed = self.gallery.remove([matricula])
+        self.forget()
+        if not removed:
+            raise student_not_found(matricula)
 
     def _portrait(self, content: bytes) -> tuple[str, EmbeddedFace]:
         photo = self.embedder.decode(content)
@@ -126,12 +120,17 @@ class Holder:
 
     def __init__(self) -> None:
         self._service: Service | None = None
-        self._changed = threading.Lock()
 
-    @property
     def ready(self) -> bool:
-        """True from the moment that queries can be answered until the server begins to stop."""
-        return self._service is not None
+        """Whether a query would be answered now: loaded, and the store and its pack are as they should be."""
+        if self._service is None:
+            return False
+        try:
+            self._service.gallery.catch_up()
+        except PresenteError as error:
+            log.error("not ready: %s", error)
+            return False
+        return True
 
     def get(self) -> Service:
         """The service.
@@ -146,5 +145,4 @@ class Holder:
 
     def put(self, service: Service | None) -> None:
         """Make a service the one that answers; None to stop answering."""
-        with self._changed:
-            self._service = service
+        self._service = service

@@ -6,18 +6,60 @@ because decoding, inference and search all leave Python's lock. See docs/adr/000
 
 from __future__ import annotations
 
+import json
 import logging
+import uuid
+from contextlib import suppress
 
 from cheroot import wsgi
+from cheroot.server import HTTPConnection, HTTPRequest
 from flask import Flask
 
 log = logging.getLogger(__name__)
 
 
+class _Request(HTTPRequest):
+    """A request whose refusals by the server itself, before the application sees it, are problems like all others."""
+
+    def simple_response(self, status: str | int, msg: str = "") -> None:
+        """Answer at once and close: the rest of the request is never read."""
+        number, _, phrase = str(status).partition(" ")
+        code = {"413": "too_many_bytes"}.get(number, phrase.lower().replace(" ", "_") or "refused")
+        request_id = uuid.uuid4().hex
+        problem = {
+            "type": "about:blank",
+            "title": code.replace("_", " ").capitalize(),
+            "status": int(number),
+            "detail": msg or phrase,
+            "code": code,
+            "request_id": request_id,
+        }
+        body = json.dumps(problem).encode()
+        head = (
+            f"{self.server.protocol} {number} {phrase}",
+            "Content-Type: application/problem+json",
+            f"Content-Length: {len(body)}",
+            f"X-Request-Id: {request_id}",
+            "Connection: close",
+            "",
+            "",
+        )
+        self.close_connection = True
+        with suppress(OSError):  # the client is gone
+            self.conn.wfile.write("\r\n".join(head).encode("latin-1") + body)
+
+
+class _Connection(HTTPConnection):
+    RequestHandlerClass = _Request
+
+
 class _Server(wsgi.Server):
-    """Cheroot's server with its complaints in our log."""
+    """Cheroot's server with its complaints in our log and its refusals in our form."""
+
+    ConnectionClass = _Connection
 
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
+        """Log what went wrong below the application."""
         log.log(level, msg, exc_info=traceback)
 
 

@@ -43,7 +43,8 @@ def m001_create_tables(db: sqlite3.Connection) -> None:
         """CREATE TABLE changes (
             seq INTEGER PRIMARY KEY AUTOINCREMENT,
             removed INTEGER NOT NULL,
-            template INTEGER NOT NULL)""",
+            template INTEGER NOT NULL,
+            mark INTEGER NOT NULL DEFAULT (random()))""",
         """CREATE TRIGGER template_added AFTER INSERT ON templates
             BEGIN INSERT INTO changes (removed, template) VALUES (0, NEW.id); END""",
         """CREATE TRIGGER template_removed AFTER DELETE ON templates

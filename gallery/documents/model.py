@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import datetime
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from presente.errors import InvalidInput
+from presente.errors import Conflict, InvalidInput, NotFound
 
 Kind = Literal["student", "cohort"]
 """``cohort``: in the index, but nobody's student."""
@@ -58,7 +58,7 @@ def check_student(student: Student) -> Student:
         )
     if student.fecha_de_registro:
         try:
-            date.fromisoformat(student.fecha_de_registro[:10])
+            datetime.fromisoformat(student.fecha_de_registro)
         except ValueError as exc:
             raise InvalidInput(
                 "invalid_student",
@@ -66,6 +66,18 @@ def check_student(student: Student) -> Student:
                 "It must be a date like 2026-11-21.",
             ) from exc
     return student
+
+
+def student_exists(matricula: str) -> Conflict:
+    """The error of creating a student who is there."""
+    return Conflict(
+        "student_exists", f"Matricula {matricula!r} is enrolled already.", "Add photos to it, or delete it first."
+    )
+
+
+def student_not_found(matricula: str) -> NotFound:
+    """The error of naming a student who is not there."""
+    return NotFound("student_not_found", f"There is no student {matricula!r}.", "Check the matricula.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,11 @@ class EnrolledPhoto:
     media_type: str
     source: str
     template: Template
+
+
+Mode = Literal["create", "put", "extend"]
+"""How an enrolment treats the student: ``create`` a new one, which must not exist; ``put`` the fields, new or not;
+``extend`` one that must exist with photos, and leave the fields alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +189,10 @@ class DocumentStore(Protocol):
     def adopt_pack(self, tag: str, dim: int) -> None:
         """Make ``tag`` the gallery's pack, drop the templates of every other."""
 
-    def enrol(self, enrolments: Sequence[Enrolment], create_only: bool = False) -> None:
+    def enrol(self, enrolments: Sequence[Enrolment], mode: Mode = "put") -> None:
         """Store students and photos, all or nothing. A photo that the student already has (same SHA-256) gets its
-        template replaced. An existing student's fields are updated, or ``student_exists`` raised when
-        ``create_only``."""
+        template replaced. Raises ``Conflict`` (``student_exists``) or ``NotFound`` (``student_not_found``) as the mode
+        has it."""
 
     def update(self, student: Student) -> bool:
         """Replace a student's fields; False when there is no such student."""
@@ -215,6 +232,10 @@ class DocumentStore(Protocol):
 
     def last_change(self) -> int:
         """The newest sequence number, 0 when nothing ever happened."""
+
+    def mark(self, change: int) -> str:
+        """A random word that belongs to a change; empty when there is no such change. A store that was restored from a
+        backup and went another way since has other words for the same numbers."""
 
     def changed_since(self, change: int) -> bool:
         """Whether :meth:`changes` may have something to say. Cheap: asked before every search."""

@@ -38,11 +38,14 @@ from gallery.documents.model import (
     EnrolledPhoto,
     Enrolment,
     Kind,
+    Mode,
     StoredPhoto,
     StoredStudent,
     Student,
     Template,
     TemplateBatch,
+    student_exists,
+    student_not_found,
 )
 from presente.errors import ConfigError, Conflict, InvalidInput, StoreError
 
@@ -179,7 +182,7 @@ class MongoStore:
             while True:
                 start = self._next
                 try:
-                    self._db.changes.insert_one({"_id": Int64(start), "n": count, "of": of})
+                    self._db.changes.insert_one({"_id": Int64(start), "n": count, "of": of, "mark": uuid.uuid4().hex})
                 except DuplicateKeyError:
                     self._skip_taken()
                     continue
@@ -193,12 +196,12 @@ class MongoStore:
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
-    def enrol(self, enrolments: Sequence[Enrolment], create_only: bool = False) -> None:
+    def enrol(self, enrolments: Sequence[Enrolment], mode: Mode = "put") -> None:
         attempt = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}"
         self._attempts.add(attempt)
         try:
             with self._talking():
-                subjects = self._begin([enrolment.student for enrolment in enrolments], create_only, attempt)
+                subjects = self._begin([enrolment.student for enrolment in enrolments], mode, attempt)
                 self._put_photos(
                     [
                         (subjects[enrolment.student.matricula], photo)
@@ -210,7 +213,7 @@ class MongoStore:
         finally:
             self._attempts.discard(attempt)
 
-    def _begin(self, students: Sequence[Student], create_only: bool, attempt: str) -> dict[str, int]:
+    def _begin(self, students: Sequence[Student], mode: Mode, attempt: str) -> dict[str, int]:
         """Subject ids by matricula: of students as stored, or of new ones that nobody sees yet."""
         latest = {student.matricula: student for student in students}
         while True:
@@ -223,19 +226,17 @@ class MongoStore:
                 for document in left_over:
                     self._erase(int(document["subject"]))
                 continue
-            if create_only and found:
-                raise Conflict(
-                    "student_exists",
-                    f"Matricula {min(found)!r} is enrolled already.",
-                    "Add photos to it, or delete it first.",
-                )
+            if mode == "create" and found:
+                raise student_exists(min(found))
+            if mode == "extend" and len(found) < len(latest):
+                raise student_not_found(min(latest.keys() - found.keys()))
             new = [student for matricula, student in latest.items() if matricula not in found]
             subjects = {matricula: int(document["subject"]) for matricula, document in found.items()}
             try:
                 subjects |= self._insert_unseen(new, attempt)
             except DuplicateKeyError:
                 continue  # somebody else was quicker
-            for matricula, document in found.items():
+            for matricula, document in found.items() if mode == "put" else ():
                 fields = _fields(latest[matricula])
                 if any(document[name] != value for name, value in fields.items()):
                     self._db.students.update_one({"_id": document["_id"]}, {"$set": fields})
@@ -384,6 +385,13 @@ class MongoStore:
         with self._numbers, self._talking():
             self._skip_taken()
             return self._next - 1
+
+    def mark(self, change: int) -> str:
+        with self._talking():
+            found = self._db.changes.find_one({"_id": {"$lte": Int64(change)}}, sort=[("_id", -1)])
+        if found is None or int(found["_id"]) + int(found["n"]) - 1 != change:
+            return ""
+        return str(found["mark"])
 
     def changed_since(self, change: int) -> bool:
         if self._late:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -18,13 +19,18 @@ from gallery.documents.model import (
     Counts,
     Enrolment,
     Kind,
+    Mode,
     StoredPhoto,
     StoredStudent,
     Student,
     Template,
     TemplateBatch,
+    student_exists,
+    student_not_found,
 )
-from presente.errors import Conflict, StoreError
+from presente.errors import StoreError
+
+log = logging.getLogger(__name__)
 
 _BUSY_S = 30.0
 _READ_BATCH = 4096
@@ -39,15 +45,19 @@ class SqliteStore:
         self._local = threading.local()
         self._all: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
+        self._log_holds_erased = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with self._reading() as db:
                 migrate(db)
-                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # of a process that was stopped right after erasing
+            self._fold_log()  # of a process that was stopped right after erasing
         except OSError as exc:
             raise StoreError(
                 "store_unavailable", f"{path} cannot be created ({exc}).", "Check PRESENTE_STORE."
             ) from exc
+        except StoreError:
+            self.close()
+            raise
 
     # -- connections ------------------------------------------------------------------------------------------------
 
@@ -86,6 +96,8 @@ class SqliteStore:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
+        if self._log_holds_erased:
+            self._fold_log()
 
     def close(self) -> None:
         with self._lock:
@@ -120,41 +132,20 @@ class SqliteStore:
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
-    def enrol(self, enrolments: Sequence[Enrolment], create_only: bool = False) -> None:
+    def enrol(self, enrolments: Sequence[Enrolment], mode: Mode = "put") -> None:
         with self._writing() as db:
             for enrolment in enrolments:
-                subject = self._put_student(db, enrolment.student, create_only)
+                subject = _put_student(db, enrolment.student, mode)
                 for photo in enrolment.photos:
-                    row = db.execute(
+                    db.execute(
+                        "INSERT INTO images (student, sha256, media_type, source, content) VALUES (?, ?, ?, ?, ?) "
+                        "ON CONFLICT (student, sha256) DO NOTHING",
+                        (subject, photo.sha256, photo.media_type, photo.source, photo.content),
+                    )
+                    found = db.execute(
                         "SELECT id FROM images WHERE student = ? AND sha256 = ?", (subject, photo.sha256)
                     ).fetchone()
-                    image = (
-                        row[0]
-                        if row
-                        else db.execute(
-                            "INSERT INTO images (student, sha256, media_type, source, content) VALUES (?, ?, ?, ?, ?)",
-                            (subject, photo.sha256, photo.media_type, photo.source, photo.content),
-                        ).lastrowid
-                    )
-                    _put_template(db, image, subject, photo.template)
-
-    @staticmethod
-    def _put_student(db: sqlite3.Connection, student: Student, create_only: bool) -> int:
-        row = db.execute("SELECT id FROM students WHERE matricula = ?", (student.matricula,)).fetchone()
-        if row is not None and create_only:
-            raise Conflict(
-                "student_exists",
-                f"Matricula {student.matricula!r} is enrolled already.",
-                "Add photos to it, or delete it first.",
-            )
-        subject: int = db.execute(
-            "INSERT INTO students (matricula, nombre_del_alumno, clase, fecha_de_registro, kind) "
-            "VALUES (?, ?, ?, ?, ?) ON CONFLICT (matricula) DO UPDATE SET nombre_del_alumno = "
-            "excluded.nombre_del_alumno, clase = excluded.clase, fecha_de_registro = excluded.fecha_de_registro, "
-            "kind = excluded.kind RETURNING id",
-            _fields(student),
-        ).fetchone()[0]
-        return subject
+                    _put_template(db, found[0], subject, photo.template)
 
     def add_templates(self, templates: Sequence[tuple[int, Template]]) -> None:
         with self._writing() as db:
@@ -183,9 +174,19 @@ class SqliteStore:
                 if db.execute("DELETE FROM students WHERE matricula = ?", (matricula,)).rowcount
             ]
         if removed:
-            with self._reading() as db:  # the log still holds the erased pages until it is folded into the file
-                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._fold_log()
         return removed
+
+    def _fold_log(self) -> None:
+        """Fold the write-ahead log, which still holds what was erased, into the file and empty it.
+
+        A reader that is in the middle of something can prevent it: then it is tried again after the next write.
+        """
+        with self._reading() as db:
+            busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        self._log_holds_erased = bool(busy)
+        if busy:
+            log.warning("%s-wal still holds what was erased; it is emptied after the next write", self.path)
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
@@ -272,6 +273,11 @@ class SqliteStore:
             row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'changes'").fetchone()
         return int(row[0]) if row else 0
 
+    def mark(self, change: int) -> str:
+        with self._reading() as db:
+            row = db.execute("SELECT mark FROM changes WHERE seq = ?", (change,)).fetchone()
+        return str(row[0]) if row else ""
+
     def changed_since(self, change: int) -> bool:
         return self.last_change() != change
 
@@ -333,6 +339,25 @@ def _pack_row(tag: str, dim: int) -> str:
 
 def _fields(student: Student) -> tuple[str, str, str, str, str]:
     return (student.matricula, student.nombre_del_alumno, student.clase, student.fecha_de_registro, student.kind)
+
+
+def _put_student(db: sqlite3.Connection, student: Student, mode: Mode) -> int:
+    """The subject's id, once the student is there as the mode has it."""
+    row = db.execute("SELECT id FROM students WHERE matricula = ?", (student.matricula,)).fetchone()
+    if row is not None and mode == "create":
+        raise student_exists(student.matricula)
+    if row is None and mode == "extend":
+        raise student_not_found(student.matricula)
+    if row is not None and mode == "extend":
+        return int(row[0])
+    stored = db.execute(
+        "INSERT INTO students (matricula, nombre_del_alumno, clase, fecha_de_registro, kind) "
+        "VALUES (?, ?, ?, ?, ?) ON CONFLICT (matricula) DO UPDATE SET nombre_del_alumno = "
+        "excluded.nombre_del_alumno, clase = excluded.clase, fecha_de_registro = excluded.fecha_de_registro, "
+        "kind = excluded.kind RETURNING id",
+        _fields(student),
+    )
+    return int(stored.fetchone()[0])
 
 
 def _put_template(db: sqlite3.Connection, image: int | None, subject: int, template: Template) -> None:

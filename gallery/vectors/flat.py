@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import faiss
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from presente.errors import IndexDamaged, InvalidInput
+from presente.threads import default_workers
 
 _BATCH = 32
 """From this many probes on, a search is a matrix product that gains from every core."""
@@ -21,7 +21,7 @@ def set_threads(probes: int) -> None:
     OpenMP's thread count belongs to the calling thread, so it is set at every search: a server's worker thread never
     inherits what another thread set. One query is bound by memory bandwidth and gains nothing from a team.
     """
-    faiss.omp_set_num_threads(1 if probes < _BATCH else os.cpu_count() or 1)
+    faiss.omp_set_num_threads(1 if probes < _BATCH else default_workers())
 
 
 def checked(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
@@ -94,8 +94,11 @@ class FlatIndex:
             return scores, ids
         parameters = faiss.SearchParameters()
         if allowed is not None:
-            # Bound to a name until the search returns: FAISS keeps a raw pointer to it.
-            selector = faiss.IDSelectorBatch(np.unique(np.asarray(allowed, dtype=np.int64)))
+            # Bound to names until the search returns: FAISS keeps raw pointers to both.
+            wanted = np.zeros(int(np.max(allowed, initial=0)) + 1, dtype=bool)
+            wanted[allowed] = True
+            bitmap = np.packbits(wanted, bitorder="little")
+            selector = faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap))
             parameters.sel = selector
         set_threads(len(rows))
         scores[:, :found], ids[:, :found] = self._index.search(rows, found, params=parameters)
@@ -106,4 +109,6 @@ class FlatIndex:
         return np.asarray(self._index.reconstruct_batch(np.ascontiguousarray(ids, dtype=np.int64)), dtype=np.float32)
 
     def save(self, path: Path) -> None:
-        faiss.write_index(self._index, str(path))
+        # Not faiss.write_index: it does not say so when the disk is full.
+        with path.open("wb") as stream:
+            stream.write(faiss.serialize_index(self._index).tobytes())

@@ -16,9 +16,15 @@ def read_source(path: Path) -> Source:
     Raises:
         InvalidInput: ``source_not_found``, ``unknown_source``, or what the kind of source raises.
     """
-    if path.is_dir():
+    try:
+        is_folder, exists = path.is_dir(), path.exists()
+    except OSError as exc:
+        raise InvalidInput(
+            "unreadable_folder", f"{path} cannot be read ({exc.strerror}).", "Check its permissions."
+        ) from exc
+    if is_folder:
         return read_folder(path)
-    if not path.exists():
+    if not exists:
         raise InvalidInput("source_not_found", f"There is no {path}.", "Name a folder or a .csv sheet.")
     if path.suffix.lower() == ".csv":
         return read_sheet(path)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gallery.documents.model import Student, check_student
-from indexer.sources.model import Source, SourcePhoto
+from indexer.sources.model import Source, SourcePhoto, readable
 from presente.errors import InvalidInput
 
 _PHOTO_LIKE = frozenset(
@@ -43,13 +43,11 @@ def read_folder(root: Path) -> Source:
     """
     photos: list[SourcePhoto] = []
     ignored = 0
-    for entry in _listing(root):
-        inside = _listing(entry) if entry.is_dir() else [entry]
-        files = [path for path in inside if not path.is_dir()]
+    for entry, files in _people(root):
         kept = [path for path in files if path.suffix.lower() in _PHOTO_LIKE]
         ignored += len(files) - len(kept)
         if kept:
-            student = _named(entry.name if entry.is_dir() else entry.stem)
+            student = _named(readable(Path(entry)))
             photos += [SourcePhoto(student, path) for path in kept]
     if not photos:
         raise InvalidInput(
@@ -57,17 +55,30 @@ def read_folder(root: Path) -> Source:
             f"{root} holds no photos.",
             "It should have one folder of photos a person, or one photo a person.",
         )
-    return Source(str(root), tuple(photos), ignored)
+    return Source(readable(root), tuple(photos), ignored=ignored)
 
 
 def _named(name: str) -> Student:
     return check_student(Student(matricula=name, nombre_del_alumno=name.replace("_", " ").strip()))
 
 
-def _listing(folder: Path) -> list[Path]:
+def _people(root: Path) -> list[tuple[str, list[Path]]]:
+    """(name, files) of every folder and of every single file in ``root``."""
+    people = []
+    folder = root
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        for entry in _visible(root):
+            if entry.is_dir():
+                folder = entry
+                people.append((entry.name, [path for path in _visible(entry) if not path.is_dir()]))
+            else:
+                people.append((entry.stem, [entry]))
     except OSError as exc:
         raise InvalidInput(
-            "unreadable_folder", f"{folder} cannot be read ({exc.strerror}).", "Check its permissions."
+            "unreadable_folder", f"{readable(folder)} cannot be read ({exc.strerror}).", "Check its permissions."
         ) from exc
+    return people
+
+
+def _visible(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))

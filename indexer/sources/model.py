@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +19,23 @@ class SourcePhoto:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """All photos of a source, those of one person together; ``ignored`` files were not even taken for photos."""
+    """All photos of a source, those of one person together.
+
+    Attributes:
+        name: what was read.
+        photos: the photos.
+        fields: the student fields that the source really knows; others are left as they are stored.
+        ignored: files that were not even taken for photos.
+        warnings: what else a person should know, a line each.
+    """
 
     name: str
     photos: tuple[SourcePhoto, ...]
+    fields: frozenset[str] = frozenset()
     ignored: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+def readable(path: Path) -> str:
+    """A path as text that can be printed and stored, whatever bytes its name is made of."""
+    return os.fsencode(path).decode("utf-8", "replace")

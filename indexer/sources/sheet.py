@@ -26,7 +26,9 @@ def read_sheet(path: Path) -> Source:
     """
     photos: list[SourcePhoto] = []
     lines: dict[str, int] = {}
-    for number, row in _rows(path):
+    warnings = []
+    columns, rows = _rows(path)
+    for number, row in rows:
         student = _student(path, number, row)
         if student.matricula in lines:
             raise InvalidInput(
@@ -35,10 +37,14 @@ def read_sheet(path: Path) -> Source:
                 "Give each student one line.",
             )
         lines[student.matricula] = number
-        photos += [SourcePhoto(student, path.parent / name.strip()) for name in row["fotos"].split(";") if name.strip()]
+        names = [name.strip() for name in row["fotos"].split(";") if name.strip()]
+        photos += [SourcePhoto(student, path.parent / name) for name in names]
+        if not names:
+            warnings.append(f"{path}, line {number}: {student.matricula} has no photos and is not enrolled")
     if not photos:
         raise InvalidInput("empty_source", f"{path} names no photos.", "Fill the column fotos.")
-    return Source(str(path), tuple(photos))
+    known = frozenset(columns) & {"nombre_del_alumno", *_OPTIONAL}
+    return Source(str(path), tuple(photos), known, warnings=tuple(warnings))
 
 
 def _student(path: Path, number: int, row: dict[str, str]) -> Student:
@@ -55,8 +61,11 @@ def _student(path: Path, number: int, row: dict[str, str]) -> Student:
         raise InvalidInput(exc.code, f"{path}, line {number}: {exc.what}", exc.fix) from exc
 
 
-def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """(line number, row) of every line that is not blank; a spreadsheet's byte order mark and ``;`` are understood."""
+def _rows(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """The columns, and (line number, row) of every line that is not blank.
+
+    A spreadsheet's byte order mark and separators are understood.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             header = stream.readline()
@@ -82,4 +91,5 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
                 f"{path}, line {number}: more values than columns.",
                 "Put values that hold the separator in double quotes.",
             )
-    return [(number, row) for number, row in rows if any(value.strip() for value in row.values())]
+    filled = [(number, row) for number, row in rows if any(value.strip() for value in row.values())]
+    return columns, filled

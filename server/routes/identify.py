@@ -21,7 +21,7 @@ def identify() -> Response:
         {
             "request_id": g.request_id,
             "pack": service().embedder.pack.name,
-            "threshold": round(found.threshold, 4),
+            "threshold": found.threshold,
             "threshold_source": found.threshold_source,
             "faces": bridge.identified_json(found),
             "timings_ms": found.timings_ms,
@@ -36,8 +36,8 @@ def search() -> Response:
     k = schemas.k_of(parameters)
     clase, cohort = parameters.text("clase"), parameters.choice("cohort", ("true", "false"), "false") == "true"
     parameters.done()
-    rows, k_in_body = schemas.probes(request)
-    results = service().search(rows, k if k_in_body is None else k_in_body, clase, cohort)
+    rows, k = schemas.probes(request, k)
+    results = service().search(rows, k, clase, cohort)
     return jsonify(
         {
             "request_id": g.request_id,
@@ -68,8 +68,8 @@ def verify() -> Response:
             "pack": service().embedder.pack.name,
             "matricula": matricula,
             "same_person": found.same_person,
-            "threshold": round(found.threshold, 4),
-            "score": None if found.score is None else round(found.score, 4),
+            "threshold": found.threshold,
+            "score": found.score,
             "face": bridge.face_json(found.face),
         }
     )

@@ -22,7 +22,7 @@ def live() -> Response:
 @bp.get("/readyz")
 def ready() -> tuple[Response, int]:
     """200 once queries can be answered."""
-    is_ready = holder().ready
+    is_ready = holder().ready()
     return jsonify(status="ready" if is_ready else "loading"), 200 if is_ready else 503
 
 

@@ -19,7 +19,7 @@ def enrol() -> tuple[Response, int, dict[str, str]]:
     photos, fields = schemas.photos_and_fields(
         request, ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro")
     )
-    stored, faces = service().enrol(schemas.student_of(fields), photos, create_only=True)
+    stored, faces = service().enrol(schemas.student_of(fields), photos, "create")
     body = jsonify(
         {
             "request_id": g.request_id,
@@ -34,8 +34,8 @@ def enrol() -> tuple[Response, int, dict[str, str]]:
 def add_images(matricula: str) -> tuple[Response, int]:
     """More photos of a student."""
     photos, _ = schemas.photos_and_fields(request)
-    known = service().student(matricula)
-    stored, faces = service().enrol(known.student, photos, create_only=False)
+    known = service().gallery.student(matricula)
+    stored, faces = service().enrol(known.student, photos, "extend")
     return jsonify(
         {
             "request_id": g.request_id,
@@ -69,13 +69,13 @@ def listing() -> Response:
 @bp.get("/<matricula>")
 def read(matricula: str) -> Response:
     """One student."""
-    return jsonify(schemas.student_json(service().student(matricula)))
+    return jsonify(schemas.student_json(service().gallery.student(matricula)))
 
 
 @bp.patch("/<matricula>")
 def change(matricula: str) -> Response:
     """Change a student's fields."""
-    changed = schemas.changed(service().student(matricula).student, request)
+    changed = schemas.changed(service().gallery.student(matricula).student, request)
     return jsonify(schemas.student_json(service().change(changed)))
 
 

@@ -70,6 +70,24 @@ def test_a_folder_split(command, tmp_path: Path) -> None:  # type: ignore[no-unt
 
 
 @on_sqlite
+def test_the_printed_threshold_keeps_the_strangers_out(command, sample_list: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    done = command("evaluation", "identification", "--list", sample_list, "--root", SAMPLE, "--json", "--out", tmp_path)
+    (point,) = json.loads(done.stdout)["open_set"]
+    rows = [line.split("\t") for line in (tmp_path / "scores.tsv").read_text().splitlines()[1:]]
+    assert max(float(row[5]) for row in rows if row[0] == "unknown") < point["threshold"]
+
+
+@on_sqlite
+def test_other_limits_are_not_answered_from_the_cache(command, sample_list: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    words = ("evaluation", "identification", "--list", sample_list, "--root", SAMPLE, "--json")
+    assert json.loads(command(*words, "--max-megapixels", "0.01").stdout)["reasons"] == {"too_many_pixels": 150}
+    assert json.loads(command(*words).stdout)["reasons"] == {}
+    assert (tmp_path / "cache" / "templates.db").exists()
+    command("indexer", "remove", "NOBODY")  # an erasure drops what is cached of anybody
+    assert not (tmp_path / "cache" / "templates.db").exists()
+
+
+@on_sqlite
 def test_wrong_usage(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "list.tsv").write_text("role\tperson\tpath\ngallery\ta\tnowhere.jpg\n")
     for arguments, code in (
@@ -77,6 +95,7 @@ def test_wrong_usage(command, tmp_path: Path) -> None:  # type: ignore[no-untype
         (("--list", "nowhere.tsv"), "unreadable_list"),
         (("--list", "list.tsv"), "unreadable_photo"),
         (("--folder", "nowhere"), "unreadable_folder"),
+        (("--folder", "nowhere", "--fpir", "2"), "invalid_fpir"),
     ):
         done = command("evaluation", "identification", *arguments)
         assert done.returncode == 2 and code in done.stderr, done.stderr

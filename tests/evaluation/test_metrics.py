@@ -60,6 +60,7 @@ def test_without_strangers_or_probes_there_is_no_rate() -> None:
     for ask in (
         lambda: metrics.open_set(SEARCHES[:5], 0.1),
         lambda: metrics.rank_rate(SEARCHES[5:], 1),
+        lambda: metrics.fnir_at(SEARCHES[5:], 0.5),
         lambda: metrics.open_set(SEARCHES, 1.0),
         lambda: metrics.open_set(SEARCHES, -0.1),
     ):
@@ -148,8 +149,10 @@ def test_lists_are_checked(tmp_path: Path) -> None:
     assert refused("role\tperson\nprobe\ta\n") == "missing_column"
     assert refused("role\tperson\tpath\nprobes\ta\ta.jpg\n") == "invalid_list"
     assert refused("role\tperson\tpath\nprobe\ta\ta.jpg\n") == "invalid_list"
+    with pytest.raises(InvalidInput, match="no probes"):
+        checked([entry("gallery", "a"), entry("unknown", "b")], "it")
     with pytest.raises(InvalidInput, match="called unknown"):
-        checked([entry("gallery", "a"), entry("unknown", "a")], "it")
+        checked([entry("gallery", "a"), entry("probe", "a"), entry("unknown", "a")], "it")
     with pytest.raises(InvalidInput, match="not enrolled"):
         checked([entry("gallery", "a"), entry("probe", "b")], "it")
 

@@ -121,6 +121,21 @@ def test_an_archive_without_the_model(site: str, tmp_path: Path) -> None:
     assert code_of(offered(site), tmp_path) == "pack_incomplete"
 
 
+def test_a_wrong_archive_is_not_taken_for_a_beginning(site: str, tmp_path: Path) -> None:
+    whole = Site.body
+    for wrong, code in ((archive(det=DETECTION), "pack_incomplete"), (whole[:5000] + bytes(200) + whole[5200:], None)):
+        Site.body = wrong
+        assert code_of(offered(site), tmp_path) == (code or "checksum_mismatch")
+        assert list(tmp_path.iterdir()) == []
+    Site.body = whole
+    assert pull(offered(site), tmp_path, nothing).is_dir()
+
+
+def test_a_place_that_cannot_be_written_is_named(site: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert code_of(offered(site), tmp_path / "file" / "models") == "download_failed"
+
+
 def test_no_network_says_which_file_goes_where(tmp_path: Path) -> None:
     with pytest.raises(PackError) as caught:
         pull(offered("http://127.0.0.1:9/pack.zip"), tmp_path, nothing)

@@ -1,5 +1,7 @@
 """The contract of a document store. Every store passes it."""
 
+import contextlib
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 from gallery.documents.model import DocumentStore, Student, Template, check_student
 from gallery.documents.sqlite import SqliteStore
 from presente import compose
-from presente.errors import Conflict, InvalidInput, StoreError
+from presente.errors import Conflict, InvalidInput, NotFound, StoreError
 from tests.conftest import DIM, PACK, enrolment, unit
 
 OTHER = "other@111111111111"
@@ -97,13 +99,32 @@ def test_the_same_photo_again_replaces_its_template(store: DocumentStore) -> Non
     assert store.counts().images == 1 and len(all_ids(store)) == 1 and all_ids(store) != first
 
 
-def test_create_only_is_all_or_nothing(store: DocumentStore) -> None:
+def test_creating_is_all_or_nothing(store: DocumentStore) -> None:
     store.enrol([enrolment("A2", vectors(1))])
     change = store.last_change()
     with pytest.raises(Conflict) as caught:
-        store.enrol([enrolment("A1", vectors(1, 5)), enrolment("A2", vectors(1, 6))], create_only=True)
+        store.enrol([enrolment("A1", vectors(1, 5)), enrolment("A2", vectors(1, 6))], mode="create")
     assert caught.value.code == "student_exists"
     assert store.student("A1") is None and store.last_change() == change and store.counts().images == 1
+
+
+def test_extending_needs_the_student_and_leaves_the_fields(store: DocumentStore) -> None:
+    with pytest.raises(NotFound):
+        store.enrol([enrolment("A1", vectors(1))], mode="extend")
+    assert store.student("A1") is None and store.counts().images == 0
+    store.enrol([enrolment("A1", vectors(1), clase="IA-101")])
+    store.enrol([enrolment("A1", vectors(1, 2), clase="other")], mode="extend")
+    found = store.student("A1")
+    assert found is not None and (found.student.clase, found.images) == ("IA-101", 2)
+
+
+def test_marks_tell_histories_apart(store: DocumentStore) -> None:
+    assert store.mark(0) == ""
+    store.enrol([enrolment("A1", vectors(1))])
+    first = store.last_change()
+    store.enrol([enrolment("A2", vectors(1, 2))])
+    assert store.mark(first) and store.mark(first) == store.mark(first) != store.mark(store.last_change())
+    assert store.mark(store.last_change() + 50) == ""
 
 
 def test_fields_are_updated(store: DocumentStore) -> None:
@@ -172,10 +193,8 @@ def test_a_file_that_is_no_gallery_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_store_from_the_future_is_refused(tmp_path: Path) -> None:
-    import sqlite3
-
     SqliteStore(tmp_path / "gallery.db").close()
-    with sqlite3.connect(tmp_path / "gallery.db") as db:
+    with contextlib.closing(sqlite3.connect(tmp_path / "gallery.db")) as db:
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(StoreError) as caught:
         SqliteStore(tmp_path / "gallery.db")
@@ -193,6 +212,7 @@ def test_a_store_from_the_future_is_refused(tmp_path: Path) -> None:
         Student("A1", "Ana\nRuiz"),
         Student("A" * 300, "Ana"),
         Student("A1", "Ana", fecha_de_registro="ayer"),
+        Student("A1", "Ana", fecha_de_registro="2026-11-21 <b>"),
     ],
 )
 def test_fields_that_cannot_be_stored_are_named(student: Student) -> None:

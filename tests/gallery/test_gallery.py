@@ -15,8 +15,8 @@ from gallery.documents.model import Student
 from gallery.gallery import Gallery, GallerySettings
 from gallery.snapshot import SnapshotStore
 from presente.compose import open_store
-from presente.errors import Conflict, InvalidInput, NotFound, PackError
-from tests.conftest import DIM, PACK, enrolment, unit
+from presente.errors import Conflict, InvalidInput, NotFound, PackError, StoreError
+from tests.conftest import DIM, PACK, enrolment, on_sqlite, unit
 
 OpenGallery = Callable[..., Gallery]
 
@@ -107,7 +107,7 @@ def test_what_is_refused_stores_nothing(open_gallery: OpenGallery) -> None:
     assert gallery.status().counts.students == 0
     gallery.enrol([enrolment("A1", vectors(1))])
     with pytest.raises(Conflict):
-        gallery.enrol([enrolment("A1", vectors(1, 2))], create_only=True)
+        gallery.enrol([enrolment("A1", vectors(1, 2))], mode="create")
     assert gallery.status().indexed == 1
 
 
@@ -305,3 +305,84 @@ def test_an_erasure_that_was_cut_off_is_finished_at_the_next_start(
     second = open_gallery()
     assert _traces(tmp_path, store_url, gone) == 0
     assert second.verify().agrees and second.status().indexed == 2
+
+
+def test_no_number_for_a_threshold_lets_nobody_in() -> None:
+    assert decide([candidate(0.9)], float("nan"), 0.02).verdict == "unknown"
+
+
+@on_sqlite
+def test_a_restored_backup_is_not_taken_for_what_was_indexed_since(open_gallery: OpenGallery, tmp_path: Path) -> None:
+    first = open_gallery()
+    first.enrol([enrolment("A1", vectors(1, 51))])
+    first.close(publish=True)
+    backup = (tmp_path / "gallery.db").read_bytes()
+    second = open_gallery()
+    second.enrol([enrolment("X1", vectors(1, 52))])
+    second.close(publish=True)
+    (tmp_path / "gallery.db").write_bytes(backup)
+    third = open_gallery()
+    third.store.enrol([enrolment("Y1", vectors(1, 53))])  # and killed before anything is published
+    fourth = open_gallery()
+    assert fourth.verify().agrees
+    assert fourth.search(vectors(1, 52), 1)[0][0].score < 0.99
+    assert fourth.search(vectors(1, 53), 1)[0][0].student.matricula == "Y1"
+
+
+def test_an_erasure_whose_publishing_failed_is_tried_again(
+    open_gallery: OpenGallery, tmp_path: Path, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = enrolment("GONE", vectors(3, 61))
+    gallery = open_gallery()
+    gallery.enrol([gone, enrolment("KEPT", vectors(2, 62))])
+    gallery.publish()
+
+    def full(*_: object) -> None:
+        raise StoreError("index_unwritable", "The disk is full.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gallery.snapshots, "publish", full)
+        with pytest.raises(StoreError):
+            gallery.remove(["GONE"])
+    assert [c.student.matricula for c in gallery.search(vectors(1, 61), 5)[0]] == ["KEPT"]
+    assert gallery.remove(["GONE"]) == []
+    assert _traces(tmp_path, store_url, gone) == 0
+
+
+def test_a_follower_that_publishes_does_not_keep_whom_another_process_erased(
+    open_gallery: OpenGallery, tmp_path: Path, store_url: str
+) -> None:
+    gone = enrolment("GONE", vectors(3, 71))
+    gallery, other = open_gallery(), open_gallery()
+    gallery.enrol([gone, enrolment("KEPT", vectors(2, 72))])
+    gallery.publish()
+    other.store.remove(["GONE"])  # and that process is killed here
+    gallery.search(vectors(1), 1)
+    gallery.publish()
+    assert _traces(tmp_path, store_url, gone) == 0
+
+
+def test_publishing_that_fails_in_the_background_fails_nobody(
+    open_gallery: OpenGallery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("gallery.gallery._PUBLISH_EVERY", 3)
+    gallery = open_gallery()
+
+    def full(*_: object) -> None:
+        raise StoreError("index_unwritable", "The disk is full.")
+
+    monkeypatch.setattr(gallery.snapshots, "publish", full)
+    for i in range(8):
+        gallery.enrol([enrolment(f"S{i}", vectors(1, 80 + i))])
+    assert gallery.status().indexed == 8 and gallery.identify(vectors(1, 87))[0].student is not None
+    gallery._publisher.join()
+    assert "The disk is full" in caplog.text
+
+
+def test_a_long_run_publishes_by_itself(open_gallery: OpenGallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gallery.gallery._PUBLISH_EVERY", 3)
+    gallery = open_gallery()
+    for i in range(8):
+        gallery.enrol([enrolment(f"S{i}", vectors(1, 80 + i))])
+    gallery._publisher.join()
+    assert gallery.generation >= 1 and gallery.verify().agrees

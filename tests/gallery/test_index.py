@@ -2,16 +2,18 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gallery.live import LiveIndex
-from gallery.snapshot import SnapshotStore
+from gallery.snapshot import Origin, SnapshotStore
 from gallery.vectors.flat import FlatIndex
-from presente.errors import IndexDamaged, InvalidInput, StoreError
-from tests.conftest import DIM, unit
+from presente.errors import IndexDamaged, InvalidInput
+from tests.conftest import DIM, ROOT, unit
 
 KINDS = [FlatIndex]
 
@@ -107,7 +109,7 @@ def test_subjects_not_templates_even_when_one_has_hundreds() -> None:
 def published(folder: Path, rows: np.ndarray) -> SnapshotStore:
     store = SnapshotStore(folder)
     made = live(rows, list(range(len(rows))))
-    store.publish(index=made.index, subjects=made.subjects, store="s", pack="p@1", change=len(rows))
+    store.publish(made.index, made.subjects, Origin("s", "p@1", len(rows), "m"))
     return store
 
 
@@ -141,18 +143,25 @@ def test_a_damaged_generation_gives_way_to_the_one_before(tmp_path: Path, harm: 
     assert len(warnings) == 1 and "gen-0000000002" in warnings[0]
 
 
-def test_nothing_half_written_is_ever_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_what_was_published(tmp_path: Path) -> None:
+    """In a process whose files may not grow past a limit: FAISS itself would not say that writing failed."""
     published(tmp_path, vectors(3))
-    made = live(vectors(4), [1, 2, 3, 4])
-
-    def full(_path: str) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(made.index, "save", full)
-    with pytest.raises(StoreError) as caught:
-        SnapshotStore(tmp_path).publish(index=made.index, subjects=made.subjects, store="s", pack="p@1", change=9)
-    assert caught.value.code == "index_unwritable"
+    code = (
+        "import resource, signal, sys, numpy as np; from pathlib import Path; "
+        "from gallery.live import LiveIndex; from gallery.snapshot import Origin, SnapshotStore; "
+        "from presente.errors import StoreError; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "live = LiveIndex.empty(8); rows = np.eye(8, dtype=np.float32)[np.arange(5000) % 8]; "
+        "live._append(np.arange(5000), np.arange(5000), rows); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)); \ntry:\n"
+        "    SnapshotStore(Path(sys.argv[1])).publish(live.index, live.subjects, Origin('s', 'p@1', 9, 'm'))\n"
+        "except StoreError as error:\n    print(error.code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "index_unwritable\n", done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["gen-0000000001"]
+    assert SnapshotStore(tmp_path).load(1).manifest.templates == 3
 
 
 def test_leftovers_of_dead_writers_are_swept(tmp_path: Path) -> None:

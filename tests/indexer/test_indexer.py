@@ -1,6 +1,7 @@
 """``python -m indexer`` as people run it: on the sample class, killed, interrupted, run again."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -55,6 +56,46 @@ def test_changed_fields_and_new_photos_are_taken_up(command, tmp_path: Path, sto
     store = open_store(store_url)
     assert store.student("A1").student.nombre_del_alumno == "Ana Ruiz"  # type: ignore[union-attr]
     store.close()
+
+
+def test_a_source_changes_only_the_fields_that_it_has(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
+    added(command, SHEET)
+    folder = tmp_path / "more" / "A0178"
+    folder.mkdir(parents=True)
+    shutil.copy(SAMPLE / "probes" / "A0178" / "1.jpg", folder)
+    assert added(command, folder.parent)["done"] == 1
+    sheet = tmp_path / "names.csv"
+    sheet.write_text(f"matricula,nombre_del_alumno,fotos\nA0178,Abril,{folder}/1.jpg\nA0184,Nadie,{sheet}\n")
+    report = added(command, sheet, code=1)
+    assert (report["already"], report["refused"], report["students_updated"]) == (1, 1, 1)
+    store = open_store(store_url)
+    changed, untouched = store.student("A0178"), store.student("A0184")
+    store.close()
+    assert changed is not None and (changed.images, changed.student.nombre_del_alumno) == (5, "Abril")
+    assert changed.student.clase == "IA-101" and changed.student.fecha_de_registro
+    assert untouched is not None and untouched.student.nombre_del_alumno == "Camila Zúñiga Peralta"
+
+
+@on_sqlite
+def test_names_that_are_not_text_do_not_stop_a_run(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    photo = (SAMPLE / "strangers" / "01.jpg").read_bytes()
+    for name in (b"Ana/jos\xe9.jpg", b"Ana/cut\xe9.jpg", b"Bea/1.jpg"):
+        path = os.fsencode(tmp_path / "class") + b"/" + name
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as stream:
+            stream.write(photo[:100] if b"cut" in name else photo)
+    report = added(command, tmp_path / "class", code=1)
+    assert (report["done"], report["refused"]) == (2, 1)
+
+
+@on_sqlite
+def test_a_student_without_photos_and_a_report_without_a_place(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    sheet = tmp_path / "one.csv"
+    sheet.write_text(f"matricula,nombre_del_alumno,fotos\nA1,Ana,{SAMPLE}/strangers/01.jpg\nA2,Eva,\n")
+    nowhere = command("indexer", "add", sheet, "--report", "/nowhere/report.txt")
+    assert nowhere.returncode == 2 and "unwritable_report" in nowhere.stderr
+    report = added(command, sheet, code=1)
+    assert report["done"] == 1 and "line 3: A2 has no photos" in report["warnings"][0]
 
 
 @on_sqlite

@@ -84,9 +84,12 @@ def test_wrong_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "photos.zip").touch()
     assert refusal(tmp_path / "photos.zip").code == "unknown_source"
 
-    def forbidden(_self: Path) -> None:  # the tests may run as root, whom no permission stops
-        raise PermissionError(13, "Permission denied")
+    def forbidden(path: Path) -> bool:  # the tests may run as root, whom no permission stops
+        raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "iterdir", forbidden)
-    unreadable = refusal(tmp_path)
-    assert unreadable.code == "unreadable_folder" and "Permission denied" in str(unreadable)
+    (tmp_path / "Ana").mkdir()
+    for name in ("iterdir", "is_dir"):
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, name, forbidden)
+            unreadable = refusal(tmp_path)
+        assert unreadable.code == "unreadable_folder" and "Permission denied" in str(unreadable)

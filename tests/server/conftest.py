@@ -38,7 +38,7 @@ def gallery(tmp_path: Path, store_url: str, embedder: FaceEmbedder) -> Iterator[
 @pytest.fixture
 def client(gallery: Gallery, embedder: FaceEmbedder) -> FlaskClient:
     holder = Holder()
-    holder.put(Service(embedder, gallery))
+    holder.put(Service(embedder, gallery, lambda: None))
     return create_app(holder, 4_000_000).test_client()
 
 

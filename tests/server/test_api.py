@@ -12,6 +12,7 @@ from PIL import Image
 
 from faces.embedder import FaceEmbedder
 from gallery.gallery import Gallery
+from presente.errors import NotFound
 from server.app import create_app
 from server.service import Holder
 from tests.conftest import SAMPLE, on_sqlite
@@ -308,6 +309,56 @@ def test_a_pickled_npy_is_not_opened(client: FlaskClient) -> None:
     np.save(stream, np.array([{"a": 1}], dtype=object), allow_pickle=True)
     reply = client.post("/v1/search", data=stream.getvalue(), headers={"Content-Type": "application/x-npy"})
     problem(reply, 400, "invalid_npy")
+
+
+@on_sqlite
+def test_what_would_stall_or_crash_the_server_is_refused(client: FlaskClient) -> None:
+    npy = {"Content-Type": "application/x-npy"}
+    huge = io.BytesIO()
+    np.lib.format.write_array_header_1_0(huge, {"descr": "<f4", "fortran_order": False, "shape": (10**15, 128)})
+    problem(client.post("/v1/search", data=huge.getvalue(), headers=npy), 400, "invalid_npy")
+    deep = "[" * 200_000
+    problem(client.post("/v1/search", data=deep, headers={"Content-Type": "application/json"}), 400, "invalid_json")
+    over = '{"embeddings": [[' + ", ".join(["1" + "0" * 400] * 128) + "]]}"
+    problem(
+        client.post("/v1/search", data=over, headers={"Content-Type": "application/json"}), 400, "invalid_embeddings"
+    )
+    many = io.BytesIO()
+    np.save(many, np.ones((1000, 128), np.float32))
+    problem(client.post("/v1/search?k=1000", data=many.getvalue(), headers=npy), 400, "invalid_k")
+    crowd = {"matricula": "A1", "nombre_del_alumno": "Ana", "images": ["AAAA"] * 17}
+    problem(client.post("/v1/students", json=crowd), 400, "too_many_photos")
+
+
+@on_sqlite
+def test_pages_of_other_sites_are_kept_out(client: FlaskClient) -> None:
+    problem(client.get("/v1/students", headers={"Host": "evil.example"}), 403, "foreign_host")
+    problem(
+        client.post("/v1/identify", data=PROBE, headers={**JPEG, "Origin": "https://evil.example"}),
+        403,
+        "foreign_origin",
+    )
+    own = {**JPEG, "Host": "127.0.0.1:8000", "Origin": "http://127.0.0.1:8000"}
+    assert client.post("/v1/identify", data=PROBE, headers=own).status_code == 200
+
+
+@on_sqlite
+def test_readiness_is_about_answering(client: FlaskClient, gallery: Gallery) -> None:
+    assert client.get("/readyz").status_code == 200
+    enrol(client, ANA)
+    gallery.store.adopt_pack("other@222222222222", 64)  # as `indexer sync` with another pack does
+    assert client.get("/readyz").status_code == 503
+    problem(client.post("/v1/identify", data=PROBE, headers=JPEG), 503, "pack_mismatch")
+
+
+def test_a_student_deleted_meanwhile_does_not_come_back(client: FlaskClient, gallery: Gallery) -> None:
+    enrol(client, ANA)
+    student = gallery.student(ANA["matricula"]).student
+    service = client.application.extensions["presente"].get()
+    gallery.remove([ANA["matricula"]])
+    with pytest.raises(NotFound):
+        service.enrol(student, [PROBE], "extend")
+    assert nothing_stored(gallery)
 
 
 @on_sqlite

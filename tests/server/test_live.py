@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import csv
+import http.client
 import io
 import json
 import re
@@ -98,6 +99,20 @@ def test_a_body_that_is_too_large_is_refused_over_the_wire(serve) -> None:  # ty
     with pytest.raises(urllib.error.HTTPError) as caught:
         running.ask("/v1/identify", bytes(17_000_000))
     assert caught.value.code == 413
+    caught.value.close()
+    announced = http.client.HTTPConnection(running.address.removeprefix("http://"), timeout=10)
+    announced.putrequest("POST", "/v1/identify")
+    announced.putheader("Content-Length", str(10**12))
+    announced.endheaders()
+    reply = announced.getresponse()
+    body = json.loads(reply.read())
+    assert (reply.status, body["code"], reply.headers["Content-Type"]) == (
+        413,
+        "too_many_bytes",
+        "application/problem+json",
+    )
+    assert reply.headers["X-Request-Id"] == body["request_id"]
+    announced.close()
     assert running.ask("/readyz")["status"] == "ready"
 
 
