@@ -89,7 +89,7 @@ def test_other_limits_are_not_answered_from_the_cache(command, sample_list: Path
 
 @on_sqlite
 def test_wrong_usage(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    (tmp_path / "list.tsv").write_text("role\tperson\tpath\ngallery\ta\tnowhere.jpg\n")
+    (tmp_path / "list.tsv").write_text("role\tperson\tpath\ngallery\ta\tnowhere.jpg\nprobe\ta\tnowhere.jpg\n")
     for arguments, code in (
         ((), "missing_protocol"),
         (("--list", "nowhere.tsv"), "unreadable_list"),
