@@ -190,9 +190,10 @@ class DocumentStore(Protocol):
         """Make ``tag`` the gallery's pack, drop the templates of every other."""
 
     def enrol(self, enrolments: Sequence[Enrolment], mode: Mode = "put") -> None:
-        """Store students and photos, all or nothing. A photo that the student already has (same SHA-256) gets its
-        template replaced. Raises ``Conflict`` (``student_exists``) or ``NotFound`` (``student_not_found``) as the mode
-        has it."""
+        """Store students and photos, all or nothing. A photo that the student already has (same SHA-256) keeps
+        the template that it has by the same pack.
+
+        Raises ``Conflict`` (``student_exists``) or ``NotFound`` (``student_not_found``) as the mode has it."""
 
     def update(self, student: Student) -> bool:
         """Replace a student's fields; False when there is no such student."""

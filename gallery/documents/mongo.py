@@ -280,10 +280,6 @@ class MongoStore:
             }
         )
         images = {(int(image["student"]), str(image["sha256"])): int(image["_id"]) for image in stored}
-        replaced = [number for key, number in images.items() if key in wanted]
-        if replaced:
-            packs = sorted({photo.template.pack for photo in wanted.values()})
-            self._drop_templates({"image": {"$in": [Int64(number) for number in replaced]}, "pack": {"$in": packs}})
         fresh = [key for key in wanted if key not in images]
         for number, (subject, sha256) in zip(self._reserve(len(fresh), "image") if fresh else (), fresh, strict=True):
             photo = wanted[subject, sha256]
@@ -307,12 +303,15 @@ class MongoStore:
             found = self._db.images.find({"_id": {"$in": [Int64(image) for image, _ in templates]}}, {"student": 1})
             owners = {int(image["_id"]): int(image["student"]) for image in found}
             known = [(image, owners[image], template) for image, template in templates if image in owners]
-            packs = sorted({template.pack for _, _, template in known})
-            self._drop_templates({"image": {"$in": [Int64(image) for image, _, _ in known]}, "pack": {"$in": packs}})
             self._put_templates(known)
 
     def _put_templates(self, templates: Sequence[tuple[int, int, Template]]) -> None:
-        """(photo, subject, template), for photos that have none by that pack."""
+        """(photo, subject, template); a photo that has one by that pack keeps it."""
+        there = self._db.templates.find(
+            {"image": {"$in": [Int64(image) for image, _, _ in templates]}}, {"image": 1, "pack": 1}
+        )
+        known = {(int(found["image"]), found["pack"]) for found in there}
+        templates = [entry for entry in templates if (entry[0], entry[2].pack) not in known]
         if not templates:
             return
         numbers = self._reserve(len(templates), "template")

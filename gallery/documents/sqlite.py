@@ -361,9 +361,9 @@ def _put_student(db: sqlite3.Connection, student: Student, mode: Mode) -> int:
 
 
 def _put_template(db: sqlite3.Connection, image: int | None, subject: int, template: Template) -> None:
-    db.execute("DELETE FROM templates WHERE image = ? AND pack = ?", (image, template.pack))
     db.execute(
-        "INSERT INTO templates (image, student, pack, vector, box, quality) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO templates (image, student, pack, vector, box, quality) VALUES (?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (image, pack) DO NOTHING",
         (
             image,
             subject,

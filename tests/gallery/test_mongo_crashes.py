@@ -1,0 +1,115 @@
+"""A process that dies before any one of its writes to MongoDB: what was acknowledged is there, the rest is nowhere."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gallery.gallery import Gallery, GallerySettings
+from gallery.snapshot import SnapshotStore
+from presente.compose import open_store
+from presente.errors import StoreError
+from tests.conftest import DIM, PACK, ROOT, enrolment, unit
+from tests.mongo_server import MongoServer, binary
+
+on_mongo = pytest.mark.parametrize("store_url", ["mongo"], indirect=True)
+
+SCRIPT = """
+import os, sys
+from pathlib import Path
+from pymongo import monitoring
+from tests.gallery.test_mongo_crashes import DELTAS, open_gallery
+
+url, folder, action, deadly = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+class Killer(monitoring.CommandListener):
+    writes = 0
+    def started(self, event):
+        if event.command_name in ("insert", "update", "delete", "findAndModify"):
+            Killer.writes += 1
+            if Killer.writes == deadly:
+                os._exit(9)
+    def succeeded(self, event): pass
+    def failed(self, event): pass
+
+monitoring.register(Killer())
+gallery = open_gallery(url, folder)
+Killer.writes = 0
+DELTAS[action](gallery)
+print("acknowledged", Killer.writes)
+"""
+
+
+def rows(count: int, seed: int) -> np.ndarray:
+    return unit(np.random.default_rng(seed).normal(size=(count, DIM)))
+
+
+def open_gallery(url: str, folder: Path) -> Gallery:
+    return Gallery(open_store(url), SnapshotStore(folder / "index"), PACK, DIM, GallerySettings(0.5, "test"))
+
+
+DELTAS = {
+    "enrol": lambda gallery: gallery.enrol([enrolment("NEW", rows(2, 5)), enrolment("OLD", rows(3, 1))]),
+    "remove": lambda gallery: gallery.remove(["OLD"]),
+}
+
+
+@on_mongo
+@pytest.mark.parametrize("action", sorted(DELTAS))
+def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> None:
+    acknowledged = False
+    deadly = 0
+    while not acknowledged:
+        deadly += 1
+        assert deadly < 60
+        url, folder = f"{store_url}_{deadly}", tmp_path / str(deadly)
+        gallery = open_gallery(url, folder)
+        gallery.enrol([enrolment("OLD", rows(3, 1)), enrolment("KEPT", rows(2, 2))])
+        gallery.close(publish=True)
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT, url, str(folder), action, str(deadly)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        acknowledged = "acknowledged" in done.stdout
+        assert acknowledged or done.returncode == 9, done.stderr
+        gallery = open_gallery(url, folder)  # what the dead process had begun is finished or cleared away here
+        assert gallery.verify().agrees
+        present = {found.student.matricula: found for found in gallery.store.students()}
+        assert present["KEPT"].templates == 2
+        if action == "enrol":
+            assert not acknowledged or present["NEW"].templates == 2
+            assert "NEW" not in present or present["NEW"].images == 2
+            gallery.enrol([enrolment("NEW", rows(2, 5))], mode="put" if "NEW" in present else "create")
+            assert gallery.search(rows(1, 5)[:1], 1)[0][0].student.matricula == "NEW"
+        else:
+            assert not (acknowledged and "OLD" in present)
+            gallery.remove(["OLD"])
+            assert {found.student.matricula for found in gallery.store.students()} == {"KEPT"}
+        counts = gallery.store.counts()
+        assert counts.images == counts.templates == sum(found.images for found in gallery.store.students())
+        assert gallery.verify().agrees
+        gallery.close()
+    assert deadly > 5
+
+
+def test_the_server_goes_away_and_comes_back(tmp_path: Path) -> None:
+    if not binary().exists():
+        pytest.skip("no MongoDB server to stop: build one with `make mongoserver` (needs Go)")
+    server = MongoServer(tmp_path)
+    gallery = open_gallery(f"{server.url}/away", tmp_path)
+    gallery.enrol([enrolment("A1", rows(1, 1))])
+    server.stop()
+    for ask in (lambda: gallery.search(rows(1, 1), 1), lambda: gallery.enrol([enrolment("A2", rows(1, 2))])):
+        with pytest.raises(StoreError) as caught:
+            ask()
+        assert caught.value.code == "store_unavailable"
+    server.start()
+    assert gallery.search(rows(1, 1), 1)[0][0].student.matricula == "A1"
+    gallery.enrol([enrolment("A2", rows(1, 2))])
+    assert gallery.store.counts().students == 2 and gallery.verify().agrees
+    gallery.close()
+    server.stop()
