@@ -98,7 +98,7 @@ def run_verify(_: argparse.Namespace, settings: Settings, output: cli.Output) ->
     """Compare the published index with the documents."""
     gallery = compose.open_for_upkeep(settings)
     try:
-        found = gallery.verify()
+        found = gallery.index.verify()
     finally:
         gallery.close()
     data = {
@@ -121,7 +121,7 @@ def run_compact(_: argparse.Namespace, settings: Settings, output: cli.Output) -
     """Rebuild the index from the documents and publish it as the only generation."""
     gallery = compose.open_for_upkeep(settings)
     try:
-        generation = gallery.rebuild()
+        generation = gallery.index.rebuild()
         templates = gallery.status().indexed
     finally:
         gallery.close()

@@ -126,7 +126,7 @@ class Holder:
         if self._service is None:
             return False
         try:
-            self._service.gallery.catch_up()
+            self._service.gallery.index.catch_up()
         except PresenteError as error:
             log.error("not ready: %s", error)
             return False

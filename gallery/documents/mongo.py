@@ -9,8 +9,7 @@ What makes every crash point safe is the order of writes:
 - A new student carries ``enrolling`` until photos and templates are there. Until then nobody sees the student, and
   what a dead process left in that state is cleared away.
 
-Every id is a number from that one sequence, reserved before it is used, so a follower may see a later one first. The
-numbers that it missed are remembered for a while and asked for again (:meth:`MongoStore.changes`).
+Every id is a number from that one sequence: :mod:`gallery.documents.mongo_sequence`.
 """
 
 from __future__ import annotations
@@ -47,6 +46,7 @@ from gallery.documents.model import (
     student_exists,
     student_not_found,
 )
+from gallery.documents.mongo_sequence import MongoSequence
 from presente.errors import ConfigError, Conflict, InvalidInput, StoreError
 
 Document = Mapping[str, Any]
@@ -54,8 +54,8 @@ Document = Mapping[str, Any]
 _DEFAULT_DATABASE = "presente"
 _READ_BATCH = 4096
 _IMAGE_BATCH = 16
-_LATE_S = 60.0
-"""How long a number that was taken may take to be used; a live writer gives up earlier (the socket's time-out)."""
+_STALE_S = 60.0
+"""An enrolment begun on another host this long ago is taken for dead."""
 
 _SEEN = {"enrolling": {"$exists": False}}
 _FIELDS = ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro", "kind")
@@ -72,10 +72,7 @@ class MongoStore:
             timeout_ms: how long an unreachable server is waited for before a call fails.
         """
         self.url = url
-        self._late: dict[int, float] = {}
-        self._late_lock = threading.Lock()
-        self._next = 1
-        self._numbers = threading.Lock()
+        self._following = threading.Lock()
         self._attempts: set[str] = set()
         try:
             self._client: MongoClient[dict[str, Any]] = MongoClient(
@@ -126,8 +123,7 @@ class MongoStore:
         db.templates.create_index([("image", ASCENDING), ("pack", ASCENDING)], unique=True, name="image")
         db.templates.create_index([("student", ASCENDING)], name="student")
         self._once(db.gallery, "identity", {"value": uuid.uuid4().hex})
-        newest = db.changes.find_one(sort=[("_id", -1)])
-        self._next = 1 if newest is None else int(newest["_id"]) + int(newest["n"])
+        self._sequence = MongoSequence(db)
 
     @staticmethod
     def _once(collection: Collection[dict[str, Any]], name: str, value: dict[str, Any]) -> None:
@@ -171,28 +167,6 @@ class MongoStore:
         if found is None:
             raise StoreError("store_unavailable", f"The database has no {name}.", "Was it emptied while in use?")
         return found
-
-    def _reserve(self, count: int, of: str) -> range:
-        """Take ``count`` consecutive numbers that nobody else gets, in a document of their own.
-
-        A reservation's ``_id`` is its first number and the next one's is just past its last, so two that want the same
-        numbers want the same ``_id``, and inserting it decides: the one thing that every server does atomically.
-        """
-        with self._numbers:
-            while True:
-                start = self._next
-                try:
-                    self._db.changes.insert_one({"_id": Int64(start), "n": count, "of": of, "mark": uuid.uuid4().hex})
-                except DuplicateKeyError:
-                    self._skip_taken()
-                    continue
-                self._next = start + count
-                return range(start, start + count)
-
-    def _skip_taken(self) -> None:
-        """Move on past the reservations that others made."""
-        while (taken := self._db.changes.find_one({"_id": Int64(self._next)})) is not None:
-            self._next += int(taken["n"])
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
@@ -244,7 +218,7 @@ class MongoStore:
 
     def _insert_unseen(self, students: Sequence[Student], attempt: str) -> dict[str, int]:
         """Insert new students that nobody sees before the attempt is over."""
-        numbers = self._reserve(len(students), "subject") if students else ()
+        numbers = self._sequence.reserve(len(students), "subject") if students else ()
         for number, student in zip(numbers, students, strict=True):
             self._db.students.insert_one(
                 {"subject": Int64(number), **_fields(student), "enrolling": {"attempt": attempt, "since": time.time()}}
@@ -266,7 +240,7 @@ class MongoStore:
                 return False
             except PermissionError:
                 pass
-        return time.time() - float(enrolling["since"]) < _LATE_S
+        return time.time() - float(enrolling["since"]) < _STALE_S
 
     def _put_photos(self, photos: Sequence[tuple[int, EnrolledPhoto]]) -> None:
         """(subject, photo): the bytes, then what is known of them, then the templates."""
@@ -281,7 +255,9 @@ class MongoStore:
         )
         images = {(int(image["student"]), str(image["sha256"])): int(image["_id"]) for image in stored}
         fresh = [key for key in wanted if key not in images]
-        for number, (subject, sha256) in zip(self._reserve(len(fresh), "image") if fresh else (), fresh, strict=True):
+        for number, (subject, sha256) in zip(
+            self._sequence.reserve(len(fresh), "image") if fresh else (), fresh, strict=True
+        ):
             photo = wanted[subject, sha256]
             name = _content_id(subject, sha256)
             content = {"_id": name, "student": Int64(subject), "content": Binary(photo.content)}
@@ -314,7 +290,7 @@ class MongoStore:
         templates = [entry for entry in templates if (entry[0], entry[2].pack) not in known]
         if not templates:
             return
-        numbers = self._reserve(len(templates), "template")
+        numbers = self._sequence.reserve(len(templates), "template")
         self._db.templates.insert_many(
             [
                 {
@@ -356,7 +332,7 @@ class MongoStore:
 
     def _erase(self, subject: int) -> None:
         """Write the intent, then do it."""
-        number = self._reserve(1, "removal")[0]
+        number = self._sequence.reserve(1, "removal")[0]
         ids = [template["_id"] for template in self._db.templates.find({"student": subject}, {"_id": 1})]
         self._db.removals.insert_one({"_id": Int64(number), "student": Int64(subject), "templates": ids, "open": True})
         self._finish_removal(number, subject)
@@ -374,55 +350,35 @@ class MongoStore:
             ids = [template["_id"] for template in self._db.templates.find(which, {"_id": 1}).limit(_READ_BATCH)]
             if not ids:
                 return
-            number = self._reserve(1, "removal")[0]
+            number = self._sequence.reserve(1, "removal")[0]
             self._db.removals.insert_one({"_id": Int64(number), "templates": ids, "open": False})
             self._db.templates.delete_many({"_id": {"$in": ids}})
 
     # -- the change sequence ----------------------------------------------------------------------------------------
 
     def last_change(self) -> int:
-        with self._numbers, self._talking():
-            self._skip_taken()
-            return self._next - 1
+        with self._talking():
+            return self._sequence.last()
 
     def mark(self, change: int) -> str:
         with self._talking():
-            found = self._db.changes.find_one({"_id": {"$lte": Int64(change)}}, sort=[("_id", -1)])
-        if found is None or int(found["_id"]) + int(found["n"]) - 1 != change:
-            return ""
-        return str(found["mark"])
+            return self._sequence.mark(change)
 
     def changed_since(self, change: int) -> bool:
-        if self._late:
-            return True
         with self._talking():
-            return self._db.changes.find_one({"_id": Int64(change + 1)}, {"_id": 1}) is not None
+            return self._sequence.goes_on_after(change)
 
     def changes(self, after: int) -> Changes:
-        """The changes past ``after``, and those before it that were late.
-
-        A number that was reserved and is not used yet is remembered, and asked for again at every call, until it is
-        used or so old that its writer must be dead.
-        """
-        with self._late_lock, self._talking():
-            last = max(after, self.last_change())  # before the rest is read: what comes later is for the next call
+        with self._following, self._talking():
+            last = max(after, self._sequence.last())  # before the rest is read: what comes later is for the next call
             numbered = {"_id": {"$gt": Int64(after), "$lte": Int64(last)}}
-            reserved = list(self._db.changes.find({**numbered, "of": {"$in": ["template", "removal"]}}))
-            late = [Int64(number) for number in self._late]
+            late = [Int64(number) for number in self._sequence.late()]
             which = {"$or": [numbered, {"_id": {"$in": late}}]}
+            # The templates first: one that is removed in between is then in both, never in neither.
             added = [int(found["_id"]) for found in self._db.templates.find(which, {"_id": 1})]
             removals = list(self._db.removals.find(which, {"templates": 1}))
             removed = [int(template) for found in removals for template in found["templates"]]
-            used = {*added, *removed, *(int(found["_id"]) for found in removals)}
-            now = time.monotonic()
-            awaited = self._late | {
-                number: now
-                for found in reserved
-                for number in range(int(found["_id"]), int(found["_id"]) + int(found["n"]))
-            }
-            self._late = {
-                number: since for number, since in awaited.items() if number not in used and now - since < _LATE_S
-            }
+            self._sequence.remember_late(numbered, {*added, *removed, *(int(found["_id"]) for found in removals)})
         return Changes(last, np.unique(np.array(added, dtype=np.int64)), np.unique(np.array(removed, dtype=np.int64)))
 
     def removed_since(self, change: int) -> bool:

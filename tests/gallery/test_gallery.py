@@ -156,7 +156,7 @@ def test_random_operations_agree_with_a_plain_model(tmp_path: Path, store_url: s
             gallery.close(publish=bool(step % 2))
             gallery = reopen()
         elif action < 0.6:
-            gallery.publish()
+            gallery.index.publish()
         else:
             probe = unit(chance.normal(size=(1, DIM)))
             k = int(chance.integers(1, 12))
@@ -166,35 +166,35 @@ def test_random_operations_agree_with_a_plain_model(tmp_path: Path, store_url: s
             found = [(c.score, c.student.matricula) for c in gallery.search(probe, k)[0]]
             assert [name for _, name in found] == [name for _, name in expected]
             assert np.allclose([s for s, _ in found], [s for s, _ in expected], atol=1e-5)
-    assert gallery.verify().agrees
+    assert gallery.index.verify().agrees
     gallery.close()
 
 
 def test_verify_sees_what_is_wrong_and_rebuild_mends_it(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     gallery.enrol([enrolment("A1", vectors(3))])
-    assert gallery.verify().agrees
-    index = gallery._live.index
+    assert gallery.index.verify().agrees
+    index = gallery.index._live.index
     first, second, _ = (int(i) for i in sorted(index.ids()))
     index.remove(np.array([second]))
     index.add(np.array([777]), vectors(1, 9))
-    found = gallery.verify()
+    found = gallery.index.verify()
     assert not found.agrees and found.missing_in_index == (second,) and found.missing_in_store == (777,)
     index.remove(np.array([first]))
     index.add(np.array([first]), vectors(1, 5))
-    assert gallery.verify().different == (first,)
-    gallery.rebuild()
-    assert gallery.verify().agrees
+    assert gallery.index.verify().different == (first,)
+    gallery.index.rebuild()
+    assert gallery.index.verify().agrees
 
 
 def test_a_start_replays_what_the_snapshot_has_not_seen(open_gallery: OpenGallery) -> None:
     first = open_gallery()
     first.enrol([enrolment("A1", vectors(2)), enrolment("A2", vectors(2, 2))])
-    first.publish()
+    first.index.publish()
     first.store.enrol([enrolment("A3", vectors(1, 3))])  # documents only: a crash before the index
     first.store.remove(["A1"])
     second = open_gallery()
-    assert second.verify().agrees and second.status().indexed == 3
+    assert second.index.verify().agrees and second.status().indexed == 3
     assert second.identify(vectors(1, 3))[0].student.matricula == "A3"  # type: ignore[union-attr]
 
 
@@ -221,14 +221,14 @@ def test_a_removed_student_leaves_no_byte_behind(open_gallery: OpenGallery, tmp_
     gallery = open_gallery()
     gone, kept = enrolment("GONE", vectors(3, 21)), enrolment("KEPT", vectors(3, 22))
     gallery.enrol([gone, kept])
-    gallery.publish()
+    gallery.index.publish()
     gallery.enrol([enrolment("LATER", vectors(2, 23))])
-    gallery.publish()
+    gallery.index.publish()
     assert _traces(tmp_path, store_url, gone) == len(gone.photos) * 2 + 1
     assert gallery.remove(["GONE", "NOBODY"]) == ["GONE"]
     assert _traces(tmp_path, store_url, gone) == 0
     assert _traces(tmp_path, store_url, kept) == len(kept.photos) * 2 + 1
-    assert gallery.verify().agrees
+    assert gallery.index.verify().agrees
 
 
 def _traces(folder: Path, store_url: str, enrolled) -> int:  # type: ignore[no-untyped-def]
@@ -266,12 +266,12 @@ def test_searches_and_writes_at_once(open_gallery: OpenGallery) -> None:
         if i % 3 == 0:
             gallery.remove([f"T{i}"])
         if i % 10 == 0:
-            gallery.publish()
+            gallery.index.publish()
     stop.set()
     for thread in threads:
         thread.join()
     assert errors == []
-    assert gallery.verify().agrees
+    assert gallery.index.verify().agrees
 
 
 def test_generations_of_another_store_are_not_taken_for_ours(
@@ -279,7 +279,7 @@ def test_generations_of_another_store_are_not_taken_for_ours(
 ) -> None:
     first = open_gallery()
     first.enrol([enrolment("OLD", vectors(3, 31))])
-    first.publish()
+    first.index.publish()
     first.close()
     for file in tmp_path.glob("gallery.db*"):
         file.unlink()
@@ -290,7 +290,7 @@ def test_generations_of_another_store_are_not_taken_for_ours(
     assert second.status().indexed == 0
     second.enrol([enrolment("NEW", vectors(3, 32))])
     assert second.identify(vectors(1, 31))[0].candidates[0].student.matricula == "NEW"
-    assert second.verify().agrees
+    assert second.index.verify().agrees
 
 
 def test_an_erasure_that_was_cut_off_is_finished_at_the_next_start(
@@ -299,12 +299,12 @@ def test_an_erasure_that_was_cut_off_is_finished_at_the_next_start(
     gone = enrolment("GONE", vectors(3, 41))
     first = open_gallery()
     first.enrol([gone, enrolment("KEPT", vectors(2, 42))])
-    first.publish()
+    first.index.publish()
     first.store.remove(["GONE"])  # and the process is killed here, before anything is published
     assert _traces(tmp_path, store_url, gone) == 3
     second = open_gallery()
     assert _traces(tmp_path, store_url, gone) == 0
-    assert second.verify().agrees and second.status().indexed == 2
+    assert second.index.verify().agrees and second.status().indexed == 2
 
 
 def test_no_number_for_a_threshold_lets_nobody_in() -> None:
@@ -324,7 +324,7 @@ def test_a_restored_backup_is_not_taken_for_what_was_indexed_since(open_gallery:
     third = open_gallery()
     third.store.enrol([enrolment("Y1", vectors(1, 53))])  # and killed before anything is published
     fourth = open_gallery()
-    assert fourth.verify().agrees
+    assert fourth.index.verify().agrees
     assert fourth.search(vectors(1, 52), 1)[0][0].score < 0.99
     assert fourth.search(vectors(1, 53), 1)[0][0].student.matricula == "Y1"
 
@@ -335,13 +335,13 @@ def test_an_erasure_whose_publishing_failed_is_tried_again(
     gone = enrolment("GONE", vectors(3, 61))
     gallery = open_gallery()
     gallery.enrol([gone, enrolment("KEPT", vectors(2, 62))])
-    gallery.publish()
+    gallery.index.publish()
 
     def full(*_: object) -> None:
         raise StoreError("index_unwritable", "The disk is full.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(gallery.snapshots, "publish", full)
+        patched.setattr(gallery.index.snapshots, "publish", full)
         with pytest.raises(StoreError):
             gallery.remove(["GONE"])
     assert [c.student.matricula for c in gallery.search(vectors(1, 61), 5)[0]] == ["KEPT"]
@@ -355,34 +355,34 @@ def test_a_follower_that_publishes_does_not_keep_whom_another_process_erased(
     gone = enrolment("GONE", vectors(3, 71))
     gallery, other = open_gallery(), open_gallery()
     gallery.enrol([gone, enrolment("KEPT", vectors(2, 72))])
-    gallery.publish()
+    gallery.index.publish()
     other.store.remove(["GONE"])  # and that process is killed here
     gallery.search(vectors(1), 1)
-    gallery.publish()
+    gallery.index.publish()
     assert _traces(tmp_path, store_url, gone) == 0
 
 
 def test_publishing_that_fails_in_the_background_fails_nobody(
     open_gallery: OpenGallery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("gallery.gallery._PUBLISH_EVERY", 3)
+    monkeypatch.setattr("gallery.following._PUBLISH_EVERY", 3)
     gallery = open_gallery()
 
     def full(*_: object) -> None:
         raise StoreError("index_unwritable", "The disk is full.")
 
-    monkeypatch.setattr(gallery.snapshots, "publish", full)
+    monkeypatch.setattr(gallery.index.snapshots, "publish", full)
     for i in range(8):
         gallery.enrol([enrolment(f"S{i}", vectors(1, 80 + i))])
     assert gallery.status().indexed == 8 and gallery.identify(vectors(1, 87))[0].student is not None
-    gallery._publisher.join()
+    gallery.index._publisher.join()
     assert "The disk is full" in caplog.text
 
 
 def test_a_long_run_publishes_by_itself(open_gallery: OpenGallery, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gallery.gallery._PUBLISH_EVERY", 3)
+    monkeypatch.setattr("gallery.following._PUBLISH_EVERY", 3)
     gallery = open_gallery()
     for i in range(8):
         gallery.enrol([enrolment(f"S{i}", vectors(1, 80 + i))])
-    gallery._publisher.join()
-    assert gallery.generation >= 1 and gallery.verify().agrees
+    gallery.index._publisher.join()
+    assert gallery.index.generation >= 1 and gallery.index.verify().agrees

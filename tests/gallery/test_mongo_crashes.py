@@ -77,7 +77,7 @@ def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> 
         acknowledged = "acknowledged" in done.stdout
         assert acknowledged or done.returncode == 9, done.stderr
         gallery = open_gallery(url, folder)  # what the dead process had begun is finished or cleared away here
-        assert gallery.verify().agrees
+        assert gallery.index.verify().agrees
         present = {found.student.matricula: found for found in gallery.store.students()}
         assert present["KEPT"].templates == 2
         if action == "enrol":
@@ -91,7 +91,7 @@ def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> 
             assert {found.student.matricula for found in gallery.store.students()} == {"KEPT"}
         counts = gallery.store.counts()
         assert counts.images == counts.templates == sum(found.images for found in gallery.store.students())
-        assert gallery.verify().agrees
+        assert gallery.index.verify().agrees
         gallery.close()
     assert deadly > 5
 
@@ -110,6 +110,6 @@ def test_the_server_goes_away_and_comes_back(tmp_path: Path) -> None:
     server.start()
     assert gallery.search(rows(1, 1), 1)[0][0].student.matricula == "A1"
     gallery.enrol([enrolment("A2", rows(1, 2))])
-    assert gallery.store.counts().students == 2 and gallery.verify().agrees
+    assert gallery.store.counts().students == 2 and gallery.index.verify().agrees
     gallery.close()
     server.stop()
