@@ -41,12 +41,16 @@ class TemplateCache:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(file, check_same_thread=False)
+        except (OSError, sqlite3.Error) as exc:
+            raise StoreError("cache_unavailable", f"{file} cannot be used ({exc}).", "Check PRESENTE_CACHE.") from exc
+        try:
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS outcomes (sha256 TEXT, made_by TEXT, code TEXT NOT NULL, "
                 "template BLOB, PRIMARY KEY (sha256, made_by)) WITHOUT ROWID"
             )
-        except (OSError, sqlite3.Error) as exc:
-            raise StoreError("cache_unavailable", f"{file} cannot be used ({exc}).", "Check PRESENTE_CACHE.") from exc
+        except sqlite3.Error as exc:
+            self._db.close()
+            raise StoreError("cache_unavailable", f"{file} is not a cache ({exc}).", "Delete it.") from exc
 
     def get(self, sha256: str) -> Outcome | None:
         """What is known about a content."""

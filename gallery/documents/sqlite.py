@@ -38,12 +38,11 @@ _STUDENT = "s.matricula, s.nombre_del_alumno, s.clase, s.fecha_de_registro, s.ki
 
 
 class SqliteStore:
-    """A :class:`gallery.documents.model.DocumentStore` in one file. Each thread has a connection of its own."""
+    """A :class:`gallery.documents.model.DocumentStore` in one file. Safe to use from several threads."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._local = threading.local()
-        self._all: list[sqlite3.Connection] = []
+        self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self._log_holds_erased = False
         try:
@@ -61,23 +60,31 @@ class SqliteStore:
 
     # -- connections ------------------------------------------------------------------------------------------------
 
-    def _connection(self) -> sqlite3.Connection:
-        db: sqlite3.Connection | None = getattr(self._local, "db", None)
-        if db is None:
-            db = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")  # an acknowledged enrolment survives a power cut
             db.execute("PRAGMA foreign_keys = ON")
             db.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten, not only unlinked
-            self._local.db = db
-            with self._lock:
-                self._all.append(db)
+        except BaseException:
+            db.close()
+            raise
         return db
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection that nobody else has meanwhile: an idle one, or a new one."""
         try:
-            yield self._connection()
+            with self._lock:
+                db = self._idle.pop() if self._idle else None
+            if db is None:
+                db = self._connect()
+            try:
+                yield db
+            finally:
+                with self._lock:
+                    self._idle.append(db)
         except sqlite3.Error as exc:
             raise StoreError(
                 "store_unavailable",
@@ -101,10 +108,9 @@ class SqliteStore:
 
     def close(self) -> None:
         with self._lock:
-            for db in self._all:
+            for db in self._idle:
                 db.close()
-            self._all.clear()
-        self._local = threading.local()
+            self._idle.clear()
 
     # -- the gallery's pack -----------------------------------------------------------------------------------------
 
