@@ -14,18 +14,15 @@ Every id is a number from that one sequence: :mod:`gallery.documents.mongo_seque
 
 from __future__ import annotations
 
-import os
 import re
-import socket
 import threading
-import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
-from bson import Binary, Int64
+from bson import Int64
 from numpy.typing import NDArray
 from pymongo import ASCENDING, MongoClient
 from pymongo.collection import Collection
@@ -34,7 +31,6 @@ from pymongo.errors import ConfigurationError, DocumentTooLarge, DuplicateKeyErr
 from gallery.documents.model import (
     Changes,
     Counts,
-    EnrolledPhoto,
     Enrolment,
     Kind,
     Mode,
@@ -43,22 +39,16 @@ from gallery.documents.model import (
     Student,
     Template,
     TemplateBatch,
-    student_exists,
-    student_not_found,
 )
 from gallery.documents.mongo_sequence import MongoSequence
-from presente.errors import ConfigError, Conflict, InvalidInput, StoreError
-
-Document = Mapping[str, Any]
+from gallery.documents.mongo_shape import Document, content_id, fields_of, student_of
+from gallery.documents.mongo_writing import MongoWriter
+from presente.errors import ConfigError, InvalidInput, StoreError
 
 _DEFAULT_DATABASE = "presente"
 _READ_BATCH = 4096
 _IMAGE_BATCH = 16
-_STALE_S = 60.0
-"""An enrolment begun on another host this long ago is taken for dead."""
-
-_SEEN = {"enrolling": {"$exists": False}}
-_FIELDS = ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro", "kind")
+_SEEN: Document = {"enrolling": {"$exists": False}}
 
 
 class MongoStore:
@@ -73,7 +63,6 @@ class MongoStore:
         """
         self.url = url
         self._following = threading.Lock()
-        self._attempts: set[str] = set()
         try:
             self._client: MongoClient[dict[str, Any]] = MongoClient(
                 url,
@@ -93,7 +82,7 @@ class MongoStore:
         try:
             with self._talking():
                 self._prepare()
-                self._recover()
+                self._writer.recover()
         except BaseException:
             self._client.close()
             raise
@@ -124,20 +113,13 @@ class MongoStore:
         db.templates.create_index([("student", ASCENDING)], name="student")
         self._once(db.gallery, "identity", {"value": uuid.uuid4().hex})
         self._sequence = MongoSequence(db)
+        self._writer = MongoWriter(db, self._sequence)
 
     @staticmethod
     def _once(collection: Collection[dict[str, Any]], name: str, value: dict[str, Any]) -> None:
         """Insert a document unless it is there; two that try at once are both content."""
         with suppress(DuplicateKeyError):
             collection.update_one({"_id": name}, {"$setOnInsert": value}, upsert=True)
-
-    def _recover(self) -> None:
-        """Finish removals, and clear away enrolments, that a process which is dead had begun."""
-        for removal in list(self._db.removals.find({"open": True})):
-            self._finish_removal(removal["_id"], removal["student"])
-        for begun in list(self._db.students.find({"enrolling": {"$exists": True}})):
-            if not self._alive(begun["enrolling"]):
-                self._erase(begun["subject"])
 
     def close(self) -> None:
         self._client.close()
@@ -160,7 +142,7 @@ class MongoStore:
     def adopt_pack(self, tag: str, dim: int) -> None:
         with self._talking():
             self._db.gallery.update_one({"_id": "pack"}, {"$set": {"tag": tag, "dim": dim}}, upsert=True)
-            self._drop_templates({"pack": {"$ne": tag}})
+            self._writer.drop_templates({"pack": {"$ne": tag}})
 
     def _setting(self, name: str) -> Document:
         found = self._db.gallery.find_one({"_id": name})
@@ -171,188 +153,21 @@ class MongoStore:
     # -- writing ----------------------------------------------------------------------------------------------------
 
     def enrol(self, enrolments: Sequence[Enrolment], mode: Mode = "put") -> None:
-        attempt = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}"
-        self._attempts.add(attempt)
-        try:
-            with self._talking():
-                subjects = self._begin([enrolment.student for enrolment in enrolments], mode, attempt)
-                self._put_photos(
-                    [
-                        (subjects[enrolment.student.matricula], photo)
-                        for enrolment in enrolments
-                        for photo in enrolment.photos
-                    ]
-                )
-                self._db.students.update_many({"enrolling.attempt": attempt}, {"$unset": {"enrolling": ""}})
-        finally:
-            self._attempts.discard(attempt)
-
-    def _begin(self, students: Sequence[Student], mode: Mode, attempt: str) -> dict[str, int]:
-        """Subject ids by matricula: of students as stored, or of new ones that nobody sees yet."""
-        latest = {student.matricula: student for student in students}
-        while True:
-            found = {
-                document["matricula"]: document
-                for document in self._db.students.find({"matricula": {"$in": list(latest)}})
-            }
-            left_over = [document for document in found.values() if not self._counts_as_there(document)]
-            if left_over:
-                for document in left_over:
-                    self._erase(int(document["subject"]))
-                continue
-            if mode == "create" and found:
-                raise student_exists(min(found))
-            if mode == "extend" and len(found) < len(latest):
-                raise student_not_found(min(latest.keys() - found.keys()))
-            new = [student for matricula, student in latest.items() if matricula not in found]
-            subjects = {matricula: int(document["subject"]) for matricula, document in found.items()}
-            try:
-                subjects |= self._insert_unseen(new, attempt)
-            except DuplicateKeyError:
-                continue  # somebody else was quicker
-            for matricula, document in found.items() if mode == "put" else ():
-                fields = _fields(latest[matricula])
-                if any(document[name] != value for name, value in fields.items()):
-                    self._db.students.update_one({"_id": document["_id"]}, {"$set": fields})
-            return subjects
-
-    def _insert_unseen(self, students: Sequence[Student], attempt: str) -> dict[str, int]:
-        """Insert new students that nobody sees before the attempt is over."""
-        numbers = self._sequence.reserve(len(students), "subject") if students else ()
-        for number, student in zip(numbers, students, strict=True):
-            self._db.students.insert_one(
-                {"subject": Int64(number), **_fields(student), "enrolling": {"attempt": attempt, "since": time.time()}}
-            )
-        return {student.matricula: number for number, student in zip(numbers, students, strict=True)}
-
-    def _counts_as_there(self, document: Document) -> bool:
-        return "enrolling" not in document or self._alive(document["enrolling"])
-
-    def _alive(self, enrolling: Document) -> bool:
-        """Whether the process that began an enrolment may still be at it."""
-        host, pid, _ = str(enrolling["attempt"]).rsplit(":", 2)
-        if host == socket.gethostname():
-            if int(pid) == os.getpid():
-                return enrolling["attempt"] in self._attempts
-            try:
-                os.kill(int(pid), 0)
-            except ProcessLookupError:
-                return False
-            except PermissionError:
-                pass
-        return time.time() - float(enrolling["since"]) < _STALE_S
-
-    def _put_photos(self, photos: Sequence[tuple[int, EnrolledPhoto]]) -> None:
-        """(subject, photo): the bytes, then what is known of them, then the templates."""
-        if not photos:
-            return
-        wanted = {(subject, photo.sha256): photo for subject, photo in photos}
-        stored = self._db.images.find(
-            {
-                "student": {"$in": [Int64(subject) for subject, _ in wanted]},
-                "sha256": {"$in": [sha256 for _, sha256 in wanted]},
-            }
-        )
-        images = {(int(image["student"]), str(image["sha256"])): int(image["_id"]) for image in stored}
-        fresh = [key for key in wanted if key not in images]
-        for number, (subject, sha256) in zip(
-            self._sequence.reserve(len(fresh), "image") if fresh else (), fresh, strict=True
-        ):
-            photo = wanted[subject, sha256]
-            name = _content_id(subject, sha256)
-            content = {"_id": name, "student": Int64(subject), "content": Binary(photo.content)}
-            self._db.contents.replace_one({"_id": name}, content, upsert=True)
-            self._db.images.insert_one(
-                {
-                    "_id": Int64(number),
-                    "student": Int64(subject),
-                    "sha256": sha256,
-                    "media_type": photo.media_type,
-                    "source": photo.source,
-                }
-            )
-            images[subject, sha256] = number
-        self._put_templates([(images[key], key[0], photo.template) for key, photo in wanted.items()])
+        with self._talking():
+            self._writer.enrol(enrolments, mode)
 
     def add_templates(self, templates: Sequence[tuple[int, Template]]) -> None:
         with self._talking():
-            found = self._db.images.find({"_id": {"$in": [Int64(image) for image, _ in templates]}}, {"student": 1})
-            owners = {int(image["_id"]): int(image["student"]) for image in found}
-            known = [(image, owners[image], template) for image, template in templates if image in owners]
-            self._put_templates(known)
+            self._writer.add_templates(templates)
 
-    def _put_templates(self, templates: Sequence[tuple[int, int, Template]]) -> None:
-        """(photo, subject, template); a photo that has one by that pack keeps it."""
-        there = self._db.templates.find(
-            {"image": {"$in": [Int64(image) for image, _, _ in templates]}}, {"image": 1, "pack": 1}
-        )
-        known = {(int(found["image"]), found["pack"]) for found in there}
-        templates = [entry for entry in templates if (entry[0], entry[2].pack) not in known]
-        if not templates:
-            return
-        numbers = self._sequence.reserve(len(templates), "template")
-        self._db.templates.insert_many(
-            [
-                {
-                    "_id": Int64(number),
-                    "image": Int64(image),
-                    "student": Int64(subject),
-                    "pack": template.pack,
-                    "vector": Binary(np.ascontiguousarray(template.vector, dtype="<f4").tobytes()),
-                    "box": [round(float(value), 2) for value in template.box],
-                    "quality": dict(template.quality),
-                }
-                for number, (image, subject, template) in zip(numbers, templates, strict=True)
-            ]
-        )
-        wanted = {subject for _, subject, _ in templates}
-        found = self._db.students.find({"subject": {"$in": [Int64(subject) for subject in wanted]}}, {"subject": 1})
-        removed = wanted - {int(document["subject"]) for document in found}
-        for subject in removed:  # the student was removed while this was written
-            self._erase(subject)
-        if removed:
-            raise Conflict("student_removed", "A student was removed while photos were added.", "Enrol again.")
+    def remove(self, matriculas: Sequence[str]) -> list[str]:
+        with self._talking():
+            return self._writer.remove(matriculas)
 
     def update(self, student: Student) -> bool:
         with self._talking():
-            done = self._db.students.update_one({"matricula": student.matricula, **_SEEN}, {"$set": _fields(student)})
+            done = self._db.students.update_one({"matricula": student.matricula, **_SEEN}, {"$set": fields_of(student)})
             return done.matched_count == 1
-
-    # -- removing ---------------------------------------------------------------------------------------------------
-
-    def remove(self, matriculas: Sequence[str]) -> list[str]:
-        removed = []
-        with self._talking():
-            for matricula in dict.fromkeys(matriculas):
-                found = self._db.students.find_one({"matricula": matricula})
-                if found is not None:
-                    self._erase(int(found["subject"]))
-                    removed.append(matricula)
-        return removed
-
-    def _erase(self, subject: int) -> None:
-        """Write the intent, then do it."""
-        number = self._sequence.reserve(1, "removal")[0]
-        ids = [template["_id"] for template in self._db.templates.find({"student": subject}, {"_id": 1})]
-        self._db.removals.insert_one({"_id": Int64(number), "student": Int64(subject), "templates": ids, "open": True})
-        self._finish_removal(number, subject)
-
-    def _finish_removal(self, number: int, subject: int) -> None:
-        self._db.students.delete_many({"subject": subject})
-        self._drop_templates({"student": subject})
-        self._db.images.delete_many({"student": subject})
-        self._db.contents.delete_many({"student": subject})
-        self._db.removals.update_one({"_id": number}, {"$set": {"open": False}, "$unset": {"student": ""}})
-
-    def _drop_templates(self, which: Document) -> None:
-        """Record templates as removed, then delete them; until there are none."""
-        while True:
-            ids = [template["_id"] for template in self._db.templates.find(which, {"_id": 1}).limit(_READ_BATCH)]
-            if not ids:
-                return
-            number = self._sequence.reserve(1, "removal")[0]
-            self._db.removals.insert_one({"_id": Int64(number), "templates": ids, "open": False})
-            self._db.templates.delete_many({"_id": {"$in": ids}})
 
     # -- the change sequence ----------------------------------------------------------------------------------------
 
@@ -439,7 +254,7 @@ class MongoStore:
         return [
             StoredStudent(
                 id=int(document["subject"]),
-                student=_student(document),
+                student=student_of(document),
                 images=images.get(int(document["subject"]), 0),
                 templates=templates.get(int(document["subject"]), 0),
             )
@@ -459,7 +274,7 @@ class MongoStore:
             return {}
         with self._talking():
             found = self._db.students.find({"subject": {"$in": [Int64(i) for i in set(ids)]}, **_SEEN})
-            return {int(document["subject"]): _student(document) for document in found}
+            return {int(document["subject"]): student_of(document) for document in found}
 
     def roster(self, *, clase: str | None = None, kind: Kind | None = None) -> NDArray[np.int64]:
         which = {name: value for name, value in (("clase", clase), ("kind", kind)) if value is not None}
@@ -515,7 +330,7 @@ class MongoStore:
             names = {int(document["subject"]): str(document["matricula"]) for document in owners}
         for image in found:
             with self._talking():
-                kept = self._db.contents.find_one({"_id": _content_id(image["student"], image["sha256"])})
+                kept = self._db.contents.find_one({"_id": content_id(image["student"], image["sha256"])})
             if kept is not None and int(image["student"]) in names:
                 name = names[int(image["student"])]
                 yield StoredPhoto(int(image["_id"]), name, image["sha256"], bytes(kept["content"]))
@@ -530,19 +345,6 @@ class MongoStore:
                 images=db.images.count_documents({}),
                 templates=db.templates.count_documents({"pack": tag}),
             )
-
-
-def _fields(student: Student) -> dict[str, str]:
-    return {name: getattr(student, name) for name in _FIELDS}
-
-
-def _content_id(subject: int, sha256: str) -> str:
-    """Photos' bytes are kept apart from what is known of them, so that looking that up never reads them."""
-    return f"{int(subject)}:{sha256}"
-
-
-def _student(document: Document) -> Student:
-    return Student(**{name: document[name] for name in _FIELDS})
 
 
 def _batch(rows: Sequence[Document], dim: int) -> TemplateBatch:
