@@ -13,15 +13,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from presente import cli
+
 
 def parser(prog: str, about: str, example: str) -> argparse.ArgumentParser:
     """A command line with the flags that all benchmarks have."""
-    made = argparse.ArgumentParser(
-        prog=prog,
-        description=about,
-        epilog=f"example:\n  {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    made = cli.program(prog, about, example)
     made.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     made.add_argument("--seed", type=int, default=1, help="the same seed makes the same data")
     return made

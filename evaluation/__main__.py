@@ -98,11 +98,8 @@ def _predicted_lines(result: dict[str, Any]) -> list[str]:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m evaluation",
-        description="Measure, and try.",
-        epilog="example:\n  python -m evaluation predict data_sample/strangers/01.jpg",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = cli.program(
+        "python -m evaluation", "Measure, and try.", "python -m evaluation predict data_sample/strangers/01.jpg"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     measuring = cli.subcommand(

@@ -77,12 +77,7 @@ def run_check(arguments: argparse.Namespace, settings: Settings, output: cli.Out
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m faces",
-        description="Model packs on this machine.",
-        epilog="example:\n  python -m faces pull buffalo_l",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = cli.program("python -m faces", "Model packs on this machine.", "python -m faces pull buffalo_l")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     cli.subcommand(
         commands, "list", run_list, "Packs that are here, and those that can be pulled.", "python -m faces list --json"

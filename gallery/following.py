@@ -76,11 +76,6 @@ class FollowingIndex:
         with self._lock.read():
             yield self._live
 
-    @property
-    def change(self) -> int:
-        """Sequence number of the last change applied."""
-        return self._live.change
-
     def check_pack(self) -> None:
         """Refuse a store whose templates were made by another pack: ``pack_mismatch``, naming both."""
         made_with = self.store.pack()

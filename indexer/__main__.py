@@ -160,11 +160,10 @@ def run_status(_: argparse.Namespace, settings: Settings, output: cli.Output) ->
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m indexer",
-        description="Put photos in, keep the gallery in order.",
-        epilog="example:\n  python -m indexer add data_sample/students.csv",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = cli.program(
+        "python -m indexer",
+        "Put photos in, keep the gallery in order.",
+        "python -m indexer add data_sample/students.csv",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     adding = cli.subcommand(

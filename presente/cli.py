@@ -54,27 +54,28 @@ class Output:
 Command = Callable[[argparse.Namespace, Settings, Output], int]
 
 
-def command(prog: str, run: Command, help_text: str, example: str) -> argparse.ArgumentParser:
+def program(prog: str, about: str, example: str) -> argparse.ArgumentParser:
+    """A command line whose ``--help`` ends with an example."""
+    return argparse.ArgumentParser(prog=prog, **_shown(about, example))
+
+
+def command(prog: str, run: Command, about: str, example: str) -> argparse.ArgumentParser:
     """A program that is one command."""
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        description=help_text,
-        epilog=f"example:\n  {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    return _complete(parser, run)
+    return _complete(program(prog, about, example), run)
 
 
-def subcommand(parsers: Any, name: str, run: Command, help_text: str, example: str) -> argparse.ArgumentParser:
-    """Add a subcommand with the flags that all have; its ``--help`` ends with an example."""
-    parser: argparse.ArgumentParser = parsers.add_parser(
-        name,
-        help=help_text,
-        description=help_text,
-        epilog=f"example:\n  {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    return _complete(parser, run)
+def subcommand(parsers: Any, name: str, run: Command, about: str, example: str) -> argparse.ArgumentParser:
+    """Add a subcommand with the flags that all have."""
+    return _complete(parsers.add_parser(name, help=about, **_shown(about, example)), run)
+
+
+def _shown(about: str, example: str) -> dict[str, Any]:
+    """What ``--help`` shows around the flags."""
+    return {
+        "description": about,
+        "epilog": f"example:\n  {example}",
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+    }
 
 
 def _complete(parser: argparse.ArgumentParser, run: Command) -> argparse.ArgumentParser:

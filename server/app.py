@@ -18,8 +18,6 @@ from server.service import Holder
 log = logging.getLogger("presente.access")
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
-
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -70,9 +68,15 @@ def _refuse_foreign_pages() -> None:
     The Host header must name this machine (a name that an attacker's DNS points here does not), and a page's Origin
     must be this server's own.
     """
-    host = urlsplit(f"//{request.host}").hostname
-    if host not in _LOOPBACK:
+    if _host_of(f"//{request.host}") not in _LOOPBACK:
         raise Forbidden("foreign_host", f"This server is not called {request.host!r}.", "Ask for 127.0.0.1.")
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
+    if origin is not None and origin.partition("://")[2] != request.host:
         raise Forbidden("foreign_origin", f"Pages of {origin} may not use this server.", "Use its own page.")
+
+
+def _host_of(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:  # "[::1", say
+        return None

@@ -61,7 +61,6 @@ class MongoStore:
             url: ``mongodb://host:27017/database``.
             timeout_ms: how long an unreachable server is waited for before a call fails.
         """
-        self.url = url
         self._following = threading.Lock()
         try:
             self._client: MongoClient[dict[str, Any]] = MongoClient(
