@@ -28,7 +28,7 @@ def by_insightface(pack_folder: Path, source: Source) -> tuple[float, int]:
     app.prepare(ctx_id=-1, det_size=(640, 640))
     start, missed = time.perf_counter(), 0
     for photo in source.photos:
-        picture = cv2.imread(str(photo.path))
+        picture = cv2.imread(photo.location)
         missed += not (picture is not None and app.get(picture, max_num=1))
     return len(source.photos) / (time.perf_counter() - start), missed
 

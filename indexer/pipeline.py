@@ -11,14 +11,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from pathlib import Path
 from typing import Generic, TypeVar
 
 from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
 from gallery.documents.model import DocumentStore, EnrolledPhoto, Enrolment, StoredPhoto, Student
 from gallery.gallery import Gallery
 from indexer.report import Refusal, Report
-from indexer.sources.model import Source, readable
+from indexer.sources.model import Source, SourcePhoto
 from presente.bridge import as_template, digest_of, enrolled_photo
 from presente.errors import PhotoRefused, PresenteError
 from presente.threads import in_threads
@@ -119,10 +118,10 @@ class _Addition:
         )
 
     def go(self, workers: int) -> None:
-        for (path, subject), future in in_threads(self._prepare, self._with_subjects(), workers):
+        for (photo, subject), future in in_threads(self._prepare, self._with_subjects(), workers):
             error = future.exception()
             if error is not None:
-                self._refuse(readable(path), error)
+                self._refuse(photo.location, error)
                 continue
             prepared = future.result()
             if prepared is None or prepared.sha256 in subject.known:  # stored before, or twice in this source
@@ -132,7 +131,7 @@ class _Addition:
                 self.batches.put(prepared, prepared.face)
         self.batches.flush()
 
-    def _with_subjects(self) -> Iterator[tuple[Path, _Subject]]:
+    def _with_subjects(self) -> Iterator[tuple[SourcePhoto, _Subject]]:
         """Each photo with its student: as stored, but for the fields that the source really has."""
         for given, theirs in groupby(self.source.photos, key=lambda photo: photo.student):
             stored = self.gallery.store.student(given.matricula)
@@ -143,7 +142,7 @@ class _Addition:
                 wanted = replace(stored.student, **{name: getattr(given, name) for name in self.source.fields})
                 subject = _Subject(wanted, wanted != stored.student, known)
             for photo in theirs:
-                yield photo.path, subject
+                yield photo, subject
 
     def _already(self, subject: _Subject) -> None:
         if subject.outdated:
@@ -156,15 +155,15 @@ class _Addition:
         self.report.students_updated += subject.outdated
         subject.outdated = False
 
-    def _prepare(self, entry: tuple[Path, _Subject]) -> _Prepared | None:
+    def _prepare(self, entry: tuple[SourcePhoto, _Subject]) -> _Prepared | None:
         """In a worker thread. None when the gallery has the photo."""
-        path, subject = entry
-        content = path.read_bytes()
+        source, subject = entry
+        content = source.read()
         digest = digest_of(content)
         if digest in subject.known:
             return None
         photo = self.embedder.decode(content)
-        return _Prepared(subject, readable(path), content, digest, photo.media_type, self.embedder.portrait(photo))
+        return _Prepared(subject, source.location, content, digest, photo.media_type, self.embedder.portrait(photo))
 
     def _write(self, faces: Sequence[tuple[_Prepared, EmbeddedFace]]) -> None:
         by_student: dict[Student, list[EnrolledPhoto]] = {}

@@ -48,7 +48,7 @@ def read_folder(root: Path) -> Source:
         ignored += len(files) - len(kept)
         if kept:
             student = _named(readable(Path(entry)))
-            photos += [SourcePhoto(student, path) for path in kept]
+            photos += [SourcePhoto.in_file(student, path) for path in kept]
     if not photos:
         raise InvalidInput(
             "empty_source",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +12,22 @@ from gallery.documents.model import Student
 
 @dataclass(frozen=True, slots=True)
 class SourcePhoto:
-    """One photo that is yet to be read, and whose it is."""
+    """One photo that is yet to be read, and whose it is.
+
+    Attributes:
+        student: whose it is.
+        location: where it is, for people and for the report.
+        read: gets the bytes; called in a worker thread, once.
+    """
 
     student: Student
-    path: Path
+    location: str
+    read: Callable[[], bytes]
+
+    @classmethod
+    def in_file(cls, student: Student, path: Path) -> SourcePhoto:
+        """A photo that is a file."""
+        return cls(student, readable(path), path.read_bytes)
 
 
 @dataclass(frozen=True, slots=True)

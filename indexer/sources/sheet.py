@@ -38,7 +38,7 @@ def read_sheet(path: Path) -> Source:
             )
         lines[student.matricula] = number
         names = [name.strip() for name in row["fotos"].split(";") if name.strip()]
-        photos += [SourcePhoto(student, path.parent / name) for name in names]
+        photos += [SourcePhoto.in_file(student, path.parent / name) for name in names]
         if not names:
             warnings.append(f"{path}, line {number}: {student.matricula} has no photos and is not enrolled")
     if not photos:

@@ -27,7 +27,7 @@ def sheet(folder: Path, text: str, encoding: str = "utf-8") -> Path:
 def test_the_sample_sheet() -> None:
     source = read_source(SAMPLE / "students.csv")
     assert len({photo.student.matricula for photo in source.photos}) == 24
-    assert len(source.photos) == 96 and all(photo.path.is_file() for photo in source.photos)
+    assert len(source.photos) == 96 and all(Path(photo.location).is_file() for photo in source.photos)
     assert all(photo.student.clase in ("IA-101", "IA-102") for photo in source.photos)
 
 
@@ -44,7 +44,7 @@ def test_a_folder_with_folders_and_single_photos(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     source = read_source(tmp_path)
-    assert [(photo.student.matricula, photo.path.name) for photo in source.photos] == [
+    assert [(photo.student.matricula, Path(photo.location).name) for photo in source.photos] == [
         ("Ana_Ruiz", "1.jpg"),
         ("Ana_Ruiz", "2.HEIC"),
         ("Luis", "Luis.png"),
@@ -56,7 +56,7 @@ def test_a_folder_with_folders_and_single_photos(tmp_path: Path) -> None:
 def test_a_spreadsheets_csv(tmp_path: Path) -> None:
     text = '\ufeffmatricula;nombre_del_alumno;fotos\nA1;"Peña; José";"a.jpg; b.jpg"\n\nA2;Ana;c.jpg\n'
     source = read_source(sheet(tmp_path, text))
-    assert [(photo.student.nombre_del_alumno, photo.path.name) for photo in source.photos] == [
+    assert [(photo.student.nombre_del_alumno, Path(photo.location).name) for photo in source.photos] == [
         ("Peña; José", "a.jpg"),
         ("Peña; José", "b.jpg"),
         ("Ana", "c.jpg"),
