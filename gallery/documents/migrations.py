@@ -55,7 +55,60 @@ def m001_create_tables(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_create_tables,)
+def m002_attendance(db: sqlite3.Connection) -> None:
+    """The books of attendance and participation, the counts they give, consent.
+
+    A trigger takes a student out of the books when the student is erased, and the face of everybody whom the same face
+    might have been.
+    """
+    for statement in (
+        "ALTER TABLE students ADD COLUMN consentimiento TEXT",
+        "ALTER TABLE students ADD COLUMN aviso TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE students ADD COLUMN asistencias_previas INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE students ADD COLUMN participaciones_previas INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE students ADD COLUMN asistencias INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE students ADD COLUMN participaciones INTEGER NOT NULL DEFAULT 0",
+        """CREATE TABLE attendance (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            student INTEGER REFERENCES students (id) ON DELETE SET NULL,
+            clase TEXT NOT NULL,
+            fecha TEXT NOT NULL,
+            turn INTEGER NOT NULL,
+            status TEXT NOT NULL CHECK (status IN ('present', 'ambiguous', 'rejected')),
+            source TEXT NOT NULL CHECK (source IN ('photo', 'hand', 'takeover')),
+            at TEXT NOT NULL,
+            note TEXT NOT NULL,
+            request TEXT NOT NULL,
+            face_group TEXT NOT NULL,
+            face TEXT,
+            vector BLOB,
+            UNIQUE (student, clase, fecha, turn))""",
+        "CREATE INDEX attendance_by_class ON attendance (clase, fecha)",
+        "CREATE INDEX attendance_by_group ON attendance (face_group) WHERE face_group != ''",
+        "CREATE INDEX attendance_by_request ON attendance (request) WHERE request != ''",
+        """CREATE TABLE participations (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            student INTEGER REFERENCES students (id) ON DELETE SET NULL,
+            clase TEXT NOT NULL,
+            fecha TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            note TEXT NOT NULL,
+            at TEXT NOT NULL,
+            request TEXT NOT NULL UNIQUE,
+            withdraws INTEGER)""",
+        "CREATE INDEX participations_by_student ON participations (student)",
+        """CREATE TRIGGER student_erased BEFORE DELETE ON students
+            BEGIN
+                UPDATE attendance SET face = NULL, vector = NULL WHERE face_group IN
+                    (SELECT face_group FROM attendance WHERE student = OLD.id AND face_group != '');
+                UPDATE attendance SET face = NULL, vector = NULL, note = '', request = '' WHERE student = OLD.id;
+                UPDATE participations SET note = '', request = 'erased ' || id WHERE student = OLD.id;
+            END""",
+    ):
+        db.execute(statement)
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_create_tables, m002_attendance)
 
 
 def migrate(db: sqlite3.Connection) -> None:

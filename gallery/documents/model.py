@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.documents.records import RecordStore
 from presente.errors import Conflict, InvalidInput, NotFound
 
 Kind = Literal["student", "cohort"]
@@ -17,14 +18,33 @@ Kind = Literal["student", "cohort"]
 
 
 @dataclass(frozen=True, slots=True)
+class Consent:
+    """That a subject agreed to be enrolled: when (an ISO date or date and time), and to which text."""
+
+    fecha: str
+    texto: str
+
+
+@dataclass(frozen=True, slots=True)
 class Student:
-    """A subject. The field names are those that existing clients read."""
+    """A subject. The field names are those that existing clients read.
+
+    Attributes:
+        consentimiento: the consent, None when none is on record. An enrolment that brings none keeps the stored one.
+        aviso: a code that says what a person should look at, empty when nothing.
+        asistencias_previas: what an earlier system had counted, before there were entries to count.
+        participaciones_previas: likewise.
+    """
 
     matricula: str
     nombre_del_alumno: str
     clase: str = ""
     fecha_de_registro: str = ""
     kind: Kind = "student"
+    consentimiento: Consent | None = None
+    aviso: str = ""
+    asistencias_previas: int = 0
+    participaciones_previas: int = 0
 
 
 _MAX_TEXT = 200
@@ -36,9 +56,12 @@ def check_student(student: Student) -> Student:
     Raises:
         InvalidInput: ``invalid_student``, naming the field and its value.
     """
-    for name in ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro"):
-        value = getattr(student, name)
-        needed = name in ("matricula", "nombre_del_alumno")
+    texts = {name: getattr(student, name) for name in ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro")}
+    consent = student.consentimiento
+    if consent is not None:
+        texts |= {"consentimiento.fecha": consent.fecha, "consentimiento.texto": consent.texto}
+    for name, value in texts.items():
+        needed = name not in ("clase", "fecha_de_registro")
         if (
             not isinstance(value, str)
             or len(value) > _MAX_TEXT
@@ -56,14 +79,13 @@ def check_student(student: Student) -> Student:
             f"matricula is {student.matricula!r}.",
             "It must not begin or end with a space, nor hold a '/'.",
         )
-    if student.fecha_de_registro:
+    for name in ("fecha_de_registro", "consentimiento.fecha"):
         try:
-            datetime.fromisoformat(student.fecha_de_registro)
+            if texts.get(name):
+                datetime.fromisoformat(texts[name])
         except ValueError as exc:
             raise InvalidInput(
-                "invalid_student",
-                f"fecha_de_registro is {student.fecha_de_registro!r}.",
-                "It must be a date like 2026-11-21.",
+                "invalid_student", f"{name} is {texts[name]!r}.", "It must be a date like 2026-11-21."
             ) from exc
     return student
 
@@ -82,12 +104,15 @@ def student_not_found(matricula: str) -> NotFound:
 
 @dataclass(frozen=True, slots=True)
 class StoredStudent:
-    """A student as stored: the subject's id and how many photos and templates (of the gallery's pack) there are."""
+    """A student as stored: the subject's id, how many photos and templates (of the gallery's pack) there are, and how
+    often the student was present and took part, what was counted before included."""
 
     id: int
     student: Student
     images: int
     templates: int
+    asistencias: int = 0
+    participaciones: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +201,10 @@ class Counts:
 class DocumentStore(Protocol):
     """What a gallery asks of a store. Every method is safe to call from several threads; every write is one
     transaction that is on disk when the method returns. Failures of the store itself raise ``StoreError``."""
+
+    @property
+    def records(self) -> RecordStore:
+        """The books of attendance and participation."""
 
     def identity(self) -> str:
         """A random name that the store was given when it was made: an index made from another store has another."""

@@ -40,15 +40,17 @@ from gallery.documents.model import (
     Template,
     TemplateBatch,
 )
+from gallery.documents.mongo_records import MongoRecords
 from gallery.documents.mongo_sequence import MongoSequence
-from gallery.documents.mongo_shape import Document, content_id, fields_of, student_of
+from gallery.documents.mongo_shape import Document, content_id, student_of
 from gallery.documents.mongo_writing import MongoWriter
 from presente.errors import ConfigError, InvalidInput, StoreError
 
 _DEFAULT_DATABASE = "presente"
 _READ_BATCH = 4096
 _IMAGE_BATCH = 16
-_SEEN: Document = {"enrolling": {"$exists": False}}
+_SEEN: Document = {"$nor": [{"enrolling": {"$exists": True}}, {"subject": {"$exists": False}}]}
+"""Not while it is being enrolled, nor what another program wrote and ``adopt`` has not taken in."""
 
 
 class MongoStore:
@@ -112,13 +114,18 @@ class MongoStore:
         db.templates.create_index([("student", ASCENDING)], name="student")
         self._once(db.gallery, "identity", {"value": uuid.uuid4().hex})
         self._sequence = MongoSequence(db)
-        self._writer = MongoWriter(db, self._sequence)
+        self._records = MongoRecords(db, self._sequence, self._talking)
+        self._writer = MongoWriter(db, self._sequence, self._records)
 
     @staticmethod
     def _once(collection: Collection[dict[str, Any]], name: str, value: dict[str, Any]) -> None:
         """Insert a document unless it is there; two that try at once are both content."""
         with suppress(DuplicateKeyError):
             collection.update_one({"_id": name}, {"$setOnInsert": value}, upsert=True)
+
+    @property
+    def records(self) -> MongoRecords:
+        return self._records
 
     def close(self) -> None:
         self._client.close()
@@ -165,8 +172,7 @@ class MongoStore:
 
     def update(self, student: Student) -> bool:
         with self._talking():
-            done = self._db.students.update_one({"matricula": student.matricula, **_SEEN}, {"$set": fields_of(student)})
-            return done.matched_count == 1
+            return self._writer.update(student)
 
     # -- the change sequence ----------------------------------------------------------------------------------------
 
@@ -256,6 +262,8 @@ class MongoStore:
                 student=student_of(document),
                 images=images.get(int(document["subject"]), 0),
                 templates=templates.get(int(document["subject"]), 0),
+                asistencias=int(document.get("asistencias", 0)),
+                participaciones=int(document.get("participaciones", 0)),
             )
             for document in found
         ]

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
-from gallery.documents.model import Student
+from gallery.documents.model import Consent, Student
 
 Document = Mapping[str, Any]
 
-_FIELDS = ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro", "kind")
+_TEXTS = ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro", "aviso")
+_NUMBERS = ("asistencias_previas", "participaciones_previas")
 
 
-def fields_of(student: Student) -> dict[str, str]:
-    """A student's own fields."""
-    return {name: getattr(student, name) for name in _FIELDS}
+def fields_of(student: Student) -> dict[str, Any]:
+    """A student's own fields; no ``consentimiento`` when none is on record."""
+    consent = student.consentimiento
+    return {
+        **{name: getattr(student, name) for name in (*_TEXTS, "kind", *_NUMBERS)},
+        **({"consentimiento": asdict(consent)} if consent else {}),
+    }
 
 
 def student_of(document: Document) -> Student:
-    """The student in a document."""
-    return Student(**{name: document[name] for name in _FIELDS})
+    """The student in a document, whoever wrote it."""
+    consent = document.get("consentimiento")
+    values: dict[str, Any] = {name: document.get(name, "") for name in _TEXTS}
+    values |= {name: int(document.get(name, 0)) for name in _NUMBERS}
+    values["kind"] = document.get("kind", "student")
+    values["consentimiento"] = Consent(str(consent["fecha"]), str(consent["texto"])) if consent else None
+    return Student(**values)
 
 
 def content_id(subject: int, sha256: str) -> str:

@@ -23,8 +23,9 @@ from gallery.documents.model import (
     student_exists,
     student_not_found,
 )
+from gallery.documents.mongo_records import MongoRecords
 from gallery.documents.mongo_sequence import MongoSequence
-from gallery.documents.mongo_shape import Document, content_id, fields_of
+from gallery.documents.mongo_shape import Document, content_id, fields_of, student_of
 from presente.errors import Conflict
 
 _STALE_S = 60.0
@@ -36,9 +37,10 @@ _DROP_BATCH = 4096
 class MongoWriter:
     """Enrols and removes, for several threads at once. Lets pymongo's errors through: the store translates them."""
 
-    def __init__(self, db: Database[dict[str, Any]], sequence: MongoSequence) -> None:
+    def __init__(self, db: Database[dict[str, Any]], sequence: MongoSequence, records: MongoRecords) -> None:
         self._db = db
         self._sequence = sequence
+        self._records = records
         self._attempts: set[str] = set()
 
     def recover(self) -> None:
@@ -48,6 +50,7 @@ class MongoWriter:
         for begun in list(self._db.students.find({"enrolling": {"$exists": True}})):
             if not self._alive(begun["enrolling"]):
                 self._erase(begun["subject"])
+        self._records.recover()
 
     def enrol(self, enrolments: Sequence[Enrolment], mode: Mode) -> None:
         """Store students and photos: nobody sees a new student before all of it is there."""
@@ -76,6 +79,11 @@ class MongoWriter:
                 document["matricula"]: document
                 for document in self._db.students.find({"matricula": {"$in": list(latest)}})
             }
+            foreign = [document for document in found.values() if "subject" not in document]
+            if foreign:
+                for document in foreign:
+                    self.number(document)
+                continue
             left_over = [document for document in found.values() if not self._counts_as_there(document)]
             if left_over:
                 for document in left_over:
@@ -93,9 +101,33 @@ class MongoWriter:
                 continue  # somebody else was quicker
             for matricula, document in found.items() if mode == "put" else ():
                 fields = fields_of(latest[matricula])
-                if any(document[name] != value for name, value in fields.items()):
-                    self._db.students.update_one({"_id": document["_id"]}, {"$set": fields})
+                if any(document.get(name) != value for name, value in fields.items()):
+                    self._set_fields(document, fields)
             return subjects
+
+    def number(self, document: Document) -> None:
+        """Give a student whom another program wrote the id that templates carry."""
+        subject = self._sequence.reserve(1, "subject")[0]
+        student = student_of(document)
+        counts = {"asistencias": student.asistencias_previas, "participaciones": student.participaciones_previas}
+        self._db.students.update_one(
+            {"_id": document["_id"], "subject": {"$exists": False}},
+            {"$set": {**fields_of(student), **counts, "subject": Int64(subject)}},
+        )
+
+    def update(self, student: Student) -> bool:
+        """Replace a student's fields; False when there is no such student."""
+        found = self._db.students.find_one({"matricula": student.matricula, "subject": {"$exists": True}})
+        if found is None or "enrolling" in found:
+            return False
+        without = {} if student.consentimiento else {"$unset": {"consentimiento": ""}}
+        self._set_fields(found, fields_of(student), without)
+        return True
+
+    def _set_fields(self, document: Document, fields: Document, more: Document | None = None) -> None:
+        changes = {"$set": {**fields, "recount": True}, **(more or {})}
+        self._db.students.update_one({"_id": document["_id"]}, changes)
+        self._records.refresh(int(document["subject"]))
 
     def _insert_unseen(self, students: Sequence[Student], attempt: str) -> dict[str, int]:
         """Insert new students that nobody sees before the attempt is over."""
@@ -105,6 +137,8 @@ class MongoWriter:
                 {
                     "subject": Int64(number),
                     **fields_of(student),
+                    "asistencias": student.asistencias_previas,
+                    "participaciones": student.participaciones_previas,
                     "enrolling": {"attempt": attempt, "since": time.time()},
                 }
             )
@@ -219,6 +253,7 @@ class MongoWriter:
         self.drop_templates({"student": subject})
         self._db.images.delete_many({"student": subject})
         self._db.contents.delete_many({"student": subject})
+        self._records.forget(subject)
         self._db.removals.update_one({"_id": number}, {"$set": {"open": False}, "$unset": {"student": ""}})
 
     def drop_templates(self, which: Document) -> None:

@@ -8,7 +8,9 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from gallery.documents.migrations import migrate
 from gallery.documents.model import (
     Changes,
+    Consent,
     Counts,
     Enrolment,
     Kind,
@@ -28,13 +31,30 @@ from gallery.documents.model import (
     student_exists,
     student_not_found,
 )
+from gallery.documents.sqlite_records import SqliteRecords, recount
 from presente.errors import StoreError
 
 log = logging.getLogger(__name__)
 
 _BUSY_S = 30.0
 _READ_BATCH = 4096
-_STUDENT = "s.matricula, s.nombre_del_alumno, s.clase, s.fecha_de_registro, s.kind"
+_FIELDS = (
+    "matricula",
+    "nombre_del_alumno",
+    "clase",
+    "fecha_de_registro",
+    "kind",
+    "consentimiento",
+    "aviso",
+    "asistencias_previas",
+    "participaciones_previas",
+)
+_STUDENT = ", ".join(f"s.{name}" for name in _FIELDS)
+# An enrolment that brings no consent does not take back the one that was given.
+_REPLACED = ", ".join(
+    f"{name} = " + (f"coalesce(excluded.{name}, {name})" if name == "consentimiento" else f"excluded.{name}")
+    for name in _FIELDS[1:]
+)
 
 
 class SqliteStore:
@@ -106,6 +126,10 @@ class SqliteStore:
         if self._log_holds_erased:
             self._fold_log()
 
+    @property
+    def records(self) -> SqliteRecords:
+        return SqliteRecords(self._reading, self._writing)
+
     def close(self) -> None:
         with self._lock:
             for db in self._idle:
@@ -162,15 +186,13 @@ class SqliteStore:
 
     def update(self, student: Student) -> bool:
         with self._writing() as db:
-            matricula, *fields = _fields(student)
-            return (
-                db.execute(
-                    "UPDATE students SET nombre_del_alumno = ?, clase = ?, fecha_de_registro = ?, kind = ? "
-                    "WHERE matricula = ?",
-                    (*fields, matricula),
-                ).rowcount
-                == 1
-            )
+            if db.execute("SELECT 1 FROM students WHERE matricula = ?", (student.matricula,)).fetchone() is None:
+                return False
+            subject = _put_student(db, student, "put")
+            if student.consentimiento is None:
+                db.execute("UPDATE students SET consentimiento = NULL WHERE id = ?", (subject,))
+            recount(db, [subject])
+            return True
 
     def remove(self, matriculas: Sequence[str]) -> list[str]:
         with self._writing() as db:
@@ -224,11 +246,22 @@ class SqliteStore:
         with self._reading() as db:
             rows = db.execute(
                 f"SELECT s.id, (SELECT count(*) FROM images i WHERE i.student = s.id), "
-                f"(SELECT count(*) FROM templates t WHERE t.student = s.id), {_STUDENT} "
+                f"(SELECT count(*) FROM templates t WHERE t.student = s.id), "
+                f"s.asistencias, s.participaciones, {_STUDENT} "
                 f"FROM students s WHERE {where} ORDER BY s.matricula LIMIT ?",
                 (*values, limit),
             ).fetchall()
-        return [StoredStudent(id=row[0], images=row[1], templates=row[2], student=Student(*row[3:])) for row in rows]
+        return [
+            StoredStudent(
+                id=row[0],
+                images=row[1],
+                templates=row[2],
+                asistencias=row[3],
+                participaciones=row[4],
+                student=_student(row[5:]),
+            )
+            for row in rows
+        ]
 
     def subjects(self, ids: Sequence[int]) -> dict[int, Student]:
         with self._reading() as db:
@@ -236,7 +269,7 @@ class SqliteStore:
                 f"SELECT s.id, {_STUDENT} FROM students s WHERE s.id IN (SELECT value FROM json_each(?))",
                 (json.dumps([int(i) for i in ids]),),
             ).fetchall()
-        return {row[0]: Student(*row[1:]) for row in rows}
+        return {row[0]: _student(row[1:]) for row in rows}
 
     def roster(self, *, clase: str | None = None, kind: Kind | None = None) -> NDArray[np.int64]:
         with self._reading() as db:
@@ -343,8 +376,17 @@ def _pack_row(tag: str, dim: int) -> str:
     return json.dumps({"tag": tag, "dim": dim})
 
 
-def _fields(student: Student) -> tuple[str, str, str, str, str]:
-    return (student.matricula, student.nombre_del_alumno, student.clase, student.fecha_de_registro, student.kind)
+def _row(student: Student) -> list[object]:
+    """A student's own columns, in the order of ``_FIELDS``."""
+    values = {name: getattr(student, name) for name in _FIELDS}
+    consent = student.consentimiento
+    return list((values | {"consentimiento": json.dumps(asdict(consent)) if consent else None}).values())
+
+
+def _student(row: Sequence[Any]) -> Student:
+    values = dict(zip(_FIELDS, row, strict=True))
+    consent = values["consentimiento"]
+    return Student(**values | {"consentimiento": Consent(**json.loads(consent)) if consent else None})
 
 
 def _put_student(db: sqlite3.Connection, student: Student, mode: Mode) -> int:
@@ -357,13 +399,13 @@ def _put_student(db: sqlite3.Connection, student: Student, mode: Mode) -> int:
     if row is not None and mode == "extend":
         return int(row[0])
     stored = db.execute(
-        "INSERT INTO students (matricula, nombre_del_alumno, clase, fecha_de_registro, kind) "
-        "VALUES (?, ?, ?, ?, ?) ON CONFLICT (matricula) DO UPDATE SET nombre_del_alumno = "
-        "excluded.nombre_del_alumno, clase = excluded.clase, fecha_de_registro = excluded.fecha_de_registro, "
-        "kind = excluded.kind RETURNING id",
-        _fields(student),
+        f"INSERT INTO students ({', '.join(_FIELDS)}) VALUES ({', '.join('?' * len(_FIELDS))}) "
+        f"ON CONFLICT (matricula) DO UPDATE SET {_REPLACED} RETURNING id",
+        _row(student),
     )
-    return int(stored.fetchone()[0])
+    subject = int(stored.fetchone()[0])
+    recount(db, [subject])
+    return subject
 
 
 def _put_template(db: sqlite3.Connection, image: int | None, subject: int, template: Template) -> None:

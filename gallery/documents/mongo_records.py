@@ -1,0 +1,243 @@
+"""The books of attendance and participation on MongoDB.
+
+An entry is one document, so it is there or it is not. The counts on the student's document are for whoever reads that
+document; a student carries ``recount`` from before an entry is written until the counts have followed, so that what a
+dead process left behind is put right at the next start. Counts carry how many entries they were made of
+(``recorded``): fewer never replace more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, suppress
+from typing import Any
+
+import numpy as np
+from bson import Binary, Int64
+from pymongo import ASCENDING
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from gallery.documents.model import student_not_found
+from gallery.documents.mongo_sequence import MongoSequence
+from gallery.documents.mongo_shape import Document
+from gallery.documents.records import (
+    Attendance,
+    Participation,
+    SeenFace,
+    Selection,
+    StoredAttendance,
+    StoredParticipation,
+    Tally,
+    tally,
+)
+
+_ATTENDANCE = ("clase", "fecha", "turn", "status", "source", "at", "note", "request", "face_group")
+_PARTICIPATION = ("clase", "fecha", "kind", "note", "at", "request", "withdraws")
+
+
+class MongoRecords:
+    """A :class:`gallery.documents.records.RecordStore` on the database of a MongoDB store."""
+
+    def __init__(
+        self,
+        db: Database[dict[str, Any]],
+        sequence: MongoSequence,
+        talking: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self._db = db
+        self._sequence = sequence
+        self._talking = talking
+        db.attendance.create_index(
+            [(name, ASCENDING) for name in ("student", "clase", "fecha", "turn")], unique=True, name="turn"
+        )
+        db.attendance.create_index([("clase", ASCENDING), ("fecha", ASCENDING)], name="class")
+        db.participations.create_index([("request", ASCENDING)], unique=True, name="request")
+        db.participations.create_index([("student", ASCENDING)], name="student")
+
+    def recover(self) -> None:
+        """Let the counts follow the entries that a dead process wrote last."""
+        for found in list(self._db.students.find({"recount": True}, {"subject": 1})):
+            self.refresh(int(found["subject"]))
+
+    def add_attendance(self, entries: Sequence[Attendance]) -> list[Attendance]:
+        with self._talking():
+            there = self._begin({entry.subject for entry in entries})
+            wanted = [entry for entry in entries if entry.subject in there]
+            late = [entry for entry in entries if entry.subject not in there]
+            numbers = self._sequence.reserve(len(wanted), "attendance") if wanted else ()
+            for number, entry in zip(numbers, wanted, strict=True):
+                try:
+                    self._db.attendance.insert_one({"_id": Int64(number), **_attendance_document(entry)})
+                except DuplicateKeyError:
+                    late.append(entry)
+            gone = self._settle(there)
+        return late + [entry for entry in wanted if entry.subject in gone]
+
+    def add_participation(self, entry: Participation) -> StoredParticipation:
+        with self._talking():
+            if not self._begin({entry.subject}):
+                raise student_not_found(str(entry.subject))
+            number = self._sequence.reserve(1, "participation")[0]
+            document = {"_id": Int64(number), "student": Int64(entry.subject or 0)}
+            with suppress(DuplicateKeyError):  # the same request once more
+                self._db.participations.insert_one(document | {name: getattr(entry, name) for name in _PARTICIPATION})
+            if self._settle({entry.subject}):
+                raise student_not_found(str(entry.subject))
+            found = self._db.participations.find_one({"request": entry.request})
+        if found is None:
+            raise student_not_found(str(entry.subject))
+        return _participation_of(found)
+
+    def attendance(self, which: Selection) -> list[StoredAttendance]:
+        with self._talking():
+            return [_attendance_of(found) for found in self._found(self._db.attendance, which)]
+
+    def attendance_entry(self, number: int) -> StoredAttendance | None:
+        with self._talking():
+            found = self._db.attendance.find_one({"_id": Int64(number)})
+        return None if found is None else _attendance_of(found)
+
+    def participations(self, which: Selection) -> list[StoredParticipation]:
+        with self._talking():
+            return [_participation_of(found) for found in self._found(self._db.participations, which)]
+
+    def participation_entry(self, number: int) -> StoredParticipation | None:
+        with self._talking():
+            found = self._db.participations.find_one({"_id": Int64(number)})
+        return None if found is None else _participation_of(found)
+
+    def miscounted(self) -> list[str]:
+        with self._talking():
+            return sorted(
+                str(student["matricula"])
+                for student in list(self._db.students.find({"subject": {"$exists": True}}))
+                if _counts_of(student) != self._tally(int(student["subject"]))[0]
+            )
+
+    def recount(self) -> None:
+        with self._talking():
+            for student in list(self._db.students.find({"subject": {"$exists": True}}, {"subject": 1})):
+                self.refresh(int(student["subject"]))
+
+    def refresh(self, subject: int) -> None:
+        """Make a student's counts what the entries say, unless somebody did who saw more of them."""
+        counted, seen = self._tally(subject)
+        student = self._db.students.find_one({"subject": Int64(subject)})
+        if student is None:
+            return
+        counts = {
+            "asistencias": int(student.get("asistencias_previas", 0)) + counted.asistencias,
+            "participaciones": int(student.get("participaciones_previas", 0)) + counted.participaciones,
+            "recorded": seen,
+        }
+        older = {"$or": [{"recorded": {"$exists": False}}, {"recorded": {"$lte": seen}}]}
+        self._db.students.update_one({"subject": Int64(subject), **older}, {"$set": counts, "$unset": {"recount": ""}})
+
+    def forget(self, subject: int) -> None:
+        """Take a student out of the books, and the face of everybody whom the same face might have been.
+
+        The entries stay, under a number that is nobody's.
+        """
+        own = {"student": Int64(subject)}
+        entries = list(self._db.attendance.find(own, {"face_group": 1}))
+        groups = sorted({str(entry["face_group"]) for entry in entries} - {""})
+        if groups:
+            self._db.attendance.update_many({"face_group": {"$in": groups}}, {"$unset": {"face": ""}})
+        for entry in entries:
+            nobody = {"student": Int64(-int(entry["_id"])), "note": "", "request": ""}
+            self._db.attendance.update_one({"_id": entry["_id"]}, {"$set": nobody, "$unset": {"face": ""}})
+        for entry in list(self._db.participations.find(own, {"_id": 1})):
+            number = int(entry["_id"])
+            nobody = {"student": Int64(-number), "note": "", "request": f"erased {number}"}
+            self._db.participations.update_one({"_id": entry["_id"]}, {"$set": nobody})
+
+    def _begin(self, subjects: Iterable[int | None]) -> set[int]:
+        """Mark students as about to be counted anew; those who are there."""
+        wanted = {"subject": {"$in": [Int64(subject) for subject in subjects if subject is not None]}}
+        self._db.students.update_many(wanted, {"$set": {"recount": True}})
+        return {int(found["subject"]) for found in self._db.students.find(wanted, {"subject": 1})}
+
+    def _settle(self, subjects: Iterable[int | None]) -> set[int]:
+        """Let the counts follow; the students who were erased meanwhile, who are taken out of the books again."""
+        wanted = {subject for subject in subjects if subject is not None}
+        for subject in wanted:
+            self.refresh(subject)
+        found = self._db.students.find({"subject": {"$in": [Int64(i) for i in wanted]}}, {"subject": 1})
+        gone = wanted - {int(student["subject"]) for student in found}
+        for subject in gone:
+            self.forget(subject)
+        return gone
+
+    def _tally(self, subject: int) -> tuple[Tally, int]:
+        own = {"student": Int64(subject)}
+        attendance = [_attendance_of(found) for found in self._db.attendance.find(own, {"face": 0})]
+        participations = [_participation_of(found) for found in self._db.participations.find(own)]
+        return tally(attendance, participations), len(attendance) + len(participations)
+
+    @staticmethod
+    def _found(collection: Collection[dict[str, Any]], which: Selection) -> list[dict[str, Any]]:
+        wanted: dict[str, Any] = {
+            name: value
+            for name, value in (
+                ("clase", which.clase),
+                ("request", which.request),
+                ("face_group", which.face_group),
+                ("student", None if which.subject is None else Int64(which.subject)),
+            )
+            if value is not None
+        }
+        dates = {name: day for name, day in (("$gte", which.desde), ("$lte", which.hasta)) if day is not None}
+        if dates:
+            wanted["fecha"] = dates
+        return list(collection.find(wanted).sort("_id", ASCENDING))
+
+
+def _counts_of(student: Document) -> Tally:
+    """What a student's document says was counted here."""
+    return Tally(
+        int(student.get("asistencias", 0)) - int(student.get("asistencias_previas", 0)),
+        int(student.get("participaciones", 0)) - int(student.get("participaciones_previas", 0)),
+    )
+
+
+def _attendance_document(entry: Attendance) -> dict[str, Any]:
+    document = {"student": Int64(entry.subject or 0), **{name: getattr(entry, name) for name in _ATTENDANCE}}
+    face = entry.face
+    if face is not None:
+        document["face"] = {
+            "vector": Binary(np.ascontiguousarray(face.vector, dtype="<f4").tobytes()),
+            "pack": face.pack,
+            "box": [float(value) for value in face.box],
+            "score": face.score,
+            "threshold": face.threshold,
+            "template": Int64(face.template),
+            "generation": face.generation,
+            "photo": face.photo,
+        }
+    return document
+
+
+def _attendance_of(document: Document) -> StoredAttendance:
+    kept = document.get("face")
+    face = None
+    if kept is not None:
+        values = {
+            "vector": np.frombuffer(kept["vector"], dtype="<f4"),
+            "box": tuple(kept["box"]),
+            "template": int(kept["template"]),
+        }
+        face = SeenFace(**{**kept, **values})
+    entry = Attendance(subject=_subject_of(document), face=face, **{name: document[name] for name in _ATTENDANCE})
+    return StoredAttendance(int(document["_id"]), entry)
+
+
+def _participation_of(document: Document) -> StoredParticipation:
+    entry = Participation(subject=_subject_of(document), **{name: document[name] for name in _PARTICIPATION})
+    return StoredParticipation(int(document["_id"]), entry)
+
+
+def _subject_of(document: Document) -> int | None:
+    subject = int(document["student"])
+    return subject if subject > 0 else None

@@ -1,0 +1,205 @@
+"""What a store keeps of attendance and participation: entries that are only ever added, and the protocol for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from presente.errors import InvalidInput
+
+Status = Literal["present", "ambiguous", "rejected"]
+"""``ambiguous``: one of several students whom a face may be; a person decides. ``rejected``: a person said no."""
+
+Origin = Literal["photo", "hand", "takeover"]
+"""Who says so: a photo, a person, or the system whose database was taken over."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFace:
+    """The face behind an entry, kept so that the decision can be explained later.
+
+    Attributes:
+        vector: its template, float32 (d,), length 1.
+        pack: tag of the model pack that made it.
+        box: x1, y1, x2, y2 in pixels of the upright photo.
+        score: cosine with the nearest template of the student.
+        threshold: what the score was held against.
+        template: id of that nearest template.
+        generation: the published index generation of that moment.
+        photo: SHA-256 of the photo.
+    """
+
+    vector: NDArray[np.float32]
+    pack: str
+    box: tuple[float, float, float, float]
+    score: float
+    threshold: float
+    template: int
+    generation: int
+    photo: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attendance:
+    """What was said about one student, one class and one date. Never changed: whoever corrects adds an entry.
+
+    Attributes:
+        subject: the student; None once the student was erased.
+        clase: the class.
+        fecha: the date, ISO.
+        turn: how many entries the three had before. Two that are written at once want the same turn: one gets it.
+        status: what is said.
+        source: who says so.
+        at: when, UTC, ISO.
+        note: a person's remark.
+        request: the Idempotency-Key of the request that made it, or empty.
+        face_group: the same random word on the entries of one ambiguous face, else empty.
+        face: what a photo showed; None for entries made by hand, and after the erasure of whomever it may show.
+    """
+
+    subject: int | None
+    clase: str
+    fecha: str
+    turn: int
+    status: Status
+    source: Origin
+    at: str
+    note: str = ""
+    request: str = ""
+    face_group: str = ""
+    face: SeenFace | None = None
+
+    @property
+    def about(self) -> tuple[int | None, str, str]:
+        """Student, class and date."""
+        return self.subject, self.clase, self.fecha
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAttendance:
+    """An entry and its id, which grows with time."""
+
+    id: int
+    entry: Attendance
+
+
+@dataclass(frozen=True, slots=True)
+class Participation:
+    """One participation in class, or, with ``withdraws``, the statement that an earlier one does not count.
+
+    Attributes:
+        request: unique; the Idempotency-Key, or a random word.
+        withdraws: id of the participation that is taken back.
+    """
+
+    subject: int | None
+    clase: str
+    fecha: str
+    kind: str
+    note: str
+    at: str
+    request: str
+    withdraws: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredParticipation:
+    """A participation and its id."""
+
+    id: int
+    entry: Participation
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which entries: every condition that is not None; dates are inclusive."""
+
+    clase: str | None = None
+    desde: str | None = None
+    hasta: str | None = None
+    subject: int | None = None
+    request: str | None = None
+    face_group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How often a student was there and took part, by the entries."""
+
+    asistencias: int = 0
+    participaciones: int = 0
+
+
+class RecordStore(Protocol):
+    """A store's books. Erasing a student, which the document store does, leaves entries without student, face and note.
+
+    Students carry the counts as ``asistencias`` and ``participaciones``; every method that adds keeps them in step.
+    """
+
+    def add_attendance(self, entries: Sequence[Attendance]) -> list[Attendance]:
+        """Add entries. Those whose turn was taken, or whose student is gone, are returned and not stored."""
+
+    def attendance(self, which: Selection) -> list[StoredAttendance]:
+        """Entries in the order in which they were added."""
+
+    def attendance_entry(self, number: int) -> StoredAttendance | None: ...
+
+    def add_participation(self, entry: Participation) -> StoredParticipation:
+        """Add an entry, or give the one that has the same ``request``.
+
+        Raises ``NotFound`` (``student_not_found``) when the student is gone."""
+
+    def participations(self, which: Selection) -> list[StoredParticipation]:
+        """Entries in the order in which they were added."""
+
+    def participation_entry(self, number: int) -> StoredParticipation | None: ...
+
+    def miscounted(self) -> list[str]:
+        """Matriculas of students whose counts are not what the entries say."""
+
+    def recount(self) -> None:
+        """Make every student's counts what the entries say."""
+
+
+def latest(entries: Iterable[StoredAttendance]) -> list[StoredAttendance]:
+    """The entry that holds for each student, class and date; an erased student's entries each stand alone."""
+    held: dict[object, StoredAttendance] = {}
+    for stored in entries:
+        key = stored.entry.about if stored.entry.subject is not None else stored.id
+        if key not in held or stored.entry.turn >= held[key].entry.turn:
+            held[key] = stored
+    return list(held.values())
+
+
+def standing(entries: Iterable[StoredParticipation]) -> list[StoredParticipation]:
+    """The participations that count: those that no other entry takes back."""
+    kept = list(entries)
+    withdrawn = {stored.entry.withdraws for stored in kept}
+    return [stored for stored in kept if stored.entry.withdraws is None and stored.id not in withdrawn]
+
+
+def tally(attendance: Iterable[StoredAttendance], participations: Iterable[StoredParticipation]) -> Tally:
+    """One student's counts: a class and date counts once."""
+    present = [stored for stored in latest(attendance) if stored.entry.status == "present"]
+    return Tally(len(present), len(standing(participations)))
+
+
+def check_date(text: str, name: str = "fecha") -> str:
+    """An ISO date.
+
+    Raises:
+        InvalidInput: ``invalid_fecha``.
+    """
+    try:
+        if len(text) != 10:
+            raise ValueError("it is not ten characters long")
+        return date.fromisoformat(text).isoformat()
+    except ValueError as exc:
+        raise InvalidInput(
+            "invalid_fecha", f"{name} is {text!r} ({exc}).", "It must be a date like 2026-11-21."
+        ) from exc

@@ -1,0 +1,158 @@
+"""The books of attendance and participation in SQLite. An entry and the count it changes commit together."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+
+from gallery.documents.model import student_not_found
+from gallery.documents.records import (
+    Attendance,
+    Participation,
+    SeenFace,
+    Selection,
+    StoredAttendance,
+    StoredParticipation,
+    Tally,
+    tally,
+)
+
+_ATTENDANCE = "student, clase, fecha, turn, status, source, at, note, request, face_group, face, vector"
+_PARTICIPATION = "student, clase, fecha, kind, note, at, request, withdraws"
+Opens = Callable[[], AbstractContextManager[sqlite3.Connection]]
+
+
+class SqliteRecords:
+    """A :class:`gallery.documents.records.RecordStore` on the connections of a SQLite store."""
+
+    def __init__(self, reading: Opens, writing: Opens) -> None:
+        self._reading = reading
+        self._writing = writing
+
+    def add_attendance(self, entries: Sequence[Attendance]) -> list[Attendance]:
+        with self._writing() as db:
+            late = [entry for entry in entries if not _add_attendance(db, entry)]
+            recount(db, {entry.subject for entry in entries if entry.subject is not None})
+        return late
+
+    def attendance(self, which: Selection) -> list[StoredAttendance]:
+        with self._reading() as db:
+            return _attendance(db, which)
+
+    def attendance_entry(self, number: int) -> StoredAttendance | None:
+        with self._reading() as db:
+            row = db.execute(f"SELECT id, {_ATTENDANCE} FROM attendance WHERE id = ?", (number,)).fetchone()
+        return _attendance_of(row) if row else None
+
+    def add_participation(self, entry: Participation) -> StoredParticipation:
+        with self._writing() as db:
+            if db.execute("SELECT 1 FROM students WHERE id = ?", (entry.subject,)).fetchone() is None:
+                raise student_not_found(str(entry.subject))
+            db.execute(
+                f"INSERT INTO participations ({_PARTICIPATION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (request) DO NOTHING",
+                [getattr(entry, "subject" if name == "student" else name) for name in _PARTICIPATION.split(", ")],
+            )
+            recount(db, [entry.subject])
+            return _participations(db, Selection(request=entry.request))[0]
+
+    def participations(self, which: Selection) -> list[StoredParticipation]:
+        with self._reading() as db:
+            return _participations(db, which)
+
+    def participation_entry(self, number: int) -> StoredParticipation | None:
+        with self._reading() as db:
+            row = db.execute(f"SELECT id, {_PARTICIPATION} FROM participations WHERE id = ?", (number,)).fetchone()
+        return StoredParticipation(row[0], Participation(*row[1:])) if row else None
+
+    def miscounted(self) -> list[str]:
+        with self._reading() as db:
+            return [matricula for matricula, stored, right in _counted(db) if stored != right]
+
+    def recount(self) -> None:
+        with self._writing() as db:
+            recount(db, [row[0] for row in db.execute("SELECT id FROM students").fetchall()])
+
+
+def recount(db: sqlite3.Connection, subjects: Iterable[int | None]) -> None:
+    """Make the counts of students what the entries say."""
+    for subject in subjects:
+        counted = _tally(db, subject)
+        db.execute(
+            "UPDATE students SET asistencias = asistencias_previas + ?, "
+            "participaciones = participaciones_previas + ? WHERE id = ?",
+            (counted.asistencias, counted.participaciones, subject),
+        )
+
+
+def _counted(db: sqlite3.Connection) -> Iterable[tuple[str, Tally, Tally]]:
+    rows = db.execute(
+        "SELECT id, matricula, asistencias - asistencias_previas, participaciones - participaciones_previas "
+        "FROM students ORDER BY matricula"
+    ).fetchall()
+    return [(row[1], Tally(row[2], row[3]), _tally(db, row[0])) for row in rows]
+
+
+def _tally(db: sqlite3.Connection, subject: int | None) -> Tally:
+    which = Selection(subject=subject)
+    return tally(_attendance(db, which, faces=False), _participations(db, which))
+
+
+def _add_attendance(db: sqlite3.Connection, entry: Attendance) -> bool:
+    face = entry.face
+    described = None if face is None else {name: getattr(face, name) for name in _DESCRIBED}
+    values = {
+        **{name: getattr(entry, "subject" if name == "student" else name) for name in _ATTENDANCE.split(", ")[:-2]},
+        "face": None if described is None else json.dumps(described),
+        "vector": None if face is None else np.ascontiguousarray(face.vector, dtype="<f4").tobytes(),
+    }
+    added = db.execute(
+        f"INSERT INTO attendance ({_ATTENDANCE}) SELECT {', '.join('?' * len(values))} "
+        "WHERE EXISTS (SELECT 1 FROM students WHERE id = ?) ON CONFLICT (student, clase, fecha, turn) DO NOTHING",
+        [*values.values(), entry.subject],
+    )
+    return added.rowcount == 1
+
+
+_DESCRIBED = ("pack", "box", "score", "threshold", "template", "generation", "photo")
+
+
+def _where(which: Selection) -> tuple[str, list[object]]:
+    conditions = {
+        "clase = ?": which.clase,
+        "fecha >= ?": which.desde,
+        "fecha <= ?": which.hasta,
+        "student = ?": which.subject,
+        "request = ?": which.request,
+        "face_group = ?": which.face_group,
+    }
+    given = {condition: value for condition, value in conditions.items() if value is not None}
+    return " AND ".join(given) or "1", list(given.values())
+
+
+def _attendance(db: sqlite3.Connection, which: Selection, faces: bool = True) -> list[StoredAttendance]:
+    where, values = _where(which)
+    columns = _ATTENDANCE if faces else _ATTENDANCE.replace("face, vector", "NULL, NULL")
+    rows = db.execute(f"SELECT id, {columns} FROM attendance WHERE {where} ORDER BY id", values)
+    return [_attendance_of(row) for row in rows.fetchall()]
+
+
+def _attendance_of(row: Sequence[Any]) -> StoredAttendance:
+    seen = None
+    if row[-2] is not None:
+        described = json.loads(row[-2])
+        described["box"] = tuple(described["box"])
+        seen = SeenFace(vector=np.frombuffer(row[-1], dtype="<f4"), **described)
+    values = dict(zip(_ATTENDANCE.split(", ")[1:-2], row[2:-2], strict=True))
+    return StoredAttendance(row[0], Attendance(subject=row[1], face=seen, **values))
+
+
+def _participations(db: sqlite3.Connection, which: Selection) -> list[StoredParticipation]:
+    where, values = _where(which)
+    rows = db.execute(f"SELECT id, {_PARTICIPATION} FROM participations WHERE {where} ORDER BY id", values)
+    return [StoredParticipation(row[0], Participation(*row[1:])) for row in rows.fetchall()]

@@ -1,0 +1,164 @@
+"""The contract of a store's books: attendance and participation. Every store passes it."""
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gallery.documents.model import Consent, DocumentStore, Student
+from gallery.documents.records import Attendance, Participation, SeenFace, Selection, latest
+from presente.errors import InvalidInput, NotFound
+from tests.conftest import DIM, PACK, enrolment, unit
+from tests.gallery.test_documents import open_store, store, vectors  # noqa: F401
+
+AT = "2026-11-21T08:00:00+00:00"
+
+
+def face(seed: int) -> SeenFace:
+    return SeenFace(vectors(1, seed)[0], PACK, (1.0, 2.0, 30.5, 40.25), 0.71, 0.5, 12, 3, "ab" * 32)
+
+
+def entry(subject: int, turn: int = 0, fecha: str = "2026-11-21", **more: object) -> Attendance:
+    fields = {"status": "present", "source": "photo", "at": AT} | more
+    return Attendance(subject, "IA-101", fecha, turn, **fields)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def ana(store: DocumentStore) -> int:  # noqa: F811
+    store.enrol([enrolment("A1", vectors(1, 1)), enrolment("A2", vectors(1, 2))])
+    return store.student("A1").id  # type: ignore[union-attr]
+
+
+def counts(store: DocumentStore, matricula: str = "A1") -> tuple[int, int]:  # noqa: F811
+    found = store.student(matricula)
+    assert found is not None
+    return found.asistencias, found.participaciones
+
+
+def test_an_entry_is_read_back_exactly(store: DocumentStore, ana: int) -> None:  # noqa: F811
+    made = entry(ana, note="tarde", request="key-1", face_group="g1", face=face(7))
+    assert store.records.add_attendance([made]) == []
+    (stored,) = store.records.attendance(Selection())
+    assert replace(stored.entry, face=None) == replace(made, face=None)
+    assert stored.entry.face is not None and made.face is not None
+    assert (stored.entry.face.vector == made.face.vector).all()
+    assert replace(stored.entry.face, vector=0) == replace(made.face, vector=0)  # type: ignore[arg-type]
+    again = store.records.attendance_entry(stored.id)
+    assert again is not None and again.entry.about == (ana, "IA-101", "2026-11-21")
+    assert store.records.attendance_entry(10**6) is None
+
+
+def test_entries_are_selected(store: DocumentStore, ana: int) -> None:  # noqa: F811
+    days = ["2026-11-19", "2026-11-20", "2026-11-21"]
+    store.records.add_attendance([entry(ana, fecha=day, request=f"r{day}", face_group=f"g{day}") for day in days])
+    store.records.add_attendance([entry(ana + 10**6)])  # nobody
+
+    def dates(**which: object) -> list[str]:
+        return [found.entry.fecha for found in store.records.attendance(Selection(**which))]  # type: ignore[arg-type]
+
+    assert dates() == days == dates(subject=ana) == dates(clase="IA-101")
+    assert dates(desde="2026-11-20") == days[1:] and dates(hasta="2026-11-20") == days[:2]
+    assert dates(desde=days[1], hasta=days[1]) == [days[1]] == dates(request=f"r{days[1]}")
+    assert dates(face_group=f"g{days[2]}") == [days[2]]
+    assert dates(clase="IA-102") == [] == dates(subject=ana + 1)
+
+
+def test_a_turn_is_taken_once(store: DocumentStore, ana: int) -> None:  # noqa: F811
+    first, second = entry(ana), entry(ana, status="rejected", source="hand")
+    assert store.records.add_attendance([first]) == []
+    assert store.records.add_attendance([second, entry(ana, fecha="2026-11-22")]) == [second]
+    assert counts(store) == (2, 0)
+    assert store.records.add_attendance([replace(second, turn=1)]) == []
+    assert counts(store) == (1, 0)
+    held = latest(store.records.attendance(Selection(subject=ana)))
+    assert [found.entry.status for found in held] == ["rejected", "present"]
+
+
+def test_nobodys_entry_is_not_stored(store: DocumentStore, ana: int) -> None:  # noqa: F811
+    nobody = entry(10**6)
+    assert store.records.add_attendance([nobody]) == [nobody] and store.records.attendance(Selection()) == []
+    with pytest.raises(NotFound):
+        store.records.add_participation(Participation(10**6, "IA-101", "2026-11-21", "pregunta", "", AT, "r"))
+    assert store.records.participations(Selection()) == []
+
+
+def test_counts_follow_and_can_be_recomputed(store: DocumentStore, ana: int) -> None:  # noqa: F811
+    store.records.add_attendance([entry(ana), entry(ana, 1), entry(ana, fecha="2026-11-22")])
+    store.records.add_attendance([entry(ana, fecha="2026-11-23", status="ambiguous")])
+    assert counts(store) == (2, 0) and counts(store, "A2") == (0, 0)
+    before = store.student("A1").student  # type: ignore[union-attr]
+    store.update(replace(before, asistencias_previas=30, participaciones_previas=4))
+    assert counts(store) == (32, 4) and store.records.miscounted() == []
+    store.records.recount()
+    assert counts(store) == (32, 4)
+
+
+def test_participations_are_counted_and_withdrawn(store: DocumentStore, ana: int) -> None:  # noqa: F811
+    made = Participation(ana, "IA-101", "2026-11-21", "pregunta", "buena", AT, "r1")
+    first = store.records.add_participation(made)
+    assert first.entry == made and store.records.add_participation(made) == first
+    second = store.records.add_participation(replace(made, request="r2"))
+    assert counts(store) == (0, 2)
+    store.records.add_participation(replace(made, request="r3", withdraws=second.id))
+    assert counts(store) == (0, 1)
+    assert [found.entry.request for found in store.records.participations(Selection(subject=ana))] == ["r1", "r2", "r3"]
+    assert store.records.participation_entry(first.id) == first and store.records.participation_entry(10**6) is None
+
+
+def test_erasure_leaves_counts_without_the_person(store: DocumentStore, ana: int) -> None:  # noqa: F811
+    eva = store.student("A2").id  # type: ignore[union-attr]
+    twins = {"status": "ambiguous", "face_group": "g1", "face": face(7), "note": "nota"}
+    store.records.add_attendance([entry(ana, **twins), entry(eva, **twins), entry(ana, 1, face=face(8), request="r")])
+    store.records.add_attendance([entry(eva, fecha="2026-11-22", face=face(9))])
+    store.records.add_participation(Participation(ana, "IA-101", "2026-11-21", "pregunta", "nota", AT, "r1"))
+    store.remove(["A1"])
+    left = store.records.attendance(Selection())
+    assert len(left) == 4
+    gone = [found.entry for found in left if found.entry.subject is None]
+    assert [(found.status, found.note, found.request, found.face) for found in gone] == [
+        ("ambiguous", "", "", None),
+        ("present", "", "", None),
+    ]
+    kept = [found.entry for found in left if found.entry.subject == eva]
+    assert [found.face is None for found in kept] == [True, False]  # the first may have shown the other
+    (took_part,) = store.records.participations(Selection())
+    assert took_part.entry.subject is None and took_part.entry.note == "" and took_part.entry.request != "r1"
+    assert len(latest(left)) == 4
+    store.enrol([enrolment("A1", vectors(1, 1))])
+    assert counts(store) == (0, 0)
+
+
+def test_threads_that_want_the_same_turn(store: DocumentStore, ana: int) -> None:  # noqa: F811
+    late: list[int] = []
+
+    def work(number: int) -> None:
+        made = [entry(ana, fecha=f"2026-11-{day:02d}", note=str(number)) for day in range(1, 6)]
+        late.append(len(store.records.add_attendance(made)))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(late) == 15 and counts(store) == (5, 0) and store.records.miscounted() == []
+
+
+def test_consent_is_kept_until_it_is_taken_back(store: DocumentStore) -> None:  # noqa: F811
+    given = Consent("2026-08-01", "aviso de privacidad 3")
+    first = enrolment("A1", unit(np.ones((1, DIM))))
+    store.enrol([replace(first, student=replace(first.student, consentimiento=given, aviso="image_fallback"))])
+    store.enrol([enrolment("A1", vectors(1, 5))])
+    found = store.student("A1")
+    assert found is not None and found.student.consentimiento == given and found.student.aviso == ""
+    store.update(Student("A1", "Ana"))
+    assert store.student("A1").student == Student("A1", "Ana")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("text", ["", "21/11/2026", "2026-11-21T08:00:00", "2026-02-30", "20261121"])
+def test_dates_are_checked(text: str) -> None:
+    from gallery.documents.records import check_date
+
+    with pytest.raises(InvalidInput) as caught:
+        check_date(text)
+    assert caught.value.code == "invalid_fecha"
