@@ -21,7 +21,7 @@ from gallery.documents.model import (
 from gallery.following import FollowingIndex
 from gallery.snapshot import SnapshotStore
 from gallery.vectors.flat import checked
-from presente.errors import InvalidInput, PackError
+from presente.errors import InvalidInput, PackError, PhotoRefused
 
 MAX_K = 1000
 _BLOCK = 256
@@ -30,11 +30,13 @@ _BLOCK = 256
 
 @dataclass(frozen=True, slots=True)
 class GallerySettings:
-    """How a gallery decides: the threshold (a cosine), where it came from, and the ambiguity margin."""
+    """How a gallery decides: the threshold (a cosine), where it came from, and the ambiguity margin; and whether it
+    refuses to enrol students without consent on record."""
 
     threshold: float
     threshold_source: str
     margin: float = 0.02
+    consent_required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,10 @@ class Gallery:
             Conflict, NotFound: as the mode has it; nothing is stored.
             PackError: ``pack_mismatch``.
             InvalidInput: ``dimension_mismatch``, ``not_finite``.
+            PhotoRefused: ``consent_missing``.
         """
         for enrolment in enrolments:
+            self.check_consent(enrolment.student)
             for photo in enrolment.photos:
                 template = photo.template
                 checked(template.vector[None, :], self.dim)
@@ -107,6 +111,22 @@ class Gallery:
         self.index.check_pack()
         self.store.enrol(enrolments, mode)
         self.index.catch_up()
+
+    def check_consent(self, student: Student) -> None:
+        """Refuse a student of whom no consent is on record or brought along, when the gallery asks for it.
+
+        Raises:
+            PhotoRefused: ``consent_missing``.
+        """
+        if not self.settings.consent_required or student.kind != "student" or student.consentimiento is not None:
+            return
+        stored = self.store.student(student.matricula)
+        if stored is None or stored.student.consentimiento is None:
+            raise PhotoRefused(
+                "consent_missing",
+                f"No consent of {student.matricula!r} is on record.",
+                "Send consentimiento with fecha and texto; PRESENTE_CONSENT asks for it.",
+            )
 
     def remove(self, matriculas: Sequence[str]) -> list[str]:
         """Erase students from the documents, the index and every published generation; which existed.
@@ -189,6 +209,11 @@ class Gallery:
             allowed = live.templates_of(np.array([stored.id], dtype=np.int64))
             found = live.best_per_subject(checked(probe[None, :], self.dim), 1, allowed)[0]
         return found[0][1] if found else None
+
+    def nearest_template(self, probe: NDArray[np.float32], subject: int) -> int | None:
+        """Id of a subject's template nearest to a float32 (d,) probe; None when the subject is gone."""
+        with self.index.reading() as live:
+            return live.best_template(probe, subject)
 
     def student(self, matricula: str) -> StoredStudent:
         """One student.

@@ -72,6 +72,13 @@ class LiveIndex:
         """Ids of all templates of the given subjects."""
         return self._ids[np.isin(self._subjects, subjects)]
 
+    def best_template(self, probe: NDArray[np.float32], subject: int) -> int | None:
+        """Id of the subject's template nearest to a float32 (d,) probe; None when there is none."""
+        ids = self.templates_of(np.array([subject], dtype=np.int64))
+        if not len(ids):
+            return None
+        return int(ids[(self.index.vectors(ids) @ probe).argmax()])
+
     def best_per_subject(
         self,
         probes: NDArray[np.float32],

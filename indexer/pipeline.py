@@ -158,6 +158,7 @@ class _Addition:
     def _prepare(self, entry: tuple[SourcePhoto, _Subject]) -> _Prepared | None:
         """In a worker thread. None when the gallery has the photo."""
         source, subject = entry
+        self.gallery.check_consent(subject.student)
         content = source.read()
         digest = digest_of(content)
         if digest in subject.known:

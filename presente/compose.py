@@ -64,9 +64,10 @@ def open_store(url: str) -> DocumentStore:
 def open_gallery(settings: Settings, pack: ModelPack) -> Gallery:
     """The gallery that the settings name, for templates of one pack."""
     if settings.threshold is None:
-        decides = GallerySettings(pack.threshold, f"pack {pack.name}", settings.margin)
+        threshold, source = pack.threshold, f"pack {pack.name}"
     else:
-        decides = GallerySettings(settings.threshold, settings.origins["threshold"], settings.margin)
+        threshold, source = settings.threshold, settings.origins["threshold"]
+    decides = GallerySettings(threshold, source, settings.margin, settings.consent == "required")
     return Gallery(open_store(settings.store), SnapshotStore(settings.index), pack.tag, pack.dim, decides)
 
 

@@ -72,6 +72,12 @@ def _threshold(text: str) -> float | None:
     return cosine
 
 
+def _consent(text: str) -> str:
+    if text not in ("optional", "required"):
+        raise ValueError("it must be optional or required")
+    return text
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("store", "sqlite:///var/gallery.db", str, "where students, photos and templates live"),
     Setting("index", "var/index", _path, "where published index generations live"),
@@ -82,6 +88,9 @@ SETTINGS: tuple[Setting, ...] = (
         "margin", "0.02", _bounded(float, 0.0, 2.0), "two people above the threshold and closer than this are ambiguous"
     ),
     Setting("strict", "false", _flag, "refuse enrolment photos that show several faces"),
+    Setting(
+        "consent", "optional", _consent, "optional, or required: enrolling a student without consentimiento is refused"
+    ),
     Setting("detect_side", "640", _bounded(int, 64, 4096), "longest side of a photo as the detector sees it, pixels"),
     Setting("max_megapixels", "40", _bounded(float, 0.01, 1000.0), "larger photos are refused"),
     Setting("max_bytes", "16000000", _bounded(int, 1000, 16_000_000), "larger image files are refused"),
@@ -103,6 +112,7 @@ class Settings:
     threshold: float | None
     margin: float
     strict: bool
+    consent: str
     detect_side: int
     max_megapixels: float
     max_bytes: int

@@ -12,7 +12,7 @@ from flask import Flask, Response, g, request
 
 from presente.errors import Forbidden
 from server import errors
-from server.routes import identify, status, students
+from server.routes import attendance, identify, status, students
 from server.service import Holder
 
 log = logging.getLogger("presente.access")
@@ -33,7 +33,7 @@ def create_app(holder: Holder, max_body_bytes: int) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # only on Flask's own provider, which this is
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["presente"] = holder
-    for blueprint in (status.bp, identify.bp, students.bp):
+    for blueprint in (status.bp, identify.bp, students.bp, attendance.bp):
         app.register_blueprint(blueprint)
     errors.install(app)
 

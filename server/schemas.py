@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from flask import Request
 from numpy.typing import NDArray
 
-from gallery.documents.model import StoredStudent, Student
+from gallery.documents.model import Consent, StoredStudent, Student
 from gallery.gallery import GalleryStatus
 from presente.bridge import IdentifyQuery
 from presente.errors import InvalidInput
@@ -146,7 +147,9 @@ def _read_photos(request: Request, fields: Sequence[str]) -> tuple[list[bytes], 
         if not isinstance(encoded, list):
             raise InvalidInput("invalid_field", "images is not a list.", "Send a list of base64 texts.")
         return [decode_base64(text) for text in encoded], {
-            name: _text(body[name], name) for name in fields if name in body
+            name: _text(body[name], name) if name != "consentimiento" else json.dumps(body[name])
+            for name in fields
+            if name in body
         }
     if kind == "multipart/form-data":
         unknown = sorted((set(request.form) - set(fields)) | (set(request.files) - {"image"}))
@@ -196,18 +199,35 @@ def student_of(fields: Mapping[str, str]) -> Student:
         nombre_del_alumno=fields["nombre_del_alumno"],
         clase=fields.get("clase", ""),
         fecha_de_registro=fields.get("fecha_de_registro") or today,
+        consentimiento=_consent(fields.get("consentimiento", "null")),
     )
 
 
+def _consent(text: str) -> Consent | None:
+    """``{"fecha": ..., "texto": ...}`` as JSON text; null for none."""
+    try:
+        value = json.loads(text)
+        return None if value is None else Consent(**{name: _text(part, name) for name, part in value.items()})
+    except (ValueError, RecursionError, AttributeError, TypeError) as exc:
+        raise InvalidInput(
+            "invalid_consent",
+            f"consentimiento is {text!r}.",
+            'It must look like {"fecha": "2026-08-01", "texto": "..."}.',
+        ) from exc
+
+
 def changed(student: Student, request: Request) -> Student:
-    """A stored student with the fields of a PATCH body."""
-    body = json_body(request, _STUDENT_FIELDS[1:])
-    texts = {name: _text(value, name) for name, value in body.items()}
+    """A stored student with the fields of a PATCH body; ``consentimiento`` null takes the consent back."""
+    body = json_body(request, (*_STUDENT_FIELDS[1:], "aviso", "consentimiento"))
+    texts = {name: _text(value, name) for name, value in body.items() if name != "consentimiento"}
+    given = "consentimiento" in body
     return replace(
         student,
         nombre_del_alumno=texts.get("nombre_del_alumno", student.nombre_del_alumno),
         clase=texts.get("clase", student.clase),
         fecha_de_registro=texts.get("fecha_de_registro", student.fecha_de_registro),
+        aviso=texts.get("aviso", student.aviso),
+        consentimiento=_consent(json.dumps(body["consentimiento"])) if given else student.consentimiento,
     )
 
 
@@ -278,6 +298,10 @@ def student_json(stored: StoredStudent) -> dict[str, Any]:
     return {
         **{name: getattr(student, name) for name in _STUDENT_FIELDS},
         "kind": student.kind,
+        "asistencias": stored.asistencias,
+        "participaciones": stored.participaciones,
+        "consentimiento": asdict(student.consentimiento) if student.consentimiento else None,
+        "aviso": student.aviso,
         "images": stored.images,
         "templates": stored.templates,
     }

@@ -23,6 +23,7 @@ from gallery.documents.model import (
     student_not_found,
 )
 from gallery.gallery import Gallery
+from gallery.register import Register
 from presente.bridge import Identified, IdentifyQuery, enrolled_photo, identify
 from presente.errors import InvalidInput, PhotoRefused, PresenteError, StoreError
 
@@ -47,6 +48,7 @@ class Service:
         self.embedder = embedder
         self.gallery = gallery
         self.forget = forget
+        self.register = Register(gallery)
 
     def identify(self, content: bytes, query: IdentifyQuery) -> Identified:
         """Find every face of a photo and say who it is."""
@@ -83,7 +85,7 @@ class Service:
         """Enrol a student, all photos or none; they are searchable when this returns."""
         if not photos:
             raise InvalidInput("no_photos", "No photo was sent.", "Send at least one, in the field image.")
-        check_student(student)
+        self.gallery.check_consent(check_student(student))
         if mode == "create" and self.gallery.store.student(student.matricula) is not None:
             raise student_exists(student.matricula)  # the store decides again; asking first spares the inference
         made = [self._enrolled(number, content) for number, content in enumerate(photos, start=1)]

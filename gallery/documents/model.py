@@ -56,12 +56,13 @@ def check_student(student: Student) -> Student:
     Raises:
         InvalidInput: ``invalid_student``, naming the field and its value.
     """
-    texts = {name: getattr(student, name) for name in ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro")}
+    names = ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro", "aviso")
+    texts = {name: getattr(student, name) for name in names}
     consent = student.consentimiento
     if consent is not None:
         texts |= {"consentimiento.fecha": consent.fecha, "consentimiento.texto": consent.texto}
     for name, value in texts.items():
-        needed = name not in ("clase", "fecha_de_registro")
+        needed = name not in ("clase", "fecha_de_registro", "aviso")
         if (
             not isinstance(value, str)
             or len(value) > _MAX_TEXT

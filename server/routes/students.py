@@ -17,7 +17,7 @@ bp = Blueprint("students", __name__, url_prefix="/v1/students")
 def enrol() -> tuple[Response, int, dict[str, str]]:
     """A new student with one photo or more; searchable when the reply arrives."""
     photos, fields = schemas.photos_and_fields(
-        request, ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro")
+        request, ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro", "consentimiento")
     )
     stored, faces = service().enrol(schemas.student_of(fields), photos, "create")
     body = jsonify(

@@ -1,0 +1,170 @@
+"""Register: the books of attendance and participation as people write in them. Entries are only ever added."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from gallery.documents.model import student_not_found
+from gallery.documents.records import (
+    Attendance,
+    Participation,
+    Selection,
+    Status,
+    StoredAttendance,
+    StoredParticipation,
+    latest,
+)
+from gallery.gallery import Gallery
+from presente.errors import Conflict, NotFound
+
+About = tuple[int | None, str, str]
+"""Student, class and date."""
+
+Makes = Callable[[Attendance | None, int], Attendance | None]
+"""From the entry that holds and the next turn to the entry to add; None when there is nothing to add."""
+
+
+class Register:
+    """The attendance and participation of a gallery's students. Safe to use from several threads and processes."""
+
+    def __init__(self, gallery: Gallery) -> None:
+        self.gallery = gallery
+        self.records = gallery.store.records
+
+    def say(self, matricula: str, clase: str, fecha: str, status: Status, note: str, request: str) -> StoredAttendance:
+        """A person says that a student was in class, or was not; the entry that holds afterwards.
+
+        Raises:
+            NotFound: ``student_not_found``.
+        """
+        about = (self.gallery.student(matricula).id, clase, fecha)
+        written = self.write({about: _by_hand(about, status, note, request)})
+        if about not in written:
+            raise student_not_found(matricula)
+        return written[about][0]
+
+    def settle(self, number: int, status: Status, note: str, request: str) -> list[StoredAttendance]:
+        """A person confirms or rejects an entry; the entries that hold afterwards, that student's first.
+
+        When one of those whom an ambiguous face may be is confirmed, the others who still wait are rejected: the
+        face was not theirs.
+
+        Raises:
+            NotFound: ``entry_not_found``, also when the student was erased.
+        """
+        stored = self.records.attendance_entry(number)
+        if stored is None or stored.entry.subject is None:
+            raise entry_not_found(number)
+        about = stored.entry.about
+        drafts = {about: _by_hand(about, status, note, request)}
+        if stored.entry.face_group and status == "present":
+            for other in self.records.attendance(Selection(face_group=stored.entry.face_group)):
+                if other.entry.subject is not None and other.entry.about != about and self._still_holds(other):
+                    drafts[other.entry.about] = _by_hand(other.entry.about, "rejected", note, request)
+        written = self.write(drafts)
+        if about not in written:
+            raise entry_not_found(number)
+        return [written[each][0] for each in drafts if each in written]
+
+    def _still_holds(self, stored: StoredAttendance) -> bool:
+        subject, clase, fecha = stored.entry.about
+        entries = self.records.attendance(Selection(clase=clase, desde=fecha, hasta=fecha, subject=subject))
+        return [held.id for held in latest(entries)] == [stored.id]
+
+    def write(self, drafts: Mapping[About, Makes]) -> dict[About, tuple[StoredAttendance, bool]]:
+        """Add what each draft makes of the entry that holds, again for those where somebody else was quicker.
+
+        Returns:
+            the entry that holds then, and whether this call added it; nobody who is gone, and nobody of whom nothing
+            is on record.
+        """
+        added: set[About] = set()
+        waiting = dict(drafts)
+        while True:
+            held = self._entries(drafts)
+            made = {about: make(*_newest(held.get(about, []))) for about, make in waiting.items()}
+            entries = [entry for entry in made.values() if entry is not None]
+            if not entries:
+                break
+            late = {entry.about for entry in self.records.add_attendance(entries)}
+            added |= {entry.about for entry in entries} - late
+            there = self.gallery.store.subjects([about[0] or 0 for about in late])
+            waiting = {about: make for about, make in waiting.items() if about in late and about[0] in there}
+        return {
+            about: (latest(theirs)[0], about in added)
+            for about, theirs in held.items()
+            if about in drafts and about[0] is not None
+        }
+
+    def _entries(self, drafts: Mapping[About, Makes]) -> dict[About, list[StoredAttendance]]:
+        found: dict[About, list[StoredAttendance]] = {}
+        for clase, fecha in {(clase, fecha) for _, clase, fecha in drafts}:
+            for stored in self.records.attendance(Selection(clase=clase, desde=fecha, hasta=fecha)):
+                found.setdefault(stored.entry.about, []).append(stored)
+        return found
+
+    # -- participation ----------------------------------------------------------------------------------------------
+
+    def took_part(
+        self, matricula: str, clase: str, fecha: str, kind: str, note: str, request: str
+    ) -> StoredParticipation:
+        """Record a participation, once a request key.
+
+        Raises:
+            NotFound: ``student_not_found``.
+            Conflict: ``idempotency_key_reused``.
+        """
+        subject = self.gallery.student(matricula).id
+        made = Participation(subject, clase, fecha, kind, note, now(), request or uuid.uuid4().hex)
+        stored = self.records.add_participation(made)
+        if replace(stored.entry, at="") != replace(made, at=""):
+            raise key_reused(request)
+        return stored
+
+    def withdraw(self, number: int, note: str) -> StoredParticipation:
+        """A person says that a participation does not count; the entry that says so.
+
+        Raises:
+            NotFound: ``entry_not_found``.
+        """
+        stored = self.records.participation_entry(number)
+        if stored is None or stored.entry.subject is None or stored.entry.withdraws is not None:
+            raise entry_not_found(number)
+        taken_back = replace(stored.entry, note=note, at=now(), request=f"withdraws {number}", withdraws=number)
+        return self.records.add_participation(taken_back)
+
+
+def _by_hand(about: About, status: Status, note: str, request: str) -> Makes:
+    def make(held: Attendance | None, turn: int) -> Attendance | None:
+        if held is not None and (held.status, held.source, held.note) == (status, "hand", note):
+            return None
+        return Attendance(*about, turn, status, "hand", now(), note, request)
+
+    return make
+
+
+def _newest(entries: list[StoredAttendance]) -> tuple[Attendance | None, int]:
+    """The entry that holds among those of one student, class and date, and the next turn."""
+    return (latest(entries)[0].entry if entries else None), len(entries)
+
+
+def now() -> str:
+    """This moment, UTC, ISO, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def entry_not_found(number: int) -> NotFound:
+    """The error of naming an entry that is not there, or that is nobody's any more."""
+    return NotFound("entry_not_found", f"There is no entry {number}.", "Take its id from the list.")
+
+
+def key_reused(key: str) -> Conflict:
+    """The error of sending another request with a key that was used."""
+    return Conflict(
+        "idempotency_key_reused",
+        f"The Idempotency-Key {key!r} belongs to another request.",
+        "Send the same request with it, or another key.",
+    )

@@ -1,0 +1,179 @@
+"""A class photo becomes attendance: every face one person at most, every person one face at most."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gallery.assignment import Assigned, assign
+from gallery.decision import Candidate
+from gallery.documents.model import Student
+from gallery.documents.records import Attendance, SeenFace, Selection, StoredAttendance
+from gallery.gallery import MAX_K
+from gallery.register import About, Makes, Register, key_reused, now
+from presente.errors import NotFound
+
+_NEAREST_ANYWHERE = 5
+"""People of the whole gallery who are considered for each face, beside the roster."""
+
+Sighting = Literal["present", "ambiguous", "off_roster", "duplicate", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A face of a class photo: its template (float32 (d,), length 1) and its box in pixels."""
+
+    vector: NDArray[np.float32]
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What attendance is taken of: a class, a date, and the photo (SHA-256); the request's key if it has one."""
+
+    clase: str
+    fecha: str
+    photo: str
+    threshold: float
+    request: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighted:
+    """What was made of one face.
+
+    Attributes:
+        status: ``present``, ``ambiguous`` (a person decides), ``off_roster`` (somebody of another class),
+            ``duplicate`` (a second face of somebody), ``unknown``. Only the first two are ever recorded.
+        candidates: whom the face resembles, best first: those above the threshold, or the best of all below it.
+        entries: what holds for those of them who are on the roster, whoever said so.
+        recorded: whether this request added the first of these entries.
+    """
+
+    status: Sighting
+    candidates: tuple[Candidate, ...]
+    entries: tuple[StoredAttendance, ...] = ()
+    recorded: bool = False
+
+    @property
+    def student(self) -> Student | None:
+        """Who it is; None unless that is clear."""
+        return self.candidates[0].student if self.status in ("present", "off_roster") else None
+
+
+def call_roll(register: Register, faces: Sequence[Face], lesson: Lesson) -> list[Sighted]:
+    """Record who of a class is in a photo; one result a face, in their order.
+
+    Nothing is recorded twice, and nothing against what a person has said.
+
+    Raises:
+        NotFound: ``class_not_found`` when nobody is in the class.
+        Conflict: ``idempotency_key_reused``.
+    """
+    gallery = register.gallery
+    roster = {int(subject) for subject in gallery.store.roster(clase=lesson.clase, kind="student")}
+    if not roster:
+        raise NotFound("class_not_found", f"Nobody is in class {lesson.clase!r}.", "Check clase.")
+    _check_key(register, lesson)
+    found = _sightings(register, faces, lesson, roster)
+    drafts: dict[About, Makes] = {}
+    for certain in ("present", "ambiguous"):  # who is clear on one face does not wait for another
+        for face, sighted in zip(faces, found, strict=True):
+            group = uuid.uuid4().hex if certain == "ambiguous" else ""
+            for candidate in sighted.candidates if sighted.status == certain else ():
+                if candidate.subject in roster:
+                    about = (candidate.subject, lesson.clase, lesson.fecha)
+                    drafts.setdefault(about, _by_photo(register, candidate, face, lesson, certain, group))
+    written = register.write(drafts)
+    return [_with_entries(sighted, lesson, written) for sighted in found]
+
+
+def _check_key(register: Register, lesson: Lesson) -> None:
+    for stored in register.records.attendance(Selection(request=lesson.request)) if lesson.request else ():
+        entry = stored.entry
+        same_photo = entry.face is None or entry.face.photo == lesson.photo
+        if (entry.clase, entry.fecha) != (lesson.clase, lesson.fecha) or not same_photo:
+            raise key_reused(lesson.request)
+
+
+def _sightings(register: Register, faces: Sequence[Face], lesson: Lesson, roster: set[int]) -> list[Sighted]:
+    """Who each face is, before anything is written."""
+    gallery = register.gallery
+    probes = np.array([face.vector for face in faces], dtype=np.float32).reshape(-1, gallery.dim)
+    own = gallery.search(probes, min(len(roster), MAX_K), lesson.clase)
+    anywhere = gallery.search(probes, _NEAREST_ANYWHERE)
+    near = [{candidate.subject: candidate for candidate in (*b, *a)} for a, b in zip(own, anywhere, strict=True)]
+    people = sorted({subject for row in near for subject in row})
+    scores = np.full((len(faces), len(people)), -np.inf)
+    for number, row in enumerate(near):
+        for column, subject in enumerate(people):
+            if subject in row:
+                scores[number, column] = row[subject].score
+    outcomes = assign(scores, lesson.threshold, gallery.settings.margin)
+    return [
+        _sighted(outcome, [row[people[column]] for column in _columns(outcome, line)], roster)
+        for outcome, row, line in zip(outcomes, near, scores, strict=True)
+    ]
+
+
+def _columns(outcome: Assigned, scores: NDArray[np.float64]) -> Sequence[int]:
+    """The columns of an outcome; of nobody, the best there is."""
+    nearest = [int(scores.argmax())] if np.isfinite(scores).any() else []
+    return outcome.columns or nearest
+
+
+def _sighted(outcome: Assigned, near: Sequence[Candidate], roster: set[int]) -> Sighted:
+    candidates = tuple(replace(candidate, rank=rank) for rank, candidate in enumerate(near, start=1))
+    on_roster = any(candidate.subject in roster for candidate in candidates)
+    if outcome.outcome == "assigned":
+        return Sighted("present" if on_roster else "off_roster", candidates)
+    if outcome.outcome == "ambiguous":
+        return Sighted("ambiguous" if on_roster else "off_roster", candidates)
+    return Sighted("duplicate" if outcome.outcome == "duplicate" else "unknown", candidates)
+
+
+def _by_photo(
+    register: Register,
+    candidate: Candidate,
+    face: Face,
+    lesson: Lesson,
+    status: Literal["present", "ambiguous"],
+    group: str,
+) -> Makes:
+    """What a face adds to what holds: nothing to what a person has said, nothing twice."""
+    gallery = register.gallery
+
+    def make(held: Attendance | None, turn: int) -> Attendance | None:
+        if held is not None and (held.source == "hand" or held.status in ("present", status)):
+            return None
+        template = gallery.nearest_template(face.vector, candidate.subject)
+        if template is None:  # erased a moment ago
+            return None
+        seen = SeenFace(
+            vector=face.vector,
+            pack=gallery.pack,
+            box=face.box,
+            score=candidate.score,
+            threshold=lesson.threshold,
+            template=template,
+            generation=gallery.index.generation,
+            photo=lesson.photo,
+        )
+        about = (candidate.subject, lesson.clase, lesson.fecha)
+        return Attendance(*about, turn, status, "photo", now(), "", lesson.request, group, seen)
+
+    return make
+
+
+def _with_entries(sighted: Sighted, lesson: Lesson, written: dict[About, tuple[StoredAttendance, bool]]) -> Sighted:
+    if sighted.status not in ("present", "ambiguous"):
+        return sighted
+    abouts = [(candidate.subject, lesson.clase, lesson.fecha) for candidate in sighted.candidates]
+    holding = [written[about] for about in abouts if about in written]
+    recorded = any(added or (lesson.request and held.entry.request == lesson.request) for held, added in holding)
+    return replace(sighted, entries=tuple(held for held, _ in holding), recorded=bool(recorded))

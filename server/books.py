@@ -1,0 +1,212 @@
+"""Attendance and participation: requests to values, values to JSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, cast
+
+from flask import Request
+
+from gallery.documents.model import Student
+from gallery.documents.records import Selection, Status, StoredAttendance, StoredParticipation, check_date
+from gallery.gallery import Gallery
+from gallery.roll_call import Lesson, Sighted
+from presente import bridge
+from presente.errors import InvalidInput
+from server.attendance import Line, RollCall
+from server.schemas import Parameters, json_body
+
+_KEY = re.compile(r"[!-~]{1,200}")
+_MAX_NOTE = 500
+_COLUMNS = (
+    "fecha",
+    "clase",
+    "matricula",
+    "nombre_del_alumno",
+    "status",
+    "source",
+    "score",
+    "threshold",
+    "at",
+    "note",
+    "id",
+)
+
+# -- requests ------------------------------------------------------------------------------------------------------
+
+
+def lesson_of(request: Request, parameters: Parameters) -> Lesson:
+    """Class and date of a roll call; today where no date is given, and never a day that has not begun anywhere."""
+    clase, fecha = parameters.text("clase"), parameters.text("fecha")
+    if clase is None:
+        raise InvalidInput("missing_parameter", "clase is missing.", "Say whose attendance it is: ?clase=IA-101.")
+    return Lesson(clase, past_date(fecha), photo="", threshold=0.0, request=idempotency_key(request))
+
+
+def past_date(text: str | None) -> str:
+    """A date that has begun somewhere on earth; today, here, when none is given."""
+    if text is None:
+        return datetime.now().astimezone().date().isoformat()
+    fecha = check_date(text)
+    if date.fromisoformat(fecha) > (datetime.now(UTC) + timedelta(hours=14)).date():
+        raise InvalidInput("invalid_fecha", f"fecha is {text!r}, which is still to come.", "Check the date.")
+    return fecha
+
+
+def idempotency_key(request: Request) -> str:
+    """The header Idempotency-Key; empty when there is none."""
+    key = request.headers.get("Idempotency-Key", "")
+    if key and not _KEY.fullmatch(key):
+        raise InvalidInput("invalid_idempotency_key", f"Idempotency-Key is {key!r}.", "Send 1 to 200 ASCII characters.")
+    return key
+
+
+def selection_of(parameters: Parameters, gallery: Gallery) -> Selection:
+    """The conditions of a list: clase, matricula, and fecha or desde and hasta."""
+    clase, matricula = parameters.text("clase"), parameters.text("matricula")
+    fecha, desde, hasta = (_date(parameters, name) for name in ("fecha", "desde", "hasta"))
+    if fecha and (desde or hasta):
+        raise InvalidInput("invalid_fecha", "fecha is given beside desde or hasta.", "Give one or the other.")
+    subject = gallery.student(matricula).id if matricula else None
+    return Selection(clase, fecha or desde, fecha or hasta, subject)
+
+
+def _date(parameters: Parameters, name: str) -> str | None:
+    text = parameters.text(name)
+    return None if text is None else check_date(text, name)
+
+
+def status_of(body: dict[str, Any]) -> Status:
+    """The member status: what a person says."""
+    status = body.get("status", "present")
+    if status not in ("present", "rejected"):
+        raise InvalidInput("invalid_status", f"status is {status!r}.", "It must be present or rejected.")
+    return cast("Status", status)
+
+
+def text_of(body: dict[str, Any], name: str, needed: bool = False, longest: int = _MAX_NOTE) -> str:
+    """A member that is a text a list can show."""
+    value = body.get(name, "")
+    if not isinstance(value, str) or len(value) > longest or not value.isprintable() or (needed and not value.strip()):
+        raise InvalidInput(
+            "invalid_field", f"{name} is {value!r}.", f"It must be {int(needed)} to {longest} printable characters."
+        )
+    return value
+
+
+def by_hand(request: Request) -> dict[str, Any] | None:
+    """The body of a statement by hand; None when the request carries a photo instead."""
+    if request.mimetype != "application/json" or "image" in (request.get_json(silent=True) or {}):
+        return None
+    return json_body(request, ("matricula", "status", "note"))
+
+
+# -- replies -------------------------------------------------------------------------------------------------------
+
+
+def roll_call_json(taken: RollCall) -> dict[str, Any]:
+    """A class photo's faces and what was made of each."""
+    statuses = [sighted.status for _, sighted in taken.faces]
+    return {
+        "clase": taken.lesson.clase,
+        "fecha": taken.lesson.fecha,
+        "threshold": taken.lesson.threshold,
+        "threshold_source": taken.threshold_source,
+        "generation": taken.generation,
+        "counts": {status: statuses.count(status) for status in sorted(set(statuses))},
+        "faces": [{**bridge.face_json(face), **_sighted_json(sighted)} for face, sighted in taken.faces],
+        "timings_ms": taken.timings_ms,
+    }
+
+
+def _sighted_json(sighted: Sighted) -> dict[str, Any]:
+    student = sighted.student
+    reasons = {
+        "ambiguous": "two_people_too_close",
+        "off_roster": "not_in_this_class",
+        "duplicate": "another_face_is_closer",
+        "unknown": "below_threshold" if sighted.candidates else "empty_gallery",
+    }
+    return {
+        "status": sighted.status,
+        "nombre": student.nombre_del_alumno if student else bridge.UNKNOWN,
+        "matricula": student.matricula if student else None,
+        "score": sighted.candidates[0].score if sighted.candidates else None,
+        "reason": reasons.get(sighted.status),
+        "recorded": sighted.recorded,
+        "entries": [{"id": stored.id, "status": stored.entry.status} for stored in sighted.entries],
+        "candidates": [bridge.candidate_json(candidate) for candidate in sighted.candidates],
+    }
+
+
+def entry_json(stored: StoredAttendance, student: Student | None) -> dict[str, Any]:
+    """An attendance entry with all that explains it."""
+    entry, face = stored.entry, stored.entry.face
+    return {
+        "id": stored.id,
+        "matricula": student.matricula if student else None,
+        "nombre_del_alumno": student.nombre_del_alumno if student else None,
+        "clase": entry.clase,
+        "fecha": entry.fecha,
+        "status": entry.status,
+        "source": entry.source,
+        "at": entry.at,
+        "note": entry.note,
+        "score": face.score if face else None,
+        "threshold": face.threshold if face else None,
+        "box": list(face.box) if face else None,
+        "template": face.template if face else None,
+        "pack": face.pack if face else None,
+        "generation": face.generation if face else None,
+        "photo": face.photo if face else None,
+    }
+
+
+def line_json(line: Line) -> dict[str, Any]:
+    """A line of the attendance list."""
+    if line.stored is not None:
+        return entry_json(line.stored, line.student)
+    student = line.student
+    return {
+        "id": None,
+        "matricula": student.matricula if student else None,
+        "nombre_del_alumno": student.nombre_del_alumno if student else None,
+        "clase": line.clase,
+        "fecha": line.fecha,
+        "status": line.status,
+    }
+
+
+def participation_json(stored: StoredParticipation, student: Student | None) -> dict[str, Any]:
+    """A participation."""
+    entry = stored.entry
+    return {
+        "id": stored.id,
+        "matricula": student.matricula if student else None,
+        "nombre_del_alumno": student.nombre_del_alumno if student else None,
+        "clase": entry.clase,
+        "fecha": entry.fecha,
+        "kind": entry.kind,
+        "note": entry.note,
+        "at": entry.at,
+        "withdraws": entry.withdraws,
+    }
+
+
+def as_csv(lines: Sequence[Line]) -> str:
+    """The attendance list as a spreadsheet opens it: with a byte order mark, and no cell that is a formula."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, _COLUMNS, extrasaction="ignore", lineterminator="\r\n")
+    writer.writeheader()
+    for line in lines:
+        writer.writerow({name: _cell(value) for name, value in line_json(line).items()})
+    return "\ufeff" + out.getvalue()
+
+
+def _cell(value: object) -> object:
+    """A text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

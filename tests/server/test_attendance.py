@@ -1,0 +1,324 @@
+"""A class photo becomes attendance: once, of this class, and a person has the last word."""
+
+import base64
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from faces.embedder import FaceEmbedder
+from faces.packs import ModelPack
+from gallery.documents.model import Consent, Enrolment, Student
+from gallery.documents.records import Selection
+from gallery.gallery import Gallery, GallerySettings
+from gallery.snapshot import SnapshotStore
+from presente.bridge import enrolled_photo
+from presente.compose import open_store
+from server.app import create_app
+from server.service import Holder, Service
+from tests.conftest import SAMPLE
+from tests.server.test_api import ANA, EVA, JPEG, PROBE, STRANGER, STUDENTS, enrol, problem
+
+DAY = "2026-11-20"
+GROUP = (SAMPLE / "groups" / "group_02.jpg").read_bytes()
+TRUTH = json.loads((SAMPLE / "groups" / "groups.json").read_text())["group_02.jpg"]
+THERE = sorted(face["matricula"] for face in TRUTH if face["matricula"])
+MOVED, HERE = THERE[0], THERE[1:]
+"""Who is in the photo: one who is moved to another class, the others; and a stranger."""
+CLASS = next(student["clase"] for student in STUDENTS if student["matricula"] == MOVED)
+WHOSE = {s["matricula"]: s["clase"] if s["matricula"] != MOVED else "IA-201" for s in STUDENTS}
+
+
+@pytest.fixture
+def school(gallery: Gallery, embedder: FaceEmbedder) -> Gallery:
+    """The sample class, all of it."""
+    enrolments = []
+    for student in STUDENTS:
+        photos = []
+        for name in student["fotos"].split(";"):
+            content = (SAMPLE / name).read_bytes()
+            face = embedder.embed([embedder.portrait(embedder.decode(content))])[0]
+            photos.append(enrolled_photo(content, "image/jpeg", "test", face, embedder.pack.tag))
+        fields = ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro")
+        values = {name: student[name] for name in fields} | {"clase": WHOSE[student["matricula"]]}
+        enrolments.append(Enrolment(Student(**values), tuple(photos)))
+    gallery.enrol(enrolments)
+    return gallery
+
+
+def send(client: FlaskClient, photo: bytes = GROUP, clase: str = CLASS, fecha: str = DAY, **headers: str) -> Any:
+    return client.post(f"/v1/attendance?clase={clase}&fecha={fecha}", data=photo, headers=JPEG | headers)
+
+
+def say(client: FlaskClient, matricula: str, status: str = "present", **more: str) -> Any:
+    body = {"matricula": matricula, "status": status, **more}
+    return client.post(f"/v1/attendance?clase={CLASS}&fecha={DAY}", json=body)
+
+
+def present(client: FlaskClient, query: str = f"clase={CLASS}&fecha={DAY}") -> list[str]:
+    lines = client.get(f"/v1/attendance?{query}").get_json()["attendance"]
+    return [line["matricula"] for line in lines if line["status"] == "present"]
+
+
+def asistencias(client: FlaskClient, matricula: str) -> int:
+    return int(client.get(f"/v1/students/{matricula}").get_json()["asistencias"])
+
+
+def test_a_group_photo_is_the_attendance_and_counts_once(client: FlaskClient, school: Gallery) -> None:
+    assert len(HERE) == 8 and {WHOSE[matricula] for matricula in HERE} == {CLASS}
+    for number in range(2):
+        reply = send(client).get_json()
+        assert {face["recorded"] for face in reply["faces"] if face["status"] == "present"} == {number == 0}
+        assert sorted(face["matricula"] for face in reply["faces"] if face["status"] == "present") == HERE
+        assert sorted(face["matricula"] for face in reply["faces"] if face["status"] == "off_roster") == [MOVED]
+        unknown = [face for face in reply["faces"] if face["status"] == "unknown"]
+        assert [(face["nombre"], face["matricula"], face["entries"]) for face in unknown] == [("Desconocido", None, [])]
+        assert reply["counts"] == {"off_roster": 1, "present": len(HERE), "unknown": 1}
+    assert present(client) == HERE
+    assert [asistencias(client, matricula) for matricula in HERE] == [1] * len(HERE)
+    assert asistencias(client, MOVED) == 0
+    assert len(school.store.records.attendance(Selection())) == len(HERE)
+    send(client, fecha="2026-11-19")
+    assert asistencias(client, HERE[0]) == 2 and school.store.records.miscounted() == []
+
+
+def test_an_entry_explains_itself(client: FlaskClient, school: Gallery) -> None:
+    reply = send(client).get_json()
+    seen = next(face for face in reply["faces"] if face["matricula"] == HERE[0])
+    listed = client.get(f"/v1/attendance?clase={CLASS}&matricula={HERE[0]}").get_json()["attendance"]
+    (entry,) = listed
+    assert entry["id"] == seen["entries"][0]["id"] and entry["source"] == "photo"
+    assert entry["score"] == seen["score"] and entry["box"] == seen["box"]
+    assert entry["threshold"] == reply["threshold"] == school.settings.threshold
+    assert entry["generation"] == school.index.generation and entry["pack"] == school.pack
+    stored = school.store.records.attendance_entry(entry["id"])
+    assert stored is not None and stored.entry.face is not None
+    (batch,) = school.store.templates([entry["template"]])
+    assert batch.subjects[0] == stored.entry.subject
+    assert float(batch.vectors[0] @ stored.entry.face.vector) == pytest.approx(entry["score"], abs=1e-5)
+
+
+def test_the_list_names_who_is_absent_and_opens_in_a_spreadsheet(client: FlaskClient, school: Gallery) -> None:
+    client.patch(f"/v1/students/{HERE[0]}", json={"nombre_del_alumno": '=HYPERLINK("http://x")'})
+    send(client)
+    lines = client.get(f"/v1/attendance?clase={CLASS}&fecha={DAY}").get_json()
+    roster = sorted(matricula for matricula, clase in WHOSE.items() if clase == CLASS)
+    assert [line["matricula"] for line in lines["attendance"]] == roster
+    assert lines["present"] == len(HERE)
+    for asked in (
+        client.get(f"/v1/attendance?clase={CLASS}&fecha={DAY}&format=csv"),
+        client.get(f"/v1/attendance?clase={CLASS}&fecha={DAY}", headers={"Accept": "text/csv"}),
+    ):
+        assert asked.mimetype == "text/csv" and asked.data.startswith(b"\xef\xbb\xbf")
+        rows = list(csv.DictReader(io.StringIO(asked.data.decode("utf-8-sig"))))
+        assert [row["matricula"] for row in rows if row["status"] == "present"] == HERE
+        assert [row["status"] for row in rows].count("absent") == len(roster) - len(HERE)
+        assert next(row for row in rows if row["matricula"] == HERE[0])["nombre_del_alumno"][:2] == "'="
+    everything = client.get("/v1/attendance?desde=2026-11-01&hasta=2026-11-30").get_json()
+    assert everything["present"] == len(HERE) == len(everything["attendance"])
+
+
+def test_a_person_has_the_last_word_and_nothing_is_overwritten(client: FlaskClient, school: Gallery) -> None:
+    first = next(face for face in send(client).get_json()["faces"] if face["matricula"] == HERE[0])
+    number = first["entries"][0]["id"]
+    settled = client.patch(f"/v1/attendance/{number}", json={"status": "rejected", "note": "era su hermana"})
+    (entry,) = settled.get_json()["entries"]
+    assert (entry["status"], entry["source"], entry["note"]) == ("rejected", "hand", "era su hermana")
+    again = next(face for face in send(client).get_json()["faces"] if face["matricula"] == HERE[0])
+    assert again["entries"] == [{"id": entry["id"], "status": "rejected"}] and not again["recorded"]
+    assert HERE[0] not in present(client) and asistencias(client, HERE[0]) == 0
+    missed = next(matricula for matricula, clase in WHOSE.items() if clase == CLASS and matricula not in HERE)
+    assert say(client, missed, note="llegó tarde").status_code == 201
+    assert (
+        say(client, missed, note="llegó tarde").get_json()["id"]
+        == say(client, missed, note="llegó tarde").get_json()["id"]
+    )
+    assert missed in present(client) and asistencias(client, missed) == 1
+    history = client.get(f"/v1/attendance?matricula={HERE[0]}&history=true").get_json()["attendance"]
+    assert [(line["status"], line["source"]) for line in history] == [("present", "photo"), ("rejected", "hand")]
+
+
+def twins(gallery: Gallery, embedder: FaceEmbedder) -> None:
+    """Two students with the same photo: nobody can tell them apart."""
+    content = (SAMPLE / ANA["fotos"].split(";")[0]).read_bytes()
+    face = embedder.embed([embedder.portrait(embedder.decode(content))])[0]
+    photo = enrolled_photo(content, "image/jpeg", "test", face, embedder.pack.tag)
+    gallery.enrol([Enrolment(Student(name, name, CLASS), (photo,)) for name in ("T1", "T2")])
+
+
+def test_twins_are_left_to_a_person(client: FlaskClient, gallery: Gallery, embedder: FaceEmbedder) -> None:
+    twins(gallery, embedder)
+    (face,) = send(client, PROBE).get_json()["faces"]
+    assert (face["status"], face["nombre"], face["reason"]) == ("ambiguous", "Desconocido", "two_people_too_close")
+    assert {candidate["matricula"] for candidate in face["candidates"]} == {"T1", "T2"} and face["recorded"]
+    assert present(client) == [] and asistencias(client, "T1") == 0
+    (again,) = send(client, PROBE).get_json()["faces"]
+    assert again["entries"] == face["entries"] and not again["recorded"]
+    lines = client.get(f"/v1/attendance?clase={CLASS}&fecha={DAY}").get_json()["attendance"]
+    assert [line["status"] for line in lines] == ["ambiguous"] * 2
+    chosen = next(line["id"] for line in lines if line["matricula"] == "T2")
+    settled = client.patch(f"/v1/attendance/{chosen}", json={"status": "present"}).get_json()["entries"]
+    assert [(entry["matricula"], entry["status"]) for entry in settled] == [("T2", "present"), ("T1", "rejected")]
+    assert present(client) == ["T2"] and (asistencias(client, "T1"), asistencias(client, "T2")) == (0, 1)
+
+
+def test_erasure_takes_the_face_out_of_the_books(client: FlaskClient, school: Gallery, tmp_path: Path) -> None:
+    send(client)
+    stored = school.store.records.attendance(Selection(subject=school.student(HERE[0]).id))
+    assert stored[0].entry.face is not None
+    vector = stored[0].entry.face.vector.tobytes()
+    database = tmp_path / "gallery.db"
+    on_disk = database.exists()
+    assert not on_disk or vector in database.read_bytes() + (tmp_path / "gallery.db-wal").read_bytes()
+    assert client.delete(f"/v1/students/{HERE[0]}").status_code == 204
+    lines = client.get(f"/v1/attendance?desde={DAY}&hasta={DAY}").get_json()
+    assert lines["present"] == len(HERE)  # the count stays, without the person
+    gone = [line for line in lines["attendance"] if line["matricula"] is None]
+    assert [(line["nombre_del_alumno"], line["box"], line["score"]) for line in gone] == [(None, None, None)]
+    for entry in school.store.records.attendance(Selection()):
+        assert entry.entry.face is None or entry.entry.face.vector.tobytes() != vector
+    if on_disk:
+        for file in tmp_path.rglob("*"):
+            assert not file.is_file() or vector not in file.read_bytes(), file
+
+
+def test_an_idempotency_key_is_honoured(client: FlaskClient, school: Gallery) -> None:
+    first = send(client, **{"Idempotency-Key": "clase-1"}).get_json()
+    again = send(client, **{"Idempotency-Key": "clase-1"}).get_json()
+    assert [face["recorded"] for face in again["faces"]] == [face["recorded"] for face in first["faces"]]
+    assert [face["entries"] for face in again["faces"]] == [face["entries"] for face in first["faces"]]
+    problem(send(client, PROBE, **{"Idempotency-Key": "clase-1"}), 409, "idempotency_key_reused")
+    problem(send(client, fecha="2026-11-19", **{"Idempotency-Key": "clase-1"}), 409, "idempotency_key_reused")
+    problem(send(client, **{"Idempotency-Key": "ñ"}), 400, "invalid_idempotency_key")
+    assert len(school.store.records.attendance(Selection())) == len(HERE)
+
+
+def test_participations_are_recorded_listed_and_counted(client: FlaskClient) -> None:
+    enrol(client, ANA)
+    enrol(client, EVA)
+    body = {"matricula": ANA["matricula"], "fecha": DAY, "kind": "pregunta", "note": "muy bien"}
+    made = client.post("/v1/participations", json=body, headers={"Idempotency-Key": "p1"})
+    assert made.status_code == 201 and made.get_json()["clase"] == ANA["clase"]
+    assert client.post("/v1/participations", json=body, headers={"Idempotency-Key": "p1"}).get_json() == made.get_json()
+    other = client.post("/v1/participations", json=body | {"note": "otra"}, headers={"Idempotency-Key": "p1"})
+    problem(other, 409, "idempotency_key_reused")
+    second = client.post("/v1/participations", json=body).get_json()
+    client.post("/v1/participations", json=body | {"matricula": EVA["matricula"]})
+    listed = client.get(f"/v1/participations?matricula={ANA['matricula']}&fecha={DAY}").get_json()
+    assert listed["count"] == 2 and [line["kind"] for line in listed["participations"]] == ["pregunta"] * 2
+    assert client.get(f"/v1/students/{ANA['matricula']}").get_json()["participaciones"] == 2
+    assert client.delete(f"/v1/participations/{second['id']}").status_code == 204
+    assert client.delete(f"/v1/participations/{second['id']}").status_code == 204
+    assert client.get(f"/v1/students/{ANA['matricula']}").get_json()["participaciones"] == 1
+    assert client.get(f"/v1/participations?clase={ANA['clase']}").get_json()["count"] >= 1
+    history = client.get(f"/v1/participations?matricula={ANA['matricula']}&history=true").get_json()
+    assert [line["withdraws"] for line in history["participations"]] == [None, None, second["id"]]
+
+
+def test_wrong_requests_say_what_was_wrong(client: FlaskClient) -> None:
+    enrol(client, ANA)
+    problem(client.post(f"/v1/attendance?fecha={DAY}", data=PROBE, headers=JPEG), 400, "missing_parameter")
+    problem(send(client, clase="IA-999"), 404, "class_not_found")
+    problem(send(client, fecha="20/11/2026"), 400, "invalid_fecha")
+    problem(send(client, fecha="2999-01-01"), 400, "invalid_fecha")
+    problem(send(client, b"no photo", clase=ANA["clase"]), 415, "not_an_image")
+    problem(client.get(f"/v1/attendance?fecha={DAY}&desde={DAY}"), 400, "invalid_fecha")
+    problem(client.get("/v1/attendance?matricula=A0"), 404, "student_not_found")
+    problem(client.get("/v1/attendance?klasse=1"), 400, "unknown_parameter")
+    problem(client.get("/v1/attendance?format=xml"), 400, "invalid_format")
+    problem(client.patch("/v1/attendance/77", json={"status": "present"}), 404, "entry_not_found")
+    problem(client.patch("/v1/attendance/77", json={"status": "late"}), 400, "invalid_status")
+    problem(say(client, "A0"), 404, "student_not_found")
+    problem(say(client, ANA["matricula"], note="a\nb"), 400, "invalid_field")
+    problem(client.delete("/v1/participations/77"), 404, "entry_not_found")
+    problem(client.post("/v1/participations", json={"matricula": ""}), 400, "invalid_field")
+    problem(client.post("/v1/participations", json={"matricula": "A1", "when": 1}), 400, "unknown_field")
+    assert client.get("/v1/attendance").get_json() == {"attendance": [], "present": 0}
+
+
+def test_nobody_in_the_photo_and_strangers_only(client: FlaskClient, school: Gallery) -> None:
+    reply = send(client, STRANGER).get_json()
+    assert [(face["status"], face["nombre"]) for face in reply["faces"]] == [("unknown", "Desconocido")]
+    encoded = base64.b64encode(STRANGER).decode()
+    as_json = client.post(f"/v1/attendance?clase={CLASS}&fecha={DAY}", json={"image": encoded}).get_json()
+    assert [face["status"] for face in as_json["faces"]] == ["unknown"]
+    assert present(client) == [] and school.store.records.attendance(Selection()) == []
+
+
+def test_consent_is_kept_and_asked_for(gallery: Gallery, embedder: FaceEmbedder) -> None:
+    own = gallery.settings
+    gallery.settings = GallerySettings(own.threshold, own.threshold_source, consent_required=True)
+    holder = Holder()
+    holder.put(Service(embedder, gallery, lambda: None))
+    client = create_app(holder, 4_000_000).test_client()
+    problem(enrol(client, ANA), 422, "consent_missing")
+    assert gallery.store.counts().students == 0
+    given = {"fecha": "2026-08-01", "texto": "aviso de privacidad 3"}
+    problem(enrol(client, ANA, consentimiento="yes"), 400, "invalid_consent")
+    problem(enrol(client, ANA, consentimiento='{"fecha": "ayer", "texto": "x"}'), 400, "invalid_student")
+    assert enrol(client, ANA, consentimiento=json.dumps(given)).get_json()["student"]["consentimiento"] == given
+    assert gallery.student(ANA["matricula"]).student.consentimiento == Consent(**given)
+    more = client.post(f"/v1/students/{ANA['matricula']}/images", data=PROBE, headers=JPEG)
+    assert more.status_code == 201  # it is on record
+    taken_back = client.patch(f"/v1/students/{ANA['matricula']}", json={"consentimiento": None})
+    assert taken_back.get_json()["consentimiento"] is None
+    refused = client.post(f"/v1/students/{ANA['matricula']}/images", data=PROBE, headers=JPEG)
+    problem(refused, 422, "consent_missing")
+    body = {"matricula": "A2", "nombre_del_alumno": "Eva", "consentimiento": given}
+    encoded = base64.b64encode(PROBE).decode()
+    assert client.post("/v1/students", json=body | {"image": encoded}).status_code == 201
+
+
+FACES_IN_GROUPS = {"bbt1.jpg": 4, "bbt2.jpg": 3, "bbt3.jpg": 5, "bbt4.jpg": 6, "bbt5.jpg": 5}
+"""Faces that can be seen in each photo, counted by eye."""
+
+
+def test_a_real_class_photo(real_pack: ModelPack, real_faces: Path, tmp_path: Path) -> None:
+    """The groups of ../shared/faces, against the people enrolled beside them."""
+    embedder = FaceEmbedder(real_pack)
+    settings = GallerySettings(real_pack.threshold, "test")
+    gallery = Gallery(
+        open_store(f"sqlite:///{tmp_path}/real.db"),
+        SnapshotStore(tmp_path / "i"),
+        real_pack.tag,
+        real_pack.dim,
+        settings,
+    )
+    people = sorted((real_faces / "group_enrolled").iterdir())
+    for person in people:
+        photos = [person] if person.is_file() else sorted(person.iterdir())
+        made = []
+        for path in photos:
+            face = embedder.embed([embedder.portrait(embedder.decode(path.read_bytes()))])[0]
+            made.append(enrolled_photo(path.read_bytes(), "image/jpeg", "test", face, real_pack.tag))
+        gallery.enrol([Enrolment(Student(person.stem, person.stem, "real"), tuple(made))])
+    holder = Holder()
+    holder.put(Service(embedder, gallery, lambda: None))
+    client = create_app(holder, 16_000_000).test_client()
+    for day, (photo, faces) in enumerate(FACES_IN_GROUPS.items(), start=1):
+        content = (real_faces / "group" / photo).read_bytes()
+        for recorded in (True, False):
+            reply = send(client, content, "real", f"2026-11-{day:02d}").get_json()
+            assert len(reply["faces"]) == faces
+            seen = [face for face in reply["faces"] if face["status"] == "present"]
+            assert {face["recorded"] for face in seen} == {recorded}
+            assert reply["counts"].get("present", 0) + reply["counts"].get("unknown", 0) == faces
+        assert sorted(face["matricula"] for face in seen) == present(client, f"clase=real&fecha=2026-11-{day:02d}")
+    counted = {found.student.matricula: found.asistencias for found in gallery.store.students()}
+    assert sum(counted.values()) == 22  # of 23 faces; one, bearded, is "Desconocido"
+    frequent = max(counted, key=lambda name: counted[name])
+    client.delete(f"/v1/students/{frequent}")
+    unknown = 0
+    for day, photo in enumerate(FACES_IN_GROUPS, start=1):
+        content = (real_faces / "group" / photo).read_bytes()
+        reply = send(client, content, "real", f"2026-11-{day:02d}").get_json()
+        assert not any(face["recorded"] or face["matricula"] == frequent for face in reply["faces"])
+        unknown += reply["counts"].get("unknown", 0)
+    assert unknown == counted[frequent] + 1  # whoever is not enrolled is nobody
+    kept = {found.student.matricula: found.asistencias for found in gallery.store.students()}
+    assert kept == {name: count for name, count in counted.items() if name != frequent}
+    gallery.close()
