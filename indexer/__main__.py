@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ def run_add(arguments: argparse.Namespace, settings: Settings, output: cli.Outpu
     source = read_source(arguments.source)
     pack = compose.open_pack(settings)
     gallery = compose.open_gallery(settings, pack)
-    with ExitStack() as cleanup:
+    with ExitStack() as cleanup, closing(source):
         cleanup.callback(gallery.close)
         embedder = compose.open_embedder(settings, pack)
         with output.bar(len(source.photos), "photo") as progress:
@@ -95,33 +95,37 @@ def run_remove(arguments: argparse.Namespace, settings: Settings, output: cli.Ou
 
 
 def run_verify(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
-    """Compare the published index with the documents."""
+    """Compare the published index with the documents, and the counts of students with the entries."""
     gallery = compose.open_for_upkeep(settings)
     try:
         found = gallery.index.verify()
+        miscounted = gallery.store.records.miscounted()
     finally:
         gallery.close()
+    agrees = found.agrees and not miscounted
     data = {
-        "agrees": found.agrees,
+        "agrees": agrees,
         "templates": found.templates,
         "missing_in_index": found.missing_in_index,
         "missing_in_store": found.missing_in_store,
         "different": found.different,
+        "miscounted": tuple(miscounted),
     }
-    word = "agree" if found.agrees else "DISAGREE; `python -m indexer compact` rebuilds the index"
+    word = "agree" if agrees else "DISAGREE; `python -m indexer compact` rebuilds the index and counts anew"
     output.result(
         data,
         [f"documents and index {word} on {found.templates} templates"]
         + [f"{key}: {value}" for key, value in data.items() if isinstance(value, tuple) and value],
     )
-    return cli.DONE if found.agrees else cli.PARTLY_FAILED
+    return cli.DONE if agrees else cli.PARTLY_FAILED
 
 
 def run_compact(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
-    """Rebuild the index from the documents and publish it as the only generation."""
+    """Rebuild the index from the documents and publish it as the only generation; count students' entries anew."""
     gallery = compose.open_for_upkeep(settings)
     try:
         generation = gallery.index.rebuild()
+        gallery.store.records.recount()
         templates = gallery.status().indexed
     finally:
         gallery.close()
@@ -173,7 +177,11 @@ def build_parser() -> argparse.ArgumentParser:
         "Enrol the photos of a folder or a .csv sheet.",
         "python -m indexer add data_sample/students.csv --report added.txt",
     )
-    adding.add_argument("source", type=Path, help="a folder with one folder (or one photo) a person, or a .csv sheet")
+    adding.add_argument(
+        "source",
+        help="a folder with one folder (or one photo) a person, a .csv sheet, or mongodb://HOST/DATABASE of the first "
+        "system",
+    )
     syncing = cli.subcommand(
         commands,
         "sync",

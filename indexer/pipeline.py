@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
 from gallery.documents.model import DocumentStore, EnrolledPhoto, Enrolment, StoredPhoto, Student
 from gallery.gallery import Gallery
+from indexer.history import record_history
 from indexer.report import Refusal, Report
 from indexer.sources.model import Source, SourcePhoto
 from presente.bridge import as_template, digest_of, enrolled_photo
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 
 BATCH = 32
 """Faces embedded in one call and written in one transaction."""
+
+FALLBACK_USED = "image_fallback"
+"""What a student's ``aviso`` says when the photo is the second copy, because the first was damaged."""
 
 _In = TypeVar("_In")
 Progress = Callable[[int], None]
@@ -42,6 +46,8 @@ class _Prepared:
     sha256: str
     media_type: str
     face: AlignedFace
+    fell_back: str = ""
+    """Why the photo's own copy was not used, if it was not."""
 
 
 class _Batches(Generic[_In]):
@@ -124,12 +130,15 @@ class _Addition:
                 self._refuse(photo.location, error)
                 continue
             prepared = future.result()
+            if prepared is not None and prepared.fell_back:
+                self._flag(prepared)
             if prepared is None or prepared.sha256 in subject.known:  # stored before, or twice in this source
                 self._already(subject)
             else:
                 subject.known.add(prepared.sha256)
                 self.batches.put(prepared, prepared.face)
         self.batches.flush()
+        record_history(self.gallery, self.source.history)
 
     def _with_subjects(self) -> Iterator[tuple[SourcePhoto, _Subject]]:
         """Each photo with its student: as stored, but for the fields that the source really has."""
@@ -143,6 +152,14 @@ class _Addition:
                 subject = _Subject(wanted, wanted != stored.student, known)
             for photo in theirs:
                 yield photo, subject
+
+    def _flag(self, prepared: _Prepared) -> None:
+        """A student whose photo is a second copy is one to look at."""
+        subject = prepared.subject
+        subject.outdated |= subject.student.aviso != FALLBACK_USED
+        subject.student = replace(subject.student, aviso=FALLBACK_USED)
+        line = f"{prepared.location} of {subject.student.matricula}: the fallback copy was used. {prepared.fell_back}"
+        self.report.warnings += (line,)
 
     def _already(self, subject: _Subject) -> None:
         if subject.outdated:
@@ -159,12 +176,23 @@ class _Addition:
         """In a worker thread. None when the gallery has the photo."""
         source, subject = entry
         self.gallery.check_consent(subject.student)
-        content = source.read()
-        digest = digest_of(content)
-        if digest in subject.known:
-            return None
-        photo = self.embedder.decode(content)
-        return _Prepared(subject, source.location, content, digest, photo.media_type, self.embedder.portrait(photo))
+        reason = ""
+        try:
+            content = source.read()
+            if digest_of(content) in subject.known:
+                return None
+            photo = self.embedder.decode(content)
+        except PhotoRefused as error:
+            if source.fallback is None:
+                raise
+            try:
+                content = source.fallback()
+                photo = self.embedder.decode(content)
+            except PhotoRefused as other:
+                raise PhotoRefused(error.code, error.what, f"{error.fix} Nor can the copy be used: {other}") from other
+            reason = str(error)
+        face = self.embedder.portrait(photo)
+        return _Prepared(subject, source.location, content, digest_of(content), photo.media_type, face, reason)
 
     def _write(self, faces: Sequence[tuple[_Prepared, EmbeddedFace]]) -> None:
         by_student: dict[Student, list[EnrolledPhoto]] = {}
@@ -201,6 +229,9 @@ def sync(store: DocumentStore, embedder: FaceEmbedder, workers: int, progress: P
         progress(1)
 
     def go() -> None:
+        for left in store.adopt():
+            report.refused.append(Refusal(left.which, left.code, left.reason))
+            report.photos += 1
         batches: _Batches[StoredPhoto] = _Batches(embedder, write, refuse)
         for stored, future in in_threads(prepare, store.unembedded(tag), workers):
             report.photos += 1

@@ -134,13 +134,19 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True)
-class EnrolledPhoto:
-    """A photo as it arrived: the original bytes, what they are, where they came from, and the template made of them."""
+class Photo:
+    """A photo as it arrived: the original bytes, what they are, and where they came from."""
 
     content: bytes
     sha256: str
     media_type: str
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledPhoto(Photo):
+    """A photo and the template made of it."""
+
     template: Template
 
 
@@ -199,6 +205,15 @@ class Counts:
     templates: int
 
 
+@dataclass(frozen=True, slots=True)
+class NotAdopted:
+    """Something that another program wrote and that cannot be taken in: which, the reason's code, and in words."""
+
+    which: str
+    code: str
+    reason: str
+
+
 class DocumentStore(Protocol):
     """What a gallery asks of a store. Every method is safe to call from several threads; every write is one
     transaction that is on disk when the method returns. Failures of the store itself raise ``StoreError``."""
@@ -224,6 +239,11 @@ class DocumentStore(Protocol):
         the template that it has by the same pack.
 
         Raises ``Conflict`` (``student_exists``) or ``NotFound`` (``student_not_found``) as the mode has it."""
+
+    def adopt(self) -> list[NotAdopted]:
+        """Take in students and photos that another program wrote into this store in its own form; what could not be.
+
+        Photos that were taken in have no template yet: :meth:`unembedded` gives them."""
 
     def update(self, student: Student) -> bool:
         """Replace a student's fields; False when there is no such student."""

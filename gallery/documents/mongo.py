@@ -34,12 +34,14 @@ from gallery.documents.model import (
     Enrolment,
     Kind,
     Mode,
+    NotAdopted,
     StoredPhoto,
     StoredStudent,
     Student,
     Template,
     TemplateBatch,
 )
+from gallery.documents.mongo_adopting import adopt
 from gallery.documents.mongo_records import MongoRecords
 from gallery.documents.mongo_sequence import MongoSequence
 from gallery.documents.mongo_shape import Document, content_id, student_of
@@ -107,6 +109,13 @@ class MongoStore:
 
     def _prepare(self) -> None:
         db = self._db
+        names = set(db.list_collection_names())
+        if "estudiantes" in names and "gallery" not in names:
+            raise ConfigError(
+                "foreign_database",
+                f"Database {db.name!r} belongs to the first system.",
+                "Name another one in PRESENTE_STORE, and take this one over with `python -m indexer add mongodb://...`.",
+            )
         db.students.create_index([("matricula", ASCENDING)], unique=True, name="matricula")
         db.students.create_index([("subject", ASCENDING)], name="subject")
         db.images.create_index([("student", ASCENDING), ("sha256", ASCENDING)], unique=True, name="content")
@@ -169,6 +178,10 @@ class MongoStore:
     def remove(self, matriculas: Sequence[str]) -> list[str]:
         with self._talking():
             return self._writer.remove(matriculas)
+
+    def adopt(self) -> list[NotAdopted]:
+        with self._talking():
+            return adopt(self._db, self._writer)
 
     def update(self, student: Student) -> bool:
         with self._talking():

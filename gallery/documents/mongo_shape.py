@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from gallery.documents.model import Consent, Student
@@ -31,6 +32,22 @@ def student_of(document: Document) -> Student:
     values["kind"] = document.get("kind", "student")
     values["consentimiento"] = Consent(str(consent["fecha"]), str(consent["texto"])) if consent else None
     return Student(**values)
+
+
+def written_elsewhere(document: Document) -> Student:
+    """The student in a document of another program: dates may be dates, and what it counted comes before our count."""
+    registered = document.get("fecha_de_registro", "")
+    before = {
+        f"{name}_previas": document[name]
+        for name in ("asistencias", "participaciones")
+        if isinstance(document.get(name), int) and f"{name}_previas" not in document
+    }
+    number = document.get("matricula")
+    said = {
+        "fecha_de_registro": registered.isoformat() if isinstance(registered, datetime) else registered,
+        "matricula": str(number) if isinstance(number, int) else number or "",
+    }
+    return student_of({**document, **before, **said})
 
 
 def content_id(subject: int, sha256: str) -> str:

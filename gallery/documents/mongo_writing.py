@@ -18,6 +18,7 @@ from gallery.documents.model import (
     EnrolledPhoto,
     Enrolment,
     Mode,
+    Photo,
     Student,
     Template,
     student_exists,
@@ -25,7 +26,7 @@ from gallery.documents.model import (
 )
 from gallery.documents.mongo_records import MongoRecords
 from gallery.documents.mongo_sequence import MongoSequence
-from gallery.documents.mongo_shape import Document, content_id, fields_of, student_of
+from gallery.documents.mongo_shape import Document, content_id, fields_of, written_elsewhere
 from presente.errors import Conflict
 
 _STALE_S = 60.0
@@ -108,7 +109,7 @@ class MongoWriter:
     def number(self, document: Document) -> None:
         """Give a student whom another program wrote the id that templates carry."""
         subject = self._sequence.reserve(1, "subject")[0]
-        student = student_of(document)
+        student = written_elsewhere(document)
         counts = {"asistencias": student.asistencias_previas, "participaciones": student.participaciones_previas}
         self._db.students.update_one(
             {"_id": document["_id"], "subject": {"$exists": False}},
@@ -165,6 +166,12 @@ class MongoWriter:
         """(subject, photo): the bytes, then what is known of them, then the templates."""
         if not photos:
             return
+        images = self.put_images(photos)
+        wanted = {(subject, photo.sha256): photo.template for subject, photo in photos}
+        self._put_templates([(images[key], key[0], template) for key, template in wanted.items()])
+
+    def put_images(self, photos: Sequence[tuple[int, Photo]]) -> dict[tuple[int, str], int]:
+        """(subject, photo): the bytes, then what is known of them; ids by subject and digest."""
         wanted = {(subject, photo.sha256): photo for subject, photo in photos}
         stored = self._db.images.find(
             {
@@ -191,7 +198,7 @@ class MongoWriter:
                 }
             )
             images[subject, sha256] = number
-        self._put_templates([(images[key], key[0], photo.template) for key, photo in wanted.items()])
+        return images
 
     def add_templates(self, templates: Sequence[tuple[int, Template]]) -> None:
         """Templates for photos that are stored already, by photo id; photos that were removed since are left out."""

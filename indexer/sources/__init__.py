@@ -10,12 +10,17 @@ from indexer.sources.sheet import read_sheet
 from presente.errors import InvalidInput
 
 
-def read_source(path: Path) -> Source:
-    """List the photos of a folder or a sheet; no photo is opened yet.
+def read_source(name: str | Path) -> Source:
+    """List the photos of a folder, a sheet or a database; no photo is opened yet.
 
     Raises:
         InvalidInput: ``source_not_found``, ``unknown_source``, or what the kind of source raises.
     """
+    if str(name).startswith(("mongodb://", "mongodb+srv://")):
+        from indexer.sources.first_system import read_first_system  # pymongo is imported only where it is used
+
+        return read_first_system(str(name))
+    path = Path(name)
     try:
         is_folder, exists = path.is_dir(), path.exists()
     except OSError as exc:

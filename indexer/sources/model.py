@@ -18,16 +18,30 @@ class SourcePhoto:
         student: whose it is.
         location: where it is, for people and for the report.
         read: gets the bytes; called in a worker thread, once.
+        fallback: gets another copy, for when the first cannot be read or does not decode.
     """
 
     student: Student
     location: str
     read: Callable[[], bytes]
+    fallback: Callable[[], bytes] | None = None
 
     @classmethod
     def in_file(cls, student: Student, path: Path) -> SourcePhoto:
         """A photo that is a file."""
         return cls(student, readable(path), path.read_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """That a student was in class, or took part, before there were entries: which book, who, when and what."""
+
+    book: str
+    matricula: str
+    fecha: str
+    clase: str = ""
+    kind: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +54,8 @@ class Source:
         fields: the student fields that the source really knows; others are left as they are stored.
         ignored: files that were not even taken for photos.
         warnings: what else a person should know, a line each.
+        history: attendance and participation that the source knows of.
+        close: gives back what the source holds.
     """
 
     name: str
@@ -47,6 +63,8 @@ class Source:
     fields: frozenset[str] = frozenset()
     ignored: int = 0
     warnings: tuple[str, ...] = ()
+    history: tuple[History, ...] = ()
+    close: Callable[[], None] = lambda: None
 
 
 def readable(path: Path) -> str:

@@ -1,0 +1,78 @@
+"""Taking in what another program wrote into our own database: students without a number, photos inside them.
+
+A student gets a number first, then the photo moves to where photos are kept, then it leaves the document: whoever is
+stopped in between goes on there the next time.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+from pymongo.database import Database
+
+from gallery.documents.model import NotAdopted, Photo, check_student
+from gallery.documents.mongo_shape import Document, written_elsewhere
+from gallery.documents.mongo_writing import MongoWriter
+from presente.errors import InvalidInput
+
+_SIGNATURES = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG", "image/png"), (b"RIFF", "image/webp"))
+
+
+def adopt(db: Database[dict[str, Any]], writer: MongoWriter) -> list[NotAdopted]:
+    """Take in every student who has no number or still carries a photo; what could not be taken in, and why."""
+    foreign = {"$or": [{"subject": {"$exists": False}}, {"image": {"$exists": True}}]}
+    refused: list[NotAdopted] = []
+    for found in list(db.students.find(foreign, {"_id": 1})):
+        document = db.students.find_one({"_id": found["_id"]})
+        if document is not None:
+            refused += _adopt_one(db, writer, document)
+    return refused
+
+
+def _adopt_one(db: Database[dict[str, Any]], writer: MongoWriter, document: Document) -> Iterator[NotAdopted]:
+    which = str(document.get("matricula") or f"document {document['_id']}")
+    try:
+        check_student(written_elsewhere(document))
+        content = None if document.get("image") is None else image_bytes(document["image"])
+    except InvalidInput as error:
+        yield NotAdopted(which, error.code, str(error))
+        return
+    if "subject" not in document:
+        writer.number(document)
+    numbered = db.students.find_one({"_id": document["_id"], "subject": {"$exists": True}})
+    if numbered is None:  # removed meanwhile
+        return
+    if content is not None:
+        kind = next((kind for start, kind in _SIGNATURES if content.startswith(start)), "application/octet-stream")
+        photo = Photo(content, hashlib.sha256(content).hexdigest(), kind, "another program")
+        writer.put_images([(int(numbered["subject"]), photo)])
+    db.students.update_one({"_id": document["_id"]}, {"$unset": {"image": ""}})
+
+
+def image_bytes(value: object) -> bytes:
+    """A photo as other programs keep it: bytes, or base64, plain or as a data URL.
+
+    Raises:
+        InvalidInput: ``invalid_base64``.
+    """
+    if isinstance(value, bytes) and not _is_base64(value):
+        return bytes(value)
+    text = value.decode("ascii", "replace") if isinstance(value, bytes) else value
+    if not isinstance(text, str):
+        raise InvalidInput("invalid_base64", f"The image is a {type(value).__name__}.", "It must be bytes or base64.")
+    try:
+        return base64.b64decode("".join(text.rpartition(",")[2].split()), validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise InvalidInput(
+            "invalid_base64", f"The image is not base64 ({exc}).", "It must be bytes or base64."
+        ) from exc
+
+
+def _is_base64(value: bytes) -> bool:
+    """Whether bytes are text; no photo begins with four letters or digits and goes on with them."""
+    start = value[:64]
+    return bool(start) and all(32 <= byte < 127 for byte in start)

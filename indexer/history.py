@@ -1,0 +1,42 @@
+"""What a source knows of attendance and participation becomes entries, once however often it is read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+
+from gallery.documents.records import Attendance, Participation
+from gallery.gallery import Gallery
+from gallery.register import About, Makes, Register, now
+from indexer.sources.model import History
+
+
+def record_history(gallery: Gallery, history: Sequence[History]) -> None:
+    """Record it for those who were enrolled; the others' is left out with them."""
+    register = Register(gallery)
+    stored = {matricula: gallery.store.student(matricula) for matricula in {entry.matricula for entry in history}}
+    subjects = {matricula: found.id for matricula, found in stored.items() if found is not None}
+    drafts: dict[About, Makes] = {}
+    times: Counter[History] = Counter()
+    for entry in history:
+        if entry.matricula not in subjects:
+            continue
+        subject = subjects[entry.matricula]
+        if entry.book == "asistencias":
+            about = (subject, entry.clase, entry.fecha)
+            drafts[about] = _taken_over(about)
+        else:
+            times[entry] += 1  # the same words may be there twice, and count twice
+            request = hashlib.sha256(repr((entry, times[entry])).encode()).hexdigest()
+            made = Participation(subject, entry.clase, entry.fecha, entry.kind, entry.note, now(), request)
+            register.records.add_participation(made)
+    if drafts:
+        register.write(drafts)
+
+
+def _taken_over(about: About) -> Makes:
+    def make(held: Attendance | None, turn: int) -> Attendance | None:
+        return None if held is not None else Attendance(*about, turn, "present", "takeover", now())
+
+    return make

@@ -1,0 +1,173 @@
+"""A database as the first system writes it is taken over as it is; what others write into ours is taken in."""
+
+import base64
+import csv
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from gallery.documents.model import DocumentStore
+from gallery.documents.records import Selection
+from presente.compose import open_store
+from tests.conftest import SAMPLE, on_sqlite
+
+with (SAMPLE / "students.csv").open(encoding="utf-8") as stream:
+    STUDENTS = list(csv.DictReader(stream))
+ANA, EVA, LUZ, IRIS = STUDENTS[:4]
+
+
+def photo(student: dict[str, str], number: int = 0) -> bytes:
+    return (SAMPLE / student["fotos"].split(";")[number]).read_bytes()
+
+
+def fields(student: dict[str, str], **other: Any) -> dict[str, Any]:
+    kept = {name: student[name] for name in ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro")}
+    return kept | {"asistencias": 0, "participaciones": 0} | other
+
+
+@pytest.fixture
+def first_system(mongo_server: str) -> Iterator[Database[dict[str, Any]]]:
+    """An empty database named as that system names it, but for a suffix."""
+    with MongoClient(mongo_server) as client:
+        yield client[f"fcRecog_{uuid.uuid4().hex[:8]}"]
+
+
+def url_of(database: Database[dict[str, Any]], mongo_server: str) -> str:
+    return f"{mongo_server}/{database.name}"
+
+
+def take_over(command, url: str, code: int) -> dict[str, Any]:  # type: ignore[no-untyped-def]
+    done = command("indexer", "add", url, "--json")
+    assert done.returncode == code, done.stderr
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+
+def identified(command, student: dict[str, str]) -> str:  # type: ignore[no-untyped-def]
+    done = command("evaluation", "predict", SAMPLE / "probes" / student["matricula"] / "1.jpg", "--json")
+    return json.loads(done.stdout)["photos"][0]["faces"][0]["nombre"]  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Callable[[], DocumentStore]]:
+    """Opens the gallery's store; closes it in the end."""
+    opened: list[DocumentStore] = []
+
+    def open_one() -> DocumentStore:
+        opened.append(open_store(store_url))
+        return opened[-1]
+
+    yield open_one
+    for each in opened:
+        each.close()
+
+
+def test_a_database_of_the_first_system(command, first_system, mongo_server: str, store) -> None:  # type: ignore[no-untyped-def]
+    torn = photo(EVA)[: len(photo(EVA)) // 3]
+    flipped = bytearray(photo(LUZ))
+    flipped[len(flipped) // 2] ^= 0xFF
+    ids = first_system.estudiantes.insert_many(
+        [
+            fields(ANA, image=photo(ANA), asistencias=7),
+            fields(
+                EVA, image=base64.b64encode(torn).decode(), participaciones=[{"fecha": "2025-03-01", "tipo": "p"}] * 2
+            ),
+            fields(
+                LUZ,
+                image=bytes(flipped),
+                hash=hashlib.sha256(photo(LUZ)).hexdigest(),
+                asistencias=["2025-03-01", datetime(2025, 3, 2, 8), "2025-03-01", "no date"],
+                fecha_de_registro=datetime(2025, 2, 1),
+            ),
+            fields(IRIS, image=f"data:image/jpeg;base64,{base64.b64encode(photo(IRIS)).decode()}"),
+            {"nombre_del_alumno": "Sin matrícula", "image": photo(IRIS, 1)},
+            fields(ANA, image=photo(ANA, 1), nombre_del_alumno="ANA MAYUSCULA", fecha_de_registro="03/02/2026"),
+        ]
+    ).inserted_ids
+    first_system.images.insert_many(
+        [
+            {"matricula": EVA["matricula"], "image": photo(EVA)},
+            {"estudiante_id": ids[2], "image": base64.b64encode(photo(LUZ)).decode()},
+        ]
+    )
+    url = url_of(first_system, mongo_server)
+    report = take_over(command, url, 1)
+    assert (report["photos"], report["done"], report["refused"]) == (5, 5, 0)
+    said = "\n".join(report["warnings"])
+    assert f"{EVA['matricula']}: the fallback copy was used" in said and "hash" in said and "ANA MAYUSCULA" in said
+    assert str(ids[4]) in said and len(report["warnings"]) == 4
+    view = store()
+    stored = {found.student.matricula: found for found in view.students()}
+    assert set(stored) == {student["matricula"] for student in (ANA, EVA, LUZ, IRIS)}
+    flagged = {matricula for matricula, found in stored.items() if found.student.aviso == "image_fallback"}
+    assert flagged == {EVA["matricula"], LUZ["matricula"]}
+    ana = stored[ANA["matricula"]]
+    assert (ana.images, ana.asistencias, ana.student.fecha_de_registro) == (2, 7, "2026-02-03")
+    assert stored[EVA["matricula"]].participaciones == 2
+    assert stored[LUZ["matricula"]].asistencias == 3 and stored[LUZ["matricula"]].student.asistencias_previas == 1
+    assert stored[LUZ["matricula"]].student.fecha_de_registro == "2025-02-01T00:00:00"
+    contents = {kept.matricula: hashlib.sha256(kept.content).digest() for kept in view.unembedded("none")}
+    assert contents[EVA["matricula"]] == hashlib.sha256(photo(EVA)).digest()  # the copy, not the torn one
+    entries = len(view.records.attendance(Selection())) + len(view.records.participations(Selection()))
+    assert entries == 4
+    for student, name in ((EVA, EVA["nombre_del_alumno"]), (LUZ, LUZ["nombre_del_alumno"]), (ANA, "ANA MAYUSCULA")):
+        assert identified(command, student) == name
+    again = take_over(command, url, 1)
+    assert (again["done"], again["already"], again["students_updated"]) == (0, 5, 0)
+    assert len(view.records.attendance(Selection())) + len(view.records.participations(Selection())) == entries
+    assert first_system.estudiantes.count_documents({}) == 6 and first_system.images.count_documents({}) == 2
+
+
+@on_sqlite
+def test_neither_image_can_be_used(command, first_system, mongo_server: str) -> None:  # type: ignore[no-untyped-def]
+    first_system.estudiantes.insert_many([fields(ANA, image=b"\xff\xd8\xffnothing"), fields(EVA), fields(LUZ, image=3)])
+    first_system.images.insert_one({"matricula": ANA["matricula"], "image": "*** no base64 ***"})
+    report = take_over(command, url_of(first_system, mongo_server), 1)
+    assert (report["done"], report["refused"]) == (0, 3)
+    reasons = {entry["reason"] for entry in report["refusals"]}
+    assert any("Nor can the copy be used" in reason and "base64" in reason for reason in reasons)
+    assert set(report["reasons"]) <= {"not_an_image", "damaged_image", "no_image", "invalid_base64"}
+
+
+@on_sqlite
+def test_what_is_no_database_of_the_first_system(command, first_system, mongo_server: str) -> None:  # type: ignore[no-untyped-def]
+    empty = command("indexer", "add", url_of(first_system, mongo_server))
+    assert empty.returncode == 2 and "empty_source" in empty.stderr
+    ours = f"{mongo_server}/ours_{uuid.uuid4().hex[:8]}"
+    open_store(ours).close()
+    assert "source_is_gallery" in command("indexer", "add", ours).stderr
+    gone = command("indexer", "add", "mongodb://127.0.0.1:1/fcRecog")
+    assert gone.returncode == 1 and "source_unavailable" in gone.stderr
+    assert command("indexer", "add", "mongodb://127.0.0.1:27017").returncode == 2
+    first_system.estudiantes.insert_one(fields(ANA))
+    used = command("indexer", "status", PRESENTE_STORE=url_of(first_system, mongo_server))
+    assert used.returncode == 2 and "foreign_database" in used.stderr
+
+
+@pytest.mark.parametrize("store_url", ["mongo"], indirect=True)
+def test_sync_takes_in_what_another_program_enrolled(command, store_url: str, store) -> None:  # type: ignore[no-untyped-def]
+    command("indexer", "add", SAMPLE / "students.csv")
+    command("indexer", "remove", *[student["matricula"] for student in (ANA, EVA, LUZ, IRIS)])
+    with MongoClient(store_url) as client:
+        students = client.get_default_database().students
+        students.insert_one(fields(ANA, image=photo(ANA), asistencias=5))
+        students.insert_one(fields(EVA, image=base64.b64encode(photo(EVA)).decode()))
+        students.insert_one(fields(LUZ, image=photo(LUZ)) | {"matricula": "bad/name"})
+        assert json.loads(command("indexer", "status", "--json").stdout)["students"] == 20  # nobody trips over them
+        done = command("indexer", "sync", "--json")
+        report = json.loads(done.stdout)
+        assert done.returncode == 1 and (report["photos"], report["done"], report["refused"]) == (3, 2, 1)
+        assert "bad/name" in report["refusals"][0]["reason"]
+        assert identified(command, ANA) == ANA["nombre_del_alumno"]
+        assert identified(command, EVA) == EVA["nombre_del_alumno"]
+        assert students.find_one({"matricula": ANA["matricula"]}, {"image": 1}).keys() == {"_id"}  # type: ignore[union-attr]
+        assert store().student(ANA["matricula"]).asistencias == 5
+        assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
+        students.update_one({"matricula": ANA["matricula"]}, {"$set": {"image": photo(ANA, 1)}})
+        assert json.loads(command("indexer", "sync", "--json").stdout)["done"] == 1
