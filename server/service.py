@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,11 +22,15 @@ from gallery.documents.model import (
     student_exists,
     student_not_found,
 )
+from gallery.export import Exported, PhotoExport
 from gallery.gallery import Gallery
 from presente.bridge import Identified, IdentifyQuery, enrolled_photo, identify
 from presente.errors import InvalidInput, PhotoRefused, PresenteError, StoreError
 
 log = logging.getLogger(__name__)
+
+_PAGE = 1000
+"""Students read from the store at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +46,24 @@ class Verified:
 class Service:
     """One gallery and its embedder. Safe to use from several threads."""
 
-    def __init__(self, embedder: FaceEmbedder, gallery: Gallery, forget: Callable[[], None]) -> None:
-        """Serve a gallery; ``forget`` drops what is cached of photos, after somebody was erased."""
+    def __init__(
+        self,
+        embedder: FaceEmbedder,
+        gallery: Gallery,
+        export: PhotoExport,
+        forget: Callable[[Collection[str]], None],
+    ) -> None:
+        """Serve a gallery.
+
+        Args:
+            embedder: makes templates of photos.
+            gallery: who is known.
+            export: where stored photos are written as files.
+            forget: drops what is kept outside the gallery of students who were erased, by matricula.
+        """
         self.embedder = embedder
         self.gallery = gallery
+        self.export = export
         self.forget = forget
 
     def identify(self, content: bytes, query: IdentifyQuery) -> Identified:
@@ -99,9 +117,20 @@ class Service:
     def erase(self, matricula: str) -> None:
         """Erase a student and everything made of them."""
         removed = self.gallery.remove([matricula])
-        self.forget()
+        self.forget([matricula])
         if not removed:
             raise student_not_found(matricula)
+
+    def everyone(self) -> Iterator[StoredStudent]:
+        """All students, in order of matricula."""
+        after = ""
+        while page := self.gallery.store.students(after=after, limit=_PAGE):
+            yield from page
+            after = page[-1].student.matricula
+
+    def save_photos(self) -> Exported:
+        """Write every stored photo that is not there yet into the export folder."""
+        return self.export.save_all(self.gallery.store)
 
     def _portrait(self, content: bytes) -> tuple[str, EmbeddedFace]:
         photo = self.embedder.decode(content)

@@ -48,6 +48,16 @@ class _Request(HTTPRequest):
         with suppress(OSError):  # the client is gone
             self.conn.wfile.write("\r\n".join(head).encode("latin-1") + body)
 
+    def send_headers(self) -> None:
+        """Send the reply's head; with ``Connection: close`` in it, what is left of the body is never read.
+
+        Cheroot by itself does not look whether the application closes, and reads the rest of a body so that the next
+        request can follow it. Nor can it tell where a chunked body ends that the application did not read.
+        """
+        if self.chunked_read or (b"Connection", b"close") in self.outheaders:
+            self.close_connection = True
+        super().send_headers()
+
 
 class _Connection(HTTPConnection):
     RequestHandlerClass = _Request
@@ -63,8 +73,10 @@ class _Server(wsgi.Server):
         log.log(level, msg, exc_info=traceback)
 
 
-def make_server(app: Flask, host: str, port: int, threads: int, max_body_bytes: int) -> wsgi.Server:
+def make_server(app: Flask, host: str, port: int, threads: int) -> wsgi.Server:
     """A server that is bound but does not answer yet; ``prepare`` was called, ``serve`` runs it.
+
+    How large a body may be is the application's to say: it knows first whether the sender may send any.
 
     Raises:
         OSError: the address is taken or not ours.
@@ -78,7 +90,6 @@ def make_server(app: Flask, host: str, port: int, threads: int, max_body_bytes: 
         timeout=30,
         shutdown_timeout=10,
     )
-    server.max_request_body_size = max_body_bytes
     server.max_request_header_size = 64 * 1024
     server.prepare()
     return server
