@@ -134,14 +134,13 @@ def test_the_readmes_curl_lines_work_as_printed(serve, command) -> None:  # type
         assert done.returncode == 0 and done.stdout.strip()[-3:] in {"200", "201", "204"}, (line, done.stdout)
 
 
-@on_sqlite
-def test_the_page_names_the_people_in_a_photo(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+@pytest.fixture
+def page():  # type: ignore[no-untyped-def]
+    """An empty page of a real browser."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (it is in CI)")
     browser_path = shutil.which("chromium")
     if browser_path is None:
         pytest.skip("Chromium is not installed")
-    command("indexer", "add", SAMPLE / "students.csv")
-    running = serve()
     quiet = [
         "--no-sandbox",
         "--disable-gpu",
@@ -150,24 +149,56 @@ def test_the_page_names_the_people_in_a_photo(serve, command, tmp_path: Path) ->
         "--disable-sync",
         "--no-first-run",
     ]
-    complaints: list[str] = []
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=browser_path, args=quiet)
-        page = browser.new_page()
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(running.address)
-        page.wait_for_selector("#status dd:has-text('sample')")
-        page.set_input_files("#photo", SAMPLE / "groups" / "group_02.jpg")
-        page.wait_for_selector("#faces tr")
-        expected = json.loads((SAMPLE / "groups" / "groups.json").read_text())["group_02.jpg"]
-        cells = page.locator("#faces tr td:nth-child(3)").all_inner_texts()
-        assert sorted(cells) == sorted(face["matricula"] or "–" for face in expected)
-        assert page.locator("td.unknown").all_inner_texts() == ["Desconocido"]
-        assert complaints == []
-        page.set_input_files("#photo", {"name": "x.gif", "mimeType": "image/gif", "buffer": _gif()})
-        page.wait_for_selector("#message.error:has-text('unsupported_format')")
+        yield browser.new_page()
         browser.close()
+
+
+@on_sqlite
+def test_the_page_names_the_people_in_a_photo(serve, command, page) -> None:  # type: ignore[no-untyped-def]
+    command("indexer", "add", SAMPLE / "students.csv")
+    running = serve()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(running.address)
+    page.wait_for_selector("#status dd:has-text('sample')")
+    assert not page.is_visible("#access")
+    page.set_input_files("#photo", SAMPLE / "groups" / "group_02.jpg")
+    page.wait_for_selector("#faces tr")
+    expected = json.loads((SAMPLE / "groups" / "groups.json").read_text())["group_02.jpg"]
+    cells = page.locator("#faces tr td:nth-child(3)").all_inner_texts()
+    assert sorted(cells) == sorted(face["matricula"] or "–" for face in expected)
+    assert page.locator("td.unknown").all_inner_texts() == ["Desconocido"]
+    assert complaints == []
+    page.set_input_files("#photo", {"name": "x.gif", "mimeType": "image/gif", "buffer": _gif()})
+    page.wait_for_selector("#message.error:has-text('unsupported_format')")
+
+
+@on_sqlite
+def test_the_page_asks_for_a_key_where_one_is_needed(serve, page, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    key = "attendance-0123456789"
+    running = serve(PRESENTE_API_KEYS=f"attendance:{key}")
+    page.goto(running.address)
+    page.wait_for_selector("#access")
+    assert not page.is_visible("#status") and page.input_value("#key") == ""
+    page.screenshot(path=tmp_path / "asks.png")
+    page.fill("#key", "wrong-0123456789abc")
+    page.press("#key", "Enter")
+    page.wait_for_selector("#refused:has-text('Esa clave no es de este servidor')")
+    page.screenshot(path=tmp_path / "refuses.png")
+    page.fill("#key", f" {key} ")
+    page.click("#access button")
+    page.wait_for_selector("#status dd:has-text('sample')")
+    page.set_input_files("#photo", SAMPLE / "groups" / "group_02.jpg")
+    page.wait_for_selector("#faces tr")
+    assert not page.is_visible("#access")
+    page.screenshot(path=tmp_path / "let_in.png")
+    page.reload()  # the tab remembers, and only the tab
+    page.wait_for_selector("#status dd:has-text('sample')")
+    assert page.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [1, 0, ""]
+    assert key not in page.url and key not in page.content()
 
 
 def _gif() -> bytes:
