@@ -17,6 +17,9 @@ from flask import Flask
 
 log = logging.getLogger(__name__)
 
+_WORTH_READING = 64 * 1024
+"""Bytes of an unread body that cost less than a new connection."""
+
 
 class _Request(HTTPRequest):
     """A request whose refusals by the server itself, before the application sees it, are problems like all others."""
@@ -49,12 +52,14 @@ class _Request(HTTPRequest):
             self.conn.wfile.write("\r\n".join(head).encode("latin-1") + body)
 
     def send_headers(self) -> None:
-        """Send the reply's head; with ``Connection: close`` in it, what is left of the body is never read.
+        """Send the reply's head, and decide whether the rest of a body that nobody read is worth reading.
 
-        Cheroot by itself does not look whether the application closes, and reads the rest of a body so that the next
-        request can follow it. Nor can it tell where a chunked body ends that the application did not read.
+        Cheroot by itself always reads it, so that the next request can follow, into memory and however long it takes;
+        also when the application answers ``Connection: close``. And where a chunked body ends that the application did
+        not read, it does not know.
         """
-        if self.chunked_read or (b"Connection", b"close") in self.outheaders:
+        refused = (b"Connection", b"close") in self.outheaders
+        if refused or self.chunked_read or getattr(self.rfile, "remaining", 0) > _WORTH_READING:
             self.close_connection = True
         super().send_headers()
 

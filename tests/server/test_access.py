@@ -215,6 +215,9 @@ def test_a_refused_body_is_never_waited_for(serve) -> None:  # type: ignore[no-u
         assert head.startswith(b"HTTP/1.1 " + expected) and b"\r\nConnection: close" in head, head
         assert json.loads(problem)["status"] == int(expected)
         assert (b"Access-Control-Allow-Origin" in head) == ("evil" not in lines[-1])
+    for expected, length in ((b"200", 10**7), (b"413", 10**12)):  # nor one that nobody asked for
+        with announced(running.address, "GET /livez HTTP/1.1", f"Content-Length: {length}") as connection:
+            assert until_closed(connection).startswith(b"HTTP/1.1 " + expected)
     # A refused request without a body costs the client no connection, and an accepted body is read.
     with announced(running.address, "GET /v1/status HTTP/1.1") as connection:
         assert b"Connection: close" not in connection.recv(65536)

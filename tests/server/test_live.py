@@ -1,8 +1,11 @@
 """The server as a process: what survives when it is killed, and what its own README and page promise."""
 
+import base64
 import concurrent.futures
+import contextlib
 import csv
 import http.client
+import http.server
 import io
 import json
 import re
@@ -10,7 +13,9 @@ import shlex
 import shutil
 import signal
 import subprocess
+import threading
 import urllib.error
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,8 +28,6 @@ with (SAMPLE / "students.csv").open(encoding="utf-8") as stream:
 
 
 def enrol(running, student: dict[str, str]) -> None:  # type: ignore[no-untyped-def]
-    import base64
-
     fields = {name: student[name] for name in ("matricula", "nombre_del_alumno", "clase")}
     photos = [base64.b64encode((SAMPLE / name).read_bytes()).decode() for name in student["fotos"].split(";")]
     running.ask("/v1/students", json.dumps(fields | {"images": photos}).encode(), "application/json")
@@ -199,6 +202,62 @@ def test_the_page_asks_for_a_key_where_one_is_needed(serve, page, tmp_path: Path
     page.wait_for_selector("#status dd:has-text('sample')")
     assert page.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [1, 0, ""]
     assert key not in page.url and key not in page.content()
+
+
+class _Blank(http.server.BaseHTTPRequestHandler):
+    """A site of one empty page."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def other_sites() -> Iterator[list[str]]:
+    """Origins of two sites that really are on this machine: browsers keep others away from it by themselves."""
+    with contextlib.ExitStack() as cleanup:
+        origins = []
+        for _ in range(2):
+            site = cleanup.enter_context(http.server.HTTPServer(("127.0.0.1", 0), _Blank))
+            threading.Thread(target=site.serve_forever, daemon=True).start()
+            cleanup.callback(site.shutdown)
+            origins.append(f"http://localhost:{site.server_port}")
+        yield origins
+
+
+@on_sqlite
+def test_a_browser_lets_a_listed_page_call_and_another_not(serve, page, other_sites: list[str]) -> None:  # type: ignore[no-untyped-def]
+    key = "admin-0123456789abcdef"
+    listed_page, other_page = other_sites
+    running = serve(PRESENTE_API_KEYS=f"admin:{key}", PRESENTE_CORS_ORIGINS=listed_page)
+    photo = base64.b64encode((SAMPLE / STUDENTS[0]["fotos"].split(";")[0]).read_bytes()).decode()
+    document = {name: STUDENTS[0][name] for name in ("matricula", "nombre_del_alumno", "clase")}
+    script = """async ([address, key, document]) => {
+        const headers = { "Content-Type": "application/json", Authorization: `Bearer ${key}` };
+        const call = async (method, path, body) => {
+            try {
+                const reply = await fetch(address + path, { method, headers, body: body && JSON.stringify(body) });
+                return [reply.status, await reply.json(), reply.headers.get("X-Request-Id") !== null];
+            } catch (error) { return "blocked"; }
+        };
+        document.fecha_de_registro = new Date(2026, 10, 21).toLocaleDateString("es-MX");
+        return [await call("POST", "/upload", document), await call("GET", "/get-students"),
+                await call("POST", "/save_all_images"), await call("DELETE", "/v1/students/nobody")];
+    }"""
+    told = {}
+    for origin in other_sites:
+        page.goto(origin)
+        told[origin] = page.evaluate(
+            script, [running.address, key, {**document, "image": f"data:image/jpeg;base64,{photo}"}]
+        )
+    uploaded, listed, saved, erased = told[listed_page]
+    assert uploaded == [200, {"message": "Image uploaded successfully"}, True]
+    assert [student["fecha_de_registro"] for student in listed[1]] == ["2026-11-21"]
+    assert saved[1]["saved"] == 1 and erased[0] == 404 and erased[1]["code"] == "student_not_found"
+    assert told[other_page] == ["blocked"] * 4
 
 
 def _gif() -> bytes:
