@@ -83,7 +83,7 @@ def run_remove(arguments: argparse.Namespace, settings: Settings, output: cli.Ou
     gallery = compose.open_for_upkeep(settings)
     try:
         removed = gallery.remove(arguments.matricula)
-        compose.forget_cached(settings)
+        compose.forget_copies(settings, arguments.matricula)
     finally:
         gallery.close()
     missing = [matricula for matricula in arguments.matricula if matricula not in removed]

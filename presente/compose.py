@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faces.packs import ModelPack, load_pack
 from gallery.documents.model import DocumentStore
 from gallery.documents.sqlite import SqliteStore
+from gallery.export import PhotoExport
 from gallery.gallery import Gallery, GallerySettings
 from gallery.snapshot import SnapshotStore
 from presente.config import Settings
@@ -74,6 +76,17 @@ def open_gallery(settings: Settings, pack: ModelPack) -> Gallery:
 def forget_cached(settings: Settings) -> None:
     """Drop evaluation's templates of photos: one of them may be somebody's who was erased, and they are made again."""
     settings.template_cache.unlink(missing_ok=True)
+
+
+def open_export(settings: Settings) -> PhotoExport:
+    """The folder that stored photos are exported to."""
+    return PhotoExport(settings.export)
+
+
+def forget_copies(settings: Settings, matriculas: Collection[str]) -> None:
+    """Drop what is kept of students' photos outside the store, after they were erased from it."""
+    forget_cached(settings)
+    open_export(settings).forget(matriculas)
 
 
 def open_for_upkeep(settings: Settings) -> Gallery:

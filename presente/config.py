@@ -14,22 +14,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from presente.errors import ConfigError
+from presente.keys import ApiKey, described_keys, read_keys
 
 ROOT = Path(__file__).resolve().parent.parent
 """The folder that was cloned."""
 
 
+def _shown(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One setting: its name (``store`` is ``PRESENTE_STORE``, ``--store`` and ``store`` in presente.toml), its default,
-    how its text is read, and what it means."""
+    how its text is read, what it means, and how its value is shown. The text of a ``secret`` one is never shown."""
 
     name: str
     default: str
     read: Callable[[str], Any]
     meaning: str
+    show: Callable[[Any], str] = _shown
+    secret: bool = False
 
     @property
     def variable(self) -> str:
@@ -43,6 +51,29 @@ def _path(text: str) -> Path:
 
 def _paths(text: str) -> tuple[Path, ...]:
     return tuple(_path(part) for part in text.split(os.pathsep) if part)
+
+
+def _shown_paths(paths: tuple[Path, ...]) -> str:
+    return os.pathsep.join(str(path) for path in paths)
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    return tuple(_origin(part.strip()) for part in text.split(",")) if text.strip() else ()
+
+
+def _origin(text: str) -> str:
+    """An origin, written as browsers send it; anything else would never match."""
+    if text == "*":
+        raise ValueError("* would let every page of the web use this server from a visitor's browser; list the origins")
+    parts = urlsplit(text)
+    port = "" if parts.port in (None, {"http": 80, "https": 443}.get(parts.scheme)) else f":{parts.port}"
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    if parts.scheme not in ("http", "https") or not host or not text.isascii():
+        raise ValueError(f"{text!r} is not an origin like http://localhost:3000")
+    written = f"{parts.scheme}://{host}{port}"
+    if text != written:
+        raise ValueError(f"{text!r} is not how a browser sends it; write {written}")
+    return text
 
 
 def _bounded(kind: Callable[[str], Any], low: float, high: float) -> Callable[[str], Any]:
@@ -82,7 +113,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("store", "sqlite:///var/gallery.db", str, "where students, photos and templates live"),
     Setting("index", "var/index", _path, "where published index generations live"),
     Setting("pack", "sample", str, "model pack: a name, or a folder"),
-    Setting("models", "", _paths, f"extra places to look for packs, separated by {os.pathsep!r}"),
+    Setting("models", "", _paths, f"extra places to look for packs, separated by {os.pathsep!r}", _shown_paths),
     Setting("threshold", "", _threshold, "cosine from which a face is known; empty: the pack's own"),
     Setting(
         "margin", "0.02", _bounded(float, 0.0, 2.0), "two people above the threshold and closer than this are ambiguous"
@@ -95,10 +126,26 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("max_megapixels", "40", _bounded(float, 0.01, 1000.0), "larger photos are refused"),
     Setting("max_bytes", "16000000", _bounded(int, 1000, 16_000_000), "larger image files are refused"),
     Setting("cache", "var/cache", _path, "where evaluation keeps templates of photos it has embedded"),
+    Setting("export", "var/export", _path, "where POST /save_all_images writes the stored photos"),
     Setting("workers", "0", _bounded(int, 0, 256), "photos worked on at once by the indexer; 0: one a core"),
     Setting("host", "127.0.0.1", str, "address that the server binds"),
     Setting("port", "8000", _bounded(int, 0, 65535), "port that the server binds; 0: any free one"),
     Setting("server_threads", "8", _bounded(int, 1, 256), "requests that the server answers at once"),
+    Setting(
+        "api_keys",
+        "",
+        read_keys,
+        "who may use the server: ROLE:KEY,..., roles attendance and admin; empty: all, on this machine only",
+        described_keys,
+        secret=True,
+    ),
+    Setting(
+        "cors_origins",
+        "",
+        _origins,
+        "origins of other sites' pages that may use the server, separated by ','",
+        ",".join,
+    ),
 )
 
 
@@ -117,10 +164,13 @@ class Settings:
     max_megapixels: float
     max_bytes: int
     cache: Path
+    export: Path
     workers: int
     host: str
     port: int
     server_threads: int
+    api_keys: tuple[ApiKey, ...]
+    cors_origins: tuple[str, ...]
 
     def __init__(self, values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
         self.__dict__.update(values)
@@ -146,7 +196,7 @@ class Settings:
         return [
             {
                 "name": item.variable,
-                "value": _shown(getattr(self, item.name)),
+                "value": item.show(getattr(self, item.name)),
                 "from": self.origins[item.name],
                 "meaning": item.meaning,
             }
@@ -161,12 +211,6 @@ def _has_home() -> bool:
     except RuntimeError:
         return False
     return True
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, tuple):
-        return os.pathsep.join(str(part) for part in value)
-    return "" if value is None else str(value)
 
 
 def add_settings_flags(parser: argparse.ArgumentParser) -> None:
@@ -214,9 +258,10 @@ def load_settings(
         try:
             values[item.name] = item.read(text)
         except (ValueError, TypeError) as exc:
+            given = "what it holds" if item.secret else repr(text)
             raise ConfigError(
                 "invalid_setting",
-                f"{origin}: {text!r} cannot be {item.variable} ({exc}).",
+                f"{origin}: {given} cannot be {item.variable} ({exc}).",
                 f"It means: {item.meaning}.",
             ) from exc
         origins[item.name] = origin

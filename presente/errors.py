@@ -36,8 +36,12 @@ class NotFound(PresenteError):
     """The thing that was named does not exist."""
 
 
+class Unauthorized(PresenteError):
+    """A request that does not say who sends it, or that nobody known sent."""
+
+
 class Forbidden(PresenteError):
-    """A request that is not allowed from where it comes."""
+    """A request that is not allowed from where it comes, or to whom it comes from."""
 
 
 class Conflict(PresenteError):

@@ -9,11 +9,12 @@ import signal
 import sys
 import threading
 from contextlib import ExitStack
+from functools import partial
 
 from presente import cli, compose
 from presente.config import Settings
 from presente.errors import ConfigError
-from server.app import create_app
+from server.app import Access, create_app
 from server.service import Holder, Service
 from server.wsgi import make_server
 
@@ -26,9 +27,9 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
     _check_address(settings)
     max_body = int(settings.max_bytes * _LARGEST_PHOTOS_A_REQUEST * _BASE64_GROWTH)
     holder = Holder()
-    app = create_app(holder, max_body)
+    app = create_app(holder, max_body, Access(settings.api_keys, settings.cors_origins))
     try:
-        http = make_server(app, settings.host, settings.port, settings.server_threads, max_body)
+        http = make_server(app, settings.host, settings.port, settings.server_threads)
     except OSError as exc:
         raise ConfigError(
             "address_unavailable",
@@ -46,8 +47,10 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         cleanup.callback(gallery.close, publish=True)
         cleanup.callback(holder.put, None)
         cleanup.callback(http.stop)  # first of all: finishes what is being answered
+        export = compose.open_export(settings)
+        export.forget_erased(gallery.store)  # whose erasure was cut off
         embedder = compose.open_embedder(settings, pack)
-        holder.put(Service(embedder, gallery, lambda: compose.forget_cached(settings)))
+        holder.put(Service(embedder, gallery, export, partial(compose.forget_copies, settings)))
         address = f"http://{settings.host}:{http.bind_addr[1]}"
         output.result({"address": address, "pack": pack.name}, [f"Presente answers on {address} (pack {pack.name})"])
         sys.stdout.flush()
@@ -57,6 +60,8 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
 
 def _check_address(settings: Settings) -> None:
     """Without keys the server may only be reached from this machine."""
+    if settings.api_keys:
+        return
     try:
         loopback = settings.host == "localhost" or ipaddress.ip_address(settings.host).is_loopback
     except ValueError:
@@ -64,8 +69,8 @@ def _check_address(settings: Settings) -> None:
     if not loopback:
         raise ConfigError(
             "unprotected_address",
-            f"PRESENTE_HOST is {settings.host!r}, which others can reach, and this version has no API keys.",
-            "Bind 127.0.0.1 and put an authenticating proxy in front.",
+            f"PRESENTE_HOST is {settings.host!r}, which others can reach, and there are no keys.",
+            "Set PRESENTE_API_KEYS to ROLE:KEY, for example admin: and 32 random letters; or bind 127.0.0.1.",
         )
 
 

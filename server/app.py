@@ -6,48 +6,67 @@ import logging
 import re
 import time
 import uuid
-from urllib.parse import urlsplit
+from dataclasses import dataclass
 
 from flask import Flask, Response, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
-from presente.errors import Forbidden
-from server import errors
-from server.routes import attendance, identify, status, students
+from presente.keys import ApiKey
+from server import auth, errors, origins
+from server.routes import attendance, first_page, identify, status, students
 from server.service import Holder
 
 log = logging.getLogger("presente.access")
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-def create_app(holder: Holder, max_body_bytes: int) -> Flask:
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may use the server: holders of ``keys`` (everybody on this machine when there are none), and pages of
+    ``origins`` beside its own."""
+
+    keys: tuple[ApiKey, ...] = ()
+    origins: tuple[str, ...] = ()
+
+
+def create_app(holder: Holder, max_body_bytes: int, access: Access = Access()) -> Flask:
     """Build the application.
 
     Args:
         holder: what will hold the service once it is loaded.
         max_body_bytes: larger request bodies are refused with 413 before they are read.
+        access: who may use it.
     """
     app = Flask("presente", static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=max_body_bytes, MAX_FORM_MEMORY_SIZE=max_body_bytes)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # only on Flask's own provider, which this is
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["presente"] = holder
-    for blueprint in (status.bp, identify.bp, students.bp, attendance.bp):
+    for blueprint in (status.bp, identify.bp, students.bp, attendance.bp, first_page.bp):
         app.register_blueprint(blueprint)
     errors.install(app)
 
     @app.before_request
-    def begin() -> None:
+    def begin() -> Response | None:
         given = request.headers.get("X-Request-Id", "")
         g.request_id = given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
         g.started = time.perf_counter()
-        _refuse_foreign_pages()
+        if not access.keys:  # a key is proof enough; without one, being on this machine is what counts
+            origins.check_host(request)
+        origins.check_origin(request, access.origins)
+        if (answer := origins.preflight(request)) is not None:
+            return answer
+        auth.check(request, auth.role_needed(app, request.endpoint), access.keys)
+        if (request.content_length or 0) > max_body_bytes:
+            raise RequestEntityTooLarge
+        return None
 
     @app.after_request
     def end(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.request_id
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        origins.allow_reading(response, request, access.origins)
         # Never the query string or a name: a log must not outlive a student's deletion.
         log.info(
             "%s %s %s %d %.1f ms",
@@ -60,23 +79,3 @@ def create_app(holder: Holder, max_body_bytes: int) -> Flask:
         return response
 
     return app
-
-
-def _refuse_foreign_pages() -> None:
-    """A page of another site must not use the browser of somebody on this machine to read or write here.
-
-    The Host header must name this machine (a name that an attacker's DNS points here does not), and a page's Origin
-    must be this server's own.
-    """
-    if _host_of(f"//{request.host}") not in _LOOPBACK:
-        raise Forbidden("foreign_host", f"This server is not called {request.host!r}.", "Ask for 127.0.0.1.")
-    origin = request.headers.get("Origin")
-    if origin is not None and origin.partition("://")[2] != request.host:
-        raise Forbidden("foreign_origin", f"Pages of {origin} may not use this server.", "Use its own page.")
-
-
-def _host_of(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:  # "[::1", say
-        return None

@@ -88,7 +88,7 @@ def status_of(body: dict[str, Any]) -> Status:
     return cast("Status", status)
 
 
-def text_of(body: dict[str, Any], name: str, needed: bool = False, longest: int = _MAX_NOTE) -> str:
+def short_text(body: dict[str, Any], name: str, needed: bool = False, longest: int = _MAX_NOTE) -> str:
     """A member that is a text a list can show."""
     value = body.get(name, "")
     if not isinstance(value, str) or len(value) > longest or not value.isprintable() or (needed and not value.strip()):

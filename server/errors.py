@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, Response, g, jsonify
+from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from presente.errors import (
@@ -18,6 +18,7 @@ from presente.errors import (
     PhotoRefused,
     PresenteError,
     StoreError,
+    Unauthorized,
 )
 
 log = logging.getLogger(__name__)
@@ -30,11 +31,13 @@ _BY_CODE = {
     "length_required": 411,
     "empty_image": 400,
     "index_unwritable": 507,
+    "export_unwritable": 507,
 }
 _BY_CLASS: tuple[tuple[type[PresenteError], int], ...] = (
     (PhotoRefused, 422),
     (InvalidInput, 400),
     (NotFound, 404),
+    (Unauthorized, 401),
     (Forbidden, 403),
     (Conflict, 409),
     (StoreError, 503),
@@ -66,7 +69,9 @@ def problem(status: int, code: str, detail: str) -> Response:
     response.content_type = "application/problem+json"
     if status == 503:
         response.headers["Retry-After"] = "1"
-    if status in (411, 413):
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if status in (401, 403, 411, 413) and (request.content_length or "Transfer-Encoding" in request.headers):
         response.headers["Connection"] = "close"  # the rest of the body is never read
     return response
 

@@ -28,7 +28,7 @@ MAX_RESULTS = 100_000
 MAX_PHOTOS = 16
 """Photos of one enrolment."""
 
-_STUDENT_FIELDS = ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro")
+STUDENT_FIELDS = ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro")
 
 # -- query strings -------------------------------------------------------------------------------------------------
 
@@ -109,14 +109,20 @@ def identify_query(request: Request) -> IdentifyQuery:
 # -- bodies --------------------------------------------------------------------------------------------------------
 
 
-def json_body(request: Request, allowed: Sequence[str]) -> dict[str, Any]:
-    """A JSON object with no other members than the allowed ones."""
+def json_object(request: Request, known: Sequence[str], any_type: bool = False) -> dict[str, Any]:
+    """A JSON object, whatever its members; ``any_type``: whatever the Content-Type says."""
     try:
-        body = request.get_json(silent=True)
+        body = request.get_json(silent=True, force=any_type)
     except RecursionError:
         body = None
     if not isinstance(body, dict):
-        raise InvalidInput("invalid_json", "The body is not a JSON object.", f"Send one with {', '.join(allowed)}.")
+        raise InvalidInput("invalid_json", "The body is not a JSON object.", f"Send one with {', '.join(known)}.")
+    return body
+
+
+def json_body(request: Request, allowed: Sequence[str]) -> dict[str, Any]:
+    """A JSON object with no other members than the allowed ones."""
+    body = json_object(request, allowed)
     unknown = sorted(set(body) - set(allowed))
     if unknown:
         raise InvalidInput(
@@ -147,7 +153,7 @@ def _read_photos(request: Request, fields: Sequence[str]) -> tuple[list[bytes], 
         if not isinstance(encoded, list):
             raise InvalidInput("invalid_field", "images is not a list.", "Send a list of base64 texts.")
         return [decode_base64(text) for text in encoded], {
-            name: _text(body[name], name) if name != "consentimiento" else json.dumps(body[name])
+            name: text_of(body[name], name) if name != "consentimiento" else json.dumps(body[name])
             for name in fields
             if name in body
         }
@@ -207,7 +213,7 @@ def _consent(text: str) -> Consent | None:
     """``{"fecha": ..., "texto": ...}`` as JSON text; null for none."""
     try:
         value = json.loads(text)
-        return None if value is None else Consent(**{name: _text(part, name) for name, part in value.items()})
+        return None if value is None else Consent(**{name: text_of(part, name) for name, part in value.items()})
     except (ValueError, RecursionError, AttributeError, TypeError) as exc:
         raise InvalidInput(
             "invalid_consent",
@@ -218,8 +224,8 @@ def _consent(text: str) -> Consent | None:
 
 def changed(student: Student, request: Request) -> Student:
     """A stored student with the fields of a PATCH body; ``consentimiento`` null takes the consent back."""
-    body = json_body(request, (*_STUDENT_FIELDS[1:], "aviso", "consentimiento"))
-    texts = {name: _text(value, name) for name, value in body.items() if name != "consentimiento"}
+    body = json_body(request, (*STUDENT_FIELDS[1:], "aviso", "consentimiento"))
+    texts = {name: text_of(value, name) for name, value in body.items() if name != "consentimiento"}
     given = "consentimiento" in body
     return replace(
         student,
@@ -283,7 +289,8 @@ def _npy(data: bytes) -> NDArray[np.generic]:
         ) from exc
 
 
-def _text(value: object, name: str) -> str:
+def text_of(value: object, name: str) -> str:
+    """A member's value, which must be a text."""
     if not isinstance(value, str):
         raise InvalidInput("invalid_field", f"{name} is {value!r}.", "It must be a text.")
     return value
@@ -296,7 +303,7 @@ def student_json(stored: StoredStudent) -> dict[str, Any]:
     """A student document."""
     student = stored.student
     return {
-        **{name: getattr(student, name) for name in _STUDENT_FIELDS},
+        **{name: getattr(student, name) for name in STUDENT_FIELDS},
         "kind": student.kind,
         "asistencias": stored.asistencias,
         "participaciones": stored.participaciones,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,19 @@ from gallery.documents.model import (
     student_exists,
     student_not_found,
 )
+from gallery.export import Exported, PhotoExport
 from gallery.gallery import Gallery
 from gallery.register import Register
 from presente.bridge import Identified, IdentifyQuery, enrolled_photo, identify
 from presente.errors import InvalidInput, PhotoRefused, PresenteError, StoreError
 
 log = logging.getLogger(__name__)
+
+_SENT = ("nombre_del_alumno", "clase", "fecha_de_registro")
+"""The fields that an enrolment brings for somebody who is there; the others stay as they are."""
+
+_PAGE = 1000
+"""Students read from the store at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +50,24 @@ class Verified:
 class Service:
     """One gallery and its embedder. Safe to use from several threads."""
 
-    def __init__(self, embedder: FaceEmbedder, gallery: Gallery, forget: Callable[[], None]) -> None:
-        """Serve a gallery; ``forget`` drops what is cached of photos, after somebody was erased."""
+    def __init__(
+        self,
+        embedder: FaceEmbedder,
+        gallery: Gallery,
+        export: PhotoExport,
+        forget: Callable[[Collection[str]], None],
+    ) -> None:
+        """Serve a gallery.
+
+        Args:
+            embedder: makes templates of photos.
+            gallery: who is known.
+            export: where stored photos are written as files.
+            forget: drops what is kept outside the gallery of students who were erased, by matricula.
+        """
         self.embedder = embedder
         self.gallery = gallery
+        self.export = export
         self.forget = forget
         self.register = Register(gallery)
 
@@ -86,8 +107,11 @@ class Service:
         if not photos:
             raise InvalidInput("no_photos", "No photo was sent.", "Send at least one, in the field image.")
         self.gallery.check_consent(check_student(student))
-        if mode == "create" and self.gallery.store.student(student.matricula) is not None:
+        stored = self.gallery.store.student(student.matricula)
+        if stored is not None and mode == "create":
             raise student_exists(student.matricula)  # the store decides again; asking first spares the inference
+        if stored is not None:
+            student = replace(stored.student, **{name: getattr(student, name) for name in _SENT})
         made = [self._enrolled(number, content) for number, content in enumerate(photos, start=1)]
         self.gallery.enrol([Enrolment(student, tuple(photo for photo, _ in made))], mode)
         return self.gallery.student(student.matricula), [face for _, face in made]
@@ -101,9 +125,20 @@ class Service:
     def erase(self, matricula: str) -> None:
         """Erase a student and everything made of them."""
         removed = self.gallery.remove([matricula])
-        self.forget()
+        self.forget([matricula])
         if not removed:
             raise student_not_found(matricula)
+
+    def everyone(self) -> Iterator[StoredStudent]:
+        """All students, in order of matricula."""
+        after = ""
+        while page := self.gallery.store.students(after=after, limit=_PAGE):
+            yield from page
+            after = page[-1].student.matricula
+
+    def save_photos(self) -> Exported:
+        """Write every stored photo that is not there yet into the export folder."""
+        return self.export.save_all(self.gallery.store)
 
     def _portrait(self, content: bytes) -> tuple[str, EmbeddedFace]:
         photo = self.embedder.decode(content)

@@ -17,6 +17,9 @@ from flask import Flask
 
 log = logging.getLogger(__name__)
 
+_WORTH_READING = 64 * 1024
+"""Bytes of an unread body that cost less than a new connection."""
+
 
 class _Request(HTTPRequest):
     """A request whose refusals by the server itself, before the application sees it, are problems like all others."""
@@ -48,6 +51,18 @@ class _Request(HTTPRequest):
         with suppress(OSError):  # the client is gone
             self.conn.wfile.write("\r\n".join(head).encode("latin-1") + body)
 
+    def send_headers(self) -> None:
+        """Send the reply's head, and decide whether the rest of a body that nobody read is worth reading.
+
+        Cheroot by itself always reads it, so that the next request can follow, into memory and however long it takes;
+        also when the application answers ``Connection: close``. And where a chunked body ends that the application did
+        not read, it does not know.
+        """
+        refused = (b"Connection", b"close") in self.outheaders
+        if refused or self.chunked_read or getattr(self.rfile, "remaining", 0) > _WORTH_READING:
+            self.close_connection = True
+        super().send_headers()
+
 
 class _Connection(HTTPConnection):
     RequestHandlerClass = _Request
@@ -63,8 +78,10 @@ class _Server(wsgi.Server):
         log.log(level, msg, exc_info=traceback)
 
 
-def make_server(app: Flask, host: str, port: int, threads: int, max_body_bytes: int) -> wsgi.Server:
+def make_server(app: Flask, host: str, port: int, threads: int) -> wsgi.Server:
     """A server that is bound but does not answer yet; ``prepare`` was called, ``serve`` runs it.
+
+    How large a body may be is the application's to say: it knows first whether the sender may send any.
 
     Raises:
         OSError: the address is taken or not ours.
@@ -78,7 +95,6 @@ def make_server(app: Flask, host: str, port: int, threads: int, max_body_bytes: 
         timeout=30,
         shutdown_timeout=10,
     )
-    server.max_request_body_size = max_body_bytes
     server.max_request_header_size = 64 * 1024
     server.prepare()
     return server

@@ -165,12 +165,13 @@ class Enrolment:
 
 @dataclass(frozen=True, slots=True)
 class StoredPhoto:
-    """A photo that is in the store, for re-embedding."""
+    """A photo that is in the store, for re-embedding and for exporting."""
 
     id: int
     matricula: str
     sha256: str
     content: bytes
+    media_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +278,9 @@ class DocumentStore(Protocol):
 
     def unembedded(self, pack: str) -> Iterator[StoredPhoto]:
         """Every photo that has no template by ``pack``; adding templates while iterating is allowed."""
+
+    def photos(self) -> Iterator[StoredPhoto]:
+        """Every photo, in order of id; writing while iterating is allowed."""
 
     def add_templates(self, templates: Sequence[tuple[int, Template]]) -> None:
         """Templates for photos that are stored already, by photo id; photos that were removed since are left out."""

@@ -321,39 +321,50 @@ class MongoStore:
             return {images[int(template["image"])] for template in done if int(template["image"]) in images}
 
     def unembedded(self, pack: str) -> Iterator[StoredPhoto]:
-        last = 0
-        while True:
+        for ids in self._image_ids():
             with self._talking():
-                ids = [
-                    int(image["_id"])
-                    for image in self._db.images.find({"_id": {"$gt": Int64(last)}}, {"_id": 1})
-                    .sort("_id", ASCENDING)
-                    .limit(_READ_BATCH)
-                ]
                 done = {
                     int(found["image"])
                     for found in self._db.templates.find(
                         {"image": {"$in": [Int64(i) for i in ids]}, "pack": pack}, {"image": 1}
                     )
                 }
+            yield from self._photos([i for i in ids if i not in done], {})
+
+    def photos(self) -> Iterator[StoredPhoto]:
+        for ids in self._image_ids():
+            yield from self._photos(ids, _SEEN)
+
+    def _image_ids(self) -> Iterator[list[int]]:
+        last = 0
+        while True:
+            with self._talking():
+                found = self._db.images.find({"_id": {"$gt": Int64(last)}}, {"_id": 1})
+                ids = [int(image["_id"]) for image in found.sort("_id", ASCENDING).limit(_READ_BATCH)]
             if not ids:
                 return
             last = ids[-1]
-            waiting = [i for i in ids if i not in done]
-            for start in range(0, len(waiting), _IMAGE_BATCH):
-                yield from self._photos(waiting[start : start + _IMAGE_BATCH])
+            yield ids
 
-    def _photos(self, ids: Sequence[int]) -> Iterator[StoredPhoto]:
-        with self._talking():
-            found = list(self._db.images.find({"_id": {"$in": [Int64(i) for i in ids]}}).sort("_id", ASCENDING))
-            owners = self._db.students.find({"subject": {"$in": [image["student"] for image in found]}})
-            names = {int(document["subject"]): str(document["matricula"]) for document in owners}
-        for image in found:
+    def _photos(self, ids: Sequence[int], owner: Document) -> Iterator[StoredPhoto]:
+        """Those of some photos that are still there, of students who are as ``owner`` asks."""
+        for start in range(0, len(ids), _IMAGE_BATCH):
+            some = [Int64(i) for i in ids[start : start + _IMAGE_BATCH]]
             with self._talking():
-                kept = self._db.contents.find_one({"_id": content_id(image["student"], image["sha256"])})
-            if kept is not None and int(image["student"]) in names:
-                name = names[int(image["student"])]
-                yield StoredPhoto(int(image["_id"]), name, image["sha256"], bytes(kept["content"]))
+                found = list(self._db.images.find({"_id": {"$in": some}}).sort("_id", ASCENDING))
+                owners = self._db.students.find({"subject": {"$in": [image["student"] for image in found]}, **owner})
+                names = {int(document["subject"]): str(document["matricula"]) for document in owners}
+            for image in found:
+                with self._talking():
+                    kept = self._db.contents.find_one({"_id": content_id(image["student"], image["sha256"])})
+                if kept is not None and int(image["student"]) in names:
+                    yield StoredPhoto(
+                        id=int(image["_id"]),
+                        matricula=names[int(image["student"])],
+                        sha256=image["sha256"],
+                        content=bytes(kept["content"]),
+                        media_type=image["media_type"],
+                    )
 
     def counts(self) -> Counts:
         tag = (self.pack() or ("", 0))[0]

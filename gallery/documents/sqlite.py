@@ -297,14 +297,19 @@ class SqliteStore:
         return {row[0] for row in rows}
 
     def unembedded(self, pack: str) -> Iterator[StoredPhoto]:
+        return self._photos("NOT EXISTS (SELECT 1 FROM templates t WHERE t.image = i.id AND t.pack = ?)", [pack])
+
+    def photos(self) -> Iterator[StoredPhoto]:
+        return self._photos("TRUE", [])
+
+    def _photos(self, where: str, values: Sequence[object]) -> Iterator[StoredPhoto]:
         last = 0
         while True:
             with self._reading() as db:
                 row = db.execute(
-                    "SELECT i.id, s.matricula, i.sha256, i.content FROM images i JOIN students s ON s.id = i.student "
-                    "WHERE i.id > ? AND NOT EXISTS (SELECT 1 FROM templates t WHERE t.image = i.id AND t.pack = ?) "
-                    "ORDER BY i.id LIMIT 1",
-                    (last, pack),
+                    "SELECT i.id, s.matricula, i.sha256, i.content, i.media_type FROM images i "
+                    f"JOIN students s ON s.id = i.student WHERE i.id > ? AND {where} ORDER BY i.id LIMIT 1",
+                    (last, *values),
                 ).fetchone()
             if row is None:
                 return

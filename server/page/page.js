@@ -12,9 +12,27 @@ function add(parent, tag, text, className = "") {
   return child;
 }
 
+/** fetch with the key, if one was given. A server that wants one has the field for it shown; it is kept for this tab. */
+async function ask(path, options = {}) {
+  const key = sessionStorage.getItem("key");
+  const headers = key ? { ...options.headers, Authorization: `Bearer ${key}` } : options.headers;
+  const reply = await fetch(path, { ...options, headers });
+  if (reply.status === 401) {
+    sessionStorage.removeItem("key");
+    element("refused").textContent = key ? "Esa clave no es de este servidor. / That key is none of this server's." : "";
+  }
+  element("access").hidden = reply.status !== 401;
+  return reply;
+}
+
 async function showStatus() {
-  const reply = await fetch("/v1/status");
+  const reply = await ask("/v1/status");
   const list = element("status");
+  list.hidden = reply.status === 401;
+  if (reply.status === 401) {
+    element("key").focus();
+    return;
+  }
   if (!reply.ok) {
     list.querySelector("dd").textContent = "cargando… / loading…";
     setTimeout(showStatus, 1000);
@@ -44,7 +62,7 @@ async function identify(file) {
   say("Buscando… / Searching…");
   let reply;
   try {
-    reply = await fetch("/v1/identify?k=3", { method: "POST", body: file,
+    reply = await ask("/v1/identify?k=3", { method: "POST", body: file,
       headers: { "Content-Type": file.type || "application/octet-stream" } });
   } catch (error) {
     say(`El servidor no responde. / The server does not answer. (${error.message})`, true);
@@ -101,6 +119,12 @@ function list(faces) {
   });
 }
 
+element("access").addEventListener("submit", (event) => {
+  event.preventDefault();
+  sessionStorage.setItem("key", element("key").value.trim());
+  element("key").value = "";
+  showStatus();
+});
 element("photo").addEventListener("change", (event) => {
   if (event.target.files.length) identify(event.target.files[0]);
 });

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g, jsonify, request
 
+from presente.keys import Role
 from server import attendance, books, schemas
+from server.auth import needs
 from server.routes.common import service
 
 bp = Blueprint("attendance", __name__, url_prefix="/v1")
 
 
 @bp.post("/attendance")
+@needs(Role.ATTENDANCE)
 def take() -> tuple[Response, int]:
     """Who of a class is in this photo? Or, without a photo, what a person says of one student."""
     parameters = schemas.Parameters(request)
@@ -21,14 +24,15 @@ def take() -> tuple[Response, int]:
     if said is None:
         taken = attendance.take(service(), schemas.one_photo(request), lesson, threshold)
         return jsonify({"request_id": g.request_id, **books.roll_call_json(taken)}), 200
-    matricula = books.text_of(said, "matricula", needed=True)
+    matricula = books.short_text(said, "matricula", needed=True)
     stored = service().register.say(
-        matricula, lesson.clase, lesson.fecha, books.status_of(said), books.text_of(said, "note"), lesson.request
+        matricula, lesson.clase, lesson.fecha, books.status_of(said), books.short_text(said, "note"), lesson.request
     )
     return jsonify(books.entry_json(stored, service().gallery.student(matricula).student)), 201
 
 
 @bp.get("/attendance")
+@needs(Role.ATTENDANCE)
 def listing() -> Response:
     """The attendance list, as JSON or as CSV."""
     parameters = schemas.Parameters(request)
@@ -50,33 +54,36 @@ def _preferred() -> str:
 
 
 @bp.patch("/attendance/<int:number>")
+@needs(Role.ATTENDANCE)
 def settle(number: int) -> Response:
     """A person confirms or rejects an entry."""
     said = schemas.json_body(request, ("status", "note"))
     settled = service().register.settle(
-        number, books.status_of(said), books.text_of(said, "note"), books.idempotency_key(request)
+        number, books.status_of(said), books.short_text(said, "note"), books.idempotency_key(request)
     )
     students = service().gallery.store.subjects([stored.entry.subject or 0 for stored in settled])
     return jsonify(entries=[books.entry_json(stored, students.get(stored.entry.subject or 0)) for stored in settled])
 
 
 @bp.post("/participations")
+@needs(Role.ATTENDANCE)
 def took_part() -> tuple[Response, int]:
     """A student took part in class."""
     said = schemas.json_body(request, ("matricula", "clase", "fecha", "kind", "note"))
-    student = service().gallery.student(books.text_of(said, "matricula", needed=True)).student
+    student = service().gallery.student(books.short_text(said, "matricula", needed=True)).student
     stored = service().register.took_part(
         student.matricula,
-        books.text_of(said, "clase", longest=200) or student.clase,
-        books.past_date(books.text_of(said, "fecha") or None),
-        books.text_of(said, "kind", longest=100),
-        books.text_of(said, "note"),
+        books.short_text(said, "clase", longest=200) or student.clase,
+        books.past_date(books.short_text(said, "fecha") or None),
+        books.short_text(said, "kind", longest=100),
+        books.short_text(said, "note"),
         books.idempotency_key(request),
     )
     return jsonify(books.participation_json(stored, student)), 201
 
 
 @bp.get("/participations")
+@needs(Role.ATTENDANCE)
 def took_part_listing() -> Response:
     """The participations that count."""
     parameters = schemas.Parameters(request)
@@ -90,6 +97,7 @@ def took_part_listing() -> Response:
 
 
 @bp.delete("/participations/<int:number>")
+@needs(Role.ATTENDANCE)
 def withdraw(number: int) -> tuple[str, int]:
     """A person says that a participation does not count."""
     service().register.withdraw(number, "")

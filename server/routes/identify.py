@@ -6,13 +6,16 @@ from flask import Blueprint, Response, g, jsonify, request
 
 from presente import bridge
 from presente.errors import InvalidInput
+from presente.keys import Role
 from server import schemas
+from server.auth import needs
 from server.routes.common import service
 
 bp = Blueprint("identify", __name__, url_prefix="/v1")
 
 
 @bp.post("/identify")
+@needs(Role.ATTENDANCE)
 def identify() -> Response:
     """Who is in this photo?"""
     query = schemas.identify_query(request)
@@ -30,6 +33,7 @@ def identify() -> Response:
 
 
 @bp.post("/search")
+@needs(Role.ATTENDANCE)
 def search() -> Response:
     """The nearest people of many embeddings."""
     parameters = schemas.Parameters(request)
@@ -48,6 +52,7 @@ def search() -> Response:
 
 
 @bp.post("/verify")
+@needs(Role.ATTENDANCE)
 def verify() -> Response:
     """Are the photo and the student of this matricula the same person?"""
     parameters = schemas.Parameters(request)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from flask import Blueprint, Response, jsonify, send_from_directory
 
+from presente.keys import Role
+from server.auth import needs
 from server.routes.common import holder, service
 from server.schemas import status_json
 
@@ -14,12 +16,14 @@ _PAGE = Path(__file__).resolve().parent.parent / "page"
 
 
 @bp.get("/livez")
+@needs(Role.OPEN)
 def live() -> Response:
     """The process answers."""
     return jsonify(status="alive")
 
 
 @bp.get("/readyz")
+@needs(Role.OPEN)
 def ready() -> tuple[Response, int]:
     """200 once queries can be answered."""
     is_ready = holder().ready()
@@ -27,18 +31,21 @@ def ready() -> tuple[Response, int]:
 
 
 @bp.get("/v1/status")
+@needs(Role.ATTENDANCE)
 def status() -> Response:
     """Counts, pack, index, threshold."""
     return jsonify(status_json(service().gallery.status()))
 
 
 @bp.get("/")
+@needs(Role.OPEN)
 def page() -> Response:
     """What is running, and a form to try a photo."""
     return send_from_directory(_PAGE, "index.html")
 
 
 @bp.get("/page/<path:name>")
+@needs(Role.OPEN)
 def asset(name: str) -> Response:
     """The page's style and script."""
     return send_from_directory(_PAGE, name)

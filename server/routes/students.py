@@ -7,13 +7,16 @@ from urllib.parse import quote
 from flask import Blueprint, Response, g, jsonify, request
 
 from presente import bridge
+from presente.keys import Role
 from server import schemas
+from server.auth import needs
 from server.routes.common import service
 
 bp = Blueprint("students", __name__, url_prefix="/v1/students")
 
 
 @bp.post("")
+@needs(Role.ADMIN)
 def enrol() -> tuple[Response, int, dict[str, str]]:
     """A new student with one photo or more; searchable when the reply arrives."""
     photos, fields = schemas.photos_and_fields(
@@ -31,6 +34,7 @@ def enrol() -> tuple[Response, int, dict[str, str]]:
 
 
 @bp.post("/<matricula>/images")
+@needs(Role.ADMIN)
 def add_images(matricula: str) -> tuple[Response, int]:
     """More photos of a student."""
     photos, _ = schemas.photos_and_fields(request)
@@ -46,6 +50,7 @@ def add_images(matricula: str) -> tuple[Response, int]:
 
 
 @bp.get("")
+@needs(Role.ATTENDANCE)
 def listing() -> Response:
     """Students in order of matricula, a page at a time."""
     parameters = schemas.Parameters(request)
@@ -67,12 +72,14 @@ def listing() -> Response:
 
 
 @bp.get("/<matricula>")
+@needs(Role.ATTENDANCE)
 def read(matricula: str) -> Response:
     """One student."""
     return jsonify(schemas.student_json(service().gallery.student(matricula)))
 
 
 @bp.patch("/<matricula>")
+@needs(Role.ADMIN)
 def change(matricula: str) -> Response:
     """Change a student's fields."""
     changed = schemas.changed(service().gallery.student(matricula).student, request)
@@ -80,6 +87,7 @@ def change(matricula: str) -> Response:
 
 
 @bp.delete("/<matricula>")
+@needs(Role.ADMIN)
 def erase(matricula: str) -> tuple[str, int]:
     """Erase a student: document, photos, templates, index, snapshots."""
     service().erase(matricula)

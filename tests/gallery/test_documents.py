@@ -165,6 +165,22 @@ def test_another_packs_templates_wait_until_they_are_adopted(store: DocumentStor
     assert store.pack() == (OTHER, DIM * 2)
 
 
+def test_every_photo_is_read_back_in_order(store: DocumentStore) -> None:
+    assert list(store.photos()) == []
+    given = [enrolment("A1", vectors(20)), enrolment("A2", vectors(1, 3), kind="cohort")]
+    store.enrol(given)
+    found = list(store.photos())
+    assert [(photo.matricula, photo.sha256, photo.content, photo.media_type) for photo in found] == [
+        (item.student.matricula, photo.sha256, photo.content, "image/jpeg") for item in given for photo in item.photos
+    ]
+    assert [photo.id for photo in found] == sorted(photo.id for photo in found)
+    left = []
+    for photo in store.photos():  # what is erased meanwhile is left out, or was read before
+        left.append(photo.matricula)
+        store.remove(["A2"])
+    assert left == ["A1"] * 20 and [photo.matricula for photo in store.photos()] == left
+
+
 def test_many_threads_write_and_read(store: DocumentStore) -> None:
     errors: list[BaseException] = []
 

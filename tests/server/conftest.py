@@ -1,5 +1,7 @@
 """The server: in this process for its answers, as a process of its own for what happens around them."""
 
+import contextlib
+import http.client
 import json
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from faces.embedder import FaceEmbedder
+from gallery.export import PhotoExport
 from gallery.gallery import Gallery, GallerySettings
 from gallery.snapshot import SnapshotStore
 from presente.compose import open_store
@@ -36,10 +39,29 @@ def gallery(tmp_path: Path, store_url: str, embedder: FaceEmbedder) -> Iterator[
 
 
 @pytest.fixture
-def client(gallery: Gallery, embedder: FaceEmbedder) -> FlaskClient:
+def client(gallery: Gallery, embedder: FaceEmbedder, tmp_path: Path) -> FlaskClient:
+    return client_of(gallery, embedder, tmp_path)
+
+
+def client_of(gallery: Gallery, embedder: FaceEmbedder, folder: Path) -> FlaskClient:
+    """A client of a server of one gallery."""
     holder = Holder()
-    holder.put(Service(embedder, gallery, lambda: None))
+    export = PhotoExport(folder / "export")
+    holder.put(Service(embedder, gallery, export, export.forget))
     return create_app(holder, 4_000_000).test_client()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came over the wire."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
 
 
 @dataclass
@@ -58,6 +80,14 @@ class Running:
         with urllib.request.urlopen(request, timeout=20) as reply:
             return json.loads(reply.read() or "null")
 
+    def fetch(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Reply:
+        """Any answer, errors too; ``X_API_Key="..."`` is the header X-API-Key."""
+        connection = http.client.HTTPConnection(self.address.removeprefix("http://"), timeout=20)
+        with contextlib.closing(connection):
+            connection.request(method, path, body, {name.replace("_", "-"): text for name, text in headers.items()})
+            reply = connection.getresponse()
+            return Reply(reply.status, dict(reply.headers), reply.read())
+
     def kill(self) -> None:
         self.process.kill()
         self.process.wait(20)
@@ -72,13 +102,13 @@ def serve(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
     """Starts servers on free ports; all are killed in the end."""
     started: list[Running] = []
 
-    def start(port: int = 0) -> Running:
+    def start(port: int = 0, **settings: str) -> Running:
         begin = time.monotonic()
         with (tmp_path / "server.log").open("a") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "server", "--json", "--port", str(port)],
                 cwd=tmp_path,
-                env=environment,
+                env=environment | settings,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

@@ -18,9 +18,8 @@ from gallery.gallery import Gallery, GallerySettings
 from gallery.snapshot import SnapshotStore
 from presente.bridge import enrolled_photo
 from presente.compose import open_store
-from server.app import create_app
-from server.service import Holder, Service
 from tests.conftest import SAMPLE
+from tests.server.conftest import client_of
 from tests.server.test_api import ANA, EVA, JPEG, PROBE, STRANGER, STUDENTS, enrol, problem
 
 DAY = "2026-11-20"
@@ -249,12 +248,10 @@ def test_nobody_in_the_photo_and_strangers_only(client: FlaskClient, school: Gal
     assert present(client) == [] and school.store.records.attendance(Selection()) == []
 
 
-def test_consent_is_kept_and_asked_for(gallery: Gallery, embedder: FaceEmbedder) -> None:
+def test_consent_is_kept_and_asked_for(gallery: Gallery, embedder: FaceEmbedder, tmp_path: Path) -> None:
     own = gallery.settings
     gallery.settings = GallerySettings(own.threshold, own.threshold_source, consent_required=True)
-    holder = Holder()
-    holder.put(Service(embedder, gallery, lambda: None))
-    client = create_app(holder, 4_000_000).test_client()
+    client = client_of(gallery, embedder, tmp_path)
     problem(enrol(client, ANA), 422, "consent_missing")
     assert gallery.store.counts().students == 0
     given = {"fecha": "2026-08-01", "texto": "aviso de privacidad 3"}
@@ -296,9 +293,7 @@ def test_a_real_class_photo(real_pack: ModelPack, real_faces: Path, tmp_path: Pa
             face = embedder.embed([embedder.portrait(embedder.decode(path.read_bytes()))])[0]
             made.append(enrolled_photo(path.read_bytes(), "image/jpeg", "test", face, real_pack.tag))
         gallery.enrol([Enrolment(Student(person.stem, person.stem, "real"), tuple(made))])
-    holder = Holder()
-    holder.put(Service(embedder, gallery, lambda: None))
-    client = create_app(holder, 16_000_000).test_client()
+    client = client_of(gallery, embedder, tmp_path)
     for day, (photo, faces) in enumerate(FACES_IN_GROUPS.items(), start=1):
         content = (real_faces / "group" / photo).read_bytes()
         for recorded in (True, False):

@@ -1,8 +1,11 @@
 """The server as a process: what survives when it is killed, and what its own README and page promise."""
 
+import base64
 import concurrent.futures
+import contextlib
 import csv
 import http.client
+import http.server
 import io
 import json
 import re
@@ -10,7 +13,9 @@ import shlex
 import shutil
 import signal
 import subprocess
+import threading
 import urllib.error
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,8 +28,6 @@ with (SAMPLE / "students.csv").open(encoding="utf-8") as stream:
 
 
 def enrol(running, student: dict[str, str]) -> None:  # type: ignore[no-untyped-def]
-    import base64
-
     fields = {name: student[name] for name in ("matricula", "nombre_del_alumno", "clase")}
     photos = [base64.b64encode((SAMPLE / name).read_bytes()).decode() for name in student["fotos"].split(";")]
     running.ask("/v1/students", json.dumps(fields | {"images": photos}).encode(), "application/json")
@@ -134,14 +137,13 @@ def test_the_readmes_curl_lines_work_as_printed(serve, command) -> None:  # type
         assert done.returncode == 0 and done.stdout.strip()[-3:] in {"200", "201", "204"}, (line, done.stdout)
 
 
-@on_sqlite
-def test_the_page_names_the_people_in_a_photo(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+@pytest.fixture
+def page():  # type: ignore[no-untyped-def]
+    """An empty page of a real browser."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (it is in CI)")
     browser_path = shutil.which("chromium")
     if browser_path is None:
         pytest.skip("Chromium is not installed")
-    command("indexer", "add", SAMPLE / "students.csv")
-    running = serve()
     quiet = [
         "--no-sandbox",
         "--disable-gpu",
@@ -150,24 +152,112 @@ def test_the_page_names_the_people_in_a_photo(serve, command, tmp_path: Path) ->
         "--disable-sync",
         "--no-first-run",
     ]
-    complaints: list[str] = []
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=browser_path, args=quiet)
-        page = browser.new_page()
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(running.address)
-        page.wait_for_selector("#status dd:has-text('sample')")
-        page.set_input_files("#photo", SAMPLE / "groups" / "group_02.jpg")
-        page.wait_for_selector("#faces tr")
-        expected = json.loads((SAMPLE / "groups" / "groups.json").read_text())["group_02.jpg"]
-        cells = page.locator("#faces tr td:nth-child(3)").all_inner_texts()
-        assert sorted(cells) == sorted(face["matricula"] or "–" for face in expected)
-        assert page.locator("td.unknown").all_inner_texts() == ["Desconocido"]
-        assert complaints == []
-        page.set_input_files("#photo", {"name": "x.gif", "mimeType": "image/gif", "buffer": _gif()})
-        page.wait_for_selector("#message.error:has-text('unsupported_format')")
+        yield browser.new_page()
         browser.close()
+
+
+@on_sqlite
+def test_the_page_names_the_people_in_a_photo(serve, command, page) -> None:  # type: ignore[no-untyped-def]
+    command("indexer", "add", SAMPLE / "students.csv")
+    running = serve()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(running.address)
+    page.wait_for_selector("#status dd:has-text('sample')")
+    assert not page.is_visible("#access")
+    page.set_input_files("#photo", SAMPLE / "groups" / "group_02.jpg")
+    page.wait_for_selector("#faces tr")
+    expected = json.loads((SAMPLE / "groups" / "groups.json").read_text())["group_02.jpg"]
+    cells = page.locator("#faces tr td:nth-child(3)").all_inner_texts()
+    assert sorted(cells) == sorted(face["matricula"] or "–" for face in expected)
+    assert page.locator("td.unknown").all_inner_texts() == ["Desconocido"]
+    assert complaints == []
+    page.set_input_files("#photo", {"name": "x.gif", "mimeType": "image/gif", "buffer": _gif()})
+    page.wait_for_selector("#message.error:has-text('unsupported_format')")
+
+
+@on_sqlite
+def test_the_page_asks_for_a_key_where_one_is_needed(serve, page, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    key = "attendance-0123456789"
+    running = serve(PRESENTE_API_KEYS=f"attendance:{key}")
+    page.goto(running.address)
+    page.wait_for_selector("#access")
+    assert not page.is_visible("#status") and page.input_value("#key") == ""
+    page.screenshot(path=tmp_path / "asks.png")
+    page.fill("#key", "wrong-0123456789abc")
+    page.press("#key", "Enter")
+    page.wait_for_selector("#refused:has-text('Esa clave no es de este servidor')")
+    page.screenshot(path=tmp_path / "refuses.png")
+    page.fill("#key", f" {key} ")
+    page.click("#access button")
+    page.wait_for_selector("#status dd:has-text('sample')")
+    page.set_input_files("#photo", SAMPLE / "groups" / "group_02.jpg")
+    page.wait_for_selector("#faces tr")
+    assert not page.is_visible("#access")
+    page.screenshot(path=tmp_path / "let_in.png")
+    page.reload()  # the tab remembers, and only the tab
+    page.wait_for_selector("#status dd:has-text('sample')")
+    assert page.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [1, 0, ""]
+    assert key not in page.url and key not in page.content()
+
+
+class _Blank(http.server.BaseHTTPRequestHandler):
+    """A site of one empty page."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def other_sites() -> Iterator[list[str]]:
+    """Origins of two sites that really are on this machine: browsers keep others away from it by themselves."""
+    with contextlib.ExitStack() as cleanup:
+        origins = []
+        for _ in range(2):
+            site = cleanup.enter_context(http.server.HTTPServer(("127.0.0.1", 0), _Blank))
+            threading.Thread(target=site.serve_forever, daemon=True).start()
+            cleanup.callback(site.shutdown)
+            origins.append(f"http://localhost:{site.server_port}")
+        yield origins
+
+
+@on_sqlite
+def test_a_browser_lets_a_listed_page_call_and_another_not(serve, page, other_sites: list[str]) -> None:  # type: ignore[no-untyped-def]
+    key = "admin-0123456789abcdef"
+    listed_page, other_page = other_sites
+    running = serve(PRESENTE_API_KEYS=f"admin:{key}", PRESENTE_CORS_ORIGINS=listed_page)
+    photo = base64.b64encode((SAMPLE / STUDENTS[0]["fotos"].split(";")[0]).read_bytes()).decode()
+    document = {name: STUDENTS[0][name] for name in ("matricula", "nombre_del_alumno", "clase")}
+    script = """async ([address, key, document]) => {
+        const headers = { "Content-Type": "application/json", Authorization: `Bearer ${key}` };
+        const call = async (method, path, body) => {
+            try {
+                const reply = await fetch(address + path, { method, headers, body: body && JSON.stringify(body) });
+                return [reply.status, await reply.json(), reply.headers.get("X-Request-Id") !== null];
+            } catch (error) { return "blocked"; }
+        };
+        document.fecha_de_registro = new Date(2026, 10, 21).toLocaleDateString("es-MX");
+        return [await call("POST", "/upload", document), await call("GET", "/get-students"),
+                await call("POST", "/save_all_images"), await call("DELETE", "/v1/students/nobody")];
+    }"""
+    told = {}
+    for origin in other_sites:
+        page.goto(origin)
+        told[origin] = page.evaluate(
+            script, [running.address, key, {**document, "image": f"data:image/jpeg;base64,{photo}"}]
+        )
+    uploaded, listed, saved, erased = told[listed_page]
+    assert uploaded == [200, {"message": "Image uploaded successfully"}, True]
+    assert [student["fecha_de_registro"] for student in listed[1]] == ["2026-11-21"]
+    assert saved[1]["saved"] == 1 and erased[0] == 404 and erased[1]["code"] == "student_not_found"
+    assert told[other_page] == ["blocked"] * 4
 
 
 def _gif() -> bytes:

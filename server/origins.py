@@ -1,0 +1,59 @@
+"""Pages of other sites: which may use this server from somebody's browser, and how the browser is told (CORS)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from flask import Request, Response
+
+from presente.errors import Forbidden
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST, PATCH, DELETE",
+    "Access-Control-Allow-Headers": "Content-Type, Authorization, X-API-Key, Idempotency-Key, X-Request-Id",
+    "Access-Control-Max-Age": "600",
+}
+_EXPOSED = "X-Request-Id, Location, Retry-After"
+
+
+def check_host(request: Request) -> None:
+    """Refuse a Host that does not name this machine: a name that an attacker's DNS points here does not."""
+    if _host_of(f"//{request.host}") not in _LOOPBACK:
+        raise Forbidden("foreign_host", f"This server is not called {request.host!r}.", "Ask for 127.0.0.1.")
+
+
+def check_origin(request: Request, listed: Collection[str]) -> None:
+    """Refuse a page that is neither this server's own nor of a listed origin."""
+    origin = request.headers.get("Origin")
+    if origin is not None and origin not in listed and origin.partition("://")[2] != request.host:
+        raise Forbidden(
+            "foreign_origin",
+            f"Pages of {origin} may not use this server.",
+            "Use its own page, or list the origin in PRESENTE_CORS_ORIGINS.",
+        )
+
+
+def preflight(request: Request) -> Response | None:
+    """The answer to a browser that asks what its page may send; None when a request is no such question."""
+    asks = "Origin" in request.headers and "Access-Control-Request-Method" in request.headers
+    return Response(status=204, headers=_PREFLIGHT) if request.method == "OPTIONS" and asks else None
+
+
+def allow_reading(response: Response, request: Request, listed: Collection[str]) -> None:
+    """Let a page of a listed origin read a reply, and tell caches that it depends on who asks."""
+    if not listed:
+        return
+    response.vary.add("Origin")
+    origin = request.headers.get("Origin")
+    if origin in listed:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+
+
+def _host_of(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:  # "[::1", say
+        return None

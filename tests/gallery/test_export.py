@@ -1,0 +1,117 @@
+"""Exported photos: names that are safe and exact, whole files, and nobody's photo outliving its deletion."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gallery.documents.model import DocumentStore, EnrolledPhoto, Enrolment, StoredPhoto, Student, check_student
+from gallery.export import Exported, PhotoExport
+from presente import compose
+from presente.errors import StoreError
+from tests.conftest import DIM, PACK, enrolment, on_sqlite
+
+NAMES = ["A1", "A1_x", "A1_0123456789ab", "A1_0123456789ab.jpg", "..", ".hidden", "a b", "%2E.", "José", "CON", "A+1"]
+NAMES += ["A\\..\\1", "*?<>|:\"'", "🙂" * 200, "🙂" * 199 + "😀", "x" * 200]
+
+
+def photographed(matricula: str, *contents: bytes, media_type: str = "image/jpeg") -> Enrolment:
+    made = enrolment(matricula, np.eye(DIM, dtype=np.float32)[: len(contents)])
+    return Enrolment(
+        made.student,
+        tuple(_as(photo, content, media_type) for photo, content in zip(made.photos, contents, strict=True)),
+    )
+
+
+def _as(photo: EnrolledPhoto, content: bytes, media_type: str) -> EnrolledPhoto:
+    return replace(photo, content=content, sha256=hashlib.sha256(content).hexdigest(), media_type=media_type)
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[DocumentStore]:
+    opened = compose.open_store(store_url)
+    opened.claim_pack(PACK, DIM)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> PhotoExport:
+    return PhotoExport(tmp_path / "deep" / "export")
+
+
+def files(export: PhotoExport) -> set[str]:
+    return {path.name for path in export.folder.iterdir()}
+
+
+def test_every_photo_becomes_a_file_once(store: DocumentStore, export: PhotoExport) -> None:
+    store.enrol([photographed("A1", b"one", b"two"), photographed("A2", b"one", media_type="image/png")])
+    store.enrol([photographed("A3", b"three", media_type="image/x-odd")])
+    one, two, three = (hashlib.sha256(content).hexdigest()[:12] for content in (b"one", b"two", b"three"))
+    assert export.save_all(store) == Exported(4, 0)
+    assert files(export) == {f"A1_{one}.jpg", f"A1_{two}.jpg", f"A2_{one}.png", f"A3_{three}.img"}
+    assert (export.folder / f"A1_{two}.jpg").read_bytes() == b"two"
+    (export.folder / f"A1_{two}.jpg").unlink()
+    assert export.save_all(store) == Exported(1, 3)
+
+
+@on_sqlite
+def test_every_matricula_has_names_of_its_own_inside_the_folder(store: DocumentStore, export: PhotoExport) -> None:
+    for name in NAMES:
+        check_student(Student(name, "Ana"))
+    store.enrol([photographed(name, b"the same photo") for name in NAMES])
+    assert export.save_all(store) == Exported(len(NAMES), 0)
+    assert len(files(export)) == len(NAMES) and not any(name.startswith(".") for name in files(export))
+    assert {path.name for path in export.folder.parent.iterdir()} == {"export"}
+    for gone, name in enumerate(NAMES, start=1):  # one by one: nobody else's file goes with it
+        export.forget([name])
+        assert len(files(export)) == len(NAMES) - gone
+
+
+def test_who_is_erased_while_photos_are_written_leaves_none(store: DocumentStore, export: PhotoExport) -> None:
+    store.enrol([photographed("A1", b"one"), photographed("A2", b"two")])
+
+    class Erasing:
+        """The store, while another process erases A1 just after its photo was read, and forgets its files."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(store, name)
+
+        def photos(self) -> Iterator[StoredPhoto]:
+            for photo in store.photos():
+                store.remove(["A1"])
+                export.forget(["A1"])
+                yield photo
+
+    assert export.save_all(Erasing()) == Exported(1, 0)  # type: ignore[arg-type]
+    assert [name[:3] for name in files(export)] == ["A2_"]
+
+
+def test_an_erasure_that_was_cut_off_is_finished(store: DocumentStore, export: PhotoExport) -> None:
+    store.enrol([photographed("A1", b"one"), photographed("A1_x", b"two"), photographed("B1", b"three")])
+    export.save_all(store)
+    half, two, three = (hashlib.sha256(content).hexdigest()[:12] for content in (b"half", b"two", b"three"))
+    for name in ("A1", "B1", "C1"):
+        (export.folder / f"{name}_{half}.jpg.presente-part").write_bytes(b"ha")
+    (export.folder / "IMG_202611211504.jpg").write_bytes(b"somebody's own, with a name like ours")
+    store.remove(["A1"])  # and the process dies before its files are forgotten
+    export.forget_erased(store)
+    assert files(export) == {
+        f"A1_x_{two}.jpg",
+        f"B1_{three}.jpg",
+        f"B1_{half}.jpg.presente-part",
+        "IMG_202611211504.jpg",
+    }
+
+
+@on_sqlite
+def test_a_folder_that_cannot_be_written_is_named(store: DocumentStore, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    store.enrol([photographed("A1", b"one")])
+    with pytest.raises(StoreError, match="file") as caught:
+        PhotoExport(tmp_path / "file").save_all(store)
+    assert caught.value.code == "export_unwritable"
+    PhotoExport(tmp_path / "nowhere").forget(["A1"])

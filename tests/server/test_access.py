@@ -1,0 +1,249 @@
+"""Who may use the server: keys and their roles, and pages of other sites."""
+
+import json
+import logging
+import socket
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from presente.keys import Role, read_keys
+from server import auth
+from server.app import Access, create_app
+from server.service import Holder
+from tests.conftest import SAMPLE, on_sqlite
+
+ADMIN, ATTENDANCE, UNKNOWN = "admin-0123456789abcdef", "attendance-0123456789", "unknown-0123456789ab"
+KEYS = f"admin:{ADMIN},attendance:{ATTENDANCE}"
+PAGE = "http://localhost:3000"
+PROBE = (SAMPLE / "probes" / "A0178" / "1.jpg").read_bytes()
+
+ROLES = {
+    "GET /": Role.OPEN,
+    "GET /page/<path:name>": Role.OPEN,
+    "GET /livez": Role.OPEN,
+    "GET /readyz": Role.OPEN,
+    "GET /v1/status": Role.ATTENDANCE,
+    "POST /v1/identify": Role.ATTENDANCE,
+    "POST /v1/search": Role.ATTENDANCE,
+    "POST /v1/verify": Role.ATTENDANCE,
+    "GET /v1/students": Role.ATTENDANCE,
+    "POST /v1/students": Role.ADMIN,
+    "GET /v1/students/<matricula>": Role.ATTENDANCE,
+    "PATCH /v1/students/<matricula>": Role.ADMIN,
+    "DELETE /v1/students/<matricula>": Role.ADMIN,
+    "POST /v1/students/<matricula>/images": Role.ADMIN,
+    "POST /v1/attendance": Role.ATTENDANCE,
+    "GET /v1/attendance": Role.ATTENDANCE,
+    "PATCH /v1/attendance/<int:number>": Role.ATTENDANCE,
+    "POST /v1/participations": Role.ATTENDANCE,
+    "GET /v1/participations": Role.ATTENDANCE,
+    "DELETE /v1/participations/<int:number>": Role.ATTENDANCE,
+    "POST /upload": Role.ADMIN,
+    "POST /save_all_images": Role.ADMIN,
+    "GET /get-students": Role.ATTENDANCE,
+}
+
+
+@pytest.fixture
+def guarded(client: FlaskClient) -> FlaskClient:
+    """The same service behind keys, for pages of one other site too."""
+    holder = client.application.extensions["presente"]
+    return create_app(holder, 4_000_000, Access(read_keys(KEYS), (PAGE,))).test_client()
+
+
+def code_of(reply) -> str | None:  # type: ignore[no-untyped-def]
+    return reply.get_json()["code"] if reply.content_type == "application/problem+json" else None
+
+
+def test_every_route_needs_the_role_that_is_written_here() -> None:
+    app = create_app(Holder(), 1)
+    found = {
+        f"{method} {rule.rule}": auth.role_needed(app, rule.endpoint)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert found == ROLES
+
+
+@on_sqlite
+def test_each_key_opens_what_its_role_opens(guarded: FlaskClient) -> None:
+    guarded.application.add_url_rule("/forgotten", view_func=lambda: "no role was declared")
+    for route, needed in {**ROLES, "GET /forgotten": Role.ADMIN}.items():
+        method, _, path = route.partition(" ")
+        path = path.replace("<matricula>", "A1").replace("<int:number>", "1").replace("<path:name>", "page.js")
+        for headers, granted, refused in (
+            ({}, Role.OPEN, (401, "missing_key")),
+            ({"Authorization": f"Bearer {UNKNOWN}"}, Role.OPEN, (401, "unknown_key")),
+            ({"Authorization": f"Bearer {ATTENDANCE}"}, Role.ATTENDANCE, (403, "role_not_enough")),
+            ({"X-API-Key": ATTENDANCE}, Role.ATTENDANCE, (403, "role_not_enough")),
+            ({"Authorization": f"bearer {ADMIN}"}, Role.ADMIN, None),
+            ({"X-API-Key": ADMIN, "Authorization": "Basic cHJveHk6cHJveHk="}, Role.ADMIN, None),
+        ):
+            with guarded.open(path, method=method, headers=headers) as reply:
+                if granted >= needed:
+                    assert reply.status_code not in (401, 403), (route, headers)
+                else:
+                    assert (reply.status_code, code_of(reply)) == refused, (route, headers)
+                assert (reply.headers.get("WWW-Authenticate") == "Bearer") == (reply.status_code == 401)
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"Authorization": f"Basic {ADMIN}"}, "missing_key"),
+        ({"Authorization": ADMIN}, "missing_key"),
+        ({"Authorization": "Bearer "}, "missing_key"),
+        ({"Authorization": f"Bearer {ADMIN}x"}, "unknown_key"),
+        ({"Authorization": f"Bearer admin:{ADMIN}"}, "unknown_key"),
+        ({"X-API-Key": "ñ" * 20}, "unknown_key"),
+    ],
+)
+def test_what_is_no_key(guarded: FlaskClient, headers: dict[str, str], code: str) -> None:
+    assert code_of(guarded.get("/v1/status", headers=headers)) == code
+    assert code_of(guarded.get(f"/v1/status?key={ADMIN}&api_key={ADMIN}")) == "missing_key"
+
+
+@on_sqlite
+def test_what_is_not_there_is_said_to_holders_of_a_key_only(guarded: FlaskClient) -> None:
+    assert guarded.get("/nowhere").status_code == 401
+    assert guarded.get("/nowhere", headers={"X-API-Key": ATTENDANCE}).status_code == 404
+    assert guarded.delete("/v1/identify", headers={"X-API-Key": ATTENDANCE}).status_code == 405
+
+
+@on_sqlite
+def test_a_key_stands_for_the_host_but_not_for_the_origin(guarded: FlaskClient) -> None:
+    key = {"X-API-Key": ATTENDANCE, "Host": "aula.example"}
+    assert guarded.get("/v1/status", headers=key).status_code == 200
+    assert guarded.get("/v1/status", headers={**key, "Origin": "https://aula.example"}).status_code == 200
+    reply = guarded.get("/v1/status", headers={**key, "Origin": "https://evil.example"})
+    assert (reply.status_code, code_of(reply)) == (403, "foreign_origin")
+
+
+@on_sqlite
+def test_no_log_has_a_key(
+    guarded: FlaskClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> None:
+        raise RuntimeError
+
+    service = guarded.application.extensions["presente"].get()
+    monkeypatch.setattr(type(service), "everyone", broken)
+    with caplog.at_level(logging.DEBUG):
+        for key in (ADMIN, UNKNOWN):
+            guarded.get("/get-students", headers={"Authorization": f"Bearer {key}"})
+            guarded.get("/get-students", headers={"X-API-Key": key})
+    assert "unexpected" in caplog.text and ADMIN not in caplog.text and UNKNOWN not in caplog.text
+
+
+# -- pages of other sites ------------------------------------------------------------------------------------------
+
+
+def asked(method: str = "POST", origin: str = PAGE) -> dict[str, str]:
+    return {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": "x-api-key"}
+
+
+@on_sqlite
+def test_a_preflight_of_a_listed_page_is_answered_without_a_key(guarded: FlaskClient) -> None:
+    for path in ("/upload", "/v1/students/A1"):
+        reply = guarded.options(path, headers=asked("PATCH"))
+        assert reply.status_code == 204 and reply.data == b"" and "Origin" in reply.vary
+        assert reply.headers["Access-Control-Allow-Origin"] == PAGE
+        assert {"GET", "POST", "PATCH", "DELETE"} <= set(reply.headers["Access-Control-Allow-Methods"].split(", "))
+        allowed = {"Content-Type", "Authorization", "X-API-Key", "Idempotency-Key", "X-Request-Id"}
+        assert set(reply.headers["Access-Control-Allow-Headers"].split(", ")) == allowed
+        assert int(reply.headers["Access-Control-Max-Age"]) >= 60
+    foreign = guarded.options("/upload", headers=asked(origin="http://localhost:3001"))
+    assert code_of(foreign) == "foreign_origin" and "Access-Control-Allow-Origin" not in foreign.headers
+    assert code_of(guarded.options("/upload", headers={"Origin": PAGE})) == "missing_key"  # that is no preflight
+
+
+@on_sqlite
+def test_every_reply_to_a_listed_page_can_be_read_by_it(guarded: FlaskClient) -> None:
+    key = {"X-API-Key": ADMIN, "Origin": PAGE}
+    replies = [
+        guarded.get("/get-students", headers=key),
+        guarded.get("/get-students", headers={"Origin": PAGE}),
+        guarded.post("/v1/students", data=bytes(5_000_000), headers=key),
+        guarded.get("/v1/students/nobody", headers=key),
+        guarded.get("/nowhere", headers=key),
+    ]
+    assert [reply.status_code for reply in replies] == [200, 401, 413, 404, 404]
+    for reply in replies:
+        assert reply.headers["Access-Control-Allow-Origin"] == PAGE and "Origin" in reply.vary
+        exposed = set(reply.headers["Access-Control-Expose-Headers"].split(", "))
+        assert exposed == {"X-Request-Id", "Location", "Retry-After"}
+        assert "Access-Control-Allow-Credentials" not in reply.headers
+    own = guarded.get("/livez", headers={"Origin": "http://localhost"})
+    assert own.status_code == 200 and "Access-Control-Allow-Origin" not in own.headers and "Origin" in own.vary
+
+
+@on_sqlite
+def test_without_listed_origins_nothing_changes(client: FlaskClient) -> None:
+    reply = client.get("/livez")
+    assert "Vary" not in reply.headers and "Access-Control-Allow-Origin" not in reply.headers
+    assert code_of(client.options("/upload", headers=asked())) == "foreign_origin"
+
+
+# -- over the wire -------------------------------------------------------------------------------------------------
+
+
+def announced(address: str, *lines: str) -> socket.socket:
+    """A connection on which a request's head was sent, and no byte of its body."""
+    host, port = address.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)), timeout=5)
+    connection.sendall("\r\n".join([*lines, f"Host: {host}:{port}", "", ""]).encode())
+    return connection
+
+
+def until_closed(connection: socket.socket) -> bytes:
+    received = b""
+    while chunk := connection.recv(65536):
+        received += chunk
+    return received
+
+
+@on_sqlite
+def test_a_refused_body_is_never_waited_for(serve) -> None:  # type: ignore[no-untyped-def]
+    running = serve(PRESENTE_API_KEYS=KEYS, PRESENTE_CORS_ORIGINS=PAGE)
+    body, chunked = "Content-Length: 10000000", "Transfer-Encoding: chunked"
+    for expected, *lines in (
+        (b"401", "POST /v1/students HTTP/1.1", body),
+        (b"401", "POST /v1/identify HTTP/1.1", chunked),
+        (b"403", "POST /v1/students HTTP/1.1", body, f"X-API-Key: {ATTENDANCE}"),
+        (b"403", "POST /v1/students HTTP/1.1", body, f"X-API-Key: {ADMIN}", "Origin: http://evil.example"),
+        (b"413", "POST /v1/students HTTP/1.1", "Content-Length: 1000000000000", f"X-API-Key: {ADMIN}"),
+    ):
+        with announced(running.address, *lines, f"Origin: {PAGE}" if "evil" not in lines[-1] else "X: y") as connection:
+            head, _, problem = until_closed(connection).partition(b"\r\n\r\n")  # it ends: the server closed
+        assert head.startswith(b"HTTP/1.1 " + expected) and b"\r\nConnection: close" in head, head
+        assert json.loads(problem)["status"] == int(expected)
+        assert (b"Access-Control-Allow-Origin" in head) == ("evil" not in lines[-1])
+    for expected, length in ((b"200", 10**7), (b"413", 10**12)):  # nor one that nobody asked for
+        with announced(running.address, "GET /livez HTTP/1.1", f"Content-Length: {length}") as connection:
+            assert until_closed(connection).startswith(b"HTTP/1.1 " + expected)
+    # A refused request without a body costs the client no connection, and an accepted body is read.
+    with announced(running.address, "GET /v1/status HTTP/1.1") as connection:
+        assert b"Connection: close" not in connection.recv(65536)
+    assert running.fetch("POST", "/v1/identify", PROBE, X_API_Key=ATTENDANCE, Content_Type="image/jpeg").status == 200
+
+
+@on_sqlite
+def test_with_keys_any_address_may_be_bound_and_nothing_prints_them(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    refused = command("server", "--host", "0.0.0.0", "--port", "0")
+    assert refused.returncode == 2 and "PRESENTE_API_KEYS" in refused.stderr
+    running = serve(PRESENTE_API_KEYS=KEYS, PRESENTE_HOST="0.0.0.0")
+    running.address = running.address.replace("0.0.0.0", "127.0.0.1")
+    assert running.fetch("GET", "/v1/status").status == 401
+    assert running.fetch("GET", "/v1/status", X_API_Key=ATTENDANCE, Host="any.example").status == 200
+    assert running.stop() == 0
+    shown = command("indexer", "status", PRESENTE_API_KEYS=KEYS)
+    assert "2 keys" in shown.stdout
+    wrong = command("server", PRESENTE_API_KEYS=f"admin:{ADMIN},teacher:{ATTENDANCE}")
+    assert wrong.returncode == 2 and "invalid_setting" in wrong.stderr
+    log = (tmp_path / "server.log").read_text()
+    assert " 401 " in log
+    for text in (log, shown.stdout, shown.stderr, wrong.stdout, wrong.stderr):
+        assert ADMIN not in text and ATTENDANCE not in text
