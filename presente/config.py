@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -51,6 +52,11 @@ def _path(text: str) -> Path:
 
 def _paths(text: str) -> tuple[Path, ...]:
     return tuple(_path(part) for part in text.split(os.pathsep) if part)
+
+
+def _shown_address(address: str) -> str:
+    """An address without the password that may be in it."""
+    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", address)
 
 
 def _shown_paths(paths: tuple[Path, ...]) -> str:
@@ -110,7 +116,7 @@ def _consent(text: str) -> str:
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("store", "sqlite:///var/gallery.db", str, "where students, photos and templates live"),
+    Setting("store", "sqlite:///var/gallery.db", str, "where students, photos and templates live", _shown_address),
     Setting("index", "var/index", _path, "where published index generations live"),
     Setting("pack", "sample", str, "model pack: a name, or a folder"),
     Setting("models", "", _paths, f"extra places to look for packs, separated by {os.pathsep!r}", _shown_paths),

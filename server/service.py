@@ -124,8 +124,10 @@ class Service:
 
     def erase(self, matricula: str) -> None:
         """Erase a student and everything made of them."""
-        removed = self.gallery.remove([matricula])
-        self.forget([matricula])
+        try:
+            removed = self.gallery.remove([matricula])
+        finally:
+            self.forget([matricula])
         if not removed:
             raise student_not_found(matricula)
 
