@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -26,7 +27,14 @@ from bson import Int64
 from numpy.typing import NDArray
 from pymongo import ASCENDING, MongoClient
 from pymongo.collection import Collection
-from pymongo.errors import ConfigurationError, DocumentTooLarge, DuplicateKeyError, InvalidURI, PyMongoError
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    DocumentTooLarge,
+    DuplicateKeyError,
+    InvalidURI,
+    PyMongoError,
+)
 
 from gallery.documents.model import (
     Changes,
@@ -48,6 +56,9 @@ from gallery.documents.mongo_shape import Document, content_id, student_of
 from gallery.documents.mongo_writing import MongoWriter
 from presente.errors import ConfigError, InvalidInput, StoreError
 
+_AWAY_S = 0.5
+"""How long after a failure to reach the server nobody tries, so that requests do not queue up to wait for it."""
+
 _DEFAULT_DATABASE = "presente"
 _READ_BATCH = 4096
 _IMAGE_BATCH = 16
@@ -58,7 +69,7 @@ _SEEN: Document = {"$nor": [{"enrolling": {"$exists": True}}, {"subject": {"$exi
 class MongoStore:
     """A :class:`gallery.documents.model.DocumentStore` on a MongoDB server."""
 
-    def __init__(self, url: str, timeout_ms: int = 2000) -> None:
+    def __init__(self, url: str, timeout_ms: int = 1000) -> None:
         """Connect, create what indexes there are to create, finish what a dead process left.
 
         Args:
@@ -66,12 +77,13 @@ class MongoStore:
             timeout_ms: how long an unreachable server is waited for before a call fails.
         """
         self._following = threading.Lock()
+        self._away_until = 0.0
         try:
             self._client: MongoClient[dict[str, Any]] = MongoClient(
                 url,
                 serverSelectionTimeoutMS=timeout_ms,
                 connectTimeoutMS=timeout_ms,
-                socketTimeoutMS=10 * timeout_ms,
+                socketTimeoutMS=20 * timeout_ms,
                 retryWrites=False,
                 appname="presente",
             )
@@ -92,6 +104,8 @@ class MongoStore:
 
     @contextmanager
     def _talking(self) -> Iterator[None]:
+        if time.monotonic() < self._away_until:
+            raise _unavailable("it did not answer a moment ago")
         try:
             yield
         except DocumentTooLarge as exc:
@@ -101,11 +115,9 @@ class MongoStore:
                 "Send a smaller JPEG.",
             ) from exc
         except PyMongoError as exc:
-            raise StoreError(
-                "store_unavailable",
-                f"The MongoDB server cannot be used ({_short(exc)}).",
-                "Check that it runs and that PRESENTE_STORE names it.",
-            ) from exc
+            if isinstance(exc, ConnectionFailure):
+                self._away_until = time.monotonic() + _AWAY_S
+            raise _unavailable(_short(exc)) from exc
 
     def _prepare(self) -> None:
         db = self._db
@@ -383,6 +395,14 @@ def _batch(rows: Sequence[Document], dim: int) -> TemplateBatch:
         ids=np.array([row["_id"] for row in rows], dtype=np.int64),
         subjects=np.array([row["student"] for row in rows], dtype=np.int64),
         vectors=np.frombuffer(b"".join(row["vector"] for row in rows), dtype="<f4").reshape(len(rows), dim),
+    )
+
+
+def _unavailable(why: str) -> StoreError:
+    return StoreError(
+        "store_unavailable",
+        f"The MongoDB server cannot be used ({why}).",
+        "Check that it runs and that PRESENTE_STORE names it.",
     )
 
 

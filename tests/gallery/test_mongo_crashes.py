@@ -132,6 +132,7 @@ def test_the_server_goes_away_and_comes_back(tmp_path: Path) -> None:
             ask()
         assert caught.value.code == "store_unavailable"
     server.start()
+    time.sleep(0.6)  # half a second after it was found away it is tried again
     assert gallery.search(rows(1, 1), 1)[0][0].student.matricula == "A1"
     gallery.enrol([enrolment("A2", rows(1, 2))])
     assert gallery.store.counts().students == 2 and gallery.index.verify().agrees
