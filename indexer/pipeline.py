@@ -87,7 +87,7 @@ def add(source: Source, embedder: FaceEmbedder, gallery: Gallery, workers: int, 
 
     An interrupt or an error ends the run early: the report says so in ``stopped``, and counts only what was committed.
     """
-    report = Report(source.name, len(source.photos), source.ignored, warnings=source.warnings)
+    report = Report(source.name, len(source.photos), source.ignored, source.warnings, source.notes)
     run = _Addition(source, embedder, gallery, report, progress)
     _timed(report, lambda: run.go(workers))
     return report
@@ -163,7 +163,8 @@ class _Addition:
         if digest in subject.known:
             return None
         photo = self.embedder.decode(content)
-        return _Prepared(subject, source.location, content, digest, photo.media_type, self.embedder.portrait(photo))
+        face = self.embedder.portrait(photo, source.landmarks)
+        return _Prepared(subject, source.location, content, digest, photo.media_type, face)
 
     def _write(self, faces: Sequence[tuple[_Prepared, EmbeddedFace]]) -> None:
         by_student: dict[Student, list[EnrolledPhoto]] = {}
