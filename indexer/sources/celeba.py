@@ -52,11 +52,7 @@ def read_celeba(root: Path, options: SourceOptions) -> Source:
         raise InvalidInput("empty_source", f"{readable(root)} lists no photos of --partition {options.partition}.")
     names = listed.names[order]
     landmarks = _landmarks(root, names) if options.landmarks else None
-    return Source(
-        readable(root),
-        CelebaPhotos(folder, names, listed.numbers[order, 0], landmarks),
-        frozenset({"nombre_del_alumno"}),
-    )
+    return Source(readable(root), CelebaPhotos(folder, names, listed.numbers[order, 0], landmarks))
 
 
 @dataclass(frozen=True, slots=True)

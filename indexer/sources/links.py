@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from urllib.parse import urljoin
 
 import certifi
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, Retry, Timeout
-from urllib3.exceptions import HTTPError, InvalidHeader, LocationParseError, SSLError
+from urllib3 import BaseHTTPResponse, Retry
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, InvalidHeader, LocationParseError
 from urllib3.util import Url, parse_url
 
 from indexer.sources.addresses import is_public, resolve
@@ -84,6 +88,8 @@ def fetch(link: str, rules: LinkRules | None = None) -> bytes:
         try:
             return _follow(url, rules, attempt, deadline)
         except _TryAgain as failure:
+            if time.monotonic() >= deadline:
+                raise _failed(f"it took longer than {rules.total_s:.0f} seconds") from failure
             asked = rules.backoff_s * 2**attempt if failure.pause_s is None else failure.pause_s
             pause = min(asked, rules.pause_s)
             attempt += 1
@@ -95,7 +101,7 @@ def fetch(link: str, rules: LinkRules | None = None) -> bytes:
 def _follow(url: str, rules: LinkRules, attempt: int, deadline: float) -> bytes:
     """One attempt, along its redirects; every hop is checked like the first."""
     for _ in range(rules.redirects + 1):
-        with _answer(url, rules, attempt) as reply:
+        with _answer(url, rules, attempt, deadline) as reply:
             target = reply.get_redirect_location()
             if not target:
                 return _photo(reply, rules, deadline)
@@ -104,27 +110,39 @@ def _follow(url: str, rules: LinkRules, attempt: int, deadline: float) -> bytes:
 
 
 @contextmanager
-def _answer(url: str, rules: LinkRules, attempt: int) -> Iterator[BaseHTTPResponse]:
+def _answer(url: str, rules: LinkRules, attempt: int, deadline: float) -> Iterator[BaseHTTPResponse]:
     """The reply to one request, its body yet to be read."""
     target = _parsed(url)
+    headers = _HEADERS | {"Host": target.netloc or ""}
     try:
-        with _connection(target, rules, attempt) as pool:
-            reply = pool.urlopen(
-                "GET",
-                target.request_uri,
-                headers=_HEADERS | {"Host": target.netloc or ""},
-                retries=False,
-                redirect=False,
-                assert_same_host=False,
-                preload_content=False,
-                decode_content=False,
-            )
-            with closing(reply):
+        with closing(_connection(target, rules, attempt)) as connection, _hung_up_at(deadline, connection):
+            connection.connect()
+            connection.timeout = rules.read_s
+            connection.request("GET", target.request_uri, headers=headers, preload_content=False, decode_content=False)
+            with closing(connection.getresponse()) as reply:
                 yield reply
-    except SSLError as exc:
-        raise _failed(f"{target.host} has no certificate to trust ({exc})") from exc
-    except (HTTPError, OSError) as exc:
+    except ssl.SSLCertVerificationError as exc:
+        raise _failed(f"{target.host} has no certificate to trust ({exc.verify_message})") from exc
+    except (HTTPError, HTTPException, OSError) as exc:
         raise _TryAgain(f"{target.host} cannot be read ({exc})") from exc
+
+
+@contextmanager
+def _hung_up_at(deadline: float, connection: HTTPConnection) -> Iterator[None]:
+    """Cut the connection at the deadline: a server that sends a byte now and then never times out."""
+
+    def hang_up() -> None:
+        if connection.sock is not None:
+            with suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    watch = threading.Timer(max(0.0, deadline - time.monotonic()), hang_up)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
 
 
 def _parsed(url: str) -> Url:
@@ -137,8 +155,8 @@ def _parsed(url: str) -> Url:
     return target
 
 
-def _connection(target: Url, rules: LinkRules, attempt: int) -> HTTPConnectionPool:
-    """A connection to one of the host's addresses, another one at each attempt, all of them checked."""
+def _connection(target: Url, rules: LinkRules, attempt: int) -> HTTPConnection:
+    """A connection, yet to be made, to one of the host's addresses, another at each attempt, all of them checked."""
     host = (target.host or "").strip("[]")
     port = target.port or _PORTS[target.scheme or ""]
     try:
@@ -155,17 +173,15 @@ def _connection(target: Url, rules: LinkRules, attempt: int) -> HTTPConnectionPo
             "Set PRESENTE_PRIVATE_LINKS=true if links may lead into your own network.",
         )
     address = addresses[attempt % len(addresses)]
-    timeout = Timeout(connect=rules.connect_s, read=rules.read_s)
     if target.scheme == "http":
-        return HTTPConnectionPool(address, port, timeout)
-    return HTTPSConnectionPool(
+        return HTTPConnection(address, port, timeout=rules.connect_s)
+    return HTTPSConnection(
         address,
         port,
-        timeout,
+        timeout=rules.connect_s,
         cert_reqs="CERT_REQUIRED",
         ca_certs=rules.authorities,
         server_hostname=host,
-        assert_hostname=host,
     )
 
 
@@ -180,17 +196,17 @@ def _photo(reply: BaseHTTPResponse, rules: LinkRules, deadline: float) -> bytes:
     content = bytearray()
     announced = reply.headers.get("Content-Length", "")
     too_long = announced.isdecimal() and int(announced) > rules.max_bytes
-    while not too_long and (chunk := reply.read1(_CHUNK)):
+    while not too_long and time.monotonic() < deadline and (chunk := reply.read1(_CHUNK)):
         content += chunk
         too_long = len(content) > rules.max_bytes
-        if time.monotonic() > deadline:
-            raise _failed(f"it took longer than {rules.total_s:.0f} seconds")
     if too_long:
         raise PhotoRefused(
             "too_many_bytes",
             f"The file behind the link has more than {rules.max_bytes:,} bytes.",
             "Share a smaller JPEG.",
         )
+    if not content or time.monotonic() >= deadline:  # cut off in its headers, an answer looks like one without a body
+        raise _TryAgain("the server's answer is empty")
     if _WEB_PAGE.match(content):
         raise _not_shared("it leads to a web page, not to a photo")
     return bytes(content)

@@ -82,7 +82,8 @@ def _student(path: Path, number: int, row: Mapping[str, str]) -> Student:
             )
         )
     except InvalidInput as exc:
-        raise InvalidInput(exc.code, f"{path}, line {number}: {exc.what}", exc.fix) from exc
+        leave_out = ' Or leave the column out: --columns "fecha_de_registro=".' if "fecha" in exc.what else ""
+        raise InvalidInput(exc.code, f"{path}, line {number}: {exc.what}", exc.fix + leave_out) from exc
 
 
 def _whole(text: str) -> str:

@@ -6,6 +6,7 @@ import csv
 import datetime
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,19 @@ from presente.errors import InvalidInput
 
 _WORKBOOKS = (".xlsx", ".xlsm")
 SUFFIXES = (".csv", *_WORKBOOKS)
+_DAMAGE = (
+    OSError,
+    EOFError,
+    KeyError,
+    IndexError,
+    ValueError,
+    TypeError,
+    RuntimeError,  # encrypted, or compressed in ways that Python does not know
+    zipfile.BadZipFile,
+    zlib.error,
+    ParseError,
+)
+"""What a damaged workbook makes openpyxl, and the modules that it reads with, raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +101,7 @@ def _workbook_lines(path: Path) -> list[tuple[int, list[str]]]:
                 return [(number, [_text(value) for value in cells]) for number, cells in rows]
             finally:
                 book.close()
-    except (OSError, zipfile.BadZipFile, ParseError, KeyError, IndexError, ValueError, TypeError) as exc:
+    except _DAMAGE as exc:
         raise InvalidInput(
             "unreadable_sheet", f"{readable(path)} cannot be read ({exc}).", "Save it again as .xlsx, or as .csv."
         ) from exc

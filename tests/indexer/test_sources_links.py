@@ -73,6 +73,11 @@ def test_a_body_cut_short_is_asked_for_again(web: LinkServer) -> None:
     assert fetch(link, QUICK) == PHOTO and len(web.asked) == 2
 
 
+def test_an_empty_answer_is_asked_for_again(web: LinkServer) -> None:
+    link = web.tell("/a.jpg", Reply(), Reply(body=PHOTO))
+    assert fetch(link, QUICK) == PHOTO and len(web.asked) == 2
+
+
 def test_a_server_that_is_away_is_tried_again(web: LinkServer) -> None:
     web.stop()
     error = refusal(web.address + "/a.jpg")
@@ -121,6 +126,22 @@ def test_a_slow_link_ends(web: LinkServer) -> None:
     assert error.code == "link_failed" and "longer than" in str(error) and time.monotonic() - start < 2
     stalls = refusal(web.tell("/stalls", Reply(body=PHOTO, pause_s=5)), replace(QUICK, read_s=0.2, attempts=2))
     assert stalls.code == "link_failed" and "2 attempts" in str(stalls)
+
+
+def test_a_server_that_sends_its_headers_byte_by_byte_ends() -> None:
+    def serve(listening: socket.socket) -> None:
+        taken, _ = listening.accept()
+        with taken, contextlib.suppress(OSError):
+            for byte in b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1000:
+                taken.sendall(bytes([byte]))
+                time.sleep(0.02)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as pool:
+        served = pool.submit(serve, listening)
+        start = time.monotonic()
+        error = refusal(f"http://127.0.0.1:{listening.getsockname()[1]}/", replace(QUICK, total_s=0.5))
+        assert error.code == "link_failed" and "longer than" in str(error) and time.monotonic() - start < 3
+        served.result(10)
 
 
 @pytest.mark.parametrize(

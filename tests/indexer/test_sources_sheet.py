@@ -3,6 +3,7 @@
 import csv
 import datetime
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,9 +153,26 @@ def test_workbooks_that_cannot_be_read(tmp_path: Path) -> None:
     error = refusal(workbook(path, OWN, ["A1", "Ana", "a.jpg"], [], ["A1", "Eva", "b.jpg"]))
     assert error.code == "duplicate_matricula" and "lines 2 and 4" in str(error)
     assert refusal(workbook(path, OWN, [None, "Ana", "a.jpg"])).code == "invalid_student"
+    undated = workbook(path, [*OWN, "Marca temporal"], ["A1", "Ana", "a.jpg", "3 de agosto"])
+    assert "3 de agosto" in str(refusal(undated)) and '"fecha_de_registro="' in refusal(undated).fix
     old = tmp_path / "class.xls"
     old.touch()
     assert refusal(old).code == "unknown_source"
+
+
+def test_a_workbook_with_flipped_bytes_is_read_or_refused(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "class.xlsx", OWN, *([f"A{number}", "Ana " * 3, "a.jpg"] for number in range(300)))
+    whole, chance, refused = path.read_bytes(), random.Random(1), 0
+    for _ in range(200):
+        damaged = bytearray(whole)
+        for _ in range(chance.choice([1, 3, 20])):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        path.write_bytes(damaged)
+        try:
+            read(path)
+        except InvalidInput:
+            refused += 1
+    assert refused > 50
 
 
 @pytest.mark.parametrize(
