@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faces.image import RGB
+from presente.errors import PhotoRefused
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -120,6 +121,21 @@ class Detector:
             for box, five, score in zip(clipped, points, boxes[:, 4], strict=True)
         ]
         return sorted((face for face in faces if face.area > 0), key=lambda face: -face.area)
+
+
+def face_at(landmarks: NDArray[np.float32], height: int, width: int) -> DetectedFace:
+    """The face whose five landmarks (5, 2) are known, in a photo of this size: its box spans them, its score is 1.
+
+    Raises:
+        PhotoRefused: ``no_face`` when they span nothing of the photo.
+    """
+    box = np.clip([landmarks.min(axis=0), landmarks.max(axis=0)], 0, [width, height]).astype(np.float32).reshape(4)
+    face = DetectedFace(box=box, landmarks=landmarks.astype(np.float32), score=1.0)
+    if not face.area > 0:  # not "<=": landmarks that are no numbers have no area either
+        raise PhotoRefused(
+            "no_face", f"The landmarks given for the photo lie outside its {width} x {height} pixels, or on one line."
+        )
+    return face
 
 
 def most_prominent(faces: list[DetectedFace], height: int, width: int) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faces.alignment import align
-from faces.detection import DetectedFace, DetectionSettings, Detector, most_prominent
+from faces.detection import DetectedFace, DetectionSettings, Detector, face_at, most_prominent
 from faces.image import RGB, ImageLimits, Photo, decode
 from faces.packs import ModelPack
 from faces.quality import Quality, QualityRules, measure
@@ -75,12 +75,27 @@ class FaceEmbedder:
         """Every face of a photo, largest first, aligned and measured."""
         return [self._align(photo, face) for face in self.detector.detect(photo.pixels)]
 
-    def portrait(self, photo: Photo) -> AlignedFace:
+    def portrait(self, photo: Photo, landmarks: NDArray[np.float32] | None = None) -> AlignedFace:
         """The one face that an enrolment photo is of.
+
+        Args:
+            photo: the photo.
+            landmarks: (5, 2), the face's, when they are known: then nothing is detected, and nothing counted.
 
         Raises:
             PhotoRefused: ``no_face``; ``multiple_faces`` when strict; ``low_quality`` with what is wrong.
         """
+        height, width = photo.pixels.shape[:2]
+        face = self._prominent(photo) if landmarks is None else face_at(landmarks, height, width)
+        chosen = self._align(photo, face)
+        failures = self.settings.rules.failures(chosen.quality)
+        if failures:
+            raise PhotoRefused(
+                "low_quality", f"The photo cannot be enrolled: {'; '.join(failures)}.", "Use a sharper or larger photo."
+            )
+        return chosen
+
+    def _prominent(self, photo: Photo) -> DetectedFace:
         faces = self.detector.detect(photo.pixels)
         if not faces:
             raise PhotoRefused(
@@ -93,13 +108,7 @@ class FaceEmbedder:
                 "multiple_faces", f"The photo shows {len(faces)} faces.", "Use a photo of one person only."
             )
         height, width = photo.pixels.shape[:2]
-        chosen = self._align(photo, faces[most_prominent(faces, height, width)])
-        failures = self.settings.rules.failures(chosen.quality)
-        if failures:
-            raise PhotoRefused(
-                "low_quality", f"The photo cannot be enrolled: {'; '.join(failures)}.", "Use a sharper or larger photo."
-            )
-        return chosen
+        return faces[most_prominent(faces, height, width)]
 
     def embed(self, faces: Sequence[AlignedFace]) -> list[EmbeddedFace]:
         """Templates of aligned faces, in their order, in one batch."""

@@ -93,7 +93,7 @@ def add(source: Source, embedder: FaceEmbedder, gallery: Gallery, workers: int, 
 
     An interrupt or an error ends the run early: the report says so in ``stopped``, and counts only what was committed.
     """
-    report = Report(source.name, len(source.photos), source.ignored, warnings=source.warnings)
+    report = Report(source.name, len(source.photos), source.ignored, source.warnings, source.notes)
     run = _Addition(source, embedder, gallery, report, progress)
     _timed(report, lambda: run.go(workers))
     return report
@@ -148,7 +148,10 @@ class _Addition:
                 subject = _Subject(given, False, set())
             else:
                 known = self.gallery.store.embedded(given.matricula, self.gallery.pack)
-                wanted = replace(stored.student, **{name: getattr(given, name) for name in self.source.fields})
+                said = {name: getattr(given, name) for name in self.source.fields}
+                if said.get("consentimiento", given) is None:  # a row that says nothing takes nothing back
+                    del said["consentimiento"]
+                wanted = replace(stored.student, **said)
                 subject = _Subject(wanted, wanted != stored.student, known)
             for photo in theirs:
                 yield photo, subject
@@ -191,7 +194,7 @@ class _Addition:
             except PhotoRefused as other:
                 raise PhotoRefused(error.code, error.what, f"{error.fix} Nor can the copy be used: {other}") from other
             reason = str(error)
-        face = self.embedder.portrait(photo)
+        face = self.embedder.portrait(photo, source.landmarks)
         return _Prepared(subject, source.location, content, digest_of(content), photo.media_type, face, reason)
 
     def _write(self, faces: Sequence[tuple[_Prepared, EmbeddedFace]]) -> None:

@@ -14,6 +14,7 @@ from gallery.gallery import Gallery, GallerySettings
 from gallery.snapshot import SnapshotStore
 from presente.config import Settings
 from presente.errors import ConfigError
+from presente.files import erase_folder
 
 if TYPE_CHECKING:
     from faces.embedder import FaceEmbedder
@@ -74,8 +75,9 @@ def open_gallery(settings: Settings, pack: ModelPack) -> Gallery:
 
 
 def forget_cached(settings: Settings) -> None:
-    """Drop evaluation's templates of photos: one of them may be somebody's who was erased, and they are made again."""
+    """Drop evaluation's templates and downloaded photos: one may be somebody's who was erased; all are made again."""
     settings.template_cache.unlink(missing_ok=True)
+    erase_folder(settings.download_cache)
 
 
 def open_export(settings: Settings) -> PhotoExport:

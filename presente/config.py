@@ -131,8 +131,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("detect_side", "640", _bounded(int, 64, 4096), "longest side of a photo as the detector sees it, pixels"),
     Setting("max_megapixels", "40", _bounded(float, 0.01, 1000.0), "larger photos are refused"),
     Setting("max_bytes", "16000000", _bounded(int, 1000, 16_000_000), "larger image files are refused"),
-    Setting("cache", "var/cache", _path, "where evaluation keeps templates of photos it has embedded"),
     Setting("export", "var/export", _path, "where POST /save_all_images writes the stored photos"),
+    Setting("cache", "var/cache", _path, "where evaluation keeps templates, and the indexer photos that it downloaded"),
+    Setting("private_links", "false", _flag, "allow links of sheets that lead to private addresses"),
     Setting("workers", "0", _bounded(int, 0, 256), "photos worked on at once by the indexer; 0: one a core"),
     Setting("host", "127.0.0.1", str, "address that the server binds"),
     Setting("port", "8000", _bounded(int, 0, 65535), "port that the server binds; 0: any free one"),
@@ -171,6 +172,7 @@ class Settings:
     max_bytes: int
     cache: Path
     export: Path
+    private_links: bool
     workers: int
     host: str
     port: int
@@ -191,6 +193,11 @@ class Settings:
     def template_cache(self) -> Path:
         """Where evaluation keeps templates by content of the photo."""
         return self.cache / "templates.db"
+
+    @property
+    def download_cache(self) -> Path:
+        """Where the indexer keeps photos that it downloaded."""
+        return self.cache / "downloads"
 
     @property
     def pulled_packs(self) -> Path:
