@@ -1,36 +1,124 @@
-"""Inference sessions. One place decides threads and providers, so that insightface never decides them for us."""
+"""Inference sessions. One place decides runtime, precision and threads, so that insightface never decides them for us.
+
+Whatever is not ONNX Runtime on the file as it is - OpenVINO, or a graph that was rewritten for speed - is compared
+with just that when it is opened, and refused when it gives other numbers: templates of one pack can be compared
+whichever runtime made them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata, util
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from presente.errors import PackError
+import numpy as np
+from numpy.typing import NDArray
+
+from faces.graphs import without_prelu
+from presente.errors import ConfigError, PackError
+from presente.threads import default_workers
 
 if TYPE_CHECKING:
     import onnxruntime
 
+log = logging.getLogger(__name__)
+
+Runtime = Literal["onnxruntime", "openvino"]
+Precision = Literal["f32", "bf16"]
+
+_TOLERANCE: Mapping[Precision, float] = {"f32": 0.014, "bf16": 0.1}
+"""Largest relative difference from the plain session: a row within 0.014 of another has a cosine above 0.9999 with it,
+one within 0.1 above 0.995."""
+
+
+class Session(Protocol):
+    """What insightface asks of a session, as ONNX Runtime has it."""
+
+    def get_inputs(self) -> Sequence[Any]:
+        """Inputs, each with ``name`` and ``shape``; a size that may vary is no int."""
+
+    def get_outputs(self) -> Sequence[Any]:
+        """Outputs, likewise."""
+
+    def run(self, names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """The named outputs (all when None) for inputs by name. Safe to call from several threads."""
+
 
 @dataclass(frozen=True, slots=True)
 class RuntimeOptions:
-    """How an ONNX Runtime session is opened.
+    """How models are run.
 
-    ``threads`` is the number of intra-op threads of one inference. It is 1 by default because both the server and the
-    indexer get their parallelism from running several inferences at once, which wastes less than splitting each.
+    Attributes:
+        runtime: ``openvino``, ``onnxruntime``, or ``auto``: OpenVINO where it is installed.
+        precision: of the arithmetic inside a model; ``bf16`` on OpenVINO only, and only where the CPU has it.
+        threads: threads of one inference. It is 1 by default because both the server and the indexer get their
+            parallelism from running several inferences at once, which wastes less than splitting each.
+        at_once: how many inferences OpenVINO runs at once, one a core as a rule; more wait their turn. ONNX Runtime
+            runs each in the thread that asks.
     """
 
+    runtime: Runtime | Literal["auto"] = "auto"
+    precision: Precision = "f32"
     threads: int = 1
-    providers: Sequence[str] = ("CPUExecutionProvider",)
+    at_once: int = field(default_factory=default_workers)
 
 
-def open_session(path: Path, options: RuntimeOptions) -> onnxruntime.InferenceSession:
+def chosen_runtime(options: RuntimeOptions) -> Runtime:
+    """The runtime that the options come to on this machine.
+
+    Raises:
+        ConfigError: ``runtime_not_installed``, ``precision_unavailable``.
+    """
+    installed = util.find_spec("openvino") is not None
+    if options.runtime == "openvino" and not installed:
+        raise ConfigError(
+            "runtime_not_installed",
+            "OpenVINO was asked for and is not installed.",
+            "Install it with `make openvino`, or set PRESENTE_RUNTIME to auto.",
+        )
+    runtime: Runtime = "openvino" if installed and options.runtime != "onnxruntime" else "onnxruntime"
+    if options.precision != "f32" and runtime == "onnxruntime":
+        raise ConfigError(
+            "precision_unavailable",
+            f"ONNX Runtime computes in f32, not in {options.precision}.",
+            "Leave PRESENTE_PRECISION at f32, or install OpenVINO with `make openvino`.",
+        )
+    return runtime
+
+
+def described_runtime(options: RuntimeOptions) -> str:
+    """The chosen runtime for people and reports: ``openvino 2026.4.1 f32``."""
+    runtime = chosen_runtime(options)
+    return f"{runtime} {metadata.version(runtime)} {options.precision}"
+
+
+def open_session(path: Path, options: RuntimeOptions) -> Session:
     """Open an ONNX file for inference.
 
     Raises:
-        PackError: ``damaged_model`` when ONNX Runtime cannot read the file.
+        ConfigError: ``runtime_not_installed``, ``precision_unavailable``.
+        PackError: ``damaged_model`` when the runtime cannot read the file; ``runtime_disagrees`` when it gives other
+            numbers than ONNX Runtime does.
     """
+    runtime = chosen_runtime(options)
+    plain: Session = _onnxruntime_session(path, str(path), options)
+    if runtime == "openvino":
+        from faces.openvino import OpenVinoSession  # importable only where OpenVINO is installed
+
+        session: Session = OpenVinoSession(path, options.precision, options.threads, options.at_once)
+    else:
+        rewritten = without_prelu(path)
+        if rewritten is None:
+            return plain
+        session = _onnxruntime_session(path, rewritten, options)
+    _check_agreement(path, session, plain, described_runtime(options), _TOLERANCE[options.precision])
+    return session
+
+
+def _onnxruntime_session(path: Path, model: str | bytes, options: RuntimeOptions) -> onnxruntime.InferenceSession:
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
@@ -41,10 +129,32 @@ def open_session(path: Path, options: RuntimeOptions) -> onnxruntime.InferenceSe
     settings.enable_mem_pattern = False
     settings.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(str(path), settings, providers=list(options.providers))
+        return onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
     except Exception as exc:  # ONNX Runtime raises a family of pybind exceptions with no common public base
         raise PackError(
             "damaged_model",
             f"ONNX Runtime cannot open {path} ({exc}).",
             "Check the pack with `python -m faces check NAME`, or pull it again.",
         ) from exc
+
+
+def _check_agreement(path: Path, session: Session, plain: Session, name: str, tolerance: float) -> None:
+    """Compare two sessions on fixed noise, once in the range of scaled pixels and once in that of raw ones."""
+    port = plain.get_inputs()[0]
+    shape = [
+        size if isinstance(size, int) else default for size, default in zip(port.shape, (1, 3, 128, 128), strict=True)
+    ]
+    chance = np.random.default_rng(0)
+    for low, high in ((-1, 1), (0, 255)):
+        feeds = {port.name: chance.uniform(low, high, shape).astype(np.float32)}
+        for output, ours, theirs in zip(
+            plain.get_outputs(), session.run(None, feeds), plain.run(None, feeds), strict=True
+        ):
+            off = float(np.linalg.norm(ours - theirs)) / max(float(np.linalg.norm(theirs)), 1e-12)
+            if not off <= tolerance:
+                raise PackError(
+                    "runtime_disagrees",
+                    f"{name} gives other numbers for {path} than ONNX Runtime: {output.name} is off by {off:.2g} of "
+                    f"its length, {tolerance:g} is allowed.",
+                    "Set PRESENTE_RUNTIME to onnxruntime, and PRESENTE_PRECISION to f32.",
+                )

@@ -1,4 +1,7 @@
-"""decode | detect | align in worker threads, embed and write in batches; every stage bounded, order kept.
+"""read | decode | detect | align, then embed in batches, then write in batches; every stage bounded, order kept.
+
+The first four are one piece of work a photo, embedding one a batch; each of the two has a thread a core, so that
+whichever is the slower takes the cores that it needs. Writing is the calling thread's.
 
 A photo is reported as done only after its batch was committed. A photo that cannot be used, or that makes a library
 fail, is refused with a reason and never takes the run down.
@@ -8,10 +11,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
 from gallery.documents.model import DocumentStore, EnrolledPhoto, Enrolment, StoredPhoto, Student
@@ -20,12 +23,15 @@ from indexer.report import Refusal, Report
 from indexer.sources.model import Source, SourcePhoto
 from presente.bridge import as_template, digest_of, enrolled_photo
 from presente.errors import PhotoRefused, PresenteError
-from presente.threads import in_threads
+from presente.threads import in_batches, in_threads
 
 log = logging.getLogger(__name__)
 
+EMBEDDED_AT_ONCE = 8
+"""Faces in one call of the model; more are no quicker a face (docs/bulk.md)."""
+
 BATCH = 32
-"""Faces embedded in one call and written in one transaction."""
+"""Photos written in one transaction."""
 
 _In = TypeVar("_In")
 Progress = Callable[[int], None]
@@ -44,42 +50,44 @@ class _Prepared:
     face: AlignedFace
 
 
-class _Batches(Generic[_In]):
-    """Collects prepared faces and hands them on embedded, ``BATCH`` at a time."""
+def _embedded(
+    embedder: FaceEmbedder, prepared: Iterable[tuple[_In, AlignedFace]], workers: int
+) -> Iterator[tuple[_In, EmbeddedFace | BaseException]]:
+    """Every face embedded, in order, ``EMBEDDED_AT_ONCE`` a call and several calls at once; or why it was not."""
+    batches = in_batches(prepared, EMBEDDED_AT_ONCE)
+    for _, future in in_threads(lambda batch: _embed(embedder, batch), batches, workers, ahead=2):
+        yield from future.result()
 
-    def __init__(
-        self,
-        embedder: FaceEmbedder,
-        write: Callable[[Sequence[tuple[_In, EmbeddedFace]]], None],
-        refuse: Callable[[_In, BaseException], None],
-    ) -> None:
-        self._embedder = embedder
-        self._write = write
-        self._refuse = refuse
-        self._waiting: list[tuple[_In, AlignedFace]] = []
 
-    def put(self, item: _In, face: AlignedFace) -> None:
-        self._waiting.append((item, face))
-        if len(self._waiting) >= BATCH:
-            self.flush()
+def _embed(
+    embedder: FaceEmbedder, batch: Sequence[tuple[_In, AlignedFace]]
+) -> list[tuple[_In, EmbeddedFace | BaseException]]:
+    items = [item for item, _ in batch]
+    try:
+        return list(zip(items, embedder.embed([face for _, face in batch]), strict=True))
+    except (ValueError, RuntimeError) as exc:  # one face that the model cannot take must not cost the others
+        if len(batch) == 1:
+            return [(items[0], exc)]
+        return [settled for entry in batch for settled in _embed(embedder, [entry])]
 
-    def flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        try:
-            embedded = self._embedder.embed([face for _, face in waiting])
-        except (ValueError, RuntimeError):  # one face that the model cannot take must not cost the others
-            embedded = []
-            waiting = [entry for entry in waiting if self._embedded_alone(entry, embedded)]
-        if waiting:
-            self._write([(item, face) for (item, _), face in zip(waiting, embedded, strict=True)])
 
-    def _embedded_alone(self, entry: tuple[_In, AlignedFace], embedded: list[EmbeddedFace]) -> bool:
-        try:
-            embedded += self._embedder.embed([entry[1]])
-        except (ValueError, RuntimeError) as exc:
-            self._refuse(entry[0], exc)
-            return False
-        return True
+def _settle(
+    outcomes: Iterable[tuple[_In, EmbeddedFace | BaseException]],
+    write: Callable[[Sequence[tuple[_In, EmbeddedFace]]], None],
+    refuse: Callable[[_In, BaseException], None],
+) -> None:
+    """Hand on what was embedded, ``BATCH`` at a time, and what was refused at once."""
+    waiting: list[tuple[_In, EmbeddedFace]] = []
+    for item, outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            refuse(item, outcome)
+            continue
+        waiting.append((item, outcome))
+        if len(waiting) >= BATCH:
+            write(waiting)
+            waiting = []
+    if waiting:
+        write(waiting)
 
 
 def add(source: Source, embedder: FaceEmbedder, gallery: Gallery, workers: int, progress: Progress) -> Report:
@@ -113,11 +121,15 @@ class _Addition:
         self.gallery = gallery
         self.report = report
         self.progress = progress
-        self.batches: _Batches[_Prepared] = _Batches(
-            embedder, self._write, lambda prepared, error: self._refuse(prepared.location, error)
-        )
 
     def go(self, workers: int) -> None:
+        _settle(
+            _embedded(self.embedder, self._prepared(workers), workers),
+            self._write,
+            lambda prepared, error: self._refuse(prepared.location, error),
+        )
+
+    def _prepared(self, workers: int) -> Iterator[tuple[_Prepared, AlignedFace]]:
         for (photo, subject), future in in_threads(self._prepare, self._with_subjects(), workers):
             error = future.exception()
             if error is not None:
@@ -128,8 +140,7 @@ class _Addition:
                 self._already(subject)
             else:
                 subject.known.add(prepared.sha256)
-                self.batches.put(prepared, prepared.face)
-        self.batches.flush()
+                yield prepared, prepared.face
 
     def _with_subjects(self) -> Iterator[tuple[SourcePhoto, _Subject]]:
         """Each photo with its student: as stored, but for the fields that the source really has."""
@@ -162,8 +173,8 @@ class _Addition:
         digest = digest_of(content)
         if digest in subject.known:
             return None
-        photo = self.embedder.decode(content)
-        return _Prepared(subject, source.location, content, digest, photo.media_type, self.embedder.portrait(photo))
+        photo, face = self.embedder.read_portrait(content)
+        return _Prepared(subject, source.location, content, digest, photo.media_type, face)
 
     def _write(self, faces: Sequence[tuple[_Prepared, EmbeddedFace]]) -> None:
         by_student: dict[Student, list[EnrolledPhoto]] = {}
@@ -193,22 +204,23 @@ def sync(store: DocumentStore, embedder: FaceEmbedder, workers: int, progress: P
         progress(len(faces))
 
     def prepare(stored: StoredPhoto) -> AlignedFace:
-        return embedder.portrait(embedder.decode(stored.content))
+        return embedder.read_portrait(stored.content)[1]
 
     def refuse(stored: StoredPhoto, error: BaseException) -> None:
         report.refused.append(refusal(f"{stored.matricula} photo {stored.sha256[:12]}", error))
         progress(1)
 
-    def go() -> None:
-        batches: _Batches[StoredPhoto] = _Batches(embedder, write, refuse)
+    def prepared() -> Iterator[tuple[StoredPhoto, AlignedFace]]:
         for stored, future in in_threads(prepare, store.unembedded(tag), workers):
             report.photos += 1
             error = future.exception()
             if error is None:
-                batches.put(stored, future.result())
+                yield stored, future.result()
             else:
                 refuse(stored, error)
-        batches.flush()
+
+    def go() -> None:
+        _settle(_embedded(embedder, prepared(), workers), write, refuse)
         if store.pack() != (tag, embedder.pack.dim):
             store.adopt_pack(tag, embedder.pack.dim)
 

@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from presente.errors import ConfigError
 
@@ -62,6 +62,15 @@ def _flag(text: str) -> bool:
     return words[text.lower()]
 
 
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"it must be one of {', '.join(words)}")
+        return text
+
+    return read
+
+
 def _threshold(text: str) -> float | None:
     """A cosine; empty means the pack's own."""
     if not text:
@@ -86,6 +95,18 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("max_megapixels", "40", _bounded(float, 0.01, 1000.0), "larger photos are refused"),
     Setting("max_bytes", "16000000", _bounded(int, 1000, 16_000_000), "larger image files are refused"),
     Setting("cache", "var/cache", _path, "where evaluation keeps templates of photos it has embedded"),
+    Setting(
+        "runtime",
+        "auto",
+        _one_of("auto", "onnxruntime", "openvino"),
+        "what runs the models; auto: OpenVINO where it is installed, else ONNX Runtime",
+    ),
+    Setting(
+        "precision",
+        "f32",
+        _one_of("f32", "bf16"),
+        "of the models' arithmetic; bf16: OpenVINO only, on CPUs that have it",
+    ),
     Setting("workers", "0", _bounded(int, 0, 256), "photos worked on at once by the indexer; 0: one a core"),
     Setting("host", "127.0.0.1", str, "address that the server binds"),
     Setting("port", "8000", _bounded(int, 0, 65535), "port that the server binds; 0: any free one"),
@@ -107,6 +128,8 @@ class Settings:
     max_megapixels: float
     max_bytes: int
     cache: Path
+    runtime: Literal["auto", "onnxruntime", "openvino"]
+    precision: Literal["f32", "bf16"]
     workers: int
     host: str
     port: int

@@ -104,8 +104,8 @@ class Service:
             raise student_not_found(matricula)
 
     def _portrait(self, content: bytes) -> tuple[str, EmbeddedFace]:
-        photo = self.embedder.decode(content)
-        return photo.media_type, self.embedder.embed([self.embedder.portrait(photo)])[0]
+        photo, face = self.embedder.read_portrait(content)
+        return photo.media_type, self.embedder.embed([face])[0]
 
     def _enrolled(self, number: int, content: bytes) -> tuple[EnrolledPhoto, EmbeddedFace]:
         try:
