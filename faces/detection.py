@@ -95,7 +95,9 @@ def paint_canvas(pixels: RGB, canvas: Canvas) -> RGB:
     """A new uint8 array (canvas.height, canvas.width, 3): the scaled photo on black."""
     height, width = pixels.shape[:2]
     inner = (max(1, round(width * canvas.scale)), max(1, round(height * canvas.scale)))
-    scaled = pixels if canvas.scale == 1.0 else cv2.resize(pixels, inner, interpolation=cv2.INTER_AREA)
+    # Above a half every pixel has its part in a linear blend, too, which takes a tenth of the time.
+    blend = cv2.INTER_LINEAR if canvas.scale >= 0.5 else cv2.INTER_AREA
+    scaled = pixels if canvas.scale == 1.0 else cv2.resize(pixels, inner, interpolation=blend)
     painted = np.zeros((canvas.height, canvas.width, 3), dtype=np.uint8)
     painted[canvas.top : canvas.top + scaled.shape[0], canvas.left : canvas.left + scaled.shape[1]] = scaled
     return painted
@@ -105,11 +107,11 @@ class Detector:
     """SCRFD on a session that the caller configured. Safe to use from several threads."""
 
     def __init__(self, session: Session, settings: DetectionSettings | None = None) -> None:
-        from insightface.model_zoo.scrfd import SCRFD  # slow to import: only when a detector is really made
+        from faces.scrfd import LeanScrfd  # imports insightface, which is slow: only when a detector is really made
 
         self.settings = settings or DetectionSettings()
         # No model_file: given one, SCRFD opens another session for every input size that it meets.
-        self._scrfd = SCRFD(session=session)
+        self._scrfd = LeanScrfd(session=session)
         self._scrfd.prepare(0, det_thresh=self.settings.min_score)
 
     def detect(self, pixels: RGB) -> list[DetectedFace]:

@@ -81,8 +81,8 @@ def decode(data: bytes, limits: ImageLimits | None = None, enough: int | None = 
     image = _open(data, limits)
     longest = max(image.size)
     try:
-        if enough is not None and image.format in ("JPEG", "MPO"):
-            share = min(1.0, enough / longest)
+        if enough is not None and longest >= 2 * enough and image.format in ("JPEG", "MPO"):
+            share = enough / longest
             image.draft(image.mode, (math.ceil(image.width * share), math.ceil(image.height * share)))
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
@@ -154,7 +154,7 @@ def _to_rgb(image: Image.Image) -> RGB:
         white = Image.new("RGB", picture.size, (255, 255, 255))
         white.paste(picture, mask=picture.getchannel("A"))
         image = white
-    return np.array(image.convert("RGB"), dtype=np.uint8)
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"), dtype=np.uint8)
 
 
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
