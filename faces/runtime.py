@@ -29,9 +29,9 @@ log = logging.getLogger(__name__)
 Runtime = Literal["onnxruntime", "openvino"]
 Precision = Literal["f32", "bf16"]
 
-_TOLERANCE: Mapping[Precision, float] = {"f32": 0.014, "bf16": 0.1}
+_TOLERANCE: Mapping[Precision, float] = {"f32": 0.014, "bf16": 0.2}
 """Largest relative difference from the plain session: a row within 0.014 of another has a cosine above 0.9999 with it,
-one within 0.1 above 0.995."""
+one within 0.2 above 0.98."""
 
 
 class Session(Protocol):
@@ -105,17 +105,33 @@ def open_session(path: Path, options: RuntimeOptions) -> Session:
     """
     runtime = chosen_runtime(options)
     plain: Session = _onnxruntime_session(path, str(path), options)
-    if runtime == "openvino":
-        from faces.openvino import OpenVinoSession  # importable only where OpenVINO is installed
+    if runtime == "onnxruntime":
+        return _rewritten(path, plain, options)
+    from faces.openvino import OpenVinoSession  # importable only where OpenVINO is installed
 
-        session: Session = OpenVinoSession(path, options.precision, options.threads, options.at_once)
-    else:
-        rewritten = without_prelu(path)
-        if rewritten is None:
-            return plain
-        session = _onnxruntime_session(path, rewritten, options)
-    _check_agreement(path, session, plain, described_runtime(options), _TOLERANCE[options.precision])
+    session = OpenVinoSession(path, options.precision, options.threads, options.at_once)
+    off, allowed = difference(session, plain), _TOLERANCE[options.precision]
+    if not off <= allowed:
+        raise PackError(
+            "runtime_disagrees",
+            f"{described_runtime(options)} gives other numbers for {path} than ONNX Runtime: they are off by {off:.2g} "
+            f"of their length, {allowed:g} is allowed.",
+            "Set PRESENTE_RUNTIME to onnxruntime, and PRESENTE_PRECISION to f32.",
+        )
     return session
+
+
+def _rewritten(path: Path, plain: Session, options: RuntimeOptions) -> Session:
+    """The model without PReLU when it has any, and gives the same numbers then; else ``plain``."""
+    model = without_prelu(path)
+    if model is None:
+        return plain
+    session: Session = _onnxruntime_session(path, model, options)
+    off = difference(session, plain)
+    if off <= _TOLERANCE["f32"]:
+        return session
+    log.warning("%s gives other numbers when its PReLUs are rewritten (off by %.2g): left as it is", path, off)
+    return plain
 
 
 def _onnxruntime_session(path: Path, model: str | bytes, options: RuntimeOptions) -> onnxruntime.InferenceSession:
@@ -138,23 +154,20 @@ def _onnxruntime_session(path: Path, model: str | bytes, options: RuntimeOptions
         ) from exc
 
 
-def _check_agreement(path: Path, session: Session, plain: Session, name: str, tolerance: float) -> None:
-    """Compare two sessions on fixed noise, once in the range of scaled pixels and once in that of raw ones."""
+def difference(session: Session, plain: Session) -> float:
+    """Largest relative difference of two sessions' outputs on fixed noise, as large as scaled pixels and as raw ones.
+
+    NaN when one of them gives NaN.
+    """
     port = plain.get_inputs()[0]
     shape = [
         size if isinstance(size, int) else default for size, default in zip(port.shape, (1, 3, 128, 128), strict=True)
     ]
     chance = np.random.default_rng(0)
+    off = 0.0
     for low, high in ((-1, 1), (0, 255)):
         feeds = {port.name: chance.uniform(low, high, shape).astype(np.float32)}
-        for output, ours, theirs in zip(
-            plain.get_outputs(), session.run(None, feeds), plain.run(None, feeds), strict=True
-        ):
-            off = float(np.linalg.norm(ours - theirs)) / max(float(np.linalg.norm(theirs)), 1e-12)
-            if not off <= tolerance:
-                raise PackError(
-                    "runtime_disagrees",
-                    f"{name} gives other numbers for {path} than ONNX Runtime: {output.name} is off by {off:.2g} of "
-                    f"its length, {tolerance:g} is allowed.",
-                    "Set PRESENTE_RUNTIME to onnxruntime, and PRESENTE_PRECISION to f32.",
-                )
+        for ours, theirs in zip(session.run(None, feeds), plain.run(None, feeds), strict=True):
+            length = max(float(np.linalg.norm(theirs)), 1e-12)
+            off = float(np.maximum(off, np.linalg.norm(ours - theirs) / length))
+    return off

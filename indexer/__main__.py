@@ -150,6 +150,7 @@ def run_status(_: argparse.Namespace, settings: Settings, output: cli.Output) ->
         "index_kind": status.kind,
         "generation": status.generation,
         "change": status.change,
+        "runtime": compose.runtime_in_use(settings),
         "settings": settings.described(),
     }
     lines = [f"{key:16s} {value}" for key, value in data.items() if key != "settings"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faces.packs import ModelPack, load_pack
-from faces.runtime import RuntimeOptions
+from faces.runtime import RuntimeOptions, described_runtime
 from gallery.documents.model import DocumentStore
 from gallery.documents.sqlite import SqliteStore
 from gallery.gallery import Gallery, GallerySettings
@@ -47,6 +47,11 @@ def open_embedder(settings: Settings, pack: ModelPack) -> FaceEmbedder:
 def runtime_options(settings: Settings) -> RuntimeOptions:
     """How models are run: as many inferences at once as photos are worked on."""
     return RuntimeOptions(settings.runtime, settings.precision, at_once=settings.workers or default_workers())
+
+
+def runtime_in_use(settings: Settings) -> str:
+    """What runs the models: runtime, version, precision."""
+    return described_runtime(runtime_options(settings))
 
 
 def open_store(url: str) -> DocumentStore:
