@@ -104,7 +104,7 @@ def open_session(path: Path, options: RuntimeOptions) -> Session:
             numbers than ONNX Runtime does.
     """
     runtime = chosen_runtime(options)
-    plain: Session = _onnxruntime_session(path, str(path), options)
+    plain = plain_session(path, options.threads)
     if runtime == "onnxruntime":
         return _rewritten(path, plain, options)
     from faces.openvino import OpenVinoSession  # importable only where OpenVINO is installed
@@ -126,7 +126,7 @@ def _rewritten(path: Path, plain: Session, options: RuntimeOptions) -> Session:
     model = without_prelu(path)
     if model is None:
         return plain
-    session: Session = _onnxruntime_session(path, model, options)
+    session: Session = _onnxruntime_session(path, model, options.threads)
     off = difference(session, plain)
     if off <= _TOLERANCE["f32"]:
         return session
@@ -134,11 +134,17 @@ def _rewritten(path: Path, plain: Session, options: RuntimeOptions) -> Session:
     return plain
 
 
-def _onnxruntime_session(path: Path, model: str | bytes, options: RuntimeOptions) -> onnxruntime.InferenceSession:
+def plain_session(path: Path, threads: int = 1) -> Session:
+    """ONNX Runtime on the file as it is: what all others are held to."""
+    session: Session = _onnxruntime_session(path, str(path), threads)
+    return session
+
+
+def _onnxruntime_session(path: Path, model: str | bytes, threads: int) -> onnxruntime.InferenceSession:
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = options.threads
+    settings.intra_op_num_threads = threads
     settings.inter_op_num_threads = 1
     settings.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     # Detection runs at many input sizes, for each of which a memory pattern would be kept.

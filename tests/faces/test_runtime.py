@@ -19,7 +19,7 @@ from faces.embedder import EmbedderSettings, FaceEmbedder
 from faces.graphs import without_prelu
 from faces.image import decode
 from faces.packs import ModelPack, load_pack
-from faces.runtime import RuntimeOptions, chosen_runtime, described_runtime, difference, open_session
+from faces.runtime import RuntimeOptions, chosen_runtime, described_runtime, difference, open_session, plain_session
 from presente.errors import ConfigError, PackError
 from tests.conftest import SAMPLE, on_sqlite
 
@@ -132,8 +132,8 @@ def test_prelus_are_rewritten_and_give_the_same(tmp_path: Path) -> None:
     assert rewritten is not None
     onnx.checker.check_model(rewritten)
     assert "PRelu" not in {node.op_type for node in onnx.load_from_string(rewritten).graph.node}
-    plain = runtime._onnxruntime_session(path, str(path), ORT)
-    assert difference(runtime._onnxruntime_session(path, rewritten, ORT), plain) < 1e-5
+    plain = plain_session(path)
+    assert difference(runtime._onnxruntime_session(path, rewritten, 1), plain) < 1e-5
     assert difference(open_session(path, ORT), plain) < 1e-5
 
 
@@ -144,7 +144,7 @@ def test_a_graph_without_prelu_is_left_alone(sample_pack: ModelPack) -> None:
 @pytest.mark.real
 def test_the_real_embedders_prelus_are_rewritten(real_pack: ModelPack) -> None:
     assert without_prelu(real_pack.recognition) is not None
-    plain = runtime._onnxruntime_session(real_pack.recognition, str(real_pack.recognition), ORT)
+    plain = plain_session(real_pack.recognition)
     assert difference(open_session(real_pack.recognition, ORT), plain) < 1e-4
 
 
@@ -171,7 +171,7 @@ def test_a_rewriting_that_gives_other_numbers_is_not_used(
     with caplog.at_level(logging.WARNING):
         session = open_session(path, ORT)
     assert "net.onnx" in caplog.text
-    assert difference(session, runtime._onnxruntime_session(path, str(path), ORT)) == 0
+    assert difference(session, plain_session(path)) == 0
 
 
 @needs_openvino
