@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What a side made of some photos: seconds, and templates by location; a photo without a face has none."""
+    """Seconds by the clock that some photos took, and templates by location; a photo without a face has none."""
 
     seconds: float
     templates: Mapping[str, NDArray[np.float32]]
@@ -103,9 +103,10 @@ def _open(kind: type[Side], arguments: tuple[Any, ...]) -> None:
     _side = kind(*arguments)
 
 
-def _take(locations: frozenset[str]) -> Slice:
-    taken: Slice = _side.take(locations)
-    return taken
+def _take(locations: frozenset[str]) -> tuple[Slice, float]:
+    """A slice, and the CPU seconds that it took in all threads."""
+    start = time.process_time()
+    return _side.take(locations), time.process_time() - start
 
 
 def _runtime() -> str:
@@ -129,10 +130,12 @@ class Apart:
         self._pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_open, initargs=(kind, arguments))
         self.templates: dict[str, NDArray[np.float32]] = {}
         self.seconds: list[float] = []
+        self.cpu_seconds = 0.0
 
     def take(self, locations: frozenset[str]) -> None:
         """Do a slice, and wait for it."""
-        taken = self._pool.submit(_take, locations).result()
+        taken, cpu_seconds = self._pool.submit(_take, locations).result()
+        self.cpu_seconds += cpu_seconds
         self.templates.update(taken.templates)
         self.seconds.append(taken.seconds)
 
