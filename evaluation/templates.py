@@ -36,7 +36,7 @@ class TemplateCache:
         self._lock = threading.Lock()
         self._key = (
             f"{EMBEDDING_VERSION} {embedder.pack.tag} {settings.detection} {settings.limits} {settings.rules} "
-            f"strict={settings.strict}"
+            f"strict={settings.strict} precision={settings.runtime.precision}"
         )
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,7 @@ def embed_photos(
 
 def _embed(embedder: FaceEmbedder, content: bytes) -> Outcome:
     try:
-        face = embedder.portrait(embedder.decode(content))
+        face = embedder.read_portrait(content)[1]
     except PhotoRefused as refused:
         return Outcome(None, refused.code)
     return Outcome(embedder.embed([face])[0].template, OK)

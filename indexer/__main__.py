@@ -13,6 +13,7 @@ from indexer.sources.options import Images, Partition, SourceKind, SourceOptions
 from presente import cli, compose
 from presente.config import Settings
 from presente.errors import InvalidInput, PresenteError
+from presente.supervised import Attempt, supervise
 
 if TYPE_CHECKING:
     from gallery.gallery import Gallery
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 
 
 def run_add(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
-    """Enrol the photos of a source."""
+    """Enrol the photos of a source; in a process of its own, which a decoder may crash."""
+    return supervise(lambda attempt: cli.guarded(output, lambda: _add(arguments, settings, output, attempt)))
+
+
+def _add(arguments: argparse.Namespace, settings: Settings, output: cli.Output, attempt: Attempt) -> int:
     from indexer.pipeline import add
     from indexer.sources import read_source
     from indexer.sources.downloads import Downloads
@@ -35,7 +40,7 @@ def run_add(arguments: argparse.Namespace, settings: Settings, output: cli.Outpu
         cleanup.callback(gallery.close)
         embedder = compose.open_embedder(settings, pack)
         with output.bar(len(source.photos), "photo") as progress:
-            report = add(source, embedder, gallery, settings.workers, progress)
+            report = add(source, embedder, gallery, settings.workers, progress, attempt)
         cleanup.pop_all()
     return finish(report, gallery, arguments, output)
 
@@ -52,6 +57,10 @@ def _source_options(arguments: argparse.Namespace, settings: Settings) -> Source
 
 def run_sync(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Embed what the store holds and this pack has not embedded; the gallery is this pack's afterwards."""
+    return supervise(lambda attempt: cli.guarded(output, lambda: _sync(arguments, settings, output, attempt)))
+
+
+def _sync(arguments: argparse.Namespace, settings: Settings, output: cli.Output, attempt: Attempt) -> int:
     from indexer.pipeline import sync
 
     _check_report_file(arguments.report)
@@ -60,7 +69,7 @@ def run_sync(arguments: argparse.Namespace, settings: Settings, output: cli.Outp
     store = compose.open_store(settings.store)
     try:
         with output.bar(None, "photo") as progress:
-            report = sync(store, embedder, settings.workers, progress)
+            report = sync(store, embedder, settings.workers, progress, attempt)
     finally:
         store.close()
     gallery = None if report.stopped else compose.open_gallery(settings, pack)
@@ -168,6 +177,7 @@ def run_status(_: argparse.Namespace, settings: Settings, output: cli.Output) ->
         "index_kind": status.kind,
         "generation": status.generation,
         "change": status.change,
+        "runtime": compose.runtime_in_use(settings),
         "settings": settings.described(),
     }
     lines = [f"{key:16s} {value}" for key, value in data.items() if key != "settings"]

@@ -86,13 +86,16 @@ def _complete(parser: argparse.ArgumentParser, run: Command) -> argparse.Argumen
 
 
 def main(parser: argparse.ArgumentParser, argv: list[str] | None = None) -> int:
-    """Parse, run the chosen command, and turn errors into a line on stderr and an exit code."""
+    """Parse and run the chosen command; its exit code."""
     arguments = parser.parse_args(argv)
     output = Output(arguments.json)
+    return guarded(output, lambda: arguments.run(arguments, load_settings(arguments), output))
+
+
+def guarded(output: Output, call: Callable[[], int]) -> int:
+    """The exit code of a call, or the one that its error means, after saying what went wrong."""
     try:
-        settings = load_settings(arguments)
-        code: int = arguments.run(arguments, settings, output)
-        return code
+        return call()
     except KeyboardInterrupt:
         print("interrupted; everything reported as done is kept", file=sys.stderr)
         return INTERRUPTED

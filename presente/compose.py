@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faces.packs import ModelPack, load_pack
+from faces.runtime import RuntimeOptions, described_runtime
 from gallery.documents.model import DocumentStore
 from gallery.documents.sqlite import SqliteStore
 from gallery.export import PhotoExport
@@ -15,6 +16,7 @@ from gallery.snapshot import SnapshotStore
 from presente.config import Settings
 from presente.errors import ConfigError
 from presente.files import erase_folder
+from presente.threads import default_workers
 
 if TYPE_CHECKING:
     from faces.embedder import FaceEmbedder
@@ -39,9 +41,20 @@ def open_embedder(settings: Settings, pack: ModelPack) -> FaceEmbedder:
         EmbedderSettings(
             detection=DetectionSettings(max_side=settings.detect_side),
             limits=ImageLimits(max_bytes=settings.max_bytes, max_pixels=int(settings.max_megapixels * 1e6)),
+            runtime=runtime_options(settings),
             strict=settings.strict,
         ),
     )
+
+
+def runtime_options(settings: Settings) -> RuntimeOptions:
+    """How models are run: as many inferences at once as photos are worked on."""
+    return RuntimeOptions(settings.runtime, settings.precision, at_once=settings.workers or default_workers())
+
+
+def runtime_in_use(settings: Settings) -> str:
+    """What runs the models: runtime, version, precision."""
+    return described_runtime(runtime_options(settings))
 
 
 def open_store(url: str) -> DocumentStore:

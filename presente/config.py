@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from presente.errors import ConfigError
@@ -99,6 +99,15 @@ def _flag(text: str) -> bool:
     return words[text.lower()]
 
 
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"it must be one of {', '.join(words)}")
+        return text
+
+    return read
+
+
 def _threshold(text: str) -> float | None:
     """A cosine; empty means the pack's own."""
     if not text:
@@ -134,6 +143,18 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("export", "var/export", _path, "where POST /save_all_images writes the stored photos"),
     Setting("cache", "var/cache", _path, "where evaluation keeps templates, and the indexer photos that it downloaded"),
     Setting("private_links", "false", _flag, "allow links of sheets that lead to private addresses"),
+    Setting(
+        "runtime",
+        "auto",
+        _one_of("auto", "onnxruntime", "openvino"),
+        "what runs the models; auto: OpenVINO where it is installed, else ONNX Runtime",
+    ),
+    Setting(
+        "precision",
+        "f32",
+        _one_of("f32", "bf16"),
+        "of the models' arithmetic; bf16: OpenVINO only, on CPUs that have it",
+    ),
     Setting("workers", "0", _bounded(int, 0, 256), "photos worked on at once by the indexer; 0: one a core"),
     Setting("host", "127.0.0.1", str, "address that the server binds"),
     Setting("port", "8000", _bounded(int, 0, 65535), "port that the server binds; 0: any free one"),
@@ -173,6 +194,8 @@ class Settings:
     cache: Path
     export: Path
     private_links: bool
+    runtime: Literal["auto", "onnxruntime", "openvino"]
+    precision: Literal["f32", "bf16"]
     workers: int
     host: str
     port: int
