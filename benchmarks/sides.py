@@ -89,7 +89,7 @@ class IndexerAdd:
             templates.update({photo.source: photo.template.vector for one in enrolments for photo in one.photos})
 
         self._gallery.enrol = remembered  # type: ignore[method-assign, assignment]
-        report = add(source, self._embedder, self._gallery, self._settings.workers, lambda _: None)
+        report = add(source, self._embedder, self._gallery, self._settings.workers, lambda count, refused=0: None)
         self._gallery.enrol = enrol  # type: ignore[method-assign]
         return Slice(report.seconds, templates)
 

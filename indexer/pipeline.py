@@ -24,6 +24,7 @@ from indexer.report import Refusal, Report
 from indexer.sources.model import Source, SourcePhoto
 from indexer.watched import Watch
 from presente.bridge import as_template, digest_of, enrolled_photo
+from presente.cli import Progress
 from presente.errors import PhotoRefused, PresenteError
 from presente.supervised import Attempt
 from presente.threads import in_batches, in_threads
@@ -43,8 +44,6 @@ FALLBACK_USED = "image_fallback"
 """What a student's ``aviso`` says when the photo is the second copy, because the first was damaged."""
 
 _In = TypeVar("_In")
-Progress = Callable[[int], None]
-"""Called with how many more photos are settled: done, already there, or refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +247,7 @@ class _Addition:
 
     def _refuse(self, location: str, error: BaseException) -> None:
         self.report.refused.append(refusal(location, error))
-        self.progress(1)
+        self.progress(1, len(self.report.refused))
 
 
 def sync(
@@ -279,7 +278,7 @@ def sync(
 
     def refuse(stored: StoredPhoto, error: BaseException) -> None:
         report.refused.append(refusal(location(stored), error))
-        progress(1)
+        progress(1, len(report.refused))
 
     def prepared() -> Iterator[tuple[StoredPhoto, AlignedFace]]:
         for left in store.adopt():
