@@ -151,9 +151,7 @@ def run_status(_: argparse.Namespace, settings: Settings, output: cli.Output) ->
         "indexed": status.indexed,
         "pack": status.pack or None,
         "dim": status.dim,
-        "index_kind": status.kind,
-        "generation": status.generation,
-        "change": status.change,
+        **status.index_described(),
         "settings": settings.described(),
     }
     lines = [f"{key:16s} {value}" for key, value in data.items() if key != "settings"]
