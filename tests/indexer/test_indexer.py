@@ -185,6 +185,7 @@ def test_remove_and_compact(command) -> None:  # type: ignore[no-untyped-def]
         "missing_in_index": [],
         "missing_in_store": [],
         "different": [],
+        "miscounted": [],
     }
 
 
