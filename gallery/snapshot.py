@@ -220,7 +220,7 @@ def _locked(folder: Path) -> Iterator[bool]:
     """Hold a folder's lock, which its holder's death frees; False when another process holds it or it is gone."""
     try:
         handle = os.open(folder, os.O_RDONLY)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):  # gone, or another user's
         yield False
         return
     try:

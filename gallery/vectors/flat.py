@@ -15,6 +15,10 @@ from presente.threads import default_workers
 _BATCH = 32
 """From this many probes on, a search is a matrix product that gains from every core."""
 
+faiss.cvar.distance_compute_blas_threshold = 16_384
+"""Probes times dimensions from which FAISS takes a matrix product: 32 of 512-d. With its own 128,000, up to 250 probes
+take six times as long (docs/adr/0013-index.md)."""
+
 
 def set_threads(probes: int) -> None:
     """Give the coming FAISS call one thread, or every core for a batch.
