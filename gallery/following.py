@@ -82,10 +82,17 @@ class FollowingIndex:
         self._identity = store.identity()
         self._live, unchecked = self._open()
         self._publish_at = self._due()
-        snapshots.prune()  # what a writer that was killed left behind may hold somebody who was erased
+        self._prune()
         self.publish_if_erased()  # whoever erased was stopped before the generations that hold it were gone
         if unchecked is not None:
             self._start(lambda: self._check(unchecked))
+
+    def _prune(self) -> None:
+        """Delete what a process that was killed left behind and may hold somebody who was erased: an unfinished
+        generation, or the one before a generation that it had just published."""
+        numbers = self.snapshots.generations()
+        outdated = bool(numbers) and self.store.removed_since(self.snapshots.seen_by(numbers[0]))
+        self.snapshots.prune(1 if outdated and self.generation == numbers[-1] else KEEP)
 
     @contextmanager
     def reading(self) -> Iterator[LiveIndex]:

@@ -107,6 +107,13 @@ class SnapshotStore:
             raise IndexDamaged("index_damaged", f"{folder} holds {vectors.shape}, its manifest says {count} templates.")
         return Generation(manifest, templates, vectors, index, late)
 
+    def seen_by(self, number: int) -> int:
+        """The last change that went into a generation; 0 when it does not say."""
+        try:
+            return Manifest.read((self._path(number) / "manifest.json").read_text(encoding="utf-8")).origin.change
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return 0
+
     def check(self, generation: Generation) -> None:
         """Compare what :meth:`load` left unchecked; it reads all of it.
 
