@@ -94,7 +94,7 @@ class IndexerAdd:
         return Slice(report.seconds, templates)
 
 
-def _unwatched(count: int, refused: int = 0) -> None:  # noqa: ARG001
+def _unwatched(count: int, refused: int = 0) -> None:
     """Nobody looks at a benchmark's progress."""
 
 

@@ -174,9 +174,7 @@ def run_status(_: argparse.Namespace, settings: Settings, output: cli.Output) ->
         "indexed": status.indexed,
         "pack": status.pack or None,
         "dim": status.dim,
-        "index_kind": status.kind,
-        "generation": status.generation,
-        "change": status.change,
+        **status.index_described(),
         "runtime": compose.runtime_in_use(settings),
         "settings": settings.described(),
     }

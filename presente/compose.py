@@ -12,6 +12,7 @@ from gallery.documents.model import DocumentStore
 from gallery.documents.sqlite import SqliteStore
 from gallery.export import PhotoExport
 from gallery.gallery import Gallery, GallerySettings
+from gallery.gate import IndexSettings
 from gallery.snapshot import SnapshotStore
 from presente.config import Settings
 from presente.errors import ConfigError
@@ -77,6 +78,11 @@ def open_store(url: str) -> DocumentStore:
     )
 
 
+def open_snapshots(settings: Settings) -> SnapshotStore:
+    """Where index generations are published, and with which kind of index."""
+    return SnapshotStore(settings.index, IndexSettings(settings.index_kind, settings.recall_floor))
+
+
 def open_gallery(settings: Settings, pack: ModelPack) -> Gallery:
     """The gallery that the settings name, for templates of one pack."""
     if settings.threshold is None:
@@ -84,7 +90,7 @@ def open_gallery(settings: Settings, pack: ModelPack) -> Gallery:
     else:
         threshold, source = settings.threshold, settings.origins["threshold"]
     decides = GallerySettings(threshold, source, settings.margin, settings.consent == "required")
-    return Gallery(open_store(settings.store), SnapshotStore(settings.index), pack.tag, pack.dim, decides)
+    return Gallery(open_store(settings.store), open_snapshots(settings), pack.tag, pack.dim, decides)
 
 
 def forget_cached(settings: Settings) -> None:
@@ -108,4 +114,4 @@ def open_for_upkeep(settings: Settings) -> Gallery:
     """The gallery as it is, whichever pack made it: for commands that erase, compare and count but never decide."""
     store = open_store(settings.store)
     tag, dim = store.pack() or ("", 1)
-    return Gallery(store, SnapshotStore(settings.index), tag, dim, GallerySettings(1.0, "none"))
+    return Gallery(store, open_snapshots(settings), tag, dim, GallerySettings(1.0, "none"))

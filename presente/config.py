@@ -124,9 +124,22 @@ def _consent(text: str) -> str:
     return text
 
 
+def _index_kind(text: str) -> str:
+    if text not in ("auto", "flat", "rabitq", "hnsw", "ivf"):
+        raise ValueError("it must be auto, flat, rabitq, hnsw or ivf")
+    return text
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("store", "sqlite:///var/gallery.db", str, "where students, photos and templates live", _shown_address),
     Setting("index", "var/index", _path, "where published index generations live"),
+    Setting("index_kind", "auto", _index_kind, "kind of index: auto (by size), flat, rabitq, hnsw or ivf"),
+    Setting(
+        "recall_floor",
+        "0.999",
+        _bounded(float, 0.0, 1.0),
+        "share of the 10 nearest that an index must find, or a more careful one is published",
+    ),
     Setting("pack", "sample", str, "model pack: a name, or a folder"),
     Setting("models", "", _paths, f"extra places to look for packs, separated by {os.pathsep!r}", _shown_paths),
     Setting("threshold", "", _threshold, "cosine from which a face is known; empty: the pack's own"),
@@ -182,6 +195,8 @@ class Settings:
 
     store: str
     index: Path
+    index_kind: Literal["auto", "flat", "rabitq", "hnsw", "ivf"]
+    recall_floor: float
     pack: str
     models: tuple[Path, ...]
     threshold: float | None
