@@ -190,7 +190,7 @@ def test_given_landmarks_make_the_templates_that_detection_makes(
 ) -> None:
     gallery = open_gallery(dim=embedder.pack.dim, pack=embedder.pack.tag)
     source = read_source(aligned, SourceOptions(landmarks=True))
-    report = add(source, embedder, gallery, 2, lambda _: None)
+    report = add(source, embedder, gallery, 2, lambda *_: None)
     assert (report.done, report.refused) == (12, [])
     given = templates(gallery)
     detected = []
@@ -274,7 +274,7 @@ def test_the_real_download(
     few = read_source(here)
     embedder = FaceEmbedder(real_pack)
     gallery = open_gallery(real_pack.threshold, real_pack.dim, real_pack.tag)
-    report = add(few, embedder, gallery, 2, lambda _: None)
+    report = add(few, embedder, gallery, 2, lambda *_: None)
     assert (report.photos, report.done) == (220, 220), report.refused
     counts = gallery.store.counts()
     assert (counts.students, counts.cohort, counts.images) == (0, 30, 220)
