@@ -29,6 +29,8 @@ def measure(given: argparse.Namespace, settings: Mapping[str, str], locations: l
     if given.defaults:
         sides["baseline_defaults"] = Apart(Loop, folder, True)
     sides["presente"] = Apart(IndexerAdd, given.source, settings)
+    if given.landmarks:
+        sides["presente_landmarks"] = Apart(IndexerAdd, given.source, settings, True)
     slices = [frozenset(locations[start :: given.slices]) for start in range(given.slices)]
     for photos in slices:
         for side in sides.values():
@@ -47,6 +49,8 @@ def measure(given: argparse.Namespace, settings: Mapping[str, str], locations: l
     result["ratio"] = _ratio(sides["baseline"], sides["presente"])
     if given.defaults:
         result["ratio_defaults"] = _ratio(sides["baseline_defaults"], sides["presente"])
+    if given.landmarks:
+        result["ratio_landmarks"] = _ratio(sides["baseline"], sides["presente_landmarks"])
     for side in sides.values():
         side.close()
     return result
@@ -90,7 +94,12 @@ def _size(text: str) -> tuple[int, int]:
 
 def lines(result: dict[str, Any]) -> list[str]:
     """The result for people."""
-    names = {"baseline": "insightface's loop", "baseline_defaults": "its defaults", "presente": "indexer add"}
+    names = {
+        "baseline": "insightface's loop",
+        "baseline_defaults": "its defaults",
+        "presente": "indexer add",
+        "presente_landmarks": "... with landmarks",
+    }
     return [
         f"{result['images']} photos, pack {result['pack']}",
         *(
@@ -101,6 +110,7 @@ def lines(result: dict[str, Any]) -> list[str]:
             if side in names
         ),
         f"{result['presente']['runtime']}: {result['ratio']} times",
+        *([f"landmarks given: {result['ratio_landmarks']} times"] if "ratio_landmarks" in result else []),
         *(f"{stage:8s} {ms:7.3f} ms of CPU a photo" for stage, ms in result.get("stages_ms", {}).items()),
     ]
 
@@ -126,6 +136,9 @@ def main() -> int:
         type=_size,
         metavar="WxH",
         help="the middle of each photo, cut to this size: 178x218 is CelebA's aligned",
+    )
+    arguments.add_argument(
+        "--landmarks", action="store_true", help="also with five points given for each photo, as CelebA's lists do"
     )
     arguments.add_argument("--per-stage", action="store_true", help="CPU time of each stage, and of inference alone")
     given = arguments.parse_args()
