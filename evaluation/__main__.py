@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from evaluation.commands import identification, predict, verification
+from evaluation.commands import calibrate, identification, predict, verification
 from presente import cli
 
-COMMANDS = (verification, identification, predict)
+COMMANDS = (verification, identification, calibrate, predict)
 
 
 def build_parser() -> argparse.ArgumentParser:

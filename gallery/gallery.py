@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.calibration import Curve
 from gallery.decision import Candidate, Decision, decide
 from gallery.documents.model import (
     Counts,
@@ -19,6 +20,7 @@ from gallery.documents.model import (
     student_not_found,
 )
 from gallery.following import FollowingIndex
+from gallery.limit import Limit, Target, settle
 from gallery.snapshot import SnapshotStore
 from gallery.vectors.flat import checked
 from presente.errors import InvalidInput, PackError, PhotoRefused
@@ -30,13 +32,14 @@ _BLOCK = 256
 
 @dataclass(frozen=True, slots=True)
 class GallerySettings:
-    """How a gallery decides: the threshold (a cosine), where it came from, and the ambiguity margin; and whether it
-    refuses to enrol students without consent on record."""
+    """How a gallery decides: the threshold (a cosine), where it came from, and the ambiguity margin; whether it
+    refuses to enrol students without consent on record; and the rate that decides instead of the cosine."""
 
     threshold: float
     threshold_source: str
     margin: float = 0.02
     consent_required: bool = False
+    target: Target = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class GalleryStatus:
     generation: int
     change: int
     settings: GallerySettings
+    limit: Limit
 
 
 class Gallery:
@@ -79,6 +83,7 @@ class Gallery:
         self.settings = settings
         self.pack = pack
         self.dim = dim
+        self._calibrated: tuple[int, int, Curve | None] | None = None
         try:
             self.index = FollowingIndex(store, snapshots, pack, dim)
         except BaseException:
@@ -189,13 +194,38 @@ class Gallery:
     ) -> list[Decision]:
         """Search, then decide for each probe; ``threshold`` instead of the gallery's own."""
         _check_k(k)
-        limit = self.settings.threshold if threshold is None else threshold
+        limit = self.limit(threshold, clase, cohort).threshold
         # Two subjects are needed to see that a decision is ambiguous, however few the caller wants listed.
         searched = self.search(probes, max(k, 2), clase, cohort)
         decisions = [decide(candidates, limit, self.settings.margin) for candidates in searched]
         return [
             Decision(made.verdict, made.student, made.score, made.reason, made.candidates[:k]) for made in decisions
         ]
+
+    def limit(self, threshold: float | None = None, clase: str | None = None, cohort: bool = False) -> Limit:
+        """Which threshold a search holds scores against: the one given, or the gallery's for whom it searches.
+
+        Raises:
+            ConfigError: ``not_calibrated``.
+        """
+        self.index.catch_up()
+        only = self._searchable(clase, cohort)
+        people, curve = self._calibration()
+        searched = people if only is None else len(only)
+        if threshold is not None:
+            return Limit(threshold, "request", searched, curve)
+        own = self.settings
+        return settle(own.target, own.threshold, own.threshold_source, curve, searched)
+
+    def _calibration(self) -> tuple[int, Curve | None]:
+        """People in the index, and the stored curve if it is of this pack; read anew when something has changed."""
+        with self.index.reading() as live:
+            if self._calibrated is None or self._calibrated[0] != live.change:
+                stored = self.store.calibration()
+                curve = Curve.from_json(stored) if stored else None
+                usable = curve if curve is not None and curve.pack == self.pack else None
+                self._calibrated = live.change, len(np.unique(live.subjects[:, 1])), usable
+            return self._calibrated[1:]
 
     def compare(self, probe: NDArray[np.float32], matricula: str) -> float | None:
         """The best cosine of a float32 (d,) probe with one student's templates; None when there are none.
@@ -247,7 +277,7 @@ class Gallery:
 
     def status(self) -> GalleryStatus:
         """Counts, pack, index and threshold."""
-        self.index.catch_up()
+        limit = self.limit()
         with self.index.reading() as live:
             return GalleryStatus(
                 counts=self.store.counts(),
@@ -258,6 +288,7 @@ class Gallery:
                 generation=self.index.generation,
                 change=live.change,
                 settings=self.settings,
+                limit=limit,
             )
 
 

@@ -50,13 +50,13 @@ def take(service: Service, content: bytes, lesson: Lesson, threshold: float | No
     with timings.stage("embed"):
         embedded = service.embedder.embed(aligned)
     with timings.stage("record"):
-        own = service.gallery.settings
-        lesson = replace(lesson, photo=digest_of(content), threshold=own.threshold if threshold is None else threshold)
+        limit = service.gallery.limit(threshold)
+        lesson = replace(lesson, photo=digest_of(content), threshold=limit.threshold)
         found = call_roll(service.register, [_face(face) for face in embedded], lesson)
     return RollCall(
         tuple(zip(embedded, found, strict=True)),
         lesson,
-        own.threshold_source if threshold is None else "request",
+        limit.source,
         service.gallery.index.generation,
         timings.as_dict(),
     )

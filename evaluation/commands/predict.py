@@ -32,10 +32,11 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     gallery = compose.open_gallery(settings, pack)
     try:
         embedder = compose.open_embedder(settings, pack)
+        threshold = gallery.limit().threshold
         results = [_predicted(path, embedder, gallery, arguments.k) for path in arguments.photo]
     finally:
         gallery.close()
-    data = {"pack": pack.name, "threshold": gallery.settings.threshold, "photos": results}
+    data = {"pack": pack.name, "threshold": threshold, "photos": results}
     output.result(data, (line for result in results for line in _predicted_lines(result)))
     return cli.PARTLY_FAILED if any("error" in result for result in results) else cli.DONE
 

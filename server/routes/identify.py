@@ -24,8 +24,8 @@ def identify() -> Response:
         {
             "request_id": g.request_id,
             "pack": service().embedder.pack.name,
-            "threshold": found.threshold,
-            "threshold_source": found.threshold_source,
+            "threshold": found.limit.threshold,
+            "threshold_source": found.limit.source,
             "faces": bridge.identified_json(found),
             "timings_ms": found.timings_ms,
         }
