@@ -7,7 +7,7 @@ unequal length, and guessed the threshold 0.5.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -78,16 +78,19 @@ def features(embedder: FaceEmbedder, pipeline: Pipeline) -> Maker:
         chosen = faces[best if pipeline.first else most_prominent(faces, height, width)]
         return Outcome(embedder.recogniser.features([align(pixels, chosen.landmarks)])[0], OK)
 
-    key = f"{settings_key(embedder)} features swapped={pipeline.swapped} first={pipeline.first} {pipeline.square=}"
+    key = (
+        f"{settings_key(embedder)} features swapped={pipeline.swapped} first={pipeline.first} square={pipeline.square}"
+    )
     return Maker(key, make)
 
 
-def _square_detector(embedder: FaceEmbedder):  # type: ignore[no-untyped-def]  # the annotation would import it all
+def _square_detector(embedder: FaceEmbedder) -> Callable[[RGB], list[DetectedFace]]:
+    """insightface's SCRFD as its FaceAnalysis runs it, best score first."""
     from insightface.model_zoo.scrfd import SCRFD
 
     session = open_session(embedder.pack.detection, embedder.settings.runtime)
-    scrfd = SCRFD(model_file=str(embedder.pack.detection), session=session)
-    scrfd.prepare(-1, det_thresh=embedder.settings.detection.min_score)
+    scrfd = SCRFD(session=session)
+    scrfd.prepare(0, det_thresh=embedder.settings.detection.min_score)
 
     def detect(pixels: RGB) -> list[DetectedFace]:
         boxes, landmarks = scrfd.detect(np.ascontiguousarray(pixels[:, :, ::-1]), input_size=(_SQUARE, _SQUARE))

@@ -69,16 +69,7 @@ def split_folder(root: Path, gallery_photos: int, stranger_share: float, seed: i
     Raises:
         InvalidInput: ``unreadable_folder``, ``invalid_list``.
     """
-    try:
-        people = {
-            folder.name: sorted(path for path in folder.iterdir() if path.suffix.lower() in ACCEPTED_SUFFIXES)
-            for folder in sorted(root.iterdir())
-            if folder.is_dir()
-        }
-    except OSError as exc:
-        raise InvalidInput(
-            "unreadable_folder", f"{root} cannot be read ({exc}).", "Name a folder with one folder a person."
-        ) from exc
+    people = _photos_by_person(root)
     chance = random.Random(seed)
     names = [name for name, photos in people.items() if photos]
     chance.shuffle(names)
@@ -93,6 +84,28 @@ def split_folder(root: Path, gallery_photos: int, stranger_share: float, seed: i
                 Entry("gallery" if i < gallery_photos else "probe", name, path) for i, path in enumerate(photos)
             ]
     return checked(entries, str(root))
+
+
+def read_people(root: Path) -> list[Entry]:
+    """Every photo of a folder with one folder a person, in order; their role is for a split to say.
+
+    Raises:
+        InvalidInput: ``unreadable_folder``.
+    """
+    return [Entry("probe", person, path) for person, photos in _photos_by_person(root).items() for path in photos]
+
+
+def _photos_by_person(root: Path) -> dict[str, list[Path]]:
+    try:
+        return {
+            folder.name: sorted(path for path in folder.iterdir() if path.suffix.lower() in ACCEPTED_SUFFIXES)
+            for folder in sorted(root.iterdir())
+            if folder.is_dir()
+        }
+    except OSError as exc:
+        raise InvalidInput(
+            "unreadable_folder", f"{root} cannot be read ({exc}).", "Name a folder with one folder a person."
+        ) from exc
 
 
 def first_photos(entries: Sequence[Entry], count: int) -> list[int]:

@@ -16,13 +16,15 @@ Target = float | Literal["stored"] | None
 class Limit:
     """The threshold of one search, where it came from, and what is known of its errors.
 
-    ``people`` is how many a stranger is compared with; ``curve`` is None while the gallery is not calibrated.
+    ``people`` is how many a stranger is compared with; ``curve`` is None while the gallery is not calibrated;
+    ``target`` is the rate that gave the threshold, None when a cosine was given.
     """
 
     threshold: float
     source: str
     people: int
     curve: Curve | None
+    target: float | None = None
 
     def fpir(self, score: float | None) -> float | None:
         """The expected share of strangers who score as high; None without a score or a calibration."""
@@ -36,15 +38,12 @@ class Limit:
             return ""
         if self.curve.stale(self.people):
             return f"calibrated with {self.curve.people} people, {self.people} are searched: calibrate again"
-        return self.curve.doubt(self.fpir(self.threshold) or 0.0, self.people) if self._calibrated else ""
-
-    @property
-    def _calibrated(self) -> bool:
-        return self.source.startswith("calibrated")
+        doubt = "" if self.target is None else self.curve.doubt(self.target, self.people)
+        return doubt and f"fpir={self.target:g} is more than the calibration can support: {doubt}"
 
 
 def settle(target: Target, fixed: float, source: str, curve: Curve | None, people: int) -> Limit:
-    """The limit that a target means.
+    """The limit that a target means. A rate that the data cannot support never lowers the threshold below ``fixed``.
 
     Raises:
         ConfigError: ``not_calibrated`` when a rate is asked for and there is no curve.
@@ -58,4 +57,7 @@ def settle(target: Target, fixed: float, source: str, curve: Curve | None, peopl
             f"PRESENTE_THRESHOLD asks for fpir={rate:g}, and the gallery has no calibration by its pack.",
             f"Run `python -m evaluation calibrate --fpir {rate:g}`, or give a cosine.",
         )
-    return Limit(curve.threshold(rate, people), f"calibrated fpir={rate:g}", people, curve)
+    threshold = curve.threshold(rate, people)
+    if curve.doubt(rate, people):
+        threshold = max(threshold, fixed)
+    return Limit(threshold, f"calibrated fpir={rate:g}", people, curve, rate)

@@ -201,6 +201,11 @@ class Settings:
         self.__dict__.update(values)
         self.origins = dict(origins)
 
+    def having(self, **values: Any) -> Settings:
+        """The same settings with some values replaced."""
+        given = {item.name: getattr(self, item.name) for item in SETTINGS}
+        return Settings(given | values, self.origins)
+
     @property
     def pack_places(self) -> tuple[Path, ...]:
         """Where packs are looked for, in order: ours, the extra places, insightface's own."""

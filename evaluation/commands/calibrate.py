@@ -13,6 +13,7 @@ from evaluation.bench import Bench
 from evaluation.consolidation import Enrolled
 from faces.image import ACCEPTED_SUFFIXES
 from gallery.calibration import Curve, check_target
+from gallery.limit import Limit, settle
 from presente import cli, compose
 from presente.config import Settings
 from presente.errors import InvalidInput
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
         gallery.store.store_calibration(curve.to_json())
     finally:
         gallery.close()
-    result = calibration_result(curve, people)
+    result = calibration_result(curve, settle("stored", pack.threshold, "", curve, people))
     output.result(result, lines(result))
     return cli.DONE
 
@@ -72,13 +73,14 @@ def _of_strangers(folder: Path, students: Enrolled, settings: Settings, output: 
     return calibrating.strangers_of(usable, students)
 
 
-def calibration_result(curve: Curve, people: int) -> dict[str, Any]:
-    """The curve, and what it says at the rate asked for and at others."""
+def calibration_result(curve: Curve, limit: Limit) -> dict[str, Any]:
+    """The curve, what it says at the rate asked for and at others, and the threshold that the gallery will use."""
+    people = limit.people
     rates = sorted({*_LADDER, curve.target}, reverse=True)
     return {
         **asdict(curve),
         "fpir_asked": curve.target,
-        "threshold": curve.threshold(curve.target, people),
+        "threshold": limit.threshold,
         "supported": not curve.doubt(curve.target, people),
         "doubt": curve.doubt(curve.target, people),
         "rates": [_rate(curve, rate, people) for rate in rates],
@@ -111,5 +113,5 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
         )
     yield (
         f"kept with the gallery: threshold {result['threshold']:.4f} for FPIR {result['fpir_asked']:g}"
-        + (f"; {result['doubt']}" if result["doubt"] else "")
+        + (f"; {result['doubt']}. Until then not below the pack's own." if result["doubt"] else "")
     )

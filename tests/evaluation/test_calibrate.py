@@ -25,7 +25,8 @@ def test_calibrate_then_ask_for_a_rate(command) -> None:  # type: ignore[no-unty
     assert told.returncode == 0, told.stderr
     own = json.loads(told.stdout)
     asked = json.loads(command("evaluation", "predict", photo, "--json", **rate).stdout)
-    assert own["threshold"] == result["threshold"] < asked["threshold"] == result["rates"][4]["threshold"]
+    # What the data cannot show does not lower the pack's threshold: strangers look more alike than classmates here.
+    assert own["threshold"] == asked["threshold"] == result["threshold"] == 0.8 > result["rates"][4]["threshold"]
     face = asked["photos"][0]["faces"][0]
     assert face["decision"] == "known" and 0 < face["fpir"] < 0.001
     for arguments, code in (

@@ -84,6 +84,8 @@ def test_which_threshold_holds() -> None:
     assert (stored.source, stored.threshold) == ("calibrated fpir=0.01", BY_HAND.threshold(0.01, 100))
     assert stored.fpir(stored.threshold) == pytest.approx(0.01) and stored.fpir(None) is None
     assert settle(0.001, 0.4, "pack x", BY_HAND, 100).source == "calibrated fpir=0.001"
+    doubtful = settle(1e-5, 0.9, "pack x", BY_HAND, 100)
+    assert doubtful.threshold == 0.9 and "support" in doubtful.warning()  # never below the fixed one, then
     assert "calibrate again" in settle("stored", 0.4, "", BY_HAND, 1000).warning()
     with pytest.raises(ConfigError) as caught:
         settle(0.001, 0.4, "pack x", None, 100)
@@ -94,7 +96,7 @@ def test_a_gallery_follows_its_curve(open_gallery: Callable[..., Gallery]) -> No
     gallery = open_gallery()
     vectors = unit(np.random.default_rng(4).normal(size=(6, DIM)))
     gallery.enrol([enrolment(f"A{i}", row, clase="X" if i < 2 else "Y") for i, row in enumerate(vectors[:5])])
-    gallery.settings = GallerySettings(0.5, "test", target="stored")
+    gallery.settings = GallerySettings(0.1, "test", target="stored")
     assert gallery.limit().source == "test" and gallery.limit().fpir(0.4) is None
     gallery.store.store_calibration(BY_HAND.to_json())
     gallery.enrol([enrolment("A5", vectors[5])])  # whatever changes makes it read again
