@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from evaluation.commands import calibrate, compare, identification, kfold, predict, verification
+from evaluation.commands import calibrate, compare, identification, kfold, predict, search, verification
 from presente import cli
 
-COMMANDS = (verification, identification, kfold, compare, calibrate, predict)
+COMMANDS = (verification, identification, kfold, search, compare, calibrate, predict)
 
 
 def build_parser() -> argparse.ArgumentParser:

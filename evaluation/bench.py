@@ -48,11 +48,16 @@ class Bench:
         }
 
     def finish(self, result: dict[str, Any], out: Path) -> dict[str, Any]:
-        """Add the time that it took, and keep the result beside the scores."""
-        result["seconds"] = round(time.perf_counter() - self.started, 2)
-        text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
-        (out / "result.json").write_text(text + "\n", encoding="utf-8")
-        return result
+        """As :func:`keep`."""
+        return keep(result, out, self.started)
+
+
+def keep(result: dict[str, Any], out: Path, started: float) -> dict[str, Any]:
+    """Add the time that it took since ``started`` (``time.perf_counter``), and keep the result beside the scores."""
+    result["seconds"] = round(time.perf_counter() - started, 2)
+    text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
+    (out / "result.json").write_text(text + "\n", encoding="utf-8")
+    return result
 
 
 def add_out(parser: argparse.ArgumentParser, name: str) -> None:
