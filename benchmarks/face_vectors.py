@@ -72,6 +72,8 @@ def real_vectors(settings: Settings, count: int, probes: int, seed: int) -> Face
     kept[probed] = False
     gallery, whose = vectors[kept][:count], people[kept][:count]
     one, other = chance.integers(len(gallery), size=(2, count - len(gallery)))
+    while (alike := whose[one] == whose[other]).any():
+        other[alike] = chance.integers(len(gallery), size=int(alike.sum()))
     mixed = _unit(gallery[one] + gallery[other])
     return FaceVectors(
         np.concatenate([gallery, mixed]),
