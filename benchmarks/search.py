@@ -81,17 +81,23 @@ def throughput(built: Built, probes: NDArray[np.float32], clients: list[int], fo
 
 def quality(built: Built, vectors: FaceVectors, exact: NDArray[np.float32], threshold: float) -> dict[str, float]:
     """Recall, of neighbours that tie any; and the two open-set errors at the threshold: FNIR and FPIR."""
-    rows = built.search(vectors.probes, K)[1]
+    rows = _one_by_one(built, vectors.probes, K)[1]
     scores = np.take_along_axis(vectors.probes @ vectors.gallery.T, np.maximum(rows, 0), axis=1)
     scores = -np.sort(-np.where(rows < 0, -np.inf, scores), axis=1)
-    first = built.search(vectors.probes, 1)
+    first = _one_by_one(built, vectors.probes, 1)
     right = (vectors.people[first[1][:, 0]] == vectors.probed) & (first[0][:, 0] >= threshold)
     return {
         "recall_at_1": round(float((scores[:, 0] >= exact[:, 0] - 1e-6).mean()), 6),
         "recall_at_10": round(float((scores >= exact[:, -1:] - 1e-6).mean()), 6),
         "fnir": round(float(1 - right.mean()), 6),
-        "fpir": round(float((built.search(vectors.strangers, 1)[0][:, 0] >= threshold).mean()), 6),
+        "fpir": round(float((_one_by_one(built, vectors.strangers, 1)[0][:, 0] >= threshold).mean()), 6),
     }
+
+
+def _one_by_one(built: Built, probes: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Each probe alone: a batch may be searched in another way."""
+    found = [built.search(probe[None, :], k) for probe in probes]
+    return np.vstack([scores for scores, _ in found]), np.vstack([rows for _, rows in found])
 
 
 def main() -> int:
