@@ -1,19 +1,15 @@
-"""``python -m tests.killer MODULE URL FOLDER ACTION DEADLY``: dies before its DEADLY-th write to a store, of either kind.
-
-Otherwise it prints "acknowledged". ``MODULE.DELTAS[ACTION]`` is called with ``MODULE.open_gallery(URL, FOLDER)``.
-"""
+"""A process that dies before any one of its writes to a store, of either kind."""
 
 import importlib
+import multiprocessing
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 from pymongo import monitoring
 
 from gallery.documents.sqlite import SqliteStore
-from tests.conftest import ROOT
 
+DEATH = 9
 
 class Killer(monitoring.CommandListener):
     """Counts writes, and ends the process before one of them."""
@@ -25,7 +21,7 @@ class Killer(monitoring.CommandListener):
     def count(self) -> None:
         self.writes += 1
         if self.writes == self.deadly:
-            os._exit(9)
+            os._exit(DEATH)
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         if event.command_name in ("insert", "update", "delete", "findAndModify"):
@@ -46,16 +42,19 @@ class Killer(monitoring.CommandListener):
 
 
 def die_before(deadly: int, url: str, folder: Path, module: str, action: str) -> bool:
-    """Run an action in a process that dies before one of its writes; whether it was done before it came to that."""
-    words = [sys.executable, "-m", "tests.killer", module, url, str(folder), action, str(deadly)]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    acknowledged = "acknowledged" in done.stdout
-    assert acknowledged or done.returncode == 9, done.stderr
-    return acknowledged
+    """Call ``DELTAS[action]`` of a module with its ``open_gallery(url, folder)``, in a process that dies before its
+    deadly-th write; whether it was done before it came to that."""
+    forks = multiprocessing.get_context("forkserver")  # which imports once what every process needs
+    forks.set_forkserver_preload(["tests.killer", "gallery.documents.mongo", module])
+    process = forks.Process(target=_act, args=(deadly, url, folder, module, action))
+    process.start()
+    process.join(60)
+    assert process.exitcode in (0, DEATH)
+    return process.exitcode == 0
 
 
-def main(module: str, url: str, folder: str, action: str, deadly: str) -> None:
-    killer = Killer(int(deadly))
+def _act(deadly: int, url: str, folder: Path, module: str, action: str) -> None:
+    killer = Killer(deadly)
     monitoring.register(killer)
     connect = SqliteStore._connect
 
@@ -66,11 +65,7 @@ def main(module: str, url: str, folder: str, action: str, deadly: str) -> None:
 
     SqliteStore._connect = traced  # type: ignore[method-assign]
     tests = importlib.import_module(module)
-    gallery = tests.open_gallery(url, Path(folder))
+    gallery = tests.open_gallery(url, folder)
     killer.writes = 0
     tests.DELTAS[action](gallery)
-    sys.stdout.write("acknowledged")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    os._exit(0)
