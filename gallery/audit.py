@@ -22,16 +22,16 @@ Severity = Literal["high", "medium", "low"]
 _SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
 
 _IDENTICAL = 0.93
-"""How far from the threshold to 1 two photos are that are one photo. Saved again as JPEG of quality 60, at three quarters
-of the size, or cropped by a twentieth, 99 % of 250 LFW photos reach it; of 10,522 pairs of different files of one
-person 4 do, and 3 of these are one photo (docs/audit.md)."""
+"""How far from the threshold to 1 two photos are that are one photo. Saved again as JPEG of quality 60, at three
+quarters of the size, or cropped by a twentieth, 99 % of 250 LFW photos reach it; of LFW's own 10,522 pairs of one
+person 3 do, and 2 of these are one photo (docs/audit.md)."""
 
 _GAP = 0.1
 """How much nearer to others than to their own photos are that are mislabelled, likewise."""
 
 _POOR = (("size", 25.0, "{:.0f} pixels wide"), ("sharpness", 12.0, "blurred (sharpness {:.1f})"))
-"""Below these a photo of LFW, made smaller or blurred, misses its own person's others in 1 case of 20, and soon after in
-1 of 2."""
+"""About here photos of LFW, made smaller or blurred, begin to miss their own person's others: 1 of 20 at 25 pixels,
+1 of 4 at 20; 1 of 20 at a sharpness of 18, 1 of 2 at 9."""
 
 _TURNED = 1.6
 """From this yaw on 58 % of LFW's pairs of one person score below the threshold; below it, 9 % at most."""
@@ -271,13 +271,13 @@ class _Auditor:
         return [int(each) for each in self.like.rivals[row] if each >= 0 and self._root(int(each)) != own]
 
     def _kept(self, rows: Rows) -> Rows:
-        return rows[~self.misplaced[rows]]
+        return np.asarray(rows[~self.misplaced[rows]])
 
     def _others(self, row: int) -> Rows:
         """The rows of a photo's own person that are other photos, and not out of place."""
         rows = self._kept(self.like.rows_of(int(self.like.subjects[row])))
         cosines = self.like.between(np.array([row]), rows)[0]
-        return rows[(rows != row) & (cosines < self.levels.identical)]
+        return np.asarray(rows[(rows != row) & (cosines < self.levels.identical)])
 
     # -- leave one out ----------------------------------------------------------------------------------------------
 
@@ -289,6 +289,9 @@ class _Auditor:
         missed |= np.isin(like.subjects, list(self.disturbed))
         for subject in np.unique(like.subjects[missed]).tolist():
             rows = self._kept(like.rows_of(subject))
+            if len(like.rows_of(subject)) == 1:
+                yield from self._only(int(rows[0])) if len(rows) else ()
+                continue
             tried = [(row, *self._left_out(row)) for row in rows.tolist()]
             compared = [each for each in tried if np.isfinite(each[1])]
             failed = [each for each in compared if not self._recognised(*each[1:3])]
@@ -296,12 +299,17 @@ class _Auditor:
                 yield self._hard(failed, len(compared))
                 continue
             for row, own, score, near in tried:
-                poor = self._poor(row)
-                if any(row == each[0] for each in failed):
-                    yield self._weak(row, own, score, near, poor)
-                elif poor and not np.isfinite(own):
-                    why = f"{', '.join(poor)}, and there is no other to go by"
-                    yield self._finding("weak_photo", "low", [row], levels.known, why)
+                if not np.isfinite(own):
+                    yield from self._only(row)
+                elif not self._recognised(own, score):
+                    yield self._weak(row, own, score, near)
+
+    def _only(self, row: int) -> Iterator[Finding]:
+        """A photo that its person's others say nothing of: only what was measured does."""
+        poor = self._poor(row)
+        if poor:
+            why = f"{', '.join(poor)}, and there is no other to go by"
+            yield self._finding("weak_photo", "low", [row], self.levels.known, why)
 
     def _left_out(self, row: int) -> tuple[float, float, int]:
         """A photo's best score with its own person's others (-inf without any), with anybody else, and with whom."""
@@ -328,12 +336,12 @@ class _Auditor:
         rows = [each[0] for each in failed]
         return self._finding("hard_to_recognise", "medium", rows, own, why, near=near)
 
-    def _weak(self, row: int, own: float, score: float, near: int, poor: Sequence[str]) -> Finding:
+    def _weak(self, row: int, own: float, score: float, near: int) -> Finding:
         if own >= self.levels.known or score >= max(own, self.levels.known):
             why = f"it scores {own:.2f} with its person's other photos, {score:.2f} with somebody else's"
         else:
             why, near = f"it scores {own:.2f} with its person's other photos", -1
-        return self._finding("weak_photo", "low", [row], own, ", ".join([why, *poor]), near=near)
+        return self._finding("weak_photo", "low", [row], own, ", ".join([why, *self._poor(row)]), near=near)
 
     def _poor(self, row: int) -> list[str]:
         quality = self.photos[row].quality

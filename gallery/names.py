@@ -7,9 +7,9 @@ import unicodedata
 from difflib import SequenceMatcher
 
 _SIMILAR = 0.8
-"""From this ratio of :mod:`difflib` on, two words are taken for two spellings of one: Wirayuda and Wirajuda (0.875), Jon
-and John (0.857), Pérez and Peres (0.8). So are Daniel and Daniela (0.92), which is why names only ever weigh in where
-faces are close."""
+"""From this ratio of :mod:`difflib` on, two words are taken for two spellings of one: Wirayuda and Wirajuda (0.875),
+Jon and John (0.857), Pérez and Peres (0.8). So are Daniel and Daniela (0.92), which is why names only ever weigh in
+where faces are close."""
 
 _PARTICLES = frozenset({"de", "del", "la", "las", "los", "y", "da", "das", "do", "dos", "e", "von", "van"})
 

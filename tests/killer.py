@@ -11,6 +11,7 @@ from gallery.documents.sqlite import SqliteStore
 
 DEATH = 9
 
+
 class Killer(monitoring.CommandListener):
     """Counts writes, and ends the process before one of them."""
 
@@ -35,9 +36,8 @@ class Killer(monitoring.CommandListener):
 
     def traced(self, statement: str) -> None:
         """A statement of SQLite, those of triggers included (as comments), and the folding of its log."""
-        if statement.lstrip("- ").split(maxsplit=1)[0] in ("INSERT", "UPDATE", "DELETE", "COMMIT", "TRIGGER"):
-            self.count()
-        elif "wal_checkpoint" in statement:
+        first = statement.lstrip("- ").split(maxsplit=1)[0]
+        if first in ("INSERT", "UPDATE", "DELETE", "COMMIT", "TRIGGER") or "wal_checkpoint" in statement:
             self.count()
 
 

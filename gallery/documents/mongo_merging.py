@@ -54,8 +54,7 @@ class MongoMerger:
             "into": Int64(kept["subject"]),
             "fields": {name: value for name, value in after.items() if before.get(name) != value},
             "turns": [
-                {"entry": Int64(number), "turn": turn}
-                for number, turn in self._turns(gone["subject"], kept["subject"])
+                {"entry": Int64(number), "turn": turn} for number, turn in self._turns(gone["subject"], kept["subject"])
             ],
             "templates": [],  # their removal is recorded as they are removed: until then they are found
             "open": True,

@@ -19,6 +19,7 @@ from tests.mongo_server import MongoServer, binary
 
 on_mongo = pytest.mark.parametrize("store_url", ["mongo"], indirect=True)
 
+
 def rows(count: int, seed: int) -> np.ndarray:
     return unit(np.random.default_rng(seed).normal(size=(count, DIM)))
 
