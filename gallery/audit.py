@@ -108,7 +108,7 @@ def audit(gallery: Gallery, cohort: bool = False, progress: Callable[[int], None
     looked_at &= np.isin(frozen.subjects, gallery.store.roster(kind=None if cohort else "student"))
     threshold = gallery.settings.threshold
     likeness = Likeness(frozen, np.flatnonzero(looked_at), threshold, threshold + _IDENTICAL * (1 - threshold))
-    likeness.find_rivals(gallery, cohort, progress)
+    likeness.find_rivals(progress)
     findings = _Auditor(gallery, likeness, known).findings()
     levels = likeness.levels
     return Audit(len(likeness.people), len(likeness), levels.known, levels.usual, levels.identical, tuple(findings))

@@ -1,7 +1,7 @@
 """How alike the photos in a gallery are: each with its own person's others, and with whoever is nearest besides.
 
-Memory grows with the number of templates, never with its square: own photos are compared person by person, the nearest
-others come from the gallery's own search.
+Memory grows with the number of templates, never with its square: own photos are compared person by person, and others a
+block with a block, of which only what reaches the threshold is kept.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.gallery import Gallery
 from gallery.segments import Templates
 
 RIVALS = 3
 """Other people who are looked at for each photo: enough for somebody who is in the gallery under four names."""
 
-_BLOCK = 2048
-"""Probes of one search, and rows of one product of a person with very many photos."""
+_BLOCK = 4096
+"""Rows of each side of one matrix product: 64 MB of cosines."""
 
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float32]
@@ -52,8 +51,8 @@ class Likeness:
         templates, subjects: ids, int64 (n,).
         own: float32 (n,), the best cosine with another photo of the same subject that is not the same photo; -inf where
             there is none.
-        rivals, scores: int64 and float32 (n, RIVALS): the nearest other subjects, best first, and the cosine with the
-            best template of each; -1 and -inf where there are no more.
+        rivals, scores: int64 and float32 (n, RIVALS): the nearest other subjects who reach the threshold, best first,
+            and the cosine with the best template of each; -1 and -inf where there are no more.
         twins: int64 (t, 2), pairs of rows of one subject that are one photo.
         levels: what scores mean here.
     """
@@ -138,15 +137,36 @@ class Likeness:
             self._within[person] = total / pairs
         return np.concatenate(twins)
 
-    def find_rivals(self, gallery: Gallery, cohort: bool, progress: Callable[[int], None]) -> None:
-        """Ask the gallery for the nearest others of every row."""
+    def find_rivals(self, progress: Callable[[int], None]) -> None:
+        """Compare every row with the rows of every other subject, a block with a block; exact."""
         for start in range(0, len(self), _BLOCK):
-            rows = np.arange(start, min(start + _BLOCK, len(self)))
-            found = gallery.search(self.vectors(rows), RIVALS + 1, cohort=cohort)
-            for row, candidates in zip(rows, found, strict=True):
-                others = [each for each in candidates if each.subject != self.subjects[row]][:RIVALS]
-                self.rivals[row, : len(others)] = [each.subject for each in others]
-                self.scores[row, : len(others)] = [each.score for each in others]
-            progress(len(rows))
-        absent = ~np.isin(self.rivals, self.people)  # enrolled since
-        self.rivals[absent], self.scores[absent] = -1, -np.inf
+            block = np.arange(start, min(start + _BLOCK, len(self)))
+            vectors = self.vectors(block)
+            for other in range(start, len(self), _BLOCK):
+                others = np.arange(other, min(other + _BLOCK, len(self)))
+                cosines = vectors @ (vectors if other == start else self.vectors(others)).T
+                one, two = np.divmod(np.flatnonzero(cosines >= self.levels.known), len(others))
+                strangers = self.subjects[block[one]] != self.subjects[others[two]]
+                one, two = one[strangers], two[strangers]
+                found = cosines[one, two]
+                self._note(block[one], self.subjects[others[two]], found)
+                if other > start:
+                    self._note(others[two], self.subjects[block[one]], found)
+            progress(len(block))
+
+    def _note(self, rows: Rows, subjects: Rows, scores: Scores) -> None:
+        """Put more rivals of some rows in their places; of a subject that comes several times, the best score."""
+        if not len(rows):
+            return
+        touched = np.unique(rows)
+        rows = np.concatenate([rows, np.repeat(touched, RIVALS)])
+        subjects = np.concatenate([subjects, self.rivals[touched].ravel()])
+        scores = np.concatenate([scores, self.scores[touched].ravel()])
+        order = np.lexsort((-scores, subjects, rows))  # each row's subjects, the best score of each first
+        again = (np.diff(rows[order], prepend=-1) == 0) & (np.diff(subjects[order], prepend=-2) == 0)
+        order = order[~again]
+        order = order[np.lexsort((-scores[order], rows[order]))]
+        place = np.arange(len(order)) - np.searchsorted(rows[order], rows[order])
+        order, place = order[place < RIVALS], place[place < RIVALS]
+        self.rivals[touched], self.scores[touched] = -1, -np.inf
+        self.rivals[rows[order], place], self.scores[rows[order], place] = subjects[order], scores[order]
