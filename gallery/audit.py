@@ -21,7 +21,7 @@ Severity = Literal["high", "medium", "low"]
 
 _SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
 
-_IDENTICAL = 0.93
+IDENTICAL = 0.93
 """How far from the threshold to 1 two photos are that are one photo. Saved again as JPEG of quality 60, at three
 quarters of the size, or cropped by a twentieth, 99 % of 250 LFW photos reach it; of LFW's own 10,522 pairs of one
 person 3 do, and 2 of these are one photo (docs/audit.md)."""
@@ -33,7 +33,7 @@ _POOR = (("size", 25.0, "{:.0f} pixels wide"), ("sharpness", 12.0, "blurred (sha
 """About here photos of LFW, made smaller or blurred, begin to miss their own person's others: 1 of 20 at 25 pixels,
 1 of 4 at 20; 1 of 20 at a sharpness of 18, 1 of 2 at 9."""
 
-_TURNED = 1.6
+TURNED = 1.6
 """From this yaw on 58 % of LFW's pairs of one person score below the threshold; below it, 9 % at most."""
 
 
@@ -107,7 +107,7 @@ def audit(gallery: Gallery, cohort: bool = False, progress: Callable[[int], None
     looked_at = np.isin(frozen.ids, np.fromiter(known, dtype=np.int64, count=len(known)))
     looked_at &= np.isin(frozen.subjects, gallery.store.roster(kind=None if cohort else "student"))
     threshold = gallery.settings.threshold
-    likeness = Likeness(frozen, np.flatnonzero(looked_at), threshold, threshold + _IDENTICAL * (1 - threshold))
+    likeness = Likeness(frozen, np.flatnonzero(looked_at), threshold, threshold + IDENTICAL * (1 - threshold))
     likeness.find_rivals(progress)
     findings = _Auditor(gallery, likeness, known).findings()
     levels = likeness.levels
@@ -346,7 +346,7 @@ class _Auditor:
     def _poor(self, row: int) -> list[str]:
         quality = self.photos[row].quality
         words = [text.format(quality[name]) for name, least, text in _POOR if quality.get(name, least) < least]
-        return words + (["turned away"] if abs(quality.get("yaw", 0.0)) >= _TURNED else [])
+        return words + (["turned away"] if abs(quality.get("yaw", 0.0)) >= TURNED else [])
 
     # -- in words ---------------------------------------------------------------------------------------------------
 
