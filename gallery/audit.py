@@ -6,7 +6,7 @@ Every finding is a suspicion for a person to look into. The levels, and what the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -23,8 +23,8 @@ _SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
 
 IDENTICAL = 0.93
 """How far from the threshold to 1 two photos are that are one photo. Saved again as JPEG of quality 60, at three
-quarters of the size, or cropped by a twentieth, 99 % of 250 LFW photos reach it; of LFW's own 10,522 pairs of one
-person 3 do, and 2 of these are one photo (docs/audit.md)."""
+quarters of the size, or cropped by a twentieth, 199 of 200 LFW photos reach it; of LFW's own 10,522 pairs of one person
+3 do, and 2 of these are one photo (docs/audit.md)."""
 
 _GAP = 0.1
 """How much nearer to others than to their own photos are that are mislabelled, likewise."""
@@ -59,10 +59,11 @@ class Finding:
     """Something to look into.
 
     Attributes:
-        kind: ``same_person``: the first of ``people`` should stay. ``mislabelled``: ``photos`` has the photo, of the
-            first of ``people``, which seems to be of the second. ``duplicate``: ``photos`` begins with the one that
-            may go, the other is what it repeats. ``hard_to_recognise``: the first of ``people``; the second, if any,
-            is the nearest other. ``weak_photo``: likewise, of one photo.
+        kind: ``same_person``: the first of ``people`` should stay; ``photos`` has the nearest two of each two names.
+            ``mislabelled``: the first of ``photos``, of the first of ``people``, seems to be of the second of them; the
+            other photo is the second's that is nearest to it. ``duplicate``: the first of ``photos`` may go, the other
+            is what it repeats. ``hard_to_recognise``: the first of ``people``; the second, if any, is the nearest
+            other. ``weak_photo``: likewise, of one photo.
         severity: ``high``: people will be taken for others; ``medium``: somebody will not be recognised; ``low``.
         score: the cosine that speaks for it.
         level: what the score was held against.
@@ -114,6 +115,16 @@ def audit(gallery: Gallery, cohort: bool = False, progress: Callable[[int], None
     return Audit(len(likeness.people), len(likeness), levels.known, levels.usual, levels.identical, tuple(findings))
 
 
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """Two people's nearest photos (rows), the mean cosine of all, what that is held against, and why."""
+
+    rows: tuple[int, int]
+    score: float
+    level: float
+    why: str
+
+
 class _Auditor:
     """Applies the rules in an order in which each leaves alone what an earlier one explains."""
 
@@ -144,23 +155,22 @@ class _Auditor:
         pairs = self.like.near_pairs()
         self._load({int(subject) for subject in np.unique(pairs)})
         for one, other in pairs.tolist():
-            score, level, why = self._likely_same(one, other)
-            if score >= level:
-                links.append((one, other, score, level, why))
-        for one, other, *_ in links:
-            self.group[self._root(one)] = self._root(other)
-        members: dict[int, set[int]] = {}
-        for one, other, *_ in links:
-            members.setdefault(self._root(one), set()).update((one, other))
-        for root, subjects in members.items():
-            people = sorted((self._person(subject) for subject in subjects), key=_who_stays)
-            own = [link for link in links if self._root(link[0]) == root]
-            _, _, score, level, why = max(own, key=lambda link: link[2] - link[3])
-            yield Finding("same_person", "high", tuple(people), (), score, level, why)
+            link = self._likely_same(one, other)
+            if link.score >= link.level:
+                links.append(link)
+                self.group[self._root(one)] = self._root(other)
+        groups: dict[int, list[_Link]] = {}
+        for link in links:
+            groups.setdefault(self._root(int(self.like.subjects[link.rows[0]])), []).append(link)
+        for own in groups.values():
+            rows = list(dict.fromkeys(row for link in own for row in link.rows))
+            best = max(own, key=lambda link: link.score - link.level)
+            made = self._finding("same_person", "high", rows, best.score, best.why, level=best.level)
+            yield replace(made, people=tuple(sorted(made.people, key=_who_stays)))
 
-    def _likely_same(self, one: int, other: int) -> tuple[float, float, str]:
-        """The mean cosine of two people's photos, what it is held against, and why."""
-        cosines = self.like.between(self.like.rows_of(one), self.like.rows_of(other))
+    def _likely_same(self, one: int, other: int) -> _Link:
+        some, others = self.like.rows_of(one), self.like.rows_of(other)
+        cosines = self.like.between(some, others)
         different = cosines[cosines < self.levels.identical]
         names = alike(self.students[one].nombre_del_alumno, self.students[other].nombre_del_alumno)
         level = self.levels.known if names else self.levels.same(self.like.within(one), self.like.within(other))
@@ -170,7 +180,9 @@ class _Auditor:
         else:  # one photo under two names says nothing of who is on it, the names do
             score = float(cosines.mean()) if names else -1.0
             said = "they have one photo in common"
-        return score, level, f"{said}{', and the names are alike' if names else ''}"
+        nearest = np.unravel_index(int(cosines.argmax()), cosines.shape)
+        rows = int(some[nearest[0]]), int(others[nearest[1]])
+        return _Link(rows, score, level, f"{said}{', and the names are alike' if names else ''}")
 
     def _root(self, subject: int) -> int:
         while (above := self.group.get(subject, subject)) != subject:
@@ -244,9 +256,11 @@ class _Auditor:
             if ahead is None or ahead[1] - ahead[2] < gap:
                 continue
             subject, score, own = ahead
+            theirs = self._kept(self.like.rows_of(subject))
+            nearest = int(theirs[self.like.between(np.array([row]), theirs)[0].argmax()])
             self._misplace(row)
             why = f"it scores {score:.2f} with photos of the other, {own:.2f} with its own person's"
-            yield self._finding("mislabelled", "high", [row], score, why, level=own, near=subject)
+            yield self._finding("mislabelled", "high", [row, nearest], score, why, level=own)
 
     def _ahead(self, row: int) -> tuple[int, float, float] | None:
         """Somebody whose photos a photo is of rather than its own person's: who, and its score with both; each score is

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -35,12 +35,10 @@ def steps(finding: Finding) -> list[Step]:
     first, *others = finding.people
     match finding.kind:
         case "same_person":
-            return [
-                Step("if it is one person", _command("merge", first.student.matricula, other.student.matricula))
-                for other in others
-            ]
+            return [step for other in others for step in _merges(finding.photos, first, other)]
         case "mislabelled":
-            return _moves(finding.photos[0], first, others[0])
+            shot, near = finding.photos
+            return list(_moves(shot, near, first, others[0]))
         case "duplicate" if finding.certain:
             return [Step("if it is one photo", _remove(finding.photos[0]))]
         case "duplicate":
@@ -57,13 +55,22 @@ def steps(finding: Finding) -> list[Step]:
             return [enrol] if first.photos == 1 else [enrol, Step("once there is one", _remove(finding.photos[0]))]
 
 
-def _moves(shot: Shot, filed: Person, shown: Person) -> list[Step]:
-    matricula, name = shown.student.matricula, shown.student.nombre_del_alumno
-    found = [Step(f"if it is {name}", _command("move", shot.matricula, matricula, "--photo", shot.sha256[:DIGITS]))]
-    if shown.photos == 1:
-        own = filed.student
-        found.append(Step(f"if {name}'s photo is {own.nombre_del_alumno}", _command("merge", own.matricula, matricula)))
-    return [*found, Step("if it is neither", _remove(shot))]
+def _merges(shots: Sequence[Shot], kept: Person, other: Person) -> Iterator[Step]:
+    yield Step("if it is one person", _command("merge", kept.student.matricula, other.student.matricula))
+    for shot in shots:
+        if other.photos == 1 and shot.matricula == other.student.matricula:  # all that is known of that one
+            yield Step(f"if only the photo is {kept.student.nombre_del_alumno}", _move(shot, kept))
+
+
+def _moves(shot: Shot, near: Shot, filed: Person, shown: Person) -> Iterator[Step]:
+    yield Step(f"if it is {shown.student.nombre_del_alumno}", _move(shot, shown))
+    if shown.photos == 1:  # that one may be what is in the wrong place
+        yield Step(f"if both are {filed.student.nombre_del_alumno}", _move(near, filed))
+    yield Step("if it is neither", _remove(shot))
+
+
+def _move(shot: Shot, to: Person) -> str:
+    return _command("move", shot.matricula, to.student.matricula, "--photo", shot.sha256[:DIGITS])
 
 
 def _remove(shot: Shot) -> str:

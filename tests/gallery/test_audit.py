@@ -52,7 +52,7 @@ def about(findings) -> list[tuple]:  # type: ignore[no-untyped-def, type-arg]
 @on_sqlite
 def test_two_names_of_one_person(found) -> None:  # type: ignore[no-untyped-def]
     one, other = good("A", photos(1, 4)), good("B", photos(1, 3, seed=8))
-    assert about(found(one, other)) == [("same_person", ["A", "B"], 0)]
+    assert about(found(one, other)) == [("same_person", ["A", "B"], 2)]
 
 
 @on_sqlite
@@ -61,14 +61,14 @@ def test_close_names_need_less(found, name: str, same: bool) -> None:  # type: i
     # 0.6 is above the threshold, 0.5, and below what these people's own photos ask for, 0.65
     near = 0.6 * AXES[1] / np.sqrt(0.8) + np.sqrt(1 - 0.36 / 0.8) * AXES[60]
     findings = found(good("A", photos(1, 4), "Ana Ruíz"), good("B", near, name))
-    assert about(findings) == ([("same_person", ["A", "B"], 0)] if same else [])
+    assert about(findings) == ([("same_person", ["A", "B"], 2)] if same else [])
 
 
 @on_sqlite
 def test_a_photo_of_somebody_else(found) -> None:  # type: ignore[no-untyped-def]
     mine, theirs = photos(1, 4), photos(2, 4, seed=8)
     swapped = good("A", np.vstack([mine[:3], theirs[:1]])), good("B", np.vstack([theirs[1:], mine[3:]]))
-    assert sorted(about(found(*swapped))) == [("mislabelled", ["A", "B"], 1), ("mislabelled", ["B", "A"], 1)]
+    assert sorted(about(found(*swapped))) == [("mislabelled", ["A", "B"], 2), ("mislabelled", ["B", "A"], 2)]
 
 
 @on_sqlite
@@ -84,7 +84,7 @@ def test_whose_photo_it_is_is_not_always_clear(found) -> None:  # type: ignore[n
     (finding,) = found(good("A", photos(1, 1)), good("B", photos(1, 1)))
     assert about([finding]) == [("duplicate", ["A", "B"], 2)] and not finding.certain
     (finding,) = found(good("A", photos(1, 1), "Ana Ruiz"), good("B", photos(1, 1), "RUIZ, ANA"))
-    assert about([finding]) == [("same_person", ["A", "B"], 0)]
+    assert about([finding]) == [("same_person", ["A", "B"], 2)]
 
 
 @on_sqlite
