@@ -129,7 +129,7 @@ def measure(settings: Settings, count: int, seed: int) -> dict[str, Any]:
         with gallery.index.reading() as live:
             frozen = live.frozen()
         known = {each.template: each for each in gallery.store.enrolled()}
-        threshold = gallery.settings.threshold
+        threshold = gallery.limit(cohort=True).threshold
         identical = threshold + IDENTICAL * (1 - threshold)
         like = Likeness(frozen, np.arange(len(frozen)), threshold, identical)
         embedder = compose.open_embedder(settings, pack)

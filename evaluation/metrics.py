@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.intervals import wilson
 from evaluation.scores import Search
 from evaluation.templates import OK
 from presente.errors import InvalidInput
@@ -27,6 +28,28 @@ class OpenSetPoint:
     fnir: float
     threshold: float
     resolved: bool
+    fpir_interval: tuple[float, float]
+    fnir_interval: tuple[float, float]
+
+    @property
+    def dir(self) -> float:
+        """Detection and identification rate: what FNIR leaves."""
+        return 1.0 - self.fnir
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRates:
+    """One group's rates at one threshold that holds for all groups; a share is None where the group has no searches."""
+
+    group: str
+    probes: int
+    strangers: int
+    rank1: float | None
+    rank1_interval: tuple[float, float]
+    fnir: float | None
+    fnir_interval: tuple[float, float]
+    fpir: float | None
+    fpir_interval: tuple[float, float]
 
 
 def rank_rate(searches: Sequence[Search], rank: int) -> float:
@@ -49,8 +72,7 @@ def fpir_at(searches: Sequence[Search], threshold: float) -> float:
 def fnir_at(searches: Sequence[Search], threshold: float) -> float:
     """Share of mated searches whose mate is not at rank 1 at or above the threshold; a failure to acquire is one."""
     mated = _mated(searches)
-    found = sum(1 for search in mated if search.mate_rank == 1 and search.mate_score >= threshold)
-    return 1.0 - found / len(mated)
+    return sum(not _found(search, threshold) for search in mated) / len(mated)
 
 
 def check_rate(fpir: float) -> None:
@@ -74,14 +96,55 @@ def threshold_at_fpir(searches: Sequence[Search], fpir: float) -> float:
 def open_set(searches: Sequence[Search], fpir: float) -> OpenSetPoint:
     """FNIR at an asked FPIR."""
     threshold = threshold_at_fpir(searches, fpir)
-    strangers = len(_stranger_scores(searches))
+    strangers, mated = _stranger_scores(searches), _mated(searches)
+    passed, missed = int((strangers >= threshold).sum()), sum(not _found(search, threshold) for search in mated)
     return OpenSetPoint(
         fpir,
-        fpir_at(searches, threshold),
-        fnir_at(searches, threshold),
+        passed / len(strangers),
+        missed / len(mated),
         threshold,
-        resolved=fpir * strangers >= 1 - 1e-9,
+        resolved=fpir * len(strangers) >= 1 - 1e-9,
+        fpir_interval=wilson(passed, len(strangers)),
+        fnir_interval=wilson(missed, len(mated)),
     )
+
+
+def by_group(searches: Sequence[Search], threshold: float) -> list[GroupRates]:
+    """The rates of each group at one threshold, in order of name, with 95 % intervals."""
+    return [
+        _rates(group, [search for search in searches if search.group == group], threshold)
+        for group in sorted({search.group for search in searches})
+    ]
+
+
+def _rates(group: str, searches: Sequence[Search], threshold: float) -> GroupRates:
+    mated = [search for search in searches if search.mated]
+    strangers = [search for search in searches if not search.mated]
+    first = sum(search.mate_rank == 1 for search in mated)
+    missed = sum(not _found(search, threshold) for search in mated)
+    passed = sum(search.best_score >= threshold for search in strangers)
+    return GroupRates(
+        group,
+        len(mated),
+        len(strangers),
+        first / len(mated) if mated else None,
+        wilson(first, len(mated)),
+        missed / len(mated) if mated else None,
+        wilson(missed, len(mated)),
+        passed / len(strangers) if strangers else None,
+        wilson(passed, len(strangers)),
+    )
+
+
+def answers(searches: Sequence[Search], threshold: float, unknown: str) -> tuple[list[str], list[str]]:
+    """Who was in each photo, and who was said to be: ``unknown`` for a stranger, and below the threshold."""
+    truth = [search.person if search.mated else unknown for search in searches]
+    said = [search.best_person if search.best_score >= threshold else unknown for search in searches]
+    return truth, said
+
+
+def _found(search: Search, threshold: float) -> bool:
+    return search.mate_rank == 1 and search.mate_score >= threshold
 
 
 def _mated(searches: Sequence[Search]) -> list[Search]:

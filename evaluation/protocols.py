@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,19 +18,24 @@ Role = Literal["gallery", "probe", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One photo of a protocol: enrolled, a probe of somebody enrolled, or of somebody unknown to the gallery."""
+    """One photo of a protocol: enrolled, a probe of somebody enrolled, or of somebody unknown to the gallery.
+
+    ``group`` is a value of the list's attribute column, empty without one.
+    """
 
     role: Role
     person: str
     path: Path
+    group: str = ""
 
 
-def read_list(path: Path, root: Path | None = None) -> list[Entry]:
+def read_list(path: Path, root: Path | None = None, group: str | None = None) -> list[Entry]:
     """Read a tab-separated list with the columns role, person, path.
 
     Args:
         path: the list.
         root: what the photos' paths are relative to; the list's own folder when None.
+        group: another column, by whose values the metrics are given too.
 
     Raises:
         InvalidInput: ``unreadable_list``, ``missing_column``, ``invalid_list`` naming the line.
@@ -38,14 +44,14 @@ def read_list(path: Path, root: Path | None = None) -> list[Entry]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, delimiter="\t")
-            missing = {"role", "person", "path"} - set(reader.fieldnames or ())
+            missing = {"role", "person", "path", group or "path"} - set(reader.fieldnames or ())
             if missing:
                 raise InvalidInput(
                     "missing_column",
                     f"{path} has no column {', '.join(sorted(missing))}.",
                     "Needed, separated by tabs: role, person, path.",
                 )
-            entries = [_entry(path, reader.line_num, row, base) for row in reader]
+            entries = [_entry(path, reader.line_num, row, base, group) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as exc:
         raise InvalidInput("unreadable_list", f"{path} cannot be read ({exc}).", "Name a tab-separated list.") from exc
     return checked(entries, str(path))
@@ -63,16 +69,7 @@ def split_folder(root: Path, gallery_photos: int, stranger_share: float, seed: i
     Raises:
         InvalidInput: ``unreadable_folder``, ``invalid_list``.
     """
-    try:
-        people = {
-            folder.name: sorted(path for path in folder.iterdir() if path.suffix.lower() in ACCEPTED_SUFFIXES)
-            for folder in sorted(root.iterdir())
-            if folder.is_dir()
-        }
-    except OSError as exc:
-        raise InvalidInput(
-            "unreadable_folder", f"{root} cannot be read ({exc}).", "Name a folder with one folder a person."
-        ) from exc
+    people = _photos_by_person(root)
     chance = random.Random(seed)
     names = [name for name, photos in people.items() if photos]
     chance.shuffle(names)
@@ -87,6 +84,40 @@ def split_folder(root: Path, gallery_photos: int, stranger_share: float, seed: i
                 Entry("gallery" if i < gallery_photos else "probe", name, path) for i, path in enumerate(photos)
             ]
     return checked(entries, str(root))
+
+
+def read_people(root: Path) -> list[Entry]:
+    """Every photo of a folder with one folder a person, in order; their role is for a split to say.
+
+    Raises:
+        InvalidInput: ``unreadable_folder``.
+    """
+    return [Entry("probe", person, path) for person, photos in _photos_by_person(root).items() for path in photos]
+
+
+def _photos_by_person(root: Path) -> dict[str, list[Path]]:
+    try:
+        return {
+            folder.name: sorted(path for path in folder.iterdir() if path.suffix.lower() in ACCEPTED_SUFFIXES)
+            for folder in sorted(root.iterdir())
+            if folder.is_dir()
+        }
+    except OSError as exc:
+        raise InvalidInput(
+            "unreadable_folder", f"{root} cannot be read ({exc}).", "Name a folder with one folder a person."
+        ) from exc
+
+
+def first_photos(entries: Sequence[Entry], count: int) -> list[int]:
+    """Places of the entries that remain when each person is enrolled with the first ``count`` gallery photos only."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for place, entry in enumerate(entries):
+        if entry.role == "gallery":
+            seen[entry.person] += 1
+        if entry.role != "gallery" or seen[entry.person] <= count:
+            kept.append(place)
+    return kept
 
 
 def checked(entries: Sequence[Entry], name: str) -> list[Entry]:
@@ -108,7 +139,7 @@ def checked(entries: Sequence[Entry], name: str) -> list[Entry]:
     return list(entries)
 
 
-def _entry(path: Path, line: int, row: dict[str, str], base: Path) -> Entry:
+def _entry(path: Path, line: int, row: dict[str, str], base: Path, group: str | None) -> Entry:
     role, person, photo = row["role"], row["person"], row["path"]
     if role not in get_args(Role) or not person or not photo:
         raise InvalidInput(
@@ -116,4 +147,4 @@ def _entry(path: Path, line: int, row: dict[str, str], base: Path) -> Entry:
             f"{path}, line {line}: role {role!r}, person {person!r}, path {photo!r}.",
             "The role is gallery, probe or unknown; person and path are not empty.",
         )
-    return Entry(role, person, base / photo)  # type: ignore[arg-type]  # checked against the literal's own values
+    return Entry(role, person, base / photo, (row[group] or "") if group else "")  # type: ignore[arg-type]  # checked against the literal's own values

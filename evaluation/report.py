@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from evaluation import metrics
+from evaluation.intervals import shown
 from evaluation.protocols import Entry
 from evaluation.scores import Search
 from evaluation.templates import OK, Outcome
 
-RANKS = (1, 2, 3, 5, 10)
 
-
-def identification_result(searches: Sequence[Search], fpirs: Sequence[float]) -> dict[str, Any]:
-    """What the scores say: closed set, open set, failures to acquire."""
+def identification_result(
+    searches: Sequence[Search], fpirs: Sequence[float], last_rank: int = 10, by_group: bool = False
+) -> dict[str, Any]:
+    """What the scores say: closed set, open set, failures to acquire, and the same by group when asked."""
     strangers = sum(not search.mated for search in searches)
     points = [metrics.open_set(searches, fpir) for fpir in fpirs] if strangers else []
     return {
@@ -23,18 +25,24 @@ def identification_result(searches: Sequence[Search], fpirs: Sequence[float]) ->
         "strangers": strangers,
         "fta": metrics.failures_to_acquire(searches),
         "rank1": round(metrics.rank_rate(searches, 1), 6),
-        "cmc": {str(rank): round(metrics.rank_rate(searches, rank), 6) for rank in RANKS},
+        "cmc": {str(rank): round(metrics.rank_rate(searches, rank), 6) for rank in range(1, last_rank + 1)},
         "open_set": [
             {
-                "fpir_asked": point.fpir_asked,
-                "fpir": point.fpir,
-                "fnir": point.fnir,
-                "threshold": point.threshold,
-                "resolved": point.resolved,
+                **asdict(point),
+                "dir": point.dir,
+                "fpir_interval": shown(point.fpir_interval),
+                "fnir_interval": shown(point.fnir_interval),
+                **({"groups": _groups(searches, point.threshold)} if by_group else {}),
             }
             for point in points
         ],
     }
+
+
+def _groups(searches: Sequence[Search], threshold: float) -> list[dict[str, Any]]:
+    intervals = ("rank1_interval", "fnir_interval", "fpir_interval")
+    rates = [asdict(rates) for rates in metrics.by_group(searches, threshold)]
+    return [{**one, **{name: shown(one[name]) for name in intervals}} for one in rates]
 
 
 def enrolment_result(entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -65,9 +73,31 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
         yield f"  {failure['path']}: {failure['code']}"
     yield "rank   " + "  ".join(f"{rank}: {rate:.4f}" for rank, rate in result["cmc"].items())
     for point in result["open_set"]:
-        doubt = "" if point["resolved"] else "   (too few strangers to show this rate)"
+        yield _open_set_line(point)
+        for one in point.get("groups", ()):
+            yield (
+                f"  {one['group'] or '(none)'}: {one['probes']} probes, FNIR {_share(one, 'fnir')}; "
+                f"{one['strangers']} strangers, FPIR {_share(one, 'fpir')}"
+            )
+    for variant in result["variants"]:
         yield (
-            f"FPIR {point['fpir_asked']:g} asked, {point['fpir']:.4f} reached at threshold "
-            f"{point['threshold']:.4f}: FNIR {point['fnir']:.4f}{doubt}"
+            f"{variant['consolidation']}, {variant['enrolled_photos']} photos a person: rank-1 {variant['rank1']:.4f}; "
+            + "; ".join(_open_set_line(point) for point in variant["open_set"])
         )
     yield f"scores in {result['scores']}"
+
+
+def _open_set_line(point: dict[str, Any]) -> str:
+    doubt = "" if point["resolved"] else "   (too few strangers to show this rate)"
+    low, high = point["fnir_interval"]
+    return (
+        f"FPIR {point['fpir_asked']:g} asked, {point['fpir']:.4f} reached at threshold {point['threshold']:.4f}: "
+        f"FNIR {point['fnir']:.4f} (95 %: {low:.4f} to {high:.4f}){doubt}"
+    )
+
+
+def _share(rates: dict[str, Any], name: str) -> str:
+    if rates[name] is None:
+        return "not measured"
+    low, high = rates[f"{name}_interval"]
+    return f"{rates[name]:.4f} ({low:.4f} to {high:.4f})"

@@ -10,25 +10,27 @@ The table is tab-separated UTF-8, one line a search, with the columns
     best_score    that score (cosine)
     mate_score    the score of the person's own gallery entry; empty for strangers and without a template
     mate_rank     1 when no other person scores as high; ties count against the mate
+    group         what the list's column of --group says; empty without one
 """
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.consolidation import Consolidation, consolidate
 from evaluation.protocols import Entry
+from evaluation.tables import read_score, read_table, shown_score, write_table
 from evaluation.templates import Outcome
-from presente.errors import InvalidInput
+from faces.recognition import unit_rows
+from gallery.nonmated import person_scores
 
-_COLUMNS = ("role", "person", "path", "outcome", "best_person", "best_score", "mate_score", "mate_rank")
-_BLOCK = 1024
+_COLUMNS = ("role", "person", "path", "outcome", "best_person", "best_score", "mate_score", "mate_rank", "group")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,82 +45,69 @@ class Search:
     best_score: float
     mate_score: float
     mate_rank: int
+    group: str = ""
 
 
-def identification_scores(entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> list[Search]:
-    """Compare every probe and stranger with every enrolled person, best template of each; exact, in blocks."""
-    enrolled = [
-        (entry.person, outcome.template)
-        for entry, outcome in zip(entries, outcomes, strict=True)
-        if entry.role == "gallery" and outcome.template is not None
-    ]
-    searched = [(entry, outcome) for entry, outcome in zip(entries, outcomes, strict=True) if entry.role != "gallery"]
-    people = sorted({person for person, _ in enrolled})
-    results: list[Search] = []
-    for start in range(0, len(searched), _BLOCK):
-        block = searched[start : start + _BLOCK]
-        usable = [outcome.template for _, outcome in block if outcome.template is not None]
-        scores = iter(person_scores(usable, enrolled, people))
-        results += [
-            _search(entry, outcome, next(scores) if outcome.template is not None else None, people)
-            for entry, outcome in block
-        ]
-    return results
-
-
-def person_scores(
-    probes: Sequence[NDArray[np.float32]],
-    enrolled: Sequence[tuple[str, NDArray[np.float32] | None]],
-    people: Sequence[str],
-) -> NDArray[np.float32]:
-    """Best cosine of each probe with each person's templates: float32 (probes, people)."""
-    if not probes or not enrolled:
-        return np.full((len(probes), len(people)), -np.inf, dtype=np.float32)
-    order = sorted(range(len(enrolled)), key=lambda i: enrolled[i][0])
-    gallery = np.stack([template for template in (enrolled[i][1] for i in order) if template is not None])
-    names = [enrolled[i][0] for i in order]
-    starts = [i for i, name in enumerate(names) if i == 0 or name != names[i - 1]]
-    return np.asarray(np.maximum.reduceat(np.stack(probes) @ gallery.T, starts, axis=1), dtype=np.float32)
-
-
-def _search(entry: Entry, outcome: Outcome, scores: NDArray[np.float32] | None, people: Sequence[str]) -> Search:
-    mated = entry.role == "probe"
-    if scores is None or not len(scores):
-        return Search(mated, entry.person, str(entry.path), outcome.code, "", -math.inf, -math.inf, 0)
-    best = int(scores.argmax())
-    mate = np.searchsorted(people, entry.person) if mated and entry.person in people else None
-    mate_score = -math.inf if mate is None else float(scores[mate])
-    return Search(
-        mated,
-        entry.person,
-        str(entry.path),
-        outcome.code,
-        people[best],
-        float(scores[best]),
-        mate_score,
-        0 if mate is None else int((scores >= scores[mate]).sum()),
+def identification_scores(
+    entries: Sequence[Entry], outcomes: Sequence[Outcome], how: Consolidation = "best"
+) -> list[Search]:
+    """Compare every probe and stranger with every enrolled person; exact, in blocks, so that memory is bounded."""
+    together = list(zip(entries, outcomes, strict=True))
+    gallery = consolidate(
+        [
+            (entry.person, outcome.template)
+            for entry, outcome in together
+            if entry.role == "gallery" and outcome.template is not None
+        ],
+        how,
     )
+    searched = [(entry, outcome) for entry, outcome in together if entry.role != "gallery"]
+    places = {person: i for i, person in enumerate(gallery.people)}
+    usable = [outcome.template for _, outcome in searched if outcome.template is not None]
+    probes = unit_rows(np.stack(usable)) if usable else np.empty((0, 0), dtype=np.float32)
+    scores = (row for _, block in person_scores(probes, gallery) for row in block)
+    return [
+        _search(entry, outcome, None if outcome.template is None else next(scores), gallery.people, places)
+        for entry, outcome in searched
+    ]
+
+
+def _search(
+    entry: Entry,
+    outcome: Outcome,
+    scores: NDArray[np.float32] | None,
+    people: Sequence[str],
+    places: Mapping[str, int],
+) -> Search:
+    mated, about = entry.role == "probe", (entry.person, str(entry.path), outcome.code)
+    if scores is None or not len(scores):
+        return Search(mated, *about, "", -math.inf, -math.inf, 0, entry.group)
+    best = int(scores.argmax())
+    mate = places.get(entry.person) if mated else None
+    mate_score, rank = (-math.inf, 0) if mate is None else (float(scores[mate]), int((scores >= scores[mate]).sum()))
+    return Search(mated, *about, people[best], float(scores[best]), mate_score, rank, entry.group)
 
 
 def write_scores(path: Path, searches: Sequence[Search]) -> None:
     """Write the table."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, delimiter="\t", lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        for search in searches:
-            writer.writerow(
-                (
-                    "probe" if search.mated else "unknown",
-                    search.person,
-                    search.path,
-                    search.outcome,
-                    search.best_person,
-                    _shown(search.best_score),
-                    _shown(search.mate_score),
-                    search.mate_rank or "",
-                )
+    write_table(
+        path,
+        _COLUMNS,
+        (
+            (
+                "probe" if search.mated else "unknown",
+                search.person,
+                search.path,
+                search.outcome,
+                search.best_person,
+                shown_score(search.best_score),
+                shown_score(search.mate_score),
+                search.mate_rank or "",
+                search.group,
             )
+            for search in searches
+        ),
+    )
 
 
 def read_scores(path: Path) -> list[Search]:
@@ -127,32 +116,18 @@ def read_scores(path: Path) -> list[Search]:
     Raises:
         InvalidInput: ``unreadable_scores``.
     """
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            return [
-                Search(
-                    row["role"] == "probe",
-                    row["person"],
-                    row["path"],
-                    row["outcome"],
-                    row["best_person"],
-                    _read(row["best_score"]),
-                    _read(row["mate_score"]),
-                    int(row["mate_rank"] or 0),
-                )
-                for row in csv.DictReader(stream, delimiter="\t")
-            ]
-    except (OSError, KeyError, ValueError, csv.Error) as exc:
-        raise InvalidInput(
-            "unreadable_scores",
-            f"{path} is not a table of scores ({exc}).",
-            "Make one with `python -m evaluation identification`.",
-        ) from exc
 
+    def read(row: dict[str, str]) -> Search:
+        return Search(
+            row["role"] == "probe",
+            row["person"],
+            row["path"],
+            row["outcome"],
+            row["best_person"],
+            read_score(row["best_score"]),
+            read_score(row["mate_score"]),
+            int(row["mate_rank"] or 0),
+            row["group"],
+        )
 
-def _shown(score: float) -> str:
-    return "" if math.isinf(score) else repr(score)
-
-
-def _read(text: str) -> float:
-    return float(text) if text else -math.inf
+    return read_table(path, read, "python -m evaluation identification")

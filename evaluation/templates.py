@@ -1,4 +1,4 @@
-"""Templates of photos, made once: a cache on disk by content, pack and detection settings."""
+"""Templates of photos, made once: a cache on disk by content and by how they are made."""
 
 from __future__ import annotations
 
@@ -28,16 +28,41 @@ class Outcome:
     code: str
 
 
-class TemplateCache:
-    """Outcomes by photo content, for one pack and one way of detecting."""
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """A way from the bytes of a photo to its outcome; whatever has the same ``key`` makes the same."""
 
-    def __init__(self, file: Path, embedder: FaceEmbedder) -> None:
-        settings = embedder.settings
+    key: str
+    make: Callable[[bytes], Outcome]
+
+
+def settings_key(embedder: FaceEmbedder) -> str:
+    """Everything of an embedder that decides what becomes of a photo, as text."""
+    settings = embedder.settings
+    return (
+        f"{EMBEDDING_VERSION} {embedder.pack.tag} {settings.detection} {settings.limits} {settings.rules} "
+        f"strict={settings.strict} precision={settings.runtime.precision}"
+    )
+
+
+def portraits(embedder: FaceEmbedder) -> Maker:
+    """As photos are enrolled: the most prominent face, a template of length 1."""
+
+    def make(content: bytes) -> Outcome:
+        try:
+            face = embedder.read_portrait(content)[1]
+        except PhotoRefused as refused:
+            return Outcome(None, refused.code)
+        return Outcome(embedder.embed([face])[0].template, OK)
+
+    return Maker(settings_key(embedder), make)
+
+
+class TemplateCache:
+    """Outcomes by photo content and maker."""
+
+    def __init__(self, file: Path) -> None:
         self._lock = threading.Lock()
-        self._key = (
-            f"{EMBEDDING_VERSION} {embedder.pack.tag} {settings.detection} {settings.limits} {settings.rules} "
-            f"strict={settings.strict} precision={settings.runtime.precision}"
-        )
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(file, check_same_thread=False)
@@ -52,20 +77,20 @@ class TemplateCache:
             self._db.close()
             raise StoreError("cache_unavailable", f"{file} is not a cache ({exc}).", "Delete it.") from exc
 
-    def get(self, sha256: str) -> Outcome | None:
-        """What is known about a content."""
+    def get(self, sha256: str, made_by: str) -> Outcome | None:
+        """What a maker made of a content, by SHA-256 and the maker's key."""
         with self._lock:
             row = self._db.execute(
-                "SELECT code, template FROM outcomes WHERE sha256 = ? AND made_by = ?", (sha256, self._key)
+                "SELECT code, template FROM outcomes WHERE sha256 = ? AND made_by = ?", (sha256, made_by)
             ).fetchone()
         if row is None:
             return None
         return Outcome(None if row[1] is None else np.frombuffer(row[1], dtype="<f4"), row[0])
 
-    def put(self, outcomes: Sequence[tuple[str, Outcome]]) -> None:
-        """Remember outcomes by SHA-256."""
+    def put(self, outcomes: Sequence[tuple[str, Outcome]], made_by: str) -> None:
+        """Remember a maker's outcomes by SHA-256."""
         rows = [
-            (digest, self._key, outcome.code, None if outcome.template is None else outcome.template.tobytes())
+            (digest, made_by, outcome.code, None if outcome.template is None else outcome.template.tobytes())
             for digest, outcome in outcomes
         ]
         with self._lock, self._db:
@@ -77,21 +102,21 @@ class TemplateCache:
 
 
 def embed_photos(
-    paths: Sequence[Path], embedder: FaceEmbedder, cache: TemplateCache, workers: int, progress: Callable[[int], None]
+    paths: Sequence[Path], maker: Maker, cache: TemplateCache, workers: int, progress: Callable[[int], None]
 ) -> list[Outcome]:
-    """The most prominent face's template of every photo, in order; photos seen before come from the cache.
+    """What a maker makes of every photo, in order; photos seen before come from the cache.
 
     Raises:
         InvalidInput: ``unreadable_photo`` when a file cannot be read: a list that names it is wrong.
     """
 
-    def make(path: Path) -> tuple[str, Outcome]:
+    def outcome_of(path: Path) -> tuple[str, Outcome]:
         content = path.read_bytes()
         digest = digest_of(content)
-        return digest, cache.get(digest) or _embed(embedder, content)
+        return digest, cache.get(digest, maker.key) or maker.make(content)
 
     outcomes: list[tuple[str, Outcome]] = []
-    for path, made in in_threads(make, paths, workers):
+    for path, made in in_threads(outcome_of, paths, workers):
         error = made.exception()
         if isinstance(error, OSError):
             raise InvalidInput(
@@ -99,15 +124,7 @@ def embed_photos(
             ) from error
         outcomes.append(made.result())
         if len(outcomes) % _WRITE_EVERY == 0:
-            cache.put(outcomes[-_WRITE_EVERY:])
+            cache.put(outcomes[-_WRITE_EVERY:], maker.key)
         progress(1)
-    cache.put(outcomes[len(outcomes) // _WRITE_EVERY * _WRITE_EVERY :])
+    cache.put(outcomes[len(outcomes) // _WRITE_EVERY * _WRITE_EVERY :], maker.key)
     return [outcome for _, outcome in outcomes]
-
-
-def _embed(embedder: FaceEmbedder, content: bytes) -> Outcome:
-    try:
-        face = embedder.read_portrait(content)[1]
-    except PhotoRefused as refused:
-        return Outcome(None, refused.code)
-    return Outcome(embedder.embed([face])[0].template, OK)

@@ -55,8 +55,12 @@ class Recogniser:
         """Templates of n aligned RGB uint8 (112, 112, 3) crops: float32 (n, d), rows of length 1."""
         if not crops:
             return np.empty((0, self.dim), dtype=np.float32)
+        return unit_rows(self.features(crops))
+
+    def features(self, crops: Sequence[RGB]) -> NDArray[np.float32]:
+        """What the network gives for one or more crops, of whatever length: float32 (n, d)."""
         bgr = [np.ascontiguousarray(crop[:, :, ::-1]) for crop in crops]  # insightface swaps them back to RGB
         if not self.flip:
-            return unit_rows(self._arcface.get_feat(bgr))
+            return np.asarray(self._arcface.get_feat(bgr), dtype=np.float32)
         both = self._arcface.get_feat(bgr + [np.ascontiguousarray(crop[:, ::-1]) for crop in bgr])
-        return unit_rows(both[: len(crops)] + both[len(crops) :])
+        return np.asarray(both[: len(crops)] + both[len(crops) :], dtype=np.float32)

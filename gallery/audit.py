@@ -107,7 +107,7 @@ def audit(gallery: Gallery, cohort: bool = False, progress: Callable[[int], None
     known = {each.template: each for each in gallery.store.enrolled()}
     looked_at = np.isin(frozen.ids, np.fromiter(known, dtype=np.int64, count=len(known)))
     looked_at &= np.isin(frozen.subjects, gallery.store.roster(kind=None if cohort else "student"))
-    threshold = gallery.settings.threshold
+    threshold = gallery.limit(cohort=cohort).threshold
     likeness = Likeness(frozen, np.flatnonzero(looked_at), threshold, threshold + IDENTICAL * (1 - threshold))
     likeness.find_rivals(progress)
     findings = _Auditor(gallery, likeness, known).findings()

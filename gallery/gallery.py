@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.calibration import Curve
 from gallery.decision import Candidate, Decision, decide
 from gallery.documents.model import (
     Counts,
@@ -21,6 +24,7 @@ from gallery.documents.model import (
 )
 from gallery.following import FollowingIndex
 from gallery.gate import GateReport
+from gallery.limit import Limit, Target, settle
 from gallery.snapshot import SnapshotStore
 from gallery.vectors.flat import checked
 from gallery.vectors.model import IndexSpec
@@ -29,17 +33,20 @@ from presente.errors import InvalidInput, NotFound, PackError, PhotoRefused
 MAX_K = 1000
 _BLOCK = 256
 """Probes that are searched under one hold of the lock."""
+_READ_AGAIN_S = 1.0
+"""How long a calibration is taken to be the stored one."""
 
 
 @dataclass(frozen=True, slots=True)
 class GallerySettings:
-    """How a gallery decides: the threshold (a cosine), where it came from, and the ambiguity margin; and whether it
-    refuses to enrol students without consent on record."""
+    """How a gallery decides: the threshold (a cosine), where it came from, and the ambiguity margin; whether it
+    refuses to enrol students without consent on record; and the rate that decides instead of the cosine."""
 
     threshold: float
     threshold_source: str
     margin: float = 0.02
     consent_required: bool = False
+    target: Target = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,7 @@ class GalleryStatus:
     generation: int
     change: int
     settings: GallerySettings
+    limit: Limit
 
     def index_described(self) -> dict[str, Any]:
         """The index, as programs print it: kind, parameters, generation, and the release gate's report or None."""
@@ -96,6 +104,9 @@ class Gallery:
         self.settings = settings
         self.pack = pack
         self.dim = dim
+        self._people = -1, 0  # as of a change
+        self._curve: Curve | None = None
+        self._curve_until = -math.inf
         try:
             self.index = FollowingIndex(store, snapshots, pack, dim)
         except BaseException:
@@ -251,13 +262,44 @@ class Gallery:
     ) -> list[Decision]:
         """Search, then decide for each probe; ``threshold`` instead of the gallery's own."""
         _check_k(k)
-        limit = self.settings.threshold if threshold is None else threshold
+        limit = self.limit(None, clase, cohort).threshold if threshold is None else threshold
         # Two subjects are needed to see that a decision is ambiguous, however few the caller wants listed.
         searched = self.search(probes, max(k, 2), clase, cohort)
         decisions = [decide(candidates, limit, self.settings.margin) for candidates in searched]
         return [
             Decision(made.verdict, made.student, made.score, made.reason, made.candidates[:k]) for made in decisions
         ]
+
+    def limit(self, threshold: float | None = None, clase: str | None = None, cohort: bool = False) -> Limit:
+        """Which threshold a search holds scores against: the one given, or the gallery's for whom it searches.
+
+        Raises:
+            ConfigError: ``not_calibrated``.
+        """
+        searched, curve = self.calibration(clase, cohort)
+        if threshold is not None:
+            return Limit(threshold, "request", searched, curve)
+        own = self.settings
+        return settle(own.target, own.threshold, own.threshold_source, curve, searched)
+
+    def calibration(self, clase: str | None = None, cohort: bool = False) -> tuple[int, Curve | None]:
+        """How many people a search compares with, and the stored curve if it is of this pack.
+
+        What another process stored is seen within a second.
+        """
+        self.index.catch_up()
+        only = self._searchable(clase, cohort)
+        with self.index.reading() as live:
+            if self._people[0] != live.change:
+                self._people = live.change, live.people()
+            people = self._people[1] if only is None else len(only)
+        now = time.monotonic()
+        if now >= self._curve_until:
+            stored = self.store.calibration()
+            curve = Curve.from_json(stored) if stored else None
+            self._curve = curve if curve is not None and curve.pack == self.pack else None
+            self._curve_until = now + _READ_AGAIN_S
+        return people, self._curve
 
     def compare(self, probe: NDArray[np.float32], matricula: str) -> float | None:
         """The best cosine of a float32 (d,) probe with one student's templates; None when there are none.
@@ -309,7 +351,7 @@ class Gallery:
 
     def status(self) -> GalleryStatus:
         """Counts, pack, index and threshold."""
-        self.index.catch_up()
+        limit = self.limit()
         with self.index.reading() as live:
             return GalleryStatus(
                 counts=self.store.counts(),
@@ -322,6 +364,7 @@ class Gallery:
                 generation=self.index.generation,
                 change=live.change,
                 settings=self.settings,
+                limit=limit,
             )
 
 

@@ -93,6 +93,10 @@ class LiveIndex:
         """Every template's id, int64 (n,), in no particular order."""
         return np.concatenate([part.ids[part.rows()] for part in self._parts])
 
+    def people(self) -> int:
+        """How many subjects have a template."""
+        return len(np.unique(np.concatenate([part.subjects[part.rows()] for part in self._parts])))
+
     def vectors(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """The vectors of ids that are in the index, float32 (n, d)."""
         found = np.empty((len(ids), self.tail.vectors.shape[1]), dtype=np.float32)

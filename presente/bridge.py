@@ -15,6 +15,7 @@ from faces.embedder import EmbeddedFace, FaceEmbedder
 from gallery.decision import Candidate, Decision
 from gallery.documents.model import EnrolledPhoto, Template
 from gallery.gallery import Gallery
+from gallery.limit import Limit
 
 UNKNOWN = "Desconocido"
 """What a face that is nobody's is called."""
@@ -62,8 +63,7 @@ class Identified:
     """A photo's faces, largest first, with a decision for each."""
 
     faces: tuple[tuple[EmbeddedFace, Decision], ...]
-    threshold: float
-    threshold_source: str
+    limit: Limit
     timings_ms: dict[str, float]
 
 
@@ -85,14 +85,9 @@ def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: Id
         faces = embedder.embed(aligned)
     with timings.stage("search"):
         probes = np.array([face.template for face in faces], dtype=np.float32).reshape(-1, gallery.dim)
-        decisions = gallery.identify(probes, query.k, query.threshold, query.clase, query.cohort)
-    own = gallery.settings
-    return Identified(
-        tuple(zip(faces, decisions, strict=True)),
-        own.threshold if query.threshold is None else query.threshold,
-        own.threshold_source if query.threshold is None else "request",
-        timings.as_dict(),
-    )
+        limit = gallery.limit(query.threshold, query.clase, query.cohort)
+        decisions = gallery.identify(probes, query.k, limit.threshold, query.clase, query.cohort)
+    return Identified(tuple(zip(faces, decisions, strict=True)), limit, timings.as_dict())
 
 
 def as_template(face: EmbeddedFace, pack: str) -> Template:
@@ -127,21 +122,22 @@ def face_json(face: EmbeddedFace) -> dict[str, Any]:
     }
 
 
-def decision_json(decision: Decision) -> dict[str, Any]:
-    """Who a face is."""
+def decision_json(decision: Decision, limit: Limit) -> dict[str, Any]:
+    """Who a face is; ``fpir`` is the share of strangers whose best score is as high, None without a calibration."""
     student = decision.student
     return {
         "decision": decision.verdict,
         "nombre": student.nombre_del_alumno if student else UNKNOWN,
         "matricula": student.matricula if student else None,
         "score": decision.score,
+        "fpir": limit.fpir(decision.score),
         "reason": decision.reason,
-        "candidates": [candidate_json(candidate) for candidate in decision.candidates],
+        "candidates": [candidate_json(candidate, limit) for candidate in decision.candidates],
     }
 
 
-def candidate_json(candidate: Candidate) -> dict[str, Any]:
-    """One person of a ranked list."""
+def candidate_json(candidate: Candidate, limit: Limit) -> dict[str, Any]:
+    """One person of a ranked list, with the share of strangers whose best score is as high."""
     student = candidate.student
     return {
         "rank": candidate.rank,
@@ -150,9 +146,10 @@ def candidate_json(candidate: Candidate) -> dict[str, Any]:
         "clase": student.clase,
         "kind": student.kind,
         "score": candidate.score,
+        "fpir": limit.fpir(candidate.score),
     }
 
 
 def identified_json(found: Identified) -> list[dict[str, Any]]:
     """Every face of a photo: where it is and who it is."""
-    return [{**face_json(face), **decision_json(decision)} for face, decision in found.faces]
+    return [{**face_json(face), **decision_json(decision, found.limit)} for face, decision in found.faces]

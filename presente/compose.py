@@ -13,8 +13,9 @@ from gallery.documents.sqlite import SqliteStore
 from gallery.export import PhotoExport
 from gallery.gallery import Gallery, GallerySettings
 from gallery.gate import IndexSettings
+from gallery.limit import Target
 from gallery.snapshot import SnapshotStore
-from presente.config import Settings
+from presente.config import Settings, TargetRate
 from presente.errors import ConfigError
 from presente.files import erase_folder
 from presente.threads import default_workers
@@ -85,11 +86,13 @@ def open_snapshots(settings: Settings) -> SnapshotStore:
 
 def open_gallery(settings: Settings, pack: ModelPack) -> Gallery:
     """The gallery that the settings name, for templates of one pack."""
-    if settings.threshold is None:
-        threshold, source = pack.threshold, f"pack {pack.name}"
-    else:
-        threshold, source = settings.threshold, settings.origins["threshold"]
-    decides = GallerySettings(threshold, source, settings.margin, settings.consent == "required")
+    fixed: tuple[float, str, Target] = pack.threshold, f"pack {pack.name}", "stored"
+    if isinstance(settings.threshold, TargetRate):
+        fixed = *fixed[:2], settings.threshold.fpir
+    elif settings.threshold is not None:
+        fixed = settings.threshold, settings.origins["threshold"], None
+    threshold, source, target = fixed
+    decides = GallerySettings(threshold, source, settings.margin, settings.consent == "required", target)
     return Gallery(open_store(settings.store), open_snapshots(settings), pack.tag, pack.dim, decides)
 
 

@@ -108,12 +108,26 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
-def _threshold(text: str) -> float | None:
-    """A cosine; empty means the pack's own."""
+@dataclass(frozen=True, slots=True)
+class TargetRate:
+    """A threshold given as the share of strangers who may be named; the gallery's calibration makes it a cosine."""
+
+    fpir: float
+
+    def __str__(self) -> str:
+        """As it is written in a setting."""
+        return f"fpir={self.fpir:g}"
+
+
+def _threshold(text: str) -> float | TargetRate | None:
+    """A cosine, or ``fpir=RATE``; empty means what calibration stored, else the pack's own."""
     if not text:
         return None
     if text.startswith("fpir="):
-        raise ValueError("a target rate needs a calibrated gallery, and this one has no calibration; give a cosine")
+        rate: float = _bounded(float, 0.0, 0.5)(text.removeprefix("fpir="))
+        if rate in (0.0, 0.5):
+            raise ValueError("a rate must be above 0 and below 0.5")
+        return TargetRate(rate)
     cosine: float = _bounded(float, -1.0, 1.0)(text)
     return cosine
 
@@ -142,7 +156,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("pack", "sample", str, "model pack: a name, or a folder"),
     Setting("models", "", _paths, f"extra places to look for packs, separated by {os.pathsep!r}", _shown_paths),
-    Setting("threshold", "", _threshold, "cosine from which a face is known; empty: the pack's own"),
+    Setting(
+        "threshold",
+        "",
+        _threshold,
+        "cosine from which a face is known, or fpir=RATE of strangers named; empty: calibrated, else the pack's own",
+    ),
     Setting(
         "margin", "0.02", _bounded(float, 0.0, 2.0), "two people above the threshold and closer than this are ambiguous"
     ),
@@ -199,7 +218,7 @@ class Settings:
     recall_floor: float
     pack: str
     models: tuple[Path, ...]
-    threshold: float | None
+    threshold: float | TargetRate | None
     margin: float
     strict: bool
     consent: str
@@ -221,6 +240,11 @@ class Settings:
     def __init__(self, values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
         self.__dict__.update(values)
         self.origins = dict(origins)
+
+    def having(self, **values: Any) -> Settings:
+        """The same settings with some values replaced."""
+        given = {item.name: getattr(self, item.name) for item in SETTINGS}
+        return Settings(given | values, self.origins)
 
     @property
     def pack_places(self) -> tuple[Path, ...]:

@@ -45,6 +45,8 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         pack = compose.open_pack(settings)
         gallery = compose.open_gallery(settings, pack)
         cleanup.callback(gallery.close, publish=True)
+        if warning := gallery.limit().warning():  # and a rate without a calibration stops here
+            logging.warning("%s", warning)
         cleanup.callback(holder.put, None)
         cleanup.callback(http.stop)  # first of all: finishes what is being answered
         export = compose.open_export(settings)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from gallery.documents.model import Consent, StoredStudent, Student
 from gallery.gallery import GalleryStatus
+from gallery.limit import Limit
 from presente.bridge import IdentifyQuery
 from presente.errors import InvalidInput
 
@@ -328,7 +329,21 @@ def status_json(status: GalleryStatus) -> dict[str, Any]:
         "pack_tag": status.pack,
         "dim": status.dim,
         **status.index_described(),
-        "threshold": settings.threshold,
-        "threshold_source": settings.threshold_source,
+        "threshold": status.limit.threshold,
+        "threshold_source": status.limit.source,
+        "calibration": calibration_json(status.limit),
         "margin": settings.margin,
+    }
+
+
+def calibration_json(limit: Limit) -> dict[str, Any] | None:
+    """What the calibration says of itself, None without one; ``warning`` is empty when all is well."""
+    if limit.curve is None:
+        return None
+    return {
+        "people": limit.curve.people,
+        "searches": limit.curve.searches,
+        "made_at": limit.curve.made_at,
+        "fpir": limit.fpir(limit.threshold),
+        "warning": limit.warning(),
     }

@@ -78,7 +78,7 @@ class Service:
     def verify(self, content: bytes, matricula: str, threshold: float | None) -> Verified:
         """Compare a photo's most prominent face with one student's templates."""
         face = self._portrait(content)[1]
-        limit = self.gallery.settings.threshold if threshold is None else threshold
+        limit = self.gallery.limit(threshold).threshold
         score = self.gallery.compare(face.template, matricula)
         return Verified(face, score, limit, score is not None and score >= limit)
 

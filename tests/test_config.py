@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from presente.config import add_settings_flags, load_settings
+from presente.config import TargetRate, add_settings_flags, load_settings
 from presente.errors import ConfigError
 from presente.keys import Role, find_key, read_keys
 
@@ -32,7 +32,7 @@ def test_order_and_origin(tmp_path: Path) -> None:
         ("PORT", "x"),
         ("THRESHOLD", "1.5"),
         ("THRESHOLD", "nan"),
-        ("THRESHOLD", "fpir=0.01"),
+        ("THRESHOLD", "fpir=0"),
         ("STRICT", "maybe"),
         ("MARGIN", "-1"),
         ("MAX_MEGAPIXELS", "inf"),
@@ -43,6 +43,12 @@ def test_wrong_values_name_the_setting(tmp_path: Path, name: str, text: str) -> 
     with pytest.raises(ConfigError) as caught:
         load_settings(None, {f"PRESENTE_{name}": text}, tmp_path)
     assert caught.value.code == "invalid_setting" and f"PRESENTE_{name}" in str(caught.value)
+
+
+def test_a_rate_is_a_threshold(tmp_path: Path) -> None:
+    settings = load_settings(None, {"PRESENTE_THRESHOLD": "fpir=0.001"}, tmp_path)
+    assert settings.threshold == TargetRate(0.001)
+    assert {"fpir=0.001"} == {one["value"] for one in settings.described() if one["name"] == "PRESENTE_THRESHOLD"}
 
 
 def test_a_wrong_file_is_named(tmp_path: Path) -> None:

@@ -10,6 +10,18 @@ from server.app import create_app
 from server.service import Holder
 from tests.conftest import ROOT
 
+INDEXERS = {"same_student", "photo_not_found", "ambiguous_photo"}
+"""Codes of the gallery's that only the indexer's commands can meet."""
+NEVER_SERVED = {
+    "unknown_pack",
+    "store_too_new",
+    "invalid_fpir",
+    "too_few_people",
+    "too_few_searches",
+    "unsuitable_scores",
+}
+"""Codes of commands; a running server does not come across them."""
+
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "data_sample" / "README.md"]
 
 
@@ -63,9 +75,9 @@ def test_every_error_code_of_a_request_is_documented() -> None:
     for folder in ("server", "faces", "gallery"):
         for module in (ROOT / folder).rglob("*.py"):
             for code in pattern.findall(module.read_text(encoding="utf-8")):
-                if code in {"same_student", "photo_not_found", "ambiguous_photo"}:  # of the indexer's commands only
+                if code in INDEXERS:
                     assert f"`{code}`" in text("docs/commands.md")
-                elif code not in {"unknown_pack", "store_too_new"}:  # never while a server runs
+                elif code not in NEVER_SERVED:
                     assert f"`{code}`" in page, f"{module.name}: {code}"
 
 

@@ -257,7 +257,13 @@ class DocumentStore(Protocol):
         """Make ``tag`` the pack of a gallery that has none yet; otherwise do nothing."""
 
     def adopt_pack(self, tag: str, dim: int) -> None:
-        """Make ``tag`` the gallery's pack, drop the templates of every other."""
+        """Make ``tag`` the gallery's pack; drop the templates of every other, and a calibration by another."""
+
+    def calibration(self) -> str | None:
+        """What :meth:`store_calibration` kept since the gallery's pack was last changed."""
+
+    def store_calibration(self, text: str) -> None:
+        """Keep a calibration: JSON of :class:`gallery.calibration.Curve`, which holds nothing of any one person."""
 
     def enrol(self, enrolments: Sequence[Enrolment], mode: Mode = "put") -> None:
         """Store students and photos, all or nothing. A photo that the student already has (same SHA-256) keeps

@@ -169,9 +169,21 @@ class MongoStore:
             self._once(self._db.gallery, "pack", {"tag": tag, "dim": dim})
 
     def adopt_pack(self, tag: str, dim: int) -> None:
+        other = self.pack() != (tag, dim)
         with self._talking():
+            if other:  # before the pack: a curve without templates is harmless, one of another pack is not
+                self._db.gallery.delete_one({"_id": "calibration"})
             self._db.gallery.update_one({"_id": "pack"}, {"$set": {"tag": tag, "dim": dim}}, upsert=True)
             self._writer.drop_templates({"pack": {"$ne": tag}})
+
+    def calibration(self) -> str | None:
+        with self._talking():
+            found = self._db.gallery.find_one({"_id": "calibration"})
+        return None if found is None else str(found["value"])
+
+    def store_calibration(self, text: str) -> None:
+        with self._talking():
+            self._db.gallery.update_one({"_id": "calibration"}, {"$set": {"value": text}}, upsert=True)
 
     def _setting(self, name: str) -> Document:
         found = self._db.gallery.find_one({"_id": name})

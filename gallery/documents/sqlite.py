@@ -159,9 +159,21 @@ class SqliteStore:
                 db.execute("INSERT OR IGNORE INTO gallery VALUES ('pack', ?)", (_pack_row(tag, dim),))
 
     def adopt_pack(self, tag: str, dim: int) -> None:
+        other = self.pack() != (tag, dim)
         with self._writing() as db:
             db.execute("INSERT OR REPLACE INTO gallery VALUES ('pack', ?)", (_pack_row(tag, dim),))
             db.execute("DELETE FROM templates WHERE pack != ?", (tag,))
+            if other:
+                db.execute("DELETE FROM gallery WHERE key = 'calibration'")
+
+    def calibration(self) -> str | None:
+        with self._reading() as db:
+            row = db.execute("SELECT value FROM gallery WHERE key = 'calibration'").fetchone()
+        return None if row is None else str(row[0])
+
+    def store_calibration(self, text: str) -> None:
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO gallery VALUES ('calibration', ?)", (text,))
 
     # -- writing ----------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,9 @@
 """Metrics against numbers worked by hand, and against definitions broken on purpose."""
 
 import math
+import time
+import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation import metrics, scores
-from evaluation.protocols import Entry, checked, read_list, split_folder
+from evaluation.consolidation import consolidate
+from evaluation.protocols import Entry, checked, first_photos, read_list, split_folder
 from evaluation.scores import Search
 from evaluation.templates import OK, Outcome
+from gallery.nonmated import person_scores
 from presente.errors import InvalidInput
 from tests.conftest import unit
 
@@ -168,3 +173,73 @@ def test_a_folder_is_split_by_its_seed(tmp_path: Path) -> None:
     roles = {role: {e.person for e in split if e.role == role} for role in ("gallery", "probe", "unknown")}
     assert roles["gallery"] == roles["probe"] and not roles["gallery"] & roles["unknown"]
     assert len(split) == 38 and "p0" in roles["unknown"]  # two photos are too few to enrol two and probe one
+
+
+def test_groups_share_a_threshold_and_by_hand() -> None:
+    searches = [replace(search, group="x" if i in (0, 1, 3, 5, 6) else "y") for i, search in enumerate(SEARCHES)]
+    x, y = metrics.by_group(searches, 0.45)
+    assert (x.group, x.probes, x.strangers, x.rank1, x.fnir, x.fpir) == ("x", 3, 2, 2 / 3, 1 / 3, 1 / 2)
+    assert (y.group, y.probes, y.strangers, y.rank1, y.fnir, y.fpir) == ("y", 2, 2, 1 / 2, 1, 0)
+    assert x.fpir_interval[0] < 0.5 < x.fpir_interval[1]
+    assert metrics.by_group(searches[:5], 0.45)[0].fpir is None  # no strangers, no rate
+
+
+def test_what_was_said() -> None:
+    truth, said = metrics.answers(SEARCHES, 0.45, "?")
+    assert truth == ["a"] * 5 + ["?"] * 4 and said == ["a", "a", "?", "a", "?", "a", "?", "?", "?"]
+
+
+def test_consolidation_by_hand() -> None:
+    long, short, probe = np.array([4.0, 0.0]), np.array([0.0, 1.0]), unit(np.array([[1.0, 1.0]]))
+    templates = [("b", short.astype(np.float32)), ("a", long.astype(np.float32)), ("a", short.astype(np.float32))]
+    for how, expected in (("best", 0.7071), ("centroid", 1.0), ("notebook", 5 / 34**0.5)):
+        gallery = consolidate(templates, how)  # type: ignore[arg-type]
+        assert gallery.people == ("a", "b")
+        assert next(person_scores(probe, gallery))[1][0] == pytest.approx([expected, 0.7071], abs=1e-4)
+
+
+def test_enrolled_with_fewer_photos() -> None:
+    entries = [entry("gallery", "a", "1"), entry("gallery", "a", "2"), entry("gallery", "b", "3"), entry("probe", "a")]
+    assert first_photos(entries, 1) == [0, 2, 3]
+
+
+def test_ten_thousand_against_ten_thousand_in_bounded_memory() -> None:
+    """Scores of 400 MB are never held at once; the time is on shared cores, and generous."""
+    made_up = unit(np.random.default_rng(1).normal(size=(20_000, 64)))
+    entries = [Entry("gallery" if i < 10_000 else "probe", f"{i % 10_000:05d}", Path("p")) for i in range(20_000)]
+    outcomes = [Outcome(row, OK) for row in made_up]
+    start = time.perf_counter()
+    tracemalloc.start()
+    found = scores.identification_scores(entries, outcomes)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(found) == 10_000 and metrics.rank_rate(found, 1) < 0.01  # the probes are random, too
+    assert peak < 150e6 and time.perf_counter() - start < 60
+
+
+BROKEN = {
+    "ties count for the mate": lambda s: replace(s, mate_rank=1 if s.mated and s.mate_rank == 2 else s.mate_rank),
+    "failures to acquire are left out": lambda s: None if s.outcome != OK else s,
+    "the impostor's score counts as the mate's": lambda s: replace(s, mate_score=s.best_score),
+    "a stranger's score is that of its mate": lambda s: s if s.mated else replace(s, best_score=s.mate_score),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_metrics_broken_on_purpose_are_noticed(how: str) -> None:
+    """Each way of cheating that was seen elsewhere changes a number that a test above holds."""
+
+    def figures(searches: list[Search]) -> list[float]:
+        return [
+            metrics.rank_rate(searches, 1),
+            metrics.failures_to_acquire(searches),
+            metrics.fnir_at(searches, 0.41),
+            metrics.fnir_at(searches, 0.53),
+            metrics.fpir_at(searches, 0.3),
+        ]
+
+    broken = [made for made in map(BROKEN[how], TELLING) if made is not None]
+    assert figures(broken) != figures(TELLING)
+
+
+TELLING = [*SEARCHES, Search(True, "a", "a.jpg", OK, "b", 0.6, 0.5, 1)]

@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from faces.embedder import FaceEmbedder
+from gallery.calibration import Curve
 from gallery.gallery import Gallery
 from presente.errors import NotFound
 from server.app import create_app
@@ -82,7 +84,7 @@ def test_enrolled_is_identified_and_a_stranger_is_desconocido(client: FlaskClien
         None,
     )
     assert [candidate["rank"] for candidate in face["candidates"]] == [1, 2]
-    assert set(face["candidates"][0]) == {"rank", "matricula", "nombre_del_alumno", "clase", "kind", "score"}
+    assert set(face["candidates"][0]) == {"rank", "matricula", "nombre_del_alumno", "clase", "kind", "score", "fpir"}
     assert len(face["landmarks"]) == 5 and face["quality"]["size"] > 20 and 0.5 <= face["detection_score"] <= 1
     stranger = client.post("/v1/identify", data=STRANGER, headers=JPEG).get_json()["faces"][0]
     assert (stranger["decision"], stranger["nombre"], stranger["matricula"], stranger["reason"]) == (
@@ -91,6 +93,24 @@ def test_enrolled_is_identified_and_a_stranger_is_desconocido(client: FlaskClien
         None,
         "below_threshold",
     )
+    assert face["fpir"] is None and client.get("/v1/status").get_json()["calibration"] is None
+
+
+def test_a_calibrated_gallery_says_how_many_strangers_score_as_high(client: FlaskClient, gallery: Gallery) -> None:
+    curve = Curve(gallery.pack, 2, 500, 50, 3.0, 30.0, (0.01, 0.01, 0.02), 0.01, "2026-11-21T00:00:00+00:00", {})
+    gallery.store.store_calibration(curve.to_json())
+    gallery.settings = replace(gallery.settings, target=0.05)
+    for student in (ANA, EVA):
+        enrol(client, student)
+    body = client.post("/v1/identify", data=PROBE, headers=JPEG).get_json()
+    assert body["threshold_source"] == "calibrated fpir=0.05" and body["threshold"] == curve.threshold(0.05, 2)
+    (face,) = body["faces"]
+    assert face["fpir"] == curve.fpir(face["score"], 2) < 0.05 and face["decision"] == "known"
+    assert [one["fpir"] for one in face["candidates"]] == [curve.fpir(one["score"], 2) for one in face["candidates"]]
+    asked = client.post("/v1/identify?threshold=0.1", data=PROBE, headers=JPEG).get_json()
+    assert asked["threshold_source"] == "request" and asked["faces"][0]["fpir"] == face["fpir"]
+    status = client.get("/v1/status").get_json()
+    assert status["threshold"] == body["threshold"] and status["calibration"]["warning"] == ""
 
 
 def test_the_three_ways_to_send_a_photo_agree(client: FlaskClient) -> None:

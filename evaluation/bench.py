@@ -1,0 +1,89 @@
+"""What every protocol needs: a pack, its embedder, cached templates of photos, and a place for results."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from evaluation import protocols
+from evaluation.templates import Maker, Outcome, TemplateCache, embed_photos, portraits
+from presente import cli, compose
+from presente.config import Settings
+from presente.errors import InvalidInput
+
+_VERSIONS = ("numpy", "onnxruntime", "insightface", "scikit-learn", "scipy")
+
+
+class Bench:
+    """One run of a protocol: settings, pack, embedder, and the clock that began with it."""
+
+    def __init__(self, settings: Settings, output: cli.Output) -> None:
+        self.settings = settings
+        self.output = output
+        self.started = time.perf_counter()
+        self.pack = compose.open_pack(settings)
+        self.embedder = compose.open_embedder(settings, self.pack)
+
+    def embed(self, paths: Sequence[Path], maker: Maker | None = None) -> list[Outcome]:
+        """Outcomes of photos in order, by default as photos are enrolled; those made before come from the cache."""
+        cache = TemplateCache(self.settings.template_cache)
+        try:
+            with self.output.bar(len(paths), "photo") as progress:
+                return embed_photos(paths, maker or portraits(self.embedder), cache, self.settings.workers, progress)
+        finally:
+            cache.close()
+
+    def described(self) -> dict[str, Any]:
+        """Pack and detection settings, for a result."""
+        return {
+            "pack": self.pack.name,
+            "pack_tag": self.pack.tag,
+            "detection": str(self.embedder.settings.detection),
+            "versions": {name: metadata.version(name) for name in _VERSIONS},
+        }
+
+    def finish(self, result: dict[str, Any], out: Path) -> dict[str, Any]:
+        """As :func:`keep`."""
+        return keep(result, out, self.started)
+
+
+def keep(result: dict[str, Any], out: Path, started: float) -> dict[str, Any]:
+    """Add the time that it took since ``started`` (``time.perf_counter``), and keep the result beside the scores."""
+    result["seconds"] = round(time.perf_counter() - started, 2)
+    text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
+    (out / "result.json").write_text(text + "\n", encoding="utf-8")
+    return result
+
+
+def add_out(parser: argparse.ArgumentParser, name: str) -> None:
+    """The flag for where results go."""
+    default = Path("var/evaluation") / name
+    parser.add_argument("--out", type=Path, default=default, metavar="DIR", help="where the scores and result.json go")
+
+
+def add_photos(parser: argparse.ArgumentParser) -> None:
+    """The flags that say which photos of which people."""
+    parser.add_argument("--list", type=Path, metavar="LIST.tsv", help="columns role, person, path, by tabs")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="what the list's paths are relative to")
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="instead of a list: one folder a person, split")
+    parser.add_argument("--gallery-photos", type=int, default=3, metavar="N", help="with --folder: enrolled a person")
+    parser.add_argument("--strangers", type=float, default=0.2, metavar="SHARE", help="with --folder: unknown people")
+    parser.add_argument("--seed", type=int, default=1, help="which split, where there is chance in it")
+
+
+def read_photos(arguments: argparse.Namespace, group: str | None = None) -> list[protocols.Entry]:
+    """The photos that those flags name.
+
+    Raises:
+        InvalidInput: ``missing_protocol``, and what reading a list raises.
+    """
+    if (arguments.list is None) == (arguments.folder is None):
+        raise InvalidInput("missing_protocol", "Neither or both of --list and --folder were given.", "Give one.")
+    if arguments.list is not None:
+        return protocols.read_list(arguments.list, arguments.root, group)
+    return protocols.split_folder(arguments.folder, arguments.gallery_photos, arguments.strangers, arguments.seed)

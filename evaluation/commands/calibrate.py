@@ -1,0 +1,117 @@
+"""``calibrate``: which threshold lets at most so many strangers be named, kept with the gallery."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from evaluation.bench import Bench
+from faces.image import ACCEPTED_SUFFIXES
+from gallery import nonmated
+from gallery.calibration import Curve, check_target
+from gallery.limit import Limit, settle
+from gallery.nonmated import Enrolled
+from presente import cli, compose
+from presente.config import Settings
+from presente.errors import InvalidInput
+
+_LADDER = (0.1, 0.03, 0.01, 0.003, 0.001, 0.0001)
+
+
+def add(commands: Any) -> None:
+    """The command and its flags."""
+    parser = cli.subcommand(
+        commands,
+        "calibrate",
+        run,
+        "Fit how often strangers would be named, and keep it with the gallery.",
+        "python -m evaluation calibrate --fpir 0.001",
+    )
+    parser.add_argument("--fpir", type=float, default=0.001, metavar="RATE", help="the rate that shall be the default")
+    parser.add_argument(
+        "--unknown",
+        type=Path,
+        metavar="DIR",
+        help="photos of people who are not enrolled; one folder a person, or files",
+    )
+
+
+def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
+    """Search people who are not there, fit the curve, store it, say what it means."""
+    check_target(arguments.fpir)
+    pack = compose.open_pack(settings)
+    gallery = compose.open_gallery(settings, pack)
+    try:
+        students = nonmated.enrolled_people(gallery, cohort=False)
+        people = len(students.people)
+        if people < 2:
+            raise InvalidInput("too_few_people", f"{people} people are enrolled.", "Enrol at least two.")
+        if arguments.unknown is not None:
+            searches = _of_strangers(arguments.unknown, students, settings, output)
+        else:
+            searches = nonmated.from_gallery(students, nonmated.enrolled_people(gallery, cohort=True))
+        curve = nonmated.calibrate(searches, people, pack.tag, arguments.fpir)
+        gallery.store.store_calibration(curve.to_json())
+    finally:
+        gallery.close()
+    result = calibration_result(curve, settle("stored", pack.threshold, "", curve, people))
+    output.result(result, lines(result))
+    return cli.DONE
+
+
+def _of_strangers(folder: Path, students: Enrolled, settings: Settings, output: cli.Output) -> nonmated.NonMated:
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ACCEPTED_SUFFIXES)
+    if not paths:
+        raise InvalidInput("unreadable_folder", f"{folder} holds no photos.", "Name a folder of photos.")
+    outcomes = Bench(settings, output).embed(paths)
+    # Photos that lie in the folder itself are of different people; those in one subfolder are of one.
+    names = [str(path if path.parent == folder else path.parent) for path in paths]
+    usable = [(name, made.template) for name, made in zip(names, outcomes, strict=True) if made.template is not None]
+    return nonmated.strangers_of(usable, students)
+
+
+def calibration_result(curve: Curve, limit: Limit) -> dict[str, Any]:
+    """The curve, what it says at the rate asked for and at others, and the threshold that the gallery will use."""
+    people = limit.people
+    rates = sorted({*_LADDER, curve.target}, reverse=True)
+    return {
+        **asdict(curve),
+        "fpir_asked": curve.target,
+        "threshold": limit.threshold,
+        "supported": not curve.doubt(curve.target, people),
+        "doubt": curve.doubt(curve.target, people),
+        "rates": [_rate(curve, rate, people) for rate in rates],
+    }
+
+
+def _rate(curve: Curve, rate: float, people: int) -> dict[str, Any]:
+    threshold = curve.threshold(rate, people)
+    doubt = curve.doubt(rate, people)
+    return {
+        "fpir": rate,
+        "threshold": threshold,
+        "interval": list(curve.interval(threshold, people)),
+        "supported": not doubt,
+        "doubt": doubt,
+    }
+
+
+def lines(result: dict[str, Any]) -> Iterator[str]:
+    """A calibration for people."""
+    yield (
+        f"{result['searches']} non-mated searches of {result['subjects']} people among {result['people']} enrolled "
+        f"({', '.join(f'{count} {source}' for source, count in result['sources'].items())})"
+    )
+    for rate in result["rates"]:
+        low, high = rate["interval"]
+        yield (
+            f"FPIR {rate['fpir']:g}: threshold {rate['threshold']:.4f} (95 %: {low:.2g} to {high:.2g})"
+            + ("" if rate["supported"] else "   NOT SUPPORTED by the data")
+        )
+    yield (
+        f"kept with the gallery: threshold {result['threshold']:.4f} for FPIR {result['fpir_asked']:g}"
+        + (f"; {result['doubt']}. Until then not below the pack's own." if result["doubt"] else "")
+    )

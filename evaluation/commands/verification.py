@@ -1,0 +1,123 @@
+"""``verification``: are these two photos of one person?"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from evaluation import bench, protocols, verification
+from evaluation.intervals import shown
+from evaluation.pairs import Pair, generate_pairs, read_pairs
+from presente import cli
+from presente.config import Settings
+from presente.errors import InvalidInput
+
+
+def add(commands: Any) -> None:
+    """The command and its flags."""
+    parser = cli.subcommand(
+        commands,
+        "verification",
+        run,
+        "Pairs of photos: accuracy by folds, EER, TAR at FAR.",
+        "python -m evaluation verification --pairs lfw/pairs.txt --root lfw",
+    )
+    parser.add_argument("--pairs", type=Path, metavar="pairs.txt", help="pairs in LFW's format; needs --root")
+    parser.add_argument("--list", type=Path, metavar="LIST.tsv", help="instead: generate pairs from a list's photos")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="where the photos are")
+    parser.add_argument("--folds", type=int, default=10, help="with --list: how many, no person in two of them")
+    parser.add_argument("--each", type=int, default=300, help="with --list: pairs of either kind in a fold, at most")
+    parser.add_argument("--seed", type=int, default=1, help="with --list: which pairs")
+    parser.add_argument(
+        "--far", type=float, nargs="+", default=[0.1, 0.01, 0.001], metavar="RATE", help="rates to report TAR at"
+    )
+    bench.add_out(parser, "verification")
+
+
+def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
+    """Score the pairs, then compute everything from the scores."""
+    for rate in arguments.far:
+        if not 0 < rate < 1:
+            raise InvalidInput("invalid_far", f"FAR {rate} was asked for.", "It must be above 0 and below 1.")
+    pairs = _pairs(arguments)
+    runs = bench.Bench(settings, output)
+    photos = sorted({path for pair in pairs for path in (pair.left, pair.right)})
+    outcomes = dict(zip(photos, runs.embed(photos), strict=True))
+    table = arguments.out / "pairs.tsv"
+    verification.write_comparisons(table, verification.compare_pairs(pairs, outcomes))
+    comparisons = verification.read_comparisons(table)
+    result = {
+        **runs.described(),
+        "photos": len(photos),
+        **verification_result(comparisons, arguments.far),
+        "scores": str(table),
+    }
+    output.result(runs.finish(result, arguments.out), lines(result))
+    return cli.DONE
+
+
+def _pairs(arguments: argparse.Namespace) -> list[Pair]:
+    if (arguments.pairs is None) == (arguments.list is None):
+        raise InvalidInput("missing_protocol", "Neither or both of --pairs and --list were given.", "Give one.")
+    if arguments.pairs is not None:
+        return read_pairs(arguments.pairs, arguments.root or arguments.pairs.parent)
+    if arguments.folds < 2 or arguments.each < 1:
+        raise InvalidInput("invalid_folds", "--folds or --each is too small.", "At least 2 folds and 1 pair in each.")
+    entries = protocols.read_list(arguments.list, arguments.root)
+    return generate_pairs(entries, arguments.folds, arguments.each, arguments.seed)
+
+
+def verification_result(comparisons: Sequence[verification.Comparison], fars: Sequence[float]) -> dict[str, Any]:
+    """What the scores say."""
+    pairs = verification.columns_of(comparisons)
+    folds = verification.accuracy_by_fold(pairs) if len(set(pairs.fold.tolist())) > 1 else []
+    failures = verification.failures(comparisons)
+    accuracies = [fold.accuracy for fold in folds]
+    return {
+        "pairs": len(comparisons),
+        "mated": int(pairs.same.sum()),
+        "non_mated": int((~pairs.same).sum()),
+        "fta": len(failures),
+        "without_template": [{"path": path, "code": code} for path, code in sorted(failures.items())],
+        "accuracy": round(statistics.fmean(accuracies), 6) if folds else None,
+        "accuracy_std": round(statistics.stdev(accuracies), 6) if folds else None,
+        "folds": [asdict(fold) for fold in folds],
+        "eer": round(verification.equal_error_rate(pairs), 6),
+        "tar_at_far": [_point(verification.tar_at_far(pairs, far)) for far in fars],
+    }
+
+
+def _point(point: verification.TarPoint) -> dict[str, Any]:
+    values = asdict(point)
+    for name in ("far_interval", "tar_interval"):
+        values[name] = None if values[name] is None else shown(values[name])
+    return values
+
+
+def lines(result: dict[str, Any]) -> Iterator[str]:
+    """A verification result for people."""
+    yield (
+        f"pack {result['pack']}: {result['mated']} mated and {result['non_mated']} non-mated pairs of "
+        f"{result['photos']} photos, in {result['seconds']} s; failures to acquire {result['fta']}"
+    )
+    for failure in result["without_template"][:20]:
+        yield f"  {failure['path']}: {failure['code']}"
+    if result["folds"]:
+        yield (
+            f"accuracy {result['accuracy']:.4f}, standard deviation over {len(result['folds'])} folds "
+            f"{result['accuracy_std']:.4f}; EER {result['eer']:.4f}"
+        )
+    for point in result["tar_at_far"]:
+        if not point["resolved"]:
+            yield f"FAR {point['far_asked']:g}: {result['non_mated']} non-mated pairs cannot show this rate"
+            continue
+        low, high = point["tar_interval"]
+        yield (
+            f"FAR {point['far_asked']:g} asked, {point['far']:.5f} reached at threshold {point['threshold']:.4f}: "
+            f"TAR {point['tar']:.4f} (95 %: {low:.4f} to {high:.4f})"
+        )
+    yield f"scores in {result['scores']}"

@@ -1,0 +1,29 @@
+"""Confidence intervals of a share, because twenty photos cannot show a thousandth."""
+
+from __future__ import annotations
+
+import math
+
+Z95 = 1.959963984540054
+"""The standard normal's 97.5 % quantile: what a two-sided 95 % interval takes."""
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """The 95 % score interval of Wilson (JASA 22, 1927) for ``successes`` of ``trials`` independent ones.
+
+    It is never empty or outside 0 to 1, at 0 and at all successes either. No trials say nothing: 0 to 1.
+    """
+    if trials == 0:
+        return 0.0, 1.0
+    share, square = successes / trials, Z95 * Z95
+    centre = share + square / (2 * trials)
+    spread = Z95 * math.sqrt(share * (1 - share) / trials + square / (4 * trials * trials))
+    scale = 1 + square / trials
+    low = 0.0 if successes == 0 else (centre - spread) / scale
+    high = 1.0 if successes == trials else (centre + spread) / scale
+    return low, high
+
+
+def shown(interval: tuple[float, float]) -> list[float]:
+    """An interval for JSON: two numbers of six decimals."""
+    return [round(bound, 6) for bound in interval]

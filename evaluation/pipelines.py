@@ -1,0 +1,102 @@
+"""Pipelines: ways from a photo to a decision, among them the first system's notebook with each of its mistakes.
+
+The notebook's ArcFace run gave RGB pixels to a model that wants BGR, took ``faces[0]`` of insightface's list (the best
+detection score, not the person in the middle), detected on insightface's square of 640 pixels, averaged vectors of
+unequal length, and guessed the threshold 0.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from evaluation.consolidation import Consolidation
+from evaluation.templates import OK, Maker, Outcome, settings_key
+from faces.alignment import align
+from faces.detection import DetectedFace, most_prominent
+from faces.embedder import FaceEmbedder
+from faces.image import RGB
+from faces.runtime import open_session
+from presente.errors import PhotoRefused
+
+NOTEBOOK_THRESHOLD = 0.5
+_SQUARE = 640
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """One way of doing it.
+
+    Attributes:
+        name: what a table calls it.
+        swapped: red and blue change places before anything else.
+        first: the face with the best detection score instead of the most prominent one.
+        square: insightface's own square canvas of 640 pixels instead of one chosen from the photo.
+        consolidation: what stands for a person.
+        threshold: cosine from which somebody is named; None for the pack's own.
+    """
+
+    name: str
+    swapped: bool = False
+    first: bool = False
+    square: bool = False
+    consolidation: Consolidation = "best"
+    threshold: float | None = None
+
+
+PRESENT = Pipeline("present pipeline")
+NOTEBOOK = Pipeline("notebook, as it was", True, True, True, "notebook", NOTEBOOK_THRESHOLD)
+MENDED: Sequence[Pipeline] = (
+    replace(NOTEBOOK, name="  colours mended", swapped=False),
+    replace(NOTEBOOK, name="  most prominent face", first=False),
+    replace(NOTEBOOK, name="  canvas chosen from the photo", square=False),
+    replace(NOTEBOOK, name="  centroid of unit templates", consolidation="centroid"),
+    replace(NOTEBOOK, name="  best template", consolidation="best"),
+    replace(NOTEBOOK, name="  threshold of the pack", threshold=None),
+)
+"""The notebook's run with one mistake mended, one at a time."""
+
+
+def features(embedder: FaceEmbedder, pipeline: Pipeline) -> Maker:
+    """What a pipeline makes of a photo: the network's vector as it is, float32 (d,), not of length 1."""
+    detect = _square_detector(embedder) if pipeline.square else embedder.detector.detect
+
+    def make(content: bytes) -> Outcome:
+        try:
+            pixels = embedder.decode(content).pixels
+        except PhotoRefused as refused:
+            return Outcome(None, refused.code)
+        if pipeline.swapped:
+            pixels = np.ascontiguousarray(pixels[:, :, ::-1])
+        faces = detect(pixels)
+        if not faces:
+            return Outcome(None, "no_face")
+        height, width = pixels.shape[:2]
+        best = max(range(len(faces)), key=lambda i: faces[i].score)
+        chosen = faces[best if pipeline.first else most_prominent(faces, height, width)]
+        return Outcome(embedder.recogniser.features([align(pixels, chosen.landmarks)])[0], OK)
+
+    key = (
+        f"{settings_key(embedder)} features swapped={pipeline.swapped} first={pipeline.first} square={pipeline.square}"
+    )
+    return Maker(key, make)
+
+
+def _square_detector(embedder: FaceEmbedder) -> Callable[[RGB], list[DetectedFace]]:
+    """insightface's SCRFD as its FaceAnalysis runs it, best score first."""
+    from insightface.model_zoo.scrfd import SCRFD
+
+    session = open_session(embedder.pack.detection, embedder.settings.runtime)
+    scrfd = SCRFD(session=session)
+    scrfd.prepare(0, det_thresh=embedder.settings.detection.min_score)
+
+    def detect(pixels: RGB) -> list[DetectedFace]:
+        boxes, landmarks = scrfd.detect(np.ascontiguousarray(pixels[:, :, ::-1]), input_size=(_SQUARE, _SQUARE))
+        return [
+            DetectedFace(box[:4].astype(np.float32), points.astype(np.float32), float(box[4]))
+            for box, points in zip(boxes, landmarks if landmarks is not None else (), strict=True)
+        ]
+
+    return detect

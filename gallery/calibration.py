@@ -1,0 +1,183 @@
+"""Calibration: how often somebody unknown would be named, as a curve over the score and the size of the gallery.
+
+A stranger's best score is the maximum of as many impostor cosines as people are enrolled. Cosines of unrelated
+directions are close to normal, so their tail is exponential in the square of the cosine, and the square of the maximum
+follows a Gumbel distribution (Coles, *An Introduction to Statistical Modeling of Extreme Values*, 2001, ch. 3), whose
+location grows with the logarithm of the number of people. With s the signed square of the score::
+
+    FPIR(score, people) = 1 - exp(-(people / fitted_people) * exp(intercept - slope * s))
+
+Fitted by maximum likelihood to the best scores of non-mated searches, censored on both sides: what is below the median
+says nothing about the tail, and of the topmost only the number counts, because among them are people who are enrolled
+under two names. Docs: docs/adr/0014-calibration.md.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from presente.errors import InvalidInput
+
+FORMAT = 1
+MIN_SEARCHES = 20
+_BODY = 0.5
+"""The share of searches, the lowest ones, of which only the number counts."""
+_TOP = 0.01
+"""The share of searches, the topmost ones, of which only the number counts."""
+_RESAMPLES = 100
+_FACTOR = 2.0
+"""A rate is supported when the 95 % interval of the rate at its threshold is within this factor of it."""
+_GROWN = 2.0
+"""A curve is stale when the gallery has this many times the people that it was fitted with, or as many times fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """FPIR as a function of score and number of people, and how far it can be trusted.
+
+    Attributes:
+        pack: tag of the model pack whose scores these are.
+        people: enrolled people that were searched when it was fitted.
+        searches, subjects: non-mated searches it was fitted to, and of how many different people.
+        intercept, slope: of the formula in this module's docstring.
+        covariance: of intercept and slope (variance, covariance, variance), by resampling subjects.
+        target: the rate that was asked for.
+        made_at: UTC, ISO.
+        sources: how many searches came from where.
+    """
+
+    pack: str
+    people: int
+    searches: int
+    subjects: int
+    intercept: float
+    slope: float
+    covariance: tuple[float, float, float]
+    target: float
+    made_at: str
+    sources: dict[str, int]
+
+    def fpir(self, score: float, people: int) -> float:
+        """Expected share of strangers whose best score among ``people`` reaches ``score``."""
+        return -math.expm1(-(people / self.people) * math.exp(self._log_intensity(score)))
+
+    def threshold(self, fpir: float, people: int) -> float:
+        """The score (a cosine, at most 1) that a share ``fpir`` of strangers reaches among ``people``."""
+        check_target(fpir)
+        intensity = -math.log1p(-fpir) * self.people / max(people, 1)
+        square = (self.intercept - math.log(intensity)) / self.slope
+        return math.copysign(math.sqrt(min(abs(square), 1.0)), square)
+
+    def interval(self, score: float, people: int) -> tuple[float, float]:
+        """95 % interval of :meth:`fpir`, from the spread of the fit alone."""
+        square = score * abs(score)
+        own, both, other = self.covariance
+        spread = 1.96 * math.sqrt(max(own - 2 * square * both + square * square * other, 0.0))
+        low, high = (self._log_intensity(score) + sign * spread for sign in (-1, 1))
+        ratio = people / self.people
+        return -math.expm1(-ratio * math.exp(min(low, 50.0))), -math.expm1(-ratio * math.exp(min(high, 50.0)))
+
+    def doubt(self, fpir: float, people: int) -> str:
+        """Why the data cannot support a rate at a size; empty when they can.
+
+        Two things are asked: that the fit is sharp enough, and that the searches would show at least one such event at
+        the size they were made at. Beyond that the formula is all there is.
+        """
+        score = self.threshold(fpir, people)
+        low, high = self.interval(score, people)
+        if high > _FACTOR * fpir or low < fpir / _FACTOR:
+            return f"the rate may be anything from {low:.2g} to {high:.2g}: more non-mated searches are needed"
+        seen = self.fpir(score, self.people) * self.searches
+        if seen < 1:
+            return f"{self.searches} searches would show {seen:.2g} such events: more non-mated searches are needed"
+        return ""
+
+    def stale(self, people: int) -> bool:
+        """Whether the gallery has grown or shrunk enough to fit anew; the curve adjusts for size meanwhile."""
+        return not self.people / _GROWN < people < self.people * _GROWN
+
+    def _log_intensity(self, score: float) -> float:
+        return self.intercept - self.slope * score * abs(score)
+
+    def to_json(self) -> str:
+        """As a store keeps it."""
+        return json.dumps({"format": FORMAT, **asdict(self)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Curve | None:
+        """What a store kept; None when another version wrote it."""
+        described = json.loads(text)
+        if described.pop("format", None) != FORMAT:
+            return None
+        return cls(**{**described, "covariance": tuple(described["covariance"])})
+
+
+def check_target(fpir: float) -> None:
+    """Refuse what is no rate to calibrate for: ``invalid_fpir``."""
+    if not 0 < fpir < 0.5:
+        raise InvalidInput("invalid_fpir", f"FPIR {fpir} was asked for.", "It must be above 0 and below 0.5.")
+
+
+def fit(
+    scores: NDArray[np.floating], subjects: Sequence[object], seed: int = 1
+) -> tuple[float, float, tuple[float, float, float]]:
+    """Intercept, slope and their covariance for best impostor scores, float (n,), each a search of a subject.
+
+    Raises:
+        InvalidInput: ``too_few_searches``, ``unsuitable_scores``.
+    """
+    if len(scores) < MIN_SEARCHES:
+        raise InvalidInput(
+            "too_few_searches",
+            f"There are {len(scores)} non-mated searches, {MIN_SEARCHES} are needed.",
+            "Enrol more people, or give photos of strangers.",
+        )
+    squares = np.asarray(scores, dtype=np.float64)
+    squares = squares * np.abs(squares)
+    intercept, slope = _fit(squares)
+    names = {name: i for i, name in enumerate(dict.fromkeys(subjects))}
+    groups = np.array([names[subject] for subject in subjects])
+    order = np.argsort(groups, kind="stable")
+    members = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+    chance = np.random.default_rng(seed)
+    draws = [
+        _fit(squares[np.concatenate([members[i] for i in chance.integers(len(members), size=len(members))])])
+        for _ in range(_RESAMPLES)
+    ]
+    spread = np.cov(np.array(draws).T)
+    return intercept, slope, (float(spread[0, 0]), float(spread[0, 1]), float(spread[1, 1]))
+
+
+def _fit(squares: NDArray[np.float64]) -> tuple[float, float]:
+    """Maximum likelihood of a Gumbel distribution, below a low and above a high bound censored."""
+    from scipy.optimize import minimize
+
+    ordered = np.sort(squares)
+    low, high = ordered[int(_BODY * len(ordered))], ordered[-1 - math.ceil(_TOP * len(ordered))]
+    inner = ordered[(ordered > low) & (ordered <= high)]
+    below, above = int((ordered <= low).sum()), int((ordered > high).sum())
+    scale = float(inner.std()) if len(inner) > 1 else 0.0
+    if scale <= 0:
+        raise InvalidInput(
+            "unsuitable_scores", "The best scores of the searches are all but equal.", "Give photos of more people."
+        )
+
+    def cost(parameters: NDArray[np.float64]) -> float:
+        location, log_width = float(parameters[0]), float(parameters[1])
+        width = math.exp(log_width)
+        z = (inner - location) / width
+        # log density of a Gumbel: -z - exp(-z) - log(width); log of its distribution: -exp(-z)
+        total = float((-z - np.exp(-z)).sum()) - len(inner) * log_width
+        total += below * -math.exp(-(low - location) / width)
+        survival = -math.expm1(-math.exp(-(high - location) / width))
+        return -(total + above * math.log(max(survival, 1e-300)))
+
+    found = minimize(cost, np.array([float(low), math.log(scale)]), method="Nelder-Mead")
+    width = math.exp(float(found.x[1]))
+    return float(found.x[0]) / width, 1 / width

@@ -1,0 +1,65 @@
+"""``python -m evaluation calibrate`` as people run it. On people it never saw: ``python -m benchmarks.calibration``."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evaluation.consolidation import consolidate
+from gallery.nonmated import from_gallery, strangers_of
+from tests.conftest import SAMPLE, on_sqlite, unit
+
+
+def test_calibrate_then_ask_for_a_rate(command) -> None:  # type: ignore[no-untyped-def]
+    photo, rate = SAMPLE / "probes" / "A0178" / "1.jpg", {"PRESENTE_THRESHOLD": "fpir=0.001"}
+    command("indexer", "add", SAMPLE / "students.csv")
+    refused = command("evaluation", "predict", photo, **rate)
+    assert refused.returncode == 2 and "not_calibrated" in refused.stderr
+    done = command("evaluation", "calibrate", "--fpir", "0.01", "--json", **rate)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["sources"] == {"left out": 96} and result["people"] == 24
+    assert not result["supported"] and "more non-mated" in result["doubt"]  # 24 people cannot show one in a hundred
+    command("indexer", "compact")  # a rebuild of the index does not touch it
+    told = command("evaluation", "predict", photo, "--json")
+    assert told.returncode == 0, told.stderr
+    own = json.loads(told.stdout)
+    asked = json.loads(command("evaluation", "predict", photo, "--json", **rate).stdout)
+    # What the data cannot show does not lower the pack's threshold: strangers look more alike than classmates here.
+    assert own["threshold"] == asked["threshold"] == result["threshold"] == 0.8 > result["rates"][4]["threshold"]
+    face = asked["photos"][0]["faces"][0]
+    assert face["decision"] == "known" and 0 < face["fpir"] < 0.001
+    for arguments, code in (
+        (("--fpir", "0"), "invalid_fpir"),
+        (("--unknown", SAMPLE / "strangers"), "too_few_searches"),
+    ):
+        wrong = command("evaluation", "calibrate", *arguments)
+        assert wrong.returncode == 2 and code in wrong.stderr
+
+
+def test_searches_by_hand() -> None:
+    students = consolidate([("a", row([1, 0, 0])), ("a", row([1, 1, 0])), ("b", row([0, 1, 0]))], "best")
+    cohort = consolidate([("z", row([0, 0, 1]))], "best")
+    found = from_gallery(students, cohort)
+    assert found.scores == pytest.approx([0, 0.7071, 0.7071, 0], abs=1e-4)  # never with one's own photos
+    assert found.subjects == ("a", "a", "b", "z") and found.sources == ("left out",) * 3 + ("cohort",)
+    assert strangers_of([("z", row([0, 3, 4]))], students).scores == pytest.approx([0.6])
+
+
+def row(values: list[float]) -> np.ndarray:
+    return unit(np.array(values))
+
+
+@on_sqlite
+def test_a_gallery_that_grows_is_calibrated_again(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for student in sorted((SAMPLE / "students").iterdir())[:10]:
+        (tmp_path / "ten" / student.name).parent.mkdir(exist_ok=True)
+        (tmp_path / "ten" / student.name).symlink_to(student)
+    assert json.loads(command("indexer", "add", "ten", "--json").stdout)["done"] == 40
+    assert json.loads(command("evaluation", "calibrate", "--fpir", "0.02", "--json").stdout)["people"] == 10
+    assert json.loads(command("indexer", "add", "ten", "--json").stdout)["notes"] == []
+    report = json.loads(command("indexer", "add", SAMPLE / "students.csv", "--json").stdout)
+    (note,) = report["notes"]
+    assert "10 people were enrolled" in note and "24 are now" in note and "by 96 searches" in note
+    assert json.loads(command("indexer", "compact", "--json").stdout)["notes"] == []
