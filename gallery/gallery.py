@@ -28,7 +28,7 @@ from gallery.limit import Limit, Target, settle
 from gallery.snapshot import SnapshotStore
 from gallery.vectors.flat import checked
 from gallery.vectors.model import IndexSpec
-from presente.errors import InvalidInput, PackError, PhotoRefused
+from presente.errors import InvalidInput, NotFound, PackError, PhotoRefused
 
 MAX_K = 1000
 _BLOCK = 256
@@ -164,9 +164,54 @@ class Gallery:
                 replaced; calling it again, for whomever, tries again.
         """
         removed = self.store.remove(matriculas)
+        self._follow_removal()
+        return removed
+
+    def merge(self, keep: str, other: str) -> None:
+        """Make one student of two who are the same person: see :meth:`DocumentStore.merge`. ``other`` is gone then.
+
+        Raises:
+            InvalidInput: ``same_student``.
+            NotFound: ``student_not_found``.
+            PackError: ``pack_mismatch``, when the gallery was given another pack since it was opened.
+            StoreError: as :meth:`remove`.
+        """
+        _check_two(keep, other)
+        self.index.check_pack()
+        self.store.merge(keep, other)
+        self._follow_removal()
+
+    def take_photos(self, matricula: str, photos: Sequence[str], to: str | None = None) -> list[str]:
+        """Erase photos of a student, or move them to another with their templates.
+
+        Args:
+            matricula: whose they are.
+            photos: each the beginning of its SHA-256, as long as it means one photo of the student.
+            to: who gets them; None to erase them.
+
+        Returns:
+            the SHA-256 of each.
+
+        Raises:
+            InvalidInput: ``same_student``, ``ambiguous_photo``.
+            NotFound: ``student_not_found``, ``photo_not_found``.
+            PackError, StoreError: as :meth:`merge`.
+        """
+        if to is not None:
+            _check_two(matricula, to)
+            self.student(to)
+        self.student(matricula)
+        digests = self.store.digests(matricula)
+        which = [_chosen(photo, digests, matricula) for photo in photos]
+        self.index.check_pack()
+        self.store.take_photos(matricula, which, to)
+        self._follow_removal()
+        return which
+
+    def _follow_removal(self) -> None:
+        """Take what is gone from the documents out of the index and of every published generation."""
         self.index.follow()
         self.index.publish_if_erased()
-        return removed
 
     def close(self, publish: bool = False) -> None:
         """Close the store; with ``publish``, first write a generation if anything changed since the last."""
@@ -326,3 +371,24 @@ class Gallery:
 def _check_k(k: int) -> None:
     if not 1 <= k <= MAX_K:
         raise InvalidInput("invalid_k", f"k is {k}.", f"It must be between 1 and {MAX_K}.")
+
+
+def _check_two(one: str, other: str) -> None:
+    if one == other:
+        raise InvalidInput("same_student", f"{one!r} was named twice.", "Name two students.")
+
+
+def _chosen(photo: str, digests: Sequence[str], matricula: str) -> str:
+    """The one of a student's photos whose SHA-256 begins so."""
+    found = [digest for digest in digests if photo and digest.startswith(photo)]
+    if not found:
+        raise NotFound(
+            "photo_not_found",
+            f"{matricula!r} has no photo {photo!r}.",
+            "A photo is named by the first digits of its SHA-256, as `python -m indexer audit` prints them.",
+        )
+    if len(found) > 1:
+        raise InvalidInput(
+            "ambiguous_photo", f"{len(found)} photos of {matricula!r} begin with {photo!r}.", "Give more digits."
+        )
+    return found[0]

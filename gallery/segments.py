@@ -182,13 +182,17 @@ class Templates:
 
     def blocks(self, size: int = 8192) -> Iterator[NDArray[np.float32]]:
         """The vectors, a block at a time."""
-        edge = len(self._published)
         for start in range(0, len(self), size):
-            rows = self._rows[start : start + size]
-            block = np.empty((len(rows), self.dim), dtype=np.float32)
-            block[rows < edge] = self._published[rows[rows < edge]]
-            block[rows >= edge] = self._tail[rows[rows >= edge] - edge]
-            yield block
+            yield self.take(slice(start, start + size))
+
+    def take(self, which: NDArray[np.int64] | slice) -> NDArray[np.float32]:
+        """The vectors of some of them, by place, in that order."""
+        edge = len(self._published)
+        rows = self._rows[which]
+        block = np.empty((len(rows), self.dim), dtype=np.float32)
+        block[rows < edge] = self._published[rows[rows < edge]]
+        block[rows >= edge] = self._tail[rows[rows >= edge] - edge]
+        return block
 
 
 def by_subject(ids: NDArray[np.int64], subjects: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
+from indexer import advice
+from indexer.advice import DIGITS
 from indexer.sources.options import Images, Partition, SourceKind, SourceOptions
 from presente import cli, compose
 from presente.config import Settings
@@ -108,7 +111,11 @@ def _check_report_file(path: Path | None) -> None:
 
 
 def run_remove(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
-    """Erase students: documents, photos, templates, index."""
+    """Erase students, or photos of one: documents, photos, templates, index."""
+    if arguments.photo:
+        if len(arguments.matricula) > 1:
+            raise InvalidInput("unsuitable_option", "--photo names photos of one student.", "Name one student.")
+        return _take_photos(arguments.matricula[0], arguments.photo, None, settings, output)
     gallery = compose.open_for_upkeep(settings)
     try:
         removed = gallery.remove(arguments.matricula)
@@ -121,6 +128,70 @@ def run_remove(arguments: argparse.Namespace, settings: Settings, output: cli.Ou
         [f"removed {matricula}" for matricula in removed] + [f"not found: {name}" for name in missing],
     )
     return cli.PARTLY_FAILED if missing else cli.DONE
+
+
+def run_move(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
+    """Give photos of one student to another, with their templates."""
+    return _take_photos(arguments.matricula, arguments.photo, arguments.to, settings, output)
+
+
+def _take_photos(matricula: str, photos: Sequence[str], to: str | None, settings: Settings, output: cli.Output) -> int:
+    gallery = compose.open_for_upkeep(settings)
+    try:
+        gallery.student(matricula)
+        compose.forget_copies(settings, [matricula])  # before, for who is killed in between; after, for who copies then
+        taken = gallery.take_photos(matricula, photos, to)
+        compose.forget_copies(settings, [matricula])
+    finally:
+        gallery.close()
+    done = f"moved to {to}" if to else "removed"
+    output.result(
+        {"matricula": matricula, "to": to, "photos": taken}, [f"{done}: photo {photo[:DIGITS]}" for photo in taken]
+    )
+    return cli.DONE
+
+
+def run_merge(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
+    """Make one student of two who are the same person."""
+    gallery = compose.open_for_upkeep(settings)
+    try:
+        gallery.merge(arguments.keep, arguments.other)
+        compose.forget_copies(settings, [arguments.other])
+        kept = gallery.student(arguments.keep)
+    finally:
+        gallery.close()
+    data = {
+        "matricula": kept.student.matricula,
+        "nombre_del_alumno": kept.student.nombre_del_alumno,
+        "clase": kept.student.clase,
+        "merged": arguments.other,
+        "images": kept.images,
+        "templates": kept.templates,
+        "asistencias": kept.asistencias,
+        "participaciones": kept.participaciones,
+    }
+    output.result(
+        data,
+        [
+            f"{arguments.other} is {arguments.keep} now: {kept.images} photos, {kept.templates} templates, "
+            f"{kept.asistencias} asistencias, {kept.participaciones} participaciones, class {kept.student.clase or '-'}"
+        ],
+    )
+    return cli.DONE
+
+
+def run_audit(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
+    """What is wrong in the gallery, and what to do about it. Changes nothing."""
+    from gallery.audit import audit
+
+    gallery = compose.open_gallery(settings, compose.open_pack(settings))
+    try:
+        with output.bar(None, "photo") as progress:
+            found = audit(gallery, arguments.cohort, progress)
+    finally:
+        gallery.close()
+    output.result(advice.as_dict(found), advice.lines(found))
+    return cli.DONE
 
 
 def run_verify(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -248,6 +319,46 @@ def build_parser() -> argparse.ArgumentParser:
         "python -m indexer remove A0175 A0176",
     )
     removing.add_argument("matricula", nargs="+", help="matricula of a student")
+    _add_upkeep(commands)
+    for parser_, needed in ((removing, False), (commands.choices["move"], True)):
+        parser_.add_argument(
+            "--photo",
+            action="append",
+            required=needed,
+            metavar="DIGITS",
+            help="a photo of the student, by the first digits of its SHA-256; once or more",
+        )
+    return parser
+
+
+def _add_upkeep(commands: Any) -> None:
+    """What keeps a gallery in order."""
+    auditing = cli.subcommand(
+        commands,
+        "audit",
+        run_audit,
+        "Find people under two names, mislabelled, duplicate and weak photos; print what to do about each.",
+        "python -m indexer audit",
+    )
+    auditing.add_argument("--cohort", action="store_true", help="also the people who are nobody's students")
+    merging = cli.subcommand(
+        commands,
+        "merge",
+        run_merge,
+        "Make one student of two who are the same person; the second is gone then.",
+        "python -m indexer merge A0175 A0176",
+    )
+    merging.add_argument("keep", metavar="KEEP", help="matricula of the student who stays")
+    merging.add_argument("other", metavar="OTHER", help="matricula of the one whose photos and entries KEEP gets")
+    moving = cli.subcommand(
+        commands,
+        "move",
+        run_move,
+        "Give photos of one student to another.",
+        "python -m indexer move A0175 A0176 --photo 0f3a9c51d2e4",
+    )
+    moving.add_argument("matricula", metavar="MATRICULA", help="whose the photos are")
+    moving.add_argument("to", metavar="TO", help="matricula of the student who gets them")
     cli.subcommand(commands, "verify", run_verify, "Compare the index with the documents.", "python -m indexer verify")
     cli.subcommand(
         commands,
@@ -263,7 +374,6 @@ def build_parser() -> argparse.ArgumentParser:
         "What is stored and indexed, and every setting's origin.",
         "python -m indexer status --json",
     )
-    return parser
 
 
 if __name__ == "__main__":

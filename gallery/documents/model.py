@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -91,6 +91,18 @@ def check_student(student: Student) -> Student:
     return student
 
 
+def merged(kept: Student, other: Student) -> Student:
+    """One student of two: ``kept``, with what only the other has, and both their earlier counts."""
+    texts = {name: getattr(kept, name) or getattr(other, name) for name in ("clase", "fecha_de_registro", "aviso")}
+    return replace(
+        kept,
+        **texts,
+        consentimiento=kept.consentimiento or other.consentimiento,
+        asistencias_previas=kept.asistencias_previas + other.asistencias_previas,
+        participaciones_previas=kept.participaciones_previas + other.participaciones_previas,
+    )
+
+
 def student_exists(matricula: str) -> Conflict:
     """The error of creating a student who is there."""
     return Conflict(
@@ -172,6 +184,18 @@ class StoredPhoto:
     sha256: str
     content: bytes
     media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What is known of a template's photo: the template's id, whose it is, the photo's SHA-256, where it came from, and
+    what was measured on the face."""
+
+    template: int
+    subject: int
+    sha256: str
+    source: str
+    quality: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +282,22 @@ class DocumentStore(Protocol):
     def remove(self, matriculas: Sequence[str]) -> list[str]:
         """Erase students with all that hangs on them, so that no page of the store still holds it; which existed."""
 
+    def merge(self, keep: str, other: str) -> None:
+        """Give all that hangs on one student to another, and erase the one.
+
+        Photos with their templates (under new ids; a photo that both have is there once), entries of attendance and
+        participation (of a class and date that both have, one entry holds: see
+        :func:`gallery.documents.records.joined`), and the fields as :func:`merged` has it. When it is cut off, it is
+        undone or finished before the store is next opened.
+
+        Raises ``NotFound`` (``student_not_found``)."""
+
+    def take_photos(self, matricula: str, digests: Collection[str], to: str | None = None) -> None:
+        """Take photos, by SHA-256, from a student with their templates: to give them to another, or to erase them so
+        that no page of the store still holds them. Cut off, it can be repeated.
+
+        Raises ``NotFound`` (``student_not_found``)."""
+
     def student(self, matricula: str) -> StoredStudent | None: ...
 
     def students(
@@ -281,6 +321,12 @@ class DocumentStore(Protocol):
 
     def embedded(self, matricula: str, pack: str) -> set[str]:
         """SHA-256 of the student's photos that have a template by ``pack``."""
+
+    def digests(self, matricula: str) -> list[str]:
+        """SHA-256 of the student's photos, sorted; none when there is no such student."""
+
+    def enrolled(self) -> Iterator[Enrolled]:
+        """What is known of the photos that have a template by the gallery's pack, in order of the template's id."""
 
     def unembedded(self, pack: str) -> Iterator[StoredPhoto]:
         """Every photo that has no template by ``pack``; adding templates while iterating is allowed."""

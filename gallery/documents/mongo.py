@@ -18,7 +18,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -26,7 +26,7 @@ import numpy as np
 from bson import Int64
 from numpy.typing import NDArray
 from pymongo import ASCENDING, MongoClient
-from pymongo.collection import Collection
+from pymongo.collection import Collection as MongoCollection
 from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
@@ -39,6 +39,7 @@ from pymongo.errors import (
 from gallery.documents.model import (
     Changes,
     Counts,
+    Enrolled,
     Enrolment,
     Kind,
     Mode,
@@ -50,9 +51,10 @@ from gallery.documents.model import (
     TemplateBatch,
 )
 from gallery.documents.mongo_adopting import adopt
+from gallery.documents.mongo_merging import MongoMerger
 from gallery.documents.mongo_records import MongoRecords
 from gallery.documents.mongo_sequence import MongoSequence
-from gallery.documents.mongo_shape import Document, content_id, student_of
+from gallery.documents.mongo_shape import SEEN, Document, content_id, student_of
 from gallery.documents.mongo_writing import MongoWriter
 from presente.errors import ConfigError, InvalidInput, StoreError
 
@@ -62,8 +64,6 @@ _AWAY_S = 0.5
 _DEFAULT_DATABASE = "presente"
 _READ_BATCH = 4096
 _IMAGE_BATCH = 16
-_SEEN: Document = {"$nor": [{"enrolling": {"$exists": True}}, {"subject": {"$exists": False}}]}
-"""Not while it is being enrolled, nor what another program wrote and ``adopt`` has not taken in."""
 
 
 class MongoStore:
@@ -97,6 +97,7 @@ class MongoStore:
         try:
             with self._talking():
                 self._prepare()
+                self._merger.recover()
                 self._writer.recover()
         except BaseException:
             self._client.close()
@@ -137,9 +138,10 @@ class MongoStore:
         self._sequence = MongoSequence(db)
         self._records = MongoRecords(db, self._sequence, self._talking)
         self._writer = MongoWriter(db, self._sequence, self._records)
+        self._merger = MongoMerger(db, self._sequence, self._records, self._writer)
 
     @staticmethod
-    def _once(collection: Collection[dict[str, Any]], name: str, value: dict[str, Any]) -> None:
+    def _once(collection: MongoCollection[dict[str, Any]], name: str, value: dict[str, Any]) -> None:
         """Insert a document unless it is there; two that try at once are both content."""
         with suppress(DuplicateKeyError):
             collection.update_one({"_id": name}, {"$setOnInsert": value}, upsert=True)
@@ -202,6 +204,15 @@ class MongoStore:
     def remove(self, matriculas: Sequence[str]) -> list[str]:
         with self._talking():
             return self._writer.remove(matriculas)
+
+    def merge(self, keep: str, other: str) -> None:
+        with self._talking():
+            adopt(self._db, self._writer)  # else a photo that another program left in the document would go with it
+            self._merger.merge(keep, other)
+
+    def take_photos(self, matricula: str, digests: Collection[str], to: str | None = None) -> None:
+        with self._talking():
+            self._merger.take_photos(matricula, digests, to)
 
     def adopt(self) -> list[NotAdopted]:
         with self._talking():
@@ -290,7 +301,7 @@ class MongoStore:
 
     def _stored(self, which: Document, limit: int) -> list[StoredStudent]:
         with self._talking():
-            found = list(self._db.students.find({**which, **_SEEN}).sort("matricula", ASCENDING).limit(limit))
+            found = list(self._db.students.find({**which, **SEEN}).sort("matricula", ASCENDING).limit(limit))
             subjects = [document["subject"] for document in found]
             images, templates = (self._per_student(name, subjects) for name in ("images", "templates"))
         return [
@@ -317,24 +328,22 @@ class MongoStore:
         if not ids:
             return {}
         with self._talking():
-            found = self._db.students.find({"subject": {"$in": [Int64(i) for i in set(ids)]}, **_SEEN})
+            found = self._db.students.find({"subject": {"$in": [Int64(i) for i in set(ids)]}, **SEEN})
             return {int(document["subject"]): student_of(document) for document in found}
 
     def roster(self, *, clase: str | None = None, kind: Kind | None = None) -> NDArray[np.int64]:
         which = {name: value for name, value in (("clase", clase), ("kind", kind)) if value is not None}
         with self._talking():
-            found = [
-                int(document["subject"]) for document in self._db.students.find({**which, **_SEEN}, {"subject": 1})
-            ]
+            found = [int(document["subject"]) for document in self._db.students.find({**which, **SEEN}, {"subject": 1})]
         return np.array(sorted(found), dtype=np.int64)
 
     def has_cohort(self) -> bool:
         with self._talking():
-            return self._db.students.find_one({"kind": "cohort", **_SEEN}, {"_id": 1}) is not None
+            return self._db.students.find_one({"kind": "cohort", **SEEN}, {"_id": 1}) is not None
 
     def embedded(self, matricula: str, pack: str) -> set[str]:
         with self._talking():
-            found = self._db.students.find_one({"matricula": matricula, **_SEEN}, {"subject": 1})
+            found = self._db.students.find_one({"matricula": matricula, **SEEN}, {"subject": 1})
             if found is None:
                 return set()
             images = {
@@ -343,6 +352,34 @@ class MongoStore:
             }
             done = self._db.templates.find({"student": found["subject"], "pack": pack}, {"image": 1})
             return {images[int(template["image"])] for template in done if int(template["image"]) in images}
+
+    def digests(self, matricula: str) -> list[str]:
+        with self._talking():
+            found = self._db.students.find_one({"matricula": matricula, **SEEN}, {"subject": 1})
+            if found is None:
+                return []
+            images = self._db.images.find({"student": found["subject"]}, {"sha256": 1})
+            return sorted(str(image["sha256"]) for image in images)
+
+    def enrolled(self) -> Iterator[Enrolled]:
+        tag = (self.pack() or ("", 0))[0]
+        last = 0
+        while True:
+            with self._talking():
+                which = {"_id": {"$gt": Int64(last)}, "pack": tag}
+                wanted = {"image": 1, "student": 1, "quality": 1}
+                rows = list(self._db.templates.find(which, wanted).sort("_id", ASCENDING).limit(_READ_BATCH))
+                described = self._db.images.find({"_id": {"$in": [row["image"] for row in rows]}})
+                images = {image["_id"]: image for image in described}
+            if not rows:
+                return
+            last = int(rows[-1]["_id"])
+            for row in rows:
+                image = images.get(row["image"])
+                if image is not None:  # else removed meanwhile
+                    yield Enrolled(
+                        int(row["_id"]), int(row["student"]), image["sha256"], image["source"], row["quality"]
+                    )
 
     def unembedded(self, pack: str) -> Iterator[StoredPhoto]:
         for ids in self._image_ids():
@@ -357,7 +394,7 @@ class MongoStore:
 
     def photos(self) -> Iterator[StoredPhoto]:
         for ids in self._image_ids():
-            yield from self._photos(ids, _SEEN)
+            yield from self._photos(ids, SEEN)
 
     def _image_ids(self) -> Iterator[list[int]]:
         last = 0
@@ -395,8 +432,8 @@ class MongoStore:
         with self._talking():
             db = self._db
             return Counts(
-                students=db.students.count_documents({"kind": "student", **_SEEN}),
-                cohort=db.students.count_documents({"kind": "cohort", **_SEEN}),
+                students=db.students.count_documents({"kind": "student", **SEEN}),
+                cohort=db.students.count_documents({"kind": "cohort", **SEEN}),
                 images=db.images.count_documents({}),
                 templates=db.templates.count_documents({"pack": tag}),
             )

@@ -11,6 +11,9 @@ from gallery.documents.model import Consent, Student
 
 Document = Mapping[str, Any]
 
+SEEN: Document = {"$nor": [{"enrolling": {"$exists": True}}, {"subject": {"$exists": False}}]}
+"""A student not while it is being enrolled, nor what another program wrote and ``adopt`` has not taken in."""
+
 _TEXTS = ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro", "aviso")
 _NUMBERS = ("asistencias_previas", "participaciones_previas")
 

@@ -33,6 +33,8 @@ _STALE_S = 60.0
 """An enrolment begun on another host this long ago is taken for dead."""
 
 _DROP_BATCH = 4096
+_ABOUT = dict.fromkeys(("student", "into", "fields", "turns"), "")
+"""The fields of an intent that say whom it is about."""
 
 
 class MongoWriter:
@@ -46,11 +48,11 @@ class MongoWriter:
 
     def recover(self) -> None:
         """Finish removals, and clear away enrolments, that a process which is dead had begun."""
-        for removal in list(self._db.removals.find({"open": True})):
-            self._finish_removal(removal["_id"], removal["student"])
+        for removal in list(self._db.removals.find({"open": True, "into": {"$exists": False}})):
+            self.finish_removal(removal["_id"], removal["student"])
         for begun in list(self._db.students.find({"enrolling": {"$exists": True}})):
             if not self._alive(begun["enrolling"]):
-                self._erase(begun["subject"])
+                self.erase(begun["subject"])
         self._records.recover()
 
     def enrol(self, enrolments: Sequence[Enrolment], mode: Mode) -> None:
@@ -88,7 +90,7 @@ class MongoWriter:
             left_over = [document for document in found.values() if not self._counts_as_there(document)]
             if left_over:
                 for document in left_over:
-                    self._erase(int(document["subject"]))
+                    self.erase(int(document["subject"]))
                 continue
             if mode == "create" and found:
                 raise student_exists(min(found))
@@ -168,7 +170,7 @@ class MongoWriter:
             return
         images = self.put_images(photos)
         wanted = {(subject, photo.sha256): photo.template for subject, photo in photos}
-        self._put_templates([(images[key], key[0], template) for key, template in wanted.items()])
+        self.put_templates([(images[key], key[0], template) for key, template in wanted.items()])
 
     def put_images(self, photos: Sequence[tuple[int, Photo]]) -> dict[tuple[int, str], int]:
         """(subject, photo): the bytes, then what is known of them; ids by subject and digest."""
@@ -204,10 +206,14 @@ class MongoWriter:
         """Templates for photos that are stored already, by photo id; photos that were removed since are left out."""
         found = self._db.images.find({"_id": {"$in": [Int64(image) for image, _ in templates]}}, {"student": 1})
         owners = {int(image["_id"]): int(image["student"]) for image in found}
-        self._put_templates([(image, owners[image], template) for image, template in templates if image in owners])
+        self.put_templates([(image, owners[image], template) for image, template in templates if image in owners])
 
-    def _put_templates(self, templates: Sequence[tuple[int, int, Template]]) -> None:
-        """(photo, subject, template); a photo that has one by that pack keeps it."""
+    def put_templates(self, templates: Sequence[tuple[int, int, Template]]) -> None:
+        """(photo, subject, template); a photo that has one by that pack keeps it.
+
+        Raises:
+            Conflict: ``student_removed``; what was written of that student is erased.
+        """
         there = self._db.templates.find(
             {"image": {"$in": [Int64(image) for image, _, _ in templates]}}, {"image": 1, "pack": 1}
         )
@@ -234,7 +240,7 @@ class MongoWriter:
         found = self._db.students.find({"subject": {"$in": [Int64(subject) for subject in wanted]}}, {"subject": 1})
         removed = wanted - {int(document["subject"]) for document in found}
         for subject in removed:  # the student was removed while this was written
-            self._erase(subject)
+            self.erase(subject)
         if removed:
             raise Conflict("student_removed", "A student was removed while photos were added.", "Enrol again.")
 
@@ -244,24 +250,25 @@ class MongoWriter:
         for matricula in dict.fromkeys(matriculas):
             found = self._db.students.find_one({"matricula": matricula})
             if found is not None:
-                self._erase(int(found["subject"]))
+                self.erase(int(found["subject"]))
                 removed.append(matricula)
         return removed
 
-    def _erase(self, subject: int) -> None:
+    def erase(self, subject: int) -> None:
         """Write the intent, then do it."""
         number = self._sequence.reserve(1, "removal")[0]
         ids = [template["_id"] for template in self._db.templates.find({"student": subject}, {"_id": 1})]
         self._db.removals.insert_one({"_id": Int64(number), "student": Int64(subject), "templates": ids, "open": True})
-        self._finish_removal(number, subject)
+        self.finish_removal(number, subject)
 
-    def _finish_removal(self, number: int, subject: int) -> None:
+    def finish_removal(self, number: int, subject: int) -> None:
+        """Delete what hangs on a student; then the intent is done, and keeps nothing of whom it was about."""
         self._db.students.delete_many({"subject": subject})
         self.drop_templates({"student": subject})
         self._db.images.delete_many({"student": subject})
         self._db.contents.delete_many({"student": subject})
         self._records.forget(subject)
-        self._db.removals.update_one({"_id": number}, {"$set": {"open": False}, "$unset": {"student": ""}})
+        self._db.removals.update_one({"_id": number}, {"$set": {"open": False}, "$unset": _ABOUT})
 
     def drop_templates(self, which: Document) -> None:
         """Record templates as removed, then delete them; until there are none."""

@@ -53,6 +53,7 @@ class Attendance:
         clase: the class.
         fecha: the date, ISO.
         turn: how many entries the three had before. Two that are written at once want the same turn: one gets it.
+            Below zero when it came with a student who was merged into this one.
         status: what is said.
         source: who says so.
         at: when, UTC, ISO.
@@ -174,6 +175,37 @@ def latest(entries: Iterable[StoredAttendance]) -> list[StoredAttendance]:
         if key not in held or stored.entry.turn >= held[key].entry.turn:
             held[key] = stored
     return list(held.values())
+
+
+_WEIGHT: dict[Status, int] = {"rejected": 0, "ambiguous": 1, "present": 2}
+
+
+def joined(kept: Iterable[StoredAttendance], others: Iterable[StoredAttendance]) -> list[tuple[int, int]]:
+    """Where one student's entries go in the book of another who turned out to be the same: id and new turn of each.
+
+    Every entry stays, and one holds: whoever was present under either name was there, whatever was said of the other
+    name; somebody who may have been waits for a person; else what was said of the one who stays. So the others' entries
+    come after those of the same class and date, or before them.
+    """
+    own: dict[tuple[str, str], list[StoredAttendance]] = {}
+    coming: dict[tuple[str, str], list[StoredAttendance]] = {}
+    for book, entries in ((own, kept), (coming, others)):
+        for stored in entries:
+            book.setdefault((stored.entry.clase, stored.entry.fecha), []).append(stored)
+    turns: list[tuple[int, int]] = []
+    for when, entries in coming.items():
+        entries.sort(key=lambda stored: stored.entry.turn)
+        taken = sorted(stored.entry.turn for stored in own.get(when, ())) or [-1]
+        first = taken[-1] + 1
+        if when in own and _WEIGHT[_held(entries)] <= _WEIGHT[_held(own[when])]:
+            first = taken[0] - len(entries)
+        turns += [(stored.id, first + place) for place, stored in enumerate(entries)]
+    return turns
+
+
+def _held(entries: Iterable[StoredAttendance]) -> Status:
+    """What holds among one student's entries of a class and date."""
+    return latest(entries)[0].entry.status
 
 
 def standing(entries: Iterable[StoredParticipation]) -> list[StoredParticipation]:

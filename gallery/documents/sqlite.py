@@ -6,7 +6,7 @@ import json
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +20,7 @@ from gallery.documents.model import (
     Changes,
     Consent,
     Counts,
+    Enrolled,
     Enrolment,
     Kind,
     Mode,
@@ -29,10 +30,11 @@ from gallery.documents.model import (
     Student,
     Template,
     TemplateBatch,
+    merged,
     student_exists,
     student_not_found,
 )
-from gallery.documents.sqlite_records import SqliteRecords, recount
+from gallery.documents.sqlite_records import SqliteRecords, join_records, recount
 from presente.errors import StoreError
 
 log = logging.getLogger(__name__)
@@ -221,6 +223,26 @@ class SqliteStore:
             self._fold_log()
         return removed
 
+    def merge(self, keep: str, other: str) -> None:
+        with self._writing() as db:
+            (kept, staying), (gone, leaving) = (_known(db, matricula) for matricula in (keep, other))
+            _copy_photos(db, gone, kept)
+            join_records(db, gone, kept)
+            _put_student(db, merged(staying, leaving), "put")
+            db.execute("DELETE FROM students WHERE id = ?", (gone,))
+        self._fold_log()
+
+    def take_photos(self, matricula: str, digests: Collection[str], to: str | None = None) -> None:
+        which = json.dumps(sorted(digests))
+        with self._writing() as db:
+            subject = _known(db, matricula)[0]
+            if to is not None:
+                _copy_photos(db, subject, _known(db, to)[0], which)
+            db.execute(
+                "DELETE FROM images WHERE student = ? AND sha256 IN (SELECT value FROM json_each(?))", (subject, which)
+            )
+        self._fold_log()
+
     def _fold_log(self) -> None:
         """Fold the write-ahead log, which still holds what was erased, into the file and empty it.
 
@@ -307,6 +329,31 @@ class SqliteStore:
                 (matricula, pack),
             ).fetchall()
         return {row[0] for row in rows}
+
+    def digests(self, matricula: str) -> list[str]:
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT i.sha256 FROM students s JOIN images i ON i.student = s.id WHERE s.matricula = ? "
+                "ORDER BY i.sha256",
+                (matricula,),
+            ).fetchall()
+        return [row[0] for row in rows]
+
+    def enrolled(self) -> Iterator[Enrolled]:
+        tag = (self.pack() or ("", 0))[0]
+        last = 0
+        while True:
+            with self._reading() as db:
+                rows = db.execute(
+                    "SELECT t.id, t.student, i.sha256, i.source, t.quality FROM templates t "
+                    "JOIN images i ON i.id = t.image WHERE t.id > ? AND t.pack = ? ORDER BY t.id LIMIT ?",
+                    (last, tag, _READ_BATCH),
+                ).fetchall()
+            if not rows:
+                return
+            last = rows[-1][0]
+            for template, subject, sha256, source, quality in rows:
+                yield Enrolled(template, subject, sha256, source, json.loads(quality))
 
     def unembedded(self, pack: str) -> Iterator[StoredPhoto]:
         return self._photos("NOT EXISTS (SELECT 1 FROM templates t WHERE t.image = i.id AND t.pack = ?)", [pack])
@@ -441,4 +488,34 @@ def _put_template(db: sqlite3.Connection, image: int | None, subject: int, templ
             json.dumps([round(float(value), 2) for value in template.box]),
             json.dumps(dict(template.quality)),
         ),
+    )
+
+
+def _known(db: sqlite3.Connection, matricula: str) -> tuple[int, Student]:
+    """A student's subject id and fields, or ``student_not_found``."""
+    row = db.execute(f"SELECT s.id, {_STUDENT} FROM students s WHERE s.matricula = ?", (matricula,)).fetchone()
+    if row is None:
+        raise student_not_found(matricula)
+    return int(row[0]), _student(row[1:])
+
+
+def _copy_photos(db: sqlite3.Connection, source: int, target: int, which: str | None = None) -> None:
+    """Give a subject the photos of another (of some digests, as a JSON list) with their templates under new ids; what
+    it has already stays as it is."""
+    chosen = "(:which IS NULL OR sha256 IN (SELECT value FROM json_each(:which)))"
+    values = {"source": source, "target": target, "which": which}
+    db.execute(
+        "INSERT INTO images (student, sha256, media_type, source, content) "
+        f"SELECT :target, sha256, media_type, source, content FROM images WHERE student = :source AND {chosen} "
+        "ORDER BY id ON CONFLICT (student, sha256) DO NOTHING",
+        values,
+    )
+    db.execute(
+        "INSERT INTO templates (image, student, pack, vector, box, quality) "
+        "SELECT theirs.id, :target, t.pack, t.vector, t.box, t.quality FROM templates t "
+        "JOIN images own ON own.id = t.image "
+        "JOIN images theirs ON theirs.student = :target AND theirs.sha256 = own.sha256 "
+        f"WHERE t.student = :source AND {chosen.replace('sha256', 'own.sha256')} "
+        "ORDER BY t.id ON CONFLICT (image, pack) DO NOTHING",
+        values,
     )

@@ -19,6 +19,7 @@ from gallery.documents.records import (
     StoredAttendance,
     StoredParticipation,
     Tally,
+    joined,
     tally,
 )
 
@@ -88,6 +89,14 @@ def recount(db: sqlite3.Connection, subjects: Iterable[int | None]) -> None:
             "participaciones = participaciones_previas + ? WHERE id = ?",
             (counted.asistencias, counted.participaciones, subject),
         )
+
+
+def join_records(db: sqlite3.Connection, source: int, target: int) -> None:
+    """Give a subject the entries of another."""
+    own, theirs = (_attendance(db, Selection(subject=subject), faces=False) for subject in (target, source))
+    for number, turn in joined(own, theirs):
+        db.execute("UPDATE attendance SET student = ?, turn = ? WHERE id = ?", (target, turn, number))
+    db.execute("UPDATE participations SET student = ? WHERE student = ?", (target, source))
 
 
 def _counted(db: sqlite3.Connection) -> Iterable[tuple[str, Tally, Tally]]:

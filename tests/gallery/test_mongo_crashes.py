@@ -1,8 +1,6 @@
 """A process that dies before any one of its writes to MongoDB: what was acknowledged is there, the rest is nowhere."""
 
 import contextlib
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,34 +13,11 @@ from gallery.gallery import Gallery, GallerySettings
 from gallery.snapshot import SnapshotStore
 from presente.compose import open_store
 from presente.errors import Conflict, StoreError
-from tests.conftest import DIM, PACK, ROOT, enrolment, unit
+from tests.conftest import DIM, PACK, enrolment, unit
+from tests.killer import die_before
 from tests.mongo_server import MongoServer, binary
 
 on_mongo = pytest.mark.parametrize("store_url", ["mongo"], indirect=True)
-
-SCRIPT = """
-import os, sys
-from pathlib import Path
-from pymongo import monitoring
-from tests.gallery.test_mongo_crashes import DELTAS, open_gallery
-
-url, folder, action, deadly = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
-class Killer(monitoring.CommandListener):
-    writes = 0
-    def started(self, event):
-        if event.command_name in ("insert", "update", "delete", "findAndModify"):
-            Killer.writes += 1
-            if Killer.writes == deadly:
-                os._exit(9)
-    def succeeded(self, event): pass
-    def failed(self, event): pass
-
-monitoring.register(Killer())
-gallery = open_gallery(url, folder)
-Killer.writes = 0
-DELTAS[action](gallery)
-print("acknowledged", Killer.writes)
-"""
 
 
 def rows(count: int, seed: int) -> np.ndarray:
@@ -101,15 +76,7 @@ def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> 
         gallery = open_gallery(url, folder)
         gallery.enrol([enrolment("OLD", rows(3, 1)), enrolment("KEPT", rows(2, 2))])
         gallery.close(publish=True)
-        done = subprocess.run(
-            [sys.executable, "-c", SCRIPT, url, str(folder), action, str(deadly)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        acknowledged = "acknowledged" in done.stdout
-        assert acknowledged or done.returncode == 9, done.stderr
+        acknowledged = die_before(deadly, url, folder, __name__, action)
         gallery = open_gallery(url, folder)  # what the dead process had begun is finished or cleared away here
         assert gallery.index.verify().agrees
         present = {found.student.matricula: found for found in gallery.store.students()}

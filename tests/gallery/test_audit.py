@@ -1,0 +1,169 @@
+"""The rules of an audit, on vectors whose cosines are known by hand; and what they rest on, against plain loops."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gallery import likeness
+from gallery.audit import audit
+from gallery.documents.model import Enrolment
+from gallery.likeness import RIVALS, Levels, Likeness
+from gallery.names import alike
+from tests.conftest import enrolment, on_sqlite, unit
+
+DIM = 64
+AXES = np.eye(DIM, dtype=np.float32)
+
+
+def photos(person: int, count: int, cosine: float = 0.8, seed: int = 0) -> np.ndarray:
+    """Unit rows around an axis of the first half: those of one person score ``cosine`` with each other, those of two
+    people 0, exactly."""
+    own = np.sqrt(cosine) * AXES[person]
+    others = np.sqrt(1 - cosine) * AXES[32 + seed + np.arange(count)]
+    return (own + others).astype(np.float32)
+
+
+def good(matricula: str, vectors: np.ndarray, name: str = "", **quality: float) -> Enrolment:
+    """A student whose photos were measured as good, or as it says."""
+    made = enrolment(matricula, vectors)
+    measured = {"size": 100.0, "sharpness": 100.0, "yaw": 0.0} | quality
+    shots = tuple(replace(shot, template=replace(shot.template, quality=measured)) for shot in made.photos)
+    return Enrolment(replace(made.student, nombre_del_alumno=name or f"Nombre{matricula} {matricula}"), shots)
+
+
+@pytest.fixture
+def found(open_gallery):  # type: ignore[no-untyped-def]
+    """Enrols students beside a few in order, and gives what an audit says: kind, matriculas, number of photos."""
+
+    def audited(*students: Enrolment):  # type: ignore[no-untyped-def]
+        gallery = open_gallery(dim=DIM)
+        gallery.enrol([good(f"Z{number}", photos(20 + number, 3)) for number in range(5)])
+        gallery.enrol(students)
+        return audit(gallery).findings
+
+    return audited
+
+
+def about(findings) -> list[tuple]:  # type: ignore[no-untyped-def, type-arg]
+    return [(each.kind, [person.student.matricula for person in each.people], len(each.photos)) for each in findings]
+
+
+@on_sqlite
+def test_two_names_of_one_person(found) -> None:  # type: ignore[no-untyped-def]
+    one, other = good("A", photos(1, 4)), good("B", photos(1, 3, seed=8))
+    assert about(found(one, other)) == [("same_person", ["A", "B"], 2)]
+
+
+@on_sqlite
+@pytest.mark.parametrize(("name", "same"), [("EVA LUZ", False), ("ANA MARIA RUIZ", True)])
+def test_close_names_need_less(found, name: str, same: bool) -> None:  # type: ignore[no-untyped-def]
+    # 0.6 is above the threshold, 0.5, and below what these people's own photos ask for, 0.65
+    near = 0.6 * AXES[1] / np.sqrt(0.8) + np.sqrt(1 - 0.36 / 0.8) * AXES[60]
+    findings = found(good("A", photos(1, 4), "Ana Ruíz"), good("B", near, name))
+    assert about(findings) == ([("same_person", ["A", "B"], 2)] if same else [])
+
+
+@on_sqlite
+def test_a_photo_of_somebody_else(found) -> None:  # type: ignore[no-untyped-def]
+    mine, theirs = photos(1, 4), photos(2, 4, seed=8)
+    swapped = good("A", np.vstack([mine[:3], theirs[:1]])), good("B", np.vstack([theirs[1:], mine[3:]]))
+    assert sorted(about(found(*swapped))) == [("mislabelled", ["A", "B"], 2), ("mislabelled", ["B", "A"], 2)]
+
+
+@on_sqlite
+def test_one_photo_under_two_names(found) -> None:  # type: ignore[no-untyped-def]
+    theirs = photos(2, 3, seed=8)
+    (finding,) = found(good("A", np.vstack([photos(1, 3), theirs[:1]])), good("B", theirs))
+    assert about([finding]) == [("duplicate", ["A", "B"], 2)]
+    assert finding.certain and finding.severity == "high" and finding.photos[0].matricula == "A"
+
+
+@on_sqlite
+def test_whose_photo_it_is_is_not_always_clear(found) -> None:  # type: ignore[no-untyped-def]
+    (finding,) = found(good("A", photos(1, 1)), good("B", photos(1, 1)))
+    assert about([finding]) == [("duplicate", ["A", "B"], 2)] and not finding.certain
+    (finding,) = found(good("A", photos(1, 1), "Ana Ruiz"), good("B", photos(1, 1), "RUIZ, ANA"))
+    assert about([finding]) == [("same_person", ["A", "B"], 2)]
+
+
+@on_sqlite
+def test_photos_and_people_that_are_not_recognised(found) -> None:  # type: ignore[no-untyped-def]
+    odd = good("A", np.vstack([photos(1, 3), photos(9, 1, seed=8)]))
+    two = good("B", np.vstack([photos(2, 1), photos(3, 1, seed=8)]))
+    kinds = [("hard_to_recognise", ["B"], 2), ("weak_photo", ["A"], 1)]
+    assert about(found(odd, two)) == kinds
+
+
+@on_sqlite
+def test_quality_counts_where_there_is_nothing_to_compare_with(found) -> None:  # type: ignore[no-untyped-def]
+    blurred = {"sharpness": 5.0}
+    findings = found(
+        good("A", photos(1, 1), size=20.0), good("B", photos(2, 3), **blurred), good("C", photos(3, 1), yaw=-2.0)
+    )
+    assert about(findings) == [("weak_photo", ["A"], 1), ("weak_photo", ["C"], 1)]
+    assert "20 pixels wide" in findings[0].why and "turned away" in findings[1].why
+
+
+@on_sqlite
+def test_one_photo_saved_twice(found) -> None:  # type: ignore[no-untyped-def]
+    mine = photos(1, 3)
+    again = unit(mine[:1] + 0.01 * AXES[50])
+    (finding,) = found(good("A", np.vstack([mine, again])))
+    assert about([finding]) == [("duplicate", ["A"], 2)] and finding.severity == "low"
+
+
+@on_sqlite
+def test_rivals_are_those_of_a_plain_loop(open_gallery, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(likeness, "_BLOCK", 7)
+    rng = np.random.default_rng(5)
+    gallery = open_gallery(dim=4)
+    gallery.enrol([enrolment(f"A{n}", unit(rng.normal(size=(rng.integers(1, 6), 4)))) for n in range(20)])
+    with gallery.index.reading() as live:
+        frozen = live.frozen()
+    found = Likeness(frozen, np.arange(len(frozen)), 0.6, 0.99)
+    found.find_rivals(lambda _: None)
+    vectors, subjects = found.vectors(np.arange(len(found))), found.subjects
+    cosines = vectors @ vectors.T
+    for row, subject in enumerate(subjects):
+        best = {int(other): float(cosines[row][subjects == other].max()) for other in set(subjects) - {subject}}
+        ranked = sorted(((s, -o) for o, s in best.items() if s >= 0.6), reverse=True)[:RIVALS]
+        kept = [(float(s), -int(o)) for o, s in zip(found.rivals[row], found.scores[row], strict=True) if o >= 0]
+        assert np.allclose(kept, ranked, atol=1e-6) if ranked else not kept
+        own = [cosines[row, each] for each in np.flatnonzero(subjects == subject) if each != row]
+        own = [score for score in own if score < 0.99]
+        assert found.own[row] == pytest.approx(max(own)) if own else found.own[row] == -np.inf
+    for subject in set(subjects.tolist()):
+        rows = np.flatnonzero(subjects == subject)
+        pairs = [cosines[i, j] for i in rows for j in rows if i < j and cosines[i, j] < 0.99]
+        assert found.within(subject) == pytest.approx(np.mean(pairs), abs=1e-5) if pairs else True
+
+
+def test_levels_worked_by_hand() -> None:
+    levels = Levels(known=0.4, identical=0.96, usual=0.7)
+    assert levels.same() == levels.same(np.nan, 0.5) == pytest.approx(0.55)
+    assert levels.same(0.8, np.nan) == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("José Ángel Núñez", "JOSE ANGEL NUNEZ", True),
+        ("Itzel Barragán Núñez", "ITZEL SOFIA BARRAGAN NUNEZ", True),
+        ("Itzel Barragán Núñez", "Itzel Barragán", True),
+        ("Núñez Barragán, Itzel", "itzel barragan nunez", True),
+        ("Mireya Moscoso", "Mireya Elisa Moscoso Rodriguez", True),
+        ("Hassan Wirajuda", "Hasan Wirayuda", True),
+        ("Chyung Dai-chul", "Dai Chul Chyung", True),
+        ("J. Pérez Soto", "Juan Pérez Soto", True),
+        ("María de la Luz Gil", "MARIA LUZ GIL", True),
+        ("Ana", "Ana Ruiz", False),
+        ("Ana Ruiz", "Ana Soto", False),
+        ("Ana Ruiz Ruiz", "Ana Ruiz Soto", False),
+        ("Juan Pérez", "Joan Pérez", False),
+        ("", "Ana", False),
+        ("", "", False),
+    ],
+)
+def test_names(one: str, other: str, same: bool) -> None:
+    assert alike(one, other) is same and alike(other, one) is same

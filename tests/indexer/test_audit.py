@@ -1,0 +1,121 @@
+"""``indexer audit`` on the sample class with known faults planted in it, and the commands that it prints, run."""
+
+import csv
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from presente.compose import open_store
+from tests.conftest import SAMPLE, on_sqlite
+
+SHEET = SAMPLE / "students.csv"
+
+
+@pytest.fixture
+def planted(tmp_path: Path) -> Path:
+    """The sample class, with one student under two names, two photos swapped, one student's photo filed under another
+    as well, and one photo saved twice."""
+    with SHEET.open(encoding="utf-8") as stream:
+        students = {row["matricula"]: row for row in csv.DictReader(stream)}
+    photos = {name: [str(SAMPLE / photo) for photo in row["fotos"].split(";")] for name, row in students.items()}
+    photos["A0241"][0], photos["A0262"][1] = photos["A0262"][1], photos["A0241"][0]
+    photos["A0283"].append(photos["A0178"][0])
+    again = tmp_path / "again.jpg"
+    Image.open(photos["A0295"][1]).save(again, quality=80)
+    photos["A0295"].append(str(again))
+    assert students["A0217"]["nombre_del_alumno"] == "Itzel Barragán Núñez"
+    students["B0001"] = students["A0217"] | {"matricula": "B0001", "nombre_del_alumno": "ITZEL SOFIA BARRAGAN NUNEZ"}
+    photos["B0001"] = [str(SAMPLE / "probes" / "A0217" / f"{number}.jpg") for number in (1, 2)]
+    sheet = tmp_path / "planted.csv"
+    with sheet.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(students["B0001"]))
+        writer.writeheader()
+        writer.writerows(row | {"fotos": ";".join(photos[name])} for name, row in students.items())
+    return sheet
+
+
+def audited(command, *arguments: str) -> dict:  # type: ignore[no-untyped-def, type-arg]
+    done = command("indexer", "audit", "--json", *arguments)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+
+def described(finding: dict) -> tuple:  # type: ignore[type-arg]
+    """What a finding is about: kind, matriculas, and which photo is in the wrong place."""
+    return (
+        finding["kind"],
+        tuple(person["matricula"] for person in finding["people"]),
+        "/".join(Path(finding["photos"][0]["source"]).parts[-2:]) if finding["kind"] != "same_person" else "",
+    )
+
+
+def test_what_was_planted_is_found_and_nothing_else_and_can_be_mended(  # type: ignore[no-untyped-def]
+    command, planted: Path, store_url: str
+) -> None:
+    command("indexer", "add", planted)
+    found = audited(command)
+    assert (found["people"], found["photos"]) == (25, 100)
+    assert sorted(map(described, found["findings"])) == [
+        ("duplicate", ("A0283", "A0178"), "A0178/1.jpg"),
+        ("duplicate", ("A0295",), f"{planted.parent.name}/again.jpg"),
+        ("mislabelled", ("A0241", "A0262"), "A0262/2.jpg"),
+        ("mislabelled", ("A0262", "A0241"), "A0241/1.jpg"),
+        ("same_person", ("A0217", "B0001"), ""),
+    ]
+    assert [finding["severity"] for finding in found["findings"]] == ["high"] * 4 + ["low"]
+    for finding in found["findings"]:
+        words = shlex.split(finding["do"][0]["command"])
+        assert words[:3] == ["python", "-m", "indexer"]
+        done = command(*words[2:], "--json")
+        assert done.returncode == 0 and json.loads(done.stdout), done.stderr
+    assert audited(command)["findings"] == []
+    assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
+    store = open_store(store_url)
+    photos = {stored.student.matricula: stored.images for stored in store.students()}
+    store.close()
+    assert photos.pop("A0217") == 6 and set(photos.values()) == {4} and len(photos) == 23
+
+
+@on_sqlite
+def test_a_class_in_order_has_no_findings(command) -> None:  # type: ignore[no-untyped-def]
+    assert audited(command)["findings"] == []  # nor one that is empty
+    command("indexer", "add", SHEET)
+    found = audited(command)
+    assert found["findings"] == [] and found["levels"]["threshold"] == 0.8 < found["levels"]["usual"]
+    assert command("indexer", "audit").stdout.startswith("24 people, 96 photos")
+
+
+@on_sqlite
+def test_the_cohort_is_looked_at_only_when_asked(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    command("indexer", "add", SHEET)
+    for name, number in (("Ana_Ruiz", 1), ("Eva_Sol", 2)):
+        person = tmp_path / "lfw" / name
+        person.mkdir(parents=True)
+        (person / f"{name}_0001.jpg").write_bytes((SAMPLE / "probes" / "A0217" / f"{number}.jpg").read_bytes())
+    command("indexer", "add", tmp_path / "lfw")
+    assert audited(command)["findings"] == []
+    (found,) = audited(command, "--cohort")["findings"]
+    assert described(found) == ("same_person", ("A0217", "lfw-Ana_Ruiz", "lfw-Eva_Sol"), "")
+    text = command("indexer", "audit", "--cohort").stdout
+    assert "python -m indexer merge A0217 lfw-Ana_Ruiz" in text and "[high] One person under two names" in text
+
+
+@on_sqlite
+def test_commands_that_cannot_be_done(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    command("indexer", "add", SHEET)
+    for words, code, said in (
+        (("merge", "A0217", "A0217"), 2, "same_student"),
+        (("merge", "A0217", "NOBODY"), 1, "student_not_found"),
+        (("move", "A0217", "NOBODY", "--photo", "0"), 1, "student_not_found"),
+        (("move", "A0217", "A0223"), 2, "--photo"),
+        (("remove", "A0217", "--photo", "xyz"), 1, "photo_not_found"),
+        (("remove", "A0217", "A0223", "--photo", "0"), 2, "unsuitable_option"),
+    ):
+        done = command("indexer", *words)
+        assert (done.returncode, said in done.stderr) == (code, True), (words, done.stderr)
+    other = command("indexer", "audit", PRESENTE_PACK=str(tmp_path))
+    assert other.returncode == 1 and "error [" in other.stderr
+    assert json.loads(command("indexer", "status", "--json").stdout)["templates"] == 96

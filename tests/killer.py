@@ -1,0 +1,71 @@
+"""A process that dies before any one of its writes to a store, of either kind."""
+
+import importlib
+import multiprocessing
+import os
+from pathlib import Path
+
+from pymongo import monitoring
+
+from gallery.documents.sqlite import SqliteStore
+
+DEATH = 9
+
+
+class Killer(monitoring.CommandListener):
+    """Counts writes, and ends the process before one of them."""
+
+    def __init__(self, deadly: int) -> None:
+        self.deadly = deadly
+        self.writes = 0
+
+    def count(self) -> None:
+        self.writes += 1
+        if self.writes == self.deadly:
+            os._exit(DEATH)
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if event.command_name in ("insert", "update", "delete", "findAndModify"):
+            self.count()
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        pass
+
+    def traced(self, statement: str) -> None:
+        """A statement of SQLite, those of triggers included (as comments), and the folding of its log."""
+        first = statement.lstrip("- ").split(maxsplit=1)[0]
+        if first in ("INSERT", "UPDATE", "DELETE", "COMMIT", "TRIGGER") or "wal_checkpoint" in statement:
+            self.count()
+
+
+def die_before(deadly: int, url: str, folder: Path, module: str, action: str) -> bool:
+    """Call ``DELTAS[action]`` of a module with its ``open_gallery(url, folder)``, in a process that dies before its
+    deadly-th write; whether it was done before it came to that."""
+    forks = multiprocessing.get_context("forkserver")  # which imports once what every process needs
+    forks.set_forkserver_preload(["tests.killer", "gallery.documents.mongo", module])
+    process = forks.Process(target=_act, args=(deadly, url, folder, module, action))
+    process.start()
+    process.join(60)
+    assert process.exitcode in (0, DEATH)
+    return process.exitcode == 0
+
+
+def _act(deadly: int, url: str, folder: Path, module: str, action: str) -> None:
+    killer = Killer(deadly)
+    monitoring.register(killer)
+    connect = SqliteStore._connect
+
+    def traced(store: SqliteStore):  # type: ignore[no-untyped-def]
+        db = connect(store)
+        db.set_trace_callback(killer.traced)
+        return db
+
+    SqliteStore._connect = traced  # type: ignore[method-assign]
+    tests = importlib.import_module(module)
+    gallery = tests.open_gallery(url, folder)
+    killer.writes = 0
+    tests.DELTAS[action](gallery)
+    os._exit(0)
