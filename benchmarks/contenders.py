@@ -19,7 +19,8 @@ from gallery.manifest import Origin
 from gallery.snapshot import SnapshotStore
 from presente.threads import default_workers
 
-Search = Callable[[NDArray[np.float32], int], tuple[NDArray[np.float32], NDArray[np.int64]]]
+Found = tuple[NDArray[np.float32], NDArray[np.int64]]
+Search = Callable[[NDArray[np.float32], int], Found]
 
 
 @dataclass(frozen=True, slots=True)
