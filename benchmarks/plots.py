@@ -1,13 +1,17 @@
-"""Two plots of ``benchmarks.search``: recall against time, and time against size."""
+"""``python -m benchmarks.plots FOLDER RUN.json ...``: what ``benchmarks.search --json`` printed, as two plots."""
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
+from presente import cli
+
 
 def plot(runs: list[dict[str, Any]], folder: Path) -> None:
-    """Write ``search-recall.png``, of the largest size, and ``search-size.png``."""
+    """Write ``search-recall.png``, of the size at which most is compared, and ``search-size.png``."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -16,7 +20,7 @@ def plot(runs: list[dict[str, Any]], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     kinds = {name: f"C{i % 10}" for i, name in enumerate(dict.fromkeys(name for run in runs for name in run["kinds"]))}
     marks = {"spread": "o", "crowded": "s"}
-    largest = max(run["n"] for run in runs)
+    largest = max(runs, key=lambda run: (len(run["kinds"]), run["n"]))["n"]  # where most is compared
     figure, axes = pyplot.subplots(figsize=(8, 5))
     for run in (run for run in runs if run["n"] == largest):
         for name, figures in run["kinds"].items():
@@ -26,7 +30,7 @@ def plot(runs: list[dict[str, Any]], folder: Path) -> None:
         xscale="log",
         xlabel="p50 of one probe, ms",
         ylabel="recall@10",
-        title=f"{largest} templates; o spread, □ crowded",
+        title=f"{largest:,} templates; ○ spread, □ crowded",
     )
     figure.savefig(folder / "search-recall.png", dpi=110, bbox_inches="tight")
     figure, axes = pyplot.subplots(figsize=(8, 5))
@@ -43,3 +47,18 @@ def plot(runs: list[dict[str, Any]], folder: Path) -> None:
     )
     axes.legend(fontsize=7)
     figure.savefig(folder / "search-size.png", dpi=110, bbox_inches="tight")
+
+
+def main() -> int:
+    """Plot runs that were kept, those of several calls together."""
+    arguments = cli.program("python -m benchmarks.plots", __doc__ or "", "python -m benchmarks.plots docs run.json")
+    arguments.add_argument("folder", type=Path, help="where the plots go")
+    arguments.add_argument("runs", type=Path, nargs="+", help="what `python -m benchmarks.search --json` printed")
+    given = arguments.parse_args()
+    kept = [json.loads(path.read_text(encoding="utf-8")) for path in given.runs]
+    plot([run for one in kept for run in one.get("runs", [one])], given.folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

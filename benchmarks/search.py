@@ -6,7 +6,6 @@ import statistics
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -133,7 +132,6 @@ def main() -> int:
         default=[1, 2, 4, 8, 32],
         help="threads that ask rabitq at once, two seconds each",
     )
-    arguments.add_argument("--plots", type=Path, help="folder for search-recall.png and search-size.png (matplotlib)")
     given = arguments.parse_args()
     runs = []
     for count in given.n:
@@ -146,10 +144,6 @@ def main() -> int:
             flat = min((figures["p50_ms"] for name, figures in kinds.items() if "flat" in name), default=None)
             ratio = round(flat / kinds["rabitq"]["p50_ms"], 2) if flat and "rabitq" in kinds else None
             runs.append({"n": count, "dim": vectors.gallery.shape[1], "data": data, "ratio": ratio, "kinds": kinds})
-    if given.plots:
-        from benchmarks.plots import plot
-
-        plot(runs, given.plots)
     about = {**common.about_this_run(given.seed), "probes": given.probes}
     common.publish({**about, **(runs[0] if len(runs) == 1 else {"runs": runs})}, given.json, lines(runs))
     return 0
