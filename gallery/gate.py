@@ -98,7 +98,7 @@ def settle(
     """The index for some templates: the first of those that may serve whose recall reaches the floor.
 
     Of every kind and build the depth is raised until the floor is reached, and then once more: the probes are only a
-    sample of what will be asked.
+    sample of what will be asked. A build that reaches it at its last depth only is not enough.
 
     Args:
         matrix: float32 (n, d) unit rows; the index keeps it.
@@ -124,7 +124,7 @@ def settle(
             tried.append(
                 Tried(how.kind, dict(index.spec.parameters), round(recall, 6), round(time.perf_counter() - start, 3))
             )
-            if passed or (recall >= settings.floor and depth == how.depths[-1]):
+            if passed and recall >= settings.floor:
                 return index, GateReport(
                     settings.kind, reason, settings.floor, tried[-1].recall, len(exam.probes), tuple(tried)
                 )
