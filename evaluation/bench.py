@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import argparse
 import json
+import platform
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from evaluation import protocols
+from evaluation import pages, protocols
+from evaluation.pages.model import Cutter
 from evaluation.templates import Maker, Outcome, TemplateCache, embed_photos, portraits
+from faces.embedder import FaceEmbedder
+from faces.thumbnail import face_thumbnail
 from presente import cli, compose
 from presente.config import Settings
-from presente.errors import InvalidInput
+from presente.errors import InvalidInput, PhotoRefused
 
-_VERSIONS = ("numpy", "onnxruntime", "insightface", "scikit-learn", "scipy")
+_VERSIONS = ("numpy", "onnxruntime", "insightface", "scikit-learn", "scipy", "matplotlib")
+_NOT_DATA = ("run", "json", "out", "faces")
 
 
 class Bench:
@@ -38,27 +44,66 @@ class Bench:
         finally:
             cache.close()
 
-    def described(self) -> dict[str, Any]:
-        """Pack and detection settings, for a result."""
+    def described(self, protocol: str, arguments: argparse.Namespace) -> dict[str, Any]:
+        """What was asked for, of which pack and with which versions, for a result."""
         return {
+            "protocol": protocol,
+            "arguments": {
+                name: _plain(value)
+                for name, value in vars(arguments).items()
+                if name not in _NOT_DATA and not name.startswith("setting_")
+            },
             "pack": self.pack.name,
             "pack_tag": self.pack.tag,
+            "pack_threshold": self.pack.threshold,
             "detection": str(self.embedder.settings.detection),
-            "versions": {name: metadata.version(name) for name in _VERSIONS},
+            "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in _VERSIONS},
         }
 
-    def finish(self, result: dict[str, Any], out: Path) -> dict[str, Any]:
-        """Add the time that it took, and keep the result beside the scores."""
+    def finish(self, result: dict[str, Any], out: Path, faces: bool) -> dict[str, Any]:
+        """Add the time that it took, keep the result beside the scores, and make the report of both."""
+        result["made_at"] = datetime.now(UTC).isoformat(timespec="seconds")
         result["seconds"] = round(time.perf_counter() - self.started, 2)
+        reported = result["protocol"] in pages.PROTOCOLS
+        result["report"] = str(out / pages.REPORT) if reported else None
         text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
-        (out / "result.json").write_text(text + "\n", encoding="utf-8")
+        (out / pages.RESULT).write_text(text + "\n", encoding="utf-8")
+        if reported:
+            pages.write_report(out, cutter(self.embedder) if faces else None)
         return result
 
 
+def _plain(value: Any) -> Any:
+    """A flag's value as JSON has it."""
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def cutter(embedder: FaceEmbedder) -> Cutter:
+    """Thumbnails of faces for a report; None for a photo that is not there any more, or none."""
+
+    def cut(path: Path) -> bytes | None:
+        try:
+            return face_thumbnail(path.read_bytes(), embedder)
+        except (OSError, PhotoRefused):
+            return None
+
+    return cut
+
+
 def add_out(parser: argparse.ArgumentParser, name: str) -> None:
-    """The flag for where results go."""
+    """The flags for where results go, and what is in them."""
     default = Path("var/evaluation") / name
-    parser.add_argument("--out", type=Path, default=default, metavar="DIR", help="where the scores and result.json go")
+    parser.add_argument(
+        "--out", type=Path, default=default, metavar="DIR", help="where scores, result.json and report.html go"
+    )
+    add_faces(parser)
+
+
+def add_faces(parser: argparse.ArgumentParser) -> None:
+    """The flag without which a report shows nobody's face."""
+    parser.add_argument("--faces", action="store_true", help="show the faces of the worst cases in the report")
 
 
 def add_photos(parser: argparse.ArgumentParser) -> None:

@@ -194,6 +194,23 @@ def equal_error_rate(pairs: ScoredPairs) -> float:
     return float((far[nearest] + frr[nearest]) / 2)
 
 
+def equal_error_interval(pairs: ScoredPairs) -> tuple[float, float]:
+    """Where the 95 % intervals of FAR and FRR meet: their lower bounds, their upper bounds.
+
+    At the threshold of the true EER both rates are that: it is not below where both lower bounds are at most it
+    anywhere, and not above where both upper bounds are at least it.
+    """
+    _, far, frr = error_rates(pairs)
+    mated = int(pairs.same.sum())
+    bounds = np.array(
+        [
+            (*wilson(round(a * (len(pairs.same) - mated)), len(pairs.same) - mated), *wilson(round(b * mated), mated))
+            for a, b in zip(far.tolist(), frr.tolist(), strict=True)
+        ]
+    )
+    return float(bounds[:, [0, 2]].max(axis=1).min()), float(bounds[:, [1, 3]].min(axis=1).max())
+
+
 def tar_at_far(pairs: ScoredPairs, far: float) -> TarPoint:
     """TAR at an asked FAR.
 

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
         _part(arguments, number, part, entries, outcomes, pipeline, threshold) for number, part in enumerate(parts)
     ]
     result: dict[str, Any] = {
-        **runs.described(),
+        **runs.described("kfold", arguments),
         "pipeline": pipeline.name,
         "split": arguments.split,
         "seed": arguments.seed,
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
         "folds": found,
         "over_folds": kfold.mean_and_spread([part["figures"] for part in found]),
     }
-    output.result(runs.finish(result, arguments.out), lines(result))
+    output.result(runs.finish(result, arguments.out, arguments.faces), lines(result))
     return cli.DONE
 
 
