@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps
 
-.PHONY: run test setup lint mongoserver clean
+.PHONY: run test setup openvino lint mongoserver clean
 
 run: setup  ## index the sample class and serve it on http://127.0.0.1:8000
 	$(VENV)/bin/python -m indexer add data_sample/students.csv
@@ -16,6 +16,8 @@ test: $(VENV)/.test  ## pass the tests
 	$(VENV)/bin/python -m pytest
 
 setup: $(VENV)/.run  ## .venv with requirements.txt in it, nothing outside the clone
+
+openvino: $(VENV)/.openvino  ## OpenVINO beside ONNX Runtime: quicker, and used where it is installed
 
 lint: $(VENV)/.ci  ## what .ci/run checks beside the tests
 	$(VENV)/bin/ruff check .
@@ -40,6 +42,10 @@ $(VENV)/.run: requirements.txt | $(VENV)/bin/python
 
 $(VENV)/.test: requirements-test.txt $(VENV)/.run
 	$(PIP) -r requirements-test.txt
+	@touch $@
+
+$(VENV)/.openvino: requirements-openvino.txt $(VENV)/.run
+	$(PIP) -r requirements-openvino.txt
 	@touch $@
 
 $(VENV)/.ci: requirements-ci.txt $(VENV)/.test

@@ -2,97 +2,120 @@
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import sys
-import tempfile
-import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import cv2
-
 from benchmarks import common
-from indexer.pipeline import add
-from indexer.report import Report
+from benchmarks.pairs import read_pairs, scores_of, ten_fold_accuracy
+from benchmarks.sides import Apart, IndexerAdd, Loop
+from benchmarks.stages import by_stage
 from indexer.sources.folder import read_folder
-from indexer.sources.model import Source
 from presente import compose
-from presente.config import load_settings
+from presente.config import ROOT, load_settings
 
 
-def by_insightface(pack_folder: Path, source: Source) -> tuple[float, int]:
-    """The loop that most projects use, ``FaceAnalysis.get`` at 640; images/s, and photos without a face."""
-    from insightface.app import FaceAnalysis
+def measure(given: argparse.Namespace, settings: Mapping[str, str], locations: list[str]) -> dict[str, Any]:
+    """The sides take the photos in turn, slice by slice, so that a noisy moment hits all."""
+    folder = compose.open_pack(load_settings(environment=settings)).detection.parent
+    sides = {"baseline": Apart(Loop, folder, False)}
+    if given.defaults:
+        sides["baseline_defaults"] = Apart(Loop, folder, True)
+    sides["presente"] = Apart(IndexerAdd, given.source, settings)
+    slices = [frozenset(locations[start :: given.slices]) for start in range(given.slices)]
+    for photos in slices:
+        for side in sides.values():
+            side.take(photos)
+    result: dict[str, Any] = {
+        name: {
+            "images_per_s": round(len(locations) / sum(side.seconds), 1),
+            "cpu_ms": round(side.cpu_seconds / len(locations) * 1000, 2),
+            "lfw_accuracy": accuracy(given.source, side, locations),
+            "peak_rss_mb": round(side.peak_mb()),
+            "without_face": len(locations) - len(side.templates),
+        }
+        for name, side in sides.items()
+    }
+    result["presente"]["runtime"] = sides["presente"].runtime()
+    result["ratio"] = _ratio(sides["baseline"], sides["presente"])
+    if given.defaults:
+        result["ratio_defaults"] = _ratio(sides["baseline_defaults"], sides["presente"])
+    for side in sides.values():
+        side.close()
+    return result
 
-    app = FaceAnalysis(name=str(pack_folder), allowed_modules=["detection", "recognition"])
-    app.prepare(ctx_id=-1, det_size=(640, 640))
-    start, missed = time.perf_counter(), 0
-    for photo in source.photos:
-        picture = cv2.imread(photo.location)
-        missed += not (picture is not None and app.get(picture, max_num=1))
-    return len(source.photos) / (time.perf_counter() - start), missed
+
+def _ratio(slow: Apart, quick: Apart) -> float:
+    """Median over the slices of how many times quicker."""
+    return round(statistics.median(a / b for a, b in zip(slow.seconds, quick.seconds, strict=True)), 2)
 
 
-def by_presente(settings_folder: Path, pack: str, source: Source) -> Report:
-    """``indexer add`` into an empty gallery, decode and write included."""
-    with tempfile.TemporaryDirectory(dir=settings_folder) as folder:
-        settings = load_settings(
-            environment={
-                "PRESENTE_PACK": pack,
-                "PRESENTE_STORE": f"sqlite:///{folder}/gallery.db",
-                "PRESENTE_INDEX": f"{folder}/index",
-            }
-        )
-        model = compose.open_pack(settings)
-        gallery = compose.open_gallery(settings, model)
-        try:
-            return add(source, compose.open_embedder(settings, model), gallery, settings.workers, lambda _: None)
-        finally:
-            gallery.close()
+def accuracy(root: Path, side: Apart, locations: list[str]) -> float | None:
+    """On LFW's pairs, a photo without a template counting as the lowest score; None elsewhere, or on a part of LFW."""
+    if not (root / "pairs.txt").exists():
+        return None
+    pairs = read_pairs(root)
+    if not {photo for pair in pairs.photos for photo in pair} <= set(locations):
+        return None
+    return round(ten_fold_accuracy(scores_of(pairs, side.templates), pairs), 5)
+
+
+def lines(result: dict[str, Any]) -> list[str]:
+    """The result for people."""
+    names = {"baseline": "insightface's loop", "baseline_defaults": "its defaults", "presente": "indexer add"}
+    return [
+        f"{result['images']} photos, pack {result['pack']}",
+        *(
+            f"{names[side]:20s} {made['images_per_s']:7.1f} images/s, {made['cpu_ms']:.1f} ms of CPU each; "
+            f"{made['peak_rss_mb']} MB; {made['without_face']} without a face; "
+            f"LFW accuracy {made['lfw_accuracy'] or '-'}"
+            for side, made in result.items()
+            if side in names
+        ),
+        f"{result['presente']['runtime']}: {result['ratio']} times",
+        *(f"{stage:8s} {ms:7.3f} ms of CPU a photo" for stage, ms in result.get("stages_ms", {}).items()),
+    ]
 
 
 def main() -> int:
     """Measure and print."""
     arguments = common.parser(
-        "python -m benchmarks.bulk",
-        __doc__ or "",
-        "python -m benchmarks.bulk --folder data_sample/students --pack sample",
+        "python -m benchmarks.bulk", __doc__ or "", "python -m benchmarks.bulk --source data_sample/students"
     )
-    arguments.add_argument("--folder", type=Path, default=Path("data_sample/students"), help="one folder a person")
+    arguments.add_argument(
+        "--source", type=Path, default=ROOT / "data_sample" / "students", help="one folder a person; LFW's root, too"
+    )
     arguments.add_argument("--pack", default="sample", help="a pack's name or folder")
-    arguments.add_argument("--repeats", type=int, default=3, help="rounds; the median is printed")
+    arguments.add_argument("--runtime", default="auto", help="as PRESENTE_RUNTIME")
+    arguments.add_argument("--precision", default="f32", help="as PRESENTE_PRECISION")
+    arguments.add_argument("--limit", type=int, help="only so many photos, spread evenly")
+    arguments.add_argument("--slices", type=int, default=4, help="how often the sides take turns")
+    arguments.add_argument(
+        "--defaults", action="store_true", help="insightface's defaults as well: all models, two scales"
+    )
+    arguments.add_argument("--per-stage", action="store_true", help="CPU time of each stage, and of inference alone")
     given = arguments.parse_args()
-    source = read_folder(given.folder)
-    pack = compose.open_pack(load_settings(environment={"PRESENTE_PACK": given.pack}))
-    rounds: list[tuple[float, int, Report]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        for _ in range(given.repeats):  # turn about, so that a noisy moment hits both
-            rate, missed = by_insightface(pack.detection.parent, source)
-            rounds.append((rate, missed, by_presente(Path(folder), given.pack, source)))
+    given.source = given.source.resolve()
+    photos = [photo.location for photo in read_folder(given.source).photos]
+    if given.limit:
+        photos = photos[:: max(1, len(photos) // given.limit)][: given.limit]
+    settings = {
+        "PRESENTE_PACK": given.pack,
+        "PRESENTE_RUNTIME": given.runtime,
+        "PRESENTE_PRECISION": given.precision,
+    }
     result: dict[str, Any] = {
         **common.about_this_run(given.seed),
-        "images": len(source.photos),
-        "pack": pack.name,
-        "baseline": {
-            "images_per_s": round(statistics.median(rate for rate, _, _ in rounds), 1),
-            "without_face": rounds[0][1],
-        },
-        "presente": {
-            "images_per_s": round(statistics.median(report.rate for _, _, report in rounds), 1),
-            "without_face": len(rounds[0][2].refused),
-            "runtime": "onnxruntime",
-        },
-        "ratio": round(statistics.median(report.rate / rate for rate, _, report in rounds), 2),
+        "images": len(photos),
+        "pack": given.pack,
+        **measure(given, settings, photos),
     }
-    common.publish(
-        result,
-        given.json,
-        [
-            f"{len(source.photos)} photos, pack {pack.name}, images/s (photos without a face):",
-            "insightface's loop {images_per_s} ({without_face})".format(**result["baseline"]),
-            "indexer add {images_per_s} ({without_face}): ".format(**result["presente"]) + f"{result['ratio']} times",
-        ],
-    )
+    if given.per_stage:
+        result["stages_ms"] = by_stage(settings, photos)
+    common.publish(result, given.json, lines(result))
     return 0
 
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ def parser(prog: str, about: str, example: str) -> argparse.ArgumentParser:
 
 def about_this_run(seed: int) -> dict[str, Any]:
     """Machine, versions, seed."""
-    packages = ("faiss-cpu", "insightface", "numpy", "onnxruntime", "opencv-python-headless", "pillow")
+    packages = ["faiss-cpu", "insightface", "numpy", "onnxruntime", "opencv-python-headless", "pillow"]
+    if find_spec("openvino") is not None:
+        packages.append("openvino")
     return {
         "machine": {
             "cpu": _cpu(),

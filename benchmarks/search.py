@@ -1,10 +1,10 @@
-"""``python -m benchmarks.search``: the gallery's index against plain numpy, on face-like vectors."""
+"""``python -m benchmarks.search``: the gallery's indexes against FAISS's and others', on face-like vectors."""
 
 from __future__ import annotations
 
 import statistics
 import sys
-import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,48 +12,64 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import common
-from gallery.vectors.flat import FlatIndex
+from benchmarks.contenders import Built, contenders
+from benchmarks.face_vectors import LATENT, FaceVectors, face_vectors
+from gallery.vectors.flat import nearest
 
-GENUINE_COSINE = 0.64
-"""Mean cosine of two templates of one person, as measured on LFW with a MobileFaceNet."""
-
-
-def face_like(people: int, each: int, dim: int, seed: int) -> NDArray[np.float32]:
-    """Templates of people who are spread out, ``each`` a person: float32 (people * each, dim), unit rows."""
-    chance = np.random.default_rng(seed)
-    centres = _unit(chance.normal(size=(people, dim)).astype(np.float32))
-    spread = np.sqrt(1 / GENUINE_COSINE - 1)
-    noise = _unit(chance.normal(size=(people * each, dim)).astype(np.float32))
-    return _unit(np.repeat(centres, each, axis=0) + spread * noise)
+K = 10
+FPIR = 0.01
+"""The threshold is the one at which exact search takes one stranger in a hundred for somebody."""
+_ROUNDS = 4
+"""Every contender has its turn this often, with a share of the single probes each time."""
 
 
-def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
+def measure(vectors: FaceVectors, names: list[str], build: dict[str, Any]) -> dict[str, Any]:
+    """Build every contender, then time them in turns; their figures by name."""
+    built: dict[str, Built] = {}
+    kinds: dict[str, Any] = {}
+    for name in names:
+        start = time.perf_counter()
+        built[name] = build[name](vectors.gallery, vectors.people)
+        kinds[name] = {"build_s": round(time.perf_counter() - start, 2)}
+        print(f"{name}: built in {kinds[name]['build_s']} s", file=sys.stderr)
+    single: dict[str, list[float]] = {name: [] for name in names}
+    batch: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(_ROUNDS):
+        for name in names:
+            for row in vectors.probes[turn::_ROUNDS]:
+                start = time.perf_counter()
+                built[name].search(row[None, :], K)
+                single[name].append(time.perf_counter() - start)
+            batch[name] += common.seconds(lambda name=name: built[name].search(vectors.probes, K), 1)  # type: ignore[misc]
+    exact = nearest(vectors.gallery, vectors.probes, K)[0]
+    strangers = np.sort(nearest(vectors.gallery, vectors.strangers, 1)[0][:, 0])
+    first = max(1, int((1 - FPIR) * len(strangers)))
+    threshold = float(strangers[first - 1 : first + 1].mean())  # between two, where rounding decides nothing
+    for name in names:
+        kinds[name] |= {
+            "p50_ms": round(statistics.median(single[name]) * 1000, 3),
+            "p99_ms": round(common.percentile(single[name], 0.99) * 1000, 3),
+            "batch_per_s": round(len(vectors.probes) / statistics.median(batch[name]), 1),
+            "memory_bytes_per_vector": round(built[name].memory / len(vectors.gallery), 1),
+            "disk_bytes_per_vector": round(built[name].disk / len(vectors.gallery), 1),
+            **quality(built[name], vectors, exact, threshold),
+            **built[name].notes,
+        }
+    return kinds
 
 
-def measure_flat(gallery: NDArray[np.float32], probes: NDArray[np.float32], truth: NDArray[np.int64]) -> dict[str, Any]:
-    """Latency of single probes, rate of a batch, build time, recall and bytes of the exact index."""
-    ids = np.arange(len(gallery), dtype=np.int64)
-    index = FlatIndex(gallery.shape[1])
-    build = common.seconds(lambda: FlatIndex(gallery.shape[1]).add(ids, gallery), 3)
-    index.add(ids, gallery)
-    single = [common.seconds(lambda row=row: index.search(row[None, :], 10), 1)[0] for row in probes]  # type: ignore[misc]
-    batch = common.seconds(lambda: index.search(probes, 10), 3)
-    found = index.search(probes, 10)[1]
-    with tempfile.TemporaryDirectory() as folder:
-        index.save(Path(folder) / "index")
-        disk = (Path(folder) / "index").stat().st_size
+def quality(built: Built, vectors: FaceVectors, exact: NDArray[np.float32], threshold: float) -> dict[str, float]:
+    """Recall, of neighbours that tie any; and the two open-set errors at the threshold: FNIR and FPIR."""
+    rows = built.search(vectors.probes, K)[1]
+    scores = np.take_along_axis(vectors.probes @ vectors.gallery.T, np.maximum(rows, 0), axis=1)
+    scores = -np.sort(-np.where(rows < 0, -np.inf, scores), axis=1)
+    first = built.search(vectors.probes, 1)
+    right = (vectors.people[first[1][:, 0]] == vectors.probed) & (first[0][:, 0] >= threshold)
     return {
-        "p50_ms": round(statistics.median(single) * 1000, 3),
-        "p99_ms": round(common.percentile(single, 0.99) * 1000, 3),
-        "batch_per_s": round(len(probes) / statistics.median(batch), 1),
-        "build_s": round(statistics.median(build), 3),
-        "recall_at_1": round(float((found[:, 0] == truth[:, 0]).mean()), 6),
-        "recall_at_10": round(
-            float(np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found, truth, strict=True)])), 6
-        ),
-        "memory_bytes_per_vector": gallery.shape[1] * 4,
-        "disk_bytes_per_vector": round(disk / len(gallery), 1),
+        "recall_at_1": round(float((scores[:, 0] >= exact[:, 0] - 1e-6).mean()), 6),
+        "recall_at_10": round(float((scores >= exact[:, -1:] - 1e-6).mean()), 6),
+        "fnir": round(float(1 - right.mean()), 6),
+        "fpir": round(float((built.search(vectors.strangers, 1)[0][:, 0] >= threshold).mean()), 6),
     }
 
 
@@ -62,41 +78,46 @@ def main() -> int:
     arguments = common.parser(
         "python -m benchmarks.search", __doc__ or "", "python -m benchmarks.search --n 20000 --json"
     )
-    arguments.add_argument("--n", type=int, default=203_540, help="templates in the gallery")
+    build = contenders()
+    arguments.add_argument(
+        "--n", type=int, nargs="+", default=[203_540], help="templates in the gallery; several sizes"
+    )
     arguments.add_argument("--dim", type=int, default=512, help="length of a template")
     arguments.add_argument("--probes", type=int, default=200, help="how many searches")
+    arguments.add_argument("--data", choices=[*LATENT, "both"], default="both", help="how people are spread")
+    arguments.add_argument("--kinds", nargs="+", choices=list(build), default=list(build), help="what is compared")
+    arguments.add_argument("--plots", type=Path, help="folder for search-recall.png and search-size.png (matplotlib)")
     given = arguments.parse_args()
-    people = given.n // 2
-    rows = face_like(people, 3, given.dim, given.seed)
-    gallery = np.concatenate([rows[0::3], rows[1::3]])
-    chosen = np.random.default_rng(given.seed).choice(people, given.probes, replace=False)
-    probes = rows[2::3][chosen]
+    runs = []
+    for count in given.n:
+        for data in LATENT if given.data == "both" else [given.data]:
+            vectors = face_vectors(data, count, given.dim, given.probes, given.seed)
+            kinds = measure(vectors, given.kinds, build)
+            flat = min((figures["p50_ms"] for name, figures in kinds.items() if "flat" in name), default=None)
+            ratio = round(flat / kinds["rabitq"]["p50_ms"], 2) if flat and "rabitq" in kinds else None
+            runs.append({"n": count, "dim": given.dim, "data": data, "ratio": ratio, "kinds": kinds})
+    if given.plots:
+        from benchmarks.plots import plot
 
-    def by_numpy(row: NDArray[np.float32]) -> NDArray[np.int64]:
-        return np.argsort(-(gallery @ row), kind="stable")[:10]
-
-    truth = np.stack([by_numpy(row) for row in probes])
-    plain = [common.seconds(lambda row=row: by_numpy(row), 1)[0] for row in probes[:20]]  # type: ignore[misc]
-    flat = measure_flat(gallery, probes, truth)
-    numpy_ms = round(statistics.median(plain) * 1000, 3)
-    result = {
-        **common.about_this_run(given.seed),
-        "n": len(gallery),
-        "dim": given.dim,
-        "probes": given.probes,
-        "numpy_p50_ms": numpy_ms,
-        "kinds": {"flat": flat},
-        "ratio": round(numpy_ms / flat["p50_ms"], 2),
-    }
-    common.publish(
-        result,
-        given.json,
-        [
-            f"{len(gallery)} x {given.dim}: flat {flat['p50_ms']} ms a probe, numpy with a full sort {numpy_ms} ms "
-            f"({result['ratio']} times), {flat['batch_per_s']} probes/s in a batch, recall@10 {flat['recall_at_10']}"
-        ],
-    )
+        plot(runs, given.plots)
+    about = {**common.about_this_run(given.seed), "probes": given.probes}
+    common.publish({**about, **(runs[0] if len(runs) == 1 else {"runs": runs})}, given.json, lines(runs))
     return 0
+
+
+def lines(runs: list[dict[str, Any]]) -> list[str]:
+    """The runs, for people."""
+    shown = []
+    for run in runs:
+        shown.append(f"{run['n']} x {run['dim']}, {run['data']}: rabitq {run['ratio']} times the best flat")
+        for name, figures in run["kinds"].items():
+            shown.append(
+                f"  {name:22s} p50 {figures['p50_ms']:8.3f} ms  p99 {figures['p99_ms']:8.3f}  "
+                f"{figures['batch_per_s']:9.1f}/s  build {figures['build_s']:7.2f} s  "
+                f"{figures['memory_bytes_per_vector']:7.1f} B  recall@1 {figures['recall_at_1']:.4f} "
+                f"@10 {figures['recall_at_10']:.5f}  FNIR {figures['fnir']:.4f} FPIR {figures['fpir']:.4f}"
+            )
+    return shown
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def settings_key(embedder: FaceEmbedder) -> str:
     settings = embedder.settings
     return (
         f"{EMBEDDING_VERSION} {embedder.pack.tag} {settings.detection} {settings.limits} {settings.rules} "
-        f"strict={settings.strict}"
+        f"strict={settings.strict} precision={settings.runtime.precision}"
     )
 
 
@@ -50,7 +50,7 @@ def portraits(embedder: FaceEmbedder) -> Maker:
 
     def make(content: bytes) -> Outcome:
         try:
-            face = embedder.portrait(embedder.decode(content))
+            face = embedder.read_portrait(content)[1]
         except PhotoRefused as refused:
             return Outcome(None, refused.code)
         return Outcome(embedder.embed([face])[0].template, OK)

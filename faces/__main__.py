@@ -58,16 +58,19 @@ def _accepted() -> bool:
 
 def run_check(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Check a pack's files and open both models."""
-    from faces.embedder import FaceEmbedder
+    from faces.embedder import EmbedderSettings, FaceEmbedder
+    from faces.runtime import RuntimeOptions
 
     pack = load_pack(arguments.name, settings.pack_places)
-    FaceEmbedder(pack)
+    runtime = RuntimeOptions(settings.runtime, settings.precision)
+    embedder = FaceEmbedder(pack, EmbedderSettings(runtime=runtime))
     data = {
         "name": pack.name,
         "tag": pack.tag,
         "dim": pack.dim,
         "threshold": pack.threshold,
         "licence": pack.licence,
+        "runtime": embedder.runtime,
         "detection": str(pack.detection),
         "recognition": str(pack.recognition),
     }

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from faces.alignment import align
-from faces.detection import DetectedFace, DetectionSettings, Detector, most_prominent
+from faces.alignment import SIZE, align
+from faces.detection import DetectedFace, DetectionSettings, Detector, face_at, most_prominent
 from faces.image import RGB, ImageLimits, Photo, decode
 from faces.packs import ModelPack
 from faces.quality import Quality, QualityRules, measure
 from faces.recognition import Recogniser
-from faces.runtime import RuntimeOptions, open_session
+from faces.runtime import RuntimeOptions, described_runtime, open_session
 from presente.errors import PackError, PhotoRefused
 
-EMBEDDING_VERSION = 1
+EMBEDDING_VERSION = 2
 """Raised when decoding, detection or alignment changes what becomes of a photo: templates kept elsewhere are stale."""
 
 
@@ -59,7 +59,7 @@ class FaceEmbedder:
         self.settings = settings or EmbedderSettings()
         runtime = self.settings.runtime
         self.detector = Detector(open_session(pack.detection, runtime), self.settings.detection)
-        self.recogniser = Recogniser(open_session(pack.recognition, runtime), pack.recognition)
+        self.recogniser = Recogniser(open_session(pack.recognition, runtime), pack.recognition, pack.flip)
         if self.recogniser.dim != pack.dim:
             raise PackError(
                 "unsuitable_model",
@@ -67,20 +67,59 @@ class FaceEmbedder:
                 "Correct pack.json, or check the pack's files.",
             )
 
+    @property
+    def runtime(self) -> str:
+        """What runs the models: runtime, version, precision."""
+        return described_runtime(self.settings.runtime)
+
     def decode(self, data: bytes) -> Photo:
         """Bytes to an upright RGB photo; see :func:`faces.image.decode` for what is refused."""
         return decode(data, self.settings.limits)
+
+    def decode_for_portrait(self, data: bytes) -> Photo:
+        """As :meth:`decode`, a large JPEG in fewer pixels: still twice as many a side as detection looks at."""
+        return decode(data, self.settings.limits, enough=2 * self.settings.detection.max_side)
 
     def detect(self, photo: Photo) -> list[AlignedFace]:
         """Every face of a photo, largest first, aligned and measured."""
         return [self._align(photo, face) for face in self.detector.detect(photo.pixels)]
 
-    def portrait(self, photo: Photo) -> AlignedFace:
+    def read_portrait(self, data: bytes, landmarks: NDArray[np.float32] | None = None) -> tuple[Photo, AlignedFace]:
+        """A photo from its bytes and :meth:`portrait` of it, decoded in no more pixels than that takes.
+
+        Raises:
+            PhotoRefused: as :meth:`decode` and :meth:`portrait`.
+        """
+        if landmarks is not None:
+            photo = self.decode(data)
+            return photo, self.portrait(photo, landmarks)
+        photo = self.decode_for_portrait(data)
+        if photo.reduction > 1:
+            face = self._prominent(photo)
+            if min(face.box[2:] - face.box[:2]) >= 2 * SIZE:
+                return photo, self._usable(photo, face)
+            photo = self.decode(data)
+        return photo, self.portrait(photo)
+
+    def portrait(self, photo: Photo, landmarks: NDArray[np.float32] | None = None) -> AlignedFace:
         """The one face that an enrolment photo is of.
+
+        Args:
+            photo: the photo.
+            landmarks: (5, 2), the face's, when they are known: then nothing is detected, and nothing counted.
 
         Raises:
             PhotoRefused: ``no_face``; ``multiple_faces`` when strict; ``low_quality`` with what is wrong.
         """
+        height, width = photo.pixels.shape[:2]
+        face = self._prominent(photo) if landmarks is None else face_at(landmarks, height, width)
+        return self._usable(photo, face)
+
+    def _prominent(self, photo: Photo) -> DetectedFace:
+        """The most prominent face, in ``photo.pixels``."""
+        glanced = None if self.settings.strict else self.detector.glance(photo.pixels)
+        if glanced is not None:
+            return glanced
         faces = self.detector.detect(photo.pixels)
         if not faces:
             raise PhotoRefused(
@@ -93,7 +132,10 @@ class FaceEmbedder:
                 "multiple_faces", f"The photo shows {len(faces)} faces.", "Use a photo of one person only."
             )
         height, width = photo.pixels.shape[:2]
-        chosen = self._align(photo, faces[most_prominent(faces, height, width)])
+        return faces[most_prominent(faces, height, width)]
+
+    def _usable(self, photo: Photo, face: DetectedFace) -> AlignedFace:
+        chosen = self._align(photo, face)
         failures = self.settings.rules.failures(chosen.quality)
         if failures:
             raise PhotoRefused(
@@ -112,4 +154,5 @@ class FaceEmbedder:
     @staticmethod
     def _align(photo: Photo, face: DetectedFace) -> AlignedFace:
         crop = align(photo.pixels, face.landmarks)
-        return AlignedFace(face=face, crop=crop, quality=measure(face, crop))
+        whole = face.enlarged(photo.reduction)
+        return AlignedFace(face=whole, crop=crop, quality=measure(whole, crop))

@@ -2,8 +2,8 @@
 
 A pack is a folder in InsightFace's layout, ``NAME/*.onnx``: one SCRFD detector with five landmarks and one ArcFace
 embedder. Other models in the folder are never opened by the runtime. A ``pack.json`` beside them may name the two files
-and give ``dim``, ``threshold`` and ``licence``; InsightFace's own packs are known by name; in any other folder the two
-are told apart by the shapes of their graphs.
+and give ``dim``, ``threshold``, ``licence`` and ``flip``; InsightFace's own packs are known by name; in any other
+folder the two are told apart by the shapes of their graphs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from presente.files import sha256_file
 GENERIC_THRESHOLD = 0.42
 """Cosine from which a face is known when neither a calibration nor the pack says better.
 
-For a class, not a city: with an ArcFace MobileFaceNet and 80 enrolled people of LFW, 1 stranger in 100 reaches 0.41. A
+For a class, not a city: with an ArcFace MobileFaceNet and 80 enrolled people of LFW, 1 stranger in 100 reaches 0.42. A
 larger gallery needs a higher one; see docs/evaluation.md for the command that measures it.
 """
 
@@ -60,6 +60,7 @@ class ModelPack:
         threshold: cosine that the pack suggests when nothing was calibrated.
         licence: terms of the weights.
         digest: SHA-256 (hex) over both files' digests: two packs with one name and other weights differ here.
+        flip: a template is that of the face and of its mirror image together.
     """
 
     name: str
@@ -69,11 +70,13 @@ class ModelPack:
     threshold: float
     licence: str
     digest: str
+    flip: bool = False
 
     @property
     def tag(self) -> str:
-        """Name and the start of the digest, ``name@0123456789ab``: what every template is stored with."""
-        return f"{self.name}@{self.digest[:12]}"
+        """Name and the start of the digest, ``name@0123456789ab``, then ``+flip`` if so: what every template is stored
+        with."""
+        return f"{self.name}@{self.digest[:12]}{'+flip' if self.flip else ''}"
 
 
 _DET_10G = ("5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91", 16_923_827)
@@ -155,6 +158,7 @@ def load_pack(name: str, places: Iterable[Path]) -> ModelPack:
         threshold=float(described.get("threshold", GENERIC_THRESHOLD)),
         licence=str(described.get("licence", published.licence if published else "not stated")),
         digest=hashlib.sha256("\n".join(digests).encode()).hexdigest(),
+        flip=bool(described.get("flip", False)),
     )
 
 
@@ -190,6 +194,8 @@ def _read_description(folder: Path) -> dict[str, str | int | float]:
         for number in ("dim", "threshold"):
             if number in described and not isinstance(described[number], int | float):
                 raise ValueError(f"{number!r} must be a number")
+        if not isinstance(described.get("flip", False), bool):
+            raise ValueError("'flip' must be true or false")
         if not -1 <= described.get("threshold", 0) <= 1:
             raise ValueError("'threshold' must be a cosine, from -1 to 1")
         return described

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faces.image import RGB
+from faces.runtime import Session
 from presente.errors import PackError
-
-if TYPE_CHECKING:
-    import onnxruntime
 
 
 def unit_rows(matrix: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -30,12 +27,16 @@ def unit_rows(matrix: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 class Recogniser:
-    """ArcFace on a session that the caller configured. Safe to use from several threads."""
+    """ArcFace on a session that the caller configured. Safe to use from several threads.
 
-    def __init__(self, session: onnxruntime.InferenceSession, model_file: Path) -> None:
+    With ``flip`` a template is that of the crop and of its mirror image together: the direction of their sum.
+    """
+
+    def __init__(self, session: Session, model_file: Path, flip: bool = False) -> None:
         from insightface.model_zoo.arcface_onnx import ArcFaceONNX
 
         # insightface reads the graph to see whether (x - 127.5) / 127.5 is inside it already.
+        self.flip = flip
         self._arcface = ArcFaceONNX(model_file=str(model_file), session=session)
         if tuple(self._arcface.input_size) != (112, 112):
             raise PackError(
@@ -59,4 +60,7 @@ class Recogniser:
     def features(self, crops: Sequence[RGB]) -> NDArray[np.float32]:
         """What the network gives for one or more crops, of whatever length: float32 (n, d)."""
         bgr = [np.ascontiguousarray(crop[:, :, ::-1]) for crop in crops]  # insightface swaps them back to RGB
-        return np.asarray(self._arcface.get_feat(bgr), dtype=np.float32)
+        if not self.flip:
+            return np.asarray(self._arcface.get_feat(bgr), dtype=np.float32)
+        both = self._arcface.get_feat(bgr + [np.ascontiguousarray(crop[:, ::-1]) for crop in bgr])
+        return np.asarray(both[: len(crops)] + both[len(crops) :], dtype=np.float32)

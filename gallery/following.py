@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,15 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.documents.model import DocumentStore
+from gallery.gate import GateReport
 from gallery.live import LiveIndex
 from gallery.locks import ReadWriteLock
-from gallery.snapshot import KEEP, Origin, SnapshotStore
-from presente.errors import PackError, PresenteError
+from gallery.manifest import Origin
+from gallery.segments import Published
+from gallery.snapshot import KEEP, Generation, SnapshotStore
+from presente.errors import IndexDamaged, PackError, PresenteError
 
 log = logging.getLogger(__name__)
 
 _PUBLISH_EVERY = 5000
-"""Changes after which a running gallery publishes by itself, so that the next start has little to replay."""
+"""Changes after which a running gallery publishes by itself, so that the next start has little to replay and the exact
+part of every search stays short."""
+_PUBLISH_SHARE = 20
+"""... and at least one in so many of the templates, so that a large gallery is not written again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +47,12 @@ class Agreement:
 class FollowingIndex:
     """Applies what a document store records, whoever wrote it, before anybody searches; for several threads at once.
 
+    Publishing is done beside searches and enrolments: what is to be published is copied or immutable, and what happens
+    meanwhile is replayed from the documents onto the new generation before it takes the old one's place.
+
     Attributes:
         generation: number of the newest published generation, 0 before there is one.
+        gate: the report of the release gate on it; None when it is of format 1, or there is none.
     """
 
     def __init__(self, store: DocumentStore, snapshots: SnapshotStore, pack: str, dim: int) -> None:
@@ -61,14 +71,28 @@ class FollowingIndex:
         self.snapshots = snapshots
         self.pack = pack
         self.dim = dim
+        self.generation = 0
+        self.gate: GateReport | None = None
         self._lock = ReadWriteLock()
         self._following = threading.Lock()
-        self._publisher = threading.Thread()
+        self._publishing = threading.Lock()
+        self._background = threading.Thread()
+        self._published_at = 0
         self.check_pack()
         self._identity = store.identity()
-        self._live, self.generation, self._published_at = self._open()
-        self._publish_at = self._published_at + _PUBLISH_EVERY
+        self._live, unchecked = self._open()
+        self._publish_at = self._due()
+        self._prune()
         self.publish_if_erased()  # whoever erased was stopped before the generations that hold it were gone
+        if unchecked is not None:
+            self._start(lambda: self._check(unchecked))
+
+    def _prune(self) -> None:
+        """Delete what a process that was killed left behind and may hold somebody who was erased: an unfinished
+        generation, or the one before a generation that it had just published."""
+        numbers = self.snapshots.generations()
+        outdated = bool(numbers) and self.store.removed_since(self.snapshots.seen_by(numbers[0]))
+        self.snapshots.prune(1 if outdated and self.generation == numbers[-1] else KEEP)
 
     @contextmanager
     def reading(self) -> Iterator[LiveIndex]:
@@ -88,35 +112,55 @@ class FollowingIndex:
                 f"{self.pack.split('@')[0]}`.",
             )
 
-    def _open(self) -> tuple[LiveIndex, int, int]:
-        """The newest generation that is whole and this gallery's, caught up; else the documents, indexed anew.
-
-        Returns:
-            the index, the newest generation's number, and the change that it has seen.
-        """
+    def _open(self) -> tuple[LiveIndex, Generation | None]:
+        """The newest generation that is whole and this gallery's, caught up; else the documents, indexed anew. Also
+        the generation when some of its files are still to be checked."""
         generation, warnings = self.snapshots.latest()
         for warning in warnings:
             log.warning("%s The generation before it, or the documents, take over.", warning)
-        number = max(self.snapshots.generations(), default=0)
+        self.generation = max(self.snapshots.generations(), default=0)
         if generation is not None:
             manifest = generation.manifest
             if manifest.dim == self.dim and manifest.origin == self._origin(manifest.origin.change):
-                live = LiveIndex.from_generation(generation)
-                live.follow(self.store)
+                live = self._on(generation)
                 if len(live) == self.store.counts().templates:
-                    return live, manifest.generation, manifest.origin.change
+                    self._belongs(generation)
+                    return live, generation if generation.unchecked else None
             log.warning("Generation %d does not belong to these documents; the index is rebuilt.", manifest.generation)
-        return LiveIndex.rebuild(self.store, self.dim), number, 0
+        return LiveIndex.rebuild(self.store, self.dim), None
+
+    def _on(self, generation: Generation) -> LiveIndex:
+        """An index that continues from a generation, caught up."""
+        published = Published(generation.templates, generation.vectors, generation.index)
+        live = LiveIndex(published, generation.manifest.origin.change)
+        live.follow(self.store)
+        return live
+
+    def _belongs(self, generation: Generation) -> None:
+        self.generation = generation.manifest.generation
+        self.gate = generation.manifest.gate
+        self._published_at = generation.manifest.origin.change
+
+    def _due(self) -> int:
+        """The change at which to publish next."""
+        return self._live.change + max(_PUBLISH_EVERY, len(self._live) // _PUBLISH_SHARE)
 
     def catch_up(self) -> None:
         """Apply what the store has recorded since, by this process or another."""
         if not self.store.changed_since(self._live.change):
             return
         self.follow()
-        if self._live.change >= self._publish_at and not self._publisher.is_alive():
-            self._publish_at = self._live.change + _PUBLISH_EVERY
-            self._publisher = threading.Thread(target=self._publish_quietly, name="publisher")
-            self._publisher.start()
+        if self._live.change >= self._publish_at and self._start(self._publish_quietly):
+            self._publish_at = self._due()
+
+    def _start(self, work: Callable[[], None]) -> bool:
+        """Run something in the background; False when something else is still running there."""
+        with self._following:
+            if self._background.is_alive():
+                return False
+            self._background = threading.Thread(target=work, name="publisher")
+            self._background.start()
+        return True
 
     def follow(self) -> None:
         """Apply the changes now, after making sure that they are of the same pack."""
@@ -129,20 +173,29 @@ class FollowingIndex:
             self._live.follow(self.store)
 
     def publish(self) -> int:
-        """Write what the documents hold now as a new generation; its number.
+        """Write what the documents hold now as a new generation, and continue from it; its number.
 
         Two generations are kept, unless somebody was erased since the last one: then only the new one is.
         """
-        with self._following:
-            while True:
-                self._follow()
-                live = self._live
-                keep = 1 if self.store.removed_since(self._published_at) else KEEP
-                self.generation = self.snapshots.publish(live.index, live.subjects, self._origin(live.change), keep)
-                self._published_at = live.change
-                self._publish_at = live.change + _PUBLISH_EVERY
-                if not self.store.removed_since(live.change):
-                    return self.generation
+        with self._publishing:
+            self._publish()
+            return self.generation
+
+    def _publish(self) -> None:
+        while True:
+            self.follow()
+            with self._lock.read():
+                change, templates = self._live.change, self._live.frozen()
+            keep = 1 if self.store.removed_since(self._published_at) else KEEP
+            generation = self.snapshots.publish(templates, self._origin(change), keep)
+            live = self._on(generation)
+            with self._following, self._lock.write():
+                live.follow(self.store)
+                self._live = live
+                self._belongs(generation)
+            self._publish_at = self._due()
+            if not self.store.removed_since(change):
+                return
 
     def _publish_quietly(self) -> None:
         try:
@@ -150,25 +203,40 @@ class FollowingIndex:
         except PresenteError as error:  # nothing is lost: the documents have it, and the next start replays it
             log.error("%s", error)
 
+    def _check(self, generation: Generation) -> None:
+        """Finish the check of a generation that is in use already; damaged, it gives way to the documents."""
+        try:
+            self.snapshots.check(generation)
+        except IndexDamaged as damage:
+            log.warning("%s The index is rebuilt from the documents.", damage)
+            try:
+                self.rebuild()
+            except PresenteError as error:
+                log.error("%s", error)
+
     def _origin(self, change: int) -> Origin:
         return Origin(self._identity, self.pack, change, self.store.mark(change))
 
     def publish_if_erased(self) -> None:
         """Publish when somebody was erased since the last time: older generations still hold their vectors."""
-        if self.generation and self.store.removed_since(self._published_at):
-            self.publish()
+        with self._publishing:
+            if self.generation and self.store.removed_since(self._published_at):
+                self._publish()
 
     def rebuild(self) -> int:
         """Make the index anew from the documents and publish it, whatever was there before; the generation."""
-        with self._following, self._lock.write():
-            self._live = LiveIndex.rebuild(self.store, self.dim)
-            self._published_at = 0
-        return self.publish()
+        with self._publishing:
+            live = LiveIndex.rebuild(self.store, self.dim)
+            with self._following, self._lock.write():
+                self._live = live
+                self._published_at = 0
+            self._publish()
+            return self.generation
 
     def close(self, publish: bool = False) -> None:
         """Stop; with ``publish``, first write a generation if anything changed since the last."""
-        if self._publisher.is_alive():
-            self._publisher.join()
+        if self._background.is_alive():
+            self._background.join()
         if publish and (self._live.change != self._published_at or not self.generation):
             self.publish()
 
@@ -176,22 +244,18 @@ class FollowingIndex:
         """Compare documents and index, template by template and number by number."""
         self.catch_up()
         with self._lock.read():
-            indexed = {int(i) for i in self._live.index.ids()}
-            stored: set[int] = set()
+            indexed = np.sort(self._live.ids())
+            stored: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
             different: list[int] = []
             for batch in self.store.templates():
-                stored.update(int(i) for i in batch.ids)
-                different += self._differing(batch.ids, batch.vectors, indexed)
+                stored.append(batch.ids)
+                known = np.isin(batch.ids, indexed)
+                kept = self._live.vectors(batch.ids[known])
+                different += batch.ids[known][(kept != batch.vectors[known]).any(axis=1)].tolist()
+        ids = np.concatenate(stored)
         return Agreement(
-            templates=len(stored),
-            missing_in_index=tuple(sorted(stored - indexed)),
-            missing_in_store=tuple(sorted(indexed - stored)),
+            templates=len(ids),
+            missing_in_index=tuple(np.setdiff1d(ids, indexed).tolist()),
+            missing_in_store=tuple(np.setdiff1d(indexed, ids).tolist()),
             different=tuple(different),
         )
-
-    def _differing(self, ids: NDArray[np.int64], vectors: NDArray[np.float32], indexed: set[int]) -> list[int]:
-        known = np.array([i for i, template in enumerate(ids) if int(template) in indexed], dtype=np.int64)
-        if not len(known):
-            return []
-        kept = self._live.index.vectors(ids[known])
-        return [int(i) for i in ids[known][(kept != vectors[known]).any(axis=1)]]

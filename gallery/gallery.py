@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,11 @@ from gallery.documents.model import (
     student_not_found,
 )
 from gallery.following import FollowingIndex
+from gallery.gate import GateReport
 from gallery.limit import Limit, Target, settle
 from gallery.snapshot import SnapshotStore
 from gallery.vectors.flat import checked
+from gallery.vectors.model import IndexSpec
 from presente.errors import InvalidInput, PackError, PhotoRefused
 
 MAX_K = 1000
@@ -44,17 +47,31 @@ class GallerySettings:
 
 @dataclass(frozen=True, slots=True)
 class GalleryStatus:
-    """A gallery at a glance. ``generation`` is 0 before anything was published."""
+    """A gallery at a glance. ``generation`` is 0 before anything was published; ``unpublished`` of the ``indexed``
+    templates came since. ``gate`` says why the index is of its kind, once the gate has seen it."""
 
     counts: Counts
     indexed: int
+    unpublished: int
     pack: str
     dim: int
-    kind: str
+    spec: IndexSpec
+    gate: GateReport | None
     generation: int
     change: int
     settings: GallerySettings
     limit: Limit
+
+    def index_described(self) -> dict[str, Any]:
+        """The index, as programs print it: kind, parameters, generation, and the release gate's report or None."""
+        return {
+            "index_kind": self.spec.kind,
+            "index_parameters": dict(self.spec.parameters),
+            "index_gate": None if self.gate is None else asdict(self.gate),
+            "generation": self.generation,
+            "unpublished": self.unpublished,
+            "change": self.change,
+        }
 
 
 class Gallery:
@@ -161,7 +178,7 @@ class Gallery:
         clase: str | None = None,
         cohort: bool = False,
     ) -> list[list[Candidate]]:
-        """The k nearest subjects of each probe, best template of each, exact.
+        """The k nearest subjects of each probe, best template of each; scores are exact.
 
         Args:
             probes: float32 (m, d) unit rows.
@@ -179,8 +196,8 @@ class Gallery:
         found: list[list[tuple[int, float]]] = []
         for start in range(0, len(rows), _BLOCK):  # the lock is let go between blocks, so that nobody waits for all
             with self.index.reading() as live:
-                allowed = None if only is None else live.templates_of(only)
-                found += live.best_per_subject(rows[start : start + _BLOCK], k, allowed)
+                selected = None if only is None else live.select(only)
+                found += live.best_per_subject(rows[start : start + _BLOCK], k, selected)
         students = self.store.subjects(list({subject for hits in found for subject, _ in hits}))
         return [self._ranked(hits, students) for hits in found]
 
@@ -224,7 +241,7 @@ class Gallery:
                 stored = self.store.calibration()
                 curve = Curve.from_json(stored) if stored else None
                 usable = curve if curve is not None and curve.pack == self.pack else None
-                self._calibrated = live.change, len(np.unique(live.subjects[:, 1])), usable
+                self._calibrated = live.change, live.people(), usable
             return self._calibrated[1:]
 
     def compare(self, probe: NDArray[np.float32], matricula: str) -> float | None:
@@ -236,8 +253,8 @@ class Gallery:
         stored = self.student(matricula)
         self.index.catch_up()
         with self.index.reading() as live:
-            allowed = live.templates_of(np.array([stored.id], dtype=np.int64))
-            found = live.best_per_subject(checked(probe[None, :], self.dim), 1, allowed)[0]
+            selected = live.select(np.array([stored.id], dtype=np.int64))
+            found = live.best_per_subject(checked(probe[None, :], self.dim), 1, selected)[0]
         return found[0][1] if found else None
 
     def nearest_template(self, probe: NDArray[np.float32], subject: int) -> int | None:
@@ -282,9 +299,11 @@ class Gallery:
             return GalleryStatus(
                 counts=self.store.counts(),
                 indexed=len(live),
+                unpublished=len(live.tail),
                 pack=self.pack,
                 dim=self.dim,
-                kind=live.index.kind,
+                spec=live.index.spec,
+                gate=self.index.gate,
                 generation=self.index.generation,
                 change=live.change,
                 settings=self.settings,

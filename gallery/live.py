@@ -1,39 +1,52 @@
-"""LiveIndex: the vector index in memory, whose template is whose, and the last change that both have seen."""
+"""LiveIndex: what was published and what came since, searched as one; follows a document store."""
 
 from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gallery.documents.model import DocumentStore
-from gallery.snapshot import Generation
-from gallery.vectors.flat import FlatIndex
+from gallery.segments import Part, Published, Tail, Templates
+from gallery.vectors.flat import FlatIndex, nothing
 from gallery.vectors.model import VectorIndex
+
+_ROSTERS = 16
+"""Rosters whose rows are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The templates that a search is limited to: rows of each part."""
+
+    rows: tuple[NDArray[np.int64], ...]
+
+    def __len__(self) -> int:
+        return sum(len(rows) for rows in self.rows)
 
 
 class LiveIndex:
     """Follows a document store by its change sequence. Not safe to change while it is searched.
 
     Attributes:
-        index: the vector index.
+        published: the newest generation's templates, mapped from its files; none before there is one.
+        tail: those that came since.
         change: sequence number of the last change applied.
     """
 
-    def __init__(self, index: VectorIndex, subjects: NDArray[np.int64], change: int) -> None:
-        self.index = index
+    def __init__(self, published: Published, change: int) -> None:
+        self.published = published
+        self.tail = Tail(published.vectors.shape[1])
         self.change = change
-        self._ids = np.ascontiguousarray(subjects[:, 0])
-        self._subjects = np.ascontiguousarray(subjects[:, 1])
+        self._rosters: OrderedDict[bytes, Selection] = OrderedDict()
 
     @classmethod
     def empty(cls, dim: int) -> LiveIndex:
         """An index of nobody that has seen no change."""
-        return cls(FlatIndex(dim), np.empty((0, 2), dtype=np.int64), 0)
-
-    @classmethod
-    def from_generation(cls, generation: Generation) -> LiveIndex:
-        """Continue from a published generation."""
-        return cls(generation.index, generation.subjects, generation.manifest.origin.change)
+        vectors = np.empty((0, dim), dtype=np.float32)
+        return cls(Published(np.empty((3, 0), dtype=np.int64), vectors, FlatIndex(vectors)), 0)
 
     @classmethod
     def rebuild(cls, store: DocumentStore, dim: int) -> LiveIndex:
@@ -42,50 +55,84 @@ class LiveIndex:
         # Ask for the changes first: what happens while the templates are read is applied once more, which is harmless.
         changes = store.changes(0)
         for batch in store.templates():
-            live._append(batch.ids, batch.subjects, batch.vectors)
+            live.tail.append(batch.ids, batch.subjects, batch.vectors)
         live.change = changes.last
         return live
 
     def __len__(self) -> int:
-        return len(self.index)
+        return sum(len(part) for part in self._parts)
 
     @property
-    def subjects(self) -> NDArray[np.int64]:
-        """int64 (n, 2): template id and subject id, in order of template id."""
-        return np.column_stack([self._ids, self._subjects])
+    def index(self) -> VectorIndex:
+        """The index over what was published."""
+        return self.published.index
+
+    @property
+    def _parts(self) -> tuple[Part, ...]:
+        return (self.published, self.tail)
 
     def follow(self, store: DocumentStore) -> None:
         """Apply the changes that the store has recorded since."""
         changes = store.changes(self.change)
-        self._drop(np.union1d(changes.added, changes.removed))
+        touched = np.union1d(changes.added, changes.removed)
+        if len(touched):
+            self._rosters.clear()
+            for part in self._parts:
+                part.drop(touched)
         added = np.setdiff1d(changes.added, changes.removed)
         if len(added):
             for batch in store.templates([int(i) for i in added]):  # those that are gone again are simply not there
-                self._append(batch.ids, batch.subjects, batch.vectors)
+                self.tail.append(batch.ids, batch.subjects, batch.vectors)
         self.change = changes.last
 
-    def subjects_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Subject ids of template ids that are in the index; same shape."""
-        return self._subjects[np.searchsorted(self._ids, ids)]
+    def frozen(self) -> Templates:
+        """Everything in the index, as it is now."""
+        return Templates(self.published, self.tail)
 
-    def templates_of(self, subjects: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Ids of all templates of the given subjects."""
-        return self._ids[np.isin(self._subjects, subjects)]
+    def ids(self) -> NDArray[np.int64]:
+        """Every template's id, int64 (n,), in no particular order."""
+        return np.concatenate([part.ids[part.rows()] for part in self._parts])
+
+    def people(self) -> int:
+        """How many subjects have a template."""
+        return len(np.unique(np.concatenate([part.subjects[part.rows()] for part in self._parts])))
+
+    def vectors(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The vectors of ids that are in the index, float32 (n, d)."""
+        found = np.empty((len(ids), self.tail.vectors.shape[1]), dtype=np.float32)
+        for part in self._parts:
+            rows = part.rows()
+            held = part.ids[rows]
+            order = np.argsort(held, kind="stable")
+            places = np.minimum(np.searchsorted(held, ids, sorter=order), max(len(held) - 1, 0))
+            here = held[order[places]] == ids if len(held) else np.zeros(len(ids), dtype=bool)
+            found[here] = part.vectors[rows[order[places[here]]]]
+        return found
+
+    def select(self, subjects: NDArray[np.int64]) -> Selection:
+        """All templates of some subjects. Those of the last few rosters asked for are remembered."""
+        key = subjects.tobytes()
+        known = self._rosters.get(key)  # several readers may come here at once: each step on its own is atomic
+        if known is None:
+            known = self._rosters[key] = Selection(tuple(part.rows_of(np.unique(subjects)) for part in self._parts))
+            if len(self._rosters) > _ROSTERS:
+                self._rosters.popitem(last=False)
+        return known
 
     def best_template(self, probe: NDArray[np.float32], subject: int) -> int | None:
         """Id of the subject's template nearest to a float32 (d,) probe; None when there is none."""
-        ids = self.templates_of(np.array([subject], dtype=np.int64))
-        if not len(ids):
-            return None
-        return int(ids[(self.index.vectors(ids) @ probe).argmax()])
+        best: tuple[float, int] | None = None
+        for part in self._parts:
+            rows = part.rows_of(np.array([subject], dtype=np.int64))
+            if len(rows):
+                scores = part.vectors[rows] @ probe
+                best = max(best or (-np.inf, -1), (float(scores.max()), int(part.ids[rows[scores.argmax()]])))
+        return best[1] if best else None
 
     def best_per_subject(
-        self,
-        probes: NDArray[np.float32],
-        k: int,
-        allowed: NDArray[np.int64] | None = None,
+        self, probes: NDArray[np.float32], k: int, only: Selection | None = None
     ) -> list[list[tuple[int, float]]]:
-        """The k best subjects of each probe with their best template's cosine, best first; exact.
+        """The k best subjects of each probe with their best template's cosine, best first.
 
         Templates are searched k at a time and then more, until k different subjects are seen or none are left: a
         subject outside the list has no template above the last score in it.
@@ -93,39 +140,38 @@ class LiveIndex:
         Args:
             probes: float32 (m, d), unit rows.
             k: how many subjects.
-            allowed: template ids to search; None for all.
+            only: templates to search; None for all.
         """
-        total = len(self.index) if allowed is None else len(allowed)
+        total = len(self) if only is None else len(only)
         results: list[list[tuple[int, float]]] = [[] for _ in range(len(probes))]
         pending = np.arange(len(probes))
         depth = min(max(2 * k, k + 16), total)
         while len(pending) and depth:
-            scores, ids = self.index.search(probes[pending], depth, allowed)
+            scores, subjects = self._nearest(probes[pending], depth, only)
             unfinished = []
             for row, probe in enumerate(pending):
-                found = ids[row] >= 0
-                subjects = self.subjects_of(ids[row][found])
-                _, first = np.unique(subjects, return_index=True)
+                found = np.isfinite(scores[row])
+                _, first = np.unique(subjects[row][found], return_index=True)
                 best = np.sort(first)[:k]
                 if len(best) < k and depth < total:
                     unfinished.append(probe)
-                results[probe] = [(int(subjects[i]), float(scores[row][found][i])) for i in best]
+                results[probe] = [(int(subjects[row][i]), float(scores[row][i])) for i in best]
             pending = np.array(unfinished, dtype=np.int64)
             depth = min(depth * 4, total)
         return results
 
-    def _append(self, ids: NDArray[np.int64], subjects: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
-        self.index.add(ids, vectors)
-        self._ids = np.concatenate([self._ids, ids])
-        self._subjects = np.concatenate([self._subjects, subjects])
-        if len(self._ids) > len(ids) and self._ids[-len(ids) - 1] > ids[0]:
-            order = np.argsort(self._ids, kind="stable")
-            self._ids, self._subjects = self._ids[order], self._subjects[order]
-
-    def _drop(self, ids: NDArray[np.int64]) -> None:
-        places = np.searchsorted(self._ids, ids)
-        inside = places < len(self._ids)
-        places = places[inside][self._ids[places[inside]] == ids[inside]]
-        if len(places):
-            self.index.remove(self._ids[places])
-            self._ids, self._subjects = np.delete(self._ids, places), np.delete(self._subjects, places)
+    def _nearest(
+        self, probes: NDArray[np.float32], k: int, only: Selection | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The k best templates of each probe, best first: scores float32 (m, k), -inf at the end where there are no
+        more, and their subjects int64 (m, k)."""
+        scores, subjects = nothing(len(probes), 0)
+        for number, part in enumerate(self._parts):
+            rows = None if only is None else only.rows[number]
+            if not len(part) or (rows is not None and not len(rows)):
+                continue
+            found, places = part.search(probes, k, rows)
+            scores = np.hstack([scores, found])
+            subjects = np.hstack([subjects, part.subjects[places]])
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        return np.take_along_axis(scores, order, axis=1), np.take_along_axis(subjects, order, axis=1)

@@ -1,76 +1,65 @@
 """Index generations on disk: published atomically, immutable afterwards, never the only copy of anything.
 
-A generation is a folder ``gen-0000000042`` with three files::
+A generation is a folder ``gen-0000000042``::
 
-    manifest.json   format, number, which documents it was made of, dim, kind, templates, SHA-256 of the other two
-    index.faiss     the vector index
-    subjects.npy    int64 (n, 2): template id, subject id, in order of template id
+    manifest.json   see :class:`gallery.manifest.Manifest`
+    templates.npy   int64 (3, n): template ids, ascending; their subjects; the rows in order of subject
+    vectors.npy     float32 (n, d): the templates themselves, in order of id
+    codes.faiss     what the kind of index needs beside them; the exact kind needs nothing
 
-It is written under another name, flushed to disk, and renamed; a reader sees all of it or nothing.
+It is written under another name, flushed to disk, and renamed; a reader sees all of it or nothing. Readers map the two
+arrays: a start reads next to nothing, and processes share the pages.
 """
 
 from __future__ import annotations
 
-import json
+import fcntl
 import os
 import shutil
 import tempfile
-import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.first_format import read_first_format
+from gallery.gate import GateReport, IndexSettings, settle
+from gallery.manifest import FORMAT, METRIC, Manifest, Origin
+from gallery.segments import Templates, by_subject
 from gallery.vectors.flat import FlatIndex
+from gallery.vectors.kinds import load_index
 from gallery.vectors.model import VectorIndex
 from presente.errors import IndexDamaged, StoreError
 from presente.files import sha256_file, sync_folder
 
-FORMAT = 1
 KEEP = 2
 """Generations that stay on disk: the newest, and the one before it in case the newest is damaged."""
-_STALE_S = 3600.0
-"""An unfinished folder older than this belongs to a process that died."""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Which documents an index was made of: the store's identity, the pack, the last change seen and its mark."""
-
-    store: str
-    pack: str
-    change: int
-    mark: str
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What a generation says of itself. ``files`` maps file name to SHA-256."""
-
-    format: int
-    generation: int
-    origin: Origin
-    dim: int
-    kind: str
-    templates: int
-    files: dict[str, str] = field(default_factory=dict)
+_AT_ONCE = 64_000_000
+"""A file of vectors above this many bytes is compared with its checksum after the start, not before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A loaded generation."""
+    """A loaded generation: its arrays as :class:`gallery.segments.Published` takes them, and the files whose checksums
+    are still to be compared (:meth:`SnapshotStore.check`)."""
 
     manifest: Manifest
+    templates: NDArray[np.int64]
+    vectors: NDArray[np.float32]
     index: VectorIndex
-    subjects: NDArray[np.int64]
+    unchecked: tuple[str, ...] = ()
 
 
 class SnapshotStore:
-    """The folder that generations live in."""
+    """The folder that generations live in, and which kind of index they are published with."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: IndexSettings | None = None) -> None:
         self.folder = folder
+        self.settings = settings or IndexSettings()
 
     def generations(self) -> list[int]:
         """Numbers of the published generations, oldest first."""
@@ -87,65 +76,98 @@ class SnapshotStore:
         return None, warnings
 
     def load(self, number: int) -> Generation:
-        """Load one generation and check every file against the manifest.
+        """Load one generation and check its files against the manifest: all that is read; a large file of vectors,
+        which is only mapped, by its length.
 
         Raises:
             IndexDamaged: ``index_damaged``, naming the file and what is wrong with it.
         """
         folder = self._path(number)
         try:
-            described = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-            manifest = Manifest(**{**described, "origin": Origin(**described["origin"])})
-            if manifest.format != FORMAT or manifest.kind != FlatIndex.kind:
+            manifest = Manifest.read((folder / "manifest.json").read_text(encoding="utf-8"))
+            if manifest.format not in (1, FORMAT) or manifest.metric != METRIC:
                 raise IndexDamaged(
                     "index_damaged",
-                    f"{folder} has format {manifest.format}, kind {manifest.kind!r}, which this version does not read.",
+                    f"{folder} has format {manifest.format}, metric {manifest.metric}: unknown to this version.",
                 )
-            for name, digest in manifest.files.items():
-                if sha256_file(folder / name) != digest:
-                    raise IndexDamaged("index_damaged", f"{folder / name} does not match its manifest.")
-            subjects = np.load(folder / "subjects.npy", allow_pickle=False)
-            index = FlatIndex.load(folder / "index.faiss", manifest.dim)
-        except (OSError, ValueError, TypeError, KeyError) as exc:
-            raise IndexDamaged("index_damaged", f"{folder} cannot be read ({exc}).") from exc
-        if len(index) != manifest.templates or subjects.shape != (manifest.templates, 2):
-            raise IndexDamaged(
-                "index_damaged", f"{folder} holds {len(index)} vectors, its manifest says {manifest.templates}."
+            late = tuple(
+                name for name in manifest.files if name == "vectors.npy" and (folder / name).stat().st_size > _AT_ONCE
             )
-        return Generation(manifest, index, subjects)
+            _compare(folder, manifest, [name for name in manifest.files if name not in late])
+            if manifest.format == FORMAT:
+                templates, vectors = (_mapped(folder / f"{name}.npy") for name in ("templates", "vectors"))
+                index = load_index(manifest.spec, folder / "codes.faiss", vectors)
+            else:
+                templates, vectors = read_first_format(folder)
+                index = FlatIndex(vectors)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
+            raise IndexDamaged("index_damaged", f"{folder} cannot be read ({exc}).") from exc
+        count = manifest.templates
+        if vectors.shape != (count, manifest.dim) or templates.shape != (3, count):
+            raise IndexDamaged("index_damaged", f"{folder} holds {vectors.shape}, its manifest says {count} templates.")
+        return Generation(manifest, templates, vectors, index, late)
 
-    def publish(self, index: VectorIndex, subjects: NDArray[np.int64], origin: Origin, keep: int = KEEP) -> int:
-        """Write a new generation and drop all but the newest ``keep``; its number.
+    def seen_by(self, number: int) -> int:
+        """The last change that went into a generation; 0 when it does not say."""
+        try:
+            return Manifest.read((self._path(number) / "manifest.json").read_text(encoding="utf-8")).origin.change
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return 0
+
+    def check(self, generation: Generation) -> None:
+        """Compare what :meth:`load` left unchecked; it reads all of it.
+
+        Raises:
+            IndexDamaged: ``index_damaged``.
+        """
+        folder = self._path(generation.manifest.generation)
+        try:
+            _compare(folder, generation.manifest, generation.unchecked)
+        except FileNotFoundError:  # superseded and deleted meanwhile: what is mapped stays readable
+            return
+        except OSError as exc:
+            raise IndexDamaged("index_damaged", f"{folder} cannot be read ({exc}).") from exc
+
+    def publish(self, templates: Templates, origin: Origin, keep: int = KEEP) -> Generation:
+        """Index some templates, measure the index, write both as a new generation and drop all but the newest ``keep``.
 
         Raises:
             StoreError: ``index_unwritable`` when the disk refuses; what was published before stays as it was.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            staged = Path(tempfile.mkdtemp(dir=self.folder, prefix=".new-"))
-            try:
-                number = self._write(staged, index, subjects, origin)
-            except BaseException:
-                shutil.rmtree(staged, ignore_errors=True)
-                raise
-            self._prune(keep)
+            with self._staging() as staged:
+                generation = self._write(staged, templates, origin)
+            self.prune(keep)
         except OSError as exc:
             raise StoreError(
                 "index_unwritable",
                 f"{self.folder} cannot be written ({exc}).",
                 "Free space or correct PRESENTE_INDEX, then run `python -m indexer compact`.",
             ) from exc
-        return number
+        return generation
 
-    def _write(self, staged: Path, index: VectorIndex, subjects: NDArray[np.int64], origin: Origin) -> int:
-        index.save(staged / "index.faiss")
-        with (staged / "subjects.npy").open("wb") as stream:
-            np.save(stream, subjects)
-        files = {name: sha256_file(staged / name) for name in ("index.faiss", "subjects.npy")}
+    def prune(self, keep: int = KEEP) -> None:
+        """Delete all but the newest generations, and what writers left behind who are dead: their locks are free."""
+        for number in self.generations()[:-keep]:
+            shutil.rmtree(self._path(number), ignore_errors=True)
+        for leftover in self.folder.glob(".new-*"):
+            with _locked(leftover) as ours:
+                if ours:
+                    shutil.rmtree(leftover, ignore_errors=True)
+
+    def _write(self, staged: Path, templates: Templates, origin: Origin) -> Generation:
+        with (staged / "templates.npy").open("wb") as stream:
+            np.save(stream, by_subject(templates.ids, templates.subjects))
+        _write_vectors(staged / "vectors.npy", templates)
+        rows, vectors = (_mapped(staged / f"{name}.npy") for name in ("templates", "vectors"))
+        index, gate = settle(vectors, rows[1], self.settings)
+        index.save(staged / "codes.faiss")
+        files = {path.name: sha256_file(path) for path in sorted(staged.iterdir())}
         while True:
             number = max(self.generations(), default=0) + 1
-            manifest = Manifest(FORMAT, number, origin, index.dim, index.kind, len(index), files)
-            (staged / "manifest.json").write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
+            manifest = self._manifest(number, origin, rows, vectors, index, gate, files)
+            (staged / "manifest.json").write_text(manifest.text(), encoding="utf-8")
             for path in staged.iterdir():
                 with path.open("rb") as stream:
                     os.fsync(stream.fileno())
@@ -157,14 +179,85 @@ class SnapshotStore:
                     raise
                 continue  # another process published this number meanwhile
             sync_folder(self.folder)
-            return number
+            return Generation(manifest, rows, vectors, index)
 
-    def _prune(self, keep: int) -> None:
-        for number in self.generations()[:-keep]:
-            shutil.rmtree(self._path(number), ignore_errors=True)
-        for leftover in self.folder.glob(".new-*"):
-            if time.time() - leftover.stat().st_mtime > _STALE_S:
-                shutil.rmtree(leftover, ignore_errors=True)
+    @staticmethod
+    def _manifest(
+        number: int,
+        origin: Origin,
+        rows: NDArray[np.int64],
+        vectors: NDArray[np.float32],
+        index: VectorIndex,
+        gate: GateReport,
+        files: dict[str, str],
+    ) -> Manifest:
+        return Manifest(
+            format=FORMAT,
+            generation=number,
+            origin=origin,
+            dim=vectors.shape[1],
+            kind=index.spec.kind,
+            templates=len(vectors),
+            parameters=dict(index.spec.parameters),
+            subjects=len(np.unique(rows[1])),
+            gate=gate,
+            files=files,
+        )
+
+    @contextmanager
+    def _staging(self) -> Iterator[Path]:
+        """A folder to write a generation in, locked while its writer lives; gone afterwards unless it was renamed."""
+        while True:
+            staged = Path(tempfile.mkdtemp(dir=self.folder, prefix=".new-"))
+            with _locked(staged) as ours:
+                if not ours or not staged.exists():  # swept by another process before it was locked
+                    continue
+                try:
+                    yield staged
+                finally:
+                    shutil.rmtree(staged, ignore_errors=True)
+                return
 
     def _path(self, number: int) -> Path:
         return self.folder / f"gen-{number:010d}"
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Hold a folder's lock, which its holder's death frees; False when another process holds it or it is gone."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except (FileNotFoundError, PermissionError):  # gone, or another user's
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
+
+
+def _compare(folder: Path, manifest: Manifest, names: list[str] | tuple[str, ...]) -> None:
+    for name in names:
+        if sha256_file(folder / name) != manifest.files[name]:
+            raise IndexDamaged("index_damaged", f"{folder / name} does not match its manifest.")
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    """An array of a file, mapped unless it is empty, without numpy's file object around it."""
+    if not path.stat().st_size:
+        raise ValueError(f"{path} is empty")
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+
+
+def _write_vectors(path: Path, templates: Templates) -> None:
+    """The vectors as ``numpy.save`` has them. Written, not mapped: a full disk is then an error and not a signal."""
+    header = {"descr": "<f4", "fortran_order": False, "shape": (len(templates), templates.dim)}
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        for block in templates.blocks():
+            stream.write(block.data)

@@ -7,11 +7,13 @@ import logging
 import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from indexer.sources.options import Images, Partition, SourceKind, SourceOptions
 from presente import cli, compose
 from presente.config import Settings
 from presente.errors import InvalidInput, PresenteError
+from presente.supervised import Attempt, supervise
 
 if TYPE_CHECKING:
     from gallery.gallery import Gallery
@@ -19,25 +21,46 @@ if TYPE_CHECKING:
 
 
 def run_add(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
-    """Enrol the photos of a folder or a sheet."""
+    """Enrol the photos of a source; in a process of its own, which a decoder may crash."""
+    return supervise(lambda attempt: cli.guarded(output, lambda: _add(arguments, settings, output, attempt)))
+
+
+def _add(arguments: argparse.Namespace, settings: Settings, output: cli.Output, attempt: Attempt) -> int:
     from indexer.pipeline import add
     from indexer.sources import read_source
+    from indexer.sources.downloads import Downloads
+    from indexer.sources.links import LinkRules
 
     _check_report_file(arguments.report)
-    source = read_source(arguments.source)
+    downloads = Downloads(settings.download_cache, LinkRules(settings.max_bytes, settings.private_links))
+    source = read_source(arguments.source, _source_options(arguments, settings), downloads.read)
     pack = compose.open_pack(settings)
     gallery = compose.open_gallery(settings, pack)
     with ExitStack() as cleanup, closing(source):
         cleanup.callback(gallery.close)
         embedder = compose.open_embedder(settings, pack)
         with output.bar(len(source.photos), "photo") as progress:
-            report = add(source, embedder, gallery, settings.workers, progress)
+            report = add(source, embedder, gallery, settings.workers, progress, attempt)
         cleanup.pop_all()
     return finish(report, gallery, arguments, output)
 
 
+def _source_options(arguments: argparse.Namespace, settings: Settings) -> SourceOptions:
+    if arguments.landmarks and settings.strict:
+        raise InvalidInput(
+            "unsuitable_option",
+            "--landmarks detects nothing, so that --strict has no faces to count.",
+            "Leave one of them out.",
+        )
+    return SourceOptions(arguments.kind, arguments.partition, arguments.images, arguments.landmarks, arguments.columns)
+
+
 def run_sync(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Embed what the store holds and this pack has not embedded; the gallery is this pack's afterwards."""
+    return supervise(lambda attempt: cli.guarded(output, lambda: _sync(arguments, settings, output, attempt)))
+
+
+def _sync(arguments: argparse.Namespace, settings: Settings, output: cli.Output, attempt: Attempt) -> int:
     from indexer.pipeline import sync
 
     _check_report_file(arguments.report)
@@ -46,7 +69,7 @@ def run_sync(arguments: argparse.Namespace, settings: Settings, output: cli.Outp
     store = compose.open_store(settings.store)
     try:
         with output.bar(None, "photo") as progress:
-            report = sync(store, embedder, settings.workers, progress)
+            report = sync(store, embedder, settings.workers, progress, attempt)
     finally:
         store.close()
     gallery = None if report.stopped else compose.open_gallery(settings, pack)
@@ -151,15 +174,35 @@ def run_status(_: argparse.Namespace, settings: Settings, output: cli.Output) ->
         "indexed": status.indexed,
         "pack": status.pack or None,
         "dim": status.dim,
-        "index_kind": status.kind,
-        "generation": status.generation,
-        "change": status.change,
+        **status.index_described(),
+        "runtime": compose.runtime_in_use(settings),
         "settings": settings.described(),
     }
     lines = [f"{key:16s} {value}" for key, value in data.items() if key != "settings"]
     lines += [f"{item['name']:24s} {item['value'] or '-':28s} from {item['from']}" for item in settings.described()]
     output.result(data, lines)
     return cli.DONE
+
+
+def _add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source",
+        help="a folder with one folder (or one photo) a person, CelebA, LFW, a .csv or .xlsx sheet, or "
+        "mongodb://HOST/DATABASE of the first system",
+    )
+    parser.add_argument("--kind", choices=get_args(SourceKind), help="what SOURCE is, instead of recognising it")
+    parser.add_argument("--partition", choices=get_args(Partition), help="CelebA: only this part (default: all)")
+    parser.add_argument(
+        "--images", choices=get_args(Images), help="CelebA: which photos (default: aligned when they are there)"
+    )
+    parser.add_argument(
+        "--landmarks", action="store_true", help="CelebA, aligned: use its five landmarks instead of detection"
+    )
+    parser.add_argument(
+        "--columns",
+        metavar="FIELD=COLUMN,...",
+        help='sheet: which column holds which field, as "matricula=ID,fotos=Ingrese sus fotos"; others are guessed',
+    )
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -174,14 +217,10 @@ def build_parser() -> argparse.ArgumentParser:
         commands,
         "add",
         run_add,
-        "Enrol the photos of a folder or a .csv sheet.",
+        "Enrol the photos of a folder, of CelebA, of LFW, of a .csv or .xlsx sheet, or of a database.",
         "python -m indexer add data_sample/students.csv --report added.txt",
     )
-    adding.add_argument(
-        "source",
-        help="a folder with one folder (or one photo) a person, a .csv sheet, or mongodb://HOST/DATABASE of the first "
-        "system",
-    )
+    _add_source_arguments(adding)
     syncing = cli.subcommand(
         commands,
         "sync",

@@ -1,4 +1,7 @@
-"""decode | detect | align in worker threads, embed and write in batches; every stage bounded, order kept.
+"""read | decode | detect | align, then embed in batches, then write in batches; every stage bounded, order kept.
+
+The first four are one piece of work a photo, embedding one a batch; each of the two has a thread a core, so that
+whichever is the slower takes the cores that it needs. Writing is the calling thread's.
 
 A photo is reported as done only after its batch was committed. A photo that cannot be used, or that makes a library
 fail, is refused with a reason and never takes the run down.
@@ -8,10 +11,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
 from gallery.documents.model import DocumentStore, EnrolledPhoto, Enrolment, StoredPhoto, Student
@@ -19,21 +22,28 @@ from gallery.gallery import Gallery
 from indexer.history import record_history
 from indexer.report import Refusal, Report
 from indexer.sources.model import Source, SourcePhoto
+from indexer.watched import Watch
 from presente.bridge import as_template, digest_of, enrolled_photo
+from presente.cli import Progress
 from presente.errors import PhotoRefused, PresenteError
-from presente.threads import in_threads
+from presente.supervised import Attempt
+from presente.threads import in_batches, in_threads
 
 log = logging.getLogger(__name__)
 
+EMBEDDED_AT_ONCE = 8
+"""Faces in one call of the model; more are no quicker a face (docs/bulk.md)."""
+
 BATCH = 32
-"""Faces embedded in one call and written in one transaction."""
+"""Photos written in one transaction."""
+
+ABOUT_THE_FACE = frozenset({"no_face", "multiple_faces", "low_quality"})
+"""Refusals of photos that could be read: another copy of the same photo would not help."""
 
 FALLBACK_USED = "image_fallback"
 """What a student's ``aviso`` says when the photo is the second copy, because the first was damaged."""
 
 _In = TypeVar("_In")
-Progress = Callable[[int], None]
-"""Called with how many more photos are settled: done, already there, or refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,52 +60,63 @@ class _Prepared:
     """Why the photo's own copy was not used, if it was not."""
 
 
-class _Batches(Generic[_In]):
-    """Collects prepared faces and hands them on embedded, ``BATCH`` at a time."""
-
-    def __init__(
-        self,
-        embedder: FaceEmbedder,
-        write: Callable[[Sequence[tuple[_In, EmbeddedFace]]], None],
-        refuse: Callable[[_In, BaseException], None],
-    ) -> None:
-        self._embedder = embedder
-        self._write = write
-        self._refuse = refuse
-        self._waiting: list[tuple[_In, AlignedFace]] = []
-
-    def put(self, item: _In, face: AlignedFace) -> None:
-        self._waiting.append((item, face))
-        if len(self._waiting) >= BATCH:
-            self.flush()
-
-    def flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        try:
-            embedded = self._embedder.embed([face for _, face in waiting])
-        except (ValueError, RuntimeError):  # one face that the model cannot take must not cost the others
-            embedded = []
-            waiting = [entry for entry in waiting if self._embedded_alone(entry, embedded)]
-        if waiting:
-            self._write([(item, face) for (item, _), face in zip(waiting, embedded, strict=True)])
-
-    def _embedded_alone(self, entry: tuple[_In, AlignedFace], embedded: list[EmbeddedFace]) -> bool:
-        try:
-            embedded += self._embedder.embed([entry[1]])
-        except (ValueError, RuntimeError) as exc:
-            self._refuse(entry[0], exc)
-            return False
-        return True
+def _embedded(
+    embedder: FaceEmbedder, prepared: Iterable[tuple[_In, AlignedFace]], workers: int
+) -> Iterator[tuple[_In, EmbeddedFace | BaseException]]:
+    """Every face embedded, in order, ``EMBEDDED_AT_ONCE`` a call and several calls at once; or why it was not."""
+    batches = in_batches(prepared, EMBEDDED_AT_ONCE)
+    for _, future in in_threads(lambda batch: _embed(embedder, batch), batches, workers, ahead=2):
+        yield from future.result()
 
 
-def add(source: Source, embedder: FaceEmbedder, gallery: Gallery, workers: int, progress: Progress) -> Report:
+def _embed(
+    embedder: FaceEmbedder, batch: Sequence[tuple[_In, AlignedFace]]
+) -> list[tuple[_In, EmbeddedFace | BaseException]]:
+    items = [item for item, _ in batch]
+    try:
+        return list(zip(items, embedder.embed([face for _, face in batch]), strict=True))
+    except (ValueError, RuntimeError) as exc:  # one face that the model cannot take must not cost the others
+        if len(batch) == 1:
+            return [(items[0], exc)]
+        return [settled for entry in batch for settled in _embed(embedder, [entry])]
+
+
+def _settle(
+    outcomes: Iterable[tuple[_In, EmbeddedFace | BaseException]],
+    write: Callable[[Sequence[tuple[_In, EmbeddedFace]]], None],
+    refuse: Callable[[_In, BaseException], None],
+) -> None:
+    """Hand on what was embedded, ``BATCH`` at a time, and what was refused at once."""
+    waiting: list[tuple[_In, EmbeddedFace]] = []
+    for item, outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            refuse(item, outcome)
+            continue
+        waiting.append((item, outcome))
+        if len(waiting) >= BATCH:
+            write(waiting)
+            waiting = []
+    if waiting:
+        write(waiting)
+
+
+def add(
+    source: Source,
+    embedder: FaceEmbedder,
+    gallery: Gallery,
+    workers: int,
+    progress: Progress,
+    attempt: Attempt | None = None,
+) -> Report:
     """Enrol a source's photos; those that the gallery has (same content, same pack) cost a hash and no inference.
 
     An interrupt or an error ends the run early: the report says so in ``stopped``, and counts only what was committed.
     """
-    report = Report(source.name, len(source.photos), source.ignored, warnings=source.warnings)
-    run = _Addition(source, embedder, gallery, report, progress)
+    report = Report(source.name, len(source.photos), source.ignored, source.warnings, source.notes)
+    run = _Addition(source, embedder, gallery, report, progress, attempt or Attempt())
     _timed(report, lambda: run.go(workers))
+    earlier = min(run.attempt.done_before, report.already)  # an attempt that crashed did these
+    report.done, report.already = report.done + earlier, report.already - earlier
     return report
 
 
@@ -112,18 +133,31 @@ class _Addition:
     """One run of :func:`add`."""
 
     def __init__(
-        self, source: Source, embedder: FaceEmbedder, gallery: Gallery, report: Report, progress: Progress
+        self,
+        source: Source,
+        embedder: FaceEmbedder,
+        gallery: Gallery,
+        report: Report,
+        progress: Progress,
+        attempt: Attempt,
     ) -> None:
         self.source = source
         self.embedder = embedder
         self.gallery = gallery
         self.report = report
         self.progress = progress
-        self.batches: _Batches[_Prepared] = _Batches(
-            embedder, self._write, lambda prepared, error: self._refuse(prepared.location, error)
-        )
+        self.attempt = attempt
+        self.watch = Watch(attempt)
 
     def go(self, workers: int) -> None:
+        _settle(
+            _embedded(self.embedder, self._prepared(workers), workers),
+            self._write,
+            lambda prepared, error: self._refuse(prepared.location, error),
+        )
+        record_history(self.gallery, self.source.history)
+
+    def _prepared(self, workers: int) -> Iterator[tuple[_Prepared, AlignedFace]]:
         for (photo, subject), future in in_threads(self._prepare, self._with_subjects(), workers):
             error = future.exception()
             if error is not None:
@@ -136,9 +170,7 @@ class _Addition:
                 self._already(subject)
             else:
                 subject.known.add(prepared.sha256)
-                self.batches.put(prepared, prepared.face)
-        self.batches.flush()
-        record_history(self.gallery, self.source.history)
+                yield prepared, prepared.face
 
     def _with_subjects(self) -> Iterator[tuple[SourcePhoto, _Subject]]:
         """Each photo with its student: as stored, but for the fields that the source really has."""
@@ -148,7 +180,10 @@ class _Addition:
                 subject = _Subject(given, False, set())
             else:
                 known = self.gallery.store.embedded(given.matricula, self.gallery.pack)
-                wanted = replace(stored.student, **{name: getattr(given, name) for name in self.source.fields})
+                said = {name: getattr(given, name) for name in self.source.fields}
+                if said.get("consentimiento", given) is None:  # a row that says nothing takes nothing back
+                    del said["consentimiento"]
+                wanted = replace(stored.student, **said)
                 subject = _Subject(wanted, wanted != stored.student, known)
             for photo in theirs:
                 yield photo, subject
@@ -176,22 +211,25 @@ class _Addition:
         """In a worker thread. None when the gallery has the photo."""
         source, subject = entry
         self.gallery.check_consent(subject.student)
+        with self.watch.over(source.location):
+            return self._read(source, subject)
+
+    def _read(self, source: SourcePhoto, subject: _Subject) -> _Prepared | None:
         reason = ""
         try:
             content = source.read()
             if digest_of(content) in subject.known:
                 return None
-            photo = self.embedder.decode(content)
+            photo, face = self.embedder.read_portrait(content, source.landmarks)
         except PhotoRefused as error:
-            if source.fallback is None:
+            if source.fallback is None or error.code in ABOUT_THE_FACE:
                 raise
             try:
                 content = source.fallback()
-                photo = self.embedder.decode(content)
+                photo, face = self.embedder.read_portrait(content)
             except PhotoRefused as other:
                 raise PhotoRefused(error.code, error.what, f"{error.fix} Nor can the copy be used: {other}") from other
             reason = str(error)
-        face = self.embedder.portrait(photo)
         return _Prepared(subject, source.location, content, digest_of(content), photo.media_type, face, reason)
 
     def _write(self, faces: Sequence[tuple[_Prepared, EmbeddedFace]]) -> None:
@@ -204,43 +242,58 @@ class _Addition:
         for prepared, _ in faces:
             self._updated(prepared.subject)
         self.report.done += len(faces)
+        self.attempt.journal.add_done(len(faces))
         self.progress(len(faces))
 
     def _refuse(self, location: str, error: BaseException) -> None:
         self.report.refused.append(refusal(location, error))
-        self.progress(1)
+        self.progress(1, len(self.report.refused))
 
 
-def sync(store: DocumentStore, embedder: FaceEmbedder, workers: int, progress: Progress) -> Report:
+def sync(
+    store: DocumentStore,
+    embedder: FaceEmbedder,
+    workers: int,
+    progress: Progress,
+    attempt: Attempt | None = None,
+) -> Report:
     """Embed every stored photo that this pack has not embedded; when all are settled, the gallery is this pack's."""
     tag = embedder.pack.tag
-    report = Report("the document store", 0)
+    attempt = attempt or Attempt()
+    watch = Watch(attempt)
+    report = Report("the document store", attempt.done_before, done=attempt.done_before)
 
     def write(faces: Sequence[tuple[StoredPhoto, EmbeddedFace]]) -> None:
         store.add_templates([(photo.id, as_template(face, tag)) for photo, face in faces])
         report.done += len(faces)
+        attempt.journal.add_done(len(faces))
         progress(len(faces))
 
+    def location(stored: StoredPhoto) -> str:
+        return f"{stored.matricula} photo {stored.sha256[:12]}"
+
     def prepare(stored: StoredPhoto) -> AlignedFace:
-        return embedder.portrait(embedder.decode(stored.content))
+        with watch.over(location(stored)):
+            return embedder.read_portrait(stored.content)[1]
 
     def refuse(stored: StoredPhoto, error: BaseException) -> None:
-        report.refused.append(refusal(f"{stored.matricula} photo {stored.sha256[:12]}", error))
-        progress(1)
+        report.refused.append(refusal(location(stored), error))
+        progress(1, len(report.refused))
 
-    def go() -> None:
+    def prepared() -> Iterator[tuple[StoredPhoto, AlignedFace]]:
         for left in store.adopt():
             report.refused.append(Refusal(left.which, left.code, left.reason))
             report.photos += 1
-        batches: _Batches[StoredPhoto] = _Batches(embedder, write, refuse)
         for stored, future in in_threads(prepare, store.unembedded(tag), workers):
             report.photos += 1
             error = future.exception()
             if error is None:
-                batches.put(stored, future.result())
+                yield stored, future.result()
             else:
                 refuse(stored, error)
-        batches.flush()
+
+    def go() -> None:
+        _settle(_embedded(embedder, prepared(), workers), write, refuse)
         if store.pack() != (tag, embedder.pack.dim):
             store.adopt_pack(tag, embedder.pack.dim)
 

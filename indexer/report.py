@@ -25,6 +25,7 @@ class Report:
     photos: int
     ignored: int = 0
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     done: int = 0
     already: int = 0
     refused: list[Refusal] = field(default_factory=list)
@@ -49,6 +50,7 @@ class Report:
             "left": self.left,
             "ignored": self.ignored,
             "warnings": list(self.warnings),
+            "notes": list(self.notes),
             "students_updated": self.students_updated,
             "stopped": self.stopped,
             "reasons": dict(Counter(refusal.code for refusal in self.refused)),
@@ -73,6 +75,7 @@ class Report:
         )
         if self.ignored:
             yield f"{self.ignored} files were ignored: their names are not photos'"
+        yield from self.notes
         yield from self.warnings
         if self.students_updated:
             yield f"{self.students_updated} students' fields were updated"

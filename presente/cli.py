@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from tqdm import tqdm
 
@@ -18,6 +18,13 @@ from presente.config import Settings, add_settings_flags, load_settings
 from presente.errors import ConfigError, InvalidInput, PresenteError
 
 DONE, PARTLY_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+class Progress(Protocol):
+    """Told how much is settled."""
+
+    def __call__(self, count: int, refused: int = 0) -> None:
+        """``count`` more are settled; ``refused`` so far, when there are any."""
 
 
 class Output:
@@ -41,11 +48,13 @@ class Output:
 
     @staticmethod
     @contextmanager
-    def bar(total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
-        """A progress bar on stderr with rate and time left; call what it gives with how many more are done."""
+    def bar(total: int | None, unit: str) -> Iterator[Progress]:
+        """A progress bar on stderr with rate, time left and refusals."""
         with tqdm(total=total, unit=unit, file=sys.stderr, smoothing=0.1, leave=False, disable=None) as bar:
 
-            def advance(count: int) -> None:
+            def advance(count: int, refused: int = 0) -> None:
+                if refused:
+                    bar.set_postfix(refused=refused, refresh=False)
                 bar.update(count)
 
             yield advance
@@ -86,13 +95,16 @@ def _complete(parser: argparse.ArgumentParser, run: Command) -> argparse.Argumen
 
 
 def main(parser: argparse.ArgumentParser, argv: list[str] | None = None) -> int:
-    """Parse, run the chosen command, and turn errors into a line on stderr and an exit code."""
+    """Parse and run the chosen command; its exit code."""
     arguments = parser.parse_args(argv)
     output = Output(arguments.json)
+    return guarded(output, lambda: arguments.run(arguments, load_settings(arguments), output))
+
+
+def guarded(output: Output, call: Callable[[], int]) -> int:
+    """The exit code of a call, or the one that its error means, after saying what went wrong."""
     try:
-        settings = load_settings(arguments)
-        code: int = arguments.run(arguments, settings, output)
-        return code
+        return call()
     except KeyboardInterrupt:
         print("interrupted; everything reported as done is kept", file=sys.stderr)
         return INTERRUPTED

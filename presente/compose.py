@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faces.packs import ModelPack, load_pack
+from faces.runtime import RuntimeOptions, described_runtime
 from gallery.documents.model import DocumentStore
 from gallery.documents.sqlite import SqliteStore
 from gallery.export import PhotoExport
 from gallery.gallery import Gallery, GallerySettings
+from gallery.gate import IndexSettings
 from gallery.limit import Target
 from gallery.snapshot import SnapshotStore
 from presente.config import Settings, TargetRate
 from presente.errors import ConfigError
+from presente.files import erase_folder
+from presente.threads import default_workers
 
 if TYPE_CHECKING:
     from faces.embedder import FaceEmbedder
@@ -39,9 +43,20 @@ def open_embedder(settings: Settings, pack: ModelPack) -> FaceEmbedder:
         EmbedderSettings(
             detection=DetectionSettings(max_side=settings.detect_side),
             limits=ImageLimits(max_bytes=settings.max_bytes, max_pixels=int(settings.max_megapixels * 1e6)),
+            runtime=runtime_options(settings),
             strict=settings.strict,
         ),
     )
+
+
+def runtime_options(settings: Settings) -> RuntimeOptions:
+    """How models are run: as many inferences at once as photos are worked on."""
+    return RuntimeOptions(settings.runtime, settings.precision, at_once=settings.workers or default_workers())
+
+
+def runtime_in_use(settings: Settings) -> str:
+    """What runs the models: runtime, version, precision."""
+    return described_runtime(runtime_options(settings))
 
 
 def open_store(url: str) -> DocumentStore:
@@ -64,6 +79,11 @@ def open_store(url: str) -> DocumentStore:
     )
 
 
+def open_snapshots(settings: Settings) -> SnapshotStore:
+    """Where index generations are published, and with which kind of index."""
+    return SnapshotStore(settings.index, IndexSettings(settings.index_kind, settings.recall_floor))
+
+
 def open_gallery(settings: Settings, pack: ModelPack) -> Gallery:
     """The gallery that the settings name, for templates of one pack."""
     fixed: tuple[float, str, Target] = pack.threshold, f"pack {pack.name}", "stored"
@@ -73,12 +93,13 @@ def open_gallery(settings: Settings, pack: ModelPack) -> Gallery:
         fixed = settings.threshold, settings.origins["threshold"], None
     threshold, source, target = fixed
     decides = GallerySettings(threshold, source, settings.margin, settings.consent == "required", target)
-    return Gallery(open_store(settings.store), SnapshotStore(settings.index), pack.tag, pack.dim, decides)
+    return Gallery(open_store(settings.store), open_snapshots(settings), pack.tag, pack.dim, decides)
 
 
 def forget_cached(settings: Settings) -> None:
-    """Drop evaluation's templates of photos: one of them may be somebody's who was erased, and they are made again."""
+    """Drop evaluation's templates and downloaded photos: one may be somebody's who was erased; all are made again."""
     settings.template_cache.unlink(missing_ok=True)
+    erase_folder(settings.download_cache)
 
 
 def open_export(settings: Settings) -> PhotoExport:
@@ -96,4 +117,4 @@ def open_for_upkeep(settings: Settings) -> Gallery:
     """The gallery as it is, whichever pack made it: for commands that erase, compare and count but never decide."""
     store = open_store(settings.store)
     tag, dim = store.pack() or ("", 1)
-    return Gallery(store, SnapshotStore(settings.index), tag, dim, GallerySettings(1.0, "none"))
+    return Gallery(store, open_snapshots(settings), tag, dim, GallerySettings(1.0, "none"))

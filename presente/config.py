@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from presente.errors import ConfigError
@@ -99,6 +99,15 @@ def _flag(text: str) -> bool:
     return words[text.lower()]
 
 
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"it must be one of {', '.join(words)}")
+        return text
+
+    return read
+
+
 @dataclass(frozen=True, slots=True)
 class TargetRate:
     """A threshold given as the share of strangers who may be named; the gallery's calibration makes it a cosine."""
@@ -129,9 +138,22 @@ def _consent(text: str) -> str:
     return text
 
 
+def _index_kind(text: str) -> str:
+    if text not in ("auto", "flat", "rabitq", "hnsw", "ivf"):
+        raise ValueError("it must be auto, flat, rabitq, hnsw or ivf")
+    return text
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("store", "sqlite:///var/gallery.db", str, "where students, photos and templates live", _shown_address),
     Setting("index", "var/index", _path, "where published index generations live"),
+    Setting("index_kind", "auto", _index_kind, "kind of index: auto (by size), flat, rabitq, hnsw or ivf"),
+    Setting(
+        "recall_floor",
+        "0.999",
+        _bounded(float, 0.0, 1.0),
+        "share of the 10 nearest that an index must find, or a more careful one is published",
+    ),
     Setting("pack", "sample", str, "model pack: a name, or a folder"),
     Setting("models", "", _paths, f"extra places to look for packs, separated by {os.pathsep!r}", _shown_paths),
     Setting(
@@ -150,8 +172,21 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("detect_side", "640", _bounded(int, 64, 4096), "longest side of a photo as the detector sees it, pixels"),
     Setting("max_megapixels", "40", _bounded(float, 0.01, 1000.0), "larger photos are refused"),
     Setting("max_bytes", "16000000", _bounded(int, 1000, 16_000_000), "larger image files are refused"),
-    Setting("cache", "var/cache", _path, "where evaluation keeps templates of photos it has embedded"),
     Setting("export", "var/export", _path, "where POST /save_all_images writes the stored photos"),
+    Setting("cache", "var/cache", _path, "where evaluation keeps templates, and the indexer photos that it downloaded"),
+    Setting("private_links", "false", _flag, "allow links of sheets that lead to private addresses"),
+    Setting(
+        "runtime",
+        "auto",
+        _one_of("auto", "onnxruntime", "openvino"),
+        "what runs the models; auto: OpenVINO where it is installed, else ONNX Runtime",
+    ),
+    Setting(
+        "precision",
+        "f32",
+        _one_of("f32", "bf16"),
+        "of the models' arithmetic; bf16: OpenVINO only, on CPUs that have it",
+    ),
     Setting("workers", "0", _bounded(int, 0, 256), "photos worked on at once by the indexer; 0: one a core"),
     Setting("host", "127.0.0.1", str, "address that the server binds"),
     Setting("port", "8000", _bounded(int, 0, 65535), "port that the server binds; 0: any free one"),
@@ -179,6 +214,8 @@ class Settings:
 
     store: str
     index: Path
+    index_kind: Literal["auto", "flat", "rabitq", "hnsw", "ivf"]
+    recall_floor: float
     pack: str
     models: tuple[Path, ...]
     threshold: float | TargetRate | None
@@ -190,6 +227,9 @@ class Settings:
     max_bytes: int
     cache: Path
     export: Path
+    private_links: bool
+    runtime: Literal["auto", "onnxruntime", "openvino"]
+    precision: Literal["f32", "bf16"]
     workers: int
     host: str
     port: int
@@ -215,6 +255,11 @@ class Settings:
     def template_cache(self) -> Path:
         """Where evaluation keeps templates by content of the photo."""
         return self.cache / "templates.db"
+
+    @property
+    def download_cache(self) -> Path:
+        """Where the indexer keeps photos that it downloaded."""
+        return self.cache / "downloads"
 
     @property
     def pulled_packs(self) -> Path:

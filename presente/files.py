@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 
@@ -11,6 +13,18 @@ def sha256_file(path: Path) -> str:
     """SHA-256 of a file's content, hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def erase_folder(folder: Path) -> None:
+    """Delete a folder with all that is in it, what other processes put there meanwhile included; it may be missing."""
+    while folder.exists():
+        try:
+            shutil.rmtree(folder)
+        except FileNotFoundError:  # another process erases it, too
+            continue
+        except OSError as exc:
+            if exc.errno != errno.ENOTEMPTY:
+                raise
 
 
 def sync_folder(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -17,10 +18,13 @@ def default_workers() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_threads(work: Callable[[_In], _Out], items: Iterable[_In], workers: int) -> Iterator[tuple[_In, Future[_Out]]]:
+def in_threads(
+    work: Callable[[_In], _Out], items: Iterable[_In], workers: int, ahead: int = 4
+) -> Iterator[tuple[_In, Future[_Out]]]:
     """Run ``work`` on every item in ``workers`` threads (0: one a core); (item, finished future) in the items' order.
 
-    At most four items a worker are under way. An error stays in its future: whoever consumes decides what it means.
+    At most ``ahead`` items a worker are under way. An error stays in its future: whoever consumes decides what it
+    means.
     """
     workers = workers or default_workers()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="work")
@@ -28,12 +32,19 @@ def in_threads(work: Callable[[_In], _Out], items: Iterable[_In], workers: int) 
     try:
         for item in items:
             window.append((item, pool.submit(work, item)))
-            if len(window) >= 4 * workers:
+            if len(window) >= ahead * workers:
                 yield _finished(window.popleft())
         while window:
             yield _finished(window.popleft())
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def in_batches(items: Iterable[_In], size: int) -> Iterator[list[_In]]:
+    """The items, ``size`` at a time; the last batch may be smaller."""
+    rest = iter(items)
+    while batch := list(itertools.islice(rest, size)):
+        yield batch
 
 
 def _finished(entry: tuple[_In, Future[_Out]]) -> tuple[_In, Future[_Out]]:

@@ -143,8 +143,8 @@ class Service:
         return self.export.save_all(self.gallery.store)
 
     def _portrait(self, content: bytes) -> tuple[str, EmbeddedFace]:
-        photo = self.embedder.decode(content)
-        return photo.media_type, self.embedder.embed([self.embedder.portrait(photo)])[0]
+        photo, face = self.embedder.read_portrait(content)
+        return photo.media_type, self.embedder.embed([face])[0]
 
     def _enrolled(self, number: int, content: bytes) -> tuple[EnrolledPhoto, EmbeddedFace]:
         try:

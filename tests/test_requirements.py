@@ -3,6 +3,7 @@
 import re
 from importlib import metadata
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -36,6 +37,20 @@ def test_every_requirement_of_every_package_is_listed() -> None:
                 f"{name}: {wanted}"
             )
     assert "opencv-python" not in pins
+
+
+def test_openvino_needs_nothing_that_is_not_listed() -> None:
+    pins = pinned("requirements.txt") | pinned("requirements-openvino.txt")
+    try:
+        if metadata.version("openvino") != pins["openvino"]:
+            pytest.skip("another OpenVINO is installed: `make openvino` installs the pinned one")
+        wanted = [Requirement(text) for text in metadata.requires("openvino") or []]
+    except metadata.PackageNotFoundError:
+        pytest.skip("OpenVINO is not installed (`make openvino`)")
+    for needed in wanted:
+        if needed.name == "openvino-telemetry":
+            continue  # left out on purpose
+        assert needed.specifier.contains(pins[canonicalize_name(needed.name)], prereleases=True), str(needed)
 
 
 def test_what_training_needs_is_nowhere_else() -> None:

@@ -110,10 +110,17 @@ class MongoRecords:
 
     def miscounted(self) -> list[str]:
         with self._talking():
+            attendance: dict[int | None, list[StoredAttendance]] = {}
+            participations: dict[int | None, list[StoredParticipation]] = {}
+            for entry in map(_attendance_of, self._db.attendance.find({}, {"face": 0})):
+                attendance.setdefault(entry.entry.subject, []).append(entry)
+            for other in map(_participation_of, self._db.participations.find()):
+                participations.setdefault(other.entry.subject, []).append(other)
             return sorted(
                 str(student["matricula"])
-                for student in list(self._db.students.find({"subject": {"$exists": True}}))
-                if _counts_of(student) != self._tally(int(student["subject"]))[0]
+                for student in self._db.students.find({"subject": {"$exists": True}})
+                if _counts_of(student)
+                != tally(attendance.get(int(student["subject"]), ()), participations.get(int(student["subject"]), ()))
             )
 
     def recount(self) -> None:

@@ -1,4 +1,4 @@
-"""The exact index: FAISS ``IndexIDMap2(IndexFlatIP)``. The oracle that other kinds are held to."""
+"""Exact search: the oracle that other kinds are held to, and what all of them finish with."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from presente.errors import IndexDamaged, InvalidInput
+from gallery.vectors.model import IndexSpec
+from presente.errors import InvalidInput
 from presente.threads import default_workers
 
 _BATCH = 32
 """From this many probes on, a search is a matrix product that gains from every core."""
+
+faiss.cvar.distance_compute_blas_threshold = 16_384
+"""Probes times dimensions from which FAISS takes a matrix product: 32 of 512-d. With its own 128,000, up to 250 probes
+take six times as long (docs/adr/0013-index.md)."""
 
 
 def set_threads(probes: int) -> None:
@@ -42,73 +47,73 @@ def checked(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
     return rows
 
 
+def nearest(
+    matrix: NDArray[np.float32], probes: NDArray[np.float32], k: int, alive: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The k best rows of a matrix for each probe, exactly; as :meth:`VectorIndex.search`.
+
+    Args:
+        matrix: float32 (n, d), contiguous; it may be mapped from a file, and is not copied.
+        probes: float32 (m, d), contiguous and finite.
+        k: how many rows.
+        alive: bool (n,), the rows that count; None for all.
+    """
+    scores, rows = nothing(len(probes), k)
+    found = min(k, len(matrix))
+    if not found or not len(probes):
+        return scores, rows
+    best = np.empty((len(probes), found), dtype=np.float32)
+    places = np.empty((len(probes), found), dtype=np.int64)
+    selector = None
+    if alive is not None:  # the bitmap is bound to a name until the search returns: FAISS keeps a raw pointer
+        bitmap = np.packbits(alive, bitorder="little")
+        selector = faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap))
+    set_threads(len(probes))
+    faiss.knn_inner_product(
+        *(faiss.swig_ptr(array) for array in (probes, matrix)),
+        *(matrix.shape[1], len(probes), len(matrix), found),
+        *(faiss.swig_ptr(array) for array in (best, places)),
+        selector,
+    )
+    scores[:, :found], rows[:, :found] = np.where(places < 0, -np.inf, best), places
+    return scores, rows
+
+
+def ranked(
+    matrix: NDArray[np.float32], probes: NDArray[np.float32], candidates: NDArray[np.int64], k: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The k best of each probe's candidate rows, int64 (m, c), -1 for none; as :meth:`VectorIndex.search`."""
+    exact = np.empty(candidates.shape, dtype=np.float32)
+    faiss.fvec_inner_products_by_idx(
+        *(faiss.swig_ptr(array) for array in (exact, probes, matrix, candidates)),
+        *(matrix.shape[1], len(probes), candidates.shape[1]),
+    )
+    exact[candidates < 0] = -np.inf
+    found = min(k, candidates.shape[1])
+    order = np.argsort(-exact, axis=1, kind="stable")[:, :found]
+    scores, rows = nothing(len(probes), k)
+    scores[:, :found] = np.take_along_axis(exact, order, axis=1)
+    rows[:, :found] = np.take_along_axis(candidates, order, axis=1)
+    return scores, rows
+
+
+def nothing(probes: int, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """What a search finds where there is nobody: scores of -inf, float32 (probes, k), and rows of -1, int64."""
+    return np.full((probes, k), -np.inf, dtype=np.float32), np.full((probes, k), -1, dtype=np.int64)
+
+
 class FlatIndex:
     """A :class:`gallery.vectors.model.VectorIndex` that compares a probe with every vector."""
 
-    kind = "flat"
+    spec = IndexSpec("flat")
 
-    def __init__(self, dim: int) -> None:
-        self.dim = dim
-        self._index = faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
-
-    @classmethod
-    def load(cls, path: Path, dim: int) -> FlatIndex:
-        """Read a saved index.
-
-        Raises:
-            IndexDamaged: ``index_damaged`` when FAISS cannot read it or it is not of this kind and dimension.
-        """
-        try:
-            index = faiss.read_index(str(path))
-        except RuntimeError as exc:
-            raise IndexDamaged("index_damaged", f"FAISS cannot read {path} ({exc}).") from exc
-        if not isinstance(index, faiss.IndexIDMap2) or index.d != dim:
-            raise IndexDamaged("index_damaged", f"{path} is not a flat index of {dim} dimensions.")
-        loaded = cls(dim)
-        loaded._index = index
-        return loaded
-
-    def __len__(self) -> int:
-        return int(self._index.ntotal)
-
-    def ids(self) -> NDArray[np.int64]:
-        return np.array(faiss.vector_to_array(self._index.id_map), dtype=np.int64)
-
-    def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
-        self._index.add_with_ids(checked(vectors, self.dim), np.ascontiguousarray(ids, dtype=np.int64))
-
-    def remove(self, ids: NDArray[np.int64]) -> int:
-        return int(self._index.remove_ids(faiss.IDSelectorBatch(np.ascontiguousarray(ids, dtype=np.int64))))
+    def __init__(self, matrix: NDArray[np.float32]) -> None:
+        self._matrix = matrix
 
     def search(
-        self,
-        probes: NDArray[np.float32],
-        k: int,
-        allowed: NDArray[np.int64] | None = None,
+        self, probes: NDArray[np.float32], k: int, alive: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        rows = checked(probes, self.dim)
-        found = min(k, len(self))
-        scores = np.full((len(rows), k), -np.inf, dtype=np.float32)
-        ids = np.full((len(rows), k), -1, dtype=np.int64)
-        if not found or not len(rows):
-            return scores, ids
-        parameters = faiss.SearchParameters()
-        if allowed is not None:
-            # Bound to names until the search returns: FAISS keeps raw pointers to both.
-            wanted = np.zeros(int(np.max(allowed, initial=0)) + 1, dtype=bool)
-            wanted[allowed] = True
-            bitmap = np.packbits(wanted, bitorder="little")
-            selector = faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap))
-            parameters.sel = selector
-        set_threads(len(rows))
-        scores[:, :found], ids[:, :found] = self._index.search(rows, found, params=parameters)
-        scores[ids < 0] = -np.inf
-        return scores, ids
+        return nearest(self._matrix, checked(probes, self._matrix.shape[1]), k, alive)
 
-    def vectors(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
-        return np.asarray(self._index.reconstruct_batch(np.ascontiguousarray(ids, dtype=np.int64)), dtype=np.float32)
-
-    def save(self, path: Path) -> None:
-        # Not faiss.write_index: it does not say so when the disk is full.
-        with path.open("wb") as stream:
-            stream.write(faiss.serialize_index(self._index).tobytes())
+    def save(self, path: Path) -> bool:  # noqa: ARG002 - other kinds need it
+        return False

@@ -1,43 +1,41 @@
-"""The protocol of a vector index. An index knows ids and unit vectors; it does not know whose they are."""
+"""The protocol of a vector index. An index knows rows of unit vectors; it does not know whose they are."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+KindName = Literal["flat", "rabitq", "hnsw", "ivf"]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSpec:
+    """How an index is made and searched: its kind and that kind's parameters, whole numbers by name."""
+
+    kind: KindName
+    parameters: Mapping[str, int] = field(default_factory=dict)
+
 
 class VectorIndex(Protocol):
-    """Nearest neighbours by inner product. Not safe to change while it is searched: the gallery's lock sees to that."""
+    """Nearest rows, by inner product, of a float32 (n, d) matrix that never changes. Safe to search from many threads.
 
-    kind: str
-    dim: int
+    Scores are always computed on the matrix itself: a kind may overlook a row, it never misjudges one.
+    """
 
-    def __len__(self) -> int: ...
-
-    def ids(self) -> NDArray[np.int64]:
-        """Every id in the index, int64 (n,), in no particular order; a copy."""
-
-    def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
-        """Add float32 (n, d) unit vectors under int64 (n,) ids that the index does not have.
-
-        Raises ``InvalidInput`` (``dimension_mismatch``, ``not_finite``)."""
-
-    def remove(self, ids: NDArray[np.int64]) -> int:
-        """Remove by id; how many were there."""
+    spec: IndexSpec
 
     def search(
-        self,
-        probes: NDArray[np.float32],
-        k: int,
-        allowed: NDArray[np.int64] | None = None,
+        self, probes: NDArray[np.float32], k: int, alive: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The k best of each of m probes: scores float32 (m, k), descending, and ids int64 (m, k); where fewer than k
-        exist, the rest is -inf and -1. With ``allowed``, only those ids are searched, exactly."""
+        """The k best rows of each of m probes: scores float32 (m, k), descending, and rows int64 (m, k); where fewer
+        than k are found, the rest is -inf and -1. With ``alive``, bool (n,), only the rows that it marks."""
 
-    def vectors(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The stored vectors of ids that are in the index, float32 (n, d); a copy."""
+    def save(self, path: Path) -> bool:
+        """Write what this kind needs beside the matrix; False when that is nothing.
 
-    def save(self, path: Path) -> None: ...
+        Raises ``OSError`` when the disk refuses."""

@@ -2,39 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from indexer.sources.celeba import is_celeba, read_celeba
 from indexer.sources.folder import read_folder
+from indexer.sources.lfw import is_lfw, read_lfw
+from indexer.sources.links import fetch
 from indexer.sources.model import Source
+from indexer.sources.options import SourceKind, SourceOptions
 from indexer.sources.sheet import read_sheet
+from indexer.sources.table import SUFFIXES
 from presente.errors import InvalidInput
 
 
-def read_source(name: str | Path) -> Source:
-    """List the photos of a folder, a sheet or a database; no photo is opened yet.
+def read_source(
+    name: str | Path, options: SourceOptions | None = None, read_link: Callable[[str], bytes] = fetch
+) -> Source:
+    """List the photos of a folder, of CelebA, of LFW, of a sheet or of a database; no photo is opened yet.
+
+    Args:
+        name: where the source is: a path, or ``mongodb://HOST/DATABASE`` of the first system.
+        options: what a person said about it.
+        read_link: gets the photo behind a link of a sheet, in a worker thread.
 
     Raises:
-        InvalidInput: ``source_not_found``, ``unknown_source``, or what the kind of source raises.
+        InvalidInput: ``source_not_found``, ``unknown_source``, ``wrong_kind``, ``unsuitable_option``, or what the
+            kind of source raises.
     """
-    if str(name).startswith(("mongodb://", "mongodb+srv://")):
+    options = options or SourceOptions()
+    is_database = str(name).startswith(("mongodb://", "mongodb+srv://"))
+    if is_database or options.kind == "database":
         from indexer.sources.first_system import read_first_system  # pymongo is imported only where it is used
 
+        if options.kind not in (None, "database"):
+            raise InvalidInput("wrong_kind", f"{name} is a database, not a {options.kind}.", "Leave --kind out.")
+        options.check_suits("database", str(name))
         return read_first_system(str(name))
     path = Path(name)
     try:
         is_folder, exists = path.is_dir(), path.exists()
+        if not exists:
+            raise InvalidInput("source_not_found", f"There is no {path}.", "Name a folder, or a .csv or .xlsx sheet.")
+        kind = options.kind or _recognised(path, is_folder)
     except OSError as exc:
         raise InvalidInput(
             "unreadable_folder", f"{path} cannot be read ({exc.strerror}).", "Check its permissions."
         ) from exc
-    if is_folder:
+    if is_folder == (kind == "sheet"):
+        raise InvalidInput(
+            "wrong_kind", f"{path} is {'a folder' if is_folder else 'a file'}, not a {kind}.", "Leave --kind out."
+        )
+    options.check_suits(kind, str(path))
+    if kind == "sheet":
+        return read_sheet(path, options.columns, read_link)
+    if kind == "folder":
         return read_folder(path)
-    if not exists:
-        raise InvalidInput("source_not_found", f"There is no {path}.", "Name a folder or a .csv sheet.")
-    if path.suffix.lower() == ".csv":
-        return read_sheet(path)
+    source = read_celeba(path, options) if kind == "celeba" else read_lfw(path)
+    if options.kind is None:
+        note = f"{path} was taken for {kind}: its people are cohort, nobody's students (--kind folder makes students)"
+        source = replace(source, notes=(note, *source.notes))
+    return source
+
+
+def _recognised(path: Path, is_folder: bool) -> SourceKind:
+    if is_folder:
+        return "celeba" if is_celeba(path) else "lfw" if is_lfw(path) else "folder"
+    if path.suffix.lower() in SUFFIXES:
+        return "sheet"
     raise InvalidInput(
         "unknown_source",
-        f"{path} is neither a folder nor a .csv sheet.",
-        "Name a folder with one folder a person, or a .csv with the student fields.",
+        f"{path} is neither a folder nor a .csv or .xlsx sheet.",
+        "Name a folder with one folder a person, or a sheet with the student fields.",
     )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from gallery.documents.model import Student, check_student
@@ -35,19 +36,32 @@ _PHOTO_LIKE = frozenset(
 """Files that are tried, and refused with a reason when they cannot be used. Others (lists, notes) are ignored."""
 
 
+People = list[tuple[str, list[Path]]]
+"""Names, each with files."""
+
+
 def read_folder(root: Path) -> Source:
     """List a folder's photos in a stable order.
 
     Raises:
         InvalidInput: ``unreadable_folder``, ``empty_source``, ``invalid_student``.
     """
+    return source_of(root, people_in(root), _named)
+
+
+def source_of(root: Path, people: People, student_named: Callable[[str], Student]) -> Source:
+    """The photos of people whose files were listed; ``student_named`` makes a student of a file's or folder's name.
+
+    Raises:
+        InvalidInput: ``empty_source``, or what ``student_named`` raises.
+    """
     photos: list[SourcePhoto] = []
     ignored = 0
-    for entry, files in _people(root):
-        kept = [path for path in files if path.suffix.lower() in _PHOTO_LIKE]
+    for entry, files in people:
+        kept = [path for path in files if photo_like(path)]
         ignored += len(files) - len(kept)
         if kept:
-            student = _named(readable(Path(entry)))
+            student = student_named(readable(Path(entry)))
             photos += [SourcePhoto.in_file(student, path) for path in kept]
     if not photos:
         raise InvalidInput(
@@ -58,12 +72,26 @@ def read_folder(root: Path) -> Source:
     return Source(readable(root), tuple(photos), ignored=ignored)
 
 
+def photo_like(path: Path) -> bool:
+    """Whether a file's name is a photo's."""
+    return path.suffix.lower() in _PHOTO_LIKE
+
+
+def spoken(name: str) -> str:
+    """A person's name out of a file's: spaces for underscores."""
+    return name.replace("_", " ").strip()
+
+
 def _named(name: str) -> Student:
-    return check_student(Student(matricula=name, nombre_del_alumno=name.replace("_", " ").strip()))
+    return check_student(Student(matricula=name, nombre_del_alumno=spoken(name)))
 
 
-def _people(root: Path) -> list[tuple[str, list[Path]]]:
-    """(name, files) of every folder and of every single file in ``root``."""
+def people_in(root: Path) -> People:
+    """(name, files) of every folder and of every single file in ``root``, in a stable order.
+
+    Raises:
+        InvalidInput: ``unreadable_folder``.
+    """
     people = []
     folder = root
     try:

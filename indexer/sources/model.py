@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gallery.documents.model import Student
 
@@ -19,17 +23,30 @@ class SourcePhoto:
         location: where it is, for people and for the report.
         read: gets the bytes; called in a worker thread, once.
         fallback: gets another copy, for when the first cannot be read or does not decode.
+        landmarks: float32 (5, 2), pixels of the photo, in the detector's order, when the source knows them: then
+            nothing is detected.
     """
 
     student: Student
     location: str
     read: Callable[[], bytes]
     fallback: Callable[[], bytes] | None = None
+    landmarks: NDArray[np.float32] | None = None
 
     @classmethod
-    def in_file(cls, student: Student, path: Path) -> SourcePhoto:
+    def in_file(cls, student: Student, path: Path, landmarks: NDArray[np.float32] | None = None) -> SourcePhoto:
         """A photo that is a file."""
-        return cls(student, readable(path), path.read_bytes)
+        return cls(student, readable(path), path.read_bytes, landmarks=landmarks)
+
+
+class Photos(Protocol):
+    """Photos that can be counted, and gone through again. A tuple is; so is what makes each photo when it is due."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def __iter__(self) -> Iterator[SourcePhoto]:
+        """Each, from the first on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +70,20 @@ class Source:
         photos: the photos.
         fields: the student fields that the source really knows; others are left as they are stored.
         ignored: files that were not even taken for photos.
-        warnings: what else a person should know, a line each.
         history: attendance and participation that the source knows of.
         close: gives back what the source holds.
+        warnings: what of the source could not be used, a line each.
+        notes: how the source was understood, a line each; nothing that went wrong.
     """
 
     name: str
-    photos: tuple[SourcePhoto, ...]
+    photos: Photos
     fields: frozenset[str] = frozenset()
     ignored: int = 0
     warnings: tuple[str, ...] = ()
     history: tuple[History, ...] = ()
     close: Callable[[], None] = lambda: None
+    notes: tuple[str, ...] = ()
 
 
 def readable(path: Path) -> str:

@@ -1,34 +1,40 @@
-"""A .csv sheet with the student fields: matricula, nombre_del_alumno, clase, fecha_de_registro, fotos.
+"""A .csv or .xlsx sheet with the student fields: matricula, nombre_del_alumno, clase, fecha_de_registro, fotos.
 
-``fotos`` holds paths relative to the sheet, several separated by ``;``. The sheet is read whole and checked whole
-before anything is enrolled.
+``fotos`` holds paths relative to the sheet, several separated by ``;``, or links, separated by ``;`` ``,`` or spaces.
+The sheet is read whole and checked whole before anything is enrolled.
 """
 
 from __future__ import annotations
 
-import csv
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
-from gallery.documents.model import Student, check_student
-from indexer.sources.model import Source, SourcePhoto
+from gallery.documents.model import Consent, Student, check_student
+from indexer.sources.columns import map_columns
+from indexer.sources.model import Source, SourcePhoto, readable
+from indexer.sources.table import read_table
 from presente.errors import InvalidInput
 
-_REQUIRED = ("matricula", "nombre_del_alumno", "fotos")
-_OPTIONAL = ("clase", "fecha_de_registro")
+_LINK = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_DRIVE = re.compile(r"(drive|drive\.usercontent|docs)\.google\.com/", re.IGNORECASE)
 
 
-def read_sheet(path: Path) -> Source:
-    """List the photos of a sheet.
+def read_sheet(path: Path, columns: str | None, read_link: Callable[[str], bytes]) -> Source:
+    """List the photos of a sheet; ``read_link`` gets the photo behind a link.
 
     Raises:
-        InvalidInput: ``unreadable_sheet``, ``missing_column``, ``duplicate_matricula`` (naming both lines),
-            ``invalid_student`` or ``empty_source``.
+        InvalidInput: ``unreadable_sheet``, ``invalid_columns``, ``missing_column``, ``ambiguous_column``,
+            ``duplicate_matricula`` (naming both lines), ``invalid_student`` or ``empty_source``.
     """
     photos: list[SourcePhoto] = []
     lines: dict[str, int] = {}
     warnings = []
-    columns, rows = _rows(path)
-    for number, row in rows:
+    table = read_table(path)
+    mapped = map_columns(path, table.columns, columns)
+    for number, cells in table.rows:
+        row = {field: cells[place] for field, place in mapped.places.items()}
         student = _student(path, number, row)
         if student.matricula in lines:
             raise InvalidInput(
@@ -37,59 +43,64 @@ def read_sheet(path: Path) -> Source:
                 "Give each student one line.",
             )
         lines[student.matricula] = number
-        names = [name.strip() for name in row["fotos"].split(";") if name.strip()]
-        photos += [SourcePhoto.in_file(student, path.parent / name) for name in names]
-        if not names:
+        found = [_photo(student, path.parent, place, read_link) for place in places_in(row["fotos"])]
+        photos += found
+        if not found:
             warnings.append(f"{path}, line {number}: {student.matricula} has no photos and is not enrolled")
     if not photos:
         raise InvalidInput("empty_source", f"{path} names no photos.", "Fill the column fotos.")
-    known = frozenset(columns) & {"nombre_del_alumno", *_OPTIONAL}
-    return Source(str(path), tuple(photos), known, warnings=tuple(warnings))
+    known = frozenset(mapped.places) & {"nombre_del_alumno", "clase", "fecha_de_registro"}
+    if "consentimiento_fecha" in mapped.places:
+        known |= {"consentimiento"}
+    return Source(readable(path), tuple(photos), known, warnings=tuple(warnings), notes=mapped.notes)
 
 
-def _student(path: Path, number: int, row: dict[str, str]) -> Student:
+def places_in(cell: str) -> list[str]:
+    """Paths and links of a cell. Only links end at a space, or at a comma: a path may hold both."""
+    places: list[str] = []
+    for piece in filter(None, (piece.strip() for piece in re.split(r"[;\n\r]", cell))):
+        if _LINK.match(piece) or _DRIVE.match(piece):
+            links = (link.strip(",") for link in re.split(r"\s+|,(?=\s|https?://)", piece))
+            places += [f"https://{link}" if _DRIVE.match(link) else link for link in links if link]
+        else:
+            places.append(piece)
+    return places
+
+
+def _photo(student: Student, folder: Path, place: str, read_link: Callable[[str], bytes]) -> SourcePhoto:
+    if _LINK.match(place):
+        return SourcePhoto(student, place, partial(read_link, place))
+    return SourcePhoto.in_file(student, folder / place)
+
+
+def _student(path: Path, number: int, row: Mapping[str, str]) -> Student:
     try:
         return check_student(
             Student(
-                matricula=row["matricula"].strip(),
-                nombre_del_alumno=row["nombre_del_alumno"].strip(),
-                clase=row.get("clase", "").strip(),
-                fecha_de_registro=row.get("fecha_de_registro", "").strip(),
+                matricula=_whole(row["matricula"]),
+                nombre_del_alumno=row["nombre_del_alumno"],
+                clase=_whole(row.get("clase", "")),
+                fecha_de_registro=_date(row.get("fecha_de_registro", "")),
+                consentimiento=_consent(row),
             )
         )
     except InvalidInput as exc:
-        raise InvalidInput(exc.code, f"{path}, line {number}: {exc.what}", exc.fix) from exc
+        leave_out = ' Or leave the column out: --columns "fecha_de_registro=".' if "fecha" in exc.what else ""
+        raise InvalidInput(exc.code, f"{path}, line {number}: {exc.what}", exc.fix + leave_out) from exc
 
 
-def _rows(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """The columns, and (line number, row) of every line that is not blank.
+def _consent(row: Mapping[str, str]) -> Consent | None:
+    """The consent of a row; None when neither of its columns is filled."""
+    fecha, texto = (row.get(f"consentimiento_{part}", "") for part in ("fecha", "texto"))
+    return Consent(_date(fecha), texto) if fecha or texto else None
 
-    A spreadsheet's byte order mark and separators are understood.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            header = stream.readline()
-            delimiter = max(",;\t", key=header.count)
-            stream.seek(0)
-            reader = csv.DictReader(stream, delimiter=delimiter, restval="", strict=True)
-            columns = [name.strip() for name in reader.fieldnames or ()]
-            reader.fieldnames = columns
-            missing = [name for name in _REQUIRED if name not in columns]
-            if missing:
-                raise InvalidInput(
-                    "missing_column",
-                    f"{path} has no column {', '.join(missing)}; it has {', '.join(columns) or 'none'}.",
-                    f"Needed: {', '.join(_REQUIRED)}; welcome: {', '.join(_OPTIONAL)}.",
-                )
-            rows = [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as exc:
-        raise InvalidInput("unreadable_sheet", f"{path} cannot be read ({exc}).", "Save it as CSV in UTF-8.") from exc
-    for number, row in rows:
-        if None in row:
-            raise InvalidInput(
-                "unreadable_sheet",
-                f"{path}, line {number}: more values than columns.",
-                "Put values that hold the separator in double quotes.",
-            )
-    filled = [(number, row) for number, row in rows if any(value.strip() for value in row.values())]
-    return columns, filled
+
+def _whole(text: str) -> str:
+    """A number as it was meant: programs that take a column for numbers write 175 as 175.0."""
+    return re.sub(r"^(\d+)\.0+$", r"\1", text)
+
+
+def _date(text: str) -> str:
+    """A form's ``2026/8/3 2:33:21 p. m. GMT-6`` as the ISO date that it begins with; anything else as it is."""
+    begins = re.match(r"(\d{4})/(\d{1,2})/(\d{1,2})\b", text)
+    return "-".join(part.zfill(2) for part in begins.groups()) if begins else text

@@ -119,6 +119,28 @@ def test_no_face_and_several_faces(embedder: FaceEmbedder, sample_pack: ModelPac
     assert embedder.portrait(embedder.decode(GROUP.read_bytes()))
 
 
+def test_known_landmarks_make_the_face_that_detection_makes(embedder: FaceEmbedder) -> None:
+    photo = embedder.decode((SAMPLE / "strangers" / "01.jpg").read_bytes())
+    detected = embedder.portrait(photo)
+    known = embedder.portrait(photo, detected.face.landmarks)
+    assert np.array_equal(known.crop, detected.crop) and known.face.score == 1.0
+    (x1, y1), (x2, y2) = known.face.landmarks.min(axis=0), known.face.landmarks.max(axis=0)
+    assert known.face.box.tolist() == [x1, y1, x2, y2]
+    assert (known.quality.yaw, known.quality.sharpness) == (detected.quality.yaw, detected.quality.sharpness)
+    nobody = Photo(np.full_like(photo.pixels, 90), "image/png")
+    with pytest.raises(PhotoRefused, match="no detail") as caught:
+        embedder.portrait(nobody, detected.face.landmarks)
+    assert caught.value.code == "low_quality", "the rules are the same"
+
+
+@pytest.mark.parametrize("wrong", [np.full((5, 2), 50.0), np.full((5, 2), np.nan), np.eye(5, 2) - 9000])
+def test_known_landmarks_that_are_no_face(embedder: FaceEmbedder, wrong: np.ndarray) -> None:
+    photo = embedder.decode((SAMPLE / "strangers" / "01.jpg").read_bytes())
+    with pytest.raises(PhotoRefused) as caught:
+        embedder.portrait(photo, wrong.astype(np.float32))
+    assert caught.value.code == "no_face"
+
+
 def test_a_tiny_face_is_not_enrolled(embedder: FaceEmbedder) -> None:
     photo = embedder.decode(PORTRAIT.read_bytes())
     face = embedder.portrait(photo).face

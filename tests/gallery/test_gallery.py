@@ -174,14 +174,15 @@ def test_verify_sees_what_is_wrong_and_rebuild_mends_it(open_gallery: OpenGaller
     gallery = open_gallery()
     gallery.enrol([enrolment("A1", vectors(3))])
     assert gallery.index.verify().agrees
-    index = gallery.index._live.index
-    first, second, _ = (int(i) for i in sorted(index.ids()))
-    index.remove(np.array([second]))
-    index.add(np.array([777]), vectors(1, 9))
+    tail = gallery.index._live.tail
+    first, second, _ = (int(i) for i in sorted(tail.ids))
+    whose = tail.subjects[:1].copy()
+    tail.drop(np.array([second]))
+    tail.append(np.array([777]), whose, vectors(1, 9))
     found = gallery.index.verify()
     assert not found.agrees and found.missing_in_index == (second,) and found.missing_in_store == (777,)
-    index.remove(np.array([first]))
-    index.add(np.array([first]), vectors(1, 5))
+    tail.drop(np.array([first]))
+    tail.append(np.array([first]), whose, vectors(1, 5))
     assert gallery.index.verify().different == (first,)
     gallery.index.rebuild()
     assert gallery.index.verify().agrees
@@ -375,7 +376,7 @@ def test_publishing_that_fails_in_the_background_fails_nobody(
     for i in range(8):
         gallery.enrol([enrolment(f"S{i}", vectors(1, 80 + i))])
     assert gallery.status().indexed == 8 and gallery.identify(vectors(1, 87))[0].student is not None
-    gallery.index._publisher.join()
+    gallery.index._background.join()
     assert "The disk is full" in caplog.text
 
 
@@ -384,5 +385,5 @@ def test_a_long_run_publishes_by_itself(open_gallery: OpenGallery, monkeypatch: 
     gallery = open_gallery()
     for i in range(8):
         gallery.enrol([enrolment(f"S{i}", vectors(1, 80 + i))])
-    gallery.index._publisher.join()
+    gallery.index._background.join()
     assert gallery.index.generation >= 1 and gallery.index.verify().agrees

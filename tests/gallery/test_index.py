@@ -1,6 +1,6 @@
 """The contract of a vector index, against an oracle in numpy; and the generations on disk."""
 
-import json
+import fcntl
 import os
 import subprocess
 import sys
@@ -9,107 +9,196 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gallery.gate import IndexSettings, settle
 from gallery.live import LiveIndex
-from gallery.snapshot import Origin, SnapshotStore
-from gallery.vectors.flat import FlatIndex
+from gallery.manifest import Origin
+from gallery.segments import Published, Tail
+from gallery.snapshot import SnapshotStore
+from gallery.vectors.coded import CodedIndex
 from presente.errors import IndexDamaged, InvalidInput
 from tests.conftest import DIM, ROOT, unit
 
-KINDS = [FlatIndex]
+KINDS = ["flat", "rabitq", "hnsw", "ivf"]
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def vectors(count: int, seed: int = 1, dim: int = DIM) -> np.ndarray:
-    return unit(np.random.default_rng(seed).normal(size=(count, dim)))
+    if not count:
+        return np.empty((0, dim), np.float32)
+    return unit(np.random.default_rng(seed).normal(size=(count, dim)).astype(np.float32))
 
 
-def oracle(rows: np.ndarray, ids: np.ndarray, probes: np.ndarray, k: int) -> list[list[tuple[float, int]]]:
-    scores = probes @ rows.T
-    return [[(float(line[i]), int(ids[i])) for i in np.argsort(-line, kind="stable")[:k]] for line in scores]
+def crowd(people: int, each: int, dim: int = 64, seed: int = 1) -> np.ndarray:
+    """Templates of people, each a person: what an index is made for."""
+    chance = np.random.default_rng(seed)
+    centres = np.repeat(unit(chance.normal(size=(people, dim))), each, axis=0)
+    return unit(centres + 0.75 * unit(chance.normal(size=(people * each, dim)))).astype(np.float32)
+
+
+def made(kind: str, rows: np.ndarray, folder: Path, ids: np.ndarray | None = None, subjects: np.ndarray | None = None):  # type: ignore[no-untyped-def]
+    """Templates, published as a kind of index and loaded again."""
+    live = LiveIndex.empty(rows.shape[1])
+    ids = np.arange(len(rows)) * 7 + 5 if ids is None else ids
+    live.tail.append(ids, ids if subjects is None else subjects, rows)
+    store = SnapshotStore(folder, IndexSettings(kind))  # type: ignore[arg-type]
+    number = store.publish(live.frozen(), Origin("s", "p@1", len(rows), "m")).manifest.generation
+    loaded = store.load(number)
+    return Published(loaded.templates, loaded.vectors, loaded.index)
+
+
+def agrees(found: tuple[np.ndarray, np.ndarray], part: Published, rows: np.ndarray, probes: np.ndarray) -> float:
+    """Scores are those of the rows that they come with, descending, each row once; the share of the best that is found,
+    of those that tie any."""
+    scores, places = found
+    best = -np.sort(-(probes @ rows.T), axis=1)[:, : scores.shape[1]]
+    hits = 0
+    for probe, line, at, expected in zip(probes, scores, places, best, strict=True):
+        there = at >= 0
+        assert np.isneginf(line[~there]).all() and there[: int(there.sum())].all()
+        assert len(set(at[there].tolist())) == int(there.sum()) == len(expected)
+        assert (np.diff(line[there]) <= 0).all()
+        assert np.allclose(part.vectors[at[there]] @ probe, line[there], atol=1e-5)
+        hits += int((line[: len(expected)] >= expected[-1:] - 1e-5).sum())
+    return hits / best.size if best.size else 1.0
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("count", [0, 1, 2, 1000])
 @pytest.mark.parametrize("probes", [1, 40])
-def test_search_agrees_with_the_oracle(kind: type[FlatIndex], count: int, probes: int) -> None:
-    rows, ids = vectors(count) if count else np.empty((0, DIM), np.float32), np.arange(count) * 7 + 5
-    index = kind(DIM)
-    if count:
-        index.add(ids, rows)
+def test_search_agrees_with_the_oracle(kind: str, count: int, probes: int, tmp_path: Path) -> None:
+    rows = vectors(count)
+    part = made(kind, rows, tmp_path)
     questions = vectors(probes, seed=2)
-    scores, found = index.search(questions, 10)
-    assert scores.shape == found.shape == (probes, 10) and found.dtype == np.int64
-    for row, expected in enumerate(oracle(rows, ids, questions, 10)):
-        assert np.allclose(scores[row][: len(expected)], [score for score, _ in expected], atol=1e-5)
-        assert list(found[row][len(expected) :]) == [-1] * (10 - len(expected))
-        assert np.isneginf(scores[row][len(expected) :]).all()
-        by_id = dict(zip((int(i) for i in ids), questions[row] @ rows.T, strict=True)) if count else {}
-        for score, i in zip(scores[row], found[row], strict=True):
-            assert i == -1 or abs(by_id[int(i)] - score) < 1e-5
+    scores, found = part.search(questions, 10)
+    assert scores.shape == found.shape == (probes, 10) and found.dtype == np.int64 and scores.dtype == np.float32
+    assert agrees((scores, found), part, rows, questions) >= 0.995
+    assert agrees(part.search(questions, 1500), part, rows, questions) == 1.0  # more than there are
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_only_allowed_ids_are_searched(kind: type[FlatIndex]) -> None:
-    rows, ids = vectors(500), np.arange(500) + 100
-    index = kind(DIM)
-    index.add(ids, rows)
-    allowed = np.array([101, 350, 599, 7777])
-    scores, found = index.search(vectors(3, 9), 10, allowed)
-    assert {int(i) for i in found.ravel()} == {101, 350, 599, -1}
-    assert np.isneginf(scores[found < 0]).all()
+def test_a_large_gallery_agrees_with_the_oracle(kind: str, tmp_path: Path) -> None:
+    """100,000 templates, 20,000 of them twice."""
+    rows = crowd(16_000, 5)
+    rows = np.vstack([rows, rows[:20_000]])
+    part = made(kind, rows, tmp_path)
+    probes = unit(rows[::1000] + 0.3 * vectors(100, 3, 64)).astype(np.float32)
+    assert agrees(part.search(probes, 10), part, rows, probes) >= 0.998
+    assert part.index.spec.kind in (kind, "rabitq"), "the gate fell back to exact search"
+    one_by_one = [part.search(probe[None, :], 10) for probe in probes[:20]]
+    assert np.allclose(np.vstack([scores for scores, _ in one_by_one]), part.search(probes[:20], 10)[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_removed_ids_are_gone(kind: type[FlatIndex], tmp_path: Path) -> None:
-    rows, ids = vectors(100), np.arange(100)
-    index = kind(DIM)
-    index.add(ids, rows)
-    assert index.remove(np.array([3, 50, 1000])) == 2
-    assert len(index) == 98 and set(index.ids()) == set(range(100)) - {3, 50}
-    assert int(index.search(rows[50:51], 1)[1][0, 0]) != 50
-    assert (index.vectors(np.array([7, 99])) == rows[[7, 99]]).all()
-    index.save(tmp_path / "index")
-    again = kind.load(tmp_path / "index", DIM)
-    assert (again.search(rows, 5)[1] == index.search(rows, 5)[1]).all()
+def test_all_the_same_vector(kind: str, tmp_path: Path) -> None:
+    """RaBitQ has no code for a vector that is the centre of all: nobody may be lost by that."""
+    rows = np.repeat(vectors(1), 3000, axis=0)
+    part = made(kind, rows, tmp_path)
+    scores, found = part.search(vectors(1), 10)
+    assert np.allclose(scores, 1.0, atol=1e-5) and len(set(found[0].tolist())) == 10
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_wrong_vectors_are_refused(kind: type[FlatIndex]) -> None:
-    index = kind(DIM)
+@pytest.mark.parametrize("count", [500, 4000])
+def test_only_what_is_selected_is_searched(kind: str, count: int, tmp_path: Path) -> None:
+    rows = crowd(count, 1)
+    part = made(kind, rows, tmp_path)
+    probes = crowd(3, 1, seed=9)
+    for wanted in (np.array([5, 12, 7 * 7 + 5, 3]), part.ids[: count // 2], np.empty(0, np.int64)):
+        only = part.rows_of(wanted)
+        assert set(part.ids[only]) == set(wanted.tolist()) & set(part.ids.tolist())
+        scores, found = part.search(probes, 10, only)
+        expected = -np.sort(-(probes @ rows[only].T), axis=1)[:, :10]
+        assert np.allclose(scores[:, : expected.shape[1]], expected, atol=1e-5)
+        assert (found[:, expected.shape[1] :] == -1).all() and np.isin(found[found >= 0], only).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("gone", [2, 1500])
+def test_what_is_removed_is_gone(kind: str, gone: int, tmp_path: Path) -> None:
+    rows = crowd(4000, 1)
+    part = made(kind, rows, tmp_path)
+    part.drop(np.append(part.ids[:gone], 1))
+    part.drop(part.ids[:1])
+    assert len(part) == 4000 - gone and (part.rows() == np.arange(gone, 4000)).all()
+    assert not len(part.rows_of(part.subjects[:gone]))
+    scores, found = part.search(rows[:50], 10)
+    assert found.min() >= gone and np.allclose(scores, -np.sort(-(rows[:50] @ rows[gone:].T))[:, :10], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_wrong_vectors_are_refused(kind: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=f"{DIM} dimensions, the vectors have 5"):
-        index.add(np.array([1]), vectors(1, dim=5))
+        Tail(DIM).append(np.array([1]), np.array([1]), vectors(1, dim=5))
+    part = made(kind, vectors(600), tmp_path)
     with pytest.raises(InvalidInput) as caught:
-        index.search(np.full((1, DIM), np.nan, np.float32), 1)
+        part.search(np.full((1, DIM), np.nan, np.float32), 1)
     assert caught.value.code == "not_finite"
-    assert len(index) == 0
+    with pytest.raises(InvalidInput, match=f"{DIM} dimensions, the vectors have 5"):
+        part.search(vectors(1, dim=5), 1)
 
 
 def live(rows: np.ndarray, subjects: list[int]) -> LiveIndex:
-    made = LiveIndex.empty(rows.shape[1])
-    made._append(np.arange(len(rows)) + 1, np.array(subjects), rows)
-    return made
+    index = LiveIndex.empty(rows.shape[1])
+    index.tail.append(np.arange(len(rows)) + 1, np.array(subjects), rows)
+    return index
 
 
-def test_subjects_not_templates_even_when_one_has_hundreds() -> None:
-    """One crowded subject fills the whole first page of templates; the others must still be found, exactly."""
+@pytest.mark.parametrize("kind", ["tail", *KINDS])
+def test_subjects_not_templates_even_when_one_has_hundreds(kind: str, tmp_path: Path) -> None:
+    """One crowded subject fills the whole first page of templates; the others must still be found."""
     centre = vectors(1)[0]
-    crowd = unit(centre + 0.05 * np.random.default_rng(4).normal(size=(500, DIM)))
-    others = vectors(40, seed=8)
-    index = live(np.vstack([crowd, others]), [1] * 500 + [2 + i // 2 for i in range(40)])
-    found = index.best_per_subject(centre[None, :], 5)[0]
-    best = {1: float((crowd @ centre).max())}
-    for i, row in enumerate(others):
-        best[2 + i // 2] = max(best.get(2 + i // 2, -2.0), float(row @ centre))
-    expected = sorted(best.items(), key=lambda item: -item[1])[:5]
-    assert [subject for subject, _ in found] == [subject for subject, _ in expected]
-    assert np.allclose([score for _, score in found], [score for _, score in expected], atol=1e-5)
-    everyone = index.best_per_subject(centre[None, :], 1000)[0]
-    assert len(everyone) == 21
+    many = unit(centre + 0.05 * np.random.default_rng(4).normal(size=(500, DIM))).astype(np.float32)
+    rows = np.vstack([many, vectors(40, seed=8)])
+    subjects = [1] * 500 + [2 + i // 2 for i in range(40)]
+    index = live(rows, subjects)
+    if kind != "tail":
+        half = np.arange(0, len(rows), 2)  # published; the rest stays in the tail
+        part = made(kind, rows[half], tmp_path, half + 1, np.array(subjects)[half])
+        index = LiveIndex(part, 0)
+        index.tail.append(half + 2, np.array(subjects)[half + 1], rows[half + 1])
+    best: dict[int, float] = {}
+    for subject, score in zip(subjects, rows @ centre, strict=True):
+        best[subject] = max(best.get(subject, -2.0), float(score))
+    expected = sorted(best.items(), key=lambda item: -item[1])
+    for k in (5, 1000):
+        found = index.best_per_subject(centre[None, :], k)[0]
+        assert [subject for subject, _ in found] == [subject for subject, _ in expected[:k]]
+        assert np.allclose([score for _, score in found], [score for _, score in expected[:k]], atol=1e-5)
+    selected = index.best_per_subject(centre[None, :], 5, index.select(np.array([3, 9, 77])))[0]
+    assert [subject for subject, _ in selected] == [subject for subject, _ in expected if subject in (3, 9)]
+    assert index.best_template(rows[501], subjects[501]) == 502 and index.best_template(centre, 77) is None
+
+
+def test_the_gate_raises_the_depth_and_then_takes_exact_search() -> None:
+    """Strangers all over 64 dimensions: nothing but noise tells the ten nearest of them apart."""
+    rows = vectors(8000, dim=64)
+    index, report = settle(rows, np.arange(8000), IndexSettings("rabitq"))
+    assert index.spec.kind == "rabitq" and report.recall >= 0.999 and len(report.tried) > 2
+    assert any(tried.recall < 0.999 for tried in report.tried)
+    never, report = settle(rows, np.arange(8000), IndexSettings("ivf", 1.1))
+    assert never.spec.kind == "flat" and "1.1" in report.reason and report.recall == 1.0
+    assert {tried.kind for tried in report.tried} == {"ivf", "rabitq"}
+    assert settle(rows, np.arange(8000), IndexSettings())[0].spec.kind == "flat"
+
+
+@pytest.mark.parametrize("folder", sorted(path.name for path in GOLDEN.iterdir()))
+def test_every_format_that_was_ever_published_is_read(folder: str) -> None:
+    generation, warnings = SnapshotStore(GOLDEN / folder).latest()
+    assert generation is not None and warnings == []
+    index = generation.index
+    if isinstance(index, CodedIndex):
+        index = index.at_depth(20)  # few enough for these few templates that the codes are really searched
+    part = Published(generation.templates, generation.vectors, index)
+    rows = np.asarray(part.vectors)
+    assert (part.ids == np.arange(len(rows)) * 3 + 1).all() and (part.subjects == np.arange(len(rows)) // 2 + 100).all()
+    scores, found = part.search(rows[:9], 3)
+    assert (found[:, 0] == np.arange(9)).all() and np.allclose(scores[:, 0], 1.0, atol=1e-5)
+    assert folder == "format-1" or folder.endswith(part.index.spec.kind)
 
 
 def published(folder: Path, rows: np.ndarray) -> SnapshotStore:
     store = SnapshotStore(folder)
-    made = live(rows, list(range(len(rows))))
-    store.publish(made.index, made.subjects, Origin("s", "p@1", len(rows), "m"))
+    store.publish(live(rows, list(range(len(rows)))).frozen(), Origin("s", "p@1", len(rows), "m"))
     return store
 
 
@@ -122,20 +211,20 @@ def test_the_two_newest_generations_are_kept(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["gen-0000000002", "gen-0000000003"]
 
 
-@pytest.mark.parametrize("harm", ["flip", "cut", "delete", "manifest", "empty"])
-def test_a_damaged_generation_gives_way_to_the_one_before(tmp_path: Path, harm: str) -> None:
-    published(tmp_path, vectors(3))
-    store = published(tmp_path, vectors(4))
-    file = tmp_path / "gen-0000000002" / ("manifest.json" if harm in ("manifest", "empty") else "index.faiss")
+@pytest.mark.parametrize("harm", ["flip", "cut", "delete"])
+@pytest.mark.parametrize("name", ["vectors.npy", "templates.npy", "codes.faiss", "manifest.json"])
+def test_a_damaged_generation_gives_way_to_the_one_before(tmp_path: Path, harm: str, name: str) -> None:
+    made("flat", vectors(3), tmp_path)
+    made("rabitq", vectors(900), tmp_path)
+    store = SnapshotStore(tmp_path)
+    file = tmp_path / "gen-0000000002" / name
     content = file.read_bytes()
     if harm == "flip":
         file.write_bytes(content[:-9] + bytes([content[-9] ^ 255]) + content[-8:])
     elif harm == "cut":
         file.write_bytes(content[: len(content) // 2])
-    elif harm == "delete":
-        file.unlink()
     else:
-        file.write_text(json.dumps({"format": 1}) if harm == "manifest" else "")
+        file.unlink()
     with pytest.raises(IndexDamaged):
         store.load(2)
     generation, warnings = store.latest()
@@ -148,12 +237,13 @@ def test_a_full_disk_leaves_what_was_published(tmp_path: Path) -> None:
     published(tmp_path, vectors(3))
     code = (
         "import resource, signal, sys, numpy as np; from pathlib import Path; "
-        "from gallery.live import LiveIndex; from gallery.snapshot import Origin, SnapshotStore; "
+        "from gallery.live import LiveIndex; from gallery.manifest import Origin; "
+        "from gallery.snapshot import SnapshotStore; "
         "from presente.errors import StoreError; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         "live = LiveIndex.empty(8); rows = np.eye(8, dtype=np.float32)[np.arange(5000) % 8]; "
-        "live._append(np.arange(5000), np.arange(5000), rows); "
+        "live.tail.append(np.arange(5000), np.arange(5000), rows); "
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)); \ntry:\n"
-        "    SnapshotStore(Path(sys.argv[1])).publish(live.index, live.subjects, Origin('s', 'p@1', 9, 'm'))\n"
+        "    SnapshotStore(Path(sys.argv[1])).publish(live.frozen(), Origin('s', 'p@1', 9, 'm'))\n"
         "except StoreError as error:\n    print(error.code)\n"
     )
     done = subprocess.run(
@@ -166,8 +256,12 @@ def test_a_full_disk_leaves_what_was_published(tmp_path: Path) -> None:
 
 def test_leftovers_of_dead_writers_are_swept(tmp_path: Path) -> None:
     store = published(tmp_path, vectors(3))
-    old, young = tmp_path / ".new-old", tmp_path / ".new-young"
-    old.mkdir(), young.mkdir()
-    os.utime(old, (0, 0))
+    dead, alive = tmp_path / ".new-dead", tmp_path / ".new-alive"
+    dead.mkdir(), alive.mkdir()
+    handle = os.open(alive, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)  # as its writer does while it lives
     published(tmp_path, vectors(3))
-    assert not old.exists() and young.exists() and store.generations() == [1, 2]
+    assert not dead.exists() and alive.exists() and store.generations() == [1, 2]
+    os.close(handle)
+    store.prune()
+    assert not alive.exists()

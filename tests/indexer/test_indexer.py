@@ -185,6 +185,7 @@ def test_remove_and_compact(command) -> None:  # type: ignore[no-untyped-def]
         "missing_in_index": [],
         "missing_in_store": [],
         "different": [],
+        "miscounted": [],
     }
 
 
@@ -283,3 +284,20 @@ def test_help_has_an_example(command) -> None:  # type: ignore[no-untyped-def]
     ):
         shown = command(*words, "--help")
         assert shown.returncode == 0 and "example:" in shown.stdout
+
+
+def test_consent_comes_with_the_sheet_and_is_asked_for(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
+    photo = SAMPLE / "strangers" / "01.jpg"
+    header = "matricula,nombre_del_alumno,consentimiento_fecha,consentimiento_texto,fotos\n"
+    sheet = tmp_path / "consent.csv"
+    sheet.write_text(f"{header}A1,Ana,2026-08-01,aviso 3,{photo}\nA2,Eva,,,{photo}\n")
+    done = command("indexer", "add", sheet, "--consent", "required", "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 1 and report["done"] == 1 and report["reasons"] == {"consent_missing": 1}
+    sheet.write_text(f"{header}A1,Ana Ruiz,,,{photo}\n")
+    assert json.loads(command("indexer", "add", sheet, "--json").stdout)["students_updated"] == 1
+    store = open_store(store_url)
+    student = store.student("A1").student  # type: ignore[union-attr]
+    store.close()
+    assert student.consentimiento is not None and student.consentimiento.texto == "aviso 3"
+    assert student.nombre_del_alumno == "Ana Ruiz"

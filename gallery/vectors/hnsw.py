@@ -1,0 +1,32 @@
+"""A navigable graph over 8-bit codes.
+
+Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small World
+graphs", TPAMI 2020; FAISS's ``IndexHNSWSQ``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from gallery.vectors.coded import CodedKind
+
+
+def _make(dim: int, count: int, parameters: Mapping[str, int]) -> Any:  # noqa: ARG001 - other kinds need it
+    codes = faiss.IndexHNSWSQ(dim, faiss.ScalarQuantizer.QT_8bit, parameters["links"], faiss.METRIC_INNER_PRODUCT)
+    codes.hnsw.efConstruction = 4 * parameters["links"]
+    return codes
+
+
+def _candidates(codes: Any, probes: NDArray[np.float32], depth: int, least: int) -> NDArray[np.int64]:
+    asked = max(depth, least)
+    found: NDArray[np.int64] = codes.search(probes, asked, params=faiss.SearchParametersHNSW(efSearch=asked))[1]
+    return found
+
+
+HNSW = CodedKind("hnsw", ({"links": 32}, {"links": 64}), (64, 128, 256, 512, 1024), _make, _candidates)
+"""``depth`` is how many nodes a search keeps (efSearch)."""

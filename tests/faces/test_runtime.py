@@ -1,0 +1,356 @@
+"""Runtimes give the same templates, from several threads too; what cannot be had is refused with what to do."""
+
+import io
+import json
+import logging
+import threading
+from importlib import util
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from faces import runtime
+from faces.detection import DetectionSettings
+from faces.embedder import EmbedderSettings, FaceEmbedder
+from faces.graphs import without_prelu
+from faces.image import decode
+from faces.packs import ModelPack, load_pack
+from faces.runtime import RuntimeOptions, chosen_runtime, described_runtime, difference, open_session, plain_session
+from presente.errors import ConfigError, PackError
+from tests.conftest import SAMPLE, on_sqlite
+
+HAS_OPENVINO = util.find_spec("openvino") is not None
+needs_openvino = pytest.mark.skipif(not HAS_OPENVINO, reason="OpenVINO is not installed (`make openvino`)")
+PHOTOS = sorted((SAMPLE / "strangers").glob("*.jpg"))
+ORT = RuntimeOptions("onnxruntime")
+OPENVINO = RuntimeOptions("openvino", at_once=2)
+
+
+def opened(pack: ModelPack, options: RuntimeOptions, **detection: int) -> FaceEmbedder:
+    return FaceEmbedder(pack, EmbedderSettings(runtime=options, detection=DetectionSettings(**detection)))
+
+
+def templates(embedder: FaceEmbedder, photos: list[Path]) -> np.ndarray:
+    faces = [embedder.read_portrait(path.read_bytes())[1] for path in photos]
+    return np.stack([face.template for face in embedder.embed(faces)])
+
+
+def cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return (one * other).sum(axis=1)
+
+
+# -- the same numbers --------------------------------------------------------------------------------------------------
+
+
+@needs_openvino
+def test_openvino_makes_the_same_templates(sample_pack: ModelPack) -> None:
+    assert (
+        cosines(templates(opened(sample_pack, ORT), PHOTOS), templates(opened(sample_pack, OPENVINO), PHOTOS)).min()
+        > 0.9999
+    )
+
+
+@needs_openvino
+@pytest.mark.real
+def test_openvino_makes_the_same_templates_of_real_faces(real_pack: ModelPack, real_faces: Path) -> None:
+    photos = sorted((real_faces / "orl").glob("s*/1.pgm"))
+    assert (
+        cosines(templates(opened(real_pack, ORT), photos), templates(opened(real_pack, OPENVINO), photos)).min()
+        > 0.9999
+    )
+
+
+@needs_openvino
+def test_a_session_serves_several_threads(sample_pack: ModelPack) -> None:
+    """Requests are each thread's own: what one thread was given is not overwritten by another's call."""
+    session = open_session(sample_pack.recognition, OPENVINO)
+    inputs = np.random.default_rng(1).uniform(-1, 1, (4, 1, 3, 112, 112)).astype(np.float32)
+    name = session.get_inputs()[0].name
+    alone = [session.run(None, {name: each})[0] for each in inputs]
+    wrong: list[int] = []
+
+    def ask(which: int) -> None:
+        kept = [session.run(None, {name: inputs[which]})[0] for _ in range(20)]
+        wrong.extend(which for made in kept if not np.array_equal(made, alone[which]))
+
+    threads = [threading.Thread(target=ask, args=(which,)) for which in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+@needs_openvino
+def test_a_session_looks_like_onnxruntimes(sample_pack: ModelPack) -> None:
+    ours, theirs = (open_session(sample_pack.detection, options) for options in (OPENVINO, ORT))
+    assert [port.name for port in ours.get_outputs()] == [port.name for port in theirs.get_outputs()]
+    for mine, port in zip(ours.get_inputs(), theirs.get_inputs(), strict=True):
+        assert mine.name == port.name
+        assert mine.shape == [size if isinstance(size, int) else None for size in port.shape]
+    feeds = {ours.get_inputs()[0].name: np.zeros((1, 3, 64, 96), np.float32)}
+    names = [port.name for port in theirs.get_outputs()][::-1]
+    for mine_, theirs_ in zip(ours.run(names, feeds), theirs.run(names, feeds), strict=True):
+        assert mine_.shape == theirs_.shape and np.allclose(mine_, theirs_, atol=1e-3)
+
+
+def prelu_model(path: Path, slopes: np.ndarray) -> Path:
+    """A convolution, a PReLU and one more convolution."""
+    chance = np.random.default_rng(0)
+    channels = len(slopes)
+    weights = {
+        "first": chance.normal(size=(channels, 3, 3, 3)),
+        "slopes": slopes.reshape(channels, 1, 1),
+        "last": chance.normal(size=(2, channels, 1, 1)),
+    }
+    nodes = [
+        helper.make_node("Conv", ["data", "first"], ["a"], pads=[1, 1, 1, 1]),
+        helper.make_node("PRelu", ["a", "slopes"], ["b"]),
+        helper.make_node("Conv", ["b", "last"], ["c"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "net",
+        [helper.make_tensor_value_info("data", TensorProto.FLOAT, ["N", 3, "H", "W"])],
+        [helper.make_tensor_value_info("c", TensorProto.FLOAT, ["N", 2, "H", "W"])],
+        [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_prelus_are_rewritten_and_give_the_same(tmp_path: Path) -> None:
+    """Slopes below 0, between 0 and 1, of 1 and above it."""
+    path = prelu_model(tmp_path / "net.onnx", np.array([-0.5, 0.0, 0.25, 1.0, 1.5, 0.1, 0.9, 2.0] * 2))
+    rewritten = without_prelu(path)
+    assert rewritten is not None
+    onnx.checker.check_model(rewritten)
+    assert "PRelu" not in {node.op_type for node in onnx.load_from_string(rewritten).graph.node}
+    plain = plain_session(path)
+    assert difference(runtime._onnxruntime_session(path, rewritten, 1), plain) < 1e-5
+    assert difference(open_session(path, ORT), plain) < 1e-5
+
+
+def test_a_graph_without_prelu_is_left_alone(sample_pack: ModelPack) -> None:
+    assert without_prelu(sample_pack.recognition) is None
+
+
+@pytest.mark.real
+def test_the_real_embedders_prelus_are_rewritten(real_pack: ModelPack) -> None:
+    assert without_prelu(real_pack.recognition) is not None
+    plain = plain_session(real_pack.recognition)
+    assert difference(open_session(real_pack.recognition, ORT), plain) < 1e-4
+
+
+# -- what is refused ---------------------------------------------------------------------------------------------------
+
+
+class Wrong:
+    """A session whose numbers are off by a tenth."""
+
+    def __init__(self, right: runtime.Session) -> None:
+        self.right = right
+
+    def run(self, names, feeds):  # type: ignore[no-untyped-def]
+        return [1.1 * output for output in self.right.run(names, feeds)]
+
+
+def test_a_rewriting_that_gives_other_numbers_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = prelu_model(tmp_path / "net.onnx", np.full(16, 0.25))
+    monkeypatch.setattr(
+        runtime, "without_prelu", lambda _: prelu_model(tmp_path / "x.onnx", np.full(16, 0.5)).read_bytes()
+    )
+    with caplog.at_level(logging.WARNING):
+        session = open_session(path, ORT)
+    assert "net.onnx" in caplog.text
+    assert difference(session, plain_session(path)) == 0
+
+
+@needs_openvino
+def test_a_runtime_that_gives_other_numbers_is_refused(sample_pack: ModelPack, monkeypatch: pytest.MonkeyPatch) -> None:
+    import faces.openvino
+
+    right = open_session(sample_pack.recognition, ORT)
+    monkeypatch.setattr(faces.openvino, "OpenVinoSession", lambda *_: Wrong(right))
+    with pytest.raises(PackError) as refused:
+        open_session(sample_pack.recognition, OPENVINO)
+    assert refused.value.code == "runtime_disagrees"
+    assert "rec.onnx" in str(refused.value) and "PRESENTE_RUNTIME" in str(refused.value)
+
+
+def without_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(util, "find_spec", lambda name: None)
+
+
+def test_openvino_that_is_not_installed_is_refused_when_asked_for(
+    sample_pack: ModelPack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_openvino(monkeypatch)
+    with pytest.raises(ConfigError) as refused:
+        open_session(sample_pack.recognition, OPENVINO)
+    assert refused.value.code == "runtime_not_installed" and "make openvino" in str(refused.value)
+    assert chosen_runtime(RuntimeOptions("auto")) == "onnxruntime"
+    assert described_runtime(RuntimeOptions("auto")).startswith("onnxruntime ")
+
+
+@pytest.mark.parametrize("options", [RuntimeOptions("onnxruntime", "bf16"), RuntimeOptions("auto", "bf16")])
+def test_bf16_is_openvinos(options: RuntimeOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_openvino(monkeypatch)
+    with pytest.raises(ConfigError) as refused:
+        chosen_runtime(options)
+    assert refused.value.code == "precision_unavailable" and "PRESENTE_PRECISION" in str(refused.value)
+
+
+@needs_openvino
+def test_bf16_is_near_or_refused(sample_pack: ModelPack) -> None:
+    import openvino
+
+    options = RuntimeOptions("openvino", "bf16")
+    if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        near = cosines(templates(opened(sample_pack, ORT), PHOTOS), templates(opened(sample_pack, options), PHOTOS))
+        assert near.min() > 0.99 and near.max() < 1 - 1e-7
+        return
+    with pytest.raises(ConfigError) as refused:
+        opened(sample_pack, options)
+    assert refused.value.code == "precision_unavailable"
+
+
+@on_sqlite
+def test_the_runtime_is_shown(command) -> None:  # type: ignore[no-untyped-def]
+    checked = json.loads(command("faces", "check", "sample", "--runtime", "onnxruntime", "--json").stdout)
+    assert checked["runtime"].startswith("onnxruntime ") and checked["runtime"].endswith(" f32")
+    status = json.loads(command("indexer", "status", "--json", PRESENTE_RUNTIME="onnxruntime").stdout)
+    assert status["runtime"] == checked["runtime"]
+    wrong = command("indexer", "status", "--runtime", "tensorrt")
+    assert wrong.returncode == 2 and "PRESENTE_RUNTIME" in wrong.stderr
+
+
+# -- flip --------------------------------------------------------------------------------------------------------------
+
+
+def with_flip(pack: ModelPack, folder: Path, flip: object) -> Path:
+    made = folder / "mine"
+    made.mkdir()
+    for path in (pack.detection, pack.recognition):
+        (made / path.name).symlink_to(path)
+    described = {"detection": pack.detection.name, "recognition": pack.recognition.name, "dim": pack.dim, "flip": flip}
+    (made / "pack.json").write_text(json.dumps(described))
+    return made
+
+
+def test_a_flipping_pack_knows_a_face_and_its_mirror_image_as_one(sample_pack: ModelPack, tmp_path: Path) -> None:
+    pack = load_pack(str(with_flip(sample_pack, tmp_path, True)), [])
+    assert pack.flip and pack.tag.endswith("+flip") and not sample_pack.tag.endswith("+flip")
+    flipping, plain = opened(pack, ORT), opened(sample_pack, ORT)
+    crops = [flipping.read_portrait(path.read_bytes())[1].crop for path in PHOTOS[:3]]
+    mirrored = [np.ascontiguousarray(crop[:, ::-1]) for crop in crops]
+    made = flipping.recogniser.embed(crops)
+    assert np.allclose(made, flipping.recogniser.embed(mirrored), atol=1e-5)
+    assert np.allclose(np.linalg.norm(made, axis=1), 1, atol=1e-5)
+    assert cosines(plain.recogniser.embed(crops), plain.recogniser.embed(mirrored)).max() < 0.9999
+    assert cosines(made, plain.recogniser.embed(crops)).min() > 0.5
+
+
+def test_flip_is_true_or_false(sample_pack: ModelPack, tmp_path: Path) -> None:
+    with pytest.raises(PackError) as refused:
+        load_pack(str(with_flip(sample_pack, tmp_path, "yes")), [])
+    assert refused.value.code == "pack_invalid" and "flip" in str(refused.value)
+
+
+# -- fewer pixels ------------------------------------------------------------------------------------------------------
+
+
+def jpeg(path: Path, times: int, exif: Image.Exif | None = None) -> bytes:
+    image = Image.open(path).convert("RGB")
+    stream = io.BytesIO()
+    image.resize((image.width * times, image.height * times), Image.Resampling.BICUBIC).save(
+        stream, "JPEG", quality=95, **({"exif": exif} if exif else {})
+    )
+    return stream.getvalue()
+
+
+def test_a_large_jpeg_is_decoded_in_fewer_pixels() -> None:
+    data = jpeg(PHOTOS[0], 4)
+    whole = decode(data)
+    side = max(whole.pixels.shape)
+    for enough, reduction in ((side, 1), (side // 2, 2), (side // 2 + 1, 1), (side // 4, 4), (side // 100, 8)):
+        photo = decode(data, enough=enough)
+        assert photo.reduction == pytest.approx(reduction, rel=0.01)
+        assert max(photo.pixels.shape) >= min(enough, side // 8)
+    assert decode(PHOTOS[0].read_bytes(), enough=10**6).reduction == 1
+
+
+def test_a_reduced_portrait_is_the_same_face(embedder: FaceEmbedder) -> None:
+    for path in PHOTOS[:4]:
+        data = jpeg(path, 12)
+        photo, reduced = embedder.read_portrait(data)
+        whole = embedder.portrait(embedder.decode(data))
+        assert photo.reduction == pytest.approx(2, rel=0.01)
+        assert np.abs(reduced.face.box - whole.face.box).max() < 0.02 * np.ptp(whole.face.box)
+        assert reduced.quality.size == pytest.approx(whole.quality.size, rel=0.03)
+        made = embedder.embed([reduced, whole])
+        assert made[0].template @ made[1].template > 0.98
+
+
+def test_a_small_face_in_a_large_photo_is_decoded_whole(embedder: FaceEmbedder) -> None:
+    image = Image.open(PHOTOS[0]).convert("RGB")
+    scene = Image.new("RGB", (3200, 2400), (128, 128, 128))
+    scene.paste(image, (1500, 1100))
+    stream = io.BytesIO()
+    scene.save(stream, "JPEG", quality=95)
+    photo, found = embedder.read_portrait(stream.getvalue())
+    assert photo.reduction == 1 and photo.pixels.shape == (2400, 3200, 3)
+    assert found.face.box[0] > 1450
+
+
+def test_a_first_look_finds_the_same_face(embedder: FaceEmbedder, sample_pack: ModelPack) -> None:
+    whole = opened(sample_pack, RuntimeOptions(), glance_side=0)
+    settled = 0
+    for path in PHOTOS:
+        photo = embedder.decode(path.read_bytes())
+        seen = embedder.detector.glance(photo.pixels)
+        assert whole.detector.glance(photo.pixels) is None
+        if seen is not None:
+            settled += 1
+            assert np.abs(seen.box - whole.portrait(photo).face.box).max() < 0.1 * np.ptp(seen.box)
+    assert settled >= len(PHOTOS) // 2
+
+
+def test_a_first_look_does_not_settle_for_a_face_at_the_edge(embedder: FaceEmbedder) -> None:
+    """Beside it there may be a smaller one in the middle, which a first look is too coarse for."""
+    image = Image.open(PHOTOS[0]).convert("RGB")
+    scene = Image.new("RGB", (900, 600), (128, 128, 128))
+    scene.paste(image, (0, 0))
+    assert embedder.detector.glance(np.array(scene)) is None
+    scene.paste(image, ((900 - image.width) // 2, (600 - image.height) // 2))
+    assert embedder.portrait(embedder.decode(_png(scene))).face.box[0] > 200
+
+
+def _png(image: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def test_fewer_anchors_are_decoded_to_the_same_faces(sample_pack: ModelPack) -> None:
+    from insightface.model_zoo.scrfd import SCRFD
+
+    from faces.scrfd import LeanScrfd
+
+    session = open_session(sample_pack.detection, ORT)
+    pixels = np.array(Image.open(SAMPLE / "groups" / "group_01.jpg").convert("RGB"))[:384, :512, ::-1].copy()
+    for threshold in (0.3, 0.5, 0.999999):
+        found = [
+            kind(session=session).detect(pixels, input_size=(512, 384), det_thresh=threshold)
+            for kind in (SCRFD, LeanScrfd)
+        ]
+        assert np.array_equal(found[0][0], found[1][0]) and np.array_equal(found[0][1], found[1][1])
+    assert len(found[0][0]) == 0
