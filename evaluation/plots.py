@@ -49,9 +49,13 @@ _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "presente",
 }
-_LEFT, _RIGHT, _BOTTOM, _TOP = 0.125, 0.97, 0.145, 0.93
-_DEVIATES = (0.0001, 0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95)
+_LEFT, _RIGHT, _BOTTOM, _TOP = 0.125, 0.955, 0.13, 0.975
+_TITLE = 0.055
+"""Height of a title, of a figure's."""
+_DEVIATES = (0.0001, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 0.95)
 _BINS = 40
+_UNRESOLVED: dict[str, Any] = {"facecolor": "none", "edgecolor": _QUIET, "hatch": "....", "alpha": 0.6, "lw": 0}
+"""How a region is drawn that holds less than one case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ def roc(curve: Curve, positive: str, found: str, points: Sequence[tuple[float, f
         floor = min(0.9, float(np.min(1 - curve.high[shown], initial=1.0)))
         axes.set(xscale="log", xlim=(left, 1), ylim=(max(0.0, np.floor(floor * 20) / 20), 1.002))
         axes.set(xlabel=f"{positive} (log scale)", ylabel=found)
-        axes.axvspan(left, curve.resolution, **_unresolved())
+        axes.axvspan(left, curve.resolution, **_UNRESOLVED)
         _percent(axes.xaxis)
         _percent(axes.yaxis)
         return _drawn(axes, f"{found} at each {positive}")
@@ -105,8 +109,9 @@ def det(curve: Curve, positive: str, negative: str, points: Sequence[tuple[float
     with mpl.rc_context(_STYLE):
         axes = _axes()
         lowest = [10 ** np.floor(np.log10(1 / n) - 1e-9) for n in curve.trials]
-        edges = [(ndtri(low), ndtri(0.9)) for low in lowest]
         shown = curve.false_positive >= curve.resolution
+        highest = (0.5, float(np.clip(1.5 * curve.high[shown].max(initial=0), 0.2, 0.95)))
+        edges = [(ndtri(low), ndtri(high)) for low, high in zip(lowest, highest, strict=True)]
         x = ndtri(np.clip(curve.false_positive[shown], lowest[0], 0.999))
         y, low, high = (
             ndtri(np.clip(rates[shown], lowest[1], 0.999)) for rates in (curve.false_negative, curve.low, curve.high)
@@ -115,12 +120,12 @@ def det(curve: Curve, positive: str, negative: str, points: Sequence[tuple[float
         axes.plot(x, y, color=_MATED)
         marks = ndtri(np.clip(np.reshape(points, (-1, 2)), [lowest], 0.999))
         axes.plot(*marks.T, "o", color=_OTHERS, ms=7, clip_on=False, zorder=5)
-        axes.axvspan(edges[0][0], ndtri(1 / curve.trials[0]), **_unresolved())
-        axes.axhspan(edges[1][0], ndtri(1 / curve.trials[1]), **_unresolved())
+        axes.axvspan(edges[0][0], ndtri(1 / curve.trials[0]), **_UNRESOLVED)
+        axes.axhspan(edges[1][0], ndtri(1 / curve.trials[1]), **_UNRESOLVED)
         axes.set(xlim=edges[0], ylim=edges[1])
         axes.set(xlabel=f"{positive} (normal deviate)", ylabel=f"{negative} (normal deviate)")
-        for axis, low in zip((axes.xaxis, axes.yaxis), lowest, strict=True):
-            ticks = [rate for rate in _DEVIATES if low <= rate <= 0.9]
+        for axis, least, most in zip((axes.xaxis, axes.yaxis), lowest, highest, strict=True):
+            ticks = [rate for rate in _DEVIATES if 0.99 * least <= rate <= most]
             axis.set_ticks([NormalDist().inv_cdf(rate) for rate in ticks], [_share(rate) for rate in ticks])
         return _drawn(axes, f"{negative} against {positive}")
 
@@ -156,9 +161,9 @@ def histogram(trials: Trials, mated: str, others: str, thresholds: Sequence[tupl
             style = ("-", "--", ":", "-.")[place % 4]
             axes.axvline(threshold, color=_INK, lw=1.4, ls=style, label=f"{label}: {threshold:.3f}")
         axes.set(xlabel="Score (cosine)", ylabel="Share of its kind", xlim=(edges[0], edges[-1]))
-        axes.set_ylim(0, axes.get_ylim()[1] * 1.25)
         _percent(axes.yaxis)
-        axes.legend(loc="upper right", fontsize=9)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=9, borderaxespad=0.3)
+        _figure(axes).subplots_adjust(top=0.8)
         return _drawn(axes, "Scores")
 
 
@@ -179,10 +184,10 @@ def dots(kinds: Sequence[tuple[str, Sequence[Dot]]], label: str) -> Drawing:
         axes.set_xlabel(label)
         axes.grid(axis="y", visible=False)
         _percent(axes.xaxis)
-        figure: Any = axes.figure
-        figure.subplots_adjust(left=0.36, bottom=0.62 / figure.get_figheight(), top=1 - 0.55 / figure.get_figheight())
-        figure.legend(loc="upper right", ncols=len(kinds), fontsize=9)
-        return _drawn(axes, "")
+        figure, inch = _figure(axes), 1 / _figure(axes).get_figheight()
+        figure.subplots_adjust(left=0.36, bottom=0.62 * inch, top=1 - 0.35 * inch)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(kinds), fontsize=9, borderaxespad=0.2)
+        return _drawn(axes, label)
 
 
 def _axes(height: float = 4.4) -> Axes:
@@ -193,9 +198,8 @@ def _axes(height: float = 4.4) -> Axes:
     return axes
 
 
-def _unresolved() -> dict[str, Any]:
-    """How a region is drawn that holds less than one case."""
-    return {"facecolor": "none", "edgecolor": _QUIET, "hatch": "...", "alpha": 0.35, "lw": 0}
+def _figure(axes: Axes) -> Figure:
+    return axes.figure  # type: ignore[return-value]  # never a figure within a figure
 
 
 def _share(rate: float) -> str:
@@ -211,10 +215,11 @@ def _percent(axis: Any) -> None:
 
 def _drawn(axes: Axes, title: str) -> Drawing:
     """As SVG without the title, which the page has, and as PNG with it, on white."""
-    figure: Any = axes.figure
+    figure = _figure(axes)
     vector, raster = io.StringIO(), io.BytesIO()
     figure.savefig(vector, format="svg", metadata={"Date": None, "Creator": None})
-    axes.set_title(title, fontsize=12)
+    figure.subplots_adjust(top=figure.subplotpars.top - _TITLE)
+    figure.suptitle(title, x=0.02, y=0.99, ha="left", fontsize=12)
     figure.savefig(raster, format="png", dpi=200, facecolor="white")
     return Drawing(_themed(vector.getvalue()), raster.getvalue())
 

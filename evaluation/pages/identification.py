@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.intervals import wilson
-from evaluation.pages.model import Page, Table, Tile, between, count, score, share
+from evaluation.pages.model import Page, Table, Tile, between, count, score, share, shown_rate
 from evaluation.pages.searches import cmc_figure, false_names, group_figure, misses, scores_figures
 from evaluation.pages.terms import terms
 from evaluation.report import identification_result
@@ -86,8 +86,8 @@ def _searched(found: dict[str, Any]) -> int:
 
 def _doubt(point: dict[str, Any], strangers: int) -> str:
     return (
-        f"{count(strangers, 'photo')} of strangers cannot show an FPIR of {share(point['fpir_asked'], 3)}: none passes "
-        f"the threshold {score(point['threshold'])}, and the true rate may be as high as "
+        f"{count(strangers, 'photo')} of strangers cannot show an FPIR of {shown_rate(point['fpir_asked'])}: none "
+        f"passes the threshold {score(point['threshold'])}, and the true rate may be as high as "
         f"{share(point['fpir_interval'][1])} (95 %)."
     )
 
@@ -99,7 +99,7 @@ def _metrics(result: dict[str, Any], found: dict[str, Any]) -> Table:
         for rank, rate, interval in _ranks(found["cmc"], probes)
     ]
     for point in found["open_set"]:
-        at, asked = score(point["threshold"]), share(point["fpir_asked"], 3)
+        at, asked = score(point["threshold"]), shown_rate(point["fpir_asked"])
         rows += [
             _row(f"FNIR at FPIR {asked}", point["fnir"], point["fnir_interval"], probes, at),
             _row(f"FPIR reached, {asked} asked", point["fpir"], point["fpir_interval"], strangers, at),
@@ -146,7 +146,7 @@ def _with(rates: dict[str, Any], name: str) -> str:
 
 
 def _variants(variants: Sequence[dict[str, Any]]) -> Table:
-    rates = [share(point["fpir_asked"], 3) for point in variants[0]["open_set"]]
+    rates = [shown_rate(point["fpir_asked"]) for point in variants[0]["open_set"]]
     rows = [
         (
             one["consolidation"],

@@ -83,6 +83,11 @@ def share(value: float | None, digits: int = 2) -> str:
     return "–" if value is None else f"{100 * value:.{digits}f} %"
 
 
+def shown_rate(asked: float) -> str:
+    """A rate that was asked for, as short as it was."""
+    return f"{100 * asked:.6g} %"
+
+
 def between(interval: Sequence[float] | None) -> str:
     """A 95 % interval."""
     return "–" if interval is None else f"{share(interval[0])} to {share(interval[1])}"

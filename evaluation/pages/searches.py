@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from evaluation import curves, metrics, plots
-from evaluation.pages.model import Case, Cases, Figure, count, score, share
+from evaluation.pages.model import Case, Cases, Figure, count, score, share, shown_rate
 from evaluation.scores import Search
 
 WORST = 12
@@ -18,7 +18,7 @@ def scores_figures(searches: Sequence[Search], found: dict[str, Any], own: float
     trials = curves.trials_of_searches(searches)
     points = found["open_set"]
     thresholds = [
-        (f"FPIR {share(p['fpir_asked'], 3)}{'' if p['resolved'] else ' (not resolved)'}", p["threshold"])
+        (f"FPIR {shown_rate(p['fpir_asked'])}{'' if p['resolved'] else ' (not resolved)'}", p["threshold"])
         for p in points[:3]
     ]
     histogram = Figure(

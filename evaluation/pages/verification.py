@@ -9,7 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from evaluation import curves, plots
-from evaluation.pages.model import Case, Cases, Figure, Page, Table, Tile, between, count, score, share, short
+from evaluation.pages.model import (
+    Case,
+    Cases,
+    Figure,
+    Page,
+    Table,
+    Tile,
+    between,
+    count,
+    score,
+    share,
+    short,
+    shown_rate,
+)
 from evaluation.pages.searches import WORST
 from evaluation.pages.terms import terms
 from evaluation.report import verification_result
@@ -26,7 +39,7 @@ def build(result: dict[str, Any], out: Path) -> Page:
         lead=_lead(result, found),
         tiles=_tiles(result, found),
         doubts=[
-            f"{count(found['non_mated'], 'pair')} of two people cannot show an FAR of {share(point['far_asked'], 3)}: "
+            f"{count(found['non_mated'], 'pair')} of two people do not show FAR {shown_rate(point['far_asked'])}: "
             "no TAR is given there."
             for point in found["tar_at_far"]
             if not point["resolved"]
@@ -76,7 +89,7 @@ def _tiles(result: dict[str, Any], found: dict[str, Any]) -> list[Tile]:
     ]
     tiles.append(Tile(share(found["eer"]), "equal error rate (EER)", between(found["eer_interval"])))
     for point in sorted(_resolved(found), key=lambda point: point["far_asked"])[:1]:
-        label = f"same person recognised (TAR) at FAR {share(point['far_asked'], 3)}"
+        label = f"same person recognised (TAR) at FAR {shown_rate(point['far_asked'])}"
         tiles.append(Tile(share(point["tar"]), label, between(point["tar_interval"])))
     return [*tiles, Tile(str(found["fta"]), "photos without a usable face", f"of {result['photos']:,}")]
 
@@ -95,7 +108,7 @@ def _metrics(result: dict[str, Any], found: dict[str, Any]) -> Table:
         )
     rows.append(("Equal error rate (EER)", share(found["eer"]), between(found["eer_interval"]), "", "–"))
     for point in found["tar_at_far"]:
-        asked = share(point["far_asked"], 3)
+        asked = shown_rate(point["far_asked"])
         if not point["resolved"]:
             rows.append((f"TAR at FAR {asked}", "not shown", "–", f"{found['non_mated']:,} pairs are too few", "–"))
             continue
@@ -121,7 +134,7 @@ def _figures(comparisons: Sequence[Comparison], found: dict[str, Any]) -> list[F
     trials = curves.trials_of_pairs(columns_of(comparisons))
     curve = curves.curve(trials)
     points = _resolved(found)
-    thresholds = [(f"FAR {share(point['far_asked'], 3)}", point["threshold"]) for point in points[:3]]
+    thresholds = [(f"FAR {shown_rate(point['far_asked'])}", point["threshold"]) for point in points[:3]]
     said = (
         "; ".join(f"TAR {share(point['tar'])} at FAR {share(point['far'], 3)}" for point in points) or "no rate asked"
     )
