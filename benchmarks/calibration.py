@@ -1,13 +1,16 @@
 """``python -m benchmarks.calibration``: is the asked FPIR reached on people that calibration never saw?
 
-The people of a folder are halved. One half gives the gallery and the searches that the curve is fitted to; everybody
-of the other half is a stranger. Then the gallery grows tenfold, and the curve is not fitted again. People whose names
-share a word are not held against each other: research sets hold people under two names.
+The people are halved. One half gives the gallery and the searches that the curve is fitted to; everybody of the other
+half is a stranger. Then the gallery grows tenfold, and the curve is not fitted again; beside it, one that is. People
+whose names share a word are not held against each other: research sets hold people under two names.
 """
 
 from __future__ import annotations
 
+import statistics
 import sys
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -16,61 +19,110 @@ from numpy.typing import NDArray
 
 from benchmarks import common
 from evaluation.bench import Bench
-from evaluation.calibrating import NonMated, calibrate
-from evaluation.consolidation import Enrolled, consolidate, person_scores
-from evaluation.protocols import split_folder
+from evaluation.consolidation import consolidate
+from evaluation.protocols import Entry, read_list, read_people
 from gallery.calibration import Curve
+from gallery.nonmated import NonMated, calibrate, person_scores
 from presente.cli import Output
 from presente.config import load_settings
 
 RATES = (0.01, 0.001)
-_BLOCK = 512
+_ORDER = ("strangers", "people", "fpir_asked", "source", "fitted_people")
 Templates = list[tuple[str, NDArray[np.float32]]]
 
 
-def impostors(probes: Templates, gallery: Enrolled) -> NDArray[np.float64]:
+def impostors(probes: Templates, enrolled: Templates) -> NDArray[np.float64]:
     """Best score of every probe with anybody whose name has no word in common with the probe's, float64 (n,)."""
+    gallery = consolidate(enrolled, "best")
     words = [_words(person) for person in gallery.people]
-    best = []
-    for start in range(0, len(probes), _BLOCK):
-        block = probes[start : start + _BLOCK]
-        scores = person_scores(np.stack([template for _, template in block]), gallery)
-        for row, (person, _) in zip(scores, block, strict=True):
-            own = _words(person)
-            row[[i for i, other in enumerate(words) if own & other]] = -1.0
-        best.append(scores.max(axis=1))
-    return np.concatenate(best).astype(np.float64)
+    best = np.empty(len(probes))
+    for start, scores in person_scores(np.stack([template for _, template in probes]), gallery):
+        for i, row in enumerate(scores, start):
+            own = _words(probes[i][0])
+            row[[place for place, other in enumerate(words) if own & other]] = -1.0
+            best[i] = row.max()
+    return best
 
 
 def _words(name: str) -> set[str]:
     return set(name.lower().split("_"))
 
 
-def _of(templates: Templates, people: set[str]) -> Templates:
-    return [entry for entry in templates if entry[0] in people]
+def _of(templates: Templates, people: list[str]) -> Templates:
+    wanted = set(people)
+    return [entry for entry in templates if entry[0] in wanted]
 
 
 def fitted(probes: Templates, enrolled: Templates, people: int, source: str) -> Curve:
-    """The curve of a gallery, by searches of these probes."""
-    scores = impostors(probes, consolidate(enrolled, "best"))
+    """The curve of a gallery of so many people, by searches of these probes."""
+    scores = impostors(probes, enrolled)
     searches = NonMated(scores, tuple(person for person, _ in probes), (source,) * len(scores))
     return calibrate(searches, people, "measured", RATES[0])
 
 
-def achieved(curve: Curve, size: int, strangers: NDArray[np.float64]) -> list[dict[str, Any]]:
-    """What share of strangers reaches the thresholds for a gallery of so many people."""
-    return [
-        {
+def reached(curve: Curve, size: int, scores: NDArray[np.float64], whose: str, seed: int) -> Iterator[dict[str, Any]]:
+    """What share of strangers, by their best scores, reaches the thresholds for a gallery of so many people."""
+    for rate in RATES:
+        threshold = curve.threshold(rate, size)
+        yield {
+            "seed": seed,
             "searches": curve.searches,
             "source": next(iter(curve.sources)),
             "fitted_people": curve.people,
             "people": size,
+            "strangers": whose,
+            "tried": len(scores),
             "fpir_asked": rate,
-            "threshold": round(curve.threshold(rate, size), 4),
-            "fpir": round(float((strangers >= curve.threshold(rate, size)).mean()), 5),
+            "threshold": round(threshold, 4),
+            "fpir": round(float((scores >= threshold).mean()), 5),
             "supported": not curve.doubt(rate, size),
         }
-        for rate in RATES
+
+
+def trial(templates: Templates, foreign: Templates, enrolled: int, seed: int) -> Iterator[dict[str, Any]]:
+    """One halving of the people; ``foreign`` are strangers of another set."""
+    names = sorted({name for name, _ in templates})
+    people = [str(name) for name in np.random.default_rng(seed).permutation(names)]
+    half = len(people) // 2
+    enrolled = min(enrolled, half)
+    strangers, others = _of(templates, people[half:]), _of(templates, people[enrolled:half])
+    first = _of(templates, people[:enrolled])
+    curves = [fitted(first, first, enrolled, "left out")]
+    curves += [fitted(others, first, enrolled, "others")] if others else []
+    for size in sorted({enrolled, min(10 * enrolled, half)}):
+        gallery = _of(templates, people[:size])
+        again = [fitted(gallery, gallery, size, "left out")] if size > enrolled else []
+        for whose, probes in (("same set", strangers), ("another set", foreign)):
+            scores = impostors(probes, gallery) if probes else np.empty(0)
+            for curve in curves + again if probes else ():
+                yield from reached(curve, size, scores, whose, seed)
+
+
+def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same over all seeds."""
+
+    def what(row: dict[str, Any]) -> tuple[Any, ...]:
+        return tuple(row[name] for name in _ORDER)
+
+    groups = [(key, list(own)) for key, own in groupby(sorted(rows, key=what), key=what)]
+    return [
+        {
+            **dict(zip(_ORDER, key, strict=True)),
+            "fpir": [row["fpir"] for row in own],
+            "mean": round(statistics.fmean(row["fpir"] for row in own), 5),
+            "supported": sum(row["supported"] for row in own),
+        }
+        for key, own in groups
+    ]
+
+
+def embedded(bench: Bench, entries: Sequence[Entry]) -> Templates:
+    """Person and template of every photo that has one."""
+    outcomes = bench.embed([entry.path for entry in entries])
+    return [
+        (entry.person, made.template)
+        for entry, made in zip(entries, outcomes, strict=True)
+        if made.template is not None
     ]
 
 
@@ -79,40 +131,28 @@ def main() -> int:
     parser = common.parser(
         "python -m benchmarks.calibration", __doc__ or "", "python -m benchmarks.calibration --folder lfw --pack NAME"
     )
-    parser.add_argument("--folder", type=Path, required=True, help="one folder a person, hundreds of people")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--folder", type=Path, help="one folder a person, hundreds of people")
+    source.add_argument("--list", type=Path, help="or a list as identification takes it, whose roles do not matter")
+    parser.add_argument("--also", type=Path, metavar="LIST", help="people of another set, strangers to everybody")
     parser.add_argument("--pack", default="sample", help="a pack's name or folder")
     parser.add_argument("--enrolled", type=int, default=200, help="people in the gallery that the curve is fitted at")
+    parser.add_argument("--repeats", type=int, default=3, help="how many halvings")
     given = parser.parse_args()
-    entries = split_folder(given.folder, 1, 0.0, given.seed)
+    entries = read_people(given.folder) if given.folder else read_list(given.list)
     bench = Bench(load_settings(environment={"PRESENTE_PACK": given.pack}), Output(as_json=True))
-    outcomes = bench.embed([entry.path for entry in entries])
-    templates = [
-        (entry.person, made.template)
-        for entry, made in zip(entries, outcomes, strict=True)
-        if made.template is not None
-    ]
-    names = sorted({name for name, _ in templates})
-    people = [str(name) for name in np.random.default_rng(given.seed).permutation(names)]
-    half = len(people) // 2
-    strangers = _of(templates, set(people[half:]))
-    enrolled = _of(templates, set(people[: given.enrolled]))
-    others = _of(templates, set(people[given.enrolled : half]))
-    curves = [
-        fitted(enrolled, enrolled, given.enrolled, "left out"),
-        fitted(others, enrolled, given.enrolled, "others"),
-    ]
-    results = []
-    for size in (given.enrolled, min(10 * given.enrolled, half)):
-        found = impostors(strangers, consolidate(_of(templates, set(people[:size])), "best"))
-        results += [row for curve in curves for row in achieved(curve, size, found)]
+    templates = embedded(bench, entries)
+    foreign = embedded(bench, read_list(given.also)) if given.also else []
+    rows = [row for i in range(given.repeats) for row in trial(templates, foreign, given.enrolled, given.seed + i)]
+    shown = summary(rows)
     common.publish(
-        {**common.about_this_run(given.seed), "pack": bench.pack.name, "strangers": len(strangers), "results": results},
+        {**common.about_this_run(given.seed), "pack": bench.pack.name, "results": rows, "summary": shown},
         given.json,
         [
-            "{source} ({searches} searches) at {fitted_people} people; {people} enrolled, FPIR {fpir_asked:g} asked: "
-            "{fpir:.5f} reached at {threshold}".format(**row)
-            + ("" if row["supported"] else "   (calibration says: not supported)")
-            for row in results
+            f"{row['strangers']}, {row['people']} enrolled, FPIR {row['fpir_asked']:g} asked, {row['source']} at "
+            f"{row['fitted_people']}: mean {row['mean']:.5f} of {row['fpir']}; {row['supported']} of {given.repeats} "
+            "call themselves supported"
+            for row in shown
         ],
     )
     return 0

@@ -6,7 +6,7 @@ import argparse
 import json
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -22,7 +22,7 @@ from presente.config import Settings
 from presente.errors import InvalidInput, PhotoRefused
 
 _VERSIONS = ("numpy", "onnxruntime", "insightface", "scikit-learn", "scipy", "matplotlib")
-_NOT_DATA = ("run", "json", "out", "faces")
+_NOT_DATA = {"run", "json", "out", "faces"}
 
 
 class Bench:
@@ -44,14 +44,14 @@ class Bench:
         finally:
             cache.close()
 
-    def described(self, protocol: str, arguments: argparse.Namespace) -> dict[str, Any]:
-        """What was asked for, of which pack and with which versions, for a result."""
+    def described(self, protocol: str, arguments: argparse.Namespace, unused: Collection[str] = ()) -> dict[str, Any]:
+        """What was asked for, of which pack and with which versions, for a result; without flags that had no say."""
         return {
             "protocol": protocol,
             "arguments": {
                 name: _plain(value)
                 for name, value in vars(arguments).items()
-                if name not in _NOT_DATA and not name.startswith("setting_")
+                if name not in {*_NOT_DATA, *unused} and not name.startswith("setting_")
             },
             "pack": self.pack.name,
             "pack_tag": self.pack.tag,
@@ -60,17 +60,21 @@ class Bench:
             "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in _VERSIONS},
         }
 
-    def finish(self, result: dict[str, Any], out: Path, faces: bool) -> dict[str, Any]:
-        """Add the time that it took, keep the result beside the scores, and make the report of both."""
+    def finish(self, result: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
+        """As :func:`keep`; and the report of result and scores."""
         result["made_at"] = datetime.now(UTC).isoformat(timespec="seconds")
-        result["seconds"] = round(time.perf_counter() - self.started, 2)
-        reported = result["protocol"] in pages.PROTOCOLS
-        result["report"] = str(out / pages.REPORT) if reported else None
-        text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
-        (out / pages.RESULT).write_text(text + "\n", encoding="utf-8")
-        if reported:
-            pages.write_report(out, cutter(self.embedder) if faces else None)
+        result["report"] = str(arguments.out / pages.REPORT)
+        keep(result, arguments.out, self.started)
+        pages.write_report(arguments.out, cutter(self.embedder) if arguments.faces else None)
         return result
+
+
+def keep(result: dict[str, Any], out: Path, started: float) -> dict[str, Any]:
+    """Add the time that it took since ``started`` (``time.perf_counter``), and keep the result beside the scores."""
+    result["seconds"] = round(time.perf_counter() - started, 2)
+    text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
+    (out / pages.RESULT).write_text(text + "\n", encoding="utf-8")
+    return result
 
 
 def _plain(value: Any) -> Any:
@@ -93,7 +97,7 @@ def cutter(embedder: FaceEmbedder) -> Cutter:
 
 
 def add_out(parser: argparse.ArgumentParser, name: str) -> None:
-    """The flags for where results go, and what is in them."""
+    """The flag for where results go."""
     default = Path("var/evaluation") / name
     parser.add_argument(
         "--out", type=Path, default=default, metavar="DIR", help="where scores, result.json and report.html go"
@@ -114,6 +118,11 @@ def add_photos(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gallery-photos", type=int, default=3, metavar="N", help="with --folder: enrolled a person")
     parser.add_argument("--strangers", type=float, default=0.2, metavar="SHARE", help="with --folder: unknown people")
     parser.add_argument("--seed", type=int, default=1, help="which split, where there is chance in it")
+
+
+def unused_flags(arguments: argparse.Namespace) -> Collection[str]:
+    """Those of :func:`add_photos` that say nothing about a list."""
+    return ("gallery_photos", "strangers", "seed") if arguments.list else ()
 
 
 def read_photos(arguments: argparse.Namespace, group: str | None = None) -> list[protocols.Entry]:

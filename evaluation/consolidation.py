@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faces.recognition import unit_rows
+from gallery.nonmated import Enrolled
 
 Consolidation = Literal["best", "centroid", "notebook"]
 """``best``: every template, a person's score is that of the best. ``centroid``: the mean of templates of length 1.
 ``notebook``: the mean of vectors as the network gave them, so that long ones weigh more, as the first system had it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Enrolled:
-    """A gallery to compare with: rows float32 (t, d) of length 1, person by person, and where each begins, int64 (p,).
-
-    ``people`` are sorted.
-    """
-
-    people: tuple[str, ...]
-    rows: NDArray[np.float32]
-    starts: NDArray[np.int64]
 
 
 def consolidate(templates: Sequence[tuple[str, NDArray[np.float32]]], how: Consolidation) -> Enrolled:
@@ -45,13 +33,3 @@ def consolidate(templates: Sequence[tuple[str, NDArray[np.float32]]], how: Conso
         # The mean and the sum point the same way, and only the direction is compared.
         rows, starts = np.add.reduceat(rows, starts, axis=0), np.arange(len(people))
     return Enrolled(people, unit_rows(rows), starts)
-
-
-def person_scores(probes: NDArray[np.float32], gallery: Enrolled) -> NDArray[np.float32]:
-    """Best cosine of each probe, float32 (m, d) unit rows, with each person: float32 (m, p)."""
-    if not len(probes) or not gallery.people:
-        return np.full((len(probes), len(gallery.people)), -np.inf, dtype=np.float32)
-    scores = probes @ gallery.rows.T
-    if len(gallery.rows) == len(gallery.people):
-        return np.asarray(scores, dtype=np.float32)
-    return np.asarray(np.maximum.reduceat(scores, gallery.starts, axis=1), dtype=np.float32)

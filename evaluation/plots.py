@@ -49,10 +49,11 @@ _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "presente",
 }
-_LEFT, _RIGHT, _BOTTOM, _TOP = 0.125, 0.955, 0.13, 0.975
+_LEFT, _RIGHT, _BOTTOM, _TOP = 0.14, 0.955, 0.13, 0.975
 _TITLE = 0.055
 """Height of a title, of a figure's."""
-_DEVIATES = (0.0001, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 0.95)
+_DEVIATES = (0.5, 0.1, 0.01, 0.001, 0.0001, 0.00001, 0.2, 0.05, 0.02, 0.005, 0.002, 0.8, 0.95)
+"""Rates that an axis of normal deviates may be marked at, the ones to prefer first."""
 _BINS = 40
 _UNRESOLVED: dict[str, Any] = {"facecolor": "none", "edgecolor": _QUIET, "hatch": "....", "alpha": 0.6, "lw": 0}
 """How a region is drawn that holds less than one case."""
@@ -92,9 +93,8 @@ def roc(curve: Curve, positive: str, found: str, points: Sequence[tuple[float, f
         axes.plot(x, y, color=_MATED)
         axes.plot(*np.reshape(points, (-1, 2)).T, "o", color=_OTHERS, ms=7, clip_on=False, zorder=5)
         left = 10 ** np.floor(np.log10(curve.resolution) - 1e-9)
-        floor = min(0.9, float(np.min(1 - curve.high[shown], initial=1.0)))
-        axes.set(xscale="log", xlim=(left, 1), ylim=(max(0.0, np.floor(floor * 20) / 20), 1.002))
-        axes.set(xlabel=f"{positive} (log scale)", ylabel=found)
+        axes.set(xscale="log", xlim=(left, 1), ylim=_near_one(1 - curve.high[shown]))
+        axes.set(xlabel=f"{positive}, log scale", ylabel=found)
         axes.axvspan(left, curve.resolution, **_UNRESOLVED)
         _percent(axes.xaxis)
         _percent(axes.yaxis)
@@ -123,9 +123,9 @@ def det(curve: Curve, positive: str, negative: str, points: Sequence[tuple[float
         axes.axvspan(edges[0][0], ndtri(1 / curve.trials[0]), **_UNRESOLVED)
         axes.axhspan(edges[1][0], ndtri(1 / curve.trials[1]), **_UNRESOLVED)
         axes.set(xlim=edges[0], ylim=edges[1])
-        axes.set(xlabel=f"{positive} (normal deviate)", ylabel=f"{negative} (normal deviate)")
+        axes.set(xlabel=f"{positive}, normal deviates", ylabel=f"{negative}, normal deviates")
         for axis, least, most in zip((axes.xaxis, axes.yaxis), lowest, highest, strict=True):
-            ticks = [rate for rate in _DEVIATES if 0.99 * least <= rate <= most]
+            ticks = _ticks(0.99 * least, most)
             axis.set_ticks([NormalDist().inv_cdf(rate) for rate in ticks], [_share(rate) for rate in ticks])
         return _drawn(axes, f"{negative} against {positive}")
 
@@ -138,7 +138,7 @@ def cmc(rates: Rates, low: Rates, high: Rates) -> Drawing:
         axes.fill_between(ranks, low, high, color=_MATED, alpha=0.22, lw=0)
         axes.plot(ranks, rates, "o-", color=_MATED, ms=5, clip_on=False)
         axes.set(xlabel="Rank", ylabel="Identification rate", xlim=(0.8, len(rates) + 0.2))
-        axes.set(ylim=(np.floor(min(0.9, low.min()) * 20) / 20, 1.002))
+        axes.set_ylim(_near_one(low))
         axes.set_xticks(ranks if len(ranks) <= 20 else ranks[:: len(ranks) // 10])
         _percent(axes.yaxis)
         return _drawn(axes, "Cumulative match characteristic")
@@ -196,6 +196,24 @@ def _axes(height: float = 4.4) -> Axes:
     axes = figure.add_subplot()
     figure.subplots_adjust(_LEFT, _BOTTOM, _RIGHT, _TOP)
     return axes
+
+
+def _near_one(shares: Rates) -> tuple[float, float]:
+    """Limits of an axis of shares near 1 that has room for all of them: down to 1 - 1, 2 or 5 times a power of ten."""
+    room = max(1.2 * (1 - float(shares.min(initial=1.0))), 0.001)
+    power = 10 ** np.floor(np.log10(room))
+    depth = min(1.0, next(power * step for step in (1, 2, 5, 10) if power * step >= room))
+    return 1 - depth, 1 + 0.01 * depth
+
+
+def _ticks(least: float, most: float) -> list[float]:
+    """Rates between two that are far enough apart on an axis of normal deviates to be read."""
+    chosen: list[float] = []
+    apart = 0.09 * (ndtri(most) - ndtri(least))
+    for rate in _DEVIATES:
+        if least <= rate <= most and all(abs(ndtri(rate) - ndtri(other)) >= apart for other in chosen):
+            chosen.append(rate)
+    return sorted(chosen)
 
 
 def _figure(axes: Axes) -> Figure:

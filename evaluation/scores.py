@@ -23,14 +23,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.consolidation import Consolidation, consolidate, person_scores
+from evaluation.consolidation import Consolidation, consolidate
 from evaluation.protocols import Entry
 from evaluation.tables import read_score, read_table, shown_score, write_table
 from evaluation.templates import Outcome
 from faces.recognition import unit_rows
+from gallery.nonmated import person_scores
 
 _COLUMNS = ("role", "person", "path", "outcome", "best_person", "best_score", "mate_score", "mate_rank", "group")
-_BLOCK = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +63,13 @@ def identification_scores(
     )
     searched = [(entry, outcome) for entry, outcome in together if entry.role != "gallery"]
     places = {person: i for i, person in enumerate(gallery.people)}
-    results: list[Search] = []
-    for start in range(0, len(searched), _BLOCK):
-        block = searched[start : start + _BLOCK]
-        usable = [outcome.template for _, outcome in block if outcome.template is not None]
-        scores = iter(person_scores(unit_rows(np.stack(usable)), gallery) if usable else ())
-        results += [
-            _search(entry, outcome, next(scores) if outcome.template is not None else None, gallery.people, places)
-            for entry, outcome in block
-        ]
-    return results
+    usable = [outcome.template for _, outcome in searched if outcome.template is not None]
+    probes = unit_rows(np.stack(usable)) if usable else np.empty((0, 0), dtype=np.float32)
+    scores = (row for _, block in person_scores(probes, gallery) for row in block)
+    return [
+        _search(entry, outcome, None if outcome.template is None else next(scores), gallery.people, places)
+        for entry, outcome in searched
+    ]
 
 
 def _search(

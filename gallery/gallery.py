@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -31,6 +33,8 @@ from presente.errors import InvalidInput, PackError, PhotoRefused
 MAX_K = 1000
 _BLOCK = 256
 """Probes that are searched under one hold of the lock."""
+_READ_AGAIN_S = 1.0
+"""How long a calibration is taken to be the stored one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,9 @@ class Gallery:
         self.settings = settings
         self.pack = pack
         self.dim = dim
-        self._calibrated: tuple[int, int, Curve | None] | None = None
+        self._people = -1, 0  # as of a change
+        self._curve: Curve | None = None
+        self._curve_until = -math.inf
         try:
             self.index = FollowingIndex(store, snapshots, pack, dim)
         except BaseException:
@@ -211,7 +217,7 @@ class Gallery:
     ) -> list[Decision]:
         """Search, then decide for each probe; ``threshold`` instead of the gallery's own."""
         _check_k(k)
-        limit = self.limit(threshold, clase, cohort).threshold
+        limit = self.limit(None, clase, cohort).threshold if threshold is None else threshold
         # Two subjects are needed to see that a decision is ambiguous, however few the caller wants listed.
         searched = self.search(probes, max(k, 2), clase, cohort)
         decisions = [decide(candidates, limit, self.settings.margin) for candidates in searched]
@@ -225,24 +231,30 @@ class Gallery:
         Raises:
             ConfigError: ``not_calibrated``.
         """
-        self.index.catch_up()
-        only = self._searchable(clase, cohort)
-        people, curve = self._calibration()
-        searched = people if only is None else len(only)
+        searched, curve = self.calibration(clase, cohort)
         if threshold is not None:
             return Limit(threshold, "request", searched, curve)
         own = self.settings
         return settle(own.target, own.threshold, own.threshold_source, curve, searched)
 
-    def _calibration(self) -> tuple[int, Curve | None]:
-        """People in the index, and the stored curve if it is of this pack; read anew when something has changed."""
+    def calibration(self, clase: str | None = None, cohort: bool = False) -> tuple[int, Curve | None]:
+        """How many people a search compares with, and the stored curve if it is of this pack.
+
+        What another process stored is seen within a second.
+        """
+        self.index.catch_up()
+        only = self._searchable(clase, cohort)
         with self.index.reading() as live:
-            if self._calibrated is None or self._calibrated[0] != live.change:
-                stored = self.store.calibration()
-                curve = Curve.from_json(stored) if stored else None
-                usable = curve if curve is not None and curve.pack == self.pack else None
-                self._calibrated = live.change, live.people(), usable
-            return self._calibrated[1:]
+            if self._people[0] != live.change:
+                self._people = live.change, live.people()
+            people = self._people[1] if only is None else len(only)
+        now = time.monotonic()
+        if now >= self._curve_until:
+            stored = self.store.calibration()
+            curve = Curve.from_json(stored) if stored else None
+            self._curve = curve if curve is not None and curve.pack == self.pack else None
+            self._curve_until = now + _READ_AGAIN_S
+        return people, self._curve
 
     def compare(self, probe: NDArray[np.float32], matricula: str) -> float | None:
         """The best cosine of a float32 (d,) probe with one student's templates; None when there are none.

@@ -70,17 +70,24 @@ class GateReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Exam:
-    """Probes, float32 (m, d); the row that each must not be answered with, or -1; the exact scores of the others."""
+class Exam:
+    """Probes, float32 (m, d); the row of the matrix that each comes from, int64 (m,), and whether it must not be
+    answered with it, bool (m,); the exact scores of its nearest others, float32 (m, k), best first."""
 
     probes: NDArray[np.float32]
-    without: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    left_out: NDArray[np.bool_]
     scores: NDArray[np.float32]
 
+    def found(self, index: VectorIndex, k: int) -> NDArray[np.int64]:
+        """How many of each probe's k true neighbours an index finds, int64 (m,); of those that tie, any."""
+        scores = _others(*index.search(self.probes, k + 1), self.rows, self.left_out)
+        return np.asarray((scores >= self.scores[:, k - 1 : k] - _SAME).sum(axis=1), dtype=np.int64)
+
     def recall(self, index: VectorIndex) -> float:
-        """Share of the true neighbours that an index finds; of those that tie, any."""
-        found = _others(*index.search(self.probes, self.scores.shape[1] + 1), self.without)
-        return float((found >= self.scores[:, -1:] - _SAME).mean())
+        """Share of all true neighbours that an index finds."""
+        k = self.scores.shape[1]
+        return float(self.found(index, k).mean() / k)
 
 
 def settle(
@@ -103,7 +110,7 @@ def settle(
         reason = f"{count} templates are {'at least' if wanted == 'rabitq' else 'fewer than'} {CODED_FROM}."
     if wanted == "flat" or not count:
         return FlatIndex(matrix), GateReport(settings.kind, reason, settings.floor, 1.0, 0)
-    exam = _examine(matrix, subjects)
+    exam = examine(matrix, subjects, _PROBES, len(matrix))
     tried: list[Tried] = []
     for how, parameters in _ladder(wanted):
         start = time.perf_counter()
@@ -131,28 +138,32 @@ def _ladder(wanted: str) -> Iterator[tuple[CodedKind, Mapping[str, int]]]:
             yield CODED[kind], parameters
 
 
-def _examine(matrix: NDArray[np.float32], subjects: NDArray[np.int64]) -> _Exam:
+def examine(matrix: NDArray[np.float32], subjects: NDArray[np.int64], probes: int, seed: int) -> Exam:
     """Probes like those that will come, and what exact search answers.
 
     Half are templates of subjects who have others, left out of their own answer; the rest are templates moved towards
     another person's, which keeps them among faces, and a little at random: cosine about 0.7 with where they started.
     """
-    chance = np.random.default_rng(len(matrix))
-    drawn = chance.choice(len(matrix), min(_PROBES, len(matrix)), replace=False)
+    chance = np.random.default_rng(seed)
+    drawn = chance.choice(len(matrix), min(probes, len(matrix)), replace=False)
     _, whose, each = np.unique(subjects, return_inverse=True, return_counts=True)
     left_out = (each[whose[drawn]] > 1) & (np.arange(len(drawn)) % 2 == 0)
-    probes = np.array(matrix[drawn])
+    asked = np.array(matrix[drawn])
     others = matrix[chance.integers(len(matrix), size=len(drawn))]
-    noise = chance.standard_normal(probes.shape).astype(np.float32) / np.float32(np.sqrt(matrix.shape[1]))
-    moved = probes + np.float32(0.8) * others + np.float32(0.6) * noise
+    noise = chance.standard_normal(asked.shape).astype(np.float32) / np.float32(np.sqrt(matrix.shape[1]))
+    moved = asked + np.float32(0.8) * others + np.float32(0.6) * noise
     moved /= np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), np.float32(1e-9))
-    probes[~left_out] = moved[~left_out]
-    without = np.where(left_out, drawn, -1)
+    asked[~left_out] = moved[~left_out]
     k = min(GATED_K, len(matrix) - 1) or 1
-    return _Exam(probes, without, _others(*nearest(matrix, probes, k + 1), without))
+    return Exam(asked, drawn, left_out, _others(*nearest(matrix, asked, k + 1), drawn, left_out))
 
 
-def _others(scores: NDArray[np.float32], rows: NDArray[np.int64], without: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The scores (m, k + 1) without that of each probe's own row, best first, k of them."""
-    kept = np.where(rows == without[:, None], -np.inf, scores)
+def _others(
+    scores: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    own: NDArray[np.int64],
+    left_out: NDArray[np.bool_],
+) -> NDArray[np.float32]:
+    """The scores (m, k + 1) without that of each probe's own row where it is left out, best first, k of them."""
+    kept = np.where(left_out[:, None] & (rows == own[:, None]), -np.inf, scores)
     return np.asarray(-np.sort(-kept, axis=1)[:, :-1], dtype=np.float32)

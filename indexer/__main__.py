@@ -77,10 +77,16 @@ def _sync(arguments: argparse.Namespace, settings: Settings, output: cli.Output,
 
 
 def finish(report: Report, gallery: Gallery | None, arguments: argparse.Namespace, output: cli.Output) -> int:
-    """Publish what was done, print the report, write it to a file when asked; the exit code that it means."""
+    """Calibrate again if it is time, publish what was done, print the report, write it to a file when asked; the exit
+    code that it means."""
+    from gallery.nonmated import refit
+
     try:
         if gallery is not None:
-            gallery.close(publish=True)
+            with ExitStack() as cleanup:
+                cleanup.callback(gallery.close, publish=True)
+                if not report.stopped and (note := refit(gallery)):
+                    report.notes += (note,)
     except PresenteError as error:  # the documents have everything: the report is still worth printing
         logging.error("%s", error)
         report.stopped = report.stopped or error.code
@@ -144,17 +150,21 @@ def run_verify(_: argparse.Namespace, settings: Settings, output: cli.Output) ->
 
 
 def run_compact(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
-    """Rebuild the index from the documents and publish it as the only generation; count students' entries anew."""
+    """Rebuild the index from the documents and publish it as the only generation; count students' entries anew, and
+    calibrate again if it is time."""
+    from gallery.nonmated import refit
+
     gallery = compose.open_for_upkeep(settings)
     try:
         generation = gallery.index.rebuild()
         gallery.store.records.recount()
         templates = gallery.status().indexed
+        note = refit(gallery)
     finally:
         gallery.close()
     output.result(
-        {"generation": generation, "templates": templates},
-        [f"published generation {generation} with {templates} templates"],
+        {"generation": generation, "templates": templates, "notes": [note] if note else []},
+        [f"published generation {generation} with {templates} templates", *([note] if note else [])],
     )
     return cli.DONE
 

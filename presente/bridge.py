@@ -123,7 +123,7 @@ def face_json(face: EmbeddedFace) -> dict[str, Any]:
 
 
 def decision_json(decision: Decision, limit: Limit) -> dict[str, Any]:
-    """Who a face is; ``fpir`` is the share of strangers who would score as high, None without a calibration."""
+    """Who a face is; ``fpir`` is the share of strangers whose best score is as high, None without a calibration."""
     student = decision.student
     return {
         "decision": decision.verdict,
@@ -132,12 +132,12 @@ def decision_json(decision: Decision, limit: Limit) -> dict[str, Any]:
         "score": decision.score,
         "fpir": limit.fpir(decision.score),
         "reason": decision.reason,
-        "candidates": [candidate_json(candidate) for candidate in decision.candidates],
+        "candidates": [candidate_json(candidate, limit) for candidate in decision.candidates],
     }
 
 
-def candidate_json(candidate: Candidate) -> dict[str, Any]:
-    """One person of a ranked list."""
+def candidate_json(candidate: Candidate, limit: Limit) -> dict[str, Any]:
+    """One person of a ranked list, with the share of strangers whose best score is as high."""
     student = candidate.student
     return {
         "rank": candidate.rank,
@@ -146,6 +146,7 @@ def candidate_json(candidate: Candidate) -> dict[str, Any]:
         "clase": student.clase,
         "kind": student.kind,
         "score": candidate.score,
+        "fpir": limit.fpir(candidate.score),
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from faces.embedder import EmbeddedFace
 from gallery.documents.model import Student
 from gallery.documents.records import Selection, StoredAttendance, StoredParticipation, latest, standing
+from gallery.limit import Limit
 from gallery.roll_call import Face, Lesson, Sighted, call_roll
 from presente.bridge import Timings, digest_of
 from server.service import Service
@@ -19,7 +20,7 @@ class RollCall:
 
     faces: tuple[tuple[EmbeddedFace, Sighted], ...]
     lesson: Lesson
-    threshold_source: str
+    limit: Limit
     generation: int
     timings_ms: dict[str, float]
 
@@ -56,7 +57,7 @@ def take(service: Service, content: bytes, lesson: Lesson, threshold: float | No
     return RollCall(
         tuple(zip(embedded, found, strict=True)),
         lesson,
-        limit.source,
+        limit,
         service.gallery.index.generation,
         timings.as_dict(),
     )

@@ -14,6 +14,7 @@ from flask import Request
 from gallery.documents.model import Student
 from gallery.documents.records import Selection, Status, StoredAttendance, StoredParticipation, check_date
 from gallery.gallery import Gallery
+from gallery.limit import Limit
 from gallery.roll_call import Lesson, Sighted
 from presente import bridge
 from presente.errors import InvalidInput
@@ -115,16 +116,17 @@ def roll_call_json(taken: RollCall) -> dict[str, Any]:
         "clase": taken.lesson.clase,
         "fecha": taken.lesson.fecha,
         "threshold": taken.lesson.threshold,
-        "threshold_source": taken.threshold_source,
+        "threshold_source": taken.limit.source,
         "generation": taken.generation,
         "counts": {status: statuses.count(status) for status in sorted(set(statuses))},
-        "faces": [{**bridge.face_json(face), **_sighted_json(sighted)} for face, sighted in taken.faces],
+        "faces": [{**bridge.face_json(face), **_sighted_json(sighted, taken.limit)} for face, sighted in taken.faces],
         "timings_ms": taken.timings_ms,
     }
 
 
-def _sighted_json(sighted: Sighted) -> dict[str, Any]:
+def _sighted_json(sighted: Sighted, limit: Limit) -> dict[str, Any]:
     student = sighted.student
+    score = sighted.candidates[0].score if sighted.candidates else None
     reasons = {
         "ambiguous": "two_people_too_close",
         "off_roster": "not_in_this_class",
@@ -135,11 +137,12 @@ def _sighted_json(sighted: Sighted) -> dict[str, Any]:
         "status": sighted.status,
         "nombre": student.nombre_del_alumno if student else bridge.UNKNOWN,
         "matricula": student.matricula if student else None,
-        "score": sighted.candidates[0].score if sighted.candidates else None,
+        "score": score,
+        "fpir": limit.fpir(score),
         "reason": reasons.get(sighted.status),
         "recorded": sighted.recorded,
         "entries": [{"id": stored.id, "status": stored.entry.status} for stored in sighted.entries],
-        "candidates": [bridge.candidate_json(candidate) for candidate in sighted.candidates],
+        "candidates": [bridge.candidate_json(candidate, limit) for candidate in sighted.candidates],
     }
 
 

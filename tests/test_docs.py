@@ -10,7 +10,14 @@ from server.app import create_app
 from server.service import Holder
 from tests.conftest import ROOT
 
-NEVER_SERVED = {"unknown_pack", "store_too_new", "invalid_fpir", "too_few_searches", "unsuitable_scores"}
+NEVER_SERVED = {
+    "unknown_pack",
+    "store_too_new",
+    "invalid_fpir",
+    "too_few_people",
+    "too_few_searches",
+    "unsuitable_scores",
+}
 """Codes of commands; a running server does not come across them."""
 
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "data_sample" / "README.md"]

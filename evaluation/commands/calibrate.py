@@ -8,12 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from evaluation import calibrating
 from evaluation.bench import Bench
-from evaluation.consolidation import Enrolled
 from faces.image import ACCEPTED_SUFFIXES
+from gallery import nonmated
 from gallery.calibration import Curve, check_target
 from gallery.limit import Limit, settle
+from gallery.nonmated import Enrolled
 from presente import cli, compose
 from presente.config import Settings
 from presente.errors import InvalidInput
@@ -45,15 +45,15 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     pack = compose.open_pack(settings)
     gallery = compose.open_gallery(settings, pack)
     try:
-        students = calibrating.enrolled_people(gallery, cohort=False)
+        students = nonmated.enrolled_people(gallery, cohort=False)
         people = len(students.people)
         if people < 2:
             raise InvalidInput("too_few_people", f"{people} people are enrolled.", "Enrol at least two.")
         if arguments.unknown is not None:
             searches = _of_strangers(arguments.unknown, students, settings, output)
         else:
-            searches = calibrating.from_gallery(students, calibrating.enrolled_people(gallery, cohort=True))
-        curve = calibrating.calibrate(searches, people, pack.tag, arguments.fpir)
+            searches = nonmated.from_gallery(students, nonmated.enrolled_people(gallery, cohort=True))
+        curve = nonmated.calibrate(searches, people, pack.tag, arguments.fpir)
         gallery.store.store_calibration(curve.to_json())
     finally:
         gallery.close()
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     return cli.DONE
 
 
-def _of_strangers(folder: Path, students: Enrolled, settings: Settings, output: cli.Output) -> calibrating.NonMated:
+def _of_strangers(folder: Path, students: Enrolled, settings: Settings, output: cli.Output) -> nonmated.NonMated:
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ACCEPTED_SUFFIXES)
     if not paths:
         raise InvalidInput("unreadable_folder", f"{folder} holds no photos.", "Name a folder of photos.")
@@ -70,7 +70,7 @@ def _of_strangers(folder: Path, students: Enrolled, settings: Settings, output: 
     # Photos that lie in the folder itself are of different people; those in one subfolder are of one.
     names = [str(path if path.parent == folder else path.parent) for path in paths]
     usable = [(name, made.template) for name, made in zip(names, outcomes, strict=True) if made.template is not None]
-    return calibrating.strangers_of(usable, students)
+    return nonmated.strangers_of(usable, students)
 
 
 def calibration_result(curve: Curve, limit: Limit) -> dict[str, Any]:

@@ -31,6 +31,7 @@ def add(commands: Any) -> None:
         "--packs", nargs="+", default=[], metavar="PACK", help="other packs, each with the present pipeline"
     )
     bench.add_out(parser, "compare")
+    bench.add_faces(parser)
 
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -41,8 +42,12 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     rows = [_row(runs, pipeline, entries, arguments) for pipeline in _ALL]
     for name in arguments.packs:
         rows.append(_row(bench.Bench(settings.having(pack=name), output), PRESENT, entries, arguments))
-    result = {**runs.described("compare", arguments), "photos": len(entries), "rows": rows}
-    output.result(runs.finish(result, arguments.out, arguments.faces), lines(result))
+    result = {
+        **runs.described("compare", arguments, bench.unused_flags(arguments)),
+        "photos": len(entries),
+        "rows": rows,
+    }
+    output.result(runs.finish(result, arguments), lines(result))
     return cli.DONE
 
 

@@ -33,6 +33,7 @@ def add(commands: Any) -> None:
         "--far", type=float, nargs="+", default=[0.1, 0.01, 0.001], metavar="RATE", help="rates to report TAR at"
     )
     bench.add_out(parser, "verification")
+    bench.add_faces(parser)
 
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -48,12 +49,12 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     verification.write_comparisons(table, verification.compare_pairs(pairs, outcomes))
     comparisons = verification.read_comparisons(table)
     result = {
-        **runs.described("verification", arguments),
+        **runs.described("verification", arguments, ("folds", "each", "seed") if arguments.pairs else ()),
         "photos": len(photos),
         **report.verification_result(comparisons, arguments.far),
         "scores": str(table),
     }
-    output.result(runs.finish(result, arguments.out, arguments.faces), lines(result))
+    output.result(runs.finish(result, arguments), lines(result))
     return cli.DONE
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.intervals import wilson
-from evaluation.pages.model import Page, Table, Tile, between, count, score, share, shown_rate
-from evaluation.pages.searches import cmc_figure, false_names, group_figure, misses, scores_figures
+from evaluation.pages.model import Page, Table, Tile, between, count, failures, score, share, shown_rate
+from evaluation.pages.searches import Mark, cmc_figure, false_names, group_figure, misses, score_figures
 from evaluation.pages.terms import terms
 from evaluation.report import identification_result
 from evaluation.scores import read_scores
@@ -34,7 +34,7 @@ def build(result: dict[str, Any], out: Path) -> Page:
             *([_variants(result["variants"])] if result["variants"] else []),
         ],
         figures=[
-            *scores_figures(searches, found, result["pack_threshold"]),
+            *score_figures(searches, _marks(found["open_set"], result["pack_threshold"])),
             cmc_figure(searches, asked["rank"]),
             *([group_figure(point)] if point and grouped else []),
         ],
@@ -48,6 +48,18 @@ def operating_point(points: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """The strictest rate asked for that the data can show; when they can show none, the first."""
     shown = sorted((point for point in points if point["resolved"]), key=lambda point: point["fpir_asked"])
     return next(iter([*shown, *points]), None)
+
+
+def _marks(points: Sequence[dict[str, Any]], own: float) -> list[Mark]:
+    """Thresholds of the first three rates asked for, and the pack's own."""
+    return [
+        Mark(
+            f"FPIR {shown_rate(point['fpir_asked'])}{'' if point['resolved'] else ' (not resolved)'}",
+            point["threshold"],
+            (point["fpir"], point["fnir"]) if point["resolved"] else None,
+        )
+        for point in points[:3]
+    ] + [Mark("the pack's own", own, None)]
 
 
 def _lead(result: dict[str, Any], found: dict[str, Any], point: dict[str, Any] | None) -> list[str]:
@@ -105,8 +117,8 @@ def _metrics(result: dict[str, Any], found: dict[str, Any]) -> Table:
             _row(f"FPIR reached, {asked} asked", point["fpir"], point["fpir_interval"], strangers, at),
         ]
     rows += [
-        ("Failures to enrol (FTE)", "", "", f"{result['fte']:,} of {result['gallery_photos']:,}", "–"),
-        ("Failures to acquire (FTA)", "", "", f"{found['fta']:,} of {_searched(found):,}", "–"),
+        failures("Failures to enrol (FTE)", result["fte"], result["gallery_photos"]),
+        failures("Failures to acquire (FTA)", found["fta"], _searched(found)),
     ]
     return Table("Metrics", ("Metric", "Value", "95 % interval", "Cases", "Threshold"), rows)
 

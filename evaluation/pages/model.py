@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evaluation.intervals import wilson
+
 if TYPE_CHECKING:
     from evaluation.plots import Drawing
 
@@ -96,6 +98,11 @@ def between(interval: Sequence[float] | None) -> str:
 def count(number: int, one: str, several: str = "") -> str:
     """A number with its noun."""
     return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
+def failures(name: str, number: int, of: int) -> tuple[str, ...]:
+    """A row of a table of metrics: photos without a template."""
+    return name, share(number / of), between(wilson(number, of)), f"{number:,} of {of:,} photos", "–"
 
 
 def score(value: float) -> str:

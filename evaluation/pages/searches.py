@@ -3,54 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from evaluation import curves, metrics, plots
-from evaluation.pages.model import Case, Cases, Figure, count, score, share, shown_rate
+from evaluation.pages.model import Case, Cases, Figure, count, score, share
 from evaluation.scores import Search
 
 WORST = 12
 """How many cases of a kind are shown."""
 
 
-def scores_figures(searches: Sequence[Search], found: dict[str, Any], own: float) -> list[Figure]:
-    """ROC, DET and histogram of searches; without strangers the histogram alone."""
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A threshold that is drawn; with the rates there, (FPIR, FNIR), when the data can show them."""
+
+    label: str
+    threshold: float
+    rates: tuple[float, float] | None
+
+
+def score_figures(searches: Sequence[Search], marks: Sequence[Mark]) -> list[Figure]:
+    """Histogram, ROC and DET of searches; the histogram alone where there are only mated or only non-mated ones."""
     trials = curves.trials_of_searches(searches)
-    points = found["open_set"]
-    thresholds = [
-        (f"FPIR {shown_rate(p['fpir_asked'])}{'' if p['resolved'] else ' (not resolved)'}", p["threshold"])
-        for p in points[:3]
-    ]
+    probes, strangers = len(trials.mated), len(trials.non_mated)
+    drawn = [(mark.label, mark.threshold) for mark in marks]
     histogram = Figure(
         "scores",
         "Scores",
         "Enrolled people: the score of the right person, where that one came first. Strangers: the highest score of "
         "anybody. What lies right of a threshold is named.",
-        f"Histogram of the scores of {found['probes']} searches of enrolled people and {found['strangers']} of "
-        f"strangers, with thresholds at {', '.join(score(t) for _, t in thresholds) or 'the pack’s own'}.",
-        plots.histogram(trials, "enrolled people", "strangers", [*thresholds, ("the pack’s own", own)]),
+        f"Histogram of the scores of {probes:,} searches of enrolled people and {strangers:,} of strangers, with "
+        f"thresholds at {', '.join(f'{score(threshold)} ({label})' for label, threshold in drawn)}.",
+        plots.histogram(trials, "enrolled people", "strangers", drawn),
     )
-    if not points:
+    if not probes or not strangers:
         return [histogram]
     curve = curves.curve(trials)
-    marks = [(p["fpir"], p["fnir"]) for p in points if p["resolved"]]
-    shaded = f"Dotted: less than one case of {found['strangers']:,} strangers"
-    said = "; ".join(f"FNIR {share(p['fnir'])} at FPIR {share(p['fpir'])}" for p in points)
+    rates = [mark.rates for mark in marks if mark.rates]
+    shaded = f"Dotted: less than one case of {strangers:,} strangers"
+    said = "; ".join(f"FNIR {share(fnir)} at FPIR {share(fpir)}" for fpir, fnir in rates) or "no rate is marked"
+    fpir = "False positive identification rate (FPIR)"
     return [
         histogram,
         Figure(
             "roc",
             "ROC: enrolled people found, strangers named",
-            f"Band: 95 % interval. {shaded}, which these data cannot show. Points: the rates asked for.",
+            f"Upper left is better. Band: 95 % interval. {shaded}, which these data cannot show. Points: the rates in "
+            "the table.",
             f"Detection and identification rate at each FPIR: {said}.",
-            plots.roc(curve, "FPIR", "Detection and identification rate", [(x, 1 - y) for x, y in marks]),
+            plots.roc(curve, fpir, "Detection and identification rate (DIR)", [(x, 1 - y) for x, y in rates]),
         ),
         Figure(
             "det",
             "DET: the two kinds of error",
-            f"Lower left is better. {shaded}, or of {found['probes']:,} probes. Band: 95 % interval of FNIR.",
+            f"Lower left is better. Band: 95 % interval of FNIR. {shaded}, or of {probes:,} probes.",
             f"FNIR against FPIR on axes of normal deviates: {said}.",
-            plots.det(curve, "FPIR", "FNIR", marks),
+            plots.det(curve, fpir, "False negative identification rate (FNIR)", rates),
         ),
     ]
 
@@ -85,7 +94,7 @@ def group_figure(point: dict[str, Any]) -> Figure:
         "Errors by group",
         f"All at the threshold {score(point['threshold'])}. Lines: 95 % intervals.",
         "FNIR and FPIR of each group with intervals; the table by group has the figures.",
-        plots.dots(kinds, "Rate"),
+        plots.dots(kinds, "Share of searches"),
     )
 
 
@@ -94,19 +103,19 @@ def misses(searches: Sequence[Search], threshold: float) -> Cases:
     missed = sorted((s for s in searches if s.mated and not metrics.found(s, threshold)), key=lambda s: s.mate_score)
     return Cases(
         "Worst misses",
-        _listed(len(missed), "enrolled people", "not recognised", threshold),
-        [Case(score(s.mate_score), s.person, _why_missed(s, threshold), (s.path,)) for s in missed[:WORST]],
+        listed("photo", len(missed), "of enrolled people", "not recognised", threshold),
+        [Case(score(s.mate_score), s.person, _why_missed(s), (s.path,)) for s in missed[:WORST]],
     )
 
 
-def _why_missed(search: Search, threshold: float) -> str:
+def _why_missed(search: Search) -> str:
     if not search.best_person:
         return f"no template: {search.outcome}"
     if search.mate_rank == 0:
         return "nobody of this name has a template in the gallery"
     if search.mate_rank > 1:
         return f"rank {search.mate_rank}, behind {search.best_person} at {score(search.best_score)}"
-    return "first, and below the threshold" if search.mate_score < threshold else ""
+    return "first, and below the threshold"
 
 
 def false_names(searches: Sequence[Search], threshold: float) -> Cases:
@@ -114,7 +123,7 @@ def false_names(searches: Sequence[Search], threshold: float) -> Cases:
     strangers = sorted((s for s in searches if not s.mated and s.best_person), key=lambda s: -s.best_score)
     wrong = [s for s in searches if s.best_score >= threshold and (not s.mated or s.best_person != s.person)]
     wrong.sort(key=lambda s: -s.best_score)
-    note = _listed(len(wrong), "people", "given a name that is not theirs", threshold)
+    note = listed("photo", len(wrong), "of people", "given a name that is not theirs", threshold)
     if not wrong and strangers:
         note += " The strangers who came closest:"
     return Cases(
@@ -127,12 +136,13 @@ def false_names(searches: Sequence[Search], threshold: float) -> Cases:
                 f"{'named' if wrong else 'nearest to'} {s.best_person}",
                 (s.path,),
             )
-            for s in (wrong or strangers[:5])[:WORST]
+            for s in (wrong or strangers[:4])[:WORST]
         ],
     )
 
 
-def _listed(number: int, of: str, what: str, threshold: float) -> str:
+def listed(one: str, number: int, of: str, what: str, threshold: float) -> str:
+    """What a list of cases begins with."""
     verb = "was" if number == 1 else "were"
     shown = f" The {WORST} worst:" if number > WORST else ""
-    return f"{count(number, 'photo')} of {of} {verb} {what} at the threshold {score(threshold)}.{shown}"
+    return f"{count(number, one)} {of} {verb} {what} at the threshold {score(threshold)}.{shown}"

@@ -18,15 +18,17 @@ from evaluation.pages.model import (
     Tile,
     between,
     count,
+    failures,
     score,
     share,
-    short,
     shown_rate,
 )
-from evaluation.pages.searches import WORST
+from evaluation.pages.searches import WORST, listed
 from evaluation.pages.terms import terms
 from evaluation.report import verification_result
 from evaluation.verification import Comparison, columns_of, read_comparisons
+
+_FAR = "False accept rate (FAR)"
 
 
 def build(result: dict[str, Any], out: Path) -> Page:
@@ -119,7 +121,7 @@ def _metrics(result: dict[str, Any], found: dict[str, Any]) -> Table:
         ):
             cases = f"{round(point[rate] * of):,} of {of:,}"
             rows.append((name, share(point[rate], 2), between(point[f"{rate}_interval"]), cases, at))
-    rows.append(("Failures to acquire (FTA)", "", "", f"{found['fta']:,} of {result['photos']:,} photos", "–"))
+    rows.append(failures("Failures to acquire (FTA)", found["fta"], result["photos"]))
     return Table("Metrics", ("Metric", "Value", "95 % interval", "Cases", "Threshold"), rows)
 
 
@@ -151,16 +153,16 @@ def _figures(comparisons: Sequence[Comparison], found: dict[str, Any]) -> list[F
         Figure(
             "roc",
             "ROC: right and wrong acceptances",
-            f"Band: 95 % interval. {cut}, which these data cannot show. Points: the rates asked for.",
+            f"Upper left is better. Band: 95 % interval. {cut}, which these data cannot show. Points: the rates asked for.",
             f"True accept rate at each false accept rate: {said}.",
-            plots.roc(curve, "FAR", "TAR", [(point["far"], point["tar"]) for point in points]),
+            plots.roc(curve, _FAR, "True accept rate (TAR)", [(point["far"], point["tar"]) for point in points]),
         ),
         Figure(
             "det",
             "DET: the two kinds of error",
             f"Lower left is better. {cut}, or of {found['mated']:,} of one. Band: 95 % interval of FRR.",
             f"FRR against FAR on axes of normal deviates: {said}; EER {share(found['eer'])}.",
-            plots.det(curve, "FAR", "FRR", [(point["far"], 1 - point["tar"]) for point in points]),
+            plots.det(curve, _FAR, "False reject rate (FRR)", [(point["far"], 1 - point["tar"]) for point in points]),
         ),
     ]
 
@@ -176,17 +178,16 @@ def _false_matches(comparisons: Sequence[Comparison], threshold: float) -> Cases
 
 
 def _cases(title: str, found: Sequence[Comparison], of: str, what: str, threshold: float) -> Cases:
-    verb = "was" if len(found) == 1 else "were"
-    shown = f" The {WORST} worst:" if len(found) > WORST else ""
-    note = f"{count(len(found), 'pair')} {of} {verb} {what} at the threshold {score(threshold)}.{shown}"
     return Cases(
         title,
-        note,
-        [
-            Case(score(one.score), f"{short(one.left)} and {short(one.right)}", _why(one), (one.left, one.right))
-            for one in found[:WORST]
-        ],
+        listed("pair", len(found), of, what, threshold),
+        [Case(score(one.score), _who(one), _why(one), (one.left, one.right)) for one in found[:WORST]],
     )
+
+
+def _who(one: Comparison) -> str:
+    """The folders of the photos, which people's photos are in."""
+    return " and ".join(dict.fromkeys(Path(photo).parent.name for photo in (one.left, one.right)))
 
 
 def _why(one: Comparison) -> str:

@@ -42,11 +42,12 @@ def search() -> Response:
     parameters.done()
     rows, k = schemas.probes(request, k)
     results = service().search(rows, k, clase, cohort)
+    limit = service().gallery.limit(None, clase, cohort)
     return jsonify(
         {
             "request_id": g.request_id,
             "pack": service().embedder.pack.name,
-            "results": [[bridge.candidate_json(candidate) for candidate in found] for found in results],
+            "results": [[bridge.candidate_json(candidate, limit) for candidate in found] for found in results],
         }
     )
 

@@ -1,13 +1,14 @@
 """``python -m evaluation calibrate`` as people run it. On people it never saw: ``python -m benchmarks.calibration``."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from evaluation.calibrating import from_gallery, strangers_of
 from evaluation.consolidation import consolidate
-from tests.conftest import SAMPLE, unit
+from gallery.nonmated import from_gallery, strangers_of
+from tests.conftest import SAMPLE, on_sqlite, unit
 
 
 def test_calibrate_then_ask_for_a_rate(command) -> None:  # type: ignore[no-untyped-def]
@@ -48,3 +49,17 @@ def test_searches_by_hand() -> None:
 
 def row(values: list[float]) -> np.ndarray:
     return unit(np.array(values))
+
+
+@on_sqlite
+def test_a_gallery_that_grows_is_calibrated_again(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for student in sorted((SAMPLE / "students").iterdir())[:10]:
+        (tmp_path / "ten" / student.name).parent.mkdir(exist_ok=True)
+        (tmp_path / "ten" / student.name).symlink_to(student)
+    assert json.loads(command("indexer", "add", "ten", "--json").stdout)["done"] == 40
+    assert json.loads(command("evaluation", "calibrate", "--fpir", "0.02", "--json").stdout)["people"] == 10
+    assert json.loads(command("indexer", "add", "ten", "--json").stdout)["notes"] == []
+    report = json.loads(command("indexer", "add", SAMPLE / "students.csv", "--json").stdout)
+    (note,) = report["notes"]
+    assert "10 people were enrolled" in note and "24 are now" in note and "by 96 searches" in note
+    assert json.loads(command("indexer", "compact", "--json").stdout)["notes"] == []

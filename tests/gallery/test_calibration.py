@@ -12,6 +12,7 @@ import pytest
 from gallery.calibration import Curve, fit
 from gallery.gallery import Gallery, GallerySettings
 from gallery.limit import settle
+from gallery.nonmated import Enrolled, from_gallery, refit
 from presente.errors import ConfigError, InvalidInput
 from tests.conftest import DIM, PACK, enrolment, unit
 
@@ -92,14 +93,15 @@ def test_which_threshold_holds() -> None:
     assert caught.value.code == "not_calibrated"
 
 
-def test_a_gallery_follows_its_curve(open_gallery: Callable[..., Gallery]) -> None:
+def test_a_gallery_follows_its_curve(open_gallery: Callable[..., Gallery], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gallery.gallery._READ_AGAIN_S", 0.0)
     gallery = open_gallery()
     vectors = unit(np.random.default_rng(4).normal(size=(6, DIM)))
     gallery.enrol([enrolment(f"A{i}", row, clase="X" if i < 2 else "Y") for i, row in enumerate(vectors[:5])])
     gallery.settings = GallerySettings(0.1, "test", target="stored")
     assert gallery.limit().source == "test" and gallery.limit().fpir(0.4) is None
-    gallery.store.store_calibration(BY_HAND.to_json())
-    gallery.enrol([enrolment("A5", vectors[5])])  # whatever changes makes it read again
+    gallery.enrol([enrolment("A5", vectors[5])])
+    open_gallery().store.store_calibration(BY_HAND.to_json())  # another process, while this one serves
     assert gallery.limit().threshold == BY_HAND.threshold(0.01, 6)
     assert gallery.limit(clase="X").threshold == BY_HAND.threshold(0.01, 2)  # a roster is a smaller gallery
     assert gallery.limit(0.3).source == "request" and gallery.limit(0.3).people == 6
@@ -117,3 +119,48 @@ def test_a_curve_of_another_pack_is_not_used(open_gallery: Callable[..., Gallery
     gallery.settings = GallerySettings(0.5, "test", target=0.01)
     with pytest.raises(ConfigError):
         gallery.limit()
+
+
+def test_a_gallery_that_has_outgrown_its_curve_is_calibrated_again(open_gallery: Callable[..., Gallery]) -> None:
+    gallery = open_gallery()
+    vectors = unit(np.random.default_rng(5).normal(size=(40, DIM)))
+    gallery.enrol([enrolment(f"A{i:02d}", row) for i, row in enumerate(vectors[:12])])
+    assert refit(gallery) == ""  # never calibrated
+    store_curve(gallery, people=10)
+    assert refit(gallery) == "" and stored_curve(gallery).people == 10  # not yet
+    store_curve(gallery, people=6)
+    assert "too few" in refit(open_gallery()) and stored_curve(gallery).people == 6  # 12 searches fit nothing
+    gallery.enrol([enrolment(f"A{i:02d}", row) for i, row in enumerate(vectors)])
+    assert "6 people were enrolled" in refit(open_gallery())
+    again = stored_curve(gallery)
+    assert (again.people, again.searches, again.target, again.pack) == (40, 40, 0.03, PACK)
+    assert refit(open_gallery()) == ""
+    store_curve(gallery, people=6, sources={"strangers": 500})  # whose photos nobody has any more
+    assert "with photos of strangers" in refit(open_gallery()) and stored_curve(gallery).people == 6
+    gallery.remove([f"A{i:02d}" for i in range(1, 40)])
+    store_curve(gallery, people=6)
+    assert "too few" in refit(open_gallery())
+
+
+def store_curve(gallery: Gallery, **changed: object) -> None:
+    curve = replace(BY_HAND, pack=PACK, target=0.03, **{"sources": {"left out": 50}, **changed})  # type: ignore[arg-type]
+    gallery.store.store_calibration(curve.to_json())
+
+
+def stored_curve(gallery: Gallery) -> Curve:
+    curve = Curve.from_json(gallery.store.calibration() or "")
+    assert curve is not None
+    return curve
+
+
+def test_a_large_gallery_gives_a_sample_of_its_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = unit(np.random.default_rng(6).normal(size=(90, DIM)))
+    students = Enrolled(tuple(f"{i:02d}" for i in range(30)), rows[:60], np.arange(0, 60, 2))
+    cohort = Enrolled(("x", "y"), rows[60:], np.array([0, 10]))
+    whole = from_gallery(students, cohort)
+    monkeypatch.setattr("gallery.nonmated._MOST", 20)
+    monkeypatch.setattr("gallery.nonmated._CELLS", 70)  # a search at a time
+    some = from_gallery(students, cohort)
+    assert some.sources == ("left out",) * 20 + ("cohort",) * 20 and len(whole.scores) == 90
+    both = set(zip(whole.subjects, whole.scores.round(5), strict=True))
+    assert set(zip(some.subjects, some.scores.round(5), strict=True)) < both

@@ -84,7 +84,7 @@ def test_enrolled_is_identified_and_a_stranger_is_desconocido(client: FlaskClien
         None,
     )
     assert [candidate["rank"] for candidate in face["candidates"]] == [1, 2]
-    assert set(face["candidates"][0]) == {"rank", "matricula", "nombre_del_alumno", "clase", "kind", "score"}
+    assert set(face["candidates"][0]) == {"rank", "matricula", "nombre_del_alumno", "clase", "kind", "score", "fpir"}
     assert len(face["landmarks"]) == 5 and face["quality"]["size"] > 20 and 0.5 <= face["detection_score"] <= 1
     stranger = client.post("/v1/identify", data=STRANGER, headers=JPEG).get_json()["faces"][0]
     assert (stranger["decision"], stranger["nombre"], stranger["matricula"], stranger["reason"]) == (
@@ -106,6 +106,7 @@ def test_a_calibrated_gallery_says_how_many_strangers_score_as_high(client: Flas
     assert body["threshold_source"] == "calibrated fpir=0.05" and body["threshold"] == curve.threshold(0.05, 2)
     (face,) = body["faces"]
     assert face["fpir"] == curve.fpir(face["score"], 2) < 0.05 and face["decision"] == "known"
+    assert [one["fpir"] for one in face["candidates"]] == [curve.fpir(one["score"], 2) for one in face["candidates"]]
     asked = client.post("/v1/identify?threshold=0.1", data=PROBE, headers=JPEG).get_json()
     assert asked["threshold_source"] == "request" and asked["faces"][0]["fpir"] == face["fpir"]
     status = client.get("/v1/status").get_json()

@@ -1,0 +1,81 @@
+"""``search``: does the gallery's own index find what exact search finds, on its own templates?"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from evaluation import bench, index_recall
+from gallery.gate import examine
+from presente import cli, compose
+from presente.config import Settings
+from presente.errors import InvalidInput
+
+
+def add(commands: Any) -> None:
+    """The command and its flags."""
+    parser = cli.subcommand(
+        commands,
+        "search",
+        run,
+        "Recall of the gallery's published index against exact search, on its own templates.",
+        "python -m evaluation search --probes 2000",
+    )
+    parser.add_argument("--probes", type=int, default=1000, metavar="N", help="how many searches, at most")
+    parser.add_argument("--seed", type=int, default=1, help="which templates are searched with")
+    bench.add_out(parser, "search")
+
+
+def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
+    """Ask the index and exact search the same, then compute everything from the table."""
+    if arguments.probes < 1:
+        raise InvalidInput("invalid_number", f"--probes is {arguments.probes}.", "Give a whole number from 1.")
+    started = time.perf_counter()
+    table = arguments.out / "search.tsv"
+    gallery = compose.open_for_upkeep(settings)
+    try:
+        status = gallery.status()
+        with gallery.index.reading() as live:
+            published = live.published
+            if len(published.vectors) < 2:
+                raise InvalidInput(
+                    "nothing_published",
+                    f"{settings.index} holds no generation with two templates.",
+                    "Enrol somebody, or publish with `python -m indexer compact`.",
+                )
+            exam = examine(published.vectors, published.subjects, arguments.probes, arguments.seed)
+            index_recall.write_tested(table, index_recall.ask(exam, published.index))
+    finally:
+        gallery.close()
+    searches = index_recall.read_tested(table)
+    result = {
+        "pack": status.pack,
+        "dim": status.dim,
+        "templates": len(published.vectors),
+        **status.index_described(),
+        **{kind: index_recall.recall([one for one in searches if one.kind == kind]) for kind in index_recall.KINDS},
+        "seed": arguments.seed,
+        "scores": str(table),
+    }
+    output.result(bench.keep(result, arguments.out, started), lines(result))
+    return cli.DONE
+
+
+def lines(result: dict[str, Any]) -> Iterator[str]:
+    """A result for people."""
+    parameters = "".join(f", {name} {value}" for name, value in result["index_parameters"].items())
+    yield (
+        f"generation {result['generation']}: {result['index_kind']}{parameters}; {result['templates']} templates of "
+        f"{result['dim']} dimensions, {result['unpublished']} more came since and are searched exactly"
+    )
+    for kind, name in (("left_out", "templates, left out of their own answer"), ("perturbed", "templates, moved")):
+        found = result[kind]
+        if found["searches"]:
+            low, high = found["recall_at_1_interval"]
+            yield (
+                f"{found['searches']} {name}: recall@1 {found['recall_at_1']:.4f} (95 %: {low:.4f} to {high:.4f}), "
+                f"recall@10 {found['recall_at_10']:.4f}"
+            )
+    yield f"scores in {result['scores']}"

@@ -1,0 +1,155 @@
+"""Non-mated searches, and the calibration that they give: of strangers' photos where given, else of the cohort and of
+everybody enrolled against all others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gallery import calibration
+from gallery.calibration import Curve
+from gallery.gallery import Gallery
+from presente.errors import InvalidInput
+
+_CELLS = 1 << 23
+"""Scores that are in memory at once (32 MiB)."""
+_MOST = 20_000
+"""Searches of students, and of the cohort, that a curve is fitted to; a gallery of more gives a sample of its own."""
+STRANGERS = "strangers"
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A gallery to compare with: rows float32 (t, d) of length 1, person by person, and where each begins, int64 (p,).
+
+    ``people`` are sorted.
+    """
+
+    people: tuple[str, ...]
+    rows: NDArray[np.float32]
+    starts: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class NonMated:
+    """Best impostor scores, float64 (n,), of whom each search was, and where it came from."""
+
+    scores: NDArray[np.float64]
+    subjects: tuple[str, ...]
+    sources: tuple[str, ...]
+
+
+def enrolled_people(gallery: Gallery, cohort: bool) -> Enrolled:
+    """The templates of the students, or of the cohort; people are subject ids."""
+    wanted = gallery.store.roster(kind="cohort" if cohort else "student")
+    batches = list(gallery.store.templates())
+    if not batches:
+        return Enrolled((), np.empty((0, gallery.dim), dtype=np.float32), np.empty(0, dtype=np.int64))
+    subjects = np.concatenate([batch.subjects for batch in batches])
+    rows = np.concatenate([batch.vectors for batch in batches])
+    kept = np.flatnonzero(np.isin(subjects, wanted))
+    kept = kept[np.argsort(subjects[kept], kind="stable")]
+    people, starts = np.unique(subjects[kept], return_index=True)
+    return Enrolled(tuple(str(person) for person in people), rows[kept], starts)
+
+
+def person_scores(probes: NDArray[np.float32], gallery: Enrolled) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Best cosine of each probe, float32 (m, d) unit rows, with each of p people, a block of probes at a time: the
+    place of its first, and float32 (block, p)."""
+    step = max(1, _CELLS // max(len(gallery.rows), 1))
+    for start in range(0, len(probes), step):
+        block = probes[start : start + step]
+        if not gallery.people:
+            yield start, np.empty((len(block), 0), dtype=np.float32)
+            continue
+        scores = block @ gallery.rows.T
+        if len(gallery.rows) > len(gallery.people):
+            scores = np.maximum.reduceat(scores, gallery.starts, axis=1)
+        yield start, np.asarray(scores, dtype=np.float32)
+
+
+def best_impostors(
+    probes: NDArray[np.float32], gallery: Enrolled, own: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
+    """Best score of each probe, float32 (m, d), with anybody; ``own`` int64 (m,) is the place of who it is not."""
+    best = np.empty(len(probes))
+    for start, scores in person_scores(probes, gallery):
+        if own is not None:
+            scores[np.arange(len(scores)), own[start : start + len(scores)]] = -1.0
+        best[start : start + len(scores)] = scores.max(axis=1, initial=-1.0)
+    return best
+
+
+def from_gallery(students: Enrolled, cohort: Enrolled) -> NonMated:
+    """The cohort against the students, and each student's templates against all other students."""
+    own, ones = _some(students)
+    theirs, others = _some(cohort)
+    return NonMated(
+        np.concatenate([best_impostors(own, students, ones), best_impostors(theirs, students)]),
+        (*(students.people[i] for i in ones), *(cohort.people[i] for i in others)),
+        ("left out",) * len(ones) + ("cohort",) * len(others),
+    )
+
+
+def _some(enrolled: Enrolled) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """At most so many templates, always the same, and the place of the person of each."""
+    places = np.repeat(np.arange(len(enrolled.people)), np.diff([*enrolled.starts, len(enrolled.rows)]))
+    if len(places) <= _MOST:
+        return enrolled.rows, places
+    drawn = np.sort(np.random.default_rng(len(places)).choice(len(places), _MOST, replace=False))
+    return enrolled.rows[drawn], places[drawn]
+
+
+def calibrate(searches: NonMated, people: int, pack: str, target: float) -> Curve:
+    """Fit the curve to non-mated searches among so many people.
+
+    Raises:
+        InvalidInput: ``too_few_people``, ``too_few_searches``, ``unsuitable_scores``.
+    """
+    if people < 2:
+        raise InvalidInput("too_few_people", f"{people} people are enrolled.", "Enrol at least two.")
+    intercept, slope, covariance = calibration.fit(searches.scores, searches.subjects)
+    return Curve(
+        pack=pack,
+        people=people,
+        searches=len(searches.scores),
+        subjects=len(set(searches.subjects)),
+        intercept=intercept,
+        slope=slope,
+        covariance=covariance,
+        target=target,
+        made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        sources=dict(Counter(searches.sources)),
+    )
+
+
+def strangers_of(templates: Sequence[tuple[str, NDArray[np.float32]]], students: Enrolled) -> NonMated:
+    """Searches of (person, template) of people who are not enrolled."""
+    rows = np.stack([template for _, template in templates]) if templates else np.empty((0, students.rows.shape[1]))
+    names = tuple(person for person, _ in templates)
+    return NonMated(best_impostors(np.asarray(rows, np.float32), students), names, (STRANGERS,) * len(names))
+
+
+def refit(gallery: Gallery) -> str:
+    """Fit the stored curve anew when the gallery has outgrown it, or it the gallery; what was done, empty if nothing.
+
+    A curve that came from strangers' photos stays: the photos are not kept, and the gallery itself knows less.
+    """
+    people, curve = gallery.calibration()
+    if curve is None or not curve.stale(people):
+        return ""
+    grown = f"{curve.people} people were enrolled when the threshold was calibrated, {people} are now"
+    if STRANGERS in curve.sources:
+        return f"{grown}: calibrate again, with photos of strangers as then"
+    students, cohort = (enrolled_people(gallery, cohort=which) for which in (False, True))
+    try:
+        fitted = calibrate(from_gallery(students, cohort), len(students.people), gallery.pack, curve.target)
+    except InvalidInput as error:
+        return f"{grown}, too few to calibrate again: {error.what}"
+    gallery.store.store_calibration(fitted.to_json())
+    return f"{grown}: it was calibrated again, by {fitted.searches} searches"
