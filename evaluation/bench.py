@@ -99,10 +99,7 @@ def cutter(embedder: FaceEmbedder) -> Cutter:
 def add_out(parser: argparse.ArgumentParser, name: str) -> None:
     """The flag for where results go."""
     default = Path("var/evaluation") / name
-    parser.add_argument(
-        "--out", type=Path, default=default, metavar="DIR", help="where scores, result.json and report.html go"
-    )
-    add_faces(parser)
+    parser.add_argument("--out", type=Path, default=default, metavar="DIR", help="where the scores and result.json go")
 
 
 def add_faces(parser: argparse.ArgumentParser) -> None:

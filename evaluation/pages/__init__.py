@@ -11,7 +11,7 @@ from evaluation.pages.model import Cutter, Page
 from presente.errors import InvalidInput
 
 RESULT, REPORT = "result.json", "report.html"
-PROTOCOLS = ("identification", "verification")
+PROTOCOLS = ("identification", "verification", "kfold", "compare")
 """Each has a module of its name here. It is imported when a report is made, because plots are slow to import."""
 
 

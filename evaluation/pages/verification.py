@@ -153,7 +153,7 @@ def _figures(comparisons: Sequence[Comparison], found: dict[str, Any]) -> list[F
         Figure(
             "roc",
             "ROC: right and wrong acceptances",
-            f"Upper left is better. Band: 95 % interval. {cut}, which these data cannot show. Points: the rates asked for.",
+            f"Upper left is better. Band: 95 % interval. {cut}, which these data do not show. Points: as asked.",
             f"True accept rate at each false accept rate: {said}.",
             plots.roc(curve, _FAR, "True accept rate (TAR)", [(point["far"], point["tar"]) for point in points]),
         ),
