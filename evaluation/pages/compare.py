@@ -15,12 +15,13 @@ from evaluation.scores import read_scores
 def build(result: dict[str, Any], out: Path) -> Page:
     """Everything that is a rate comes from the rows' scores files; ``result`` says how the run was made."""
     asked = result["arguments"]["fpir"]
-    rows = [_row(row, out, asked) for row in result["rows"]]
+    several = len({row["pack"] for row in result["rows"]}) > 1
+    rows = [_row(row, out, asked, several) for row in result["rows"]]
     strangers = rows[0]["strangers"]
     points = [row["point"] for row in rows if row["point"]]
     doubts = [
-        f"{count(strangers, 'photo')} of strangers cannot show an FPIR of {shown_rate(asked)}: none passes in the last "
-        "column but one, and the true rate may be higher than asked."
+        f"{count(strangers, 'photo')} of strangers cannot show an FPIR of {shown_rate(asked)}: FNIR there is given at the "
+        "threshold that none of them passes, and the true FPIR may be higher than asked."
         for _ in [point for point in points if not point.resolved][:1]
     ]
     return Page(
@@ -40,12 +41,12 @@ def build(result: dict[str, Any], out: Path) -> Page:
     )
 
 
-def _row(row: dict[str, Any], out: Path, fpir: float) -> dict[str, Any]:
+def _row(row: dict[str, Any], out: Path, fpir: float, several: bool) -> dict[str, Any]:
     """A row's name and how it was made, and its rates from its scores."""
     searches = read_scores(out / Path(row["scores"]).name)
     strangers = any(not search.mated for search in searches)
     return {
-        "name": f"{row['pipeline']}, {row['pack']}",
+        "name": f"{row['pipeline']}, {row['pack']}" if several else row["pipeline"],
         "without_face": row["without_face"],
         "point": metrics.open_set(searches, fpir) if strangers else None,
         **kfold.figures(searches, row["threshold"]),
@@ -64,8 +65,8 @@ def _table(rows: list[dict[str, Any]], asked: float) -> Table:
             "FPIR",
             "Threshold",
             f"FNIR {at}",
-            f"95 % interval {at}",
-            "No face found",
+            "95 % interval",
+            "No face",
         ),
         [
             (
