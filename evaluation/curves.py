@@ -47,6 +47,11 @@ class Curve:
     trials: tuple[int, int]
 
     @property
+    def shown(self) -> NDArray[np.bool_]:
+        """Which points hold at least one false positive, bool (k,)."""
+        return self.false_positive > 0.5 * self.resolution
+
+    @property
     def resolution(self) -> float:
         """The smallest rate of false positives that so few trials can show: one case."""
         return 1 / self.trials[0]

@@ -18,6 +18,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from scipy.special import ndtri
 
 from evaluation.curves import Curve, Rates, Trials
@@ -49,7 +50,7 @@ _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "presente",
 }
-_LEFT, _RIGHT, _BOTTOM, _TOP = 0.14, 0.955, 0.13, 0.975
+_LEFT, _RIGHT, _BOTTOM, _TOP = 0.15, 0.955, 0.13, 0.975
 _TITLE = 0.055
 """Height of a title, of a figure's."""
 _DEVIATES = (0.5, 0.1, 0.01, 0.001, 0.0001, 0.00001, 0.2, 0.05, 0.02, 0.005, 0.002, 0.8, 0.95)
@@ -87,11 +88,11 @@ def roc(curve: Curve, positive: str, found: str, points: Sequence[tuple[float, f
     """
     with mpl.rc_context(_STYLE):
         axes = _axes()
-        shown = curve.false_positive >= curve.resolution
+        shown = curve.shown
         x, y = curve.false_positive[shown], 1 - curve.false_negative[shown]
         axes.fill_between(x, 1 - curve.high[shown], 1 - curve.low[shown], color=_MATED, alpha=0.22, lw=0)
         axes.plot(x, y, color=_MATED)
-        axes.plot(*np.reshape(points, (-1, 2)).T, "o", color=_OTHERS, ms=7, clip_on=False, zorder=5)
+        _mark(axes, np.reshape(points, (-1, 2)))
         left = 10 ** np.floor(np.log10(curve.resolution) - 1e-9)
         axes.set(xscale="log", xlim=(left, 1), ylim=_near_one(1 - curve.high[shown]))
         axes.set(xlabel=f"{positive}, log scale", ylabel=found)
@@ -109,7 +110,7 @@ def det(curve: Curve, positive: str, negative: str, points: Sequence[tuple[float
     with mpl.rc_context(_STYLE):
         axes = _axes()
         lowest = [10 ** np.floor(np.log10(1 / n) - 1e-9) for n in curve.trials]
-        shown = curve.false_positive >= curve.resolution
+        shown = curve.shown
         highest = (0.5, float(np.clip(1.5 * curve.high[shown].max(initial=0), 0.2, 0.95)))
         edges = [(ndtri(low), ndtri(high)) for low, high in zip(lowest, highest, strict=True)]
         x = ndtri(np.clip(curve.false_positive[shown], lowest[0], 0.999))
@@ -119,9 +120,10 @@ def det(curve: Curve, positive: str, negative: str, points: Sequence[tuple[float
         axes.fill_between(x, low, high, color=_MATED, alpha=0.22, lw=0)
         axes.plot(x, y, color=_MATED)
         marks = ndtri(np.clip(np.reshape(points, (-1, 2)), [lowest], 0.999))
-        axes.plot(*marks.T, "o", color=_OTHERS, ms=7, clip_on=False, zorder=5)
-        axes.axvspan(edges[0][0], ndtri(1 / curve.trials[0]), **_UNRESOLVED)
-        axes.axhspan(edges[1][0], ndtri(1 / curve.trials[1]), **_UNRESOLVED)
+        _mark(axes, marks)
+        one = [min(ndtri(1 / n), most) for n, (_, most) in zip(curve.trials, edges, strict=True)]
+        axes.axvspan(edges[0][0], one[0], **_UNRESOLVED)
+        axes.axhspan(edges[1][0], one[1], **_UNRESOLVED)
         axes.set(xlim=edges[0], ylim=edges[1])
         axes.set(xlabel=f"{positive}, normal deviates", ylabel=f"{negative}, normal deviates")
         for axis, least, most in zip((axes.xaxis, axes.yaxis), lowest, highest, strict=True):
@@ -185,7 +187,9 @@ def dots(kinds: Sequence[tuple[str, Sequence[Dot]]], label: str) -> Drawing:
         axes.grid(axis="y", visible=False)
         _percent(axes.xaxis)
         figure, inch = _figure(axes), 1 / _figure(axes).get_figheight()
-        figure.subplots_adjust(left=0.36, bottom=0.62 * inch, top=1 - 0.35 * inch)
+        figure.subplots_adjust(
+            left=min(0.5, 0.06 + 0.0135 * max(map(len, names), default=0)), bottom=0.62 * inch, top=1 - 0.35 * inch
+        )
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(kinds), fontsize=9, borderaxespad=0.2)
         return _drawn(axes, label)
 
@@ -196,6 +200,11 @@ def _axes(height: float = 4.4) -> Axes:
     axes = figure.add_subplot()
     figure.subplots_adjust(_LEFT, _BOTTOM, _RIGHT, _TOP)
     return axes
+
+
+def _mark(axes: Axes, points: Rates) -> None:
+    """Operating points, float64 (k, 2)."""
+    axes.plot(*points.T, "o", color=_OTHERS, ms=7, clip_on=False, zorder=5)
 
 
 def _near_one(shares: Rates) -> tuple[float, float]:
@@ -225,8 +234,8 @@ def _share(rate: float) -> str:
 
 
 def _percent(axis: Any) -> None:
-    from matplotlib.ticker import FuncFormatter, NullFormatter
-
+    if axis.get_scale() == "linear":
+        axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: _share(round(value, 10))))
     axis.set_minor_formatter(NullFormatter())
 

@@ -20,8 +20,8 @@ def build(result: dict[str, Any], out: Path) -> Page:
     strangers = rows[0]["strangers"]
     points = [row["point"] for row in rows if row["point"]]
     doubts = [
-        f"{count(strangers, 'photo')} of strangers cannot show an FPIR of {shown_rate(asked)}: FNIR there is given at the "
-        "threshold that none of them passes, and the true FPIR may be higher than asked."
+        f"{count(strangers, 'photo')} of strangers cannot show an FPIR of {shown_rate(asked)}: FNIR there is given at "
+        "the threshold that none of them passes, and the true FPIR may be higher than asked."
         for _ in [point for point in points if not point.resolved][:1]
     ]
     return Page(

@@ -67,8 +67,8 @@ def _lead(result: dict[str, Any], found: dict[str, Any], point: dict[str, Any] |
     first = round(found["rank1"] * probes)
     lead = [
         f"{count(probes, 'photo')} of {count(result['subjects'], 'enrolled person', 'enrolled people')} "
-        f"{'was' if probes == 1 else 'were'} searched: in {first:,} of them ({share(found['rank1'])}) the right person "
-        "came first."
+        f"{'was' if probes == 1 else 'were'} searched: in {'all' if first == probes else f'{first:,}'} of them "
+        f"({share(found['rank1'])}) the right person came first."
     ]
     if point:
         passed, missed = round(point["fpir"] * strangers), round(point["fnir"] * probes)

@@ -44,16 +44,14 @@ def build(result: dict[str, Any], out: Path) -> Page:
             f"{_SPLITS[result['split']]}. Pipeline: {result['pipeline'].strip()}, threshold {score(threshold)}."
         ],
         tiles=[
-            Tile(
-                share(over[name]["mean"]), f"{label}, mean", f"± {share(over[name]['std'])} between {len(folds)} folds"
-            )
+            Tile(share(over[name]["mean"]), f"{label}, mean", f"± {share(over[name]['std'])}, {len(folds)} folds")
             for name, label in _SHOWN.items()
             if name in over and not name.endswith("_weighted")
         ],
         doubts=[] if len(folds) > 1 else ["One split is one draw: how much the figures vary with it is not known."],
         tables=[
             _folds(result, folds, figures, over),
-            *(_people(searches, threshold) for searches in _holdout(result, folds)),
+            *(_people(searches, threshold) for searches in folds if result["split"] == "holdout"),
         ],
         figures=[
             _fold_figure(figures),
@@ -67,14 +65,11 @@ def build(result: dict[str, Any], out: Path) -> Page:
 
 
 def _rates(searches: Sequence[Search], threshold: float) -> tuple[float, float] | None:
-    """FPIR and FNIR of all folds together, where there are both kinds of search."""
+    """FPIR and FNIR of all folds together, where there are both kinds of search and a stranger is named."""
     if len({search.mated for search in searches}) < 2:
         return None
-    return metrics.fpir_at(searches, threshold), metrics.fnir_at(searches, threshold)
-
-
-def _holdout(result: dict[str, Any], folds: Sequence[Sequence[Search]]) -> Sequence[Sequence[Search]]:
-    return folds if result["split"] == "holdout" else []
+    fpir = metrics.fpir_at(searches, threshold)
+    return (fpir, metrics.fnir_at(searches, threshold)) if fpir else None
 
 
 def _folds(

@@ -82,12 +82,12 @@ class Page:
 
 def share(value: float | None, digits: int = 2) -> str:
     """A share as a percentage."""
-    return "–" if value is None else f"{100 * value:.{digits}f} %"
+    return "–" if value is None else f"{100 * value:.{digits}f}\u00a0%"
 
 
 def shown_rate(asked: float) -> str:
     """A rate that was asked for, as short as it was."""
-    return f"{100 * asked:.6g} %"
+    return f"{100 * asked:.6g}\u00a0%"
 
 
 def between(interval: Sequence[float] | None) -> str:

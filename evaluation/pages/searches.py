@@ -59,7 +59,7 @@ def score_figures(searches: Sequence[Search], marks: Sequence[Mark]) -> list[Fig
             "DET: the two kinds of error",
             f"Lower left is better. Band: 95 % interval of FNIR. {shaded}, or of {probes:,} probes.",
             f"FNIR against FPIR on axes of normal deviates: {said}.",
-            plots.det(curve, fpir, "False negative identification rate (FNIR)", rates),
+            plots.det(curve, fpir, "FNIR", rates),
         ),
     ]
 
