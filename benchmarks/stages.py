@@ -56,7 +56,7 @@ def by_stage(environment: Mapping[str, str], locations: Sequence[str]) -> dict[s
         detection = _Clocked(open_session(pack.detection, options))
         recognition = _Clocked(open_session(pack.recognition, options))
         embedder.detector = Detector(detection, embedder.settings.detection)
-        embedder.recogniser = Recogniser(recognition, pack.recognition, pack.flip)
+        embedder.recogniser = Recogniser(recognition, pack.recognition, pack.flip, pack.preprocessing)
         gallery = compose.open_gallery(settings, pack)
         try:
             seconds = _walk(embedder, gallery, locations)

@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evaluation.consolidation import Consolidation
-from evaluation.templates import OK, Maker, Outcome, settings_key
-from faces.alignment import align
+from evaluation.templates import OK, Maker, Outcome, portraits, settings_key
 from faces.detection import DetectedFace, most_prominent
 from faces.embedder import FaceEmbedder
 from faces.image import RGB
@@ -61,6 +60,8 @@ MENDED: Sequence[Pipeline] = (
 
 def features(embedder: FaceEmbedder, pipeline: Pipeline) -> Maker:
     """What a pipeline makes of a photo: the network's vector as it is, float32 (d,), not of length 1."""
+    if not (pipeline.swapped or pipeline.first or pipeline.square):
+        return portraits(embedder, raw=True)
     detect = _square_detector(embedder) if pipeline.square else embedder.detector.detect
 
     def make(content: bytes) -> Outcome:
@@ -76,7 +77,7 @@ def features(embedder: FaceEmbedder, pipeline: Pipeline) -> Maker:
         height, width = pixels.shape[:2]
         best = max(range(len(faces)), key=lambda i: faces[i].score)
         chosen = faces[best if pipeline.first else most_prominent(faces, height, width)]
-        return Outcome(embedder.recogniser.features([align(pixels, chosen.landmarks)])[0], OK)
+        return Outcome(embedder.recogniser.features([embedder.recogniser.cut(pixels, chosen)])[0], OK)
 
     key = (
         f"{settings_key(embedder)} features swapped={pipeline.swapped} first={pipeline.first} square={pipeline.square}"

@@ -45,17 +45,18 @@ def settings_key(embedder: FaceEmbedder) -> str:
     )
 
 
-def portraits(embedder: FaceEmbedder) -> Maker:
-    """As photos are enrolled: the most prominent face, a template of length 1."""
+def portraits(embedder: FaceEmbedder, raw: bool = False) -> Maker:
+    """As photos are enrolled: the most prominent face, a template of length 1; ``raw``: as the network gave it."""
+    embed = embedder.recogniser.features if raw else embedder.recogniser.embed
 
     def make(content: bytes) -> Outcome:
         try:
             face = embedder.read_portrait(content)[1]
         except PhotoRefused as refused:
             return Outcome(None, refused.code)
-        return Outcome(embedder.embed([face])[0].template, OK)
+        return Outcome(embed([face.crop])[0], OK)
 
-    return Maker(settings_key(embedder), make)
+    return Maker(settings_key(embedder) + (" features" if raw else ""), make)
 
 
 class TemplateCache:

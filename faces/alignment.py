@@ -1,7 +1,7 @@
-"""Five landmarks to a 112x112 crop: the similarity transform that ArcFace's models were trained behind.
+"""A face cut out of a photo: by five landmarks to the 112x112 crop that ArcFace's models know, or by its box.
 
-The transform is the least-squares similarity of Umeyama (IEEE TPAMI 13(4), 1991) onto the five reference points that
-insightface publishes; a test holds it to insightface's own ``norm_crop``.
+The transform of landmarks is the least-squares similarity of Umeyama (IEEE TPAMI 13(4), 1991) onto the five reference
+points that insightface publishes; a test holds it to insightface's own ``norm_crop``.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from faces.image import RGB
 
@@ -37,6 +38,20 @@ def similarity_transform(landmarks: NDArray[np.floating]) -> NDArray[np.float64]
     cosine, sine = float((a * u + b * v).sum()) / spread, float((a * v - b * u).sum()) / spread
     rotation = np.array([[cosine, -sine], [sine, cosine]])
     return np.hstack([rotation, (target_mean - rotation @ source_mean)[:, None]])
+
+
+def cut_box(pixels: RGB, box: NDArray[np.floating], size: int, margin: float) -> RGB:
+    """Cut a box (x1, y1, x2, y2) out of a photo and stretch it to (size, size, 3), as facenet-pytorch hands a face on.
+
+    The box grows by ``margin`` pixels of the result, half on either side, as far as the photo goes; its corners are
+    rounded towards zero; Pillow's bilinear filter, which looks at every pixel when it shrinks.
+    """
+    x1, y1, x2, y2 = (float(value) for value in box)
+    wider, higher = (margin * side / (size - margin) / 2 for side in (x2 - x1, y2 - y1))
+    left, top = int(max(x1 - wider, 0)), int(max(y1 - higher, 0))
+    right, bottom = int(min(x2 + wider, pixels.shape[1])), int(min(y2 + higher, pixels.shape[0]))
+    whole = (left, top, max(right, left + 1), max(bottom, top + 1))
+    return np.asarray(Image.fromarray(pixels).crop(whole).resize((size, size), Image.Resampling.BILINEAR))
 
 
 def align(pixels: RGB, landmarks: NDArray[np.floating]) -> RGB:

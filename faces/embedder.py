@@ -23,7 +23,7 @@ EMBEDDING_VERSION = 2
 
 @dataclass(frozen=True, slots=True)
 class AlignedFace:
-    """A detected face, its RGB uint8 (112, 112, 3) crop, and its quality: all that recognition needs."""
+    """A detected face, what of it the recogniser looks at (RGB uint8), and its quality: all that recognition needs."""
 
     face: DetectedFace
     crop: RGB
@@ -59,7 +59,9 @@ class FaceEmbedder:
         self.settings = settings or EmbedderSettings()
         runtime = self.settings.runtime
         self.detector = Detector(open_session(pack.detection, runtime), self.settings.detection)
-        self.recogniser = Recogniser(open_session(pack.recognition, runtime), pack.recognition, pack.flip)
+        self.recogniser = Recogniser(
+            open_session(pack.recognition, runtime), pack.recognition, pack.flip, pack.preprocessing
+        )
         if self.recogniser.dim != pack.dim:
             raise PackError(
                 "unsuitable_model",
@@ -106,14 +108,28 @@ class FaceEmbedder:
 
         Args:
             photo: the photo.
-            landmarks: (5, 2), the face's, when they are known: then nothing is detected, and nothing counted.
+            landmarks: (5, 2), the face's, when they are known: then nothing is detected, and nothing counted; but for a
+                pack that cuts faces out by their boxes, the face there is.
 
         Raises:
             PhotoRefused: ``no_face``; ``multiple_faces`` when strict; ``low_quality`` with what is wrong.
         """
         height, width = photo.pixels.shape[:2]
-        face = self._prominent(photo) if landmarks is None else face_at(landmarks, height, width)
+        if landmarks is None:
+            face = self._prominent(photo)
+        elif self.pack.preprocessing is None:
+            face = face_at(landmarks, height, width)
+        else:
+            face = self._boxed(photo, landmarks)
         return self._usable(photo, face)
+
+    def _boxed(self, photo: Photo, landmarks: NDArray[np.float32]) -> DetectedFace:
+        """The detected face that landmarks lie in: what is cut out by its box needs one."""
+        x, y = landmarks.mean(axis=0)
+        for face in self.detector.detect(photo.pixels):
+            if face.box[0] <= x <= face.box[2] and face.box[1] <= y <= face.box[3]:
+                return face
+        raise PhotoRefused("no_face", "No face was found where the photo's landmarks are.")
 
     def _prominent(self, photo: Photo) -> DetectedFace:
         """The most prominent face, in ``photo.pixels``."""
@@ -151,8 +167,8 @@ class FaceEmbedder:
             for aligned, template in zip(faces, templates, strict=True)
         ]
 
-    @staticmethod
-    def _align(photo: Photo, face: DetectedFace) -> AlignedFace:
-        crop = align(photo.pixels, face.landmarks)
+    def _align(self, photo: Photo, face: DetectedFace) -> AlignedFace:
+        crop = self.recogniser.cut(photo.pixels, face)
+        aligned = crop if self.pack.preprocessing is None else align(photo.pixels, face.landmarks)
         whole = face.enlarged(photo.reduction)
-        return AlignedFace(face=whole, crop=crop, quality=measure(whole, crop))
+        return AlignedFace(face=whole, crop=crop, quality=measure(whole, aligned))

@@ -2,17 +2,20 @@
 
 A pack is a folder in InsightFace's layout, ``NAME/*.onnx``: one SCRFD detector with five landmarks and one ArcFace
 embedder. Other models in the folder are never opened by the runtime. A ``pack.json`` beside them may name the two files
-and give ``dim``, ``threshold``, ``licence`` and ``flip``; InsightFace's own packs are known by name; in any other
-folder the two are told apart by the shapes of their graphs.
+and give ``dim``, ``threshold``, ``licence`` and ``flip``, and for an embedder that is no ArcFace ``input``
+(:class:`Preprocessing`). InsightFace's own packs are known by name; in any other folder the two are told apart by the
+shapes of their graphs.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, Literal
 
 from presente.errors import PackError
 from presente.files import sha256_file
@@ -50,6 +53,42 @@ class PublishedPack:
 
 
 @dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """How an embedder that is no ArcFace wants a face.
+
+    Attributes:
+        size: side of its input in pixels.
+        mean, scale: of a pixel v it is given (v - mean) / scale.
+        colours: their order.
+        crop: what of the photo: ``box`` is the detector's box, stretched to a square.
+        margin: how much is added around the box, both sides together, in pixels of the input.
+    """
+
+    size: int
+    mean: float
+    scale: float
+    colours: Literal["rgb", "bgr"]
+    crop: Literal["box"]
+    margin: float
+
+    @classmethod
+    def read(cls, described: Any) -> Preprocessing:
+        """From ``pack.json``; ``ValueError`` when it does not say just this."""
+        names = [one.name for one in fields(cls)]
+        if not isinstance(described, dict) or sorted(described) != sorted(names):
+            raise ValueError(f"'input' must be an object with {', '.join(names)}")
+        numbers = [described[name] for name in ("size", "mean", "scale", "margin")]
+        if not all(isinstance(number, int | float) and math.isfinite(number) for number in numbers):
+            raise ValueError("size, mean, scale and margin of 'input' must be numbers")
+        made = cls(**described)
+        if not (isinstance(made.size, int) and 0 <= made.margin < made.size and made.scale > 0):
+            raise ValueError("'input' must have a whole size above its margin, and a scale above 0")
+        if made.colours not in ("rgb", "bgr") or made.crop != "box":
+            raise ValueError("'input' must have colours rgb or bgr, and crop box")
+        return made
+
+
+@dataclass(frozen=True, slots=True)
 class ModelPack:
     """A pack that is here and complete.
 
@@ -59,8 +98,10 @@ class ModelPack:
         dim: length of a template.
         threshold: cosine that the pack suggests when nothing was calibrated.
         licence: terms of the weights.
-        digest: SHA-256 (hex) over both files' digests: two packs with one name and other weights differ here.
+        digest: SHA-256 (hex) over both files' digests, and the preprocessing where it is declared: two packs with one
+            name and other weights differ here.
         flip: a template is that of the face and of its mirror image together.
+        preprocessing: None for an ArcFace, whose input is known.
     """
 
     name: str
@@ -71,6 +112,7 @@ class ModelPack:
     licence: str
     digest: str
     flip: bool = False
+    preprocessing: Preprocessing | None = None
 
     @property
     def tag(self) -> str:
@@ -150,6 +192,9 @@ def load_pack(name: str, places: Iterable[Path]) -> ModelPack:
     digests = [sha256_file(path) for path in (detection, recognition)]
     if published and not described:
         _check_digests(published, (detection, recognition), digests)
+    preprocessing = Preprocessing.read(described["input"]) if "input" in described else None
+    if preprocessing is not None:
+        digests.append(repr(preprocessing))
     return ModelPack(
         name=str(described.get("name", folder.name)),
         detection=detection,
@@ -159,6 +204,7 @@ def load_pack(name: str, places: Iterable[Path]) -> ModelPack:
         licence=str(described.get("licence", published.licence if published else "not stated")),
         digest=hashlib.sha256("\n".join(digests).encode()).hexdigest(),
         flip=bool(described.get("flip", False)),
+        preprocessing=preprocessing,
     )
 
 
@@ -183,7 +229,7 @@ def _check_digests(published: PublishedPack, paths: Sequence[Path], digests: Seq
             )
 
 
-def _read_description(folder: Path) -> dict[str, str | int | float]:
+def _read_description(folder: Path) -> dict[str, Any]:
     path = folder / "pack.json"
     if not path.exists():
         return {}
@@ -196,6 +242,8 @@ def _read_description(folder: Path) -> dict[str, str | int | float]:
                 raise ValueError(f"{number!r} must be a number")
         if not isinstance(described.get("flip", False), bool):
             raise ValueError("'flip' must be true or false")
+        if "input" in described:
+            Preprocessing.read(described["input"])
         if not -1 <= described.get("threshold", 0) <= 1:
             raise ValueError("'threshold' must be a cosine, from -1 to 1")
         return described

@@ -1,4 +1,4 @@
-"""Aligned crops to templates: unit rows. The network is insightface's ArcFaceONNX on a session of ours."""
+"""Crops to templates: unit rows. insightface's ArcFaceONNX runs an ArcFace, any other is run as its pack declares."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from faces.alignment import SIZE, align, cut_box
+from faces.detection import DetectedFace
 from faces.image import RGB
+from faces.packs import Preprocessing
 from faces.runtime import Session
 from presente.errors import PackError
 
@@ -27,32 +30,45 @@ def unit_rows(matrix: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 class Recogniser:
-    """ArcFace on a session that the caller configured. Safe to use from several threads.
+    """An embedder on a session that the caller configured. Safe to use from several threads.
 
     With ``flip`` a template is that of the crop and of its mirror image together: the direction of their sum.
     """
 
-    def __init__(self, session: Session, model_file: Path, flip: bool = False) -> None:
+    def __init__(
+        self, session: Session, model_file: Path, flip: bool = False, preprocessing: Preprocessing | None = None
+    ) -> None:
         from insightface.model_zoo.arcface_onnx import ArcFaceONNX
 
-        # insightface reads the graph to see whether (x - 127.5) / 127.5 is inside it already.
         self.flip = flip
-        self._arcface = ArcFaceONNX(model_file=str(model_file), session=session)
-        if tuple(self._arcface.input_size) != (112, 112):
+        self.preprocessing = preprocessing
+        if preprocessing is not None:
+            self._network: _Declared | ArcFaceONNX = _Declared(session, preprocessing)
+        else:  # insightface reads the graph to see whether (x - 127.5) / 127.5 is inside it already
+            self._network = ArcFaceONNX(model_file=str(model_file), session=session)
+        self._side = SIZE if preprocessing is None else preprocessing.size
+        if tuple(self._network.input_size) != (self._side, self._side):
             raise PackError(
                 "unsuitable_model",
-                f"{model_file} takes {self._arcface.input_size}, not 112x112 crops.",
-                "Use an ArcFace model.",
+                f"{model_file} takes {self._network.input_size}, not {self._side}x{self._side} crops.",
+                "Use an ArcFace model, or declare another's input in pack.json.",
             )
+
+    def cut(self, pixels: RGB, face: DetectedFace) -> RGB:
+        """What the network looks at of a face in an RGB photo: uint8 (s, s, 3), s being 112 for an ArcFace."""
+        if self.preprocessing is None:
+            return align(pixels, face.landmarks)
+        return cut_box(pixels, face.box, self.preprocessing.size, self.preprocessing.margin)
 
     @property
     def dim(self) -> int:
         """Length d of a template."""
-        last = self._arcface.output_shape[-1]
-        return int(last) if isinstance(last, int) else int(self.embed([np.zeros((112, 112, 3), np.uint8)]).shape[1])
+        last = self._network.output_shape[-1]
+        blank = np.zeros((self._side, self._side, 3), np.uint8)
+        return int(last) if isinstance(last, int) else int(self.embed([blank]).shape[1])
 
     def embed(self, crops: Sequence[RGB]) -> NDArray[np.float32]:
-        """Templates of n aligned RGB uint8 (112, 112, 3) crops: float32 (n, d), rows of length 1."""
+        """Templates of n crops as :meth:`cut` gives them: float32 (n, d), rows of length 1."""
         if not crops:
             return np.empty((0, self.dim), dtype=np.float32)
         return unit_rows(self.features(crops))
@@ -61,6 +77,23 @@ class Recogniser:
         """What the network gives for one or more crops, of whatever length: float32 (n, d)."""
         bgr = [np.ascontiguousarray(crop[:, :, ::-1]) for crop in crops]  # insightface swaps them back to RGB
         if not self.flip:
-            return np.asarray(self._arcface.get_feat(bgr), dtype=np.float32)
-        both = self._arcface.get_feat(bgr + [np.ascontiguousarray(crop[:, ::-1]) for crop in bgr])
+            return np.asarray(self._network.get_feat(bgr), dtype=np.float32)
+        both = self._network.get_feat(bgr + [np.ascontiguousarray(crop[:, ::-1]) for crop in bgr])
         return np.asarray(both[: len(crops)] + both[len(crops) :], dtype=np.float32)
+
+
+class _Declared:
+    """A network whose pack declares its input, behind what :class:`Recogniser` asks of ArcFaceONNX."""
+
+    def __init__(self, session: Session, preprocessing: Preprocessing) -> None:
+        self._session, self._preprocessing = session, preprocessing
+        self._input = session.get_inputs()[0].name
+        self.input_size = tuple(session.get_inputs()[0].shape[2:][::-1])
+        self.output_shape = session.get_outputs()[0].shape
+
+    def get_feat(self, bgr: Sequence[RGB]) -> NDArray[np.float32]:
+        """The network's output, float32 (n, d), for BGR uint8 crops."""
+        wanted = self._preprocessing
+        pixels = np.stack(bgr)[..., :: -1 if wanted.colours == "rgb" else 1].transpose(0, 3, 1, 2)
+        given = (pixels.astype(np.float32) - np.float32(wanted.mean)) / np.float32(wanted.scale)
+        return np.asarray(self._session.run(None, {self._input: np.ascontiguousarray(given)})[0], dtype=np.float32)

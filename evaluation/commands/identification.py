@@ -7,9 +7,8 @@ from typing import Any, get_args
 
 from evaluation import bench, metrics, report, scores
 from evaluation.consolidation import Consolidation
-from evaluation.pipelines import Pipeline, features
 from evaluation.protocols import Entry, first_photos
-from evaluation.templates import Outcome
+from evaluation.templates import Outcome, portraits
 from presente import cli
 from presente.config import Settings
 from presente.errors import InvalidInput
@@ -52,7 +51,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     entries = bench.read_photos(arguments, arguments.group)
     runs = bench.Bench(settings, output)
     raw = "notebook" in arguments.consolidation
-    maker = features(runs.embedder, Pipeline("as enrolled")) if raw else None
+    maker = portraits(runs.embedder, raw=True) if raw else None
     outcomes = runs.embed([entry.path for entry in entries], maker)
     variants = [
         _variant(arguments, entries, outcomes, how, photos)

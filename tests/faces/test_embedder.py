@@ -50,7 +50,7 @@ def test_swapped_channels_are_seen(embedder: FaceEmbedder) -> None:
     for path in sorted((SAMPLE / "strangers").glob("*.jpg")):
         aligned = embedder.portrait(embedder.decode(path.read_bytes()))
         bgr = cv2.cvtColor(aligned.crop, cv2.COLOR_RGB2BGR)
-        expected = embedder.recogniser._arcface.get_feat(bgr)[0]
+        expected = embedder.recogniser._network.get_feat(bgr)[0]
         ours, swapped = embedder.recogniser.embed([aligned.crop, np.ascontiguousarray(aligned.crop[:, :, ::-1])])
         right.append(float(ours @ expected / np.linalg.norm(expected)))
         wrong.append(float(swapped @ expected / np.linalg.norm(expected)))
