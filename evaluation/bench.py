@@ -60,12 +60,12 @@ class Bench:
             "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in _VERSIONS},
         }
 
-    def finish(self, result: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
-        """As :func:`keep`; and the report of result and scores."""
+    def finish(self, result: dict[str, Any], out: Path, faces: bool = False) -> dict[str, Any]:
+        """As :func:`keep`; and the report of result and scores, with faces in it when asked."""
         result["made_at"] = datetime.now(UTC).isoformat(timespec="seconds")
-        result["report"] = str(arguments.out / pages.REPORT)
-        keep(result, arguments.out, self.started)
-        pages.write_report(arguments.out, cutter(self.embedder) if arguments.faces else None)
+        result["report"] = str(out / pages.REPORT)
+        keep(result, out, self.started)
+        pages.write_report(out, cutter(self.embedder) if faces else None)
         return result
 
 

@@ -147,7 +147,11 @@ def cmc(rates: Rates, low: Rates, high: Rates) -> Drawing:
 
 
 def histogram(trials: Trials, mated: str, others: str, thresholds: Sequence[tuple[str, float]]) -> Drawing:
-    """Scores of both kinds, each as a share of its own; thresholds as vertical lines. What has no score is left out."""
+    """Scores of both kinds, each as a share of its own; thresholds as vertical lines.
+
+    What has no score is left out, and so is a threshold that no cosine reaches or all do.
+    """
+    thresholds = [(label, threshold) for label, threshold in thresholds if abs(threshold) <= 1]
     with mpl.rc_context(_STYLE):
         axes = _axes()
         kinds = [scores[np.isfinite(scores)] for scores in (trials.mated, trials.non_mated)]
@@ -157,7 +161,8 @@ def histogram(trials: Trials, mated: str, others: str, thresholds: Sequence[tupl
             kinds, (trials.mated, trials.non_mated), (mated, others), (_MATED, _OTHERS), ("", "////"), strict=True
         ):
             heights = np.histogram(scores, edges)[0] / max(1, len(of))
-            axes.stairs(heights, edges, fill=True, alpha=0.3, facecolor=colour, edgecolor=colour, hatch=hatch)
+            axes.stairs(heights, edges, fill=True, alpha=0.3, color=colour, lw=0)
+            axes.stairs(heights, edges, fill=True, alpha=0.5, facecolor="none", edgecolor=colour, hatch=hatch, lw=0)
             axes.stairs(heights, edges, color=colour, label=label, lw=1.6, ls="--" if hatch else "-")
         for place, (label, threshold) in enumerate(thresholds):
             style = ("-", "--", ":", "-.")[place % 4]
@@ -165,11 +170,11 @@ def histogram(trials: Trials, mated: str, others: str, thresholds: Sequence[tupl
         axes.set(xlabel="Score (cosine)", ylabel="Share of its kind", xlim=(edges[0], edges[-1]))
         _percent(axes.yaxis)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=9, borderaxespad=0.3)
-        _figure(axes).subplots_adjust(top=0.8)
+        _figure(axes).subplots_adjust(top=_TOP - 0.045 * ((3 + len(thresholds)) // 2))
         return _drawn(axes, "Scores")
 
 
-def dots(kinds: Sequence[tuple[str, Sequence[Dot]]], label: str) -> Drawing:
+def dots(kinds: Sequence[tuple[str, Sequence[Dot]]], label: str, title: str) -> Drawing:
     """Shares of two or three kinds with intervals, a line for each label; lines in the order of the first kind."""
     names = list(dict.fromkeys(dot.label for _, several in kinds for dot in several))
     with mpl.rc_context(_STYLE):
@@ -191,7 +196,7 @@ def dots(kinds: Sequence[tuple[str, Sequence[Dot]]], label: str) -> Drawing:
             left=min(0.5, 0.06 + 0.0135 * max(map(len, names), default=0)), bottom=0.62 * inch, top=1 - 0.35 * inch
         )
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(kinds), fontsize=9, borderaxespad=0.2)
-        return _drawn(axes, label)
+        return _drawn(axes, title)
 
 
 def _axes(height: float = 4.4) -> Axes:

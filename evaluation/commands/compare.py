@@ -31,7 +31,6 @@ def add(commands: Any) -> None:
         "--packs", nargs="+", default=[], metavar="PACK", help="other packs, each with the present pipeline"
     )
     bench.add_out(parser, "compare")
-    bench.add_faces(parser)
 
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -47,7 +46,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
         "photos": len(entries),
         "rows": rows,
     }
-    output.result(runs.finish(result, arguments), lines(result))
+    output.result(runs.finish(result, arguments.out), lines(result))
     return cli.DONE
 
 

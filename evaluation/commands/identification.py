@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
         **variants[0],
         "variants": variants if len(variants) > 1 else [],
     }
-    output.result(runs.finish(result, arguments), report.lines(result))
+    output.result(runs.finish(result, arguments.out, arguments.faces), report.lines(result))
     return cli.DONE
 
 

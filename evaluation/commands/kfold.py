@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
         "folds": found,
         "over_folds": kfold.mean_and_spread([part["figures"] for part in found]),
     }
-    output.result(runs.finish(result, arguments), lines(result))
+    output.result(runs.finish(result, arguments.out, arguments.faces), lines(result))
     return cli.DONE
 
 

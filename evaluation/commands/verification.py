@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
         **report.verification_result(comparisons, arguments.far),
         "scores": str(table),
     }
-    output.result(runs.finish(result, arguments), lines(result))
+    output.result(runs.finish(result, arguments.out, arguments.faces), lines(result))
     return cli.DONE
 
 

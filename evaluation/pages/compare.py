@@ -96,7 +96,11 @@ def _own(rows: list[dict[str, Any]]) -> Figure:
         "Errors at each way's own threshold",
         "FNIR: enrolled people missed. FPIR: strangers named. Lines: 95 % intervals.",
         "FNIR and FPIR of each way with intervals; the table has the figures.",
-        plots.dots([("FNIR", dots("fnir", "probes")), ("FPIR", dots("fpir", "strangers"))], "Share of searches"),
+        plots.dots(
+            [("FNIR", dots("fnir", "probes")), ("FPIR", dots("fpir", "strangers"))],
+            "Share of searches",
+            "Errors at each way's own threshold",
+        ),
     )
 
 
@@ -107,5 +111,5 @@ def _at_rate(rows: list[dict[str, Any]], asked: float) -> Figure:
         f"Enrolled people missed at FPIR {shown_rate(asked)}",
         "Each way at the threshold that lets at most that share of strangers be named. Lines: 95 % intervals.",
         f"FNIR of each way at FPIR {shown_rate(asked)} with intervals; the table has the figures.",
-        plots.dots([("FNIR", dots)], "FNIR"),
+        plots.dots([("FNIR", dots)], "FNIR", f"Enrolled people missed at FPIR {shown_rate(asked)}"),
     )

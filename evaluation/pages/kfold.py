@@ -115,5 +115,5 @@ def _fold_figure(figures: Sequence[dict[str, Any]]) -> Figure:
         "Accuracy by fold",
         "Lines: 95 % intervals.",
         "Accuracy of each fold: " + ", ".join(share(found["accuracy"]) for found in figures) + ".",
-        plots.dots([("accuracy", dots)], "Accuracy"),
+        plots.dots([("accuracy", dots)], "Accuracy", "Accuracy by fold"),
     )

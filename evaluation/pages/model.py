@@ -106,8 +106,8 @@ def failures(name: str, number: int, of: int) -> tuple[str, ...]:
 
 
 def score(value: float) -> str:
-    """A score; a dash for none."""
-    return "–" if value == float("-inf") else f"{value:.3f}"
+    """A score or a threshold; a dash for none, and for a threshold that every score reaches."""
+    return "–" if value < -1.5 else f"{value:.3f}"
 
 
 def short(photo: str) -> str:

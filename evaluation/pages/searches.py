@@ -94,7 +94,7 @@ def group_figure(point: dict[str, Any]) -> Figure:
         "Errors by group",
         f"All at the threshold {score(point['threshold'])}. Lines: 95 % intervals.",
         "FNIR and FPIR of each group with intervals; the table by group has the figures.",
-        plots.dots(kinds, "Share of searches"),
+        plots.dots(kinds, "Share of searches", "Errors by group"),
     )
 
 

@@ -246,7 +246,7 @@ def test_anything_can_be_drawn(mated: list[float], others: list[float]) -> None:
         plots.roc(found, "x", "y", []),
         plots.det(found, "x", "y", [(1.0, 0.0)]),
         plots.histogram(trials, "a", "b", []),
-        plots.dots([("kind", [plots.Dot("$a$ & <b>", 0.5, (0.2, 0.7))])], "rate"),
+        plots.dots([("kind", [plots.Dot("$a$ & <b>", 0.5, (0.2, 0.7))])], "rate", "Title"),
     ):
         assert drawing.png.startswith(b"\x89PNG")
         assert "url(http" not in drawing.svg and drawing.svg.startswith("<svg")
