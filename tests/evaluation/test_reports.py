@@ -1,5 +1,6 @@
 """Reports: what is in them, that they ask nothing of the network, and that names of people stay text."""
 
+import io
 import json
 import math
 import shutil
@@ -13,11 +14,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from evaluation import curves, metrics, pages, plots, verification
 from evaluation.pages.model import share
 from evaluation.scores import write_scores
 from evaluation.verification import Comparison, write_comparisons
+from faces.embedder import FaceEmbedder
+from faces.thumbnail import face_thumbnail
 from presente.errors import InvalidInput
 from tests.conftest import ROOT, SAMPLE, on_sqlite
 from tests.evaluation.test_metrics import SEARCHES
@@ -196,6 +200,44 @@ def test_identification_without_strangers(tmp_path: Path) -> None:
     assert not (tmp_path / "roc.png").exists() and (tmp_path / "cmc.png").exists()
     assert page.rows["Rank-1 identification rate"][0] == share(3 / 5)
     assert page.rows["Failures to acquire (FTA)"][2] == "1 of 5 photos"
+
+
+def test_cross_validation_by_hand(tmp_path: Path) -> None:
+    folds = []
+    for number, searches in enumerate((SEARCHES, SEARCHES[:3] + SEARCHES[5:])):
+        write_scores(tmp_path / f"scores-fold-{number}.tsv", searches)
+        folds.append({"fold": number, "enrolled": 7, "fte": 1, "figures": {"threshold": 0.45}})
+        folds[-1]["scores"] = f"elsewhere/scores-fold-{number}.tsv"
+    asked = {"split": "holdout", "pipeline": "present", "people": 2, "folds": folds}
+    page = parsed(pages.write_report(kept(tmp_path, protocol="kfold", **asked)))
+    check_self_contained(page)
+    assert page.rows["0"] == ["7", "5", "4", "1 / 2", *map(share, (6 / 9, (5 * 3 / 4 + 4 * 3 / 5) / 9, 6 / 9))] + [
+        share(rate) for rate in (3 / 5, 3 / 5, 1 / 4)
+    ]
+    assert page.rows["Mean"][4] == share((6 / 9 + 5 / 7) / 2)
+    assert page.rows["a"][3] == "3"  # the second fold's photos of that person, by person
+    assert (tmp_path / "folds.png").exists() and "4 photos of enrolled people were not recognised" in page.text
+
+
+def test_comparison_by_hand(tmp_path: Path) -> None:
+    write_scores(tmp_path / "one.tsv", SEARCHES)
+    rows = [
+        {"pack": pack, "pipeline": "present", "threshold": 0.45, "without_face": 2, "scores": "one.tsv"}
+        for pack in ("p", SCRIPT)
+    ]
+    page = parsed(pages.write_report(kept(tmp_path, protocol="compare", arguments={"fpir": 0.25}, rows=rows)))
+    check_self_contained(page)
+    assert page.rows["present, p"] == page.rows[f"present, {SCRIPT}"]
+    assert page.rows["present, p"][:6] == [*map(share, (6 / 9, 3 / 5, 3 / 5, 1 / 4)), "0.450", share(2 / 5)]
+
+
+def test_a_face_is_cut_small(embedder: FaceEmbedder) -> None:
+    with Image.open(io.BytesIO(face_thumbnail((SAMPLE / "strangers" / "01.jpg").read_bytes(), embedder))) as cut:
+        assert (cut.format, cut.size) == ("JPEG", (112, 112))
+    stream = io.BytesIO()
+    Image.new("RGB", (400, 200)).save(stream, "PNG")  # no face: the whole photo
+    with Image.open(io.BytesIO(face_thumbnail(stream.getvalue(), embedder))) as whole:
+        assert (whole.format, whole.size) == ("JPEG", (112, 56))
 
 
 def test_a_folder_without_a_result_is_refused(tmp_path: Path) -> None:
