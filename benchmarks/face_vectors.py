@@ -1,4 +1,4 @@
-"""Vectors like those of faces: people, each with templates around a centre of their own. Seeded."""
+"""Vectors like those of faces: people, each with templates around a centre of their own; or a gallery's. Seeded."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from presente import compose
+from presente.config import Settings
 
 GENUINE_COSINE = 0.64
 """Mean cosine of two templates of one person, as measured on LFW with a MobileFaceNet."""
@@ -44,6 +47,40 @@ def face_vectors(data: str, count: int, dim: int, probes: int, seed: int) -> Fac
     probed = chance.choice(people, min(probes, people), replace=False)
     return FaceVectors(
         templates(whose), whose, templates(probed), probed, templates(np.arange(people, people + probes))
+    )
+
+
+def real_vectors(settings: Settings, count: int, probes: int, seed: int) -> FaceVectors:
+    """``count`` templates from the gallery that the settings name, and mixtures of two people's where it has fewer.
+
+    Some of its people are held out as strangers, and one template of some who have several as probes. A mixture is
+    a person of one template, half way between two people: as near to others as people are who look alike.
+    """
+    store = compose.open_store(settings.store)
+    batches = list(store.templates())
+    store.close()
+    vectors = np.concatenate([batch.vectors for batch in batches])
+    people = np.unique(np.concatenate([batch.subjects for batch in batches]), return_inverse=True)[1]
+    chance = np.random.default_rng(seed)
+    order = chance.permutation(len(vectors))
+    vectors, people = vectors[order], people[order]
+    first = np.unique(people, return_index=True)[1]  # one template of everybody
+    strange = chance.permutation(first)[: min(probes, len(first) // 10)]
+    known = np.setdiff1d(first[np.bincount(people)[people[first]] > 1], strange)
+    probed = chance.permutation(known)[:probes]
+    kept = ~np.isin(people, people[strange])
+    kept[probed] = False
+    gallery, whose = vectors[kept][:count], people[kept][:count]
+    one, other = chance.integers(len(gallery), size=(2, count - len(gallery)))
+    while (alike := whose[one] == whose[other]).any():
+        other[alike] = chance.integers(len(gallery), size=int(alike.sum()))
+    mixed = _unit(gallery[one] + gallery[other])
+    return FaceVectors(
+        np.concatenate([gallery, mixed]),
+        np.concatenate([whose, np.arange(len(mixed)) + len(first)]).astype(np.int64),
+        vectors[probed],
+        people[probed].astype(np.int64),
+        vectors[strange],
     )
 
 

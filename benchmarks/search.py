@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 
 from benchmarks import common
 from benchmarks.contenders import Built, contenders
-from benchmarks.face_vectors import LATENT, FaceVectors, face_vectors
+from benchmarks.face_vectors import LATENT, FaceVectors, face_vectors, real_vectors
 from gallery.vectors.flat import nearest
+from presente.config import load_settings
 
 K = 10
 FPIR = 0.01
@@ -23,7 +25,7 @@ _ROUNDS = 4
 """Every contender has its turn this often, with a share of the single probes each time."""
 
 
-def measure(vectors: FaceVectors, names: list[str], build: dict[str, Any]) -> dict[str, Any]:
+def measure(vectors: FaceVectors, names: list[str], build: dict[str, Any], clients: list[int]) -> dict[str, Any]:
     """Build every contender, then time them in turns; their figures by name."""
     built: dict[str, Built] = {}
     kinds: dict[str, Any] = {}
@@ -53,24 +55,49 @@ def measure(vectors: FaceVectors, names: list[str], build: dict[str, Any]) -> di
             "memory_bytes_per_vector": round(built[name].memory / len(vectors.gallery), 1),
             "disk_bytes_per_vector": round(built[name].disk / len(vectors.gallery), 1),
             **quality(built[name], vectors, exact, threshold),
+            **({"by_clients": throughput(built[name], vectors.probes, clients)} if name == "rabitq" else {}),
             **built[name].notes,
         }
     return kinds
 
 
+def throughput(built: Built, probes: NDArray[np.float32], clients: list[int], for_s: float = 2.0) -> dict[str, float]:
+    """Single probes a second, by how many threads ask at once."""
+
+    def ask(number: int) -> int:
+        asked = 0
+        while time.perf_counter() < until:
+            built.search(probes[(number + asked) % len(probes)][None, :], K)
+            asked += 1
+        return asked
+
+    found = {}
+    for count in clients:
+        with ThreadPoolExecutor(count) as pool:
+            until = time.perf_counter() + for_s
+            found[str(count)] = round(sum(pool.map(ask, range(count))) / for_s, 1)
+    return found
+
+
 def quality(built: Built, vectors: FaceVectors, exact: NDArray[np.float32], threshold: float) -> dict[str, float]:
     """Recall, of neighbours that tie any; and the two open-set errors at the threshold: FNIR and FPIR."""
-    rows = built.search(vectors.probes, K)[1]
+    rows = _one_by_one(built, vectors.probes, K)[1]
     scores = np.take_along_axis(vectors.probes @ vectors.gallery.T, np.maximum(rows, 0), axis=1)
     scores = -np.sort(-np.where(rows < 0, -np.inf, scores), axis=1)
-    first = built.search(vectors.probes, 1)
+    first = _one_by_one(built, vectors.probes, 1)
     right = (vectors.people[first[1][:, 0]] == vectors.probed) & (first[0][:, 0] >= threshold)
     return {
         "recall_at_1": round(float((scores[:, 0] >= exact[:, 0] - 1e-6).mean()), 6),
         "recall_at_10": round(float((scores >= exact[:, -1:] - 1e-6).mean()), 6),
         "fnir": round(float(1 - right.mean()), 6),
-        "fpir": round(float((built.search(vectors.strangers, 1)[0][:, 0] >= threshold).mean()), 6),
+        "fpir": round(float((_one_by_one(built, vectors.strangers, 1)[0][:, 0] >= threshold).mean()), 6),
     }
+
+
+def _one_by_one(built: Built, probes: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Each probe alone: a batch may be searched in another way."""
+    found = [built.search(probe[None, :], k) for probe in probes]
+    return np.vstack([scores for scores, _ in found]), np.vstack([rows for _, rows in found])
 
 
 def main() -> int:
@@ -84,18 +111,39 @@ def main() -> int:
     )
     arguments.add_argument("--dim", type=int, default=512, help="length of a template")
     arguments.add_argument("--probes", type=int, default=200, help="how many searches")
-    arguments.add_argument("--data", choices=[*LATENT, "both"], default="both", help="how people are spread")
-    arguments.add_argument("--kinds", nargs="+", choices=list(build), default=list(build), help="what is compared")
+    arguments.add_argument(
+        "--data",
+        choices=[*LATENT, "both", "real"],
+        default="both",
+        help="how people are spread; real: the templates of the gallery that the settings name",
+    )
+    arguments.add_argument(
+        "--kinds",
+        nargs="+",
+        choices=list(build),
+        default=[kind for kind in build if kind != "auto"],
+        help="what is compared",
+    )
+    arguments.add_argument(
+        "--clients",
+        type=int,
+        nargs="+",
+        default=[1, 2, 4, 8, 32],
+        help="threads that ask rabitq at once, two seconds each",
+    )
     arguments.add_argument("--plots", type=Path, help="folder for search-recall.png and search-size.png (matplotlib)")
     given = arguments.parse_args()
     runs = []
     for count in given.n:
         for data in LATENT if given.data == "both" else [given.data]:
-            vectors = face_vectors(data, count, given.dim, given.probes, given.seed)
-            kinds = measure(vectors, given.kinds, build)
+            if data == "real":
+                vectors = real_vectors(load_settings(), count, given.probes, given.seed)
+            else:
+                vectors = face_vectors(data, count, given.dim, given.probes, given.seed)
+            kinds = measure(vectors, given.kinds, build, given.clients)
             flat = min((figures["p50_ms"] for name, figures in kinds.items() if "flat" in name), default=None)
             ratio = round(flat / kinds["rabitq"]["p50_ms"], 2) if flat and "rabitq" in kinds else None
-            runs.append({"n": count, "dim": given.dim, "data": data, "ratio": ratio, "kinds": kinds})
+            runs.append({"n": count, "dim": vectors.gallery.shape[1], "data": data, "ratio": ratio, "kinds": kinds})
     if given.plots:
         from benchmarks.plots import plot
 
@@ -117,6 +165,11 @@ def lines(runs: list[dict[str, Any]]) -> list[str]:
                 f"{figures['memory_bytes_per_vector']:7.1f} B  recall@1 {figures['recall_at_1']:.4f} "
                 f"@10 {figures['recall_at_10']:.5f}  FNIR {figures['fnir']:.4f} FPIR {figures['fpir']:.4f}"
             )
+            if "by_clients" in figures:
+                asked = ", ".join(f"{clients}: {each:.0f}/s" for clients, each in figures["by_clients"].items())
+                shown.append(f"    clients at once {asked}")
+            tried = figures.get("gate_tried", ())
+            shown += [f"    tried {kind} {parameters}: {recall}, {s} s" for kind, parameters, recall, s in tried]
     return shown
 
 

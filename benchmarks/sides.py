@@ -10,10 +10,13 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from indexer.sources.model import SourcePhoto
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,13 @@ class Loop:
 
 
 class IndexerAdd:
-    """``indexer add`` into a gallery that was empty, decode and write included."""
+    """``indexer add`` into a gallery that was empty, decode and write included.
 
-    def __init__(self, root: Path, settings: Mapping[str, str]) -> None:
+    With ``landmarks`` the source knows each photo's five points, as CelebA's lists do, and nothing is detected; they
+    are found beforehand, by a look at the whole photo.
+    """
+
+    def __init__(self, root: Path, settings: Mapping[str, str], landmarks: bool = False) -> None:
         from indexer.sources.folder import read_folder
         from presente import compose
         from presente.config import load_settings
@@ -72,7 +79,13 @@ class IndexerAdd:
         self._embedder = compose.open_embedder(self._settings, pack)
         self._gallery = compose.open_gallery(self._settings, pack)
         self._source = read_folder(root)
+        if landmarks:
+            self._source = replace(self._source, photos=tuple(map(self._with_landmarks, self._source.photos)))
         self.runtime = self._embedder.runtime
+
+    def _with_landmarks(self, photo: SourcePhoto) -> SourcePhoto:
+        faces = self._embedder.detect(self._embedder.decode(photo.read()))
+        return replace(photo, landmarks=faces[0].face.landmarks) if faces else photo
 
     def take(self, locations: frozenset[str]) -> Slice:
         """One run of the indexer's pipeline."""

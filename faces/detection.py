@@ -139,10 +139,7 @@ class Detector:
     def _detect(self, pixels: RGB, settings: DetectionSettings) -> list[DetectedFace]:
         height, width = pixels.shape[:2]
         canvas = plan_canvas(height, width, settings)
-        bgr = cv2.cvtColor(paint_canvas(pixels, canvas), cv2.COLOR_RGB2BGR)
-        boxes, landmarks = self._scrfd.detect(bgr, input_size=(canvas.width, canvas.height))
-        if landmarks is None or not len(boxes):
-            return []
+        boxes, landmarks = self._scrfd.faces(paint_canvas(pixels, canvas))
         corner = np.array([canvas.left, canvas.top], dtype=np.float32)
         points = ((landmarks - corner) / canvas.scale).astype(np.float32)
         corners = (boxes[:, :4].reshape(-1, 2, 2) - corner) / canvas.scale

@@ -23,7 +23,7 @@ from presente.files import sha256_file
 GENERIC_THRESHOLD = 0.42
 """Cosine from which a face is known when neither a calibration nor the pack says better.
 
-For a class, not a city: with an ArcFace MobileFaceNet and 80 enrolled people of LFW, 1 stranger in 100 reaches 0.42. A
+For a class, not a city: with an ArcFace MobileFaceNet and 80 enrolled people of LFW, 3 strangers in 200 reach 0.42. A
 larger gallery needs a higher one; see docs/evaluation.md for the command that measures it.
 """
 

@@ -68,7 +68,7 @@ def measure(face: DetectedFace, crop: RGB) -> Quality:
     yaw = float((nose - (left + right) / 2) @ across) / half if half > 0 else np.inf
     return Quality(
         size=min(x2 - x1, y2 - y1),
-        sharpness=float(cv2.Laplacian(grey, cv2.CV_64F).var()),
+        sharpness=cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_64F))[1].item() ** 2,
         yaw=yaw,
         detection_score=face.score,
     )

@@ -4,31 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 from insightface.model_zoo.scrfd import SCRFD, distance2bbox, distance2kps
 from numpy.typing import NDArray
 
-Found = tuple[list[NDArray[np.float32]], list[NDArray[np.float32]], list[NDArray[np.float32]]]
-"""Scores (n, 1), boxes (n, 4) and landmarks (n, 5, 2) in pixels of the input, an array a stride that has any."""
+from faces.image import RGB
 
 
 class LeanScrfd(SCRFD):  # type: ignore[misc]  # insightface has no types
     """SCRFD with five landmarks: the same faces, to the last bit, as its parent finds."""
 
-    def forward(self, img: NDArray[np.uint8], threshold: float) -> Found:
-        """Anchors at or above the threshold of a BGR uint8 photo (h, w, 3), h and w multiples of 32."""
-        height, width = img.shape[:2]
-        feeds = {self.input_name: self._prepare_input_blob(img, (width, height))}
-        outputs: list[NDArray[Any]] = self.session.run(self.output_names, feeds)
-        found: Found = ([], [], [])
+    def faces(self, canvas: RGB) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Faces of an RGB uint8 (h, w, 3) canvas whose sides are multiples of 32, best score first.
+
+        Returns:
+            float32 (n, 5), x1, y1, x2, y2 in pixels and the score; float32 (n, 5, 2), landmarks in pixels.
+        """
+        mean = (self.input_mean,) * 3
+        blob = cv2.dnn.blobFromImage(canvas, 1.0 / self.input_std, mean=mean)  # the network wants RGB
+        outputs: list[NDArray[Any]] = self.session.run(self.output_names, {self.input_name: blob})
+        boxes, landmarks = [], []
         for level, stride in enumerate(self._feat_stride_fpn):
-            scores, boxes, points = (output.reshape(-1, output.shape[-1]) for output in outputs[level :: self.fmc])
-            passed = np.flatnonzero(scores[:, 0] >= threshold)
+            scores, sides, points = (output.reshape(-1, output.shape[-1]) for output in outputs[level :: self.fmc])
+            passed = np.flatnonzero(scores[:, 0] >= self.det_thresh)
             if not len(passed):
                 continue
-            rows, columns = np.divmod(passed // self._num_anchors, width // stride)
+            rows, columns = np.divmod(passed // self._num_anchors, canvas.shape[1] // stride)
             centres = (np.stack([columns, rows], axis=-1) * stride).astype(np.float32)
-            found[0].append(scores[passed])
-            found[1].append(distance2bbox(centres, boxes[passed] * stride))
-            found[2].append(distance2kps(centres, points[passed] * stride).reshape(-1, 5, 2))
-        return found
+            boxes.append(np.hstack([distance2bbox(centres, sides[passed] * stride), scores[passed]]))
+            landmarks.append(distance2kps(centres, points[passed] * stride).reshape(-1, 5, 2))
+        if not boxes:
+            return np.empty((0, 5), np.float32), np.empty((0, 5, 2), np.float32)
+        candidates = np.vstack(boxes).astype(np.float32, copy=False)
+        order = np.argsort(-candidates[:, 4], kind="stable")
+        kept = order[self.nms(candidates[order])]
+        return candidates[kept], np.vstack(landmarks)[kept]

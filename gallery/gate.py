@@ -80,8 +80,10 @@ class Exam:
     scores: NDArray[np.float32]
 
     def found(self, index: VectorIndex, k: int) -> NDArray[np.int64]:
-        """How many of each probe's k true neighbours an index finds, int64 (m,); of those that tie, any."""
-        scores = _others(*index.search(self.probes, k + 1), self.rows, self.left_out)
+        """How many of each probe's k true neighbours an index finds when asked for one probe at a time, int64 (m,); of
+        those that tie, any."""
+        search = index.by_codes if isinstance(index, CodedIndex) else index.search
+        scores = _others(*search(self.probes, k + 1), self.rows, self.left_out)
         return np.asarray((scores >= self.scores[:, k - 1 : k] - _SAME).sum(axis=1), dtype=np.int64)
 
     def recall(self, index: VectorIndex) -> float:

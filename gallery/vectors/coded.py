@@ -11,7 +11,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.vectors.flat import checked, nearest, ranked, set_threads
+from gallery.vectors.flat import BATCH, checked, nearest, ranked, set_threads
 from gallery.vectors.model import IndexSpec, KindName
 from presente.errors import IndexDamaged
 from presente.threads import default_workers
@@ -20,6 +20,8 @@ GATED_K = 10
 """Depths are settled for this many neighbours; a search for more goes deeper in proportion."""
 _MOST_SPARE = 1000
 """With more rows left out than this, naming more candidates and dropping some is dearer than looking at every row."""
+_PRODUCT = 50_000_000
+"""Up to this many numbers in a matrix, a matrix product answers a batch sooner than codes do (docs/search.md)."""
 _SAMPLE = 20_000
 """Rows that a kind learns from: their centre, their clusters, their range."""
 _BLOCK = 16_384
@@ -88,6 +90,14 @@ class CodedIndex:
         self, probes: NDArray[np.float32], k: int, alive: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         rows = checked(probes, self._matrix.shape[1])
+        if len(rows) >= BATCH and self._matrix.size <= _PRODUCT:
+            return nearest(self._matrix, rows, k, alive)
+        return self.by_codes(rows, k, alive)
+
+    def by_codes(
+        self, rows: NDArray[np.float32], k: int, alive: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """As :meth:`search`, of however many probes; they are contiguous and finite."""
         count = len(self._matrix)
         spare = 0 if alive is None else count - int(np.count_nonzero(alive))
         depth = -(-self.spec.parameters["depth"] * max(k, GATED_K) // GATED_K)

@@ -12,7 +12,7 @@ from gallery.vectors.model import IndexSpec
 from presente.errors import InvalidInput
 from presente.threads import default_workers
 
-_BATCH = 32
+BATCH = 32
 """From this many probes on, a search is a matrix product that gains from every core."""
 
 faiss.cvar.distance_compute_blas_threshold = 16_384
@@ -26,7 +26,7 @@ def set_threads(probes: int) -> None:
     OpenMP's thread count belongs to the calling thread, so it is set at every search: a server's worker thread never
     inherits what another thread set. One query is bound by memory bandwidth and gains nothing from a team.
     """
-    faiss.omp_set_num_threads(1 if probes < _BATCH else default_workers())
+    faiss.omp_set_num_threads(1 if probes < BATCH else default_workers())
 
 
 def checked(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:

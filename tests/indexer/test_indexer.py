@@ -222,7 +222,7 @@ def test_cut_off_in_the_middle_and_finished_later(
     store = open_store(store_url)
     deadline = time.monotonic() + 60
     while store.counts().templates < 64 and time.monotonic() < deadline:
-        time.sleep(0.01)
+        time.sleep(0.1)
     process.send_signal(with_signal)
     output, _ = process.communicate(timeout=60)
     kept = store.counts().templates

@@ -1,0 +1,57 @@
+"""Benchmarks run, and print what they promise: small runs, of which no figure is asserted but those that must hold."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import ROOT, SAMPLE
+
+
+def printed(*words: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", *words, "--json"], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert {"machine", "versions", "seed"} <= set(found)
+    return found
+
+
+def test_bulk(tmp_path: Path) -> None:
+    people = sorted(folder for folder in (SAMPLE / "students").iterdir() if folder.is_dir())[:4]
+    for person in people:
+        (tmp_path / person.name).mkdir()
+        for number, photo in enumerate(sorted(person.glob("*.jpg"))[:2], start=1):
+            shutil.copy(photo, tmp_path / person.name / f"{person.name}_{number:04d}.jpg")
+    one, two, three, four = (person.name for person in people)
+    lines = ["2\t1", f"{one}\t1\t2", f"{one}\t1\t{two}\t2", f"{three}\t1\t2", f"{three}\t1\t{four}\t2"]
+    (tmp_path / "pairs.txt").write_text("\n".join(lines) + "\n")
+
+    found = printed("benchmarks.bulk", "--source", str(tmp_path), "--slices", "1", "--crop", "178x218", "--landmarks")
+    assert found["images"] == 8 and found["crop"] == [178, 218]
+    for side in ("baseline", "presente", "presente_landmarks"):
+        assert found[side]["images_per_s"] > 0 and found[side]["peak_rss_mb"] > 0
+    assert found["presente"]["lfw_accuracy"] == found["presente_landmarks"]["lfw_accuracy"] == 1.0
+    assert found["presente"]["without_face"] == 0 and found["ratio"] > 0 and found["ratio_landmarks"] > 0
+
+
+def test_search() -> None:
+    found = printed(
+        "benchmarks.search", "--n", "500", "--dim", "32", "--probes", "20", "--clients", "2", "--data", "spread",
+        "--kinds", "faiss_flat_1_threads", "flat", "rabitq", "auto",
+    )  # fmt: skip
+    assert (found["n"], found["dim"], found["ratio"] > 0) == (500, 32, True)
+    assert found["kinds"]["flat"]["recall_at_10"] == 1.0 and found["kinds"]["auto"]["kind"] == "flat"
+    assert found["kinds"]["rabitq"]["gate_tried"] and found["kinds"]["rabitq"]["by_clients"]["2"] > 0
+    wanted = {"p50_ms", "p99_ms", "batch_per_s", "build_s", "recall_at_1", "recall_at_10", "memory_bytes_per_vector"}
+    assert all(wanted <= set(figures) for figures in found["kinds"].values())
+
+
+def test_server() -> None:
+    found = printed("benchmarks.server", "--seconds", "0.3", "--clients", "1", "2")
+    assert found["clients"]["2"]["requests_per_s"] > 0 and found["ratio"]["1"] == 1.0
