@@ -55,3 +55,18 @@ def test_search() -> None:
 def test_server() -> None:
     found = printed("benchmarks.server", "--seconds", "0.3", "--clients", "1", "2")
     assert found["clients"]["2"]["requests_per_s"] > 0 and found["ratio"]["1"] == 1.0
+
+
+def test_evaluation() -> None:
+    found = printed("benchmarks.evaluation", "--gallery", "600", "--probes", "100", "--dim", "32")
+    assert (found["gallery"], found["people"], found["probes"]) == (600, 300, 100)
+    assert found["peak_rss_mb"] > 0 and found["rank1"] > 0.5
+
+
+def test_calibration() -> None:
+    found = printed("benchmarks.calibration", "--folder", str(SAMPLE / "students"), "--enrolled", "6", "--repeats", "2")
+    assert {(row["people"], row["source"]) for row in found["summary"]} == {
+        *((6, "left out"), (6, "others")),
+        *((12, "left out"), (12, "others")),
+    }
+    assert all(len(row["fpir"]) == 2 and 0 <= row["mean"] <= 1 for row in found["summary"])
