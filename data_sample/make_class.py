@@ -129,6 +129,24 @@ def write_list(out: Path, students: Sequence[Student]) -> None:
     (out / "students.csv").write_bytes(stream.getvalue().encode("utf-8"))
 
 
+def write_experiment(out: Path, students: Sequence[Student]) -> None:
+    """Write identify.tsv, each portrait once: every second student is enrolled with two photos, the others are unknown.
+
+    The four other photos of the enrolled are probes.
+    """
+    rows = [("role", "person", "path", "clase")]
+    for number, s in enumerate(students):
+        for k in range(ENROLLED_PHOTOS):
+            role = "unknown" if number % 2 else "gallery" if k < 2 else "probe"
+            rows.append((role, s.matricula, f"students/{s.matricula}/{k + 1}.jpg", s.group))
+        role = "unknown" if number % 2 else "probe"
+        rows += [(role, s.matricula, f"probes/{s.matricula}/{k + 1}.jpg", s.group) for k in range(PROBE_PHOTOS)]
+    names = [f"{k + 1:02d}" for k in range(STRANGER_COUNT)]
+    rows += [("unknown", f"stranger {name}", f"strangers/{name}.jpg", "none") for name in names]
+    text = "".join("\t".join(row) + "\n" for row in rows)
+    (out / "identify.tsv").write_bytes(text.encode("utf-8"))
+
+
 def arrange(people: Sequence[Identity], seed: int) -> tuple[list[Seat], Look]:
     """Place people in two rows of a group photo, the back row between the heads of the front row."""
     rng = np.random.default_rng([0x6209, seed])
@@ -183,6 +201,7 @@ def make_class(out: Path) -> None:
     assert len({s.matricula for s in students}) == len(students)
     out.mkdir(parents=True, exist_ok=True)
     write_list(out, students)
+    write_experiment(out, students)
     write_portraits(out, students)
     write_groups(out, students)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from evaluation.commands import calibrate, compare, identification, kfold, predict, search, verification
+from evaluation.commands import calibrate, compare, identification, kfold, predict, report, search, verification
 from presente import cli
 
-COMMANDS = (verification, identification, kfold, search, compare, calibrate, predict)
+COMMANDS = (verification, identification, kfold, search, compare, calibrate, report, predict)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -72,7 +72,7 @@ def fpir_at(searches: Sequence[Search], threshold: float) -> float:
 def fnir_at(searches: Sequence[Search], threshold: float) -> float:
     """Share of mated searches whose mate is not at rank 1 at or above the threshold; a failure to acquire is one."""
     mated = _mated(searches)
-    return sum(not _found(search, threshold) for search in mated) / len(mated)
+    return sum(not found(search, threshold) for search in mated) / len(mated)
 
 
 def check_rate(fpir: float) -> None:
@@ -97,7 +97,7 @@ def open_set(searches: Sequence[Search], fpir: float) -> OpenSetPoint:
     """FNIR at an asked FPIR."""
     threshold = threshold_at_fpir(searches, fpir)
     strangers, mated = _stranger_scores(searches), _mated(searches)
-    passed, missed = int((strangers >= threshold).sum()), sum(not _found(search, threshold) for search in mated)
+    passed, missed = int((strangers >= threshold).sum()), sum(not found(search, threshold) for search in mated)
     return OpenSetPoint(
         fpir,
         passed / len(strangers),
@@ -121,7 +121,7 @@ def _rates(group: str, searches: Sequence[Search], threshold: float) -> GroupRat
     mated = [search for search in searches if search.mated]
     strangers = [search for search in searches if not search.mated]
     first = sum(search.mate_rank == 1 for search in mated)
-    missed = sum(not _found(search, threshold) for search in mated)
+    missed = sum(not found(search, threshold) for search in mated)
     passed = sum(search.best_score >= threshold for search in strangers)
     return GroupRates(
         group,
@@ -143,7 +143,8 @@ def answers(searches: Sequence[Search], threshold: float, unknown: str) -> tuple
     return truth, said
 
 
-def _found(search: Search, threshold: float) -> bool:
+def found(search: Search, threshold: float) -> bool:
+    """Whether a mated search gives the right person: at rank 1, and at or above the threshold."""
     return search.mate_rank == 1 and search.mate_score >= threshold
 
 

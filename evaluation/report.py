@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from evaluation import metrics
-from evaluation.intervals import shown
+from evaluation import metrics, verification
+from evaluation.intervals import shown, wilson
 from evaluation.protocols import Entry
 from evaluation.scores import Search
 from evaluation.templates import OK, Outcome
+from evaluation.verification import Comparison
 
 
 def identification_result(
@@ -19,12 +21,15 @@ def identification_result(
 ) -> dict[str, Any]:
     """What the scores say: closed set, open set, failures to acquire, and the same by group when asked."""
     strangers = sum(not search.mated for search in searches)
+    probes = len(searches) - strangers
+    rank1 = metrics.rank_rate(searches, 1)
     points = [metrics.open_set(searches, fpir) for fpir in fpirs] if strangers else []
     return {
-        "probes": sum(search.mated for search in searches),
+        "probes": probes,
         "strangers": strangers,
         "fta": metrics.failures_to_acquire(searches),
-        "rank1": round(metrics.rank_rate(searches, 1), 6),
+        "rank1": round(rank1, 6),
+        "rank1_interval": shown(wilson(round(rank1 * probes), probes)),
         "cmc": {str(rank): round(metrics.rank_rate(searches, rank), 6) for rank in range(1, last_rank + 1)},
         "open_set": [
             {
@@ -43,6 +48,37 @@ def _groups(searches: Sequence[Search], threshold: float) -> list[dict[str, Any]
     intervals = ("rank1_interval", "fnir_interval", "fpir_interval")
     rates = [asdict(rates) for rates in metrics.by_group(searches, threshold)]
     return [{**one, **{name: shown(one[name]) for name in intervals}} for one in rates]
+
+
+def verification_result(comparisons: Sequence[Comparison], fars: Sequence[float]) -> dict[str, Any]:
+    """What the scores of pairs say."""
+    pairs = verification.columns_of(comparisons)
+    folds = verification.accuracy_by_fold(pairs) if len(set(pairs.fold.tolist())) > 1 else []
+    failures = verification.failures(comparisons)
+    accuracies = [fold.accuracy for fold in folds]
+    return {
+        "pairs": len(comparisons),
+        "mated": int(pairs.same.sum()),
+        "non_mated": int((~pairs.same).sum()),
+        "fta": len(failures),
+        "without_template": [{"path": path, "code": code} for path, code in sorted(failures.items())],
+        "accuracy": round(statistics.fmean(accuracies), 6) if folds else None,
+        "accuracy_std": round(statistics.stdev(accuracies), 6) if folds else None,
+        "accuracy_interval": shown(wilson(round(sum(fold.accuracy * fold.pairs for fold in folds)), len(comparisons)))
+        if folds
+        else None,
+        "folds": [asdict(fold) for fold in folds],
+        "eer": round(verification.equal_error_rate(pairs), 6),
+        "eer_interval": shown(verification.equal_error_interval(pairs)),
+        "tar_at_far": [_tar_point(verification.tar_at_far(pairs, far)) for far in fars],
+    }
+
+
+def _tar_point(point: verification.TarPoint) -> dict[str, Any]:
+    values = asdict(point)
+    for name in ("far_interval", "tar_interval"):
+        values[name] = None if values[name] is None else shown(values[name])
+    return values
 
 
 def enrolment_result(entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> dict[str, Any]:

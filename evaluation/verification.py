@@ -194,6 +194,24 @@ def equal_error_rate(pairs: ScoredPairs) -> float:
     return float((far[nearest] + frr[nearest]) / 2)
 
 
+def equal_error_interval(pairs: ScoredPairs) -> tuple[float, float]:
+    """Where the 95 % intervals of FAR and FRR meet: their lower bounds, their upper bounds.
+
+    At the threshold of the true EER both rates are that, so it is not below where the lower bounds meet, nor above
+    where the upper ones do. Between two thresholds FAR may be as low as at the first and FRR as at the second, or as
+    high as at the second and the first.
+    """
+    _, far, frr = error_rates(pairs)
+    mated = int(pairs.same.sum())
+    others = len(pairs.same) - mated
+    accepted = np.array([wilson(round(rate * others), others) for rate in far.tolist()])
+    rejected = np.array([wilson(round(rate * mated), mated) for rate in frr.tolist()])
+    low = np.maximum(accepted[:-1, 0], rejected[1:, 0]).min(initial=1.0)
+    high = np.minimum(accepted[1:, 1], rejected[:-1, 1]).max(initial=0.0)
+    eer = equal_error_rate(pairs)
+    return min(float(low), eer), max(float(high), eer)
+
+
 def tar_at_far(pairs: ScoredPairs, far: float) -> TarPoint:
     """TAR at an asked FAR.
 

@@ -1,6 +1,7 @@
 """What the tests share. Nothing here is a stand-in: the sample pack's models run, stores are on disk."""
 
 import os
+import shutil
 import subprocess
 import sys
 import uuid
@@ -114,6 +115,27 @@ def open_gallery(tmp_path: Path, store_url: str) -> Iterator[Callable[..., Galle
     yield open_one
     for gallery in opened:
         gallery.close()
+
+
+@pytest.fixture
+def page():  # type: ignore[no-untyped-def]
+    """An empty page of a real browser."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (it is in CI)")
+    browser_path = shutil.which("chromium")
+    if browser_path is None:
+        pytest.skip("Chromium is not installed")
+    quiet = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+    ]
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=browser_path, args=quiet)
+        yield browser.new_page()
+        browser.close()
 
 
 @pytest.fixture

@@ -2,10 +2,12 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from data_sample.make_class import choose_students, write_experiment
 from faces.embedder import FaceEmbedder
 from tests.conftest import SAMPLE
 
@@ -30,6 +32,15 @@ def enrolled(embedder: FaceEmbedder) -> dict[str, np.ndarray]:
 
 def nearest(template: np.ndarray, enrolled: dict[str, np.ndarray]) -> tuple[float, str]:
     return max((float((rows @ template).max()), matricula) for matricula, rows in enrolled.items())
+
+
+def test_the_list_to_evaluate_on_has_every_portrait_once(tmp_path: Path) -> None:
+    write_experiment(tmp_path, choose_students())
+    text = (SAMPLE / "identify.tsv").read_bytes()
+    assert (tmp_path / "identify.tsv").read_bytes() == text
+    paths = [line.split("\t")[2] for line in text.decode().splitlines()[1:]]
+    portraits = [path for folder in ("students", "probes", "strangers") for path in (SAMPLE / folder).rglob("*.jpg")]
+    assert sorted(paths) == sorted(str(path.relative_to(SAMPLE)) for path in portraits)
 
 
 def test_the_pack_is_small(embedder: FaceEmbedder) -> None:

@@ -41,7 +41,11 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     rows = [_row(runs, pipeline, entries, arguments) for pipeline in _ALL]
     for name in arguments.packs:
         rows.append(_row(bench.Bench(settings.having(pack=name), output), PRESENT, entries, arguments))
-    result = {**runs.described(), "photos": len(entries), "rows": rows}
+    result = {
+        **runs.described("compare", arguments, bench.unused_flags(arguments)),
+        "photos": len(entries),
+        "rows": rows,
+    }
     output.result(runs.finish(result, arguments.out), lines(result))
     return cli.DONE
 

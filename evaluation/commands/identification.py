@@ -39,6 +39,7 @@ def add(commands: Any) -> None:
         "the first one is the main result's",
     )
     bench.add_out(parser, "identification")
+    bench.add_faces(parser)
 
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -58,12 +59,12 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
         for photos in (None, *arguments.enrolled)
     ]
     result: dict[str, Any] = {
-        **runs.described(),
+        **runs.described("identification", arguments, bench.unused_flags(arguments)),
         **report.enrolment_result(entries, outcomes),
         **variants[0],
         "variants": variants if len(variants) > 1 else [],
     }
-    output.result(runs.finish(result, arguments.out), report.lines(result))
+    output.result(runs.finish(result, arguments.out, arguments.faces), report.lines(result))
     return cli.DONE
 
 

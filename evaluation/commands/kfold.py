@@ -31,6 +31,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--seed", type=int, default=1, help="which split")
     parser.add_argument("--notebook", action="store_true", help="with the first system's pipeline, mistakes included")
     bench.add_out(parser, "kfold")
+    bench.add_faces(parser)
 
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
         _part(arguments, number, part, entries, outcomes, pipeline, threshold) for number, part in enumerate(parts)
     ]
     result: dict[str, Any] = {
-        **runs.described(),
+        **runs.described("kfold", arguments),
         "pipeline": pipeline.name,
         "split": arguments.split,
         "seed": arguments.seed,
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
         "folds": found,
         "over_folds": kfold.mean_and_spread([part["figures"] for part in found]),
     }
-    output.result(runs.finish(result, arguments.out), lines(result))
+    output.result(runs.finish(result, arguments.out, arguments.faces), lines(result))
     return cli.DONE
 
 
@@ -80,6 +81,7 @@ def _part(
     return {
         "fold": number,
         "enrolled": sum(entry.role == "gallery" for _, entry in compared),
+        "fte": sum(entry.role == "gallery" and outcomes[place].template is None for place, entry in compared),
         "tried": [str(entries[place].path) for place in part.tried],
         "figures": kfold.figures(read, threshold),
         "per_person": kfold.per_person(read, threshold) if arguments.split == "holdout" else None,

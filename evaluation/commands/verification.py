@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import statistics
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from evaluation import bench, protocols, verification
-from evaluation.intervals import shown
+from evaluation import bench, protocols, report, verification
 from evaluation.pairs import Pair, generate_pairs, read_pairs
 from presente import cli
 from presente.config import Settings
@@ -36,6 +33,7 @@ def add(commands: Any) -> None:
         "--far", type=float, nargs="+", default=[0.1, 0.01, 0.001], metavar="RATE", help="rates to report TAR at"
     )
     bench.add_out(parser, "verification")
+    bench.add_faces(parser)
 
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -51,12 +49,12 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     verification.write_comparisons(table, verification.compare_pairs(pairs, outcomes))
     comparisons = verification.read_comparisons(table)
     result = {
-        **runs.described(),
+        **runs.described("verification", arguments, ("folds", "each", "seed") if arguments.pairs else ()),
         "photos": len(photos),
-        **verification_result(comparisons, arguments.far),
+        **report.verification_result(comparisons, arguments.far),
         "scores": str(table),
     }
-    output.result(runs.finish(result, arguments.out), lines(result))
+    output.result(runs.finish(result, arguments.out, arguments.faces), lines(result))
     return cli.DONE
 
 
@@ -69,33 +67,6 @@ def _pairs(arguments: argparse.Namespace) -> list[Pair]:
         raise InvalidInput("invalid_folds", "--folds or --each is too small.", "At least 2 folds and 1 pair in each.")
     entries = protocols.read_list(arguments.list, arguments.root)
     return generate_pairs(entries, arguments.folds, arguments.each, arguments.seed)
-
-
-def verification_result(comparisons: Sequence[verification.Comparison], fars: Sequence[float]) -> dict[str, Any]:
-    """What the scores say."""
-    pairs = verification.columns_of(comparisons)
-    folds = verification.accuracy_by_fold(pairs) if len(set(pairs.fold.tolist())) > 1 else []
-    failures = verification.failures(comparisons)
-    accuracies = [fold.accuracy for fold in folds]
-    return {
-        "pairs": len(comparisons),
-        "mated": int(pairs.same.sum()),
-        "non_mated": int((~pairs.same).sum()),
-        "fta": len(failures),
-        "without_template": [{"path": path, "code": code} for path, code in sorted(failures.items())],
-        "accuracy": round(statistics.fmean(accuracies), 6) if folds else None,
-        "accuracy_std": round(statistics.stdev(accuracies), 6) if folds else None,
-        "folds": [asdict(fold) for fold in folds],
-        "eer": round(verification.equal_error_rate(pairs), 6),
-        "tar_at_far": [_point(verification.tar_at_far(pairs, far)) for far in fars],
-    }
-
-
-def _point(point: verification.TarPoint) -> dict[str, Any]:
-    values = asdict(point)
-    for name in ("far_interval", "tar_interval"):
-        values[name] = None if values[name] is None else shown(values[name])
-    return values
 
 
 def lines(result: dict[str, Any]) -> Iterator[str]:

@@ -137,27 +137,6 @@ def test_the_readmes_curl_lines_work_as_printed(serve, command) -> None:  # type
         assert done.returncode == 0 and done.stdout.strip()[-3:] in {"200", "201", "204"}, (line, done.stdout)
 
 
-@pytest.fixture
-def page():  # type: ignore[no-untyped-def]
-    """An empty page of a real browser."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (it is in CI)")
-    browser_path = shutil.which("chromium")
-    if browser_path is None:
-        pytest.skip("Chromium is not installed")
-    quiet = [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-first-run",
-    ]
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=browser_path, args=quiet)
-        yield browser.new_page()
-        browser.close()
-
-
 @on_sqlite
 def test_the_page_names_the_people_in_a_photo(serve, command, page) -> None:  # type: ignore[no-untyped-def]
     command("indexer", "add", SAMPLE / "students.csv")

@@ -1,0 +1,34 @@
+"""``report``: the report of a finished run, made anew from its files."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from evaluation import bench, pages
+from presente import cli, compose
+from presente.config import Settings
+
+
+def add(commands: Any) -> None:
+    """The command and its flags."""
+    parser = cli.subcommand(
+        commands,
+        "report",
+        run,
+        "Make the report of a finished run anew, from its result.json and its scores.",
+        "python -m evaluation report var/evaluation/identification",
+    )
+    parser.add_argument("dir", type=Path, metavar="DIR", help="the --out folder of a finished run")
+    bench.add_faces(parser)
+
+
+def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
+    """Write the report; no model is needed without faces."""
+    cut = None
+    if arguments.faces:
+        cut = bench.cutter(compose.open_embedder(settings, compose.open_pack(settings)))
+    path = pages.write_report(arguments.dir, cut)
+    output.result({"report": str(path)}, [f"report in {path}"])
+    return cli.DONE

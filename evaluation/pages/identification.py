@@ -1,0 +1,172 @@
+"""The report of ``identification``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from evaluation.intervals import wilson
+from evaluation.pages.model import Page, Table, Tile, between, count, failures, score, share, shown_rate
+from evaluation.pages.searches import Mark, cmc_figure, false_names, group_figure, misses, score_figures
+from evaluation.pages.terms import terms
+from evaluation.report import identification_result
+from evaluation.scores import read_scores
+
+
+def build(result: dict[str, Any], out: Path) -> Page:
+    """Everything that is a rate comes from the scores file; ``result`` says how the run was made."""
+    asked = result["arguments"]
+    searches = read_scores(out / Path(result["scores"]).name)
+    grouped = asked["group"] is not None
+    found = identification_result(searches, asked["fpir"], asked["rank"], by_group=grouped)
+    point = operating_point(found["open_set"])
+    threshold = result["pack_threshold"] if point is None else point["threshold"]
+    return Page(
+        title="Identification: whose face is this, and is it anybody's?",
+        lead=_lead(result, found, point),
+        tiles=_tiles(result, found, point),
+        doubts=[_doubt(one, found["strangers"]) for one in found["open_set"] if not one["resolved"]]
+        + ([] if found["strangers"] else ["There were no strangers: how often one would be named is not known."]),
+        tables=[
+            _metrics(result, found),
+            *([_groups(point, asked["group"])] if point and grouped else []),
+            *([_variants(result["variants"])] if result["variants"] else []),
+        ],
+        figures=[
+            *score_figures(searches, _marks(found["open_set"], result["pack_threshold"])),
+            cmc_figure(searches, asked["rank"]),
+            *([group_figure(point)] if point and grouped else []),
+        ],
+        cases=[misses(searches, threshold), false_names(searches, threshold)],
+        result=result,
+        terms=terms("Score", "Threshold", "Rank-k", "FPIR", "FNIR", "DIR", "FTE", "FTA", "Interval"),
+    )
+
+
+def operating_point(points: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The strictest rate asked for that the data can show; when they can show none, the first."""
+    shown = sorted((point for point in points if point["resolved"]), key=lambda point: point["fpir_asked"])
+    return next(iter([*shown, *points]), None)
+
+
+def _marks(points: Sequence[dict[str, Any]], own: float) -> list[Mark]:
+    """Thresholds of the first three rates asked for, and the pack's own."""
+    return [
+        Mark(
+            f"FPIR {shown_rate(point['fpir_asked'])}{'' if point['resolved'] else ' (not resolved)'}",
+            point["threshold"],
+            (point["fpir"], point["fnir"]) if point["resolved"] else None,
+        )
+        for point in points[:3]
+    ] + [Mark("the pack's own", own, None)]
+
+
+def _lead(result: dict[str, Any], found: dict[str, Any], point: dict[str, Any] | None) -> list[str]:
+    probes, strangers = found["probes"], found["strangers"]
+    first = round(found["rank1"] * probes)
+    lead = [
+        f"{count(probes, 'photo')} of {count(result['subjects'], 'enrolled person', 'enrolled people')} "
+        f"{'was' if probes == 1 else 'were'} searched: in {'all' if first == probes else f'{first:,}'} of them "
+        f"({share(found['rank1'])}) the right person came first."
+    ]
+    if point:
+        passed, missed = round(point["fpir"] * strangers), round(point["fnir"] * probes)
+        lead.append(
+            f"With the threshold at {score(point['threshold'])}, {passed:,} of {count(strangers, 'photo')} of "
+            f"strangers would have been given somebody's name, and {missed:,} of {count(probes, 'photo')} of "
+            "enrolled people would not have been recognised."
+        )
+    return lead
+
+
+def _tiles(result: dict[str, Any], found: dict[str, Any], point: dict[str, Any] | None) -> list[Tile]:
+    tiles = [Tile(share(found["rank1"]), "right person first (rank-1)", between(found["rank1_interval"]))]
+    if point:
+        at = f"threshold {score(point['threshold'])}"
+        tiles += [
+            Tile(share(point["fnir"]), f"enrolled people missed (FNIR), {at}", between(point["fnir_interval"])),
+            Tile(share(point["fpir"]), f"strangers named (FPIR), {at}", between(point["fpir_interval"])),
+        ]
+    failed = f"{result['fte']} of {result['gallery_photos']} to enrol, {found['fta']} of {_searched(found)} to search"
+    return [*tiles, Tile(str(result["fte"] + found["fta"]), "photos without a usable face", failed)]
+
+
+def _searched(found: dict[str, Any]) -> int:
+    return int(found["probes"] + found["strangers"])
+
+
+def _doubt(point: dict[str, Any], strangers: int) -> str:
+    return (
+        f"{count(strangers, 'photo')} of strangers cannot show an FPIR of {shown_rate(point['fpir_asked'])}: none "
+        f"passes the threshold {score(point['threshold'])}, and the true rate may be as high as "
+        f"{share(point['fpir_interval'][1])} (95 %)."
+    )
+
+
+def _metrics(result: dict[str, Any], found: dict[str, Any]) -> Table:
+    probes, strangers = found["probes"], found["strangers"]
+    rows = [
+        _row(f"Rank-{rank} identification rate", rate, interval, probes, "–")
+        for rank, rate, interval in _ranks(found["cmc"], probes)
+    ]
+    for point in found["open_set"]:
+        at, asked = score(point["threshold"]), shown_rate(point["fpir_asked"])
+        rows += [
+            _row(f"FNIR at FPIR {asked}", point["fnir"], point["fnir_interval"], probes, at),
+            _row(f"FPIR reached, {asked} asked", point["fpir"], point["fpir_interval"], strangers, at),
+        ]
+    rows += [
+        failures("Failures to enrol (FTE)", result["fte"], result["gallery_photos"]),
+        failures("Failures to acquire (FTA)", found["fta"], _searched(found)),
+    ]
+    return Table("Metrics", ("Metric", "Value", "95 % interval", "Cases", "Threshold"), rows)
+
+
+def _ranks(cmc: dict[str, float], probes: int) -> list[tuple[str, float, Sequence[float]]]:
+    wanted = [rank for rank in ("1", "5", "10") if rank in cmc] + [last for last in list(cmc)[-1:] if int(last) > 10]
+    return [(rank, cmc[rank], wilson(round(cmc[rank] * probes), probes)) for rank in wanted]
+
+
+def _row(name: str, rate: float, interval: Sequence[float], trials: int, threshold: str) -> tuple[str, ...]:
+    return name, share(rate), between(interval), f"{round(rate * trials):,} of {trials:,}", threshold
+
+
+def _groups(point: dict[str, Any], column: str) -> Table:
+    rows = [
+        (
+            one["group"] or "(none)",
+            f"{one['probes']:,}",
+            _with(one, "rank1"),
+            _with(one, "fnir"),
+            f"{one['strangers']:,}",
+            _with(one, "fpir"),
+        )
+        for one in point["groups"]
+    ]
+    note = f"All groups at the one threshold of everybody, {score(point['threshold'])}. In brackets 95 % intervals: "
+    return Table(
+        f"By {column}",
+        (column, "Probes", "Rank-1", "FNIR", "Strangers", "FPIR"),
+        rows,
+        note + "two groups whose intervals overlap may be no different.",
+    )
+
+
+def _with(rates: dict[str, Any], name: str) -> str:
+    return "–" if rates[name] is None else f"{share(rates[name])} ({between(rates[f'{name}_interval'])})"
+
+
+def _variants(variants: Sequence[dict[str, Any]]) -> Table:
+    rates = [shown_rate(point["fpir_asked"]) for point in variants[0]["open_set"]]
+    rows = [
+        (
+            one["consolidation"],
+            str(one["enrolled_photos"]),
+            share(one["rank1"]),
+            *(f"{share(point['fnir'])} ({between(point['fnir_interval'])})" for point in one["open_set"]),
+        )
+        for one in variants
+    ]
+    head = ("A person is", "Photos enrolled", "Rank-1", *(f"FNIR at FPIR {rate}" for rate in rates))
+    return Table("Ways of enrolling", head, rows, "In brackets 95 % intervals.")

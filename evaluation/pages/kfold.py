@@ -1,0 +1,119 @@
+"""The report of ``kfold``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from evaluation import kfold, metrics, plots
+from evaluation.intervals import wilson
+from evaluation.pages.model import Figure, Page, Table, Tile, count, score, share
+from evaluation.pages.searches import Mark, cmc_figure, false_names, misses, score_figures
+from evaluation.pages.terms import terms
+from evaluation.scores import Search, read_scores
+
+_SPLITS = {
+    "photos": "by photos: whoever is tried in one fold may be enrolled with other photos",
+    "people": "by people: nobody is in two folds, and half of each fold's people are strangers",
+    "holdout": "as the notebook did: 70 of 100 photos of each person enrolled, the others tried",
+}
+_SHOWN = {
+    "accuracy": "Accuracy",
+    "precision_weighted": "Precision, weighted",
+    "recall_weighted": "Recall, weighted",
+    "rank1": "Rank-1",
+    "fnir": "FNIR",
+    "fpir": "FPIR",
+}
+_LAST_RANK = 10
+
+
+def build(result: dict[str, Any], out: Path) -> Page:
+    """Everything that is a rate comes from the folds' scores files; ``result`` says how the run was made."""
+    threshold = float(result["folds"][0]["figures"]["threshold"])
+    folds = [read_scores(out / Path(fold["scores"]).name) for fold in result["folds"]]
+    figures = [kfold.figures(searches, threshold) for searches in folds]
+    over = kfold.mean_and_spread(figures)
+    together = [search for searches in folds for search in searches]
+    mated = any(search.mated for search in together)
+    return Page(
+        title="Cross-validation: how much do the figures vary with the split?",
+        lead=[
+            f"{count(result['photos'], 'photo')} of {count(result['people'], 'person', 'people')}, split "
+            f"{_SPLITS[result['split']]}. Pipeline: {result['pipeline'].strip()}, threshold {score(threshold)}."
+        ],
+        tiles=[
+            Tile(share(over[name]["mean"]), f"{label}, mean", f"± {share(over[name]['std'])}, {len(folds)} folds")
+            for name, label in _SHOWN.items()
+            if name in over and not name.endswith("_weighted")
+        ],
+        doubts=[] if len(folds) > 1 else ["One split is one draw: how much the figures vary with it is not known."],
+        tables=[
+            _folds(result, folds, figures, over),
+            *(_people(searches, threshold) for searches in folds if result["split"] == "holdout"),
+        ],
+        figures=[
+            _fold_figure(figures),
+            *score_figures(together, [Mark("threshold", threshold, _rates(together, threshold))]),
+            *([cmc_figure(together, _LAST_RANK)] if mated else []),
+        ],
+        cases=[misses(together, threshold), false_names(together, threshold)],
+        result=result,
+        terms=terms("Accuracy", "Precision and recall", "Rank-k", "FPIR", "FNIR", "FTE", "FTA", "Score", "Interval"),
+    )
+
+
+def _rates(searches: Sequence[Search], threshold: float) -> tuple[float, float] | None:
+    """FPIR and FNIR of all folds together, where there are both kinds of search and a stranger is named."""
+    if len({search.mated for search in searches}) < 2:
+        return None
+    fpir = metrics.fpir_at(searches, threshold)
+    return (fpir, metrics.fnir_at(searches, threshold)) if fpir else None
+
+
+def _folds(
+    result: dict[str, Any],
+    folds: Sequence[Sequence[Search]],
+    figures: Sequence[dict[str, Any]],
+    over: dict[str, dict[str, float]],
+) -> Table:
+    rows = [
+        (
+            str(fold["fold"]),
+            f"{fold['enrolled']:,}",
+            f"{found['probes']:,}",
+            f"{found['strangers']:,}",
+            f"{fold['fte']:,} / {metrics.failures_to_acquire(searches):,}",
+            *(share(found[name]) for name in _SHOWN),
+        )
+        for fold, searches, found in zip(result["folds"], folds, figures, strict=True)
+    ]
+    for label, kind in (("Mean", "mean"), ("Standard deviation", "std")):
+        rows.append((label, "", "", "", "", *(share(over[name][kind]) if name in over else "–" for name in _SHOWN)))
+    head = ("Fold", "Enrolled photos", "Probes", "Strangers", "FTE / FTA", *_SHOWN.values())
+    return Table("Folds", head, rows)
+
+
+def _people(searches: Sequence[Search], threshold: float) -> Table:
+    rows = [
+        (person, share(row["precision"]), share(row["recall"]), share(row["f1-score"]), f"{row['support']:.0f}")
+        for person, row in kfold.per_person(searches, threshold).items()
+        if isinstance(row, dict)
+    ]
+    return Table("By person", ("Person", "Precision", "Recall", "F1", "Photos"), rows)
+
+
+def _fold_figure(figures: Sequence[dict[str, Any]]) -> Figure:
+    trials = [found["probes"] + found["strangers"] for found in figures]
+    dots = [
+        plots.Dot(f"Fold {number}", found["accuracy"], wilson(round(found["accuracy"] * of), of))
+        for number, (found, of) in enumerate(zip(figures, trials, strict=True))
+    ]
+    return Figure(
+        "folds",
+        "Accuracy by fold",
+        "Lines: 95 % intervals.",
+        "Accuracy of each fold: " + ", ".join(share(found["accuracy"]) for found in figures) + ".",
+        plots.dots([("accuracy", dots)], "Accuracy", "Accuracy by fold"),
+    )

@@ -1,0 +1,115 @@
+"""What a report is made of. All text is plain: the template escapes it, names of people included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evaluation.intervals import wilson
+
+if TYPE_CHECKING:
+    from evaluation.plots import Drawing
+
+Cutter = Callable[[Path], bytes | None]
+"""The face of a photo as a small JPEG; None when the photo is not there any more or cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One figure that matters most, with what it is and how sure it is."""
+
+    value: str
+    label: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A plot; ``name`` is its file's, ``alt`` says in words what it shows."""
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    drawing: Drawing
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of text under a head; the first cell of a row names it."""
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One search or pair worth looking at: its score, who it is, what was said, and the photos concerned."""
+
+    score: str
+    who: str
+    said: str
+    photos: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """Cases of one kind, worst first."""
+
+    title: str
+    note: str
+    cases: Sequence[Case]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A whole report."""
+
+    title: str
+    lead: Sequence[str]
+    tiles: Sequence[Tile]
+    doubts: Sequence[str]
+    tables: Sequence[Table]
+    figures: Sequence[Figure]
+    cases: Sequence[Cases]
+    result: dict[str, Any]
+    terms: Sequence[tuple[str, str]] = field(default=())
+
+
+def share(value: float | None, digits: int = 2) -> str:
+    """A share as a percentage."""
+    return "–" if value is None else f"{100 * value:.{digits}f}\u00a0%"
+
+
+def shown_rate(asked: float) -> str:
+    """A rate that was asked for, as short as it was."""
+    return f"{100 * asked:.6g}\u00a0%"
+
+
+def between(interval: Sequence[float] | None) -> str:
+    """A 95 % interval."""
+    return "–" if interval is None else f"{share(interval[0])} to {share(interval[1])}"
+
+
+def count(number: int, one: str, several: str = "") -> str:
+    """A number with its noun."""
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
+def failures(name: str, number: int, of: int) -> tuple[str, ...]:
+    """A row of a table of metrics: photos without a template."""
+    return name, share(number / of), between(wilson(number, of)), f"{number:,} of {of:,} photos", "–"
+
+
+def score(value: float) -> str:
+    """A score or a threshold; a dash for none, and for a threshold that every score reaches."""
+    return "–" if value < -1.5 else f"{value:.3f}"
+
+
+def short(photo: str) -> str:
+    """The end of a photo's path, enough to find it by."""
+    return "/".join(Path(photo).parts[-2:])

@@ -1,0 +1,37 @@
+"""A face as a small picture for people to look at."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image
+
+from faces.alignment import SIZE
+from faces.embedder import FaceEmbedder
+from faces.image import RGB
+from presente.errors import PhotoRefused
+
+_QUALITY = 85
+
+
+def face_thumbnail(data: bytes, embedder: FaceEmbedder) -> bytes:
+    """The face that enrolment would take, aligned as recognition sees it, as JPEG of 112 x 112 pixels.
+
+    Of a photo whose face is refused, the whole photo, scaled down.
+
+    Raises:
+        PhotoRefused: the bytes cannot be decoded, with the codes of :func:`faces.image.decode`.
+    """
+    photo = embedder.decode(data)
+    try:
+        return _jpeg(embedder.portrait(photo).crop)
+    except PhotoRefused:
+        return _jpeg(photo.pixels)
+
+
+def _jpeg(pixels: RGB) -> bytes:
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((SIZE, SIZE))
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=_QUALITY)
+    return stream.getvalue()
