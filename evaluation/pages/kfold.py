@@ -48,7 +48,11 @@ def build(result: dict[str, Any], out: Path) -> Page:
             for name, label in _SHOWN.items()
             if name in over and not name.endswith("_weighted")
         ],
-        doubts=[] if len(folds) > 1 else ["One split is one draw: how much the figures vary with it is not known."],
+        doubts=[
+            "Scores, ROC, DET and CMC put the searches of all folds together, though each fold has its own gallery."
+            if len(folds) > 1
+            else "One split is one draw: how much the figures vary with it is not known."
+        ],
         tables=[
             _folds(result, folds, figures, over),
             *(_people(searches, threshold) for searches in folds if result["split"] == "holdout"),
