@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -35,17 +36,23 @@ class Built:
 
 
 def presente(kind: str, rows: NDArray[np.float32], people: NDArray[np.int64]) -> Built:
-    """A generation, published with its gate and loaded again; vectors are mapped and count as disk."""
+    """A generation, published with its gate, and loaded again as a start does; vectors are mapped and count as disk."""
     live = LiveIndex.empty(rows.shape[1])
     live.tail.append(np.arange(len(rows)), people, rows)
     with tempfile.TemporaryDirectory() as folder:
         store = SnapshotStore(Path(folder), IndexSettings(kind))  # type: ignore[arg-type]
-        generation = store.publish(live.frozen(), Origin("bench", "bench", 1, ""))
+        store.publish(live.frozen(), Origin("bench", "bench", 1, ""))
+        start = time.perf_counter()
+        generation = SnapshotStore(Path(folder)).latest()[0]
+        assert generation is not None
+        generation.index.search(rows[:1], 10)
+        first_answer_s = round(time.perf_counter() - start, 3)
         sizes = {path.name: path.stat().st_size for path in Path(folder).rglob("*.*") if path.is_file()}
         gate = generation.manifest.gate
         notes = {
             "kind": generation.manifest.kind,
             "parameters": generation.manifest.parameters,
+            "first_answer_s": first_answer_s,
             "gate_recall": gate.recall if gate else None,
             "gate_tried": [[t.kind, t.parameters, t.recall, t.seconds] for t in gate.tried] if gate else [],
         }
