@@ -13,7 +13,7 @@ run: setup  ## index the sample class and serve it on http://127.0.0.1:8000
 	$(VENV)/bin/python -m server
 
 test: $(VENV)/.test  ## pass the tests
-	$(VENV)/bin/python -m pytest -n auto --dist worksteal
+	$(VENV)/bin/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
 setup: $(VENV)/.run  ## .venv with requirements.txt in it, nothing outside the clone
 
