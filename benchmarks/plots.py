@@ -18,20 +18,29 @@ def plot(runs: list[dict[str, Any]], folder: Path) -> None:
     from matplotlib import pyplot
 
     folder.mkdir(parents=True, exist_ok=True)
-    kinds = {name: f"C{i % 10}" for i, name in enumerate(dict.fromkeys(name for run in runs for name in run["kinds"]))}
+    names = dict.fromkeys(name for run in runs for name in run["kinds"])
+    kinds = {name: pyplot.get_cmap("tab20")(2 * i % 20 + i // 10) for i, name in enumerate(names)}
     marks = {"spread": "o", "crowded": "s"}
     largest = max(runs, key=lambda run: (len(run["kinds"]), run["n"]))["n"]  # where most is compared
     figure, axes = pyplot.subplots(figsize=(8, 5))
     for run in (run for run in runs if run["n"] == largest):
         for name, figures in run["kinds"].items():
-            axes.scatter(figures["p50_ms"], figures["recall_at_10"], color=kinds[name], marker=marks[run["data"]])
-            axes.annotate(name, (figures["p50_ms"], figures["recall_at_10"]), fontsize=7)
+            label = name if run["data"] == "spread" else None
+            axes.plot(
+                figures["p50_ms"],
+                figures["recall_at_10"],
+                marks[run["data"]],
+                color=kinds[name],
+                alpha=0.8,
+                label=label,
+            )
     axes.set(
         xscale="log",
         xlabel="p50 of one probe, ms",
         ylabel="recall@10",
         title=f"{largest:,} templates; ○ spread, □ crowded",
     )
+    axes.legend(fontsize=7, loc="lower center", ncols=3)
     figure.savefig(folder / "search-recall.png", dpi=110, bbox_inches="tight")
     figure, axes = pyplot.subplots(figsize=(8, 5))
     for name, colour in kinds.items():

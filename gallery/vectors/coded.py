@@ -20,7 +20,7 @@ GATED_K = 10
 """Depths are settled for this many neighbours; a search for more goes deeper in proportion."""
 _MOST_SPARE = 1000
 """With more rows left out than this, naming more candidates and dropping some is dearer than looking at every row."""
-_PRODUCT = 50_000_000
+_PRODUCT = 30_000_000
 """Up to this many numbers in a matrix, a matrix product answers a batch sooner than codes do (docs/search.md)."""
 _SAMPLE = 20_000
 """Rows that a kind learns from: their centre, their clusters, their range."""
