@@ -18,6 +18,8 @@ def plot(runs: list[dict[str, Any]], folder: Path) -> None:
     from matplotlib import pyplot
 
     folder.mkdir(parents=True, exist_ok=True)
+    for run in runs:  # where the gate took another kind, that one is shown
+        run["kinds"] = {name: made for name, made in run["kinds"].items() if made.get("kind", name) == name}
     names = dict.fromkeys(name for run in runs for name in run["kinds"])
     kinds = {name: pyplot.get_cmap("tab20")(2 * i % 20 + i // 10) for i, name in enumerate(names)}
     marks = {"spread": "o", "crowded": "s"}
