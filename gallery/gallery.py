@@ -241,9 +241,11 @@ class Gallery:
             InvalidInput: ``invalid_k``, ``dimension_mismatch``, ``not_finite``.
         """
         _check_k(k)
-        rows = checked(probes, self.dim)
         self.index.catch_up()
-        only = self._searchable(clase, cohort)
+        return self._search(probes, k, self._searchable(clase, cohort))
+
+    def _search(self, probes: NDArray[np.float32], k: int, only: NDArray[np.int64] | None) -> list[list[Candidate]]:
+        rows = checked(probes, self.dim)
         found: list[list[tuple[int, float]]] = []
         for start in range(0, len(rows), _BLOCK):  # the lock is let go between blocks, so that nobody waits for all
             with self.index.reading() as live:
@@ -262,9 +264,11 @@ class Gallery:
     ) -> list[Decision]:
         """Search, then decide for each probe; ``threshold`` instead of the gallery's own."""
         _check_k(k)
-        limit = self.limit(None, clase, cohort).threshold if threshold is None else threshold
+        self.index.catch_up()
+        only = self._searchable(clase, cohort)
+        limit = self._limit(threshold, only).threshold
         # Two subjects are needed to see that a decision is ambiguous, however few the caller wants listed.
-        searched = self.search(probes, max(k, 2), clase, cohort)
+        searched = self._search(probes, max(k, 2), only)
         decisions = [decide(candidates, limit, self.settings.margin) for candidates in searched]
         return [
             Decision(made.verdict, made.student, made.score, made.reason, made.candidates[:k]) for made in decisions
@@ -276,7 +280,11 @@ class Gallery:
         Raises:
             ConfigError: ``not_calibrated``.
         """
-        searched, curve = self.calibration(clase, cohort)
+        self.index.catch_up()
+        return self._limit(threshold, self._searchable(clase, cohort))
+
+    def _limit(self, threshold: float | None, only: NDArray[np.int64] | None) -> Limit:
+        searched, curve = self._calibration(only)
         if threshold is not None:
             return Limit(threshold, "request", searched, curve)
         own = self.settings
@@ -288,7 +296,9 @@ class Gallery:
         What another process stored is seen within a second.
         """
         self.index.catch_up()
-        only = self._searchable(clase, cohort)
+        return self._calibration(self._searchable(clase, cohort))
+
+    def _calibration(self, only: NDArray[np.int64] | None) -> tuple[int, Curve | None]:
         with self.index.reading() as live:
             if self._people[0] != live.change:
                 self._people = live.change, live.people()

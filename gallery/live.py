@@ -95,7 +95,9 @@ class LiveIndex:
 
     def people(self) -> int:
         """How many subjects have a template."""
-        return len(np.unique(np.concatenate([part.subjects[part.rows()] for part in self._parts])))
+        came = np.unique(self.tail.subjects)
+        known = np.unique(self.published.subjects[self.published.rows_of(came)])
+        return self.published.people() + len(came) - len(known)
 
     def vectors(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """The vectors of ids that are in the index, float32 (n, d)."""

@@ -55,6 +55,14 @@ class Published:
         self.index = index
         self._alive: NDArray[np.bool_] | None = None
         self._count = len(vectors)
+        self._people: int | None = None
+
+    def people(self) -> int:
+        """How many subjects have a template here. Counted when asked, and again after a removal."""
+        if self._people is None:
+            order = self._by_subject if self._alive is None else self._by_subject[self._alive[self._by_subject]]
+            self._people = int(np.count_nonzero(np.diff(self.subjects[order], prepend=-1)))
+        return self._people
 
     def __len__(self) -> int:
         return self._count
@@ -79,6 +87,7 @@ class Published:
                 self._alive = np.ones(len(self.ids), dtype=bool)
             self._alive[rows] = False
             self._count = int(np.count_nonzero(self._alive))
+            self._people = None
 
     def search(self, probes: NDArray[np.float32], k: int, only: NDArray[np.int64] | None = None) -> Found:
         if only is None:

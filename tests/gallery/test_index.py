@@ -120,9 +120,10 @@ def test_only_what_is_selected_is_searched(kind: str, count: int, tmp_path: Path
 def test_what_is_removed_is_gone(kind: str, gone: int, tmp_path: Path) -> None:
     rows = crowd(4000, 1)
     part = made(kind, rows, tmp_path)
+    assert part.people() == 4000
     part.drop(np.append(part.ids[:gone], 1))
     part.drop(part.ids[:1])
-    assert len(part) == 4000 - gone and (part.rows() == np.arange(gone, 4000)).all()
+    assert len(part) == part.people() == 4000 - gone and (part.rows() == np.arange(gone, 4000)).all()
     assert not len(part.rows_of(part.subjects[:gone]))
     scores, found = part.search(rows[:50], 10)
     assert found.min() >= gone and np.allclose(scores, -np.sort(-(rows[:50] @ rows[gone:].T))[:, :10], atol=1e-5)
@@ -163,6 +164,7 @@ def test_subjects_not_templates_even_when_one_has_hundreds(kind: str, tmp_path: 
     for subject, score in zip(subjects, rows @ centre, strict=True):
         best[subject] = max(best.get(subject, -2.0), float(score))
     expected = sorted(best.items(), key=lambda item: -item[1])
+    assert index.people() == len(set(subjects))
     for k in (5, 1000):
         found = index.best_per_subject(centre[None, :], k)[0]
         assert [subject for subject, _ in found] == [subject for subject, _ in expected[:k]]
