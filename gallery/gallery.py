@@ -261,16 +261,22 @@ class Gallery:
         threshold: float | None = None,
         clase: str | None = None,
         cohort: bool = False,
-    ) -> list[Decision]:
-        """Search, then decide for each probe; ``threshold`` instead of the gallery's own."""
+    ) -> tuple[Limit, list[Decision]]:
+        """Search, then decide for each probe: what they are held to (``threshold`` instead of the gallery's own), and
+        the decisions.
+
+        Raises:
+            InvalidInput: as :meth:`search`.
+            ConfigError: ``not_calibrated``.
+        """
         _check_k(k)
         self.index.catch_up()
         only = self._searchable(clase, cohort)
-        limit = self._limit(threshold, only).threshold
+        limit = self._limit(threshold, only)
         # Two subjects are needed to see that a decision is ambiguous, however few the caller wants listed.
         searched = self._search(probes, max(k, 2), only)
-        decisions = [decide(candidates, limit, self.settings.margin) for candidates in searched]
-        return [
+        decisions = [decide(candidates, limit.threshold, self.settings.margin) for candidates in searched]
+        return limit, [
             Decision(made.verdict, made.student, made.score, made.reason, made.candidates[:k]) for made in decisions
         ]
 
@@ -290,13 +296,13 @@ class Gallery:
         own = self.settings
         return settle(own.target, own.threshold, own.threshold_source, curve, searched)
 
-    def calibration(self, clase: str | None = None, cohort: bool = False) -> tuple[int, Curve | None]:
-        """How many people a search compares with, and the stored curve if it is of this pack.
+    def calibration(self) -> tuple[int, Curve | None]:
+        """How many students a search compares with, and the stored curve if it is of this pack.
 
         What another process stored is seen within a second.
         """
         self.index.catch_up()
-        return self._calibration(self._searchable(clase, cohort))
+        return self._calibration(self._searchable(None, False))
 
     def _calibration(self, only: NDArray[np.int64] | None) -> tuple[int, Curve | None]:
         with self.index.reading() as live:

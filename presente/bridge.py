@@ -85,8 +85,7 @@ def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: Id
         faces = embedder.embed(aligned)
     with timings.stage("search"):
         probes = np.array([face.template for face in faces], dtype=np.float32).reshape(-1, gallery.dim)
-        limit = gallery.limit(query.threshold, query.clase, query.cohort)
-        decisions = gallery.identify(probes, query.k, limit.threshold, query.clase, query.cohort)
+        limit, decisions = gallery.identify(probes, query.k, query.threshold, query.clase, query.cohort)
     return Identified(tuple(zip(faces, decisions, strict=True)), limit, timings.as_dict())
 
 

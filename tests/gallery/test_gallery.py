@@ -52,19 +52,19 @@ def test_decisions(scores: list[float], verdict: str, reason: str | None) -> Non
 def test_enrolled_is_found_and_strangers_are_not(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     rows = np.eye(DIM, dtype=np.float32)
-    assert gallery.identify(rows[:1])[0].reason == "empty_gallery"
+    assert gallery.identify(rows[:1])[1][0].reason == "empty_gallery"
     gallery.enrol([enrolment("A1", rows[0]), enrolment("A2", rows[1])])
-    known, stranger = gallery.identify(rows[[1, 5]], k=1)
+    known, stranger = gallery.identify(rows[[1, 5]], k=1)[1]
     assert known.student is not None and known.student.matricula == "A2" and len(known.candidates) == 1
     assert stranger.student is None and stranger.verdict == "unknown"
-    assert gallery.identify(rows[[5]], threshold=-1.0)[0].verdict != "unknown"
+    assert gallery.identify(rows[[5]], threshold=-1.0)[1][0].verdict != "unknown"
 
 
 def test_ambiguity_is_seen_when_only_one_candidate_is_asked_for(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     row = np.eye(DIM, dtype=np.float32)[0]
     gallery.enrol([enrolment("A1", row), enrolment("A2", row)])
-    decision = gallery.identify(row[None, :], k=1)[0]
+    decision = gallery.identify(row[None, :], k=1)[1][0]
     assert decision.verdict == "ambiguous" and decision.student is None and len(decision.candidates) == 1
 
 
@@ -196,7 +196,7 @@ def test_a_start_replays_what_the_snapshot_has_not_seen(open_gallery: OpenGaller
     first.store.remove(["A1"])
     second = open_gallery()
     assert second.index.verify().agrees and second.status().indexed == 3
-    assert second.identify(vectors(1, 3))[0].student.matricula == "A3"  # type: ignore[union-attr]
+    assert second.identify(vectors(1, 3))[1][0].student.matricula == "A3"  # type: ignore[union-attr]
 
 
 def test_another_process_is_followed(open_gallery: OpenGallery, tmp_path: Path, store_url: str) -> None:
@@ -206,9 +206,9 @@ def test_another_process_is_followed(open_gallery: OpenGallery, tmp_path: Path, 
     child.start()
     child.join(60)
     assert child.exitcode == 0
-    decision = gallery.identify(vectors(1, 7))[0]
+    decision = gallery.identify(vectors(1, 7))[1][0]
     assert decision.student is not None and decision.student.matricula == "B1"
-    assert gallery.identify(vectors(1))[0].student is None  # removed over there
+    assert gallery.identify(vectors(1))[1][0].student is None  # removed over there
 
 
 def _enrol_elsewhere(folder: Path, store_url: str) -> None:
@@ -290,7 +290,7 @@ def test_generations_of_another_store_are_not_taken_for_ours(
     second = open_gallery()
     assert second.status().indexed == 0
     second.enrol([enrolment("NEW", vectors(3, 32))])
-    assert second.identify(vectors(1, 31))[0].candidates[0].student.matricula == "NEW"
+    assert second.identify(vectors(1, 31))[1][0].candidates[0].student.matricula == "NEW"
     assert second.index.verify().agrees
 
 
@@ -375,7 +375,7 @@ def test_publishing_that_fails_in_the_background_fails_nobody(
     monkeypatch.setattr(gallery.index.snapshots, "publish", full)
     for i in range(8):
         gallery.enrol([enrolment(f"S{i}", vectors(1, 80 + i))])
-    assert gallery.status().indexed == 8 and gallery.identify(vectors(1, 87))[0].student is not None
+    assert gallery.status().indexed == 8 and gallery.identify(vectors(1, 87))[1][0].student is not None
     gallery.index._background.join()
     assert "The disk is full" in caplog.text
 
