@@ -11,13 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.documents.model import DocumentStore
+from gallery.documents.model import DocumentStore, Position
+from gallery.erasure import Erasure, Watcher
 from gallery.gate import GateReport
 from gallery.live import LiveIndex
 from gallery.locks import ReadWriteLock
 from gallery.manifest import Origin
 from gallery.segments import Published
-from gallery.snapshot import KEEP, Generation, SnapshotStore
+from gallery.snapshot import Generation, SnapshotStore
 from presente.errors import IndexDamaged, PackError, PresenteError
 
 log = logging.getLogger(__name__)
@@ -77,22 +78,17 @@ class FollowingIndex:
         self._following = threading.Lock()
         self._publishing = threading.Lock()
         self._background = threading.Thread()
+        self._watcher: Watcher | None = None
         self._published_at = 0
+        self.erasure = Erasure(store, snapshots)
         self.check_pack()
         self._identity = store.identity()
         self._live, unchecked = self._open()
         self._publish_at = self._due()
-        self._prune()
-        self.publish_if_erased()  # whoever erased was stopped before the generations that hold it were gone
+        snapshots.prune()
+        self._erase_quietly()  # whoever erased was stopped before the files that hold it were overwritten
         if unchecked is not None:
             self._start(lambda: self._check(unchecked))
-
-    def _prune(self) -> None:
-        """Delete what a process that was killed left behind and may hold somebody who was erased: an unfinished
-        generation, or the one before a generation that it had just published."""
-        numbers = self.snapshots.generations()
-        outdated = bool(numbers) and self.store.removed_since(self.snapshots.seen_by(numbers[0]))
-        self.snapshots.prune(1 if outdated and self.generation == numbers[-1] else KEEP)
 
     @contextmanager
     def reading(self) -> Iterator[LiveIndex]:
@@ -122,18 +118,19 @@ class FollowingIndex:
         if generation is not None:
             manifest = generation.manifest
             if manifest.dim == self.dim and manifest.origin == self._origin(manifest.origin.change):
-                live = self._on(generation)
-                if len(live) == self.store.counts().templates:
+                live = self._on(generation, Position(manifest.origin.change))
+                back = live.published.alive(generation.struck).any()  # whom a backup of the documents brought back
+                if len(live) == self.store.counts().templates and not back:
                     self._belongs(generation)
                     return live, generation if generation.unchecked else None
             log.warning("Generation %d does not belong to these documents; the index is rebuilt.", manifest.generation)
         return LiveIndex.rebuild(self.store, self.dim), None
 
-    def _on(self, generation: Generation) -> LiveIndex:
-        """An index that continues from a generation, caught up."""
-        published = Published(generation.templates, generation.vectors, generation.index)
-        live = LiveIndex(published, generation.manifest.origin.change)
-        live.follow(self.store)
+    def _on(self, generation: Generation, position: Position) -> LiveIndex:
+        """An index that continues from a generation that has seen everything up to a position, caught up."""
+        published = Published(generation.templates, generation.vectors, generation.index, generation.files)
+        live = LiveIndex(published, position)
+        self.erasure.add(live.follow(self.store, self.pack))
         return live
 
     def _belongs(self, generation: Generation) -> None:
@@ -145,9 +142,14 @@ class FollowingIndex:
         """The change at which to publish next."""
         return self._live.change + max(_PUBLISH_EVERY, len(self._live) // _PUBLISH_SHARE)
 
+    @property
+    def position(self) -> Position:
+        """How far the store's changes are applied."""
+        return self._live.position
+
     def catch_up(self) -> None:
         """Apply what the store has recorded since, by this process or another."""
-        if not self.store.changed_since(self._live.change):
+        if not self.store.changed_since(self._live.position):
             return
         self.follow()
         if self._live.change >= self._publish_at and self._start(self._publish_quietly):
@@ -166,36 +168,51 @@ class FollowingIndex:
         """Apply the changes now, after making sure that they are of the same pack."""
         with self._following:
             self.check_pack()
-            self._follow()
+            with self._lock.write():
+                removed = self._live.follow(self.store, self.pack)
+            self.erasure.add(removed)
+        if len(removed):
+            self._erase_quietly()
 
-    def _follow(self) -> None:
-        with self._lock.write():
-            self._live.follow(self.store)
+    def finish_erasing(self) -> None:
+        """Overwrite what this gallery's files still hold of templates that were removed.
+
+        Raises:
+            StoreError: ``erasure_incomplete``, saying what is left; it is tried again whenever the index follows.
+        """
+        published = self._live.published
+        if len(published.vectors) and published.files is None and self.erasure.waits_for(published):
+            self.publish()  # of format 1: its files are not overwritten but replaced
+        self.erasure.finish(self._live.published, self._identity)
+
+    def _erase_quietly(self) -> None:
+        try:
+            self.finish_erasing()
+        except PresenteError as error:  # whoever erases is told; nobody else can do anything about it
+            log.error("%s", error)
+
+    def watch(self, every_s: float, erased: Callable[[], None]) -> None:
+        """Follow also while nobody asks, until closed; ``erased`` is called when somebody was removed."""
+        self._watcher = Watcher(self, every_s, erased)
 
     def publish(self) -> int:
-        """Write what the documents hold now as a new generation, and continue from it; its number.
-
-        Two generations are kept, unless somebody was erased since the last one: then only the new one is.
-        """
+        """Write what the documents hold now as a new generation, and continue from it; its number."""
         with self._publishing:
             self._publish()
             return self.generation
 
     def _publish(self) -> None:
-        while True:
-            self.follow()
-            with self._lock.read():
-                change, templates = self._live.change, self._live.frozen()
-            keep = 1 if self.store.removed_since(self._published_at) else KEEP
-            generation = self.snapshots.publish(templates, self._origin(change), keep)
-            live = self._on(generation)
-            with self._following, self._lock.write():
-                live.follow(self.store)
-                self._live = live
-                self._belongs(generation)
-            self._publish_at = self._due()
-            if not self.store.removed_since(change):
-                return
+        self.follow()
+        with self._lock.read():
+            position, templates = self._live.position, self._live.frozen()
+        generation = self.snapshots.publish(templates, self._origin(position.low_water))
+        live = self._on(generation, position)
+        with self._following, self._lock.write():
+            self.erasure.add(live.follow(self.store, self.pack))
+            self._live = live
+            self._belongs(generation)
+        self._publish_at = self._due()
+        self._erase_quietly()  # who was removed meanwhile, and the generations before of whom was removed since
 
     def _publish_quietly(self) -> None:
         try:
@@ -217,12 +234,6 @@ class FollowingIndex:
     def _origin(self, change: int) -> Origin:
         return Origin(self._identity, self.pack, change, self.store.mark(change))
 
-    def publish_if_erased(self) -> None:
-        """Publish when somebody was erased since the last time: older generations still hold their vectors."""
-        with self._publishing:
-            if self.generation and self.store.removed_since(self._published_at):
-                self._publish()
-
     def rebuild(self) -> int:
         """Make the index anew from the documents and publish it, whatever was there before; the generation."""
         with self._publishing:
@@ -235,6 +246,8 @@ class FollowingIndex:
 
     def close(self, publish: bool = False) -> None:
         """Stop; with ``publish``, first write a generation if anything changed since the last."""
+        if self._watcher is not None:
+            self._watcher.stop()
         if self._background.is_alive():
             self._background.join()
         if publish and (self._live.change != self._published_at or not self.generation):
@@ -247,7 +260,7 @@ class FollowingIndex:
             indexed = np.sort(self._live.ids())
             stored: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
             different: list[int] = []
-            for batch in self.store.templates():
+            for batch in self.store.templates(pack=self.pack):
                 stored.append(batch.ids)
                 known = np.isin(batch.ids, indexed)
                 kept = self._live.vectors(batch.ids[known])

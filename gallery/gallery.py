@@ -17,7 +17,9 @@ from gallery.documents.model import (
     Counts,
     DocumentStore,
     Enrolment,
+    Kind,
     Mode,
+    Position,
     StoredStudent,
     Student,
     student_not_found,
@@ -25,6 +27,7 @@ from gallery.documents.model import (
 from gallery.following import FollowingIndex
 from gallery.gate import GateReport
 from gallery.limit import Limit, Target, settle
+from gallery.rosters import Rosters
 from gallery.snapshot import SnapshotStore
 from gallery.vectors.flat import checked
 from gallery.vectors.model import IndexSpec
@@ -104,7 +107,8 @@ class Gallery:
         self.settings = settings
         self.pack = pack
         self.dim = dim
-        self._people = -1, 0  # as of a change
+        self._people: tuple[Position | None, int] = None, 0
+        self._rosters = Rosters(store)
         self._curve: Curve | None = None
         self._curve_until = -math.inf
         try:
@@ -160,8 +164,8 @@ class Gallery:
         """Erase students from the documents, the index and every published generation; which existed.
 
         Raises:
-            StoreError: ``index_unwritable`` when older generations, which still hold their vectors, could not be
-                replaced; calling it again, for whomever, tries again.
+            StoreError: ``erasure_incomplete`` when files still hold something of them; calling it again, for whomever,
+                tries again.
         """
         removed = self.store.remove(matriculas)
         self._follow_removal()
@@ -211,7 +215,7 @@ class Gallery:
     def _follow_removal(self) -> None:
         """Take what is gone from the documents out of the index and of every published generation."""
         self.index.follow()
-        self.index.publish_if_erased()
+        self.index.finish_erasing()
 
     def close(self, publish: bool = False) -> None:
         """Close the store; with ``publish``, first write a generation if anything changed since the last."""
@@ -306,8 +310,8 @@ class Gallery:
 
     def _calibration(self, only: NDArray[np.int64] | None) -> tuple[int, Curve | None]:
         with self.index.reading() as live:
-            if self._people[0] != live.change:
-                self._people = live.change, live.people()
+            if self._people[0] != live.position:
+                self._people = live.position, live.people()
             people = self._people[1] if only is None else len(only)
         now = time.monotonic()
         if now >= self._curve_until:
@@ -349,10 +353,14 @@ class Gallery:
     def _searchable(self, clase: str | None, cohort: bool) -> NDArray[np.int64] | None:
         """Subject ids that a search may return; None for everybody."""
         if clase is not None:
-            return self.store.roster(clase=clase, kind=None if cohort else "student")
-        if cohort or not self.store.has_cohort():
+            return self.roster(clase=clase, kind=None if cohort else "student")
+        if cohort or not self._rosters.has_cohort(self.index.position):
             return None
-        return self.store.roster(kind="student")
+        return self.roster(kind="student")
+
+    def roster(self, *, clase: str | None = None, kind: Kind | None = None) -> NDArray[np.int64]:
+        """Subject ids, sorted, of a class or a kind, as of the last time that the index caught up."""
+        return self._rosters.of(self.index.position, clase, kind)
 
     @staticmethod
     def _ranked(hits: Sequence[tuple[int, float]], students: dict[int, Student]) -> list[Candidate]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.documents.model import DocumentStore
+from gallery.documents.model import DocumentStore, Position
 from gallery.segments import Part, Published, Tail, Templates
 from gallery.vectors.flat import FlatIndex, nothing
 from gallery.vectors.model import VectorIndex
@@ -33,30 +33,29 @@ class LiveIndex:
     Attributes:
         published: the newest generation's templates, mapped from its files; none before there is one.
         tail: those that came since.
-        change: sequence number of the last change applied.
+        position: how far the store's changes are applied.
     """
 
-    def __init__(self, published: Published, change: int) -> None:
+    def __init__(self, published: Published, position: Position) -> None:
         self.published = published
         self.tail = Tail(published.vectors.shape[1])
-        self.change = change
+        self.position = position
         self._rosters: OrderedDict[bytes, Selection] = OrderedDict()
 
     @classmethod
     def empty(cls, dim: int) -> LiveIndex:
         """An index of nobody that has seen no change."""
         vectors = np.empty((0, dim), dtype=np.float32)
-        return cls(Published(np.empty((3, 0), dtype=np.int64), vectors, FlatIndex(vectors)), 0)
+        return cls(Published(np.empty((3, 0), dtype=np.int64), vectors, FlatIndex(vectors)), Position())
 
     @classmethod
     def rebuild(cls, store: DocumentStore, dim: int) -> LiveIndex:
         """A new index of everything that the store holds."""
         live = cls.empty(dim)
-        # Ask for the changes first: what happens while the templates are read is applied once more, which is harmless.
-        changes = store.changes(0)
+        # Ask for the position first: what happens while the templates are read is applied once more, which is harmless.
+        live.position = store.position()
         for batch in store.templates():
             live.tail.append(batch.ids, batch.subjects, batch.vectors)
-        live.change = changes.last
         return live
 
     def __len__(self) -> int:
@@ -71,9 +70,15 @@ class LiveIndex:
     def _parts(self) -> tuple[Part, ...]:
         return (self.published, self.tail)
 
-    def follow(self, store: DocumentStore) -> None:
-        """Apply the changes that the store has recorded since."""
-        changes = store.changes(self.change)
+    @property
+    def change(self) -> int:
+        """The number of the last change that was seen."""
+        return self.position.change
+
+    def follow(self, store: DocumentStore, pack: str | None = None) -> NDArray[np.int64]:
+        """Apply the changes that the store has recorded since, of templates by a pack (None: the gallery's); the ids of
+        those that are removed for good, of which nothing remains in memory."""
+        changes = store.changes(self.position)
         touched = np.union1d(changes.added, changes.removed)
         if len(touched):
             self._rosters.clear()
@@ -81,9 +86,12 @@ class LiveIndex:
                 part.drop(touched)
         added = np.setdiff1d(changes.added, changes.removed)
         if len(added):
-            for batch in store.templates([int(i) for i in added]):  # those that are gone again are simply not there
+            for batch in store.templates([int(i) for i in added], pack):  # those that are gone again are not there
                 self.tail.append(batch.ids, batch.subjects, batch.vectors)
-        self.change = changes.last
+        if len(changes.removed):
+            self.published.index.forget(self.published.places(changes.removed))
+        self.position = changes.position
+        return changes.removed
 
     def frozen(self) -> Templates:
         """Everything in the index, as it is now."""

@@ -76,7 +76,8 @@ def call_roll(register: Register, faces: Sequence[Face], lesson: Lesson) -> list
         Conflict: ``idempotency_key_reused``.
     """
     gallery = register.gallery
-    roster = {int(subject) for subject in gallery.store.roster(clase=lesson.clase, kind="student")}
+    gallery.index.catch_up()
+    roster = {int(subject) for subject in gallery.roster(clase=lesson.clase, kind="student")}
     if not roster:
         raise NotFound("class_not_found", f"Nobody is in class {lesson.clase!r}.", "Check clase.")
     _check_key(register, lesson)

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.generation_files import GenerationFiles
 from gallery.vectors.flat import checked, nearest
 from gallery.vectors.model import VectorIndex
 
@@ -48,11 +49,19 @@ class Part(Protocol):
 class Published:
     """A generation's templates, which never change, and which of them have been removed since: a :class:`Part`."""
 
-    def __init__(self, templates: NDArray[np.int64], vectors: NDArray[np.float32], index: VectorIndex) -> None:
-        """From template ids, ascending, and their subjects, as :func:`by_subject` gives them."""
+    def __init__(
+        self,
+        templates: NDArray[np.int64],
+        vectors: NDArray[np.float32],
+        index: VectorIndex,
+        files: GenerationFiles | None = None,
+    ) -> None:
+        """From template ids, ascending, and their subjects, as :func:`by_subject` gives them; ``files`` are those that
+        they are mapped from, None when they are in memory only."""
         self.ids, self.subjects, self._by_subject = templates
         self.vectors = vectors
         self.index = index
+        self.files = files
         self._alive: NDArray[np.bool_] | None = None
         self._count = len(vectors)
         self._people: int | None = None
@@ -63,6 +72,10 @@ class Published:
             order = self._by_subject if self._alive is None else self._by_subject[self._alive[self._by_subject]]
             self._people = int(np.count_nonzero(np.diff(self.subjects[order], prepend=-1)))
         return self._people
+
+    def alive(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of some rows are not removed."""
+        return np.ones(len(rows), dtype=bool) if self._alive is None else self._alive[rows]
 
     def __len__(self) -> int:
         return self._count
@@ -78,10 +91,14 @@ class Published:
         rows = np.asarray(self._by_subject[places])
         return rows if self._alive is None else rows[self._alive[rows]]
 
-    def drop(self, ids: NDArray[np.int64]) -> None:
+    def places(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The rows of some templates, removed or not; ids that are not there are passed over."""
         rows = np.searchsorted(self.ids, ids)
         inside = rows < len(self.ids)
-        rows = rows[inside][self.ids[rows[inside]] == ids[inside]]
+        return np.asarray(rows[inside][self.ids[rows[inside]] == ids[inside]], dtype=np.int64)
+
+    def drop(self, ids: NDArray[np.int64]) -> None:
+        rows = self.places(ids)
         if len(rows):
             if self._alive is None:
                 self._alive = np.ones(len(self.ids), dtype=bool)

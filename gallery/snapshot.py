@@ -6,6 +6,7 @@ A generation is a folder ``gen-0000000042``::
     templates.npy   int64 (3, n): template ids, ascending; their subjects; the rows in order of subject
     vectors.npy     float32 (n, d): the templates themselves, in order of id
     codes.faiss     what the kind of index needs beside them; the exact kind needs nothing
+    struck.npy      bool (n,): rows of people who were erased since; see :mod:`gallery.generation_files`
 
 It is written under another name, flushed to disk, and renamed; a reader sees all of it or nothing. Readers map the two
 arrays: a start reads next to nothing, and processes share the pages.
@@ -14,12 +15,13 @@ arrays: a start reads next to nothing, and processes share the pages.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +30,16 @@ from numpy.typing import NDArray
 
 from gallery.first_format import read_first_format
 from gallery.gate import GateReport, IndexSettings, settle
+from gallery.generation_files import GenerationFiles, struck_rows, write_marks
 from gallery.manifest import FORMAT, METRIC, Manifest, Origin
 from gallery.segments import Templates, by_subject
 from gallery.vectors.flat import FlatIndex
 from gallery.vectors.kinds import load_index
 from gallery.vectors.model import VectorIndex
 from presente.errors import IndexDamaged, StoreError
-from presente.files import sha256_file, sync_folder
+from presente.files import erase_folder, sha256_file, sync_folder
+
+log = logging.getLogger(__name__)
 
 KEEP = 2
 """Generations that stay on disk: the newest, and the one before it in case the newest is damaged."""
@@ -44,14 +49,19 @@ _AT_ONCE = 64_000_000
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A loaded generation: its arrays as :class:`gallery.segments.Published` takes them, and the files whose checksums
-    are still to be compared (:meth:`SnapshotStore.check`)."""
+    """A loaded generation: its arrays as :class:`gallery.segments.Published` takes them, its files (None of format 1,
+    whose arrays are copies), and the files whose checksums are still to be compared (:meth:`SnapshotStore.check`).
+
+    ``struck``, int64: rows of erased people, overwritten since; where there are any, checksums tell nothing.
+    """
 
     manifest: Manifest
     templates: NDArray[np.int64]
     vectors: NDArray[np.float32]
     index: VectorIndex
     unchecked: tuple[str, ...] = ()
+    files: GenerationFiles | None = None
+    struck: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
 
 class SnapshotStore:
@@ -82,7 +92,7 @@ class SnapshotStore:
         Raises:
             IndexDamaged: ``index_damaged``, naming the file and what is wrong with it.
         """
-        folder = self._path(number)
+        folder = self.path(number)
         try:
             manifest = Manifest.read((folder / "manifest.json").read_text(encoding="utf-8"))
             if manifest.format not in (1, FORMAT) or manifest.metric != METRIC:
@@ -90,29 +100,43 @@ class SnapshotStore:
                     "index_damaged",
                     f"{folder} has format {manifest.format}, metric {manifest.metric}: unknown to this version.",
                 )
-            late = tuple(
-                name for name in manifest.files if name == "vectors.npy" and (folder / name).stat().st_size > _AT_ONCE
-            )
-            _compare(folder, manifest, [name for name in manifest.files if name not in late])
+            struck = struck_rows(folder)
+            names = [name for name in manifest.files if not len(struck) or name not in ("vectors.npy", "codes.faiss")]
+            late = tuple(name for name in names if name == "vectors.npy" and (folder / name).stat().st_size > _AT_ONCE)
+            _compare(folder, manifest, [name for name in names if name not in late])
             if manifest.format == FORMAT:
                 templates, vectors = (_mapped(folder / f"{name}.npy") for name in ("templates", "vectors"))
                 index = load_index(manifest.spec, folder / "codes.faiss", vectors)
+                files = GenerationFiles(folder, vectors)
             else:
                 templates, vectors = read_first_format(folder)
-                index = FlatIndex(vectors)
+                index, files = FlatIndex(vectors), None
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
             raise IndexDamaged("index_damaged", f"{folder} cannot be read ({exc}).") from exc
         count = manifest.templates
         if vectors.shape != (count, manifest.dim) or templates.shape != (3, count):
             raise IndexDamaged("index_damaged", f"{folder} holds {vectors.shape}, its manifest says {count} templates.")
-        return Generation(manifest, templates, vectors, index, late)
+        return Generation(manifest, templates, vectors, index, late, files, struck)
 
     def seen_by(self, number: int) -> int:
         """The last change that went into a generation; 0 when it does not say."""
+        origin = self.origin(number)
+        return 0 if origin is None else origin.change
+
+    def origin(self, number: int) -> Origin | None:
+        """Which documents a generation was made of; None when it does not say."""
         try:
-            return Manifest.read((self._path(number) / "manifest.json").read_text(encoding="utf-8")).origin.change
+            return Manifest.read((self.path(number) / "manifest.json").read_text(encoding="utf-8")).origin
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            return 0
+            return None
+
+    def delete(self, number: int) -> None:
+        """Delete a generation, of which processes that map it keep their files until they let go.
+
+        Raises:
+            OSError: something of it is left.
+        """
+        erase_folder(self.path(number))
 
     def check(self, generation: Generation) -> None:
         """Compare what :meth:`load` left unchecked; it reads all of it.
@@ -120,7 +144,7 @@ class SnapshotStore:
         Raises:
             IndexDamaged: ``index_damaged``.
         """
-        folder = self._path(generation.manifest.generation)
+        folder = self.path(generation.manifest.generation)
         try:
             _compare(folder, generation.manifest, generation.unchecked)
         except FileNotFoundError:  # superseded and deleted meanwhile: what is mapped stays readable
@@ -148,13 +172,29 @@ class SnapshotStore:
         return generation
 
     def prune(self, keep: int = KEEP) -> None:
-        """Delete all but the newest generations, and what writers left behind who are dead: their locks are free."""
+        """Delete all but the newest generations, and what writers left behind who are dead: their locks are free.
+
+        What cannot be deleted is logged, and tried again the next time.
+        """
         for number in self.generations()[:-keep]:
-            shutil.rmtree(self._path(number), ignore_errors=True)
+            try:
+                self.delete(number)
+            except OSError as exc:
+                log.warning("%s cannot be deleted (%s)", self.path(number), exc)
+        for leftover in self.leftovers():
+            log.warning("%s cannot be deleted", leftover)
+
+    def leftovers(self) -> list[Path]:
+        """Delete what dead writers left unfinished; what of it is still there."""
+        left = []
         for leftover in self.folder.glob(".new-*"):
             with _locked(leftover) as ours:
                 if ours:
-                    shutil.rmtree(leftover, ignore_errors=True)
+                    try:
+                        erase_folder(leftover)
+                    except OSError:
+                        left.append(leftover)
+        return left
 
     def _write(self, staged: Path, templates: Templates, origin: Origin) -> Generation:
         with (staged / "templates.npy").open("wb") as stream:
@@ -164,6 +204,7 @@ class SnapshotStore:
         index, gate = settle(vectors, rows[1], self.settings)
         index.save(staged / "codes.faiss")
         files = {path.name: sha256_file(path) for path in sorted(staged.iterdir())}
+        write_marks(staged, len(vectors))
         while True:
             number = max(self.generations(), default=0) + 1
             manifest = self._manifest(number, origin, rows, vectors, index, gate, files)
@@ -172,14 +213,16 @@ class SnapshotStore:
                 with path.open("rb") as stream:
                     os.fsync(stream.fileno())
             sync_folder(staged)
+            opened = GenerationFiles(staged, vectors)
             try:
-                staged.rename(self._path(number))
+                staged.rename(self.path(number))
             except OSError:
-                if not self._path(number).exists():
+                if not self.path(number).exists():
                     raise
                 continue  # another process published this number meanwhile
             sync_folder(self.folder)
-            return Generation(manifest, rows, vectors, index)
+            opened.folder = self.path(number)
+            return Generation(manifest, rows, vectors, index, (), opened)
 
     @staticmethod
     def _manifest(
@@ -218,7 +261,8 @@ class SnapshotStore:
                     shutil.rmtree(staged, ignore_errors=True)
                 return
 
-    def _path(self, number: int) -> Path:
+    def path(self, number: int) -> Path:
+        """Where a generation is."""
         return self.folder / f"gen-{number:010d}"
 
 

@@ -108,7 +108,22 @@ def m002_attendance(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_create_tables, m002_attendance)
+def m003_roster_changes(db: sqlite3.Connection) -> None:
+    """Who is in which class is part of the change sequence, too: ``removed`` is 2, and ``template`` nobody's.
+
+    A follower that has seen the last change has seen the rosters as they are.
+    """
+    noted = "BEGIN INSERT INTO changes (removed, template) VALUES (2, 0); END"
+    for statement in (
+        f"CREATE TRIGGER student_came AFTER INSERT ON students {noted}",
+        f"CREATE TRIGGER student_went AFTER DELETE ON students {noted}",
+        "CREATE TRIGGER student_moved AFTER UPDATE OF clase, kind ON students "
+        f"WHEN OLD.clase IS NOT NEW.clase OR OLD.kind IS NOT NEW.kind {noted}",
+    ):
+        db.execute(statement)
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_create_tables, m002_attendance, m003_roster_changes)
 
 
 def migrate(db: sqlite3.Connection) -> None:

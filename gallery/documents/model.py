@@ -208,14 +208,33 @@ class TemplateBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
-    """What happened after some point of the change sequence, up to ``last``.
+class Position:
+    """How far a follower has read the change sequence. Every follower keeps its own.
 
-    ``added`` and ``removed`` are template ids, int64 (n,), ascending. A template may be in both, and an added one may
-    be gone again. Ids are never used twice.
+    Attributes:
+        change: the last number that it has seen.
+        awaited: the writes that were under way when it looked: each one's name, and the last number before those that
+            the write uses. What they write is told once they are over.
     """
 
-    last: int
+    change: int = 0
+    awaited: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def low_water(self) -> int:
+        """The number up to which nothing is missing: who starts to follow from here sees everything."""
+        return min([self.change, *(before for _, before in self.awaited)])
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What happened since a position, and the position that a follower is at after applying it.
+
+    ``added`` and ``removed`` are template ids, int64 (n,), ascending. A template may be in both, and an added one may
+    be gone again, or never have come to be. Ids are never used twice.
+    """
+
+    position: Position
     added: NDArray[np.int64]
     removed: NDArray[np.int64]
 
@@ -337,6 +356,9 @@ class DocumentStore(Protocol):
     def add_templates(self, templates: Sequence[tuple[int, Template]]) -> None:
         """Templates for photos that are stored already, by photo id; photos that were removed since are left out."""
 
+    def position(self) -> Position:
+        """Where a follower is who reads all templates after asking this."""
+
     def last_change(self) -> int:
         """The newest sequence number, 0 when nothing ever happened."""
 
@@ -344,17 +366,21 @@ class DocumentStore(Protocol):
         """A random word that belongs to a change; empty when there is no such change. A store that was restored from a
         backup and went another way since has other words for the same numbers."""
 
-    def changed_since(self, change: int) -> bool:
-        """Whether :meth:`changes` may have something to say. Cheap: asked before every search."""
+    def changed_since(self, position: Position) -> bool:
+        """Whether :meth:`changes` may have something to say. Cheap: asked before every search.
 
-    def changes(self, after: int) -> Changes:
-        """The changes past ``after``. One follower a store object: a store may remember what it has not told yet."""
+        Whatever changes which students there are, their class or their kind, changes the position, too: a roster that
+        was read at a position holds as long as nothing changed since."""
+
+    def changes(self, position: Position) -> Changes:
+        """The changes since a position. The store remembers nothing of whoever asks."""
 
     def removed_since(self, change: int) -> bool:
         """Whether anything was removed after ``change``."""
 
-    def templates(self, ids: Sequence[int] | None = None) -> Iterator[TemplateBatch]:
-        """Templates by the gallery's pack, in order of id, in batches; all of them when ``ids`` is None."""
+    def templates(self, ids: Sequence[int] | None = None, pack: str | None = None) -> Iterator[TemplateBatch]:
+        """Templates in order of id, in batches; all of them when ``ids`` is None, by the gallery's pack when ``pack``
+        is None."""
 
     def counts(self) -> Counts: ...
 

@@ -2,18 +2,19 @@
 
 What makes every crash point safe is the order of writes:
 
+- A write of several documents is announced before the first and struck off the list after the last. Followers wait for
+  it; what a dead process left is finished or undone: :mod:`gallery.documents.mongo_attempts`.
 - A template's ``_id`` is its number in the change sequence. Inserting the template *is* the change: there is nothing
   to keep in step with it.
-- A removal is written as an intent before anything is deleted, and marked as finished afterwards; an open one is
-  finished at the next start.
-- A new student carries ``enrolling`` until photos and templates are there. Until then nobody sees the student, and
-  what a dead process left in that state is cleared away.
+- A new student carries ``enrolling`` until photos and templates are there. Until then nobody sees the student.
 
-Every id is a number from that one sequence: :mod:`gallery.documents.mongo_sequence`.
+Every id is a number from that one sequence: :mod:`gallery.documents.mongo_sequence`. Every write is acknowledged once
+it is in the journals of the server, or of most servers of a replica set.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 import time
@@ -35,6 +36,7 @@ from pymongo.errors import (
     InvalidURI,
     PyMongoError,
 )
+from pymongo.write_concern import WriteConcern
 
 from gallery.documents.model import (
     Changes,
@@ -44,6 +46,7 @@ from gallery.documents.model import (
     Kind,
     Mode,
     NotAdopted,
+    Position,
     StoredPhoto,
     StoredStudent,
     Student,
@@ -51,9 +54,10 @@ from gallery.documents.model import (
     TemplateBatch,
 )
 from gallery.documents.mongo_adopting import adopt
+from gallery.documents.mongo_attempts import LEASE_S, MongoAttempts
 from gallery.documents.mongo_merging import MongoMerger
 from gallery.documents.mongo_records import MongoRecords
-from gallery.documents.mongo_sequence import MongoSequence
+from gallery.documents.mongo_sequence import MongoSequence, numbers, removals
 from gallery.documents.mongo_shape import SEEN, Document, content_id, student_of
 from gallery.documents.mongo_writing import MongoWriter
 from presente.errors import ConfigError, InvalidInput, StoreError
@@ -62,6 +66,10 @@ _AWAY_S = 0.5
 """How long after a failure to reach the server nobody tries, so that requests do not queue up to wait for it."""
 
 _DEFAULT_DATABASE = "presente"
+_SCHEMA = 2
+_DURABLE = WriteConcern(w="majority", j=True, wtimeout=10_000)
+_LOOK_S = 5.0
+"""How long writes of others are awaited before it is looked whether their processes live, and then again."""
 _READ_BATCH = 4096
 _IMAGE_BATCH = 16
 
@@ -69,14 +77,18 @@ _IMAGE_BATCH = 16
 class MongoStore:
     """A :class:`gallery.documents.model.DocumentStore` on a MongoDB server."""
 
-    def __init__(self, url: str, timeout_ms: int = 1000) -> None:
+    def __init__(self, url: str, timeout_ms: int = 1000, lease_s: float = LEASE_S) -> None:
         """Connect, create what indexes there are to create, finish what a dead process left.
 
         Args:
             url: ``mongodb://host:27017/database``.
             timeout_ms: how long an unreachable server is waited for before a call fails.
+            lease_s: how long a process of another machine that gives no sign of life is taken to live.
         """
-        self._following = threading.Lock()
+        self._lease_s = lease_s
+        self._recovering = threading.Lock()
+        self._looked_at = -math.inf
+        self._claimed: tuple[str, int] | None = None
         self._away_until = 0.0
         try:
             self._client: MongoClient[dict[str, Any]] = MongoClient(
@@ -87,7 +99,7 @@ class MongoStore:
                 retryWrites=False,
                 appname="presente",
             )
-            self._db = self._client.get_default_database(_DEFAULT_DATABASE)
+            self._db = self._client.get_default_database(_DEFAULT_DATABASE, write_concern=_DURABLE)
         except (ConfigurationError, InvalidURI, ValueError) as exc:
             raise ConfigError(
                 "unknown_store",
@@ -97,8 +109,8 @@ class MongoStore:
         try:
             with self._talking():
                 self._prepare()
-                self._merger.recover()
-                self._writer.recover()
+                self._recover()
+                self._records.recover()
         except BaseException:
             self._client.close()
             raise
@@ -131,14 +143,44 @@ class MongoStore:
             )
         db.students.create_index([("matricula", ASCENDING)], unique=True, name="matricula")
         db.students.create_index([("subject", ASCENDING)], name="subject")
+        db.students.create_index([("kind", ASCENDING), ("clase", ASCENDING)], name="class")
         db.images.create_index([("student", ASCENDING), ("sha256", ASCENDING)], unique=True, name="content")
         db.templates.create_index([("image", ASCENDING), ("pack", ASCENDING)], unique=True, name="image")
         db.templates.create_index([("student", ASCENDING)], name="student")
+        db.contents.create_index([("student", ASCENDING)], name="student")
         self._once(db.gallery, "identity", {"value": uuid.uuid4().hex})
         self._sequence = MongoSequence(db)
         self._records = MongoRecords(db, self._sequence, self._talking)
-        self._writer = MongoWriter(db, self._sequence, self._records)
+        self._attempts = MongoAttempts(db, self._lease_s)
+        self._writer = MongoWriter(db, self._sequence, self._records, self._attempts)
         self._merger = MongoMerger(db, self._sequence, self._records, self._writer)
+        schema = db.gallery.find_one({"_id": "schema"})
+        if schema is None or int(schema["value"]) < _SCHEMA:
+            self._announce_open_intents()
+            db.gallery.update_one({"_id": "schema"}, {"$set": {"value": _SCHEMA}}, upsert=True)
+
+    def _announce_open_intents(self) -> None:
+        """Of Presente 0.1, which kept what was under way in ``removals``: make attempts of a dead process of it."""
+        nobody: dict[str, Any] = {"writer": "0.1", "place": "", "pid": 0, "started": None, "after": 0}
+        for intent in list(self._db.removals.find({"open": True})):
+            kept: dict[str, Any] = {
+                name: intent[name] for name in ("student", "into", "fields", "turns") if name in intent
+            }
+            what = "merge" if "into" in intent else "remove"
+            marker = nobody | kept | {"what": what}
+            self._db.writing.update_one({"_id": f"0.1 {intent['_id']}"}, {"$set": marker}, upsert=True)
+            ended: Document = {"$set": {"open": False}, "$unset": {name: "" for name in ("student", *kept)}}
+            self._db.removals.update_one({"_id": intent["_id"]}, ended)
+        for begun in list(self._db.students.find({"enrolling": {"$exists": True}})):
+            if isinstance(begun["enrolling"], dict):
+                self._writer.remove_subject(int(begun["subject"]))
+
+    def _recover(self) -> None:
+        """Finish or undo what processes left that are dead."""
+        for attempt in self._attempts.dead():
+            if attempt["what"] == "merge":
+                self._merger.finish(attempt)
+            self._writer.recover(attempt)
 
     @staticmethod
     def _once(collection: MongoCollection[dict[str, Any]], name: str, value: dict[str, Any]) -> None:
@@ -151,6 +193,7 @@ class MongoStore:
         return self._records
 
     def close(self) -> None:
+        self._attempts.close()
         self._client.close()
 
     # -- identity and pack ------------------------------------------------------------------------------------------
@@ -165,8 +208,10 @@ class MongoStore:
         return None if found is None else (str(found["tag"]), int(found["dim"]))
 
     def claim_pack(self, tag: str, dim: int) -> None:
-        with self._talking():
-            self._once(self._db.gallery, "pack", {"tag": tag, "dim": dim})
+        if self._claimed != (tag, dim):  # once it is somebody's it is never nobody's again
+            with self._talking():
+                self._once(self._db.gallery, "pack", {"tag": tag, "dim": dim})
+            self._claimed = tag, dim
 
     def adopt_pack(self, tag: str, dim: int) -> None:
         other = self.pack() != (tag, dim)
@@ -174,7 +219,8 @@ class MongoStore:
             if other:  # before the pack: a curve without templates is harmless, one of another pack is not
                 self._db.gallery.delete_one({"_id": "calibration"})
             self._db.gallery.update_one({"_id": "pack"}, {"$set": {"tag": tag, "dim": dim}}, upsert=True)
-            self._writer.drop_templates({"pack": {"$ne": tag}})
+            with self._writer.attempt("pack") as attempt:
+                self._writer.drop_templates({"pack": {"$ne": tag}}, attempt)
 
     def calibration(self) -> str | None:
         with self._talking():
@@ -232,32 +278,60 @@ class MongoStore:
         with self._talking():
             return self._sequence.mark(change)
 
-    def changed_since(self, change: int) -> bool:
+    def position(self) -> Position:
         with self._talking():
-            return self._sequence.goes_on_after(change)
+            last = self._sequence.last()  # before the attempts: what was under way then is among them
+            return Position(last, tuple(sorted(self._attempts.under_way().items())))
 
-    def changes(self, after: int) -> Changes:
-        with self._following, self._talking():
-            last = max(after, self._sequence.last())  # before the rest is read: what comes later is for the next call
-            numbered = {"_id": {"$gt": Int64(after), "$lte": Int64(last)}}
-            late = [Int64(number) for number in self._sequence.late()]
-            which = {"$or": [numbered, {"_id": {"$in": late}}]}
-            # The templates first: one that is removed in between is then in both, never in neither.
-            added = [int(found["_id"]) for found in self._db.templates.find(which, {"_id": 1})]
-            removals = list(self._db.removals.find(which, {"templates": 1}))
-            removed = [int(template) for found in removals for template in found["templates"]]
-            self._sequence.remember_late(numbered, {*added, *removed, *(int(found["_id"]) for found in removals)})
-        return Changes(last, np.unique(np.array(added, dtype=np.int64)), np.unique(np.array(removed, dtype=np.int64)))
+    def changed_since(self, position: Position) -> bool:
+        with self._talking():
+            if position.awaited:
+                self._look_for_dead()
+                if {name for name, _ in position.awaited} - self._attempts.under_way().keys():
+                    return True
+            return self._sequence.goes_on_after(position.change)
+
+    def changes(self, position: Position) -> Changes:
+        with self._talking():
+            awaited = dict(position.awaited)
+            reserved = [
+                found
+                for found in self._sequence.since(position.low_water)
+                if int(found["_id"]) > position.change or found.get("attempt") in awaited
+            ]
+            under_way = self._attempts.under_way()  # after the reservations: what is not there is over
+            over = [found for found in reserved if found.get("attempt") not in under_way]
+            open_ones = {name: before for name, before in awaited.items() if name in under_way}
+            for found in reserved:
+                if found.get("attempt") in under_way:
+                    open_ones.setdefault(found["attempt"], int(found["_id"]) - 1)
+            added = [number for found in over for number in numbers(found, "templates")]
+            numbered = removals(over)
+            gone = self._db.removals.find({"_id": {"$in": numbered}}) if numbered else ()
+            removed = [int(template) for found in gone for template in found["templates"]]
+        last = max([position.change, *(int(found["_id"]) + int(found["n"]) - 1 for found in reserved)])
+        return Changes(
+            Position(last, tuple(sorted(open_ones.items()))),
+            np.unique(np.array(added, dtype=np.int64)),
+            np.unique(np.array(removed, dtype=np.int64)),
+        )
+
+    def _look_for_dead(self) -> None:
+        """Now and then, so that a process that died is not awaited for ever."""
+        if time.monotonic() - self._looked_at < _LOOK_S or not self._recovering.acquire(blocking=False):
+            return
+        try:
+            self._recover()
+            self._looked_at = time.monotonic()
+        finally:
+            self._recovering.release()
 
     def removed_since(self, change: int) -> bool:
         with self._talking():
             return self._db.removals.find_one({"_id": {"$gt": Int64(change)}}, {"_id": 1}) is not None
 
-    def templates(self, ids: Sequence[int] | None = None) -> Iterator[TemplateBatch]:
-        pack = self.pack()
-        if pack is None:
-            return
-        tag, dim = pack
+    def templates(self, ids: Sequence[int] | None = None, pack: str | None = None) -> Iterator[TemplateBatch]:
+        tag = pack if pack is not None else (self.pack() or ("", 0))[0]
         wanted = None if ids is None else sorted(int(i) for i in ids)
         last = 0
         while wanted is None or wanted:
@@ -273,7 +347,7 @@ class MongoStore:
                 )
             if rows:
                 last = int(rows[-1]["_id"])
-                yield _batch(rows, dim)
+                yield _batch(rows)
             elif wanted is None:
                 return
 
@@ -439,11 +513,11 @@ class MongoStore:
             )
 
 
-def _batch(rows: Sequence[Document], dim: int) -> TemplateBatch:
+def _batch(rows: Sequence[Document]) -> TemplateBatch:
     return TemplateBatch(
         ids=np.array([row["_id"] for row in rows], dtype=np.int64),
         subjects=np.array([row["student"] for row in rows], dtype=np.int64),
-        vectors=np.frombuffer(b"".join(row["vector"] for row in rows), dtype="<f4").reshape(len(rows), dim),
+        vectors=np.frombuffer(b"".join(row["vector"] for row in rows), dtype="<f4").reshape(len(rows), -1),
     )
 
 

@@ -49,7 +49,8 @@ def _adopt_one(db: Database[dict[str, Any]], writer: MongoWriter, document: Docu
     if content is not None:
         kind = next((kind for start, kind in _SIGNATURES if content.startswith(start)), "application/octet-stream")
         photo = Photo(content, hashlib.sha256(content).hexdigest(), kind, "another program")
-        writer.put_images([(int(numbered["subject"]), photo)])
+        with writer.attempt("photos") as attempt:
+            writer.put_photos({(int(numbered["subject"]), photo.sha256): (photo, [])}, attempt)
     db.students.update_one({"_id": document["_id"]}, {"$unset": {"image": ""}})
 
 

@@ -1,7 +1,7 @@
 """Merging two students on MongoDB, and moving photos: the order of writes makes every crash point safe.
 
-A merge is written as an intent, with what it will change, before anything is touched; an open one is finished at the
-next start. Every step of it can be done again. Moving a photo copies it, then deletes it where it was: cut off in
+A merge is announced with what it will change before anything is touched; one that was cut off is finished by whoever
+meets it. Every step of it can be done again. Moving a photo copies it, then deletes it where it was: cut off in
 between it is in both places, and doing it again finishes it.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from bson import Int64
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import DuplicateKeyError
 
 from gallery.documents.model import Photo, Template, merged, student_not_found
 from gallery.documents.mongo_records import MongoRecords
@@ -23,8 +23,6 @@ from gallery.documents.mongo_shape import SEEN, Document, content_id, fields_of,
 from gallery.documents.mongo_writing import MongoWriter
 from gallery.documents.records import Selection, joined
 from presente.errors import Conflict
-
-_DUPLICATE = 11000
 
 
 class MongoMerger:
@@ -38,42 +36,37 @@ class MongoMerger:
         self._records = records
         self._writer = writer
 
-    def recover(self) -> None:
-        """Finish merges that a process which is dead had begun. Before the writer recovers, which ends removals."""
-        for intent in list(self._db.removals.find({"open": True, "into": {"$exists": True}})):
-            self._finish(intent)
-
     def merge(self, keep: str, other: str) -> None:
-        """Write the intent, then do it."""
+        """Announce what will change, then change it."""
         kept, gone = self._known(keep), self._known(other)
         before = fields_of(student_of(kept))
         after = fields_of(merged(student_of(kept), student_of(gone)))
-        intent = {
-            "_id": Int64(self._sequence.reserve(1, "removal")[0]),
+        about = {
             "student": Int64(gone["subject"]),
             "into": Int64(kept["subject"]),
             "fields": {name: value for name, value in after.items() if before.get(name) != value},
             "turns": [
                 {"entry": Int64(number), "turn": turn} for number, turn in self._turns(gone["subject"], kept["subject"])
             ],
-            "templates": [],  # their removal is recorded as they are removed: until then they are found
-            "open": True,
         }
-        self._db.removals.insert_one(intent)
-        self._finish(intent)
+        with self._writer.attempt("merge", **about) as attempt:
+            self.finish({**about, "_id": attempt})
 
-    def _finish(self, intent: Document) -> None:
-        source, target = int(intent["student"]), int(intent["into"])
+    def finish(self, announced: Document) -> None:
+        """Do what a merge announced, however much of it is done already."""
+        source, target = int(announced["student"]), int(announced["into"])
+        attempt = str(announced["_id"])
+        self._sequence.reserve(1, "fields", attempt)  # so that a follower reads the rosters again
         with suppress(Conflict):  # the one who should stay was removed meanwhile: both are the same person
             for image in list(self._db.images.find({"student": Int64(source)}).sort("_id")):
-                self._copy(image, target)
-            changes = {"$set": {**intent["fields"], "recount": True}}
+                self._copy(image, target, attempt)
+            changes = {"$set": {**announced["fields"], "recount": True}}
             if self._db.students.update_one({"subject": Int64(target)}, changes).matched_count:
                 self._db.students.delete_many({"subject": Int64(source)})  # nobody adds entries from here on
-                self._move_entries(source, target, [(int(at["entry"]), at["turn"]) for at in intent["turns"]])
+                self._move_entries(source, target, [(int(at["entry"]), at["turn"]) for at in announced["turns"]])
             else:
-                self._writer.erase(target)  # with the photos that it was just given
-        self._writer.finish_removal(intent["_id"], source)
+                self._writer.erase(target, attempt)  # with the photos that it was just given
+        self._writer.erase(source, attempt)
 
     def _move_entries(self, source: int, target: int, turns: Collection[tuple[int, int]]) -> None:
         """As it was planned, which what is moved already cannot change; then what came after the plan."""
@@ -99,14 +92,15 @@ class MongoMerger:
         subject = int(self._known(matricula)["subject"])
         target = None if to is None else int(self._known(to)["subject"])
         which = {"student": Int64(subject), "sha256": {"$in": sorted(digests)}}
-        for image in list(self._db.images.find(which).sort("_id")):
-            if target is not None:
-                self._copy(image, target)
-            self._writer.drop_templates({"image": image["_id"]})
-            self._db.contents.delete_one({"_id": content_id(subject, image["sha256"])})
-            self._db.images.delete_one({"_id": image["_id"]})
+        with self._writer.attempt("photos") as attempt:
+            for image in list(self._db.images.find(which).sort("_id")):
+                if target is not None:
+                    self._copy(image, target, attempt)
+                self._writer.drop_templates({"image": image["_id"]}, attempt)
+                self._db.contents.delete_one({"_id": content_id(subject, image["sha256"])})
+                self._db.images.delete_one({"_id": image["_id"]})
 
-    def _copy(self, image: Document, target: int) -> None:
+    def _copy(self, image: Document, target: int, attempt: str) -> None:
         """Give a subject a photo and its templates, under new ids; what is there already stays.
 
         Raises:
@@ -117,14 +111,7 @@ class MongoMerger:
             return
         photo = Photo(bytes(kept["content"]), image["sha256"], image["media_type"], image["source"])
         templates = [_template_of(found) for found in self._db.templates.find({"image": image["_id"]}).sort("_id")]
-        while True:
-            try:
-                copied = self._writer.put_images([(target, photo)])[target, photo.sha256]
-                self._writer.put_templates([(copied, target, template) for template in templates])
-                return
-            except (DuplicateKeyError, BulkWriteError) as error:  # somebody else gives the same: look again
-                if {found["code"] for found in (error.details or {}).get("writeErrors", ())} - {_DUPLICATE}:
-                    raise
+        self._writer.put_photos({(target, photo.sha256): (photo, templates)}, attempt)
 
     def _known(self, matricula: str) -> Document:
         found = self._db.students.find_one({"matricula": matricula, **SEEN})

@@ -25,6 +25,7 @@ from gallery.documents.model import (
     Kind,
     Mode,
     NotAdopted,
+    Position,
     StoredPhoto,
     StoredStudent,
     Student,
@@ -385,30 +386,30 @@ class SqliteStore:
             row = db.execute("SELECT mark FROM changes WHERE seq = ?", (change,)).fetchone()
         return str(row[0]) if row else ""
 
-    def changed_since(self, change: int) -> bool:
-        return self.last_change() != change
+    def position(self) -> Position:
+        return Position(self.last_change())
 
-    def changes(self, after: int) -> Changes:
+    def changed_since(self, position: Position) -> bool:
+        return self.last_change() != position.change
+
+    def changes(self, position: Position) -> Changes:
         with self._reading() as db:
             rows = np.array(
                 db.execute(
-                    "SELECT seq, removed, template FROM changes WHERE seq > ? ORDER BY seq", (after,)
+                    "SELECT seq, removed, template FROM changes WHERE seq > ? ORDER BY seq", (position.change,)
                 ).fetchall(),
                 dtype=np.int64,
             ).reshape(-1, 3)
-        last = int(rows[-1, 0]) if len(rows) else after
-        return Changes(last, np.unique(rows[rows[:, 1] == 0, 2]), np.unique(rows[rows[:, 1] == 1, 2]))
+        last = int(rows[-1, 0]) if len(rows) else position.change
+        return Changes(Position(last), np.unique(rows[rows[:, 1] == 0, 2]), np.unique(rows[rows[:, 1] == 1, 2]))
 
     def removed_since(self, change: int) -> bool:
         with self._reading() as db:
             row = db.execute("SELECT 1 FROM changes WHERE seq > ? AND removed = 1 LIMIT 1", (change,)).fetchone()
         return row is not None
 
-    def templates(self, ids: Sequence[int] | None = None) -> Iterator[TemplateBatch]:
-        pack = self.pack()
-        if pack is None:
-            return
-        tag, dim = pack
+    def templates(self, ids: Sequence[int] | None = None, pack: str | None = None) -> Iterator[TemplateBatch]:
+        tag = pack if pack is not None else (self.pack() or ("", 0))[0]
         wanted = None if ids is None else json.dumps([int(i) for i in ids])
         last = 0
         while True:
@@ -424,7 +425,7 @@ class SqliteStore:
             yield TemplateBatch(
                 ids=np.array([row[0] for row in rows], dtype=np.int64),
                 subjects=np.array([row[1] for row in rows], dtype=np.int64),
-                vectors=np.frombuffer(b"".join(row[2] for row in rows), dtype="<f4").reshape(len(rows), dim),
+                vectors=np.frombuffer(b"".join(row[2] for row in rows), dtype="<f4").reshape(len(rows), -1),
             )
 
     def counts(self) -> Counts:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import mmap
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +28,23 @@ _PRODUCT = 30_000_000
 _SAMPLE = 20_000
 """Rows that a kind learns from: their centre, their clusters, their range."""
 _BLOCK = 16_384
+_BEGINNING = 4096
+"""Bytes by which the beginning of the codes is found in a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a row's code is kept.
+
+    Attributes:
+        memory: the index's own bytes that hold it, uint8, and may hold the codes of some neighbours.
+        first: the index's first codes, uint8, as they also begin in its file.
+        offset: how far behind those the bytes lie in the file.
+    """
+
+    memory: NDArray[np.uint8]
+    first: NDArray[np.uint8]
+    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +57,8 @@ class CodedKind:
         depths: how far a search may go, ascending: what that counts is the kind's own (candidates, lists, ...).
         make: an empty FAISS index, from the dimension, the rows to come and the parameters.
         candidates: int64 (m, c) rows, -1 for none, from the index, probes, depth and the least c.
+        place: where the code of a row is kept, from the index and the row.
+        strike: overwrites a row's code in a copy of what is kept at its place, from the index, the row and the bytes.
     """
 
     kind: KindName
@@ -44,6 +66,8 @@ class CodedKind:
     depths: tuple[int, ...]
     make: Callable[[int, int, Mapping[str, int]], Any]
     candidates: Callable[[Any, NDArray[np.float32], int, int], NDArray[np.int64]]
+    place: Callable[[Any, int], Place]
+    strike: Callable[[Any, int, NDArray[np.uint8]], None]
 
 
 class CodedIndex:
@@ -53,6 +77,7 @@ class CodedIndex:
         self._how = how
         self._codes = codes
         self._matrix = matrix
+        self._codes_at = -1  # in its file, once there is one
         self.spec = IndexSpec(how.kind, dict(parameters))
 
     @classmethod
@@ -80,7 +105,9 @@ class CodedIndex:
             raise IndexDamaged("index_damaged", f"FAISS cannot read {path} ({exc}).") from exc
         if (codes.ntotal, codes.d) != matrix.shape:
             raise IndexDamaged("index_damaged", f"{path} has {codes.ntotal} x {codes.d} codes for {matrix.shape}.")
-        return cls(how, codes, matrix, parameters)
+        loaded = cls(how, codes, matrix, parameters)
+        loaded._find_codes(path)
+        return loaded
 
     def at_depth(self, depth: int) -> CodedIndex:
         """The same codes, searched to another depth."""
@@ -113,4 +140,33 @@ class CodedIndex:
         # Not faiss.write_index: it does not say so when the disk is full.
         with path.open("wb") as stream:
             stream.write(faiss.serialize_index(self._codes).data)
+        self._find_codes(path)
         return True
+
+    def _find_codes(self, path: Path) -> None:
+        """Learn where in its file the codes begin; FAISS writes them as they are in memory."""
+        if not len(self._matrix):
+            return
+        beginning = self._how.place(self._codes, 0).first[:_BEGINNING].tobytes()
+        with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            self._codes_at = content.find(beginning)
+
+    def forget(self, rows: NDArray[np.int64]) -> None:
+        for row in map(int, rows):
+            self._how.strike(self._codes, row, self._how.place(self._codes, row).memory)
+
+    def forget_in_file(self, handle: int, rows: NDArray[np.int64]) -> None:
+        if self._codes_at < 0 and len(rows):
+            raise OSError(errno.ENODATA, "its codes were not found in its file")
+        for row in map(int, rows):
+            place = self._how.place(self._codes, row)
+            start = self._codes_at + place.offset
+            # What the file holds, not what is in memory: another process may have struck out neighbours already.
+            kept = np.frombuffer(os.pread(handle, len(place.memory), start), dtype=np.uint8).copy()
+            self._how.strike(self._codes, row, kept)
+            os.pwrite(handle, kept.tobytes(), start)
+
+
+def flat_place(codes: NDArray[np.uint8], start: int, length: int) -> Place:
+    """The place of some bytes of codes that lie in one piece."""
+    return Place(codes[start : start + length], codes, start)

@@ -117,3 +117,9 @@ class FlatIndex:
 
     def save(self, path: Path) -> bool:  # noqa: ARG002 - other kinds need it
         return False
+
+    def forget(self, rows: NDArray[np.int64]) -> None:
+        """Nothing was made of them."""
+
+    def forget_in_file(self, handle: int, rows: NDArray[np.int64]) -> None:
+        """There is no file."""

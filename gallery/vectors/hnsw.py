@@ -13,7 +13,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.vectors.coded import CodedKind
+from gallery.vectors.coded import CodedKind, Place, flat_place
 
 
 def _make(dim: int, count: int, parameters: Mapping[str, int]) -> Any:  # noqa: ARG001 - other kinds need it
@@ -28,5 +28,18 @@ def _candidates(codes: Any, probes: NDArray[np.float32], depth: int, least: int)
     return found
 
 
-HNSW = CodedKind("hnsw", ({"links": 32}, {"links": 64}), (64, 128, 256, 512, 1024), _make, _candidates)
+def _place(codes: Any, row: int) -> Place:
+    stored = faiss.downcast_index(codes.storage)
+    flat = faiss.rev_swig_ptr(stored.codes.data(), stored.codes.size())
+    return flat_place(flat, row * stored.code_size, stored.code_size)
+
+
+def _strike(codes: Any, row: int, code: NDArray[np.uint8]) -> None:  # noqa: ARG001 - other kinds need it
+    """What remains is a node of the graph that is near nobody."""
+    stored = faiss.downcast_index(codes.storage)
+    code[:] = stored.sa_encode(np.zeros((1, codes.d), dtype=np.float32))[0]
+
+
+_DEPTHS = (64, 128, 256, 512, 1024)
+HNSW = CodedKind("hnsw", ({"links": 32}, {"links": 64}), _DEPTHS, _make, _candidates, _place, _strike)
 """``depth`` is how many nodes a search keeps (efSearch)."""

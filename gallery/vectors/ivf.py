@@ -13,7 +13,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.vectors.coded import CodedKind
+from gallery.vectors.coded import CodedKind, Place
 
 _CANDIDATES = 100
 
@@ -31,5 +31,28 @@ def _candidates(codes: Any, probes: NDArray[np.float32], depth: int, least: int)
     return found
 
 
-IVF = CodedKind("ivf", ({"lists": 512},), (16, 32, 64, 128, 256), _make, _candidates)
+def _place(codes: Any, row: int) -> Place:
+    lists, size = codes.invlists, codes.code_size
+    first: NDArray[np.uint8] | None = None
+    before = 0
+    for number in range(codes.nlist):
+        length = lists.list_size(number)
+        if not length:
+            continue
+        held = faiss.rev_swig_ptr(lists.get_codes(number), length * size)
+        first = held if first is None else first
+        places = np.flatnonzero(faiss.rev_swig_ptr(lists.get_ids(number), length) == row)
+        if len(places):
+            start = int(places[0]) * size
+            return Place(held[start : start + size], first, before + start)
+        before += length * (size + 8)  # FAISS writes a list's codes, then its ids
+    raise IndexError(f"row {row} is in no list")
+
+
+def _strike(codes: Any, row: int, code: NDArray[np.uint8]) -> None:  # noqa: ARG001 - other kinds need it
+    zero = np.zeros((1, codes.d), dtype=np.float32)
+    code[:] = codes.sa_encode(zero)[0, -codes.code_size :]
+
+
+IVF = CodedKind("ivf", ({"lists": 512},), (16, 32, 64, 128, 256), _make, _candidates, _place, _strike)
 """``depth`` is how many clusters are visited."""

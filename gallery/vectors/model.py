@@ -35,6 +35,14 @@ class VectorIndex(Protocol):
         """The k best rows of each of m probes: scores float32 (m, k), descending, and rows int64 (m, k); where fewer
         than k are found, the rest is -inf and -1. With ``alive``, bool (n,), only the rows that it marks."""
 
+    def forget(self, rows: NDArray[np.int64]) -> None:
+        """Overwrite in memory what was made of some rows, which nobody asks for any more. Never beside a search."""
+
+    def forget_in_file(self, handle: int, rows: NDArray[np.int64]) -> None:
+        """Overwrite the same in the file that :meth:`save` wrote, or this index was read from, open for both.
+
+        Raises ``OSError`` when the disk refuses."""
+
     def save(self, path: Path) -> bool:
         """Write what this kind needs beside the matrix; False when that is nothing.
 

@@ -13,7 +13,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.vectors.coded import CodedKind
+from gallery.vectors.coded import CodedKind, Place, flat_place
 
 
 def _make(dim: int, count: int, parameters: Mapping[str, int]) -> Any:  # noqa: ARG001 - other kinds need it
@@ -26,5 +26,18 @@ def _candidates(codes: Any, probes: NDArray[np.float32], depth: int, least: int)
     return found
 
 
-RABITQ = CodedKind("rabitq", ({"bits": 1}, {"bits": 2}, {"bits": 4}), (100, 200, 400, 800), _make, _candidates)
+def _place(codes: Any, row: int) -> Place:
+    packer = codes.get_CodePacker()
+    packed = faiss.rev_swig_ptr(codes.codes.data(), codes.codes.size())
+    return flat_place(packed, row // packer.nvec * packer.block_size, packer.block_size)
+
+
+def _strike(codes: Any, row: int, block: NDArray[np.uint8]) -> None:
+    """The codes of a block's rows are interleaved: only FAISS knows which bits are whose."""
+    packer = codes.get_CodePacker()
+    packer.pack_1(np.zeros(packer.code_size, dtype=np.uint8), row % packer.nvec, block[None, :])
+
+
+_BUILDS = ({"bits": 1}, {"bits": 2}, {"bits": 4})
+RABITQ = CodedKind("rabitq", _BUILDS, (100, 200, 400, 800), _make, _candidates, _place, _strike)
 """``depth`` is how many candidates are compared exactly."""

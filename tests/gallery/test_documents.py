@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gallery.documents.model import DocumentStore, Student, Template, check_student
+from gallery.documents.model import DocumentStore, Position, Student, Template, check_student
 from gallery.documents.sqlite import SqliteStore
 from presente import compose
 from presente.errors import Conflict, InvalidInput, NotFound, StoreError
@@ -50,7 +50,7 @@ def all_ids(store: DocumentStore) -> list[int]:
 
 def test_empty(open_store: OpenStore) -> None:
     store = open_store()
-    assert store.pack() is None and store.last_change() == 0 and not store.changed_since(0)
+    assert store.pack() is None and store.last_change() == 0 and not store.changed_since(Position())
     assert store.student("A1") is None and store.students() == [] and list(store.templates()) == []
     assert store.counts().images == 0 and not store.has_cohort() and len(store.roster()) == 0
 
@@ -81,22 +81,23 @@ def test_ids_are_never_used_again(store: DocumentStore) -> None:
 def test_changes_cover_additions_and_removals(store: DocumentStore) -> None:
     store.enrol([enrolment("A1", vectors(2)), enrolment("A2", vectors(1, 2))])
     ids = all_ids(store)
-    changes = store.changes(0)
-    assert list(changes.added) == ids and not len(changes.removed) and changes.last == store.last_change()
-    assert store.changed_since(0) and not store.removed_since(0)
-    last = store.last_change()
-    assert not store.changed_since(last) and not len(store.changes(last).added)
+    changes = store.changes(Position())
+    assert list(changes.added) == ids and not len(changes.removed)
+    assert changes.position == store.position() == Position(store.last_change())
+    assert store.changed_since(Position()) and not store.removed_since(0)
+    here = store.position()
+    assert not store.changed_since(here) and not len(store.changes(here).added)
     store.remove(["A1"])
-    assert list(store.changes(last).removed) == ids[:2] and not len(store.changes(last).added)
-    assert store.removed_since(last) and store.last_change() > last
+    assert list(store.changes(here).removed) == ids[:2] and not len(store.changes(here).added)
+    assert store.removed_since(here.change) and store.last_change() > here.change
     assert [int(i) for batch in store.templates(ids) for i in batch.ids] == ids[2:]
 
 
 def test_the_same_photo_again_changes_nothing(store: DocumentStore) -> None:
     store.enrol([enrolment("A1", vectors(1))])
-    first, change = all_ids(store), store.last_change()
+    first, here = all_ids(store), store.position()
     store.enrol([enrolment("A1", vectors(1))])
-    assert store.counts().images == 1 and all_ids(store) == first and not len(store.changes(change).added)
+    assert store.counts().images == 1 and all_ids(store) == first and not len(store.changes(here).added)
 
 
 def test_creating_is_all_or_nothing(store: DocumentStore) -> None:
@@ -198,7 +199,7 @@ def test_many_threads_write_and_read(store: DocumentStore) -> None:
     for thread in threads:
         thread.join()
     assert errors == [] and store.counts().students == 40
-    assert len(store.changes(0).added) == 40
+    assert len(store.changes(Position()).added) == 40
 
 
 def test_a_file_that_is_no_gallery_is_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gallery.documents.model import Position
 from gallery.gate import IndexSettings, settle
 from gallery.live import LiveIndex
 from gallery.manifest import Origin
@@ -158,7 +159,7 @@ def test_subjects_not_templates_even_when_one_has_hundreds(kind: str, tmp_path: 
     if kind != "tail":
         half = np.arange(0, len(rows), 2)  # published; the rest stays in the tail
         part = made(kind, rows[half], tmp_path, half + 1, np.array(subjects)[half])
-        index = LiveIndex(part, 0)
+        index = LiveIndex(part, Position())
         index.tail.append(half + 2, np.array(subjects)[half + 1], rows[half + 1])
     best: dict[int, float] = {}
     for subject, score in zip(subjects, rows @ centre, strict=True):
