@@ -330,26 +330,6 @@ def test_a_restored_backup_is_not_taken_for_what_was_indexed_since(open_gallery:
     assert fourth.search(vectors(1, 53), 1)[0][0].student.matricula == "Y1"
 
 
-def test_an_erasure_whose_publishing_failed_is_tried_again(
-    open_gallery: OpenGallery, tmp_path: Path, store_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gone = enrolment("GONE", vectors(3, 61))
-    gallery = open_gallery()
-    gallery.enrol([gone, enrolment("KEPT", vectors(2, 62))])
-    gallery.index.publish()
-
-    def full(*_: object) -> None:
-        raise StoreError("index_unwritable", "The disk is full.")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(gallery.index.snapshots, "publish", full)
-        with pytest.raises(StoreError):
-            gallery.remove(["GONE"])
-    assert [c.student.matricula for c in gallery.search(vectors(1, 61), 5)[0]] == ["KEPT"]
-    assert gallery.remove(["GONE"]) == []
-    assert _traces(tmp_path, store_url, gone) == 0
-
-
 def test_a_follower_that_publishes_does_not_keep_whom_another_process_erased(
     open_gallery: OpenGallery, tmp_path: Path, store_url: str
 ) -> None:

@@ -291,20 +291,3 @@ def test_a_damaged_mapped_file_is_found_after_the_start(
     assert "vectors.npy does not match its manifest" in caplog.text
     assert second.index.generation == 2 and second.index.verify().agrees
     second.close()
-
-
-@on_sqlite
-def test_a_kill_before_older_generations_are_deleted_is_made_up_for(
-    tmp_path: Path, store_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gone, kept = unit(np.random.default_rng(4).normal(size=(2, 3, DIM)))
-    first = opened(tmp_path, "flat")
-    first.enrol([enrolment("GONE", gone), enrolment("KEPT", kept)])
-    first.index.publish()
-    monkeypatch.setattr(first.index.snapshots, "prune", lambda keep: None)  # and the process is killed there
-    first.remove(["GONE"])
-    assert len(traces(tmp_path, gone)) == 1
-    second = opened(tmp_path, "flat")
-    assert traces(tmp_path, gone) == [] and len(traces(tmp_path, kept)) == 1
-    assert second.index.verify().agrees
-    first.close(), second.close()

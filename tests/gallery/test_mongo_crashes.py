@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pymongo import MongoClient
 
 from gallery.documents.records import Attendance, Participation, SeenFace, Selection
 from gallery.gallery import Gallery, GallerySettings
 from gallery.snapshot import SnapshotStore
 from presente.compose import open_store
-from presente.errors import Conflict, StoreError
+from presente.errors import StoreError
 from tests.conftest import DIM, PACK, enrolment, unit
 from tests.killer import die_before
 from tests.mongo_server import MongoServer, binary
@@ -106,28 +105,6 @@ def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> 
         assert gallery.index.verify().agrees
         gallery.close()
     assert deadly >= 5
-
-
-@on_mongo
-def test_a_student_whom_somebody_else_is_enrolling_is_there_once_we_have(store_url: str, tmp_path: Path) -> None:
-    """Else the other's death would take away what was acknowledged to us."""
-    gallery = open_gallery(store_url, tmp_path)
-    with MongoClient(store_url) as client:
-        begun = {"attempt": "elsewhere:1:abc", "since": time.time()}
-        fields = {
-            "matricula": "A1",
-            "nombre_del_alumno": "Ana",
-            "clase": "",
-            "fecha_de_registro": "",
-            "kind": "student",
-        }
-        client.get_default_database().students.insert_one({"subject": 900, **fields, "enrolling": begun})
-    assert gallery.store.student("A1") is None
-    with pytest.raises(Conflict):
-        gallery.enrol([enrolment("A1", rows(1, 1))], mode="create")
-    gallery.enrol([enrolment("A1", rows(1, 1))])
-    assert gallery.search(rows(1, 1), 1)[0][0].student.matricula == "A1"
-    gallery.close()
 
 
 def test_the_server_goes_away_and_comes_back(tmp_path: Path) -> None:

@@ -1,0 +1,252 @@
+"""What is erased is in no file any more when the call returns, or the call says what is left."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pytest
+
+from gallery.gallery import Gallery, GallerySettings
+from gallery.gate import IndexSettings
+from gallery.generation_files import GenerationFiles
+from gallery.snapshot import SnapshotStore
+from gallery.vectors.coded import CodedIndex
+from gallery.vectors.kinds import CODED
+from presente.compose import open_store
+from presente.errors import StoreError
+from tests.conftest import PACK, enrolment, on_sqlite, unit
+
+DIM = 64
+
+
+def rows(count: int, seed: int) -> np.ndarray:
+    return unit(np.random.default_rng(seed).normal(size=(count, DIM)))
+
+
+def opened(url: str, index: Path, kind: str = "flat") -> Gallery:
+    snapshots = SnapshotStore(index, IndexSettings(kind, 0.5))  # type: ignore[arg-type]
+    return Gallery(open_store(url), snapshots, PACK, DIM, GallerySettings(0.5, "test"))
+
+
+def holding(folder: Path, vectors: np.ndarray) -> list[str]:
+    """Files below a folder that hold any of these vectors."""
+    files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return [path.name for path, content in files.items() if any(row.tobytes() in content for row in vectors)]
+
+
+@pytest.fixture
+def gone() -> np.ndarray:
+    return rows(3, 41)
+
+
+def populated(url: str, index: Path, gone: np.ndarray, kind: str = "flat") -> Gallery:
+    gallery = opened(url, index, kind)
+    gallery.enrol([enrolment("GONE", gone), *(enrolment(f"S{i}", rows(2, 100 + i)) for i in range(60))])
+    gallery.index.publish()
+    assert holding(index, gone) == ["vectors.npy"]
+    return gallery
+
+
+@pytest.mark.parametrize("kind", ["flat", "rabitq", "hnsw", "ivf"])
+@on_sqlite
+def test_an_erased_row_is_overwritten_and_everyone_else_is_found(
+    store_url: str, tmp_path: Path, gone: np.ndarray, kind: str
+) -> None:
+    gallery = populated(store_url, tmp_path / "index", gone, kind)
+    generation = gallery.index.generation
+    gallery.remove(["GONE"])
+    assert holding(tmp_path / "index", gone) == []
+    assert gallery.index.generation == generation, "nothing is built anew inside the request"
+    again = opened(store_url, tmp_path / "index", kind)
+    for each in (gallery, again):
+        assert each.index.generation == generation and each.index.verify().agrees
+        for i in range(60):
+            assert each.search(rows(2, 100 + i)[:1], 1)[0][0].student.matricula == f"S{i}"
+        assert each.search(gone[:1], 3)[0][0].student.matricula != "GONE"
+    again.index.publish()
+    assert again.index.verify().agrees
+    gallery.close(), again.close()
+
+
+@pytest.mark.parametrize("kind", sorted(CODED))
+def test_nothing_that_was_made_of_a_row_is_left_in_its_codes(tmp_path: Path, kind: str) -> None:
+    """Two indexes that differ in one row are the same codes once it is struck out, in memory and in the file."""
+    how, base, other = CODED[kind], rows(3000, 1), rows(3000, 1)
+    other[77] = unit(other[77] + 0.1 * rows(1, 5)[0])  # near enough to be in the same cluster
+    faiss.omp_set_num_threads(1)
+    left = []
+    for number, matrix in enumerate((base, other)):
+        codes = how.make(DIM, len(base), how.builds[0])
+        codes.train(base)
+        codes.add(matrix)
+        index = CodedIndex(how, codes, matrix, how.builds[0])
+        path = tmp_path / f"{number}.faiss"
+        index.save(path)
+        before = path.read_bytes()
+        handle = os.open(path, os.O_RDWR)
+        index.forget_in_file(handle, np.array([77]))
+        os.close(handle)
+        index.forget(np.array([77]))
+        index.save(tmp_path / "memory.faiss")
+        assert path.read_bytes() == (tmp_path / "memory.faiss").read_bytes() != before
+        left.append(how.place(codes, 77).memory.tobytes())
+    assert left[0] == left[1]
+
+
+def test_an_erasure_that_a_file_refuses_is_an_error_and_is_finished_later(
+    store_url: str, tmp_path: Path, gone: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = populated(store_url, tmp_path / "index", gone)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(GenerationFiles, "overwrite", refuse)
+        for _ in range(2):  # as long as it lasts, whoever asks is told, the same request again included
+            with pytest.raises(StoreError) as caught:
+                gallery.remove(["GONE"])
+            assert caught.value.code == "erasure_incomplete" and "gen-0000000001" in caught.value.what
+        assert gallery.store.student("GONE") is None
+        assert gallery.search(gone[:1], 1)[0][0].student.matricula != "GONE"  # and nobody else has an error
+    assert gallery.remove(["GONE"]) == []
+    assert holding(tmp_path / "index", gone) == []
+    gallery.close()
+
+
+def test_an_older_generation_that_cannot_be_deleted_is_an_error(
+    store_url: str, tmp_path: Path, gone: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = populated(store_url, tmp_path / "index", gone)
+    gallery.enrol([enrolment("LATER", rows(1, 9))])
+    gallery.index.publish()
+    assert len(holding(tmp_path / "index", gone)) == 2
+
+    def refuse(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("gallery.snapshot.erase_folder", refuse)
+        with pytest.raises(StoreError) as caught:
+            gallery.remove(["GONE"])
+        assert caught.value.code == "erasure_incomplete" and "gen-0000000001" in caught.value.what
+    gallery.search(gone[:1], 1)
+    gallery.index.finish_erasing()
+    assert holding(tmp_path / "index", gone) == []
+    gallery.close()
+
+
+def test_a_replica_purges_its_own_files_while_nobody_asks_it(store_url: str, tmp_path: Path, gone: np.ndarray) -> None:
+    gallery = populated(store_url, tmp_path / "index", gone)
+    replica = opened(store_url, tmp_path / "replica")
+    replica.index.publish()
+    told: list[bool] = []
+    replica.index.watch(0.05, lambda: told.append(True))
+    assert holding(tmp_path / "replica", gone) != []
+    gallery.remove(["GONE"])
+    deadline = time.monotonic() + 30
+    while (holding(tmp_path / "replica", gone) or not told) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert holding(tmp_path, gone) == [] and told
+    replica.close(), gallery.close()
+
+
+@on_sqlite
+def test_files_that_were_deleted_and_are_still_mapped_are_overwritten(
+    store_url: str, tmp_path: Path, gone: np.ndarray
+) -> None:
+    gallery = populated(store_url, tmp_path / "index", gone)
+    mapped = gallery.index._live.published.vectors
+    assert any((mapped == gone[0]).all(axis=1))
+    shutil.rmtree(tmp_path / "index")
+    gallery.remove(["GONE"])
+    assert not any((mapped == gone[0]).all(axis=1))
+    gallery.close()
+
+
+def test_killed_between_the_documents_and_the_files(store_url: str, tmp_path: Path, gone: np.ndarray) -> None:
+    gallery = populated(store_url, tmp_path / "index", gone)
+    gallery.store.remove(["GONE"])
+    assert holding(tmp_path / "index", gone) != []
+    again = opened(store_url, tmp_path / "index")
+    assert holding(tmp_path / "index", gone) == [] and again.index.verify().agrees
+    gallery.close(), again.close()
+
+
+def test_a_generation_that_another_process_published_meanwhile_is_purged_too(
+    store_url: str, tmp_path: Path, gone: np.ndarray
+) -> None:
+    gallery = populated(store_url, tmp_path / "index", gone)
+    other = opened(store_url, tmp_path / "index")
+    other.enrol([enrolment("LATER", rows(1, 9))])
+    other.index.publish()
+    other.close()
+    gallery.remove(["GONE"])
+    assert holding(tmp_path / "index", gone) == [] and gallery.index.verify().agrees
+    last = opened(store_url, tmp_path / "index")
+    assert last.index.generation == 2 and last.index.verify().agrees
+    gallery.close(), last.close()
+
+
+@on_sqlite
+def test_a_backup_that_brings_somebody_back_is_not_served_from_a_struck_row(
+    store_url: str, tmp_path: Path, gone: np.ndarray
+) -> None:
+    populated(store_url, tmp_path / "index", gone).close()
+    backup = (tmp_path / "gallery.db").read_bytes()
+    gallery = opened(store_url, tmp_path / "index")
+    gallery.remove(["GONE"])
+    gallery.close()
+    for name in ("gallery.db-wal", "gallery.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / "gallery.db").write_bytes(backup)
+    again = opened(store_url, tmp_path / "index")
+    assert again.index.verify().agrees
+    assert again.search(gone[:1], 1)[0][0].student.matricula == "GONE"
+    again.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Path:
+    """A disk of 300 KB that can be filled."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.system(f"mount -t tmpfs -o size=300k tmpfs {folder} 2>/dev/null") != 0:
+        pytest.skip("no file system can be mounted here (it needs root)")
+    yield folder  # type: ignore[misc]
+    os.system(f"umount {folder}")
+
+
+@on_sqlite
+def test_a_full_disk_does_not_keep_anyone_from_being_erased(store_url: str, small_disk: Path, gone: np.ndarray) -> None:
+    gallery = populated(store_url, small_disk / "index", gone)
+    filler = (small_disk / "filler").open("wb", buffering=0)
+    with pytest.raises(OSError, match="No space left"):
+        while True:
+            filler.write(bytes(4096))
+    with pytest.raises(StoreError):
+        gallery.index.publish()
+    gallery.remove(["GONE"])
+    assert holding(small_disk / "index", gone) == []
+    gallery.close()
+    filler.close()
+
+
+@on_sqlite
+def test_an_erasure_reads_and_writes_next_to_nothing(
+    store_url: str, tmp_path: Path, gone: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It builds no index, measures none, and writes no generation."""
+    gallery = populated(store_url, tmp_path / "index", gone, "rabitq")
+
+    def never(*_: object) -> None:
+        raise AssertionError("built anew")
+
+    monkeypatch.setattr("gallery.snapshot.settle", never)
+    monkeypatch.setattr(CodedIndex, "build", never)
+    gallery.remove(["GONE"])
+    assert holding(tmp_path / "index", gone) == []
+    gallery.close()

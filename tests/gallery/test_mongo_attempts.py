@@ -1,0 +1,380 @@
+"""Writes under way on MongoDB: followers wait for them, the living are left alone, the dead are cleared away."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pymongo import MongoClient, monitoring
+
+from gallery.documents import mongo_attempts
+from gallery.documents.mongo import MongoStore
+from gallery.documents.mongo_writing import MongoWriter
+from gallery.gallery import Gallery, GallerySettings
+from gallery.snapshot import SnapshotStore
+from presente.compose import open_store
+from presente.errors import Conflict, StoreError
+from tests.conftest import DIM, PACK, enrolment, unit
+
+pytestmark = pytest.mark.parametrize("store_url", ["mongo"], indirect=True)
+
+
+def rows(count: int, seed: int) -> np.ndarray:
+    return unit(np.random.default_rng(seed).normal(size=(count, DIM)))
+
+
+def opened(url: str, index: Path) -> Gallery:
+    return Gallery(open_store(url), SnapshotStore(index), PACK, DIM, GallerySettings(0.5, "test"))
+
+
+@contextlib.contextmanager
+def late(url: str, matricula: str, seed: int) -> Iterator[None]:
+    """Enrols in another thread, whose templates arrive after the block has run; it has announced them before."""
+    store = MongoStore(url)
+    reserved, go_on = threading.Event(), threading.Event()
+    put = store._writer._put_templates
+
+    def wait(*arguments: Any) -> None:
+        reserved.set()
+        assert go_on.wait(60)
+        put(*arguments)
+
+    store._writer._put_templates = wait  # type: ignore[method-assign]
+    thread = threading.Thread(target=store.enrol, args=([enrolment(matricula, rows(2, seed))],))
+    thread.start()
+    assert reserved.wait(60)
+    try:
+        yield
+    finally:
+        go_on.set()
+        thread.join()
+        store.close()
+
+
+def test_a_late_number_reaches_every_follower(store_url: str, tmp_path: Path) -> None:
+    """While a generation is written two indexes follow one store; each keeps its own account of what is to come."""
+    gallery = opened(store_url, tmp_path / "index")
+    gallery.enrol([enrolment("FIRST", rows(2, 1))])
+    with late(store_url, "LATE", 2):
+        gallery.enrol([enrolment("NEXT", rows(2, 3))])
+        position = gallery.index.position
+        assert position.low_water < position.change
+        old = gallery.index._live
+        gallery.index.publish()
+        assert gallery.index._live is not old
+    for index in (gallery.index._live, old):  # whoever asks first takes nothing from the other
+        index.follow(gallery.store)
+        assert index.best_per_subject(rows(2, 2)[:1], 1)[0][0][1] > 0.999
+    assert gallery.index.verify().agrees
+    again = opened(store_url, tmp_path / "index")
+    assert again.index.generation == 1 and again.index.verify().agrees
+    assert again.search(rows(2, 2)[:1], 1)[0][0].student.matricula == "LATE"
+    again.close(), gallery.close()
+
+
+def test_a_generation_that_was_published_meanwhile_is_continued_from_its_low_water_mark(
+    store_url: str, tmp_path: Path
+) -> None:
+    gallery = opened(store_url, tmp_path / "index")
+    gallery.enrol([enrolment("FIRST", rows(2, 1))])
+    with late(store_url, "LATE", 2):
+        gallery.enrol([enrolment("NEXT", rows(2, 3))])
+        gallery.close(publish=True)
+    again = opened(store_url, tmp_path / "index")
+    assert again.index.generation == 1 and again.index.verify().agrees
+    assert again.search(rows(2, 2)[:1], 1)[0][0].student.matricula == "LATE"
+    again.close()
+
+
+def test_an_index_that_is_made_anew_meanwhile_gets_the_late_ones_too(store_url: str, tmp_path: Path) -> None:
+    opened(store_url, tmp_path / "index").close()
+    with late(store_url, "LATE", 2):
+        gallery = opened(store_url, tmp_path / "index")
+        gallery.enrol([enrolment("NEXT", rows(2, 3))])
+        gallery.index.rebuild()
+    assert gallery.search(rows(2, 2)[:1], 1)[0][0].student.matricula == "LATE"
+    assert gallery.index.verify().agrees
+    gallery.close()
+
+
+def test_a_roster_is_read_again_once_a_late_student_is_there(store_url: str, tmp_path: Path) -> None:
+    gallery = opened(store_url, tmp_path / "index")
+    gallery.enrol([enrolment("FIRST", rows(2, 1))])
+    with late(store_url, "LATE", 2):
+        gallery.enrol([enrolment("NEXT", rows(2, 3))])
+        assert len(gallery.search(rows(1, 1), 9, clase="IA-101")[0]) == 2
+    assert len(gallery.search(rows(1, 1), 9, clase="IA-101")[0]) == 3
+    gallery.close()
+
+
+# -- the living and the dead ---------------------------------------------------------------------------------------
+
+
+def enrol_and_hang(url: str, ready: Event, go_on: Event, place: str | None, lease_s: float, outcome: Any) -> None:
+    """A process that enrols A1 and stops before it is visible to anybody."""
+    if place:
+        mongo_attempts._place = lambda: place  # type: ignore[assignment]
+    store = MongoStore(url, lease_s=lease_s)
+    show = MongoWriter._show
+
+    def wait(*arguments: Any) -> None:
+        ready.set()
+        assert go_on.wait(120)
+        show(*arguments)
+
+    MongoWriter._show = wait  # type: ignore[assignment, method-assign]
+    try:
+        store.enrol([enrolment("A1", rows(2, 1))], "create")
+        outcome.put("acknowledged")
+    except (StoreError, Conflict) as error:
+        outcome.put(error.code)
+    outcome.close()
+    outcome.join_thread()
+    os._exit(0)
+
+
+@contextlib.contextmanager
+def hanging(url: str, place: str | None = None, lease_s: float = 60.0) -> Iterator[tuple[Any, Event, Any]]:
+    spawn = multiprocessing.get_context("spawn")
+    ready, go_on, outcome = spawn.Event(), spawn.Event(), spawn.Queue()
+    process = spawn.Process(target=enrol_and_hang, args=(url, ready, go_on, place, lease_s, outcome))
+    process.start()
+    assert ready.wait(60)
+    try:
+        yield process, go_on, outcome
+    finally:
+        process.kill()
+        process.join()
+
+
+def test_a_living_process_is_left_alone_however_long_it_takes(store_url: str) -> None:
+    with hanging(store_url) as (_, go_on, outcome):
+        with MongoClient(store_url) as client:  # as old as it may be
+            database = client.get_default_database()
+            database.students.update_many({}, {"$set": {"since": 0}})
+            assert database.students.count_documents({"enrolling": {"$exists": True}}) == 1
+        store = MongoStore(store_url)
+        assert store.student("A1") is None
+        with pytest.raises(Conflict):
+            store.enrol([enrolment("A1", rows(1, 5))], "create")
+        go_on.set()
+        assert outcome.get(timeout=60) == "acknowledged"
+        found = store.student("A1")
+        assert found is not None and (found.images, found.templates) == (2, 2)
+        store.close()
+
+
+def test_what_a_dead_process_began_is_cleared_away_also_without_a_restart(store_url: str, tmp_path: Path) -> None:
+    gallery = opened(store_url, tmp_path / "index")
+    gallery.enrol([enrolment("FIRST", rows(1, 9))])
+    with hanging(store_url) as (process, _, _outcome):
+        gallery.search(rows(1, 9), 1)
+        assert gallery.index.position.awaited
+        process.kill()
+        process.join()
+        gallery.store._looked_at = -1e9  # type: ignore[attr-defined]  # five seconds pass
+        gallery.search(rows(1, 9), 1)
+        gallery.search(rows(1, 9), 1)
+    assert not gallery.index.position.awaited
+    assert gallery.store.counts().images == 1 and gallery.index.verify().agrees
+    gallery.enrol([enrolment("A1", rows(1, 5))], "create")
+    assert gallery.search(rows(1, 5), 1)[0][0].student.matricula == "A1"
+    gallery.close()
+
+
+def test_a_process_on_another_machine_lives_as_long_as_its_lease(store_url: str) -> None:
+    with hanging(store_url, place="elsewhere") as (_, go_on, outcome):
+        store = MongoStore(store_url)
+        with pytest.raises(Conflict):
+            store.enrol([enrolment("A1", rows(1, 5))], "create")
+        with MongoClient(store_url) as client:
+            database = client.get_default_database()
+            almost = datetime.now(UTC) - timedelta(seconds=50)
+            database.writers.update_many({"place": "elsewhere"}, {"$set": {"renewed": almost}})
+            MongoStore(store_url).close()
+            assert database.students.count_documents({"matricula": "A1"}) == 1
+            over = datetime.now(UTC) - timedelta(seconds=70)
+            database.writers.update_many({"place": "elsewhere"}, {"$set": {"renewed": over}})
+            MongoStore(store_url).close()
+            assert database.students.count_documents({"matricula": "A1"}) == 0
+            assert database.images.count_documents({}) == database.contents.count_documents({}) == 0
+        store.enrol([enrolment("A1", rows(1, 5))], "create")
+        go_on.set()  # and it was not dead after all: nothing was acknowledged to it, and it undoes nothing of ours
+        assert outcome.get(timeout=60) in ("lease_lost", "student_removed")
+        found = store.student("A1")
+        assert found is not None and (found.images, found.templates) == (1, 1)
+        store.close()
+
+
+def test_a_process_that_was_stopped_longer_than_its_lease_acknowledges_nothing(store_url: str, tmp_path: Path) -> None:
+    with hanging(store_url, place="elsewhere", lease_s=1.0) as (process, go_on, outcome):
+        os.kill(process.pid, signal.SIGSTOP)
+        time.sleep(1.5)
+        store = MongoStore(store_url, lease_s=1.0)  # undoes it
+        assert store.counts().images == 0
+        os.kill(process.pid, signal.SIGCONT)
+        go_on.set()
+        assert outcome.get(timeout=60) in ("lease_lost", "student_removed")
+        store.close()
+    gallery = opened(store_url, tmp_path / "index")
+    assert gallery.store.counts().images == gallery.store.counts().templates == 0
+    assert gallery.index.verify().agrees
+    gallery.close()
+
+
+def test_a_lease_is_renewed_while_its_process_lives(store_url: str) -> None:
+    store = MongoStore(store_url, lease_s=0.6)
+    store.enrol([enrolment("A1", rows(1, 1))])
+    time.sleep(1.5)
+    with MongoClient(store_url) as client:
+        (lease,) = client.get_default_database().writers.find()
+        age = client.admin.command("hello")["localTime"] - lease["renewed"]
+        assert age < timedelta(seconds=0.6)
+        store.close()
+        assert client.get_default_database().writers.count_documents({}) == 0
+
+
+def test_what_an_earlier_version_left_under_way_is_finished(store_url: str, tmp_path: Path) -> None:
+    gallery = opened(store_url, tmp_path / "index")
+    gallery.enrol([enrolment("GONE", rows(2, 1)), enrolment("KEPT", rows(2, 2))])
+    subject = gallery.student("GONE").id
+    number = gallery.store.last_change()
+    gallery.close()
+    with MongoClient(store_url) as client:
+        database = client.get_default_database()
+        database.gallery.delete_one({"_id": "schema"})
+        database.changes.insert_one({"_id": number + 1, "n": 1, "of": "removal", "mark": "m"})
+        database.removals.insert_one({"_id": number + 1, "student": subject, "templates": [], "open": True})
+        begun = {"attempt": "elsewhere:1:abc", "since": 0.0}
+        database.changes.insert_one({"_id": number + 2, "n": 1, "of": "subject", "mark": "n"})
+        database.students.insert_one({"subject": number + 2, "matricula": "HALF", "enrolling": begun})
+    again = opened(store_url, tmp_path / "index")
+    assert [found.student.matricula for found in again.store.students()] == ["KEPT"]
+    assert again.store.counts().images == 2 and again.index.verify().agrees
+    again.close()
+
+
+# -- at once -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["new", "known"])
+def test_one_photo_enrolled_by_many_at_once_is_there_once(store_url: str, tmp_path: Path, known: bool) -> None:
+    galleries = [opened(store_url, tmp_path / f"index{i}") for i in range(4)]
+    if known:
+        galleries[0].enrol([enrolment("A1", rows(1, 99))])
+    errors: list[BaseException] = []
+    start = threading.Barrier(8)
+
+    def enrol(gallery: Gallery) -> None:
+        try:
+            start.wait()
+            for seed in range(5):
+                gallery.enrol([enrolment("A1", rows(2, seed))])
+        except BaseException as error:  # noqa: BLE001  # handed to the test below
+            errors.append(error)
+
+    threads = [threading.Thread(target=enrol, args=(gallery,)) for gallery in galleries * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    for gallery in galleries:
+        assert gallery.index.verify().agrees
+        found = gallery.student("A1")
+        assert found.images == found.templates == 10 + known
+        gallery.close()
+
+
+# -- on disk, and how many commands --------------------------------------------------------------------------------
+
+_WRITES = ("insert", "update", "delete")
+
+
+class Commands(monitoring.CommandListener):
+    """What is asked of the server."""
+
+    def __init__(self) -> None:
+        self.names: Counter[str] = Counter()
+        self.concerns: list[object] = []
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if event.command_name in ("hello", "endSessions", "isMaster"):
+            return
+        self.names[f"{event.command_name} {event.command.get(event.command_name)}"] += 1
+        if event.command_name in _WRITES:
+            self.concerns.append(event.command.get("writeConcern"))
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        pass
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
+    """Those of the clients that are made from here on."""
+    heard = Commands()
+
+    def listening(*arguments: Any, **options: Any) -> MongoClient[Any]:
+        return MongoClient(*arguments, **options, event_listeners=[heard])
+
+    monkeypatch.setattr("gallery.documents.mongo.MongoClient", listening)
+    return heard
+
+
+def test_every_write_is_asked_to_be_in_the_journal(store_url: str, tmp_path: Path, commands: Commands) -> None:
+    gallery = opened(store_url, tmp_path / "index")
+    gallery.enrol([enrolment("A1", rows(2, 1)), enrolment("A2", rows(1, 2))])
+    gallery.store.store_calibration("{}")
+    gallery.store.update(gallery.student("A1").student)
+    gallery.merge("A1", "A2")
+    gallery.remove(["A1"])
+    gallery.close()
+    assert len(commands.concerns) > 20
+    assert all(found["j"] is True and found["w"] == "majority" for found in commands.concerns)  # type: ignore[index]
+
+
+def test_commands_of_a_request(store_url: str, tmp_path: Path, commands: Commands) -> None:
+    """Each is a round trip; three, 26 and 37 of them were needed once."""
+    gallery = opened(store_url, tmp_path / "index")
+    gallery.enrol([enrolment("A0", rows(2, 1)), enrolment("C1", rows(1, 7), kind="cohort")])
+    gallery.identify(rows(2, 1))
+
+    def asked(work: Any) -> int:
+        commands.names.clear()
+        work()
+        return sum(commands.names.values())
+
+    identify = asked(lambda: gallery.identify(rows(2, 1)))
+    enrol = asked(lambda: gallery.enrol([enrolment("A1", rows(1, 2))], "create"))
+    erase = asked(lambda: gallery.remove(["A1"]))
+    assert identify <= 3 and enrol <= 16 and erase <= 19, (identify, enrol, erase)
+    gallery.close()
+
+
+def test_rosters_are_read_once(store_url: str, tmp_path: Path, commands: Commands) -> None:
+    gallery = opened(store_url, tmp_path / "index")
+    gallery.enrol([*(enrolment(f"S{i}", rows(1, i)) for i in range(5)), enrolment("C1", rows(1, 7), kind="cohort")])
+    gallery.search(rows(1, 1), 3)
+    commands.names.clear()
+    for _ in range(10):
+        assert len(gallery.search(rows(1, 1), 9)[0]) == 5
+    assert commands.names["find students"] == 10  # the names of those who were found, and no roster
+    other = opened(store_url, tmp_path / "other")
+    moved = other.student("S1").student
+    other.store.update(type(moved)("S1", moved.nombre_del_alumno, "IB-201"))
+    assert len(gallery.search(rows(1, 1), 9, clase="IB-201")[0]) == 1
+    assert len(gallery.search(rows(1, 1), 9, clase="IA-101")[0]) == 4
+    other.close(), gallery.close()
