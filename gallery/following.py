@@ -147,9 +147,9 @@ class FollowingIndex:
         """How far the store's changes are applied."""
         return self._live.position
 
-    def catch_up(self) -> None:
-        """Apply what the store has recorded since, by this process or another."""
-        if not self.store.changed_since(self._live.position):
+    def catch_up(self, wrote: bool = False) -> None:
+        """Apply what the store has recorded since, by this process or another; ``wrote``: there surely is something."""
+        if not wrote and not self.store.changed_since(self._live.position):
             return
         self.follow()
         if self._live.change >= self._publish_at and self._start(self._publish_quietly):
@@ -175,15 +175,18 @@ class FollowingIndex:
             self._erase_quietly()
 
     def finish_erasing(self) -> None:
-        """Overwrite what this gallery's files still hold of templates that were removed.
+        """Overwrite what files of the index and of the store still hold of what was removed.
 
         Raises:
             StoreError: ``erasure_incomplete``, saying what is left; it is tried again whenever the index follows.
         """
-        published = self._live.published
-        if len(published.vectors) and published.files is None and self.erasure.waits_for(published):
-            self.publish()  # of format 1: its files are not overwritten but replaced
-        self.erasure.finish(self._live.published, self._identity)
+        try:
+            published = self._live.published
+            if len(published.vectors) and published.files is None and self.erasure.waits_for(published):
+                self.publish()  # of format 1: its files are not overwritten but replaced
+            self.erasure.finish(self._live.published, self._identity)
+        finally:
+            self.store.finish_erasing()
 
     def _erase_quietly(self) -> None:
         try:

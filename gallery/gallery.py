@@ -142,7 +142,7 @@ class Gallery:
         self.store.claim_pack(self.pack, self.dim)
         self.index.check_pack()
         self.store.enrol(enrolments, mode)
-        self.index.catch_up()
+        self.index.catch_up(wrote=True)
 
     def check_consent(self, student: Student) -> None:
         """Refuse a student of whom no consent is on record or brought along, when the gallery asks for it.

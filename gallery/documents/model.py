@@ -301,6 +301,11 @@ class DocumentStore(Protocol):
     def remove(self, matriculas: Sequence[str]) -> list[str]:
         """Erase students with all that hangs on them, so that no page of the store still holds it; which existed."""
 
+    def finish_erasing(self) -> None:
+        """Clear away what files of the store may still hold of whoever was erased.
+
+        Raises ``StoreError`` (``erasure_incomplete``), saying what is left; it can be called again at any time."""
+
     def merge(self, keep: str, other: str) -> None:
         """Give all that hangs on one student to another, and erase the one.
 

@@ -169,7 +169,7 @@ class MongoStore:
             what = "merge" if "into" in intent else "remove"
             marker = nobody | kept | {"what": what}
             self._db.writing.update_one({"_id": f"0.1 {intent['_id']}"}, {"$set": marker}, upsert=True)
-            ended: Document = {"$set": {"open": False}, "$unset": {name: "" for name in ("student", *kept)}}
+            ended: Document = {"$set": {"open": False}, "$unset": dict.fromkeys(("student", *kept), "")}
             self._db.removals.update_one({"_id": intent["_id"]}, ended)
         for begun in list(self._db.students.find({"enrolling": {"$exists": True}})):
             if isinstance(begun["enrolling"], dict):
@@ -250,6 +250,9 @@ class MongoStore:
     def remove(self, matriculas: Sequence[str]) -> list[str]:
         with self._talking():
             return self._writer.remove(matriculas)
+
+    def finish_erasing(self) -> None:
+        pass  # the server's files are the server's
 
     def merge(self, keep: str, other: str) -> None:
         with self._talking():

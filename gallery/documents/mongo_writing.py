@@ -385,20 +385,23 @@ class MongoWriter:
         """Delete a student, from which on nobody adds to it, and then what hangs on it. It can be done again."""
         whose = {"student": Int64(subject)}
         self._db.students.delete_many({"subject": Int64(subject)})
-        self.drop_templates(whose, attempt)
+        if not self.drop_templates(whose, attempt):
+            self._sequence.reserve(1, "fields", attempt)  # so that a follower reads the rosters again
         self._db.images.delete_many(whose)
         self._db.contents.delete_many(whose)
         self._records.forget(subject)
 
-    def drop_templates(self, which: Document, attempt: str) -> None:
-        """Record templates as removed, then delete them; until there are none."""
+    def drop_templates(self, which: Document, attempt: str) -> int:
+        """Record templates as removed, then delete them; until there are none. How many there were."""
+        dropped = 0
         while True:
             ids = [template["_id"] for template in self._db.templates.find(which, {"_id": 1}).limit(_DROP_BATCH)]
             if not ids:
-                return
+                return dropped
             number = self._sequence.reserve(1, "removal", attempt)[0]
             self._db.removals.insert_one({"_id": Int64(number), "templates": ids})
             self._db.templates.delete_many({"_id": {"$in": ids}})
+            dropped += len(ids)
 
 
 def _insert_new(collection: Collection[dict[str, Any]], documents: Sequence[dict[str, Any]]) -> list[int]:

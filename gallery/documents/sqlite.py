@@ -41,6 +41,8 @@ from presente.errors import StoreError
 log = logging.getLogger(__name__)
 
 _BUSY_S = 30.0
+_FOLD_S = 2.0
+"""How long readers are waited for when the log is emptied after an erasure."""
 _READ_BATCH = 4096
 _FIELDS = (
     "matricula",
@@ -127,8 +129,6 @@ class SqliteStore:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
-        if self._log_holds_erased:
-            self._fold_log()
 
     @property
     def records(self) -> SqliteRecords:
@@ -244,16 +244,26 @@ class SqliteStore:
             )
         self._fold_log()
 
-    def _fold_log(self) -> None:
-        """Fold the write-ahead log, which still holds what was erased, into the file and empty it.
+    def finish_erasing(self) -> None:
+        if self._log_holds_erased and not self._fold_log():
+            raise StoreError(
+                "erasure_incomplete",
+                f"{self.path}-wal still holds what was removed: another program is in the middle of reading the store.",
+                "It is emptied at the next chance, for example by the same request again.",
+            )
 
-        A reader that is in the middle of something can prevent it: then it is tried again after the next write.
-        """
+    def _fold_log(self) -> bool:
+        """Fold the write-ahead log, which still holds what was erased, into the file and empty it; False when a reader
+        that is in the middle of something prevents it."""
+        self._log_holds_erased = True
         with self._reading() as db:
-            busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            db.execute(f"PRAGMA busy_timeout = {int(1000 * _FOLD_S)}")  # no writer waits longer than that for us
+            try:
+                busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                db.execute(f"PRAGMA busy_timeout = {int(1000 * _BUSY_S)}")
         self._log_holds_erased = bool(busy)
-        if busy:
-            log.warning("%s-wal still holds what was erased; it is emptied after the next write", self.path)
+        return not busy
 
     # -- reading ----------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,28 @@ def test_changes_cover_additions_and_removals(store: DocumentStore) -> None:
     assert list(store.changes(here).removed) == ids[:2] and not len(store.changes(here).added)
     assert store.removed_since(here.change) and store.last_change() > here.change
     assert [int(i) for batch in store.templates(ids) for i in batch.ids] == ids[2:]
+
+
+def test_whatever_changes_a_roster_moves_the_position(store: DocumentStore) -> None:
+    """Rosters are remembered for as long as the position is the same."""
+    store.enrol([enrolment("A1", vectors(1)), enrolment("A2", vectors(1, 2))])
+    known = store.student("A1")
+    assert known is not None
+
+    def moves(work: Callable[[], object]) -> bool:
+        here = store.position()
+        work()
+        return store.changed_since(here) and store.changes(here).position != here
+
+    assert moves(lambda: store.update(replace(known.student, clase="IB-201")))
+    assert moves(lambda: store.update(replace(known.student, kind="cohort")))
+    assert moves(lambda: store.enrol([enrolment("A1", np.empty((0, DIM), dtype=np.float32), clase="IC-301")]))
+    assert moves(lambda: store.enrol([enrolment("A3", np.empty((0, DIM), dtype=np.float32))]))
+    assert moves(lambda: store.merge("A1", "A3"))
+    assert moves(lambda: store.remove(["A2"]))
+    store.enrol([enrolment("A4", np.empty((0, DIM), dtype=np.float32))])
+    assert moves(lambda: store.remove(["A4"]))
+    assert not moves(lambda: store.student("A1"))
 
 
 def test_the_same_photo_again_changes_nothing(store: DocumentStore) -> None:

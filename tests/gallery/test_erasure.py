@@ -1,7 +1,9 @@
 """What is erased is in no file any more when the call returns, or the call says what is left."""
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import time
 from pathlib import Path
 
@@ -152,6 +154,27 @@ def test_a_replica_purges_its_own_files_while_nobody_asks_it(store_url: str, tmp
         time.sleep(0.05)
     assert holding(tmp_path, gone) == [] and told
     replica.close(), gallery.close()
+
+
+@on_sqlite
+def test_a_log_that_a_reader_holds_is_an_error_and_is_emptied_later(
+    store_url: str, tmp_path: Path, gone: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gallery.documents.sqlite._FOLD_S", 0.1)
+    gallery = populated(store_url, tmp_path / "index", gone)
+    with contextlib.closing(sqlite3.connect(tmp_path / "gallery.db", isolation_level=None)) as reader:
+        gallery.enrol([enrolment("LATER", rows(1, 9))])
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM students").fetchone()
+        with pytest.raises(StoreError) as caught:
+            gallery.remove(["GONE"])
+        assert caught.value.code == "erasure_incomplete" and "gallery.db-wal" in caught.value.what
+        assert holding(tmp_path / "index", gone) == []
+        gallery.search(rows(1, 9), 1)
+        reader.execute("COMMIT")
+    gallery.index.finish_erasing()
+    assert holding(tmp_path, gone) == []
+    gallery.close()
 
 
 @on_sqlite
