@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 _PUBLISH_EVERY = 5000
 """Changes after which a running gallery publishes by itself, so that the next start has little to replay and the exact
 part of every search stays short."""
+_SETTLE_S = 30.0
+_LOOK_AGAIN_S = 0.1
+"""How long ``verify`` looks again at what differs while others write, and how often."""
 _PUBLISH_SHARE = 20
 """... and at least one in so many of the templates, so that a large gallery is not written again and again."""
 
@@ -42,7 +46,12 @@ class Agreement:
     @property
     def agrees(self) -> bool:
         """True when documents and index hold the same templates."""
-        return not (self.missing_in_index or self.missing_in_store or self.different)
+        return not self.suspects
+
+    @property
+    def suspects(self) -> list[int]:
+        """The templates that are not the same on both sides."""
+        return sorted({*self.missing_in_index, *self.missing_in_store, *self.different})
 
 
 class FollowingIndex:
@@ -257,13 +266,33 @@ class FollowingIndex:
             self.publish()
 
     def verify(self) -> Agreement:
-        """Compare documents and index, template by template and number by number."""
+        """Compare documents and index, template by template and number by number.
+
+        While others write, the two are never read at the same moment: what differs is looked at again, until it agrees
+        or nothing was written in between.
+        """
         self.catch_up()
+        at, found = self.position, self._compare(None)
+        deadline = time.monotonic() + _SETTLE_S
+        while not found.agrees and time.monotonic() < deadline:
+            self.catch_up()
+            if self.position == at and not at.awaited:
+                break
+            at = self.position
+            found = replace(self._compare(found.suspects), templates=found.templates)
+            if not found.agrees:
+                time.sleep(_LOOK_AGAIN_S)
+        return found
+
+    def _compare(self, only: list[int] | None) -> Agreement:
+        """All templates, or only some of them."""
         with self._lock.read():
             indexed = np.sort(self._live.ids())
+            if only is not None:
+                indexed = np.intersect1d(indexed, only)
             stored: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
             different: list[int] = []
-            for batch in self.store.templates(pack=self.pack):
+            for batch in self.store.templates(only, self.pack):
                 stored.append(batch.ids)
                 known = np.isin(batch.ids, indexed)
                 kept = self._live.vectors(batch.ids[known])

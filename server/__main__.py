@@ -20,6 +20,8 @@ from server.wsgi import make_server
 
 _LARGEST_PHOTOS_A_REQUEST = 4
 _BASE64_GROWTH = 1.4
+_WATCH_S = 1.0
+"""Between two looks at what other processes wrote, while nobody asks."""
 
 
 def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -51,6 +53,13 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         cleanup.callback(http.stop)  # first of all: finishes what is being answered
         export = compose.open_export(settings)
         export.forget_erased(gallery.store)  # whose erasure was cut off
+
+        def forget_copies() -> None:
+            """Of students whom any process has erased from the store."""
+            export.forget_erased(gallery.store)
+            compose.forget_cached(settings)
+
+        gallery.index.watch(_WATCH_S, forget_copies)
         embedder = compose.open_embedder(settings, pack)
         holder.put(Service(embedder, gallery, export, partial(compose.forget_copies, settings)))
         address = f"http://{settings.host}:{http.bind_addr[1]}"

@@ -68,7 +68,7 @@ _AWAY_S = 0.5
 _DEFAULT_DATABASE = "presente"
 _SCHEMA = 2
 _DURABLE = WriteConcern(w="majority", j=True, wtimeout=10_000)
-_LOOK_S = 5.0
+_LOOK_S = 1.0
 """How long writes of others are awaited before it is looked whether their processes live, and then again."""
 _READ_BATCH = 4096
 _IMAGE_BATCH = 16

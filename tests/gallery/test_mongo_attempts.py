@@ -182,7 +182,7 @@ def test_what_a_dead_process_began_is_cleared_away_also_without_a_restart(store_
         assert gallery.index.position.awaited
         process.kill()
         process.join()
-        gallery.store._looked_at = -1e9  # type: ignore[attr-defined]  # five seconds pass
+        gallery.store._looked_at = -1e9  # type: ignore[attr-defined]  # a second passes
         gallery.search(rows(1, 9), 1)
         gallery.search(rows(1, 9), 1)
     assert not gallery.index.position.awaited

@@ -1,5 +1,6 @@
-"""The server is killed with SIGKILL at random points, again and again: what it acknowledged is there, once.
+"""The server, and a bulk run beside it, are killed with SIGKILL at random points: what was acknowledged is there, once.
 
+A third process follows the whole time and is never restarted: what it sees is right after every kill, at once.
 ``PRESENTE_TEST_KILLS=200 python -m pytest tests/server/test_kills.py -s`` runs it for longer.
 """
 
@@ -8,6 +9,8 @@ import contextlib
 import json
 import os
 import random
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -85,8 +88,51 @@ class Client:
         self.promised.took_part.add(name)
 
 
+class Bulk:
+    """``indexer add`` of one source after the other; one that was killed is begun again, as people do."""
+
+    def __init__(self, environment: dict[str, str], folder: Path) -> None:
+        self.environment, self.folder = environment, folder
+        self.number = 0
+        self.process: subprocess.Popen[bytes] | None = None
+        self.photos = [(path.parent.name, path) for path in sorted((SAMPLE / "students").glob("*/*.jpg"))][:36]
+
+    def source(self, number: int) -> Path:
+        """The sample's students under other matriculas, with photos of other bytes."""
+        folder = self.folder / f"bulk{number}"
+        for name, path in self.photos if not folder.exists() else ():
+            target = folder / f"B{number}-{name}" / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes() + str(number).encode())
+        return folder
+
+    def go_on(self) -> None:
+        """Start it unless it runs; the next source where the last is done."""
+        if self.process is not None and self.process.poll() == 0:
+            self.number += 1
+            self.process = None
+        if self.process is None or self.process.poll() is not None:
+            words = [sys.executable, "-m", "indexer", "add", str(self.source(self.number)), "--json"]
+            with (self.folder / "indexer.log").open("ab") as log:
+                self.process = subprocess.Popen(
+                    words, cwd=self.folder, env=self.environment, stdout=log, stderr=log, start_new_session=True
+                )
+
+    def kill(self) -> None:
+        """With all its processes."""
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(20)
+
+    def finish(self) -> None:
+        """Let what was begun come to its end."""
+        if self.process is not None and self.process.wait(300) != 0:
+            self.go_on()
+            self.finish()
+
+
 def test_nothing_acknowledged_is_lost_and_nothing_is_doubled(  # type: ignore[no-untyped-def]
-    serve: Callable[..., Any], command, store_url: str, tmp_path: Path, sample_pack
+    serve: Callable[..., Any], command, environment: dict[str, str], store_url: str, tmp_path: Path, sample_pack
 ) -> None:
     command("indexer", "add", SAMPLE / "students.csv")
     for student in STUDENTS:
@@ -95,48 +141,65 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_doubled(  # type: ignore[no
     rng = random.Random(20261121)
     promised = Promised()
     began = time.monotonic()
+    observer = opened(store_url, tmp_path / "observer", sample_pack)
+    bulk = Bulk(environment, tmp_path)
     for number in range(KILLS):
         running = serve()
         client = Client(running, promised, rng, number)
         worker = threading.Thread(target=client.work)
         worker.start()
+        bulk.go_on()
         time.sleep(rng.uniform(0.0, 1.5))
         running.kill()
+        if rng.random() < 0.5:
+            time.sleep(rng.uniform(0.0, 3.0))
+            bulk.kill()
         worker.join()
-        check(serve() if number == KILLS - 1 else None, promised, store_url, tmp_path, sample_pack)
+        found = observer.index.verify()  # beside the bulk run, where it was not killed
+        assert found.agrees, (number, found)
+        check(observer, promised)
+    bulk.finish()
+    check(observer, promised, number_of_bulk_students := bulk.number + 1)
+    again = opened(store_url, tmp_path / "index", sample_pack)
+    check(again, promised, number_of_bulk_students)
+    assert again.store.records.miscounted() == [] and again.index.verify().agrees
+    again.close()
+    check_over_http(serve(), promised)
+    observer.close()
     assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
     sys.stdout.write(
+        f"beside {number_of_bulk_students} bulk runs of 36 photos, all of them there: "
         f"{store_url.split(':')[0]}: {KILLS} kills in {time.monotonic() - began:.0f} s; acknowledged and there: "
         f"{len(promised.there)} enrolments, {len(promised.gone)} erasures, {len(promised.taken)} roll calls, "
         f"{len(promised.took_part)} participations; never answered: {len(promised.open)}\n"
     )
 
 
-def check(running: Any, promised: Promised, store_url: str, tmp_path: Path, sample_pack: Any) -> None:
-    """After a restart documents and index agree, and hold what was promised."""
-    gallery = Gallery(
-        open_store(store_url),
-        SnapshotStore(tmp_path / "index"),
-        sample_pack.tag,
-        sample_pack.dim,
-        GallerySettings(sample_pack.threshold, "test"),
-    )
-    try:
-        assert gallery.index.verify().agrees and gallery.store.records.miscounted() == []
-        found = {stored.student.matricula: stored for stored in gallery.store.students(clase="X", limit=10_000)}
-        assert promised.there.keys() <= found.keys() and not promised.gone & found.keys()
-        assert found.keys() <= promised.there.keys() | promised.open
-        assert {(stored.images, stored.templates) for stored in found.values()} <= {(2, 2)}
+def opened(store_url: str, index: Path, sample_pack: Any) -> Gallery:
+    settings = GallerySettings(sample_pack.threshold, "test")
+    return Gallery(open_store(store_url), SnapshotStore(index), sample_pack.tag, sample_pack.dim, settings)
+
+
+def check(gallery: Gallery, promised: Promised, sources: int = 0) -> None:
+    """The documents hold what was promised, and of the bulk run so many whole sources."""
+    found = {stored.student.matricula: stored for stored in gallery.store.students(clase="X", limit=10_000)}
+    assert promised.there.keys() <= found.keys() and not promised.gone & found.keys()
+    assert found.keys() <= promised.there.keys() | promised.open
+    assert {(stored.images, stored.templates) for stored in found.values()} <= {(2, 2)}
+    present = gallery.student(HERE[0])
+    assert present.asistencias >= len(promised.taken) and present.participaciones >= len(promised.took_part)
+    if sources:  # and nothing is written any more
         counts = gallery.store.counts()
-        assert counts.images == counts.templates == sum(s.images for s in gallery.store.students(limit=10_000))
-        present = gallery.student(HERE[0])
-        assert present.asistencias >= len(promised.taken) and present.participaciones >= len(promised.took_part)
-    finally:
-        gallery.close()
-    if running is not None:  # and over HTTP
-        for fecha in sorted(promised.taken)[:50]:
-            lines = running.ask(f"/v1/attendance?clase={CLASS}&fecha={fecha}")["attendance"]
-            assert sorted(line["matricula"] for line in lines if line["status"] == "present") == HERE
-        listed = running.ask(f"/v1/participations?matricula={HERE[0]}")["participations"]
-        notes = [line["note"] for line in listed]
-        assert promised.took_part <= set(notes) and len(notes) == len(set(notes))
+        everyone = gallery.store.students(limit=100_000)
+        assert counts.images == counts.templates == sum(stored.images for stored in everyone)
+        bulk = [stored.images for stored in everyone if stored.student.matricula.startswith("B")]
+        assert sum(bulk) == 36 * sources
+
+
+def check_over_http(running: Any, promised: Promised) -> None:
+    for fecha in sorted(promised.taken)[:50]:
+        lines = running.ask(f"/v1/attendance?clase={CLASS}&fecha={fecha}")["attendance"]
+        assert sorted(line["matricula"] for line in lines if line["status"] == "present") == HERE
+    listed = running.ask(f"/v1/participations?matricula={HERE[0]}")["participations"]
+    notes = [line["note"] for line in listed]
+    assert promised.took_part <= set(notes) and len(notes) == len(set(notes))

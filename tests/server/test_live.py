@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 import urllib.error
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,6 +72,29 @@ def test_what_the_indexer_adds_and_removes_is_seen_at_once(serve, command) -> No
     assert who(running, probe) == [STUDENTS[2]["nombre_del_alumno"]]
     command("indexer", "remove", STUDENTS[2]["matricula"])
     assert who(running, probe) == ["Desconocido"]
+
+
+def test_a_replica_forgets_whom_another_server_erased_while_nobody_asks_it(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    command("indexer", "add", SAMPLE / "students.csv")
+    gone = STUDENTS[0]["matricula"]
+    replica = serve(PRESENTE_INDEX=str(tmp_path / "replica"), PRESENTE_EXPORT=str(tmp_path / "copies"))
+    replica.ask("/save_all_images", b"{}", "application/json")
+    replica.stop()  # and it publishes
+    replica = serve(PRESENTE_INDEX=str(tmp_path / "replica"), PRESENTE_EXPORT=str(tmp_path / "copies"))
+    photos = [(SAMPLE / name).read_bytes() for name in STUDENTS[0]["fotos"].split(";")]
+
+    def copies() -> int:
+        kept = [path.read_bytes() for path in (tmp_path / "copies").iterdir()]
+        return sum(photo in kept for photo in photos)
+
+    assert copies() == len(photos)
+    held = (tmp_path / "replica" / "gen-0000000001" / "vectors.npy").read_bytes()
+    serve().ask(f"/v1/students/{gone}", method="DELETE")
+    deadline = time.monotonic() + 30
+    while copies() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    left = (tmp_path / "replica" / "gen-0000000001" / "vectors.npy").read_bytes()
+    assert copies() == 0 and len(left) == len(held) and left.count(bytes(512)) >= len(photos) > held.count(bytes(512))
 
 
 def test_many_clients_at_once_get_their_own_answers(serve, command) -> None:  # type: ignore[no-untyped-def]
