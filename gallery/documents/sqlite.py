@@ -70,12 +70,15 @@ class SqliteStore:
         self.path = path
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
-        self._log_holds_erased = False
+        self._writer = threading.RLock()  # of this process: its threads wait for each other here, in order
+        self._erased = 1  # how often something was erased; at first by a process that was stopped right after it
+        self._folded = 0  # up to which of these the log was emptied
+        self._refused = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with self._reading() as db:
                 migrate(db)
-            self._fold_log()  # of a process that was stopped right after erasing
+            self._fold_log()
         except OSError as exc:
             raise StoreError(
                 "store_unavailable", f"{path} cannot be created ({exc}).", "Check PRESENTE_STORE."
@@ -120,7 +123,7 @@ class SqliteStore:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._reading() as db:
+        with self._writer, self._reading() as db:
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
@@ -221,7 +224,7 @@ class SqliteStore:
                 if db.execute("DELETE FROM students WHERE matricula = ?", (matricula,)).rowcount
             ]
         if removed:
-            self._fold_log()
+            self._fold_erased()
         return removed
 
     def merge(self, keep: str, other: str) -> None:
@@ -231,7 +234,7 @@ class SqliteStore:
             join_records(db, gone, kept)
             _put_student(db, merged(staying, leaving), "put")
             db.execute("DELETE FROM students WHERE id = ?", (gone,))
-        self._fold_log()
+        self._fold_erased()
 
     def take_photos(self, matricula: str, digests: Collection[str], to: str | None = None) -> None:
         which = json.dumps(sorted(digests))
@@ -242,27 +245,39 @@ class SqliteStore:
             db.execute(
                 "DELETE FROM images WHERE student = ? AND sha256 IN (SELECT value FROM json_each(?))", (subject, which)
             )
-        self._fold_log()
+        self._fold_erased()
 
     def finish_erasing(self) -> None:
-        if self._log_holds_erased and not self._fold_log():
+        if self._folded < self._erased and not self._fold_log():
             raise StoreError(
                 "erasure_incomplete",
                 f"{self.path}-wal still holds what was removed: another program is in the middle of reading the store.",
                 "It is emptied at the next chance, for example by the same request again.",
             )
 
+    def _fold_erased(self) -> None:
+        """Fold the log after something was erased; what prevents it is told by :meth:`finish_erasing`."""
+        with self._lock:
+            self._erased += 1
+            mine = self._erased
+        with self._writer:  # whoever had it before may have folded what we erased, too
+            if self._folded < mine:
+                self._fold_log()
+
     def _fold_log(self) -> bool:
         """Fold the write-ahead log, which still holds what was erased, into the file and empty it; False when a reader
         that is in the middle of something prevents it."""
-        self._log_holds_erased = True
-        with self._reading() as db:
-            db.execute(f"PRAGMA busy_timeout = {int(1000 * _FOLD_S)}")  # no writer waits longer than that for us
+        wait_s = 0.1 if self._refused else _FOLD_S  # writers wait as long as we do: not again and again
+        with self._writer, self._reading() as db:
+            erased = self._erased
+            db.execute(f"PRAGMA busy_timeout = {int(1000 * wait_s)}")
             try:
                 busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             finally:
                 db.execute(f"PRAGMA busy_timeout = {int(1000 * _BUSY_S)}")
-        self._log_holds_erased = bool(busy)
+            self._refused = bool(busy)
+            if not busy:
+                self._folded = erased
         return not busy
 
     # -- reading ----------------------------------------------------------------------------------------------------
