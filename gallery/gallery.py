@@ -55,11 +55,12 @@ class GallerySettings:
 @dataclass(frozen=True, slots=True)
 class GalleryStatus:
     """A gallery at a glance. ``generation`` is 0 before anything was published; ``unpublished`` of the ``indexed``
-    templates came since. ``gate`` says why the index is of its kind, once the gate has seen it."""
+    templates came since; ``unerased`` templates are removed and may still be in a file. ``gate`` says why the index is of its kind, once the gate has seen it."""
 
     counts: Counts
     indexed: int
     unpublished: int
+    unerased: int
     pack: str
     dim: int
     spec: IndexSpec
@@ -77,6 +78,7 @@ class GalleryStatus:
             "index_gate": None if self.gate is None else asdict(self.gate),
             "generation": self.generation,
             "unpublished": self.unpublished,
+            "unerased": self.unerased,
             "change": self.change,
         }
 
@@ -381,6 +383,7 @@ class Gallery:
                 counts=self.store.counts(),
                 indexed=len(live),
                 unpublished=len(live.tail),
+                unerased=self.index.erasure.waiting,
                 pack=self.pack,
                 dim=self.dim,
                 spec=live.index.spec,
