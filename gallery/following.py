@@ -85,7 +85,7 @@ class FollowingIndex:
         self.gate: GateReport | None = None
         self._lock = ReadWriteLock()
         self._following = threading.Lock()
-        self._publishing = threading.Lock()
+        self._publishing = threading.RLock()
         self._background = threading.Thread()
         self._watcher: Watcher | None = None
         self._published_at = 0
@@ -129,11 +129,21 @@ class FollowingIndex:
             if manifest.dim == self.dim and manifest.origin == self._origin(manifest.origin.change):
                 live = self._on(generation, Position(manifest.origin.change))
                 back = live.published.alive(generation.struck).any()  # whom a backup of the documents brought back
-                if len(live) == self.store.counts().templates and not back:
+                if not back and self._counts_agree(live):
                     self._belongs(generation)
                     return live, generation if generation.unchecked else None
             log.warning("Generation %d does not belong to these documents; the index is rebuilt.", manifest.generation)
         return LiveIndex.rebuild(self.store, self.dim), None
+
+    def _counts_agree(self, live: LiveIndex) -> bool:
+        """Whether an index has as many templates as the documents; while others write, at some moment."""
+        deadline = time.monotonic() + _SETTLE_S
+        while len(live) != self.store.counts().templates:
+            if not (live.position.awaited or self.store.changed_since(live.position)) or time.monotonic() > deadline:
+                return False
+            time.sleep(_LOOK_AGAIN_S / 10)
+            self.erasure.add(live.follow(self.store, self.pack))
+        return True
 
     def _on(self, generation: Generation, position: Position) -> LiveIndex:
         """An index that continues from a generation that has seen everything up to a position, caught up."""
@@ -247,13 +257,13 @@ class FollowingIndex:
         return Origin(self._identity, self.pack, change, self.store.mark(change))
 
     def rebuild(self) -> int:
-        """Make the index anew from the documents and publish it, whatever was there before; the generation."""
+        """Make the index anew from the documents and publish it as the only generation; its number."""
         with self._publishing:
             live = LiveIndex.rebuild(self.store, self.dim)
             with self._following, self._lock.write():
                 self._live = live
-                self._published_at = 0
             self._publish()
+            self.snapshots.prune(1)
             return self.generation
 
     def close(self, publish: bool = False) -> None:

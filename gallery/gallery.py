@@ -55,7 +55,8 @@ class GallerySettings:
 @dataclass(frozen=True, slots=True)
 class GalleryStatus:
     """A gallery at a glance. ``generation`` is 0 before anything was published; ``unpublished`` of the ``indexed``
-    templates came since; ``unerased`` templates are removed and may still be in a file. ``gate`` says why the index is of its kind, once the gate has seen it."""
+    templates came since; ``unerased`` templates are removed and may still be in a file. ``gate`` says why the index is
+    of its kind, once the gate has seen it."""
 
     counts: Counts
     indexed: int

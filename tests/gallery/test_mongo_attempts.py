@@ -96,6 +96,33 @@ def test_a_generation_that_was_published_meanwhile_is_continued_from_its_low_wat
     again.close()
 
 
+def test_a_start_beside_a_write_takes_the_published_generation(
+    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = opened(store_url, tmp_path / "index")
+    gallery.enrol([enrolment("FIRST", rows(2, 1))])
+    gallery.close(publish=True)
+    store = MongoStore(store_url)
+    end = store._attempts.end
+    inserted, go_on = threading.Event(), threading.Event()
+
+    def wait(name: str) -> None:  # everything is written, and it is not over
+        inserted.set()
+        assert go_on.wait(60)
+        end(name)
+
+    store._attempts.end = wait  # type: ignore[method-assign]
+    thread = threading.Thread(target=store.enrol, args=([enrolment("LATE", rows(2, 2))],))
+    thread.start()
+    assert inserted.wait(60)
+    threading.Timer(0.5, go_on.set).start()
+    monkeypatch.setattr("gallery.live.LiveIndex.rebuild", None)  # which reads all documents
+    again = opened(store_url, tmp_path / "index")
+    thread.join()
+    assert again.index.generation == 1 and again.index.verify().agrees
+    again.close(), store.close()
+
+
 def test_an_index_that_is_made_anew_meanwhile_gets_the_late_ones_too(store_url: str, tmp_path: Path) -> None:
     opened(store_url, tmp_path / "index").close()
     with late(store_url, "LATE", 2):
