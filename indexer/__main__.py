@@ -164,6 +164,7 @@ def run_merge(arguments: argparse.Namespace, settings: Settings, output: cli.Out
         "matricula": kept.student.matricula,
         "nombre_del_alumno": kept.student.nombre_del_alumno,
         "clase": kept.student.clase,
+        "otras_clases": list(kept.student.otras_clases),
         "merged": arguments.other,
         "images": kept.images,
         "templates": kept.templates,
@@ -174,7 +175,8 @@ def run_merge(arguments: argparse.Namespace, settings: Settings, output: cli.Out
         data,
         [
             f"{arguments.other} is {arguments.keep} now: {kept.images} photos, {kept.templates} templates, "
-            f"{kept.asistencias} asistencias, {kept.participaciones} participaciones, class {kept.student.clase or '-'}"
+            f"{kept.asistencias} asistencias, {kept.participaciones} participaciones, "
+            f"class {', '.join(kept.student.clases) or '-'}"
         ],
     )
     return cli.DONE

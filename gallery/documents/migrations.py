@@ -108,7 +108,12 @@ def m002_attendance(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_create_tables, m002_attendance)
+def m003_other_classes(db: sqlite3.Connection) -> None:
+    """Further classes of a student, as a JSON list of texts; ``clase`` stays the first."""
+    db.execute("ALTER TABLE students ADD COLUMN otras_clases TEXT NOT NULL DEFAULT '[]'")
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_create_tables, m002_attendance, m003_other_classes)
 
 
 def migrate(db: sqlite3.Connection) -> None:
