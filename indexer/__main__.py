@@ -36,7 +36,7 @@ def _add(arguments: argparse.Namespace, settings: Settings, output: cli.Output, 
 
     _check_report_file(arguments.report)
     downloads = Downloads(settings.download_cache, LinkRules(settings.max_bytes, settings.private_links))
-    source = read_source(arguments.source, _source_options(arguments, settings), downloads.read)
+    source = read_source(arguments.source, _source_options(arguments, settings), downloads.read, attempt)
     pack = compose.open_pack(settings)
     gallery = compose.open_gallery(settings, pack)
     with ExitStack() as cleanup, closing(source):

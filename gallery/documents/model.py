@@ -101,7 +101,7 @@ def check_student(student: Student) -> Student:
 
 
 def merged(kept: Student, other: Student) -> Student:
-    """One student of two: ``kept``, with what only the other has, the classes of both, and both their earlier counts."""
+    """One student of two: ``kept``, what only the other has, the classes of both, and both earlier counts."""
     texts = {name: getattr(kept, name) or getattr(other, name) for name in ("clase", "fecha_de_registro", "aviso")}
     clases = dict.fromkeys((*kept.clases, *other.clases))
     return replace(

@@ -242,7 +242,7 @@ def test_a_file_from_before_there_were_other_classes_is_brought_up_to_date(tmp_p
         before = STEPS[: STEPS.index(m003_other_classes)]
         for step in before:
             step(db)
-        db.execute("INSERT INTO students (matricula, nombre_del_alumno, clase, kind) VALUES ('A1', 'Ana', 'X', 'student')")
+        db.execute("INSERT INTO students VALUES (1, 'A1', 'Ana', 'X', '', 'student', NULL, '', 0, 0, 0, 0)")
         db.execute(f"PRAGMA user_version = {len(before)}")
     with contextlib.closing(SqliteStore(tmp_path / "gallery.db")) as store:
         found = store.student("A1")

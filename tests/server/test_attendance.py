@@ -95,7 +95,8 @@ def test_a_student_of_two_classes_is_present_in_either(client: FlaskClient, scho
     for clase in (CLASS, home):
         listed = client.get(f"/v1/attendance?clase={clase}&fecha=2026-11-18").get_json()["attendance"]
         assert MOVED in {line["matricula"] for line in listed}
-        assert MOVED in {found["matricula"] for found in client.get(f"/v1/students?clase={clase}").get_json()["students"]}
+        students = client.get(f"/v1/students?clase={clase}").get_json()["students"]
+        assert MOVED in {found["matricula"] for found in students}
     moved = client.patch(f"/v1/students/{MOVED}", json={"clase": CLASS}).get_json()  # a move, and no class twice
     assert (moved["clase"], moved["otras_clases"]) == (CLASS, [])
     assert client.patch(f"/v1/students/{MOVED}", json={"otras_clases": "IA-101"}).status_code == 400

@@ -1,0 +1,253 @@
+"""The photos of the first system's database: each student's own, and where its second copy in ``images`` is."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from faces.copies import Thumbnail, thumbnail
+from gallery.documents.model import Student
+from gallery.documents.mongo_adopting import image_bytes
+from indexer.sources.model import Fallback, SourcePhoto
+from indexer.sources.pairing import Marks, Paired, Pairing, pair
+from presente.errors import InvalidInput, PhotoRefused, StoreError
+from presente.supervised import Attempt
+
+STUDENTS, COPIES = "estudiantes", "images"
+IMAGES = ("image", "imagen", "data", "content")
+HASHES = ("sha256", "image_sha256", "hash", "image_hash", "md5", "image_md5", "checksum")
+LINKS = ("estudiante_id", "student_id", "id_estudiante", "estudiante", "student")
+WITHOUT_IMAGES = dict.fromkeys(IMAGES, 0)
+_BY_LENGTH = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
+_AT_ONCE = 8
+"""Photos that are in memory at once while all are hashed."""
+
+_COMPARED = 200
+"""Photos without a copy of the same bytes that are always looked at, however few there are of the others."""
+
+_LISTED = 20
+"""Documents that a line of the report names."""
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Where the second copy of each student's photo is, by the id of the student's document.
+
+    ``lines`` say what of ``images`` is nobody's.
+    """
+
+    database: Database[dict[str, Any]]
+    found: Mapping[str, tuple[Any, Paired]]
+    undecided: Mapping[str, tuple[Any, ...]]
+    compares: bool
+    """Whether photos that have no copy of the same bytes are looked at for damage: not where most are like that."""
+
+    lines: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def photo(self, student: Student, document: Document) -> SourcePhoto:
+        """A student's photo, and what takes its place when it is damaged."""
+        collection, place = self.database[STUDENTS], str(document["_id"])
+
+        def own() -> bytes:
+            return _checked(*_fetched(collection.find_one({"_id": document["_id"]}), "The student's own image"))
+
+        return SourcePhoto(student, f"{STUDENTS} {place}", _translated(own), self._fallback(place))
+
+    def _fallback(self, place: str) -> Fallback:
+        if place in self.undecided:
+            return Fallback(_refusing(self.undecided[place]), suspect=self.compares)
+        if place not in self.found:
+            return Fallback(_missing, suspect=self.compares)
+        copy, paired = self.found[place]
+
+        def read() -> bytes:
+            return _checked(*_fetched(self.database[COPIES].find_one({"_id": copy}), "The copy in images"))
+
+        found = f"{COPIES} {copy}, found {paired.how}{'' if paired.sure else ': check it'}"
+        different = self.compares and paired.differs
+        return Fallback(_translated(read), found, differs=different, suspect=different)
+
+
+def find_copies(database: Database[dict[str, Any]], students: Sequence[Document], attempt: Attempt) -> Copies:
+    """Read both collections' photos once, for their hashes, and those whose copy that does not settle once more."""
+    copies = list(database[COPIES].find({}, WITHOUT_IMAGES).sort("_id", 1))
+    if not copies:
+        return Copies(database, {}, {}, False)
+    said = [_said(document) for document in students]
+    algorithms = {"sha256", *(algorithm for hashes in said for _, algorithm, _ in hashes)}
+    hashed = [_digests(database[name], algorithms) for name in (STUDENTS, COPIES)]
+    own = Marks(
+        [tuple(_names(document, ())) for document in students],
+        [hashed[0].get(str(document["_id"]), frozenset()) for document in students],
+        [frozenset(digest for _, _, digest in hashes) for hashes in said],
+    )
+    theirs = Marks(
+        [tuple(_names(document, LINKS)) for document in copies],
+        [hashed[1].get(str(document["_id"]), frozenset()) for document in copies],
+        [frozenset()] * len(copies),
+    )
+    sides = {"own": (STUDENTS, students), "copy": (COPIES, copies)}
+
+    def reads(side: str, place: int) -> bytes:
+        name, documents = sides[side]
+        found = database[name].find_one({"_id": documents[place]["_id"]}, dict.fromkeys(IMAGES, 1))
+        return _as_it_is(found or {})
+
+    def looks(side: str, place: int) -> Thumbnail | None:
+        item = f"{sides[side][0]} {sides[side][1][place]['_id']}, compared"
+        if attempt.is_culprit(item):
+            return None
+        with attempt.journal.at(item):
+            return thumbnail(reads(side, place))
+
+    pairing = pair(own, theirs, reads, looks)
+    same = sum(bool(own.digests[each] & theirs.digests[found.copy]) for each, found in pairing.found.items())
+    return Copies(
+        database,
+        {
+            str(students[each]["_id"]): (copies[found.copy]["_id"], _held_against(own.said[each], theirs, found))
+            for each, found in pairing.found.items()
+        },
+        {
+            str(students[each]["_id"]): tuple(copies[copy]["_id"] for copy in several)
+            for each, several in pairing.undecided.items()
+        },
+        len(students) - same <= max(_COMPARED, len(students) // 2),
+        *_left_over(pairing, own, theirs, copies),
+    )
+
+
+def _held_against(said: frozenset[str], copies: Marks, found: Paired) -> Paired:
+    """A copy that is not what the student's hash says may be damaged, too, or another photo."""
+    if not said or said & copies.digests[found.copy]:
+        return found
+    return replace(found, how=f"{found.how}, though not what the student's hash says", sure=False)
+
+
+def _left_over(
+    pairing: Pairing, own: Marks, theirs: Marks, copies: Sequence[Document]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What of ``images`` is nobody's copy: as lines to look at; and as notes where no photo is lost with it."""
+    known = frozenset[str]().union(*own.digests)
+    left = [copy for copy in range(len(copies)) if copy not in pairing.taken]
+    groups = (
+        [copies[copy]["_id"] for copy in left if not theirs.digests[copy]],
+        [copies[copy]["_id"] for copy in left if theirs.digests[copy] and not theirs.digests[copy] & known],
+        [copies[copy]["_id"] for copy in left if theirs.digests[copy] & known],
+    )
+    lines = (
+        f"{COPIES}: {{}} hold no image: {{}}",
+        f"{COPIES}: {{}} are no student's copy, as far as can be told, and are left out: {{}}",
+        f"{COPIES}: {{}} repeat a photo of {STUDENTS} once more: {{}}",
+    )
+    told = [
+        line.format(_documents(len(ids)), listed(ids)) if ids else "" for line, ids in zip(lines, groups, strict=True)
+    ]
+    return tuple(line for line in told[:2] if line), tuple(line for line in told[2:] if line)
+
+
+def _documents(count: int) -> str:
+    return f"{count} document{'s' * (count > 1)}"
+
+
+def listed(items: Sequence[object]) -> str:
+    """Items by name, the first of them when they are many."""
+    more = f" and {len(items) - _LISTED} more" if len(items) > _LISTED else ""
+    return ", ".join(str(item) for item in items[:_LISTED]) + more
+
+
+# -- documents -----------------------------------------------------------------------------------------------------
+
+
+def _names(document: Document, links: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """(what kind of name, name), surest first; a copy's own id last."""
+    linked = [("id", str(document[name])) for name in links if document.get(name) is not None]
+    called = [(name, str(document[name])) for name in ("matricula", "nombre_del_alumno") if document.get(name)]
+    yield from (*linked, *called, ("id", str(document["_id"])))
+
+
+def _said(document: Document) -> list[tuple[str, str, str]]:
+    """The hashes that a document says its image has: in which field, algorithm and digest."""
+    values = {name: str(document[name]).lower() for name in HASHES if isinstance(document.get(name), str)}
+    return [(name, _BY_LENGTH[len(value)], value) for name, value in values.items() if len(value) in _BY_LENGTH]
+
+
+def _digests(collection: Collection[dict[str, Any]], algorithms: set[str]) -> dict[str, frozenset[str]]:
+    """The hashes of every photo of a collection, by the document's id; none of a document without one."""
+    found = {}
+    for document in collection.find({}, dict.fromkeys(IMAGES, 1), batch_size=_AT_ONCE):
+        content = _as_it_is(document)
+        if content:
+            found[str(document["_id"])] = frozenset(hashlib.new(name, content).hexdigest() for name in algorithms)
+    return found
+
+
+def _as_it_is(document: Document) -> bytes:
+    """A document's photo, for comparing: of damaged base64 what can still be read; empty when there is nothing."""
+    value = next((document[name] for name in IMAGES if document.get(name)), b"")
+    try:
+        return image_bytes(value) if value else b""
+    except InvalidInput:
+        text = value.decode("ascii", "replace") if isinstance(value, bytes) else value
+        if not isinstance(text, str):
+            return b""
+    letters = "".join(text.rpartition(",")[2].split())
+    plain = "".join(letter if letter in _BASE64 else "A" for letter in letters)
+    return base64.b64decode(plain[: len(plain) // 4 * 4])
+
+
+_BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+
+
+def _translated(read: Callable[[], bytes]) -> Callable[[], bytes]:
+    def reading() -> bytes:
+        try:
+            return read()
+        except PyMongoError as exc:
+            raise StoreError("source_unavailable", f"The source went away ({exc}).", "Run the command again.") from exc
+
+    return reading
+
+
+def _missing() -> bytes:
+    raise PhotoRefused("no_image", "No document of images can be its copy.", "Send the photo again.")
+
+
+def _refusing(several: Sequence[object]) -> Callable[[], bytes]:
+    def refuse() -> bytes:
+        raise PhotoRefused(
+            "ambiguous_copy",
+            f"{len(several)} documents of {COPIES} may be its copy, and nothing says which: {listed(several)}.",
+            "Look at them, and enrol the right one by hand.",
+        )
+
+    return refuse
+
+
+def _fetched(document: Document | None, what: str) -> tuple[Document, bytes]:
+    found = next((document[name] for name in IMAGES if document.get(name)), None) if document else None
+    if document is None or found is None:
+        raise PhotoRefused("no_image", f"{what} is not there.", "Send the photo again.")
+    try:
+        return document, image_bytes(found)
+    except InvalidInput as error:
+        raise PhotoRefused(error.code, f"{what} cannot be read: {error.what}", error.fix) from error
+
+
+def _checked(document: Document, content: bytes) -> bytes:
+    """The bytes, if they are what the document's hash says."""
+    for name, algorithm, wanted in _said(document):
+        if not hmac.compare_digest(hashlib.new(algorithm, content).hexdigest(), wanted):
+            raise PhotoRefused("hash_mismatch", f"The image is not what its {name} says.", "It was damaged.")
+    return content
