@@ -147,18 +147,18 @@ def _left_over(
         [copies[copy]["_id"] for copy in left if theirs.digests[copy] & known],
     )
     lines = (
-        f"{COPIES}: {{}} hold no image: {{}}",
-        f"{COPIES}: {{}} are no student's copy, as far as can be told, and are left out: {{}}",
-        f"{COPIES}: {{}} repeat a photo of {STUDENTS} once more: {{}}",
+        "holds no image|hold no image",
+        "is no student's copy, as far as can be told, and is left out|are no student's copies, as far as can be told, "
+        "and are left out",
+        f"repeats a photo of {STUDENTS} once more|repeat photos of {STUDENTS} once more",
     )
-    told = [
-        line.format(_documents(len(ids)), listed(ids)) if ids else "" for line, ids in zip(lines, groups, strict=True)
-    ]
+    told = [_line(line, ids) if ids else "" for line, ids in zip(lines, groups, strict=True)]
     return tuple(line for line in told[:2] if line), tuple(line for line in told[2:] if line)
 
 
-def _documents(count: int) -> str:
-    return f"{count} document{'s' * (count > 1)}"
+def _line(text: str, ids: Sequence[object]) -> str:
+    one, _, several = text.partition("|")
+    return f"{COPIES}: {f'1 document {one}' if len(ids) == 1 else f'{len(ids)} documents {several}'}: {listed(ids)}"
 
 
 def listed(items: Sequence[object]) -> str:

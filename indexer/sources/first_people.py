@@ -95,7 +95,7 @@ class People:
         try:
             student = self._student(document, where)
         except InvalidInput as error:
-            self.warnings.append(f"{where} is left out: {error}")
+            self.warnings.append(f"{where} is left out, with its photo and its counts: {error}")
             return
         told = self._told(document, where)
         understood = _UNDERSTOOD | ({"consentimiento"} if student.consentimiento else set())
