@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,10 +25,9 @@ STUDENTS, COPIES = "estudiantes", "images"
 IMAGES = ("image", "imagen", "data", "content")
 HASHES = ("sha256", "image_sha256", "hash", "image_hash", "md5", "image_md5", "checksum")
 LINKS = ("estudiante_id", "student_id", "id_estudiante", "estudiante", "student")
-WITHOUT_IMAGES = dict.fromkeys(IMAGES, 0)
 _BY_LENGTH = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
 _AT_ONCE = 8
-"""Photos that are in memory at once while all are hashed."""
+"""Documents that are in memory at once while all photos are hashed."""
 
 _COMPARED = 200
 """Photos without a copy of the same bytes that are always looked at, however few there are of the others."""
@@ -79,33 +78,52 @@ class Copies:
         return Fallback(_translated(read), found, differs=different, suspect=different)
 
 
-def find_copies(database: Database[dict[str, Any]], students: Sequence[Document], attempt: Attempt) -> Copies:
-    """Read both collections' photos once, for their hashes, and those whose copy that does not settle once more."""
-    copies = list(database[COPIES].find({}, WITHOUT_IMAGES).sort("_id", 1))
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A document as it was read, without its photo: the photo's hashes, and how many photos it had."""
+
+    document: Document
+    digests: frozenset[str]
+    photos: int
+
+
+def read_all(collection: Collection[dict[str, Any]], algorithms: Iterable[str] = ("sha256",)) -> list[Read]:
+    """Go through a collection once, in order of insertion; photos are hashed and let go."""
+    found = []
+    for document in collection.find({}, batch_size=_AT_ONCE).sort("_id", 1):
+        content = _as_it_is(document)
+        digests = frozenset(hashlib.new(name, content).hexdigest() for name in algorithms) if content else frozenset()
+        photos = sum(bool(document.pop(name, None)) for name in IMAGES)
+        found.append(Read(document, digests, photos))
+    return found
+
+
+def find_copies(database: Database[dict[str, Any]], students: Sequence[Read], attempt: Attempt) -> Copies:
+    """Read the photos of ``images`` once, for their hashes, and those that hashes do not settle once more."""
+    said = [_said(read.document) for read in students]
+    copies = read_all(database[COPIES], {"sha256", *(algorithm for hashes in said for _, algorithm, _ in hashes)})
     if not copies:
         return Copies(database, {}, {}, False)
-    said = [_said(document) for document in students]
-    algorithms = {"sha256", *(algorithm for hashes in said for _, algorithm, _ in hashes)}
-    hashed = [_digests(database[name], algorithms) for name in (STUDENTS, COPIES)]
     own = Marks(
-        [tuple(_names(document, ())) for document in students],
-        [hashed[0].get(str(document["_id"]), frozenset()) for document in students],
+        [tuple(_names(read.document, ())) for read in students],
+        [read.digests for read in students],
         [frozenset(digest for _, _, digest in hashes) for hashes in said],
     )
     theirs = Marks(
-        [tuple(_names(document, LINKS)) for document in copies],
-        [hashed[1].get(str(document["_id"]), frozenset()) for document in copies],
+        [tuple(_names(read.document, LINKS)) for read in copies],
+        [read.digests for read in copies],
         [frozenset()] * len(copies),
     )
-    sides = {"own": (STUDENTS, students), "copy": (COPIES, copies)}
+    own_ids, ids = ([read.document["_id"] for read in each] for each in (students, copies))
+    sides = {"own": (STUDENTS, own_ids), "copy": (COPIES, ids)}
 
     def reads(side: str, place: int) -> bytes:
-        name, documents = sides[side]
-        found = database[name].find_one({"_id": documents[place]["_id"]}, dict.fromkeys(IMAGES, 1))
+        name, places = sides[side]
+        found = database[name].find_one({"_id": places[place]}, dict.fromkeys(IMAGES, 1))
         return _as_it_is(found or {})
 
     def looks(side: str, place: int) -> Thumbnail | None:
-        item = f"{sides[side][0]} {sides[side][1][place]['_id']}, compared"
+        item = f"{sides[side][0]} {sides[side][1][place]}, compared"
         if attempt.is_culprit(item):
             return None
         with attempt.journal.at(item):
@@ -116,15 +134,12 @@ def find_copies(database: Database[dict[str, Any]], students: Sequence[Document]
     return Copies(
         database,
         {
-            str(students[each]["_id"]): (copies[found.copy]["_id"], _held_against(own.said[each], theirs, found))
+            str(own_ids[each]): (ids[found.copy], _held_against(own.said[each], theirs, found))
             for each, found in pairing.found.items()
         },
-        {
-            str(students[each]["_id"]): tuple(copies[copy]["_id"] for copy in several)
-            for each, several in pairing.undecided.items()
-        },
+        {str(own_ids[each]): tuple(ids[copy] for copy in several) for each, several in pairing.undecided.items()},
         len(students) - same <= max(_COMPARED, len(students) // 2),
-        *_left_over(pairing, own, theirs, copies),
+        *_left_over(pairing, own, theirs, ids),
     )
 
 
@@ -136,15 +151,15 @@ def _held_against(said: frozenset[str], copies: Marks, found: Paired) -> Paired:
 
 
 def _left_over(
-    pairing: Pairing, own: Marks, theirs: Marks, copies: Sequence[Document]
+    pairing: Pairing, own: Marks, theirs: Marks, ids: Sequence[object]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What of ``images`` is nobody's copy: as lines to look at; and as notes where no photo is lost with it."""
     known = frozenset[str]().union(*own.digests)
-    left = [copy for copy in range(len(copies)) if copy not in pairing.taken]
+    left = [copy for copy in range(len(ids)) if copy not in pairing.taken]
     groups = (
-        [copies[copy]["_id"] for copy in left if not theirs.digests[copy]],
-        [copies[copy]["_id"] for copy in left if theirs.digests[copy] and not theirs.digests[copy] & known],
-        [copies[copy]["_id"] for copy in left if theirs.digests[copy] & known],
+        [ids[copy] for copy in left if not theirs.digests[copy]],
+        [ids[copy] for copy in left if theirs.digests[copy] and not theirs.digests[copy] & known],
+        [ids[copy] for copy in left if theirs.digests[copy] & known],
     )
     lines = (
         "holds no image|hold no image",
@@ -181,16 +196,6 @@ def _said(document: Document) -> list[tuple[str, str, str]]:
     """The hashes that a document says its image has: in which field, algorithm and digest."""
     values = {name: str(document[name]).lower() for name in HASHES if isinstance(document.get(name), str)}
     return [(name, _BY_LENGTH[len(value)], value) for name, value in values.items() if len(value) in _BY_LENGTH]
-
-
-def _digests(collection: Collection[dict[str, Any]], algorithms: set[str]) -> dict[str, frozenset[str]]:
-    """The hashes of every photo of a collection, by the document's id; none of a document without one."""
-    found = {}
-    for document in collection.find({}, dict.fromkeys(IMAGES, 1), batch_size=_AT_ONCE):
-        content = _as_it_is(document)
-        if content:
-            found[str(document["_id"])] = frozenset(hashlib.new(name, content).hexdigest() for name in algorithms)
-    return found
 
 
 def _as_it_is(document: Document) -> bytes:

@@ -11,7 +11,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
 
-from indexer.sources.first_copies import COPIES, STUDENTS, WITHOUT_IMAGES, find_copies, listed
+from indexer.sources.first_copies import COPIES, STUDENTS, find_copies, listed, read_all
 from indexer.sources.first_people import People
 from indexer.sources.model import Source
 from presente.errors import InvalidInput, StoreError
@@ -67,17 +67,18 @@ def _read(client: MongoClient[dict[str, Any]], database: Database[dict[str, Any]
             f"Database {database.name!r} is a gallery of Presente's, not the first system's.",
             "`python -m indexer sync` embeds what other programs enrolled in it.",
         )
-    documents = list(database[STUDENTS].find({}, WITHOUT_IMAGES).sort("_id", 1))
+    students = read_all(database[STUDENTS])
     found = People()
-    for document in documents:
-        found.take(document)
+    for read in students:
+        found.take(read.document)
     if not found.people:
         raise InvalidInput(
             "empty_source",
             f"Database {database.name!r} has no student in {STUDENTS!r} that can be taken over.",
             "; ".join(found.warnings) or "Check the database's name in the address.",
         )
-    copies = find_copies(database, documents, attempt)
+    copies = find_copies(database, students, attempt)
+    several = [read.document["_id"] for read in students if read.photos > 1]
     others = sorted(name for name in names - {STUDENTS, COPIES} if not name.startswith("system."))
     return Source(
         f"the first system's database {database.name}",
@@ -94,6 +95,7 @@ def _read(client: MongoClient[dict[str, Any]], database: Database[dict[str, Any]
         notes=(
             *found.notes(),
             *copies.notes,
+            *([f"{STUDENTS} with several images, of which the first is taken: {listed(several)}"] if several else []),
             *([f"collections that are not taken over: {listed(others)}"] if others else []),
         ),
     )
