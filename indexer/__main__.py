@@ -36,7 +36,7 @@ def _add(arguments: argparse.Namespace, settings: Settings, output: cli.Output, 
 
     _check_report_file(arguments.report)
     downloads = Downloads(settings.download_cache, LinkRules(settings.max_bytes, settings.private_links))
-    source = read_source(arguments.source, _source_options(arguments, settings), downloads.read)
+    source = read_source(arguments.source, _source_options(arguments, settings), downloads.read, attempt)
     pack = compose.open_pack(settings)
     gallery = compose.open_gallery(settings, pack)
     with ExitStack() as cleanup, closing(source):
@@ -164,6 +164,7 @@ def run_merge(arguments: argparse.Namespace, settings: Settings, output: cli.Out
         "matricula": kept.student.matricula,
         "nombre_del_alumno": kept.student.nombre_del_alumno,
         "clase": kept.student.clase,
+        "otras_clases": list(kept.student.otras_clases),
         "merged": arguments.other,
         "images": kept.images,
         "templates": kept.templates,
@@ -174,7 +175,8 @@ def run_merge(arguments: argparse.Namespace, settings: Settings, output: cli.Out
         data,
         [
             f"{arguments.other} is {arguments.keep} now: {kept.images} photos, {kept.templates} templates, "
-            f"{kept.asistencias} asistencias, {kept.participaciones} participaciones, class {kept.student.clase or '-'}"
+            f"{kept.asistencias} asistencias, {kept.participaciones} participaciones, "
+            f"class {', '.join(kept.student.clases) or '-'}"
         ],
     )
     return cli.DONE

@@ -12,15 +12,17 @@ from gallery.register import About, Makes, Register, now
 from indexer.sources.model import History
 
 
-def record_history(gallery: Gallery, history: Sequence[History]) -> None:
-    """Record it for those who were enrolled; the others' is left out with them."""
+def record_history(gallery: Gallery, history: Sequence[History]) -> Counter[str]:
+    """Record it for those who are enrolled; how many entries of whom were left out because they are not."""
     register = Register(gallery)
     stored = {matricula: gallery.store.student(matricula) for matricula in {entry.matricula for entry in history}}
     subjects = {matricula: found.id for matricula, found in stored.items() if found is not None}
     drafts: dict[About, Makes] = {}
     times: Counter[History] = Counter()
+    left_out: Counter[str] = Counter()
     for entry in history:
         if entry.matricula not in subjects:
+            left_out[entry.matricula] += 1
             continue
         subject = subjects[entry.matricula]
         if entry.book == "asistencias":
@@ -33,6 +35,7 @@ def record_history(gallery: Gallery, history: Sequence[History]) -> None:
             register.records.add_participation(made)
     if drafts:
         register.write(drafts)
+    return left_out
 
 
 def _taken_over(about: About) -> Makes:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -19,6 +20,7 @@ from typing import TypeVar
 from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
 from gallery.documents.model import DocumentStore, EnrolledPhoto, Enrolment, StoredPhoto, Student
 from gallery.gallery import Gallery
+from indexer.choosing import choose
 from indexer.history import record_history
 from indexer.report import Refusal, Report
 from indexer.sources.model import Source, SourcePhoto
@@ -37,12 +39,6 @@ EMBEDDED_AT_ONCE = 8
 BATCH = 32
 """Photos written in one transaction."""
 
-ABOUT_THE_FACE = frozenset({"no_face", "multiple_faces", "low_quality"})
-"""Refusals of photos that could be read: another copy of the same photo would not help."""
-
-FALLBACK_USED = "image_fallback"
-"""What a student's ``aviso`` says when the photo is the second copy, because the first was damaged."""
-
 _In = TypeVar("_In")
 
 
@@ -56,8 +52,11 @@ class _Prepared:
     sha256: str
     media_type: str
     face: AlignedFace
-    fell_back: str = ""
-    """Why the photo's own copy was not used, if it was not."""
+    remark: str = ""
+    """What is to be said of the photo, such as why its second copy is used."""
+
+    aviso: str = ""
+    """What the student's ``aviso`` shall say because of it."""
 
 
 def _embedded(
@@ -155,7 +154,20 @@ class _Addition:
             self._write,
             lambda prepared, error: self._refuse(prepared.location, error),
         )
-        record_history(self.gallery, self.source.history)
+        entries = record_history(self.gallery, self.source.history)
+        self.report.warnings += tuple(self._left_out(entries))
+
+    def _left_out(self, entries: Counter[str]) -> Iterator[str]:
+        """What the source knows of people of whom no photo could be enrolled: it has nobody to belong to."""
+        if "asistencias_previas" not in self.source.fields:
+            return
+        for student in dict.fromkeys(photo.student for photo in self.source.photos):
+            counts = student.asistencias_previas, student.participaciones_previas, entries[student.matricula]
+            if any(counts) and self.gallery.store.student(student.matricula) is None:
+                yield (
+                    f"{student.matricula} could not be enrolled: not taken over are {counts[0]} asistencias and "
+                    f"{counts[1]} participaciones without a date, {counts[2]} entries with one"
+                )
 
     def _prepared(self, workers: int) -> Iterator[tuple[_Prepared, AlignedFace]]:
         for (photo, subject), future in in_threads(self._prepare, self._with_subjects(), workers):
@@ -164,8 +176,8 @@ class _Addition:
                 self._refuse(photo.location, error)
                 continue
             prepared = future.result()
-            if prepared is not None and prepared.fell_back:
-                self._flag(prepared)
+            if prepared is not None and prepared.remark:
+                self._remark(prepared)
             if prepared is None or prepared.sha256 in subject.known:  # stored before, or twice in this source
                 self._already(subject)
             else:
@@ -188,13 +200,13 @@ class _Addition:
             for photo in theirs:
                 yield photo, subject
 
-    def _flag(self, prepared: _Prepared) -> None:
-        """A student whose photo is a second copy is one to look at."""
+    def _remark(self, prepared: _Prepared) -> None:
+        """Say what there is to say of a photo; a student whose photo may be damaged is one to look at."""
         subject = prepared.subject
-        subject.outdated |= subject.student.aviso != FALLBACK_USED
-        subject.student = replace(subject.student, aviso=FALLBACK_USED)
-        line = f"{prepared.location} of {subject.student.matricula}: the fallback copy was used. {prepared.fell_back}"
-        self.report.warnings += (line,)
+        if prepared.aviso:
+            subject.outdated |= subject.student.aviso != prepared.aviso
+            subject.student = replace(subject.student, aviso=prepared.aviso)
+        self.report.warnings += (f"{prepared.location} of {subject.student.matricula}: {prepared.remark}",)
 
     def _already(self, subject: _Subject) -> None:
         if subject.outdated:
@@ -212,25 +224,19 @@ class _Addition:
         source, subject = entry
         self.gallery.check_consent(subject.student)
         with self.watch.over(source.location):
-            return self._read(source, subject)
-
-    def _read(self, source: SourcePhoto, subject: _Subject) -> _Prepared | None:
-        reason = ""
-        try:
-            content = source.read()
-            if digest_of(content) in subject.known:
-                return None
-            photo, face = self.embedder.read_portrait(content, source.landmarks)
-        except PhotoRefused as error:
-            if source.fallback is None or error.code in ABOUT_THE_FACE:
-                raise
-            try:
-                content = source.fallback()
-                photo, face = self.embedder.read_portrait(content)
-            except PhotoRefused as other:
-                raise PhotoRefused(error.code, error.what, f"{error.fix} Nor can the copy be used: {other}") from other
-            reason = str(error)
-        return _Prepared(subject, source.location, content, digest_of(content), photo.media_type, face, reason)
+            chosen = choose(source, self.embedder, subject.known)
+        if chosen is None:
+            return None
+        return _Prepared(
+            subject,
+            source.location,
+            chosen.content,
+            digest_of(chosen.content),
+            chosen.media_type,
+            chosen.face,
+            chosen.remark,
+            chosen.aviso,
+        )
 
     def _write(self, faces: Sequence[tuple[_Prepared, EmbeddedFace]]) -> None:
         by_student: dict[Student, list[EnrolledPhoto]] = {}

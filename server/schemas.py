@@ -225,17 +225,27 @@ def _consent(text: str) -> Consent | None:
 
 def changed(student: Student, request: Request) -> Student:
     """A stored student with the fields of a PATCH body; ``consentimiento`` null takes the consent back."""
-    body = json_body(request, (*STUDENT_FIELDS[1:], "aviso", "consentimiento"))
+    body = json_body(request, (*STUDENT_FIELDS[1:], "aviso", "consentimiento", "otras_clases"))
+    others = body.pop("otras_clases", list(student.otras_clases))
+    if not isinstance(others, list):
+        raise InvalidInput("invalid_field", "otras_clases is not a list.", "Send a list of class names.")
     texts = {name: text_of(value, name) for name, value in body.items() if name != "consentimiento"}
     given = "consentimiento" in body
-    return replace(
+    changed = replace(
         student,
         nombre_del_alumno=texts.get("nombre_del_alumno", student.nombre_del_alumno),
         clase=texts.get("clase", student.clase),
         fecha_de_registro=texts.get("fecha_de_registro", student.fecha_de_registro),
         aviso=texts.get("aviso", student.aviso),
         consentimiento=_consent(json.dumps(body["consentimiento"])) if given else student.consentimiento,
+        otras_clases=tuple(text_of(clase, "otras_clases") for clase in others),
     )
+    return replace(changed, otras_clases=_others(changed))
+
+
+def _others(student: Student) -> tuple[str, ...]:
+    """The classes beside ``clase``, each once."""
+    return tuple(clase for clase in student.clases if clase != student.clase)
 
 
 def probes(request: Request, k: int) -> tuple[NDArray[np.float32], int]:
@@ -305,6 +315,7 @@ def student_json(stored: StoredStudent) -> dict[str, Any]:
     student = stored.student
     return {
         **{name: getattr(student, name) for name in STUDENT_FIELDS},
+        "otras_clases": list(_others(student)),
         "kind": student.kind,
         "asistencias": stored.asistencias,
         "participaciones": stored.participaciones,

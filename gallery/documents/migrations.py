@@ -123,7 +123,24 @@ def m003_roster_changes(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_create_tables, m002_attendance, m003_roster_changes)
+def m004_other_classes(db: sqlite3.Connection) -> None:
+    """Further classes of a student, as a JSON list of texts; ``clase`` stays the first."""
+    for statement in (
+        "ALTER TABLE students ADD COLUMN otras_clases TEXT NOT NULL DEFAULT '[]'",
+        "DROP TRIGGER student_moved",
+        """CREATE TRIGGER student_moved AFTER UPDATE OF clase, otras_clases, kind ON students
+            WHEN OLD.clase IS NOT NEW.clase OR OLD.otras_clases IS NOT NEW.otras_clases OR OLD.kind IS NOT NEW.kind
+            BEGIN INSERT INTO changes (removed, template) VALUES (2, 0); END""",
+    ):
+        db.execute(statement)
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    m001_create_tables,
+    m002_attendance,
+    m003_roster_changes,
+    m004_other_classes,
+)
 
 
 def migrate(db: sqlite3.Connection) -> None:

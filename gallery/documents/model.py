@@ -30,6 +30,8 @@ class Student:
     """A subject. The field names are those that existing clients read.
 
     Attributes:
+        clase: the class, or the newest of several.
+        otras_clases: further classes that the student is in: on the roster of each.
         consentimiento: the consent, None when none is on record. An enrolment that brings none keeps the stored one.
         aviso: a code that says what a person should look at, empty when nothing.
         asistencias_previas: what an earlier system had counted, before there were entries to count.
@@ -45,6 +47,12 @@ class Student:
     aviso: str = ""
     asistencias_previas: int = 0
     participaciones_previas: int = 0
+    otras_clases: tuple[str, ...] = ()
+
+    @property
+    def clases(self) -> tuple[str, ...]:
+        """Every class that the student is in, each once, ``clase`` first."""
+        return tuple(dict.fromkeys(clase for clase in (self.clase, *self.otras_clases) if clase))
 
 
 _MAX_TEXT = 200
@@ -58,6 +66,7 @@ def check_student(student: Student) -> Student:
     """
     names = ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro", "aviso")
     texts = {name: getattr(student, name) for name in names}
+    texts |= {f"otras_clases[{place}]": clase for place, clase in enumerate(student.otras_clases)}
     consent = student.consentimiento
     if consent is not None:
         texts |= {"consentimiento.fecha": consent.fecha, "consentimiento.texto": consent.texto}
@@ -92,11 +101,13 @@ def check_student(student: Student) -> Student:
 
 
 def merged(kept: Student, other: Student) -> Student:
-    """One student of two: ``kept``, with what only the other has, and both their earlier counts."""
+    """One student of two: ``kept``, what only the other has, the classes of both, and both earlier counts."""
     texts = {name: getattr(kept, name) or getattr(other, name) for name in ("clase", "fecha_de_registro", "aviso")}
+    clases = dict.fromkeys((*kept.clases, *other.clases))
     return replace(
         kept,
         **texts,
+        otras_clases=tuple(clase for clase in clases if clase != texts["clase"]),
         consentimiento=kept.consentimiento or other.consentimiento,
         asistencias_previas=kept.asistencias_previas + other.asistencias_previas,
         participaciones_previas=kept.participaciones_previas + other.participaciones_previas,

@@ -58,7 +58,7 @@ from gallery.documents.mongo_attempts import LEASE_S, MongoAttempts
 from gallery.documents.mongo_merging import MongoMerger
 from gallery.documents.mongo_records import MongoRecords
 from gallery.documents.mongo_sequence import MongoSequence, numbers, removals
-from gallery.documents.mongo_shape import SEEN, Document, content_id, student_of
+from gallery.documents.mongo_shape import SEEN, Document, content_id, in_class, student_of
 from gallery.documents.mongo_writing import MongoWriter
 from presente.errors import ConfigError, InvalidInput, StoreError
 
@@ -144,6 +144,7 @@ class MongoStore:
         db.students.create_index([("matricula", ASCENDING)], unique=True, name="matricula")
         db.students.create_index([("subject", ASCENDING)], name="subject")
         db.students.create_index([("kind", ASCENDING), ("clase", ASCENDING)], name="class")
+        db.students.create_index([("kind", ASCENDING), ("otras_clases", ASCENDING)], name="other_class")
         db.images.create_index([("student", ASCENDING), ("sha256", ASCENDING)], unique=True, name="content")
         db.templates.create_index([("image", ASCENDING), ("pack", ASCENDING)], unique=True, name="image")
         db.templates.create_index([("student", ASCENDING)], name="student")
@@ -370,10 +371,10 @@ class MongoStore:
         limit: int = 100,
     ) -> list[StoredStudent]:
         which: dict[str, Any] = {"matricula": {"$gt": after}}
-        which |= {name: value for name, value in (("clase", clase), ("kind", kind)) if value is not None}
+        which |= _of(clase, kind)
         if query:
             part = {"$regex": re.escape(query), "$options": "i"}
-            which["$or"] = [{"nombre_del_alumno": part}, {"matricula": part}]
+            which = {"$and": [which, {"$or": [{"nombre_del_alumno": part}, {"matricula": part}]}]}
         return self._stored(which, limit)
 
     def _stored(self, which: Document, limit: int) -> list[StoredStudent]:
@@ -409,7 +410,7 @@ class MongoStore:
             return {int(document["subject"]): student_of(document) for document in found}
 
     def roster(self, *, clase: str | None = None, kind: Kind | None = None) -> NDArray[np.int64]:
-        which = {name: value for name, value in (("clase", clase), ("kind", kind)) if value is not None}
+        which = _of(clase, kind)
         with self._talking():
             found = [int(document["subject"]) for document in self._db.students.find({**which, **SEEN}, {"subject": 1})]
         return np.array(sorted(found), dtype=np.int64)
@@ -514,6 +515,11 @@ class MongoStore:
                 images=db.images.count_documents({}),
                 templates=db.templates.count_documents({"pack": tag}),
             )
+
+
+def _of(clase: str | None, kind: Kind | None) -> dict[str, Any]:
+    """Students of a class, a kind, both or any."""
+    return {**({} if clase is None else in_class(clase)), **({} if kind is None else {"kind": kind})}
 
 
 def _batch(rows: Sequence[Document]) -> TemplateBatch:

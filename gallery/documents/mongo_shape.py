@@ -23,6 +23,7 @@ def fields_of(student: Student) -> dict[str, Any]:
     consent = student.consentimiento
     return {
         **{name: getattr(student, name) for name in (*_TEXTS, "kind", *_NUMBERS)},
+        "otras_clases": list(student.otras_clases),
         **({"consentimiento": asdict(consent)} if consent else {}),
     }
 
@@ -32,9 +33,16 @@ def student_of(document: Document) -> Student:
     consent = document.get("consentimiento")
     values: dict[str, Any] = {name: document.get(name, "") for name in _TEXTS}
     values |= {name: int(document.get(name, 0)) for name in _NUMBERS}
+    others = document.get("otras_clases") or ()
+    values["otras_clases"] = tuple(others) if isinstance(others, list | tuple) else (others,)
     values["kind"] = document.get("kind", "student")
     values["consentimiento"] = Consent(str(consent["fecha"]), str(consent["texto"])) if consent else None
     return Student(**values)
+
+
+def in_class(clase: str) -> Document:
+    """Students of a class, be it their first or another."""
+    return {"$or": [{"clase": clase}, {"otras_clases": clase}]}
 
 
 def written_elsewhere(document: Document) -> Student:

@@ -54,8 +54,12 @@ _FIELDS = (
     "aviso",
     "asistencias_previas",
     "participaciones_previas",
+    "otras_clases",
 )
 _STUDENT = ", ".join(f"s.{name}" for name in _FIELDS)
+_IN_CLASS = (
+    "(s.clase = ?1 OR (s.otras_clases != '[]' AND EXISTS (SELECT 1 FROM json_each(s.otras_clases) WHERE value = ?1)))"
+)
 # An enrolment that brings no consent does not take back the one that was given.
 _REPLACED = ", ".join(
     f"{name} = " + (f"coalesce(excluded.{name}, {name})" if name == "consentimiento" else f"excluded.{name}")
@@ -296,7 +300,7 @@ class SqliteStore:
         limit: int = 100,
     ) -> list[StoredStudent]:
         where, values = ["s.matricula > ?"], [after]
-        for condition, value in (("s.clase = ?", clase), ("s.kind = ?", kind)):
+        for condition, value in ((_IN_CLASS.replace("?1", f"?{len(values) + 1}"), clase), ("s.kind = ?", kind)):
             if value is not None:
                 where.append(condition)
                 values.append(value)
@@ -338,7 +342,8 @@ class SqliteStore:
     def roster(self, *, clase: str | None = None, kind: Kind | None = None) -> NDArray[np.int64]:
         with self._reading() as db:
             rows = db.execute(
-                "SELECT id FROM students WHERE (?1 IS NULL OR clase = ?1) AND (?2 IS NULL OR kind = ?2) ORDER BY id",
+                f"SELECT s.id FROM students s WHERE (?1 IS NULL OR {_IN_CLASS}) AND (?2 IS NULL OR s.kind = ?2) "
+                "ORDER BY s.id",
                 (clase, kind),
             ).fetchall()
         return np.array([row[0] for row in rows], dtype=np.int64)
@@ -474,13 +479,21 @@ def _row(student: Student) -> list[object]:
     """A student's own columns, in the order of ``_FIELDS``."""
     values = {name: getattr(student, name) for name in _FIELDS}
     consent = student.consentimiento
-    return list((values | {"consentimiento": json.dumps(asdict(consent)) if consent else None}).values())
+    written = {
+        "consentimiento": json.dumps(asdict(consent)) if consent else None,
+        "otras_clases": json.dumps(student.otras_clases, ensure_ascii=False),
+    }
+    return list((values | written).values())
 
 
 def _student(row: Sequence[Any]) -> Student:
     values = dict(zip(_FIELDS, row, strict=True))
     consent = values["consentimiento"]
-    return Student(**values | {"consentimiento": Consent(**json.loads(consent)) if consent else None})
+    read = {
+        "consentimiento": Consent(**json.loads(consent)) if consent else None,
+        "otras_clases": tuple(json.loads(values["otras_clases"])),
+    }
+    return Student(**values | read)
 
 
 def _put_student(db: sqlite3.Connection, student: Student, mode: Mode) -> int:

@@ -15,10 +15,14 @@ from indexer.sources.options import SourceKind, SourceOptions
 from indexer.sources.sheet import read_sheet
 from indexer.sources.table import SUFFIXES
 from presente.errors import InvalidInput
+from presente.supervised import Attempt
 
 
 def read_source(
-    name: str | Path, options: SourceOptions | None = None, read_link: Callable[[str], bytes] = fetch
+    name: str | Path,
+    options: SourceOptions | None = None,
+    read_link: Callable[[str], bytes] = fetch,
+    attempt: Attempt | None = None,
 ) -> Source:
     """List the photos of a folder, of CelebA, of LFW, of a sheet or of a database; no photo is opened yet.
 
@@ -26,6 +30,7 @@ def read_source(
         name: where the source is: a path, or ``mongodb://HOST/DATABASE`` of the first system.
         options: what a person said about it.
         read_link: gets the photo behind a link of a sheet, in a worker thread.
+        attempt: what earlier attempts at the same run crashed at.
 
     Raises:
         InvalidInput: ``source_not_found``, ``unknown_source``, ``wrong_kind``, ``unsuitable_option``, or what the
@@ -39,7 +44,7 @@ def read_source(
         if options.kind not in (None, "database"):
             raise InvalidInput("wrong_kind", f"{name} is a database, not a {options.kind}.", "Leave --kind out.")
         options.check_suits("database", str(name))
-        return read_first_system(str(name))
+        return read_first_system(str(name), attempt)
     path = Path(name)
     try:
         is_folder, exists = path.is_dir(), path.exists()

@@ -15,6 +15,23 @@ from gallery.documents.model import Student
 
 
 @dataclass(frozen=True, slots=True)
+class Fallback:
+    """Another copy of a photo, for when the first is damaged.
+
+    Attributes:
+        read: gets the bytes; called in a worker thread, perhaps twice. Raises ``PhotoRefused`` when there is none.
+        found: which copy it is, how it was found, and how sure that is, for the report.
+        differs: the two are one photo, and their bytes are not the same: at least one of them is damaged.
+        suspect: the photo has no copy of the same bytes, though others of its source do: it may be damaged.
+    """
+
+    read: Callable[[], bytes]
+    found: str = ""
+    differs: bool = False
+    suspect: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SourcePhoto:
     """One photo that is yet to be read, and whose it is.
 
@@ -22,7 +39,7 @@ class SourcePhoto:
         student: whose it is.
         location: where it is, for people and for the report.
         read: gets the bytes; called in a worker thread, once.
-        fallback: gets another copy, for when the first cannot be read or does not decode.
+        fallback: another copy, if the source has one.
         landmarks: float32 (5, 2), pixels of the photo, in the detector's order, when the source knows them: then
             nothing is detected.
     """
@@ -30,7 +47,7 @@ class SourcePhoto:
     student: Student
     location: str
     read: Callable[[], bytes]
-    fallback: Callable[[], bytes] | None = None
+    fallback: Fallback | None = None
     landmarks: NDArray[np.float32] | None = None
 
     @classmethod

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gallery.documents.migrations import STEPS, m004_other_classes
 from gallery.documents.model import DocumentStore, Position, Student, Template, check_student
 from gallery.documents.sqlite import SqliteStore
 from presente import compose
@@ -106,6 +107,7 @@ def test_whatever_changes_a_roster_moves_the_position(store: DocumentStore) -> N
         return store.changed_since(here) and store.changes(here).position != here
 
     assert moves(lambda: store.update(replace(known.student, clase="IB-201")))
+    assert moves(lambda: store.update(replace(known.student, otras_clases=("IB-202",))))
     assert moves(lambda: store.update(replace(known.student, kind="cohort")))
     assert moves(lambda: store.enrol([enrolment("A1", np.empty((0, DIM), dtype=np.float32), clase="IC-301")]))
     assert moves(lambda: store.enrol([enrolment("A3", np.empty((0, DIM), dtype=np.float32))]))
@@ -170,6 +172,24 @@ def test_listing_filters_and_pages(store: DocumentStore) -> None:
     assert store.students(query="%") == [] and store.students(query="_") == []
     assert store.has_cohort() and len(store.roster(kind="student")) == 20 and len(store.roster()) == 21
     assert len(store.roster(clase="IA-102", kind="student")) == 10
+
+
+def test_a_student_of_two_classes_is_on_the_roster_of_both(store: DocumentStore, open_store: OpenStore) -> None:
+    ana = enrolment("A1", vectors(1))
+    both = replace(ana.student, otras_clases=("IA-102", "100 % Taller"))
+    store.enrol([replace(ana, student=both), enrolment("A2", vectors(1, 2), clase="IA-102")])
+    for view in (store, open_store()):
+        found = view.student("A1")
+        assert found is not None and found.student == both
+        assert both.clases == ("IA-101", "IA-102", "100 % Taller")
+        rosters = {clase: list(view.roster(clase=clase, kind="student")) for clase in (*both.clases, "IA-10", "%")}
+        assert rosters["IA-101"] == rosters["100 % Taller"] == [found.id] and rosters["IA-10"] == rosters["%"] == []
+        assert rosters["IA-102"] == [found.id, view.student("A2").id]  # type: ignore[union-attr]
+        assert [each.student.matricula for each in view.students(clase="IA-102")] == ["A1", "A2"]
+        assert [each.student.matricula for each in view.students(clase="IA-102", query="nombre a2")] == ["A2"]
+        assert view.subjects([found.id])[found.id] == both
+    assert store.update(replace(both, clase="IA-102", otras_clases=()))
+    assert len(store.roster(clase="IA-101")) == 0 and len(store.roster(clase="IA-102")) == 2
 
 
 def test_another_packs_templates_wait_until_they_are_adopted(store: DocumentStore) -> None:
@@ -241,6 +261,19 @@ def test_a_store_from_the_future_is_refused(tmp_path: Path) -> None:
     assert caught.value.code == "store_too_new"
 
 
+def test_a_file_from_before_there_were_other_classes_is_brought_up_to_date(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "gallery.db", isolation_level=None)) as db:
+        before = STEPS[: STEPS.index(m004_other_classes)]
+        for step in before:
+            step(db)
+        db.execute("INSERT INTO students VALUES (1, 'A1', 'Ana', 'X', '', 'student', NULL, '', 0, 0, 0, 0)")
+        db.execute(f"PRAGMA user_version = {len(before)}")
+    with contextlib.closing(SqliteStore(tmp_path / "gallery.db")) as store:
+        found = store.student("A1")
+        assert found is not None and found.student == Student("A1", "Ana", "X")
+        assert list(store.roster(clase="X")) == [found.id]
+
+
 @pytest.mark.parametrize(
     "student",
     [
@@ -253,6 +286,8 @@ def test_a_store_from_the_future_is_refused(tmp_path: Path) -> None:
         Student("A" * 300, "Ana"),
         Student("A1", "Ana", fecha_de_registro="ayer"),
         Student("A1", "Ana", fecha_de_registro="2026-11-21 <b>"),
+        Student("A1", "Ana", otras_clases=("IA-101", " ")),
+        Student("A1", "Ana", otras_clases=(3,)),  # type: ignore[arg-type]
     ],
 )
 def test_fields_that_cannot_be_stored_are_named(student: Student) -> None:

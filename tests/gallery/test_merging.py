@@ -80,6 +80,18 @@ def test_two_names_become_one(store_url: str, tmp_path: Path) -> None:
     again.close()
 
 
+def test_nobody_leaves_a_class_by_being_merged(store_url: str, tmp_path: Path) -> None:
+    gallery = open_gallery(store_url, tmp_path)
+    kept, other = enrolment("KEEP", rows(1, 1), clase="IA-101"), enrolment("OTHER", rows(1, 2), clase="IA-102")
+    more = replace(other.student, otras_clases=("IA-101", "IA-103"))
+    gallery.enrol([kept, replace(other, student=more)])
+    gallery.merge("KEEP", "OTHER")
+    found = gallery.student("KEEP")
+    assert (found.student.clase, found.student.otras_clases) == ("IA-101", ("IA-102", "IA-103"))
+    assert [list(gallery.store.roster(clase=clase)) for clase in found.student.clases] == [[found.id]] * 3
+    gallery.close()
+
+
 def test_errors_change_nothing(store_url: str, tmp_path: Path) -> None:
     gallery = open_gallery(store_url, tmp_path)
     fill(gallery)

@@ -1,9 +1,15 @@
 """What the tests of sources share."""
 
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
 
+from gallery.documents.model import DocumentStore
+from presente.compose import open_store
 from tests.indexer.link_server import LinkServer
 
 
@@ -12,3 +18,24 @@ def web() -> Iterator[LinkServer]:
     server = LinkServer()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def first_system(mongo_server: str) -> Iterator[Database[dict[str, Any]]]:
+    """An empty database named as that system names it, but for a suffix."""
+    with MongoClient(mongo_server) as client:
+        yield client[f"fcRecog_{uuid.uuid4().hex[:8]}"]
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Callable[[], DocumentStore]]:
+    """Opens the gallery's store; closes it in the end."""
+    opened: list[DocumentStore] = []
+
+    def open_one() -> DocumentStore:
+        opened.append(open_store(store_url))
+        return opened[-1]
+
+    yield open_one
+    for each in opened:
+        each.close()

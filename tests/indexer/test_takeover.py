@@ -5,7 +5,6 @@ import csv
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +12,6 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from gallery.documents.model import DocumentStore
 from gallery.documents.records import Selection
 from presente.compose import open_store
 from tests.conftest import SAMPLE, on_sqlite
@@ -32,13 +30,6 @@ def fields(student: dict[str, str], **other: Any) -> dict[str, Any]:
     return kept | {"asistencias": 0, "participaciones": 0} | other
 
 
-@pytest.fixture
-def first_system(mongo_server: str) -> Iterator[Database[dict[str, Any]]]:
-    """An empty database named as that system names it, but for a suffix."""
-    with MongoClient(mongo_server) as client:
-        yield client[f"fcRecog_{uuid.uuid4().hex[:8]}"]
-
-
 def url_of(database: Database[dict[str, Any]], mongo_server: str) -> str:
     return f"{mongo_server}/{database.name}"
 
@@ -52,20 +43,6 @@ def take_over(command, url: str, code: int) -> dict[str, Any]:  # type: ignore[n
 def identified(command, student: dict[str, str]) -> str:  # type: ignore[no-untyped-def]
     done = command("evaluation", "predict", SAMPLE / "probes" / student["matricula"] / "1.jpg", "--json")
     return json.loads(done.stdout)["photos"][0]["faces"][0]["nombre"]  # type: ignore[no-any-return]
-
-
-@pytest.fixture
-def store(store_url: str) -> Iterator[Callable[[], DocumentStore]]:
-    """Opens the gallery's store; closes it in the end."""
-    opened: list[DocumentStore] = []
-
-    def open_one() -> DocumentStore:
-        opened.append(open_store(store_url))
-        return opened[-1]
-
-    yield open_one
-    for each in opened:
-        each.close()
 
 
 def test_a_database_of_the_first_system(command, first_system, mongo_server: str, store) -> None:  # type: ignore[no-untyped-def]

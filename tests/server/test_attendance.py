@@ -85,6 +85,23 @@ def test_a_group_photo_is_the_attendance_and_counts_once(client: FlaskClient, sc
     assert asistencias(client, HERE[0]) == 2 and school.store.records.miscounted() == []
 
 
+def test_a_student_of_two_classes_is_present_in_either(client: FlaskClient, school: Gallery) -> None:
+    home = WHOSE[MOVED]
+    reply = client.patch(f"/v1/students/{MOVED}", json={"otras_clases": [CLASS, home, CLASS]}).get_json()
+    assert (reply["clase"], reply["otras_clases"]) == (home, [CLASS])
+    taken = send(client).get_json()
+    assert sorted(face["matricula"] for face in taken["faces"] if face["status"] == "present") == sorted([*HERE, MOVED])
+    assert MOVED in present(client) and asistencias(client, MOVED) == 1
+    for clase in (CLASS, home):
+        listed = client.get(f"/v1/attendance?clase={clase}&fecha=2026-11-18").get_json()["attendance"]
+        assert MOVED in {line["matricula"] for line in listed}
+        students = client.get(f"/v1/students?clase={clase}").get_json()["students"]
+        assert MOVED in {found["matricula"] for found in students}
+    moved = client.patch(f"/v1/students/{MOVED}", json={"clase": CLASS}).get_json()  # a move, and no class twice
+    assert (moved["clase"], moved["otras_clases"]) == (CLASS, [])
+    assert client.patch(f"/v1/students/{MOVED}", json={"otras_clases": "IA-101"}).status_code == 400
+
+
 def test_an_entry_explains_itself(client: FlaskClient, school: Gallery) -> None:
     reply = send(client).get_json()
     seen = next(face for face in reply["faces"] if face["matricula"] == HERE[0])
