@@ -6,7 +6,6 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
 from flask import Request
@@ -17,6 +16,7 @@ from gallery.gallery import Gallery
 from gallery.limit import Limit
 from gallery.roll_call import Lesson, Sighted
 from presente import bridge
+from presente.clock import Clock
 from presente.errors import InvalidInput
 from server.attendance import Line, RollCall
 from server.schemas import Parameters, json_body
@@ -40,21 +40,24 @@ _COLUMNS = (
 # -- requests ------------------------------------------------------------------------------------------------------
 
 
-def lesson_of(request: Request, parameters: Parameters) -> Lesson:
-    """Class and date of a roll call; today where no date is given, and never a day that has not begun anywhere."""
+def lesson_of(request: Request, parameters: Parameters, clock: Clock) -> Lesson:
+    """Class and date of a roll call; the school's today where no date is given, and never a day after it."""
     clase, fecha = parameters.text("clase"), parameters.text("fecha")
     if clase is None:
         raise InvalidInput("missing_parameter", "clase is missing.", "Say whose attendance it is: ?clase=IA-101.")
-    return Lesson(clase, past_date(fecha), photo="", threshold=0.0, request=idempotency_key(request))
+    return Lesson(clase, past_date(fecha, clock), photo="", threshold=0.0, request=idempotency_key(request))
 
 
-def past_date(text: str | None) -> str:
-    """A date that has begun somewhere on earth; today, here, when none is given."""
-    if text is None:
-        return datetime.now().astimezone().date().isoformat()
-    fecha = check_date(text)
-    if date.fromisoformat(fecha) > (datetime.now(UTC) + timedelta(hours=14)).date():
-        raise InvalidInput("invalid_fecha", f"fecha is {text!r}, which is still to come.", "Check the date.")
+def past_date(text: str | None, clock: Clock) -> str:
+    """A date up to the school's today, which it is when none is given."""
+    today = clock.today()
+    fecha = today if text is None else check_date(text)
+    if fecha > today:
+        raise InvalidInput(
+            "invalid_fecha",
+            f"fecha is {text!r}, which is still to come: at the school it is {today} ({clock.described()}).",
+            "Check the date; PRESENTE_TIMEZONE is the school's time zone.",
+        )
     return fecha
 
 

@@ -15,13 +15,16 @@ from server import schemas
 _SPANISH_DATE = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
 
 
-def uploaded(request: Request) -> tuple[list[bytes], Student]:
-    """The photo and the student of an upload. Members that are not known are ignored: that page may send more."""
+def uploaded(request: Request, today: str) -> tuple[list[bytes], Student]:
+    """The photo and the student of an upload, registered ``today`` unless it says otherwise.
+
+    Members that are not known are ignored: that page may send more.
+    """
     body = schemas.json_object(request, ("image", *schemas.STUDENT_FIELDS), any_type=True)
     sent = {name: value for name, value in body.items() if value is not None}
     fields = {name: schemas.text_of(sent[name], name) for name in schemas.STUDENT_FIELDS if name in sent}
     fields["fecha_de_registro"] = iso_date(fields.get("fecha_de_registro", ""))
-    return [schemas.decode_base64(sent["image"])] if "image" in sent else [], schemas.student_of(fields)
+    return [schemas.decode_base64(sent["image"])] if "image" in sent else [], schemas.student_of(fields, today)
 
 
 def iso_date(text: str) -> str:

@@ -56,6 +56,7 @@ from gallery.documents.mongo_records import MongoRecords
 from gallery.documents.mongo_sequence import MongoSequence
 from gallery.documents.mongo_shape import SEEN, Document, content_id, student_of
 from gallery.documents.mongo_writing import MongoWriter
+from presente.clock import MACHINE, Clock
 from presente.errors import ConfigError, InvalidInput, StoreError
 
 _AWAY_S = 0.5
@@ -69,12 +70,13 @@ _IMAGE_BATCH = 16
 class MongoStore:
     """A :class:`gallery.documents.model.DocumentStore` on a MongoDB server."""
 
-    def __init__(self, url: str, timeout_ms: int = 1000) -> None:
+    def __init__(self, url: str, timeout_ms: int = 1000, clock: Clock = MACHINE) -> None:
         """Connect, create what indexes there are to create, finish what a dead process left.
 
         Args:
             url: ``mongodb://host:27017/database``.
             timeout_ms: how long an unreachable server is waited for before a call fails.
+            clock: which date a moment is that another program wrote.
         """
         self._following = threading.Lock()
         self._away_until = 0.0
@@ -96,7 +98,7 @@ class MongoStore:
             ) from exc
         try:
             with self._talking():
-                self._prepare()
+                self._prepare(clock)
                 self._merger.recover()
                 self._writer.recover()
         except BaseException:
@@ -120,7 +122,7 @@ class MongoStore:
                 self._away_until = time.monotonic() + _AWAY_S
             raise _unavailable(_short(exc)) from exc
 
-    def _prepare(self) -> None:
+    def _prepare(self, clock: Clock) -> None:
         db = self._db
         names = set(db.list_collection_names())
         if "estudiantes" in names and "gallery" not in names:
@@ -137,7 +139,7 @@ class MongoStore:
         self._once(db.gallery, "identity", {"value": uuid.uuid4().hex})
         self._sequence = MongoSequence(db)
         self._records = MongoRecords(db, self._sequence, self._talking)
-        self._writer = MongoWriter(db, self._sequence, self._records)
+        self._writer = MongoWriter(db, self._sequence, self._records, clock)
         self._merger = MongoMerger(db, self._sequence, self._records, self._writer)
 
     @staticmethod

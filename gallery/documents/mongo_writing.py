@@ -27,6 +27,7 @@ from gallery.documents.model import (
 from gallery.documents.mongo_records import MongoRecords
 from gallery.documents.mongo_sequence import MongoSequence
 from gallery.documents.mongo_shape import Document, content_id, fields_of, written_elsewhere
+from presente.clock import Clock
 from presente.errors import Conflict
 
 _STALE_S = 60.0
@@ -40,7 +41,10 @@ _ABOUT = dict.fromkeys(("student", "into", "fields", "turns"), "")
 class MongoWriter:
     """Enrols and removes, for several threads at once. Lets pymongo's errors through: the store translates them."""
 
-    def __init__(self, db: Database[dict[str, Any]], sequence: MongoSequence, records: MongoRecords) -> None:
+    def __init__(
+        self, db: Database[dict[str, Any]], sequence: MongoSequence, records: MongoRecords, clock: Clock
+    ) -> None:
+        self.clock = clock
         self._db = db
         self._sequence = sequence
         self._records = records
@@ -111,7 +115,7 @@ class MongoWriter:
     def number(self, document: Document) -> None:
         """Give a student whom another program wrote the id that templates carry."""
         subject = self._sequence.reserve(1, "subject")[0]
-        student = written_elsewhere(document)
+        student = written_elsewhere(document, self.clock)
         counts = {"asistencias": student.asistencias_previas, "participaciones": student.participaciones_previas}
         self._db.students.update_one(
             {"_id": document["_id"], "subject": {"$exists": False}},

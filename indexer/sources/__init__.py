@@ -14,11 +14,15 @@ from indexer.sources.model import Source
 from indexer.sources.options import SourceKind, SourceOptions
 from indexer.sources.sheet import read_sheet
 from indexer.sources.table import SUFFIXES
+from presente.clock import MACHINE, Clock
 from presente.errors import InvalidInput
 
 
 def read_source(
-    name: str | Path, options: SourceOptions | None = None, read_link: Callable[[str], bytes] = fetch
+    name: str | Path,
+    options: SourceOptions | None = None,
+    read_link: Callable[[str], bytes] = fetch,
+    clock: Clock = MACHINE,
 ) -> Source:
     """List the photos of a folder, of CelebA, of LFW, of a sheet or of a database; no photo is opened yet.
 
@@ -26,6 +30,7 @@ def read_source(
         name: where the source is: a path, or ``mongodb://HOST/DATABASE`` of the first system.
         options: what a person said about it.
         read_link: gets the photo behind a link of a sheet, in a worker thread.
+        clock: which date a moment is that a database keeps.
 
     Raises:
         InvalidInput: ``source_not_found``, ``unknown_source``, ``wrong_kind``, ``unsuitable_option``, or what the
@@ -39,7 +44,7 @@ def read_source(
         if options.kind not in (None, "database"):
             raise InvalidInput("wrong_kind", f"{name} is a database, not a {options.kind}.", "Leave --kind out.")
         options.check_suits("database", str(name))
-        return read_first_system(str(name))
+        return read_first_system(str(name), clock)
     path = Path(name)
     try:
         is_folder, exists = path.is_dir(), path.exists()

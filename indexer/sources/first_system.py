@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
@@ -19,8 +20,9 @@ from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
 
 from gallery.documents.model import Student, check_student
 from gallery.documents.mongo_adopting import image_bytes
-from gallery.documents.mongo_shape import written_elsewhere
+from gallery.documents.mongo_shape import day_of, written_elsewhere
 from indexer.sources.model import History, Source, SourcePhoto
+from presente.clock import MACHINE, Clock
 from presente.errors import InvalidInput, PhotoRefused, StoreError
 
 _STUDENTS, _COPIES = "estudiantes", "images"
@@ -34,8 +36,10 @@ _FIELDS = frozenset(
 Document = Mapping[str, Any]
 
 
-def read_first_system(url: str) -> Source:
+def read_first_system(url: str, clock: Clock = MACHINE) -> Source:
     """List the photos of a database of the first system; the images themselves are read one by one, later.
+
+    Moments in it become dates by the school's ``clock``.
 
     Raises:
         InvalidInput: ``unknown_source``, ``empty_source``, ``source_is_gallery``.
@@ -49,7 +53,7 @@ def read_first_system(url: str) -> Source:
             "unknown_source", f"{url!r} cannot be read ({exc}).", "It must look like mongodb://host:27017/fcRecog."
         ) from exc
     try:
-        return _read(client, database)
+        return _read(client, database, clock)
     except PyMongoError as exc:
         client.close()
         raise StoreError(
@@ -60,7 +64,7 @@ def read_first_system(url: str) -> Source:
         raise
 
 
-def _read(client: MongoClient[dict[str, Any]], database: Database[dict[str, Any]]) -> Source:
+def _read(client: MongoClient[dict[str, Any]], database: Database[dict[str, Any]], clock: Clock) -> Source:
     names = set(database.list_collection_names())
     if "gallery" in names and _STUDENTS not in names:
         raise InvalidInput(
@@ -68,7 +72,7 @@ def _read(client: MongoClient[dict[str, Any]], database: Database[dict[str, Any]
             f"Database {database.name!r} is a gallery of Presente's, not the first system's.",
             "`python -m indexer sync` embeds what other programs enrolled in it.",
         )
-    found = _People()
+    found = _People(clock)
     for document in database[_STUDENTS].find({}, dict.fromkeys(_IMAGES, 0)).sort("_id", 1):
         found.take(document)
     copies = _Copies(database)
@@ -106,15 +110,16 @@ class _Person:
 class _People:
     """Documents by matricula, and what a person should know about them."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
         self.people: dict[str, _Person] = {}
         self.warnings: list[str] = []
 
     def take(self, document: Document) -> None:
         """One document of the first system, in the order in which they were written."""
-        plain, history = _counted(document)
+        plain, history = _counted(document, self.clock)
         try:
-            student = check_student(_dated(written_elsewhere(plain)))
+            student = check_student(_dated(written_elsewhere(plain, self.clock), self.clock))
         except InvalidInput as error:
             self.warnings.append(f"{_STUDENTS} {document['_id']} is left out: {error}")
             return
@@ -135,13 +140,13 @@ class _People:
         ]
 
 
-def _counted(document: Document) -> tuple[dict[str, Any], list[History]]:
+def _counted(document: Document, clock: Clock) -> tuple[dict[str, Any], list[History]]:
     """The document with plain counts, and the entries of lists whose dates are known."""
     plain, history = dict(document), []
     for name in ("asistencias", "participaciones"):
         value = document.get(name, 0)
         if isinstance(value, Sequence) and not isinstance(value, str):
-            entries = [_entry(name, each) for each in value]
+            entries = [_entry(name, each, clock) for each in value]
             history += [entry for entry in entries if entry is not None]
             plain[name] = sum(entry is None for entry in entries)
         elif isinstance(value, float | str):
@@ -149,10 +154,10 @@ def _counted(document: Document) -> tuple[dict[str, Any], list[History]]:
     return plain, history
 
 
-def _entry(book: str, value: object) -> History | None:
+def _entry(book: str, value: object, clock: Clock) -> History | None:
     """One entry of a list: a date, or a document with one; None when no date can be found in it."""
     details: Document = value if isinstance(value, Mapping) else {"fecha": value}
-    day = _day(details.get("fecha", details.get("date")))
+    day = _day(details.get("fecha", details.get("date")), clock)
     if day is None:
         return None
     texts = {
@@ -161,9 +166,13 @@ def _entry(book: str, value: object) -> History | None:
     return History(book, "", fecha=day, **texts)
 
 
-def _day(value: object) -> str | None:
+def _day(value: object, clock: Clock) -> str | None:
     if isinstance(value, datetime):
-        return value.date().isoformat()
+        return day_of(value, clock)
+    with suppress(ValueError):
+        moment = datetime.fromisoformat(str(value))
+        if moment.tzinfo is not None:  # "2025-03-04T01:00:00.000Z", as JavaScript writes
+            return day_of(moment, clock)
     for form in ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y"):
         try:
             return datetime.strptime(str(value)[:10], form).date().isoformat()
@@ -172,12 +181,12 @@ def _day(value: object) -> str | None:
     return None
 
 
-def _dated(student: Student) -> Student:
+def _dated(student: Student, clock: Clock) -> Student:
     """The student with a date of registration in ISO form, where it can be understood at all."""
     try:
         date.fromisoformat(student.fecha_de_registro[:10])
     except (ValueError, TypeError):
-        return replace(student, fecha_de_registro=_day(student.fecha_de_registro) or "")
+        return replace(student, fecha_de_registro=_day(student.fecha_de_registro, clock) or "")
     return student
 
 

@@ -17,7 +17,7 @@ bp = Blueprint("attendance", __name__, url_prefix="/v1")
 def take() -> tuple[Response, int]:
     """Who of a class is in this photo? Or, without a photo, what a person says of one student."""
     parameters = schemas.Parameters(request)
-    lesson = books.lesson_of(request, parameters)
+    lesson = books.lesson_of(request, parameters, service().clock)
     threshold = parameters.number("threshold", float, -1, 1)
     parameters.done()
     said = books.by_hand(request)
@@ -74,7 +74,7 @@ def took_part() -> tuple[Response, int]:
     stored = service().register.took_part(
         student.matricula,
         books.short_text(said, "clase", longest=200) or student.clase,
-        books.past_date(books.short_text(said, "fecha") or None),
+        books.past_date(books.short_text(said, "fecha") or None, service().clock),
         books.short_text(said, "kind", longest=100),
         books.short_text(said, "note"),
         books.idempotency_key(request),

@@ -18,7 +18,7 @@ bp = Blueprint("first_page", __name__)
 @needs(Role.ADMIN)
 def upload() -> Response:
     """Enrol a student, or add a photo to one; identifiable when the reply arrives."""
-    photos, student = first_page.uploaded(request)
+    photos, student = first_page.uploaded(request, service().clock.today())
     service().enrol(student, photos, "put")
     return jsonify(message="Image uploaded successfully")
 

@@ -22,7 +22,7 @@ def enrol() -> tuple[Response, int, dict[str, str]]:
     photos, fields = schemas.photos_and_fields(
         request, ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro", "consentimiento")
     )
-    stored, faces = service().enrol(schemas.student_of(fields), photos, "create")
+    stored, faces = service().enrol(schemas.student_of(fields, service().clock.today()), photos, "create")
     body = jsonify(
         {
             "request_id": g.request_id,
