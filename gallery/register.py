@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from gallery.documents.model import student_not_found
 from gallery.documents.records import (
+    NO_CLAIM,
     Attendance,
+    Claim,
     Participation,
     Selection,
     Status,
     StoredAttendance,
     StoredParticipation,
+    key_reused,
     latest,
 )
 from gallery.gallery import Gallery
-from presente.errors import Conflict, NotFound
+from presente.errors import NotFound
 
 About = tuple[int | None, str, str]
 """Student, class and date."""
@@ -34,23 +37,22 @@ class Register:
         self.gallery = gallery
         self.records = gallery.store.records
 
-    def say(self, matricula: str, clase: str, fecha: str, status: Status, note: str, request: str) -> StoredAttendance:
+    def say(
+        self, matricula: str, clase: str, fecha: str, status: Status, note: str, claim: Claim = NO_CLAIM
+    ) -> StoredAttendance:
         """A person says that a student was in class, or was not; the entry that holds afterwards.
 
         Raises:
             NotFound: ``student_not_found``.
         """
         about = (self.gallery.student(matricula).id, clase, fecha)
-        written = self.write({about: _by_hand(about, status, note, request)})
+        written = self.write({about: _by_hand(about, status, note, claim)}, claim)
         if about not in written:
             raise student_not_found(matricula)
         return written[about][0]
 
-    def settle(self, number: int, status: Status, note: str, request: str) -> list[StoredAttendance]:
-        """A person confirms or rejects an entry; the entries that hold afterwards, that student's first.
-
-        When one of those whom an ambiguous face may be is confirmed, the others who still wait are rejected: the
-        face was not theirs.
+    def entry(self, number: int) -> StoredAttendance:
+        """An entry that is somebody's.
 
         Raises:
             NotFound: ``entry_not_found``, also when the student was erased.
@@ -58,34 +60,55 @@ class Register:
         stored = self.records.attendance_entry(number)
         if stored is None or stored.entry.subject is None:
             raise entry_not_found(number)
+        return stored
+
+    def settle(self, number: int, status: Status, note: str, claim: Claim = NO_CLAIM) -> list[StoredAttendance]:
+        """A person confirms or rejects an entry; the entries that hold afterwards, that student's first.
+
+        When one of those whom an ambiguous face may be is confirmed, the others who still wait are rejected: the
+        face was not theirs.
+
+        Raises:
+            NotFound: as :meth:`entry`.
+        """
+        stored = self.entry(number)
         about = stored.entry.about
-        drafts = {about: _by_hand(about, status, note, request)}
+        drafts = {about: _by_hand(about, status, note, claim)}
         if stored.entry.face_group and status == "present":
             for other in self.records.attendance(Selection(face_group=stored.entry.face_group)):
-                if other.entry.subject is not None and other.entry.about != about and self._still_holds(other):
-                    drafts[other.entry.about] = _by_hand(other.entry.about, "rejected", note, request)
-        written = self.write(drafts)
+                if other.entry.subject is not None and other.entry.about != about and self._concerned(other, claim):
+                    drafts[other.entry.about] = _by_hand(other.entry.about, "rejected", note, claim)
+        written = self.write(drafts, claim)
         if about not in written:
             raise entry_not_found(number)
         return [written[each][0] for each in drafts if each in written]
 
-    def _still_holds(self, stored: StoredAttendance) -> bool:
+    def _concerned(self, stored: StoredAttendance, claim: Claim) -> bool:
+        """Whether an entry still waits, or waited until this request settled it."""
         subject, clase, fecha = stored.entry.about
         entries = self.records.attendance(Selection(clase=clase, desde=fecha, hasta=fecha, subject=subject))
-        return [held.id for held in latest(entries)] == [stored.id]
+        return [held.id for held in latest(entries)] == [stored.id] or _spoke(claim, entries)
 
-    def write(self, drafts: Mapping[About, Makes]) -> dict[About, tuple[StoredAttendance, bool]]:
+    def write(
+        self, drafts: Mapping[About, Makes], claim: Claim = NO_CLAIM
+    ) -> dict[About, tuple[StoredAttendance, bool]]:
         """Add what each draft makes of the entry that holds, again for those where somebody else was quicker.
+
+        Nothing is added for a request that was carried out, nor where an earlier attempt of it has added its entry.
 
         Returns:
             the entry that holds then, and whether this call added it; nobody who is gone, and nobody of whom nothing
             is on record.
         """
         added: set[About] = set()
-        waiting = dict(drafts)
+        waiting = {} if claim.done else dict(drafts)
         while True:
             held = self._entries(drafts)
-            made = {about: make(*_newest(held.get(about, []))) for about, make in waiting.items()}
+            made = {
+                about: make(*_newest(held.get(about, [])))
+                for about, make in waiting.items()
+                if not _spoke(claim, held.get(about, ()))
+            }
             entries = [entry for entry in made.values() if entry is not None]
             if not entries:
                 break
@@ -109,19 +132,19 @@ class Register:
     # -- participation ----------------------------------------------------------------------------------------------
 
     def took_part(
-        self, matricula: str, clase: str, fecha: str, kind: str, note: str, request: str
+        self, matricula: str, clase: str, fecha: str, kind: str, note: str, claim: Claim = NO_CLAIM
     ) -> StoredParticipation:
-        """Record a participation, once a request key.
+        """Record a participation, once per key of a request, also past the time for which keys are kept.
 
         Raises:
             NotFound: ``student_not_found``.
             Conflict: ``idempotency_key_reused``.
         """
         subject = self.gallery.student(matricula).id
-        made = Participation(subject, clase, fecha, kind, note, now(), request or uuid.uuid4().hex)
+        made = Participation(subject, clase, fecha, kind, note, now(), claim.key or uuid.uuid4().hex)
         stored = self.records.add_participation(made)
         if replace(stored.entry, at="") != replace(made, at=""):
-            raise key_reused(request)
+            raise key_reused(claim.key)
         return stored
 
     def withdraw(self, number: int, note: str) -> StoredParticipation:
@@ -137,13 +160,20 @@ class Register:
         return self.records.add_participation(taken_back)
 
 
-def _by_hand(about: About, status: Status, note: str, request: str) -> Makes:
+def _by_hand(about: About, status: Status, note: str, claim: Claim) -> Makes:
     def make(held: Attendance | None, turn: int) -> Attendance | None:
         if held is not None and (held.status, held.source, held.note) == (status, "hand", note):
             return None
-        return Attendance(*about, turn, status, "hand", now(), note, request)
+        return Attendance(*about, turn, status, "hand", now(), note, claim.key)
 
     return make
+
+
+def _spoke(claim: Claim, entries: Iterable[StoredAttendance]) -> bool:
+    """Whether a request added one of these entries, in an earlier attempt; not one that had the key before it."""
+    return bool(claim.key) and any(
+        stored.entry.request == claim.key and stored.entry.at >= claim.oldest_kept for stored in entries
+    )
 
 
 def _newest(entries: list[StoredAttendance]) -> tuple[Attendance | None, int]:
@@ -159,12 +189,3 @@ def now() -> str:
 def entry_not_found(number: int) -> NotFound:
     """The error of naming an entry that is not there, or that is nobody's any more."""
     return NotFound("entry_not_found", f"There is no entry {number}.", "Take its id from the list.")
-
-
-def key_reused(key: str) -> Conflict:
-    """The error of sending another request with a key that was used."""
-    return Conflict(
-        "idempotency_key_reused",
-        f"The Idempotency-Key {key!r} belongs to another request.",
-        "Send the same request with it, or another key.",
-    )

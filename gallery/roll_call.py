@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from gallery.assignment import Assigned, assign
 from gallery.decision import Candidate
 from gallery.documents.model import Student
-from gallery.documents.records import Attendance, SeenFace, Selection, StoredAttendance
+from gallery.documents.records import NO_CLAIM, Attendance, Claim, SeenFace, StoredAttendance
 from gallery.gallery import MAX_K
-from gallery.register import About, Makes, Register, key_reused, now
+from gallery.register import About, Makes, Register, now
 from presente.errors import NotFound
 
 _NEAREST_ANYWHERE = 5
@@ -34,13 +34,13 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What attendance is taken of: a class, a date, and the photo (SHA-256); the request's key if it has one."""
+    """What attendance is taken of: a class, a date, and the photo (SHA-256); and the claim of the request."""
 
     clase: str
     fecha: str
     photo: str
     threshold: float
-    request: str = ""
+    claim: Claim = NO_CLAIM
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +73,12 @@ def call_roll(register: Register, faces: Sequence[Face], lesson: Lesson) -> list
 
     Raises:
         NotFound: ``class_not_found`` when nobody is in the class.
-        Conflict: ``idempotency_key_reused``.
     """
     gallery = register.gallery
     gallery.index.catch_up()
     roster = {int(subject) for subject in gallery.roster(clase=lesson.clase, kind="student")}
     if not roster:
         raise NotFound("class_not_found", f"Nobody is in class {lesson.clase!r}.", "Check clase.")
-    _check_key(register, lesson)
     found = _sightings(register, faces, lesson, roster)
     drafts: dict[About, Makes] = {}
     for certain in ("present", "ambiguous"):  # who is clear on one face does not wait for another
@@ -90,16 +88,8 @@ def call_roll(register: Register, faces: Sequence[Face], lesson: Lesson) -> list
                 if candidate.subject in roster:
                     about = (candidate.subject, lesson.clase, lesson.fecha)
                     drafts.setdefault(about, _by_photo(register, candidate, face, lesson, certain, group))
-    written = register.write(drafts)
+    written = register.write(drafts, lesson.claim)
     return [_with_entries(sighted, lesson, written) for sighted in found]
-
-
-def _check_key(register: Register, lesson: Lesson) -> None:
-    for stored in register.records.attendance(Selection(request=lesson.request)) if lesson.request else ():
-        entry = stored.entry
-        same_photo = entry.face is None or entry.face.photo == lesson.photo
-        if (entry.clase, entry.fecha) != (lesson.clase, lesson.fecha) or not same_photo:
-            raise key_reused(lesson.request)
 
 
 def _sightings(register: Register, faces: Sequence[Face], lesson: Lesson, roster: set[int]) -> list[Sighted]:
@@ -166,7 +156,7 @@ def _by_photo(
             photo=lesson.photo,
         )
         about = (candidate.subject, lesson.clase, lesson.fecha)
-        return Attendance(*about, turn, status, "photo", now(), "", lesson.request, group, seen)
+        return Attendance(*about, turn, status, "photo", now(), "", lesson.claim.key, group, seen)
 
     return make
 
@@ -176,5 +166,5 @@ def _with_entries(sighted: Sighted, lesson: Lesson, written: dict[About, tuple[S
         return sighted
     abouts = [(candidate.subject, lesson.clase, lesson.fecha) for candidate in sighted.candidates]
     holding = [written[about] for about in abouts if about in written]
-    recorded = any(added or (lesson.request and held.entry.request == lesson.request) for held, added in holding)
+    recorded = any(added or (lesson.claim.key and held.entry.request == lesson.claim.key) for held, added in holding)
     return replace(sighted, entries=tuple(held for held, _ in holding), recorded=bool(recorded))

@@ -36,7 +36,13 @@ def _add(arguments: argparse.Namespace, settings: Settings, output: cli.Output, 
 
     _check_report_file(arguments.report)
     downloads = Downloads(settings.download_cache, LinkRules(settings.max_bytes, settings.private_links))
-    source = read_source(arguments.source, _source_options(arguments, settings), downloads.read, attempt)
+    source = read_source(
+        arguments.source,
+        _source_options(arguments, settings),
+        downloads.read,
+        compose.open_clock(settings),
+        attempt,
+    )
     pack = compose.open_pack(settings)
     gallery = compose.open_gallery(settings, pack)
     with ExitStack() as cleanup, closing(source):
@@ -69,7 +75,7 @@ def _sync(arguments: argparse.Namespace, settings: Settings, output: cli.Output,
     _check_report_file(arguments.report)
     pack = compose.open_pack(settings)
     embedder = compose.open_embedder(settings, pack)
-    store = compose.open_store(settings.store)
+    store = compose.open_store(settings.store, compose.open_clock(settings))
     try:
         with output.bar(None, "photo") as progress:
             report = sync(store, embedder, settings.workers, progress, attempt)
@@ -258,6 +264,7 @@ def run_status(_: argparse.Namespace, settings: Settings, output: cli.Output) ->
         "pack": status.pack or None,
         "dim": status.dim,
         **status.index_described(),
+        "timezone": compose.open_clock(settings).described(),
         "runtime": compose.runtime_in_use(settings),
         "settings": settings.described(),
     }

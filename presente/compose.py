@@ -15,6 +15,7 @@ from gallery.gallery import Gallery, GallerySettings
 from gallery.gate import IndexSettings
 from gallery.limit import Target
 from gallery.snapshot import SnapshotStore
+from presente.clock import MACHINE, Clock
 from presente.config import Settings, TargetRate
 from presente.errors import ConfigError
 from presente.files import erase_folder
@@ -59,8 +60,15 @@ def runtime_in_use(settings: Settings) -> str:
     return described_runtime(runtime_options(settings))
 
 
-def open_store(url: str) -> DocumentStore:
+def open_clock(settings: Settings) -> Clock:
+    """The school's clock."""
+    return Clock(settings.timezone)
+
+
+def open_store(url: str, clock: Clock = MACHINE) -> DocumentStore:
     """The document store at an address: ``sqlite:///PATH`` or ``mongodb://HOST:PORT/DATABASE``.
+
+    ``clock`` says which date it is that another program wrote as a moment into a MongoDB store.
 
     Raises:
         ConfigError: ``unknown_store``.
@@ -71,7 +79,7 @@ def open_store(url: str) -> DocumentStore:
     if url.startswith(_MONGO):
         from gallery.documents.mongo import MongoStore  # pymongo is imported only where it is used
 
-        return MongoStore(url)
+        return MongoStore(url, clock=clock)
     raise ConfigError(
         "unknown_store",
         f"PRESENTE_STORE is {url!r}.",
@@ -93,7 +101,8 @@ def open_gallery(settings: Settings, pack: ModelPack) -> Gallery:
         fixed = settings.threshold, settings.origins["threshold"], None
     threshold, source, target = fixed
     decides = GallerySettings(threshold, source, settings.margin, settings.consent == "required", target)
-    return Gallery(open_store(settings.store), open_snapshots(settings), pack.tag, pack.dim, decides)
+    store = open_store(settings.store, open_clock(settings))
+    return Gallery(store, open_snapshots(settings), pack.tag, pack.dim, decides)
 
 
 def forget_cached(settings: Settings) -> None:
@@ -115,6 +124,6 @@ def forget_copies(settings: Settings, matriculas: Collection[str]) -> None:
 
 def open_for_upkeep(settings: Settings) -> Gallery:
     """The gallery as it is, whichever pack made it: for commands that erase, compare and count but never decide."""
-    store = open_store(settings.store)
+    store = open_store(settings.store, open_clock(settings))
     tag, dim = store.pack() or ("", 1)
     return Gallery(store, open_snapshots(settings), tag, dim, GallerySettings(1.0, "none"))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from presente.errors import ConfigError
 from presente.keys import ApiKey, described_keys, read_keys
@@ -138,6 +139,16 @@ def _consent(text: str) -> str:
     return text
 
 
+def _timezone(text: str) -> str:
+    """An IANA name; empty: the machine's own zone."""
+    try:
+        return ZoneInfo(text).key if text else ""
+    except (KeyError, ValueError, OSError) as exc:  # a folder of zones is an OSError
+        raise ValueError(
+            "it must be a name of the IANA database like America/Mexico_City, America/Tijuana or Europe/Madrid"
+        ) from exc
+
+
 def _index_kind(text: str) -> str:
     if text not in ("auto", "flat", "rabitq", "hnsw", "ivf"):
         raise ValueError("it must be auto, flat, rabitq, hnsw or ivf")
@@ -169,6 +180,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "consent", "optional", _consent, "optional, or required: enrolling a student without consentimiento is refused"
     ),
+    Setting("timezone", "", _timezone, "the school's time zone, which every date is of; empty: the machine's"),
     Setting("detect_side", "640", _bounded(int, 64, 4096), "longest side of a photo as the detector sees it, pixels"),
     Setting("max_megapixels", "40", _bounded(float, 0.01, 1000.0), "larger photos are refused"),
     Setting("max_bytes", "16000000", _bounded(int, 1000, 16_000_000), "larger image files are refused"),
@@ -222,6 +234,7 @@ class Settings:
     margin: float
     strict: bool
     consent: str
+    timezone: str
     detect_side: int
     max_megapixels: float
     max_bytes: int

@@ -61,7 +61,8 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
 
         gallery.index.watch(_WATCH_S, forget_copies)
         embedder = compose.open_embedder(settings, pack)
-        holder.put(Service(embedder, gallery, export, partial(compose.forget_copies, settings)))
+        forget = partial(compose.forget_copies, settings)
+        holder.put(Service(embedder, gallery, export, forget, compose.open_clock(settings)))
         address = f"http://{settings.host}:{http.bind_addr[1]}"
         output.result({"address": address, "pack": pack.name}, [f"Presente answers on {address} (pack {pack.name})"])
         sys.stdout.flush()

@@ -10,7 +10,7 @@ from gallery.documents.model import Student
 from gallery.documents.records import Selection, StoredAttendance, StoredParticipation, latest, standing
 from gallery.limit import Limit
 from gallery.roll_call import Face, Lesson, Sighted, call_roll
-from presente.bridge import Timings, digest_of
+from presente.bridge import Timings
 from server.service import Service
 
 
@@ -23,6 +23,16 @@ class RollCall:
     limit: Limit
     generation: int
     timings_ms: dict[str, float]
+
+    @property
+    def subjects(self) -> set[int]:
+        """Whom the photo may show."""
+        return {
+            candidate.subject
+            for _, sighted in self.faces
+            if sighted.status != "unknown"
+            for candidate in sighted.candidates
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,7 @@ def take(service: Service, content: bytes, lesson: Lesson, threshold: float | No
         embedded = service.embedder.embed(aligned)
     with timings.stage("record"):
         limit = service.gallery.limit(threshold)
-        lesson = replace(lesson, photo=digest_of(content), threshold=limit.threshold)
+        lesson = replace(lesson, threshold=limit.threshold)
         found = call_roll(service.register, [_face(face) for face in embedded], lesson)
     return RollCall(
         tuple(zip(embedded, found, strict=True)),

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
 from flask import Request
 
 from gallery.documents.model import Student
-from gallery.documents.records import Selection, Status, StoredAttendance, StoredParticipation, check_date
+from gallery.documents.records import Claim, Selection, Status, StoredAttendance, StoredParticipation, check_date
 from gallery.gallery import Gallery
 from gallery.limit import Limit
-from gallery.roll_call import Lesson, Sighted
+from gallery.roll_call import Sighted
 from presente import bridge
+from presente.clock import Clock
 from presente.errors import InvalidInput
 from server.attendance import Line, RollCall
 from server.schemas import Parameters, json_body
 
-_KEY = re.compile(r"[!-~]{1,200}")
 _MAX_NOTE = 500
 _COLUMNS = (
     "fecha",
@@ -40,30 +38,31 @@ _COLUMNS = (
 # -- requests ------------------------------------------------------------------------------------------------------
 
 
-def lesson_of(request: Request, parameters: Parameters) -> Lesson:
-    """Class and date of a roll call; today where no date is given, and never a day that has not begun anywhere."""
+def class_and_date(parameters: Parameters, clock: Clock) -> tuple[str, str | None]:
+    """Whose roll call, and of which date if that is given; never one after the school's today."""
     clase, fecha = parameters.text("clase"), parameters.text("fecha")
     if clase is None:
         raise InvalidInput("missing_parameter", "clase is missing.", "Say whose attendance it is: ?clase=IA-101.")
-    return Lesson(clase, past_date(fecha), photo="", threshold=0.0, request=idempotency_key(request))
+    return clase, past_date(fecha, clock)
 
 
-def past_date(text: str | None) -> str:
-    """A date that has begun somewhere on earth; today, here, when none is given."""
+def past_date(text: str | None, clock: Clock) -> str | None:
+    """A date up to the school's today, if one is given."""
     if text is None:
-        return datetime.now().astimezone().date().isoformat()
-    fecha = check_date(text)
-    if date.fromisoformat(fecha) > (datetime.now(UTC) + timedelta(hours=14)).date():
-        raise InvalidInput("invalid_fecha", f"fecha is {text!r}, which is still to come.", "Check the date.")
+        return None
+    fecha, today = check_date(text), clock.today()
+    if fecha > today:
+        raise InvalidInput(
+            "invalid_fecha",
+            f"fecha is {text!r}, which is still to come: at the school it is {today} ({clock.described()}).",
+            "Check the date; PRESENTE_TIMEZONE is the school's time zone.",
+        )
     return fecha
 
 
-def idempotency_key(request: Request) -> str:
-    """The header Idempotency-Key; empty when there is none."""
-    key = request.headers.get("Idempotency-Key", "")
-    if key and not _KEY.fullmatch(key):
-        raise InvalidInput("invalid_idempotency_key", f"Idempotency-Key is {key!r}.", "Send 1 to 200 ASCII characters.")
-    return key
+def today_of(claim: Claim, clock: Clock) -> str:
+    """The school's date when a request was first sent: a retry after midnight is still about that day."""
+    return clock.date_of(claim.moment)
 
 
 def selection_of(parameters: Parameters, gallery: Gallery) -> Selection:

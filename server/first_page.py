@@ -9,19 +9,22 @@ from typing import Any
 
 from flask import Request
 
-from gallery.documents.model import StoredStudent, Student
+from gallery.documents.model import StoredStudent
 from server import schemas
 
 _SPANISH_DATE = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
 
 
-def uploaded(request: Request) -> tuple[list[bytes], Student]:
-    """The photo and the student of an upload. Members that are not known are ignored: that page may send more."""
+def uploaded(request: Request) -> tuple[list[bytes], dict[str, str]]:
+    """The photo and the student fields of an upload.
+
+    Members that are not known are ignored: that page may send more.
+    """
     body = schemas.json_object(request, ("image", *schemas.STUDENT_FIELDS), any_type=True)
     sent = {name: value for name, value in body.items() if value is not None}
     fields = {name: schemas.text_of(sent[name], name) for name in schemas.STUDENT_FIELDS if name in sent}
     fields["fecha_de_registro"] = iso_date(fields.get("fecha_de_registro", ""))
-    return [schemas.decode_base64(sent["image"])] if "image" in sent else [], schemas.student_of(fields)
+    return [schemas.decode_base64(sent["image"])] if "image" in sent else [], fields
 
 
 def iso_date(text: str) -> str:

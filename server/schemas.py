@@ -9,7 +9,6 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from gallery.documents.model import Consent, StoredStudent, Student
 from gallery.gallery import GalleryStatus
 from gallery.limit import Limit
 from presente.bridge import IdentifyQuery
+from presente.clock import Clock
 from presente.errors import InvalidInput
 
 MAX_PROBES = 10_000
@@ -195,12 +195,11 @@ def decode_base64(text: object) -> bytes:
         raise InvalidInput("invalid_base64", f"The image is not base64 ({exc}).", "Send base64 or a data URL.") from exc
 
 
-def student_of(fields: Mapping[str, str]) -> Student:
-    """A new student from request fields; registered today unless the request says otherwise."""
+def student_of(fields: Mapping[str, str], today: str) -> Student:
+    """A new student from request fields; registered ``today`` unless the request says otherwise."""
     missing = [name for name in ("matricula", "nombre_del_alumno") if not fields.get(name)]
     if missing:
         raise InvalidInput("missing_field", f"{', '.join(missing)} is missing.", "Send it with the photo.")
-    today = datetime.now(UTC).date().isoformat()
     return Student(
         matricula=fields["matricula"],
         nombre_del_alumno=fields["nombre_del_alumno"],
@@ -326,8 +325,8 @@ def student_json(stored: StoredStudent) -> dict[str, Any]:
     }
 
 
-def status_json(status: GalleryStatus) -> dict[str, Any]:
-    """The gallery at a glance."""
+def status_json(status: GalleryStatus, clock: Clock) -> dict[str, Any]:
+    """The gallery at a glance, and the school's date."""
     counts, settings = status.counts, status.settings
     return {
         "subjects": counts.students + counts.cohort,
@@ -344,6 +343,8 @@ def status_json(status: GalleryStatus) -> dict[str, Any]:
         "threshold_source": status.limit.source,
         "calibration": calibration_json(status.limit),
         "margin": settings.margin,
+        "timezone": clock.described(),
+        "today": clock.today(),
     }
 
 

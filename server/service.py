@@ -26,6 +26,7 @@ from gallery.export import Exported, PhotoExport
 from gallery.gallery import Gallery
 from gallery.register import Register
 from presente.bridge import Identified, IdentifyQuery, enrolled_photo, identify
+from presente.clock import MACHINE, Clock
 from presente.errors import InvalidInput, PhotoRefused, PresenteError, StoreError
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class Service:
         gallery: Gallery,
         export: PhotoExport,
         forget: Callable[[Collection[str]], None],
+        clock: Clock = MACHINE,
     ) -> None:
         """Serve a gallery.
 
@@ -64,11 +66,13 @@ class Service:
             gallery: who is known.
             export: where stored photos are written as files.
             forget: drops what is kept outside the gallery of students who were erased, by matricula.
+            clock: the school's, for the dates of what is recorded.
         """
         self.embedder = embedder
         self.gallery = gallery
         self.export = export
         self.forget = forget
+        self.clock = clock
         self.register = Register(gallery)
 
     def identify(self, content: bytes, query: IdentifyQuery) -> Identified:
@@ -115,6 +119,10 @@ class Service:
         made = [self._enrolled(number, content) for number, content in enumerate(photos, start=1)]
         self.gallery.enrol([Enrolment(student, tuple(photo for photo, _ in made))], mode)
         return self.gallery.student(student.matricula), [face for _, face in made]
+
+    def enrolled(self, matricula: str, photos: Sequence[bytes]) -> tuple[StoredStudent, list[EmbeddedFace]]:
+        """What :meth:`enrol` answered for a student who is enrolled: as stored now, and the faces of the photos."""
+        return self.gallery.student(matricula), [self._portrait(content)[1] for content in photos]
 
     def change(self, student: Student) -> StoredStudent:
         """Replace a student's fields."""

@@ -135,11 +135,37 @@ def m004_other_classes(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def m005_requests(db: sqlite3.Connection) -> None:
+    """The keys of requests, each claimed once, and whom a request is about.
+
+    A trigger drops the requests about a student who is erased: a digest of few words can be guessed.
+    """
+    for statement in (
+        """CREATE TABLE requests (
+            key TEXT PRIMARY KEY,
+            digest TEXT NOT NULL,
+            at TEXT NOT NULL,
+            done INTEGER NOT NULL DEFAULT 0)""",
+        "CREATE INDEX requests_by_time ON requests (at)",
+        """CREATE TABLE request_students (
+            key TEXT NOT NULL REFERENCES requests (key) ON DELETE CASCADE,
+            student INTEGER NOT NULL REFERENCES students (id) ON DELETE CASCADE,
+            PRIMARY KEY (key, student))""",
+        "CREATE INDEX request_students_by_student ON request_students (student)",
+        """CREATE TRIGGER requests_erased BEFORE DELETE ON students
+            BEGIN
+                DELETE FROM requests WHERE key IN (SELECT key FROM request_students WHERE student = OLD.id);
+            END""",
+    ):
+        db.execute(statement)
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_create_tables,
     m002_attendance,
     m003_roster_changes,
     m004_other_classes,
+    m005_requests,
 )
 
 

@@ -60,6 +60,7 @@ from gallery.documents.mongo_records import MongoRecords
 from gallery.documents.mongo_sequence import MongoSequence, numbers, removals
 from gallery.documents.mongo_shape import SEEN, Document, content_id, in_class, student_of
 from gallery.documents.mongo_writing import MongoWriter
+from presente.clock import MACHINE, Clock
 from presente.errors import ConfigError, InvalidInput, StoreError
 
 _AWAY_S = 0.5
@@ -77,12 +78,13 @@ _IMAGE_BATCH = 16
 class MongoStore:
     """A :class:`gallery.documents.model.DocumentStore` on a MongoDB server."""
 
-    def __init__(self, url: str, timeout_ms: int = 1000, lease_s: float = LEASE_S) -> None:
+    def __init__(self, url: str, timeout_ms: int = 1000, clock: Clock = MACHINE, lease_s: float = LEASE_S) -> None:
         """Connect, create what indexes there are to create, finish what a dead process left.
 
         Args:
             url: ``mongodb://host:27017/database``.
             timeout_ms: how long an unreachable server is waited for before a call fails.
+            clock: which date a moment is that another program wrote.
             lease_s: how long a process of another machine that gives no sign of life is taken to live.
         """
         self._lease_s = lease_s
@@ -108,7 +110,7 @@ class MongoStore:
             ) from exc
         try:
             with self._talking():
-                self._prepare()
+                self._prepare(clock)
                 self._recover()
                 self._records.recover()
         except BaseException:
@@ -132,7 +134,7 @@ class MongoStore:
                 self._away_until = time.monotonic() + _AWAY_S
             raise _unavailable(_short(exc)) from exc
 
-    def _prepare(self) -> None:
+    def _prepare(self, clock: Clock) -> None:
         db = self._db
         names = set(db.list_collection_names())
         if "estudiantes" in names and "gallery" not in names:
@@ -153,7 +155,7 @@ class MongoStore:
         self._sequence = MongoSequence(db)
         self._records = MongoRecords(db, self._sequence, self._talking)
         self._attempts = MongoAttempts(db, self._lease_s)
-        self._writer = MongoWriter(db, self._sequence, self._records, self._attempts)
+        self._writer = MongoWriter(db, self._sequence, self._records, self._attempts, clock)
         self._merger = MongoMerger(db, self._sequence, self._records, self._writer)
         schema = db.gallery.find_one({"_id": "schema"})
         if schema is None or int(schema["value"]) < _SCHEMA:

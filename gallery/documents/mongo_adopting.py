@@ -36,7 +36,7 @@ def adopt(db: Database[dict[str, Any]], writer: MongoWriter) -> list[NotAdopted]
 def _adopt_one(db: Database[dict[str, Any]], writer: MongoWriter, document: Document) -> Iterator[NotAdopted]:
     which = str(document.get("matricula") or f"document {document['_id']}")
     try:
-        check_student(written_elsewhere(document))
+        check_student(written_elsewhere(document, writer.clock))
         content = None if document.get("image") is None else image_bytes(document["image"])
     except InvalidInput as error:
         yield NotAdopted(which, error.code, str(error))

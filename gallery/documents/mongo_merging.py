@@ -81,6 +81,7 @@ class MongoMerger:
             if not turns:
                 break
         self._db.participations.update_many({"student": Int64(source)}, {"$set": {"student": Int64(target)}})
+        self._records.join(source, target)
         self._records.refresh(target)
 
     def _turns(self, source: int, target: int) -> list[tuple[int, int]]:

@@ -8,14 +8,14 @@ dead process left behind is put right at the next start. Counts carry how many e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 import numpy as np
 from bson import Binary, Int64
 from pymongo import ASCENDING
-from pymongo.collection import Collection
+from pymongo.collection import Collection as MongoCollection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
@@ -24,6 +24,7 @@ from gallery.documents.mongo_sequence import MongoSequence
 from gallery.documents.mongo_shape import Document
 from gallery.documents.records import (
     Attendance,
+    Claim,
     Participation,
     SeenFace,
     Selection,
@@ -55,9 +56,15 @@ class MongoRecords:
         db.attendance.create_index([("clase", ASCENDING), ("fecha", ASCENDING)], name="class")
         db.participations.create_index([("request", ASCENDING)], unique=True, name="request")
         db.participations.create_index([("student", ASCENDING)], name="student")
+        db.requests.create_index([("students", ASCENDING)], name="students")
+        db.requests.create_index([("at", ASCENDING)], name="time")
 
     def recover(self) -> None:
-        """Let the counts follow the entries that a dead process wrote last."""
+        """Let the counts follow the entries that a dead process wrote last; drop what it had claimed for students who
+        were erased just then."""
+        for begun in list(self._db.requests.find({"done": False})):
+            if self._gone(begun["students"]):
+                self._db.requests.delete_one({"_id": begun["_id"]})
         for found in list(self._db.students.find({"recount": True}, {"subject": 1})):
             self.refresh(int(found["subject"]))
 
@@ -108,6 +115,47 @@ class MongoRecords:
             found = self._db.participations.find_one({"_id": Int64(number)})
         return None if found is None else _participation_of(found)
 
+    def claim(self, claim: Claim, about: Collection[int]) -> Claim:
+        with self._talking():
+            self._db.requests.delete_many({"at": {"$lt": claim.oldest_kept}})
+            students = [Int64(subject) for subject in about]
+            made = {"_id": claim.key, "digest": claim.digest, "at": claim.at, "done": False, "students": students}
+            while True:
+                try:
+                    self._db.requests.insert_one(made)
+                    break
+                except DuplicateKeyError:
+                    found = self._db.requests.find_one({"_id": claim.key})
+                if found is not None:  # else it was dropped just now
+                    return Claim(claim.key, found["digest"], found["at"], bool(found["done"]), first=False)
+            gone = self._gone(students)
+            if gone:
+                self._db.requests.delete_one({"_id": claim.key})
+                raise student_not_found(str(min(gone)))
+        return claim
+
+    def finish(self, key: str, about: Collection[int]) -> None:
+        with self._talking():
+            found = self._db.requests.find_one({"_id": key})
+            if found is None:
+                return
+            students = sorted({int(subject) for subject in (*found["students"], *about)})
+            done = {"done": True, "students": [Int64(subject) for subject in students]}
+            self._db.requests.update_one({"_id": key}, {"$set": done})
+            if self._gone(students):
+                self._db.requests.delete_one({"_id": key})
+
+    def release(self, key: str) -> None:
+        with self._talking():
+            self._db.requests.delete_one({"_id": key, "done": False})
+
+    def join(self, source: int, target: int) -> None:
+        """What was asked about one student was asked about another."""
+        for found in list(self._db.requests.find({"students": Int64(source)})):
+            students = sorted({target, *map(int, found["students"])} - {source})
+            renamed = {"students": [Int64(subject) for subject in students]}
+            self._db.requests.update_one({"_id": found["_id"]}, {"$set": renamed})
+
     def miscounted(self) -> list[str]:
         with self._talking():
             attendance: dict[int | None, list[StoredAttendance]] = {}
@@ -145,8 +193,9 @@ class MongoRecords:
     def forget(self, subject: int) -> None:
         """Take a student out of the books, and the face of everybody whom the same face might have been.
 
-        The entries stay, under a number that is nobody's.
+        The entries stay, under a number that is nobody's; what was asked about the student does not.
         """
+        self._db.requests.delete_many({"students": Int64(subject)})
         own = {"student": Int64(subject)}
         entries = list(self._db.attendance.find(own, {"face_group": 1}))
         groups = sorted({str(entry["face_group"]) for entry in entries} - {""})
@@ -160,6 +209,12 @@ class MongoRecords:
             nobody = {"student": Int64(-number), "note": "", "request": f"erased {number}"}
             self._db.participations.update_one({"_id": entry["_id"]}, {"$set": nobody})
 
+    def _gone(self, subjects: Collection[int]) -> set[int]:
+        """Those subjects who are not there."""
+        wanted = {int(subject) for subject in subjects}
+        found = self._db.students.find({"subject": {"$in": [Int64(i) for i in wanted]}}, {"subject": 1})
+        return wanted - {int(student["subject"]) for student in found}
+
     def _begin(self, subjects: Iterable[int | None]) -> set[int]:
         """Mark students as about to be counted anew; those who are there."""
         wanted = {"subject": {"$in": [Int64(subject) for subject in subjects if subject is not None]}}
@@ -171,8 +226,7 @@ class MongoRecords:
         wanted = {subject for subject in subjects if subject is not None}
         for subject in wanted:
             self.refresh(subject)
-        found = self._db.students.find({"subject": {"$in": [Int64(i) for i in wanted]}}, {"subject": 1})
-        gone = wanted - {int(student["subject"]) for student in found}
+        gone = self._gone(wanted)
         for subject in gone:
             self.forget(subject)
         return gone
@@ -184,7 +238,7 @@ class MongoRecords:
         return tally(attendance, participations), len(attendance) + len(participations)
 
     @staticmethod
-    def _found(collection: Collection[dict[str, Any]], which: Selection) -> list[dict[str, Any]]:
+    def _found(collection: MongoCollection[dict[str, Any]], which: Selection) -> list[dict[str, Any]]:
         wanted: dict[str, Any] = {
             name: value
             for name, value in (

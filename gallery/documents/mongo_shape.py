@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime, time
 from typing import Any
 
 from gallery.documents.model import Consent, Student
+from presente.clock import Clock
 
 Document = Mapping[str, Any]
 
@@ -45,8 +46,22 @@ def in_class(clase: str) -> Document:
     return {"$or": [{"clase": clase}, {"otras_clases": clase}]}
 
 
-def written_elsewhere(document: Document) -> Student:
-    """The student in a document of another program: dates may be dates, and what it counted comes before our count."""
+def day_of(moment: datetime, clock: Clock) -> str:
+    """The date that another program meant by a moment of MongoDB's, which has no dates and keeps all moments in UTC.
+
+    Midnight UTC is what ``datetime(2025, 3, 4)`` and ``new Date("2025-03-04")`` become: that date. Any other moment is
+    a moment, and falls on the school's date.
+    """
+    if moment.time() == time():
+        return moment.date().isoformat()
+    try:
+        return clock.date_of(moment.replace(tzinfo=moment.tzinfo or UTC))
+    except OverflowError:  # the first day that can be written, or the last
+        return moment.date().isoformat()
+
+
+def written_elsewhere(document: Document, clock: Clock) -> Student:
+    """The student in a document of another program: dates may be moments, what it counted comes before our count."""
     registered = document.get("fecha_de_registro", "")
     before = {
         f"{name}_previas": document[name]
@@ -55,7 +70,7 @@ def written_elsewhere(document: Document) -> Student:
     }
     number = document.get("matricula")
     said = {
-        "fecha_de_registro": registered.isoformat() if isinstance(registered, datetime) else registered,
+        "fecha_de_registro": day_of(registered, clock) if isinstance(registered, datetime) else registered,
         "matricula": str(number) if isinstance(number, int) else number or "",
     }
     return student_of({**document, **before, **said})

@@ -25,6 +25,7 @@ from gallery.documents.mongo_attempts import MongoAttempts
 from gallery.documents.mongo_records import MongoRecords
 from gallery.documents.mongo_sequence import MongoSequence, numbers, removals
 from gallery.documents.mongo_shape import Document, content_id, fields_of, written_elsewhere
+from presente.clock import Clock
 from presente.errors import Conflict, StoreError
 
 _DROP_BATCH = 4096
@@ -44,8 +45,14 @@ class MongoWriter:
     """Enrols and removes, for several threads at once. Lets pymongo's errors through: the store translates them."""
 
     def __init__(
-        self, db: Database[dict[str, Any]], sequence: MongoSequence, records: MongoRecords, attempts: MongoAttempts
+        self,
+        db: Database[dict[str, Any]],
+        sequence: MongoSequence,
+        records: MongoRecords,
+        attempts: MongoAttempts,
+        clock: Clock,
     ) -> None:
+        self.clock = clock
         self._db = db
         self._sequence = sequence
         self._records = records
@@ -337,7 +344,7 @@ class MongoWriter:
 
     def number(self, document: Document) -> None:
         """Give a student whom another program wrote the id that templates carry."""
-        student = written_elsewhere(document)
+        student = written_elsewhere(document, self.clock)
         counts = {"asistencias": student.asistencias_previas, "participaciones": student.participaciones_previas}
         with self.attempt("number") as attempt:
             subject = self._sequence.reserve(1, "subject", attempt)[0]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from presente.errors import InvalidInput
+from presente.errors import Conflict, InvalidInput
 
 Status = Literal["present", "ambiguous", "rejected"]
 """``ambiguous``: one of several students whom a face may be; a person decides. ``rejected``: a person said no."""
@@ -116,6 +116,43 @@ class StoredParticipation:
     entry: Participation
 
 
+KEPT_DAYS = 30
+"""How long a request's key is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """That a key belongs to a request, so that the request is carried out once.
+
+    Attributes:
+        key: the Idempotency-Key; empty when the request has none.
+        digest: SHA-256 of what was asked.
+        at: when it was first asked, UTC, ISO, to the second.
+        done: whether it was carried out: then nothing is written again.
+        first: whether no earlier attempt of the request is known.
+    """
+
+    key: str
+    digest: str
+    at: str
+    done: bool = False
+    first: bool = True
+
+    @property
+    def moment(self) -> datetime:
+        """When it was first asked."""
+        return datetime.fromisoformat(self.at)
+
+    @property
+    def oldest_kept(self) -> str:
+        """Claims from before this moment (as ``at`` is written) are kept no longer."""
+        return (self.moment - timedelta(days=KEPT_DAYS)).isoformat(timespec="seconds")
+
+
+NO_CLAIM = Claim("", "", "")
+"""Of what is recorded without a key."""
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which entries: every condition that is not None; dates are inclusive."""
@@ -160,6 +197,19 @@ class RecordStore(Protocol):
 
     def participation_entry(self, number: int) -> StoredParticipation | None: ...
 
+    def claim(self, claim: Claim, about: Collection[int]) -> Claim:
+        """Keep a claim unless its key is kept; the one that is kept then. Drops those that are too old.
+
+        ``about`` are subject ids: erasing one of them erases the claim.
+        Raises ``NotFound`` (``student_not_found``) when one of them is gone; nothing is kept then."""
+
+    def finish(self, key: str, about: Collection[int]) -> None:
+        """Mark a request as carried out, also about these subjects; drop it when one of them is gone, and do nothing
+        when it is gone itself."""
+
+    def release(self, key: str) -> None:
+        """Drop a claim whose request was not carried out."""
+
     def miscounted(self) -> list[str]:
         """Matriculas of students whose counts are not what the entries say."""
 
@@ -175,6 +225,15 @@ def latest(entries: Iterable[StoredAttendance]) -> list[StoredAttendance]:
         if key not in held or stored.entry.turn >= held[key].entry.turn:
             held[key] = stored
     return list(held.values())
+
+
+def key_reused(key: str) -> Conflict:
+    """The error of sending another request with a key that was used."""
+    return Conflict(
+        "idempotency_key_reused",
+        f"The Idempotency-Key {key!r} belongs to another request.",
+        "Send the same request with it, or another key.",
+    )
 
 
 _WEIGHT: dict[Status, int] = {"rejected": 0, "ambiguous": 1, "present": 2}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from gallery.documents.model import student_not_found
 from gallery.documents.records import (
     Attendance,
+    Claim,
     Participation,
     SeenFace,
     Selection,
@@ -71,6 +72,29 @@ class SqliteRecords:
             row = db.execute(f"SELECT id, {_PARTICIPATION} FROM participations WHERE id = ?", (number,)).fetchone()
         return StoredParticipation(row[0], Participation(*row[1:])) if row else None
 
+    def claim(self, claim: Claim, about: Collection[int]) -> Claim:
+        with self._writing() as db:
+            db.execute("DELETE FROM requests WHERE at < ?", (claim.oldest_kept,))
+            held = db.execute("SELECT key, digest, at, done FROM requests WHERE key = ?", (claim.key,)).fetchone()
+            if held is not None:
+                return Claim(held[0], held[1], held[2], bool(held[3]), first=False)
+            db.execute("INSERT INTO requests (key, digest, at) VALUES (?, ?, ?)", (claim.key, claim.digest, claim.at))
+            for subject in about:
+                if not _concerns(db, claim.key, subject):
+                    raise student_not_found(str(subject))
+        return claim
+
+    def finish(self, key: str, about: Collection[int]) -> None:
+        with self._writing() as db:
+            if db.execute("UPDATE requests SET done = 1 WHERE key = ?", (key,)).rowcount == 0:
+                return
+            if not all(_concerns(db, key, subject) for subject in about):
+                db.execute("DELETE FROM requests WHERE key = ?", (key,))
+
+    def release(self, key: str) -> None:
+        with self._writing() as db:
+            db.execute("DELETE FROM requests WHERE key = ? AND done = 0", (key,))
+
     def miscounted(self) -> list[str]:
         with self._reading() as db:
             return [matricula for matricula, stored, right in _counted(db) if stored != right]
@@ -97,6 +121,18 @@ def join_records(db: sqlite3.Connection, source: int, target: int) -> None:
     for number, turn in joined(own, theirs):
         db.execute("UPDATE attendance SET student = ?, turn = ? WHERE id = ?", (target, turn, number))
     db.execute("UPDATE participations SET student = ? WHERE student = ?", (target, source))
+    db.execute("UPDATE OR IGNORE request_students SET student = ? WHERE student = ?", (target, source))
+    db.execute("DELETE FROM request_students WHERE student = ?", (source,))
+
+
+def _concerns(db: sqlite3.Connection, key: str, subject: int) -> bool:
+    """Note that a request is about a subject; False when the subject is gone."""
+    db.execute(
+        "INSERT INTO request_students (key, student) SELECT ?, id FROM students WHERE id = ? ON CONFLICT DO NOTHING",
+        (key, subject),
+    )
+    where = (key, subject)
+    return db.execute("SELECT 1 FROM request_students WHERE key = ? AND student = ?", where).fetchone() is not None
 
 
 def _counted(db: sqlite3.Connection) -> Iterable[tuple[str, Tally, Tally]]:

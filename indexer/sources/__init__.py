@@ -14,6 +14,7 @@ from indexer.sources.model import Source
 from indexer.sources.options import SourceKind, SourceOptions
 from indexer.sources.sheet import read_sheet
 from indexer.sources.table import SUFFIXES
+from presente.clock import MACHINE, Clock
 from presente.errors import InvalidInput
 from presente.supervised import Attempt
 
@@ -22,6 +23,7 @@ def read_source(
     name: str | Path,
     options: SourceOptions | None = None,
     read_link: Callable[[str], bytes] = fetch,
+    clock: Clock = MACHINE,
     attempt: Attempt | None = None,
 ) -> Source:
     """List the photos of a folder, of CelebA, of LFW, of a sheet or of a database; no photo is opened yet.
@@ -30,6 +32,7 @@ def read_source(
         name: where the source is: a path, or ``mongodb://HOST/DATABASE`` of the first system.
         options: what a person said about it.
         read_link: gets the photo behind a link of a sheet, in a worker thread.
+        clock: which date a moment is that a database keeps.
         attempt: what earlier attempts at the same run crashed at.
 
     Raises:
@@ -44,7 +47,7 @@ def read_source(
         if options.kind not in (None, "database"):
             raise InvalidInput("wrong_kind", f"{name} is a database, not a {options.kind}.", "Leave --kind out.")
         options.check_suits("database", str(name))
-        return read_first_system(str(name), attempt)
+        return read_first_system(str(name), clock, attempt)
     path = Path(name)
     try:
         is_folder, exists = path.is_dir(), path.exists()

@@ -6,14 +6,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from gallery.documents.model import Student, check_student
-from gallery.documents.mongo_shape import written_elsewhere
+from gallery.documents.mongo_shape import day_of, written_elsewhere
 from indexer.sources.first_copies import HASHES, IMAGES, LINKS, STUDENTS, listed
 from indexer.sources.model import History
+from presente.clock import Clock
 from presente.errors import InvalidInput
 
 Document = Mapping[str, Any]
@@ -82,7 +84,8 @@ class Person:
 class People:
     """Documents by matricula, and what a person should know about them."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
         self.people: dict[str, Person] = {}
         self.warnings: list[str] = []
         self._unknown: Counter[str] = Counter()
@@ -117,13 +120,13 @@ class People:
         if isinstance(plain.get("clase"), int):
             plain["clase"] = str(plain["clase"])
         registered = plain.get("fecha_de_registro", "")
-        plain["fecha_de_registro"] = _moment(registered)
+        plain["fecha_de_registro"] = _moment(registered, self.clock)
         if registered and not plain["fecha_de_registro"]:
             self.warnings.append(f"{where}: fecha_de_registro {registered!r} is no date that is understood: left out")
         consent = document.get("consentimiento")
         if isinstance(consent, Mapping) and {"fecha", "texto"} <= consent.keys():
             plain["consentimiento"] = consent
-        return check_student(written_elsewhere(plain))
+        return check_student(written_elsewhere(plain, self.clock))
 
     def _told(self, document: Document, where: str) -> _Told:
         told = _Told()
@@ -145,7 +148,7 @@ class People:
         """One entry of a list: a date, or a document with one; None when no date can be found in it."""
         details: Document = value if isinstance(value, Mapping) else {"fecha": value}
         self._details.update(f"{book}.{name}" for name in details if name not in _ENTRY_UNDERSTOOD)
-        moment = _moment(details.get("fecha", details.get("date")))
+        moment = _moment(details.get("fecha", details.get("date")), self.clock)
         if not moment:
             return None
         return History(
@@ -201,16 +204,14 @@ def _count(value: object) -> tuple[int, bool]:
     return whole, whole == number
 
 
-def _moment(value: object) -> str:
+def _moment(value: object, clock: Clock) -> str:
     """A date, or date and time, in ISO form, as far as it can be understood; else empty."""
     if isinstance(value, datetime):
-        return value.isoformat()
+        return day_of(value, clock)
     text = str(value).strip()
-    try:
-        datetime.fromisoformat(text)
-        return text
-    except ValueError:
-        pass
+    with suppress(ValueError):
+        moment = datetime.fromisoformat(text)  # with its zone as JavaScript writes: "2025-03-04T01:00:00.000Z"
+        return text if moment.tzinfo is None else day_of(moment, clock)
     for form in ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y"):
         try:
             return datetime.strptime(text[:10], form).date().isoformat()

@@ -14,6 +14,7 @@ from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
 from indexer.sources.first_copies import COPIES, STUDENTS, find_copies, listed, read_all
 from indexer.sources.first_people import People
 from indexer.sources.model import Source
+from presente.clock import MACHINE, Clock
 from presente.errors import InvalidInput, StoreError
 from presente.supervised import Attempt
 
@@ -29,11 +30,12 @@ _FIELDS = frozenset(
 )
 
 
-def read_first_system(url: str, attempt: Attempt | None = None) -> Source:
+def read_first_system(url: str, clock: Clock = MACHINE, attempt: Attempt | None = None) -> Source:
     """List the photos of a database of the first system, and where the second copy of each is.
 
     Args:
         url: ``mongodb://HOST/DATABASE``.
+        clock: which date a moment in it is.
         attempt: where to note which damaged photo is being looked at.
 
     Raises:
@@ -48,7 +50,7 @@ def read_first_system(url: str, attempt: Attempt | None = None) -> Source:
             "unknown_source", f"{url!r} cannot be read ({exc}).", "It must look like mongodb://host:27017/fcRecog."
         ) from exc
     try:
-        return _read(client, database, attempt or Attempt())
+        return _read(client, database, clock, attempt or Attempt())
     except PyMongoError as exc:
         client.close()
         raise StoreError(
@@ -59,7 +61,9 @@ def read_first_system(url: str, attempt: Attempt | None = None) -> Source:
         raise
 
 
-def _read(client: MongoClient[dict[str, Any]], database: Database[dict[str, Any]], attempt: Attempt) -> Source:
+def _read(
+    client: MongoClient[dict[str, Any]], database: Database[dict[str, Any]], clock: Clock, attempt: Attempt
+) -> Source:
     names = set(database.list_collection_names())
     if "gallery" in names and STUDENTS not in names:
         raise InvalidInput(
@@ -68,7 +72,7 @@ def _read(client: MongoClient[dict[str, Any]], database: Database[dict[str, Any]
             "`python -m indexer sync` embeds what other programs enrolled in it.",
         )
     students = read_all(database[STUDENTS])
-    found = People()
+    found = People(clock)
     for read in students:
         found.take(read.document)
     if not found.people:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, Response, g, jsonify, request
 
+from gallery.documents.records import Claim, StoredAttendance, StoredParticipation
+from gallery.roll_call import Lesson
+from presente.bridge import digest_of
 from presente.keys import Role
 from server import attendance, books, schemas
 from server.auth import needs
+from server.once import carried_out
 from server.routes.common import service
 
 bp = Blueprint("attendance", __name__, url_prefix="/v1")
@@ -17,18 +23,35 @@ bp = Blueprint("attendance", __name__, url_prefix="/v1")
 def take() -> tuple[Response, int]:
     """Who of a class is in this photo? Or, without a photo, what a person says of one student."""
     parameters = schemas.Parameters(request)
-    lesson = books.lesson_of(request, parameters)
+    clase, fecha = books.class_and_date(parameters, service().clock)
     threshold = parameters.number("threshold", float, -1, 1)
     parameters.done()
     said = books.by_hand(request)
-    if said is None:
-        taken = attendance.take(service(), schemas.one_photo(request), lesson, threshold)
-        return jsonify({"request_id": g.request_id, **books.roll_call_json(taken)}), 200
-    matricula = books.short_text(said, "matricula", needed=True)
-    stored = service().register.say(
-        matricula, lesson.clase, lesson.fecha, books.status_of(said), books.short_text(said, "note"), lesson.request
-    )
-    return jsonify(books.entry_json(stored, service().gallery.student(matricula).student)), 201
+    return _by_photo(clase, fecha, threshold) if said is None else _by_hand(clase, fecha, said)
+
+
+def _by_photo(clase: str, fecha: str | None, threshold: float | None) -> tuple[Response, int]:
+    photo = schemas.one_photo(request)
+
+    def work(claim: Claim) -> attendance.RollCall:
+        lesson = Lesson(clase, fecha or books.today_of(claim, service().clock), digest_of(photo), 0.0, claim)
+        return attendance.take(service(), photo, lesson, threshold)
+
+    said = {"photo": digest_of(photo)}
+    taken = carried_out(request, service(), said, work, concerned=lambda taken: taken.subjects)
+    return jsonify({"request_id": g.request_id, **books.roll_call_json(taken)}), 200
+
+
+def _by_hand(clase: str, fecha: str | None, said: dict[str, Any]) -> tuple[Response, int]:
+    student = service().gallery.student(books.short_text(said, "matricula", needed=True))
+    status, note = books.status_of(said), books.short_text(said, "note")
+
+    def work(claim: Claim) -> StoredAttendance:
+        day = fecha or books.today_of(claim, service().clock)
+        return service().register.say(student.student.matricula, clase, day, status, note, claim)
+
+    stored = carried_out(request, service(), said, work, about=[student.id])
+    return jsonify(books.entry_json(stored, student.student)), 201
 
 
 @bp.get("/attendance")
@@ -58,8 +81,14 @@ def _preferred() -> str:
 def settle(number: int) -> Response:
     """A person confirms or rejects an entry."""
     said = schemas.json_body(request, ("status", "note"))
-    settled = service().register.settle(
-        number, books.status_of(said), books.short_text(said, "note"), books.idempotency_key(request)
+    status, note = books.status_of(said), books.short_text(said, "note")
+    settled = carried_out(
+        request,
+        service(),
+        said,
+        lambda claim: service().register.settle(number, status, note, claim),
+        about=[service().register.entry(number).entry.subject or 0],
+        concerned=lambda settled: [stored.entry.subject or 0 for stored in settled],
     )
     students = service().gallery.store.subjects([stored.entry.subject or 0 for stored in settled])
     return jsonify(entries=[books.entry_json(stored, students.get(stored.entry.subject or 0)) for stored in settled])
@@ -70,16 +99,18 @@ def settle(number: int) -> Response:
 def took_part() -> tuple[Response, int]:
     """A student took part in class."""
     said = schemas.json_body(request, ("matricula", "clase", "fecha", "kind", "note"))
-    student = service().gallery.student(books.short_text(said, "matricula", needed=True)).student
-    stored = service().register.took_part(
-        student.matricula,
-        books.short_text(said, "clase", longest=200) or student.clase,
-        books.past_date(books.short_text(said, "fecha") or None),
-        books.short_text(said, "kind", longest=100),
-        books.short_text(said, "note"),
-        books.idempotency_key(request),
-    )
-    return jsonify(books.participation_json(stored, student)), 201
+    student = service().gallery.student(books.short_text(said, "matricula", needed=True))
+    matricula, own = student.student.matricula, student.student.clase
+    clase = books.short_text(said, "clase", longest=200) or own
+    fecha = books.past_date(books.short_text(said, "fecha") or None, service().clock)
+    kind, note = books.short_text(said, "kind", longest=100), books.short_text(said, "note")
+
+    def work(claim: Claim) -> StoredParticipation:
+        day = fecha or books.today_of(claim, service().clock)
+        return service().register.took_part(matricula, clase, day, kind, note, claim)
+
+    stored = carried_out(request, service(), said, work, about=[student.id])
+    return jsonify(books.participation_json(stored, student.student)), 201
 
 
 @bp.get("/participations")

@@ -7,7 +7,7 @@ import json
 from flask import Blueprint, Response, jsonify, request
 
 from presente.keys import Role
-from server import first_page
+from server import enrolment, first_page
 from server.auth import needs
 from server.routes.common import service
 
@@ -18,8 +18,8 @@ bp = Blueprint("first_page", __name__)
 @needs(Role.ADMIN)
 def upload() -> Response:
     """Enrol a student, or add a photo to one; identifiable when the reply arrives."""
-    photos, student = first_page.uploaded(request)
-    service().enrol(student, photos, "put")
+    photos, fields = first_page.uploaded(request)
+    enrolment.enrol(request, service(), fields, photos, "put")
     return jsonify(message="Image uploaded successfully")
 
 

@@ -34,7 +34,7 @@ def ready() -> tuple[Response, int]:
 @needs(Role.ATTENDANCE)
 def status() -> Response:
     """Counts, pack, index, threshold."""
-    return jsonify(status_json(service().gallery.status()))
+    return jsonify(status_json(service().gallery.status(), service().clock))
 
 
 @bp.get("/")

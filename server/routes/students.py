@@ -8,7 +8,7 @@ from flask import Blueprint, Response, g, jsonify, request
 
 from presente import bridge
 from presente.keys import Role
-from server import schemas
+from server import enrolment, schemas
 from server.auth import needs
 from server.routes.common import service
 
@@ -22,7 +22,7 @@ def enrol() -> tuple[Response, int, dict[str, str]]:
     photos, fields = schemas.photos_and_fields(
         request, ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro", "consentimiento")
     )
-    stored, faces = service().enrol(schemas.student_of(fields), photos, "create")
+    stored, faces = enrolment.enrol(request, service(), fields, photos, "create")
     body = jsonify(
         {
             "request_id": g.request_id,
@@ -38,8 +38,7 @@ def enrol() -> tuple[Response, int, dict[str, str]]:
 def add_images(matricula: str) -> tuple[Response, int]:
     """More photos of a student."""
     photos, _ = schemas.photos_and_fields(request)
-    known = service().gallery.student(matricula)
-    stored, faces = service().enrol(known.student, photos, "extend")
+    stored, faces = enrolment.extend(request, service(), matricula, photos)
     return jsonify(
         {
             "request_id": g.request_id,

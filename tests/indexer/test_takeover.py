@@ -88,7 +88,7 @@ def test_a_database_of_the_first_system(command, first_system, mongo_server: str
     assert (ana.images, ana.asistencias, ana.student.fecha_de_registro) == (2, 7, "2026-02-03")
     assert stored[EVA["matricula"]].participaciones == 2
     assert stored[LUZ["matricula"]].asistencias == 3 and stored[LUZ["matricula"]].student.asistencias_previas == 1
-    assert stored[LUZ["matricula"]].student.fecha_de_registro == "2025-02-01T00:00:00"
+    assert stored[LUZ["matricula"]].student.fecha_de_registro == "2025-02-01"
     contents = {kept.matricula: hashlib.sha256(kept.content).digest() for kept in view.unembedded("none")}
     assert contents[EVA["matricula"]] == hashlib.sha256(photo(EVA)).digest()  # the copy, not the torn one
     entries = len(view.records.attendance(Selection())) + len(view.records.participations(Selection()))

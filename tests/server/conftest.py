@@ -19,6 +19,7 @@ from faces.embedder import FaceEmbedder
 from gallery.export import PhotoExport
 from gallery.gallery import Gallery, GallerySettings
 from gallery.snapshot import SnapshotStore
+from presente.clock import MACHINE, Clock
 from presente.compose import open_store
 from server.app import create_app
 from server.service import Holder, Service
@@ -43,11 +44,11 @@ def client(gallery: Gallery, embedder: FaceEmbedder, tmp_path: Path) -> FlaskCli
     return client_of(gallery, embedder, tmp_path)
 
 
-def client_of(gallery: Gallery, embedder: FaceEmbedder, folder: Path) -> FlaskClient:
+def client_of(gallery: Gallery, embedder: FaceEmbedder, folder: Path, clock: Clock = MACHINE) -> FlaskClient:
     """A client of a server of one gallery."""
     holder = Holder()
     export = PhotoExport(folder / "export")
-    holder.put(Service(embedder, gallery, export, export.forget))
+    holder.put(Service(embedder, gallery, export, export.forget, clock))
     return create_app(holder, 4_000_000).test_client()
 
 

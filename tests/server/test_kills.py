@@ -40,6 +40,8 @@ class Promised:
     gone: set[str] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
     took_part: set[str] = field(default_factory=set)
+    said: dict[str, str] = field(default_factory=dict)
+    """Statements with a key, answered or not: which is it, and of which date."""
     open: set[str] = field(default_factory=set)
 
     def settle(self, name: str) -> None:
@@ -56,7 +58,7 @@ class Client:
         with contextlib.suppress(OSError, HTTPException, urllib.error.URLError, ValueError):
             for step in range(1000):
                 name = f"{self.number}-{step}"
-                self.rng.choice([self.enrol, self.enrol, self.erase, self.attend, self.take_part])(name)
+                self.rng.choice([self.enrol, self.enrol, self.erase, self.attend, self.take_part, self.say])(name)
 
     def ask(self, path: str, body: dict[str, Any]) -> Any:
         return self.running.ask(path, json.dumps(body).encode(), "application/json")
@@ -86,6 +88,17 @@ class Client:
     def take_part(self, name: str) -> None:
         self.ask("/v1/participations", {"matricula": HERE[0], "fecha": "2026-11-20", "note": name})
         self.promised.took_part.add(name)
+
+    def say(self, name: str) -> None:
+        self.promised.said[name] = f"2025-11-{self.rng.randrange(1, 29):02d}"
+        assert say_again(self.running, self.promised, name) == 201
+
+
+def say_again(running: Any, promised: Promised, name: str) -> int:
+    """The status of a statement of which it does not matter how often it is sent."""
+    body = json.dumps({"matricula": HERE[1], "note": name}).encode()
+    path = f"/v1/attendance?clase=S&fecha={promised.said[name]}"
+    return int(running.fetch("POST", path, body, Content_Type="application/json", Idempotency_Key=name).status)
 
 
 class Bulk:
@@ -171,7 +184,8 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_doubled(  # type: ignore[no
         f"beside {number_of_bulk_students} bulk runs of 36 photos, all of them there: "
         f"{store_url.split(':')[0]}: {KILLS} kills in {time.monotonic() - began:.0f} s; acknowledged and there: "
         f"{len(promised.there)} enrolments, {len(promised.gone)} erasures, {len(promised.taken)} roll calls, "
-        f"{len(promised.took_part)} participations; never answered: {len(promised.open)}\n"
+        f"{len(promised.took_part)} participations, {len(promised.said)} statements sent again; "
+        f"never answered: {len(promised.open)}\n"
     )
 
 
@@ -203,3 +217,7 @@ def check_over_http(running: Any, promised: Promised) -> None:
     listed = running.ask(f"/v1/participations?matricula={HERE[0]}")["participations"]
     notes = [line["note"] for line in listed]
     assert promised.took_part <= set(notes) and len(notes) == len(set(notes))
+    for name in promised.said:
+        assert say_again(running, promised, name) == 201
+    said = running.ask(f"/v1/attendance?clase=S&matricula={HERE[1]}&history=true")["attendance"]
+    assert sorted(line["note"] for line in said) == sorted(promised.said)
