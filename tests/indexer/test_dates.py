@@ -14,7 +14,7 @@ from gallery.documents.records import Selection
 from presente.clock import Clock
 from presente.compose import open_store
 from tests.conftest import on_sqlite
-from tests.indexer.test_takeover import ANA, EVA, LUZ, fields, first_system, photo, url_of  # noqa: F401
+from tests.indexer.test_takeover import ANA, EVA, LUZ, fields, photo, url_of
 
 MEXICO = Clock("America/Mexico_City")
 EVENING = datetime(2025, 3, 4, 1, 0)
@@ -38,7 +38,7 @@ def test_the_day_of_a_moment(moment: datetime, day: str) -> None:
 @on_sqlite
 def test_the_first_systems_evening_classes(
     command,  # type: ignore[no-untyped-def]
-    first_system: Database[dict[str, Any]],  # noqa: F811
+    first_system: Database[dict[str, Any]],
     mongo_server: str,
     store_url: str,
 ) -> None:
