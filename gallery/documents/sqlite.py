@@ -67,6 +67,7 @@ class SqliteStore:
         self.path = path
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
+        self._closed = False
         self._log_holds_erased = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,11 +104,14 @@ class SqliteStore:
                 db = self._idle.pop() if self._idle else None
             if db is None:
                 db = self._connect()
+            failed = False
             try:
                 yield db
+            except sqlite3.Error:
+                failed = True
+                raise
             finally:
-                with self._lock:
-                    self._idle.append(db)
+                self._give_back(db, failed)
         except sqlite3.Error as exc:
             raise StoreError(
                 "store_unavailable",
@@ -115,11 +119,20 @@ class SqliteStore:
                 "Check that the disk is not full and that the file is a gallery.",
             ) from exc
 
+    def _give_back(self, db: sqlite3.Connection, failed: bool) -> None:
+        """Keep a connection for the next one who asks. One that failed, or is in the middle of a transaction, whose
+        lock would keep every other writer out, is closed, which rolls back; so is any once the store is closed."""
+        with self._lock:
+            if not (failed or db.in_transaction or self._closed):
+                self._idle.append(db)
+                return
+        db.close()
+
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._reading() as db:
-            db.execute("BEGIN IMMEDIATE")
             try:
+                db.execute("BEGIN IMMEDIATE")  # may wait, and a Ctrl-C of meanwhile is seen once it has begun
                 yield db
                 db.execute("COMMIT")
             except BaseException:
@@ -135,6 +148,7 @@ class SqliteStore:
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             for db in self._idle:
                 db.close()
             self._idle.clear()
