@@ -208,10 +208,9 @@ def run_compact(_: argparse.Namespace, settings: Settings, output: cli.Output) -
         generation = gallery.index.rebuild()
         gallery.store.records.recount()
         templates = gallery.store.counts().templates
-        note = steps.calibrate(gallery)
+        notes = steps.calibrate(gallery)
     finally:
         gallery.close()
-    notes = [note] if note else []
     output.result(
         {
             "generation": generation,

@@ -45,12 +45,12 @@ class Steps:
             log.error("%s failed", name, exc_info=error)
             self.failures.append(Failure(name, INTERNAL_ERROR, f"{type(error).__name__}: {error}", repeat))
 
-    def calibrate(self, gallery: Gallery) -> str:
-        """Calibrate again if it is time; what was done, empty if nothing."""
-        done = ""
+    def calibrate(self, gallery: Gallery) -> list[str]:
+        """Calibrate again if it is time; what was done, if anything."""
+        notes: list[str] = []
         with self.step("calibration", AGAIN):
-            done = refit(gallery)
-        return done
+            notes.append(refit(gallery))
+        return [note for note in notes if note]
 
     def exit_code(self, partly: bool) -> int:
         """What a command ends with; ``partly`` when something else failed."""
@@ -76,8 +76,8 @@ def finish(report: Report, open_gallery: Callable[[], Gallery] | None, file: Pat
         with steps.step("publishing", AGAIN):
             gallery = open_gallery()
             try:
-                if not report.stopped and (note := steps.calibrate(gallery)):
-                    report.notes += (note,)
+                if not report.stopped:
+                    report.notes += tuple(steps.calibrate(gallery))
             finally:
                 gallery.close(publish=True)
     report.failures = list(steps.failures)
