@@ -20,6 +20,7 @@ NEVER_SERVED = {
     "too_few_searches",
     "unsuitable_scores",
     "enrolled_twice",
+    "stale_log",
 }
 """Codes of commands; a running server does not come across them."""
 

@@ -34,6 +34,7 @@ from gallery.documents.model import (
     student_exists,
     student_not_found,
 )
+from gallery.documents.sqlite_log import leave_mark, refuse_stale_log
 from gallery.documents.sqlite_records import SqliteRecords, join_records, recount
 from presente.errors import StoreError
 
@@ -71,6 +72,7 @@ class SqliteStore:
         self._log_holds_erased = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            refuse_stale_log(path)
             with self._reading() as db:
                 migrate(db)
             self._fold_log()  # of a process that was stopped right after erasing
@@ -133,6 +135,7 @@ class SqliteStore:
         with self._reading() as db:
             try:
                 db.execute("BEGIN IMMEDIATE")  # may wait, and a Ctrl-C of meanwhile is seen once it has begun
+                leave_mark(db)
                 yield db
                 db.execute("COMMIT")
             except BaseException:
