@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gallery.documents.model import DocumentStore, Position
+from gallery.remembered import Remembered
 from gallery.segments import Part, Published, Tail, Templates
 from gallery.vectors.flat import FlatIndex, nothing
 from gallery.vectors.model import VectorIndex
@@ -40,7 +40,7 @@ class LiveIndex:
         self.published = published
         self.tail = Tail(published.vectors.shape[1])
         self.position = position
-        self._rosters: OrderedDict[bytes, Selection] = OrderedDict()
+        self._rosters: Remembered[bytes, Selection] = Remembered(_ROSTERS)
 
     @classmethod
     def empty(cls, dim: int) -> LiveIndex:
@@ -120,14 +120,14 @@ class LiveIndex:
         return found
 
     def select(self, subjects: NDArray[np.int64]) -> Selection:
-        """All templates of some subjects. Those of the last few rosters asked for are remembered."""
-        key = subjects.tobytes()
-        known = self._rosters.get(key)  # several readers may come here at once: each step on its own is atomic
-        if known is None:
-            known = self._rosters[key] = Selection(tuple(part.rows_of(np.unique(subjects)) for part in self._parts))
-            if len(self._rosters) > _ROSTERS:
-                self._rosters.popitem(last=False)
-        return known
+        """All templates of some subjects. Those of the last few rosters asked for are remembered; one person's are
+        found as quickly as a roster that is remembered, and there are too many people."""
+        if len(subjects) <= 1:
+            return self._rows_of(subjects)
+        return self._rosters.get(subjects.tobytes(), lambda: self._rows_of(np.unique(subjects)))
+
+    def _rows_of(self, subjects: NDArray[np.int64]) -> Selection:
+        return Selection(tuple(part.rows_of(subjects) for part in self._parts))
 
     def best_template(self, probe: NDArray[np.float32], subject: int) -> int | None:
         """Id of the subject's template nearest to a float32 (d,) probe; None when there is none."""

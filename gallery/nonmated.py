@@ -21,6 +21,11 @@ _CELLS = 1 << 23
 _MOST = 20_000
 """Searches of students, and of the cohort, that a curve is fitted to; a gallery of more gives a sample of its own."""
 STRANGERS = "strangers"
+SAME_PHOTO = 0.95
+"""A cosine that photos of two people do not reach and one photo that was saved twice does (docs/audit.md: of LFW's
+10,522 pairs of one person, three do)."""
+_MOST_TWICE = 0.5
+"""From this share of people who look enrolled twice on, too little is left to calibrate by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,23 +113,42 @@ def _some(enrolled: Enrolled) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 def calibrate(searches: NonMated, people: int, pack: str, target: float) -> Curve:
     """Fit the curve to non-mated searches among so many people.
 
+    A search whose best score no two people reach found the same person, under another name: it is no non-mated search,
+    and is left out together with the others of that person.
+
     Raises:
-        InvalidInput: ``too_few_people``, ``too_few_searches``, ``unsuitable_scores``.
+        InvalidInput: ``too_few_people``, ``too_few_searches``, ``unsuitable_scores``, ``enrolled_twice``.
     """
     if people < 2:
         raise InvalidInput("too_few_people", f"{people} people are enrolled.", "Enrol at least two.")
-    intercept, slope, covariance = calibration.fit(searches.scores, searches.subjects)
+    searched = np.array(searches.subjects)
+    twice = np.unique(searched[searches.scores >= SAME_PHOTO])
+    subjects = len(set(searches.subjects))
+    if len(twice) >= _MOST_TWICE * subjects:
+        again, fix = "twice", "Run `python -m indexer audit`, merge who is one person, and calibrate again."
+        if STRANGERS in searches.sources:
+            again, fix = "after all", "Leave out the photos of who is enrolled, and calibrate again."
+        raise InvalidInput(
+            "enrolled_twice",
+            f"{len(twice)} of {subjects} people look enrolled {again}: their photos score {SAME_PHOTO:g} and more with "
+            "photos of others, which no two people do.",
+            fix,
+        )
+    used = ~np.isin(searched, twice)
+    whose = searched[used].tolist()
+    intercept, slope, covariance = calibration.fit(searches.scores[used], whose)
     return Curve(
         pack=pack,
         people=people,
-        searches=len(searches.scores),
-        subjects=len(set(searches.subjects)),
+        searches=len(whose),
+        subjects=len(set(whose)),
         intercept=intercept,
         slope=slope,
         covariance=covariance,
         target=target,
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        sources=dict(Counter(searches.sources)),
+        sources=dict(Counter(source for source, kept in zip(searches.sources, used, strict=True) if kept)),
+        enrolled_twice=len(twice),
     )
 
 
@@ -139,6 +163,10 @@ def refit(gallery: Gallery) -> str:
     """Fit the stored curve anew when the gallery has outgrown it, or it the gallery; what was done, empty if nothing.
 
     A curve that came from strangers' photos stays: the photos are not kept, and the gallery itself knows less.
+
+    Raises:
+        InvalidInput: ``unsuitable_scores``, ``enrolled_twice``; the stored curve stays.
+        StoreError: of the store, or ``calibration_unreadable``.
     """
     people, curve = gallery.calibration()
     if curve is None or not curve.stale(people):
@@ -150,6 +178,8 @@ def refit(gallery: Gallery) -> str:
     try:
         fitted = calibrate(from_gallery(students, cohort), len(students.people), gallery.pack, curve.target)
     except InvalidInput as error:
+        if error.code not in ("too_few_people", "too_few_searches"):
+            raise
         return f"{grown}, too few to calibrate again: {error.what}"
     gallery.store.store_calibration(fitted.to_json())
-    return f"{grown}: it was calibrated again, by {fitted.searches} searches"
+    return f"{grown}: it was calibrated again, by {fitted.searches} searches{fitted.twice_said()}"

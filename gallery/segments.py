@@ -153,11 +153,10 @@ class Tail:
         end = self._count + len(rows)
         if end > len(self._ids):
             room = max(end, 2 * self._count, 64)
-            self._ids = np.resize(self.ids, room)
-            self._subjects = np.resize(self.subjects, room)
             grown = np.empty((room, rows.shape[1]), dtype=np.float32)
             grown[: self._count] = self.vectors
-            self._vectors = grown
+            # All three or none: without memory for one of them, what was there stays as it was.
+            self._ids, self._subjects, self._vectors = np.resize(self.ids, room), np.resize(self.subjects, room), grown
         self._ids[self._count : end], self._subjects[self._count : end] = ids, subjects
         self._vectors[self._count : end] = rows
         self._count = end

@@ -7,20 +7,17 @@ import logging
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from indexer import advice
 from indexer.advice import DIGITS
 from indexer.sources.options import Images, Partition, SourceKind, SourceOptions
 from presente import cli, compose
 from presente.config import Settings
-from presente.errors import InvalidInput, PresenteError
+from presente.errors import InvalidInput
 from presente.supervised import Attempt, supervise
-
-if TYPE_CHECKING:
-    from gallery.gallery import Gallery
-    from indexer.report import Report
 
 
 def run_add(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -29,6 +26,7 @@ def run_add(arguments: argparse.Namespace, settings: Settings, output: cli.Outpu
 
 
 def _add(arguments: argparse.Namespace, settings: Settings, output: cli.Output, attempt: Attempt) -> int:
+    from indexer.afterwards import finish
     from indexer.pipeline import add
     from indexer.sources import read_source
     from indexer.sources.downloads import Downloads
@@ -51,7 +49,7 @@ def _add(arguments: argparse.Namespace, settings: Settings, output: cli.Output, 
         with output.bar(len(source.photos), "photo") as progress:
             report = add(source, embedder, gallery, settings.workers, progress, attempt)
         cleanup.pop_all()
-    return finish(report, gallery, arguments, output)
+    return finish(report, lambda: gallery, arguments.report, output)
 
 
 def _source_options(arguments: argparse.Namespace, settings: Settings) -> SourceOptions:
@@ -70,6 +68,7 @@ def run_sync(arguments: argparse.Namespace, settings: Settings, output: cli.Outp
 
 
 def _sync(arguments: argparse.Namespace, settings: Settings, output: cli.Output, attempt: Attempt) -> int:
+    from indexer.afterwards import finish
     from indexer.pipeline import sync
 
     _check_report_file(arguments.report)
@@ -81,30 +80,8 @@ def _sync(arguments: argparse.Namespace, settings: Settings, output: cli.Output,
             report = sync(store, embedder, settings.workers, progress, attempt)
     finally:
         store.close()
-    gallery = None if report.stopped else compose.open_gallery(settings, pack)
-    return finish(report, gallery, arguments, output)
-
-
-def finish(report: Report, gallery: Gallery | None, arguments: argparse.Namespace, output: cli.Output) -> int:
-    """Calibrate again if it is time, publish what was done, print the report, write it to a file when asked; the exit
-    code that it means."""
-    from gallery.nonmated import refit
-
-    try:
-        if gallery is not None:
-            with ExitStack() as cleanup:
-                cleanup.callback(gallery.close, publish=True)
-                if not report.stopped and (note := refit(gallery)):
-                    report.notes += (note,)
-    except PresenteError as error:  # the documents have everything: the report is still worth printing
-        logging.error("%s", error)
-        report.stopped = report.stopped or error.code
-    if arguments.report:
-        arguments.report.write_text("\n".join(report.lines()) + "\n", encoding="utf-8")
-    output.result(report.as_dict(), report.lines())
-    if report.stopped == "interrupted":
-        return cli.INTERRUPTED
-    return cli.PARTLY_FAILED if report.refused or report.warnings or report.stopped else cli.DONE
+    open_gallery = None if report.stopped else lambda: compose.open_gallery(settings, pack)
+    return finish(report, open_gallery, arguments.report, output)
 
 
 def _check_report_file(path: Path | None) -> None:
@@ -231,21 +208,31 @@ def run_verify(_: argparse.Namespace, settings: Settings, output: cli.Output) ->
 def run_compact(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Rebuild the index from the documents and publish it as the only generation; count students' entries anew, and
     calibrate again if it is time."""
-    from gallery.nonmated import refit
+    from indexer.afterwards import Steps
 
+    steps = Steps()
     gallery = compose.open_for_upkeep(settings)
     try:
         generation = gallery.index.rebuild()
         gallery.store.records.recount()
-        templates = gallery.status().indexed
-        note = refit(gallery)
+        templates = gallery.store.counts().templates
+        notes = steps.calibrate(gallery)
     finally:
         gallery.close()
     output.result(
-        {"generation": generation, "templates": templates, "notes": [note] if note else []},
-        [f"published generation {generation} with {templates} templates", *([note] if note else [])],
+        {
+            "generation": generation,
+            "templates": templates,
+            "notes": notes,
+            "failures": [asdict(failure) for failure in steps.failures],
+        },
+        [
+            f"published generation {generation} with {templates} templates",
+            *notes,
+            *(failure.line() for failure in steps.failures),
+        ],
     )
-    return cli.DONE
+    return steps.exit_code(partly=False)
 
 
 def run_status(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:

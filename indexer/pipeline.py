@@ -22,7 +22,7 @@ from gallery.documents.model import DocumentStore, EnrolledPhoto, Enrolment, Sto
 from gallery.gallery import Gallery
 from indexer.choosing import choose
 from indexer.history import record_history
-from indexer.report import Refusal, Report
+from indexer.report import INTERNAL_ERROR, INTERRUPTED, Refusal, Report
 from indexer.sources.model import Source, SourcePhoto
 from indexer.watched import Watch
 from presente.bridge import as_template, digest_of, enrolled_photo
@@ -312,10 +312,13 @@ def _timed(report: Report, go: Callable[[], None]) -> None:
     try:
         go()
     except KeyboardInterrupt:
-        report.stopped = "interrupted"
+        report.stopped = INTERRUPTED
     except PresenteError as error:
         log.error("%s", error)
         report.stopped = error.code
+    except Exception as error:
+        log.error("unexpected", exc_info=error)
+        report.stopped = INTERNAL_ERROR
     finally:
         report.seconds = time.perf_counter() - start
 
@@ -329,4 +332,4 @@ def refusal(location: str, error: BaseException) -> Refusal:
     if isinstance(error, OSError):
         return Refusal(location, "unreadable_file", f"The file cannot be read ({error.strerror or error}).")
     log.error("%s", location, exc_info=error)
-    return Refusal(location, "internal_error", f"{type(error).__name__}: {error}")
+    return Refusal(location, INTERNAL_ERROR, f"{type(error).__name__}: {error}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -15,6 +15,26 @@ class Refusal:
     location: str
     code: str
     reason: str
+
+
+INTERRUPTED = "interrupted"
+"""Why a run ended that Ctrl-C ended."""
+INTERNAL_ERROR = "internal_error"
+"""The code of what should not have happened; the log has the details."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something that failed after the photos were done: what it was, the error's code, why, and what does it again."""
+
+    step: str
+    code: str
+    reason: str
+    repeat: str
+
+    def line(self) -> str:
+        """For people."""
+        return f"{self.step} failed [{self.code}]: {self.reason} What was done before is kept. To repeat: {self.repeat}"
 
 
 @dataclass(slots=True)
@@ -33,6 +53,7 @@ class Report:
     seconds: float = 0.0
     stopped: str | None = None
     """Why the run ended before its end: ``interrupted``, or an error's code."""
+    failures: list[Failure] = field(default_factory=list)
 
     @property
     def left(self) -> int:
@@ -53,6 +74,7 @@ class Report:
             "notes": list(self.notes),
             "students_updated": self.students_updated,
             "stopped": self.stopped,
+            "failures": [asdict(failure) for failure in self.failures],
             "reasons": dict(Counter(refusal.code for refusal in self.refused)),
             "refusals": [
                 {"location": refusal.location, "code": refusal.code, "reason": refusal.reason}
@@ -86,3 +108,5 @@ class Report:
                     yield f"  {refusal.location}: {refusal.reason}"
         if self.stopped:
             yield f"stopped: {self.stopped}; run the same command again to go on"
+        for failure in self.failures:
+            yield failure.line()

@@ -41,15 +41,15 @@ class Journal:
     @contextmanager
     def at(self, item: str) -> Iterator[None]:
         """Note an item (its first bytes) as under way inside the block."""
+        text = _note(item)
         with self._lock:
             slot = self._free.pop()
-        start = 8 + slot * _WIDTH
-        text = _note(item)
-        self._memory[start : start + len(text)] = text
         try:
+            start = 8 + slot * _WIDTH
+            self._memory[start : start + len(text)] = text
             yield
         finally:
-            self._memory[start : start + _WIDTH] = bytes(_WIDTH)
+            self._memory[8 + slot * _WIDTH : 8 + (slot + 1) * _WIDTH] = bytes(_WIDTH)
             with self._lock:
                 self._free.append(slot)
 
@@ -71,7 +71,11 @@ class Journal:
 
 
 def _note(item: str) -> bytes:
-    return item.encode("utf-8", "surrogateescape")[:_WIDTH]
+    try:
+        text = item.encode("utf-8", "surrogateescape")  # a name of a file that is not text
+    except UnicodeEncodeError:  # half a character, which no file's name has but a sheet may hold
+        text = item.encode("utf-8", "backslashreplace")
+    return text[:_WIDTH]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ NEVER_SERVED = {
     "too_few_people",
     "too_few_searches",
     "unsuitable_scores",
+    "enrolled_twice",
+    "stale_log",
 }
 """Codes of commands; a running server does not come across them."""
 

@@ -83,6 +83,7 @@ def calibration_result(curve: Curve, limit: Limit) -> dict[str, Any]:
         "threshold": limit.threshold,
         "supported": not curve.doubt(curve.target, people),
         "doubt": curve.doubt(curve.target, people),
+        "note": curve.twice_said(),
         "rates": [_rate(curve, rate, people) for rate in rates],
     }
 
@@ -103,7 +104,7 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
     """A calibration for people."""
     yield (
         f"{result['searches']} non-mated searches of {result['subjects']} people among {result['people']} enrolled "
-        f"({', '.join(f'{count} {source}' for source, count in result['sources'].items())})"
+        f"({', '.join(f'{count} {source}' for source, count in result['sources'].items())}){result['note']}"
     )
     for rate in result["rates"]:
         low, high = rate["interval"]

@@ -35,6 +35,7 @@ from gallery.documents.model import (
     student_exists,
     student_not_found,
 )
+from gallery.documents.sqlite_log import leave_mark, refuse_stale_log
 from gallery.documents.sqlite_records import SqliteRecords, join_records, recount
 from presente.errors import StoreError
 
@@ -78,8 +79,10 @@ class SqliteStore:
         self._erased = 1  # how often something was erased; at first by a process that was stopped right after it
         self._folded = 0  # up to which of these the log was emptied
         self._refused = False
+        self._closed = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            refuse_stale_log(path)
             with self._reading() as db:
                 migrate(db)
             self._fold_log()
@@ -113,11 +116,14 @@ class SqliteStore:
                 db = self._idle.pop() if self._idle else None
             if db is None:
                 db = self._connect()
+            failed = False
             try:
                 yield db
+            except sqlite3.Error:
+                failed = True
+                raise
             finally:
-                with self._lock:
-                    self._idle.append(db)
+                self._give_back(db, failed)
         except sqlite3.Error as exc:
             raise StoreError(
                 "store_unavailable",
@@ -125,11 +131,21 @@ class SqliteStore:
                 "Check that the disk is not full and that the file is a gallery.",
             ) from exc
 
+    def _give_back(self, db: sqlite3.Connection, failed: bool) -> None:
+        """Keep a connection for the next one who asks. One that failed, or is in the middle of a transaction, whose
+        lock would keep every other writer out, is closed, which rolls back; so is any once the store is closed."""
+        with self._lock:
+            if not (failed or db.in_transaction or self._closed):
+                self._idle.append(db)
+                return
+        db.close()
+
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._writer, self._reading() as db:
-            db.execute("BEGIN IMMEDIATE")
             try:
+                db.execute("BEGIN IMMEDIATE")  # may wait, and a Ctrl-C of meanwhile is seen once it has begun
+                leave_mark(db)
                 yield db
                 db.execute("COMMIT")
             except BaseException:
@@ -143,6 +159,7 @@ class SqliteStore:
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             for db in self._idle:
                 db.close()
             self._idle.clear()

@@ -1,0 +1,95 @@
+"""Whether SQLite's write-ahead log belongs to the file that it lies beside.
+
+SQLite replays a log whose own checksums are right over whatever file has the name: also over a backup that was restored
+while the log of a later life stayed behind, and what comes out is a mixture of the two. Nothing in SQLite's format says
+which file a log continues. So every transaction of ours leaves a mark in the file's header, on page 1, in the field that
+is the application's own (``PRAGMA application_id``): 16 random bits, and the 16 of the transaction before. The log then
+holds page 1 of each of its transactions, and belongs to a file whose mark is one of theirs, or is the one that the first
+of them names as the one before. By chance a log that does not belong is taken for one that does once in 65,000 times.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import time
+from pathlib import Path
+
+import numpy as np
+
+from presente.errors import StoreError
+
+_HEADER, _FRAME = 32, 24
+_MAGIC = (0x377F0682, 0x377F0683)
+_MARK_AT = 68
+_BITS = 16
+_LOOKS, _BETWEEN_S = 20, 0.05
+
+
+def leave_mark(db: sqlite3.Connection) -> None:
+    """Mark the transaction that has just begun."""
+    before = (int(db.execute("PRAGMA application_id").fetchone()[0]) & 0xFFFFFFFF) >> _BITS
+    own = 1 + secrets.randbelow((1 << _BITS) - 1)
+    mark = own << _BITS | before
+    db.execute(f"PRAGMA application_id = {mark - (1 << 32) if mark >> 31 else mark}")
+
+
+def refuse_stale_log(path: Path) -> None:
+    """Refuse a file with the log of another life beside it. To be asked before SQLite opens it, which replays the log.
+
+    Raises:
+        StoreError: ``stale_log``.
+    """
+    seen: tuple[object, ...] | None = None
+    for _ in range(_LOOKS):
+        looked = _look(path)
+        if looked is None:
+            return
+        if looked == seen:  # twice alike: no other process is in the middle of emptying the log
+            raise StoreError(
+                "stale_log",
+                f"{path}-wal is not the log of {path}, but of another state of it: a backup was restored, and the log "
+                "stayed behind. Together they would be a mixture of both.",
+                f"To have the backup's state, delete {path.name}-wal and {path.name}-shm and keep {path.name}; else put "
+                "the file back that the log belongs to.",
+            )
+        seen = looked
+        time.sleep(_BETWEEN_S)
+
+
+def _look(path: Path) -> tuple[object, ...] | None:
+    """What speaks against the log: the file's mark and size, the log's header, size and marks. None if nothing does."""
+    header = _read(path, 100)
+    log_path = path.with_name(f"{path.name}-wal")
+    log_header = _read(log_path, _HEADER)
+    marks = _marks(log_path, log_header)
+    if not marks:
+        return None
+    mark = int.from_bytes(header[_MARK_AT : _MARK_AT + 4], "big") if len(header) == 100 else None
+    if mark is not None and (mark in marks or marks[0] & ((1 << _BITS) - 1) == mark >> _BITS):
+        return None
+    return header, log_header, log_path.stat().st_size, tuple(marks)
+
+
+def _read(path: Path, count: int) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(count)
+    except FileNotFoundError:
+        return b""
+
+
+def _marks(path: Path, header: bytes) -> list[int]:
+    """The mark of each transaction in a log, in order; frames of an earlier use of the same log have other salts."""
+    if len(header) < _HEADER or int.from_bytes(header[:4], "big") not in _MAGIC:
+        return []
+    size = _FRAME + int.from_bytes(header[8:12], "big")
+    count = (path.stat().st_size - _HEADER) // size if path.exists() else 0
+    if count < 1:
+        return []
+    frames = np.memmap(path, dtype=np.uint8, mode="r", offset=_HEADER, shape=(count, size))
+    ours = (frames[:, 8:16] == np.frombuffer(header[16:24], dtype=np.uint8)).all(axis=1)
+    ours &= np.logical_and.accumulate(ours)
+    first = ours & (np.ascontiguousarray(frames[:, :4]).view(">u4")[:, 0] == 1)
+    kept = np.ascontiguousarray(frames[first][:, _FRAME + _MARK_AT : _FRAME + _MARK_AT + 4])
+    return [int(mark) for mark in kept.view(">u4")[:, 0]]
