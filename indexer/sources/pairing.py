@@ -19,6 +19,9 @@ from faces.copies import Thumbnail, agreement
 from faces.jpeg import scan_start
 
 _PIECE = 256
+_PIECES_HELD = 1_000_000
+"""In memory at once; where there are more, photos are told apart by a part of them."""
+
 _COMMON = 16
 """A piece that so many copies have is no photo's own."""
 
@@ -74,6 +77,9 @@ class Pairing:
         self.undecided.pop(own, None)
         self.taken.add(paired.copy)
 
+
+Pieces = tuple[set[bytes], set[bytes]]
+"""Hashes of a photo's pieces, counted from its beginning, and from its end: a byte too many shifts only one."""
 
 Reads = Callable[[str, int], bytes]
 """Gets the bytes of the photo at a place of ``own`` or ``copy``, as far as there are any."""
@@ -165,8 +171,7 @@ def _by_digest(
 # -- by content ----------------------------------------------------------------------------------------------------
 
 
-def _pieces(content: bytes) -> tuple[set[bytes], set[bytes]]:
-    """Hashes of a photo's pieces, counted from its beginning, and from its end: a byte too many shifts only one."""
+def _pieces(content: bytes) -> Pieces:
     start = scan_start(content)
     first = -(-start // _PIECE) * _PIECE
     forward = range(first, len(content) - _PIECE + 1, _PIECE)
@@ -179,7 +184,7 @@ def _pieces(content: bytes) -> tuple[set[bytes], set[bytes]]:
 
 def _by_pieces(pairing: Pairing, owners: list[int], theirs: list[int], reads: Reads) -> None:
     """Give each damaged photo the copy that has most of its pieces, when no other copy has nearly as many."""
-    pieces = {copy: _pieces(reads("copy", copy)) for copy in theirs}
+    pieces, every = _all_pieces(theirs, reads)
     holders: tuple[defaultdict[bytes, list[int]], ...] = (defaultdict(list), defaultdict(list))
     for copy, grids in pieces.items():
         for holding, grid in zip(holders, grids, strict=True):
@@ -188,7 +193,7 @@ def _by_pieces(pairing: Pairing, owners: list[int], theirs: list[int], reads: Re
     likely: list[tuple[int, int, int]] = []
     for each in owners:
         votes: Counter[int] = Counter()
-        for holding, grid in zip(holders, _pieces(reads("own", each)), strict=True):
+        for holding, grid in zip(holders, _thinned(_pieces(reads("own", each)), every), strict=True):
             having = (holding[piece] for piece in grid if piece in holding)
             votes |= Counter(copy for copies in having if len(copies) <= _COMMON for copy in copies)
         ranked = votes.most_common(2)
@@ -203,7 +208,26 @@ def _by_pieces(pairing: Pairing, owners: list[int], theirs: list[int], reads: Re
             pairing.give(each, Paired(copy, how, True, differs=True))
 
 
-def _one_photo(pieces: dict[int, tuple[set[bytes], set[bytes]]], one: int, two: int) -> bool:
+def _all_pieces(copies: list[int], reads: Reads) -> tuple[dict[int, Pieces], int]:
+    """The pieces of many photos, as many as memory has room for: one of so many, by their hashes."""
+    pieces: dict[int, Pieces] = {}
+    every, held = 1, 0
+    for copy in copies:
+        pieces[copy] = _thinned(_pieces(reads("copy", copy)), every)
+        held += sum(len(grid) for grid in pieces[copy])
+        while held > _PIECES_HELD and every < 256:
+            every *= 2
+            pieces = {each: _thinned(grids, every) for each, grids in pieces.items()}
+            held = sum(len(grid) for grids in pieces.values() for grid in grids)
+    return pieces, every
+
+
+def _thinned(grids: Pieces, every: int) -> Pieces:
+    one, two = ({piece for piece in grid if piece[0] % every == 0} for grid in grids) if every > 1 else grids
+    return one, two
+
+
+def _one_photo(pieces: dict[int, Pieces], one: int, two: int) -> bool:
     """Whether two copies are of one photo: then it does not matter which is taken."""
     return any(2 * len(a & b) >= max(len(a), len(b), 1) for a, b in zip(pieces[one], pieces[two], strict=True))
 

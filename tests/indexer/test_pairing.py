@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from faces.copies import thumbnail
+from indexer.sources import pairing
 from indexer.sources.pairing import Marks, Pairing, pair
 from tests.conftest import SAMPLE
 
@@ -89,6 +90,12 @@ def test_what_is_left_of_the_bytes_finds_the_copy(damage: str, shuffled: bool) -
     assert given(found) == {place: order.index(place) for place in range(12)} and not found.undecided
     assert how(found, 0) == ("by its bytes", True) and how(found, 1) == ("by content", True)
     assert found.found[1].differs and not found.found[0].differs
+
+
+def test_many_photos_are_told_apart_by_a_part_of_their_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairing, "_PIECES_HELD", 400)
+    found = paired([flipped(photo, 3_000) for photo in PHOTOS], PHOTOS[::-1])
+    assert given(found) == {place: 11 - place for place in range(12)} and how(found, 3) == ("by content", True)
 
 
 def test_a_copy_that_is_damaged_elsewhere_is_found_too() -> None:

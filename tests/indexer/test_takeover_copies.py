@@ -121,12 +121,14 @@ def test_both_damaged_none_there_and_one_too_many(command, first_system, mongo_s
     copies = as_uploaded(
         first_system,
         {**own, 12: GONE},
+        _10={"sha256": digest(PHOTOS[10])},
         _7={"asistencias": 9, "participaciones": [{"fecha": "2025-03-01"}, "ayer"]},
     )
     first_system.images.update_one({"_id": copies[2]}, {"$set": {"image": worse}})
     first_system.images.update_one({"_id": copies[3]}, {"$set": {"image": milder}})
     first_system.images.delete_one({"_id": copies[5]})
     first_system.images.update_one({"_id": copies[7]}, {"$set": {"image": PHOTOS[7][:3000]}})
+    first_system.images.update_one({"_id": copies[10]}, {"$set": {"image": silently_damaged(PHOTOS[10])}})
     first_system.images.delete_one({"_id": copies[12]})
     stranger, repeated, empty = first_system.images.insert_many(
         [{"image": photo(STUDENTS[20], 2)}, {"image": PHOTOS[0]}, {"name": "no photo"}]
@@ -139,6 +141,7 @@ def test_both_damaged_none_there_and_one_too_many(command, first_system, mongo_s
     assert "fallback copy was used" in lines_about(report, 3) and "The copy is damaged, too" in lines_about(report, 3)
     assert "it is damaged" in lines_about(report, 5) and "there is no copy of it; look at it" in lines_about(report, 5)
     assert "found by content" in lines_about(report, 10)
+    assert "though not what the student's hash says: check it" in lines_about(report, 10)
     reasons = {refusal["location"]: refusal["reason"] for refusal in report["refusals"]}
     assert all("Nor can the copy be used" in reason for reason in reasons.values())
     left = f"{STUDENTS[7]['matricula']} could not be enrolled: not taken over are 9 asistencias and 1 participaciones"
