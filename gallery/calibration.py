@@ -30,7 +30,7 @@ _BODY = 0.5
 """The share of searches, the lowest ones, of which only the number counts."""
 _TOP = 0.01
 """The share of searches, the topmost ones, of which only the number counts."""
-_RESAMPLES = 100
+RESAMPLES = 100
 _FACTOR = 2.0
 """A rate is supported when the 95 % interval of the rate at its threshold is within this factor of it."""
 _GROWN = 2.0
@@ -125,9 +125,11 @@ def check_target(fpir: float) -> None:
 
 
 def fit(
-    scores: NDArray[np.floating], subjects: Sequence[object], seed: int = 1
+    scores: NDArray[np.floating], subjects: Sequence[object], seed: int = 1, resamples: int = RESAMPLES
 ) -> tuple[float, float, tuple[float, float, float]]:
     """Intercept, slope and their covariance for best impostor scores, float (n,), each a search of a subject.
+
+    With fewer than two ``resamples`` the covariance is infinite: nothing is known of it.
 
     Raises:
         InvalidInput: ``too_few_searches``, ``unsuitable_scores``.
@@ -141,6 +143,8 @@ def fit(
     squares = np.asarray(scores, dtype=np.float64)
     squares = squares * np.abs(squares)
     intercept, slope = _fit(squares)
+    if resamples < 2:
+        return intercept, slope, (math.inf, 0.0, math.inf)
     names = {name: i for i, name in enumerate(dict.fromkeys(subjects))}
     groups = np.array([names[subject] for subject in subjects])
     order = np.argsort(groups, kind="stable")
@@ -148,7 +152,7 @@ def fit(
     chance = np.random.default_rng(seed)
     draws = [
         _fit(squares[np.concatenate([members[i] for i in chance.integers(len(members), size=len(members))])])
-        for _ in range(_RESAMPLES)
+        for _ in range(resamples)
     ]
     spread = np.cov(np.array(draws).T)
     return intercept, slope, (float(spread[0, 0]), float(spread[0, 1]), float(spread[1, 1]))

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,17 +36,22 @@ _BLOCK = 256
 _READ_AGAIN_S = 1.0
 """How long a calibration is taken to be the stored one."""
 
+Duplicates = Literal["refuse", "warn", "allow"]
+"""What becomes of a student who clearly is another already."""
+
 
 @dataclass(frozen=True, slots=True)
 class GallerySettings:
     """How a gallery decides: the threshold (a cosine), where it came from, and the ambiguity margin; whether it
-    refuses to enrol students without consent on record; and the rate that decides instead of the cosine."""
+    refuses to enrol students without consent on record; the rate that decides instead of the cosine; and what whoever
+    enrols is to do with duplicates."""
 
     threshold: float
     threshold_source: str
     margin: float = 0.02
     consent_required: bool = False
     target: Target = None
+    duplicates: Duplicates = "warn"
 
 
 @dataclass(frozen=True, slots=True)
