@@ -134,11 +134,19 @@ def _agreeing(probes: Vectors, rivals: Sequence[Rival | None], level: float) -> 
     return max(groups, key=lambda group: (len(group), -sum(rivals[photo] is not None for photo in group), -group[0]))
 
 
-def different_person(photo: str, matricula: str, judged: Judged, others: str, fix: str) -> Conflict:
-    """The error of a photo that does not show the student; ``others``: what it was compared with, in words."""
+def different_person(said: str, matricula: str, judged: Judged, others: str, fix: str) -> Conflict:
+    """The error of photos that do not show the student.
+
+    Args:
+        said: which photos do not, in words: "Photo 1 does not show".
+        matricula: the student's.
+        judged: what was made of the first of them.
+        others: what it was compared with, in words.
+        fix: what to do.
+    """
     score = "" if judged.own is None else f": it scores {judged.own:.2f} with {others}"
     seems = "" if judged.rival is None else f", and {judged.rival.score:.2f} with {judged.rival.matricula!r}"
-    return Conflict("different_person", f"{photo} does not show student {matricula!r}{score}{seems}.", fix)
+    return Conflict("different_person", f"{said} student {matricula!r}{score}{seems}.", fix)
 
 
 def possible_duplicate(photo: str, matricula: str, rival: Rival, fix: str) -> Conflict:

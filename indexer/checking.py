@@ -113,7 +113,7 @@ class Checker:
         if judged.outcome == "different":
             beside = ", ".join(photos[photo][0].location for photo in judged.photos)
             against = beside or "the student's own photos"
-            return different_person("The photo", matricula, judged, against, fix)
+            return different_person("The photo does not show", matricula, judged, against, fix)
         if judged.rival is not None and self._gallery.settings.duplicates == "refuse":
             return possible_duplicate("The photo", matricula, judged.rival, fix)
         return None

@@ -192,9 +192,11 @@ class Service:
         wrong = [number for number, each in enumerate(judged, start=1) if each.outcome == "different"]
         if wrong:
             first = judged[wrong[0] - 1]
-            others = f"photo {_listed([photo + 1 for photo in first.photos])} of this request"
-            against = others if first.photos else "the student's own photos"
-            raise different_person(f"Photo {_listed(wrong)}", matricula, first, against, fix)
+            against = "the student's own photos"
+            if first.photos:
+                against = f"{_photos([photo + 1 for photo in first.photos]).lower()} of this request"
+            said = f"{_photos(wrong)} {'does' if len(wrong) == 1 else 'do'} not show"
+            raise different_person(said, matricula, first, against, fix)
         if self.gallery.settings.duplicates == "refuse":
             for number, each in enumerate(judged, start=1):
                 if each.rival is not None:
@@ -258,9 +260,10 @@ def _check_fields(stored: StoredStudent, student: Student, judged: Sequence[Judg
         )
 
 
-def _listed(numbers: Sequence[int]) -> str:
-    """1, 2 and 4."""
-    return " and ".join(part for part in (", ".join(map(str, numbers[:-1])), str(numbers[-1])) if part)
+def _photos(numbers: Sequence[int]) -> str:
+    """Photo 1; Photos 1, 2 and 4."""
+    *before, last = map(str, numbers)
+    return f"Photos {', '.join(before)} and {last}" if before else f"Photo {last}"
 
 
 class Holder:
