@@ -6,6 +6,7 @@ gallery's own people. Without either the pack's threshold must do. Why these rat
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass
 
@@ -27,8 +28,9 @@ _MIN_PEOPLE = 10
 """A curve of fewer people is too uncertain: among 8 of LFW the level for a stranger is anywhere from 0.18 to 0.38."""
 _MOST = 2000
 """Templates that a curve in memory is fitted to."""
-_FIRST, _SURE = 0.5, 0.75
-"""Without a curve: shares of the pack's threshold that 2 % and 0.1 % of LFW's strangers reach."""
+_SURE, _STEEP = 0.75, 9.6
+"""Without a curve: the share of the pack's threshold that 0.1 % of LFW's strangers reach with one template, and how
+fast the logarithm of their share falls with the squared share of the threshold (1 % reach 0.57 of it)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +53,11 @@ class EnrolmentLevels:
 
     def may_be(self, own: int) -> float:
         """Below this best score with ``own`` templates of a student nothing says that a face is the student's."""
-        if self.curve is None:
-            return self.threshold * _FIRST
-        return min(self._one_to_one(self.curve, STRANGER_RATE, own), self.surely(own))
+        return min(self._one_to_one(STRANGER_RATE, own), self.surely(own))
 
     def surely(self, own: int) -> float:
         """From this best score with ``own`` templates of a student on a face clearly is the student's."""
-        if self.curve is None:
-            return self.threshold * _SURE
-        return min(self._one_to_one(self.curve, STUDENT_RATE, own), self.threshold)
+        return min(self._one_to_one(STUDENT_RATE, own), self.threshold)
 
     @property
     def duplicate(self) -> float:
@@ -73,12 +71,15 @@ class EnrolmentLevels:
         """The share of really new people whose best score is as high; None without a curve."""
         return None if self.curve is None else self.curve.fpir(score, self.people)
 
-    def _one_to_one(self, curve: Curve, rate: float, own: int) -> float:
+    def _one_to_one(self, rate: float, own: int) -> float:
         """The score that a share of strangers reaches with one student of ``own`` templates: each is one more chance.
 
         The curve's people have ``templates`` each, so that a student of fewer is a part of one.
         """
-        return curve.threshold(min(rate * self.templates / max(own, 1), 0.49), 1)
+        chances = max(own, 1)
+        if self.curve is None:
+            return self.threshold * math.sqrt(_SURE**2 + math.log(STUDENT_RATE * chances / rate) / _STEEP)
+        return self.curve.threshold(min(rate * self.templates / chances, 0.49), 1)
 
 
 class LevelKeeper:
