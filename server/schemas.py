@@ -22,7 +22,7 @@ from gallery.gallery import GalleryStatus
 from gallery.limit import Limit
 from presente.bridge import IdentifyQuery
 from presente.errors import InvalidInput
-from server.service import DuplicateWarning
+from server.enrolling import DuplicateWarning
 
 MAX_PROBES = 10_000
 MAX_RESULTS = 100_000

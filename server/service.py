@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,35 +13,23 @@ from faces.embedder import EmbeddedFace, FaceEmbedder
 from faces.recognition import unit_rows
 from gallery.decision import Candidate
 from gallery.documents.model import (
-    Enrolment,
     Mode,
     StoredStudent,
     Student,
     check_student,
-    student_exists,
     student_not_found,
 )
-from gallery.enrolment_check import POSSIBLE_DUPLICATE, Judged, different_person, possible_duplicate
-from gallery.enrolment_levels import EnrolmentLevels
 from gallery.export import Exported, PhotoExport
 from gallery.gallery import Gallery
-from gallery.names import same_name
-from gallery.others import NOBODY, Rival, templates_of
 from gallery.register import Register
-from presente.bridge import Identified, IdentifyQuery, enrolled_photo, identify
-from presente.enrolling import Candidacy, EnrolmentJudge, Portrait, Verdict, every_face
-from presente.errors import Conflict, InvalidInput, PhotoRefused, PresenteError, StoreError
+from presente.bridge import Identified, IdentifyQuery, identify
+from presente.errors import InvalidInput, PresenteError, StoreError
+from server.enrolling import Accepted, Enroller, read_portrait
 
 log = logging.getLogger(__name__)
 
-_SENT = ("nombre_del_alumno", "clase", "fecha_de_registro")
-"""The fields that an enrolment brings for somebody who is there; the others stay as they are."""
-
 _PAGE = 1000
 """Students read from the store at once."""
-
-_LOOK = "Check the matricula and the photo. Nothing was stored"
-_FORCE = f"{_LOOK}; if it is right all the same, force=true enrols it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +40,6 @@ class Verified:
     score: float | None
     threshold: float
     same_person: bool
-
-
-@dataclass(frozen=True, slots=True)
-class DuplicateWarning:
-    """A photo of an enrolment, counted from 1, that clearly shows another student, and the share of really new people
-    who score as high (None when that is not known)."""
-
-    rival: Rival
-    fpir: float | None
-    photo: int
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """An enrolment: the student as stored, the face that was taken of each photo, and what a person should look at."""
-
-    student: StoredStudent
-    faces: tuple[EmbeddedFace, ...]
-    warnings: tuple[DuplicateWarning, ...]
 
 
 class Service:
@@ -97,7 +65,7 @@ class Service:
         self.export = export
         self.forget = forget
         self.register = Register(gallery)
-        self._judge = EnrolmentJudge(gallery, embedder.pack.threshold)
+        self._enroller = Enroller(gallery, embedder)
 
     def identify(self, content: bytes, query: IdentifyQuery) -> Identified:
         """Find every face of a photo and say who it is."""
@@ -105,7 +73,7 @@ class Service:
 
     def verify(self, content: bytes, matricula: str, threshold: float | None) -> Verified:
         """Compare a photo's most prominent face with one student's templates."""
-        face = self._portrait(content)[1]
+        face = read_portrait(content, self.embedder)[1]
         limit = self.gallery.limit(threshold).threshold
         score = self.gallery.compare(face.template, matricula)
         return Verified(face, score, limit, score is not None and score >= limit)
@@ -131,85 +99,8 @@ class Service:
         return self.gallery.search(probes, k, clase, cohort)
 
     def enrol(self, student: Student, photos: Sequence[bytes], mode: Mode, force: bool = False) -> Accepted:
-        """Enrol a student, all photos or none; they are searchable when this returns.
-
-        Args:
-            student: with the fields as they shall be.
-            photos: the photos.
-            mode: as :data:`Mode`; ``put`` changes the fields only of a student whom the photos clearly show, or whose
-                name is the one that is stored.
-            force: take photos that clearly are not the student's, too, and duplicates.
-
-        Raises:
-            Conflict: ``different_person``, ``possible_duplicate``, and as :meth:`Gallery.enrol`.
-        """
-        if not photos:
-            raise InvalidInput("no_photos", "No photo was sent.", "Send at least one, in the field image.")
-        self.gallery.check_consent(check_student(student))
-        stored = self.gallery.store.student(student.matricula)
-        if stored is not None and mode == "create":
-            raise student_exists(student.matricula)  # the store decides again; asking first spares the inference
-        read = [self._read(number, content) for number, content in enumerate(photos, start=1)]
-        levels, verdicts = self._judged(student, stored, read, photos)
-        if not force:
-            self._check(student.matricula, [judged for _, judged in verdicts], mode)
-        if stored is not None:
-            if mode == "put":
-                _check_fields(stored, student, [judged for _, judged in verdicts])
-            student = replace(stored.student, **{name: getattr(student, name) for name in _SENT})
-        warnings = self._warnings(verdicts, levels)
-        if warnings:
-            student = replace(student, aviso=student.aviso or POSSIBLE_DUPLICATE)
-        made = tuple(
-            enrolled_photo(content, media_type, "http", face, self.gallery.pack)
-            for content, (media_type, _), (face, _) in zip(photos, read, verdicts, strict=True)
-        )
-        self.gallery.enrol([Enrolment(student, made)], mode)
-        kept = self.gallery.student(student.matricula)
-        if warnings and mode == "extend" and not kept.student.aviso:  # which leaves the fields alone
-            kept = self.change(replace(kept.student, aviso=POSSIBLE_DUPLICATE))
-        return Accepted(kept, tuple(face for face, _ in verdicts), warnings)
-
-    def _judged(
-        self,
-        student: Student,
-        stored: StoredStudent | None,
-        read: Sequence[tuple[str, EmbeddedFace]],
-        photos: Sequence[bytes],
-    ) -> tuple[EnrolmentLevels, list[Verdict]]:
-        subject = NOBODY if stored is None else stored.id
-        portraits = [
-            Portrait(face, partial(every_face, content, self.embedder))
-            for (_, face), content in zip(read, photos, strict=True)
-        ]
-        candidacy = Candidacy(student, subject, templates_of(self.gallery, subject), portraits)
-        levels, (verdicts,) = self._judge.judge([candidacy])
-        return levels, verdicts
-
-    def _check(self, matricula: str, judged: Sequence[Judged], mode: Mode) -> None:
-        """Refuse photos that clearly are not the student's; and duplicates, where they are refused."""
-        fix = f"{_LOOK}." if mode == "put" else _FORCE  # the first page's route has no force
-        wrong = [number for number, each in enumerate(judged, start=1) if each.outcome == "different"]
-        if wrong:
-            first = judged[wrong[0] - 1]
-            against = "the student's own photos"
-            if first.photos:
-                against = f"{_photos([photo + 1 for photo in first.photos]).lower()} of this request"
-            said = f"{_photos(wrong)} {'does' if len(wrong) == 1 else 'do'} not show"
-            raise different_person(said, matricula, first, against, fix)
-        if self.gallery.settings.duplicates == "refuse":
-            for number, each in enumerate(judged, start=1):
-                if each.rival is not None:
-                    raise possible_duplicate(f"Photo {number}", matricula, each.rival, fix)
-
-    def _warnings(self, verdicts: Sequence[Verdict], levels: EnrolmentLevels) -> tuple[DuplicateWarning, ...]:
-        if self.gallery.settings.duplicates == "allow":
-            return ()
-        return tuple(
-            DuplicateWarning(judged.rival, levels.fpir(judged.rival.score), number)
-            for number, (_, judged) in enumerate(verdicts, start=1)
-            if judged.rival is not None
-        )
+        """Enrol a student, all photos or none; see :meth:`Enroller.enrol`."""
+        return self._enroller.enrol(student, photos, mode, force)
 
     def change(self, student: Student) -> StoredStudent:
         """Replace a student's fields."""
@@ -236,34 +127,6 @@ class Service:
     def save_photos(self) -> Exported:
         """Write every stored photo that is not there yet into the export folder."""
         return self.export.save_all(self.gallery.store)
-
-    def _portrait(self, content: bytes) -> tuple[str, EmbeddedFace]:
-        photo, face = self.embedder.read_portrait(content)
-        return photo.media_type, self.embedder.embed([face])[0]
-
-    def _read(self, number: int, content: bytes) -> tuple[str, EmbeddedFace]:
-        try:
-            return self._portrait(content)
-        except PhotoRefused as exc:
-            raise PhotoRefused(exc.code, f"Photo {number}: {exc.what}", f"{exc.fix} Nothing was stored.") from exc
-
-
-def _check_fields(stored: StoredStudent, student: Student, judged: Sequence[Judged]) -> None:
-    """Refuse to change the fields of a student whom the photos do not clearly show, unless the name is theirs."""
-    clear = any(each.outcome == "same" for each in judged)
-    if not clear and not same_name(stored.student.nombre_del_alumno, student.nombre_del_alumno):
-        raise Conflict(
-            "different_person",
-            f"Matricula {student.matricula!r} is {stored.student.nombre_del_alumno}'s, and the photo does not clearly "
-            f"show that student: {student.nombre_del_alumno!r} was sent.",
-            f"{_LOOK}.",
-        )
-
-
-def _photos(numbers: Sequence[int]) -> str:
-    """Photo 1; Photos 1, 2 and 4."""
-    *before, last = map(str, numbers)
-    return f"Photos {', '.join(before)} and {last}" if before else f"Photo {last}"
 
 
 class Holder:

@@ -10,8 +10,8 @@ from presente import bridge
 from presente.keys import Role
 from server import schemas
 from server.auth import needs
+from server.enrolling import Accepted
 from server.routes.common import service
-from server.service import Accepted
 
 bp = Blueprint("students", __name__, url_prefix="/v1/students")
 

@@ -2,14 +2,20 @@
 
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
 from faces.embedder import FaceEmbedder
-from gallery.gallery import Gallery
+from faces.packs import ModelPack
+from gallery.gallery import Gallery, GallerySettings
+from gallery.snapshot import SnapshotStore
+from presente.compose import open_store
 from tests.conftest import SAMPLE, on_sqlite
+from tests.server.conftest import client_of
 from tests.server.test_api import ANA, EVA, JPEG, PROBE, STRANGER, STUDENTS, enrol, photos, problem
 from tests.server.test_first_page import upload
 
@@ -169,3 +175,44 @@ def test_the_first_pages_upload_of_a_known_face_sets_the_aviso(client: FlaskClie
     client.post("/upload", json=upload(ANA))
     assert client.post("/upload", json={**upload(ANA, 1), "matricula": "N1"}).status_code == 200
     assert gallery.student("N1").student.aviso == "possible_duplicate"
+
+
+def test_of_two_who_enrol_one_face_at_once_one_is_refused(client: FlaskClient, gallery: Gallery) -> None:
+    gallery.settings = replace(gallery.settings, duplicates="refuse")
+    own = photos(ANA)
+
+    def one(number: int) -> int:
+        return new(client.application.test_client(), own[number], matricula=f"N{number}").status_code  # type: ignore[no-any-return]
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sorted(threads.map(one, range(4))) == [201, 409, 409, 409]
+    assert gallery.store.counts().students == 1
+
+
+@pytest.mark.real
+def test_real_faces(real_pack: ModelPack, real_faces: Path, tmp_path: Path) -> None:
+    """People of LFW: second photos of their own and of each other, and third ones under new matriculas."""
+    embedder = FaceEmbedder(real_pack)
+    settings = GallerySettings(real_pack.threshold, "test")
+    store = open_store(f"sqlite:///{tmp_path}/real.db")
+    gallery = Gallery(store, SnapshotStore(tmp_path / "i"), real_pack.tag, real_pack.dim, settings)
+    client = client_of(gallery, embedder, tmp_path)
+    people = [each for each in sorted((real_faces / "lfw").iterdir()) if each.is_dir() and len([*each.iterdir()]) > 2]
+    chosen = people[:: len(people) // 30][:30]
+    shots = {person.name: [path.read_bytes() for path in sorted(person.iterdir())[:3]] for person in chosen}
+    for name, (first, _, _) in shots.items():
+        reply = new(client, first, matricula=name)
+        assert reply.status_code == 201 and reply.get_json()["warnings"] == []
+    names = list(shots)
+    taken = []
+    for name, other in zip(names, names[1:] + names[:1], strict=True):
+        path = f"/v1/students/{name}/images"
+        problem(client.post(path, data=shots[other][1], headers=JPEG), 409, "different_person")
+        if client.post(path, data=shots[name][1], headers=JPEG).status_code == 201:
+            taken.append(name)
+    assert set(names) - set(taken) <= {"Victoria_Beckham"}  # in dark glasses
+    found = [
+        new(client, third, matricula=f"again {name}").get_json()["warnings"] for name, (_, _, third) in shots.items()
+    ]
+    assert sum(bool(each) and each[0]["matricula"] == name for each, name in zip(found, names, strict=True)) >= 28
+    gallery.close()
