@@ -44,6 +44,11 @@ def impostors(probes: Templates, enrolled: Templates) -> NDArray[np.float64]:
     return best
 
 
+def namesakes(one: str, other: str) -> bool:
+    """Whether two names share a word."""
+    return bool(_words(one) & _words(other))
+
+
 def _words(name: str) -> set[str]:
     return set(name.lower().split("_"))
 

@@ -103,6 +103,15 @@ class FaceEmbedder:
             photo = self.decode(data)
         return photo, self.portrait(photo)
 
+    def portraits(self, data: bytes) -> list[AlignedFace]:
+        """Every face of a photo that an enrolment could be of, largest first.
+
+        Raises:
+            PhotoRefused: as :meth:`decode`.
+        """
+        found = self.detect(self.decode(data))
+        return [face for face in found if not self.settings.rules.failures(face.quality)]
+
     def portrait(self, photo: Photo, landmarks: NDArray[np.float32] | None = None) -> AlignedFace:
         """The one face that an enrolment photo is of.
 

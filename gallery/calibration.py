@@ -30,7 +30,7 @@ _BODY = 0.5
 """The share of searches, the lowest ones, of which only the number counts."""
 _TOP = 0.01
 """The share of searches, the topmost ones, of which only the number counts."""
-_RESAMPLES = 100
+RESAMPLES = 100
 _ENOUGH = 0.5
 """The share of resamples that must be fit to be fitted, or the spread that they give means nothing."""
 _EQUAL = 1e-5
@@ -165,9 +165,11 @@ def check_target(fpir: float) -> None:
 
 
 def fit(
-    scores: NDArray[np.floating], subjects: Sequence[object], seed: int = 1
+    scores: NDArray[np.floating], subjects: Sequence[object], seed: int = 1, resamples: int = RESAMPLES
 ) -> tuple[float, float, tuple[float, float, float]]:
     """Intercept, slope and their covariance for best impostor scores, float (n,), each a search of a subject.
+
+    With fewer than two ``resamples`` the covariance is infinite: nothing is known of it.
 
     Raises:
         InvalidInput: ``too_few_searches``, ``unsuitable_scores``.
@@ -190,16 +192,18 @@ def fit(
     fitted = _fit(squares)
     if fitted is None:
         raise _too_alike()
+    if resamples < 2:
+        return *fitted, (math.inf, 0.0, math.inf)
     groups = np.array([names[subject] for subject in subjects])
     order = np.argsort(groups, kind="stable")
     members = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
     chance = np.random.default_rng(seed)
     drawn = [
         _fit(squares[np.concatenate([members[i] for i in chance.integers(len(members), size=len(members))])])
-        for _ in range(_RESAMPLES)
+        for _ in range(resamples)
     ]
     usable = np.array([draw for draw in drawn if draw is not None])  # a resample may happen to hold equal scores only
-    if len(usable) < max(2, _ENOUGH * _RESAMPLES):
+    if len(usable) < max(2, _ENOUGH * resamples):
         raise _too_alike()
     spread = np.cov(usable.T)
     if not np.isfinite(spread).all():

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,17 +39,22 @@ _BLOCK = 256
 _READ_AGAIN_S = 1.0
 """How long a calibration is taken to be the stored one."""
 
+Duplicates = Literal["refuse", "warn", "allow"]
+"""What becomes of a student who clearly is another already."""
+
 
 @dataclass(frozen=True, slots=True)
 class GallerySettings:
     """How a gallery decides: the threshold (a cosine), where it came from, and the ambiguity margin; whether it
-    refuses to enrol students without consent on record; and the rate that decides instead of the cosine."""
+    refuses to enrol students without consent on record; the rate that decides instead of the cosine; and what whoever
+    enrols is to do with duplicates."""
 
     threshold: float
     threshold_source: str
     margin: float = 0.02
     consent_required: bool = False
     target: Target = None
+    duplicates: Duplicates = "warn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +254,7 @@ class Gallery:
         """
         _check_k(k)
         self.index.catch_up()
-        return self._search(probes, k, self._searchable(clase, cohort))
+        return self._search(probes, k, self.searchable(clase, cohort))
 
     def _search(self, probes: NDArray[np.float32], k: int, only: NDArray[np.int64] | None) -> list[list[Candidate]]:
         rows = checked(probes, self.dim)
@@ -278,7 +283,7 @@ class Gallery:
         """
         _check_k(k)
         self.index.catch_up()
-        only = self._searchable(clase, cohort)
+        only = self.searchable(clase, cohort)
         limit = self._limit(threshold, only)
         # Two subjects are needed to see that a decision is ambiguous, however few the caller wants listed.
         searched = self._search(probes, max(k, 2), only)
@@ -294,7 +299,7 @@ class Gallery:
             ConfigError: ``not_calibrated``.
         """
         self.index.catch_up()
-        return self._limit(threshold, self._searchable(clase, cohort))
+        return self._limit(threshold, self.searchable(clase, cohort))
 
     def _limit(self, threshold: float | None, only: NDArray[np.int64] | None) -> Limit:
         searched, curve = self._calibration(only)
@@ -309,7 +314,7 @@ class Gallery:
         What another process stored is seen within a second.
         """
         self.index.catch_up()
-        return self._calibration(self._searchable(None, False))
+        return self._calibration(self.searchable(None, False))
 
     def _calibration(self, only: NDArray[np.int64] | None) -> tuple[int, Curve | None]:
         with self.index.reading() as live:
@@ -353,8 +358,8 @@ class Gallery:
             raise student_not_found(matricula)
         return stored
 
-    def _searchable(self, clase: str | None, cohort: bool) -> NDArray[np.int64] | None:
-        """Subject ids that a search may return; None for everybody."""
+    def searchable(self, clase: str | None = None, cohort: bool = False) -> NDArray[np.int64] | None:
+        """Subject ids that a search may return, as of the last time that the index caught up; None for everybody."""
         if clase is not None:
             return self.roster(clase=clase, kind=None if cohort else "student")
         if cohort or not self._rosters.has_cohort(self.index.position):

@@ -21,6 +21,11 @@ def words(name: str) -> list[str]:
     return [word for word in found if word not in _PARTICLES] or found
 
 
+def same_name(one: str, other: str) -> bool:
+    """Whether two texts are one name but for capitals and spaces."""
+    return one.casefold().split() == other.casefold().split()
+
+
 def alike(one: str, other: str) -> bool:
     """Whether every word of the shorter name has a word of its own in the longer one, whatever the order.
 

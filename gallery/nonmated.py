@@ -4,7 +4,7 @@ everybody enrolled against all others."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery import calibration
-from gallery.calibration import Curve
+from gallery.calibration import RESAMPLES, Curve
 from gallery.gallery import Gallery
 from presente.errors import InvalidInput
 
@@ -26,6 +26,10 @@ SAME_PHOTO = 0.95
 10,522 pairs of one person, three do)."""
 _MOST_TWICE = 0.5
 """From this share of people who look enrolled twice on, too little is left to calibrate by."""
+_GROUP = 20
+"""Other people whom each photo is compared with in a group, at least, and a share (:data:`_SHARE`) of all, at most so
+many (:data:`_GROUPED`)."""
+_SHARE, _GROUPED = 5, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +114,49 @@ def _some(enrolled: Enrolled) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     return enrolled.rows[drawn], places[drawn]
 
 
-def calibrate(searches: NonMated, people: int, pack: str, target: float) -> Curve:
-    """Fit the curve to non-mated searches among so many people.
+def in_groups(
+    subjects: NDArray[np.int64],
+    take: Callable[[NDArray[np.int64]], NDArray[np.float32]],
+    most: int,
+    certain: float,
+) -> tuple[NonMated, int]:
+    """Searches of templates among the other people of a group drawn by chance, and how many people those are.
+
+    A person who is enrolled twice is seldom twice in a group, so that a gallery full of duplicates gives the curve of
+    one without; searches that reach ``certain``, which is one person's score, are left out.
+
+    Args:
+        subjects: int64 (t,), whose each template is.
+        take: gives the templates of some rows, float32 (n, d).
+        most: about how many templates are searched.
+        certain: a cosine.
+    """
+    people, owner = np.unique(subjects, return_inverse=True)
+    by_owner = np.argsort(owner, kind="stable")
+    starts = np.searchsorted(owner[by_owner], np.arange(len(people) + 1))
+    size = min(max(_GROUP, len(people) // _SHARE), _GROUPED)
+    groups = max(1, round(len(people) / (size + 1)))
+    drawn = np.random.default_rng(len(people)).permutation(len(people))
+    scores: list[NDArray[np.float64]] = []
+    names: list[str] = []
+    for group in np.array_split(drawn, groups):
+        rows = [by_owner[starts[person] : starts[person + 1]] for person in group]
+        counts = np.array([len(own) for own in rows])
+        ids = tuple(str(people[person]) for person in group)
+        enrolled = Enrolled(ids, take(np.concatenate(rows)), np.cumsum(counts) - counts)
+        own = np.repeat(np.arange(len(group)), counts)
+        best = best_impostors(enrolled.rows, enrolled, own)
+        kept = best < certain
+        scores.append(best[kept])
+        names += [ids[place] for place in own[kept]]
+        if len(names) >= most:
+            break
+    found = np.concatenate(scores)
+    return NonMated(found, tuple(names), ("in groups",) * len(names)), round(len(people) / groups) - 1
+
+
+def calibrate(searches: NonMated, people: int, pack: str, target: float, resamples: int = RESAMPLES) -> Curve:
+    """Fit the curve to non-mated searches among so many people; its spread by so many resamples.
 
     A search whose best score no two people reach found the same person, under another name: it is no non-mated search,
     and is left out together with the others of that person.
@@ -136,7 +181,7 @@ def calibrate(searches: NonMated, people: int, pack: str, target: float) -> Curv
         )
     used = ~np.isin(searched, twice)
     whose = searched[used].tolist()
-    intercept, slope, covariance = calibration.fit(searches.scores[used], whose)
+    intercept, slope, covariance = calibration.fit(searches.scores[used], whose, resamples=resamples)
     return Curve(
         pack=pack,
         people=people,

@@ -47,7 +47,7 @@ def _add(arguments: argparse.Namespace, settings: Settings, output: cli.Output, 
         cleanup.callback(gallery.close)
         embedder = compose.open_embedder(settings, pack)
         with output.bar(len(source.photos), "photo") as progress:
-            report = add(source, embedder, gallery, settings.workers, progress, attempt)
+            report = add(source, embedder, gallery, settings.workers, progress, attempt, arguments.force)
         cleanup.pop_all()
     return finish(report, lambda: gallery, arguments.report, output)
 
@@ -298,6 +298,9 @@ def build_parser() -> argparse.ArgumentParser:
         "python -m indexer add data_sample/students.csv --report added.txt",
     )
     _add_source_arguments(adding)
+    adding.add_argument(
+        "--force", action="store_true", help="also photos that clearly are not the student's, and refused duplicates"
+    )
     syncing = cli.subcommand(
         commands,
         "sync",

@@ -13,13 +13,14 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from typing import TypeVar
 
 from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
 from gallery.documents.model import DocumentStore, EnrolledPhoto, Enrolment, StoredPhoto, Student
 from gallery.gallery import Gallery
+from indexer.checking import Checker, Prepared, Subject
 from indexer.choosing import choose
 from indexer.history import record_history
 from indexer.report import INTERNAL_ERROR, INTERRUPTED, Refusal, Report
@@ -27,7 +28,7 @@ from indexer.sources.model import Source, SourcePhoto
 from indexer.watched import Watch
 from presente.bridge import as_template, digest_of, enrolled_photo
 from presente.cli import Progress
-from presente.errors import PhotoRefused, PresenteError
+from presente.errors import Conflict, PhotoRefused, PresenteError
 from presente.supervised import Attempt
 from presente.threads import in_batches, in_threads
 
@@ -40,23 +41,6 @@ BATCH = 32
 """Photos written in one transaction."""
 
 _In = TypeVar("_In")
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A photo that is ready to be embedded."""
-
-    subject: _Subject
-    location: str
-    content: bytes
-    sha256: str
-    media_type: str
-    face: AlignedFace
-    remark: str = ""
-    """What is to be said of the photo, such as why its second copy is used."""
-
-    aviso: str = ""
-    """What the student's ``aviso`` shall say because of it."""
 
 
 def _embedded(
@@ -84,8 +68,12 @@ def _settle(
     outcomes: Iterable[tuple[_In, EmbeddedFace | BaseException]],
     write: Callable[[Sequence[tuple[_In, EmbeddedFace]]], None],
     refuse: Callable[[_In, BaseException], None],
+    together: Callable[[_In], object] | None = None,
 ) -> None:
-    """Hand on what was embedded, ``BATCH`` at a time, and what was refused at once."""
+    """Hand on what was embedded, at most ``BATCH`` at a time, and what was refused at once.
+
+    What belongs ``together`` is not torn apart unless it is a batch by itself.
+    """
     waiting: list[tuple[_In, EmbeddedFace]] = []
     for item, outcome in outcomes:
         if isinstance(outcome, BaseException):
@@ -93,10 +81,16 @@ def _settle(
             continue
         waiting.append((item, outcome))
         if len(waiting) >= BATCH:
-            write(waiting)
-            waiting = []
+            cut = BATCH if together is None else _boundary([together(each) for each, _ in waiting])
+            write(waiting[:cut])
+            waiting = waiting[cut:]
     if waiting:
         write(waiting)
+
+
+def _boundary(owners: Sequence[object]) -> int:
+    """How many come before the last owner's; all when there is one owner."""
+    return next((place for place in range(len(owners), 0, -1) if owners[place - 1] is not owners[-1]), len(owners))
 
 
 def add(
@@ -106,26 +100,21 @@ def add(
     workers: int,
     progress: Progress,
     attempt: Attempt | None = None,
+    force: bool = False,
 ) -> Report:
     """Enrol a source's photos; those that the gallery has (same content, same pack) cost a hash and no inference.
+
+    Students' photos are compared with those that they have; ``force`` takes them whatever they show. People of the
+    cohort are as their data set labels them.
 
     An interrupt or an error ends the run early: the report says so in ``stopped``, and counts only what was committed.
     """
     report = Report(source.name, len(source.photos), source.ignored, source.warnings, source.notes)
-    run = _Addition(source, embedder, gallery, report, progress, attempt or Attempt())
+    run = _Addition(source, embedder, gallery, report, progress, attempt or Attempt(), force)
     _timed(report, lambda: run.go(workers))
     earlier = min(run.attempt.done_before, report.already)  # an attempt that crashed did these
     report.done, report.already = report.done + earlier, report.already - earlier
     return report
-
-
-@dataclass(slots=True)
-class _Subject:
-    """A student while their photos pass: the fields as they shall be, whether the store has others, known photos."""
-
-    student: Student
-    outdated: bool
-    known: set[str]
 
 
 class _Addition:
@@ -139,6 +128,7 @@ class _Addition:
         report: Report,
         progress: Progress,
         attempt: Attempt,
+        force: bool,
     ) -> None:
         self.source = source
         self.embedder = embedder
@@ -147,12 +137,14 @@ class _Addition:
         self.progress = progress
         self.attempt = attempt
         self.watch = Watch(attempt)
+        self.checker = Checker(gallery, embedder, self.watch, report, self._refuse, force)
 
     def go(self, workers: int) -> None:
         _settle(
             _embedded(self.embedder, self._prepared(workers), workers),
             self._write,
             lambda prepared, error: self._refuse(prepared.location, error),
+            together=lambda prepared: prepared.subject,
         )
         entries = record_history(self.gallery, self.source.history)
         self.report.warnings += tuple(self._left_out(entries))
@@ -169,7 +161,7 @@ class _Addition:
                     f"{counts[1]} participaciones without a date, {counts[2]} entries with one"
                 )
 
-    def _prepared(self, workers: int) -> Iterator[tuple[_Prepared, AlignedFace]]:
+    def _prepared(self, workers: int) -> Iterator[tuple[Prepared, AlignedFace]]:
         for (photo, subject), future in in_threads(self._prepare, self._with_subjects(), workers):
             error = future.exception()
             if error is not None:
@@ -184,23 +176,23 @@ class _Addition:
                 subject.known.add(prepared.sha256)
                 yield prepared, prepared.face
 
-    def _with_subjects(self) -> Iterator[tuple[SourcePhoto, _Subject]]:
+    def _with_subjects(self) -> Iterator[tuple[SourcePhoto, Subject]]:
         """Each photo with its student: as stored, but for the fields that the source really has."""
         for given, theirs in groupby(self.source.photos, key=lambda photo: photo.student):
             stored = self.gallery.store.student(given.matricula)
             if stored is None:
-                subject = _Subject(given, False, set())
+                subject = Subject(given, False, set())
             else:
                 known = self.gallery.store.embedded(given.matricula, self.gallery.pack)
                 said = {name: getattr(given, name) for name in self.source.fields}
                 if said.get("consentimiento", given) is None:  # a row that says nothing takes nothing back
                     del said["consentimiento"]
                 wanted = replace(stored.student, **said)
-                subject = _Subject(wanted, wanted != stored.student, known)
+                subject = Subject(wanted, wanted != stored.student, known, stored.id)
             for photo in theirs:
                 yield photo, subject
 
-    def _remark(self, prepared: _Prepared) -> None:
+    def _remark(self, prepared: Prepared) -> None:
         """Say what there is to say of a photo; a student whose photo may be damaged is one to look at."""
         subject = prepared.subject
         if prepared.aviso:
@@ -208,18 +200,18 @@ class _Addition:
             subject.student = replace(subject.student, aviso=prepared.aviso)
         self.report.warnings += (f"{prepared.location} of {subject.student.matricula}: {prepared.remark}",)
 
-    def _already(self, subject: _Subject) -> None:
+    def _already(self, subject: Subject) -> None:
         if subject.outdated:
             self.gallery.store.update(subject.student)
             self._updated(subject)
         self.report.already += 1
         self.progress(1)
 
-    def _updated(self, subject: _Subject) -> None:
+    def _updated(self, subject: Subject) -> None:
         self.report.students_updated += subject.outdated
         subject.outdated = False
 
-    def _prepare(self, entry: tuple[SourcePhoto, _Subject]) -> _Prepared | None:
+    def _prepare(self, entry: tuple[SourcePhoto, Subject]) -> Prepared | None:
         """In a worker thread. None when the gallery has the photo."""
         source, subject = entry
         self.gallery.check_consent(subject.student)
@@ -227,7 +219,7 @@ class _Addition:
             chosen = choose(source, self.embedder, subject.known)
         if chosen is None:
             return None
-        return _Prepared(
+        return Prepared(
             subject,
             source.location,
             chosen.content,
@@ -238,18 +230,23 @@ class _Addition:
             chosen.aviso,
         )
 
-    def _write(self, faces: Sequence[tuple[_Prepared, EmbeddedFace]]) -> None:
+    def _write(self, faces: Sequence[tuple[Prepared, EmbeddedFace]]) -> None:
+        checked = self.checker.checked(faces)
+        if not checked:
+            return
         by_student: dict[Student, list[EnrolledPhoto]] = {}
-        for prepared, face in faces:
+        for prepared, face in checked:
             by_student.setdefault(prepared.subject.student, []).append(
                 enrolled_photo(prepared.content, prepared.media_type, prepared.location, face, self.gallery.pack)
             )
         self.gallery.enrol([Enrolment(student, tuple(photos)) for student, photos in by_student.items()])
-        for prepared, _ in faces:
+        for prepared, face in checked:
             self._updated(prepared.subject)
-        self.report.done += len(faces)
-        self.attempt.journal.add_done(len(faces))
-        self.progress(len(faces))
+            prepared.subject.written = True
+            prepared.subject.templates.append(face.template)
+        self.report.done += len(checked)
+        self.attempt.journal.add_done(len(checked))
+        self.progress(len(checked))
 
     def _refuse(self, location: str, error: BaseException) -> None:
         self.report.refused.append(refusal(location, error))
@@ -325,7 +322,7 @@ def _timed(report: Report, go: Callable[[], None]) -> None:
 
 def refusal(location: str, error: BaseException) -> Refusal:
     """Any error of one photo as a refusal with a code."""
-    if isinstance(error, PhotoRefused):
+    if isinstance(error, PhotoRefused | Conflict):
         return Refusal(location, error.code, str(error))
     if isinstance(error, FileNotFoundError):
         return Refusal(location, "file_not_found", "There is no such file.")

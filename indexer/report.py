@@ -38,6 +38,22 @@ class Failure:
 
 
 @dataclass(slots=True)
+class PossibleDuplicate:
+    """Two matriculas that may be one person's: who was enrolled, who was there before, the best score, and how many
+    photos of the first clearly show the second."""
+
+    matricula: str
+    other: str
+    score: float
+    photos: int = 1
+
+    def __str__(self) -> str:
+        """As a line for people."""
+        photos = f"{self.photos} photo{'' if self.photos == 1 else 's'}"
+        return f"{self.matricula} and {self.other} may be one person (score {self.score:.2f} on {photos})"
+
+
+@dataclass(slots=True)
 class Report:
     """One run's account. ``done`` is counted after the store's commit, never before."""
 
@@ -49,11 +65,18 @@ class Report:
     done: int = 0
     already: int = 0
     refused: list[Refusal] = field(default_factory=list)
+    duplicates: dict[tuple[str, str], PossibleDuplicate] = field(default_factory=dict)
     students_updated: int = 0
     seconds: float = 0.0
     stopped: str | None = None
     """Why the run ended before its end: ``interrupted``, or an error's code."""
     failures: list[Failure] = field(default_factory=list)
+
+    def add_duplicate(self, matricula: str, other: str, score: float) -> None:
+        """Count a photo of one student that clearly shows another."""
+        pair = (matricula, other)
+        known = self.duplicates.setdefault(pair, PossibleDuplicate(matricula, other, score, 0))
+        known.photos, known.score = known.photos + 1, max(known.score, score)
 
     @property
     def left(self) -> int:
@@ -70,7 +93,8 @@ class Report:
             "refused": len(self.refused),
             "left": self.left,
             "ignored": self.ignored,
-            "warnings": list(self.warnings),
+            "warnings": [*self.warnings, *map(str, self.duplicates.values())],
+            "possible_duplicates": [asdict(pair) for pair in self.duplicates.values()],
             "notes": list(self.notes),
             "students_updated": self.students_updated,
             "stopped": self.stopped,
@@ -99,6 +123,7 @@ class Report:
             yield f"{self.ignored} files were ignored: their names are not photos'"
         yield from self.notes
         yield from self.warnings
+        yield from map(str, self.duplicates.values())
         if self.students_updated:
             yield f"{self.students_updated} students' fields were updated"
         for code, count in Counter(refusal.code for refusal in self.refused).most_common():

@@ -100,7 +100,8 @@ def open_gallery(settings: Settings, pack: ModelPack) -> Gallery:
     elif settings.threshold is not None:
         fixed = settings.threshold, settings.origins["threshold"], None
     threshold, source, target = fixed
-    decides = GallerySettings(threshold, source, settings.margin, settings.consent == "required", target)
+    consent = settings.consent == "required"
+    decides = GallerySettings(threshold, source, settings.margin, consent, target, settings.duplicates)
     store = open_store(settings.store, open_clock(settings))
     return Gallery(store, open_snapshots(settings), pack.tag, pack.dim, decides)
 

@@ -181,6 +181,12 @@ SETTINGS: tuple[Setting, ...] = (
         "consent", "optional", _consent, "optional, or required: enrolling a student without consentimiento is refused"
     ),
     Setting("timezone", "", _timezone, "the school's time zone, which every date is of; empty: the machine's"),
+    Setting(
+        "duplicates",
+        "warn",
+        _one_of("refuse", "warn", "allow"),
+        "what becomes of a student who clearly is another already: refuse, warn (and set aviso), or allow",
+    ),
     Setting("detect_side", "640", _bounded(int, 64, 4096), "longest side of a photo as the detector sees it, pixels"),
     Setting("max_megapixels", "40", _bounded(float, 0.01, 1000.0), "larger photos are refused"),
     Setting("max_bytes", "16000000", _bounded(int, 1000, 16_000_000), "larger image files are refused"),
@@ -235,6 +241,7 @@ class Settings:
     strict: bool
     consent: str
     timezone: str
+    duplicates: Literal["refuse", "warn", "allow"]
     detect_side: int
     max_megapixels: float
     max_bytes: int

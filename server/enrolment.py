@@ -6,26 +6,28 @@ from collections.abc import Mapping, Sequence
 
 from flask import Request
 
-from faces.embedder import EmbeddedFace
-from gallery.documents.model import Mode, StoredStudent, Student
+from gallery.documents.model import Mode, Student
 from gallery.documents.records import Claim
 from presente.bridge import digest_of
 from presente.errors import Conflict, StoreError
 from server.books import today_of
+from server.enrolling import Accepted
 from server.once import carried_out, idempotency_key
 from server.schemas import student_of
 from server.service import Service
-
-Enrolled = tuple[StoredStudent, list[EmbeddedFace]]
-"""The student as stored, and the face of each photo that was sent."""
 
 _COMPARED = ("nombre_del_alumno", "clase", "fecha_de_registro", "consentimiento")
 
 
 def enrol(
-    request: Request, service: Service, fields: Mapping[str, str], photos: Sequence[bytes], mode: Mode
-) -> Enrolled:
-    """Enrol the student whom a request describes.
+    request: Request,
+    service: Service,
+    fields: Mapping[str, str],
+    photos: Sequence[bytes],
+    mode: Mode,
+    force: bool = False,
+) -> Accepted:
+    """Enrol the student whom a request describes; see :meth:`server.enrolling.Enroller.enrol`.
 
     Raises:
         Conflict: ``student_exists``.
@@ -34,10 +36,10 @@ def enrol(
     keyed = bool(idempotency_key(request))
     was_there = keyed and service.gallery.store.student(fields.get("matricula", "")) is not None
 
-    def work(claim: Claim) -> Enrolled:
+    def work(claim: Claim) -> Accepted:
         student = student_of(fields, today_of(claim, service.clock))
         try:
-            return _enrol(service, student, photos, mode, claim)
+            return _enrol(service, student, photos, mode, claim, force)
         except Conflict as error:
             # Another attempt of this request may have been quicker, and need not have been the later one.
             if not keyed or (claim.first and was_there) or error.code != "student_exists":
@@ -53,25 +55,29 @@ def enrol(
             return service.enrolled(student.matricula, photos)
 
     said = {**fields, "photos": [digest_of(photo) for photo in photos]}
-    return carried_out(request, service, said, work, concerned=lambda made: [made[0].id])
+    return carried_out(request, service, said, work, concerned=lambda made: [made.student.id])
 
 
-def extend(request: Request, service: Service, matricula: str, photos: Sequence[bytes]) -> Enrolled:
+def extend(
+    request: Request, service: Service, matricula: str, photos: Sequence[bytes], force: bool = False
+) -> Accepted:
     """Add photos to a student."""
     known = service.gallery.student(matricula)
     said = {"photos": [digest_of(photo) for photo in photos]}
 
-    def work(claim: Claim) -> Enrolled:
-        return _enrol(service, known.student, photos, "extend", claim)
+    def work(claim: Claim) -> Accepted:
+        return _enrol(service, known.student, photos, "extend", claim, force)
 
     return carried_out(request, service, said, work, about=[known.id])
 
 
-def _enrol(service: Service, student: Student, photos: Sequence[bytes], mode: Mode, claim: Claim) -> Enrolled:
+def _enrol(
+    service: Service, student: Student, photos: Sequence[bytes], mode: Mode, claim: Claim, force: bool
+) -> Accepted:
     """Enrol, unless the request was carried out before."""
     if claim.done:
         return service.enrolled(student.matricula, photos)
-    return service.enrol(student, photos, mode)
+    return service.enrol(student, photos, mode, force)
 
 
 def _is_there(service: Service, student: Student, photos: Sequence[bytes]) -> bool:

@@ -16,11 +16,13 @@ from flask import Request
 from numpy.typing import NDArray
 
 from gallery.documents.model import Consent, StoredStudent, Student
+from gallery.enrolment_check import POSSIBLE_DUPLICATE
 from gallery.gallery import GalleryStatus
 from gallery.limit import Limit
 from presente.bridge import IdentifyQuery
 from presente.clock import Clock
 from presente.errors import InvalidInput
+from server.enrolling import DuplicateWarning
 
 MAX_PROBES = 10_000
 MAX_RESULTS = 100_000
@@ -90,6 +92,14 @@ def k_of(parameters: Parameters, default: int = 5) -> int:
     """The parameter k."""
     found = parameters.number("k", int, 1, 1000)
     return default if found is None else int(found)
+
+
+def force_of(request: Request) -> bool:
+    """The query string of an enrolment: ``force``."""
+    parameters = Parameters(request)
+    force = parameters.choice("force", ("true", "false"), "false") == "true"
+    parameters.done()
+    return force
 
 
 def identify_query(request: Request) -> IdentifyQuery:
@@ -322,6 +332,18 @@ def student_json(stored: StoredStudent) -> dict[str, Any]:
         "aviso": student.aviso,
         "images": stored.images,
         "templates": stored.templates,
+    }
+
+
+def warning_json(warning: DuplicateWarning) -> dict[str, Any]:
+    """What a person should look at after an enrolment."""
+    return {
+        "code": POSSIBLE_DUPLICATE,
+        "matricula": warning.rival.matricula,
+        "nombre_del_alumno": warning.rival.nombre_del_alumno,
+        "score": warning.rival.score,
+        "fpir": warning.fpir,
+        "photo": warning.photo,
     }
 
 

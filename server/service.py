@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,26 +13,21 @@ from faces.embedder import EmbeddedFace, FaceEmbedder
 from faces.recognition import unit_rows
 from gallery.decision import Candidate
 from gallery.documents.model import (
-    EnrolledPhoto,
-    Enrolment,
     Mode,
     StoredStudent,
     Student,
     check_student,
-    student_exists,
     student_not_found,
 )
 from gallery.export import Exported, PhotoExport
 from gallery.gallery import Gallery
 from gallery.register import Register
-from presente.bridge import Identified, IdentifyQuery, enrolled_photo, identify
+from presente.bridge import Identified, IdentifyQuery, identify
 from presente.clock import MACHINE, Clock
-from presente.errors import InvalidInput, PhotoRefused, PresenteError, StoreError
+from presente.errors import InvalidInput, PresenteError, StoreError
+from server.enrolling import Accepted, Enroller, read_portrait
 
 log = logging.getLogger(__name__)
-
-_SENT = ("nombre_del_alumno", "clase", "fecha_de_registro")
-"""The fields that an enrolment brings for somebody who is there; the others stay as they are."""
 
 _PAGE = 1000
 """Students read from the store at once."""
@@ -74,6 +69,7 @@ class Service:
         self.forget = forget
         self.clock = clock
         self.register = Register(gallery)
+        self._enroller = Enroller(gallery, embedder)
 
     def identify(self, content: bytes, query: IdentifyQuery) -> Identified:
         """Find every face of a photo and say who it is."""
@@ -81,7 +77,7 @@ class Service:
 
     def verify(self, content: bytes, matricula: str, threshold: float | None) -> Verified:
         """Compare a photo's most prominent face with one student's templates."""
-        face = self._portrait(content)[1]
+        face = read_portrait(content, self.embedder)[1]
         limit = self.gallery.limit(threshold).threshold
         score = self.gallery.compare(face.template, matricula)
         return Verified(face, score, limit, score is not None and score >= limit)
@@ -106,23 +102,13 @@ class Service:
             ) from exc
         return self.gallery.search(probes, k, clase, cohort)
 
-    def enrol(self, student: Student, photos: Sequence[bytes], mode: Mode) -> tuple[StoredStudent, list[EmbeddedFace]]:
-        """Enrol a student, all photos or none; they are searchable when this returns."""
-        if not photos:
-            raise InvalidInput("no_photos", "No photo was sent.", "Send at least one, in the field image.")
-        self.gallery.check_consent(check_student(student))
-        stored = self.gallery.store.student(student.matricula)
-        if stored is not None and mode == "create":
-            raise student_exists(student.matricula)  # the store decides again; asking first spares the inference
-        if stored is not None:
-            student = replace(stored.student, **{name: getattr(student, name) for name in _SENT})
-        made = [self._enrolled(number, content) for number, content in enumerate(photos, start=1)]
-        self.gallery.enrol([Enrolment(student, tuple(photo for photo, _ in made))], mode)
-        return self.gallery.student(student.matricula), [face for _, face in made]
+    def enrol(self, student: Student, photos: Sequence[bytes], mode: Mode, force: bool = False) -> Accepted:
+        """Enrol a student, all photos or none; see :meth:`Enroller.enrol`."""
+        return self._enroller.enrol(student, photos, mode, force)
 
-    def enrolled(self, matricula: str, photos: Sequence[bytes]) -> tuple[StoredStudent, list[EmbeddedFace]]:
-        """What :meth:`enrol` answered for a student who is enrolled: as stored now, and the faces of the photos."""
-        return self.gallery.student(matricula), [self._portrait(content)[1] for content in photos]
+    def enrolled(self, matricula: str, photos: Sequence[bytes]) -> Accepted:
+        """What :meth:`enrol` answered for a student who is enrolled: as stored now."""
+        return self._enroller.enrolled(matricula, photos)
 
     def change(self, student: Student) -> StoredStudent:
         """Replace a student's fields."""
@@ -149,17 +135,6 @@ class Service:
     def save_photos(self) -> Exported:
         """Write every stored photo that is not there yet into the export folder."""
         return self.export.save_all(self.gallery.store)
-
-    def _portrait(self, content: bytes) -> tuple[str, EmbeddedFace]:
-        photo, face = self.embedder.read_portrait(content)
-        return photo.media_type, self.embedder.embed([face])[0]
-
-    def _enrolled(self, number: int, content: bytes) -> tuple[EnrolledPhoto, EmbeddedFace]:
-        try:
-            media_type, face = self._portrait(content)
-        except PhotoRefused as exc:
-            raise PhotoRefused(exc.code, f"Photo {number}: {exc.what}", f"{exc.fix} Nothing was stored.") from exc
-        return enrolled_photo(content, media_type, "http", face, self.gallery.pack), face
 
 
 class Holder:

@@ -70,3 +70,18 @@ def test_calibration() -> None:
         *((12, "left out"), (12, "others")),
     }
     assert all(len(row["fpir"]) == 2 and 0 <= row["mean"] <= 1 for row in found["summary"])
+
+
+def test_enrolment_checks() -> None:
+    found = printed(
+        "benchmarks.enrolment_checks", "--folder", str(SAMPLE / "students"), "--people", "6", "12", "--repeats", "2"
+    )
+    assert [(row["people"], row["photos"], row["curve"]) for row in found["trials"]] == [
+        (6, "the first", False),
+        (6, "all but one", False),
+        (12, "the first", False),  # 12 searches are too few
+        (12, "all but one", True),
+    ]
+    for row in found["trials"]:  # drawn people are told apart well
+        assert row["own_refused"] == 0.0 and row["whose_refused"] == [] and row["duplicates_found"] == 1.0
+        assert row["other_students_taken"] <= 0.1 and row["strangers_taken"] <= 0.1 and row["new_people_warned"] == 0.0

@@ -10,6 +10,7 @@ from presente import bridge
 from presente.keys import Role
 from server import enrolment, schemas
 from server.auth import needs
+from server.enrolling import Accepted
 from server.routes.common import service
 
 bp = Blueprint("students", __name__, url_prefix="/v1/students")
@@ -22,15 +23,9 @@ def enrol() -> tuple[Response, int, dict[str, str]]:
     photos, fields = schemas.photos_and_fields(
         request, ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro", "consentimiento")
     )
-    stored, faces = enrolment.enrol(request, service(), fields, photos, "create")
-    body = jsonify(
-        {
-            "request_id": g.request_id,
-            "student": schemas.student_json(stored),
-            "photos": [bridge.face_json(face) for face in faces],
-        }
-    )
-    return body, 201, {"Location": f"/v1/students/{quote(stored.student.matricula, safe='')}"}
+    accepted = enrolment.enrol(request, service(), fields, photos, "create", schemas.force_of(request))
+    location = f"/v1/students/{quote(accepted.student.student.matricula, safe='')}"
+    return _accepted(accepted), 201, {"Location": location}
 
 
 @bp.post("/<matricula>/images")
@@ -38,14 +33,18 @@ def enrol() -> tuple[Response, int, dict[str, str]]:
 def add_images(matricula: str) -> tuple[Response, int]:
     """More photos of a student."""
     photos, _ = schemas.photos_and_fields(request)
-    stored, faces = enrolment.extend(request, service(), matricula, photos)
+    return _accepted(enrolment.extend(request, service(), matricula, photos, schemas.force_of(request))), 201
+
+
+def _accepted(accepted: Accepted) -> Response:
     return jsonify(
         {
             "request_id": g.request_id,
-            "student": schemas.student_json(stored),
-            "photos": [bridge.face_json(face) for face in faces],
+            "student": schemas.student_json(accepted.student),
+            "photos": [bridge.face_json(face) for face in accepted.faces],
+            "warnings": [schemas.warning_json(warning) for warning in accepted.warnings],
         }
-    ), 201
+    )
 
 
 @bp.get("")
