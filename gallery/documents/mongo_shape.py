@@ -9,6 +9,7 @@ from typing import Any
 
 from gallery.documents.model import Consent, Student
 from presente.clock import Clock
+from presente.errors import InvalidInput
 
 Document = Mapping[str, Any]
 
@@ -61,7 +62,16 @@ def day_of(moment: datetime, clock: Clock) -> str:
 
 
 def written_elsewhere(document: Document, clock: Clock) -> Student:
-    """The student in a document of another program: dates may be moments, what it counted comes before our count."""
+    """The student in a document of another program: dates may be moments, what it counted comes before our count.
+
+    Raises:
+        InvalidInput: ``invalid_student`` when something is not of a kind that can be understood.
+    """
+    consent = document.get("consentimiento")
+    if consent is not None and not (isinstance(consent, Mapping) and {"fecha", "texto"} <= consent.keys()):
+        raise InvalidInput(
+            "invalid_student", f"consentimiento is {consent!r}.", "It must have fecha and texto, or be absent."
+        )
     registered = document.get("fecha_de_registro", "")
     before = {
         f"{name}_previas": document[name]

@@ -136,11 +136,12 @@ def test_sync_takes_in_what_another_program_enrolled(command, store_url: str, st
         students.insert_one(fields(ANA, image=photo(ANA), asistencias=5))
         students.insert_one(fields(EVA, image=base64.b64encode(photo(EVA)).decode()))
         students.insert_one(fields(LUZ, image=photo(LUZ)) | {"matricula": "bad/name"})
+        students.insert_one(fields(IRIS, image=photo(IRIS), consentimiento="yes"))
         assert json.loads(command("indexer", "status", "--json").stdout)["students"] == 20  # nobody trips over them
         done = command("indexer", "sync", "--json")
         report = json.loads(done.stdout)
-        assert done.returncode == 1 and (report["photos"], report["done"], report["refused"]) == (3, 2, 1)
-        assert "bad/name" in report["refusals"][0]["reason"]
+        assert done.returncode == 1 and (report["photos"], report["done"], report["refused"]) == (4, 2, 2)
+        assert "bad/name" in report["refusals"][0]["reason"] and "'yes'" in report["refusals"][1]["reason"]
         assert identified(command, ANA) == ANA["nombre_del_alumno"]
         assert identified(command, EVA) == EVA["nombre_del_alumno"]
         assert students.find_one({"matricula": ANA["matricula"]}, {"image": 1}).keys() == {"_id"}  # type: ignore[union-attr]
