@@ -23,7 +23,7 @@ from evaluation.bench import Bench
 from evaluation.protocols import read_list, read_people
 from gallery.documents.model import EnrolledPhoto, Enrolment, Student, Template
 from gallery.enrolment_check import judge
-from gallery.enrolment_levels import EnrolmentLevels, LevelKeeper
+from gallery.enrolment_levels import STRANGER_RATE, STUDENT_RATE, EnrolmentLevels, LevelKeeper
 from gallery.gallery import Gallery, GallerySettings
 from gallery.others import NOBODY, Rival, nearest_others
 from gallery.snapshot import SnapshotStore
@@ -93,13 +93,20 @@ def _enrolment(person: Person, pack: str) -> Enrolment:
     return Enrolment(Student(person.name, person.name), photos)
 
 
-def trial(people: Sequence[Person], size: int, first: bool, settings: Settings, seed: int) -> dict[str, Any]:
-    """One draw of people: ``size`` of them enrolled, ``first``: with their first photo alone."""
+def trial(
+    people: Sequence[Person], size: int, first: bool, twice: float, settings: Settings, seed: int
+) -> dict[str, Any]:
+    """One draw of people: ``size`` of them enrolled, ``first``: with their first photo alone; a share of them, who have
+    photos enough, with half of them under a second matricula."""
     chance = np.random.default_rng(seed)
     several = [person for person in people if len(person.templates) > 1]
     drawn = [several[i] for i in chance.permutation(len(several))[:size]]
     names = {person.name for person in drawn}
     enrolled = [Person(each.name, each.templates[: 1 if first else -1]) for each in drawn]
+    torn = [each for each in enrolled[: round(twice * size)] if len(each.templates) > 1]
+    halves = {each.name: each.templates[: len(each.templates) // 2] for each in torn}
+    again = [Person(f"{each.name}_again", each.templates[len(each.templates) // 2 :]) for each in torn]
+    enrolled = [Person(each.name, halves.get(each.name, each.templates)) for each in enrolled]
     later = [(person.name, person.templates[1 if first else -1]) for person in drawn]
     strangers = [(person.name, person.templates[0]) for person in people if person.name not in names]
     under = [str(name) for name in chance.choice(sorted(names), len(strangers))]
@@ -110,12 +117,13 @@ def trial(people: Sequence[Person], size: int, first: bool, settings: Settings, 
         own = GallerySettings(pack.threshold, "benchmark")
         gallery = Gallery(store, SnapshotStore(Path(folder) / "index"), pack.tag, pack.dim, own)
         try:
-            tried = Trial(gallery, pack.threshold, enrolled)
+            tried = Trial(gallery, pack.threshold, [*enrolled, *again])
             duplicates = tried.warned(later)
             refused = tried.refused(later, [name for name, _ in later])
             levels = tried.levels
             return {
                 "people": len(enrolled),
+                "twice": len(again),
                 "photos": "the first" if first else "all but one",
                 "may_be_1": round(levels.may_be(1), 4),
                 "surely_1": round(levels.surely(1), 4),
@@ -130,6 +138,14 @@ def trial(people: Sequence[Person], size: int, first: bool, settings: Settings, 
             }
         finally:
             gallery.close()
+
+
+def one_to_one(people: Sequence[Person]) -> dict[str, float]:
+    """The scores that shares of pairs of different people really reach, by the first photo of each: what ``may_be_1``
+    and ``surely_1`` are estimates of."""
+    first = np.stack([person.templates[0] for person in people])
+    scores = (first @ first.T)[np.triu_indices(len(first), 1)]
+    return {str(rate): round(float(np.quantile(scores, 1 - rate)), 4) for rate in (STRANGER_RATE, STUDENT_RATE)}
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -150,18 +166,23 @@ def main() -> int:
     source.add_argument("--list", type=Path, metavar="LIST.tsv", help="columns role, person, path: all its photos")
     parser.add_argument("--people", type=int, nargs="+", default=[5, 24, 200, 1000], metavar="N", help="enrolled")
     parser.add_argument("--repeats", type=int, default=5, help="draws of people")
+    parser.add_argument(
+        "--twice", type=float, default=0.0, help="share of people who are enrolled under two matriculas"
+    )
     add_settings_flags(parser)
     given = parser.parse_args()
     settings = load_settings(given)
     entries = read_people(given.folder) if given.folder else read_list(given.list)
     people = people_of(embedded(Bench(settings, cli.Output(given.json)), entries))
     rows = [
-        summary([trial(people, size, first, settings, given.seed + i) for i in range(given.repeats)])
+        summary([trial(people, size, first, given.twice, settings, given.seed + i) for i in range(given.repeats)])
         for size in given.people
         for first in (True, False)
     ]
-    result = {**common.about_this_run(given.seed), "repeats": given.repeats, "trials": rows}
-    common.publish(result, given.json, [" ".join(f"{name} {value}" for name, value in row.items()) for row in rows])
+    pairs = one_to_one(people)
+    result = {**common.about_this_run(given.seed), "repeats": given.repeats, "one_to_one": pairs, "trials": rows}
+    lines = [" ".join(f"{name} {value}" for name, value in row.items()) for row in (pairs, *rows)]
+    common.publish(result, given.json, lines)
     return cli.DONE
 
 
