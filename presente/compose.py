@@ -110,7 +110,7 @@ def find_damage(settings: Settings, progress: Callable[[int], None]) -> Iterator
         found = store.damage(progress)
     try:
         yield from (finding for finding in found if finding.code != told)
-    except PresenteError as error:
+    except Exception as error:  # noqa: BLE001 - likewise
         yield as_damage(error, "the document store")
     finally:
         if told is None:
@@ -172,5 +172,9 @@ def forget_copies(settings: Settings, matriculas: Collection[str]) -> None:
 def open_for_upkeep(settings: Settings) -> Gallery:
     """The gallery as it is, whichever pack made it: for commands that erase, compare and count but never decide."""
     store = open_store(settings.store, open_clock(settings))
-    tag, dim = store.pack() or ("", 1)
+    try:
+        tag, dim = store.pack() or ("", 1)
+    except BaseException:
+        store.close()
+        raise
     return Gallery(store, open_snapshots(settings), tag, dim, GallerySettings(1.0, "none"))

@@ -63,7 +63,7 @@ class _Check:
     def run(self, check: Callable[[_Check], Iterator[Damage]]) -> Iterator[Damage]:
         try:
             yield from check(self)
-        except sqlite3.Error as exc:
+        except (sqlite3.Error, ValueError, TypeError, KeyError) as exc:  # SQLite keeps any type in any column
             yield _unreadable(check.__name__.replace("_", " "), exc)
 
     # -- the file as such -------------------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ class _Check:
             if row["matricula"] is None:
                 yield Damage("photo_without_student", "Its student is not there.", where, RESTORE)
             yield from _text_damage(row, where)
-            yield from photo_damage(bytes(row["content"]), row["sha256"], where)
+            yield from photo_damage(_bytes(row["content"]), row["sha256"], where)
             if tag and not row["embedded"]:
                 yield Damage("photo_without_template", f"It has no template by {tag}.", where, SYNC)
 
@@ -168,7 +168,7 @@ class _Check:
             elif row["owner"] != row["student"]:
                 yield Damage("template_without_photo", "Its photo is of somebody else.", where, ENROL_AGAIN)
             dim = pack[1] if pack is not None and pack[0] == row["pack"] else None
-            yield from vector_damage(bytes(row["vector"]), dim, where)
+            yield from vector_damage(_bytes(row["vector"]), dim, where)
             yield from _text_damage(row, where)
             yield from _json_damage(row, "box", list, where)
             yield from _json_damage(row, "quality", dict, where)
@@ -183,7 +183,7 @@ class _Check:
                 yield from _text_damage(row, where)
                 if table == "attendance" and row["face"] is not None:
                     yield from _json_damage(row, "face", dict, where)
-                    yield from vector_damage(bytes(row["vector"] or b""), None, where)
+                    yield from vector_damage(_bytes(row["vector"] or b""), None, where)
 
     def _rows(self, table: str, query: str, *more: object) -> Iterator[tuple[sqlite3.Row | Damage, str]]:
         """Every row by id, each asked for by itself: what stands in its place when it cannot be read, and where it is.
@@ -241,6 +241,11 @@ _CHECKS: Sequence[Callable[[_Check], Iterator[Damage]]] = (
     _Check.templates,
     _Check.entries,
 )
+
+
+def _bytes(value: object) -> bytes:
+    """What a column of bytes holds, also when it came to be text."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
 
 
 def _text_damage(row: sqlite3.Row, where: str) -> Iterator[Damage]:
