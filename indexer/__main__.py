@@ -179,30 +179,13 @@ def run_audit(arguments: argparse.Namespace, settings: Settings, output: cli.Out
     return cli.DONE
 
 
-def run_verify(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
-    """Compare the published index with the documents, and the counts of students with the entries."""
-    gallery = compose.open_for_upkeep(settings)
-    try:
-        found = gallery.index.verify()
-        miscounted = gallery.store.records.miscounted()
-    finally:
-        gallery.close()
-    agrees = found.agrees and not miscounted
-    data = {
-        "agrees": agrees,
-        "templates": found.templates,
-        "missing_in_index": found.missing_in_index,
-        "missing_in_store": found.missing_in_store,
-        "different": found.different,
-        "miscounted": tuple(miscounted),
-    }
-    word = "agree" if agrees else "DISAGREE; `python -m indexer compact` rebuilds the index and counts anew"
-    output.result(
-        data,
-        [f"documents and index {word} on {found.templates} templates"]
-        + [f"{key}: {value}" for key, value in data.items() if isinstance(value, tuple) and value],
-    )
-    return cli.DONE if agrees else cli.PARTLY_FAILED
+def run_verify(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
+    """Compare the published index with the documents, and the counts of students with the entries; read everything."""
+    from indexer.verifying import verify
+
+    found = verify(settings, arguments.deep, output)
+    output.result(found.as_dict(), found.lines())
+    return cli.DONE if found.agrees else cli.PARTLY_FAILED
 
 
 def run_compact(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -358,7 +341,14 @@ def _add_upkeep(commands: Any) -> None:
     )
     moving.add_argument("matricula", metavar="MATRICULA", help="whose the photos are")
     moving.add_argument("to", metavar="TO", help="matricula of the student who gets them")
-    cli.subcommand(commands, "verify", run_verify, "Compare the index with the documents.", "python -m indexer verify")
+    verifying = cli.subcommand(
+        commands,
+        "verify",
+        run_verify,
+        "Compare the index with the documents; with --deep read everything and find what is damaged.",
+        "python -m indexer verify --deep",
+    )
+    verifying.add_argument("--deep", action="store_true", help="read every photo, page and file: what is damaged?")
     cli.subcommand(
         commands,
         "compact",

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faces.packs import ModelPack, load_pack
 from faces.runtime import RuntimeOptions, described_runtime
+from gallery.documents.damage import RESTORE, Damage
 from gallery.documents.model import DocumentStore
 from gallery.documents.sqlite import SqliteStore
+from gallery.documents.sqlite_check import sqlite_damage
 from gallery.export import PhotoExport
 from gallery.gallery import Gallery, GallerySettings
 from gallery.gate import IndexSettings
+from gallery.index_check import index_damage
 from gallery.limit import Target
 from gallery.snapshot import SnapshotStore
 from presente.clock import MACHINE, Clock
 from presente.config import Settings, TargetRate
-from presente.errors import ConfigError
+from presente.errors import ConfigError, PresenteError
 from presente.files import erase_folder
 from presente.threads import default_workers
 
@@ -87,6 +90,50 @@ def open_store(url: str, clock: Clock = MACHINE) -> DocumentStore:
     )
 
 
+def find_damage(settings: Settings, progress: Callable[[int], None]) -> Iterator[Damage]:
+    """What is wrong in the document store and in the index's files; also of a store that cannot be opened.
+
+    Raises:
+        ConfigError: ``unknown_store``, ``foreign_database``.
+    """
+    told: str | None = None
+    try:
+        store = open_store(settings.store, open_clock(settings))
+    except ConfigError:
+        raise
+    except Exception as error:  # noqa: BLE001 - damaged documents may raise anything
+        finding = as_damage(error, "the document store")
+        told = finding.code
+        yield finding
+        found = _unopened_damage(settings.store, progress)
+    else:
+        found = store.damage(progress)
+    try:
+        yield from (finding for finding in found if finding.code != told)
+    except Exception as error:  # noqa: BLE001 - likewise
+        yield as_damage(error, "the document store")
+    finally:
+        if told is None:
+            store.close()
+    yield from index_damage(open_snapshots(settings))
+
+
+def as_damage(error: Exception, where: str) -> Damage:
+    """An error as a finding."""
+    if isinstance(error, PresenteError):
+        return Damage(error.code, error.what, where, error.fix)
+    return Damage("unreadable", f"It cannot be read ({type(error).__name__}: {error}).", where, RESTORE)
+
+
+def _unopened_damage(url: str, progress: Callable[[int], None]) -> Iterator[Damage]:
+    if url.startswith(_SQLITE):
+        return sqlite_damage(Path(url[len(_SQLITE) :]).expanduser(), progress)
+    from gallery.documents.mongo import DEFAULT_DATABASE
+    from gallery.documents.mongo_check import unopened_damage
+
+    return unopened_damage(url, DEFAULT_DATABASE, progress)
+
+
 def open_snapshots(settings: Settings) -> SnapshotStore:
     """Where index generations are published, and with which kind of index."""
     return SnapshotStore(settings.index, IndexSettings(settings.index_kind, settings.recall_floor))
@@ -126,5 +173,9 @@ def forget_copies(settings: Settings, matriculas: Collection[str]) -> None:
 def open_for_upkeep(settings: Settings) -> Gallery:
     """The gallery as it is, whichever pack made it: for commands that erase, compare and count but never decide."""
     store = open_store(settings.store, open_clock(settings))
-    tag, dim = store.pack() or ("", 1)
+    try:
+        tag, dim = store.pack() or ("", 1)
+    except BaseException:
+        store.close()
+        raise
     return Gallery(store, open_snapshots(settings), tag, dim, GallerySettings(1.0, "none"))

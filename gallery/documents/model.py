@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.documents.damage import Damage, Progress
 from gallery.documents.records import RecordStore
 from presente.errors import Conflict, InvalidInput, NotFound
 
@@ -399,5 +400,11 @@ class DocumentStore(Protocol):
         is None."""
 
     def counts(self) -> Counts: ...
+
+    def damage(self, progress: Progress = lambda _: None) -> Iterator[Damage]:
+        """Read everything, the photos' bytes included, and say what is not as it was written; see docs/damage.md.
+
+        Nothing is changed, memory does not grow with the photos, others may read and write meanwhile. ``progress`` is
+        told how many photos more were looked at. What cannot be read is a finding, not an error."""
 
     def close(self) -> None: ...

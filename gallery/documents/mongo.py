@@ -38,6 +38,7 @@ from pymongo.errors import (
 )
 from pymongo.write_concern import WriteConcern
 
+from gallery.documents.damage import Damage, Progress
 from gallery.documents.model import (
     Changes,
     Counts,
@@ -55,6 +56,7 @@ from gallery.documents.model import (
 )
 from gallery.documents.mongo_adopting import adopt
 from gallery.documents.mongo_attempts import LEASE_S, MongoAttempts
+from gallery.documents.mongo_check import mongo_damage
 from gallery.documents.mongo_merging import MongoMerger
 from gallery.documents.mongo_records import MongoRecords
 from gallery.documents.mongo_sequence import MongoSequence, numbers, removals
@@ -66,7 +68,7 @@ from presente.errors import ConfigError, InvalidInput, StoreError
 _AWAY_S = 0.5
 """How long after a failure to reach the server nobody tries, so that requests do not queue up to wait for it."""
 
-_DEFAULT_DATABASE = "presente"
+DEFAULT_DATABASE = "presente"
 _SCHEMA = 2
 _DURABLE = WriteConcern(w="majority", j=True, wtimeout=10_000)
 _LOOK_S = 1.0
@@ -101,7 +103,7 @@ class MongoStore:
                 retryWrites=False,
                 appname="presente",
             )
-            self._db = self._client.get_default_database(_DEFAULT_DATABASE, write_concern=_DURABLE)
+            self._db = self._client.get_default_database(DEFAULT_DATABASE, write_concern=_DURABLE)
         except (ConfigurationError, InvalidURI, ValueError) as exc:
             raise ConfigError(
                 "unknown_store",
@@ -198,6 +200,10 @@ class MongoStore:
     def close(self) -> None:
         self._attempts.close()
         self._client.close()
+
+    def damage(self, progress: Progress = lambda _: None) -> Iterator[Damage]:
+        with self._talking():
+            yield from mongo_damage(self._db, self._attempts.dead, progress)
 
     # -- identity and pack ------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.documents.damage import Damage, Progress
 from gallery.documents.migrations import migrate
 from gallery.documents.model import (
     Changes,
@@ -35,6 +36,7 @@ from gallery.documents.model import (
     student_exists,
     student_not_found,
 )
+from gallery.documents.sqlite_check import sqlite_damage
 from gallery.documents.sqlite_log import leave_mark, refuse_stale_log
 from gallery.documents.sqlite_records import SqliteRecords, join_records, recount
 from presente.errors import StoreError
@@ -163,6 +165,9 @@ class SqliteStore:
             for db in self._idle:
                 db.close()
             self._idle.clear()
+
+    def damage(self, progress: Progress = lambda _: None) -> Iterator[Damage]:
+        return sqlite_damage(self.path, progress)
 
     # -- the gallery's pack -----------------------------------------------------------------------------------------
 

@@ -1,11 +1,11 @@
 """Whether SQLite's write-ahead log belongs to the file that it lies beside.
 
-SQLite replays a log whose own checksums are right over whatever file has the name: also over a backup that was restored
-while the log of a later life stayed behind, and what comes out is a mixture of the two. Nothing in SQLite's format says
-which file a log continues. So every transaction of ours leaves a mark in the file's header, on page 1, in the field that
-is the application's own (``PRAGMA application_id``): 16 random bits, and the 16 of the transaction before. The log then
-holds page 1 of each of its transactions, and belongs to a file whose mark is one of theirs, or is the one that the first
-of them names as the one before. By chance a log that does not belong is taken for one that does once in 65,000 times.
+SQLite replays a log whose own checksums are right over whatever file has the name: also over a backup that was
+restored while the log of a later life stayed behind, and what comes out is a mixture of the two. Nothing in SQLite's
+format says which file a log continues. So every transaction of ours leaves a mark in the file's header, on page 1, in
+the field that is the application's own (``PRAGMA application_id``): 16 random bits, and 16 of the transaction before.
+The log then holds page 1 of each of its transactions, and belongs to a file whose mark is one of theirs, or is the one
+that the first of them names as the one before. By chance a log that does not belong passes once in 65,000 times.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def refuse_stale_log(path: Path) -> None:
                 "stale_log",
                 f"{path}-wal is not the log of {path}, but of another state of it: a backup was restored, and the log "
                 "stayed behind. Together they would be a mixture of both.",
-                f"To have the backup's state, delete {path.name}-wal and {path.name}-shm and keep {path.name}; else put "
-                "the file back that the log belongs to.",
+                f"To have the backup's state, delete {path.name}-wal and {path.name}-shm and keep {path.name}; else "
+                "put the file back that the log belongs to.",
             )
         seen = looked
         time.sleep(_BETWEEN_S)

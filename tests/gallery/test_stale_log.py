@@ -57,7 +57,7 @@ class Life:
 
 
 def content(folder: Path, scratch: Path) -> list[str] | None:
-    """Everything in a store as SQLite reads it, marks and all; None when it cannot. Reads a copy: reading changes it."""
+    """Everything in a store as SQLite reads it; None when it cannot. Reads a copy: reading changes it."""
     shutil.rmtree(scratch, ignore_errors=True)
     shutil.copytree(folder, scratch)
     try:

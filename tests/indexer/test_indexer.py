@@ -181,11 +181,13 @@ def test_remove_and_compact(command) -> None:  # type: ignore[no-untyped-def]
     assert compacted["templates"] == 92
     assert json.loads(command("indexer", "verify", "--json").stdout) == {
         "agrees": True,
+        "deep": False,
         "templates": 92,
         "missing_in_index": [],
         "missing_in_store": [],
         "different": [],
         "miscounted": [],
+        "findings": [],
     }
 
 

@@ -1,0 +1,62 @@
+"""What is wrong in a store: findings, and the checks of one photo and one vector that every store shares."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+Progress = Callable[[int], None]
+"""Told how many photos more were looked at."""
+
+UNIT = 1e-3
+"""How far from 1 the length of a template may be."""
+
+RESTORE = "Restore a backup (docs/damage.md says how), and enrol again who came since."
+ENROL_AGAIN = "Remove the photo with `python -m indexer remove MATRICULA --photo DIGITS`, and enrol it again."
+SYNC = "Run `python -m indexer sync`: it embeds the photo, or says why it cannot."
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Something that is not as it was written.
+
+    Attributes:
+        code: what kind of thing it is, stable.
+        what: what is wrong.
+        where: the photo, the template, the table or the file.
+        fix: what to do.
+    """
+
+    code: str
+    what: str
+    where: str
+    fix: str
+
+    def line(self) -> str:
+        """For people."""
+        return f"{self.code}: {self.where}: {self.what} {self.fix}"
+
+
+def photo_damage(content: bytes, sha256: str, where: str) -> Iterator[Damage]:
+    """Whether a photo's bytes are those that came."""
+    if hashlib.sha256(content).hexdigest() != sha256:
+        yield Damage("photo_changed", "The photo's bytes are not those that its SHA-256 names.", where, ENROL_AGAIN)
+
+
+def vector_damage(vector: bytes, dim: int | None, where: str) -> Iterator[Damage]:
+    """Whether a template's bytes are float32 numbers of length 1, ``dim`` of them where that is known."""
+    count, rest = divmod(len(vector), 4)
+    if rest or not count or (dim is not None and count != dim):
+        wanted = "a whole number of float32" if dim is None else f"{4 * dim}"
+        yield Damage("template_damaged", f"It has {len(vector)} bytes, not {wanted}.", where, ENROL_AGAIN)
+        return
+    numbers = np.frombuffer(vector, dtype="<f4").astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        length = float(np.linalg.norm(numbers))
+    if not np.isfinite(length):
+        yield Damage("template_damaged", "It holds numbers that are none.", where, ENROL_AGAIN)
+    elif abs(length - 1) > UNIT:
+        yield Damage("template_damaged", f"Its length is {length:.4g}, not 1.", where, ENROL_AGAIN)

@@ -1,0 +1,429 @@
+"""``python -m indexer verify --deep`` finds whatever is damaged: pages, photos, templates, references, files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sqlite3
+import tracemalloc
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from bson import Binary, Int64
+from pymongo import MongoClient
+
+from gallery.documents.damage import Damage
+from gallery.gallery import Gallery, GallerySettings
+from gallery.index_check import index_damage
+from gallery.snapshot import SnapshotStore
+from indexer.verifying import Verified, verify
+from presente import compose
+from presente.cli import Output
+from presente.config import Settings, load_settings
+from presente.errors import ConfigError
+from tests.conftest import DIM, PACK, enrolment, on_sqlite, unit
+
+PAGE = 4096
+
+
+def filled(store_url: str, index: Path, people: int = 40, size: int = 9000, seed: int = 1) -> None:
+    """A gallery with photos that fill pages of their own, and pages that are free again; published."""
+    chance = np.random.default_rng(seed)
+    gallery = Gallery(compose.open_store(store_url), SnapshotStore(index), PACK, DIM, GallerySettings(0.5, "test"))
+    made = []
+    for i in range(people):
+        one = enrolment(f"A{i:03d}", unit(chance.normal(size=(2, DIM))), clase=f"C{i % 4}")
+        contents = [chance.bytes(size) for _ in one.photos]
+        photos = [
+            replace(photo, content=content, sha256=hashlib.sha256(content).hexdigest())
+            for photo, content in zip(one.photos, contents, strict=True)
+        ]
+        made.append(replace(one, photos=tuple(photos)))
+    gallery.enrol(made)
+    gallery.remove([f"A{i:03d}" for i in range(0, people, 10)])
+    gallery.close(publish=True)
+
+
+@pytest.fixture
+def settings(store_url: str, tmp_path: Path) -> Settings:
+    filled(store_url, tmp_path / "index")
+    given = {"PRESENTE_STORE": store_url, "PRESENTE_INDEX": str(tmp_path / "index")}
+    return load_settings(environment=given, folder=tmp_path)
+
+
+def looked(settings: Settings, deep: bool = True) -> Verified:
+    return verify(settings, deep, Output(as_json=True))
+
+
+def codes(settings: Settings) -> list[str]:
+    found = looked(settings)
+    assert found.agrees == (not found.findings and found.agreement is not None and found.agreement.agrees)
+    for finding in found.findings:
+        assert finding.fix and finding.where and finding.what
+    return sorted(finding.code for finding in found.findings)
+
+
+def test_a_store_that_is_whole_has_no_findings(settings: Settings, command: Any, store_url: str) -> None:
+    assert codes(settings) == []
+    done = command("indexer", "verify", "--deep", "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 0 and found["agrees"] and found["deep"] and found["findings"] == []
+    done = command("indexer", "verify", "--deep")
+    assert "nothing is damaged" in done.stdout
+    assert "--deep reads everything" in command("indexer", "verify").stdout
+
+
+# -- SQLite: pages ------------------------------------------------------------------------------------------------------
+
+
+def pages_in_use(file: bytes) -> dict[str, list[int]]:
+    """Numbers of the pages that hold something, by what they are; page 1 is the header's."""
+    free = set()
+    trunk = int.from_bytes(file[32:36], "big")
+    while trunk:
+        page = file[(trunk - 1) * PAGE : trunk * PAGE]
+        free |= {
+            trunk,
+            *(int.from_bytes(page[8 + 4 * i : 12 + 4 * i], "big") for i in range(int.from_bytes(page[4:8], "big"))),
+        }
+        trunk = int.from_bytes(page[:4], "big")
+    kinds: dict[str, list[int]] = {}
+    for number in range(2, len(file) // PAGE + 1):
+        first = file[(number - 1) * PAGE]
+        kind = {2: "index", 10: "index", 5: "table", 13: "table"}.get(first, "photo")
+        if number not in free:
+            kinds.setdefault(kind, []).append(number)
+    assert free and {"index", "table", "photo"} <= kinds.keys()
+    return kinds
+
+
+def database(settings: Settings) -> Path:
+    path = Path(settings.store.removeprefix("sqlite:///"))
+    assert not path.with_name("gallery.db-wal").exists()
+    return path
+
+
+@on_sqlite
+def test_one_page_overwritten_is_found_whatever_it_held(settings: Settings, tmp_path: Path) -> None:
+    """As a bad disk does it: eight copies for each kind of page, one page of each overwritten at random."""
+    whole = database(settings).read_bytes()
+    chance = np.random.default_rng(11)
+    kinds = pages_in_use(whole) | {"header": [1]}
+    missed = []
+    for kind, numbers in kinds.items():
+        for copy in range(8):
+            number = int(chance.choice(numbers))
+            folder = tmp_path / f"{kind}{copy}"
+            shutil.copytree(tmp_path / "index", folder / "index")
+            damaged = bytearray(whole)
+            damaged[(number - 1) * PAGE : number * PAGE] = chance.bytes(PAGE)
+            (folder / "gallery.db").write_bytes(damaged)
+            there = settings.having(store=f"sqlite:///{folder}/gallery.db", index=folder / "index")
+            if looked(there).agrees or not looked(there).findings:
+                missed.append(f"{kind} page {number}")
+            looked(there, deep=False)  # may not see it, must not fall over it
+    assert missed == []
+
+
+@on_sqlite
+def test_what_the_command_says_of_a_file_that_no_gallery_opens_on(settings: Settings, command: Any) -> None:
+    path = database(settings)
+    whole = path.read_bytes()
+    path.write_bytes(np.random.default_rng(1).bytes(PAGE) + whole[PAGE:])
+    done = command("indexer", "verify", "--deep", "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 1 and not found["agrees"] and found["templates"] is None
+    assert any("not a database" in finding["what"] for finding in found["findings"])
+    assert all("Restore a backup" in f["fix"] or f["code"] == "store_unavailable" for f in found["findings"])
+    assert "Traceback" not in done.stderr
+    quick = command("indexer", "verify", "--json")
+    assert quick.returncode == 1 and not json.loads(quick.stdout)["agrees"] and "Traceback" not in quick.stderr
+
+
+@on_sqlite
+def test_verify_never_says_agree_when_reading_failed(settings: Settings) -> None:
+    """A template's row that cannot be read: neither SQLite's own error nor a vector of another length is agreement."""
+    path = database(settings)
+    whole = path.read_bytes()
+    db = sqlite3.connect(path)
+    roots = [row[0] for row in db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'templates'")]
+    db.close()
+    damaged = bytearray(whole)
+    damaged[(roots[0] - 1) * PAGE : roots[0] * PAGE] = bytes(PAGE)
+    path.write_bytes(damaged)
+    quick = looked(settings, deep=False)
+    assert not quick.agrees and quick.agreement is None and quick.findings
+    path.write_bytes(whole)
+    _sql(settings, "UPDATE templates SET vector = substr(vector, 1, 7) WHERE id = (SELECT max(id) FROM templates)")
+    quick = looked(settings, deep=False)
+    assert not quick.agrees
+
+
+# -- what both stores may have wrong --------------------------------------------------------------------------------------
+
+
+def _sql(settings: Settings, *statements: str) -> None:
+    db = sqlite3.connect(database(settings))
+    db.create_function("flipped", 1, _flipped)
+    db.execute("PRAGMA foreign_keys = OFF")
+    with db:
+        for statement in statements:
+            db.execute(statement)
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+
+
+def _flipped(content: bytes, place: int = 5000) -> bytes:
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+@pytest.fixture
+def mongo(settings: Settings) -> Iterator[Any]:
+    client: MongoClient[dict[str, Any]] = MongoClient(settings.store)
+    yield client.get_default_database()
+    client.close()
+
+
+on_mongo = pytest.mark.parametrize("store_url", ["mongo"], indirect=True)
+
+SPOILED: dict[str, tuple[str, list[str]]] = {
+    "a bit of a photo": (
+        "UPDATE images SET content = flipped(content) WHERE id = 5",
+        ["photo_changed"],
+    ),
+    "a vector that is short": (
+        "UPDATE templates SET vector = substr(vector, 1, 28) WHERE id = 7",
+        ["template_damaged", "unreadable"],
+    ),
+    "a vector of another length": (
+        "UPDATE templates SET vector = (SELECT CAST(substr(a.vector, 1, 16) || substr(b.vector, 1, 16) AS BLOB) FROM templates a, "
+        "templates b WHERE a.id = 8 AND b.id = 9) WHERE id = 7",
+        ["template_damaged"],
+    ),
+    "no number": (
+        "UPDATE templates SET vector = CAST(x'0000c07f' || substr(vector, 5) AS BLOB) WHERE id = 7",
+        ["template_damaged"],
+    ),
+    "a photo without its student": (
+        "UPDATE images SET student = 9999 WHERE id = 5",
+        ["lost_reference", "photo_without_student", "template_without_photo"],
+    ),
+    "a template without its photo": (
+        "DELETE FROM images WHERE id = 5",
+        ["lost_reference", "template_without_photo"],
+    ),
+    "a photo without template": (
+        "DELETE FROM templates WHERE id = 7",
+        ["photo_without_template"],
+    ),
+    "a change that is gone": (
+        "DELETE FROM changes WHERE template = 7 AND removed = 0",
+        ["change_missing", "change_missing"],
+    ),
+    "a template that is recorded as removed": (
+        "INSERT INTO changes (removed, template) VALUES (1, 7)",
+        ["change_missing"],
+    ),
+    "a counter that went back": (
+        "UPDATE sqlite_sequence SET seq = 10 WHERE name = 'templates'",
+        ["id_counter"],
+    ),
+    "consent that is no JSON": (
+        "UPDATE students SET consentimiento = '{' WHERE id = 5",
+        ["text_damaged"],
+    ),
+    "a name that is no text": (
+        "UPDATE students SET nombre_del_alumno = CAST(x'c3280a' AS TEXT) WHERE id = 5",
+        ["text_damaged"],
+    ),
+    "quality that is no JSON": (
+        "UPDATE templates SET quality = '[1' WHERE id = 7",
+        ["text_damaged"],
+    ),
+    "a pack that is no JSON": (
+        "UPDATE gallery SET value = '{}' WHERE key = 'pack'",
+        ["setting_damaged", "unreadable"],
+    ),
+    "no identity": (
+        "DELETE FROM gallery WHERE key = 'identity'",
+        ["setting_damaged", "unreadable"],
+    ),
+    "a calibration that is no JSON": (
+        "INSERT OR REPLACE INTO gallery VALUES ('calibration', '{')",
+        ["calibration_unreadable"],
+    ),
+}
+
+
+@on_sqlite
+@pytest.mark.parametrize("what", SPOILED)
+def test_what_is_spoiled_in_a_file_is_found(what: str, settings: Settings) -> None:
+    statement, expected = SPOILED[what]
+    _sql(settings, statement)
+    assert codes(settings) == expected
+
+
+@on_sqlite
+def test_counts_that_are_not_those_of_the_entries_are_told(settings: Settings) -> None:
+    _sql(settings, "UPDATE students SET asistencias = 3 WHERE id = 5")
+    found = looked(settings)
+    assert found.miscounted == ("A004",) and not found.agrees
+
+
+def _spoil_photo(db: Any) -> None:
+    kept = db.contents.find_one()
+    db.contents.update_one({"_id": kept["_id"]}, {"$set": {"content": Binary(_flipped(bytes(kept["content"])))}})
+
+
+def _spoil_vector(db: Any, change: Callable[[bytes], bytes]) -> None:
+    kept = db.templates.find_one()
+    db.templates.update_one({"_id": kept["_id"]}, {"$set": {"vector": Binary(change(bytes(kept["vector"])))}})
+
+
+def _no_index(db: Any, collection: str) -> Any:
+    for name in list(db[collection].index_information()):
+        if name != "_id_":
+            db[collection].drop_index(name)
+    return db[collection]
+
+
+def _twice(db: Any) -> None:
+    students = _no_index(db, "students")
+    document = students.find_one()
+    students.insert_one({**document, "_id": "copy", "subject": Int64(int(document["subject"]) + 100_000)})
+
+
+SPOILED_MONGO: dict[str, tuple[Callable[[Any], object], set[str]]] = {
+    "a bit of a photo": (_spoil_photo, {"photo_changed"}),
+    "bytes that are gone": (lambda db: db.contents.delete_one({}), {"photo_without_bytes"}),
+    "bytes that outlived": (
+        lambda db: db.contents.insert_one({"_id": "77:ab", "student": Int64(77), "content": Binary(b"x")}),
+        {"bytes_without_photo"},
+    ),
+    "a photo without its record": (
+        lambda db: db.images.delete_one({}),
+        {"bytes_without_photo", "template_without_photo"},
+    ),
+    "a photo without its student": (
+        lambda db: db.students.delete_one({}),
+        {"photo_without_student"},
+    ),
+    "a photo without template": (lambda db: db.templates.delete_one({}), {"photo_without_template"}),
+    "a vector that is short": (
+        lambda db: _spoil_vector(db, lambda vector: vector[:28]),
+        {"template_damaged", "unreadable"},
+    ),
+    "no number": (
+        lambda db: _spoil_vector(db, lambda vector: b"\0\0\xc0\x7f" + vector[4:]),
+        {"template_damaged"},
+    ),
+    "a matricula twice": (_twice, {"student_twice", "store_unavailable", "id_counter"}),
+    "a change that is gone": (lambda db: db.changes.delete_one({}), {"change_missing"}),
+    "a template that is recorded as removed": (
+        lambda db: db.removals.update_one({}, {"$push": {"templates": db.templates.find_one()["_id"]}}),
+        {"change_missing"},
+    ),
+    "consent that is none": (
+        lambda db: db.students.update_one({}, {"$set": {"consentimiento": "yes"}}),
+        {"text_damaged"},
+    ),
+    "no identity": (
+        lambda db: db.gallery.update_one({"_id": "identity"}, {"$set": {"value": ""}}),
+        {"setting_damaged"},
+    ),
+    "a pack that is none": (
+        lambda db: db.gallery.update_one({"_id": "pack"}, {"$unset": {"dim": ""}}),
+        {"setting_damaged", "unreadable"},
+    ),
+    "a calibration that is no JSON": (
+        lambda db: db.gallery.update_one({"_id": "calibration"}, {"$set": {"value": "{"}}, upsert=True),
+        {"calibration_unreadable"},
+    ),
+}
+
+
+@on_mongo
+@pytest.mark.parametrize("what", SPOILED_MONGO)
+def test_what_is_spoiled_in_a_database_is_found(
+    what: str, settings: Settings, mongo: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gallery.documents.mongo_check._SETTLE_S", 0.0)  # nobody else is writing
+    spoil, expected = SPOILED_MONGO[what]
+    spoil(mongo)
+    assert set(codes(settings)) == expected
+    assert not looked(settings).agrees
+
+
+@on_mongo
+def test_counts_that_are_not_those_of_the_entries_are_told_on_mongo(settings: Settings, mongo: Any) -> None:
+    mongo.students.update_one({"matricula": "A004"}, {"$set": {"asistencias": 3}})
+    found = looked(settings)
+    assert found.miscounted == ("A004",) and not found.agrees
+
+
+@on_mongo
+def test_a_write_that_is_under_way_is_no_damage(
+    settings: Settings, mongo: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bytes of a photo come before what is known of it, and its template after: whoever looks in between waits."""
+    image = mongo.images.find_one()
+    name = f"{int(image['student'])}:{'cd' * 32}"
+    mongo.contents.insert_one({"_id": name, "student": image["student"], "content": Binary(b"x")})
+
+    def settle(seconds: float) -> None:
+        mongo.contents.delete_one({"_id": name})
+
+    monkeypatch.setattr("gallery.documents.mongo_check.time.sleep", settle)
+    assert codes(settings) == []
+
+
+def test_files_of_the_index_are_compared_also_those_of_older_generations(
+    settings: Settings, tmp_path: Path, open_gallery: Callable[..., Gallery], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gallery.snapshot._AT_ONCE", 100)  # all vectors are large
+    gallery = open_gallery()
+    gallery.enrol([enrolment("B1", unit(np.ones(DIM)))])
+    gallery.close(publish=True)
+    gallery = open_gallery()
+    gallery.enrol([enrolment("B2", unit(np.ones(DIM)))])
+    gallery.close(publish=True)
+    whole = tmp_path / "whole"
+    shutil.copytree(tmp_path / "index", whole)
+    files = [file.relative_to(whole) for file in sorted(whole.glob("gen-*/*")) if file.name != "struck.npy"]
+    assert len(files) >= 6
+    for file in files:
+        damaged = bytearray((whole / file).read_bytes())
+        if damaged:
+            damaged[len(damaged) // 2] ^= 0x41
+            (tmp_path / "index" / file).write_bytes(damaged)
+            found = list(index_damage(SnapshotStore(tmp_path / "index")))
+            assert [each.where for each in found] == [f"generation {int(file.parent.name[4:])}"], file
+            assert found[0].code == "index_damaged" and "compact" in found[0].fix
+            (tmp_path / "index" / file).write_bytes((whole / file).read_bytes())
+    (tmp_path / "index" / files[-1]).unlink()
+    assert "index_damaged" in codes(settings)
+
+
+@on_sqlite
+def test_many_photos_are_read_in_little_memory(tmp_path: Path, store_url: str) -> None:
+    filled(store_url, tmp_path / "index", people=100, size=400_000)  # 72 MB of photos
+    given = {"PRESENTE_STORE": store_url, "PRESENTE_INDEX": str(tmp_path / "index")}
+    settings = load_settings(environment=given, folder=tmp_path)
+    tracemalloc.start()
+    seen: list[int] = []
+    findings: list[Damage] = list(compose.find_damage(settings, seen.append))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert findings == [] and sum(seen) == 180
+    assert peak < 20_000_000
+
+
+def test_an_address_that_is_none_is_wrong_usage(tmp_path: Path) -> None:
+    settings = load_settings(environment={"PRESENTE_STORE": "redis://x"}, folder=tmp_path)
+    with pytest.raises(ConfigError):
+        looked(settings)
