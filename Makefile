@@ -25,7 +25,7 @@ lint: $(VENV)/.ci  ## what .ci/run checks beside the tests
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-mongoserver: $(VENV)/.test  ## build the MongoDB-compatible server that the tests start (once; needs Go)
+mongoserver: $(VENV)/.test  ## build the MongoDB-compatible server that the tests start (once; needs Go, or see docs/mongodb.md)
 	$(VENV)/bin/python -m tests.mongo_server
 
 clean:  ## forget the gallery that `make run` made

@@ -87,8 +87,10 @@ class MongoAttempts:
         Raises:
             StoreError: ``lease_lost`` when another process took this one for dead and ended the attempt.
         """
-        ours = self._db.writing.delete_one({"_id": name}).deleted_count
-        self._active.discard(name)
+        try:
+            ours = self._db.writing.delete_one({"_id": name}).deleted_count
+        finally:  # no answer, then it may still be there: nobody goes on with it, so that whoever recovers ends it
+            self._active.discard(name)
         if not ours:
             raise _lost()
 

@@ -3,9 +3,11 @@
 import contextlib
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from pymongo import MongoClient, monitoring
 
 from gallery.documents.records import Attendance, Participation, SeenFace, Selection
 from gallery.gallery import Gallery, GallerySettings
@@ -123,5 +125,53 @@ def test_the_server_goes_away_and_comes_back(tmp_path: Path) -> None:
     assert gallery.search(rows(1, 1), 1)[0][0].student.matricula == "A1"
     gallery.enrol([enrolment("A2", rows(1, 2))])
     assert gallery.store.counts().students == 2 and gallery.index.verify().agrees
+    gallery.close()
+    server.stop()
+
+
+class StopsBeforeTheLastWord(monitoring.CommandListener):
+    """Stops the server when a write is about to be said to be over."""
+
+    def __init__(self, server: MongoServer) -> None:
+        self.server: MongoServer | None = server
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if event.command.get("delete") == "writing" and self.server is not None:
+            self.server.stop()
+            self.server = None
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        pass
+
+
+def test_the_server_goes_away_before_the_last_word_of_a_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it is there but that it is over: nobody waits for it as long as the process lives."""
+    if not binary().exists():
+        pytest.skip("no MongoDB server to stop: build one with `make mongoserver` (needs Go)")
+    server = MongoServer(tmp_path)
+    listener = StopsBeforeTheLastWord(server)
+
+    def listening(*arguments: Any, **options: Any) -> MongoClient[Any]:
+        return MongoClient(*arguments, **options, event_listeners=[listener])
+
+    with monkeypatch.context() as patched:
+        patched.setattr("gallery.documents.mongo.MongoClient", listening)
+        gallery = open_gallery(f"{server.url}/away", tmp_path)
+    with pytest.raises(StoreError) as caught:
+        gallery.enrol([enrolment("A1", rows(2, 1))])
+    assert caught.value.code == "store_unavailable" and listener.server is None
+    server.start()
+    time.sleep(0.6)  # half a second after it was found away it is tried again
+    gallery.search(rows(1, 1), 1)
+    gallery.store._looked_at = -1e9  # type: ignore[attr-defined]  # a second passes
+    gallery.search(rows(1, 1), 1)
+    gallery.search(rows(1, 1), 1)
+    assert not gallery.index.position.awaited
+    assert gallery.search(rows(2, 1)[:1], 1)[0][0].student.matricula == "A1"
+    gallery.enrol([enrolment("A1", rows(2, 1))])  # as whoever got no answer does
+    assert gallery.store.counts().templates == 2 and gallery.index.verify().agrees
     gallery.close()
     server.stop()
