@@ -31,7 +31,6 @@ from pymongo.collection import Collection as MongoCollection
 from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
-    DocumentTooLarge,
     DuplicateKeyError,
     InvalidURI,
     PyMongoError,
@@ -60,7 +59,7 @@ from gallery.documents.mongo_records import MongoRecords
 from gallery.documents.mongo_sequence import MongoSequence, numbers, removals
 from gallery.documents.mongo_shape import SEEN, Document, content_id, student_of
 from gallery.documents.mongo_writing import MongoWriter
-from presente.errors import ConfigError, InvalidInput, StoreError
+from presente.errors import ConfigError, StoreError
 
 _AWAY_S = 0.5
 """How long after a failure to reach the server nobody tries, so that requests do not queue up to wait for it."""
@@ -121,12 +120,6 @@ class MongoStore:
             raise _unavailable("it did not answer a moment ago")
         try:
             yield
-        except DocumentTooLarge as exc:
-            raise InvalidInput(
-                "too_many_bytes",
-                "MongoDB keeps documents of up to 16 MB, and this photo is larger.",
-                "Send a smaller JPEG.",
-            ) from exc
         except PyMongoError as exc:
             if isinstance(exc, ConnectionFailure):
                 self._away_until = time.monotonic() + _AWAY_S

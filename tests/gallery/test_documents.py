@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pymongo import MongoClient
 
 from gallery.documents.model import DocumentStore, Position, Student, Template, check_student
 from gallery.documents.sqlite import SqliteStore
@@ -259,3 +260,37 @@ def test_fields_that_cannot_be_stored_are_named(student: Student) -> None:
     with pytest.raises(InvalidInput) as caught:
         check_student(student)
     assert caught.value.code == "invalid_student"
+
+
+# -- what MongoDB proper does and the servers of the tests do not ---------------------------------------------------
+
+on_mongo = pytest.mark.parametrize("store_url", ["mongo"], indirect=True)
+
+
+@on_mongo
+@pytest.mark.parametrize("size", [16_777_216, 20_000_000, 60_000_000])
+def test_a_photo_that_no_document_can_hold(store: DocumentStore, size: int) -> None:
+    """MongoDB refuses it in the middle of a write; FerretDB takes it."""
+    given = enrolment("A1", vectors(1))
+    large = replace(given, photos=(replace(given.photos[0], content=bytes(size)),))
+    store.enrol([enrolment("A2", vectors(1))])
+    position = store.position()
+    for each in ([large], [enrolment("A3", vectors(1)), large]):
+        with pytest.raises(InvalidInput, match=f"{size}") as caught:
+            store.enrol(each)
+        assert caught.value.code == "too_many_bytes"
+    assert [found.student.matricula for found in store.students()] == ["A2"]
+    assert not store.changed_since(position)
+    assert store.position() == position
+
+
+@on_mongo
+def test_another_programs_photo_that_leaves_no_room(store: DocumentStore, store_url: str) -> None:
+    with MongoClient(store_url) as client:
+        students = client.get_default_database().students
+        fields = {"nombre_del_alumno": "N", "clase": "C", "fecha_de_registro": "2026-01-01"}
+        students.insert_one({"matricula": "LARGE", **fields, "image": b"\xff\xd8\xff" + bytes(16_776_800)})
+        students.insert_one({"matricula": "SMALL", **fields, "image": b"\xff\xd8\xff" + bytes(100)})
+    (refused,) = store.adopt()
+    assert (refused.which, refused.code) == ("LARGE", "too_many_bytes")
+    assert [found.student.matricula for found in store.students()] == ["SMALL"]
