@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from bson import Int64
 from numpy.typing import NDArray
-from pymongo import ASCENDING, MongoClient
+from pymongo import ASCENDING, MongoClient, ReadPreference
 from pymongo.collection import Collection as MongoCollection
 from pymongo.errors import (
     ConfigurationError,
@@ -98,7 +98,9 @@ class MongoStore:
                 retryWrites=False,
                 appname="presente",
             )
-            self._db = self._client.get_default_database(_DEFAULT_DATABASE, write_concern=_DURABLE)
+            self._db = self._client.get_default_database(
+                _DEFAULT_DATABASE, read_preference=ReadPreference.PRIMARY, write_concern=_DURABLE
+            )
         except (ConfigurationError, InvalidURI, ValueError) as exc:
             raise ConfigError(
                 "unknown_store",

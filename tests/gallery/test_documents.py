@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pymongo import MongoClient
+from pymongo import MongoClient, ReadPreference
 
 from gallery.documents.model import DocumentStore, Position, Student, Template, check_student
+from gallery.documents.mongo import MongoStore
 from gallery.documents.sqlite import SqliteStore
 from presente import compose
 from presente.errors import Conflict, InvalidInput, NotFound, StoreError
@@ -294,3 +295,24 @@ def test_another_programs_photo_that_leaves_no_room(store: DocumentStore, store_
     (refused,) = store.adopt()
     assert (refused.which, refused.code) == ("LARGE", "too_many_bytes")
     assert [found.student.matricula for found in store.students()] == ["SMALL"]
+
+
+@on_mongo
+def test_what_was_just_written_is_read_whatever_the_address_says(store_url: str) -> None:
+    """A secondary of a replica set lags behind: the order of writes counts on reading one's own."""
+    store = MongoStore(f"{store_url}?readPreference=secondaryPreferred")
+    assert store._db.read_preference == store._db.students.read_preference == ReadPreference.PRIMARY
+    store.close()
+
+
+@on_mongo
+def test_a_reservation_that_an_election_took_back_stops_no_follower(store: DocumentStore, store_url: str) -> None:
+    """Others have seen it before it was lost, and reserve past it."""
+    store.enrol([enrolment("A1", vectors(1))])
+    position = store.position()
+    with MongoClient(store_url) as client:
+        lost = client.get_default_database().changes.insert_one({"_id": position.change + 1, "n": 3, "mark": "m"})
+        store.enrol([enrolment("A2", vectors(2))])
+        client.get_default_database().changes.delete_one({"_id": lost.inserted_id})
+    assert store.changed_since(position)
+    assert len(store.changes(position).added) == 2
