@@ -14,7 +14,6 @@ import getpass
 import hashlib
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -119,38 +118,31 @@ class PostgreSQL:
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         if os.geteuid() == 0:
             shutil.chown(self.folder, self.user)
-        self.process: subprocess.Popen[bytes] | None = None
-        words = [self.program("initdb"), "--pgdata", self.folder, "--username", "presente", "--encoding", "UTF8"]
-        with log.open("ab") as said:
-            subprocess.run([*words, "--no-sync"], user=self.user, cwd="/", stdout=said, stderr=said, check=True)
+        self.run("initdb", "--username", "presente", "--encoding", "UTF8", "--no-sync")
         self.start()
 
     @property
     def url(self) -> str:
         return f"postgres://presente@127.0.0.1:{self.port}/postgres"
 
-    @staticmethod
-    def program(name: str) -> str:
-        """Debian keeps them apart from the other programs."""
-        folders = map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))
-        found = shutil.which(name, path=os.pathsep.join([*folders, os.environ["PATH"]]))
-        if found is None:
-            raise FileNotFoundError(f"{name} of PostgreSQL is needed (Debian: apt-get install postgresql)")
-        return found
-
     def start(self) -> None:
-        words = [self.program("postgres"), "-D", self.folder, "-p", str(self.port)]
+        """Start, and wait until it answers."""
         # Processes are killed here, machines are not: without fsync.
-        words += ["-c", "unix_socket_directories=", "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
-        with self.log.open("ab") as said:
-            self.process = subprocess.Popen(words, user=self.user, cwd="/", stdout=said, stderr=said)
-        if not answers(self.port):
-            raise RuntimeError(f"PostgreSQL did not start: {self.log.read_text()}")
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+        self.run("pg_ctl", "start", "--wait", "--log", f"{self.folder}/log", "--options", options)
 
     def stop(self) -> None:
-        if self.process is not None:
-            self.process.send_signal(signal.SIGINT)  # else it waits until everyone has left
-            self.process.wait(20)
+        self.run("pg_ctl", "stop", "--wait", "--mode", "fast")
+
+    def run(self, name: str, *words: str) -> None:
+        """One of its programs, which Debian keeps apart from the others."""
+        folders = map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))
+        program = shutil.which(name, path=os.pathsep.join([*folders, os.environ["PATH"]]))
+        if program is None:
+            raise FileNotFoundError(f"{name} of PostgreSQL is needed (Debian: apt-get install postgresql)")
+        with self.log.open("ab") as said:
+            command = [program, *words, "--pgdata", self.folder]
+            subprocess.run(command, user=self.user, cwd="/", stdout=said, stderr=said, check=True)
 
 
 class MongoServer:

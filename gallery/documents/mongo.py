@@ -26,12 +26,11 @@ from typing import Any
 import numpy as np
 from bson import Int64
 from numpy.typing import NDArray
-from pymongo import ASCENDING, MongoClient
+from pymongo import ASCENDING, MongoClient, ReadPreference
 from pymongo.collection import Collection as MongoCollection
 from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
-    DocumentTooLarge,
     DuplicateKeyError,
     InvalidURI,
     PyMongoError,
@@ -63,7 +62,7 @@ from gallery.documents.mongo_sequence import MongoSequence, numbers, removals
 from gallery.documents.mongo_shape import SEEN, Document, content_id, in_class, student_of
 from gallery.documents.mongo_writing import MongoWriter
 from presente.clock import MACHINE, Clock
-from presente.errors import ConfigError, InvalidInput, StoreError
+from presente.errors import ConfigError, StoreError
 
 _AWAY_S = 0.5
 """How long after a failure to reach the server nobody tries, so that requests do not queue up to wait for it."""
@@ -103,7 +102,9 @@ class MongoStore:
                 retryWrites=False,
                 appname="presente",
             )
-            self._db = self._client.get_default_database(DEFAULT_DATABASE, write_concern=_DURABLE)
+            self._db = self._client.get_default_database(
+                DEFAULT_DATABASE, read_preference=ReadPreference.PRIMARY, write_concern=_DURABLE
+            )
         except (ConfigurationError, InvalidURI, ValueError) as exc:
             raise ConfigError(
                 "unknown_store",
@@ -125,12 +126,6 @@ class MongoStore:
             raise _unavailable("it did not answer a moment ago")
         try:
             yield
-        except DocumentTooLarge as exc:
-            raise InvalidInput(
-                "too_many_bytes",
-                "MongoDB keeps documents of up to 16 MB, and this photo is larger.",
-                "Send a smaller JPEG.",
-            ) from exc
         except PyMongoError as exc:
             if isinstance(exc, ConnectionFailure):
                 self._away_until = time.monotonic() + _AWAY_S

@@ -15,7 +15,7 @@ from typing import Any
 from pymongo.database import Database
 
 from gallery.documents.model import NotAdopted, Photo, check_student
-from gallery.documents.mongo_shape import Document, written_elsewhere
+from gallery.documents.mongo_shape import Document, check_size, written_elsewhere
 from gallery.documents.mongo_writing import MongoWriter
 from presente.errors import InvalidInput
 
@@ -38,6 +38,7 @@ def _adopt_one(db: Database[dict[str, Any]], writer: MongoWriter, document: Docu
     try:
         check_student(written_elsewhere(document, writer.clock))
         content = None if document.get("image") is None else image_bytes(document["image"])
+        check_size(content or b"")
     except InvalidInput as error:
         yield NotAdopted(which, error.code, str(error))
         return

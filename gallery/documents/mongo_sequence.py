@@ -64,8 +64,11 @@ class MongoSequence:
         return str(found["mark"])
 
     def goes_on_after(self, number: int) -> bool:
-        """Whether anything was reserved after the end of a reservation."""
-        return self._changes.find_one({"_id": Int64(number + 1)}, {"_id": 1}) is not None
+        """Whether anything was reserved after the end of a reservation.
+
+        Not always just past it: others may have reserved past one that an election in a replica set took back.
+        """
+        return self._changes.find_one({"_id": {"$gt": Int64(number)}}, {"_id": 1}) is not None
 
     def since(self, number: int) -> list[Document]:
         """The reservations past the end of one, in order."""

@@ -16,6 +16,9 @@ Document = Mapping[str, Any]
 SEEN: Document = {"$nor": [{"enrolling": {"$exists": True}}, {"subject": {"$exists": False}}]}
 """A student not while it is being enrolled, nor what another program wrote and ``adopt`` has not taken in."""
 
+_LARGEST_PHOTO = 16 * 2**20 - 1024
+"""MongoDB's limit of a document, less room for whose photo it is."""
+
 _TEXTS = ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro", "aviso")
 _NUMBERS = ("asistencias_previas", "participaciones_previas")
 
@@ -84,6 +87,20 @@ def written_elsewhere(document: Document, clock: Clock) -> Student:
         "matricula": str(number) if isinstance(number, int) else number or "",
     }
     return student_of({**document, **before, **said})
+
+
+def check_size(content: bytes) -> None:
+    """Refuse a photo that no document can hold, before anything is written; not every server says so alike.
+
+    Raises:
+        InvalidInput: ``too_many_bytes``.
+    """
+    if len(content) > _LARGEST_PHOTO:
+        raise InvalidInput(
+            "too_many_bytes",
+            f"MongoDB keeps photos of up to {_LARGEST_PHOTO} bytes, and this one has {len(content)}.",
+            "Send a smaller JPEG.",
+        )
 
 
 def content_id(subject: int, sha256: str) -> str:

@@ -24,7 +24,7 @@ from gallery.documents.model import (
 from gallery.documents.mongo_attempts import MongoAttempts
 from gallery.documents.mongo_records import MongoRecords
 from gallery.documents.mongo_sequence import MongoSequence, numbers, removals
-from gallery.documents.mongo_shape import Document, content_id, fields_of, written_elsewhere
+from gallery.documents.mongo_shape import Document, check_size, content_id, fields_of, written_elsewhere
 from presente.clock import Clock
 from presente.errors import Conflict, StoreError
 
@@ -237,7 +237,11 @@ class MongoWriter:
         self._show({int(subject) for subject, _ in wanted}, attempt)
 
     def _lacking(self, wanted: Wanted) -> tuple[dict[Key, int], list[Key], list[tuple[Key, Template]]]:
-        """The ids of those photos that are stored, the photos that are not, and the templates that are not."""
+        """The ids of those photos that are stored, the photos that are not, and the templates that are not.
+
+        Raises:
+            InvalidInput: ``too_many_bytes``.
+        """
         images = self._images(wanted)
         done = self._embedded(images)
         templates = [
@@ -246,7 +250,10 @@ class MongoWriter:
             for template in made
             if (images.get(key), template.pack) not in done
         ]
-        return images, [key for key in wanted if key not in images], templates
+        missing = [key for key in wanted if key not in images]
+        for key in missing:
+            check_size(wanted[key][0].content)
+        return images, missing, templates
 
     def add_templates(self, templates: Sequence[tuple[int, Template]]) -> None:
         """Templates for photos that are stored already, by photo id; photos that were removed since are left out."""

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pymongo import MongoClient, ReadPreference
 
 from gallery.documents.migrations import STEPS, m004_other_classes
 from gallery.documents.model import DocumentStore, Position, Student, Template, check_student
+from gallery.documents.mongo import MongoStore
 from gallery.documents.sqlite import SqliteStore
 from presente import compose
 from presente.errors import Conflict, InvalidInput, NotFound, StoreError
@@ -294,3 +296,58 @@ def test_fields_that_cannot_be_stored_are_named(student: Student) -> None:
     with pytest.raises(InvalidInput) as caught:
         check_student(student)
     assert caught.value.code == "invalid_student"
+
+
+# -- what MongoDB proper does and the servers of the tests do not ---------------------------------------------------
+
+on_mongo = pytest.mark.parametrize("store_url", ["mongo"], indirect=True)
+
+
+@on_mongo
+@pytest.mark.parametrize("size", [16_777_216, 20_000_000, 60_000_000])
+def test_a_photo_that_no_document_can_hold(store: DocumentStore, size: int) -> None:
+    """MongoDB refuses it in the middle of a write; FerretDB takes it."""
+    given = enrolment("A1", vectors(1))
+    large = replace(given, photos=(replace(given.photos[0], content=bytes(size)),))
+    store.enrol([enrolment("A2", vectors(1))])
+    position = store.position()
+    for each in ([large], [enrolment("A3", vectors(1)), large]):
+        with pytest.raises(InvalidInput, match=f"{size}") as caught:
+            store.enrol(each)
+        assert caught.value.code == "too_many_bytes"
+    assert [found.student.matricula for found in store.students()] == ["A2"]
+    assert not store.changed_since(position)
+    assert store.position() == position
+
+
+@on_mongo
+def test_another_programs_photo_that_leaves_no_room(store: DocumentStore, store_url: str) -> None:
+    with MongoClient(store_url) as client:
+        students = client.get_default_database().students
+        fields = {"nombre_del_alumno": "N", "clase": "C", "fecha_de_registro": "2026-01-01"}
+        students.insert_one({"matricula": "LARGE", **fields, "image": b"\xff\xd8\xff" + bytes(16_776_800)})
+        students.insert_one({"matricula": "SMALL", **fields, "image": b"\xff\xd8\xff" + bytes(100)})
+    (refused,) = store.adopt()
+    assert (refused.which, refused.code) == ("LARGE", "too_many_bytes")
+    assert [found.student.matricula for found in store.students()] == ["SMALL"]
+
+
+@on_mongo
+def test_what_was_just_written_is_read_whatever_the_address_says(store_url: str) -> None:
+    """A secondary of a replica set lags behind: the order of writes counts on reading one's own."""
+    store = MongoStore(f"{store_url}?readPreference=secondaryPreferred")
+    assert store._db.read_preference == store._db.students.read_preference == ReadPreference.PRIMARY
+    store.close()
+
+
+@on_mongo
+def test_a_reservation_that_an_election_took_back_stops_no_follower(store: DocumentStore, store_url: str) -> None:
+    """Others have seen it before it was lost, and reserve past it."""
+    store.enrol([enrolment("A1", vectors(1))])
+    position = store.position()
+    with MongoClient(store_url) as client:
+        lost = client.get_default_database().changes.insert_one({"_id": position.change + 1, "n": 3, "mark": "m"})
+        store.enrol([enrolment("A2", vectors(2))])
+        client.get_default_database().changes.delete_one({"_id": lost.inserted_id})
+    assert store.changed_since(position)
+    assert len(store.changes(position).added) == 2
