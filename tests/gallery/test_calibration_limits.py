@@ -40,9 +40,9 @@ def _shapes(draw: st.DrawFn) -> _Scores:
     return list(np.clip(scores, -1, 1).astype(np.float32).astype(float))
 
 
-def _curve_of(scores: _Scores, subjects: list[int]) -> Curve | None:
+def _curve_of(scores: _Scores, subjects: list[int], resamples: int = RESAMPLES) -> Curve | None:
     try:
-        intercept, slope, covariance = fit(np.array(scores), subjects)
+        intercept, slope, covariance = fit(np.array(scores), subjects, resamples=resamples)
     except InvalidInput as error:
         assert error.code in ("unsuitable_scores", "too_few_searches") and error.fix
         return None
@@ -76,9 +76,7 @@ def _check(curve: Curve) -> None:
 @example([0.1] * 35 + [0.5, 0.6, 0.7, 0.8, 0.9], 40)
 @settings(max_examples=150, deadline=None)
 def test_whatever_the_scores_a_curve_is_finite_or_refused(scores: _Scores, people: int) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(calibration, "_RESAMPLES", 12)
-        curve = _curve_of(scores, [i % people for i in range(len(scores))])
+    curve = _curve_of(scores, [i % people for i in range(len(scores))], resamples=12)
     if curve is not None:
         _check(curve)
 
