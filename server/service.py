@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -27,9 +26,8 @@ from gallery.gallery import Gallery
 from gallery.register import Register
 from presente.bridge import Identified, IdentifyQuery, enrolled_photo, identify
 from presente.clock import MACHINE, Clock
-from presente.errors import InvalidInput, PhotoRefused, PresenteError, StoreError
-
-log = logging.getLogger(__name__)
+from presente.errors import InvalidInput, PhotoRefused, StoreError
+from server.readiness import LOADING, Readiness, ReadinessCheck
 
 _SENT = ("nombre_del_alumno", "clase", "fecha_de_registro")
 """The fields that an enrolment brings for somebody who is there; the others stay as they are."""
@@ -167,17 +165,12 @@ class Holder:
 
     def __init__(self) -> None:
         self._service: Service | None = None
+        self._check: ReadinessCheck | None = None
 
-    def ready(self) -> bool:
-        """Whether a query would be answered now: loaded, and the store and its pack are as they should be."""
-        if self._service is None:
-            return False
-        try:
-            self._service.gallery.index.catch_up()
-        except PresenteError as error:
-            log.error("not ready: %s", error)
-            return False
-        return True
+    def ready(self) -> Readiness:
+        """Whether a query would be answered now."""
+        check = self._check
+        return LOADING if check is None else check.now()
 
     def get(self) -> Service:
         """The service.
@@ -193,3 +186,4 @@ class Holder:
     def put(self, service: Service | None) -> None:
         """Make a service the one that answers; None to stop answering."""
         self._service = service
+        self._check = None if service is None else ReadinessCheck(service.gallery)
