@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -24,10 +23,9 @@ from gallery.gallery import Gallery
 from gallery.register import Register
 from presente.bridge import Identified, IdentifyQuery, identify
 from presente.clock import MACHINE, Clock
-from presente.errors import InvalidInput, PresenteError, StoreError
+from presente.errors import InvalidInput, StoreError
 from server.enrolling import Accepted, Enroller, read_portrait
-
-log = logging.getLogger(__name__)
+from server.readiness import LOADING, Readiness, ReadinessCheck
 
 _PAGE = 1000
 """Students read from the store at once."""
@@ -142,17 +140,12 @@ class Holder:
 
     def __init__(self) -> None:
         self._service: Service | None = None
+        self._check: ReadinessCheck | None = None
 
-    def ready(self) -> bool:
-        """Whether a query would be answered now: loaded, and the store and its pack are as they should be."""
-        if self._service is None:
-            return False
-        try:
-            self._service.gallery.index.catch_up()
-        except PresenteError as error:
-            log.error("not ready: %s", error)
-            return False
-        return True
+    def ready(self) -> Readiness:
+        """Whether a query would be answered now."""
+        check = self._check
+        return LOADING if check is None else check.now()
 
     def get(self) -> Service:
         """The service.
@@ -168,3 +161,4 @@ class Holder:
     def put(self, service: Service | None) -> None:
         """Make a service the one that answers; None to stop answering."""
         self._service = service
+        self._check = None if service is None else ReadinessCheck(service.gallery)

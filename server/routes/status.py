@@ -8,6 +8,7 @@ from flask import Blueprint, Response, jsonify, send_from_directory
 
 from presente.keys import Role
 from server.auth import needs
+from server.readiness import READY
 from server.routes.common import holder, service
 from server.schemas import status_json
 
@@ -25,9 +26,9 @@ def live() -> Response:
 @bp.get("/readyz")
 @needs(Role.OPEN)
 def ready() -> tuple[Response, int]:
-    """200 once queries can be answered."""
-    is_ready = holder().ready()
-    return jsonify(status="ready" if is_ready else "loading"), 200 if is_ready else 503
+    """200 while queries are answered; else what keeps them from it."""
+    found = holder().ready()
+    return jsonify(found.as_dict()), 200 if found == READY else 503
 
 
 @bp.get("/v1/status")

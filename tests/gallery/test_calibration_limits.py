@@ -13,8 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gallery import calibration
-from gallery.calibration import Curve, fit
+from gallery.calibration import RESAMPLES, Curve, fit
 from gallery.gallery import Gallery, GallerySettings
 from gallery.nonmated import NonMated, calibrate, refit
 from presente.errors import InvalidInput, StoreError
@@ -117,7 +116,7 @@ def test_the_fit_does_not_depend_on_the_unit() -> None:
     assert near[1][1] == pytest.approx(100 * near[0][1], rel=1e-3)
 
 
-# -- people who are enrolled twice ------------------------------------------------------------------------------------
+# -- people who are enrolled twice -----------------------------------------------------------------------
 
 
 def twins(people: int, doubled: int, dim: int = 64) -> NonMated:
@@ -154,7 +153,7 @@ def test_curves_that_were_stored_before_are_read() -> None:
     assert Curve.from_json(json.dumps(described)) == BY_HAND
 
 
-# -- a stored calibration that cannot be used -------------------------------------------------------------------------
+# -- a stored calibration that cannot be used ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -365,7 +365,8 @@ def test_pages_of_other_sites_are_kept_out(client: FlaskClient) -> None:
 
 
 @on_sqlite
-def test_readiness_is_about_answering(client: FlaskClient, gallery: Gallery) -> None:
+def test_readiness_is_about_answering(client: FlaskClient, gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.readiness.EVERY_S", 0.0)
     assert client.get("/readyz").status_code == 200
     enrol(client, ANA)
     gallery.store.adopt_pack("other@222222222222", 64)  # as `indexer sync` with another pack does

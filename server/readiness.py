@@ -1,0 +1,96 @@
+"""Whether queries would be answered now, found out by asking one."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from gallery.gallery import Gallery
+from presente.errors import PresenteError, StoreError
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 1.0
+"""How long an answer is taken to hold: asking often must not load the server."""
+_STUCK_S = 10.0
+"""From when on a question that is not answered is an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """``loading`` before there is a gallery; ``unavailable`` with the code of the error that queries meet."""
+
+    status: Literal["ready", "loading", "unavailable"]
+    code: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the reply says it."""
+        return {"status": self.status} | ({"code": self.code} if self.code else {})
+
+
+READY, LOADING = Readiness("ready"), Readiness("loading")
+
+
+class ReadinessCheck:
+    """Asks a gallery what an identification asks, at most once per :data:`EVERY_S`. Safe to use from several threads:
+    one asks, the others are told what the last answer was."""
+
+    def __init__(self, gallery: Gallery) -> None:
+        self._gallery = gallery
+        self._asking = threading.Lock()
+        self._last = LOADING
+        self._asked_at = -np.inf
+        self._said = ""
+
+    def now(self) -> Readiness:
+        """The answer, not older than a second, unless somebody is waiting for a newer one."""
+        if not self._asking.acquire(blocking=False):
+            stuck = time.monotonic() - self._asked_at > _STUCK_S
+            return Readiness("unavailable", "no_answer") if stuck else self._last
+        try:
+            if time.monotonic() - self._asked_at >= EVERY_S:
+                self._asked_at = time.monotonic()
+                self._last = self._ask()
+                self._asked_at = time.monotonic()
+            return self._last
+        finally:
+            self._asking.release()
+
+    def _ask(self) -> Readiness:
+        try:
+            probe(self._gallery)
+        except Exception as error:  # whatever a query would fail with
+            code = error.code if isinstance(error, PresenteError) else "internal_error"
+            if code != self._said:  # once, not at every question
+                expected = isinstance(error, PresenteError)
+                log.error("not ready: %s", error, exc_info=None if expected else error)
+            self._said = code
+            return Readiness("unavailable", code)
+        if self._said:
+            log.warning("ready again")
+        self._said = ""
+        return READY
+
+
+def probe(gallery: Gallery) -> None:
+    """Search for one vector as an identification does, documents and threshold included.
+
+    Raises:
+        StoreError: ``documents_missing`` when the index finds people and the documents know none of them; or whatever
+            an identification raises.
+    """
+    vector = np.zeros((1, gallery.dim), dtype=np.float32)
+    vector[0, 0] = 1.0
+    gallery.limit()  # by the rosters, which a search of everybody does not read
+    limit, decisions = gallery.identify(vector, 1, cohort=True)
+    if limit.people and not decisions[0].candidates:
+        raise StoreError(
+            "documents_missing",
+            f"The index knows {limit.people} people, and the documents none of those it found.",
+            "Run `python -m indexer verify --deep`.",
+        )
