@@ -416,7 +416,7 @@ class MongoStore:
         which = _of(clase, kind)
         with self._talking():
             found = [int(document["subject"]) for document in self._db.students.find({**which, **SEEN}, {"subject": 1})]
-        return np.array(sorted(found), dtype=np.int64)
+        return np.array(sorted(set(found)), dtype=np.int64)  # one who moves meanwhile may be seen twice
 
     def has_cohort(self) -> bool:
         with self._talking():

@@ -55,7 +55,7 @@ def described(finding: dict) -> tuple:  # type: ignore[type-arg]
 def test_what_was_planted_is_found_and_nothing_else_and_can_be_mended(  # type: ignore[no-untyped-def]
     command, planted: Path, store_url: str
 ) -> None:
-    command("indexer", "add", planted)
+    command("indexer", "add", planted, "--force")  # else enrolment refuses what is mislabelled
     found = audited(command)
     assert (found["people"], found["photos"]) == (25, 100)
     assert sorted(map(described, found["findings"])) == [

@@ -240,7 +240,7 @@ def test_a_form_with_drive_links(
 
     def run() -> Any:
         source = read_source(path, read_link=Downloads(tmp_path / "downloads", rules).read)
-        return add(source, embedder, gallery, 2, lambda *_: None)
+        return add(source, embedder, gallery, 2, lambda *_: None, force=True)  # the photos are of several people
 
     report = run()
     assert (report.done, {item.location: item.code for item in report.refused}) == (3, bad)
