@@ -2,7 +2,7 @@
 
 A generation never changes, but for this: a row that may no longer be anywhere is overwritten where it is. That needs no
 room on the disk, works on files that were deleted and are still mapped, and is seen by every process that maps them.
-``struck.npy`` has a byte per row and marks such rows; the checksums of a generation with such a mark hold no more.
+``struck.npy`` has one byte per row and marks such rows. After the first mark the checksums no longer hold.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ class MongoAttempts:
             raise _lost()
 
     def abandon(self, name: str) -> None:
-        """Leave an attempt that failed to whoever recovers next, this process or another."""
+        """Leave a failed attempt to the next recovery, by this process or another."""
         self._active.discard(name)
 
     def under_way(self) -> dict[str, int]:
@@ -103,7 +103,7 @@ class MongoAttempts:
         return {str(found["_id"]): int(found["after"]) for found in self._db.writing.find({}, {"after": 1})}
 
     def dead(self) -> list[Document]:
-        """The attempts that nobody is going to finish."""
+        """The attempts whose processes are dead."""
         return [found for found in list(self._db.writing.find()) if not self._lives(found)]
 
     def lives(self, name: str) -> bool:
