@@ -154,7 +154,7 @@ class Watcher:
                     self._erased()
                     seen = now
                 self._said = ""
-            except (PresenteError, OSError) as error:
+            except Exception as error:
                 if str(error) != self._said:  # once, not every second while it lasts
-                    log.error("%s", error)
+                    log.error("%s", error, exc_info=None if isinstance(error, PresenteError | OSError) else error)
                 self._said = str(error)
