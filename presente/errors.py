@@ -48,6 +48,10 @@ class Conflict(PresenteError):
     """The request contradicts what is already stored."""
 
 
+class Busy(PresenteError):
+    """A request that there is no room or no time for now; nothing was done, and it can be sent again later."""
+
+
 class PackError(PresenteError):
     """A model pack that is unknown, missing, damaged, or not the one the gallery was made with."""
 

@@ -15,11 +15,13 @@ from presente import cli, compose
 from presente.config import Settings
 from presente.errors import ConfigError
 from server.app import Access, create_app
+from server.front.serving import HttpServer
 from server.service import Holder, Service
-from server.wsgi import make_server
 
 _LARGEST_PHOTOS_A_REQUEST = 4
 _BASE64_GROWTH = 1.4
+_BODIES = 3
+"""As many of the largest bodies fit into memory at once."""
 _WATCH_S = 1.0
 """Between two looks at what other processes wrote, while nobody asks."""
 
@@ -31,7 +33,7 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
     holder = Holder()
     app = create_app(holder, max_body, Access(settings.api_keys, settings.cors_origins))
     try:
-        http = make_server(app, settings.host, settings.port, settings.server_threads)
+        http = HttpServer(app, settings.host, settings.port, settings.server_threads, _BODIES * max_body)
     except OSError as exc:
         raise ConfigError(
             "address_unavailable",
@@ -41,7 +43,7 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    threading.Thread(target=http.serve, name="http", daemon=True).start()
+    http.start()
     with ExitStack() as cleanup:
         cleanup.callback(http.stop)
         pack = compose.open_pack(settings)
@@ -63,7 +65,7 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         embedder = compose.open_embedder(settings, pack)
         forget = partial(compose.forget_copies, settings)
         holder.put(Service(embedder, gallery, export, forget, compose.open_clock(settings)))
-        address = f"http://{settings.host}:{http.bind_addr[1]}"
+        address = f"http://{settings.host}:{http.port}"
         output.result({"address": address, "pack": pack.name}, [f"Presente answers on {address} (pack {pack.name})"])
         sys.stdout.flush()
         stop.wait()

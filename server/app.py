@@ -1,4 +1,4 @@
-"""The Flask application: routes, limits, request ids. Holds no state of its own."""
+"""The Flask application: routes, limits, request ids."""
 
 from __future__ import annotations
 
@@ -7,17 +7,33 @@ import re
 import time
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from presente.errors import PresenteError
 from presente.keys import ApiKey
+from presente.ration import rationed
 from server import auth, errors, origins
 from server.routes import attendance, first_page, identify, status, students
 from server.service import Holder
 
 log = logging.getLogger("presente.access")
+refused = rationed(logging.getLogger("presente.refused"))
+"""What was refused before anything was done for it: written sparingly, so that strangers cannot fill the log."""
 
+ADMITTED = "presente.admitted"
+"""In an environment: the request's id and when it came, once its head was found in order."""
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_REFUSED = frozenset({400, 401, 403, 408, 411, 413, 429})
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -47,8 +63,13 @@ def create_app(holder: Holder, max_body_bytes: int, access: Access = Access()) -
         app.register_blueprint(blueprint)
     errors.install(app)
 
+    failures = auth.Failures()
+
     @app.before_request
     def begin() -> Response | None:
+        if (admitted := request.environ.get(ADMITTED)) is not None:
+            g.request_id, g.started = admitted
+            return None
         given = request.headers.get("X-Request-Id", "")
         g.request_id = given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
         g.started = time.perf_counter()
@@ -57,7 +78,7 @@ def create_app(holder: Holder, max_body_bytes: int, access: Access = Access()) -
         origins.check_origin(request, access.origins)
         if (answer := origins.preflight(request)) is not None:
             return answer
-        auth.check(request, auth.role_needed(app, request.endpoint), access.keys)
+        auth.check(request, auth.role_needed(app, request.endpoint), access.keys, failures)
         if (request.content_length or 0) > max_body_bytes:
             raise RequestEntityTooLarge
         return None
@@ -65,10 +86,11 @@ def create_app(holder: Holder, max_body_bytes: int, access: Access = Access()) -
     @app.after_request
     def end(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.request_id
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
         origins.allow_reading(response, request, access.origins)
         # Never the query string or a name: a log must not outlive a student's deletion.
-        log.info(
+        (refused if response.status_code in _REFUSED else log).info(
             "%s %s %s %d %.1f ms",
             g.request_id,
             request.method,
@@ -79,3 +101,23 @@ def create_app(holder: Holder, max_body_bytes: int, access: Access = Access()) -
         return response
 
     return app
+
+
+def refusal(app: Flask, environ: dict[str, Any]) -> Response | None:
+    """What a request's head alone is refused for, or answered with; None when it may go on, and is marked so."""
+    with app.request_context(environ):
+        try:
+            answer = app.preprocess_request()
+        except Exception as error:  # noqa: BLE001  # answered as every error of a route
+            answer = app.handle_user_exception(error)
+        if answer is None:
+            environ[ADMITTED] = g.request_id, g.started
+            return None
+        return app.process_response(app.make_response(answer))
+
+
+def refusal_of(app: Flask, environ: dict[str, Any], error: PresenteError) -> Response:
+    """The answer to a request that an error stopped before the application saw it."""
+    with app.request_context(environ):
+        g.request_id, g.started = environ.get(ADMITTED) or (uuid.uuid4().hex, time.perf_counter())
+        return app.process_response(app.make_response(app.handle_user_exception(error)))

@@ -5,16 +5,49 @@ A route says what it needs where it is declared, ``@needs(Role.ATTENDANCE)``; on
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from flask import Flask, Request
 
-from presente.errors import Forbidden, Unauthorized
+from presente.errors import Busy, Forbidden, Unauthorized
 from presente.keys import ApiKey, Role, find_key
+from presente.ration import rationed
+
+log = rationed(logging.getLogger("presente.keys"))
 
 _View = TypeVar("_View", bound=Callable[..., Any])
 _DECLARED = "presente_role"
+_BURST = 10
+_PER_S = 0.2
+_ADDRESSES = 10_000
+
+
+class Failures:
+    """How many wrong keys each address has sent lately. Safe to use from several threads.
+
+    A right key always passes, also from an address that sends wrong ones: else whoever shares an address with an
+    attendance client could lock it out. This bounds what guessing costs us; that it finds nothing is the keys' length.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._left: dict[str, tuple[float, float]] = {}
+
+    def one_more(self, address: str) -> bool:
+        """Whether an address may still be told that its key is wrong: ten times, and then once in five seconds."""
+        now = time.monotonic()
+        with self._lock:
+            left, at = self._left.pop(address, (float(_BURST), now))
+            left = min(_BURST, left + (now - at) * _PER_S)
+            allowed = left >= 1
+            self._left[address] = (left - 1 if allowed else left, now)
+            if len(self._left) > _ADDRESSES:
+                del self._left[next(iter(self._left))]  # whom we have not heard from for longest
+        return allowed
 
 
 def needs(role: Role) -> Callable[[_View], _View]:
@@ -35,11 +68,12 @@ def role_needed(app: Flask, endpoint: str | None) -> Role:
     return role
 
 
-def check(request: Request, needed: Role, keys: Sequence[ApiKey]) -> None:
+def check(request: Request, needed: Role, keys: Sequence[ApiKey], failures: Failures) -> None:
     """Refuse a request that lacks the key for what it asks. Without any keys everything is allowed.
 
     Raises:
         Unauthorized: ``missing_key``, ``unknown_key``.
+        Busy: ``too_many_wrong_keys``.
         Forbidden: ``role_not_enough``.
     """
     if not keys or needed is Role.OPEN:
@@ -49,6 +83,10 @@ def check(request: Request, needed: Role, keys: Sequence[ApiKey]) -> None:
         raise Unauthorized("missing_key", "A key is needed here.", "Send it as Authorization: Bearer KEY.")
     key = find_key(keys, given)
     if key is None:
+        address = request.remote_addr or "-"
+        if not failures.one_more(address):
+            raise Busy("too_many_wrong_keys", "Too many wrong keys came from this address.", "Check the key, and wait.")
+        log.warning("a wrong key from %s", address)
         raise Unauthorized("unknown_key", "The key is none of this server's.", "Check it; PRESENTE_API_KEYS has them.")
     if key.role < needed:
         raise Forbidden(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import uuid
+from http import HTTPStatus
 
-from flask import Flask, Response, g, jsonify, request
+from flask import Flask, Response, g, jsonify
 from werkzeug.exceptions import HTTPException
 
 from presente.errors import (
+    Busy,
     ConfigError,
     Conflict,
     Forbidden,
@@ -29,6 +33,8 @@ _BY_CODE = {
     "unsupported_media_type": 415,
     "not_an_image": 415,
     "length_required": 411,
+    "request_timeout": 408,
+    "too_many_wrong_keys": 429,
     "empty_image": 400,
     "index_unwritable": 507,
     "export_unwritable": 507,
@@ -40,11 +46,13 @@ _BY_CLASS: tuple[tuple[type[PresenteError], int], ...] = (
     (Unauthorized, 401),
     (Forbidden, 403),
     (Conflict, 409),
+    (Busy, 503),
     (StoreError, 503),
     (PackError, 503),
     (IndexDamaged, 503),
     (ConfigError, 500),
 )
+_RETRY_AFTER_S = {429: "5", 503: "1"}
 
 
 def status_of(error: PresenteError) -> int:
@@ -53,26 +61,43 @@ def status_of(error: PresenteError) -> int:
     return _BY_CODE.get(error.code, by_class)
 
 
+def problem_json(status: int, code: str, detail: str, request_id: str) -> dict[str, object]:
+    """A problem of RFC 9457: a stable ``code``, what was wrong and what to do, the request's id."""
+    return {
+        "type": "about:blank",
+        "title": code.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request_id": request_id,
+    }
+
+
+def problem_bytes(status: int, code: str, detail: str) -> bytes:
+    """A whole answer of HTTP/1.1, for where there is no request that could be answered; the connection ends with it."""
+    request_id = uuid.uuid4().hex
+    body = json.dumps(problem_json(status, code, detail, request_id)).encode()
+    head = [
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        "Content-Type: application/problem+json",
+        f"Content-Length: {len(body)}",
+        f"X-Request-Id: {request_id}",
+        "Cache-Control: no-store",
+        *([f"Retry-After: {_RETRY_AFTER_S[status]}"] if status in _RETRY_AFTER_S else []),
+        "Connection: close",
+    ]
+    return "\r\n".join([*head, "", ""]).encode() + body
+
+
 def problem(status: int, code: str, detail: str) -> Response:
-    """A problem+json response: a stable ``code``, what was wrong with this request and what to do, the request's id."""
-    response = jsonify(
-        {
-            "type": "about:blank",
-            "title": code.replace("_", " ").capitalize(),
-            "status": status,
-            "detail": detail,
-            "code": code,
-            "request_id": g.request_id,
-        }
-    )
+    """A problem as the response to the request that is being answered."""
+    response = jsonify(problem_json(status, code, detail, g.request_id))
     response.status_code = status
     response.content_type = "application/problem+json"
-    if status == 503:
-        response.headers["Retry-After"] = "1"
+    if status in _RETRY_AFTER_S:
+        response.headers["Retry-After"] = _RETRY_AFTER_S[status]
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
-    if status in (401, 403, 411, 413) and (request.content_length or "Transfer-Encoding" in request.headers):
-        response.headers["Connection"] = "close"  # the rest of the body is never read
     return response
 
 
@@ -82,7 +107,7 @@ def install(app: Flask) -> None:
     @app.errorhandler(PresenteError)
     def presente_error(error: PresenteError) -> Response:
         status = status_of(error)
-        if status >= 500:
+        if status >= 500 and not isinstance(error, Busy):
             log.error("%s %s", g.request_id, error, exc_info=error)
         return problem(status, error.code, str(error))
 

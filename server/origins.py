@@ -27,12 +27,19 @@ def check_host(request: Request) -> None:
 def check_origin(request: Request, listed: Collection[str]) -> None:
     """Refuse a page that is neither this server's own nor of a listed origin."""
     origin = request.headers.get("Origin")
-    if origin is not None and origin not in listed and origin.partition("://")[2] != request.host:
+    if origin is not None and origin not in listed and origin not in _own(request):
         raise Forbidden(
             "foreign_origin",
             f"Pages of {origin} may not use this server.",
             "Use its own page, or list the origin in PRESENTE_CORS_ORIGINS.",
         )
+
+
+def _own(request: Request) -> set[str]:
+    """The origins of this server's own page. A proxy that ends TLS may say which it is; we speak plain HTTP."""
+    said = request.headers.get("X-Forwarded-Proto")
+    schemes = (said,) if said in ("http", "https") else ("http", "https")
+    return {f"{scheme}://{request.host}" for scheme in schemes}
 
 
 def preflight(request: Request) -> Response | None:

@@ -81,7 +81,8 @@ def test_each_key_opens_what_its_role_opens(guarded: FlaskClient) -> None:
             ({"Authorization": f"bearer {ADMIN}"}, Role.ADMIN, None),
             ({"X-API-Key": ADMIN, "Authorization": "Basic cHJveHk6cHJveHk="}, Role.ADMIN, None),
         ):
-            with guarded.open(path, method=method, headers=headers) as reply:
+            own = {"REMOTE_ADDR": f"10.0.0.{len(path)}"}  # wrong keys are counted per address
+            with guarded.open(path, method=method, headers=headers, environ_base=own) as reply:
                 if granted >= needed:
                     assert reply.status_code not in (401, 403), (route, headers)
                 else:
@@ -211,22 +212,22 @@ def test_a_refused_body_is_never_waited_for(serve) -> None:  # type: ignore[no-u
     body, chunked = "Content-Length: 10000000", "Transfer-Encoding: chunked"
     for expected, *lines in (
         (b"401", "POST /v1/students HTTP/1.1", body),
-        (b"401", "POST /v1/identify HTTP/1.1", chunked),
+        (b"411", "POST /v1/identify HTTP/1.1", chunked),
         (b"403", "POST /v1/students HTTP/1.1", body, f"X-API-Key: {ATTENDANCE}"),
         (b"403", "POST /v1/students HTTP/1.1", body, f"X-API-Key: {ADMIN}", "Origin: http://evil.example"),
         (b"413", "POST /v1/students HTTP/1.1", "Content-Length: 1000000000000", f"X-API-Key: {ADMIN}"),
     ):
         with announced(running.address, *lines, f"Origin: {PAGE}" if "evil" not in lines[-1] else "X: y") as connection:
             head, _, problem = until_closed(connection).partition(b"\r\n\r\n")  # it ends: the server closed
-        assert head.startswith(b"HTTP/1.1 " + expected) and b"\r\nConnection: close" in head, head
+        assert head.startswith(b"HTTP/1.1 " + expected) and b"\r\nconnection: close" in head, head
         assert json.loads(problem)["status"] == int(expected)
-        assert (b"Access-Control-Allow-Origin" in head) == ("evil" not in lines[-1])
+        assert (b"access-control-allow-origin" in head) == ("evil" not in lines[-1])
     for expected, length in ((b"200", 10**7), (b"413", 10**12)):  # nor one that nobody asked for
         with announced(running.address, "GET /livez HTTP/1.1", f"Content-Length: {length}") as connection:
             assert until_closed(connection).startswith(b"HTTP/1.1 " + expected)
     # A refused request without a body costs the client no connection, and an accepted body is read.
     with announced(running.address, "GET /v1/status HTTP/1.1") as connection:
-        assert b"Connection: close" not in connection.recv(65536)
+        assert b"connection: close" not in connection.recv(65536)
     assert running.fetch("POST", "/v1/identify", PROBE, X_API_Key=ATTENDANCE, Content_Type="image/jpeg").status == 200
 
 

@@ -1,0 +1,171 @@
+"""The ASGI application in front of Flask: settles framing, asks whether the head is allowed, reads the body, and only
+then takes a thread. Everything that waits for a client waits here, in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import io
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from flask import Flask, Response
+
+from presente.errors import Busy, PresenteError
+from presente.ration import rationed
+from server.app import refusal, refusal_of
+from server.front.connections import Connections
+from server.front.environ import Scope, check_framing, environ_of, length_of
+from server.front.intake import ClientGone, Intake, Receive
+from server.front.protocol import Connection
+from server.front.workers import Workers
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Head = tuple[int, list[tuple[bytes, bytes]]]
+
+_WITHOUT_BODY = frozenset({"DELETE", "GET", "HEAD", "OPTIONS"})
+_PIECE_BYTES = 256 * 1024
+_PIECE_S = 30.0
+"""How long a client may take for a piece of an answer."""
+_LINGER_S = 2.0
+_LINGER_BYTES = 32_000_000
+"""How much of a body that nobody wants is read and dropped, so that whoever sends it can read why."""
+
+
+class Front:
+    """An ASGI application made of a Flask one. Used by one event loop."""
+
+    def __init__(self, app: Flask, connections: Connections, workers: Workers, intake: Intake) -> None:
+        self.connections = connections
+        self.log = rationed(logging.getLogger("presente.front"))
+        self._app = app
+        self._workers = workers
+        self._intake = intake
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        connection: Connection = scope["state"]["connection"]
+        environ = environ_of(scope)
+        try:
+            check_framing(scope, scope["state"]["target"])
+        except PresenteError as error:
+            await self._refuse(refusal_of(self._app, environ, error), True, receive, send)
+            return
+        length = length_of(scope)
+        if (refused := refusal(self._app, environ)) is not None:
+            await self._refuse(refused, length > 0, receive, send)
+            return
+        unread = length > 0 and scope["method"] in _WITHOUT_BODY
+        if unread:
+            length = 0
+            del environ["CONTENT_LENGTH"]
+        try:
+            body = await self._intake.read(receive, length)
+        except ClientGone:
+            return
+        except PresenteError as error:
+            await self._refuse(refusal_of(self._app, environ, error), True, receive, send)
+            return
+        self.connections.move(connection, "answer")
+        try:
+            environ["wsgi.input"] = io.BytesIO(body)
+            del body
+            if not connection.gone:
+                await self._answer(connection, environ, unread, receive, send)
+        except Busy as error:
+            await self._refuse(refusal_of(self._app, environ, error), unread, receive, send)
+        finally:
+            self._intake.release(length)
+
+    async def _answer(
+        self, connection: Connection, environ: dict[str, Any], unread: bool, receive: Receive, send: Send
+    ) -> None:
+        if environ["PATH_INFO"] == "/livez":  # whatever the threads do, this one needs none
+            head, body = _called(self._app, environ)
+        else:
+            context = contextvars.copy_context()  # one for all steps of an answer that is made while it is sent
+            head, body = await self._workers.run(context.run, _called, self._app, environ)
+        await _send_head(send, head, unread)
+        if isinstance(body, bytes):
+            for start in range(0, len(body), _PIECE_BYTES):
+                await _send_piece(connection, send, body[start : start + _PIECE_BYTES])
+        else:
+            try:
+                while not connection.gone and (piece := await self._workers.run(context.run, _next, body)):
+                    await _send_piece(connection, send, piece)
+            except Busy:
+                connection.evict()  # too late for another answer; that it ends too early says so
+            finally:
+                _close(body)
+        await _send_end(receive, send, unread)
+
+    async def _refuse(self, response: Response, unread: bool, receive: Receive, send: Send) -> None:
+        await _send_head(send, _head(response.status_code, response.headers.items()), unread)
+        await send({"type": "http.response.body", "body": response.get_data(), "more_body": True})
+        await _send_end(receive, send, unread)
+
+
+async def _send_head(send: Send, head: Head, unread: bool) -> None:
+    """Begin an answer; with a body that is not read, the last of its connection: no request is read out of a body."""
+    closing = [(b"connection", b"close")] if unread else []
+    await send({"type": "http.response.start", "status": head[0], "headers": head[1] + closing})
+
+
+async def _send_end(receive: Receive, send: Send, unread: bool) -> None:
+    """End an answer, once a body that is not read is there: who still sends it would not see the answer."""
+    if unread:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_S):
+                await _drain(receive)
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _drain(receive: Receive) -> None:
+    left = _LINGER_BYTES
+    while left > 0:
+        message = await receive()
+        if message["type"] == "http.disconnect" or not message["more_body"]:
+            return
+        left -= len(message["body"])
+
+
+async def _send_piece(connection: Connection, send: Send, piece: bytes) -> None:
+    try:
+        async with asyncio.timeout(_PIECE_S):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    except TimeoutError:
+        connection.evict()  # it does not read what it asked for
+
+
+def _called(app: Flask, environ: dict[str, Any]) -> tuple[Head, bytes | Iterator[bytes]]:
+    """What the application answers: the head, and the whole body where its length is known, else its pieces."""
+    said: list[Head] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], _: object = None) -> Callable[[bytes], object]:
+        said[:] = [_head(int(status.partition(" ")[0]), headers)]
+        return lambda _: None
+
+    pieces = app.wsgi_app(environ, start_response)
+    if any(name == b"content-length" for name, _ in said[0][1]) or said[0][0] in (204, 304):
+        try:
+            return said[0], b"".join(pieces)
+        finally:
+            _close(pieces)
+    return said[0], iter(pieces)
+
+
+def _head(status: int, headers: Any) -> Head:
+    return status, [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
+def _next(pieces: Iterator[bytes]) -> bytes | None:
+    """The next piece that is not empty; None after the last."""
+    return next(filter(None, pieces), None)
+
+
+def _close(pieces: object) -> None:
+    close = getattr(pieces, "close", None)
+    if close is not None:
+        close()

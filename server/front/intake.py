@@ -1,0 +1,93 @@
+"""Bodies on their way in: each by a deadline, all together within a budget of bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from presente.errors import Busy, InvalidInput
+
+GRACE_S = 10.0
+SLOWEST_BYTES_S = 16 * 1024
+"""A body may take :data:`GRACE_S` and what this rate makes of its length: 5 MB from a bad telephone line pass."""
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+
+class ClientGone(Exception):
+    """Whoever sent the request has hung up."""
+
+
+@dataclass(eq=False)
+class _Arriving:
+    deadline: asyncio.Timeout
+    started: float = field(default_factory=time.monotonic)
+    received: int = 0
+    dropped: bool = False
+
+    @property
+    def rate(self) -> float:
+        """Bytes per second so far."""
+        return self.received / (time.monotonic() - self.started + 0.1)
+
+
+class Intake:
+    """Reads bodies. When they would take more than the budget, the one that comes in slowest goes."""
+
+    def __init__(self, budget_bytes: int) -> None:
+        self.budget_bytes = budget_bytes
+        self.held_bytes = 0
+        self._arriving: set[_Arriving] = set()
+
+    async def read(self, receive: Receive, length: int) -> bytes:
+        """A body of ``length`` bytes, which count as held until :meth:`release`.
+
+        Raises:
+            InvalidInput: ``request_timeout``.
+            Busy: ``busy``, when there is no room for it.
+            ClientGone: the client has hung up.
+        """
+        chunks: list[bytes] = []
+        arriving = None
+        try:
+            async with asyncio.timeout(GRACE_S + length / SLOWEST_BYTES_S) as deadline:
+                arriving = _Arriving(deadline)
+                self._arriving.add(arriving)
+                more = length > 0
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientGone
+                    chunks.append(message["body"])
+                    self._take(arriving, len(message["body"]))
+                    more = message["more_body"]
+            return b"".join(chunks)
+        except BaseException as error:
+            self.release(arriving.received if arriving else 0)
+            if not isinstance(error, TimeoutError):
+                raise
+            if arriving is not None and arriving.dropped:
+                raise Busy("busy", "There is no room for the body.", "Ask again in a few seconds.") from error
+            raise InvalidInput("request_timeout", "The body took too long to arrive.", "Send it again.") from error
+        finally:
+            if arriving is not None:
+                self._arriving.discard(arriving)
+
+    def release(self, size: int) -> None:
+        """A body that was read is not held any more."""
+        self.held_bytes -= size
+
+    def _take(self, arriving: _Arriving, size: int) -> None:
+        arriving.received += size
+        self.held_bytes += size
+        if self.held_bytes > self.budget_bytes:
+            waiting = [each for each in self._arriving if not each.dropped]
+            if waiting:
+                slowest = min(waiting, key=lambda each: each.rate)
+                self.held_bytes -= slowest.received
+                slowest.received = 0
+                slowest.dropped = True
+                slowest.deadline.reschedule(0)
