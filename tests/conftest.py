@@ -141,12 +141,17 @@ def page():  # type: ignore[no-untyped-def]
 @pytest.fixture
 def environment(tmp_path: Path, store_url: str) -> dict[str, str]:
     """Of a process that keeps everything below the test's own folder."""
+    return environment_in(tmp_path, store_url)
+
+
+def environment_in(folder: Path, store_url: str) -> dict[str, str]:
+    """Of a process that keeps everything below a folder."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PRESENTE_")}
     return kept | {
-        "HOME": str(tmp_path / "home"),
+        "HOME": str(folder / "home"),
         "PRESENTE_STORE": store_url,
-        "PRESENTE_INDEX": str(tmp_path / "index"),
-        "PRESENTE_CACHE": str(tmp_path / "cache"),
+        "PRESENTE_INDEX": str(folder / "index"),
+        "PRESENTE_CACHE": str(folder / "cache"),
         "PYTHONPATH": str(ROOT),
     }
 

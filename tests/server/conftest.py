@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -98,27 +99,38 @@ class Running:
         return self.process.wait(20)
 
 
+def start_server(environment: dict[str, str], folder: Path, port: int = 0, descriptors: int | None = None) -> Running:
+    """Start a server that works in a folder, and logs there; ``descriptors``: how many files it may have open."""
+    begin = time.monotonic()
+
+    def limit() -> None:
+        if descriptors is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+
+    with (folder / "server.log").open("a") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "server", "--json", "--port", str(port)],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            preexec_fn=limit,  # before any thread is started here
+        )
+    assert process.stdout is not None
+    with process.stdout as printed:
+        line = printed.readline()
+    assert line, (folder / "server.log").read_text()
+    return Running(process, json.loads(line)["address"], time.monotonic() - begin, environment)
+
+
 @pytest.fixture
 def serve(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Running]]:
     """Starts servers on free ports; all are killed in the end."""
     started: list[Running] = []
 
-    def start(port: int = 0, **settings: str) -> Running:
-        begin = time.monotonic()
-        with (tmp_path / "server.log").open("a") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "server", "--json", "--port", str(port)],
-                cwd=tmp_path,
-                env=environment | settings,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-        assert process.stdout is not None
-        with process.stdout as printed:
-            line = printed.readline()
-        assert line, (tmp_path / "server.log").read_text()
-        started.append(Running(process, json.loads(line)["address"], time.monotonic() - begin, environment))
+    def start(port: int = 0, descriptors: int | None = None, **settings: str) -> Running:
+        started.append(start_server(environment | settings, tmp_path, port, descriptors))
         return started[-1]
 
     yield start

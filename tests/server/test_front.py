@@ -1,0 +1,323 @@
+"""What stands between the network and the application: stalled clients, too many of them, and heads of two meanings.
+
+Attackers come from 127.0.0.2, so that the second client is somebody else.
+"""
+
+import contextlib
+import http.client
+import json
+import resource
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from server.front.connections import Connections, address_of
+from tests.conftest import SAMPLE, environment_in, on_sqlite
+from tests.server.conftest import Running, start_server
+
+PROBE = (SAMPLE / "probes" / "A0178" / "1.jpg").read_bytes()
+ADMIN, ATTENDANCE = "admin-0123456789abcdef", "attendance-0123456789"
+STALLED_HEAD = b"GET /v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: b"
+
+
+def port_of(running: Running) -> int:
+    return int(running.address.rsplit(":", 1)[1])
+
+
+@contextlib.contextmanager
+def holding(running: Running, count: int, sent: bytes, source: str = "127.0.0.2") -> Iterator[list[socket.socket]]:
+    """Connections that send something and then nothing; those that are closed on us stay in the list."""
+    with contextlib.ExitStack() as cleanup:
+        held = []
+        for _ in range(count):
+            connection = cleanup.enter_context(socket.socket())
+            connection.settimeout(10)
+            connection.bind((source, 0))
+            connection.connect(("127.0.0.1", port_of(running)))
+            with contextlib.suppress(OSError):
+                connection.sendall(sent)
+            held.append(connection)
+        yield held
+
+
+def answers(running: Running) -> None:
+    """A second client is served."""
+    assert running.fetch("GET", "/livez").status == 200
+    assert running.fetch("POST", "/v1/identify", PROBE, Content_Type="image/jpeg").status == 200
+
+
+def said(running: Running, sent: bytes, more: bytes = b"") -> bytes:
+    """All that comes back until the server closes, or says nothing for two seconds."""
+    with socket.create_connection(("127.0.0.1", port_of(running)), timeout=2) as connection:
+        connection.sendall(sent)
+        received = b""
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            if more:
+                connection.sendall(more)
+            while chunk := connection.recv(65536):
+                received += chunk
+        return received
+
+
+def statuses(received: bytes) -> list[int]:
+    """Of every answer on a connection."""
+    return [int(part[:3]) for part in received.split(b"HTTP/1.1 ")[1:]]
+
+
+def code_of(received: bytes) -> str:
+    return str(json.loads(received.partition(b"\r\n\r\n")[2])["code"])
+
+
+# -- whoever waits costs nobody else anything ----------------------------------------------------------------------
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("count", "sent"),
+    [
+        (8, STALLED_HEAD),
+        (200, STALLED_HEAD),
+        (200, b""),
+        (50, b"POST /v1/identify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 200000\r\n\r\nabc"),
+    ],
+    ids=["heads", "many heads", "silent", "bodies"],
+)
+def test_stalled_clients_do_not_keep_others_waiting(serve, count: int, sent: bytes) -> None:  # type: ignore[no-untyped-def]
+    running = serve()
+    with holding(running, count, sent):
+        answers(running)
+
+
+@on_sqlite
+def test_a_thousand_silent_connections_under_a_small_limit_of_descriptors(serve, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))  # ours, for the other ends
+    running = serve(descriptors=1024)
+    with holding(running, 1000, b""):
+        answers(running)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    log = (tmp_path / "server.log").read_text()
+    assert "Too many open files" not in log and len(log) < 100_000
+
+
+@on_sqlite
+def test_a_slow_head_and_a_slow_body_end(serve) -> None:  # type: ignore[no-untyped-def]
+    running = serve()
+    slow_body = b"POST /v1/identify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 20\r\n\r\n"
+    with holding(running, 1, STALLED_HEAD) as (head,), holding(running, 1, slow_body) as (body,):
+        ended = {}
+
+        def trickle(name: str, connection: socket.socket) -> None:
+            connection.settimeout(1)
+            received, started = b"", time.monotonic()
+            while time.monotonic() - started < 40:
+                with contextlib.suppress(TimeoutError):
+                    chunk = connection.recv(4096)
+                    received += chunk
+                    if not chunk:
+                        break
+                with contextlib.suppress(OSError):
+                    connection.sendall(b"a" if name == "head" else b"")
+            ended[name] = received
+
+        threads = [threading.Thread(target=trickle, args=each) for each in (("head", head), ("body", body))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert statuses(ended["head"]) == statuses(ended["body"]) == [408]
+    assert code_of(ended["head"]) == code_of(ended["body"]) == "request_timeout"
+
+
+@on_sqlite
+def test_who_does_not_read_the_answer_keeps_nobody(serve, command) -> None:  # type: ignore[no-untyped-def]
+    command("indexer", "add", SAMPLE / "students.csv")
+    running = serve()
+    with holding(running, 40, b"GET /get-students HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 10):
+        answers(running)
+
+
+def test_a_connection_that_is_answered_stays_and_the_longest_waiting_goes() -> None:
+    class One:
+        def __init__(self, address: str) -> None:
+            self.address, self.open = address, True
+
+        def evict(self) -> None:
+            self.open = False
+
+    table = Connections(6)
+    crowd = [One("10.0.0.1") for _ in range(3)]
+    others = [One(f"10.0.1.{i}") for i in range(3)]
+    assert all(table.add(each) for each in [*crowd, *others])
+    table.move(crowd[0], "answer")
+    table.move(crowd[1], "body")
+    late = One("10.0.0.2")
+    assert table.add(late)  # the table is full: the largest crowd makes room, whoever has no head first
+    assert [each.open for each in [*crowd, *others, late]] == [True, True, False, True, True, True, True]
+    table.remove(others[0])
+    again = One("10.0.0.1")
+    assert table.add(again) and len(table) == 6
+    assert table.add(One("10.0.0.1")) and not again.open and crowd[1].open  # three of six are one address's most
+    more = One("10.0.0.1")
+    table.move(crowd[1], "answer")
+    assert table.add(more)
+    table.move(more, "answer")
+    assert not table.add(One("10.0.0.1"))  # all three are being answered
+    for each in [*crowd, *others, late, again, more]:
+        table.remove(each)
+    assert address_of("2001:db8:1:2:3::4") == address_of("2001:db8:1:2::") != address_of("2001:db8:1:3::")
+    assert address_of("::ffff:10.0.0.1") == address_of("10.0.0.1")
+
+
+# -- framing -------------------------------------------------------------------------------------------------------
+
+
+HOST = b"Host: 127.0.0.1\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"POST /v1/search HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n", 411),
+        (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: CHUNKED\r\n\r\n", 411),
+        (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: gzip, chunked\r\n\r\n", 411),
+        (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: identity\r\n\r\n", (400, 411)),
+        (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\n", 400),
+        (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\nContent-Length: 4\r\n\r\n", 400),
+        (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Content-Length: 4, 4\r\n\r\n", 400),
+        (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Content-Length: +0\r\n\r\n", 400),
+        (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Content-Length: 1_0\r\n\r\n", 400),
+        (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Content-Length: -1\r\n\r\n", 400),
+        (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Content-Length: 0x4\r\n\r\n", 400),
+        (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Content-Length:\r\n\r\n", 400),
+        (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Content-Length : 4\r\n\r\n", 400),
+        (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Content-Length: " + b"9" * 30 + b"\r\n\r\n", (400, 413)),
+        (b"GET /livez HTTP/1.1\r\n\r\n", 400),
+        (b"GET /livez HTTP/1.1\r\n" + HOST + HOST + b"\r\n", 400),
+        (b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1 evil\r\n\r\n", 400),
+        (b"GET /livez HTTP/1.1\r\nHost: \r\n\r\n", 400),
+        (b"GET http://evil.example/livez HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+        (b"GET /livez HTTP/1.1\r\n" + HOST + b" folded: x\r\n\r\n", 400),
+        (b"GET /livez HTTP/1.1\n" + HOST + b"\n", (200, 400)),
+        (b"GET /livez HTTP/9.9\r\n" + HOST + b"\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+        (b"CONNECT 127.0.0.1:80 HTTP/1.1\r\n" + HOST + b"\r\n", (400, 405)),
+        (b"GET /livez HTTP/1.1\r\n" + HOST + b"X-A: b\x00c\r\n\r\n", 400),
+        (b"GET /livez HTTP/1.1\r\n" + HOST + b"X: y\r\n" * 150 + b"\r\n", 431),
+        (b"GET /livez?" + b"a" * 70_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 431),
+        (b"GET /livez HTTP/1.1\r\n" + HOST + b"X: " + b"y" * 70_000 + b"\r\n\r\n", 431),
+        (b"GET /livez HTTP/1.1\r\n" + HOST + b"X: " + b"y" * 70_000, 431),
+        (b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n", 200),
+        (b"GET http://127.0.0.1/livez HTTP/1.1\r\n" + HOST + b"\r\n", 200),
+        (b"GET /livez HTTP/1.0\r\n" + HOST + b"\r\n", 200),
+    ],
+)
+def test_a_head_of_two_meanings_is_refused_and_nothing_after_it_is_read(
+    front: Running, head: bytes, status: int | tuple[int, ...]
+) -> None:
+    smuggled = b"0\r\n\r\nGET /readyz HTTP/1.1\r\n" + HOST + b"\r\n"
+    allowed = status if isinstance(status, tuple) else (status,)
+    received = said(front, head) if 200 in allowed else said(front, head, smuggled)
+    assert len(statuses(received)) == 1 and statuses(received)[0] in allowed, received
+    if statuses(received)[0] != 200:
+        problem = json.loads(received.partition(b"\r\n\r\n")[2])
+        assert problem["status"] in allowed and problem["request_id"].encode() in received.partition(b"\r\n\r\n")[0]
+        assert b"connection: close" in received.lower()
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One server for all heads: none of them may change it."""
+    folder = tmp_path_factory.mktemp("front")
+    running = start_server(environment_in(folder, f"sqlite:///{folder}/gallery.db"), folder)
+    yield running
+    assert running.fetch("GET", "/livez").status == 200
+    assert "Traceback" not in (folder / "server.log").read_text()
+    running.kill()
+
+
+def test_no_request_is_read_out_of_a_body(front: Running) -> None:
+    inner = b"GET /readyz HTTP/1.1\r\n" + HOST + b"\r\n"
+    refused = b"POST /nowhere HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % len(inner)
+    got = said(front, refused, inner)
+    assert statuses(got) == [404]
+    got = said(front, b"GET /livez HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % len(inner), inner)
+    assert statuses(got) == [200] and b"connection: close" in got.lower()
+
+
+def test_requests_in_a_row_are_answered_in_a_row(front: Running) -> None:
+    two = b"".join(b"GET %s HTTP/1.1\r\n" % path + HOST + b"\r\n" for path in (b"/livez", b"/nowhere", b"/livez"))
+    assert statuses(said(front, two)) == [200, 404, 200]
+    flood = (b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n") * 5000
+    assert len(statuses(said(front, flood))) <= 100  # and the connection ends
+    assert statuses(said(front, b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")) == [200]
+
+
+def test_who_asks_before_sending_is_answered_before_sending(front: Running) -> None:
+    head = b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Expect: 100-continue\r\nContent-Length: "
+    assert said(front, head + b"10\r\n\r\n").startswith(b"HTTP/1.1 100 ")
+    assert said(front, head + b"999999999\r\n\r\n").startswith(b"HTTP/1.1 413 ")
+
+
+@on_sqlite
+def test_a_header_with_an_underscore_is_not_the_one_with_a_hyphen(serve) -> None:  # type: ignore[no-untyped-def]
+    running = serve(PRESENTE_API_KEYS=f"attendance:{ATTENDANCE},admin:{ADMIN}")
+
+    def status(*lines: str) -> int:
+        head = "\r\n".join(["GET /v1/status HTTP/1.1", "Host: 127.0.0.1", *lines, "", ""])
+        return statuses(said(running, head.encode()))[0]
+
+    assert status(f"X-API-Key: {ATTENDANCE}") == 200
+    assert status(f"X_API_Key: {ATTENDANCE}") == 401
+    assert status(f"X-API-Key: {ATTENDANCE}", f"X-API-Key: {ADMIN}") == 400
+    assert status(f"X-API-Key: {ATTENDANCE}", f"X-API-Key: {ATTENDANCE}") == 400
+    assert status(f"X-API-Key: {ATTENDANCE}", f"Authorization: Bearer {ADMIN}") == 400
+    assert status(f"X-API-Key: {ATTENDANCE}", "Authorization: Basic cHJveHk6cHJveHk=") == 200
+
+
+# -- keys and the log ----------------------------------------------------------------------------------------------
+
+
+@on_sqlite
+def test_wrong_keys_slow_down_per_address_and_do_not_fill_the_log(serve, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    running = serve(PRESENTE_API_KEYS=f"attendance:{ATTENDANCE}")
+
+    def asked(key: str, source: str) -> tuple[int, str | None]:
+        connection = http.client.HTTPConnection("127.0.0.1", port_of(running), source_address=(source, 0), timeout=10)
+        with contextlib.closing(connection):
+            connection.request("GET", "/v1/status", headers={"X-API-Key": key})
+            reply = connection.getresponse()
+            reply.read()
+            return reply.status, reply.headers["Retry-After"]
+
+    told = [asked(f"wrong-key-number-{i:04}", "127.0.0.2") for i in range(300)]
+    assert told[0] == (401, None) and told[-1] == (429, "5")
+    assert sum(status == 401 for status, _ in told) <= 15
+    assert asked(ATTENDANCE, "127.0.0.2")[0] == 200  # whoever shares the address is not locked out
+    assert asked("wrong-key-number-0001", "127.0.0.3")[0] == 401
+    log = (tmp_path / "server.log").read_text()
+    assert "a wrong key from 127.0.0.2" in log and "wrong-key-number" not in log
+    assert log.count("\n") < 100
+
+
+def test_every_answer_says_what_browsers_may_do_with_it(front: Running) -> None:
+    for path in ("/", "/livez", "/v1/status", "/nowhere"):
+        headers = {name.lower(): text for name, text in front.fetch("GET", path).headers.items()}
+        assert "frame-ancestors 'none'" in headers["content-security-policy"], path
+        assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "no-referrer"
+        assert "no-store" in headers["cache-control"] or path == "/", path
+
+
+@pytest.mark.parametrize("origin", ["ftp://127.0.0.1", "null", "chrome-extension://127.0.0.1", "https://evil.example"])
+def test_the_scheme_of_an_origin_counts(front: Running, origin: str) -> None:
+    host = f"127.0.0.1:{port_of(front)}"
+    assert front.fetch("GET", "/v1/status", Origin=origin.replace("127.0.0.1", host)).status == 403
+    assert front.fetch("GET", "/v1/status", Origin=f"http://{host}").status == 200
+    behind_tls = {"X_Forwarded_Proto": "https"}
+    assert front.fetch("GET", "/v1/status", Origin=f"https://{host}", **behind_tls).status == 200
+    assert front.fetch("GET", "/v1/status", Origin=f"http://{host}", **behind_tls).status == 403
