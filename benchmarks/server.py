@@ -1,4 +1,7 @@
-"""``python -m benchmarks.server``: identify requests a second and their latency, by how many clients ask at once."""
+"""``python -m benchmarks.server``: requests per second and their latency, by how many clients ask at once.
+
+Identify requests; with ``--against CHECKOUT`` also those that cost little, of two versions of this project in turn.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +25,7 @@ from presente.config import ROOT
 
 
 @contextmanager
-def served(pack: str, source: Path) -> Iterator[str]:
+def served(pack: str, source: Path, checkout: Path = ROOT) -> Iterator[str]:
     """A server of its own process over a gallery of its own, with ``source`` indexed; its host and port."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {
@@ -33,14 +37,14 @@ def served(pack: str, source: Path) -> Iterator[str]:
         program = [sys.executable, "-m"]
         subprocess.run(
             [*program, "indexer", "add", str(source), "--json"],
-            cwd=ROOT,
+            cwd=checkout,
             env=environment,
             check=True,
             stdout=subprocess.DEVNULL,
         )
         words = [*program, "server", "--port", "0", "--json"]
         with subprocess.Popen(
-            words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            words, cwd=checkout, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         ) as process:
             assert process.stdout is not None
             try:
@@ -49,13 +53,35 @@ def served(pack: str, source: Path) -> Iterator[str]:
                 process.terminate()
 
 
-def ask(address: str, photos: list[bytes], stop_at: float, taken: list[float]) -> None:
-    """One client: photo after photo on one connection until the time is up; seconds of each request."""
+@dataclass(frozen=True)
+class Request:
+    """What is asked; the bodies in turn."""
+
+    method: str
+    path: str
+    bodies: tuple[bytes, ...] = (b"",)
+    kind: str = "application/json"
+
+
+def cheap_requests(dim: int) -> dict[str, Request]:
+    """Requests of every other sort: their cost is mostly the server's own."""
+    probe = json.dumps({"embeddings": [[1.0] * dim]}).encode()
+    return {
+        "livez": Request("GET", "/livez"),
+        "status": Request("GET", "/v1/status"),
+        "students": Request("GET", "/v1/students?limit=20"),
+        "search": Request("POST", "/v1/search", (probe,)),
+    }
+
+
+def ask(address: str, request: Request, stop_at: float, taken: list[float]) -> None:
+    """One client: request after request on one connection until the time is up; seconds of each."""
     connection = http.client.HTTPConnection(address, timeout=30)
     turn = 0
     while time.perf_counter() < stop_at:
+        body = request.bodies[turn % len(request.bodies)]
         start = time.perf_counter()
-        connection.request("POST", "/v1/identify", photos[turn % len(photos)], {"Content-Type": "image/jpeg"})
+        connection.request(request.method, request.path, body or None, {"Content-Type": request.kind} if body else {})
         reply = connection.getresponse()
         if reply.status != 200:
             raise RuntimeError(f"the server answered {reply.status}: {reply.read()!r}")
@@ -65,11 +91,11 @@ def ask(address: str, photos: list[bytes], stop_at: float, taken: list[float]) -
     connection.close()
 
 
-def measure(address: str, photos: list[bytes], clients: int, seconds: float) -> dict[str, float]:
-    """Requests a second of all clients together, and the latency that one of them sees."""
+def measure(address: str, request: Request, clients: int, seconds: float) -> dict[str, float]:
+    """Requests per second of all clients together, and the latency that one of them sees."""
     taken: list[float] = []
     start = time.perf_counter()
-    threads = [threading.Thread(target=ask, args=(address, photos, start + seconds, taken)) for _ in range(clients)]
+    threads = [threading.Thread(target=ask, args=(address, request, start + seconds, taken)) for _ in range(clients)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -79,6 +105,23 @@ def measure(address: str, photos: list[bytes], clients: int, seconds: float) -> 
         "p50_ms": round(statistics.median(taken) * 1000, 2),
         "p99_ms": round(common.percentile(taken, 0.99) * 1000, 2),
     }
+
+
+def compare(
+    here: str, there: str, requests: dict[str, Request], clients: int, rounds: int, seconds: float
+) -> dict[str, dict[str, float]]:
+    """Of each request the median requests per second of two servers that take turns, and their ratio."""
+    found = {}
+    for name, request in requests.items():
+        pairs = []
+        for _ in range(rounds):
+            pairs.append([measure(address, request, clients, seconds)["requests_per_s"] for address in (here, there)])
+        found[name] = {
+            "requests_per_s": statistics.median(mine for mine, _ in pairs),
+            "against_per_s": statistics.median(theirs for _, theirs in pairs),
+            "ratio": round(statistics.median(mine / theirs for mine, theirs in pairs), 2),
+        }
+    return found
 
 
 def main() -> int:
@@ -91,17 +134,31 @@ def main() -> int:
     )
     arguments.add_argument("--clients", type=int, nargs="+", default=[1, 2, 4, 8], help="how many ask at once")
     arguments.add_argument("--seconds", type=float, default=3.0, help="how long each number of clients asks")
+    arguments.add_argument("--against", type=Path, help="another checkout of this project, served beside this one")
+    arguments.add_argument("--rounds", type=int, default=5, help="turns of each of the two")
     given = arguments.parse_args()
     photos = [path.read_bytes() for path in sorted(given.probes.rglob("*.jpg"))]
-    with served(given.pack, given.source.resolve()) as address:
-        measure(address, photos, 1, 0.5)
-        by_clients = {str(clients): measure(address, photos, clients, given.seconds) for clients in given.clients}
+    identify = Request("POST", "/v1/identify", tuple(photos), "image/jpeg")
+    with ExitStack() as cleanup:
+        address = cleanup.enter_context(served(given.pack, given.source.resolve()))
+        measure(address, identify, 1, 0.5)
+        by_clients = {str(clients): measure(address, identify, clients, given.seconds) for clients in given.clients}
+        beside = {}
+        if given.against is not None:
+            other = cleanup.enter_context(served(given.pack, given.source.resolve(), given.against.resolve()))
+            status = http.client.HTTPConnection(address, timeout=30)
+            status.request("GET", "/v1/status")
+            requests = {"identify": identify, **cheap_requests(json.load(status.getresponse())["dim"])}
+            status.close()
+            measure(other, identify, 1, 0.5)
+            beside = compare(address, other, requests, max(given.clients), given.rounds, given.seconds)
     first = next(iter(by_clients.values()))["requests_per_s"]
     result: dict[str, Any] = {
         **common.about_this_run(given.seed),
         "pack": given.pack,
         "photos": len(photos),
         "clients": by_clients,
+        "against": beside,
         "ratio": {clients: round(found["requests_per_s"] / first, 2) for clients, found in by_clients.items()},
     }
     common.publish(
@@ -111,6 +168,10 @@ def main() -> int:
             f"{clients} clients: {found['requests_per_s']} requests/s ({result['ratio'][clients]} times), "
             f"p50 {found['p50_ms']} ms, p99 {found['p99_ms']} ms"
             for clients, found in by_clients.items()
+        ]
+        + [
+            f"{name}: {found['requests_per_s']} requests/s, the other {found['against_per_s']}: {found['ratio']} times"
+            for name, found in beside.items()
         ],
     )
     return 0

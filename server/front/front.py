@@ -51,11 +51,11 @@ class Front:
         try:
             check_framing(scope, scope["state"]["target"])
         except PresenteError as error:
-            await self._refuse(refusal_of(self._app, environ, error), True, receive, send)
+            await self._refuse(connection, refusal_of(self._app, environ, error), True, receive, send)
             return
         length = length_of(scope)
         if (refused := refusal(self._app, environ)) is not None:
-            await self._refuse(refused, length > 0, receive, send)
+            await self._refuse(connection, refused, length > 0, receive, send)
             return
         unread = length > 0 and scope["method"] in _WITHOUT_BODY
         if unread:
@@ -66,7 +66,7 @@ class Front:
         except ClientGone:
             return
         except PresenteError as error:
-            await self._refuse(refusal_of(self._app, environ, error), True, receive, send)
+            await self._refuse(connection, refusal_of(self._app, environ, error), True, receive, send)
             return
         self.connections.move(connection, "answer")
         try:
@@ -75,7 +75,7 @@ class Front:
             if not connection.gone:
                 await self._answer(connection, environ, unread, receive, send)
         except Busy as error:
-            await self._refuse(refusal_of(self._app, environ, error), unread, receive, send)
+            await self._refuse(connection, refusal_of(self._app, environ, error), unread, receive, send)
         finally:
             self._intake.release(length)
 
@@ -87,24 +87,35 @@ class Front:
         else:
             context = contextvars.copy_context()  # one for all steps of an answer that is made while it is sent
             head, body = await self._workers.run(context.run, _called, self._app, environ)
-        await _send_head(send, head, unread)
         if isinstance(body, bytes):
-            for start in range(0, len(body), _PIECE_BYTES):
-                await _send_piece(connection, send, body[start : start + _PIECE_BYTES])
-        else:
-            try:
-                while not connection.gone and (piece := await self._workers.run(context.run, _next, body)):
-                    await _send_piece(connection, send, piece)
-            except Busy:
-                connection.evict()  # too late for another answer; that it ends too early says so
-            finally:
-                _close(body)
-        await _send_end(receive, send, unread)
+            await _send_whole(connection, send, receive, head, body, unread)
+            return
+        await _send_head(send, head, unread)
+        try:
+            while not connection.gone and (piece := await self._workers.run(context.run, _next, body)):
+                await _send_piece(connection, send, piece)
+        except Busy:
+            connection.evict()  # too late for another answer; that this one ends too early says so
+        finally:
+            _close(body)
+        await _send_end(send, receive, unread)
 
-    async def _refuse(self, response: Response, unread: bool, receive: Receive, send: Send) -> None:
-        await _send_head(send, _head(response.status_code, response.headers.items()), unread)
-        await send({"type": "http.response.body", "body": response.get_data(), "more_body": True})
-        await _send_end(receive, send, unread)
+    async def _refuse(
+        self, connection: Connection, response: Response, unread: bool, receive: Receive, send: Send
+    ) -> None:
+        head = _head(response.status_code, response.headers.items())
+        await _send_whole(connection, send, receive, head, response.get_data(), unread)
+
+
+async def _send_whole(
+    connection: Connection, send: Send, receive: Receive, head: Head, body: bytes, unread: bool
+) -> None:
+    await _send_head(send, head, unread)
+    if unread or len(body) > _PIECE_BYTES:
+        for start in range(0, len(body), _PIECE_BYTES):
+            await _send_piece(connection, send, body[start : start + _PIECE_BYTES])
+        body = b""
+    await _send_end(send, receive, unread, body)
 
 
 async def _send_head(send: Send, head: Head, unread: bool) -> None:
@@ -113,13 +124,13 @@ async def _send_head(send: Send, head: Head, unread: bool) -> None:
     await send({"type": "http.response.start", "status": head[0], "headers": head[1] + closing})
 
 
-async def _send_end(receive: Receive, send: Send, unread: bool) -> None:
+async def _send_end(send: Send, receive: Receive, unread: bool, rest: bytes = b"") -> None:
     """End an answer, once a body that is not read is there: who still sends it would not see the answer."""
     if unread:
         with suppress(TimeoutError):
             async with asyncio.timeout(_LINGER_S):
                 await _drain(receive)
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+    await send({"type": "http.response.body", "body": rest, "more_body": False})
 
 
 async def _drain(receive: Receive) -> None:

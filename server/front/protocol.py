@@ -20,6 +20,7 @@ KEEP_ALIVE_S = 30
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEADERS = 100
 _MAX_PIPELINED = 16
+_LINGER_S = 1.0
 
 
 class Connection(HttpToolsProtocol):
@@ -32,6 +33,7 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = 0
         self._in_head = True
         self._deadline: asyncio.TimerHandle | None = None
+        self._over = False
 
     # -- the connection's life -----------------------------------------------------------------------------------------
 
@@ -43,6 +45,7 @@ class Connection(HttpToolsProtocol):
             self._expect_head()
         else:
             self._say(503, "busy", "All connections are busy. Ask again in a second.")
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -64,14 +67,14 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Count what belongs to a head, and read it."""
-        if self.transport.is_closing():
+        if self._over or self.transport.is_closing():
             return
         if self._in_head:
             self._head_bytes += len(data)
             if self._deadline is None:
                 self._expect_head()
         super().data_received(data)
-        if self._in_head and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+        if self._in_head and self._head_bytes > MAX_HEAD_BYTES and not self._over:
             self._say(431, "head_too_large", f"A request's head may have {MAX_HEAD_BYTES:,} bytes.")
 
     def on_message_begin(self) -> None:
@@ -97,12 +100,12 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body; of a request that was refused above there is nobody to hand it to."""
-        if self.cycle is not None and not self.transport.is_closing():
+        if self.cycle is not None and not self._over:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The body's end."""
-        if self.cycle is not None and not self.transport.is_closing():
+        if self.cycle is not None and not self._over:
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -135,8 +138,10 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
     def _say(self, status: int, code: str, detail: str) -> None:
-        """Refuse without the application, and close."""
+        """Refuse without the application, and close; what still comes is dropped for a moment, so that this is read."""
+        self._over = True
         self._cancel_deadline()
         self.front.log.info("- - - %d %s from %s", status, code, self.address)
         self.transport.write(problem_bytes(status, code, detail))
-        self.transport.close()
+        self.transport.write_eof()
+        self._deadline = self.loop.call_later(_LINGER_S, self.transport.close)
