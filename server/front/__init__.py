@@ -1,1 +1,1 @@
-"""The front: what stands between the network and the application. See docs/adr/0004-the-front.md."""
+"""The front: what stands between the network and the application. See docs/adr/0004-http-server.md."""
