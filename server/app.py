@@ -13,15 +13,15 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from presente.errors import PresenteError
-from presente.keys import ApiKey
+from presente.keys import ApiKey, Role
 from presente.ration import rationed
 from server import auth, errors, origins
 from server.routes import attendance, first_page, identify, status, students
 from server.service import Holder
 
 log = logging.getLogger("presente.access")
-refused = rationed(logging.getLogger("presente.refused"))
-"""What was refused before anything was done for it: written sparingly, so that strangers cannot fill the log."""
+sparingly = rationed(logging.getLogger("presente.access.strangers"))
+"""For what anybody may send, key or not: else strangers could fill the disk."""
 
 ADMITTED = "presente.admitted"
 """In an environment: the request's id and when it came, once its head was found in order."""
@@ -90,7 +90,8 @@ def create_app(holder: Holder, max_body_bytes: int, access: Access = Access()) -
             response.headers.setdefault(name, value)
         origins.allow_reading(response, request, access.origins)
         # Never the query string or a name: a log must not outlive a student's deletion.
-        (refused if response.status_code in _REFUSED else log).info(
+        anybodys = auth.role_needed(app, request.endpoint) is Role.OPEN
+        (sparingly if anybodys or response.status_code in _REFUSED else log).info(
             "%s %s %s %d %.1f ms",
             g.request_id,
             request.method,

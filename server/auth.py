@@ -16,6 +16,7 @@ from flask import Flask, Request
 from presente.errors import Busy, Forbidden, Unauthorized
 from presente.keys import ApiKey, Role, find_key
 from presente.ration import rationed
+from server.front.connections import address_of
 
 log = rationed(logging.getLogger("presente.keys"))
 
@@ -83,7 +84,7 @@ def check(request: Request, needed: Role, keys: Sequence[ApiKey], failures: Fail
         raise Unauthorized("missing_key", "A key is needed here.", "Send it as Authorization: Bearer KEY.")
     key = find_key(keys, given)
     if key is None:
-        address = request.remote_addr or "-"
+        address = address_of(request.remote_addr or "-")
         if not failures.one_more(address):
             raise Busy("too_many_wrong_keys", "Too many wrong keys came from this address.", "Check the key, and wait.")
         log.warning("a wrong key from %s", address)
