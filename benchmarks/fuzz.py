@@ -33,9 +33,6 @@ _SHOWN = 20
 _GROWTH_MB = 400
 _DESCRIPTORS = 40
 _LOG_PER_REQUEST = 400
-_WARM = 0.2
-"""The share of the requests after which memory is not to grow much more."""
-
 Make = Callable[[], Sent]
 
 
@@ -93,6 +90,7 @@ class Outcome:
     slowest_s: float = 0.0
     slowest: str = ""
     failures: list[str] = field(default_factory=list)
+    faults: Counter[str] = field(default_factory=Counter)
     figures: dict[str, Any] = field(default_factory=dict)
 
     def note(self, sent: Sent, answer: Answer) -> None:
@@ -104,6 +102,7 @@ class Outcome:
         if answer.seconds > self.slowest_s:
             self.slowest_s, self.slowest = answer.seconds, f"{sent.number} {sent.route}"
         for fault in faults(sent, answer):
+            self.faults[f"{fault} of {sent.route}"] += 1
             self.failures.append(
                 f"--replay {sent.number}: {fault}\n    {sent.route}: {sent.raw('HOST')[:300]!r}\n"
                 f"    {answer.status} {answer.body[:300]!r}"
@@ -113,12 +112,12 @@ class Outcome:
 def run(make: Sequence[Make], address: str, process: Process, clients: int) -> Outcome:
     """Send requests over several connections, and look at the server meanwhile."""
     outcome, lock, turn = Outcome(), threading.Lock(), iter(range(len(make)))
-    logged, warm_mb = process.logged(), process.memory_mb()
+    logged, memory = process.logged(), [process.memory_mb()]
     started, most_open = time.perf_counter(), process.descriptors()
     before = most_open
 
     def work() -> None:
-        nonlocal warm_mb, most_open
+        nonlocal most_open
         client = Client(address)
         while True:
             with lock:
@@ -129,8 +128,8 @@ def run(make: Sequence[Make], address: str, process: Process, clients: int) -> O
             answer = client.send(sent)
             with lock:
                 outcome.note(sent, answer)
-                if outcome.requests == int(_WARM * len(make)) + 1:
-                    warm_mb = process.memory_mb()
+                if outcome.requests % max(1, len(make) // 10) == 0:
+                    memory.append(process.memory_mb())
                 if outcome.requests % 100 == 0:
                     most_open = max(most_open, process.descriptors())
         client.close()
@@ -140,17 +139,16 @@ def run(make: Sequence[Make], address: str, process: Process, clients: int) -> O
         thread.start()
     for thread in threads:
         thread.join()
-    end_mb, log_bytes = process.memory_mb(), process.logged() - logged
+    log_bytes = process.logged() - logged
     outcome.figures = {
         "seconds": round(time.perf_counter() - started, 1),
-        "warm_mb": warm_mb,
-        "end_mb": end_mb,
+        "memory_mb": memory,
         "descriptors": {"before": before, "most": most_open},
         "log_bytes_per_request": round(log_bytes / max(1, outcome.requests)),
         "tracebacks_in_log": process.tracebacks(),
     }
     for wrong, what in (
-        (end_mb - warm_mb > _GROWTH_MB, f"memory grew from {warm_mb} to {end_mb} MB"),
+        (memory[-1] - memory[len(memory) // 2] > _GROWTH_MB, f"memory grew: {memory} MB"),
         (most_open - before > _DESCRIPTORS, f"open files grew from {before} to {most_open}"),
         (log_bytes > _LOG_PER_REQUEST * outcome.requests, f"{log_bytes} bytes were logged"),
         (process.tracebacks() > 0, f"{process.tracebacks()} stack traces in the log"),
@@ -162,7 +160,9 @@ def run(make: Sequence[Make], address: str, process: Process, clients: int) -> O
 
 def made(seed: int, requests: int, files: int) -> tuple[Requests, list[Make]]:
     """Everything that a run sends: odd requests, then damaged photos of each format; the place is the number."""
-    requester = Requests(seed, [path.read_bytes() for path in sorted((ROOT / "data_sample" / "probes").rglob("*.jpg"))[:4]])
+    requester = Requests(
+        seed, [path.read_bytes() for path in sorted((ROOT / "data_sample" / "probes").rglob("*.jpg"))[:4]]
+    )
 
     def odd(number: int) -> Make:
         return lambda: requester.odd(number)
@@ -231,6 +231,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "slowest": outcome.slowest,
         **outcome.figures,
         "failed": len(outcome.failures),
+        "faults": dict(outcome.faults.most_common(_SHOWN)),
         "failures": outcome.failures[:_SHOWN],
     }
 

@@ -1,5 +1,6 @@
 """Damaged files for the fuzz run: photos of every accepted format and .npy arrays, changed at random from a seed."""
 
+# ruff: noqa: E501 - lists of odd values, as many on a line as are of a kind
 from __future__ import annotations
 
 import io
@@ -203,7 +204,11 @@ def _damaged_webp(rng: random.Random, data: bytes) -> bytes:
 def _damaged_pnm(rng: random.Random, data: bytes) -> bytes:
     """Another header before the same samples."""
     kind = rng.choice((b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"P7", b"Pf", b"P0CMYK", b"Py"))
-    words = [str(_side(rng)).encode(), str(_side(rng)).encode(), rng.choice((b"255", b"1", b"0", b"65535", b"-1", b"9" * 30))]
+    words = [
+        str(_side(rng)).encode(),
+        str(_side(rng)).encode(),
+        rng.choice((b"255", b"1", b"0", b"65535", b"-1", b"9" * 30)),
+    ]
     if rng.random() < 0.3:
         words[rng.randrange(3)] = rng.choice((b"", b"#x", b"-5", b"0x10", b"1.5", b"1e9", b"\xff", b"+7", b"1_0"))
     return kind + b"\n" + rng.choice((b" ", b"\n", b"\n#c\n")).join(words) + b"\n" + data[15:]

@@ -1,6 +1,7 @@
 """Requests for the fuzz run: of every route of the application, right ones and wrong ones, each made from a seed and a
 number alone, so that it can be made again."""
 
+# ruff: noqa: E501 - lists of odd values, as many on a line as are of a kind
 from __future__ import annotations
 
 import base64
@@ -159,7 +160,9 @@ class Requests:
         name = rng.choice(("page.js", "page.css", *_ODD_PATHS))
         path = rule.replace("<matricula>", whose).replace("<int:number>", number).replace("<path:name>", name)
         if rng.random() < 0.03:
-            path = rng.choice((path + "/", "/" + path, path + "/x", path.upper(), path + "%00", path.replace("/", "//")))
+            path = rng.choice(
+                (path + "/", "/" + path, path + "/x", path.upper(), path + "%00", path.replace("/", "//"))
+            )
         return quote(path, safe="/%.")
 
     def _query(self, rng: random.Random) -> str:
@@ -170,7 +173,9 @@ class Requests:
         if parts and rng.random() < 0.05:
             parts.append(parts[0])
         if rng.random() < 0.05:
-            parts.append(rng.choice(("&&&", "=", "=x", "x", "%FF=1", "a" * 3000 + "=1", "%00=1", "k=1" + "&k=1" * 2000)))
+            parts.append(
+                rng.choice(("&&&", "=", "=x", "x", "%FF=1", "a" * 3000 + "=1", "%00=1", "k=1" + "&k=1" * 2000))
+            )
         return quote("?" + "&".join(parts), safe="?&=%$'+_.*") if parts else ""
 
     def _body(self, rng: random.Random, method: str, rule: str) -> tuple[str | None, bytes]:
@@ -221,7 +226,9 @@ class Requests:
             odd = rng.choice((b"\xff\xfe", b"\x00", b"\xed\xa0\x80", b"x" * 70_000, b""))
             parts.append(b'Content-Disposition: form-data; name="matricula"\r\n\r\n' + odd)
         elif way == 4:
-            parts.append(b"Content-Disposition: form-data; name*=utf-99''%ff; filename*=x''y\r\nContent-Type: a/b; charset=z\r\n\r\n1")
+            parts.append(
+                b"Content-Disposition: form-data; name*=utf-99''%ff; filename*=x''y\r\nContent-Type: a/b; charset=z\r\n\r\n1"
+            )
         body = b"".join(b"--" + mark + b"\r\n" + part + b"\r\n" for part in parts) + b"--" + mark + b"--\r\n"
         if way == 5:
             body = damaged(rng, body)
@@ -236,7 +243,17 @@ def _key(rng: random.Random) -> Sequence[tuple[str, str]]:
         return [("Authorization", f"Bearer {ATTENDANCE}")]
     if chance < 0.9:
         return []
-    odd = ("Bearer", "Bearer  ", "Basic x", "bearer " + "x" * 20_000, "\xff", "Bearer \x80", "Digest a=b", "," * 999, "Bearer a b c")
+    odd = (
+        "Bearer",
+        "Bearer  ",
+        "Basic x",
+        "bearer " + "x" * 20_000,
+        "\xff",
+        "Bearer \x80",
+        "Digest a=b",
+        "," * 999,
+        "Bearer a b c",
+    )
     return [("Authorization", rng.choice(odd))]
 
 
@@ -254,7 +271,9 @@ def _changed(rng: random.Random, valid: Mapping[str, object]) -> bytes:
         elif way == 7:
             extra.append(f'"{name}": {rng.choice(_ODD_JSON)}')
         else:
-            strange = rng.choice(('"x"', '"\\ud800"', '"\\u0000"', '""', '"' + "y" * 5000 + '"', '"__proto__"', '"matricula "', '"k"'))
+            strange = rng.choice(
+                ('"x"', '"\\ud800"', '"\\u0000"', '""', '"' + "y" * 5000 + '"', '"__proto__"', '"matricula "', '"k"')
+            )
             extra.append(f"{strange}: {rng.choice(_ODD_JSON)}")
     parts = [f"{json.dumps(name)}: {text}" for name, text in members.items()] + extra
     return ("{" + ", ".join(parts) + "}").encode("utf-8", "surrogatepass")

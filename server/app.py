@@ -9,16 +9,25 @@ import uuid
 from dataclasses import dataclass
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.routing import IntegerConverter, Map
 
 from presente.keys import ApiKey
-from server import auth, errors, origins
+from server import auth, errors, origins, sizes
 from server.routes import attendance, first_page, identify, status, students
 from server.service import Holder
 
 log = logging.getLogger("presente.access")
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class _Number(IntegerConverter):
+    """The number of an entry in a path: one that a store can hold. Anything else is no entry's: 404."""
+
+    regex = "[0-9]{1,19}"
+
+    def __init__(self, map: Map) -> None:
+        super().__init__(map, max=2**63 - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +48,12 @@ def create_app(holder: Holder, max_body_bytes: int, access: Access = Access()) -
         access: who may use it.
     """
     app = Flask("presente", static_folder=None)
-    app.config.update(MAX_CONTENT_LENGTH=max_body_bytes, MAX_FORM_MEMORY_SIZE=max_body_bytes)
+    app.config.update(MAX_CONTENT_LENGTH=max_body_bytes, MAX_FORM_MEMORY_SIZE=sizes.SMALL)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # only on Flask's own provider, which this is
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["presente"] = holder
+    app.url_map.converters["int"] = _Number
+    app.url_map.merge_slashes = False  # else the answer to // is the address again
     for blueprint in (status.bp, identify.bp, students.bp, attendance.bp, first_page.bp):
         app.register_blueprint(blueprint)
     errors.install(app)
@@ -58,8 +69,7 @@ def create_app(holder: Holder, max_body_bytes: int, access: Access = Access()) -
         if (answer := origins.preflight(request)) is not None:
             return answer
         auth.check(request, auth.role_needed(app, request.endpoint), access.keys)
-        if (request.content_length or 0) > max_body_bytes:
-            raise RequestEntityTooLarge
+        sizes.check(request, sizes.of(app, request.endpoint), max_body_bytes)
         return None
 
     @app.after_request

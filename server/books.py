@@ -16,9 +16,9 @@ from gallery.limit import Limit
 from gallery.roll_call import Sighted
 from presente import bridge
 from presente.clock import Clock
-from presente.errors import InvalidInput
+from presente.errors import InvalidInput, shown
 from server.attendance import Line, RollCall
-from server.schemas import Parameters, json_body
+from server.schemas import Parameters, json_body, json_object
 
 _MAX_NOTE = 500
 _COLUMNS = (
@@ -54,7 +54,7 @@ def past_date(text: str | None, clock: Clock) -> str | None:
     if fecha > today:
         raise InvalidInput(
             "invalid_fecha",
-            f"fecha is {text!r}, which is still to come: at the school it is {today} ({clock.described()}).",
+            f"fecha is {shown(text)}, which is still to come: at the school it is {today} ({clock.described()}).",
             "Check the date; PRESENTE_TIMEZONE is the school's time zone.",
         )
     return fecha
@@ -84,7 +84,7 @@ def status_of(body: dict[str, Any]) -> Status:
     """The member status: what a person says."""
     status = body.get("status", "present")
     if status not in ("present", "rejected"):
-        raise InvalidInput("invalid_status", f"status is {status!r}.", "It must be present or rejected.")
+        raise InvalidInput("invalid_status", f"status is {shown(status)}.", "It must be present or rejected.")
     return cast("Status", status)
 
 
@@ -93,14 +93,16 @@ def short_text(body: dict[str, Any], name: str, needed: bool = False, longest: i
     value = body.get(name, "")
     if not isinstance(value, str) or len(value) > longest or not value.isprintable() or (needed and not value.strip()):
         raise InvalidInput(
-            "invalid_field", f"{name} is {value!r}.", f"It must be {int(needed)} to {longest} printable characters."
+            "invalid_field",
+            f"{name} is {shown(value)}.",
+            f"It must be {int(needed)} to {longest} printable characters.",
         )
     return value
 
 
 def by_hand(request: Request) -> dict[str, Any] | None:
     """The body of a statement by hand; None when the request carries a photo instead."""
-    if request.mimetype != "application/json" or "image" in (request.get_json(silent=True) or {}):
+    if request.mimetype != "application/json" or "image" in json_object(request, ("matricula", "image")):
         return None
     return json_body(request, ("matricula", "status", "note"))
 

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from presente.errors import Conflict, InvalidInput
+from presente.errors import Conflict, InvalidInput, shown
 
 Status = Literal["present", "ambiguous", "rejected"]
 """``ambiguous``: one of several students whom a face may be; a person decides. ``rejected``: a person said no."""
@@ -231,7 +231,7 @@ def key_reused(key: str) -> Conflict:
     """The error of sending another request with a key that was used."""
     return Conflict(
         "idempotency_key_reused",
-        f"The Idempotency-Key {key!r} belongs to another request.",
+        f"The Idempotency-Key {shown(key)} belongs to another request.",
         "Send the same request with it, or another key.",
     )
 
@@ -291,6 +291,4 @@ def check_date(text: str, name: str = "fecha") -> str:
             raise ValueError("it is not ten characters long")
         return date.fromisoformat(text).isoformat()
     except ValueError as exc:
-        raise InvalidInput(
-            "invalid_fecha", f"{name} is {text!r} ({exc}).", "It must be a date like 2026-11-21."
-        ) from exc
+        raise InvalidInput("invalid_fecha", f"{name} is {shown(text)}.", "It must be a date like 2026-11-21.") from exc

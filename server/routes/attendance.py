@@ -14,12 +14,14 @@ from server import attendance, books, schemas
 from server.auth import needs
 from server.once import carried_out
 from server.routes.common import service
+from server.sizes import PHOTOS, takes
 
 bp = Blueprint("attendance", __name__, url_prefix="/v1")
 
 
 @bp.post("/attendance")
 @needs(Role.ATTENDANCE)
+@takes(PHOTOS)
 def take() -> tuple[Response, int]:
     """Who of a class is in this photo? Or, without a photo, what a person says of one student."""
     parameters = schemas.Parameters(request)

@@ -10,12 +10,14 @@ from presente.keys import Role
 from server import enrolment, first_page
 from server.auth import needs
 from server.routes.common import service
+from server.sizes import PHOTOS, takes
 
 bp = Blueprint("first_page", __name__)
 
 
 @bp.post("/upload")
 @needs(Role.ADMIN)
+@takes(PHOTOS)
 def upload() -> Response:
     """Enrol a student, or add a photo to one; identifiable when the reply arrives."""
     photos, fields = first_page.uploaded(request)

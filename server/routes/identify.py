@@ -10,12 +10,14 @@ from presente.keys import Role
 from server import schemas
 from server.auth import needs
 from server.routes.common import service
+from server.sizes import EMBEDDINGS, PHOTOS, takes
 
 bp = Blueprint("identify", __name__, url_prefix="/v1")
 
 
 @bp.post("/identify")
 @needs(Role.ATTENDANCE)
+@takes(PHOTOS)
 def identify() -> Response:
     """Who is in this photo?"""
     query = schemas.identify_query(request)
@@ -34,6 +36,7 @@ def identify() -> Response:
 
 @bp.post("/search")
 @needs(Role.ATTENDANCE)
+@takes(EMBEDDINGS)
 def search() -> Response:
     """The nearest people of many embeddings."""
     parameters = schemas.Parameters(request)
@@ -54,6 +57,7 @@ def search() -> Response:
 
 @bp.post("/verify")
 @needs(Role.ATTENDANCE)
+@takes(PHOTOS)
 def verify() -> Response:
     """Are the photo and the student of this matricula the same person?"""
     parameters = schemas.Parameters(request)
