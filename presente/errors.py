@@ -31,7 +31,9 @@ def shown(value: object) -> str:
 def listed(names: Iterable[str]) -> str:
     """Names that were sent, in order, as a message lists them: a few, each cut short."""
     ordered = sorted(names)
-    few = ", ".join(name if name.isprintable() and len(name) <= _LONGEST else shown(name) for name in ordered[:5])
+    few = ", ".join(
+        name if name and name.isprintable() and len(name) <= _LONGEST else shown(name) for name in ordered[:5]
+    )
     return f"{few} and {len(ordered) - 5} more" if len(ordered) > 5 else few
 
 

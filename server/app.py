@@ -68,7 +68,7 @@ def create_app(holder: Holder, max_body_bytes: int, access: Access = Access()) -
         origins.check_origin(request, access.origins)
         if (answer := origins.preflight(request)) is not None:
             return answer
-        auth.check(request, auth.role_needed(app, request.endpoint), access.keys)
+        g.role = auth.check(request, auth.role_needed(app, request.endpoint), access.keys)
         sizes.check(request, sizes.of(app, request.endpoint), max_body_bytes)
         return None
 

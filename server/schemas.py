@@ -193,7 +193,8 @@ def _read_photos(request: Request, fields: Sequence[str]) -> tuple[list[bytes], 
             if name in body
         }
     if kind == "multipart/form-data":
-        _check_known((set(request.form) - set(fields)) | (set(request.files) - {"image"}), ("image", *fields))
+        unknown = (set(request.form) - set(fields)) | (set(request.files) - {"image"})
+        _check_known({name or "" for name in unknown}, ("image", *fields))  # a part need not have a name
         twice = [name for name, values in request.form.lists() if len(values) > 1]
         if twice:
             raise InvalidInput("invalid_field", f"{listed(twice)} is there more than once.", "Send it once.")

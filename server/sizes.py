@@ -67,7 +67,8 @@ def check(request: Request, sizes: Sizes, most_of_all: int) -> None:
         InvalidInput: ``too_many_bytes``.
     """
     length = request.content_length or 0
-    most = most_of_all if sizes.most is None else min(sizes.most, most_of_all)
+    reads = request.method in ("POST", "PATCH")  # what comes with another method nobody reads
+    most = most_of_all if sizes.most is None or not reads else min(sizes.most, most_of_all)
     if sizes.json is not None and request.is_json:
         most = min(most, sizes.json)
     if length > most:

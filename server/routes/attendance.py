@@ -10,7 +10,7 @@ from gallery.documents.records import Claim, StoredAttendance, StoredParticipati
 from gallery.roll_call import Lesson
 from presente.bridge import digest_of
 from presente.keys import Role
-from server import attendance, books, schemas
+from server import attendance, books, schemas, thresholds
 from server.auth import needs
 from server.once import carried_out
 from server.routes.common import service
@@ -28,6 +28,7 @@ def take() -> tuple[Response, int]:
     clase, fecha = books.class_and_date(parameters, service().clock)
     threshold = parameters.number("threshold", float, -1, 1)
     parameters.done()
+    thresholds.check(request, service().gallery, threshold)
     said = books.by_hand(request)
     return _by_photo(clase, fecha, threshold) if said is None else _by_hand(clase, fecha, said)
 
