@@ -7,7 +7,7 @@ import json
 from flask import Blueprint, Response, jsonify, request
 
 from presente.keys import Role
-from server import enrolment, first_page
+from server import enrolment, first_page, streams
 from server.auth import needs
 from server.routes.common import service
 from server.sizes import PHOTOS, takes
@@ -29,7 +29,7 @@ def upload() -> Response:
 @needs(Role.ATTENDANCE)
 def get_students() -> Response:
     """All student documents."""
-    return jsonify([first_page.document_json(stored) for stored in service().everyone()])
+    return streams.streamed(streams.json_list(map(first_page.document_json, service().everyone())), "application/json")
 
 
 @bp.post("/save_all_images")
