@@ -7,6 +7,7 @@ command line, never here.
 
 from __future__ import annotations
 
+import re
 import reprlib
 from collections.abc import Iterable
 
@@ -26,6 +27,15 @@ def shown(value: object) -> str:
     """
     text = _QUOTED.repr(value)
     return text if len(text) <= 3 * _LONGEST else f"{text[: 3 * _LONGEST]}..."
+
+
+_FOLDERS = re.compile(r"(?<![\w.:/])(?:[A-Za-z]:)?/(?:[^/\n;:,()'\"]+/)+")
+
+
+def without_folders(text: str) -> str:
+    """A message in which each absolute path is only its last part: which folders a machine has is nobody else's
+    business. The log and the command line say the whole path."""
+    return _FOLDERS.sub("", text)
 
 
 def listed(names: Iterable[str]) -> str:

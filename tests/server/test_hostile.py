@@ -3,6 +3,7 @@
 import io
 import logging
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from flask.testing import FlaskClient
 
 from gallery.calibration import Curve
 from gallery.gallery import Gallery
-from presente.errors import listed, shown
+from presente.errors import StoreError, listed, shown, without_folders
 from presente.keys import read_keys
 from server import sizes
 from server.app import Access, create_app
@@ -203,6 +204,31 @@ def test_what_messages_quote_is_short() -> None:
     assert shown("a'b") == repr("a'b") and shown(None) == "None" and shown("\ud800") == "'\\ud800'"
     assert listed(["b", "a"]) == "a, b" and listed(["\0"]) == "'\\x00'" and listed([""]) == "''"
     assert len(listed(str(number) * 5000 for number in range(1000))) < 600
+
+
+def test_paths_of_this_machine_stay_in_its_log() -> None:
+    for text, left in (
+        ("/home/ana maría/var/gallery.db cannot be used (disk full).", "gallery.db cannot be used (disk full)."),
+        ("no: '/tmp/x/y'; C:/a/b.db-wal, /var/c/", "no: 'y'; b.db-wal, "),
+        ("Ask again and/or wait. See 1/2.", "Ask again and/or wait. See 1/2."),
+    ):
+        assert without_folders(text) == left
+
+
+@on_sqlite
+def test_a_store_that_cannot_be_read_is_not_said_where(
+    client: FlaskClient, gallery: Gallery, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    gallery.store.close()
+    for leftover in ("gallery.db-wal", "gallery.db-shm"):
+        (tmp_path / leftover).unlink(missing_ok=True)
+    (tmp_path / "gallery.db").write_bytes(b"no database" * 1000)
+    with caplog.at_level(logging.ERROR):
+        detail = problem(client.get("/v1/students"), 503, "store_unavailable")
+    assert "gallery.db cannot be used" in detail and str(tmp_path) not in detail and "/" not in detail
+    assert str(tmp_path) in caplog.text
+    with pytest.raises(StoreError, match=str(tmp_path)):
+        gallery.store.students()
 
 
 @on_sqlite
