@@ -17,6 +17,9 @@ from presente.errors import InvalidInput, shown
 MOST_VALUES = 10_000
 """Values in a body, unless a route says otherwise."""
 
+_DEEPEST = 32
+"""Lists within lists; what can just be read may be too deep for whoever writes it again."""
+
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -26,13 +29,15 @@ def parse(body: bytes, most_values: int = MOST_VALUES) -> Any:
     Raises:
         InvalidInput: ``invalid_json``: it is not UTF-8 (a byte order mark counts as wrong), not JSON, names a member
             twice, holds half of a surrogate pair, a number of thousands of digits, more than ``most_values`` values, or
-            lists within lists without end. NaN and infinity, which other programs write, are left to whoever reads
-            numbers to refuse.
+            more than 32 lists within each other. NaN and infinity, which other programs write, are refused by whoever
+            reads numbers.
     """
     if sum(body.count(mark) for mark in (b",", b"[", b"{")) >= most_values:
         raise _invalid(f"it has more than {most_values} values")
     try:
         value = json.loads(body.decode("utf-8"), object_pairs_hook=_members)
+        if _deep(value):
+            raise _NotAllowedError("it is nested too deep")
         if _SURROGATE.search(body):
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeDecodeError as exc:
@@ -48,6 +53,18 @@ def parse(body: bytes, most_values: int = MOST_VALUES) -> Any:
     except ValueError as exc:  # a whole number of more digits than Python reads
         raise _invalid("a number in it has too many digits") from exc
     return value
+
+
+def _deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST + 1):
+        level = [
+            part
+            for each in level
+            for part in (each.values() if isinstance(each, dict) else each if isinstance(each, list) else ())
+            if isinstance(part, (list, dict))
+        ]
+    return bool(level)
 
 
 class _NotAllowedError(ValueError):

@@ -68,6 +68,25 @@ def test_json_that_is_no_object_or_no_json(client: FlaskClient, method: str, pat
 
 
 @on_sqlite
+@pytest.mark.parametrize("shape", ["[%s]", '{"a":%s}'])
+def test_json_nested_almost_too_deep(client: FlaskClient, shape: str) -> None:
+    """What the parser can just read, whoever writes it again may not."""
+    enrol(client, ANA)
+    before, after = shape.split("%s")
+    for depth in (30, 40, *range(850, 1000)):
+        deep = before * depth + "1" + after * depth
+        for method, path, name in (
+            ("PATCH", f"/v1/students/{ANA['matricula']}", "consentimiento"),
+            ("PATCH", "/v1/attendance/1", "note"),
+            ("POST", "/v1/students", "consentimiento"),
+        ):
+            body = f'{{"{name}": {deep}}}'
+            reply = client.open(path, method=method, data=body, headers={**JSON, "Idempotency-Key": "k"})
+            too_deep = reply.get_json()["code"] == "invalid_json"
+            assert reply.status_code in (400, 404) and too_deep == (depth > 32), (depth, path, reply.text)
+
+
+@on_sqlite
 def test_numbers_in_paths_that_no_store_can_hold(client: FlaskClient) -> None:
     for number in (2**63, 10**30, "9" * 4000, "٣", "-1", "1.0"):
         problem(client.patch(f"/v1/attendance/{number}", json={"status": "present"}), 404, "not_found")
