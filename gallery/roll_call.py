@@ -16,7 +16,7 @@ from gallery.documents.model import Student
 from gallery.documents.records import NO_CLAIM, Attendance, Claim, SeenFace, StoredAttendance
 from gallery.gallery import MAX_K
 from gallery.register import About, Makes, Register, now
-from presente.errors import NotFound
+from presente.errors import NotFound, shown
 
 _NEAREST_ANYWHERE = 5
 """People of the whole gallery who are considered for each face, beside the roster."""
@@ -78,7 +78,7 @@ def call_roll(register: Register, faces: Sequence[Face], lesson: Lesson) -> list
     gallery.index.catch_up()
     roster = {int(subject) for subject in gallery.roster(clase=lesson.clase, kind="student")}
     if not roster:
-        raise NotFound("class_not_found", f"Nobody is in class {lesson.clase!r}.", "Check clase.")
+        raise NotFound("class_not_found", f"Nobody is in class {shown(lesson.clase)}.", "Check clase.")
     found = _sightings(register, faces, lesson, roster)
     drafts: dict[About, Makes] = {}
     for certain in ("present", "ambiguous"):  # who is clear on one face does not wait for another

@@ -7,6 +7,45 @@ command line, never here.
 
 from __future__ import annotations
 
+import re
+import reprlib
+from collections.abc import Iterable
+
+_LONGEST = 100
+"""Characters that a message quotes of a value that was sent."""
+
+_QUOTED = reprlib.Repr()
+_QUOTED.maxstring = _QUOTED.maxother = _QUOTED.maxlong = _LONGEST
+_QUOTED.maxlevel, _QUOTED.maxlist, _QUOTED.maxtuple, _QUOTED.maxdict = 2, 4, 4, 4
+
+
+def shown(value: object) -> str:
+    """A value that was sent, as a message quotes it: its ``repr``, of which the middle is left out when it is long.
+
+    Every message that quotes what a request, a row or a file said goes through here: a reply never repeats a body, and
+    characters that cannot be shown, or encoded, are escaped.
+    """
+    text = _QUOTED.repr(value)
+    return text if len(text) <= 3 * _LONGEST else f"{text[: 3 * _LONGEST]}..."
+
+
+_FOLDERS = re.compile(r"(?<![\w.:/])(?:[A-Za-z]:)?/(?:[^/\n;:,()'\"]+/)+")
+
+
+def without_folders(text: str) -> str:
+    """A message in which each absolute path is only its last part: which folders a machine has is nobody else's
+    business. The log and the command line say the whole path."""
+    return _FOLDERS.sub("", text)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names that were sent, in order, as a message lists them: a few, each cut short."""
+    ordered = sorted(names)
+    few = ", ".join(
+        name if name and name.isprintable() and len(name) <= _LONGEST else shown(name) for name in ordered[:5]
+    )
+    return f"{few} and {len(ordered) - 5} more" if len(ordered) > 5 else few
+
 
 class PresenteError(Exception):
     """Base of everything Presente raises on purpose.

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.routing import IntegerConverter, Map
 
 from presente.errors import PresenteError
 from presente.keys import ApiKey, Role
 from presente.ration import rationed
-from server import auth, errors, origins
+from server import auth, errors, origins, sizes
 from server.routes import attendance, first_page, identify, status, students
 from server.service import Holder
 
@@ -24,7 +24,7 @@ sparingly = rationed(logging.getLogger("presente.access.strangers"))
 """For what anybody may send, key or not: else strangers could fill the disk."""
 
 ADMITTED = "presente.admitted"
-"""In an environment: the request's id and when it came, once its head was found in order."""
+"""In an environment: the request's id, when it came and the sender's role, once its head was found in order."""
 
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -35,6 +35,15 @@ _HEADERS = {
 }
 _REFUSED = frozenset({400, 401, 403, 408, 411, 413, 429})
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class _Number(IntegerConverter):
+    """The number of an entry in a path: one that a store can hold. Anything else is no entry's: 404."""
+
+    regex = "[0-9]{1,19}"
+
+    def __init__(self, map: Map) -> None:
+        super().__init__(map, max=2**63 - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +64,12 @@ def create_app(holder: Holder, max_body_bytes: int, access: Access = Access()) -
         access: who may use it.
     """
     app = Flask("presente", static_folder=None)
-    app.config.update(MAX_CONTENT_LENGTH=max_body_bytes, MAX_FORM_MEMORY_SIZE=max_body_bytes)
+    app.config.update(MAX_CONTENT_LENGTH=max_body_bytes, MAX_FORM_MEMORY_SIZE=sizes.SMALL)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # only on Flask's own provider, which this is
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["presente"] = holder
+    app.url_map.converters["int"] = _Number
+    app.url_map.merge_slashes = False  # else the answer to // is the address again
     for blueprint in (status.bp, identify.bp, students.bp, attendance.bp, first_page.bp):
         app.register_blueprint(blueprint)
     errors.install(app)
@@ -68,7 +79,7 @@ def create_app(holder: Holder, max_body_bytes: int, access: Access = Access()) -
     @app.before_request
     def begin() -> Response | None:
         if (admitted := request.environ.get(ADMITTED)) is not None:
-            g.request_id, g.started = admitted
+            g.request_id, g.started, g.role = admitted
             return None
         given = request.headers.get("X-Request-Id", "")
         g.request_id = given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
@@ -78,9 +89,8 @@ def create_app(holder: Holder, max_body_bytes: int, access: Access = Access()) -
         origins.check_origin(request, access.origins)
         if (answer := origins.preflight(request)) is not None:
             return answer
-        auth.check(request, auth.role_needed(app, request.endpoint), access.keys, failures)
-        if (request.content_length or 0) > max_body_bytes:
-            raise RequestEntityTooLarge
+        g.role = auth.check(request, auth.role_needed(app, request.endpoint), access.keys, failures)
+        sizes.check(request, sizes.of(app, request.endpoint), max_body_bytes)
         return None
 
     @app.after_request
@@ -112,7 +122,7 @@ def refusal(app: Flask, environ: dict[str, Any]) -> Response | None:
         except Exception as error:  # noqa: BLE001  # answered as every error of a route
             answer = app.handle_user_exception(error)
         if answer is None:
-            environ[ADMITTED] = g.request_id, g.started
+            environ[ADMITTED] = g.request_id, g.started, g.role
             return None
         return app.process_response(app.make_response(answer))
 
@@ -120,5 +130,5 @@ def refusal(app: Flask, environ: dict[str, Any]) -> Response | None:
 def refusal_of(app: Flask, environ: dict[str, Any], error: PresenteError) -> Response:
     """The answer to a request that an error stopped before the application saw it."""
     with app.request_context(environ):
-        g.request_id, g.started = environ.get(ADMITTED) or (uuid.uuid4().hex, time.perf_counter())
+        g.request_id, g.started, _ = environ.get(ADMITTED) or (uuid.uuid4().hex, time.perf_counter(), None)
         return app.process_response(app.make_response(app.handle_user_exception(error)))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from faces.embedder import EmbeddedFace
 from gallery.documents.model import Student
-from gallery.documents.records import Selection, StoredAttendance, StoredParticipation, latest, standing
+from gallery.documents.records import Place, Selection, StoredAttendance, StoredParticipation
 from gallery.limit import Limit
 from gallery.roll_call import Face, Lesson, Sighted, call_roll
 from presente.bridge import Timings
 from server.service import Service
+
+_PAGE = 1000
+"""Lines of a list that is read whole that are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,35 +81,63 @@ def _face(embedded: EmbeddedFace) -> Face:
     return Face(embedded.template, (x1, y1, x2, y2))
 
 
-def attendance_list(service: Service, which: Selection, history: bool) -> list[Line]:
-    """What holds for each student, class and date, or with ``history`` all that was ever said.
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Lines of the attendance list, and where the next page begins; None after the last."""
+
+    lines: tuple[Line, ...]
+    next: Place | None
+
+
+def attendance_page(service: Service, which: Selection, history: bool, after: Place | None, limit: int) -> Page:
+    """A page of what holds for each student, class and date, or with ``history`` of all that was ever said.
 
     Of one class on one date, the students of the class who were not seen are listed too.
     """
-    entries = service.register.records.attendance(which)
-    kept = entries if history else latest(entries)
-    students = service.gallery.store.subjects([stored.entry.subject for stored in kept if stored.entry.subject])
+    store = service.gallery.store
+    entries = store.records.attendance_after(which, after, limit + 1, history)
+    students = store.subjects([stored.entry.subject for _, stored in entries if stored.entry.subject])
     lines = [
-        Line(students.get(stored.entry.subject or 0), stored, stored.entry.clase, stored.entry.fecha) for stored in kept
+        (place, Line(students.get(stored.entry.subject or 0), stored, place.clase, place.fecha))
+        for place, stored in entries
     ]
     if which.clase and which.desde and which.desde == which.hasta and which.subject is None and not history:
-        seen = {stored.entry.subject for stored in kept}
-        roster = [int(i) for i in service.gallery.store.roster(clase=which.clase, kind="student") if int(i) not in seen]
-        absent = service.gallery.store.subjects(roster)
-        lines += [Line(absent[subject], None, which.clase, which.desde) for subject in roster if subject in absent]
-    return sorted(lines, key=_order)
+        members = store.students(clase=which.clase, after=after.matricula if after else "", limit=limit + 1)
+        seen = {stored.entry.subject for _, stored in entries}
+        lines += [
+            (
+                Place(which.desde, which.clase, member.student.matricula, 0),
+                Line(member.student, None, which.clase, which.desde),
+            )
+            for member in members
+            if member.id not in seen
+        ]
+        # Where one of the two was cut off, nothing is known of whoever comes later.
+        ends = [entries[-1][0].matricula] if len(entries) > limit else []
+        ends += [members[-1].student.matricula] if len(members) > limit else []
+        lines = [(place, line) for place, line in lines if not ends or place.matricula <= min(ends)]
+    lines.sort(key=lambda placed: placed[0].key)
+    return Page(tuple(line for _, line in lines[:limit]), lines[limit - 1][0] if len(lines) > limit else None)
 
 
-def _order(line: Line) -> tuple[str, str, str, int]:
-    matricula = line.student.matricula if line.student else ""
-    return line.fecha, line.clase, matricula, line.stored.id if line.stored else 0
+def attendance_lines(service: Service, which: Selection, history: bool) -> Iterator[Line]:
+    """The whole list, read a page at a time."""
+    after: Place | None = None
+    while True:
+        page = attendance_page(service, which, history, after, _PAGE)
+        yield from page.lines
+        after = page.next
+        if after is None:
+            return
 
 
-def participation_list(
-    service: Service, which: Selection, history: bool
-) -> list[tuple[Student | None, StoredParticipation]]:
-    """The participations that count, or with ``history`` also those taken back and who took them back."""
-    entries = service.register.records.participations(which)
-    kept: Sequence[StoredParticipation] = entries if history else standing(entries)
+def participation_page(
+    service: Service, which: Selection, history: bool, after: int, limit: int
+) -> tuple[list[tuple[Student | None, StoredParticipation]], int | None]:
+    """A page of the participations that count, or with ``history`` also of those taken back and who took them back;
+    and the id after which the next page begins, None after the last."""
+    found = service.register.records.participations_after(which, after, limit + 1, history)
+    kept = found[:limit]
     students = service.gallery.store.subjects([stored.entry.subject for stored in kept if stored.entry.subject])
-    return [(students.get(stored.entry.subject or 0), stored) for stored in kept]
+    listed = [(students.get(stored.entry.subject or 0), stored) for stored in kept]
+    return listed, kept[-1].id if len(found) > limit else None

@@ -69,16 +69,20 @@ def role_needed(app: Flask, endpoint: str | None) -> Role:
     return role
 
 
-def check(request: Request, needed: Role, keys: Sequence[ApiKey], failures: Failures) -> None:
-    """Refuse a request that lacks the key for what it asks. Without any keys everything is allowed.
+def check(request: Request, needed: Role, keys: Sequence[ApiKey], failures: Failures) -> Role:
+    """The role that a request has; refuse one that lacks the key for what it asks.
+
+    Without any keys everything is allowed: whoever is on this machine is admin.
 
     Raises:
         Unauthorized: ``missing_key``, ``unknown_key``.
         Busy: ``too_many_wrong_keys``.
         Forbidden: ``role_not_enough``.
     """
-    if not keys or needed is Role.OPEN:
-        return
+    if not keys:
+        return Role.ADMIN
+    if needed is Role.OPEN:
+        return Role.OPEN
     given = _given(request)
     if not given:
         raise Unauthorized("missing_key", "A key is needed here.", "Send it as Authorization: Bearer KEY.")
@@ -95,6 +99,7 @@ def check(request: Request, needed: Role, keys: Sequence[ApiKey], failures: Fail
             f"The key is of role {key.role.name.lower()}, and this needs {needed.name.lower()}.",
             "Use another key.",
         )
+    return key.role
 
 
 def _given(request: Request) -> str:

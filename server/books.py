@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from flask import Request
 
 from gallery.documents.model import Student
-from gallery.documents.records import Claim, Selection, Status, StoredAttendance, StoredParticipation, check_date
+from gallery.documents.records import Claim, Place, Selection, Status, StoredAttendance, StoredParticipation, check_date
 from gallery.gallery import Gallery
 from gallery.limit import Limit
 from gallery.roll_call import Sighted
 from presente import bridge
 from presente.clock import Clock
-from presente.errors import InvalidInput
+from presente.errors import InvalidInput, shown
+from server import json_bodies
 from server.attendance import Line, RollCall
-from server.schemas import Parameters, json_body
+from server.schemas import Parameters, json_body, json_object
 
 _MAX_NOTE = 500
+_CSV_AT_ONCE = 64 * 1024
+_LONGEST_CURSOR = 4000
+_LONGEST_PAGE = 1000
 _COLUMNS = (
     "fecha",
     "clase",
@@ -54,7 +61,7 @@ def past_date(text: str | None, clock: Clock) -> str | None:
     if fecha > today:
         raise InvalidInput(
             "invalid_fecha",
-            f"fecha is {text!r}, which is still to come: at the school it is {today} ({clock.described()}).",
+            f"fecha is {shown(text)}, which is still to come: at the school it is {today} ({clock.described()}).",
             "Check the date; PRESENTE_TIMEZONE is the school's time zone.",
         )
     return fecha
@@ -75,6 +82,48 @@ def selection_of(parameters: Parameters, gallery: Gallery) -> Selection:
     return Selection(clase, fecha or desde, fecha or hasta, subject)
 
 
+def page_of(parameters: Parameters) -> tuple[int, Place | None]:
+    """How many lines of the attendance list are asked for, and after which."""
+    limit, cursor = limit_of(parameters), parameters.text("cursor", _LONGEST_CURSOR)
+    if cursor is None:
+        return limit, None
+    try:
+        fecha, clase, matricula, number = json_bodies.parse(base64.urlsafe_b64decode(cursor.encode("ascii")))
+        if not all(isinstance(text, str) for text in (fecha, clase, matricula)) or type(number) is not int:
+            raise TypeError
+        if not 0 <= number < 2**63:
+            raise ValueError
+    except (ValueError, TypeError, InvalidInput) as exc:
+        raise _invalid_cursor(cursor) from exc
+    return limit, Place(fecha, clase, matricula, number)
+
+
+def cursor_of(place: Place | None) -> str | None:
+    """What :func:`page_of` reads again."""
+    if place is None:
+        return None
+    return base64.urlsafe_b64encode(json.dumps(place.key, ensure_ascii=False).encode()).decode("ascii")
+
+
+def page_of_numbers(parameters: Parameters) -> tuple[int, int]:
+    """How many participations are asked for, and after which id."""
+    limit, cursor = limit_of(parameters), parameters.text("cursor") or "0"
+    if not re.fullmatch("[0-9]{1,18}", cursor):
+        raise _invalid_cursor(cursor)
+    return limit, int(cursor)
+
+
+def limit_of(parameters: Parameters) -> int:
+    """The parameter limit of a list."""
+    return int(parameters.number("limit", int, 1, _LONGEST_PAGE) or _LONGEST_PAGE)
+
+
+def _invalid_cursor(cursor: str) -> InvalidInput:
+    return InvalidInput(
+        "invalid_cursor", f"cursor is {shown(cursor)}.", "Send next_cursor of the page before, as it was."
+    )
+
+
 def _date(parameters: Parameters, name: str) -> str | None:
     text = parameters.text(name)
     return None if text is None else check_date(text, name)
@@ -84,7 +133,7 @@ def status_of(body: dict[str, Any]) -> Status:
     """The member status: what a person says."""
     status = body.get("status", "present")
     if status not in ("present", "rejected"):
-        raise InvalidInput("invalid_status", f"status is {status!r}.", "It must be present or rejected.")
+        raise InvalidInput("invalid_status", f"status is {shown(status)}.", "It must be present or rejected.")
     return cast("Status", status)
 
 
@@ -93,14 +142,16 @@ def short_text(body: dict[str, Any], name: str, needed: bool = False, longest: i
     value = body.get(name, "")
     if not isinstance(value, str) or len(value) > longest or not value.isprintable() or (needed and not value.strip()):
         raise InvalidInput(
-            "invalid_field", f"{name} is {value!r}.", f"It must be {int(needed)} to {longest} printable characters."
+            "invalid_field",
+            f"{name} is {shown(value)}.",
+            f"It must be {int(needed)} to {longest} printable characters.",
         )
     return value
 
 
 def by_hand(request: Request) -> dict[str, Any] | None:
     """The body of a statement by hand; None when the request carries a photo instead."""
-    if request.mimetype != "application/json" or "image" in (request.get_json(silent=True) or {}):
+    if request.mimetype != "application/json" or "image" in json_object(request, ("matricula", "image")):
         return None
     return json_body(request, ("matricula", "status", "note"))
 
@@ -199,14 +250,20 @@ def participation_json(stored: StoredParticipation, student: Student | None) -> 
     }
 
 
-def as_csv(lines: Sequence[Line]) -> str:
-    """The attendance list as a spreadsheet opens it: with a byte order mark, and no cell that is a formula."""
+def as_csv(lines: Iterable[Line]) -> Iterator[str]:
+    """The attendance list as a spreadsheet opens it, some lines at a time: with a byte order mark, and no cell that is
+    a formula."""
     out = io.StringIO()
+    out.write("\ufeff")
     writer = csv.DictWriter(out, _COLUMNS, extrasaction="ignore", lineterminator="\r\n")
     writer.writeheader()
     for line in lines:
         writer.writerow({name: _cell(value) for name, value in line_json(line).items()})
-    return "\ufeff" + out.getvalue()
+        if out.tell() > _CSV_AT_ONCE:
+            yield out.getvalue()
+            out.seek(0)
+            out.truncate()
+    yield out.getvalue()
 
 
 def _cell(value: object) -> object:

@@ -23,6 +23,7 @@ from presente.errors import (
     PresenteError,
     StoreError,
     Unauthorized,
+    without_folders,
 )
 
 log = logging.getLogger(__name__)
@@ -109,7 +110,7 @@ def install(app: Flask) -> None:
         status = status_of(error)
         if status >= 500 and not isinstance(error, Busy):
             log.error("%s %s", g.request_id, error, exc_info=error)
-        return problem(status, error.code, str(error))
+        return problem(status, error.code, str(error) if status < 500 else without_folders(str(error)))
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:

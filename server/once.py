@@ -13,7 +13,7 @@ from flask import Request
 
 from gallery.documents.records import Claim
 from gallery.once import once
-from presente.errors import InvalidInput
+from presente.errors import InvalidInput, shown
 from server.service import Service
 
 _KEY = re.compile(r"[!-~]{1,200}")
@@ -46,7 +46,9 @@ def idempotency_key(request: Request) -> str:
     """The header Idempotency-Key; empty when there is none."""
     key = request.headers.get("Idempotency-Key", "")
     if key and not _KEY.fullmatch(key):
-        raise InvalidInput("invalid_idempotency_key", f"Idempotency-Key is {key!r}.", "Send 1 to 200 ASCII characters.")
+        raise InvalidInput(
+            "invalid_idempotency_key", f"Idempotency-Key is {shown(key)}.", "Send 1 to 200 ASCII characters."
+        )
     return key
 
 

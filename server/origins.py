@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from flask import Request, Response
 
-from presente.errors import Forbidden
+from presente.errors import Forbidden, shown
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _PREFLIGHT = {
@@ -21,7 +21,7 @@ _EXPOSED = "X-Request-Id, Location, Retry-After"
 def check_host(request: Request) -> None:
     """Refuse a Host that does not name this machine: a name that an attacker's DNS points here does not."""
     if _host_of(f"//{request.host}") not in _LOOPBACK:
-        raise Forbidden("foreign_host", f"This server is not called {request.host!r}.", "Ask for 127.0.0.1.")
+        raise Forbidden("foreign_host", f"This server is not called {shown(request.host)}.", "Ask for 127.0.0.1.")
 
 
 def check_origin(request: Request, listed: Collection[str]) -> None:
@@ -30,7 +30,7 @@ def check_origin(request: Request, listed: Collection[str]) -> None:
     if origin is not None and origin not in listed and origin not in _own(request):
         raise Forbidden(
             "foreign_origin",
-            f"Pages of {origin} may not use this server.",
+            f"Pages of {shown(origin)} may not use this server.",
             "Use its own page, or list the origin in PRESENTE_CORS_ORIGINS.",
         )
 

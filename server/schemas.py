@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 import json
 import math
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
-from flask import Request
+from flask import Request, current_app, g
 from numpy.typing import NDArray
 
 from gallery.documents.model import Consent, StoredStudent, Student
@@ -21,8 +21,10 @@ from gallery.gallery import GalleryStatus
 from gallery.limit import Limit
 from presente.bridge import IdentifyQuery
 from presente.clock import Clock
-from presente.errors import InvalidInput
+from presente.errors import InvalidInput, listed, shown
+from server import json_bodies, sizes
 from server.enrolling import DuplicateWarning
+from server.npy import read_npy
 
 MAX_PROBES = 10_000
 MAX_RESULTS = 100_000
@@ -30,6 +32,9 @@ MAX_RESULTS = 100_000
 
 MAX_PHOTOS = 16
 """Photos of one enrolment."""
+
+LONGEST_TEXT = 200
+"""Characters of a text in a query string, unless it is said otherwise: what is longer is nobody's name or class."""
 
 STUDENT_FIELDS = ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro")
 
@@ -43,13 +48,20 @@ class Parameters:
         self._values = request.args
         self._read: set[str] = set()
 
-    def text(self, name: str) -> str | None:
+    def text(self, name: str, longest: int = LONGEST_TEXT) -> str | None:
         """A parameter, None when it is absent or empty."""
         self._read.add(name)
         values = self._values.getlist(name)
         if len(values) > 1:
             raise InvalidInput("invalid_parameter", f"{name} is given {len(values)} times.", "Give it once.")
-        return values[0] if values and values[0] else None
+        text = values[0] if values else ""
+        if len(text) > longest or any(unicodedata.category(each) == "Cc" for each in text):
+            raise InvalidInput(
+                "invalid_parameter",
+                f"{name} is {shown(text)}, of {len(text)} characters.",
+                f"It must have at most {longest}, and none of control.",
+            )
+        return text or None
 
     def number(self, name: str, kind: type[int] | type[float], low: float, high: float) -> float | None:
         """A parameter as a number within bounds."""
@@ -62,7 +74,7 @@ class Parameters:
             value = math.nan
         if not low <= value <= high:
             raise InvalidInput(
-                f"invalid_{name}", f"{name} is {text!r}.", f"It must be {_name(kind)} from {low:g} to {high:g}."
+                f"invalid_{name}", f"{name} is {shown(text)}.", f"It must be {_name(kind)} from {low:g} to {high:g}."
             )
         return value
 
@@ -70,16 +82,18 @@ class Parameters:
         """A parameter that is one of a few words."""
         text = self.text(name) or default
         if text not in choices:
-            raise InvalidInput(f"invalid_{name}", f"{name} is {text!r}.", f"It must be one of {', '.join(choices)}.")
+            raise InvalidInput(
+                f"invalid_{name}", f"{name} is {shown(text)}.", f"It must be one of {', '.join(choices)}."
+            )
         return text
 
     def done(self) -> None:
         """Refuse what was sent and not read."""
-        unknown = sorted(set(self._values) - self._read)
+        unknown = set(self._values) - self._read
         if unknown:
             raise InvalidInput(
                 "unknown_parameter",
-                f"There is no parameter {', '.join(unknown)} here.",
+                f"There is no parameter {listed(unknown)} here.",
                 f"Known: {', '.join(sorted(self._read)) or 'none'}.",
             )
 
@@ -120,12 +134,21 @@ def identify_query(request: Request) -> IdentifyQuery:
 # -- bodies --------------------------------------------------------------------------------------------------------
 
 
+def json_value(request: Request) -> Any:
+    """The value that the body is in JSON, whatever its Content-Type says; parsed once per request.
+
+    Raises:
+        InvalidInput: ``invalid_json``.
+    """
+    if "json_value" not in g:
+        allowed = sizes.of(current_app, request.endpoint)
+        g.json_value = json_bodies.parse(request.get_data(cache=False), allowed.values)
+    return g.json_value
+
+
 def json_object(request: Request, known: Sequence[str], any_type: bool = False) -> dict[str, Any]:
     """A JSON object, whatever its members; ``any_type``: whatever the Content-Type says."""
-    try:
-        body = request.get_json(silent=True, force=any_type)
-    except RecursionError:
-        body = None
+    body = json_value(request) if any_type or request.is_json else None
     if not isinstance(body, dict):
         raise InvalidInput("invalid_json", "The body is not a JSON object.", f"Send one with {', '.join(known)}.")
     return body
@@ -134,12 +157,13 @@ def json_object(request: Request, known: Sequence[str], any_type: bool = False) 
 def json_body(request: Request, allowed: Sequence[str]) -> dict[str, Any]:
     """A JSON object with no other members than the allowed ones."""
     body = json_object(request, allowed)
-    unknown = sorted(set(body) - set(allowed))
-    if unknown:
-        raise InvalidInput(
-            "unknown_field", f"There is no field {', '.join(unknown)} here.", f"Known: {', '.join(allowed)}."
-        )
+    _check_known(set(body) - set(allowed), allowed)
     return body
+
+
+def _check_known(unknown: set[str], known: Sequence[str]) -> None:
+    if unknown:
+        raise InvalidInput("unknown_field", f"There is no field {listed(unknown)} here.", f"Known: {', '.join(known)}.")
 
 
 def photos_and_fields(request: Request, fields: Sequence[str] = ()) -> tuple[list[bytes], dict[str, str]]:
@@ -169,19 +193,17 @@ def _read_photos(request: Request, fields: Sequence[str]) -> tuple[list[bytes], 
             if name in body
         }
     if kind == "multipart/form-data":
-        unknown = sorted((set(request.form) - set(fields)) | (set(request.files) - {"image"}))
-        if unknown:
-            raise InvalidInput(
-                "unknown_field",
-                f"There is no field {', '.join(unknown)} here.",
-                f"Known: {', '.join(['image', *fields])}.",
-            )
+        unknown = (set(request.form) - set(fields)) | (set(request.files) - {"image"})
+        _check_known({name or "" for name in unknown}, ("image", *fields))  # a part need not have a name
+        twice = [name for name, values in request.form.lists() if len(values) > 1]
+        if twice:
+            raise InvalidInput("invalid_field", f"{listed(twice)} is there more than once.", "Send it once.")
         return [file.read() for file in request.files.getlist("image")], request.form.to_dict()
     if kind.startswith("image/") or kind in ("application/octet-stream", ""):
         return [request.get_data(cache=False)], {}
     raise InvalidInput(
         "unsupported_media_type",
-        f"A body of type {kind!r} is not understood.",
+        f"A body of type {shown(kind)} is not understood.",
         "Send image/jpeg, image/png or image/webp, a multipart form, or JSON with base64.",
     )
 
@@ -227,7 +249,7 @@ def _consent(text: str) -> Consent | None:
     except (ValueError, RecursionError, AttributeError, TypeError) as exc:
         raise InvalidInput(
             "invalid_consent",
-            f"consentimiento is {text!r}.",
+            f"consentimiento is {shown(text)}.",
             'It must look like {"fecha": "2026-08-01", "texto": "..."}.',
         ) from exc
 
@@ -261,22 +283,11 @@ def probes(request: Request, k: int) -> tuple[NDArray[np.float32], int]:
     """The embeddings of a search, float32 (m, d), and k, the body's if it has one; JSON or an .npy file."""
     if request.mimetype == "application/json":
         body = json_body(request, ("embeddings", "k"))
-        rows, k = body.get("embeddings"), body.get("k", k)
+        matrix, k = _rows_of(body.get("embeddings")), body.get("k", k)
         if not isinstance(k, int) or isinstance(k, bool):
-            raise InvalidInput("invalid_k", f"k is {k!r}.", "It must be a whole number.")
+            raise InvalidInput("invalid_k", f"k is {shown(k)}.", "It must be a whole number.")
     else:
-        rows = _npy(request.get_data(cache=False))
-    try:
-        matrix = np.asarray(rows)
-        if matrix.dtype.kind not in "fiu":
-            raise TypeError(f"they are {matrix.dtype}")
-        matrix = matrix.astype(np.float32)
-    except (ValueError, TypeError, OverflowError) as exc:
-        raise InvalidInput(
-            "invalid_embeddings",
-            f"The embeddings are not rows of numbers of one length ({exc}).",
-            "Send lists of numbers.",
-        ) from exc
+        matrix = _as_rows(read_npy(request.get_data(cache=False)))
     if matrix.ndim != 2 or len(matrix) > MAX_PROBES:
         raise InvalidInput(
             "invalid_embeddings",
@@ -292,27 +303,37 @@ def probes(request: Request, k: int) -> tuple[NDArray[np.float32], int]:
     return matrix, k
 
 
-def _npy(data: bytes) -> NDArray[np.generic]:
-    """An .npy file's array, once its header is seen to promise no more than there is."""
-    stream = io.BytesIO(data)
+def _rows_of(value: object) -> NDArray[np.float32]:
+    """Lists of numbers to rows. Their types are looked at first: of texts numpy would make an array as wide as the
+    longest of them."""
+    if not isinstance(value, list) or not all(isinstance(row, list) for row in value):
+        raise _not_rows(f"they are {shown(value)}")
+    strange = set().union(*(map(type, row) for row in value)) - {int, float}
+    if strange:
+        raise _not_rows(f"among them is a value of type {listed(kind.__name__ for kind in strange)}")
+    if len({len(row) for row in value}) > 1:
+        raise _not_rows("they have several lengths")
     try:
-        version = np.lib.format.read_magic(stream)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read_header(stream)
-        if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(data) - stream.tell():
-            raise ValueError(f"its header says {shape} of {dtype}")
-        stream.seek(0)
-        return np.asarray(np.load(stream, allow_pickle=False))
-    except (ValueError, EOFError, OSError) as exc:
-        raise InvalidInput(
-            "invalid_npy", f"The body is not an .npy array ({exc}).", "Send numpy.save's bytes, or JSON."
-        ) from exc
+        return _as_rows(np.array(value, dtype=np.float64))
+    except OverflowError as exc:
+        raise _not_rows("a number is too large") from exc
+
+
+def _as_rows(array: NDArray[np.generic]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as such
+        return array.astype(np.float32)
+
+
+def _not_rows(why: str) -> InvalidInput:
+    return InvalidInput(
+        "invalid_embeddings", f"The embeddings are not rows of numbers of one length: {why}.", "Send lists of numbers."
+    )
 
 
 def text_of(value: object, name: str) -> str:
     """A member's value, which must be a text."""
     if not isinstance(value, str):
-        raise InvalidInput("invalid_field", f"{name} is {value!r}.", "It must be a text.")
+        raise InvalidInput("invalid_field", f"{name} is {shown(value)}.", "It must be a text.")
     return value
 
 

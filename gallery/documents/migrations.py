@@ -160,12 +160,22 @@ def m005_requests(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def m006_pages(db: sqlite3.Connection) -> None:
+    """What lists that are read a page at a time go by."""
+    for statement in (
+        "CREATE INDEX attendance_by_day ON attendance (fecha, clase)",
+        "CREATE INDEX participations_withdrawn ON participations (withdraws) WHERE withdraws IS NOT NULL",
+    ):
+        db.execute(statement)
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_create_tables,
     m002_attendance,
     m003_roster_changes,
     m004_other_classes,
     m005_requests,
+    m006_pages,
 )
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gallery.documents.damage import Damage, Progress
 from gallery.documents.records import RecordStore
-from presente.errors import Conflict, InvalidInput, NotFound
+from presente.errors import Conflict, InvalidInput, NotFound, shown
 
 Kind = Literal["student", "cohort"]
 """``cohort``: in the index, but nobody's student."""
@@ -81,13 +81,13 @@ def check_student(student: Student) -> Student:
         ):
             raise InvalidInput(
                 "invalid_student",
-                f"{name} is {value!r}.",
+                f"{name} is {shown(value)}.",
                 f"It must be {'1' if needed else '0'} to {_MAX_TEXT} printable characters.",
             )
     if student.matricula != student.matricula.strip() or "/" in student.matricula:
         raise InvalidInput(
             "invalid_student",
-            f"matricula is {student.matricula!r}.",
+            f"matricula is {shown(student.matricula)}.",
             "It must not begin or end with a space, nor hold a '/'.",
         )
     for name in ("fecha_de_registro", "consentimiento.fecha"):
@@ -96,7 +96,7 @@ def check_student(student: Student) -> Student:
                 datetime.fromisoformat(texts[name])
         except ValueError as exc:
             raise InvalidInput(
-                "invalid_student", f"{name} is {texts[name]!r}.", "It must be a date like 2026-11-21."
+                "invalid_student", f"{name} is {shown(texts[name])}.", "It must be a date like 2026-11-21."
             ) from exc
     return student
 
@@ -118,13 +118,13 @@ def merged(kept: Student, other: Student) -> Student:
 def student_exists(matricula: str) -> Conflict:
     """The error of creating a student who is there."""
     return Conflict(
-        "student_exists", f"Matricula {matricula!r} is enrolled already.", "Add photos to it, or delete it first."
+        "student_exists", f"Matricula {shown(matricula)} is enrolled already.", "Add photos to it, or delete it first."
     )
 
 
 def student_not_found(matricula: str) -> NotFound:
     """The error of naming a student who is not there."""
-    return NotFound("student_not_found", f"There is no student {matricula!r}.", "Check the matricula.")
+    return NotFound("student_not_found", f"There is no student {shown(matricula)}.", "Check the matricula.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,14 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from gallery.documents.model import student_not_found
+from gallery.documents.mongo_pages import about, days, newest
 from gallery.documents.mongo_sequence import MongoSequence
 from gallery.documents.mongo_shape import Document
 from gallery.documents.records import (
     Attendance,
     Claim,
     Participation,
+    Place,
     SeenFace,
     Selection,
     StoredAttendance,
@@ -35,6 +38,8 @@ from gallery.documents.records import (
 )
 
 _ATTENDANCE = ("clase", "fecha", "turn", "status", "source", "at", "note", "request", "face_group")
+_CHUNK = 1000
+"""Entries that are looked through at once for a page of the list."""
 _PARTICIPATION = ("clase", "fecha", "kind", "note", "at", "request", "withdraws")
 
 
@@ -56,6 +61,8 @@ class MongoRecords:
         db.attendance.create_index([("clase", ASCENDING), ("fecha", ASCENDING)], name="class")
         db.participations.create_index([("request", ASCENDING)], unique=True, name="request")
         db.participations.create_index([("student", ASCENDING)], name="student")
+        db.attendance.create_index([(name, ASCENDING) for name in ("fecha", "clase", "_id")], name="day")
+        db.participations.create_index([("withdraws", ASCENDING)], name="withdraws")
         db.requests.create_index([("students", ASCENDING)], name="students")
         db.requests.create_index([("at", ASCENDING)], name="time")
 
@@ -101,6 +108,38 @@ class MongoRecords:
         with self._talking():
             return [_attendance_of(found) for found in self._found(self._db.attendance, which)]
 
+    def attendance_after(
+        self, which: Selection, after: Place | None, limit: int, history: bool = False
+    ) -> list[tuple[Place, StoredAttendance]]:
+        with self._talking():
+            places: list[Place] = []
+            for some in days(self._db.attendance, _wanted(which), after, max(limit, _CHUNK)):
+                names = self._matriculas({int(entry["student"]) for entry in some})
+                kept = some if history else newest(some)
+                found = [Place(e["fecha"], e["clase"], names.get(int(e["student"]), ""), int(e["_id"])) for e in kept]
+                places += [place for place in found if after is None or place.key > after.key]
+                if len(places) >= limit:
+                    break
+            places = sorted(places, key=lambda place: place.key)[:limit]
+            rows = self._db.attendance.find({"_id": {"$in": [Int64(place.id) for place in places]}})
+            stored = {int(row["_id"]): _attendance_of(row) for row in rows}
+        return [(place, stored[place.id]) for place in places if place.id in stored]
+
+    def _matriculas(self, subjects: Collection[int]) -> dict[int, str]:
+        wanted = {"subject": {"$in": [Int64(subject) for subject in subjects if subject > 0]}}
+        found = self._db.students.find(wanted, {"subject": 1, "matricula": 1})
+        return {int(student["subject"]): str(student["matricula"]) for student in found}
+
+    def count_present(self, which: Selection, history: bool = False) -> int:
+        with self._talking():
+            if history:
+                return int(self._db.attendance.count_documents({**_wanted(which), "status": "present"}))
+            order = dict.fromkeys(("student", "clase", "fecha", "turn"), 1)
+            steps = [{"$match": _wanted(which)}, {"$project": {**order, "status": 1}}, {"$sort": order}]
+            entries = self._db.attendance.aggregate(steps, allowDiskUse=True)
+            held = (list(same)[-1] for _, same in groupby(entries, key=about))  # of an erased student each is alone
+            return sum(entry["status"] == "present" for entry in held)
+
     def attendance_entry(self, number: int) -> StoredAttendance | None:
         with self._talking():
             found = self._db.attendance.find_one({"_id": Int64(number)})
@@ -109,6 +148,31 @@ class MongoRecords:
     def participations(self, which: Selection) -> list[StoredParticipation]:
         with self._talking():
             return [_participation_of(found) for found in self._found(self._db.participations, which)]
+
+    def participations_after(
+        self, which: Selection, after: int, limit: int, history: bool = False
+    ) -> list[StoredParticipation]:
+        kept: list[Document] = []
+        with self._talking():
+            while len(kept) < limit:
+                wanted = _wanted(which) | {"_id": {"$gt": Int64(after)}} | ({} if history else {"withdraws": None})
+                some = list(self._db.participations.find(wanted).sort("_id", ASCENDING).limit(limit))
+                if not some:
+                    break
+                after = int(some[-1]["_id"])
+                ids = [] if history else [entry["_id"] for entry in some]
+                taken_back = self._db.participations.find({"withdraws": {"$in": ids}}, {"withdraws": 1}) if ids else ()
+                gone = {int(entry["withdraws"]) for entry in taken_back}
+                kept += [entry for entry in some if int(entry["_id"]) not in gone]
+        return [_participation_of(found) for found in kept[:limit]]
+
+    def count_participations(self, which: Selection, history: bool = False) -> int:
+        with self._talking():
+            counted = self._db.participations.count_documents
+            if history:
+                return int(counted(_wanted(which)))
+            own, withdrawals = {"withdraws": None}, {"withdraws": {"$ne": None}}  # each is of one, of the same class
+            return int(counted(_wanted(which) | own) - counted(_wanted(which) | withdrawals))
 
     def participation_entry(self, number: int) -> StoredParticipation | None:
         with self._talking():
@@ -239,20 +303,24 @@ class MongoRecords:
 
     @staticmethod
     def _found(collection: MongoCollection[dict[str, Any]], which: Selection) -> list[dict[str, Any]]:
-        wanted: dict[str, Any] = {
-            name: value
-            for name, value in (
-                ("clase", which.clase),
-                ("request", which.request),
-                ("face_group", which.face_group),
-                ("student", None if which.subject is None else Int64(which.subject)),
-            )
-            if value is not None
-        }
-        dates = {name: day for name, day in (("$gte", which.desde), ("$lte", which.hasta)) if day is not None}
-        if dates:
-            wanted["fecha"] = dates
-        return list(collection.find(wanted).sort("_id", ASCENDING))
+        return list(collection.find(_wanted(which)).sort("_id", ASCENDING))
+
+
+def _wanted(which: Selection) -> dict[str, Any]:
+    wanted: dict[str, Any] = {
+        name: value
+        for name, value in (
+            ("clase", which.clase),
+            ("request", which.request),
+            ("face_group", which.face_group),
+            ("student", None if which.subject is None else Int64(which.subject)),
+        )
+        if value is not None
+    }
+    dates = {name: day for name, day in (("$gte", which.desde), ("$lte", which.hasta)) if day is not None}
+    if dates:
+        wanted["fecha"] = dates
+    return wanted
 
 
 def _counts_of(student: Document) -> Tally:

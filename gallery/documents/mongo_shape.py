@@ -9,7 +9,7 @@ from typing import Any
 
 from gallery.documents.model import Consent, Student
 from presente.clock import Clock
-from presente.errors import InvalidInput
+from presente.errors import InvalidInput, shown
 
 Document = Mapping[str, Any]
 
@@ -73,7 +73,7 @@ def written_elsewhere(document: Document, clock: Clock) -> Student:
     consent = document.get("consentimiento")
     if consent is not None and not (isinstance(consent, Mapping) and {"fecha", "texto"} <= consent.keys()):
         raise InvalidInput(
-            "invalid_student", f"consentimiento is {consent!r}.", "It must have fecha and texto, or be absent."
+            "invalid_student", f"consentimiento is {shown(consent)}.", "It must have fecha and texto, or be absent."
         )
     registered = document.get("fecha_de_registro", "")
     before = {

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from presente.errors import Conflict, InvalidInput
+from presente.errors import Conflict, InvalidInput, shown
 
 Status = Literal["present", "ambiguous", "rejected"]
 """``ambiguous``: one of several students whom a face may be; a person decides. ``rejected``: a person said no."""
@@ -166,6 +166,22 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where an entry stands in the attendance list, which is in this order; ``matricula`` is empty once the student was
+    erased. A page begins after a place."""
+
+    fecha: str
+    clase: str
+    matricula: str
+    id: int
+
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        """What lists are sorted by."""
+        return self.fecha, self.clase, self.matricula, self.id
+
+
+@dataclass(frozen=True, slots=True)
 class Tally:
     """How often a student was there and took part, by the entries."""
 
@@ -185,6 +201,15 @@ class RecordStore(Protocol):
     def attendance(self, which: Selection) -> list[StoredAttendance]:
         """Entries in the order in which they were added."""
 
+    def attendance_after(
+        self, which: Selection, after: Place | None, limit: int, history: bool = False
+    ) -> list[tuple[Place, StoredAttendance]]:
+        """A page of the attendance list: at most ``limit`` entries after a place. Of each student, class and date the
+        entry that holds, as :func:`latest` has it, or with ``history`` all."""
+
+    def count_present(self, which: Selection, history: bool = False) -> int:
+        """How many entries of the whole list say ``present``."""
+
     def attendance_entry(self, number: int) -> StoredAttendance | None: ...
 
     def add_participation(self, entry: Participation) -> StoredParticipation:
@@ -194,6 +219,15 @@ class RecordStore(Protocol):
 
     def participations(self, which: Selection) -> list[StoredParticipation]:
         """Entries in the order in which they were added."""
+
+    def participations_after(
+        self, which: Selection, after: int, limit: int, history: bool = False
+    ) -> list[StoredParticipation]:
+        """At most ``limit`` entries with a greater id than ``after``, in order of id: those that count, as
+        :func:`standing` has it, or with ``history`` all."""
+
+    def count_participations(self, which: Selection, history: bool = False) -> int:
+        """How many entries the whole list has."""
 
     def participation_entry(self, number: int) -> StoredParticipation | None: ...
 
@@ -231,7 +265,7 @@ def key_reused(key: str) -> Conflict:
     """The error of sending another request with a key that was used."""
     return Conflict(
         "idempotency_key_reused",
-        f"The Idempotency-Key {key!r} belongs to another request.",
+        f"The Idempotency-Key {shown(key)} belongs to another request.",
         "Send the same request with it, or another key.",
     )
 
@@ -291,6 +325,4 @@ def check_date(text: str, name: str = "fecha") -> str:
             raise ValueError("it is not ten characters long")
         return date.fromisoformat(text).isoformat()
     except ValueError as exc:
-        raise InvalidInput(
-            "invalid_fecha", f"{name} is {text!r} ({exc}).", "It must be a date like 2026-11-21."
-        ) from exc
+        raise InvalidInput("invalid_fecha", f"{name} is {shown(text)}.", "It must be a date like 2026-11-21.") from exc

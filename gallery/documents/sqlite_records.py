@@ -15,6 +15,7 @@ from gallery.documents.records import (
     Attendance,
     Claim,
     Participation,
+    Place,
     SeenFace,
     Selection,
     StoredAttendance,
@@ -26,6 +27,12 @@ from gallery.documents.records import (
 
 _ATTENDANCE = "student, clase, fecha, turn, status, source, at, note, request, face_group, face, vector"
 _PARTICIPATION = "student, clase, fecha, kind, note, at, request, withdraws"
+_MATRICULA = "coalesce((SELECT matricula FROM students s WHERE s.id = a.student), '')"
+_HOLDS = (
+    "(student IS NULL OR NOT EXISTS (SELECT 1 FROM attendance b WHERE b.student = a.student AND b.clase = a.clase "
+    "AND b.fecha = a.fecha AND b.turn > a.turn))"
+)
+_COUNTS = "(withdraws IS NULL AND NOT EXISTS (SELECT 1 FROM participations w WHERE w.withdraws = p.id))"
 Opens = Callable[[], AbstractContextManager[sqlite3.Connection]]
 
 
@@ -45,6 +52,32 @@ class SqliteRecords:
     def attendance(self, which: Selection) -> list[StoredAttendance]:
         with self._reading() as db:
             return _attendance(db, which)
+
+    def attendance_after(
+        self, which: Selection, after: Place | None, limit: int, history: bool = False
+    ) -> list[tuple[Place, StoredAttendance]]:
+        where, values = _where(which)
+        if not history:
+            where += f" AND {_HOLDS}"
+        if after is not None:
+            where += f" AND (fecha, clase) >= (?, ?) AND (fecha, clase, {_MATRICULA}, id) > (?, ?, ?, ?)"
+            values += [after.fecha, after.clase, *after.key]
+        with self._reading() as db:
+            rows = db.execute(
+                f"SELECT {_MATRICULA} AS whose, id, {_ATTENDANCE} FROM attendance a WHERE {where} "
+                "ORDER BY fecha, clase, whose, id LIMIT ?",
+                (*values, limit),
+            ).fetchall()
+        found = [(row[0], _attendance_of(row[1:])) for row in rows]
+        return [(Place(stored.entry.fecha, stored.entry.clase, whose, stored.id), stored) for whose, stored in found]
+
+    def count_present(self, which: Selection, history: bool = False) -> int:
+        where, values = _where(which)
+        if not history:
+            where += f" AND {_HOLDS}"
+        with self._reading() as db:
+            counted = db.execute(f"SELECT count(*) FROM attendance a WHERE {where} AND status = 'present'", values)
+            return int(counted.fetchone()[0])
 
     def attendance_entry(self, number: int) -> StoredAttendance | None:
         with self._reading() as db:
@@ -66,6 +99,26 @@ class SqliteRecords:
     def participations(self, which: Selection) -> list[StoredParticipation]:
         with self._reading() as db:
             return _participations(db, which)
+
+    def participations_after(
+        self, which: Selection, after: int, limit: int, history: bool = False
+    ) -> list[StoredParticipation]:
+        where, values = _where(which)
+        if not history:
+            where += f" AND {_COUNTS}"
+        with self._reading() as db:
+            rows = db.execute(
+                f"SELECT id, {_PARTICIPATION} FROM participations p WHERE {where} AND id > ? ORDER BY id LIMIT ?",
+                (*values, after, limit),
+            ).fetchall()
+        return [StoredParticipation(row[0], Participation(*row[1:])) for row in rows]
+
+    def count_participations(self, which: Selection, history: bool = False) -> int:
+        where, values = _where(which)
+        if not history:
+            where += f" AND {_COUNTS}"
+        with self._reading() as db:
+            return int(db.execute(f"SELECT count(*) FROM participations p WHERE {where}", values).fetchone()[0])
 
     def participation_entry(self, number: int) -> StoredParticipation | None:
         with self._reading() as db:

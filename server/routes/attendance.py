@@ -10,22 +10,26 @@ from gallery.documents.records import Claim, StoredAttendance, StoredParticipati
 from gallery.roll_call import Lesson
 from presente.bridge import digest_of
 from presente.keys import Role
-from server import attendance, books, schemas
+from server import attendance, books, schemas, thresholds
 from server.auth import needs
 from server.once import carried_out
 from server.routes.common import service
+from server.sizes import PHOTOS, takes
+from server.streams import streamed
 
 bp = Blueprint("attendance", __name__, url_prefix="/v1")
 
 
 @bp.post("/attendance")
 @needs(Role.ATTENDANCE)
+@takes(PHOTOS)
 def take() -> tuple[Response, int]:
     """Who of a class is in this photo? Or, without a photo, what a person says of one student."""
     parameters = schemas.Parameters(request)
     clase, fecha = books.class_and_date(parameters, service().clock)
     threshold = parameters.number("threshold", float, -1, 1)
     parameters.done()
+    thresholds.check(request, service().gallery, threshold)
     said = books.by_hand(request)
     return _by_photo(clase, fecha, threshold) if said is None else _by_hand(clase, fecha, said)
 
@@ -62,13 +66,18 @@ def listing() -> Response:
     which = books.selection_of(parameters, service().gallery)
     history = parameters.choice("history", ("true", "false"), "false") == "true"
     form = parameters.choice("format", ("json", "csv"), _preferred())
-    parameters.done()
-    lines = attendance.attendance_list(service(), which, history)
     if form == "csv":
-        attached = {"Content-Disposition": "attachment; filename=asistencia.csv"}
-        return Response(books.as_csv(lines), mimetype="text/csv", headers=attached)
-    present = sum(line.status == "present" for line in lines)
-    return jsonify(attendance=[books.line_json(line) for line in lines], present=present)
+        parameters.done()
+        lines = books.as_csv(attendance.attendance_lines(service(), which, history))
+        return streamed(lines, "text/csv", **{"Content-Disposition": "attachment; filename=asistencia.csv"})
+    limit, after = books.page_of(parameters)
+    parameters.done()
+    page = attendance.attendance_page(service(), which, history, after, limit)
+    return jsonify(
+        attendance=[books.line_json(line) for line in page.lines],
+        present=service().register.records.count_present(which, history),
+        next_cursor=books.cursor_of(page.next),
+    )
 
 
 def _preferred() -> str:
@@ -120,10 +129,13 @@ def took_part_listing() -> Response:
     parameters = schemas.Parameters(request)
     which = books.selection_of(parameters, service().gallery)
     history = parameters.choice("history", ("true", "false"), "false") == "true"
+    limit, after = books.page_of_numbers(parameters)
     parameters.done()
-    found = attendance.participation_list(service(), which, history)
+    found, following = attendance.participation_page(service(), which, history, after, limit)
     return jsonify(
-        participations=[books.participation_json(stored, student) for student, stored in found], count=len(found)
+        participations=[books.participation_json(stored, student) for student, stored in found],
+        count=service().register.records.count_participations(which, history),
+        next_cursor=None if following is None else str(following),
     )
 
 

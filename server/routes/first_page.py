@@ -7,15 +7,17 @@ import json
 from flask import Blueprint, Response, jsonify, request
 
 from presente.keys import Role
-from server import enrolment, first_page
+from server import enrolment, first_page, streams
 from server.auth import needs
 from server.routes.common import service
+from server.sizes import PHOTOS, takes
 
 bp = Blueprint("first_page", __name__)
 
 
 @bp.post("/upload")
 @needs(Role.ADMIN)
+@takes(PHOTOS)
 def upload() -> Response:
     """Enrol a student, or add a photo to one; identifiable when the reply arrives."""
     photos, fields = first_page.uploaded(request)
@@ -27,7 +29,7 @@ def upload() -> Response:
 @needs(Role.ATTENDANCE)
 def get_students() -> Response:
     """All student documents."""
-    return jsonify([first_page.document_json(stored) for stored in service().everyone()])
+    return streams.streamed(streams.json_list(map(first_page.document_json, service().everyone())), "application/json")
 
 
 @bp.post("/save_all_images")

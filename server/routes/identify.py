@@ -7,18 +7,21 @@ from flask import Blueprint, Response, g, jsonify, request
 from presente import bridge
 from presente.errors import InvalidInput
 from presente.keys import Role
-from server import schemas
+from server import schemas, thresholds
 from server.auth import needs
 from server.routes.common import service
+from server.sizes import EMBEDDINGS, PHOTOS, takes
 
 bp = Blueprint("identify", __name__, url_prefix="/v1")
 
 
 @bp.post("/identify")
 @needs(Role.ATTENDANCE)
+@takes(PHOTOS)
 def identify() -> Response:
     """Who is in this photo?"""
     query = schemas.identify_query(request)
+    thresholds.check(request, service().gallery, query.threshold, query.clase, query.cohort)
     found = service().identify(schemas.one_photo(request), query)
     return jsonify(
         {
@@ -34,6 +37,7 @@ def identify() -> Response:
 
 @bp.post("/search")
 @needs(Role.ATTENDANCE)
+@takes(EMBEDDINGS)
 def search() -> Response:
     """The nearest people of many embeddings."""
     parameters = schemas.Parameters(request)
@@ -54,11 +58,13 @@ def search() -> Response:
 
 @bp.post("/verify")
 @needs(Role.ATTENDANCE)
+@takes(PHOTOS)
 def verify() -> Response:
     """Are the photo and the student of this matricula the same person?"""
     parameters = schemas.Parameters(request)
     in_query, threshold = parameters.text("matricula"), parameters.number("threshold", float, -1, 1)
     parameters.done()
+    thresholds.check(request, service().gallery, threshold)
     photos, fields = schemas.photos_and_fields(request, ("matricula",))
     matricula = fields.get("matricula", in_query)
     if len(photos) != 1 or not matricula:

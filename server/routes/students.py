@@ -12,12 +12,14 @@ from server import enrolment, schemas
 from server.auth import needs
 from server.enrolling import Accepted
 from server.routes.common import service
+from server.sizes import PHOTOS, takes
 
 bp = Blueprint("students", __name__, url_prefix="/v1/students")
 
 
 @bp.post("")
 @needs(Role.ADMIN)
+@takes(PHOTOS)
 def enrol() -> tuple[Response, int, dict[str, str]]:
     """A new student with one photo or more; searchable when the reply arrives."""
     photos, fields = schemas.photos_and_fields(
@@ -30,6 +32,7 @@ def enrol() -> tuple[Response, int, dict[str, str]]:
 
 @bp.post("/<matricula>/images")
 @needs(Role.ADMIN)
+@takes(PHOTOS)
 def add_images(matricula: str) -> tuple[Response, int]:
     """More photos of a student."""
     photos, _ = schemas.photos_and_fields(request)

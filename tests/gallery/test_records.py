@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gallery.documents.model import Consent, DocumentStore, Student
-from gallery.documents.records import Attendance, Participation, SeenFace, Selection, latest
+from gallery.documents.records import Attendance, Participation, SeenFace, Selection, latest, standing
 from presente.errors import InvalidInput, NotFound
 from tests.conftest import DIM, PACK, enrolment, unit
 from tests.gallery.test_documents import open_store, store, vectors  # noqa: F401
@@ -162,3 +162,72 @@ def test_dates_are_checked(text: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         check_date(text)
     assert caught.value.code == "invalid_fecha"
+
+
+def list_of(store: DocumentStore, limit: int, which: Selection = Selection(), history: bool = False) -> list[int]:  # noqa: F811, B008
+    """Ids of the whole attendance list, read in pages."""
+    found: list[int] = []
+    after = None
+    while page := store.records.attendance_after(which, after, limit, history):
+        assert len(page) <= limit and [place.id for place, _ in page] == [stored.id for _, stored in page]
+        found += [place.id for place, _ in page]
+        after = page[-1][0]
+    return found
+
+
+@pytest.mark.parametrize("limit", [1, 3, 1000])
+def test_the_list_in_pages_is_the_list(store: DocumentStore, limit: int) -> None:  # noqa: F811
+    people = ["B2", "A1", "Ñ3", "a4", "B10"]
+    store.enrol([enrolment(person, vectors(1, seed)) for seed, person in enumerate(people)])
+    ids = {person: store.student(person).id for person in people}  # type: ignore[union-attr]
+    made = [
+        replace(entry(ids[person], turn, fecha, status=status, face=face(3)), clase=clase)
+        for fecha in ("2026-11-21", "2026-11-20", "2026-11-22")
+        for clase in ("IA-102", "IA-101")
+        for turn, status in enumerate(("present", "rejected", "present"))
+        for person in people
+        if (person, turn) not in (("B2", 2), ("A1", 1), ("A1", 2), ("Ñ3", 2))
+    ]
+    assert store.records.add_attendance(made) == []
+    store.remove(["a4"])
+    names = {ids[person]: person for person in people}
+    for which in (
+        Selection(),
+        Selection(clase="IA-101"),
+        Selection(desde="2026-11-21"),
+        Selection(subject=ids["B2"]),
+        Selection(clase="IA-102", desde="2026-11-20", hasta="2026-11-20"),
+        Selection(clase="none"),
+    ):
+        entries = store.records.attendance(which)
+        for history in (False, True):
+            kept = entries if history else latest(entries)
+            ordered = sorted(
+                kept,
+                key=lambda each: (each.entry.fecha, each.entry.clase, names.get(each.entry.subject or 0, ""), each.id),
+            )
+            assert list_of(store, limit, which, history) == [each.id for each in ordered]
+            present = sum(each.entry.status == "present" for each in kept)
+            assert store.records.count_present(which, history) == present
+    (_, stored) = store.records.attendance_after(Selection(), None, 100)[-1]
+    again = store.records.attendance_entry(stored.id)
+    assert again is not None and stored.entry.face is not None and again.entry.face is not None
+    assert (stored.entry.face.vector == again.entry.face.vector).all()
+
+
+@pytest.mark.parametrize("limit", [1, 2, 1000])
+def test_participations_in_pages_are_the_participations(store: DocumentStore, ana: int, limit: int) -> None:  # noqa: F811
+    made = [Participation(ana, "IA-101", f"2026-11-{day}", "x", "", AT, f"r{day}") for day in range(10, 20)]
+    stored = [store.records.add_participation(each) for each in made]
+    for each in (stored[0], stored[4], stored[5], stored[9]):
+        taken_back = replace(each.entry, request=f"withdraws {each.id}", withdraws=each.id)
+        store.records.add_participation(taken_back)
+    for which in (Selection(), Selection(desde="2026-11-14"), Selection(subject=ana), Selection(subject=ana + 1)):
+        entries = store.records.participations(which)
+        for history in (False, True):
+            expected = [each.id for each in (entries if history else standing(entries))]
+            found: list[int] = []
+            while page := store.records.participations_after(which, found[-1] if found else 0, limit, history):
+                assert len(page) <= limit
+                found += [each.id for each in page]
+            assert found == expected and store.records.count_participations(which, history) == len(expected)

@@ -253,7 +253,7 @@ def test_wrong_requests_say_what_was_wrong(client: FlaskClient) -> None:
     problem(client.delete("/v1/participations/77"), 404, "entry_not_found")
     problem(client.post("/v1/participations", json={"matricula": ""}), 400, "invalid_field")
     problem(client.post("/v1/participations", json={"matricula": "A1", "when": 1}), 400, "unknown_field")
-    assert client.get("/v1/attendance").get_json() == {"attendance": [], "present": 0}
+    assert client.get("/v1/attendance").get_json() == {"attendance": [], "present": 0, "next_cursor": None}
 
 
 def test_nobody_in_the_photo_and_strangers_only(client: FlaskClient, school: Gallery) -> None:
