@@ -139,6 +139,8 @@ class Connection(HttpToolsProtocol):
 
     def _say(self, status: int, code: str, detail: str) -> None:
         """Refuse without the application, and close; what still comes is dropped for a moment, so that this is read."""
+        if self._over or self.transport.is_closing():
+            return
         self._over = True
         self._cancel_deadline()
         self.front.log.info("- - - %d %s from %s", status, code, self.address)
