@@ -122,7 +122,7 @@ def measure(address: str, process: Process) -> dict[str, Any]:
 
     cursor = page("first_page", "clase=L-1")
     page("second_page", f"clase=L-1&cursor={quote(cursor)}")
-    page("page_of_a_date", "clase=L-1&fecha=1100-01-01")
+    page("page_of_a_date", "clase=L-1&fecha=1012-01-01")
     page("history_page", "history=true")
     taken: list[tuple[float, int, bytes]] = []
     table = "/v1/attendance?format=csv"

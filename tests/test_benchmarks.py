@@ -57,6 +57,18 @@ def test_server() -> None:
     assert found["clients"]["2"]["requests_per_s"] > 0 and found["ratio"]["1"] == 1.0
 
 
+def test_fuzz() -> None:
+    found = printed("benchmarks.fuzz", "--requests", "60", "--files", "2", "--seed", "5")
+    assert (found["requests"], found["failed"], found["verify_agrees"]) == (68, 0, True) and found["routes"] > 20
+
+
+def test_lists() -> None:
+    found = printed("benchmarks.lists", "--entries", "2500")
+    assert found["present"] == 2500 and found["first_page"]["lines"] == found["second_page"]["lines"] == 1000
+    assert found["page_of_a_date"]["lines"] == 200  # entries of 100, and 100 who were absent
+    assert found["csv"]["bytes"] > 2500 * 50 and found["csv_eight_at_once"]["seconds"] > 0
+
+
 def test_evaluation() -> None:
     found = printed("benchmarks.evaluation", "--gallery", "600", "--probes", "100", "--dim", "32")
     assert (found["gallery"], found["people"], found["probes"]) == (600, 300, 100)
