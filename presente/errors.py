@@ -48,6 +48,10 @@ class Conflict(PresenteError):
     """The request contradicts what is already stored."""
 
 
+class Busy(PresenteError):
+    """More was asked than can be worked on; nothing was done, and the same request may do a moment later."""
+
+
 class PackError(PresenteError):
     """A model pack that is unknown, missing, damaged, or not the one the gallery was made with."""
 

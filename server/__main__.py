@@ -15,6 +15,8 @@ from presente import cli, compose
 from presente.config import Settings
 from presente.errors import ConfigError
 from server.app import Access, create_app
+from server.decoding.admission import open_admission
+from server.decoding.decoder import open_decoder
 from server.service import Holder, Service
 from server.wsgi import make_server
 
@@ -49,6 +51,8 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         cleanup.callback(gallery.close, publish=True)
         if warning := gallery.limit().warning():  # and a rate without a calibration stops here
             logging.warning("%s", warning)
+        decoder = open_decoder(open_admission(settings.memory_mb))
+        cleanup.callback(decoder.close)
         cleanup.callback(holder.put, None)
         cleanup.callback(http.stop)  # first of all: finishes what is being answered
         export = compose.open_export(settings)
@@ -60,7 +64,7 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
             compose.forget_cached(settings)
 
         gallery.index.watch(_WATCH_S, forget_copies)
-        embedder = compose.open_embedder(settings, pack)
+        embedder = compose.open_embedder(settings, pack, decoder)
         forget = partial(compose.forget_copies, settings)
         holder.put(Service(embedder, gallery, export, forget, compose.open_clock(settings)))
         address = f"http://{settings.host}:{http.bind_addr[1]}"

@@ -8,6 +8,7 @@ from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from presente.errors import (
+    Busy,
     ConfigError,
     Conflict,
     Forbidden,
@@ -40,6 +41,7 @@ _BY_CLASS: tuple[tuple[type[PresenteError], int], ...] = (
     (Unauthorized, 401),
     (Forbidden, 403),
     (Conflict, 409),
+    (Busy, 503),
     (StoreError, 503),
     (PackError, 503),
     (IndexDamaged, 503),
@@ -82,6 +84,8 @@ def install(app: Flask) -> None:
     @app.errorhandler(PresenteError)
     def presente_error(error: PresenteError) -> Response:
         status = status_of(error)
+        if isinstance(error, Busy):  # the access line says it: no trace per request of whoever sends too many
+            return problem(status, error.code, str(error))
         if status >= 500:
             log.error("%s %s", g.request_id, error, exc_info=error)
         return problem(status, error.code, str(error))

@@ -17,14 +17,14 @@ from tests.conftest import ROOT, SAMPLE
 
 CRASHES = """
 import os, signal, sys
-import faces.embedder as embedder
+import faces.decoder as decoder
 
-decode = embedder.decode
+decode = decoder.decode
 def deadly(data, *rest, **more):  # stands for a library with a bug in it
     if b"deadly" in data[-20:]:
         os.kill(os.getpid(), signal.SIGSEGV)
     return decode(data, *rest, **more)
-embedder.decode = deadly
+decoder.decode = deadly
 
 from indexer.__main__ import build_parser
 from presente import cli

@@ -1,0 +1,213 @@
+"""Processes that decode, kept for the next photo: each ends when its photo takes too long, and costs that photo only."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import mmap
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import closing, suppress
+from typing import Any
+
+import numpy as np
+
+from faces.cost import Cost
+from faces.decoding_worker import LONGEST_MESSAGE, SHARED
+from faces.image import ImageLimits, Photo
+from presente.config import ROOT
+from presente.errors import Busy, PhotoRefused
+
+log = logging.getLogger(__name__)
+
+_LONGEST_S = 30.0
+"""Seconds that a photo may take: ten times what the dearest accepted one needs of a core that has other work, too."""
+
+_SPARE = 256_000_000
+"""Bytes of address space beside a photo's own: it is a belt, and the cost is the measure."""
+
+
+class _Worker:
+    """One process and the socket to it. Used by one thread at a time."""
+
+    def __init__(self, memory: int, nice: int) -> None:
+        self._channel, theirs = socket.socketpair()
+        with closing(theirs):
+            words = ["--socket", str(theirs.fileno()), "--memory", str(memory), "--nice", str(nice)]
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "faces.decoding_worker", *words],
+                cwd=ROOT,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # a terminal's Ctrl-C is the server's to handle
+            )
+
+    def ask(self, message: bytes, descriptor: int, seconds: float) -> bytes:
+        """Send a job and wait for what became of it; empty when the process is gone."""
+        try:
+            self._channel.settimeout(seconds)
+            socket.send_fds(self._channel, [message], [descriptor])
+            return self._channel.recv(LONGEST_MESSAGE)
+        except (BrokenPipeError, ConnectionResetError):
+            return b""
+
+    def end(self) -> int:
+        """Kill it; its exit status."""
+        self.process.kill()
+        self._channel.close()
+        return self.process.wait()
+
+
+class Workers:
+    """Up to so many processes of one kind; whoever calls sees to it that no more photos are under way."""
+
+    def __init__(self, memory: int, nice: int = 0, seconds: float = _LONGEST_S) -> None:
+        """Start none yet.
+
+        Args:
+            memory: bytes that a photo may take.
+            nice: by how much they stand back for other processes.
+            seconds: after which a process is killed that is still at its photo.
+        """
+        self._memory = memory + _SPARE
+        self._nice = nice
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._idle: list[_Worker] = []
+        self._all: set[_Worker] = set()
+        self._closed = False
+
+    def start(self, count: int) -> None:
+        """Have some ready."""
+        for _ in range(count):
+            self._put(self._new())
+
+    @property
+    def processes(self) -> list[int]:
+        """Their ids."""
+        with self._lock:
+            return [worker.process.pid for worker in self._all]
+
+    def decode(self, data: bytes, limits: ImageLimits, enough: int | None, cost: Cost) -> Photo:
+        """See :func:`faces.image.decode`; the pixels are in memory of their own, which goes when they do.
+
+        Raises:
+            PhotoRefused: likewise; ``too_costly`` when the clock ended it, ``crashed`` when it ended the process.
+            Busy: ``busy``.
+        """
+        wanted = [limits.max_bytes, limits.max_pixels, limits.min_side]
+        message = json.dumps({"size": len(data), "limits": wanted, "enough": enough}).encode()
+        descriptor = _shared_memory()
+        try:
+            os.write(descriptor, data)  # a file in memory takes all at once
+            reply = self._ask(message, descriptor, data)
+            if "refused" in reply:
+                raise PhotoRefused(*reply["refused"])
+            height, width = reply["shape"]
+            if height * width * 3 != os.fstat(descriptor).st_size or height * width * 3 > cost.result_bytes:
+                raise PhotoRefused("damaged_image", "The photo is not of the size that its header says.")
+            pixels = np.frombuffer(mmap.mmap(descriptor, height * width * 3, flags=SHARED), dtype=np.uint8)
+            return Photo(pixels.reshape(height, width, 3), reply["media_type"], reply["reduction"])
+        finally:
+            os.close(descriptor)
+
+    def close(self) -> None:
+        """End all."""
+        with self._lock:
+            self._closed = True
+            gone, self._all, self._idle = self._all, set(), []
+        for worker in gone:
+            worker.end()
+
+    def _ask(self, message: bytes, descriptor: int, data: bytes) -> dict[str, Any]:
+        worker = self._take()
+        kept = False
+        try:
+            reply = worker.ask(message, descriptor, self._seconds)
+            if reply:
+                read: dict[str, Any] = json.loads(reply)
+                kept = not read["last"]
+                return read
+        except TimeoutError as exc:
+            log.error("%s took %.0f s to decode and was ended", _described(data), self._seconds)
+            raise PhotoRefused(
+                "too_costly",
+                f"The photo was not decoded within {self._seconds:.0f} seconds.",
+                "Save it as a plain JPEG, or scale it down.",
+            ) from exc
+        finally:
+            if kept:
+                self._put(worker)
+            else:
+                status = self._end(worker)
+        log.error("%s ended the process that decoded it (%s)", _described(data), _how(status))
+        raise PhotoRefused("crashed", "Decoding the photo ended the process that did it.", "Save it as a plain JPEG.")
+
+    def _take(self) -> _Worker:
+        with self._lock:
+            while self._idle:
+                worker = self._idle.pop()
+                if worker.process.poll() is None:
+                    return worker
+                self._all.discard(worker)
+        return self._new()
+
+    def _put(self, worker: _Worker) -> None:
+        with self._lock:
+            if not self._closed:
+                self._idle.append(worker)
+
+    def _new(self) -> _Worker:
+        with self._lock:
+            if self._closed:
+                raise Busy("busy", "The server is stopping.", "Ask again in a second.")
+            try:
+                worker = _Worker(self._memory, self._nice)
+            except OSError as exc:
+                log.error("no process can be started to decode in: %s", exc)
+                raise Busy("busy", "The server cannot start a process to decode in.", "Send it again later.") from exc
+            self._all.add(worker)
+            return worker
+
+    def _end(self, worker: _Worker) -> int:
+        """End one and have another ready."""
+        status = worker.end()
+        with self._lock:
+            self._all.discard(worker)
+        with suppress(Busy):
+            self._put(self._new())
+        return status
+
+
+def _environment() -> dict[str, str]:
+    """The server's, without what is no business of a decoder: keys and the store's password."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PRESENTE_")}
+    return kept | {
+        "PYTHONPATH": str(ROOT),
+        "OPENBLAS_NUM_THREADS": "1",
+        "MALLOC_MMAP_THRESHOLD_": "8388608",  # glibc would raise it, and keep pictures for later
+    }
+
+
+def _shared_memory() -> int:
+    """A file in memory that no folder lists; elsewhere than on Linux, one that no folder lists any more."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("photo")
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def _described(data: bytes) -> str:
+    return f"a photo of {len(data):,} bytes (SHA-256 {hashlib.sha256(data).hexdigest()[:12]})"
+
+
+def _how(status: int) -> str:
+    return signal.Signals(-status).name if status < 0 else f"exit code {status}"
