@@ -15,7 +15,13 @@ from faces.headers.model import too_costly
 _RESULT = 3
 """Bytes per pixel of an RGB array."""
 
-_FIXED_BYTES = 2_000_000
+STRIP = 16
+"""Rows that are converted at once: whole copies of a large photo would each be as large as it."""
+
+_CONVERTING = 16
+"""Bytes per pixel of a strip while it is converted."""
+
+_FIXED_BYTES = 4_000_000
 _ALLOWED_S = 1.0
 _ALLOWED_S_PER_PIXEL = 150e-9
 """Three times what the slowest ordinary photo takes, and a second for small ones."""
@@ -37,8 +43,9 @@ def cost_of(header: Header, size: int, enough: int | None) -> Cost:
     pixels = math.ceil(header.width / reduced) * math.ceil(header.height / reduced)
     result = _RESULT * pixels
     held = math.ceil(header.held * pixels)
-    peak = 2 * size + held + max(header.coefficients, result) + _FIXED_BYTES  # coefficients are freed before the result
-    return Cost(peak, result, (header.pixel_ns * header.pixels + header.byte_ns * size) * 1e-9)
+    converting = STRIP * _CONVERTING * header.width
+    peak = 2 * size + held + max(header.coefficients, result + converting)  # the one is freed before the other
+    return Cost(peak + _FIXED_BYTES, result, (header.pixel_ns * header.pixels + header.byte_ns * size) * 1e-9)
 
 
 def draft_size(width: int, height: int, enough: int | None) -> tuple[int, int] | None:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from faces.cost import Cost, check_proportion, cost_of, draft_size
+from faces.cost import STRIP, Cost, check_proportion, cost_of, draft_size
 from faces.headers import Header, read_header
 from presente.errors import PhotoRefused
 
@@ -30,9 +30,6 @@ _MEDIA_TYPES = {
     "PPM": "image/x-portable-anymap",
 }
 ACCEPTED_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".pgm", ".ppm", ".pnm"})
-
-_STRIP = 64
-"""Rows that are converted at once: whole copies of a large photo would each be as large as it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +154,10 @@ def _upright_rgb(image: Image.Image, orientation: int, allocate: Callable[[int, 
     lying = _as_stored(pixels, orientation)
     grey16 = image.mode.startswith("I")  # 16-bit samples; PNM files with a smaller maxval are rescaled to that by Pillow
     wide = grey16 and int(image.getextrema()[1]) > 255  # type: ignore[arg-type]  # of one channel they are two numbers
-    for top in range(0, image.height, _STRIP):
-        strip = image.crop((0, top, image.width, min(top + _STRIP, image.height)))
+    for top in range(0, image.height, STRIP):
+        strip = image.crop((0, top, image.width, min(top + STRIP, image.height)))
         strip.info = image.info
-        lying[top : top + _STRIP] = _grey16(strip, wide) if grey16 else _to_rgb(strip)
+        lying[top : top + STRIP] = _grey16(strip, wide) if grey16 else _to_rgb(strip)
     return pixels
 
 

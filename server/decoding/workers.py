@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import logging
@@ -107,10 +108,12 @@ class Workers:
         message = json.dumps({"size": len(data), "limits": wanted, "enough": enough}).encode()
         descriptor = _shared_memory()
         try:
-            os.write(descriptor, data)  # a file in memory takes all at once
+            with open(descriptor, "wb", closefd=False) as file:
+                file.write(data)
             reply = self._ask(message, descriptor, data)
             if "refused" in reply:
                 raise PhotoRefused(*reply["refused"])
+            _keep_size(descriptor)
             height, width = reply["shape"]
             if height * width * 3 != os.fstat(descriptor).st_size or height * width * 3 > cost.result_bytes:
                 raise PhotoRefused("damaged_image", "The photo is not of the size that its header says.")
@@ -200,9 +203,15 @@ def _environment() -> dict[str, str]:
 def _shared_memory() -> int:
     """A file in memory that no folder lists; elsewhere than on Linux, one that no folder lists any more."""
     if hasattr(os, "memfd_create"):
-        return os.memfd_create("photo")
+        return os.memfd_create("photo", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
+
+
+def _keep_size(descriptor: int) -> None:
+    """Nobody may make the file smaller any more: who reads past the end of one is killed."""
+    if hasattr(fcntl, "F_ADD_SEALS"):
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
 
 
 def _described(data: bytes) -> str:
