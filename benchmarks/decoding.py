@@ -1,4 +1,4 @@
-"""``python -m benchmarks.decoding``: identifications a second, decoded in the server's own threads and as the server does."""
+"""``python -m benchmarks.decoding``: identify, decoded in the asking threads and in processes, a second."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ from server.decoding.decoder import open_decoder
 
 def main() -> int:
     """Measure and print."""
-    arguments = common.parser("python -m benchmarks.decoding", __doc__ or "", "python -m benchmarks.decoding --rounds 3")
+    arguments = common.parser(
+        "python -m benchmarks.decoding", __doc__ or "", "python -m benchmarks.decoding --rounds 3"
+    )
     arguments.add_argument("--pack", default="sample", help="a pack's name or folder")
     arguments.add_argument(
         "--probes", type=Path, default=ROOT / "data_sample" / "probes", help="folder of photos to identify"

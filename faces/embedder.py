@@ -80,13 +80,18 @@ class FaceEmbedder:
         """What runs the models: runtime, version, precision."""
         return described_runtime(self.settings.runtime)
 
+    @property
+    def portrait_side(self) -> int:
+        """Pixels of the longest side that a portrait is decoded in, at least."""
+        return 2 * self.settings.detection.max_side
+
     def opened(self, data: bytes) -> AbstractContextManager[Photo]:
         """Bytes to an upright RGB photo, for as long as the block lasts; see :meth:`Decoder.opened`."""
         return self._decoder.opened(data, self.settings.limits, None)
 
     def opened_for_portrait(self, data: bytes) -> AbstractContextManager[Photo]:
         """As :meth:`opened`, a large JPEG in fewer pixels: still twice as many a side as detection looks at."""
-        return self._decoder.opened(data, self.settings.limits, 2 * self.settings.detection.max_side)
+        return self._decoder.opened(data, self.settings.limits, self.portrait_side)
 
     def decode(self, data: bytes) -> Photo:
         """A photo to keep, decoded in this thread whatever the decoder: for programs that read photos of their own."""

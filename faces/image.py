@@ -152,7 +152,9 @@ def _upright_rgb(image: Image.Image, orientation: int, allocate: Callable[[int, 
     swapped = orientation >= 5
     pixels = allocate(*(image.size if swapped else image.size[::-1]))
     lying = _as_stored(pixels, orientation)
-    grey16 = image.mode.startswith("I")  # 16-bit samples; PNM files with a smaller maxval are rescaled to that by Pillow
+    grey16 = image.mode.startswith(
+        "I"
+    )  # 16-bit samples; PNM files with a smaller maxval are rescaled to that by Pillow
     wide = grey16 and int(image.getextrema()[1]) > 255  # type: ignore[arg-type]  # of one channel they are two numbers
     for top in range(0, image.height, STRIP):
         strip = image.crop((0, top, image.width, min(top + STRIP, image.height)))

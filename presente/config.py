@@ -212,8 +212,8 @@ SETTINGS: tuple[Setting, ...] = (
         "memory_mb",
         "0",
         _bounded(int, 0, 1_000_000),
-        "megabytes for photos that the server is reading, from decoding until their faces are cut out; 0: 1,024 and 192 "
-        "per core, at most half of the machine's memory",
+        "megabytes for photos that the server is reading, from decoding until their faces are cut out; "
+        "0: 1,024 and 192 per core, at most half of the machine's memory",
     ),
     Setting("server_threads", "8", _bounded(int, 1, 256), "requests that the server answers at once"),
     Setting(

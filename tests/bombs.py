@@ -1,5 +1,6 @@
 """Small files that cost much, made by code."""
 
+import functools
 import io
 import re
 import struct
@@ -32,6 +33,7 @@ def repeated_scans(width: int, height: int, times: int) -> bytes:
     return whole[:-2] + whole[last:-2] * times + b"\xff\xd9"
 
 
+@functools.cache
 def webp(side: int = 6320) -> bytes:
     return encoded(plain(side, side), "WEBP", lossless=True)
 

@@ -38,9 +38,8 @@ def read_png(data: bytes) -> Header:
                 kept[-1] = slice(kept[-1].start, end)
             else:
                 kept.append(slice(place, end))
-        elif name == b"eXIf" or data.startswith((_RAW_EXIF, _XMP), place + 8):
-            if name not in said:
-                said[name] = _orientation(name, data[place + 8 : end - 4])
+        elif name not in said and (name == b"eXIf" or data.startswith((_RAW_EXIF, _XMP), place + 8)):
+            said[name] = _orientation(name, data[place + 8 : end - 4])
         place = end
         if name == b"IEND" or place >= len(data):
             break

@@ -1,4 +1,4 @@
-"""Processes that decode, kept for the next photo: each ends when its photo takes too long, and costs that photo only."""
+"""Processes that decode, kept for the next photo: one that crashes or takes too long costs its own photo only."""
 
 from __future__ import annotations
 
@@ -161,6 +161,7 @@ class Workers:
                 if worker.process.poll() is None:
                     return worker
                 self._all.discard(worker)
+                log.error("a process that was to decode had ended (%s)", _how(worker.end()))
         return self._new()
 
     def _put(self, worker: _Worker) -> None:
