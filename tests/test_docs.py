@@ -72,7 +72,7 @@ def test_every_route_is_documented() -> None:
 def test_every_error_code_of_a_request_is_documented() -> None:
     page = text("docs/http.md")
     pattern = re.compile(
-        r"(?:InvalidInput|PhotoRefused|NotFound|Unauthorized|Forbidden|Conflict|StoreError)\(\s*\"([a-z_0-9]+)\""
+        r"(?:InvalidInput|PhotoRefused|Busy|NotFound|Unauthorized|Forbidden|Conflict|StoreError)\(\s*\"([a-z_0-9]+)\""
     )
     for folder in ("server", "faces", "gallery"):
         for module in (ROOT / folder).rglob("*.py"):

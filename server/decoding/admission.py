@@ -151,5 +151,5 @@ def default_memory(cores: int, machine: int) -> int:
 
 def make_admission(memory: int, cores: int) -> Admission:
     """Two lanes that together take so many bytes."""
-    cheap = min(memory // 2, cores * _CHEAP_BYTES_PER_CORE)
+    cheap = min(max(memory // 2, memory - _COSTLY_BYTES), cores * _CHEAP_BYTES_PER_CORE)
     return Admission(Lane(cheap, cores, _WAITING), Lane(memory - cheap, 1, _WAITING_COSTLY), cheap // cores)
