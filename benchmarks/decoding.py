@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import statistics
 import sys
 import tempfile
@@ -21,7 +23,7 @@ from gallery.snapshot import SnapshotStore
 from presente.bridge import IdentifyQuery, enrolled_photo, identify
 from presente.config import ROOT
 from server.decoding.admission import open_admission
-from server.decoding.decoder import open_decoder
+from server.decoding.decoder import AdmittedDecoder, open_decoder
 
 
 def main() -> int:
@@ -47,11 +49,14 @@ def main() -> int:
         embedders = {name: FaceEmbedder(pack, decoder=decoder) for name, decoder in decoders.items()}
         _enrol(gallery, embedders["own_thread"], photos)
         rates: dict[str, list[float]] = {name: [] for name in embedders}
+        spent: dict[str, list[float]] = {name: [] for name in embedders}
         for turn in range(given.rounds + 1):
             for name, embedder in embedders.items():
-                rate = _rate(gallery, embedder, photos, given.threads, given.seconds)
+                before = _cpu_seconds(admitted)
+                done, rate = _rate(gallery, embedder, photos, given.threads, given.seconds)
                 if turn:  # the first is to warm up
                     rates[name].append(rate)
+                    spent[name].append((_cpu_seconds(admitted) - before) / done * 1000)
         gallery.close()
     admitted.close()
     medians = {name: round(statistics.median(found), 1) for name, found in rates.items()}
@@ -60,6 +65,7 @@ def main() -> int:
         "pack": given.pack,
         "threads": given.threads,
         "identifications_per_s": medians,
+        "cpu_ms": {name: round(statistics.median(found), 2) for name, found in spent.items()},
         "rounds": {name: [round(rate, 1) for rate in found] for name, found in rates.items()},
         "ratio": round(medians["processes"] / medians["own_thread"], 3),
     }
@@ -74,7 +80,20 @@ def _enrol(gallery: Gallery, embedder: FaceEmbedder, photos: list[bytes]) -> Non
         gallery.enrol([Enrolment(Student(f"B{number:04}", f"Student {number}"), (made,))])
 
 
-def _rate(gallery: Gallery, embedder: FaceEmbedder, photos: list[bytes], threads: int, seconds: float) -> float:
+def _cpu_seconds(decoder: AdmittedDecoder) -> float:
+    """Of this process and of those that decode or did."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    ticks = 0
+    for process in decoder.processes:
+        fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return time.process_time() + ended.ru_utime + ended.ru_stime + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _rate(
+    gallery: Gallery, embedder: FaceEmbedder, photos: list[bytes], threads: int, seconds: float
+) -> tuple[int, float]:
+    """How many were identified, and how many a second."""
     done: list[int] = []
     end = time.perf_counter() + seconds
 
@@ -91,7 +110,7 @@ def _rate(gallery: Gallery, embedder: FaceEmbedder, photos: list[bytes], threads
         each.start()
     for each in asking:
         each.join()
-    return sum(done) / (time.perf_counter() - start)
+    return sum(done), sum(done) / (time.perf_counter() - start)
 
 
 if __name__ == "__main__":

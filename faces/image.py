@@ -20,6 +20,8 @@ from faces.cost import STRIP, Cost, check_proportion, cost_of, draft_size
 from faces.headers import Header, read_header
 from presente.errors import PhotoRefused
 
+Image.MAX_IMAGE_PIXELS = None  # how large is too large is for ImageLimits to say
+
 RGB = NDArray[np.uint8]
 """A decoded photo: uint8, shape (height, width, 3), channels in the order red, green, blue."""
 
@@ -111,7 +113,6 @@ def decode(
         TypeError,
         struct.error,
         zlib.error,
-        Image.DecompressionBombError,
     ) as exc:
         why = "" if isinstance(exc, UnidentifiedImageError) else f" ({exc})"  # which names an object, not a reason
         raise PhotoRefused(

@@ -210,6 +210,12 @@ def test_no_more_memory_is_taken_than_was_said(kind: str, orientation: int, tmp_
     assert 0.4 * said < taken < said, done.stderr
 
 
+def test_how_large_is_too_large_is_for_the_limits_alone() -> None:
+    large = encoded(Image.new("1", (14_000, 13_000)), "PNG")  # Pillow by itself refuses 180 million pixels
+    assert refusal(large) == "too_many_pixels"
+    assert decode(large, ImageLimits(max_pixels=200_000_000)).pixels.shape == (13_000, 14_000, 3)
+
+
 def test_a_webp_of_some_bytes_has_the_cost_of_its_canvas() -> None:
     data = bombs.webp()
     assert len(data) < 3000
