@@ -14,13 +14,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import closing, suppress
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faces.cost import Cost
-from faces.decoding_worker import LONGEST_MESSAGE, SHARED
+from faces.decoding_worker import DESK, LONGEST_MESSAGE, SHARED
 from faces.image import ImageLimits, Photo
 from presente.config import ROOT
 from presente.errors import Busy, PhotoRefused
@@ -34,31 +35,72 @@ _SPARE = 256_000_000
 """Bytes of address space beside a photo's own: it is a belt, and the cost is the measure."""
 
 
+class _Gone(Exception):
+    """The process ended before it answered."""
+
+
 class _Worker:
-    """One process and the socket to it. Used by one thread at a time."""
+    """One process, the socket to it and the desk for small photos. Used by one thread at a time."""
 
     def __init__(self, memory: int, nice: int) -> None:
+        self.last = False
+        """Whether it has answered for the last time."""
         self._channel, theirs = socket.socketpair()
-        with closing(theirs):
-            words = ["--socket", str(theirs.fileno()), "--memory", str(memory), "--nice", str(nice)]
+        desk = _shared_memory(DESK)
+        try:
+            self._desk = mmap.mmap(desk, DESK)
+            words = ["--socket", theirs.fileno(), "--desk", desk, "--memory", memory, "--nice", nice]
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "faces.decoding_worker", *words],
+                [sys.executable, "-m", "faces.decoding_worker", *map(str, words)],
                 cwd=ROOT,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[theirs.fileno(), desk],
                 start_new_session=True,  # a terminal's Ctrl-C is the server's to handle
             )
+        except BaseException:
+            self._channel.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(desk)
 
-    def ask(self, message: bytes, descriptor: int, seconds: float) -> bytes:
-        """Send a job and wait for what became of it; empty when the process is gone."""
+    def decode_small(self, job: dict[str, Any], data: bytes) -> Photo:
+        """A photo that has room on the desk; a copy of its pixels."""
+        self._desk[: len(data)] = data
+        reply = self._ask(job, [])
+        return _photo(reply, np.frombuffer(self._desk, dtype=np.uint8)[: _pixel_bytes(reply)].copy())
+
+    def decode_large(self, job: dict[str, Any], data: bytes) -> Photo:
+        """A photo in memory of its own, which goes when its pixels do."""
+        descriptor = _shared_memory()
         try:
-            self._channel.settimeout(seconds)
-            socket.send_fds(self._channel, [message], [descriptor])
-            return self._channel.recv(LONGEST_MESSAGE)
-        except (BrokenPipeError, ConnectionResetError):
-            return b""
+            with open(descriptor, "wb", closefd=False) as file:
+                file.write(data)
+            reply = self._ask(job, [descriptor])
+            _keep_size(descriptor)
+            if _pixel_bytes(reply) != os.fstat(descriptor).st_size:
+                raise _Gone
+            shared = mmap.mmap(descriptor, _pixel_bytes(reply), flags=SHARED)
+            return _photo(reply, np.frombuffer(shared, dtype=np.uint8))
+        finally:
+            os.close(descriptor)
+
+    def _ask(self, job: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
+        """Send a job and wait for what became of it."""
+        self._channel.settimeout(job["seconds"])
+        try:
+            socket.send_fds(self._channel, [json.dumps(job).encode()], descriptors)
+            reply: dict[str, Any] = json.loads(self._channel.recv(LONGEST_MESSAGE) or "{}")
+        except (BrokenPipeError, ConnectionResetError) as exc:
+            raise _Gone from exc
+        if not reply:
+            raise _Gone
+        self.last = reply["last"]
+        if "refused" in reply:
+            raise PhotoRefused(*reply["refused"])
+        return reply
 
     def end(self) -> int:
         """Kill it; its exit status."""
@@ -105,22 +147,34 @@ class Workers:
             Busy: ``busy``.
         """
         wanted = [limits.max_bytes, limits.max_pixels, limits.min_side]
-        message = json.dumps({"size": len(data), "limits": wanted, "enough": enough}).encode()
-        descriptor = _shared_memory()
+        job = {"size": len(data), "limits": wanted, "enough": enough, "seconds": self._seconds}
+        worker = self._take()
+        kept = False
         try:
-            with open(descriptor, "wb", closefd=False) as file:
-                file.write(data)
-            reply = self._ask(message, descriptor, data)
-            if "refused" in reply:
-                raise PhotoRefused(*reply["refused"])
-            _keep_size(descriptor)
-            height, width = reply["shape"]
-            if height * width * 3 != os.fstat(descriptor).st_size or height * width * 3 > cost.result_bytes:
-                raise PhotoRefused("damaged_image", "The photo is not of the size that its header says.")
-            pixels = np.frombuffer(mmap.mmap(descriptor, height * width * 3, flags=SHARED), dtype=np.uint8)
-            return Photo(pixels.reshape(height, width, 3), reply["media_type"], reply["reduction"])
+            small = max(len(data), cost.result_bytes) <= DESK
+            photo = worker.decode_small(job, data) if small else worker.decode_large(job, data)
+            kept = True
+            return photo
+        except PhotoRefused:
+            kept = True
+            raise
+        except TimeoutError as exc:
+            log.error("%s took %.0f s to decode and was ended", _described(data), self._seconds)
+            raise PhotoRefused(
+                "too_costly",
+                f"The photo was not decoded within {self._seconds:.0f} seconds.",
+                "Save it as a plain JPEG, or scale it down.",
+            ) from exc
+        except (_Gone, ValueError, KeyError) as exc:  # or what it answers makes no sense
+            log.error("%s ended the process that decoded it (%s)", _described(data), _how(self._end(worker)))
+            raise PhotoRefused(
+                "crashed", "Decoding the photo ended the process that did it.", "Save it as a plain JPEG."
+            ) from exc
         finally:
-            os.close(descriptor)
+            if kept and not worker.last:
+                self._put(worker)
+            else:
+                self._end(worker)
 
     def close(self) -> None:
         """End all."""
@@ -129,30 +183,6 @@ class Workers:
             gone, self._all, self._idle = self._all, set(), []
         for worker in gone:
             worker.end()
-
-    def _ask(self, message: bytes, descriptor: int, data: bytes) -> dict[str, Any]:
-        worker = self._take()
-        kept = False
-        try:
-            reply = worker.ask(message, descriptor, self._seconds)
-            if reply:
-                read: dict[str, Any] = json.loads(reply)
-                kept = not read["last"]
-                return read
-        except TimeoutError as exc:
-            log.error("%s took %.0f s to decode and was ended", _described(data), self._seconds)
-            raise PhotoRefused(
-                "too_costly",
-                f"The photo was not decoded within {self._seconds:.0f} seconds.",
-                "Save it as a plain JPEG, or scale it down.",
-            ) from exc
-        finally:
-            if kept:
-                self._put(worker)
-            else:
-                status = self._end(worker)
-        log.error("%s ended the process that decoded it (%s)", _described(data), _how(status))
-        raise PhotoRefused("crashed", "Decoding the photo ended the process that did it.", "Save it as a plain JPEG.")
 
     def _take(self) -> _Worker:
         with self._lock:
@@ -185,9 +215,11 @@ class Workers:
         """End one and have another ready."""
         status = worker.end()
         with self._lock:
+            known = worker in self._all
             self._all.discard(worker)
-        with suppress(Busy):
-            self._put(self._new())
+        if known:
+            with suppress(Busy):
+                self._put(self._new())
         return status
 
 
@@ -197,16 +229,31 @@ def _environment() -> dict[str, str]:
     return kept | {
         "PYTHONPATH": str(ROOT),
         "OPENBLAS_NUM_THREADS": "1",
-        "MALLOC_MMAP_THRESHOLD_": "8388608",  # glibc would raise it, and keep pictures for later
+        "MALLOC_MMAP_THRESHOLD_": "8388608",  # glibc would raise it, and keep large pictures for later
+        "MALLOC_TRIM_THRESHOLD_": "16777216",  # but what small ones took is used again
     }
 
 
-def _shared_memory() -> int:
+def _shared_memory(size: int = 0) -> int:
     """A file in memory that no folder lists; elsewhere than on Linux, one that no folder lists any more."""
     if hasattr(os, "memfd_create"):
-        return os.memfd_create("photo", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())
+        descriptor = os.memfd_create("photo", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    else:
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    os.ftruncate(descriptor, size)
+    if size:
+        _keep_size(descriptor)
+    return descriptor
+
+
+def _pixel_bytes(reply: dict[str, Any]) -> int:
+    height, width = reply["shape"]
+    return int(height) * int(width) * 3
+
+
+def _photo(reply: dict[str, Any], pixels: NDArray[np.uint8]) -> Photo:
+    return Photo(pixels.reshape(*reply["shape"], 3), reply["media_type"], reply["reduction"])
 
 
 def _keep_size(descriptor: int) -> None:
