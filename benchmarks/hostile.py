@@ -1,8 +1,8 @@
 """``python -m benchmarks.hostile``: what a second client notices while somebody attacks the server, and what it costs.
 
-A server of its own process, with keys, under ``--descriptors``. Attackers come from 127.0.0.2 and go on for as long as the
-second client asks, from 127.0.0.1: identify and ``/livez``, in turn. Quiet times are measured between the attacks, so that each
-attack has its own to be compared with.
+A server of its own process, with keys, under ``--descriptors``. Attackers come from 127.0.0.2 and go on for as long as
+the second client asks, from 127.0.0.1: identify and ``/livez``, in turn. Quiet times are measured between the attacks,
+so that each attack has its own to be compared with.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Target:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                preexec_fn=limit,  # noqa: PLW1509  # no threads are running yet
+                preexec_fn=limit,  # no threads are running yet
             )
         assert self.process.stdout is not None
         self.port = int(json.loads(self.process.stdout.readline())["address"].rpartition(":")[2])
@@ -312,7 +312,9 @@ def _attack(name: str, port: int) -> int:
 
 def main() -> int:
     """Measure and print."""
-    arguments = common.parser("python -m benchmarks.hostile", __doc__ or "", "python -m benchmarks.hostile --seconds 10")
+    arguments = common.parser(
+        "python -m benchmarks.hostile", __doc__ or "", "python -m benchmarks.hostile --seconds 10"
+    )
     arguments.add_argument("--seconds", type=float, default=10.0, help="how long each attack lasts")
     arguments.add_argument("--descriptors", type=int, default=1024, help="how many files the server may have open")
     arguments.add_argument("--only", nargs="+", help="attacks whose names begin so")
@@ -336,7 +338,8 @@ def main() -> int:
         given.json,
         [
             f"{name}: identify {each['during']['identify_ms']} ms ({each['identify_times']} times the quiet "
-            f"{each['quiet']['identify_ms']}), p95 {each['during']['identify_p95_ms']}, livez {each['during']['livez_ms']}, "
+            f"{each['quiet']['identify_ms']}), p95 {each['during']['identify_p95_ms']}, "
+            f"livez {each['during']['livez_ms']} ms, "
             f"{each['during']['failed']} of {each['during']['asked']} failed; memory {each['memory_before_mb']} -> "
             f"{each['memory_most_mb']} -> {each['memory_after_mb']} MB; log {each['log_bytes_per_s']} bytes/s"
             for name, each in found.items()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from faces.alignment import align
 from faces.detection import Detector
 from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
-from faces.image import Photo
+from faces.image import Photo, decode
 from faces.quality import measure
 from faces.recognition import Recogniser
 from faces.runtime import Session, open_session
@@ -84,10 +84,11 @@ def _walk(embedder: FaceEmbedder, gallery: Gallery, locations: Sequence[str]) ->
             by_person.setdefault(Path(location).parent.name, []).append(made)
         gallery.enrol([Enrolment(Student(name, name), tuple(made)) for name, made in by_person.items()])
 
+    sizes = embedder.settings.limits, embedder.portrait_side
     for batch in in_batches(locations, BATCH):
         contents = each("read", lambda location: Path(location).read_bytes(), batch)
         each("hash", digest_of, contents)
-        photos = each("decode", embedder.decode_for_portrait, contents)
+        photos = each("decode", lambda content: decode(content, *sizes), contents)
         found = each("detect", lambda photo: _portrait(embedder, photo), photos)
         kept = [entry for entry in zip(batch, contents, photos, found, strict=True) if entry[3] is not None]
         faces = [face for *_, face in kept if face is not None]

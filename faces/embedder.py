@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faces.alignment import SIZE, align
+from faces.decoder import Decoder, OwnThread
 from faces.detection import DetectedFace, DetectionSettings, Detector, face_at, most_prominent
 from faces.image import RGB, ImageLimits, Photo, decode
 from faces.packs import ModelPack
@@ -54,9 +56,13 @@ class EmbedderSettings:
 class FaceEmbedder:
     """The face half of Presente: image bytes in, templates of one model pack out. Safe to use from several threads."""
 
-    def __init__(self, pack: ModelPack, settings: EmbedderSettings | None = None) -> None:
+    def __init__(
+        self, pack: ModelPack, settings: EmbedderSettings | None = None, decoder: Decoder | None = None
+    ) -> None:
+        """Open a pack's models; photos are decoded by ``decoder``, in the caller's own thread when None."""
         self.pack = pack
         self.settings = settings or EmbedderSettings()
+        self._decoder = decoder or OwnThread()
         runtime = self.settings.runtime
         self.detector = Detector(open_session(pack.detection, runtime), self.settings.detection)
         self.recogniser = Recogniser(
@@ -74,42 +80,51 @@ class FaceEmbedder:
         """What runs the models: runtime, version, precision."""
         return described_runtime(self.settings.runtime)
 
-    def decode(self, data: bytes) -> Photo:
-        """Bytes to an upright RGB photo; see :func:`faces.image.decode` for what is refused."""
-        return decode(data, self.settings.limits)
+    @property
+    def portrait_side(self) -> int:
+        """Pixels of the longest side that a portrait is decoded in, at least."""
+        return 2 * self.settings.detection.max_side
 
-    def decode_for_portrait(self, data: bytes) -> Photo:
-        """As :meth:`decode`, a large JPEG in fewer pixels: still twice as many a side as detection looks at."""
-        return decode(data, self.settings.limits, enough=2 * self.settings.detection.max_side)
+    def opened(self, data: bytes) -> AbstractContextManager[Photo]:
+        """Bytes to an upright RGB photo, for as long as the block lasts; see :meth:`Decoder.opened`."""
+        return self._decoder.opened(data, self.settings.limits, None)
+
+    def opened_for_portrait(self, data: bytes) -> AbstractContextManager[Photo]:
+        """As :meth:`opened`, a large JPEG in fewer pixels: still twice as many a side as detection looks at."""
+        return self._decoder.opened(data, self.settings.limits, self.portrait_side)
+
+    def decode(self, data: bytes) -> Photo:
+        """A photo to keep, decoded in this thread whatever the decoder: for programs that read photos of their own."""
+        return decode(data, self.settings.limits)
 
     def detect(self, photo: Photo) -> list[AlignedFace]:
         """Every face of a photo, largest first, aligned and measured."""
         return [self._align(photo, face) for face in self.detector.detect(photo.pixels)]
 
-    def read_portrait(self, data: bytes, landmarks: NDArray[np.float32] | None = None) -> tuple[Photo, AlignedFace]:
-        """A photo from its bytes and :meth:`portrait` of it, decoded in no more pixels than that takes.
+    def read_portrait(self, data: bytes, landmarks: NDArray[np.float32] | None = None) -> tuple[str, AlignedFace]:
+        """A photo's media type and :meth:`portrait` of it, decoded in no more pixels than that takes.
 
         Raises:
-            PhotoRefused: as :meth:`decode` and :meth:`portrait`.
+            PhotoRefused: as :meth:`opened` and :meth:`portrait`.
         """
-        if landmarks is not None:
-            photo = self.decode(data)
-            return photo, self.portrait(photo, landmarks)
-        photo = self.decode_for_portrait(data)
-        if photo.reduction > 1:
-            face = self._prominent(photo)
-            if min(face.box[2:] - face.box[:2]) >= 2 * SIZE:
-                return photo, self._usable(photo, face)
-            photo = self.decode(data)
-        return photo, self.portrait(photo)
+        if landmarks is None:
+            with self.opened_for_portrait(data) as photo:
+                face = self._prominent(photo) if photo.reduction > 1 else None
+                if face is None:
+                    return photo.media_type, self.portrait(photo)
+                if min(face.box[2:] - face.box[:2]) >= 2 * SIZE:
+                    return photo.media_type, self._usable(photo, face)
+        with self.opened(data) as photo:
+            return photo.media_type, self.portrait(photo, landmarks)
 
     def portraits(self, data: bytes) -> list[AlignedFace]:
         """Every face of a photo that an enrolment could be of, largest first.
 
         Raises:
-            PhotoRefused: as :meth:`decode`.
+            PhotoRefused: as :meth:`opened`.
         """
-        found = self.detect(self.decode(data))
+        with self.opened(data) as photo:
+            found = self.detect(photo)
         return [face for face in found if not self.settings.rules.failures(face.quality)]
 
     def portrait(self, photo: Photo, landmarks: NDArray[np.float32] | None = None) -> AlignedFace:

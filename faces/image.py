@@ -7,23 +7,26 @@ already applied.
 from __future__ import annotations
 
 import io
-import math
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from faces.cost import STRIP, Cost, check_proportion, cost_of, draft_size
+from faces.headers import Header, read_header
 from presente.errors import PhotoRefused
+
+Image.MAX_IMAGE_PIXELS = None  # how large is too large is for ImageLimits to say
 
 RGB = NDArray[np.uint8]
 """A decoded photo: uint8, shape (height, width, 3), channels in the order red, green, blue."""
 
-_ACCEPTED = {
+_MEDIA_TYPES = {
     "JPEG": "image/jpeg",
-    "MPO": "image/jpeg",
     "PNG": "image/png",
     "WEBP": "image/webp",
     "PPM": "image/x-portable-anymap",
@@ -53,8 +56,27 @@ class Photo:
     reduction: float = 1.0
 
 
-def decode(data: bytes, limits: ImageLimits | None = None, enough: int | None = None) -> Photo:
-    """Decode a JPEG, PNG, WebP or PNM file into an upright RGB photo.
+def empty(height: int, width: int) -> RGB:
+    """A new array for a photo."""
+    return np.empty((height, width, 3), dtype=np.uint8)
+
+
+def expected_cost(data: bytes, limits: ImageLimits | None = None, enough: int | None = None) -> Cost:
+    """What :func:`decode` would take, without decoding.
+
+    Raises:
+        PhotoRefused: as :func:`decode`, but for damage past the header.
+    """
+    return cost_of(_accepted_header(data, limits or ImageLimits()), len(data), enough)
+
+
+def decode(
+    data: bytes,
+    limits: ImageLimits | None = None,
+    enough: int | None = None,
+    allocate: Callable[[int, int], RGB] = empty,
+) -> Photo:
+    """Decode a JPEG, PNG, WebP or binary PNM file into an upright RGB photo.
 
     CMYK, palette, 16-bit, grey and transparent pictures are converted; transparency is put on white. Of an animation
     the first frame is taken.
@@ -64,29 +86,23 @@ def decode(data: bytes, limits: ImageLimits | None = None, enough: int | None = 
         limits: what is refused.
         enough: a longest side, in pixels, that will do: a JPEG that is at least twice as large is decoded in a half,
             a quarter or an eighth of its pixels a side, by libjpeg itself, and never in fewer than that.
+        allocate: makes the array that the pixels are put into, from its height and width.
 
     Raises:
         PhotoRefused: ``empty_image``, ``too_many_bytes``, ``not_an_image``, ``unsupported_format``,
-            ``too_many_pixels``, ``too_small`` or ``damaged_image``.
+            ``too_many_pixels``, ``too_small``, ``too_costly`` or ``damaged_image``.
     """
-    limits = limits or ImageLimits()
-    if not data:
-        raise PhotoRefused("empty_image", "The photo has no bytes.", "Send the content of an image file.")
-    if len(data) > limits.max_bytes:
-        raise PhotoRefused(
-            "too_many_bytes",
-            f"The photo has {len(data):,} bytes, the limit is {limits.max_bytes:,}.",
-            "Send a smaller JPEG.",
-        )
-    image = _open(data, limits)
-    longest = max(image.size)
+    header = _accepted_header(data, limits or ImageLimits())
+    longest = max(header.width, header.height)
     try:
-        if enough is not None and longest >= 2 * enough and image.format in ("JPEG", "MPO"):
-            share = enough / longest
-            image.draft(image.mode, (math.ceil(image.width * share), math.ceil(image.height * share)))
+        image = Image.open(io.BytesIO(header.essence(data)), formats=(header.kind,))
+        if image.size != (header.width, header.height):
+            raise ValueError("it says two sizes")
+        smaller = draft_size(header.width, header.height, enough) if header.kind == "JPEG" else None
+        if smaller is not None:
+            image.draft(image.mode, smaller)
         image.load()
-        ImageOps.exif_transpose(image, in_place=True)
-        pixels = _to_rgb(image)
+        pixels = _upright_rgb(image, header.orientation, allocate)
     except (
         OSError,
         SyntaxError,
@@ -98,87 +114,77 @@ def decode(data: bytes, limits: ImageLimits | None = None, enough: int | None = 
         struct.error,
         zlib.error,
     ) as exc:
+        why = "" if isinstance(exc, UnidentifiedImageError) else f" ({exc})"  # which names an object, not a reason
         raise PhotoRefused(
-            "damaged_image", f"The {image.format} file is damaged or cut short ({exc}).", "Send the whole file again."
+            "damaged_image", f"The {header.kind} file is damaged or cut short{why}.", "Send the whole file again."
         ) from exc
-    return Photo(pixels, _ACCEPTED[image.format or ""], longest / max(pixels.shape[:2]))
+    return Photo(pixels, _MEDIA_TYPES[header.kind], longest / max(pixels.shape[:2]))
 
 
-def _open(data: bytes, limits: ImageLimits) -> Image.Image:
+def _accepted_header(data: bytes, limits: ImageLimits) -> Header:
     """Read the header only, and refuse by what it says."""
-    try:
-        image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP", "PPM"))
-    except Image.DecompressionBombError as exc:
-        raise _too_many_pixels(str(exc), limits) from exc
-    except UnidentifiedImageError as exc:
-        name = sniff(data)
-        if name is None:
-            raise PhotoRefused(
-                "not_an_image", "These bytes are not an image.", "Send a JPEG, PNG or WebP file."
-            ) from exc
+    if not data:
+        raise PhotoRefused("empty_image", "The photo has no bytes.", "Send the content of an image file.")
+    if len(data) > limits.max_bytes:
         raise PhotoRefused(
-            "unsupported_format", f"{name} files are not accepted.", "Convert the photo to JPEG, PNG or WebP."
-        ) from exc
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as exc:
+            "too_many_bytes",
+            f"The photo has {len(data):,} bytes, the limit is {limits.max_bytes:,}.",
+            "Send a smaller JPEG.",
+        )
+    header = read_header(data)
+    if header.pixels > limits.max_pixels:
         raise PhotoRefused(
-            "damaged_image", f"The file's header is damaged ({exc}).", "Send the whole file again."
-        ) from exc
-    width, height = image.size
-    if width * height > limits.max_pixels:
-        raise _too_many_pixels(f"{width} x {height} pixels", limits)
-    if min(width, height) < limits.min_side:
+            "too_many_pixels",
+            f"The photo is too large: {header.width} x {header.height} pixels, the limit is {limits.max_pixels:,}.",
+            "Scale it down before sending it.",
+        )
+    if min(header.width, header.height) < limits.min_side:
         raise PhotoRefused(
             "too_small",
-            f"The photo is {width} x {height} pixels.",
+            f"The photo is {header.width} x {header.height} pixels.",
             f"Send one of at least {limits.min_side} pixels a side.",
         )
-    return image
+    check_proportion(header, len(data))
+    return header
 
 
-def _too_many_pixels(what: str, limits: ImageLimits) -> PhotoRefused:
-    return PhotoRefused(
-        "too_many_pixels",
-        f"The photo is too large: {what}, the limit is {limits.max_pixels:,} pixels.",
-        "Scale it down before sending it.",
-    )
+def _upright_rgb(image: Image.Image, orientation: int, allocate: Callable[[int, int], RGB]) -> RGB:
+    """Any Pillow mode to RGB uint8, turned as EXIF says, without a copy of the whole."""
+    swapped = orientation >= 5
+    pixels = allocate(*(image.size if swapped else image.size[::-1]))
+    lying = _as_stored(pixels, orientation)
+    grey16 = image.mode.startswith(
+        "I"
+    )  # 16-bit samples; PNM files with a smaller maxval are rescaled to that by Pillow
+    wide = grey16 and int(image.getextrema()[1]) > 255  # type: ignore[arg-type]  # of one channel they are two numbers
+    for top in range(0, image.height, STRIP):
+        strip = image.crop((0, top, image.width, min(top + STRIP, image.height)))
+        strip.info = image.info
+        lying[top : top + STRIP] = _grey16(strip, wide) if grey16 else _to_rgb(strip)
+    return pixels
 
 
-def _to_rgb(image: Image.Image) -> RGB:
-    """Any Pillow mode to RGB uint8, without the clipping that ``convert`` does to 16-bit pictures."""
-    if image.mode.startswith("I"):  # 16-bit samples; PNM files with a smaller maxval are rescaled to that by Pillow
-        grey = np.asarray(image)
-        level = (grey >> 8 if int(grey.max(initial=0)) > 255 else grey).astype(np.uint8)
-        return np.repeat(level[:, :, None], 3, axis=2)
+def _as_stored(pixels: RGB, orientation: int) -> RGB:
+    """A view of an upright picture's array in which its pixels lie as the file stores them."""
+    if orientation >= 5:
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (2, 3, 7, 8):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 6, 7):
+        pixels = pixels[::-1]
+    return pixels
+
+
+def _grey16(image: Image.Image, wide: bool) -> NDArray[np.uint8]:
+    """Grey levels (height, width, 1), without the clipping that ``convert`` does to 16-bit pictures."""
+    grey = np.asarray(image)
+    return (grey >> 8 if wide else grey).astype(np.uint8)[:, :, None]
+
+
+def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         picture = image.convert("RGBA")
         white = Image.new("RGB", picture.size, (255, 255, 255))
         white.paste(picture, mask=picture.getchannel("A"))
         image = white
-    return np.array(image if image.mode == "RGB" else image.convert("RGB"), dtype=np.uint8)
-
-
-_MAGIC: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"GIF8", "GIF"),
-    (0, b"BM", "BMP"),
-    (0, b"II*\x00", "TIFF"),
-    (0, b"MM\x00*", "TIFF"),
-    (0, b"%PDF", "PDF"),
-    (4, b"ftypheic", "HEIC"),
-    (4, b"ftypheix", "HEIC"),
-    (4, b"ftyphevc", "HEIC"),
-    (4, b"ftypmif1", "HEIC"),
-    (4, b"ftypmsf1", "HEIC"),
-    (4, b"ftypavif", "AVIF"),
-    (0, b"\x00\x00\x01\x00", "ICO"),
-    (4, b"ftyp", "Video"),
-    (0, b"\xff\x0a", "JPEG XL"),
-    (4, b"JXL ", "JPEG XL"),
-)
-
-
-def sniff(data: bytes) -> str | None:
-    """The name of a well-known format that is not accepted, by its first bytes, else None."""
-    for offset, magic, name in _MAGIC:
-        if data[offset : offset + len(magic)] == magic:
-            return name
-    return None
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))

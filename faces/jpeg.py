@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_END = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+"""One byte FF only, although any number may come before a marker: each of a million would be tried as a start."""
+
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers that no length follows."""
@@ -166,7 +168,7 @@ def _scan(
 
 def _check_scan(data: bytes, start: int, components: list[_Component], units: int, interval: int) -> None:
     found = _END.search(data, start)
-    end = found.start() if found else len(data)
+    end = len(data[: found.start()].rstrip(b"\xff")) if found else len(data)
     if found and found.group()[-1] != 0xD9:
         raise _Damage(f"its picture data are interrupted at byte {end:,}")
     parts = _RESTART.split(data[start:end])

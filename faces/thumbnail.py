@@ -22,11 +22,11 @@ def face_thumbnail(data: bytes, embedder: FaceEmbedder) -> bytes:
     Raises:
         PhotoRefused: the bytes cannot be decoded, with the codes of :func:`faces.image.decode`.
     """
-    photo = embedder.decode(data)
-    try:
-        return _jpeg(embedder.portrait(photo).crop)
-    except PhotoRefused:
-        return _jpeg(photo.pixels)
+    with embedder.opened(data) as photo:
+        try:
+            return _jpeg(embedder.portrait(photo).crop)
+        except PhotoRefused:
+            return _jpeg(photo.pixels)
 
 
 def _jpeg(pixels: RGB) -> bytes:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from gallery.documents.records import Claim, RecordStore, key_reused
-from presente.errors import Conflict, InvalidInput, NotFound, PhotoRefused
+from presente.errors import Busy, Conflict, InvalidInput, NotFound, PhotoRefused
 
 _Result = TypeVar("_Result")
 
-_REFUSALS = (InvalidInput, PhotoRefused, NotFound, Conflict)
+_REFUSALS = (InvalidInput, PhotoRefused, NotFound, Conflict, Busy)
 """Errors after which nothing of the request is stored: its key is free for a better one."""
 
 

@@ -47,8 +47,8 @@ def choose(source: SourcePhoto, embedder: FaceEmbedder, known: Container[str]) -
         if digest_of(content) in known:
             return None
         remark, aviso = _compared(content, fallback) if fallback else ("", "")
-        photo, face = embedder.read_portrait(content, source.landmarks)
-        return Chosen(content, photo.media_type, face, remark, aviso)
+        media_type, face = embedder.read_portrait(content, source.landmarks)
+        return Chosen(content, media_type, face, remark, aviso)
     except PhotoRefused as error:
         if fallback is None or (error.code in _ABOUT_THE_FACE and not fallback.differs):
             raise
@@ -58,7 +58,7 @@ def choose(source: SourcePhoto, embedder: FaceEmbedder, known: Container[str]) -
 def _instead(error: PhotoRefused, fallback: Fallback, embedder: FaceEmbedder) -> Chosen:
     try:
         content = fallback.read()
-        photo, face = embedder.read_portrait(content)
+        media_type, face = embedder.read_portrait(content)
     except PhotoRefused as other:
         code = other.code if other.code == _NO_COPY_CHOSEN else error.code
         raise PhotoRefused(code, error.what, f"{error.fix} Nor can the copy be used: {other}") from other
@@ -66,7 +66,7 @@ def _instead(error: PhotoRefused, fallback: Fallback, embedder: FaceEmbedder) ->
     broken = scan_damage(content)
     worse = f" The copy is damaged, too: {broken}." if broken else ""
     remark = f"the fallback copy was used{found}. {error}{worse}"
-    return Chosen(content, photo.media_type, face, remark, FALLBACK_USED)
+    return Chosen(content, media_type, face, remark, FALLBACK_USED)
 
 
 def _compared(content: bytes, fallback: Fallback) -> tuple[str, str]:

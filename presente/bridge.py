@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
-from faces.embedder import EmbeddedFace, FaceEmbedder
+from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
 from gallery.decision import Candidate, Decision
 from gallery.documents.model import EnrolledPhoto, Template
 from gallery.gallery import Gallery
@@ -75,10 +75,7 @@ def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: Id
         InvalidInput: ``invalid_k``.
     """
     timings = Timings()
-    with timings.stage("decode"):
-        photo = embedder.decode(content)
-    with timings.stage("detect"):
-        aligned = embedder.detect(photo)
+    aligned = detected(content, embedder, timings)
     if query.faces == "largest":
         aligned = aligned[:1]
     with timings.stage("embed"):
@@ -87,6 +84,19 @@ def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: Id
         probes = np.array([face.template for face in faces], dtype=np.float32).reshape(-1, gallery.dim)
         limit, decisions = gallery.identify(probes, query.k, query.threshold, query.clase, query.cohort)
     return Identified(tuple(zip(faces, decisions, strict=True)), limit, timings.as_dict())
+
+
+def detected(content: bytes, embedder: FaceEmbedder, timings: Timings) -> list[AlignedFace]:
+    """Every face of a photo, largest first; its pixels are given back before this returns.
+
+    Raises:
+        PhotoRefused: the bytes are not a photo that can be used.
+    """
+    with ExitStack() as held:
+        with timings.stage("decode"):
+            photo = held.enter_context(embedder.opened(content))
+        with timings.stage("detect"):
+            return embedder.detect(photo)
 
 
 def as_template(face: EmbeddedFace, pack: str) -> Template:

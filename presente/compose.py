@@ -25,6 +25,7 @@ from presente.files import erase_folder
 from presente.threads import default_workers
 
 if TYPE_CHECKING:
+    from faces.decoder import Decoder
     from faces.embedder import FaceEmbedder
 
 _SQLITE = "sqlite:///"
@@ -36,7 +37,7 @@ def open_pack(settings: Settings) -> ModelPack:
     return load_pack(settings.pack, settings.pack_places)
 
 
-def open_embedder(settings: Settings, pack: ModelPack) -> FaceEmbedder:
+def open_embedder(settings: Settings, pack: ModelPack, decoder: Decoder | None = None) -> FaceEmbedder:
     """An embedder for a pack. Imports OpenCV and insightface, which takes a while; only call where photos are read."""
     from faces.detection import DetectionSettings
     from faces.embedder import EmbedderSettings, FaceEmbedder
@@ -50,6 +51,7 @@ def open_embedder(settings: Settings, pack: ModelPack) -> FaceEmbedder:
             runtime=runtime_options(settings),
             strict=settings.strict,
         ),
+        decoder,
     )
 
 

@@ -208,6 +208,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("workers", "0", _bounded(int, 0, 256), "photos worked on at once by the indexer; 0: one a core"),
     Setting("host", "127.0.0.1", str, "address that the server binds"),
     Setting("port", "8000", _bounded(int, 0, 65535), "port that the server binds; 0: any free one"),
+    Setting(
+        "memory_mb",
+        "0",
+        _bounded(int, 0, 1_000_000),
+        "megabytes for photos that the server is reading, from decoding until their faces are cut out; "
+        "0: 1,024 and 192 per core, at most half of the machine's memory",
+    ),
     Setting("server_threads", "8", _bounded(int, 1, 256), "requests that the server answers at once"),
     Setting(
         "api_keys",
@@ -253,6 +260,7 @@ class Settings:
     workers: int
     host: str
     port: int
+    memory_mb: int
     server_threads: int
     api_keys: tuple[ApiKey, ...]
     cors_origins: tuple[str, ...]

@@ -15,6 +15,8 @@ from presente import cli, compose
 from presente.config import Settings
 from presente.errors import ConfigError
 from server.app import Access, create_app
+from server.decoding.admission import open_admission
+from server.decoding.decoder import open_decoder
 from server.front.serving import HttpServer
 from server.service import Holder, Service
 
@@ -51,6 +53,8 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         cleanup.callback(gallery.close, publish=True)
         if warning := gallery.limit().warning():  # and a rate without a calibration stops here
             logging.warning("%s", warning)
+        decoder = open_decoder(open_admission(settings.memory_mb))
+        cleanup.callback(decoder.close)
         cleanup.callback(holder.put, None)
         cleanup.callback(http.stop)  # first of all: finishes what is being answered
         export = compose.open_export(settings)
@@ -62,7 +66,7 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
             compose.forget_cached(settings)
 
         gallery.index.watch(_WATCH_S, forget_copies)
-        embedder = compose.open_embedder(settings, pack)
+        embedder = compose.open_embedder(settings, pack, decoder)
         forget = partial(compose.forget_copies, settings)
         holder.put(Service(embedder, gallery, export, forget, compose.open_clock(settings)))
         address = f"http://{settings.host}:{http.port}"

@@ -10,7 +10,7 @@ from gallery.documents.model import Student
 from gallery.documents.records import Place, Selection, StoredAttendance, StoredParticipation
 from gallery.limit import Limit
 from gallery.roll_call import Face, Lesson, Sighted, call_roll
-from presente.bridge import Timings
+from presente.bridge import Timings, detected
 from server.service import Service
 
 _PAGE = 1000
@@ -57,10 +57,7 @@ class Line:
 def take(service: Service, content: bytes, lesson: Lesson, threshold: float | None) -> RollCall:
     """Record who of a class is in a photo; ``threshold`` instead of the gallery's own."""
     timings = Timings()
-    with timings.stage("decode"):
-        photo = service.embedder.decode(content)
-    with timings.stage("detect"):
-        aligned = service.embedder.detect(photo)
+    aligned = detected(content, service.embedder, timings)
     with timings.stage("embed"):
         embedded = service.embedder.embed(aligned)
     with timings.stage("record"):

@@ -196,5 +196,5 @@ def _photos(numbers: Sequence[int]) -> str:
 
 def read_portrait(content: bytes, embedder: FaceEmbedder) -> tuple[str, EmbeddedFace]:
     """A photo's media type and its most prominent face."""
-    photo, face = embedder.read_portrait(content)
-    return photo.media_type, embedder.embed([face])[0]
+    media_type, face = embedder.read_portrait(content)
+    return media_type, embedder.embed([face])[0]

@@ -108,7 +108,7 @@ def install(app: Flask) -> None:
     @app.errorhandler(PresenteError)
     def presente_error(error: PresenteError) -> Response:
         status = status_of(error)
-        if status >= 500 and not isinstance(error, Busy):
+        if status >= 500 and not isinstance(error, Busy):  # of who sends too many, the access line says enough
             log.error("%s %s", g.request_id, error, exc_info=error)
         return problem(status, error.code, str(error) if status < 500 else without_folders(str(error)))
 

@@ -69,6 +69,11 @@ def test_lists() -> None:
     assert found["csv"]["bytes"] > 2500 * 50 and found["csv_eight_at_once"]["seconds"] > 0
 
 
+def test_decoding() -> None:
+    found = printed("benchmarks.decoding", "--seconds", "0.3", "--rounds", "1", "--threads", "2")
+    assert found["ratio"] > 0 and set(found["cpu_ms"]) == set(found["rounds"]) == {"own_thread", "processes"}
+
+
 def test_evaluation() -> None:
     found = printed("benchmarks.evaluation", "--gallery", "600", "--probes", "100", "--dim", "32")
     assert (found["gallery"], found["people"], found["probes"]) == (600, 300, 100)

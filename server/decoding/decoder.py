@@ -1,0 +1,52 @@
+"""The server's decoder: cost from the header, a turn in a lane, a process with a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from faces.image import ImageLimits, Photo, expected_cost
+from server.decoding.admission import Admission
+from server.decoding.workers import Workers
+
+_COSTLY_NICE = 10
+
+
+class AdmittedDecoder:
+    """See :class:`faces.decoder.Decoder`: photos are decoded when there is memory for them, in other processes."""
+
+    def __init__(self, admission: Admission, cheap: Workers, costly: Workers) -> None:
+        self.admission = admission
+        self._workers = {admission.cheap: cheap, admission.costly: costly}
+
+    @contextmanager
+    def opened(self, data: bytes, limits: ImageLimits, enough: int | None) -> Iterator[Photo]:
+        """See :meth:`faces.decoder.Decoder.opened`.
+
+        Raises:
+            PhotoRefused: ``too_much_memory``, ``too_costly``, ``crashed``, and as :func:`faces.image.decode`.
+            Busy: ``busy``: its turn did not come.
+        """
+        cost = expected_cost(data, limits, enough)
+        lane = self.admission.lane_of(cost)
+        with lane.turn(cost) as decoded:
+            photo = self._workers[lane].decode(data, limits, enough, cost)
+            decoded()
+            yield photo
+
+    @property
+    def processes(self) -> list[int]:
+        """Ids of the processes that decode."""
+        return [process for workers in self._workers.values() for process in workers.processes]
+
+    def close(self) -> None:
+        """End the processes."""
+        for workers in self._workers.values():
+            workers.close()
+
+
+def open_decoder(admission: Admission) -> AdmittedDecoder:
+    """A decoder of an admission; one process is ready at once, the others are started when they are needed."""
+    cheap = Workers(admission.cheap_bytes)
+    cheap.start(1)
+    return AdmittedDecoder(admission, cheap, Workers(admission.costly.memory, _COSTLY_NICE))
