@@ -17,6 +17,7 @@ from gallery.roll_call import Sighted
 from presente import bridge
 from presente.clock import Clock
 from presente.errors import InvalidInput
+from presente.text import is_printable, tidy
 from server.attendance import Line, RollCall
 from server.schemas import Parameters, json_body
 
@@ -91,7 +92,8 @@ def status_of(body: dict[str, Any]) -> Status:
 def short_text(body: dict[str, Any], name: str, needed: bool = False, longest: int = _MAX_NOTE) -> str:
     """A member that is a text a list can show."""
     value = body.get(name, "")
-    if not isinstance(value, str) or len(value) > longest or not value.isprintable() or (needed and not value.strip()):
+    value = tidy(value) if isinstance(value, str) else value
+    if not isinstance(value, str) or len(value) > longest or not is_printable(value) or (needed and not value):
         raise InvalidInput(
             "invalid_field", f"{name} is {value!r}.", f"It must be {int(needed)} to {longest} printable characters."
         )

@@ -22,6 +22,7 @@ from gallery.limit import Limit
 from presente.bridge import IdentifyQuery
 from presente.clock import Clock
 from presente.errors import InvalidInput
+from presente.text import tidy
 from server.enrolling import DuplicateWarning
 
 MAX_PROBES = 10_000
@@ -44,7 +45,12 @@ class Parameters:
         self._read: set[str] = set()
 
     def text(self, name: str) -> str | None:
-        """A parameter, None when it is absent or empty."""
+        """A parameter in the one form of texts (:func:`presente.text.tidy`), None when it is absent or empty."""
+        given = self.as_given(name)
+        return tidy(given) or None if given else None
+
+    def as_given(self, name: str) -> str | None:
+        """A parameter letter by letter: one that was ours before we gave it out."""
         self._read.add(name)
         values = self._values.getlist(name)
         if len(values) > 1:
@@ -176,7 +182,9 @@ def _read_photos(request: Request, fields: Sequence[str]) -> tuple[list[bytes], 
                 f"There is no field {', '.join(unknown)} here.",
                 f"Known: {', '.join(['image', *fields])}.",
             )
-        return [file.read() for file in request.files.getlist("image")], request.form.to_dict()
+        return [file.read() for file in request.files.getlist("image")], {
+            name: text if name == "consentimiento" else tidy(text) for name, text in request.form.to_dict().items()
+        }
     if kind.startswith("image/") or kind in ("application/octet-stream", ""):
         return [request.get_data(cache=False)], {}
     raise InvalidInput(
@@ -310,10 +318,10 @@ def _npy(data: bytes) -> NDArray[np.generic]:
 
 
 def text_of(value: object, name: str) -> str:
-    """A member's value, which must be a text."""
+    """A member's value, which must be a text; in the one form of texts."""
     if not isinstance(value, str):
         raise InvalidInput("invalid_field", f"{name} is {value!r}.", "It must be a text.")
-    return value
+    return tidy(value)
 
 
 # -- replies -------------------------------------------------------------------------------------------------------

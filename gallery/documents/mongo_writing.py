@@ -24,7 +24,7 @@ from gallery.documents.model import (
 from gallery.documents.mongo_attempts import MongoAttempts
 from gallery.documents.mongo_records import MongoRecords
 from gallery.documents.mongo_sequence import MongoSequence, numbers, removals
-from gallery.documents.mongo_shape import Document, check_size, content_id, fields_of, written_elsewhere
+from gallery.documents.mongo_shape import Document, check_size, content_id, fields_of
 from presente.clock import Clock
 from presente.errors import Conflict, StoreError
 
@@ -349,9 +349,8 @@ class MongoWriter:
 
     # -- fields -----------------------------------------------------------------------------------------------------
 
-    def number(self, document: Document) -> None:
-        """Give a student whom another program wrote the id that templates carry."""
-        student = written_elsewhere(document, self.clock)
+    def number(self, document: Document, student: Student) -> None:
+        """Give a student whom another program wrote the id that templates carry, and the fields as we write them."""
         counts = {"asistencias": student.asistencias_previas, "participaciones": student.participaciones_previas}
         with self.attempt("number") as attempt:
             subject = self._sequence.reserve(1, "subject", attempt)[0]

@@ -55,21 +55,22 @@ def source_of(root: Path, people: People, student_named: Callable[[str], Student
     Raises:
         InvalidInput: ``empty_source``, or what ``student_named`` raises.
     """
-    photos: list[SourcePhoto] = []
+    photos: dict[Student, list[SourcePhoto]] = {}
     ignored = 0
     for entry, files in people:
         kept = [path for path in files if photo_like(path)]
         ignored += len(files) - len(kept)
         if kept:
             student = student_named(readable(Path(entry)))
-            photos += [SourcePhoto.in_file(student, path) for path in kept]
+            theirs = photos.setdefault(student, [])  # two spellings of one name are one student
+            theirs += [SourcePhoto.in_file(student, path) for path in kept]
     if not photos:
         raise InvalidInput(
             "empty_source",
             f"{root} holds no photos.",
             "It should have one folder of photos a person, or one photo a person.",
         )
-    return Source(readable(root), tuple(photos), ignored=ignored)
+    return Source(readable(root), tuple(photo for theirs in photos.values() for photo in theirs), ignored=ignored)
 
 
 def photo_like(path: Path) -> bool:
