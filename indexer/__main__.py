@@ -31,6 +31,7 @@ def _add(arguments: argparse.Namespace, settings: Settings, output: cli.Output, 
     from indexer.sources import read_source
     from indexer.sources.downloads import Downloads
     from indexer.sources.links import LinkRules
+    from indexer.sources.local import FileRules
 
     _check_report_file(arguments.report)
     downloads = Downloads(settings.download_cache, LinkRules(settings.max_bytes, settings.private_links))
@@ -40,6 +41,7 @@ def _add(arguments: argparse.Namespace, settings: Settings, output: cli.Output, 
         downloads.read,
         compose.open_clock(settings),
         attempt,
+        FileRules(settings.max_bytes, settings.sheet_root),
     )
     pack = compose.open_pack(settings)
     gallery = compose.open_gallery(settings, pack)

@@ -51,6 +51,10 @@ def _path(text: str) -> Path:
     return Path(text).expanduser()
 
 
+def _path_or_none(text: str) -> Path | None:
+    return _path(text) if text else None
+
+
 def _paths(text: str) -> tuple[Path, ...]:
     return tuple(_path(part) for part in text.split(os.pathsep) if part)
 
@@ -192,6 +196,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("max_bytes", "16000000", _bounded(int, 1000, 16_000_000), "larger image files are refused"),
     Setting("export", "var/export", _path, "where POST /save_all_images writes the stored photos"),
     Setting("cache", "var/cache", _path, "where evaluation keeps templates, and the indexer photos that it downloaded"),
+    Setting(
+        "sheet_root",
+        "",
+        _path_or_none,
+        "folder in which the photos that a sheet names may lie, beside the sheet's own folder; empty: only in that",
+    ),
     Setting("private_links", "false", _flag, "allow links of sheets that lead to private addresses"),
     Setting(
         "runtime",
@@ -247,6 +257,7 @@ class Settings:
     max_bytes: int
     cache: Path
     export: Path
+    sheet_root: Path | None
     private_links: bool
     runtime: Literal["auto", "onnxruntime", "openvino"]
     precision: Literal["f32", "bf16"]

@@ -44,8 +44,8 @@ def _adopt_one(db: Database[dict[str, Any]], writer: MongoWriter, document: Docu
         return
     if "subject" not in document:
         if student.matricula != document["matricula"] and db.students.find_one({"matricula": student.matricula}):
-            error = student_exists(student.matricula)
-            yield NotAdopted(which, error.code, str(error))
+            there = student_exists(student.matricula)
+            yield NotAdopted(which, there.code, str(there))
             return
         writer.number(document, student)
     numbered = db.students.find_one({"_id": document["_id"], "subject": {"$exists": True}})

@@ -24,7 +24,7 @@ from gallery.documents.model import (
 from gallery.documents.mongo_attempts import MongoAttempts
 from gallery.documents.mongo_records import MongoRecords
 from gallery.documents.mongo_sequence import MongoSequence, numbers, removals
-from gallery.documents.mongo_shape import Document, check_size, content_id, fields_of
+from gallery.documents.mongo_shape import Document, check_size, content_id, fields_of, written_elsewhere
 from presente.clock import Clock
 from presente.errors import Conflict, StoreError
 
@@ -128,7 +128,7 @@ class MongoWriter:
             unsettled = False
             for document in there:
                 if "subject" not in document:
-                    self.number(document)
+                    self.number(document, written_elsewhere(document, self.clock))
                     unsettled = True
                 elif "enrolling" in document and not self._attempts.lives(document["enrolling"]):
                     self._clear_left_over(document)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gallery.documents.model import Student, check_student
+from indexer.sources.local import DEFAULT_RULES, FileRules
 from indexer.sources.model import Source, SourcePhoto, readable
 from presente.errors import InvalidInput
 
@@ -40,16 +41,16 @@ People = list[tuple[str, list[Path]]]
 """Names, each with files."""
 
 
-def read_folder(root: Path) -> Source:
+def read_folder(root: Path, rules: FileRules = DEFAULT_RULES) -> Source:
     """List a folder's photos in a stable order.
 
     Raises:
         InvalidInput: ``unreadable_folder``, ``empty_source``, ``invalid_student``.
     """
-    return source_of(root, people_in(root), _named)
+    return source_of(root, people_in(root), _named, rules)
 
 
-def source_of(root: Path, people: People, student_named: Callable[[str], Student]) -> Source:
+def source_of(root: Path, people: People, student_named: Callable[[str], Student], rules: FileRules) -> Source:
     """The photos of people whose files were listed; ``student_named`` makes a student of a file's or folder's name.
 
     Raises:
@@ -63,7 +64,7 @@ def source_of(root: Path, people: People, student_named: Callable[[str], Student
         if kept:
             student = student_named(readable(Path(entry)))
             theirs = photos.setdefault(student, [])  # two spellings of one name are one student
-            theirs += [SourcePhoto.in_file(student, path) for path in kept]
+            theirs += [SourcePhoto.in_file(student, path, rules) for path in kept]
     if not photos:
         raise InvalidInput(
             "empty_source",

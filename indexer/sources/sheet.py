@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gallery.documents.model import Consent, Student, check_student
 from indexer.sources.columns import map_columns
+from indexer.sources.local import FileRules, read_beneath
 from indexer.sources.model import Source, SourcePhoto, readable
 from indexer.sources.table import read_table
 from presente.errors import InvalidInput
@@ -21,8 +22,8 @@ _LINK = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _DRIVE = re.compile(r"(drive|drive\.usercontent|docs)\.google\.com/", re.IGNORECASE)
 
 
-def read_sheet(path: Path, columns: str | None, read_link: Callable[[str], bytes]) -> Source:
-    """List the photos of a sheet; ``read_link`` gets the photo behind a link.
+def read_sheet(path: Path, columns: str | None, read_link: Callable[[str], bytes], rules: FileRules) -> Source:
+    """List the photos of a sheet; ``read_link`` gets the photo behind a link, ``rules`` say which files are read.
 
     Raises:
         InvalidInput: ``unreadable_sheet``, ``invalid_columns``, ``missing_column``, ``ambiguous_column``,
@@ -43,7 +44,7 @@ def read_sheet(path: Path, columns: str | None, read_link: Callable[[str], bytes
                 "Give each student one line.",
             )
         lines[student.matricula] = number
-        found = [_photo(student, path.parent, place, read_link) for place in places_in(row["fotos"])]
+        found = [_photo(student, path.parent, place, read_link, rules) for place in places_in(row["fotos"])]
         photos += found
         if not found:
             warnings.append(f"{path}, line {number}: {student.matricula} has no photos and is not enrolled")
@@ -67,10 +68,13 @@ def places_in(cell: str) -> list[str]:
     return places
 
 
-def _photo(student: Student, folder: Path, place: str, read_link: Callable[[str], bytes]) -> SourcePhoto:
+def _photo(
+    student: Student, folder: Path, place: str, read_link: Callable[[str], bytes], rules: FileRules
+) -> SourcePhoto:
     if _LINK.match(place):
         return SourcePhoto(student, place, partial(read_link, place))
-    return SourcePhoto.in_file(student, folder / place)
+    path = folder / place
+    return SourcePhoto(student, readable(path), partial(read_beneath, folder, path, rules))
 
 
 def _student(path: Path, number: int, row: Mapping[str, str]) -> Student:
