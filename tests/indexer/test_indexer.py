@@ -91,7 +91,7 @@ def test_names_that_are_not_text_do_not_stop_a_run(command, tmp_path: Path) -> N
 @on_sqlite
 def test_a_student_without_photos_and_a_report_without_a_place(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     sheet = tmp_path / "one.csv"
-    sheet.write_text(f"matricula,nombre_del_alumno,fotos\nA1,Ana,01.jpg\nA2,Eva,\n")
+    sheet.write_text("matricula,nombre_del_alumno,fotos\nA1,Ana,01.jpg\nA2,Eva,\n")
     shutil.copy(SAMPLE / "strangers" / "01.jpg", tmp_path)
     nowhere = command("indexer", "add", sheet, "--report", "/nowhere/report.txt")
     assert nowhere.returncode == 2 and "unwritable_report" in nowhere.stderr
