@@ -15,6 +15,7 @@ from gallery.gallery import Gallery
 from gallery.limit import Limit
 from gallery.roll_call import Sighted
 from presente import bridge
+from presente.cells import plain_cell
 from presente.clock import Clock
 from presente.errors import InvalidInput
 from presente.text import is_printable, tidy
@@ -207,10 +208,5 @@ def as_csv(lines: Sequence[Line]) -> str:
     writer = csv.DictWriter(out, _COLUMNS, extrasaction="ignore", lineterminator="\r\n")
     writer.writeheader()
     for line in lines:
-        writer.writerow({name: _cell(value) for name, value in line_json(line).items()})
+        writer.writerow({name: plain_cell(value) for name, value in line_json(line).items()})
     return "\ufeff" + out.getvalue()
-
-
-def _cell(value: object) -> object:
-    """A text that a spreadsheet would take for a formula gets an apostrophe before it."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
