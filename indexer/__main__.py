@@ -14,7 +14,7 @@ from typing import Any, get_args
 from indexer import advice
 from indexer.advice import DIGITS
 from indexer.sources.options import Images, Partition, SourceKind, SourceOptions
-from presente import cli, compose
+from presente import cli, compose, logs
 from presente.config import Settings
 from presente.errors import InvalidInput
 from presente.supervised import Attempt, supervise
@@ -370,5 +370,5 @@ def _add_upkeep(commands: Any) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    logs.set_up(logging.WARNING, "%(levelname)s %(message)s")
     sys.exit(cli.main(build_parser()))

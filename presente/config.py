@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from presente.errors import ConfigError
 from presente.keys import ApiKey, described_keys, read_keys
+from presente.secrets import hidden_address
 
 ROOT = Path(__file__).resolve().parent.parent
 """The folder that was cloned."""
@@ -57,11 +57,6 @@ def _path_or_none(text: str) -> Path | None:
 
 def _paths(text: str) -> tuple[Path, ...]:
     return tuple(_path(part) for part in text.split(os.pathsep) if part)
-
-
-def _shown_address(address: str) -> str:
-    """An address without the password that may be in it."""
-    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", address)
 
 
 def _shown_paths(paths: tuple[Path, ...]) -> str:
@@ -160,7 +155,7 @@ def _index_kind(text: str) -> str:
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("store", "sqlite:///var/gallery.db", str, "where students, photos and templates live", _shown_address),
+    Setting("store", "sqlite:///var/gallery.db", str, "where students, photos and templates live", hidden_address),
     Setting("index", "var/index", _path, "where published index generations live"),
     Setting("index_kind", "auto", _index_kind, "kind of index: auto (by size), flat, rabitq, hnsw or ivf"),
     Setting(
@@ -364,12 +359,14 @@ def load_settings(
         try:
             values[item.name] = item.read(text)
         except (ValueError, TypeError) as exc:
-            given = "what it holds" if item.secret else repr(text)
+            safe = hidden_address(text)
+            given = "what it holds" if item.secret else repr(safe)
+            why = str(exc) if item.secret or safe == text else "it looks like an address with a password"
             raise ConfigError(
                 "invalid_setting",
-                f"{origin}: {given} cannot be {item.variable} ({exc}).",
+                f"{origin}: {given} cannot be {item.variable} ({why}).",
                 f"It means: {item.meaning}.",
-            ) from exc
+            ) from (exc if safe == text else None)  # an error of Python's quotes the text
         origins[item.name] = origin
     return Settings(values, origins)
 

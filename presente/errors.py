@@ -7,6 +7,8 @@ command line, never here.
 
 from __future__ import annotations
 
+from presente.secrets import hidden
+
 
 class PresenteError(Exception):
     """Base of everything Presente raises on purpose.
@@ -18,6 +20,7 @@ class PresenteError(Exception):
     """
 
     def __init__(self, code: str, what: str, fix: str = "") -> None:
+        what, fix = hidden(what), hidden(fix)  # it will be shown, logged and sent
         super().__init__(f"{what} {fix}".strip())
         self.code = code
         self.what = what

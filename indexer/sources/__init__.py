@@ -17,6 +17,7 @@ from indexer.sources.sheet import read_sheet
 from indexer.sources.table import SUFFIXES
 from presente.clock import MACHINE, Clock
 from presente.errors import InvalidInput
+from presente.secrets import hidden_address
 from presente.supervised import Attempt
 
 
@@ -48,8 +49,10 @@ def read_source(
         from indexer.sources.first_system import read_first_system  # pymongo is imported only where it is used
 
         if options.kind not in (None, "database"):
-            raise InvalidInput("wrong_kind", f"{name} is a database, not a {options.kind}.", "Leave --kind out.")
-        options.check_suits("database", str(name))
+            raise InvalidInput(
+                "wrong_kind", f"{hidden_address(str(name))} is a database, not a {options.kind}.", "Leave --kind out."
+            )
+        options.check_suits("database", hidden_address(str(name)))
         return read_first_system(str(name), clock, attempt)
     path = Path(name)
     try:

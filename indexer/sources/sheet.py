@@ -17,6 +17,7 @@ from indexer.sources.local import FileRules, read_beneath
 from indexer.sources.model import Source, SourcePhoto, readable
 from indexer.sources.table import Line, Table, read_table
 from presente.errors import InvalidInput
+from presente.secrets import hidden
 
 _LINK = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _TITLES = 10
@@ -100,7 +101,7 @@ def _photo(
     student: Student, folder: Path, place: str, read_link: Callable[[str], bytes], rules: FileRules
 ) -> SourcePhoto:
     if _LINK.match(place):
-        return SourcePhoto(student, place, partial(read_link, place))
+        return SourcePhoto(student, hidden(place), partial(read_link, place))
     path = folder / place
     return SourcePhoto(student, readable(path), partial(read_beneath, folder, path, rules))
 
