@@ -361,7 +361,7 @@ def load_settings(
         except (ValueError, TypeError) as exc:
             safe = hidden_address(text)
             given = "what it holds" if item.secret else repr(safe)
-            why = str(exc) if item.secret or safe == text else "it looks like an address with a password"
+            why = str(exc).replace(repr(text), repr(safe)).replace(text, safe) if text else str(exc)
             raise ConfigError(
                 "invalid_setting",
                 f"{origin}: {given} cannot be {item.variable} ({why}).",

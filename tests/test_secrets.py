@@ -126,7 +126,7 @@ def test_right_secrets_are_said_nowhere_either(command, tmp_path: Path) -> None:
         ("indexer", "audit"),
         ("indexer", "verify"),
     ):
-        done = command(*words, "--json", **keys)
+        done = command("indexer", *words, "--json", **keys)
         said += done.stdout + done.stderr
     assert WORD not in said and "1 key" in said
 

@@ -48,11 +48,10 @@ def read_source(
     if is_database or options.kind == "database":
         from indexer.sources.first_system import read_first_system  # pymongo is imported only where it is used
 
+        shown = hidden_address(str(name))
         if options.kind not in (None, "database"):
-            raise InvalidInput(
-                "wrong_kind", f"{hidden_address(str(name))} is a database, not a {options.kind}.", "Leave --kind out."
-            )
-        options.check_suits("database", hidden_address(str(name)))
+            raise InvalidInput("wrong_kind", f"{shown} is a database, not a {options.kind}.", "Leave --kind out.")
+        options.check_suits("database", shown)
         return read_first_system(str(name), clock, attempt)
     path = Path(name)
     try:

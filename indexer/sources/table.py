@@ -184,10 +184,10 @@ def _csv_lines(text: str) -> Iterator[Line]:
             raise OutOfBounds(f"line {reader.line_num} has a value beyond column {BOUNDS.columns}")
         if cells:
             account.add_row(len(cells))
-        for cell in filter(None, cells):
-            BOUNDS.check_length(len(cell))
-            account.add_cell(cell)
-        yield reader.line_num + bool(said), cells
+            for cell in filter(None, cells):
+                BOUNDS.check_length(len(cell))
+                account.add_cell(cell)
+            yield reader.line_num + bool(said), cells
 
 
 def _delimiter(lines: list[str]) -> str:

@@ -191,7 +191,7 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes], str, str]] = {
     "a line of quoted line breaks": ("csv", lambda: b'"a\n",' * 5_000_000, "sheet_too_large", "1,000,000 characters"),
     "a quote that never ends": ("csv", lambda: b'matricula,"' + b"x\n" * 10_000_000, "unreadable_sheet", "field limit"),
     "rows": ("csv", lambda: b"a,b,c,d\n" * 200_000, "sheet_too_large", "100,000 rows"),
-    "empty rows": ("csv", lambda: b"\n" * 20_000_000, "missing_column", "no column"),
+    "empty rows": ("csv", lambda: b"\n" * 3_000_000, "missing_column", "no column"),
     "NULs": ("csv", lambda: bytes(20_000_000), "unreadable_sheet", "NULs"),
     "UTF-16 NULs": ("csv", lambda: b"\xff\xfe" + bytes(20_000_000), "unreadable_sheet", "utf-32"),
     "UTF-16": ("csv", lambda: b"\xff\xfe" + b"a\0" * 14_000_000, "sheet_too_large", "1,000,000 characters"),
@@ -260,7 +260,7 @@ def test_a_sparse_file_of_fifty_gigabytes_is_not_read(tmp_path: Path) -> None:
 
 
 def test_as_many_students_as_a_university_has(tmp_path: Path) -> None:
-    rows = range(2, 60_002)
+    rows = range(2, 20_002)
     (tmp_path / "all.xlsx").write_bytes(package(HEAD + header() + "".join(map(student, rows)) + END))
     lines = [",".join(NAMES), *(f"A{row},Ana {row},IA-101,{row}.jpg" for row in rows)]
     (tmp_path / "all.csv").write_text("\n".join(lines))
