@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 
 from evaluation.commands import calibrate, compare, identification, kfold, predict, report, search, verification
-from presente import cli
+from presente import cli, logs
 
 COMMANDS = (verification, identification, kfold, search, compare, calibrate, report, predict)
 
@@ -23,4 +24,5 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    logs.set_up(logging.WARNING, "%(levelname)s %(message)s")
     sys.exit(cli.main(build_parser()))

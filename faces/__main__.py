@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from pathlib import Path
 
 from faces.download import pull
 from faces.facenet import WEIGHTS_SHA256, WEIGHTS_URL
 from faces.packs import PUBLISHED, installed, load_pack
-from presente import cli
+from presente import cli, logs
 from presente.config import Settings
 from presente.errors import InvalidInput, PackError
 
@@ -129,4 +130,5 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    logs.set_up(logging.WARNING, "%(levelname)s %(message)s")
     sys.exit(cli.main(build_parser()))

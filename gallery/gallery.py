@@ -32,6 +32,7 @@ from gallery.snapshot import SnapshotStore
 from gallery.vectors.flat import checked
 from gallery.vectors.model import IndexSpec
 from presente.errors import InvalidInput, NotFound, PackError, PhotoRefused
+from presente.text import tidy
 
 MAX_K = 1000
 _BLOCK = 256
@@ -175,7 +176,7 @@ class Gallery:
             StoreError: ``erasure_incomplete`` when files still hold something of them; calling it again, for whomever,
                 tries again.
         """
-        removed = self.store.remove(matriculas)
+        removed = self.store.remove([self.named(matricula) for matricula in matriculas])
         self._follow_removal()
         return removed
 
@@ -188,6 +189,7 @@ class Gallery:
             PackError: ``pack_mismatch``, when the gallery was given another pack since it was opened.
             StoreError: as :meth:`remove`.
         """
+        keep, other = self.named(keep), self.named(other)
         _check_two(keep, other)
         self.index.check_pack()
         self.store.merge(keep, other)
@@ -209,7 +211,9 @@ class Gallery:
             NotFound: ``student_not_found``, ``photo_not_found``.
             PackError, StoreError: as :meth:`merge`.
         """
+        matricula = self.named(matricula)
         if to is not None:
+            to = self.named(to)
             _check_two(matricula, to)
             self.student(to)
         self.student(matricula)
@@ -347,13 +351,23 @@ class Gallery:
         with self.index.reading() as live:
             return live.best_template(probe, subject)
 
+    def named(self, matricula: str) -> str:
+        """A matricula as it is stored: as it was given, or else in its one form (:func:`presente.text.tidy`).
+
+        What was stored before texts were tidied stays within reach; whoever is not there is named as given.
+        """
+        tidied = tidy(matricula)
+        if tidied == matricula or self.store.student(matricula) is not None or self.store.student(tidied) is None:
+            return matricula
+        return tidied
+
     def student(self, matricula: str) -> StoredStudent:
-        """One student.
+        """One student, however the matricula is written: see :meth:`named`.
 
         Raises:
             NotFound: ``student_not_found``.
         """
-        stored = self.store.student(matricula)
+        stored = self.store.student(self.named(matricula))
         if stored is None:
             raise student_not_found(matricula)
         return stored

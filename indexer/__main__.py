@@ -14,7 +14,7 @@ from typing import Any, get_args
 from indexer import advice
 from indexer.advice import DIGITS
 from indexer.sources.options import Images, Partition, SourceKind, SourceOptions
-from presente import cli, compose
+from presente import cli, compose, logs
 from presente.config import Settings
 from presente.errors import InvalidInput
 from presente.supervised import Attempt, supervise
@@ -31,6 +31,7 @@ def _add(arguments: argparse.Namespace, settings: Settings, output: cli.Output, 
     from indexer.sources import read_source
     from indexer.sources.downloads import Downloads
     from indexer.sources.links import LinkRules
+    from indexer.sources.local import FileRules
 
     _check_report_file(arguments.report)
     downloads = Downloads(settings.download_cache, LinkRules(settings.max_bytes, settings.private_links))
@@ -40,6 +41,7 @@ def _add(arguments: argparse.Namespace, settings: Settings, output: cli.Output, 
         downloads.read,
         compose.open_clock(settings),
         attempt,
+        FileRules(settings.max_bytes, settings.sheet_root),
     )
     pack = compose.open_pack(settings)
     gallery = compose.open_gallery(settings, pack)
@@ -101,11 +103,12 @@ def run_remove(arguments: argparse.Namespace, settings: Settings, output: cli.Ou
         return _take_photos(arguments.matricula[0], arguments.photo, None, settings, output)
     gallery = compose.open_for_upkeep(settings)
     try:
-        removed = gallery.remove(arguments.matricula)
-        compose.forget_copies(settings, arguments.matricula)
+        named = [gallery.named(matricula) for matricula in arguments.matricula]
+        removed = gallery.remove(named)
+        compose.forget_copies(settings, named)
     finally:
         gallery.close()
-    missing = [matricula for matricula in arguments.matricula if matricula not in removed]
+    missing = [matricula for matricula in named if matricula not in removed]
     output.result(
         {"removed": removed, "not_found": missing},
         [f"removed {matricula}" for matricula in removed] + [f"not found: {name}" for name in missing],
@@ -121,7 +124,7 @@ def run_move(arguments: argparse.Namespace, settings: Settings, output: cli.Outp
 def _take_photos(matricula: str, photos: Sequence[str], to: str | None, settings: Settings, output: cli.Output) -> int:
     gallery = compose.open_for_upkeep(settings)
     try:
-        gallery.student(matricula)
+        matricula = gallery.student(matricula).student.matricula
         compose.forget_copies(settings, [matricula])  # before, for who is killed in between; after, for who copies then
         taken = gallery.take_photos(matricula, photos, to)
         compose.forget_copies(settings, [matricula])
@@ -138,8 +141,9 @@ def run_merge(arguments: argparse.Namespace, settings: Settings, output: cli.Out
     """Make one student of two who are the same person."""
     gallery = compose.open_for_upkeep(settings)
     try:
-        gallery.merge(arguments.keep, arguments.other)
-        compose.forget_copies(settings, [arguments.other])
+        other = gallery.named(arguments.other)
+        gallery.merge(arguments.keep, other)
+        compose.forget_copies(settings, [other])
         kept = gallery.student(arguments.keep)
     finally:
         gallery.close()
@@ -148,7 +152,7 @@ def run_merge(arguments: argparse.Namespace, settings: Settings, output: cli.Out
         "nombre_del_alumno": kept.student.nombre_del_alumno,
         "clase": kept.student.clase,
         "otras_clases": list(kept.student.otras_clases),
-        "merged": arguments.other,
+        "merged": other,
         "images": kept.images,
         "templates": kept.templates,
         "asistencias": kept.asistencias,
@@ -157,7 +161,7 @@ def run_merge(arguments: argparse.Namespace, settings: Settings, output: cli.Out
     output.result(
         data,
         [
-            f"{arguments.other} is {arguments.keep} now: {kept.images} photos, {kept.templates} templates, "
+            f"{other} is {kept.student.matricula} now: {kept.images} photos, {kept.templates} templates, "
             f"{kept.asistencias} asistencias, {kept.participaciones} participaciones, "
             f"class {', '.join(kept.student.clases) or '-'}"
         ],
@@ -366,5 +370,5 @@ def _add_upkeep(commands: Any) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    logs.set_up(logging.WARNING, "%(levelname)s %(message)s")
     sys.exit(cli.main(build_parser()))

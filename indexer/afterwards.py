@@ -12,6 +12,7 @@ from gallery.nonmated import refit
 from indexer.report import INTERNAL_ERROR, INTERRUPTED, Failure, Report
 from presente import cli
 from presente.errors import PresenteError
+from presente.secrets import hidden
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class Steps:
             self.failures.append(Failure(name, error.code, str(error), repeat))
         except Exception as error:
             log.error("%s failed", name, exc_info=error)
-            self.failures.append(Failure(name, INTERNAL_ERROR, f"{type(error).__name__}: {error}", repeat))
+            self.failures.append(Failure(name, INTERNAL_ERROR, hidden(f"{type(error).__name__}: {error}"), repeat))
 
     def calibrate(self, gallery: Gallery) -> list[str]:
         """Calibrate again if it is time; what was done, if anything."""

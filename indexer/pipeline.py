@@ -29,6 +29,7 @@ from indexer.watched import Watch
 from presente.bridge import as_template, digest_of, enrolled_photo
 from presente.cli import Progress
 from presente.errors import Conflict, PhotoRefused, PresenteError
+from presente.secrets import hidden
 from presente.supervised import Attempt
 from presente.threads import in_batches, in_threads
 
@@ -329,4 +330,4 @@ def refusal(location: str, error: BaseException) -> Refusal:
     if isinstance(error, OSError):
         return Refusal(location, "unreadable_file", f"The file cannot be read ({error.strerror or error}).")
     log.error("%s", location, exc_info=error)
-    return Refusal(location, INTERNAL_ERROR, f"{type(error).__name__}: {error}")
+    return Refusal(location, INTERNAL_ERROR, hidden(f"{type(error).__name__}: {error}"))

@@ -10,13 +10,18 @@ from typing import Any
 
 from gallery.calibration import Curve
 from gallery.documents.damage import Damage
+from gallery.documents.model import DocumentStore, Student
 from gallery.following import Agreement
 from presente import cli, compose
 from presente.config import Settings
 from presente.errors import ConfigError
+from presente.text import tidy
 
 _LISTED = 20
 """Findings of one kind that people are shown; ``--json`` has all."""
+
+_PAGE = 1000
+"""Students read from the store at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,8 @@ def verify(settings: Settings, deep: bool, output: cli.Output) -> Verified:
     miscounted: tuple[str, ...] = ()
     try:
         agreement, miscounted = _compared(settings)
+        if not findings:  # what is damaged was told already
+            findings += _untidy(settings)
     except ConfigError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever reading it raises, the two do not agree
@@ -113,3 +120,41 @@ def _compared(settings: Settings) -> tuple[Agreement, tuple[str, ...]]:
         return gallery.index.verify(), tuple(gallery.store.records.miscounted())
     finally:
         gallery.close()
+
+
+def _untidy(settings: Settings) -> list[Damage]:
+    """Students whose texts are not in their one form: what wrote them did not know of it."""
+    store = compose.open_store(settings.store)
+    try:
+        return [finding for student in _students(store) for finding in _untidy_texts(student)]
+    finally:
+        store.close()
+
+
+def _students(store: DocumentStore) -> Iterator[Student]:
+    after = ""
+    while page := store.students(kind=None, after=after, limit=_PAGE):
+        yield from (stored.student for stored in page)
+        after = page[-1].student.matricula
+
+
+def _untidy_texts(student: Student) -> Iterator[Damage]:
+    names = [name for name, text in _texts(student) if text != tidy(text)]
+    if names:
+        what = f"{', '.join(names)} is written with characters that are not seen, or in another form than NFC."
+        yield Damage("text_not_tidy", what, f"student {student.matricula!r}", _fix(student.matricula))
+
+
+def _texts(student: Student) -> Iterator[tuple[str, str]]:
+    for name in ("matricula", "nombre_del_alumno", "clase"):
+        yield name, getattr(student, name)
+    yield from (("otras_clases", clase) for clase in student.otras_clases)
+
+
+def _fix(matricula: str) -> str:
+    if matricula == tidy(matricula):
+        return "Enrol the student again from the sheet, or PATCH the fields: they are tidied."
+    return (
+        f"Enrol a photo of the student as {tidy(matricula)!r}, then give that one all the rest with "
+        "`python -m indexer merge KEEP OTHER`, OTHER being the matricula as it is stored."
+    )

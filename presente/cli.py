@@ -10,12 +10,13 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from tqdm import tqdm
 
 from presente.config import Settings, add_settings_flags, load_settings
 from presente.errors import ConfigError, InvalidInput, PresenteError
+from presente.secrets import hidden, hidden_in
 
 DONE, PARTLY_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -36,15 +37,15 @@ class Output:
     def result(self, data: dict[str, Any], lines: Iterable[str]) -> None:
         """Print the command's one result."""
         if self.as_json:
-            print(json.dumps(data, ensure_ascii=False, allow_nan=False))
+            print(json.dumps(hidden_in(data), ensure_ascii=False, allow_nan=False))
         else:
             for line in lines:
-                print(line)
+                print(hidden(line))
 
     @staticmethod
     def note(text: str) -> None:
         """One line for the person who watches."""
-        tqdm.write(text, file=sys.stderr)
+        tqdm.write(hidden(text), file=sys.stderr)
 
     @staticmethod
     @contextmanager
@@ -65,7 +66,14 @@ Command = Callable[[argparse.Namespace, Settings, Output], int]
 
 def program(prog: str, about: str, example: str) -> argparse.ArgumentParser:
     """A command line whose ``--help`` ends with an example."""
-    return argparse.ArgumentParser(prog=prog, **_shown(about, example))
+    return _Parser(prog=prog, **_shown(about, example))
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors, which quote what was typed, have no secrets in them."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(hidden(message))
 
 
 def command(prog: str, run: Command, about: str, example: str) -> argparse.ArgumentParser:
@@ -112,7 +120,7 @@ def guarded(output: Output, call: Callable[[], int]) -> int:
         sys.stderr.close()
         return PARTLY_FAILED
     except OSError as error:
-        print(f"error [io_error]: {error}", file=sys.stderr)
+        print(hidden(f"error [io_error]: {error}"), file=sys.stderr)
         return PARTLY_FAILED
     except PresenteError as error:
         print(f"error [{error.code}]: {error}", file=sys.stderr)

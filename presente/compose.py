@@ -22,6 +22,7 @@ from presente.clock import MACHINE, Clock
 from presente.config import Settings, TargetRate
 from presente.errors import ConfigError, PresenteError
 from presente.files import erase_folder
+from presente.secrets import hidden, hidden_address
 from presente.threads import default_workers
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def open_store(url: str, clock: Clock = MACHINE) -> DocumentStore:
         return MongoStore(url, clock=clock)
     raise ConfigError(
         "unknown_store",
-        f"PRESENTE_STORE is {url!r}.",
+        f"PRESENTE_STORE is {hidden_address(url)!r}.",
         "It must look like sqlite:///var/gallery.db or mongodb://host:27017/presente.",
     )
 
@@ -124,7 +125,7 @@ def as_damage(error: Exception, where: str) -> Damage:
     """An error as a finding."""
     if isinstance(error, PresenteError):
         return Damage(error.code, error.what, where, error.fix)
-    return Damage("unreadable", f"It cannot be read ({type(error).__name__}: {error}).", where, RESTORE)
+    return Damage("unreadable", hidden(f"It cannot be read ({type(error).__name__}: {error})."), where, RESTORE)
 
 
 def _unopened_damage(url: str, progress: Callable[[int], None]) -> Iterator[Damage]:

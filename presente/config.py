@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from presente.errors import ConfigError
 from presente.keys import ApiKey, described_keys, read_keys
+from presente.secrets import hidden_address
 
 ROOT = Path(__file__).resolve().parent.parent
 """The folder that was cloned."""
@@ -51,13 +51,12 @@ def _path(text: str) -> Path:
     return Path(text).expanduser()
 
 
+def _path_or_none(text: str) -> Path | None:
+    return _path(text) if text else None
+
+
 def _paths(text: str) -> tuple[Path, ...]:
     return tuple(_path(part) for part in text.split(os.pathsep) if part)
-
-
-def _shown_address(address: str) -> str:
-    """An address without the password that may be in it."""
-    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", address)
 
 
 def _shown_paths(paths: tuple[Path, ...]) -> str:
@@ -156,7 +155,7 @@ def _index_kind(text: str) -> str:
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("store", "sqlite:///var/gallery.db", str, "where students, photos and templates live", _shown_address),
+    Setting("store", "sqlite:///var/gallery.db", str, "where students, photos and templates live", hidden_address),
     Setting("index", "var/index", _path, "where published index generations live"),
     Setting("index_kind", "auto", _index_kind, "kind of index: auto (by size), flat, rabitq, hnsw or ivf"),
     Setting(
@@ -192,6 +191,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("max_bytes", "16000000", _bounded(int, 1000, 16_000_000), "larger image files are refused"),
     Setting("export", "var/export", _path, "where POST /save_all_images writes the stored photos"),
     Setting("cache", "var/cache", _path, "where evaluation keeps templates, and the indexer photos that it downloaded"),
+    Setting(
+        "sheet_root",
+        "",
+        _path_or_none,
+        "folder in which the photos that a sheet names may lie, beside the sheet's own folder; empty: only in that",
+    ),
     Setting("private_links", "false", _flag, "allow links of sheets that lead to private addresses"),
     Setting(
         "runtime",
@@ -254,6 +259,7 @@ class Settings:
     max_bytes: int
     cache: Path
     export: Path
+    sheet_root: Path | None
     private_links: bool
     runtime: Literal["auto", "onnxruntime", "openvino"]
     precision: Literal["f32", "bf16"]
@@ -361,12 +367,14 @@ def load_settings(
         try:
             values[item.name] = item.read(text)
         except (ValueError, TypeError) as exc:
-            given = "what it holds" if item.secret else repr(text)
+            safe = hidden_address(text)
+            given = "what it holds" if item.secret else repr(safe)
+            why = str(exc).replace(repr(text), repr(safe)).replace(text, safe) if text else str(exc)
             raise ConfigError(
                 "invalid_setting",
-                f"{origin}: {given} cannot be {item.variable} ({exc}).",
+                f"{origin}: {given} cannot be {item.variable} ({why}).",
                 f"It means: {item.meaning}.",
-            ) from exc
+            ) from (exc if safe == text else None)  # an error of Python's quotes the text
         origins[item.name] = origin
     return Settings(values, origins)
 

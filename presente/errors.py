@@ -11,6 +11,8 @@ import re
 import reprlib
 from collections.abc import Iterable
 
+from presente.secrets import hidden
+
 _LONGEST = 100
 """Characters that a message quotes of a value that was sent."""
 
@@ -57,6 +59,7 @@ class PresenteError(Exception):
     """
 
     def __init__(self, code: str, what: str, fix: str = "") -> None:
+        what, fix = hidden(what), hidden(fix)  # it will be shown, logged and sent
         super().__init__(f"{what} {fix}".strip())
         self.code = code
         self.what = what

@@ -11,7 +11,7 @@ import threading
 from contextlib import ExitStack
 from functools import partial
 
-from presente import cli, compose
+from presente import cli, compose, logs
 from presente.config import Settings
 from presente.errors import ConfigError
 from server.app import Access, create_app
@@ -100,5 +100,5 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logs.set_up(logging.INFO, "%(asctime)s %(levelname)s %(message)s")
     sys.exit(cli.main(build_parser()))

@@ -18,8 +18,10 @@ from gallery.gallery import Gallery
 from gallery.limit import Limit
 from gallery.roll_call import Sighted
 from presente import bridge
+from presente.cells import plain_cell
 from presente.clock import Clock
 from presente.errors import InvalidInput, shown
+from presente.text import is_printable, tidy
 from server import json_bodies
 from server.attendance import Line, RollCall
 from server.schemas import Parameters, json_body, json_object
@@ -140,7 +142,8 @@ def status_of(body: dict[str, Any]) -> Status:
 def short_text(body: dict[str, Any], name: str, needed: bool = False, longest: int = _MAX_NOTE) -> str:
     """A member that is a text a list can show."""
     value = body.get(name, "")
-    if not isinstance(value, str) or len(value) > longest or not value.isprintable() or (needed and not value.strip()):
+    value = tidy(value) if isinstance(value, str) else value
+    if not isinstance(value, str) or len(value) > longest or not is_printable(value) or (needed and not value):
         raise InvalidInput(
             "invalid_field",
             f"{name} is {shown(value)}.",
@@ -258,14 +261,9 @@ def as_csv(lines: Iterable[Line]) -> Iterator[str]:
     writer = csv.DictWriter(out, _COLUMNS, extrasaction="ignore", lineterminator="\r\n")
     writer.writeheader()
     for line in lines:
-        writer.writerow({name: _cell(value) for name, value in line_json(line).items()})
+        writer.writerow({name: plain_cell(value) for name, value in line_json(line).items()})
         if out.tell() > _CSV_AT_ONCE:
             yield out.getvalue()
             out.seek(0)
             out.truncate()
     yield out.getvalue()
-
-
-def _cell(value: object) -> object:
-    """A text that a spreadsheet would take for a formula gets an apostrophe before it."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

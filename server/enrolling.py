@@ -76,7 +76,8 @@ class Enroller:
         """
         if not photos:
             raise InvalidInput("no_photos", "No photo was sent.", "Send at least one, in the field image.")
-        self.gallery.check_consent(check_student(student))
+        student = check_student(student)
+        self.gallery.check_consent(student)
         stored = self.gallery.store.student(student.matricula)
         if stored is not None and mode == "create":
             raise student_exists(student.matricula)  # it is asked again; asking first spares the inference

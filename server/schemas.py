@@ -22,6 +22,7 @@ from gallery.limit import Limit
 from presente.bridge import IdentifyQuery
 from presente.clock import Clock
 from presente.errors import InvalidInput, listed, shown
+from presente.text import tidy
 from server import json_bodies, sizes
 from server.enrolling import DuplicateWarning
 from server.npy import read_npy
@@ -49,7 +50,12 @@ class Parameters:
         self._read: set[str] = set()
 
     def text(self, name: str, longest: int = LONGEST_TEXT) -> str | None:
-        """A parameter, None when it is absent or empty."""
+        """A parameter in the one form of texts (:func:`presente.text.tidy`), None when it is absent or empty."""
+        given = self.as_given(name, longest)
+        return tidy(given) or None if given else None
+
+    def as_given(self, name: str, longest: int = LONGEST_TEXT) -> str | None:
+        """A parameter letter by letter: one that was ours before we gave it out."""
         self._read.add(name)
         values = self._values.getlist(name)
         if len(values) > 1:
@@ -198,7 +204,8 @@ def _read_photos(request: Request, fields: Sequence[str]) -> tuple[list[bytes], 
         twice = [name for name, values in request.form.lists() if len(values) > 1]
         if twice:
             raise InvalidInput("invalid_field", f"{listed(twice)} is there more than once.", "Send it once.")
-        return [file.read() for file in request.files.getlist("image")], request.form.to_dict()
+        texts = {name: tidy(text) if name != "consentimiento" else text for name, text in request.form.items()}
+        return [file.read() for file in request.files.getlist("image")], texts
     if kind.startswith("image/") or kind in ("application/octet-stream", ""):
         return [request.get_data(cache=False)], {}
     raise InvalidInput(
@@ -331,10 +338,10 @@ def _not_rows(why: str) -> InvalidInput:
 
 
 def text_of(value: object, name: str) -> str:
-    """A member's value, which must be a text."""
+    """A member's value, which must be a text; in the one form of texts."""
     if not isinstance(value, str):
         raise InvalidInput("invalid_field", f"{name} is {shown(value)}.", "It must be a text.")
-    return value
+    return tidy(value)
 
 
 # -- replies -------------------------------------------------------------------------------------------------------

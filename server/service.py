@@ -116,6 +116,7 @@ class Service:
 
     def erase(self, matricula: str) -> None:
         """Erase a student and everything made of them."""
+        matricula = self.gallery.named(matricula)
         try:
             removed = self.gallery.remove([matricula])
         finally:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gallery.documents.damage import Damage, Progress
 from gallery.documents.records import RecordStore
 from presente.errors import Conflict, InvalidInput, NotFound, shown
+from presente.text import is_printable, tidy
 
 Kind = Literal["student", "cohort"]
 """``cohort``: in the index, but nobody's student."""
@@ -60,11 +61,12 @@ _MAX_TEXT = 200
 
 
 def check_student(student: Student) -> Student:
-    """The student, if every field can be stored and shown.
+    """The student with every text in its one form (:func:`presente.text.tidy`), if it can be stored, shown and named.
 
     Raises:
         InvalidInput: ``invalid_student``, naming the field and its value.
     """
+    student = _tidied(student)
     names = ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro", "aviso")
     texts = {name: getattr(student, name) for name in names}
     texts |= {f"otras_clases[{place}]": clase for place, clase in enumerate(student.otras_clases)}
@@ -73,22 +75,17 @@ def check_student(student: Student) -> Student:
         texts |= {"consentimiento.fecha": consent.fecha, "consentimiento.texto": consent.texto}
     for name, value in texts.items():
         needed = name not in ("clase", "fecha_de_registro", "aviso")
-        if (
-            not isinstance(value, str)
-            or len(value) > _MAX_TEXT
-            or not value.isprintable()
-            or (needed and not value.strip())
-        ):
+        if not isinstance(value, str) or len(value) > _MAX_TEXT or not is_printable(value) or (needed and not value):
             raise InvalidInput(
                 "invalid_student",
                 f"{name} is {shown(value)}.",
                 f"It must be {'1' if needed else '0'} to {_MAX_TEXT} printable characters.",
             )
-    if student.matricula != student.matricula.strip() or "/" in student.matricula:
+    if student.matricula in (".", "..") or "/" in student.matricula:  # no address would lead to the student
         raise InvalidInput(
             "invalid_student",
             f"matricula is {shown(student.matricula)}.",
-            "It must not begin or end with a space, nor hold a '/'.",
+            "It must not hold a '/', nor be '.' or '..'.",
         )
     for name in ("fecha_de_registro", "consentimiento.fecha"):
         try:
@@ -99,6 +96,25 @@ def check_student(student: Student) -> Student:
                 "invalid_student", f"{name} is {shown(texts[name])}.", "It must be a date like 2026-11-21."
             ) from exc
     return student
+
+
+def _tidied(student: Student) -> Student:
+    """The student with every text in its one form; what is no text is left for the check."""
+    consent = student.consentimiento
+    return replace(
+        student,
+        matricula=_tidy(student.matricula),
+        nombre_del_alumno=_tidy(student.nombre_del_alumno),
+        clase=_tidy(student.clase),
+        otras_clases=tuple(map(_tidy, student.otras_clases)),
+        fecha_de_registro=_tidy(student.fecha_de_registro),
+        aviso=_tidy(student.aviso),
+        consentimiento=consent and Consent(_tidy(consent.fecha), _tidy(consent.texto)),
+    )
+
+
+def _tidy(value: str) -> str:
+    return tidy(value) if isinstance(value, str) else value
 
 
 def merged(kept: Student, other: Student) -> Student:

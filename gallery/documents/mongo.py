@@ -63,11 +63,13 @@ from gallery.documents.mongo_shape import SEEN, Document, content_id, in_class, 
 from gallery.documents.mongo_writing import MongoWriter
 from presente.clock import MACHINE, Clock
 from presente.errors import ConfigError, StoreError
+from presente.secrets import about, needs_encoding
 
 _AWAY_S = 0.5
 """How long after a failure to reach the server nobody tries, so that requests do not queue up to wait for it."""
 
 DEFAULT_DATABASE = "presente"
+ENCODE = "Percent-encode their signs: @ is %40, / is %2F, : is %3A, ? is %3F, # is %23, a space is %20."
 _SCHEMA = 2
 _DURABLE = WriteConcern(w="majority", j=True, wtimeout=10_000)
 _LOOK_S = 1.0
@@ -93,6 +95,8 @@ class MongoStore:
         self._looked_at = -math.inf
         self._claimed: tuple[str, int] | None = None
         self._away_until = 0.0
+        if needs_encoding(url):
+            raise ConfigError("unknown_store", "The user or password in PRESENTE_STORE cannot be told apart.", ENCODE)
         try:
             self._client: MongoClient[dict[str, Any]] = MongoClient(
                 url,
@@ -108,9 +112,9 @@ class MongoStore:
         except (ConfigurationError, InvalidURI, ValueError) as exc:
             raise ConfigError(
                 "unknown_store",
-                f"PRESENTE_STORE cannot be used ({exc}).",
+                f"PRESENTE_STORE cannot be used ({about(url, exc)}).",
                 "It must look like mongodb://host:27017/presente.",
-            ) from exc
+            ) from None  # the driver quotes parts of the address, which may be parts of the password
         try:
             with self._talking():
                 self._prepare(clock)

@@ -14,7 +14,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from gallery.documents.model import NotAdopted, Photo, check_student
+from gallery.documents.model import NotAdopted, Photo, check_student, student_exists
 from gallery.documents.mongo_shape import Document, check_size, written_elsewhere
 from gallery.documents.mongo_writing import MongoWriter
 from presente.errors import InvalidInput
@@ -36,14 +36,18 @@ def adopt(db: Database[dict[str, Any]], writer: MongoWriter) -> list[NotAdopted]
 def _adopt_one(db: Database[dict[str, Any]], writer: MongoWriter, document: Document) -> Iterator[NotAdopted]:
     which = str(document.get("matricula") or f"document {document['_id']}")
     try:
-        check_student(written_elsewhere(document, writer.clock))
+        student = check_student(written_elsewhere(document, writer.clock))
         content = None if document.get("image") is None else image_bytes(document["image"])
         check_size(content or b"")
     except InvalidInput as error:
         yield NotAdopted(which, error.code, str(error))
         return
     if "subject" not in document:
-        writer.number(document)
+        if student.matricula != document["matricula"] and db.students.find_one({"matricula": student.matricula}):
+            there = student_exists(student.matricula)
+            yield NotAdopted(which, there.code, str(there))
+            return
+        writer.number(document, student)
     numbered = db.students.find_one({"_id": document["_id"], "subject": {"$exists": True}})
     if numbered is None:  # removed meanwhile
         return

@@ -128,7 +128,7 @@ class MongoWriter:
             unsettled = False
             for document in there:
                 if "subject" not in document:
-                    self.number(document)
+                    self.number(document, written_elsewhere(document, self.clock))
                     unsettled = True
                 elif "enrolling" in document and not self._attempts.lives(document["enrolling"]):
                     self._clear_left_over(document)
@@ -349,9 +349,8 @@ class MongoWriter:
 
     # -- fields -----------------------------------------------------------------------------------------------------
 
-    def number(self, document: Document) -> None:
-        """Give a student whom another program wrote the id that templates carry."""
-        student = written_elsewhere(document, self.clock)
+    def number(self, document: Document, student: Student) -> None:
+        """Give a student whom another program wrote the id that templates carry, and the fields as we write them."""
         counts = {"asistencias": student.asistencias_previas, "participaciones": student.participaciones_previas}
         with self.attempt("number") as attempt:
             subject = self._sequence.reserve(1, "subject", attempt)[0]

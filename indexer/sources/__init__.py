@@ -10,12 +10,14 @@ from indexer.sources.celeba import is_celeba, read_celeba
 from indexer.sources.folder import read_folder
 from indexer.sources.lfw import is_lfw, read_lfw
 from indexer.sources.links import fetch
+from indexer.sources.local import DEFAULT_RULES, FileRules
 from indexer.sources.model import Source
 from indexer.sources.options import SourceKind, SourceOptions
 from indexer.sources.sheet import read_sheet
 from indexer.sources.table import SUFFIXES
 from presente.clock import MACHINE, Clock
 from presente.errors import InvalidInput
+from presente.secrets import hidden_address
 from presente.supervised import Attempt
 
 
@@ -25,6 +27,7 @@ def read_source(
     read_link: Callable[[str], bytes] = fetch,
     clock: Clock = MACHINE,
     attempt: Attempt | None = None,
+    files: FileRules = DEFAULT_RULES,
 ) -> Source:
     """List the photos of a folder, of CelebA, of LFW, of a sheet or of a database; no photo is opened yet.
 
@@ -34,6 +37,7 @@ def read_source(
         read_link: gets the photo behind a link of a sheet, in a worker thread.
         clock: which date a moment is that a database keeps.
         attempt: what earlier attempts at the same run crashed at.
+        files: which local files are read.
 
     Raises:
         InvalidInput: ``source_not_found``, ``unknown_source``, ``wrong_kind``, ``unsuitable_option``, or what the
@@ -44,9 +48,10 @@ def read_source(
     if is_database or options.kind == "database":
         from indexer.sources.first_system import read_first_system  # pymongo is imported only where it is used
 
+        shown = hidden_address(str(name))
         if options.kind not in (None, "database"):
-            raise InvalidInput("wrong_kind", f"{name} is a database, not a {options.kind}.", "Leave --kind out.")
-        options.check_suits("database", str(name))
+            raise InvalidInput("wrong_kind", f"{shown} is a database, not a {options.kind}.", "Leave --kind out.")
+        options.check_suits("database", shown)
         return read_first_system(str(name), clock, attempt)
     path = Path(name)
     try:
@@ -64,10 +69,10 @@ def read_source(
         )
     options.check_suits(kind, str(path))
     if kind == "sheet":
-        return read_sheet(path, options.columns, read_link)
+        return read_sheet(path, options.columns, read_link, files)
     if kind == "folder":
-        return read_folder(path)
-    source = read_celeba(path, options) if kind == "celeba" else read_lfw(path)
+        return read_folder(path, files)
+    source = read_celeba(path, options, files) if kind == "celeba" else read_lfw(path, files)
     if options.kind is None:
         note = f"{path} was taken for {kind}: its people are cohort, nobody's students (--kind folder makes students)"
         source = replace(source, notes=(note, *source.notes))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gallery.documents.model import Student
 from indexer.sources.celeba_lists import PhotoList, find_list, needed_list
+from indexer.sources.local import FileRules
 from indexer.sources.model import Source, SourcePhoto, readable
 from indexer.sources.options import Images, Partition, SourceOptions
 from presente.errors import InvalidInput
@@ -31,7 +32,7 @@ def is_celeba(root: Path) -> bool:
     return find_list(root, _IDENTITIES) is not None or any(_photo_folder(root, name) for name in _IMAGES.values())
 
 
-def read_celeba(root: Path, options: SourceOptions) -> Source:
+def read_celeba(root: Path, options: SourceOptions, rules: FileRules) -> Source:
     """List CelebA's photos by the lists; whether each file is there is found out when it is read.
 
     Raises:
@@ -52,7 +53,7 @@ def read_celeba(root: Path, options: SourceOptions) -> Source:
         raise InvalidInput("empty_source", f"{readable(root)} lists no photos of --partition {options.partition}.")
     names = listed.names[order]
     landmarks = _landmarks(root, names) if options.landmarks else None
-    return Source(readable(root), CelebaPhotos(folder, names, listed.numbers[order, 0], landmarks))
+    return Source(readable(root), CelebaPhotos(folder, names, listed.numbers[order, 0], landmarks, rules))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +65,14 @@ class CelebaPhotos:
         names: bytes (n,), file names.
         identities: int64 (n,), ascending.
         landmarks: float32 (n, 5, 2) in pixels of the aligned photos, or None.
+        rules: which files are read.
     """
 
     folder: Path
     names: NDArray[np.bytes_]
     identities: NDArray[np.int64]
     landmarks: NDArray[np.float32] | None
+    rules: FileRules
 
     def __len__(self) -> int:
         """How many photos."""
@@ -82,7 +85,7 @@ class CelebaPhotos:
             if student is None or identity != self.identities[row - 1]:
                 student = Student(f"celeba-{identity}", f"CelebA {identity}", kind="cohort")
             landmarks = None if self.landmarks is None else self.landmarks[row]
-            yield SourcePhoto.in_file(student, self.folder / name.decode(), landmarks)
+            yield SourcePhoto.in_file(student, self.folder / name.decode(), self.rules, landmarks)
 
 
 def _chosen_folder(root: Path, wanted: Images | None) -> tuple[Images, Path]:

@@ -17,6 +17,7 @@ from indexer.sources.first_copies import HASHES, IMAGES, LINKS, STUDENTS, listed
 from indexer.sources.model import History
 from presente.clock import Clock
 from presente.errors import InvalidInput
+from presente.text import tidy
 
 Document = Mapping[str, Any]
 
@@ -155,9 +156,9 @@ class People:
             book,
             "",
             fecha=datetime.fromisoformat(moment).date().isoformat(),
-            clase=str(details.get("clase") or ""),
-            kind=str(details.get("tipo") or ""),
-            note=str(details.get("nota") or ""),
+            clase=tidy(str(details.get("clase") or "")),
+            kind=tidy(str(details.get("tipo") or "")),
+            note=tidy(str(details.get("nota") or "")),
         )
 
     def notes(self) -> Iterator[str]:

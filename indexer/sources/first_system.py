@@ -11,11 +11,13 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
 
+from gallery.documents.mongo import ENCODE
 from indexer.sources.first_copies import COPIES, STUDENTS, find_copies, listed, read_all
 from indexer.sources.first_people import People
 from indexer.sources.model import Source
 from presente.clock import MACHINE, Clock
 from presente.errors import InvalidInput, StoreError
+from presente.secrets import about, hidden_address, needs_encoding
 from presente.supervised import Attempt
 
 _FIELDS = frozenset(
@@ -42,13 +44,17 @@ def read_first_system(url: str, clock: Clock = MACHINE, attempt: Attempt | None 
         InvalidInput: ``unknown_source``, ``empty_source``, ``source_is_gallery``.
         StoreError: ``source_unavailable``.
     """
+    if needs_encoding(url):
+        raise InvalidInput("unknown_source", "The user or password in the address cannot be told apart.", ENCODE)
     try:
         client: MongoClient[dict[str, Any]] = MongoClient(url, serverSelectionTimeoutMS=5000, appname="presente")
         database = client.get_default_database()
     except (ConfigurationError, InvalidURI, ValueError) as exc:
         raise InvalidInput(
-            "unknown_source", f"{url!r} cannot be read ({exc}).", "It must look like mongodb://host:27017/fcRecog."
-        ) from exc
+            "unknown_source",
+            f"{hidden_address(url)!r} cannot be read ({about(url, exc)}).",
+            "It must look like mongodb://host:27017/fcRecog.",
+        ) from None  # the driver quotes parts of the address
     try:
         return _read(client, database, clock, attempt or Attempt())
     except PyMongoError as exc:

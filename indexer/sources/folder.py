@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gallery.documents.model import Student, check_student
+from indexer.sources.local import DEFAULT_RULES, FileRules
 from indexer.sources.model import Source, SourcePhoto, readable
 from presente.errors import InvalidInput
 
@@ -40,36 +41,37 @@ People = list[tuple[str, list[Path]]]
 """Names, each with files."""
 
 
-def read_folder(root: Path) -> Source:
+def read_folder(root: Path, rules: FileRules = DEFAULT_RULES) -> Source:
     """List a folder's photos in a stable order.
 
     Raises:
         InvalidInput: ``unreadable_folder``, ``empty_source``, ``invalid_student``.
     """
-    return source_of(root, people_in(root), _named)
+    return source_of(root, people_in(root), _named, rules)
 
 
-def source_of(root: Path, people: People, student_named: Callable[[str], Student]) -> Source:
+def source_of(root: Path, people: People, student_named: Callable[[str], Student], rules: FileRules) -> Source:
     """The photos of people whose files were listed; ``student_named`` makes a student of a file's or folder's name.
 
     Raises:
         InvalidInput: ``empty_source``, or what ``student_named`` raises.
     """
-    photos: list[SourcePhoto] = []
+    photos: dict[Student, list[SourcePhoto]] = {}
     ignored = 0
     for entry, files in people:
         kept = [path for path in files if photo_like(path)]
         ignored += len(files) - len(kept)
         if kept:
             student = student_named(readable(Path(entry)))
-            photos += [SourcePhoto.in_file(student, path) for path in kept]
+            theirs = photos.setdefault(student, [])  # two spellings of one name are one student
+            theirs += [SourcePhoto.in_file(student, path, rules) for path in kept]
     if not photos:
         raise InvalidInput(
             "empty_source",
             f"{root} holds no photos.",
             "It should have one folder of photos a person, or one photo a person.",
         )
-    return Source(readable(root), tuple(photos), ignored=ignored)
+    return Source(readable(root), tuple(photo for theirs in photos.values() for photo in theirs), ignored=ignored)
 
 
 def photo_like(path: Path) -> bool:

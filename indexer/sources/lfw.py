@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gallery.documents.model import Student, check_student
 from indexer.sources.folder import People, people_in, photo_like, source_of, spoken
+from indexer.sources.local import FileRules
 from indexer.sources.model import Source, readable
 from presente.errors import InvalidInput
 
@@ -27,7 +28,7 @@ def is_lfw(root: Path) -> bool:
     return bool(photos) and all(_is_named(name, path) for name, path in photos)
 
 
-def read_lfw(root: Path) -> Source:
+def read_lfw(root: Path, rules: FileRules) -> Source:
     """List LFW's photos; files with other names (lists, notes) are ignored.
 
     Raises:
@@ -41,7 +42,7 @@ def read_lfw(root: Path) -> Source:
             f"{readable(root)} holds no photos named as LFW names them.",
             "Name the folder that holds Person_Name/Person_Name_0001.jpg, or say --kind folder.",
         )
-    source = source_of(root, people, _person)
+    source = source_of(root, people, _person, rules)
     left_out = sum(len(files) for _, files in listed) - len(source.photos)
     return replace(source, ignored=left_out)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.documents.model import Student
+from indexer.sources.local import FileRules, read_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,11 @@ class SourcePhoto:
     landmarks: NDArray[np.float32] | None = None
 
     @classmethod
-    def in_file(cls, student: Student, path: Path, landmarks: NDArray[np.float32] | None = None) -> SourcePhoto:
+    def in_file(
+        cls, student: Student, path: Path, rules: FileRules, landmarks: NDArray[np.float32] | None = None
+    ) -> SourcePhoto:
         """A photo that is a file."""
-        return cls(student, readable(path), path.read_bytes, landmarks=landmarks)
+        return cls(student, readable(path), partial(read_file, path, rules.max_bytes), landmarks=landmarks)
 
 
 class Photos(Protocol):

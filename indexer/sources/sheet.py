@@ -12,17 +12,22 @@ from functools import partial
 from pathlib import Path
 
 from gallery.documents.model import Consent, Student, check_student
-from indexer.sources.columns import map_columns
+from indexer.sources.columns import Mapped, map_columns
+from indexer.sources.local import FileRules, read_beneath
 from indexer.sources.model import Source, SourcePhoto, readable
-from indexer.sources.table import read_table
+from indexer.sources.table import Line, Table, read_table
 from presente.errors import InvalidInput
+from presente.secrets import hidden
 
 _LINK = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_TITLES = 10
+"""Lines that may stand above the names of the columns."""
+
 _DRIVE = re.compile(r"(drive|drive\.usercontent|docs)\.google\.com/", re.IGNORECASE)
 
 
-def read_sheet(path: Path, columns: str | None, read_link: Callable[[str], bytes]) -> Source:
-    """List the photos of a sheet; ``read_link`` gets the photo behind a link.
+def read_sheet(path: Path, columns: str | None, read_link: Callable[[str], bytes], rules: FileRules) -> Source:
+    """List the photos of a sheet; ``read_link`` gets the photo behind a link, ``rules`` say which files are read.
 
     Raises:
         InvalidInput: ``unreadable_sheet``, ``invalid_columns``, ``missing_column``, ``ambiguous_column``,
@@ -32,9 +37,9 @@ def read_sheet(path: Path, columns: str | None, read_link: Callable[[str], bytes
     lines: dict[str, int] = {}
     warnings = []
     table = read_table(path)
-    mapped = map_columns(path, table.columns, columns)
-    for number, cells in table.rows:
-        row = {field: cells[place] for field, place in mapped.places.items()}
+    mapped, rows, notes = _headed(table, columns)
+    for number, cells in rows:
+        row = {field: cells[place] if place < len(cells) else "" for field, place in mapped.places.items()}
         student = _student(path, number, row)
         if student.matricula in lines:
             raise InvalidInput(
@@ -43,7 +48,7 @@ def read_sheet(path: Path, columns: str | None, read_link: Callable[[str], bytes
                 "Give each student one line.",
             )
         lines[student.matricula] = number
-        found = [_photo(student, path.parent, place, read_link) for place in places_in(row["fotos"])]
+        found = [_photo(student, path.parent, place, read_link, rules) for place in places_in(row["fotos"])]
         photos += found
         if not found:
             warnings.append(f"{path}, line {number}: {student.matricula} has no photos and is not enrolled")
@@ -52,7 +57,32 @@ def read_sheet(path: Path, columns: str | None, read_link: Callable[[str], bytes
     known = frozenset(mapped.places) & {"nombre_del_alumno", "clase", "fecha_de_registro"}
     if "consentimiento_fecha" in mapped.places:
         known |= {"consentimiento"}
-    return Source(readable(path), tuple(photos), known, warnings=tuple(warnings), notes=mapped.notes)
+    return Source(
+        readable(path), tuple(photos), known, warnings=tuple(warnings), notes=(*table.notes, *notes, *mapped.notes)
+    )
+
+
+def _headed(table: Table, said: str | None) -> tuple[Mapped, tuple[Line, ...], tuple[str, ...]]:
+    """Where the columns are, the lines below their names, and what was passed over: titles may stand above the names.
+
+    Raises:
+        InvalidInput: what is wrong with the first line, when none of the first lines has the columns' names.
+    """
+    wrong = None
+    for place in range(max(1, min(_TITLES + 1, len(table.lines)))):
+        names = table.lines[place][1] if table.lines else []
+        try:
+            mapped = map_columns(table.path, tuple(names), said)
+        except InvalidInput as exc:
+            if exc.code == "invalid_columns":
+                raise
+            wrong = wrong or exc
+            continue
+        passed = ", ".join(str(number) for number, _ in table.lines[:place])
+        note = f"{readable(table.path)}: passed over, as a title: line {passed}"
+        return mapped, table.headed(place)[1], (note,) if place else ()
+    assert wrong is not None
+    raise wrong
 
 
 def places_in(cell: str) -> list[str]:
@@ -67,10 +97,13 @@ def places_in(cell: str) -> list[str]:
     return places
 
 
-def _photo(student: Student, folder: Path, place: str, read_link: Callable[[str], bytes]) -> SourcePhoto:
+def _photo(
+    student: Student, folder: Path, place: str, read_link: Callable[[str], bytes], rules: FileRules
+) -> SourcePhoto:
     if _LINK.match(place):
-        return SourcePhoto(student, place, partial(read_link, place))
-    return SourcePhoto.in_file(student, folder / place)
+        return SourcePhoto(student, hidden(place), partial(read_link, place))
+    path = folder / place
+    return SourcePhoto(student, readable(path), partial(read_beneath, folder, path, rules))
 
 
 def _student(path: Path, number: int, row: Mapping[str, str]) -> Student:
@@ -101,6 +134,10 @@ def _whole(text: str) -> str:
 
 
 def _date(text: str) -> str:
-    """A form's ``2026/8/3 2:33:21 p. m. GMT-6`` as the ISO date that it begins with; anything else as it is."""
+    """A form's ``2026/8/3 2:33:21 p. m. GMT-6`` as the ISO date that it begins with, ``15/08/2026`` with the day first,
+    as Spanish and most of the world write it; anything else as it is."""
     begins = re.match(r"(\d{4})/(\d{1,2})/(\d{1,2})\b", text)
-    return "-".join(part.zfill(2) for part in begins.groups()) if begins else text
+    if begins:
+        return "-".join(part.zfill(2) for part in begins.groups())
+    day_first = re.fullmatch(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})", text)
+    return "-".join(part.zfill(2) for part in reversed(day_first.groups())) if day_first else text

@@ -59,7 +59,7 @@ def listing() -> Response:
     found = service().gallery.store.students(
         clase=parameters.text("clase"),
         query=parameters.text("q"),
-        after=parameters.text("cursor") or "",
+        after=parameters.as_given("cursor") or "",
         limit=limit + 1,
     )
     parameters.done()

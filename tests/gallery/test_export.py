@@ -61,7 +61,8 @@ def test_every_photo_becomes_a_file_once(store: DocumentStore, export: PhotoExpo
 @on_sqlite
 def test_every_matricula_has_names_of_its_own_inside_the_folder(store: DocumentStore, export: PhotoExport) -> None:
     for name in NAMES:
-        check_student(Student(name, "Ana"))
+        if name not in (".", ".."):  # refused by now; a store may still hold them
+            check_student(Student(name, "Ana"))
     store.enrol([photographed(name, b"the same photo") for name in NAMES])
     assert export.save_all(store) == Exported(len(NAMES), 0)
     assert len(files(export)) == len(NAMES) and not any(name.startswith(".") for name in files(export))

@@ -56,6 +56,12 @@ ERRORS = {AWAY: "store_unavailable", "MemoryError()": "internal_error"}
 
 
 @pytest.fixture
+def environment(environment: dict[str, str]) -> dict[str, str]:
+    """The sheets of these tests name photos of the sample class."""
+    return environment | {"PRESENTE_SHEET_ROOT": str(SAMPLE)}
+
+
+@pytest.fixture
 def failing(environment: dict[str, str], tmp_path: Path) -> Run:
     """Runs the indexer with something in it failing."""
 

@@ -15,6 +15,12 @@ SHEET = SAMPLE / "students.csv"
 
 
 @pytest.fixture
+def environment(environment: dict[str, str]) -> dict[str, str]:
+    """The sheets of these tests name photos of the sample class."""
+    return environment | {"PRESENTE_SHEET_ROOT": str(SAMPLE)}
+
+
+@pytest.fixture
 def planted(tmp_path: Path) -> Path:
     """The sample class, with one student under two names, two photos swapped, one student's photo filed under another
     as well, and one photo saved twice."""

@@ -46,7 +46,7 @@ def test_the_sample_class_is_indexed_once(command) -> None:  # type: ignore[no-u
 
 
 def test_changed_fields_and_new_photos_are_taken_up(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
-    photo = SAMPLE / "strangers" / "01.jpg"
+    photo = shutil.copy(SAMPLE / "strangers" / "01.jpg", tmp_path)
     sheet = tmp_path / "one.csv"
     sheet.write_text(f"matricula,nombre_del_alumno,clase,fotos\nA1,Ana,IA-101,{photo}\n")
     added(command, sheet)
@@ -91,7 +91,8 @@ def test_names_that_are_not_text_do_not_stop_a_run(command, tmp_path: Path) -> N
 @on_sqlite
 def test_a_student_without_photos_and_a_report_without_a_place(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     sheet = tmp_path / "one.csv"
-    sheet.write_text(f"matricula,nombre_del_alumno,fotos\nA1,Ana,{SAMPLE}/strangers/01.jpg\nA2,Eva,\n")
+    sheet.write_text("matricula,nombre_del_alumno,fotos\nA1,Ana,01.jpg\nA2,Eva,\n")
+    shutil.copy(SAMPLE / "strangers" / "01.jpg", tmp_path)
     nowhere = command("indexer", "add", sheet, "--report", "/nowhere/report.txt")
     assert nowhere.returncode == 2 and "unwritable_report" in nowhere.stderr
     report = added(command, sheet, code=1)
@@ -289,7 +290,7 @@ def test_help_has_an_example(command) -> None:  # type: ignore[no-untyped-def]
 
 
 def test_consent_comes_with_the_sheet_and_is_asked_for(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
-    photo = SAMPLE / "strangers" / "01.jpg"
+    photo = shutil.copy(SAMPLE / "strangers" / "01.jpg", tmp_path)
     header = "matricula,nombre_del_alumno,consentimiento_fecha,consentimiento_texto,fotos\n"
     sheet = tmp_path / "consent.csv"
     sheet.write_text(f"{header}A1,Ana,2026-08-01,aviso 3,{photo}\nA2,Eva,,,{photo}\n")

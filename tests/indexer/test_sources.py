@@ -70,11 +70,11 @@ def test_wrong_sheets_say_what_and_where(tmp_path: Path) -> None:
     assert twice.code == "duplicate_matricula" and "lines 2 and 4" in str(twice) and "A1" in str(twice)
     nameless = refusal(sheet(tmp_path, HEADER + "A1,,,,a.jpg\n"))
     assert nameless.code == "invalid_student" and "line 2" in str(nameless)
-    dated = refusal(sheet(tmp_path, HEADER + "A1,Ana,,31/12/2025,a.jpg\n"))
-    assert dated.code == "invalid_student" and "31/12/2025" in str(dated)
+    dated = refusal(sheet(tmp_path, HEADER + "A1,Ana,,12/31/2025,a.jpg\n"))
+    assert dated.code == "invalid_student" and "2025-31-12" in str(dated), "the day comes first"
     assert refusal(sheet(tmp_path, HEADER + "A1,Ana,,,\n")).code == "empty_source"
     assert refusal(sheet(tmp_path, HEADER + "A1,Ana,,,a.jpg,more\n")).code == "unreadable_sheet"
-    assert refusal(sheet(tmp_path, HEADER + "A1,José,,,a.jpg\n", "latin-1")).code == "unreadable_sheet"
+    assert refusal(sheet(tmp_path, HEADER + "A1,José\x81,,,a.jpg\n", "latin-1")).code == "unreadable_sheet"
     assert refusal(sheet(tmp_path, "")).code == "missing_column"
 
 

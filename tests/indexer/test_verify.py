@@ -23,6 +23,7 @@ from bson import Binary, Int64
 from pymongo import MongoClient
 
 from gallery.documents.damage import Damage
+from gallery.documents.model import Enrolment, Student
 from gallery.gallery import Gallery, GallerySettings
 from gallery.index_check import index_damage
 from gallery.snapshot import SnapshotStore
@@ -437,3 +438,23 @@ def test_an_address_that_is_none_is_wrong_usage(tmp_path: Path) -> None:
     settings = load_settings(environment={"PRESENTE_STORE": "redis://x"}, folder=tmp_path)
     with pytest.raises(ConfigError):
         looked(settings)
+
+
+def test_texts_that_are_not_in_their_one_form_are_told_and_what_mends_them(
+    command: Callable[..., Any], open_gallery: Callable[..., Gallery]
+) -> None:
+    gallery = open_gallery()
+    rows = unit(np.random.default_rng(7).normal(size=(3, gallery.dim)))
+    gallery.store.claim_pack(gallery.pack, gallery.dim)
+    for matricula, name, row in zip(("N\u0303-1", "Ñ-1", "A2"), ("Ana", "Ana", "Jose\u0301"), rows, strict=True):
+        photos = enrolment(matricula, row).photos
+        photos = tuple(replace(photo, sha256=hashlib.sha256(photo.content).hexdigest()) for photo in photos)
+        gallery.store.enrol([Enrolment(Student(matricula, name), photos)])
+    assert command("indexer", "compact").returncode == 0
+    done = command("indexer", "verify", "--json")
+    found = json.loads(done.stdout)["findings"]
+    assert done.returncode == 1 and [each["code"] for each in found] == ["text_not_tidy"] * 2, done.stderr
+    assert {each["where"] for each in found} == {"student 'A2'", "student 'N\u0303-1'"}
+    assert command("indexer", "merge", "Ñ-1", "N\u0303-1").returncode == 0
+    assert command("indexer", "remove", "A\u200b2").returncode == 0
+    assert command("indexer", "verify").returncode == 0
