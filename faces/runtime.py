@@ -8,6 +8,7 @@ whichever runtime made them.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata, util
@@ -47,6 +48,21 @@ class Session(Protocol):
         """The named outputs (all when None) for inputs by name. Safe to call from several threads."""
 
 
+class _InTurns:
+    """A session of which so many inferences run at once."""
+
+    def __init__(self, session: Session, at_once: int) -> None:
+        self.get_inputs = session.get_inputs
+        self.get_outputs = session.get_outputs
+        self._run = session.run
+        self._turns = threading.Semaphore(at_once)
+
+    def run(self, names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """As :meth:`Session.run`."""
+        with self._turns:
+            return self._run(names, feeds)
+
+
 @dataclass(frozen=True, slots=True)
 class RuntimeOptions:
     """How models are run.
@@ -56,8 +72,8 @@ class RuntimeOptions:
         precision: of the arithmetic inside a model; ``bf16`` on OpenVINO only, and only where the CPU has it.
         threads: threads of one inference. It is 1 by default because both the server and the indexer get their
             parallelism from running several inferences at once, which wastes less than splitting each.
-        at_once: how many inferences OpenVINO runs at once, one a core as a rule; more wait their turn. ONNX Runtime
-            runs each in the thread that asks.
+        at_once: how many inferences of a model run at once, one per core as a rule; more wait their turn. More at once
+            would be no quicker, and ONNX Runtime keeps the memory that as many ever took together.
     """
 
     runtime: Runtime | Literal["auto"] = "auto"
@@ -106,7 +122,7 @@ def open_session(path: Path, options: RuntimeOptions) -> Session:
     runtime = chosen_runtime(options)
     plain = plain_session(path, options.threads)
     if runtime == "onnxruntime":
-        return _rewritten(path, plain, options)
+        return _InTurns(_rewritten(path, plain, options), options.at_once)
     from faces.openvino import OpenVinoSession  # importable only where OpenVINO is installed
 
     session = OpenVinoSession(path, options.precision, options.threads, options.at_once)

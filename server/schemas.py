@@ -1,4 +1,4 @@
-"""Requests to values, values to JSON. Strict: what is not understood is refused, never ignored."""
+"""Requests to values. Strict: what is not understood is refused, never ignored."""
 
 from __future__ import annotations
 
@@ -8,23 +8,18 @@ import json
 import math
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from flask import Request, current_app, g
 from numpy.typing import NDArray
 
-from gallery.documents.model import Consent, StoredStudent, Student
-from gallery.enrolment_check import POSSIBLE_DUPLICATE
-from gallery.gallery import GalleryStatus
-from gallery.limit import Limit
+from gallery.documents.model import Consent, Student
 from presente.bridge import IdentifyQuery
-from presente.clock import Clock
 from presente.errors import InvalidInput, listed, shown
 from presente.text import tidy
 from server import json_bodies, sizes
-from server.enrolling import DuplicateWarning
 from server.npy import read_npy
 
 MAX_PROBES = 10_000
@@ -278,10 +273,10 @@ def changed(student: Student, request: Request) -> Student:
         consentimiento=_consent(json.dumps(body["consentimiento"])) if given else student.consentimiento,
         otras_clases=tuple(text_of(clase, "otras_clases") for clase in others),
     )
-    return replace(changed, otras_clases=_others(changed))
+    return replace(changed, otras_clases=others_of(changed))
 
 
-def _others(student: Student) -> tuple[str, ...]:
+def others_of(student: Student) -> tuple[str, ...]:
     """The classes beside ``clase``, each once."""
     return tuple(clase for clase in student.clases if clase != student.clase)
 
@@ -342,70 +337,3 @@ def text_of(value: object, name: str) -> str:
     if not isinstance(value, str):
         raise InvalidInput("invalid_field", f"{name} is {shown(value)}.", "It must be a text.")
     return tidy(value)
-
-
-# -- replies -------------------------------------------------------------------------------------------------------
-
-
-def student_json(stored: StoredStudent) -> dict[str, Any]:
-    """A student document."""
-    student = stored.student
-    return {
-        **{name: getattr(student, name) for name in STUDENT_FIELDS},
-        "otras_clases": list(_others(student)),
-        "kind": student.kind,
-        "asistencias": stored.asistencias,
-        "participaciones": stored.participaciones,
-        "consentimiento": asdict(student.consentimiento) if student.consentimiento else None,
-        "aviso": student.aviso,
-        "images": stored.images,
-        "templates": stored.templates,
-    }
-
-
-def warning_json(warning: DuplicateWarning) -> dict[str, Any]:
-    """What a person should look at after an enrolment."""
-    return {
-        "code": POSSIBLE_DUPLICATE,
-        "matricula": warning.rival.matricula,
-        "nombre_del_alumno": warning.rival.nombre_del_alumno,
-        "score": warning.rival.score,
-        "fpir": warning.fpir,
-        "photo": warning.photo,
-    }
-
-
-def status_json(status: GalleryStatus, clock: Clock) -> dict[str, Any]:
-    """The gallery at a glance, and the school's date."""
-    counts, settings = status.counts, status.settings
-    return {
-        "subjects": counts.students + counts.cohort,
-        "students": counts.students,
-        "cohort": counts.cohort,
-        "images": counts.images,
-        "templates": counts.templates,
-        "indexed": status.indexed,
-        "pack": status.pack.split("@")[0],
-        "pack_tag": status.pack,
-        "dim": status.dim,
-        **status.index_described(),
-        "threshold": status.limit.threshold,
-        "threshold_source": status.limit.source,
-        "calibration": calibration_json(status.limit),
-        "margin": settings.margin,
-        "timezone": clock.described(),
-        "today": clock.today(),
-    }
-
-
-def calibration_json(limit: Limit) -> dict[str, Any] | None:
-    """What the calibration says of itself, None without one; ``warning`` is empty when all is well."""
-    if limit.curve is None:
-        return None
-    return {
-        "people": limit.curve.people,
-        "searches": limit.curve.searches,
-        "made_at": limit.curve.made_at,
-        "fpir": limit.fpir(limit.threshold),
-        "warning": limit.warning(),
-    }

@@ -9,8 +9,8 @@ from flask import Blueprint, Response, jsonify, send_from_directory
 from presente.keys import Role
 from server.auth import needs
 from server.readiness import READY
+from server.replies import status_json
 from server.routes.common import holder, service
-from server.schemas import status_json
 
 bp = Blueprint("status", __name__)
 _PAGE = Path(__file__).resolve().parent.parent / "page"

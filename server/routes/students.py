@@ -8,7 +8,7 @@ from flask import Blueprint, Response, g, jsonify, request
 
 from presente import bridge
 from presente.keys import Role
-from server import enrolment, schemas
+from server import enrolment, replies, schemas
 from server.auth import needs
 from server.enrolling import Accepted
 from server.routes.common import service
@@ -43,9 +43,9 @@ def _accepted(accepted: Accepted) -> Response:
     return jsonify(
         {
             "request_id": g.request_id,
-            "student": schemas.student_json(accepted.student),
+            "student": replies.student_json(accepted.student),
             "photos": [bridge.face_json(face) for face in accepted.faces],
-            "warnings": [schemas.warning_json(warning) for warning in accepted.warnings],
+            "warnings": [replies.warning_json(warning) for warning in accepted.warnings],
         }
     )
 
@@ -66,7 +66,7 @@ def listing() -> Response:
     more = len(found) > limit
     return jsonify(
         {
-            "students": [schemas.student_json(stored) for stored in found[:limit]],
+            "students": [replies.student_json(stored) for stored in found[:limit]],
             "next_cursor": found[limit - 1].student.matricula if more else None,
         }
     )
@@ -76,7 +76,7 @@ def listing() -> Response:
 @needs(Role.ATTENDANCE)
 def read(matricula: str) -> Response:
     """One student."""
-    return jsonify(schemas.student_json(service().gallery.student(matricula)))
+    return jsonify(replies.student_json(service().gallery.student(matricula)))
 
 
 @bp.patch("/<matricula>")
@@ -84,7 +84,7 @@ def read(matricula: str) -> Response:
 def change(matricula: str) -> Response:
     """Change a student's fields."""
     changed = schemas.changed(service().gallery.student(matricula).student, request)
-    return jsonify(schemas.student_json(service().change(changed)))
+    return jsonify(replies.student_json(service().change(changed)))
 
 
 @bp.delete("/<matricula>")

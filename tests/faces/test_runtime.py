@@ -358,3 +358,30 @@ def test_fewer_anchors_are_decoded_to_the_same_faces(sample_pack: ModelPack) -> 
         assert np.array_equal(theirs[0], boxes) and np.array_equal(theirs[1], landmarks)
         counts.append(len(boxes))
     assert counts[0] >= counts[1] > counts[2] == 0
+
+
+def test_no_more_inferences_run_at_once_than_asked_for(sample_pack: ModelPack, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = open_session(sample_pack.recognition, RuntimeOptions("onnxruntime", at_once=2))
+    port = session.get_inputs()[0]
+    feeds = {port.name: np.zeros((4, 3, 112, 112), dtype=np.float32)}
+    running, most, lock = 0, 0, threading.Lock()
+    plain = session._run  # type: ignore[attr-defined]
+
+    def counted(*given: object) -> object:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        try:
+            return plain(*given)
+        finally:
+            with lock:
+                running -= 1
+
+    monkeypatch.setattr(session, "_run", counted)
+    threads = [threading.Thread(target=session.run, args=(None, feeds)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most <= 2
