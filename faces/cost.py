@@ -15,8 +15,8 @@ from faces.headers.model import too_costly
 _RESULT = 3
 """Bytes per pixel of an RGB array."""
 
-STRIP = 16
-"""Rows that are converted at once: whole copies of a large photo would each be as large as it."""
+_STRIP_ROWS = 16
+_STRIP_PIXELS = 131_072
 
 _CONVERTING = 16
 """Bytes per pixel of a strip while it is converted."""
@@ -43,9 +43,14 @@ def cost_of(header: Header, size: int, enough: int | None) -> Cost:
     pixels = math.ceil(header.width / reduced) * math.ceil(header.height / reduced)
     result = _RESULT * pixels
     held = math.ceil(header.held * pixels)
-    converting = STRIP * _CONVERTING * header.width
+    converting = strip_rows(header.width) * _CONVERTING * header.width
     peak = 2 * size + held + max(header.coefficients, result + converting)  # the one is freed before the other
     return Cost(peak + _FIXED_BYTES, result, (header.pixel_ns * header.pixels + header.byte_ns * size) * 1e-9)
+
+
+def strip_rows(width: int) -> int:
+    """Rows of a photo that are converted at once: whole copies of a large one would each be as large as it."""
+    return max(_STRIP_ROWS, _STRIP_PIXELS // width)
 
 
 def draft_size(width: int, height: int, enough: int | None) -> tuple[int, int] | None:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from faces.cost import STRIP, Cost, check_proportion, cost_of, draft_size
+from faces.cost import Cost, check_proportion, cost_of, draft_size, strip_rows
 from faces.headers import Header, read_header
 from presente.errors import PhotoRefused
 
@@ -153,14 +153,13 @@ def _upright_rgb(image: Image.Image, orientation: int, allocate: Callable[[int, 
     swapped = orientation >= 5
     pixels = allocate(*(image.size if swapped else image.size[::-1]))
     lying = _as_stored(pixels, orientation)
-    grey16 = image.mode.startswith(
-        "I"
-    )  # 16-bit samples; PNM files with a smaller maxval are rescaled to that by Pillow
+    grey16 = image.mode.startswith("I")  # 16-bit samples, or what Pillow rescales a PNM's other ranges to
     wide = grey16 and int(image.getextrema()[1]) > 255  # type: ignore[arg-type]  # of one channel they are two numbers
-    for top in range(0, image.height, STRIP):
-        strip = image.crop((0, top, image.width, min(top + STRIP, image.height)))
+    rows = strip_rows(image.width)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
         strip.info = image.info
-        lying[top : top + STRIP] = _grey16(strip, wide) if grey16 else _to_rgb(strip)
+        lying[top : top + rows] = _grey16(strip, wide) if grey16 else _to_rgb(strip)
     return pixels
 
 

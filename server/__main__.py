@@ -14,6 +14,7 @@ from functools import partial
 from presente import cli, compose, logs
 from presente.config import Settings
 from presente.errors import ConfigError
+from presente.machine import give_memory_back
 from server.app import Access, create_app
 from server.decoding.admission import open_admission
 from server.decoding.decoder import open_decoder
@@ -31,6 +32,7 @@ _WATCH_S = 1.0
 def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Bind, load, answer until a signal comes, publish, stop."""
     _check_address(settings)
+    give_memory_back()
     max_body = int(settings.max_bytes * _LARGEST_PHOTOS_A_REQUEST * _BASE64_GROWTH)
     holder = Holder()
     app = create_app(holder, max_body, Access(settings.api_keys, settings.cors_origins))

@@ -23,16 +23,7 @@ log = logging.getLogger("presente.access")
 sparingly = rationed(logging.getLogger("presente.access.strangers"))
 """For what anybody may send, key or not: else strangers could fill the disk."""
 
-ADMITTED = "presente.admitted"
-"""In an environment: the request's id, when it came and the sender's role, once its head was found in order."""
-
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+_SMALL_BYTES = 64 * 1024
 _REFUSED = frozenset({400, 401, 403, 408, 411, 413, 429})
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -68,6 +59,7 @@ def create_app(holder: Holder, max_body_bytes: int, access: Access = Access()) -
     app.json.sort_keys = False  # type: ignore[attr-defined]  # only on Flask's own provider, which this is
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["presente"] = holder
+    app.extensions["presente.keys"] = access.keys
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
     for blueprint in (status.bp, identify.bp, students.bp, attendance.bp, first_page.bp):
@@ -78,9 +70,6 @@ def create_app(holder: Holder, max_body_bytes: int, access: Access = Access()) -
 
     @app.before_request
     def begin() -> Response | None:
-        if (admitted := request.environ.get(ADMITTED)) is not None:
-            g.request_id, g.started, g.role = admitted
-            return None
         given = request.headers.get("X-Request-Id", "")
         g.request_id = given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
         g.started = time.perf_counter()
@@ -96,12 +85,10 @@ def create_app(holder: Holder, max_body_bytes: int, access: Access = Access()) -
     @app.after_request
     def end(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.request_id
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
         origins.allow_reading(response, request, access.origins)
         # Never the query string or a name: a log must not outlive a student's deletion.
-        anybodys = auth.role_needed(app, request.endpoint) is Role.OPEN
-        (sparingly if anybodys or response.status_code in _REFUSED else log).info(
+        strangers = g.get("role", Role.OPEN) is Role.OPEN or response.status_code in _REFUSED
+        (sparingly if strangers else log).info(
             "%s %s %s %d %.1f ms",
             g.request_id,
             request.method,
@@ -114,21 +101,24 @@ def create_app(holder: Holder, max_body_bytes: int, access: Access = Access()) -
     return app
 
 
-def refusal(app: Flask, environ: dict[str, Any]) -> Response | None:
-    """What a request's head alone is refused for, or answered with; None when it may go on, and is marked so."""
+def refusal(app: Flask, environ: dict[str, Any], length: int) -> Response | None:
+    """What a request's head alone is refused for, or answered with, before its body of ``length`` bytes is read.
+
+    None when the body may be read. That is so, too, when a small one comes with a right key: whoever holds one may cost
+    a thread, and is refused there.
+    """
+    if length <= _SMALL_BYTES and auth.is_known(environ, app.extensions["presente.keys"]):
+        return None
     with app.request_context(environ):
         try:
             answer = app.preprocess_request()
         except Exception as error:  # noqa: BLE001  # answered as every error of a route
             answer = app.handle_user_exception(error)
-        if answer is None:
-            environ[ADMITTED] = g.request_id, g.started, g.role
-            return None
-        return app.process_response(app.make_response(answer))
+        return None if answer is None else app.process_response(app.make_response(answer))
 
 
 def refusal_of(app: Flask, environ: dict[str, Any], error: PresenteError) -> Response:
     """The answer to a request that an error stopped before the application saw it."""
     with app.request_context(environ):
-        g.request_id, g.started, _ = environ.get(ADMITTED) or (uuid.uuid4().hex, time.perf_counter(), None)
+        g.request_id, g.started = uuid.uuid4().hex, time.perf_counter()
         return app.process_response(app.make_response(app.handle_user_exception(error)))

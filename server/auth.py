@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from flask import Flask, Request
@@ -83,7 +83,7 @@ def check(request: Request, needed: Role, keys: Sequence[ApiKey], failures: Fail
         return Role.ADMIN
     if needed is Role.OPEN:
         return Role.OPEN
-    given = _given(request)
+    given = _given(request.environ)
     if not given:
         raise Unauthorized("missing_key", "A key is needed here.", "Send it as Authorization: Bearer KEY.")
     key = find_key(keys, given)
@@ -102,7 +102,12 @@ def check(request: Request, needed: Role, keys: Sequence[ApiKey], failures: Fail
     return key.role
 
 
-def _given(request: Request) -> str:
+def is_known(environ: Mapping[str, Any], keys: Sequence[ApiKey]) -> bool:
+    """Whether a request, as WSGI has it, comes with one of the keys; without any, all come from this machine."""
+    return not keys or find_key(keys, _given(environ)) is not None
+
+
+def _given(environ: Mapping[str, Any]) -> str:
     """The key that a request carries; ``X-API-Key`` goes first, for where a proxy uses Authorization for itself."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return request.headers.get("X-API-Key", "") or (token.strip() if scheme.lower() == "bearer" else "")
+    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return environ.get("HTTP_X_API_KEY", "") or (token.strip() if scheme.lower() == "bearer" else "")

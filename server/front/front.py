@@ -25,6 +25,17 @@ from server.front.workers import Workers
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Head = tuple[int, list[tuple[bytes, bytes]]]
 
+_ALWAYS = (
+    (b"cache-control", b"no-store"),
+    (
+        b"content-security-policy",
+        b"default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+        b"frame-ancestors 'none'",
+    ),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+)
+"""What every answer says to browsers, unless it says something else."""
 _WITHOUT_BODY = frozenset({"DELETE", "GET", "HEAD", "OPTIONS"})
 _PIECE_BYTES = 256 * 1024
 _PIECE_S = 30.0
@@ -54,7 +65,7 @@ class Front:
             await self._refuse(connection, refusal_of(self._app, environ, error), True, receive, send)
             return
         length = length_of(scope)
-        if (refused := refusal(self._app, environ)) is not None:
+        if (refused := refusal(self._app, environ, length)) is not None:
             await self._refuse(connection, refused, length > 0, receive, send)
             return
         unread = length > 0 and scope["method"] in _WITHOUT_BODY
@@ -168,7 +179,9 @@ def _called(app: Flask, environ: dict[str, Any]) -> tuple[Head, bytes | Iterator
 
 
 def _head(status: int, headers: Any) -> Head:
-    return status, [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    said = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    names = {name for name, _ in said}
+    return status, said + [each for each in _ALWAYS if each[0] not in names]
 
 
 def _next(pieces: Iterator[bytes]) -> bytes | None:

@@ -50,13 +50,15 @@ class Intake:
             Busy: ``busy``, when there is no room for it.
             ClientGone: the client has hung up.
         """
+        if not length:
+            return b""
         chunks: list[bytes] = []
         arriving = None
         try:
             async with asyncio.timeout(GRACE_S + length / SLOWEST_BYTES_S) as deadline:
                 arriving = _Arriving(deadline)
                 self._arriving.add(arriving)
-                more = length > 0
+                more = True
                 while more:
                     message = await receive()
                     if message["type"] == "http.disconnect":

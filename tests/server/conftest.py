@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ class Reply:
     """What came over the wire."""
 
     status: int
-    headers: dict[str, str]
+    headers: Message
     body: bytes
 
     @property
@@ -88,7 +89,7 @@ class Running:
         with contextlib.closing(connection):
             connection.request(method, path, body, {name.replace("_", "-"): text for name, text in headers.items()})
             reply = connection.getresponse()
-            return Reply(reply.status, dict(reply.headers), reply.read())
+            return Reply(reply.status, reply.headers, reply.read())
 
     def kill(self) -> None:
         self.process.kill()
