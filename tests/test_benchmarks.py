@@ -57,6 +57,15 @@ def test_server() -> None:
     assert found["clients"]["2"]["requests_per_s"] > 0 and found["ratio"]["1"] == 1.0
 
 
+def test_hostile() -> None:
+    attacks = ("200", "1,000", "50 wrong", "eight of PPM", "eight of plain WebP")
+    found = printed("benchmarks.hostile", "--seconds", "1.5", "--only", *attacks)["attacks"]
+    assert len(found) == len(attacks)
+    for each in found.values():
+        assert each["during"]["asked"] > 0 and each["during"]["failed"] == 0
+        assert each["memory_most_mb"] < 1500
+
+
 def test_fuzz() -> None:
     found = printed("benchmarks.fuzz", "--requests", "60", "--files", "2", "--seed", "5")
     assert (found["requests"], found["failed"], found["verify_agrees"]) == (68, 0, True) and found["routes"] > 20

@@ -17,7 +17,7 @@ from presente.compose import open_store
 from tests.conftest import SAMPLE, on_sqlite
 
 SHEET = SAMPLE / "students.csv"
-LONG = 25
+LONG = 10
 """Copies of each student that make a run long enough to be cut off in the middle."""
 
 

@@ -28,7 +28,7 @@ from tests.conftest import SAMPLE
 from tests.server.test_api import STUDENTS
 from tests.server.test_attendance import CLASS, GROUP, HERE, WHOSE
 
-KILLS = int(os.environ.get("PRESENTE_TEST_KILLS", "6"))
+KILLS = int(os.environ.get("PRESENTE_TEST_KILLS", "4"))
 EXTRA = sorted((SAMPLE / "strangers").glob("*.jpg"))
 
 
