@@ -62,10 +62,10 @@ class PhotoExport:
                 if target.exists():
                     skipped += 1
                     continue
-                _write(target, photo.content)
+                written = _write(target, photo.content)
                 if store.student(photo.matricula) is None:  # erased since it was read: forget() saw no file yet
                     target.unlink(missing_ok=True)
-                else:
+                elif written:
                     saved += 1
             sync_folder(self.folder)
         return Exported(saved, skipped)
@@ -142,10 +142,15 @@ def _file_name(photo: StoredPhoto) -> str:
     return f"{_name(photo.matricula)}_{photo.sha256[:12]}.{_EXTENSIONS.get(photo.media_type, 'img')}"
 
 
-def _write(target: Path, content: bytes) -> None:
+def _write(target: Path, content: bytes) -> bool:
+    """Write a file whole; False when forget() took it while it was unfinished."""
     staged = target.with_name(target.name + _UNFINISHED)
     with staged.open("wb") as stream:
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
-    staged.replace(target)
+    try:
+        staged.replace(target)
+    except FileNotFoundError:
+        return False
+    return True

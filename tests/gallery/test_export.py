@@ -1,6 +1,7 @@
 """Exported photos: names that are safe and exact, whole files, and nobody's photo outliving its deletion."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -70,6 +71,22 @@ def test_every_matricula_has_names_of_its_own_inside_the_folder(store: DocumentS
     for gone, name in enumerate(NAMES, start=1):  # one by one: nobody else's file goes with it
         export.forget([name])
         assert len(files(export)) == len(NAMES) - gone
+
+
+def test_who_is_erased_while_their_own_photo_is_written(
+    store: DocumentStore, export: PhotoExport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.enrol([photographed("A1", b"one"), photographed("A2", b"two")])
+    flush = os.fsync
+
+    def erase_first(descriptor: int) -> None:
+        flush(descriptor)
+        if store.remove(["A1"]):
+            export.forget(["A1"])  # and it finds the unfinished file
+
+    monkeypatch.setattr("gallery.export.os.fsync", erase_first)
+    assert export.save_all(store) == Exported(1, 0)
+    assert len(files(export)) == 1 and files(export).pop().startswith("A2_")
 
 
 def test_who_is_erased_while_photos_are_written_leaves_none(store: DocumentStore, export: PhotoExport) -> None:
