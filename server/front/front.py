@@ -38,6 +38,9 @@ _ALWAYS = (
 """What every answer says to browsers, unless it says something else."""
 _WITHOUT_BODY = frozenset({"DELETE", "GET", "HEAD", "OPTIONS"})
 _PIECE_BYTES = 256 * 1024
+_PAUSES_S = {422: 0.25, 429: 0.25, 503: 0.25}
+"""Some refusals cost us next to nothing, and would be asked for again at once: they are given no faster than photos are
+read, by the loop, which has the time."""
 _PIECE_S = 30.0
 """How long a client may take for a piece of an answer."""
 _LINGER_S = 2.0
@@ -98,6 +101,7 @@ class Front:
         else:
             context = contextvars.copy_context()  # one for all steps of an answer that is made while it is sent
             head, body = await self._workers.run(context.run, _called, self._app, environ)
+        await self._pause(connection, head[0])
         if isinstance(body, bytes):
             await _send_whole(connection, send, receive, head, body, unread)
             return
@@ -115,7 +119,13 @@ class Front:
         self, connection: Connection, response: Response, unread: bool, receive: Receive, send: Send
     ) -> None:
         head = _head(response.status_code, response.headers.items())
+        await self._pause(connection, head[0])
         await _send_whole(connection, send, receive, head, response.get_data(), unread)
+
+    async def _pause(self, connection: Connection, status: int) -> None:
+        if status in _PAUSES_S:
+            self.connections.move(connection, "body")  # it may go when there is no room
+            await asyncio.sleep(_PAUSES_S[status])
 
 
 async def _send_whole(
