@@ -53,11 +53,19 @@ def check_framing(scope: Scope, target: bytes) -> None:
     host = headers.get(b"host")
     if not (host is None and scope["http_version"] == "1.0") and not _HOST.fullmatch(host or b""):
         raise InvalidInput("invalid_host", "The request does not say whom it is for.", "Send the header Host.")
-    if not target.startswith(b"/") and urlsplit(target).netloc != host:
+    if not target.startswith(b"/") and _authority(target) != host:
         raise InvalidInput("invalid_host", "The target and the header Host name two servers.", "Send one name.")
     scheme = headers.get(b"authorization", b"").partition(b" ")[0].lower()
     if b"x-api-key" in names and scheme == b"bearer":
         raise InvalidInput("two_keys", "There are two keys: X-API-Key and a Bearer token.", "Send one of them.")
+
+
+def _authority(target: bytes) -> bytes | None:
+    """The host and port that a target names; None when it is no address."""
+    try:
+        return urlsplit(target).netloc
+    except ValueError:  # "http://[::", say
+        return None
 
 
 def length_of(scope: Scope) -> int:

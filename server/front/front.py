@@ -61,6 +61,26 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         connection: Connection = scope["state"]["connection"]
+
+        async def sent(message: dict[str, Any]) -> None:
+            """Send a part of the answer, or close on a client that does not read."""
+            try:
+                async with asyncio.timeout(_PIECE_S):
+                    await send(message)
+            except TimeoutError:
+                connection.evict()
+
+        try:
+            await self._handle(connection, scope, receive, sent)
+        except ClientGone:
+            pass
+        except asyncio.CancelledError:  # the server stops, and has waited for long enough
+            connection.evict()
+        except Exception:
+            self.log.exception("a request could not be answered")
+            connection.evict()
+
+    async def _handle(self, connection: Connection, scope: Scope, receive: Receive, send: Send) -> None:
         environ = environ_of(scope)
         try:
             check_framing(scope, scope["state"]["target"])
@@ -77,8 +97,6 @@ class Front:
             del environ["CONTENT_LENGTH"]
         try:
             body = await self._intake.read(receive, length)
-        except ClientGone:
-            return
         except PresenteError as error:
             await self._refuse(connection, refusal_of(self._app, environ, error), True, receive, send)
             return
@@ -86,8 +104,7 @@ class Front:
         try:
             environ["wsgi.input"] = io.BytesIO(body)
             del body
-            if not connection.gone:
-                await self._answer(connection, environ, unread, receive, send)
+            await self._answer(connection, environ, unread, receive, send)
         except Busy as error:
             await self._refuse(connection, refusal_of(self._app, environ, error), unread, receive, send)
         finally:
@@ -97,18 +114,18 @@ class Front:
         self, connection: Connection, environ: dict[str, Any], unread: bool, receive: Receive, send: Send
     ) -> None:
         if environ["PATH_INFO"] == "/livez":  # whatever the threads do, this one needs none
-            head, body = _called(self._app, environ)
+            head, body = _called(connection, self._app, environ)
         else:
             context = contextvars.copy_context()  # one for all steps of an answer that is made while it is sent
-            head, body = await self._workers.run(context.run, _called, self._app, environ)
+            head, body = await self._workers.run(context.run, _called, connection, self._app, environ)
         await self._pause(connection, head[0])
         if isinstance(body, bytes):
-            await _send_whole(connection, send, receive, head, body, unread)
+            await _send_whole(send, receive, head, body, unread)
             return
         await _send_head(send, head, unread)
         try:
             while not connection.gone and (piece := await self._workers.run(context.run, _next, body)):
-                await _send_piece(connection, send, piece)
+                await _send_piece(send, piece)
         except Busy:
             connection.evict()  # too late for another answer; that this one ends too early says so
         finally:
@@ -120,7 +137,7 @@ class Front:
     ) -> None:
         head = _head(response.status_code, response.headers.items())
         await self._pause(connection, head[0])
-        await _send_whole(connection, send, receive, head, response.get_data(), unread)
+        await _send_whole(send, receive, head, response.get_data(), unread)
 
     async def _pause(self, connection: Connection, status: int) -> None:
         if status in _PAUSES_S:
@@ -128,13 +145,11 @@ class Front:
             await asyncio.sleep(_PAUSES_S[status])
 
 
-async def _send_whole(
-    connection: Connection, send: Send, receive: Receive, head: Head, body: bytes, unread: bool
-) -> None:
+async def _send_whole(send: Send, receive: Receive, head: Head, body: bytes, unread: bool) -> None:
     await _send_head(send, head, unread)
     if unread or len(body) > _PIECE_BYTES:
         for start in range(0, len(body), _PIECE_BYTES):
-            await _send_piece(connection, send, body[start : start + _PIECE_BYTES])
+            await _send_piece(send, body[start : start + _PIECE_BYTES])
         body = b""
     await _send_end(send, receive, unread, body)
 
@@ -163,16 +178,18 @@ async def _drain(receive: Receive) -> None:
         left -= len(message["body"])
 
 
-async def _send_piece(connection: Connection, send: Send, piece: bytes) -> None:
-    try:
-        async with asyncio.timeout(_PIECE_S):
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-    except TimeoutError:
-        connection.evict()  # it does not read what it asked for
+async def _send_piece(send: Send, piece: bytes) -> None:
+    await send({"type": "http.response.body", "body": piece, "more_body": True})
 
 
-def _called(app: Flask, environ: dict[str, Any]) -> tuple[Head, bytes | Iterator[bytes]]:
-    """What the application answers: the head, and the whole body where its length is known, else its pieces."""
+def _called(connection: Connection, app: Flask, environ: dict[str, Any]) -> tuple[Head, bytes | Iterator[bytes]]:
+    """What the application answers: the head, and the whole body where its length is known, else its pieces.
+
+    Raises:
+        ClientGone: before anything was done.
+    """
+    if connection.gone:
+        raise ClientGone
     said: list[Head] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], _: object = None) -> Callable[[bytes], object]:

@@ -66,6 +66,8 @@ class Intake:
                     chunks.append(message["body"])
                     self._take(arriving, len(message["body"]))
                     more = message["more_body"]
+            if arriving.dropped:  # by its own last piece, before the clock could say so
+                raise TimeoutError
             return b"".join(chunks)
         except BaseException as error:
             self.release(arriving.received if arriving else 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -19,8 +20,9 @@ KEEP_ALIVE_S = 30
 """How long an answered connection may rest."""
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEADERS = 100
-_MAX_PIPELINED = 16
 _LINGER_S = 1.0
+_UNREAD_S = 30.0
+"""How long an answer may lie unread once it is sent whole."""
 
 
 class Connection(HttpToolsProtocol):
@@ -33,7 +35,7 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = 0
         self._in_head = True
         self._deadline: asyncio.TimerHandle | None = None
-        self._over = False
+        self._deaf = False
 
     # -- the connection's life -----------------------------------------------------------------------------------------
 
@@ -63,27 +65,59 @@ class Connection(HttpToolsProtocol):
         """Whether nobody waits for the answer any more."""
         return self.transport.is_closing()
 
-    # -- heads ---------------------------------------------------------------------------------------------------------
+    @property
+    def _answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """The client sends no more; whether the connection stays open for what it still waits for."""
+        if not self._answering or self.cycle.more_body:
+            return None
+        self._hear_no_more()
+        return True
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that rests; one that has not even read the last answer waits no longer for it."""
+        super().timeout_keep_alive_handler()
+        self.loop.call_later(_LINGER_S, self.transport.abort)
+
+    # -- requests ------------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
         """Count what belongs to a head, and read it."""
-        if self._over or self.transport.is_closing():
+        if self._deaf or self.transport.is_closing():
             return
         if self._in_head:
             self._head_bytes += len(data)
             if self._deadline is None:
                 self._expect_head()
         super().data_received(data)
-        if self._in_head and self._head_bytes > MAX_HEAD_BYTES and not self._over:
+        if self._in_head and self._head_bytes > MAX_HEAD_BYTES and not self._deaf:
             self._say(431, "head_too_large", f"A request's head may have {MAX_HEAD_BYTES:,} bytes.")
 
     def on_message_begin(self) -> None:
-        """A head begins."""
-        super().on_message_begin()
-        self._in_head = True
+        """A head begins. One that comes while another request is being answered is not heard: the connection ends with
+        that answer, and whoever sends so sends again (RFC 9112, 9.3.2)."""
+        if self._answering:
+            self._hear_no_more()
+        if not self._deaf:
+            super().on_message_begin()
+            self._in_head = True
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the target."""
+        if not self._deaf:
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header."""
+        if not self._deaf:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """A head is there whole."""
+        if self._deaf:
+            return
         self._in_head = False
         self._head_bytes = 0
         self._cancel_deadline()
@@ -91,37 +125,40 @@ class Connection(HttpToolsProtocol):
         if size > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
             self._say(431, "head_too_large", f"A head may have {MAX_HEAD_BYTES:,} bytes and {MAX_HEADERS} headers.")
             return
-        if len(self.pipeline) >= _MAX_PIPELINED:
-            self.transport.abort()
-            return
         self.scope["state"] = {"connection": self, "target": self.url}
         self.front.connections.move(self, "body")
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """A piece of a body; of a request that was refused above there is nobody to hand it to."""
-        if self.cycle is not None and not self._over:
+        """A piece of a body."""
+        if not self._deaf:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The body's end."""
-        if self.cycle is not None and not self._over:
+        if not self._deaf:
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """An answer is sent: wait for the next head, unless one waits already."""
-        self.front.connections.move(self, "body" if self.pipeline else "head")
-        if not self.pipeline:
-            self._in_head = True
+        """An answer is sent: wait for the next head."""
+        self.front.connections.move(self, "head")
+        self._in_head = True
         super().on_response_complete()
+        if self.transport.is_closing():  # which waits until all is read
+            self._deadline = self.loop.call_later(_UNREAD_S, self.transport.abort)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         """Refuse what is not HTTP; behind a request that is being answered, only close when that is done."""
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.keep_alive = False
-            self.transport.pause_reading()
+        if self._answering:
+            self._hear_no_more()
         else:
             self._say(400, "bad_request", "This is not HTTP as HTTP is written.")
+
+    def _hear_no_more(self) -> None:
+        """The connection ends with the answer that is under way."""
+        self._deaf = True
+        self._cancel_deadline()
+        self.cycle.keep_alive = False
 
     def _expect_head(self) -> None:
         self._deadline = self.loop.call_later(HEAD_S, self._too_slow)
@@ -139,11 +176,12 @@ class Connection(HttpToolsProtocol):
 
     def _say(self, status: int, code: str, detail: str) -> None:
         """Refuse without the application, and close; what still comes is dropped for a moment, so that this is read."""
-        if self._over or self.transport.is_closing():
+        if self._deaf or self.transport.is_closing():
             return
-        self._over = True
+        self._deaf = True
         self._cancel_deadline()
         self.front.log.info("- - - %d %s from %s", status, code, self.address)
         self.transport.write(problem_bytes(status, code, detail))
-        self.transport.write_eof()
-        self._deadline = self.loop.call_later(_LINGER_S, self.transport.close)
+        with suppress(OSError):  # the client is gone
+            self.transport.write_eof()
+        self._deadline = self.loop.call_later(_LINGER_S, self.transport.abort)

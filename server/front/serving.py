@@ -10,6 +10,7 @@ import threading
 import uvicorn
 from flask import Flask
 
+from presente.ration import rationed
 from server.front.connections import Connections, most_connections
 from server.front.front import Front
 from server.front.intake import Intake
@@ -86,6 +87,8 @@ class HttpServer:
             timeout_graceful_shutdown=_STOP_S,
         )
         logging.getLogger("uvicorn").setLevel(logging.ERROR)
+        rationed(logging.getLogger("uvicorn.error"))
+        rationed(logging.getLogger("asyncio"))
         self._server = uvicorn.Server(config)
         self._started.set()
         try:
