@@ -153,10 +153,10 @@ def trickling(count: int, head: bytes) -> Callable[[int, threading.Event], None]
 
 
 def sending(body: bytes, at_once: int, path: str = "/v1/identify") -> Callable[[int, threading.Event], None]:
-    """Several clients that hold a key and send the same, over and over."""
+    """Several clients that hold a key and send the same, over and over, a tenth of a second after each answer."""
 
     def one(port: int, stop: threading.Event) -> None:
-        while not stop.is_set():
+        while not stop.wait(0.1):
             with contextlib.suppress(OSError, http.client.HTTPException):
                 _asked(port, "POST", path, body, ATTENDANCE, source=_SOURCE)
 
