@@ -46,7 +46,7 @@ class AdmittedDecoder:
 
 
 def open_decoder(admission: Admission) -> AdmittedDecoder:
-    """A decoder of an admission; one process is ready at once, the others are started when they are needed."""
+    """A decoder of an admission; the processes for cheap photos are started at once, those for others when needed."""
     cheap = Workers(admission.cheap_bytes)
-    cheap.start(1)
+    cheap.start(admission.cheap.at_once)
     return AdmittedDecoder(admission, cheap, Workers(admission.costly.memory, _COSTLY_NICE))

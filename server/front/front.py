@@ -64,6 +64,9 @@ class Front:
 
         async def sent(message: dict[str, Any]) -> None:
             """Send a part of the answer, or close on a client that does not read."""
+            if not connection.flow.write_paused:
+                await send(message)  # which does not wait then
+                return
             try:
                 async with asyncio.timeout(_PIECE_S):
                     await send(message)
