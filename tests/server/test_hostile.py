@@ -1,7 +1,9 @@
 """What arrives and is wrong, or too much, or asks for more than its sender may: a typed refusal, short, and at once."""
 
+import base64
 import io
 import logging
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,12 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
+from faces.image import ImageLimits
 from gallery.calibration import Curve
 from gallery.gallery import Gallery
-from presente.errors import StoreError, listed, shown, without_folders
+from presente.errors import InvalidInput, StoreError, listed, shown, without_folders
 from presente.keys import read_keys
-from server import sizes
+from server import schemas, sizes
 from server.app import Access, create_app
 from server.service import Holder
 from tests.conftest import on_sqlite
@@ -186,6 +189,36 @@ def test_npy_files_of_every_kind_of_number_and_order_are_read(client: FlaskClien
 )  # fmt: skip
 def test_embeddings_that_are_no_numbers(client: FlaskClient, embeddings: Any) -> None:
     assert len(problem(client.post("/v1/search", json={"embeddings": embeddings}), 400, "invalid_embeddings")) < 400
+
+
+def test_base64_with_white_space_costs_little_more_than_its_bytes() -> None:
+    photo = bytes(range(256)) * 1000
+    wrapped = base64.encodebytes(photo).decode()
+    for text in (wrapped, wrapped.replace("\n", "\r\n\t "), f"data:image/jpeg;base64,{wrapped}"):
+        assert schemas.decode_base64(text) == photo
+    blanks = "AA AA " * 500_000
+    tracemalloc.start()
+    try:
+        assert len(schemas.decode_base64(blanks)) == 1_500_000
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * len(blanks)
+    for wrong in ("ñ" * 8, "AAA", "AA\0AA", "\u3000AAAA", "A" * 5):
+        with pytest.raises(InvalidInput) as caught:
+            schemas.decode_base64(wrong)
+        assert caught.value.code == "invalid_base64"
+
+
+@on_sqlite
+def test_base64_longer_than_any_photo_is_refused_before_it_is_decoded(client: FlaskClient) -> None:
+    largest = base64.encodebytes(bytes(ImageLimits().max_bytes)).decode()
+    assert len(schemas.decode_base64(f"data:image/jpeg;base64,{largest}")) == ImageLimits().max_bytes
+    roomy = create_app(client.application.extensions["presente"], 90_000_000).test_client()
+    for text in (b" " * 30_000_000, b"data:," + b"AA " * 10_000_000):
+        for body in (b'{"image": "%s"}' % text, b'{"images": ["%s"]}' % text):
+            for path in ("/v1/identify", "/v1/students"):
+                problem(roomy.post(path, data=body, headers=JSON), 413, "too_many_bytes")
 
 
 @on_sqlite
