@@ -322,10 +322,7 @@ def _rows_of(value: object) -> NDArray[np.float32]:
         raise _not_rows(f"among them is a value of type {listed(kind.__name__ for kind in strange)}")
     if len({len(row) for row in value}) > 1:
         raise _not_rows("they have several lengths")
-    try:
-        return _as_rows(np.array(value, dtype=np.float64))
-    except OverflowError as exc:
-        raise _not_rows("a number is too large") from exc
+    return _as_rows(np.array(value, dtype=np.float64))
 
 
 def _as_rows(array: NDArray[np.generic]) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import logging
 import tracemalloc
 from dataclasses import replace
@@ -17,7 +18,7 @@ from gallery.calibration import Curve
 from gallery.gallery import Gallery
 from presente.errors import InvalidInput, StoreError, listed, shown, without_folders
 from presente.keys import read_keys
-from server import schemas, sizes
+from server import json_bodies, schemas, sizes
 from server.app import Access, create_app
 from server.service import Holder
 from tests.conftest import on_sqlite
@@ -41,7 +42,8 @@ ODD_JSON = (
     b"5", b"true", b"null", b"[]", b'"x"', b"", b"\x00", b"{}{}", b"{'a': 1}", b'{"a": 1, "a": 1}',
     b'{"a": {"b": 1, "b": 1}}', b'{"a": "\\ud800"}', b'{"\\ud800": 1}', b'{"a": "\xed\xa0\x80"}',
     b"\xef\xbb\xbf{}", '{"a": "ñ"}'.encode("utf-16"), b"[" * 60_000, b'{"a":' * 12_000, b"[" * 9_000,
-    b'{"a": %s}' % (b"9" * 5000), b'{"a": [%s1]}' % (b"1," * 20_000),
+    b'{"a": %s}' % (b"9" * 5000), b'{"a": -%s}' % (b"9" * 21), b'{"a": 0.%s}' % (b"1" * 40),
+    b'{"a": [%s1]}' % (b"1," * 20_000),
 )  # fmt: skip
 
 
@@ -184,11 +186,22 @@ def test_npy_files_of_every_kind_of_number_and_order_are_read(client: FlaskClien
     "embeddings",
     [
         [["x" * 1_000_000]] + [["a"]] * 2000,  # as an array of texts: 8 GB
-        [[None]], [[True]], [["1"]], [[[1]]], [{}], [1], [[1], 1], [[10**400]], "x", 5,
+        [[None]], [[True]], [["1"]], [[[1]]], [{}], [1], [[1], 1], "x", 5,
     ],
 )  # fmt: skip
 def test_embeddings_that_are_no_numbers(client: FlaskClient, embeddings: Any) -> None:
     assert len(problem(client.post("/v1/search", json={"embeddings": embeddings}), 400, "invalid_embeddings")) < 400
+
+
+def test_numbers_in_json_are_as_long_as_programs_write_them() -> None:
+    """Whole numbers cost by the square of their digits, fractions near a half of the smallest by their length."""
+    wide = [2**64 - 1, -(2**63), -1.7976931348623157e308, -2.2250738585072014e-308]
+    assert json_bodies.parse(json.dumps(wide).encode()) == wide
+    for number in ("9" * 21, "-" + "9" * 4300, "0." + "3" * 50, "1e" + "0" * 50 + "1"):
+        for body in (number, f"[{number}]", f'{{"a": [1, {number}]}}'):
+            with pytest.raises(InvalidInput, match="digits") as caught:
+                json_bodies.parse(body.encode())
+            assert caught.value.code == "invalid_json"
 
 
 def test_base64_with_white_space_costs_little_more_than_its_bytes() -> None:
