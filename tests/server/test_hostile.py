@@ -140,6 +140,10 @@ def test_npy_files_that_are_not_arrays_of_numbers(client: FlaskClient) -> None:
         "(99999999999999999999, 1)",
         "(1,)*99",
         "('1',)",
+        "(0, 999999999999, 999999999999)",
+        "(999999999999, 999999999999, 0)",
+        "(99999999999, 0, 99999999999, 1)",
+        "(0, 999999999999)",
     )
     headers = [
         *(right.replace("'<f4'", kind) for kind in kinds),
@@ -161,6 +165,9 @@ def test_npy_files_that_are_not_arrays_of_numbers(client: FlaskClient) -> None:
         for version in (1, 2, 3, 4):
             detail = problem(client.post("/v1/search", data=npy_saying(header, version)), 400, "invalid_npy")
             assert len(detail) < 500
+            problem(client.post("/v1/search", data=npy_saying(header, version, b"")), 400, "invalid_npy")
+    nobody = npy(np.empty((0, 128), np.float32))
+    assert client.post("/v1/search", data=nobody).get_json()["results"] == []
     for length in (b"\xff\xff", b"\x00\x00"):
         problem(client.post("/v1/search", data=b"\x93NUMPY\1\0" + length + b"{" * 99), 400, "invalid_npy")
     problem(client.post("/v1/search", data=npy_saying(right, follows=b"")), 400, "invalid_npy")
