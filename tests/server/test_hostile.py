@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import logging
+import tempfile
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -239,6 +240,21 @@ def test_base64_longer_than_any_photo_is_refused_before_it_is_decoded(client: Fl
         for body in (b'{"image": "%s"}' % text, b'{"images": ["%s"]}' % text):
             for path in ("/v1/identify", "/v1/students"):
                 problem(roomy.post(path, data=body, headers=JSON), 413, "too_many_bytes")
+
+
+@on_sqlite
+def test_photos_of_a_form_do_not_lie_on_the_disk(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("a temporary file is made")
+
+    for name in ("TemporaryFile", "NamedTemporaryFile", "mkstemp", "_mkstemp_inner"):
+        monkeypatch.setattr(tempfile, name, refuse)
+    enrol(client, ANA)
+    large = PROBE + bytes(1_000_000)  # what follows a JPEG's end is nothing
+    head = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n'
+    form = head + large + b"\r\n--x--\r\n"  # by hand: the test's own client would write it to a file
+    reply = client.post("/v1/identify", data=form, headers={"Content-Type": "multipart/form-data; boundary=x"})
+    assert len(reply.get_json()["faces"]) == 1
 
 
 @on_sqlite
