@@ -11,6 +11,7 @@ NFKC would fold these, and would make one matricula of ``A²`` and ``A2``: two s
 
 from __future__ import annotations
 
+import base64
 import re
 import unicodedata
 
@@ -67,3 +68,12 @@ def _joins(text: str, place: int) -> bool:
 
 def _is_cursive(letter: str) -> bool:
     return unicodedata.category(letter)[0] in "LM" and unicodedata.name(letter, "").startswith(_CURSIVE)
+
+
+def from_base64(text: str) -> bytes:
+    """What base64 says, its white space left out: all at once, for a list of its pieces may be twenty times as large.
+
+    Raises:
+        ValueError: it is not base64.
+    """
+    return base64.b64decode(text.encode("ascii").translate(None, b" \t\r\n\v\f"), validate=True)

@@ -7,9 +7,10 @@ import re
 import time
 import uuid
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
 from werkzeug.routing import IntegerConverter, Map
 
 from presente.errors import PresenteError
@@ -37,6 +38,13 @@ class _Number(IntegerConverter):
         super().__init__(map, max=2**63 - 1)
 
 
+class _Request(Request):
+    """A request whose photos stay in memory, where its body is already: a file would leave them on the disk."""
+
+    def _get_file_stream(self, *_: object, **__: object) -> BytesIO:
+        return BytesIO()
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """Who may use the server: holders of ``keys`` (everybody on this machine when there are none), and pages of
@@ -55,6 +63,7 @@ def create_app(holder: Holder, max_body_bytes: int, access: Access = Access()) -
         access: who may use it.
     """
     app = Flask("presente", static_folder=None)
+    app.request_class = _Request
     app.config.update(MAX_CONTENT_LENGTH=max_body_bytes, MAX_FORM_MEMORY_SIZE=sizes.SMALL)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # only on Flask's own provider, which this is
     app.json.ensure_ascii = False  # type: ignore[attr-defined]

@@ -20,6 +20,10 @@ MOST_VALUES = 10_000
 _DEEPEST = 32
 """Lists within lists; what can just be read may be too deep for whoever writes it again."""
 
+_LONGEST_WHOLE, _LONGEST_FRACTION = 20, 40
+"""Characters of a number. A whole one costs by the square of its digits, a fraction between two that can be kept by
+thousands of operations; programs write 64 bits."""
+
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -28,14 +32,14 @@ def parse(body: bytes, most_values: int = MOST_VALUES) -> Any:
 
     Raises:
         InvalidInput: ``invalid_json``: it is not UTF-8 (a byte order mark counts as wrong), not JSON, names a member
-            twice, holds half of a surrogate pair, a number of thousands of digits, more than ``most_values`` values, or
-            more than 32 lists within each other. NaN and infinity, which other programs write, are refused by whoever
-            reads numbers.
+            twice, holds half of a surrogate pair, a whole number of more than 20 characters, another of more than 40,
+            more than ``most_values`` values, or more than 32 lists within each other. NaN and infinity, which other
+            programs write, are refused by whoever reads numbers.
     """
     if sum(body.count(mark) for mark in (b",", b"[", b"{")) >= most_values:
         raise _invalid(f"it has more than {most_values} values")
     try:
-        value = json.loads(body.decode("utf-8"), object_pairs_hook=_members)
+        value = json.loads(body.decode("utf-8"), object_pairs_hook=_members, parse_int=_whole, parse_float=_fraction)
         if _deep(value):
             raise _NotAllowedError("it is nested too deep")
         if _SURROGATE.search(body):
@@ -50,8 +54,6 @@ def parse(body: bytes, most_values: int = MOST_VALUES) -> Any:
         raise _invalid("it is nested too deep") from exc
     except _NotAllowedError as exc:
         raise _invalid(str(exc)) from exc
-    except ValueError as exc:  # a whole number of more digits than Python reads
-        raise _invalid("a number in it has too many digits") from exc
     return value
 
 
@@ -69,6 +71,18 @@ def _deep(value: Any) -> bool:
 
 class _NotAllowedError(ValueError):
     """What the parser would take and we do not."""
+
+
+def _whole(text: str) -> int:
+    if len(text) > _LONGEST_WHOLE:
+        raise _NotAllowedError("a number in it has too many digits")
+    return int(text)
+
+
+def _fraction(text: str) -> float:
+    if len(text) > _LONGEST_FRACTION:
+        raise _NotAllowedError("a number in it has too many digits")
+    return float(text)
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

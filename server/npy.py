@@ -13,6 +13,9 @@ from presente.errors import InvalidInput, shown
 
 _MAGIC = b"\x93NUMPY"
 _LONGEST_HEADER = 4096
+_MOST_NUMBERS = 2**31
+"""As an array without any may have in its other dimensions; numpy's reader fails where they are too many to count."""
+
 _HEADER = re.compile(
     r"\{'descr': '(?P<kind>[<>|=][fiu][1248])', 'fortran_order': (?P<fortran>True|False), "
     r"'shape': \((?P<shape>(?:[0-9]{1,12}, ?){0,4}(?:[0-9]{1,12})?)\),? ?\} *\n?",
@@ -43,6 +46,8 @@ def read_npy(data: bytes) -> NDArray[np.generic]:
     except TypeError as exc:  # a float of one byte
         raise _invalid(f"its header says {shown(found['kind'])}") from exc
     shape = tuple(int(part) for part in found["shape"].split(",") if part.strip())
+    if math.prod(size or 1 for size in shape) > _MOST_NUMBERS:
+        raise _invalid(f"its header says {shape}")
     if math.prod(shape) * kind.itemsize != len(data) - start - length:
         raise _invalid(f"its header says {shape} of {kind}, and {len(data) - start - length} bytes follow")
     flat: NDArray[np.generic] = np.frombuffer(data, kind, offset=start + length)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import math
 import unicodedata
@@ -18,7 +16,7 @@ from numpy.typing import NDArray
 from gallery.documents.model import Consent, Student
 from presente.bridge import IdentifyQuery
 from presente.errors import InvalidInput, listed, shown
-from presente.text import tidy
+from presente.text import from_base64, tidy
 from server import json_bodies, sizes
 from server.npy import read_npy
 
@@ -31,6 +29,10 @@ MAX_PHOTOS = 16
 
 LONGEST_TEXT = 200
 """Characters of a text in a query string, unless it is said otherwise: what is longer is nobody's name or class."""
+
+LONGEST_BASE64 = 24_000_000
+"""Characters of a photo in base64: 16,000,000 bytes, as many as ``max_bytes`` may allow, are 22,000,000 with line
+breaks."""
 
 STUDENT_FIELDS = ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro")
 
@@ -222,10 +224,15 @@ def decode_base64(text: object) -> bytes:
     """Base64, plain or as a data URL, to bytes."""
     if not isinstance(text, str):
         raise InvalidInput("invalid_base64", "The image is not a text.", "Send base64 or a data URL.")
-    encoded = text.partition(",")[2] if text.startswith("data:") else text
+    if len(text) > LONGEST_BASE64:
+        raise InvalidInput(
+            "too_many_bytes",
+            f"The image is a text of {len(text):,} characters, the limit is {LONGEST_BASE64:,}.",
+            "Send a smaller JPEG.",
+        )
     try:
-        return base64.b64decode("".join(encoded.split()), validate=True)
-    except (binascii.Error, ValueError) as exc:
+        return from_base64(text.partition(",")[2] if text.startswith("data:") else text)
+    except ValueError as exc:
         raise InvalidInput("invalid_base64", f"The image is not base64 ({exc}).", "Send base64 or a data URL.") from exc
 
 
@@ -315,10 +322,7 @@ def _rows_of(value: object) -> NDArray[np.float32]:
         raise _not_rows(f"among them is a value of type {listed(kind.__name__ for kind in strange)}")
     if len({len(row) for row in value}) > 1:
         raise _not_rows("they have several lengths")
-    try:
-        return _as_rows(np.array(value, dtype=np.float64))
-    except OverflowError as exc:
-        raise _not_rows("a number is too large") from exc
+    return _as_rows(np.array(value, dtype=np.float64))
 
 
 def _as_rows(array: NDArray[np.generic]) -> NDArray[np.float32]:

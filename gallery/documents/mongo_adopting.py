@@ -6,8 +6,6 @@ stopped in between goes on there the next time.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +16,7 @@ from gallery.documents.model import NotAdopted, Photo, check_student, student_ex
 from gallery.documents.mongo_shape import Document, check_size, written_elsewhere
 from gallery.documents.mongo_writing import MongoWriter
 from presente.errors import InvalidInput
+from presente.text import from_base64
 
 _SIGNATURES = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG", "image/png"), (b"RIFF", "image/webp"))
 
@@ -71,8 +70,8 @@ def image_bytes(value: object) -> bytes:
     if not isinstance(text, str):
         raise InvalidInput("invalid_base64", f"The image is a {type(value).__name__}.", "It must be bytes or base64.")
     try:
-        return base64.b64decode("".join(text.rpartition(",")[2].split()), validate=True)
-    except (binascii.Error, ValueError) as exc:
+        return from_base64(text.rpartition(",")[2])
+    except ValueError as exc:
         raise InvalidInput(
             "invalid_base64", f"The image is not base64 ({exc}).", "It must be bytes or base64."
         ) from exc

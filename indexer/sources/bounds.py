@@ -20,7 +20,7 @@ class Bounds:
         elements: XML elements that are looked at.
         rows: lines that hold something.
         columns: columns that hold something.
-        cells: cells, those before a filled one in its line included.
+        cells: cells, those before a filled one in its line included; as many again that merging fills.
         text: characters of one cell, which is Excel's own limit.
         characters: of all cells together, one that is shared counted wherever it is.
         line: characters of one line of text, quoted line breaks included.
@@ -73,6 +73,11 @@ class Account:
         self.characters += len(value) if isinstance(value, str) else 8
         if self.characters > self.bounds.characters:
             raise OutOfBounds(f"its cells have more than {self.bounds.characters:,} characters")
+
+    def add_carried(self, value: object) -> None:
+        """Count a filled cell that the file has not: a value that is merged over several rows, in one of them."""
+        self._add_cells(1)
+        self.add_cell(value)
 
     def _add_cells(self, count: int) -> None:
         self.cells += count

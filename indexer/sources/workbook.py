@@ -296,7 +296,7 @@ class _SheetReader:
             begin, end = bisect.bisect_left(lines, first), bisect.bisect_right(lines, last)
             if begin < len(rows) and lines[begin] == first and column in rows[begin][1]:
                 for _, values in rows[begin + 1 : end]:
-                    self._account.add_cell(rows[begin][1][column])
+                    self._account.add_carried(rows[begin][1][column])
                     values.setdefault(column, rows[begin][1][column])
         return rows
 

@@ -23,6 +23,7 @@ MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 RELS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 HEAD = f'<worksheet xmlns="{MAIN}"><sheetData>'
 END = "</sheetData></worksheet>"
+LETTERS = [f"{first}{second}" for first in "BCDEFGH" for second in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
 NAMES = ("matricula", "nombre_del_alumno", "clase", "fotos")
 
 
@@ -158,6 +159,33 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes], str, str]] = {
         ),
         "sheet_too_large",
         "merges cells",
+    ),
+    "cells merged over all rows": (
+        "xlsx",
+        lambda: package(
+            HEAD
+            + header()
+            + student(2, "".join(cell(f"{letter}2", "x") for letter in LETTERS))
+            + "".join(f'<row r="{row}"><c r="A{row}"><v>1</v></c></row>' for row in range(3, 100_000))
+            + "</sheetData><mergeCells>"
+            + "".join(f'<mergeCell ref="{letter}2:{letter}100000"/>' for letter in LETTERS)
+            + "</mergeCells></worksheet>"
+        ),
+        "sheet_too_large",
+        "2,000,000 cells",
+    ),
+    "one cell merged many times": (
+        "xlsx",
+        lambda: package(
+            HEAD
+            + header()
+            + "".join(student(row) for row in range(2, 20_000))
+            + "</sheetData><mergeCells>"
+            + '<mergeCell ref="E2:E20000"/><mergeCell ref="C2:C20000"/>' * 20_000
+            + "</mergeCells></worksheet>"
+        ),
+        "sheet_too_large",
+        "2,000,000 cells",
     ),
     "many parts": (
         "xlsx",

@@ -1,7 +1,11 @@
 """What arrives and is wrong, or too much, or asks for more than its sender may: a typed refusal, short, and at once."""
 
+import base64
 import io
+import json
 import logging
+import tempfile
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +14,12 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
+from faces.image import ImageLimits
 from gallery.calibration import Curve
 from gallery.gallery import Gallery
-from presente.errors import StoreError, listed, shown, without_folders
+from presente.errors import InvalidInput, StoreError, listed, shown, without_folders
 from presente.keys import read_keys
-from server import sizes
+from server import json_bodies, schemas, sizes
 from server.app import Access, create_app
 from server.service import Holder
 from tests.conftest import on_sqlite
@@ -38,7 +43,8 @@ ODD_JSON = (
     b"5", b"true", b"null", b"[]", b'"x"', b"", b"\x00", b"{}{}", b"{'a': 1}", b'{"a": 1, "a": 1}',
     b'{"a": {"b": 1, "b": 1}}', b'{"a": "\\ud800"}', b'{"\\ud800": 1}', b'{"a": "\xed\xa0\x80"}',
     b"\xef\xbb\xbf{}", '{"a": "ñ"}'.encode("utf-16"), b"[" * 60_000, b'{"a":' * 12_000, b"[" * 9_000,
-    b'{"a": %s}' % (b"9" * 5000), b'{"a": [%s1]}' % (b"1," * 20_000),
+    b'{"a": %s}' % (b"9" * 5000), b'{"a": -%s}' % (b"9" * 21), b'{"a": 0.%s}' % (b"1" * 40),
+    b'{"a": [%s1]}' % (b"1," * 20_000),
 )  # fmt: skip
 
 
@@ -135,6 +141,10 @@ def test_npy_files_that_are_not_arrays_of_numbers(client: FlaskClient) -> None:
         "(99999999999999999999, 1)",
         "(1,)*99",
         "('1',)",
+        "(0, 999999999999, 999999999999)",
+        "(999999999999, 999999999999, 0)",
+        "(99999999999, 0, 99999999999, 1)",
+        "(0, 999999999999)",
     )
     headers = [
         *(right.replace("'<f4'", kind) for kind in kinds),
@@ -156,6 +166,9 @@ def test_npy_files_that_are_not_arrays_of_numbers(client: FlaskClient) -> None:
         for version in (1, 2, 3, 4):
             detail = problem(client.post("/v1/search", data=npy_saying(header, version)), 400, "invalid_npy")
             assert len(detail) < 500
+            problem(client.post("/v1/search", data=npy_saying(header, version, b"")), 400, "invalid_npy")
+    nobody = npy(np.empty((0, 128), np.float32))
+    assert client.post("/v1/search", data=nobody).get_json()["results"] == []
     for length in (b"\xff\xff", b"\x00\x00"):
         problem(client.post("/v1/search", data=b"\x93NUMPY\1\0" + length + b"{" * 99), 400, "invalid_npy")
     problem(client.post("/v1/search", data=npy_saying(right, follows=b"")), 400, "invalid_npy")
@@ -181,11 +194,67 @@ def test_npy_files_of_every_kind_of_number_and_order_are_read(client: FlaskClien
     "embeddings",
     [
         [["x" * 1_000_000]] + [["a"]] * 2000,  # as an array of texts: 8 GB
-        [[None]], [[True]], [["1"]], [[[1]]], [{}], [1], [[1], 1], [[10**400]], "x", 5,
+        [[None]], [[True]], [["1"]], [[[1]]], [{}], [1], [[1], 1], "x", 5,
     ],
 )  # fmt: skip
 def test_embeddings_that_are_no_numbers(client: FlaskClient, embeddings: Any) -> None:
     assert len(problem(client.post("/v1/search", json={"embeddings": embeddings}), 400, "invalid_embeddings")) < 400
+
+
+def test_numbers_in_json_are_as_long_as_programs_write_them() -> None:
+    """Whole numbers cost by the square of their digits, fractions near a half of the smallest by their length."""
+    wide = [2**64 - 1, -(2**63), -1.7976931348623157e308, -2.2250738585072014e-308]
+    assert json_bodies.parse(json.dumps(wide).encode()) == wide
+    for number in ("9" * 21, "-" + "9" * 4300, "0." + "3" * 50, "1e" + "0" * 50 + "1"):
+        for body in (number, f"[{number}]", f'{{"a": [1, {number}]}}'):
+            with pytest.raises(InvalidInput, match="digits") as caught:
+                json_bodies.parse(body.encode())
+            assert caught.value.code == "invalid_json"
+
+
+def test_base64_with_white_space_costs_little_more_than_its_bytes() -> None:
+    photo = bytes(range(256)) * 1000
+    wrapped = base64.encodebytes(photo).decode()
+    for text in (wrapped, wrapped.replace("\n", "\r\n\t "), f"data:image/jpeg;base64,{wrapped}"):
+        assert schemas.decode_base64(text) == photo
+    blanks = "AA AA " * 500_000
+    tracemalloc.start()
+    try:
+        assert len(schemas.decode_base64(blanks)) == 1_500_000
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * len(blanks)
+    for wrong in ("ñ" * 8, "AAA", "AA\0AA", "\u3000AAAA", "A" * 5):
+        with pytest.raises(InvalidInput) as caught:
+            schemas.decode_base64(wrong)
+        assert caught.value.code == "invalid_base64"
+
+
+@on_sqlite
+def test_base64_longer_than_any_photo_is_refused_before_it_is_decoded(client: FlaskClient) -> None:
+    largest = base64.encodebytes(bytes(ImageLimits().max_bytes)).decode()
+    assert len(schemas.decode_base64(f"data:image/jpeg;base64,{largest}")) == ImageLimits().max_bytes
+    roomy = create_app(client.application.extensions["presente"], 90_000_000).test_client()
+    for text in (b" " * 30_000_000, b"data:," + b"AA " * 10_000_000):
+        for body in (b'{"image": "%s"}' % text, b'{"images": ["%s"]}' % text):
+            for path in ("/v1/identify", "/v1/students"):
+                problem(roomy.post(path, data=body, headers=JSON), 413, "too_many_bytes")
+
+
+@on_sqlite
+def test_photos_of_a_form_do_not_lie_on_the_disk(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("a temporary file is made")
+
+    for name in ("TemporaryFile", "NamedTemporaryFile", "mkstemp", "_mkstemp_inner"):
+        monkeypatch.setattr(tempfile, name, refuse)
+    enrol(client, ANA)
+    large = PROBE + bytes(1_000_000)  # what follows a JPEG's end is nothing
+    head = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n'
+    form = head + large + b"\r\n--x--\r\n"  # by hand: the test's own client would write it to a file
+    reply = client.post("/v1/identify", data=form, headers={"Content-Type": "multipart/form-data; boundary=x"})
+    assert len(reply.get_json()["faces"]) == 1
 
 
 @on_sqlite
