@@ -100,51 +100,32 @@ def connected(port: int) -> socket.socket:
     return made
 
 
-def stalling(count: int, sent: bytes) -> Callable[[int, threading.Event], None]:
-    """Connections that send something and then nothing; those that are closed are opened again."""
+def holding(count: int, first: bytes, more: bytes = b"") -> Callable[[int, threading.Event], None]:
+    """Connections that send something, and then ``more`` now and then, or nothing; closed ones are opened again."""
+
+    def is_open(held: socket.socket) -> bool:
+        try:
+            if more:
+                held.sendall(more)
+                return True
+            held.setblocking(False)
+            return bool(held.recv(4096))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
 
     def attack(port: int, stop: threading.Event) -> None:
         held: list[socket.socket] = []
-        while not stop.wait(0.2):
-            alive = []
-            for each in held:
-                try:
-                    each.setblocking(False)
-                    if not each.recv(4096):
-                        raise ConnectionError
-                    alive.append(each)
-                except BlockingIOError:
-                    alive.append(each)
-                except OSError:
-                    each.close()
-            held = alive
+        while not stop.wait(0.3):
+            closed = [each for each in held if not is_open(each)]
+            for each in closed:
+                each.close()
+                held.remove(each)
             for _ in range(count - len(held)):
                 with contextlib.suppress(OSError):
                     made = connected(port)
-                    made.sendall(sent)
-                    held.append(made)
-        for each in held:
-            each.close()
-
-    return attack
-
-
-def trickling(count: int, head: bytes) -> Callable[[int, threading.Event], None]:
-    """Connections that send a byte now and then."""
-
-    def attack(port: int, stop: threading.Event) -> None:
-        held: list[socket.socket] = []
-        while not stop.wait(0.5):
-            for each in list(held):
-                try:
-                    each.sendall(b"a")
-                except OSError:
-                    each.close()
-                    held.remove(each)
-            for _ in range(count - len(held)):
-                with contextlib.suppress(OSError):
-                    made = connected(port)
-                    made.sendall(head)
+                    made.sendall(first)
                     held.append(made)
         for each in held:
             each.close()
@@ -209,10 +190,10 @@ def attacks() -> dict[str, Callable[[int, threading.Event], None]]:
     head = b"GET /v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\n"
     body = f"POST /v1/identify HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-Key: {ATTENDANCE}\r\nContent-Length: 200000\r\n\r\n"
     return {
-        "200 unfinished heads": stalling(200, head),
-        "50 trickling heads": trickling(50, head + b"X: "),
-        "1,000 silent connections": stalling(1000, b""),
-        "50 slow bodies": trickling(50, body.encode()),
+        "200 unfinished heads": holding(200, head),
+        "50 trickling heads": holding(50, head + b"X: ", b"a"),
+        "1,000 silent connections": holding(1000, b""),
+        "50 slow bodies": holding(50, body.encode(), b"a"),
         "50 wrong keys per second": guessing(50),
         "300 MB in one chunk": chunking(300_000_000),
         **{f"eight of {name}": sending(made, 8) for name, made in bombs.all_kinds().items()},
