@@ -388,13 +388,13 @@ work()
 
 
 def test_no_process_outlives_a_server_that_is_killed() -> None:
-    server = subprocess.Popen([sys.executable, "-c", SERVER], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    with server.stdout as printed:
-        processes = [int(word) for word in printed.readline().split()]
-    assert len(processes) == 3 and not any(gone(process) for process in processes)
-    server.kill()
-    server.wait()
+    with subprocess.Popen([sys.executable, "-c", SERVER], cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            processes = [int(word) for word in server.stdout.readline().split()]
+            assert len(processes) == 3 and not any(gone(process) for process in processes)
+        finally:
+            server.kill()
     wait_for(lambda: all(gone(process) for process in processes))
 
 
