@@ -38,7 +38,7 @@ _ALWAYS = (
 """What every answer says to browsers, unless it says something else."""
 _WITHOUT_BODY = frozenset({"DELETE", "GET", "HEAD", "OPTIONS"})
 _PIECE_BYTES = 256 * 1024
-_PAUSES_S = {422: 0.25, 429: 0.25, 503: 0.25}
+_PAUSES_S = {415: 0.25, 422: 0.25, 429: 0.25, 503: 0.25}
 """Some refusals cost us next to nothing, and would be asked for again at once: they are given no faster than photos are
 read, by the loop, which has the time."""
 _PIECE_S = 30.0
