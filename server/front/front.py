@@ -39,8 +39,8 @@ _ALWAYS = (
 _WITHOUT_BODY = frozenset({"DELETE", "GET", "HEAD", "OPTIONS"})
 _PIECE_BYTES = 256 * 1024
 _PAUSES_S = {415: 0.25, 422: 0.25, 429: 0.25, 503: 0.25}
-"""Some refusals cost us next to nothing, and would be asked for again at once: they are given no faster than photos are
-read, by the loop, which has the time."""
+"""Some refusals cost us next to nothing, and would be asked for again at once: while others are being answered, they
+are given no faster than photos are read, by the loop, which has the time."""
 _PIECE_S = 30.0
 """How long a client may take for a piece of an answer."""
 _LINGER_S = 2.0
@@ -143,7 +143,7 @@ class Front:
         await _send_whole(send, receive, head, response.get_data(), unread)
 
     async def _pause(self, connection: Connection, status: int) -> None:
-        if status in _PAUSES_S:
+        if status in _PAUSES_S and self._workers.running:
             self.connections.move(connection, "body")  # it may go when there is no room
             await asyncio.sleep(_PAUSES_S[status])
 

@@ -26,6 +26,8 @@ class Workers:
         self._most_waiting = threads * _WAITING_PER_THREAD
         self._patience_s = patience_s
         self._waiting = 0
+        self.running = 0
+        """How many threads are at work."""
 
     async def run(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """What ``work`` returns, in a thread.
@@ -34,9 +36,11 @@ class Workers:
             Busy: ``busy``, when too many wait, or no thread was free in time; nothing was done.
         """
         await self._turn()
+        self.running += 1
         try:
             return await asyncio.wrap_future(self._pool.submit(work, *args, **kwargs))
         finally:
+            self.running -= 1
             self._free.release()
 
     async def _turn(self) -> None:
