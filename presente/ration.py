@@ -1,4 +1,4 @@
-"""A log that what strangers send cannot fill."""
+"""Loggers that write at most so many lines per period, so that clients cannot fill the disk."""
 
 from __future__ import annotations
 

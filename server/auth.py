@@ -31,7 +31,7 @@ class Failures:
     """How many wrong keys each address has sent lately. Safe to use from several threads.
 
     A right key always passes, also from an address that sends wrong ones: else whoever shares an address with an
-    attendance client could lock it out. This bounds what guessing costs us; that it finds nothing is the keys' length.
+    attendance client could lock it out. This bounds what guessing costs us. Keys are too long to be guessed anyway.
     """
 
     def __init__(self) -> None:

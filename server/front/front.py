@@ -39,13 +39,13 @@ _ALWAYS = (
 _WITHOUT_BODY = frozenset({"DELETE", "GET", "HEAD", "OPTIONS"})
 _PIECE_BYTES = 256 * 1024
 _PAUSES_S = {415: 0.25, 422: 0.25, 429: 0.25, 503: 0.25}
-"""Some refusals cost us next to nothing, and would be asked for again at once: while others are being answered, they
-are given no faster than photos are read, by the loop, which has the time."""
+"""Seconds by which a refusal is delayed while other requests are being answered. It costs us next to nothing, and a
+client that gets it at once sends the same again at once."""
 _PIECE_S = 30.0
 """How long a client may take for a piece of an answer."""
 _LINGER_S = 2.0
 _LINGER_BYTES = 32_000_000
-"""How much of a body that nobody wants is read and dropped, so that whoever sends it can read why."""
+"""How much of a refused body is read and dropped: a client that is still sending would not see the refusal."""
 
 
 class Front:
@@ -116,10 +116,10 @@ class Front:
     async def _answer(
         self, connection: Connection, environ: dict[str, Any], unread: bool, receive: Receive, send: Send
     ) -> None:
+        context = contextvars.copy_context()  # one for all steps of an answer that is made while it is sent
         if environ["PATH_INFO"] == "/livez":  # whatever the threads do, this one needs none
-            head, body = _called(connection, self._app, environ)
+            head, body = context.run(_called, connection, self._app, environ)
         else:
-            context = contextvars.copy_context()  # one for all steps of an answer that is made while it is sent
             head, body = await self._workers.run(context.run, _called, connection, self._app, environ)
         await self._pause(connection, head[0])
         if isinstance(body, bytes):
@@ -132,7 +132,7 @@ class Front:
         except Busy:
             connection.evict()  # too late for another answer; that this one ends too early says so
         finally:
-            _close(body)
+            context.run(_close, body)
         await _send_end(send, receive, unread)
 
     async def _refuse(
@@ -164,7 +164,7 @@ async def _send_head(send: Send, head: Head, unread: bool) -> None:
 
 
 async def _send_end(send: Send, receive: Receive, unread: bool, rest: bytes = b"") -> None:
-    """End an answer, once a body that is not read is there: who still sends it would not see the answer."""
+    """End an answer; first read and drop what the client still sends, for a moment, or it would not see the answer."""
     if unread:
         with suppress(TimeoutError):
             async with asyncio.timeout(_LINGER_S):

@@ -62,7 +62,7 @@ class Connection(HttpToolsProtocol):
 
     @property
     def gone(self) -> bool:
-        """Whether nobody waits for the answer any more."""
+        """Whether the client has closed the connection, or we have."""
         return self.transport.is_closing()
 
     @property
