@@ -18,13 +18,13 @@ from PIL import Image, ImageFilter
 
 from benchmarks import common
 from faces.embedder import FaceEmbedder
-from gallery.audit import IDENTICAL, TURNED
-from gallery.documents.model import Enrolled
+from gallery.audit.audit import IDENTICAL, TURNED
+from gallery.audit.similarity import Similarity
+from gallery.documents.values import EnrolledTemplate
 from gallery.gallery import Gallery
-from gallery.likeness import Likeness
-from presente import cli, compose
-from presente.config import Settings, add_settings_flags, load_settings
+from presente import cli, composition
 from presente.errors import PhotoRefused
+from presente.settings import Settings, add_settings_flags, load_settings
 
 Change = Callable[[Image.Image, float], Image.Image]
 
@@ -57,7 +57,7 @@ def changes() -> dict[str, tuple[Change, int]]:
     return made
 
 
-def pairs(like: Likeness, known: dict[int, Enrolled]) -> dict[str, Any]:
+def pairs(like: Similarity, known: dict[int, EnrolledTemplate]) -> dict[str, Any]:
     """Scores of all pairs of one person's photos: how many, how many are one photo, and misses by yaw."""
     scores: list[NDArray[np.float32]] = []
     turned: list[NDArray[np.float64]] = []
@@ -83,7 +83,12 @@ def pairs(like: Likeness, known: dict[int, Enrolled]) -> dict[str, Any]:
 
 
 def changed(
-    gallery: Gallery, embedder: FaceEmbedder, like: Likeness, known: dict[int, Enrolled], count: int, seed: int
+    gallery: Gallery,
+    embedder: FaceEmbedder,
+    like: Similarity,
+    known: dict[int, EnrolledTemplate],
+    count: int,
+    seed: int,
 ) -> dict[str, Any]:
     """For each change: how many photos were still taken, how many of these would pass for the same photo, how many miss
     their person's others, and their sharpness."""
@@ -123,16 +128,16 @@ def changed(
 
 def measure(settings: Settings, count: int, seed: int) -> dict[str, Any]:
     """Open the gallery and measure."""
-    pack = compose.open_pack(settings)
-    gallery = compose.open_gallery(settings, pack)
+    pack = composition.open_pack(settings)
+    gallery = composition.open_gallery(settings, pack)
     try:
         with gallery.index.reading() as live:
             frozen = live.frozen()
         known = {each.template: each for each in gallery.store.enrolled()}
-        threshold = gallery.limit(cohort=True).threshold
+        threshold = gallery.operating_point(cohort=True).threshold
         identical = threshold + IDENTICAL * (1 - threshold)
-        like = Likeness(frozen, np.arange(len(frozen)), threshold, identical)
-        embedder = compose.open_embedder(settings, pack)
+        like = Similarity(frozen, np.arange(len(frozen)), threshold, identical)
+        embedder = composition.open_embedder(settings, pack)
         levels = {"threshold": threshold, "identical": round(identical, 4), "usual": round(like.levels.usual, 4)}
         return {**levels, **pairs(like, known), "changed": changed(gallery, embedder, like, known, count, seed)}
     finally:

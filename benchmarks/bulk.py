@@ -20,13 +20,13 @@ from benchmarks.stages import by_stage
 from evaluation.pairs import read_pairs
 from evaluation.verification import ScoredPairs, accuracy_by_fold
 from indexer.sources.folder import read_folder
-from presente import compose
-from presente.config import ROOT, load_settings
+from presente import composition
+from presente.settings import ROOT, load_settings
 
 
 def measure(given: argparse.Namespace, settings: Mapping[str, str], locations: list[str]) -> dict[str, Any]:
     """The sides take the photos in turn, slice by slice, so that a noisy moment hits all."""
-    folder = compose.open_pack(load_settings(environment=settings)).detection.parent
+    folder = composition.open_pack(load_settings(environment=settings)).detection.parent
     sides = {"baseline": Apart(Loop, folder, False)}
     if given.defaults:
         sides["baseline_defaults"] = Apart(Loop, folder, True)

@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import common
-from evaluation.bench import Bench
 from evaluation.consolidation import consolidate
+from evaluation.experiment import Experiment
 from evaluation.protocols import Entry, read_list, read_people
-from gallery.calibration import Curve
-from gallery.nonmated import NonMated, calibrate, person_scores
+from gallery.threshold.calibration import CalibrationCurve
+from gallery.threshold.impostor_scores import ImpostorScores, calibrate, person_scores
 from presente.cli import Output
-from presente.config import load_settings
+from presente.settings import load_settings
 
 RATES = (0.01, 0.001)
 _ORDER = ("strangers", "people", "fpir_asked", "source", "fitted_people")
@@ -58,14 +58,16 @@ def _of(templates: Templates, people: list[str]) -> Templates:
     return [entry for entry in templates if entry[0] in wanted]
 
 
-def fitted(probes: Templates, enrolled: Templates, people: int, source: str) -> Curve:
+def fitted(probes: Templates, enrolled: Templates, people: int, source: str) -> CalibrationCurve:
     """The curve of a gallery of so many people, by searches of these probes."""
     scores = impostors(probes, enrolled)
-    searches = NonMated(scores, tuple(person for person, _ in probes), (source,) * len(scores))
+    searches = ImpostorScores(scores, tuple(person for person, _ in probes), (source,) * len(scores))
     return calibrate(searches, people, "measured", RATES[0])
 
 
-def reached(curve: Curve, size: int, scores: NDArray[np.float64], whose: str, seed: int) -> Iterator[dict[str, Any]]:
+def reached(
+    curve: CalibrationCurve, size: int, scores: NDArray[np.float64], whose: str, seed: int
+) -> Iterator[dict[str, Any]]:
     """What share of strangers, by their best scores, reaches the thresholds for a gallery of so many people."""
     for rate in RATES:
         threshold = curve.threshold(rate, size)
@@ -121,7 +123,7 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def embedded(bench: Bench, entries: Sequence[Entry]) -> Templates:
+def embedded(bench: Experiment, entries: Sequence[Entry]) -> Templates:
     """Person and template of every photo that has one."""
     outcomes = bench.embed([entry.path for entry in entries])
     return [
@@ -145,7 +147,7 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=3, help="how many halvings")
     given = parser.parse_args()
     entries = read_people(given.folder) if given.folder else read_list(given.list)
-    bench = Bench(load_settings(environment={"PRESENTE_PACK": given.pack}), Output(as_json=True))
+    bench = Experiment(load_settings(environment={"PRESENTE_PACK": given.pack}), Output(as_json=True))
     templates = embedded(bench, entries)
     foreign = embedded(bench, read_list(given.also)) if given.also else []
     rows = [row for i in range(given.repeats) for row in trial(templates, foreign, given.enrolled, given.seed + i)]

@@ -14,11 +14,11 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.gate import IndexSettings
-from gallery.live import LiveIndex
-from gallery.manifest import Origin
-from gallery.snapshot import SnapshotStore
-from presente.threads import default_workers
+from gallery.index.generations import GenerationStore
+from gallery.index.manifest import IndexedDocuments
+from gallery.index.recall_gate import IndexSettings
+from gallery.index.searcher import Searcher
+from presente.parallel import default_workers
 
 Found = tuple[NDArray[np.float32], NDArray[np.int64]]
 Search = Callable[[NDArray[np.float32], int], Found]
@@ -37,13 +37,13 @@ class Built:
 
 def presente(kind: str, rows: NDArray[np.float32], people: NDArray[np.int64]) -> Built:
     """A generation, published with its gate, and loaded again as a start does; vectors are mapped and count as disk."""
-    live = LiveIndex.empty(rows.shape[1])
+    live = Searcher.empty(rows.shape[1])
     live.tail.append(np.arange(len(rows)), people, rows)
     with tempfile.TemporaryDirectory() as folder:
-        store = SnapshotStore(Path(folder), IndexSettings(kind))  # type: ignore[arg-type]
-        store.publish(live.frozen(), Origin("bench", "bench", 1, ""))
+        store = GenerationStore(Path(folder), IndexSettings(kind))  # type: ignore[arg-type]
+        store.publish(live.frozen(), IndexedDocuments("bench", "bench", 1, ""))
         start = time.perf_counter()
-        generation = SnapshotStore(Path(folder)).latest()[0]
+        generation = GenerationStore(Path(folder)).latest()[0]
         assert generation is not None
         generation.index.search(rows[:1], 10)
         first_answer_s = round(time.perf_counter() - start, 3)

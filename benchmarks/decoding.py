@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import common
-from faces.decoder import Decoder, OwnThread
 from faces.embedder import FaceEmbedder
-from faces.packs import load_pack
-from gallery.documents.model import Enrolment, Student
-from gallery.documents.sqlite import SqliteStore
+from faces.image.decoder import Decoder, OwnThread
+from faces.packs.model_pack import load_pack
+from gallery.documents.sqlite.store import SqliteStore
+from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery, GallerySettings
-from gallery.snapshot import SnapshotStore
-from presente.bridge import IdentifyQuery, enrolled_photo, identify
-from presente.config import ROOT
+from gallery.index.generations import GenerationStore
+from presente.recognition import IdentifyQuery, enrolled_photo, identify
+from presente.settings import ROOT
 from server.decoding.admission import open_admission
 from server.decoding.decoder import AdmittedDecoder, open_decoder
 
@@ -44,7 +44,7 @@ def main() -> int:
     admitted = open_decoder(open_admission(0))
     decoders: dict[str, Decoder] = {"own_thread": OwnThread(), "processes": admitted}
     with tempfile.TemporaryDirectory() as folder:
-        store, index = SqliteStore(Path(folder) / "gallery.db"), SnapshotStore(Path(folder) / "index")
+        store, index = SqliteStore(Path(folder) / "gallery.db"), GenerationStore(Path(folder) / "index")
         gallery = Gallery(store, index, pack.tag, pack.dim, GallerySettings(pack.threshold, "benchmark"))
         embedders = {name: FaceEmbedder(pack, decoder=decoder) for name, decoder in decoders.items()}
         _enrol(gallery, embedders["own_thread"], photos)

@@ -19,41 +19,41 @@ from numpy.typing import NDArray
 
 from benchmarks import common
 from benchmarks.calibration import Templates, embedded, namesakes
-from evaluation.bench import Bench
+from evaluation.experiment import Experiment
 from evaluation.protocols import read_list, read_people
-from gallery.documents.model import EnrolledPhoto, Enrolment, Student, Template
-from gallery.enrolment_check import judge
-from gallery.enrolment_levels import STRANGER_RATE, STUDENT_RATE, EnrolmentLevels, LevelKeeper
+from gallery.documents.values import EnrolledPhoto, Enrolment, Student, Template
+from gallery.enrolment.nearest_others import NOBODY, SimilarStudent, nearest_others
+from gallery.enrolment.photo_check import judge
+from gallery.enrolment.score_levels import STRANGER_RATE, STUDENT_RATE, EnrolmentLevels, LevelKeeper
 from gallery.gallery import Gallery, GallerySettings
-from gallery.others import NOBODY, Rival, nearest_others
-from gallery.snapshot import SnapshotStore
-from presente import cli, compose
-from presente.config import Settings, add_settings_flags, load_settings
+from gallery.index.generations import GenerationStore
+from presente import cli, composition
+from presente.settings import Settings, add_settings_flags, load_settings
 
 Vectors = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class EnrolledPerson:
     """Somebody's templates, float32 (t, d)."""
 
     name: str
     templates: Vectors
 
 
-def people_of(templates: Templates) -> list[Person]:
+def people_of(templates: Templates) -> list[EnrolledPerson]:
     """The templates, person by person."""
     names = sorted({name for name, _ in templates})
     own: dict[str, list[Vectors]] = {name: [] for name in names}
     for name, template in templates:
         own[name].append(template)
-    return [Person(name, np.stack(found)) for name, found in own.items()]
+    return [EnrolledPerson(name, np.stack(found)) for name, found in own.items()]
 
 
 class Trial:
     """People enrolled with all their photos but the last, or the first alone; photos are tried against them."""
 
-    def __init__(self, gallery: Gallery, threshold: float, enrolled: Sequence[Person]) -> None:
+    def __init__(self, gallery: Gallery, threshold: float, enrolled: Sequence[EnrolledPerson]) -> None:
         """Enrol people in an empty gallery of a pack with this threshold."""
         self.gallery = gallery
         self.enrolled = {person.name: person for person in enrolled}
@@ -61,7 +61,7 @@ class Trial:
         self.ids = {name: gallery.student(name).id for name in self.enrolled}
         self.levels: EnrolmentLevels = LevelKeeper(gallery, threshold).now()
 
-    def rivals(self, photos: Sequence[tuple[str, Vectors]], own: Sequence[int]) -> list[Rival | None]:
+    def rivals(self, photos: Sequence[tuple[str, Vectors]], own: Sequence[int]) -> list[SimilarStudent | None]:
         """Whom photos of people clearly show."""
         probes = np.stack([template for _, template in photos])
         found = nearest_others(self.gallery, probes, own, self.levels.duplicate)
@@ -85,7 +85,7 @@ class Trial:
         return [None if rival is None else rival.matricula for rival in found]
 
 
-def _enrolment(person: Person, pack: str) -> Enrolment:
+def _enrolment(person: EnrolledPerson, pack: str) -> Enrolment:
     photos = tuple(
         EnrolledPhoto(b"", f"{person.name}-{number}", "image/jpeg", "benchmark", Template(row, pack, (0, 0, 1, 1)))
         for number, row in enumerate(person.templates)
@@ -94,7 +94,7 @@ def _enrolment(person: Person, pack: str) -> Enrolment:
 
 
 def trial(
-    people: Sequence[Person], size: int, first: bool, twice: float, settings: Settings, seed: int
+    people: Sequence[EnrolledPerson], size: int, first: bool, twice: float, settings: Settings, seed: int
 ) -> dict[str, Any]:
     """One draw of people: ``size`` of them enrolled, ``first``: with their first photo alone; a share of them, who have
     photos enough, with half of them under a second matricula."""
@@ -102,20 +102,20 @@ def trial(
     several = [person for person in people if len(person.templates) > 1]
     drawn = [several[i] for i in chance.permutation(len(several))[:size]]
     names = {person.name for person in drawn}
-    enrolled = [Person(each.name, each.templates[: 1 if first else -1]) for each in drawn]
+    enrolled = [EnrolledPerson(each.name, each.templates[: 1 if first else -1]) for each in drawn]
     torn = [each for each in enrolled[: round(twice * size)] if len(each.templates) > 1]
     halves = {each.name: each.templates[: len(each.templates) // 2] for each in torn}
-    again = [Person(f"{each.name}_again", each.templates[len(each.templates) // 2 :]) for each in torn]
-    enrolled = [Person(each.name, halves.get(each.name, each.templates)) for each in enrolled]
+    again = [EnrolledPerson(f"{each.name}_again", each.templates[len(each.templates) // 2 :]) for each in torn]
+    enrolled = [EnrolledPerson(each.name, halves.get(each.name, each.templates)) for each in enrolled]
     later = [(person.name, person.templates[1 if first else -1]) for person in drawn]
     strangers = [(person.name, person.templates[0]) for person in people if person.name not in names]
     under = [str(name) for name in chance.choice(sorted(names), len(strangers))]
     shifted = [name for name, _ in later[1:] + later[:1]]
-    pack = compose.open_pack(settings)
+    pack = composition.open_pack(settings)
     with tempfile.TemporaryDirectory() as folder:
-        store = compose.open_store(f"sqlite:///{folder}/gallery.db")
+        store = composition.open_store(f"sqlite:///{folder}/gallery.db")
         own = GallerySettings(pack.threshold, "benchmark")
-        gallery = Gallery(store, SnapshotStore(Path(folder) / "index"), pack.tag, pack.dim, own)
+        gallery = Gallery(store, GenerationStore(Path(folder) / "index"), pack.tag, pack.dim, own)
         try:
             tried = Trial(gallery, pack.threshold, [*enrolled, *again])
             duplicates = tried.warned(later)
@@ -140,7 +140,7 @@ def trial(
             gallery.close()
 
 
-def one_to_one(people: Sequence[Person]) -> dict[str, float]:
+def one_to_one(people: Sequence[EnrolledPerson]) -> dict[str, float]:
     """The scores that shares of pairs of different people really reach, by the first photo of each: what ``may_be_1``
     and ``surely_1`` are estimates of."""
     first = np.stack([person.templates[0] for person in people])
@@ -173,7 +173,7 @@ def main() -> int:
     given = parser.parse_args()
     settings = load_settings(given)
     entries = read_people(given.folder) if given.folder else read_list(given.list)
-    people = people_of(embedded(Bench(settings, cli.Output(given.json)), entries))
+    people = people_of(embedded(Experiment(settings, cli.Output(given.json)), entries))
     rows = [
         summary([trial(people, size, first, given.twice, settings, given.seed + i) for i in range(given.repeats)])
         for size in given.people

@@ -26,12 +26,12 @@ import numpy as np
 
 from benchmarks import common
 from benchmarks.face_vectors import face_vectors
-from faces.packs import load_pack
-from gallery.documents.model import EnrolledPhoto, Enrolment, Student, Template
-from gallery.documents.sqlite import SqliteStore
+from faces.packs.model_pack import load_pack
+from gallery.documents.sqlite.store import SqliteStore
+from gallery.documents.values import EnrolledPhoto, Enrolment, Student, Template
 from gallery.gallery import Gallery, GallerySettings
-from gallery.snapshot import SnapshotStore
-from presente.config import ROOT
+from gallery.index.generations import GenerationStore
+from presente.settings import ROOT
 
 _BATCH = 1000
 _PROBE = ROOT / "data_sample" / "probes" / "A0178" / "1.jpg"
@@ -42,7 +42,9 @@ def populate(folder: Path, count: int, seed: int) -> list[bytes]:
     pack = load_pack("sample", [ROOT / "data_sample" / "models"])
     vectors = face_vectors("spread", count, pack.dim, 1, seed).gallery
     settings = GallerySettings(pack.threshold, "benchmark")
-    gallery = Gallery(SqliteStore(folder / "gallery.db"), SnapshotStore(folder / "index"), pack.tag, pack.dim, settings)
+    gallery = Gallery(
+        SqliteStore(folder / "gallery.db"), GenerationStore(folder / "index"), pack.tag, pack.dim, settings
+    )
     gallery.store.claim_pack(pack.tag, pack.dim)
     for start in range(0, count, _BATCH):
         gallery.store.enrol([_enrolment(i, vectors[i], pack.tag) for i in range(start, min(start + _BATCH, count))])

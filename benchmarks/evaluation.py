@@ -14,9 +14,9 @@ from pathlib import Path
 
 from benchmarks import common
 from benchmarks.face_vectors import face_vectors
-from evaluation import report, scores
+from evaluation import results, scores
 from evaluation.protocols import Entry
-from evaluation.templates import OK, Outcome
+from evaluation.templates import OK, TemplateResult
 
 
 def main() -> int:
@@ -36,13 +36,13 @@ def main() -> int:
         ("unknown", range(-len(made.strangers), 0), made.strangers),
     ):
         entries += [Entry(role, f"p{name:06d}", Path(f"{role}/{i}")) for i, name in enumerate(names)]  # type: ignore[arg-type]
-        outcomes += [Outcome(row, OK) for row in rows]
+        outcomes += [TemplateResult(row, OK) for row in rows]
     before, start = _peak_mb(), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "scores.tsv"
         scores.write_scores(table, scores.identification_scores(entries, outcomes))
         scored = time.perf_counter()
-        found = report.identification_result(scores.read_scores(table), (0.01, 0.001))
+        found = results.identification_result(scores.read_scores(table), (0.01, 0.001))
     done = time.perf_counter()
     result = {
         **common.about_this_run(given.seed),

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from presente import compose
-from presente.config import Settings
+from presente import composition
+from presente.settings import Settings
 
 GENUINE_COSINE = 0.64
 """Mean cosine of two templates of one person, as measured on LFW with a MobileFaceNet."""
@@ -56,7 +56,7 @@ def real_vectors(settings: Settings, count: int, probes: int, seed: int) -> Face
     Some of its people are held out as strangers, and one template of some who have several as probes. A mixture is
     a person of one template, half way between two people: as near to others as people are who look alike.
     """
-    store = compose.open_store(settings.store)
+    store = composition.open_store(settings.store)
     batches = list(store.templates())
     store.close()
     vectors = np.concatenate([batch.vectors for batch in batches])

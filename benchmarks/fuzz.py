@@ -25,7 +25,7 @@ from typing import Any
 from benchmarks import common
 from benchmarks.fuzz_checks import SLOW_S, Answer, Process, faults, waits
 from benchmarks.fuzz_requests import ADMIN, ATTENDANCE, Requests, Sent
-from presente.config import ROOT
+from presente.settings import ROOT
 
 KEYS = f"admin:{ADMIN},attendance:{ATTENDANCE}"
 _SHOWN = 20
@@ -80,7 +80,7 @@ class Client:
 
 
 @dataclass
-class Outcome:
+class FuzzResult:
     """What a run found."""
 
     requests: int = 0
@@ -109,9 +109,9 @@ class Outcome:
             )
 
 
-def run(make: Sequence[Make], address: str, process: Process, clients: int) -> Outcome:
+def run(make: Sequence[Make], address: str, process: Process, clients: int) -> FuzzResult:
     """Send requests over several connections, and look at the server meanwhile."""
-    outcome, lock, turn = Outcome(), threading.Lock(), iter(range(len(make)))
+    outcome, lock, turn = FuzzResult(), threading.Lock(), iter(range(len(make)))
     logged, memory = process.logged(), [process.memory_mb()]
     started, most_open = time.perf_counter(), process.descriptors()
     before = most_open
@@ -211,7 +211,7 @@ def served(store: str) -> Iterator[tuple[str, Process, dict[str, str], Path]]:
                 process.terminate()
 
 
-def agree(outcome: Outcome, environment: dict[str, str]) -> None:
+def agree(outcome: FuzzResult, environment: dict[str, str]) -> None:
     """Ask ``verify`` whether documents, counts and index agree after a run."""
     words = [sys.executable, "-m", "indexer", "verify", "--json"]
     done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
@@ -220,7 +220,7 @@ def agree(outcome: Outcome, environment: dict[str, str]) -> None:
         outcome.failures.append(f"verify: {done.stdout}{done.stderr}")
 
 
-def summary(outcome: Outcome) -> dict[str, Any]:
+def summary(outcome: FuzzResult) -> dict[str, Any]:
     """The figures of a run."""
     return {
         "requests": outcome.requests,
@@ -236,7 +236,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def lines(outcome: Outcome) -> list[str]:
+def lines(outcome: FuzzResult) -> list[str]:
     """The figures of a run, for people."""
     found = summary(outcome)
     shown = found.pop("failures")

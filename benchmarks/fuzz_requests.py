@@ -15,7 +15,7 @@ from werkzeug.routing import Rule
 
 from benchmarks.fuzz_files import damaged, damaged_npy, damaged_photo, photos_by_format
 from server.app import create_app
-from server.service import Holder
+from server.service import ServiceHandle
 
 ADMIN, ATTENDANCE = "fuzz-admin-0123456789", "fuzz-attendance-0123456789"
 
@@ -119,7 +119,7 @@ class Requests:
     def __init__(self, seed: int, photos: Sequence[bytes]) -> None:
         self.seed = seed
         self.photos = photos
-        rules: list[Rule] = list(create_app(Holder(), 1).url_map.iter_rules())
+        rules: list[Rule] = list(create_app(ServiceHandle(), 1).url_map.iter_rules())
         self.routes = sorted((method, rule.rule) for rule in rules for method in rule.methods or ())
         self.files = photos_by_format(photos[0])
 

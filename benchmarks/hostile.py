@@ -24,14 +24,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import bombs, common
-from presente.config import ROOT
+from presente.settings import ROOT
 
 ATTENDANCE, ADMIN = "attendance-0123456789", "admin-0123456789abcdef"
 _SOURCE = "127.0.0.2"
 _PROBE = ROOT / "data_sample" / "probes" / "A0178" / "1.jpg"
 
 
-class Target:
+class ServerUnderAttack:
     """A server of its own process over the sample class: address, memory, log."""
 
     def __init__(self, folder: Path, descriptors: int) -> None:
@@ -241,7 +241,7 @@ def second_client(port: int, seconds: float) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def watched(target: Target) -> Iterator[list[float]]:
+def watched(target: ServerUnderAttack) -> Iterator[list[float]]:
     """The largest memory inside the block, MB, looked at five times per second."""
     most = [target.memory_mb()]
     stop = threading.Event()
@@ -259,7 +259,7 @@ def watched(target: Target) -> Iterator[list[float]]:
         thread.join()
 
 
-def under_attack(target: Target, name: str, seconds: float) -> dict[str, Any]:
+def under_attack(target: ServerUnderAttack, name: str, seconds: float) -> dict[str, Any]:
     """The second client's figures before and during an attack, memory, and what the log grew by."""
     quiet = second_client(target.port, seconds / 2)
     log, memory = target.log.stat().st_size, target.memory_mb()
@@ -306,7 +306,7 @@ def main() -> int:
         return _attack(given.attack, given.port)
     names = [name for name in attacks() if not given.only or name.startswith(tuple(given.only))]
     with tempfile.TemporaryDirectory() as folder:
-        target = Target(Path(folder), given.descriptors)
+        target = ServerUnderAttack(Path(folder), given.descriptors)
         try:
             second_client(target.port, 2)
             found = {name: under_attack(target, name, given.seconds) for name in names}

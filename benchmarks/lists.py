@@ -19,8 +19,8 @@ from benchmarks import common
 from benchmarks.fuzz import served
 from benchmarks.fuzz_checks import Process
 from benchmarks.fuzz_requests import ADMIN
-from gallery.documents.model import Enrolment, Student
-from presente.compose import open_store
+from gallery.documents.values import Enrolment, Student
+from presente.composition import open_store
 
 _AT = "2026-01-01T08:00:00+00:00"
 _STUDENTS = 200

@@ -22,8 +22,8 @@ from typing import Any
 from PIL import Image
 
 from benchmarks import common
-from presente import compose
-from presente.config import ROOT
+from presente import composition
+from presente.settings import ROOT
 
 _SIZE = (178, 218)
 _PEOPLE = 10_177
@@ -78,7 +78,7 @@ def run(folder: Path, settings: Mapping[str, str], kills: list[int], sampled: Sa
     """
     words = [sys.executable, "-m", "indexer", "add", str(folder / "celeba"), "--json"]
     began = time.monotonic()
-    store = compose.open_store(settings["PRESENTE_STORE"])
+    store = composition.open_store(settings["PRESENTE_STORE"])
     text, ended = "", False
     while not ended:
         with (folder / "out.json").open("w+") as out, (folder / "log").open("a") as log:
@@ -147,7 +147,7 @@ def measure(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
     report = run(folder, settings, [given.count // 3, 2 * given.count // 3], sampled)
     words = [sys.executable, "-m", "indexer", "verify", "--json"]
     verified = json.loads(subprocess.run(words, cwd=ROOT, env=settings, capture_output=True, check=False).stdout)
-    store = compose.open_store(settings["PRESENTE_STORE"])
+    store = composition.open_store(settings["PRESENTE_STORE"])
     counts = store.counts()
     store.close()
     if given.plot:

@@ -15,10 +15,10 @@ import numpy as np
 
 from benchmarks import common
 from benchmarks.iresnet import iresnet50
-from faces.runtime import RuntimeOptions, Session, open_session, plain_session
-from presente import compose
-from presente.config import load_settings
+from faces.runtime.session import RuntimeOptions, Session, open_session, plain_session
+from presente import composition
 from presente.errors import ConfigError
+from presente.settings import load_settings
 
 
 def sessions(path: Path) -> dict[str, Session]:
@@ -59,7 +59,7 @@ def main() -> int:
     arguments.add_argument("--pack", default="sample", help="a pack's name or folder")
     arguments.add_argument("--rounds", type=int, default=15, help="inferences of each; the median is printed")
     given = arguments.parse_args()
-    pack = compose.open_pack(load_settings(environment={"PRESENTE_PACK": given.pack}))
+    pack = composition.open_pack(load_settings(environment={"PRESENTE_PACK": given.pack}))
     with tempfile.TemporaryDirectory() as folder:
         deep = Path(folder) / "iresnet50.onnx"
         deep.write_bytes(iresnet50(given.seed))

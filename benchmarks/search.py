@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from benchmarks import common
 from benchmarks.contenders import Built, Found, contenders
 from benchmarks.face_vectors import LATENT, FaceVectors, face_vectors, real_vectors
-from gallery.vectors.flat import nearest
-from presente.config import load_settings
+from gallery.index.kinds.flat import nearest
+from presente.settings import load_settings
 
 K = 10
 FPIR = 0.01

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import common
-from presente.config import ROOT
+from presente.settings import ROOT
 
 
 @contextmanager

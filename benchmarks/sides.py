@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from indexer.sources.model import SourcePhoto
+    from indexer.sources.protocol import SourcePhoto
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ class IndexerAdd:
 
     def __init__(self, root: Path, settings: Mapping[str, str], landmarks: bool = False) -> None:
         from indexer.sources.folder import read_folder
-        from presente import compose
-        from presente.config import load_settings
+        from presente import composition
+        from presente.settings import load_settings
 
         self._folder = tempfile.TemporaryDirectory()
         places = {
@@ -75,9 +75,9 @@ class IndexerAdd:
             "PRESENTE_INDEX": f"{self._folder.name}/index",
         }
         self._settings = load_settings(environment={**settings, **places})
-        pack = compose.open_pack(self._settings)
-        self._embedder = compose.open_embedder(self._settings, pack)
-        self._gallery = compose.open_gallery(self._settings, pack)
+        pack = composition.open_pack(self._settings)
+        self._embedder = composition.open_embedder(self._settings, pack)
+        self._gallery = composition.open_gallery(self._settings, pack)
         self._source = read_folder(root)
         if landmarks:
             self._source = replace(self._source, photos=tuple(map(self._with_landmarks, self._source.photos)))
@@ -89,7 +89,7 @@ class IndexerAdd:
 
     def take(self, locations: frozenset[str]) -> Slice:
         """One run of the indexer's pipeline."""
-        from gallery.documents.model import Enrolment
+        from gallery.documents.values import Enrolment
         from indexer.pipeline import add
 
         photos = tuple(photo for photo in self._source.photos if photo.location in locations)

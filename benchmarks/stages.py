@@ -11,20 +11,20 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 
 from faces.alignment import align
-from faces.detection import Detector
+from faces.detection.detector import Detector
 from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
-from faces.image import Photo, decode
+from faces.image.decode import DecodedPhoto, decode
 from faces.quality import measure
 from faces.recognition import Recogniser
-from faces.runtime import Session, open_session
-from gallery.documents.model import Enrolment, Student
+from faces.runtime.session import Session, open_session
+from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery
 from indexer.pipeline import BATCH, EMBEDDED_AT_ONCE
-from presente import compose
-from presente.bridge import digest_of, enrolled_photo
-from presente.config import load_settings
+from presente import composition
 from presente.errors import PhotoRefused
-from presente.threads import in_batches
+from presente.parallel import in_batches
+from presente.recognition import digest_of, enrolled_photo
+from presente.settings import load_settings
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -50,14 +50,14 @@ def by_stage(environment: Mapping[str, str], locations: Sequence[str]) -> dict[s
     with tempfile.TemporaryDirectory() as folder:
         places = {"PRESENTE_STORE": f"sqlite:///{folder}/gallery.db", "PRESENTE_INDEX": f"{folder}/index"}
         settings = load_settings(environment={**environment, **places, "PRESENTE_WORKERS": "1"})
-        pack = compose.open_pack(settings)
-        embedder = compose.open_embedder(settings, pack)
-        options = compose.runtime_options(settings)
+        pack = composition.open_pack(settings)
+        embedder = composition.open_embedder(settings, pack)
+        options = composition.runtime_options(settings)
         detection = _Clocked(open_session(pack.detection, options))
         recognition = _Clocked(open_session(pack.recognition, options))
         embedder.detector = Detector(detection, embedder.settings.detection)
         embedder.recogniser = Recogniser(recognition, pack.recognition, pack.flip, pack.preprocessing)
-        gallery = compose.open_gallery(settings, pack)
+        gallery = composition.open_gallery(settings, pack)
         try:
             seconds = _walk(embedder, gallery, locations)
         finally:
@@ -77,7 +77,7 @@ def _walk(embedder: FaceEmbedder, gallery: Gallery, locations: Sequence[str]) ->
         seconds[stage] += time.process_time() - start
         return done
 
-    def enrol(entries: Sequence[tuple[str, bytes, Photo, EmbeddedFace]]) -> None:
+    def enrol(entries: Sequence[tuple[str, bytes, DecodedPhoto, EmbeddedFace]]) -> None:
         by_person: dict[str, list[Any]] = {}
         for location, content, photo, face in entries:
             made = enrolled_photo(content, photo.media_type, location, face, gallery.pack)
@@ -102,13 +102,13 @@ def _walk(embedder: FaceEmbedder, gallery: Gallery, locations: Sequence[str]) ->
     return seconds
 
 
-def _portrait(embedder: FaceEmbedder, photo: Photo) -> AlignedFace | None:
+def _portrait(embedder: FaceEmbedder, photo: DecodedPhoto) -> AlignedFace | None:
     try:
         return embedder.portrait(photo)
     except PhotoRefused:
         return None
 
 
-def _align(entry: tuple[Photo, AlignedFace]) -> object:
+def _align(entry: tuple[DecodedPhoto, AlignedFace]) -> object:
     photo, found = entry
     return measure(found.face, align(photo.pixels, found.face.enlarged(1 / photo.reduction).landmarks))

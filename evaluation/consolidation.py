@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faces.recognition import unit_rows
-from gallery.nonmated import Enrolled
+from gallery.threshold.impostor_scores import EnrolledTemplates
 
 Consolidation = Literal["best", "centroid", "notebook"]
 """``best``: every template, a person's score is that of the best. ``centroid``: the mean of templates of length 1.
 ``notebook``: the mean of vectors as the network gave them, so that long ones weigh more, as the first system had it."""
 
 
-def consolidate(templates: Sequence[tuple[str, NDArray[np.float32]]], how: Consolidation) -> Enrolled:
+def consolidate(templates: Sequence[tuple[str, NDArray[np.float32]]], how: Consolidation) -> EnrolledTemplates:
     """Make a gallery of (person, template float32 (d,)).
 
     Templates need not be of length 1: for ``notebook`` they must not be, or it is the same as ``centroid``.
@@ -26,10 +26,10 @@ def consolidate(templates: Sequence[tuple[str, NDArray[np.float32]]], how: Conso
     starts = np.array([i for i, name in enumerate(names) if i == 0 or name != names[i - 1]], dtype=np.int64)
     people = tuple(names[i] for i in starts)
     if not ordered:
-        return Enrolled(people, np.empty((0, 0), dtype=np.float32), starts)
+        return EnrolledTemplates(people, np.empty((0, 0), dtype=np.float32), starts)
     vectors = np.stack([vector for _, vector in ordered])
     rows = vectors if how == "notebook" else unit_rows(vectors)
     if how != "best":
         # The mean and the sum point the same way, and only the direction is compared.
         rows, starts = np.add.reduceat(rows, starts, axis=0), np.arange(len(people))
-    return Enrolled(people, unit_rows(rows), starts)
+    return EnrolledTemplates(people, unit_rows(rows), starts)

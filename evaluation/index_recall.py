@@ -18,8 +18,8 @@ from typing import Any
 
 from evaluation.intervals import shown, wilson
 from evaluation.tables import read_table, write_table
-from gallery.gate import Exam
-from gallery.vectors.model import VectorIndex
+from gallery.index.kinds.protocol import VectorIndex
+from gallery.index.recall_gate import GroundTruth
 
 _COLUMNS = ("template", "kind", "wanted", "found_at_1", "found")
 KINDS = ("left_out", "perturbed")
@@ -36,7 +36,7 @@ class Tested:
     found: int
 
 
-def ask(exam: Exam, index: VectorIndex) -> list[Tested]:
+def ask(exam: GroundTruth, index: VectorIndex) -> list[Tested]:
     """Ask an index what exact search has answered."""
     wanted = exam.scores.shape[1]
     first, found = exam.found(index, 1), exam.found(index, wanted)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from evaluation import metrics
 from evaluation.protocols import Entry
-from evaluation.scores import Search
+from evaluation.scores import ProbeScores
 from presente.errors import InvalidInput
 
 Split = Literal["photos", "people", "holdout"]
@@ -23,14 +23,14 @@ UNKNOWN = "Desconocido"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FoldResult:
     """One part of a split: places of the photos that are tried, and of those that are enrolled, int64."""
 
     tried: NDArray[np.int64]
     enrolled: NDArray[np.int64]
 
 
-def split(entries: Sequence[Entry], how: Split, folds: int, seed: int) -> list[Part]:
+def split(entries: Sequence[Entry], how: Split, folds: int, seed: int) -> list[FoldResult]:
     """Split photos; the same seed gives the same parts.
 
     Raises:
@@ -52,14 +52,14 @@ def split(entries: Sequence[Entry], how: Split, folds: int, seed: int) -> list[P
         else:
             kept = places[[counts[person] > 1 for person in people]]
             parts = iter([train_test_split(kept, test_size=0.3, random_state=seed, stratify=people[kept])])
-        return [Part(np.sort(tried), np.sort(enrolled)) for enrolled, tried in parts]
+        return [FoldResult(np.sort(tried), np.sort(enrolled)) for enrolled, tried in parts]
     except ValueError as exc:
         raise InvalidInput(
             "too_few_photos", f"The photos cannot be split ({exc}).", "Give more, or fewer folds."
         ) from exc
 
 
-def roles_of(entries: Sequence[Entry], part: Part, how: Split) -> Iterator[tuple[int, Entry]]:
+def roles_of(entries: Sequence[Entry], part: FoldResult, how: Split) -> Iterator[tuple[int, Entry]]:
     """Place and entry of all that a part compares, with its role in it.
 
     Where people are split, those of the fold are strangers to the people of the others, but the first half of each
@@ -83,7 +83,7 @@ def roles_of(entries: Sequence[Entry], part: Part, how: Split) -> Iterator[tuple
             yield place, replace(entries[place], role="gallery" if i < half else "probe" if half else "unknown")
 
 
-def figures(searches: Sequence[Search], threshold: float) -> dict[str, Any]:
+def figures(searches: Sequence[ProbeScores], threshold: float) -> dict[str, Any]:
     """What the notebook reported of one part: accuracy, weighted precision and recall; and the standard's rates."""
     from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
@@ -104,7 +104,7 @@ def figures(searches: Sequence[Search], threshold: float) -> dict[str, Any]:
     }
 
 
-def per_person(searches: Sequence[Search], threshold: float) -> dict[str, Any]:
+def per_person(searches: Sequence[ProbeScores], threshold: float) -> dict[str, Any]:
     """scikit-learn's classification report as a dict: precision, recall, F1 and number of photos a person."""
     from sklearn.metrics import classification_report
 

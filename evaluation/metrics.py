@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.intervals import wilson
-from evaluation.scores import Search
+from evaluation.scores import ProbeScores
 from evaluation.templates import OK
 from presente.errors import InvalidInput
 
@@ -52,24 +52,24 @@ class GroupRates:
     fpir_interval: tuple[float, float]
 
 
-def rank_rate(searches: Sequence[Search], rank: int) -> float:
+def rank_rate(searches: Sequence[ProbeScores], rank: int) -> float:
     """Closed set: share of mated searches with the mate at ``rank`` or better; a failure to acquire is a miss."""
     mated = _mated(searches)
     return sum(1 for search in mated if 1 <= search.mate_rank <= rank) / len(mated)
 
 
-def failures_to_acquire(searches: Sequence[Search]) -> int:
+def failures_to_acquire(searches: Sequence[ProbeScores]) -> int:
     """How many searched photos gave no template."""
     return sum(search.outcome != OK for search in searches)
 
 
-def fpir_at(searches: Sequence[Search], threshold: float) -> float:
+def fpir_at(searches: Sequence[ProbeScores], threshold: float) -> float:
     """Share of non-mated searches with a candidate at or above the threshold."""
     strangers = _stranger_scores(searches)
     return float((strangers >= threshold).mean())
 
 
-def fnir_at(searches: Sequence[Search], threshold: float) -> float:
+def fnir_at(searches: Sequence[ProbeScores], threshold: float) -> float:
     """Share of mated searches whose mate is not at rank 1 at or above the threshold; a failure to acquire is one."""
     mated = _mated(searches)
     return sum(not found(search, threshold) for search in mated) / len(mated)
@@ -81,7 +81,7 @@ def check_rate(fpir: float) -> None:
         raise InvalidInput("invalid_fpir", f"FPIR {fpir} was asked for.", "It must be at least 0 and below 1.")
 
 
-def threshold_at_fpir(searches: Sequence[Search], fpir: float) -> float:
+def threshold_at_fpir(searches: Sequence[ProbeScores], fpir: float) -> float:
     """The lowest threshold at which at most ``fpir`` of the non-mated searches have a candidate.
 
     With n strangers sorted by their best score, floor(fpir * n) of them may pass: the threshold lies just above the
@@ -93,7 +93,7 @@ def threshold_at_fpir(searches: Sequence[Search], fpir: float) -> float:
     return float(np.nextafter(strangers[allowed], np.inf))
 
 
-def open_set(searches: Sequence[Search], fpir: float) -> OpenSetPoint:
+def open_set(searches: Sequence[ProbeScores], fpir: float) -> OpenSetPoint:
     """FNIR at an asked FPIR."""
     threshold = threshold_at_fpir(searches, fpir)
     strangers, mated = _stranger_scores(searches), _mated(searches)
@@ -109,7 +109,7 @@ def open_set(searches: Sequence[Search], fpir: float) -> OpenSetPoint:
     )
 
 
-def by_group(searches: Sequence[Search], threshold: float) -> list[GroupRates]:
+def by_group(searches: Sequence[ProbeScores], threshold: float) -> list[GroupRates]:
     """The rates of each group at one threshold, in order of name, with 95 % intervals."""
     return [
         _rates(group, [search for search in searches if search.group == group], threshold)
@@ -117,7 +117,7 @@ def by_group(searches: Sequence[Search], threshold: float) -> list[GroupRates]:
     ]
 
 
-def _rates(group: str, searches: Sequence[Search], threshold: float) -> GroupRates:
+def _rates(group: str, searches: Sequence[ProbeScores], threshold: float) -> GroupRates:
     mated = [search for search in searches if search.mated]
     strangers = [search for search in searches if not search.mated]
     first = sum(search.mate_rank == 1 for search in mated)
@@ -136,26 +136,26 @@ def _rates(group: str, searches: Sequence[Search], threshold: float) -> GroupRat
     )
 
 
-def answers(searches: Sequence[Search], threshold: float, unknown: str) -> tuple[list[str], list[str]]:
+def answers(searches: Sequence[ProbeScores], threshold: float, unknown: str) -> tuple[list[str], list[str]]:
     """Who was in each photo, and who was said to be: ``unknown`` for a stranger, and below the threshold."""
     truth = [search.person if search.mated else unknown for search in searches]
     said = [search.best_person if search.best_score >= threshold else unknown for search in searches]
     return truth, said
 
 
-def found(search: Search, threshold: float) -> bool:
+def found(search: ProbeScores, threshold: float) -> bool:
     """Whether a mated search gives the right person: at rank 1, and at or above the threshold."""
     return search.mate_rank == 1 and search.mate_score >= threshold
 
 
-def _mated(searches: Sequence[Search]) -> list[Search]:
+def _mated(searches: Sequence[ProbeScores]) -> list[ProbeScores]:
     mated = [search for search in searches if search.mated]
     if not mated:
         raise InvalidInput("no_probes", "There are no mated searches.", "Give some photos the role probe.")
     return mated
 
 
-def _stranger_scores(searches: Sequence[Search]) -> NDArray[np.float64]:
+def _stranger_scores(searches: Sequence[ProbeScores]) -> NDArray[np.float64]:
     """Best score of every non-mated search, float64 (n,); -inf for a failure to acquire, which lets nobody in."""
     scores = np.array([search.best_score for search in searches if not search.mated], dtype=np.float64)
     if not len(scores):

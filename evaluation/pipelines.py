@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evaluation.consolidation import Consolidation
-from evaluation.templates import OK, Maker, Outcome, portraits, settings_key
-from faces.detection import DetectedFace, most_prominent
+from evaluation.templates import OK, Maker, TemplateResult, portraits, settings_key
+from faces.detection.detector import DetectedFace, most_prominent
 from faces.embedder import FaceEmbedder
-from faces.image import RGB
-from faces.runtime import open_session
+from faces.image.decode import RGB
+from faces.runtime.session import open_session
 from presente.errors import PhotoRefused
 
 NOTEBOOK_THRESHOLD = 0.5
@@ -64,20 +64,20 @@ def features(embedder: FaceEmbedder, pipeline: Pipeline) -> Maker:
         return portraits(embedder, raw=True)
     detect = _square_detector(embedder) if pipeline.square else embedder.detector.detect
 
-    def make(content: bytes) -> Outcome:
+    def make(content: bytes) -> TemplateResult:
         try:
             pixels = embedder.decode(content).pixels
         except PhotoRefused as refused:
-            return Outcome(None, refused.code)
+            return TemplateResult(None, refused.code)
         if pipeline.swapped:
             pixels = np.ascontiguousarray(pixels[:, :, ::-1])
         faces = detect(pixels)
         if not faces:
-            return Outcome(None, "no_face")
+            return TemplateResult(None, "no_face")
         height, width = pixels.shape[:2]
         best = max(range(len(faces)), key=lambda i: faces[i].score)
         chosen = faces[best if pipeline.first else most_prominent(faces, height, width)]
-        return Outcome(embedder.recogniser.features([embedder.recogniser.cut(pixels, chosen)])[0], OK)
+        return TemplateResult(embedder.recogniser.features([embedder.recogniser.cut(pixels, chosen)])[0], OK)
 
     key = (
         f"{settings_key(embedder)} features swapped={pipeline.swapped} first={pipeline.first} square={pipeline.square}"

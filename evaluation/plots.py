@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from scipy.special import ndtri
 
-from evaluation.curves import Curve, Rates, Trials
+from evaluation.error_curves import ErrorCurve, Rates, Trials
 
 # Colours by what they mean: in light, in dark. Each occurs nowhere else in a drawing, so that it can be replaced.
 _INK, _QUIET, _MATED, _OTHERS, _THIRD = "#1d2733", "#6b7785", "#0072b2", "#d55e00", "#009e73"
@@ -77,7 +77,7 @@ class Dot:
     interval: tuple[float, float]
 
 
-def roc(curve: Curve, positive: str, found: str, points: Sequence[tuple[float, float]]) -> Drawing:
+def roc(curve: ErrorCurve, positive: str, found: str, points: Sequence[tuple[float, float]]) -> Drawing:
     """True positives over false positives, which are on a log axis that ends where the data do.
 
     Args:
@@ -102,7 +102,7 @@ def roc(curve: Curve, positive: str, found: str, points: Sequence[tuple[float, f
         return _drawn(axes, f"{found} at each {positive}")
 
 
-def det(curve: Curve, positive: str, negative: str, points: Sequence[tuple[float, float]]) -> Drawing:
+def det(curve: ErrorCurve, positive: str, negative: str, points: Sequence[tuple[float, float]]) -> Drawing:
     """False negatives over false positives on axes of normal deviates (Martin et al., The DET curve, 1997).
 
     Arguments are as for :func:`roc`; points are (false positive, false negative).

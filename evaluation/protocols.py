@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from faces.image import ACCEPTED_SUFFIXES
+from faces.image.decode import ACCEPTED_SUFFIXES
 from presente.errors import InvalidInput
 
-Role = Literal["gallery", "probe", "unknown"]
+ListRole = Literal["gallery", "probe", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Entry:
     ``group`` is a value of the list's attribute column, empty without one.
     """
 
-    role: Role
+    role: ListRole
     person: str
     path: Path
     group: str = ""
@@ -141,7 +141,7 @@ def checked(entries: Sequence[Entry], name: str) -> list[Entry]:
 
 def _entry(path: Path, line: int, row: dict[str, str], base: Path, group: str | None) -> Entry:
     role, person, photo = row["role"], row["person"], row["path"]
-    if role not in get_args(Role) or not person or not photo:
+    if role not in get_args(ListRole) or not person or not photo:
         raise InvalidInput(
             "invalid_list",
             f"{path}, line {line}: role {role!r}, person {person!r}, path {photo!r}.",

@@ -26,15 +26,15 @@ from numpy.typing import NDArray
 from evaluation.consolidation import Consolidation, consolidate
 from evaluation.protocols import Entry
 from evaluation.tables import read_score, read_table, shown_score, write_table
-from evaluation.templates import Outcome
+from evaluation.templates import TemplateResult
 from faces.recognition import unit_rows
-from gallery.nonmated import person_scores
+from gallery.threshold.impostor_scores import person_scores
 
 _COLUMNS = ("role", "person", "path", "outcome", "best_person", "best_score", "mate_score", "mate_rank", "group")
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class ProbeScores:
     """One line of the table. Scores are -inf, and the rank 0, where there is nothing to compare."""
 
     mated: bool
@@ -49,8 +49,8 @@ class Search:
 
 
 def identification_scores(
-    entries: Sequence[Entry], outcomes: Sequence[Outcome], how: Consolidation = "best"
-) -> list[Search]:
+    entries: Sequence[Entry], outcomes: Sequence[TemplateResult], how: Consolidation = "best"
+) -> list[ProbeScores]:
     """Compare every probe and stranger with every enrolled person; exact, in blocks, so that memory is bounded."""
     together = list(zip(entries, outcomes, strict=True))
     gallery = consolidate(
@@ -74,21 +74,21 @@ def identification_scores(
 
 def _search(
     entry: Entry,
-    outcome: Outcome,
+    outcome: TemplateResult,
     scores: NDArray[np.float32] | None,
     people: Sequence[str],
     places: Mapping[str, int],
-) -> Search:
+) -> ProbeScores:
     mated, about = entry.role == "probe", (entry.person, str(entry.path), outcome.code)
     if scores is None or not len(scores):
-        return Search(mated, *about, "", -math.inf, -math.inf, 0, entry.group)
+        return ProbeScores(mated, *about, "", -math.inf, -math.inf, 0, entry.group)
     best = int(scores.argmax())
     mate = places.get(entry.person) if mated else None
     mate_score, rank = (-math.inf, 0) if mate is None else (float(scores[mate]), int((scores >= scores[mate]).sum()))
-    return Search(mated, *about, people[best], float(scores[best]), mate_score, rank, entry.group)
+    return ProbeScores(mated, *about, people[best], float(scores[best]), mate_score, rank, entry.group)
 
 
-def write_scores(path: Path, searches: Sequence[Search]) -> None:
+def write_scores(path: Path, searches: Sequence[ProbeScores]) -> None:
     """Write the table."""
     write_table(
         path,
@@ -110,15 +110,15 @@ def write_scores(path: Path, searches: Sequence[Search]) -> None:
     )
 
 
-def read_scores(path: Path) -> list[Search]:
+def read_scores(path: Path) -> list[ProbeScores]:
     """Read a table back.
 
     Raises:
         InvalidInput: ``unreadable_scores``.
     """
 
-    def read(row: dict[str, str]) -> Search:
-        return Search(
+    def read(row: dict[str, str]) -> ProbeScores:
+        return ProbeScores(
             row["role"] == "probe",
             row["person"],
             row["path"],

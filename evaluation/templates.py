@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faces.embedder import EMBEDDING_VERSION, FaceEmbedder
-from presente.bridge import digest_of
 from presente.errors import InvalidInput, PhotoRefused, StoreError
-from presente.threads import in_threads
+from presente.parallel import in_threads
+from presente.recognition import digest_of
 
 OK = "ok"
 _WRITE_EVERY = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TemplateResult:
     """What became of one photo: a template (float32 (d,)) and ``ok``, or None and why it was refused."""
 
     template: NDArray[np.float32] | None
@@ -33,7 +33,7 @@ class Maker:
     """A way from the bytes of a photo to its outcome; whatever has the same ``key`` makes the same."""
 
     key: str
-    make: Callable[[bytes], Outcome]
+    make: Callable[[bytes], TemplateResult]
 
 
 def settings_key(embedder: FaceEmbedder) -> str:
@@ -49,12 +49,12 @@ def portraits(embedder: FaceEmbedder, raw: bool = False) -> Maker:
     """As photos are enrolled: the most prominent face, a template of length 1; ``raw``: as the network gave it."""
     embed = embedder.recogniser.features if raw else embedder.recogniser.embed
 
-    def make(content: bytes) -> Outcome:
+    def make(content: bytes) -> TemplateResult:
         try:
             face = embedder.read_portrait(content)[1]
         except PhotoRefused as refused:
-            return Outcome(None, refused.code)
-        return Outcome(embed([face.crop])[0], OK)
+            return TemplateResult(None, refused.code)
+        return TemplateResult(embed([face.crop])[0], OK)
 
     return Maker(settings_key(embedder) + (" features" if raw else ""), make)
 
@@ -78,7 +78,7 @@ class TemplateCache:
             self._db.close()
             raise StoreError("cache_unavailable", f"{file} is not a cache ({exc}).", "Delete it.") from exc
 
-    def get(self, sha256: str, made_by: str) -> Outcome | None:
+    def get(self, sha256: str, made_by: str) -> TemplateResult | None:
         """What a maker made of a content, by SHA-256 and the maker's key."""
         with self._lock:
             row = self._db.execute(
@@ -86,9 +86,9 @@ class TemplateCache:
             ).fetchone()
         if row is None:
             return None
-        return Outcome(None if row[1] is None else np.frombuffer(row[1], dtype="<f4"), row[0])
+        return TemplateResult(None if row[1] is None else np.frombuffer(row[1], dtype="<f4"), row[0])
 
-    def put(self, outcomes: Sequence[tuple[str, Outcome]], made_by: str) -> None:
+    def put(self, outcomes: Sequence[tuple[str, TemplateResult]], made_by: str) -> None:
         """Remember a maker's outcomes by SHA-256."""
         rows = [
             (digest, made_by, outcome.code, None if outcome.template is None else outcome.template.tobytes())
@@ -104,19 +104,19 @@ class TemplateCache:
 
 def embed_photos(
     paths: Sequence[Path], maker: Maker, cache: TemplateCache, workers: int, progress: Callable[[int], None]
-) -> list[Outcome]:
+) -> list[TemplateResult]:
     """What a maker makes of every photo, in order; photos seen before come from the cache.
 
     Raises:
         InvalidInput: ``unreadable_photo`` when a file cannot be read: a list that names it is wrong.
     """
 
-    def outcome_of(path: Path) -> tuple[str, Outcome]:
+    def outcome_of(path: Path) -> tuple[str, TemplateResult]:
         content = path.read_bytes()
         digest = digest_of(content)
         return digest, cache.get(digest, maker.key) or maker.make(content)
 
-    outcomes: list[tuple[str, Outcome]] = []
+    outcomes: list[tuple[str, TemplateResult]] = []
     for path, made in in_threads(outcome_of, paths, workers):
         error = made.exception()
         if isinstance(error, OSError):

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from evaluation.intervals import wilson
 from evaluation.pairs import Pair
 from evaluation.tables import read_score, read_table, shown_score, write_table
-from evaluation.templates import OK, Outcome
+from evaluation.templates import OK, TemplateResult
 from presente.errors import InvalidInput
 
 _COLUMNS = ("fold", "same", "left", "right", "left_outcome", "right_outcome", "score")
@@ -77,7 +77,7 @@ class TarPoint:
     threshold: float | None = None
 
 
-def compare_pairs(pairs: Sequence[Pair], outcomes: Mapping[Path, Outcome]) -> list[Comparison]:
+def compare_pairs(pairs: Sequence[Pair], outcomes: Mapping[Path, TemplateResult]) -> list[Comparison]:
     """Score every pair."""
     results = []
     for start in range(0, len(pairs), _BLOCK):

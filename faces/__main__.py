@@ -7,12 +7,12 @@ import logging
 import sys
 from pathlib import Path
 
-from faces.download import pull
-from faces.facenet import WEIGHTS_SHA256, WEIGHTS_URL
-from faces.packs import PUBLISHED, installed, load_pack
+from faces.packs.download import pull
+from faces.packs.model_pack import PUBLISHED, installed, load_pack
 from presente import cli, logs
-from presente.config import Settings
 from presente.errors import InvalidInput, PackError
+from presente.settings import Settings
+from tools.facenet.convert import WEIGHTS_SHA256, WEIGHTS_URL
 
 
 def run_list(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -62,7 +62,7 @@ def _accepted() -> bool:
 def run_check(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Check a pack's files and open both models."""
     from faces.embedder import EmbedderSettings, FaceEmbedder
-    from faces.runtime import RuntimeOptions
+    from faces.runtime.session import RuntimeOptions
 
     pack = load_pack(arguments.name, settings.pack_places)
     runtime = RuntimeOptions(settings.runtime, settings.precision)
@@ -83,7 +83,7 @@ def run_check(arguments: argparse.Namespace, settings: Settings, output: cli.Out
 
 def run_convert(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Make a FaceNet pack of facenet-pytorch's weights, with the detector of the pack that the settings name."""
-    from faces.facenet import convert
+    from tools.facenet.convert import convert
 
     folder = arguments.out or settings.pulled_packs / "facenet"
     detector = load_pack(settings.pack, settings.pack_places)

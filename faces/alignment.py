@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from faces.image import RGB
+from faces.image.decode import RGB
 
 SIZE = 112
 """Side of an aligned crop in pixels."""

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faces.alignment import SIZE, align
-from faces.decoder import Decoder, OwnThread
-from faces.detection import DetectedFace, DetectionSettings, Detector, face_at, most_prominent
-from faces.image import RGB, ImageLimits, Photo, decode
-from faces.packs import ModelPack
+from faces.detection.detector import DetectedFace, DetectionSettings, Detector, face_at, most_prominent
+from faces.image.decode import RGB, DecodedPhoto, ImageLimits, decode
+from faces.image.decoder import Decoder, OwnThread
+from faces.packs.model_pack import ModelPack
 from faces.quality import Quality, QualityRules, measure
 from faces.recognition import Recogniser
-from faces.runtime import RuntimeOptions, described_runtime, open_session
+from faces.runtime.session import RuntimeOptions, described_runtime, open_session
 from presente.errors import PackError, PhotoRefused
 
 EMBEDDING_VERSION = 2
@@ -85,19 +85,19 @@ class FaceEmbedder:
         """Pixels of the longest side that a portrait is decoded in, at least."""
         return 2 * self.settings.detection.max_side
 
-    def opened(self, data: bytes) -> AbstractContextManager[Photo]:
+    def opened(self, data: bytes) -> AbstractContextManager[DecodedPhoto]:
         """Bytes to an upright RGB photo, for as long as the block lasts; see :meth:`Decoder.opened`."""
         return self._decoder.opened(data, self.settings.limits, None)
 
-    def opened_for_portrait(self, data: bytes) -> AbstractContextManager[Photo]:
+    def opened_for_portrait(self, data: bytes) -> AbstractContextManager[DecodedPhoto]:
         """As :meth:`opened`, a large JPEG in fewer pixels: still twice as many a side as detection looks at."""
         return self._decoder.opened(data, self.settings.limits, self.portrait_side)
 
-    def decode(self, data: bytes) -> Photo:
+    def decode(self, data: bytes) -> DecodedPhoto:
         """A photo to keep, decoded in this thread whatever the decoder: for programs that read photos of their own."""
         return decode(data, self.settings.limits)
 
-    def detect(self, photo: Photo) -> list[AlignedFace]:
+    def detect(self, photo: DecodedPhoto) -> list[AlignedFace]:
         """Every face of a photo, largest first, aligned and measured."""
         return [self._align(photo, face) for face in self.detector.detect(photo.pixels)]
 
@@ -127,7 +127,7 @@ class FaceEmbedder:
             found = self.detect(photo)
         return [face for face in found if not self.settings.rules.failures(face.quality)]
 
-    def portrait(self, photo: Photo, landmarks: NDArray[np.float32] | None = None) -> AlignedFace:
+    def portrait(self, photo: DecodedPhoto, landmarks: NDArray[np.float32] | None = None) -> AlignedFace:
         """The one face that an enrolment photo is of.
 
         Args:
@@ -147,7 +147,7 @@ class FaceEmbedder:
             face = self._boxed(photo, landmarks)
         return self._usable(photo, face)
 
-    def _boxed(self, photo: Photo, landmarks: NDArray[np.float32]) -> DetectedFace:
+    def _boxed(self, photo: DecodedPhoto, landmarks: NDArray[np.float32]) -> DetectedFace:
         """The detected face that landmarks lie in: what is cut out by its box needs one."""
         x, y = landmarks.mean(axis=0)
         for face in self.detector.detect(photo.pixels):
@@ -155,7 +155,7 @@ class FaceEmbedder:
                 return face
         raise PhotoRefused("no_face", "No face was found where the photo's landmarks are.")
 
-    def _prominent(self, photo: Photo) -> DetectedFace:
+    def _prominent(self, photo: DecodedPhoto) -> DetectedFace:
         """The most prominent face, in ``photo.pixels``."""
         glanced = None if self.settings.strict else self.detector.glance(photo.pixels)
         if glanced is not None:
@@ -174,7 +174,7 @@ class FaceEmbedder:
         height, width = photo.pixels.shape[:2]
         return faces[most_prominent(faces, height, width)]
 
-    def _usable(self, photo: Photo, face: DetectedFace) -> AlignedFace:
+    def _usable(self, photo: DecodedPhoto, face: DetectedFace) -> AlignedFace:
         chosen = self._align(photo, face)
         failures = self.settings.rules.failures(chosen.quality)
         if failures:
@@ -191,7 +191,7 @@ class FaceEmbedder:
             for aligned, template in zip(faces, templates, strict=True)
         ]
 
-    def _align(self, photo: Photo, face: DetectedFace) -> AlignedFace:
+    def _align(self, photo: DecodedPhoto, face: DetectedFace) -> AlignedFace:
         crop = self.recogniser.cut(photo.pixels, face)
         aligned = crop if self.pack.preprocessing is None else align(photo.pixels, face.landmarks)
         whole = face.enlarged(photo.reduction)

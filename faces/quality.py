@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 import cv2
 import numpy as np
 
-from faces.detection import DetectedFace
-from faces.image import RGB
+from faces.detection.detector import DetectedFace
+from faces.image.decode import RGB
 
 
 @dataclass(frozen=True, slots=True)

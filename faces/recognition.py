@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faces.alignment import SIZE, align, cut_box
-from faces.detection import DetectedFace
-from faces.image import RGB
-from faces.packs import Preprocessing
-from faces.runtime import Session
+from faces.detection.detector import DetectedFace
+from faces.image.decode import RGB
+from faces.packs.model_pack import Preprocessing
+from faces.runtime.session import Session
 from presente.errors import PackError
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from faces.alignment import SIZE
 from faces.embedder import FaceEmbedder
-from faces.image import RGB
+from faces.image.decode import RGB
 from presente.errors import PhotoRefused
 
 _QUALITY = 85
@@ -20,7 +20,7 @@ def face_thumbnail(data: bytes, embedder: FaceEmbedder) -> bytes:
     Of a photo whose face is refused, the whole photo, scaled down.
 
     Raises:
-        PhotoRefused: the bytes cannot be decoded, with the codes of :func:`faces.image.decode`.
+        PhotoRefused: the bytes cannot be decoded, with the codes of :func:`faces.image.decode.decode`.
     """
     with embedder.opened(data) as photo:
         try:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from gallery.documents.model import Student
+from gallery.documents.values import Student
 
 Verdict = Literal["known", "unknown", "ambiguous"]
 

@@ -11,26 +11,26 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.calibration import Curve
 from gallery.decision import Candidate, Decision, decide
-from gallery.documents.model import (
+from gallery.documents.values import (
     Counts,
     DocumentStore,
     Enrolment,
-    Kind,
-    Mode,
+    EnrolmentMode,
     Position,
     StoredStudent,
     Student,
+    SubjectKind,
     student_not_found,
 )
-from gallery.following import FollowingIndex
-from gallery.gate import GateReport
-from gallery.limit import Limit, Target, settle
+from gallery.index.document_index import DocumentIndex
+from gallery.index.generations import GenerationStore
+from gallery.index.kinds.flat import checked
+from gallery.index.kinds.protocol import IndexSpec
+from gallery.index.recall_gate import GateReport
 from gallery.rosters import Rosters
-from gallery.snapshot import SnapshotStore
-from gallery.vectors.flat import checked
-from gallery.vectors.model import IndexSpec
+from gallery.threshold.calibration import CalibrationCurve
+from gallery.threshold.operating_point import OperatingPoint, ThresholdTarget, operating_point
 from presente.errors import InvalidInput, NotFound, PackError, PhotoRefused
 from presente.text import tidy
 
@@ -54,7 +54,7 @@ class GallerySettings:
     threshold_source: str
     margin: float = 0.02
     consent_required: bool = False
-    target: Target = None
+    target: ThresholdTarget = None
     duplicates: Duplicates = "warn"
 
 
@@ -75,7 +75,7 @@ class GalleryStatus:
     generation: int
     change: int
     settings: GallerySettings
-    limit: Limit
+    limit: OperatingPoint
 
     def index_described(self) -> dict[str, Any]:
         """The index, as programs print it: kind, parameters, generation, and the release gate's report or None."""
@@ -98,7 +98,7 @@ class Gallery:
     """
 
     def __init__(
-        self, store: DocumentStore, snapshots: SnapshotStore, pack: str, dim: int, settings: GallerySettings
+        self, store: DocumentStore, snapshots: GenerationStore, pack: str, dim: int, settings: GallerySettings
     ) -> None:
         """Open a gallery: load the newest whole generation and replay what it has not seen.
 
@@ -118,17 +118,17 @@ class Gallery:
         self.dim = dim
         self._people: tuple[Position | None, int] = None, 0
         self._rosters = Rosters(store)
-        self._curve: Curve | None = None
+        self._curve: CalibrationCurve | None = None
         self._curve_until = -math.inf
         try:
-            self.index = FollowingIndex(store, snapshots, pack, dim)
+            self.index = DocumentIndex(store, snapshots, pack, dim)
         except BaseException:
             store.close()
             raise
 
     # -- writing: documents, then the index follows -----------------------------------------------------------------
 
-    def enrol(self, enrolments: Sequence[Enrolment], mode: Mode = "put") -> None:
+    def enrol(self, enrolments: Sequence[Enrolment], mode: EnrolmentMode = "put") -> None:
         """Store students and photos in one transaction; they are searchable when this returns.
 
         Raises:
@@ -277,7 +277,7 @@ class Gallery:
         threshold: float | None = None,
         clase: str | None = None,
         cohort: bool = False,
-    ) -> tuple[Limit, list[Decision]]:
+    ) -> tuple[OperatingPoint, list[Decision]]:
         """Search, then decide for each probe: what they are held to (``threshold`` instead of the gallery's own), and
         the decisions.
 
@@ -296,7 +296,9 @@ class Gallery:
             Decision(made.verdict, made.student, made.score, made.reason, made.candidates[:k]) for made in decisions
         ]
 
-    def limit(self, threshold: float | None = None, clase: str | None = None, cohort: bool = False) -> Limit:
+    def operating_point(
+        self, threshold: float | None = None, clase: str | None = None, cohort: bool = False
+    ) -> OperatingPoint:
         """Which threshold a search holds scores against: the one given, or the gallery's for whom it searches.
 
         Raises:
@@ -305,14 +307,14 @@ class Gallery:
         self.index.catch_up()
         return self._limit(threshold, self.searchable(clase, cohort))
 
-    def _limit(self, threshold: float | None, only: NDArray[np.int64] | None) -> Limit:
+    def _limit(self, threshold: float | None, only: NDArray[np.int64] | None) -> OperatingPoint:
         searched, curve = self._calibration(only)
         if threshold is not None:
-            return Limit(threshold, "request", searched, curve)
+            return OperatingPoint(threshold, "request", searched, curve)
         own = self.settings
-        return settle(own.target, own.threshold, own.threshold_source, curve, searched)
+        return operating_point(own.target, own.threshold, own.threshold_source, curve, searched)
 
-    def calibration(self) -> tuple[int, Curve | None]:
+    def calibration(self) -> tuple[int, CalibrationCurve | None]:
         """How many students a search compares with, and the stored curve if it is of this pack.
 
         What another process stored is seen within a second.
@@ -320,7 +322,7 @@ class Gallery:
         self.index.catch_up()
         return self._calibration(self.searchable(None, False))
 
-    def _calibration(self, only: NDArray[np.int64] | None) -> tuple[int, Curve | None]:
+    def _calibration(self, only: NDArray[np.int64] | None) -> tuple[int, CalibrationCurve | None]:
         with self.index.reading() as live:
             if self._people[0] != live.position:
                 self._people = live.position, live.people()
@@ -328,7 +330,7 @@ class Gallery:
         now = time.monotonic()
         if now >= self._curve_until:
             stored = self.store.calibration()
-            curve = Curve.from_json(stored) if stored else None
+            curve = CalibrationCurve.from_json(stored) if stored else None
             self._curve = curve if curve is not None and curve.pack == self.pack else None
             self._curve_until = now + _READ_AGAIN_S
         return people, self._curve
@@ -380,7 +382,7 @@ class Gallery:
             return None
         return self.roster(kind="student")
 
-    def roster(self, *, clase: str | None = None, kind: Kind | None = None) -> NDArray[np.int64]:
+    def roster(self, *, clase: str | None = None, kind: SubjectKind | None = None) -> NDArray[np.int64]:
         """Subject ids, sorted, of a class or a kind, as of the last time that the index caught up."""
         return self._rosters.of(self.index.position, clase, kind)
 
@@ -397,7 +399,7 @@ class Gallery:
 
     def status(self) -> GalleryStatus:
         """Counts, pack, index and threshold."""
-        limit = self.limit()
+        limit = self.operating_point()
         with self.index.reading() as live:
             return GalleryStatus(
                 counts=self.store.counts(),

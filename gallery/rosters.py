@@ -7,8 +7,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.documents.model import DocumentStore, Kind, Position
-from gallery.remembered import Remembered
+from gallery.documents.values import DocumentStore, Position, SubjectKind
+from presente.recent_cache import RecentCache
 
 _MOST = 64
 """Rosters that are remembered."""
@@ -20,9 +20,9 @@ class Rosters:
 
     def __init__(self, store: DocumentStore) -> None:
         self._store = store
-        self._known: Remembered[tuple[Position, object], Any] = Remembered(_MOST)
+        self._known: RecentCache[tuple[Position, object], Any] = RecentCache(_MOST)
 
-    def of(self, position: Position, clase: str | None, kind: Kind | None) -> NDArray[np.int64]:
+    def of(self, position: Position, clase: str | None, kind: SubjectKind | None) -> NDArray[np.int64]:
         """Subject ids, sorted, of a class or a kind; nobody may change the array."""
         found = self._known.get((position, (clase, kind)), lambda: self._store.roster(clase=clase, kind=kind))
         return cast("NDArray[np.int64]", found)

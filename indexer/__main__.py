@@ -11,13 +11,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from indexer import advice
-from indexer.advice import DIGITS
+from indexer import audit_actions
+from indexer.audit_actions import DIGITS
 from indexer.sources.options import Images, Partition, SourceKind, SourceOptions
-from presente import cli, compose, logs
-from presente.config import Settings
+from presente import cli, composition, logs
 from presente.errors import InvalidInput
-from presente.supervised import Attempt, supervise
+from presente.settings import Settings
+from presente.supervisor import SupervisedRun, supervise
 
 
 def run_add(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -25,12 +25,12 @@ def run_add(arguments: argparse.Namespace, settings: Settings, output: cli.Outpu
     return supervise(lambda attempt: cli.guarded(output, lambda: _add(arguments, settings, output, attempt)))
 
 
-def _add(arguments: argparse.Namespace, settings: Settings, output: cli.Output, attempt: Attempt) -> int:
-    from indexer.afterwards import finish
+def _add(arguments: argparse.Namespace, settings: Settings, output: cli.Output, attempt: SupervisedRun) -> int:
+    from indexer.finishing import finish
     from indexer.pipeline import add
     from indexer.sources import read_source
-    from indexer.sources.downloads import Downloads
-    from indexer.sources.links import LinkRules
+    from indexer.sources.links.downloads import Downloads
+    from indexer.sources.links.fetching import LinkRules
     from indexer.sources.local import FileRules
 
     _check_report_file(arguments.report)
@@ -39,15 +39,15 @@ def _add(arguments: argparse.Namespace, settings: Settings, output: cli.Output, 
         arguments.source,
         _source_options(arguments, settings),
         downloads.read,
-        compose.open_clock(settings),
+        composition.open_clock(settings),
         attempt,
         FileRules(settings.max_bytes, settings.sheet_root),
     )
-    pack = compose.open_pack(settings)
-    gallery = compose.open_gallery(settings, pack)
+    pack = composition.open_pack(settings)
+    gallery = composition.open_gallery(settings, pack)
     with ExitStack() as cleanup, closing(source):
         cleanup.callback(gallery.close)
-        embedder = compose.open_embedder(settings, pack)
+        embedder = composition.open_embedder(settings, pack)
         with output.bar(len(source.photos), "photo") as progress:
             report = add(source, embedder, gallery, settings.workers, progress, attempt, arguments.force)
         cleanup.pop_all()
@@ -69,20 +69,20 @@ def run_sync(arguments: argparse.Namespace, settings: Settings, output: cli.Outp
     return supervise(lambda attempt: cli.guarded(output, lambda: _sync(arguments, settings, output, attempt)))
 
 
-def _sync(arguments: argparse.Namespace, settings: Settings, output: cli.Output, attempt: Attempt) -> int:
-    from indexer.afterwards import finish
+def _sync(arguments: argparse.Namespace, settings: Settings, output: cli.Output, attempt: SupervisedRun) -> int:
+    from indexer.finishing import finish
     from indexer.pipeline import sync
 
     _check_report_file(arguments.report)
-    pack = compose.open_pack(settings)
-    embedder = compose.open_embedder(settings, pack)
-    store = compose.open_store(settings.store, compose.open_clock(settings))
+    pack = composition.open_pack(settings)
+    embedder = composition.open_embedder(settings, pack)
+    store = composition.open_store(settings.store, composition.open_clock(settings))
     try:
         with output.bar(None, "photo") as progress:
             report = sync(store, embedder, settings.workers, progress, attempt)
     finally:
         store.close()
-    open_gallery = None if report.stopped else lambda: compose.open_gallery(settings, pack)
+    open_gallery = None if report.stopped else lambda: composition.open_gallery(settings, pack)
     return finish(report, open_gallery, arguments.report, output)
 
 
@@ -101,11 +101,11 @@ def run_remove(arguments: argparse.Namespace, settings: Settings, output: cli.Ou
         if len(arguments.matricula) > 1:
             raise InvalidInput("unsuitable_option", "--photo names photos of one student.", "Name one student.")
         return _take_photos(arguments.matricula[0], arguments.photo, None, settings, output)
-    gallery = compose.open_for_upkeep(settings)
+    gallery = composition.open_for_upkeep(settings)
     try:
         named = [gallery.named(matricula) for matricula in arguments.matricula]
         removed = gallery.remove(named)
-        compose.forget_copies(settings, named)
+        composition.forget_copies(settings, named)
     finally:
         gallery.close()
     missing = [matricula for matricula in named if matricula not in removed]
@@ -122,12 +122,14 @@ def run_move(arguments: argparse.Namespace, settings: Settings, output: cli.Outp
 
 
 def _take_photos(matricula: str, photos: Sequence[str], to: str | None, settings: Settings, output: cli.Output) -> int:
-    gallery = compose.open_for_upkeep(settings)
+    gallery = composition.open_for_upkeep(settings)
     try:
         matricula = gallery.student(matricula).student.matricula
-        compose.forget_copies(settings, [matricula])  # before, for who is killed in between; after, for who copies then
+        composition.forget_copies(
+            settings, [matricula]
+        )  # before, for who is killed in between; after, for who copies then
         taken = gallery.take_photos(matricula, photos, to)
-        compose.forget_copies(settings, [matricula])
+        composition.forget_copies(settings, [matricula])
     finally:
         gallery.close()
     done = f"moved to {to}" if to else "removed"
@@ -139,11 +141,11 @@ def _take_photos(matricula: str, photos: Sequence[str], to: str | None, settings
 
 def run_merge(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Make one student of two who are the same person."""
-    gallery = compose.open_for_upkeep(settings)
+    gallery = composition.open_for_upkeep(settings)
     try:
         other = gallery.named(arguments.other)
         gallery.merge(arguments.keep, other)
-        compose.forget_copies(settings, [other])
+        composition.forget_copies(settings, [other])
         kept = gallery.student(arguments.keep)
     finally:
         gallery.close()
@@ -171,21 +173,21 @@ def run_merge(arguments: argparse.Namespace, settings: Settings, output: cli.Out
 
 def run_audit(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """What is wrong in the gallery, and what to do about it. Changes nothing."""
-    from gallery.audit import audit
+    from gallery.audit.audit import audit
 
-    gallery = compose.open_gallery(settings, compose.open_pack(settings))
+    gallery = composition.open_gallery(settings, composition.open_pack(settings))
     try:
         with output.bar(None, "photo") as progress:
             found = audit(gallery, arguments.cohort, progress)
     finally:
         gallery.close()
-    output.result(advice.as_dict(found), advice.lines(found))
+    output.result(audit_actions.as_dict(found), audit_actions.lines(found))
     return cli.DONE
 
 
 def run_verify(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Compare the published index with the documents, and the counts of students with the entries; read everything."""
-    from indexer.verifying import verify
+    from indexer.consistency import verify
 
     found = verify(settings, arguments.deep, output)
     output.result(found.as_dict(), found.lines())
@@ -195,10 +197,10 @@ def run_verify(arguments: argparse.Namespace, settings: Settings, output: cli.Ou
 def run_compact(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Rebuild the index from the documents and publish it as the only generation; count students' entries anew, and
     calibrate again if it is time."""
-    from indexer.afterwards import Steps
+    from indexer.finishing import Steps
 
     steps = Steps()
-    gallery = compose.open_for_upkeep(settings)
+    gallery = composition.open_for_upkeep(settings)
     try:
         generation = gallery.index.rebuild()
         gallery.store.records.recount()
@@ -224,7 +226,7 @@ def run_compact(_: argparse.Namespace, settings: Settings, output: cli.Output) -
 
 def run_status(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """What is stored, what is indexed, and every setting with where it came from."""
-    gallery = compose.open_for_upkeep(settings)
+    gallery = composition.open_for_upkeep(settings)
     try:
         status = gallery.status()
     finally:
@@ -238,8 +240,8 @@ def run_status(_: argparse.Namespace, settings: Settings, output: cli.Output) ->
         "pack": status.pack or None,
         "dim": status.dim,
         **status.index_described(),
-        "timezone": compose.open_clock(settings).described(),
-        "runtime": compose.runtime_in_use(settings),
+        "timezone": composition.open_clock(settings).described(),
+        "runtime": composition.runtime_in_use(settings),
         "settings": settings.described(),
     }
     lines = [f"{key:16s} {value}" for key, value in data.items() if key != "settings"]

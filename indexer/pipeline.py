@@ -18,20 +18,20 @@ from itertools import groupby
 from typing import TypeVar
 
 from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
-from gallery.documents.model import DocumentStore, EnrolledPhoto, Enrolment, StoredPhoto, Student
+from gallery.documents.values import DocumentStore, EnrolledPhoto, Enrolment, StoredPhoto, Student
 from gallery.gallery import Gallery
-from indexer.checking import Checker, Prepared, Subject
-from indexer.choosing import choose
-from indexer.history import record_history
+from indexer.crash_guard import CrashGuard
+from indexer.enrolment_checking import Checker, Prepared, Subject
+from indexer.past_attendance import record_past_attendance
 from indexer.report import INTERNAL_ERROR, INTERRUPTED, Refusal, Report
-from indexer.sources.model import Source, SourcePhoto
-from indexer.watched import Watch
-from presente.bridge import as_template, digest_of, enrolled_photo
-from presente.cli import Progress
+from indexer.source_copies import choose
+from indexer.sources.protocol import Source, SourcePhoto
+from presente.cli import ProgressBar
 from presente.errors import Conflict, PhotoRefused, PresenteError
+from presente.parallel import in_batches, in_threads
+from presente.recognition import as_template, digest_of, enrolled_photo
 from presente.secrets import hidden
-from presente.supervised import Attempt
-from presente.threads import in_batches, in_threads
+from presente.supervisor import SupervisedRun
 
 log = logging.getLogger(__name__)
 
@@ -99,8 +99,8 @@ def add(
     embedder: FaceEmbedder,
     gallery: Gallery,
     workers: int,
-    progress: Progress,
-    attempt: Attempt | None = None,
+    progress: ProgressBar,
+    attempt: SupervisedRun | None = None,
     force: bool = False,
 ) -> Report:
     """Enrol a source's photos; those that the gallery has (same content, same pack) cost a hash and no inference.
@@ -111,7 +111,7 @@ def add(
     An interrupt or an error ends the run early: the report says so in ``stopped``, and counts only what was committed.
     """
     report = Report(source.name, len(source.photos), source.ignored, source.warnings, source.notes)
-    run = _Addition(source, embedder, gallery, report, progress, attempt or Attempt(), force)
+    run = _Addition(source, embedder, gallery, report, progress, attempt or SupervisedRun(), force)
     _timed(report, lambda: run.go(workers))
     earlier = min(run.attempt.done_before, report.already)  # an attempt that crashed did these
     report.done, report.already = report.done + earlier, report.already - earlier
@@ -127,8 +127,8 @@ class _Addition:
         embedder: FaceEmbedder,
         gallery: Gallery,
         report: Report,
-        progress: Progress,
-        attempt: Attempt,
+        progress: ProgressBar,
+        attempt: SupervisedRun,
         force: bool,
     ) -> None:
         self.source = source
@@ -137,7 +137,7 @@ class _Addition:
         self.report = report
         self.progress = progress
         self.attempt = attempt
-        self.watch = Watch(attempt)
+        self.watch = CrashGuard(attempt)
         self.checker = Checker(gallery, embedder, self.watch, report, self._refuse, force)
 
     def go(self, workers: int) -> None:
@@ -147,7 +147,7 @@ class _Addition:
             lambda prepared, error: self._refuse(prepared.location, error),
             together=lambda prepared: prepared.subject,
         )
-        entries = record_history(self.gallery, self.source.history)
+        entries = record_past_attendance(self.gallery, self.source.history)
         self.report.warnings += tuple(self._left_out(entries))
 
     def _left_out(self, entries: Counter[str]) -> Iterator[str]:
@@ -258,13 +258,13 @@ def sync(
     store: DocumentStore,
     embedder: FaceEmbedder,
     workers: int,
-    progress: Progress,
-    attempt: Attempt | None = None,
+    progress: ProgressBar,
+    attempt: SupervisedRun | None = None,
 ) -> Report:
     """Embed every stored photo that this pack has not embedded; when all are settled, the gallery is this pack's."""
     tag = embedder.pack.tag
-    attempt = attempt or Attempt()
-    watch = Watch(attempt)
+    attempt = attempt or SupervisedRun()
+    watch = CrashGuard(attempt)
     report = Report("the document store", attempt.done_before, done=attempt.done_before)
 
     def write(faces: Sequence[tuple[StoredPhoto, EmbeddedFace]]) -> None:

@@ -14,14 +14,14 @@ from typing import Any, NoReturn, Protocol
 
 from tqdm import tqdm
 
-from presente.config import Settings, add_settings_flags, load_settings
 from presente.errors import ConfigError, InvalidInput, PresenteError
 from presente.secrets import hidden, hidden_in
+from presente.settings import Settings, add_settings_flags, load_settings
 
 DONE, PARTLY_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
-class Progress(Protocol):
+class ProgressBar(Protocol):
     """Told how much is settled."""
 
     def __call__(self, count: int, refused: int = 0) -> None:
@@ -49,7 +49,7 @@ class Output:
 
     @staticmethod
     @contextmanager
-    def bar(total: int | None, unit: str) -> Iterator[Progress]:
+    def bar(total: int | None, unit: str) -> Iterator[ProgressBar]:
         """A progress bar on stderr with rate, time left and refusals."""
         with tqdm(total=total, unit=unit, file=sys.stderr, smoothing=0.1, leave=False, disable=None) as bar:
 

@@ -11,15 +11,15 @@ import threading
 from contextlib import ExitStack
 from functools import partial
 
-from presente import cli, compose, logs
-from presente.config import Settings
+from presente import cli, composition, logs
 from presente.errors import ConfigError
 from presente.machine import give_memory_back
+from presente.settings import Settings
 from server.app import Access, create_app
 from server.decoding.admission import open_admission
 from server.decoding.decoder import open_decoder
 from server.front.serving import HttpServer
-from server.service import Holder, Service
+from server.service import Service, ServiceHandle
 
 _LARGEST_PHOTOS_A_REQUEST = 4
 _BASE64_GROWTH = 1.4
@@ -34,7 +34,7 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
     _check_address(settings)
     give_memory_back()
     max_body = int(settings.max_bytes * _LARGEST_PHOTOS_A_REQUEST * _BASE64_GROWTH)
-    holder = Holder()
+    holder = ServiceHandle()
     app = create_app(holder, max_body, Access(settings.api_keys, settings.cors_origins))
     try:
         http = HttpServer(app, settings.host, settings.port, settings.server_threads, _BODIES * max_body)
@@ -50,27 +50,27 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
     http.start()
     with ExitStack() as cleanup:
         cleanup.callback(http.stop)
-        pack = compose.open_pack(settings)
-        gallery = compose.open_gallery(settings, pack)
+        pack = composition.open_pack(settings)
+        gallery = composition.open_gallery(settings, pack)
         cleanup.callback(gallery.close, publish=True)
-        if warning := gallery.limit().warning():  # and a rate without a calibration stops here
+        if warning := gallery.operating_point().warning():  # and a rate without a calibration stops here
             logging.warning("%s", warning)
         decoder = open_decoder(open_admission(settings.memory_mb))
         cleanup.callback(decoder.close)
         cleanup.callback(holder.put, None)
         cleanup.callback(http.stop)  # first of all: finishes what is being answered
-        export = compose.open_export(settings)
+        export = composition.open_export(settings)
         export.forget_erased(gallery.store)  # whose erasure was cut off
 
         def forget_copies() -> None:
             """Of students whom any process has erased from the store."""
             export.forget_erased(gallery.store)
-            compose.forget_cached(settings)
+            composition.forget_cached(settings)
 
         gallery.index.watch(_WATCH_S, forget_copies)
-        embedder = compose.open_embedder(settings, pack, decoder)
-        forget = partial(compose.forget_copies, settings)
-        holder.put(Service(embedder, gallery, export, forget, compose.open_clock(settings)))
+        embedder = composition.open_embedder(settings, pack, decoder)
+        forget = partial(composition.forget_copies, settings)
+        holder.put(Service(embedder, gallery, export, forget, composition.open_clock(settings)))
         address = f"http://{settings.host}:{http.port}"
         output.result({"address": address, "pack": pack.name}, [f"Presente answers on {address} (pack {pack.name})"])
         sys.stdout.flush()

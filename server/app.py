@@ -13,12 +13,13 @@ from typing import Any
 from flask import Flask, Request, Response, g, request
 from werkzeug.routing import IntegerConverter, Map
 
+from presente.api_keys import AccessRole, ApiKey
 from presente.errors import PresenteError
-from presente.keys import ApiKey, Role
-from presente.ration import rationed
-from server import auth, errors, origins, sizes
-from server.routes import attendance, first_page, identify, status, students
-from server.service import Holder
+from presente.log_limits import rationed
+from server import auth, body_sizes, cors, errors
+from server.legacy import routes as legacy
+from server.routes import attendance, identify, status, students
+from server.service import ServiceHandle
 
 log = logging.getLogger("presente.access")
 sparingly = rationed(logging.getLogger("presente.access.strangers"))
@@ -54,7 +55,7 @@ class Access:
     origins: tuple[str, ...] = ()
 
 
-def create_app(holder: Holder, max_body_bytes: int, access: Access = Access()) -> Flask:
+def create_app(holder: ServiceHandle, max_body_bytes: int, access: Access = Access()) -> Flask:
     """Build the application.
 
     Args:
@@ -64,14 +65,14 @@ def create_app(holder: Holder, max_body_bytes: int, access: Access = Access()) -
     """
     app = Flask("presente", static_folder=None)
     app.request_class = _Request
-    app.config.update(MAX_CONTENT_LENGTH=max_body_bytes, MAX_FORM_MEMORY_SIZE=sizes.SMALL)
+    app.config.update(MAX_CONTENT_LENGTH=max_body_bytes, MAX_FORM_MEMORY_SIZE=body_sizes.SMALL)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # only on Flask's own provider, which this is
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["presente"] = holder
-    app.extensions["presente.keys"] = access.keys
+    app.extensions["presente.api_keys"] = access.keys
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
-    for blueprint in (status.bp, identify.bp, students.bp, attendance.bp, first_page.bp):
+    for blueprint in (status.bp, identify.bp, students.bp, attendance.bp, legacy.bp):
         app.register_blueprint(blueprint)
     errors.install(app)
 
@@ -83,20 +84,20 @@ def create_app(holder: Holder, max_body_bytes: int, access: Access = Access()) -
         g.request_id = given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
         g.started = time.perf_counter()
         if not access.keys:  # a key is proof enough; without one, being on this machine is what counts
-            origins.check_host(request)
-        origins.check_origin(request, access.origins)
-        if (answer := origins.preflight(request)) is not None:
+            cors.check_host(request)
+        cors.check_origin(request, access.origins)
+        if (answer := cors.preflight(request)) is not None:
             return answer
         g.role = auth.check(request, auth.role_needed(app, request.endpoint), access.keys, failures)
-        sizes.check(request, sizes.of(app, request.endpoint), max_body_bytes)
+        body_sizes.check(request, body_sizes.of(app, request.endpoint), max_body_bytes)
         return None
 
     @app.after_request
     def end(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.request_id
-        origins.allow_reading(response, request, access.origins)
+        cors.allow_reading(response, request, access.origins)
         # Never the query string or a name: a log must not outlive a student's deletion.
-        strangers = g.get("role", Role.OPEN) is Role.OPEN or response.status_code in _REFUSED
+        strangers = g.get("role", AccessRole.OPEN) is AccessRole.OPEN or response.status_code in _REFUSED
         (sparingly if strangers else log).info(
             "%s %s %s %d %.1f ms",
             g.request_id,
@@ -116,7 +117,7 @@ def refusal(app: Flask, environ: dict[str, Any], length: int) -> Response | None
     None when the body may be read. That is so, too, when a small one comes with a right key: whoever holds one may cost
     a thread, and is refused there.
     """
-    if length <= _SMALL_BYTES and auth.is_known(environ, app.extensions["presente.keys"]):
+    if length <= _SMALL_BYTES and auth.is_known(environ, app.extensions["presente.api_keys"]):
         return None
     with app.request_context(environ):
         try:

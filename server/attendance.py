@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from faces.embedder import EmbeddedFace
-from gallery.documents.model import Student
-from gallery.documents.records import Place, Selection, StoredAttendance, StoredParticipation
-from gallery.limit import Limit
-from gallery.roll_call import Face, Lesson, Sighted, call_roll
-from presente.bridge import Timings, detected
+from gallery.attendance.class_photo import ClassPhoto, ClassPhotoFace, FaceAttendance, record_class_photo
+from gallery.documents.attendance import EntryFilter, ListPosition, StoredAttendance, StoredParticipation
+from gallery.documents.values import Student
+from gallery.threshold.operating_point import OperatingPoint
+from presente.recognition import Timings, detected
 from server.service import Service
 
 _PAGE = 1000
@@ -18,12 +18,12 @@ _PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class RollCall:
+class ClassPhotoResult:
     """A class photo's faces, largest first, and what was made of each."""
 
-    faces: tuple[tuple[EmbeddedFace, Sighted], ...]
-    lesson: Lesson
-    limit: Limit
+    faces: tuple[tuple[EmbeddedFace, FaceAttendance], ...]
+    lesson: ClassPhoto
+    limit: OperatingPoint
     generation: int
     timings_ms: dict[str, float]
 
@@ -39,7 +39,7 @@ class RollCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AttendanceLine:
     """A line of the attendance list: who, and the entry; no entry for a student who was not seen, nobody for an
     entry whose student was erased."""
 
@@ -54,17 +54,17 @@ class Line:
         return self.stored.entry.status if self.stored else "absent"
 
 
-def take(service: Service, content: bytes, lesson: Lesson, threshold: float | None) -> RollCall:
+def take(service: Service, content: bytes, lesson: ClassPhoto, threshold: float | None) -> ClassPhotoResult:
     """Record who of a class is in a photo; ``threshold`` instead of the gallery's own."""
     timings = Timings()
     aligned = detected(content, service.embedder, timings)
     with timings.stage("embed"):
         embedded = service.embedder.embed(aligned)
     with timings.stage("record"):
-        limit = service.gallery.limit(threshold)
+        limit = service.gallery.operating_point(threshold)
         lesson = replace(lesson, threshold=limit.threshold)
-        found = call_roll(service.register, [_face(face) for face in embedded], lesson)
-    return RollCall(
+        found = record_class_photo(service.register, [_face(face) for face in embedded], lesson)
+    return ClassPhotoResult(
         tuple(zip(embedded, found, strict=True)),
         lesson,
         limit,
@@ -73,20 +73,22 @@ def take(service: Service, content: bytes, lesson: Lesson, threshold: float | No
     )
 
 
-def _face(embedded: EmbeddedFace) -> Face:
+def _face(embedded: EmbeddedFace) -> ClassPhotoFace:
     x1, y1, x2, y2 = (round(float(value), 1) for value in embedded.face.box)
-    return Face(embedded.template, (x1, y1, x2, y2))
+    return ClassPhotoFace(embedded.template, (x1, y1, x2, y2))
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class AttendancePage:
     """Lines of the attendance list, and where the next page begins; None after the last."""
 
-    lines: tuple[Line, ...]
-    next: Place | None
+    lines: tuple[AttendanceLine, ...]
+    next: ListPosition | None
 
 
-def attendance_page(service: Service, which: Selection, history: bool, after: Place | None, limit: int) -> Page:
+def attendance_page(
+    service: Service, which: EntryFilter, history: bool, after: ListPosition | None, limit: int
+) -> AttendancePage:
     """A page of what holds for each student, class and date, or with ``history`` of all that was ever said.
 
     Of one class on one date, the students of the class who were not seen are listed too.
@@ -95,7 +97,7 @@ def attendance_page(service: Service, which: Selection, history: bool, after: Pl
     entries = store.records.attendance_after(which, after, limit + 1, history)
     students = store.subjects([stored.entry.subject for _, stored in entries if stored.entry.subject])
     lines = [
-        (place, Line(students.get(stored.entry.subject or 0), stored, place.clase, place.fecha))
+        (place, AttendanceLine(students.get(stored.entry.subject or 0), stored, place.clase, place.fecha))
         for place, stored in entries
     ]
     if which.clase and which.desde and which.desde == which.hasta and which.subject is None and not history:
@@ -103,8 +105,8 @@ def attendance_page(service: Service, which: Selection, history: bool, after: Pl
         seen = {stored.entry.subject for _, stored in entries}
         lines += [
             (
-                Place(which.desde, which.clase, member.student.matricula, 0),
-                Line(member.student, None, which.clase, which.desde),
+                ListPosition(which.desde, which.clase, member.student.matricula, 0),
+                AttendanceLine(member.student, None, which.clase, which.desde),
             )
             for member in members
             if member.id not in seen
@@ -114,12 +116,12 @@ def attendance_page(service: Service, which: Selection, history: bool, after: Pl
         ends += [members[-1].student.matricula] if len(members) > limit else []
         lines = [(place, line) for place, line in lines if not ends or place.matricula <= min(ends)]
     lines.sort(key=lambda placed: placed[0].key)
-    return Page(tuple(line for _, line in lines[:limit]), lines[limit - 1][0] if len(lines) > limit else None)
+    return AttendancePage(tuple(line for _, line in lines[:limit]), lines[limit - 1][0] if len(lines) > limit else None)
 
 
-def attendance_lines(service: Service, which: Selection, history: bool) -> Iterator[Line]:
+def attendance_lines(service: Service, which: EntryFilter, history: bool) -> Iterator[AttendanceLine]:
     """The whole list, read a page at a time."""
-    after: Place | None = None
+    after: ListPosition | None = None
     while True:
         page = attendance_page(service, which, history, after, _PAGE)
         yield from page.lines
@@ -129,7 +131,7 @@ def attendance_lines(service: Service, which: Selection, history: bool) -> Itera
 
 
 def participation_page(
-    service: Service, which: Selection, history: bool, after: int, limit: int
+    service: Service, which: EntryFilter, history: bool, after: int, limit: int
 ) -> tuple[list[tuple[Student | None, StoredParticipation]], int | None]:
     """A page of the participations that count, or with ``history`` also of those taken back and who took them back;
     and the id after which the next page begins, None after the last."""

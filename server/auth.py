@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 
 from flask import Flask, Request
 
+from presente.api_keys import AccessRole, ApiKey, find_key
 from presente.errors import Busy, Forbidden, Unauthorized
-from presente.keys import ApiKey, Role, find_key
-from presente.ration import rationed
+from presente.log_limits import rationed
 from server.front.connections import address_of
 
-log = rationed(logging.getLogger("presente.keys"))
+log = rationed(logging.getLogger("presente.api_keys"))
 
 _View = TypeVar("_View", bound=Callable[..., Any])
 _DECLARED = "presente_role"
@@ -51,7 +51,7 @@ class Failures:
         return allowed
 
 
-def needs(role: Role) -> Callable[[_View], _View]:
+def needs(role: AccessRole) -> Callable[[_View], _View]:
     """Declare the role that a route needs; goes below the route's own decorator."""
 
     def declare(view: _View) -> _View:
@@ -61,15 +61,15 @@ def needs(role: Role) -> Callable[[_View], _View]:
     return declare
 
 
-def role_needed(app: Flask, endpoint: str | None) -> Role:
+def role_needed(app: Flask, endpoint: str | None) -> AccessRole:
     """The role that an endpoint needs. Where there is no route there is nothing to protect but the knowledge of it."""
     if endpoint is None:
-        return Role.ATTENDANCE
-    role: Role = app.view_functions[endpoint].__dict__.get(_DECLARED, Role.ADMIN)
+        return AccessRole.ATTENDANCE
+    role: AccessRole = app.view_functions[endpoint].__dict__.get(_DECLARED, AccessRole.ADMIN)
     return role
 
 
-def check(request: Request, needed: Role, keys: Sequence[ApiKey], failures: Failures) -> Role:
+def check(request: Request, needed: AccessRole, keys: Sequence[ApiKey], failures: Failures) -> AccessRole:
     """The role that a request has; refuse one that lacks the key for what it asks.
 
     Without any keys everything is allowed: whoever is on this machine is admin.
@@ -80,9 +80,9 @@ def check(request: Request, needed: Role, keys: Sequence[ApiKey], failures: Fail
         Forbidden: ``role_not_enough``.
     """
     if not keys:
-        return Role.ADMIN
-    if needed is Role.OPEN:
-        return Role.OPEN
+        return AccessRole.ADMIN
+    if needed is AccessRole.OPEN:
+        return AccessRole.OPEN
     given = _given(request.environ)
     if not given:
         raise Unauthorized("missing_key", "A key is needed here.", "Send it as Authorization: Bearer KEY.")

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from flask import Request
 
-from gallery.documents.model import Mode, Student
-from gallery.documents.records import Claim
-from presente.bridge import digest_of
+from gallery.documents.attendance import Claim
+from gallery.documents.values import EnrolmentMode, Student
 from presente.errors import Conflict, StoreError
-from server.books import today_of
-from server.enrolling import Accepted
-from server.once import carried_out, idempotency_key
-from server.schemas import student_of
+from presente.recognition import digest_of
+from server.enroller import Accepted
+from server.idempotency import carried_out, idempotency_key
+from server.requests.parsing import student_of
+from server.responses.attendance_json import today_of
 from server.service import Service
 
 _COMPARED = ("nombre_del_alumno", "clase", "fecha_de_registro", "consentimiento")
@@ -24,10 +24,10 @@ def enrol(
     service: Service,
     fields: Mapping[str, str],
     photos: Sequence[bytes],
-    mode: Mode,
+    mode: EnrolmentMode,
     force: bool = False,
 ) -> Accepted:
-    """Enrol the student whom a request describes; see :meth:`server.enrolling.Enroller.enrol`.
+    """Enrol the student whom a request describes; see :meth:`server.enroller.Enroller.enrol`.
 
     Raises:
         Conflict: ``student_exists``.
@@ -72,7 +72,7 @@ def extend(
 
 
 def _enrol(
-    service: Service, student: Student, photos: Sequence[bytes], mode: Mode, claim: Claim, force: bool
+    service: Service, student: Student, photos: Sequence[bytes], mode: EnrolmentMode, claim: Claim, force: bool
 ) -> Accepted:
     """Enrol, unless the request was carried out before."""
     if claim.done:

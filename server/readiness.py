@@ -86,7 +86,7 @@ def probe(gallery: Gallery) -> None:
     """
     vector = np.zeros((1, gallery.dim), dtype=np.float32)
     vector[0, 0] = 1.0
-    gallery.limit()  # by the rosters, which a search of everybody does not read
+    gallery.operating_point()  # by the rosters, which a search of everybody does not read
     limit, decisions = gallery.identify(vector, 1, cohort=True)
     if limit.people and not decisions[0].candidates:
         raise StoreError(

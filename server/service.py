@@ -10,21 +10,21 @@ from numpy.typing import NDArray
 
 from faces.embedder import EmbeddedFace, FaceEmbedder
 from faces.recognition import unit_rows
+from gallery.attendance.attendance_log import AttendanceLog
 from gallery.decision import Candidate
-from gallery.documents.model import (
-    Mode,
+from gallery.documents.values import (
+    EnrolmentMode,
     StoredStudent,
     Student,
     check_student,
     student_not_found,
 )
-from gallery.export import Exported, PhotoExport
 from gallery.gallery import Gallery
-from gallery.register import Register
-from presente.bridge import Identified, IdentifyQuery, identify
+from gallery.photo_export import Exported, PhotoExport
 from presente.clock import MACHINE, Clock
 from presente.errors import InvalidInput, StoreError
-from server.enrolling import Accepted, Enroller, read_portrait
+from presente.recognition import Identified, IdentifyQuery, identify
+from server.enroller import Accepted, Enroller, read_portrait
 from server.readiness import LOADING, Readiness, ReadinessCheck
 
 _PAGE = 1000
@@ -32,7 +32,7 @@ _PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class VerifyResult:
     """Whether a photo's most prominent face is a given student; ``score`` None when the student has no template."""
 
     face: EmbeddedFace
@@ -66,19 +66,19 @@ class Service:
         self.export = export
         self.forget = forget
         self.clock = clock
-        self.register = Register(gallery)
+        self.register = AttendanceLog(gallery)
         self._enroller = Enroller(gallery, embedder)
 
     def identify(self, content: bytes, query: IdentifyQuery) -> Identified:
         """Find every face of a photo and say who it is."""
         return identify(content, self.embedder, self.gallery, query)
 
-    def verify(self, content: bytes, matricula: str, threshold: float | None) -> Verified:
+    def verify(self, content: bytes, matricula: str, threshold: float | None) -> VerifyResult:
         """Compare a photo's most prominent face with one student's templates."""
         face = read_portrait(content, self.embedder)[1]
-        limit = self.gallery.limit(threshold).threshold
+        limit = self.gallery.operating_point(threshold).threshold
         score = self.gallery.compare(face.template, matricula)
-        return Verified(face, score, limit, score is not None and score >= limit)
+        return VerifyResult(face, score, limit, score is not None and score >= limit)
 
     def search(
         self,
@@ -100,7 +100,7 @@ class Service:
             ) from exc
         return self.gallery.search(probes, k, clase, cohort)
 
-    def enrol(self, student: Student, photos: Sequence[bytes], mode: Mode, force: bool = False) -> Accepted:
+    def enrol(self, student: Student, photos: Sequence[bytes], mode: EnrolmentMode, force: bool = False) -> Accepted:
         """Enrol a student, all photos or none; see :meth:`Enroller.enrol`."""
         return self._enroller.enrol(student, photos, mode, force)
 
@@ -136,7 +136,7 @@ class Service:
         return self.export.save_all(self.gallery.store)
 
 
-class Holder:
+class ServiceHandle:
     """The service, once it is loaded. Requests that come before that are told so."""
 
     def __init__(self) -> None:

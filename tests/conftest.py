@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from faces.embedder import FaceEmbedder
-from faces.packs import ModelPack, load_pack
-from gallery.documents.model import EnrolledPhoto, Enrolment, Student, Template
+from faces.packs.model_pack import ModelPack, load_pack
+from gallery.documents.values import EnrolledPhoto, Enrolment, Student, Template
 from gallery.gallery import Gallery, GallerySettings
-from gallery.snapshot import SnapshotStore
-from presente.compose import open_store
+from gallery.index.generations import GenerationStore
+from presente.composition import open_store
 from tests.mongo_server import MongoServer, binary
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -104,7 +104,7 @@ def open_gallery(tmp_path: Path, store_url: str) -> Iterator[Callable[..., Galle
     def open_one(threshold: float = 0.5, dim: int = DIM, pack: str = PACK) -> Gallery:
         gallery = Gallery(
             open_store(store_url),
-            SnapshotStore(tmp_path / "index"),
+            GenerationStore(tmp_path / "index"),
             pack,
             dim,
             GallerySettings(threshold, "test"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pymongo import monitoring
 
-from gallery.documents.sqlite import SqliteStore
+from gallery.documents.sqlite.store import SqliteStore
 
 DEATH = 9
 
@@ -45,7 +45,7 @@ def die_before(deadly: int, url: str, folder: Path, module: str, action: str) ->
     """Call ``DELTAS[action]`` of a module with its ``open_gallery(url, folder)``, in a process that dies before its
     deadly-th write; whether it was done before it came to that."""
     forks = multiprocessing.get_context("forkserver")  # which imports once what every process needs
-    forks.set_forkserver_preload(["tests.killer", "gallery.documents.mongo", module])
+    forks.set_forkserver_preload(["tests.killer", "gallery.documents.mongo.store", module])
     process = forks.Process(target=_act, args=(deadly, url, folder, module, action))
     process.start()
     process.join(60)

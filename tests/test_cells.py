@@ -7,10 +7,10 @@ import unicodedata
 
 import pytest
 
-from gallery.documents.model import Student
-from presente.cells import plain_cell
-from server.attendance import Line
-from server.books import as_csv
+from gallery.documents.values import Student
+from presente.spreadsheet_cells import plain_cell
+from server.attendance import AttendanceLine
+from server.responses.attendance_json import as_csv
 
 FORMULA = "=HYPERLINK(A1)"
 STARTS = "=+-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212\u207c"
@@ -45,7 +45,10 @@ def test_numbers_stay_numbers() -> None:
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_the_attendance_list_in_every_language(delimiter: str) -> None:
     names = [f"Ana;{FORMULA}", f'"{FORMULA}', f"\u00a0{FORMULA}", f"a;\u00a0\uff1d1+1;{FORMULA}", f"Ana\t{FORMULA}"]
-    lines = [Line(Student(f"-{number}", name), None, f"x;{FORMULA}", "2026-11-20") for number, name in enumerate(names)]
+    lines = [
+        AttendanceLine(Student(f"-{number}", name), None, f"x;{FORMULA}", "2026-11-20")
+        for number, name in enumerate(names)
+    ]
     text = "".join(as_csv(lines))
     assert text.startswith("\ufeff")
     for row in csv.reader(io.StringIO(text[1:]), delimiter=delimiter):

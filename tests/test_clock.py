@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from presente.clock import Clock
-from presente.compose import open_clock
-from presente.config import load_settings
+from presente.composition import open_clock
 from presente.errors import ConfigError
+from presente.settings import load_settings
 from tests.conftest import ROOT
 
 EVENING = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from presente.config import TargetRate, add_settings_flags, load_settings
+from presente.api_keys import AccessRole, find_key, read_keys
 from presente.errors import ConfigError
-from presente.keys import Role, find_key, read_keys
+from presente.settings import TargetRate, add_settings_flags, load_settings
 
 
 def flags(*words: str) -> argparse.Namespace:
@@ -67,7 +67,7 @@ def test_keys_are_read_counted_and_found(tmp_path: Path) -> None:
     settings = load_settings(
         None, {"PRESENTE_API_KEYS": f"admin:{ADMIN_KEY}, attendance:{OTHER_KEY}:with:colons"}, tmp_path
     )
-    assert [key.role for key in settings.api_keys] == [Role.ADMIN, Role.ATTENDANCE]
+    assert [key.role for key in settings.api_keys] == [AccessRole.ADMIN, AccessRole.ATTENDANCE]
     assert find_key(settings.api_keys, ADMIN_KEY) == settings.api_keys[0]
     assert find_key(settings.api_keys, f"{OTHER_KEY}:with:colons") == settings.api_keys[1]
     assert find_key(settings.api_keys, ADMIN_KEY[:-1]) is find_key(settings.api_keys, "") is None
@@ -86,7 +86,7 @@ def test_every_key_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch)
         compared.append(left)
         return left == right
 
-    monkeypatch.setattr("presente.keys.hmac.compare_digest", watched)
+    monkeypatch.setattr("presente.api_keys.hmac.compare_digest", watched)
     for given in (ADMIN_KEY, OTHER_KEY, "neither"):  # the first match ends nothing
         compared.clear()
         find_key(keys, given)

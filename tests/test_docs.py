@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from presente.config import SETTINGS
+from presente.settings import SETTINGS
 from server.app import create_app
-from server.service import Holder
+from server.service import ServiceHandle
 from tests.conftest import ROOT
 
 INDEXERS = {"same_student", "photo_not_found", "ambiguous_photo"}
@@ -62,7 +62,7 @@ def test_every_command_is_documented() -> None:
 
 def test_every_route_is_documented() -> None:
     page = text("docs/http.md")
-    for rule in create_app(Holder(), 1).url_map.iter_rules():
+    for rule in create_app(ServiceHandle(), 1).url_map.iter_rules():
         if rule.rule.startswith("/page/"):
             continue
         for method in rule.methods - {"HEAD", "OPTIONS"}:  # type: ignore[operator]

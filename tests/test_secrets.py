@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from presente.config import load_settings
 from presente.errors import ConfigError, InvalidInput, PresenteError
 from presente.logs import HidingFormatter
 from presente.secrets import hidden, hidden_address
+from presente.settings import load_settings
 from tests.conftest import SAMPLE, on_sqlite
 
 WORD = "hunter2"

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from faces.detection import DetectionSettings
+from faces.detection.detector import DetectionSettings
 from faces.embedder import EmbedderSettings, FaceEmbedder
-from faces.image import Photo
-from faces.packs import load_pack
+from faces.image.decode import DecodedPhoto
+from faces.packs.model_pack import load_pack
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Recogniser:
 
     def find(self, pixels: NDArray[np.uint8]) -> list[Found]:
         """Return the faces of a photo (H, W, 3), RGB, largest first."""
-        aligned = self.embedder.detect(Photo(pixels, "image/png"))
+        aligned = self.embedder.detect(DecodedPhoto(pixels, "image/png"))
         return [
             Found(face.face.box, face.face.score, face.face.landmarks, face.template)
             for face in self.embedder.embed(aligned)

@@ -8,15 +8,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from evaluation.bench import Bench
-from faces.image import ACCEPTED_SUFFIXES
-from gallery import nonmated
-from gallery.calibration import Curve, check_target
-from gallery.limit import Limit, settle
-from gallery.nonmated import Enrolled
-from presente import cli, compose
-from presente.config import Settings
+from evaluation.experiment import Experiment
+from faces.image.decode import ACCEPTED_SUFFIXES
+from gallery.threshold import impostor_scores
+from gallery.threshold.calibration import CalibrationCurve, check_target
+from gallery.threshold.impostor_scores import EnrolledTemplates
+from gallery.threshold.operating_point import OperatingPoint, operating_point
+from presente import cli, composition
 from presente.errors import InvalidInput
+from presente.settings import Settings
 
 _LADDER = (0.1, 0.03, 0.01, 0.003, 0.001, 0.0001)
 
@@ -42,38 +42,40 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Search people who are not there, fit the curve, store it, say what it means."""
     check_target(arguments.fpir)
-    pack = compose.open_pack(settings)
-    gallery = compose.open_gallery(settings, pack)
+    pack = composition.open_pack(settings)
+    gallery = composition.open_gallery(settings, pack)
     try:
-        students = nonmated.enrolled_people(gallery, cohort=False)
+        students = impostor_scores.enrolled_people(gallery, cohort=False)
         people = len(students.people)
         if people < 2:
             raise InvalidInput("too_few_people", f"{people} people are enrolled.", "Enrol at least two.")
         if arguments.unknown is not None:
             searches = _of_strangers(arguments.unknown, students, settings, output)
         else:
-            searches = nonmated.from_gallery(students, nonmated.enrolled_people(gallery, cohort=True))
-        curve = nonmated.calibrate(searches, people, pack.tag, arguments.fpir)
+            searches = impostor_scores.from_gallery(students, impostor_scores.enrolled_people(gallery, cohort=True))
+        curve = impostor_scores.calibrate(searches, people, pack.tag, arguments.fpir)
         gallery.store.store_calibration(curve.to_json())
     finally:
         gallery.close()
-    result = calibration_result(curve, settle("stored", pack.threshold, "", curve, people))
+    result = calibration_result(curve, operating_point("stored", pack.threshold, "", curve, people))
     output.result(result, lines(result))
     return cli.DONE
 
 
-def _of_strangers(folder: Path, students: Enrolled, settings: Settings, output: cli.Output) -> nonmated.NonMated:
+def _of_strangers(
+    folder: Path, students: EnrolledTemplates, settings: Settings, output: cli.Output
+) -> impostor_scores.ImpostorScores:
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ACCEPTED_SUFFIXES)
     if not paths:
         raise InvalidInput("unreadable_folder", f"{folder} holds no photos.", "Name a folder of photos.")
-    outcomes = Bench(settings, output).embed(paths)
+    outcomes = Experiment(settings, output).embed(paths)
     # Photos that lie in the folder itself are of different people; those in one subfolder are of one.
     names = [str(path if path.parent == folder else path.parent) for path in paths]
     usable = [(name, made.template) for name, made in zip(names, outcomes, strict=True) if made.template is not None]
-    return nonmated.strangers_of(usable, students)
+    return impostor_scores.strangers_of(usable, students)
 
 
-def calibration_result(curve: Curve, limit: Limit) -> dict[str, Any]:
+def calibration_result(curve: CalibrationCurve, limit: OperatingPoint) -> dict[str, Any]:
     """The curve, what it says at the rate asked for and at others, and the threshold that the gallery will use."""
     people = limit.people
     rates = sorted({*_LADDER, curve.target}, reverse=True)
@@ -88,7 +90,7 @@ def calibration_result(curve: Curve, limit: Limit) -> dict[str, Any]:
     }
 
 
-def _rate(curve: Curve, rate: float, people: int) -> dict[str, Any]:
+def _rate(curve: CalibrationCurve, rate: float, people: int) -> dict[str, Any]:
     threshold = curve.threshold(rate, people)
     doubt = curve.doubt(rate, people)
     return {

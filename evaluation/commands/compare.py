@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from evaluation import bench, kfold, metrics, scores
+from evaluation import experiment, kfold, metrics, scores
 from evaluation.pipelines import MENDED, NOTEBOOK, PRESENT, Pipeline, features
 from evaluation.protocols import Entry
 from presente import cli
-from presente.config import Settings
+from presente.settings import Settings
 
 _ALL = (NOTEBOOK, *MENDED, PRESENT)
 
@@ -25,24 +25,24 @@ def add(commands: Any) -> None:
         "Packs and pipelines on the same photos, the first system's mistakes mended one at a time.",
         "python -m evaluation compare --list identify.tsv --packs buffalo_l",
     )
-    bench.add_photos(parser)
+    experiment.add_photos(parser)
     parser.add_argument("--fpir", type=float, default=0.01, metavar="RATE", help="the rate to report FNIR at")
     parser.add_argument(
         "--packs", nargs="+", default=[], metavar="PACK", help="other packs, each with the present pipeline"
     )
-    bench.add_out(parser, "compare")
+    experiment.add_out(parser, "compare")
 
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Every pipeline with the settings' pack, the present one with the others."""
     metrics.check_rate(arguments.fpir)
-    entries = bench.read_photos(arguments)
-    runs = bench.Bench(settings, output)
+    entries = experiment.read_photos(arguments)
+    runs = experiment.Experiment(settings, output)
     rows = [_row(runs, pipeline, entries, arguments) for pipeline in _ALL]
     for name in arguments.packs:
-        rows.append(_row(bench.Bench(settings.having(pack=name), output), PRESENT, entries, arguments))
+        rows.append(_row(experiment.Experiment(settings.having(pack=name), output), PRESENT, entries, arguments))
     result = {
-        **runs.described("compare", arguments, bench.unused_flags(arguments)),
+        **runs.described("compare", arguments, experiment.unused_flags(arguments)),
         "photos": len(entries),
         "rows": rows,
     }
@@ -50,7 +50,9 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     return cli.DONE
 
 
-def _row(runs: bench.Bench, pipeline: Pipeline, entries: list[Entry], arguments: argparse.Namespace) -> dict[str, Any]:
+def _row(
+    runs: experiment.Experiment, pipeline: Pipeline, entries: list[Entry], arguments: argparse.Namespace
+) -> dict[str, Any]:
     """One pipeline with one pack, with a scores file of its own."""
     outcomes = runs.embed([entry.path for entry in entries], features(runs.embedder, pipeline))
     table = arguments.out / f"scores-{runs.pack.name}-{pipeline.name.strip().replace(' ', '-').replace(',', '')}.tsv"

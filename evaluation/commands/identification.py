@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import Any, get_args
 
-from evaluation import bench, metrics, report, scores
+from evaluation import experiment, metrics, results, scores
 from evaluation.consolidation import Consolidation
 from evaluation.protocols import Entry, first_photos
-from evaluation.templates import Outcome, portraits
+from evaluation.templates import TemplateResult, portraits
 from presente import cli
-from presente.config import Settings
 from presente.errors import InvalidInput
+from presente.settings import Settings
 
 
 def add(commands: Any) -> None:
@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
         "Closed-set and open-set identification.",
         "python -m evaluation identification --list identify.tsv --fpir 0.01 0.05",
     )
-    bench.add_photos(parser)
+    experiment.add_photos(parser)
     parser.add_argument("--group", metavar="COLUMN", help="also give the metrics by the values of a column of the list")
     parser.add_argument("--fpir", type=float, nargs="+", default=[0.01], metavar="RATE", help="rates to report FNIR at")
     parser.add_argument("--rank", type=int, default=10, metavar="K", help="the last rank of the CMC")
@@ -38,8 +38,8 @@ def add(commands: Any) -> None:
         help="what stands for a person: the best template, or a centroid (the notebook's is of unnormalised vectors); "
         "the first one is the main result's",
     )
-    bench.add_out(parser, "identification")
-    bench.add_faces(parser)
+    experiment.add_out(parser, "identification")
+    experiment.add_faces(parser)
 
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -48,8 +48,8 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
         metrics.check_rate(rate)
     if arguments.rank < 1 or min(arguments.enrolled, default=1) < 1:
         raise InvalidInput("invalid_number", "--rank or --enrolled is below 1.", "Give whole numbers from 1.")
-    entries = bench.read_photos(arguments, arguments.group)
-    runs = bench.Bench(settings, output)
+    entries = experiment.read_photos(arguments, arguments.group)
+    runs = experiment.Experiment(settings, output)
     raw = "notebook" in arguments.consolidation
     maker = portraits(runs.embedder, raw=True) if raw else None
     outcomes = runs.embed([entry.path for entry in entries], maker)
@@ -59,19 +59,19 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
         for photos in (None, *arguments.enrolled)
     ]
     result: dict[str, Any] = {
-        **runs.described("identification", arguments, bench.unused_flags(arguments)),
-        **report.enrolment_result(entries, outcomes),
+        **runs.described("identification", arguments, experiment.unused_flags(arguments)),
+        **results.enrolment_result(entries, outcomes),
         **variants[0],
         "variants": variants if len(variants) > 1 else [],
     }
-    output.result(runs.finish(result, arguments.out, arguments.faces), report.lines(result))
+    output.result(runs.finish(result, arguments.out, arguments.faces), results.lines(result))
     return cli.DONE
 
 
 def _variant(
     arguments: argparse.Namespace,
     entries: list[Entry],
-    outcomes: list[Outcome],
+    outcomes: list[TemplateResult],
     how: Consolidation,
     photos: int | None,
 ) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _variant(
     return {
         "consolidation": how,
         "enrolled_photos": "all" if photos is None else photos,
-        **report.identification_result(
+        **results.identification_result(
             scores.read_scores(table), arguments.fpir, arguments.rank, by_group=arguments.group is not None
         ),
         "scores": str(table),

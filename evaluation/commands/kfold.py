@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
-from evaluation import bench, kfold, scores
+from evaluation import experiment, kfold, scores
 from evaluation.pipelines import NOTEBOOK, PRESENT, Pipeline, features
 from evaluation.protocols import Entry, read_people
-from evaluation.templates import Outcome
+from evaluation.templates import TemplateResult
 from presente import cli
-from presente.config import Settings
 from presente.errors import InvalidInput
+from presente.settings import Settings
 
 
 def add(commands: Any) -> None:
@@ -30,8 +30,8 @@ def add(commands: Any) -> None:
     parser.add_argument("--folds", type=int, default=5, help="how many parts")
     parser.add_argument("--seed", type=int, default=1, help="which split")
     parser.add_argument("--notebook", action="store_true", help="with the first system's pipeline, mistakes included")
-    bench.add_out(parser, "kfold")
-    bench.add_faces(parser)
+    experiment.add_out(parser, "kfold")
+    experiment.add_faces(parser)
 
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
         raise InvalidInput("invalid_folds", f"--folds is {arguments.folds}.", "At least 2.")
     entries = read_people(arguments.folder)
     parts = kfold.split(entries, arguments.split, arguments.folds, arguments.seed)
-    runs = bench.Bench(settings, output)
+    runs = experiment.Experiment(settings, output)
     pipeline = NOTEBOOK if arguments.notebook else PRESENT
     outcomes = runs.embed([entry.path for entry in entries], features(runs.embedder, pipeline))
     threshold = runs.pack.threshold if pipeline.threshold is None else pipeline.threshold
@@ -64,9 +64,9 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
 def _part(
     arguments: argparse.Namespace,
     number: int,
-    part: kfold.Part,
+    part: kfold.FoldResult,
     entries: list[Entry],
-    outcomes: list[Outcome],
+    outcomes: list[TemplateResult],
     pipeline: Pipeline,
     threshold: float,
 ) -> dict[str, Any]:

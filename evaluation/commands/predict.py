@@ -8,9 +8,9 @@ from typing import Any
 
 from faces.embedder import FaceEmbedder
 from gallery.gallery import Gallery
-from presente import bridge, cli, compose
-from presente.config import Settings
+from presente import cli, composition, recognition
 from presente.errors import PhotoRefused
+from presente.settings import Settings
 
 
 def add(commands: Any) -> None:
@@ -28,11 +28,11 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Say who is in each photo, by the gallery that the settings name."""
-    pack = compose.open_pack(settings)
-    gallery = compose.open_gallery(settings, pack)
+    pack = composition.open_pack(settings)
+    gallery = composition.open_gallery(settings, pack)
     try:
-        embedder = compose.open_embedder(settings, pack)
-        threshold = gallery.limit().threshold
+        embedder = composition.open_embedder(settings, pack)
+        threshold = gallery.operating_point().threshold
         results = [_predicted(path, embedder, gallery, arguments.k) for path in arguments.photo]
     finally:
         gallery.close()
@@ -43,12 +43,12 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
 
 def _predicted(path: Path, embedder: FaceEmbedder, gallery: Gallery, k: int) -> dict[str, Any]:
     try:
-        found = bridge.identify(path.read_bytes(), embedder, gallery, bridge.IdentifyQuery(k=k))
+        found = recognition.identify(path.read_bytes(), embedder, gallery, recognition.IdentifyQuery(k=k))
     except OSError as exc:
         return {"photo": str(path), "error": "unreadable_file", "what": f"{path} cannot be read ({exc.strerror})."}
     except PhotoRefused as exc:
         return {"photo": str(path), "error": exc.code, "what": str(exc)}
-    return {"photo": str(path), "faces": bridge.identified_json(found)}
+    return {"photo": str(path), "faces": recognition.identified_json(found)}
 
 
 def _predicted_lines(result: dict[str, Any]) -> list[str]:

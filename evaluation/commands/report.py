@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from evaluation import bench, pages
-from presente import cli, compose
-from presente.config import Settings
+from evaluation import experiment, pages
+from presente import cli, composition
+from presente.settings import Settings
 
 
 def add(commands: Any) -> None:
@@ -21,14 +21,14 @@ def add(commands: Any) -> None:
         "python -m evaluation report var/evaluation/identification",
     )
     parser.add_argument("dir", type=Path, metavar="DIR", help="the --out folder of a finished run")
-    bench.add_faces(parser)
+    experiment.add_faces(parser)
 
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Write the report; no model is needed without faces."""
     cut = None
     if arguments.faces:
-        cut = bench.cutter(compose.open_embedder(settings, compose.open_pack(settings)))
+        cut = experiment.cutter(composition.open_embedder(settings, composition.open_pack(settings)))
     path = pages.write_report(arguments.dir, cut)
     output.result({"report": str(path)}, [f"report in {path}"])
     return cli.DONE

@@ -7,11 +7,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from evaluation import bench, index_recall
-from gallery.gate import examine
-from presente import cli, compose
-from presente.config import Settings
+from evaluation import experiment, index_recall
+from gallery.index.recall_gate import ground_truth
+from presente import cli, composition
 from presente.errors import InvalidInput
+from presente.settings import Settings
 
 
 def add(commands: Any) -> None:
@@ -25,7 +25,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--probes", type=int, default=1000, metavar="N", help="how many searches, at most")
     parser.add_argument("--seed", type=int, default=1, help="which templates are searched with")
-    bench.add_out(parser, "search")
+    experiment.add_out(parser, "search")
 
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
         raise InvalidInput("invalid_number", f"--probes is {arguments.probes}.", "Give a whole number from 1.")
     started = time.perf_counter()
     table = arguments.out / "search.tsv"
-    gallery = compose.open_for_upkeep(settings)
+    gallery = composition.open_for_upkeep(settings)
     try:
         status = gallery.status()
         with gallery.index.reading() as live:
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
                     f"{settings.index} holds no generation with two templates.",
                     "Enrol somebody, or publish with `python -m indexer compact`.",
                 )
-            exam = examine(published.vectors, published.subjects, arguments.probes, arguments.seed)
+            exam = ground_truth(published.vectors, published.subjects, arguments.probes, arguments.seed)
             index_recall.write_tested(table, index_recall.ask(exam, published.index))
     finally:
         gallery.close()
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
         "seed": arguments.seed,
         "scores": str(table),
     }
-    output.result(bench.keep(result, arguments.out, started), lines(result))
+    output.result(experiment.keep(result, arguments.out, started), lines(result))
     return cli.DONE
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from evaluation import bench, protocols, report, verification
+from evaluation import experiment, protocols, results, verification
 from evaluation.pairs import Pair, generate_pairs, read_pairs
 from presente import cli
-from presente.config import Settings
 from presente.errors import InvalidInput
+from presente.settings import Settings
 
 
 def add(commands: Any) -> None:
@@ -32,8 +32,8 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--far", type=float, nargs="+", default=[0.1, 0.01, 0.001], metavar="RATE", help="rates to report TAR at"
     )
-    bench.add_out(parser, "verification")
-    bench.add_faces(parser)
+    experiment.add_out(parser, "verification")
+    experiment.add_faces(parser)
 
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
         if not 0 < rate < 1:
             raise InvalidInput("invalid_far", f"FAR {rate} was asked for.", "It must be above 0 and below 1.")
     pairs = _pairs(arguments)
-    runs = bench.Bench(settings, output)
+    runs = experiment.Experiment(settings, output)
     photos = sorted({path for pair in pairs for path in (pair.left, pair.right)})
     outcomes = dict(zip(photos, runs.embed(photos), strict=True))
     table = arguments.out / "pairs.tsv"
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     result = {
         **runs.described("verification", arguments, ("folds", "each", "seed") if arguments.pairs else ()),
         "photos": len(photos),
-        **report.verification_result(comparisons, arguments.far),
+        **results.verification_result(comparisons, arguments.far),
         "scores": str(table),
     }
     output.result(runs.finish(result, arguments.out, arguments.faces), lines(result))

@@ -7,12 +7,12 @@ from typing import Any
 
 from evaluation import kfold, metrics, plots
 from evaluation.intervals import wilson
-from evaluation.pages.model import Figure, Page, Table, between, count, score, share, shown_rate
+from evaluation.pages.model import Figure, ReportPage, ReportTable, between, count, score, share, shown_rate
 from evaluation.pages.terms import terms
 from evaluation.scores import read_scores
 
 
-def build(result: dict[str, Any], out: Path) -> Page:
+def build(result: dict[str, Any], out: Path) -> ReportPage:
     """Everything that is a rate comes from the rows' scores files; ``result`` says how the run was made."""
     asked = result["arguments"]["fpir"]
     several = len({row["pack"] for row in result["rows"]}) > 1
@@ -24,7 +24,7 @@ def build(result: dict[str, Any], out: Path) -> Page:
         "the threshold that none of them passes, and the true FPIR may be higher than asked."
         for _ in [point for point in points if not point.resolved][:1]
     ]
-    return Page(
+    return ReportPage(
         title="Comparison: what is each pack and each step worth?",
         lead=[
             f"{count(len(rows), 'way', 'ways')} of going from a photo to a name, tried on the same "
@@ -53,9 +53,9 @@ def _row(row: dict[str, Any], out: Path, fpir: float, several: bool) -> dict[str
     }
 
 
-def _table(rows: list[dict[str, Any]], asked: float) -> Table:
+def _table(rows: list[dict[str, Any]], asked: float) -> ReportTable:
     at = f"at FPIR {shown_rate(asked)}"
-    return Table(
+    return ReportTable(
         "Ways and what they are worth",
         (
             "Way",

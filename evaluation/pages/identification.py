@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.intervals import wilson
-from evaluation.pages.model import Page, Table, Tile, between, count, failures, score, share, shown_rate
+from evaluation.pages.model import ReportPage, ReportTable, Tile, between, count, failures, score, share, shown_rate
 from evaluation.pages.searches import Mark, cmc_figure, false_names, group_figure, misses, score_figures
 from evaluation.pages.terms import terms
-from evaluation.report import identification_result
+from evaluation.results import identification_result
 from evaluation.scores import read_scores
 
 
-def build(result: dict[str, Any], out: Path) -> Page:
+def build(result: dict[str, Any], out: Path) -> ReportPage:
     """Everything that is a rate comes from the scores file; ``result`` says how the run was made."""
     asked = result["arguments"]
     searches = read_scores(out / Path(result["scores"]).name)
@@ -22,7 +22,7 @@ def build(result: dict[str, Any], out: Path) -> Page:
     found = identification_result(searches, asked["fpir"], asked["rank"], by_group=grouped)
     point = operating_point(found["open_set"])
     threshold = result["pack_threshold"] if point is None else point["threshold"]
-    return Page(
+    return ReportPage(
         title="Identification: whose face is this, and is it anybody's?",
         lead=_lead(result, found, point),
         tiles=_tiles(result, found, point),
@@ -104,7 +104,7 @@ def _doubt(point: dict[str, Any], strangers: int) -> str:
     )
 
 
-def _metrics(result: dict[str, Any], found: dict[str, Any]) -> Table:
+def _metrics(result: dict[str, Any], found: dict[str, Any]) -> ReportTable:
     probes, strangers = found["probes"], found["strangers"]
     rows = [
         _row(f"Rank-{rank} identification rate", rate, interval, probes, "–")
@@ -120,7 +120,7 @@ def _metrics(result: dict[str, Any], found: dict[str, Any]) -> Table:
         failures("Failures to enrol (FTE)", result["fte"], result["gallery_photos"]),
         failures("Failures to acquire (FTA)", found["fta"], _searched(found)),
     ]
-    return Table("Metrics", ("Metric", "Value", "95 % interval", "Cases", "Threshold"), rows)
+    return ReportTable("Metrics", ("Metric", "Value", "95 % interval", "Cases", "Threshold"), rows)
 
 
 def _ranks(cmc: dict[str, float], probes: int) -> list[tuple[str, float, Sequence[float]]]:
@@ -132,7 +132,7 @@ def _row(name: str, rate: float, interval: Sequence[float], trials: int, thresho
     return name, share(rate), between(interval), f"{round(rate * trials):,} of {trials:,}", threshold
 
 
-def _groups(point: dict[str, Any], column: str) -> Table:
+def _groups(point: dict[str, Any], column: str) -> ReportTable:
     rows = [
         (
             one["group"] or "(none)",
@@ -145,7 +145,7 @@ def _groups(point: dict[str, Any], column: str) -> Table:
         for one in point["groups"]
     ]
     note = f"All groups at the one threshold of everybody, {score(point['threshold'])}. In brackets 95 % intervals: "
-    return Table(
+    return ReportTable(
         f"By {column}",
         (column, "Probes", "Rank-1", "FNIR", "Strangers", "FPIR"),
         rows,
@@ -157,7 +157,7 @@ def _with(rates: dict[str, Any], name: str) -> str:
     return "–" if rates[name] is None else f"{share(rates[name])} ({between(rates[f'{name}_interval'])})"
 
 
-def _variants(variants: Sequence[dict[str, Any]]) -> Table:
+def _variants(variants: Sequence[dict[str, Any]]) -> ReportTable:
     rates = [shown_rate(point["fpir_asked"]) for point in variants[0]["open_set"]]
     rows = [
         (
@@ -169,4 +169,4 @@ def _variants(variants: Sequence[dict[str, Any]]) -> Table:
         for one in variants
     ]
     head = ("A person is", "Photos enrolled", "Rank-1", *(f"FNIR at FPIR {rate}" for rate in rates))
-    return Table("Ways of enrolling", head, rows, "In brackets 95 % intervals.")
+    return ReportTable("Ways of enrolling", head, rows, "In brackets 95 % intervals.")

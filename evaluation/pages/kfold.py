@@ -8,10 +8,10 @@ from typing import Any
 
 from evaluation import kfold, metrics, plots
 from evaluation.intervals import wilson
-from evaluation.pages.model import Figure, Page, Table, Tile, count, score, share
+from evaluation.pages.model import Figure, ReportPage, ReportTable, Tile, count, score, share
 from evaluation.pages.searches import Mark, cmc_figure, false_names, misses, score_figures
 from evaluation.pages.terms import terms
-from evaluation.scores import Search, read_scores
+from evaluation.scores import ProbeScores, read_scores
 
 _SPLITS = {
     "photos": "by photos: whoever is tried in one fold may be enrolled with other photos",
@@ -29,7 +29,7 @@ _SHOWN = {
 _LAST_RANK = 10
 
 
-def build(result: dict[str, Any], out: Path) -> Page:
+def build(result: dict[str, Any], out: Path) -> ReportPage:
     """Everything that is a rate comes from the folds' scores files; ``result`` says how the run was made."""
     threshold = float(result["folds"][0]["figures"]["threshold"])
     folds = [read_scores(out / Path(fold["scores"]).name) for fold in result["folds"]]
@@ -37,7 +37,7 @@ def build(result: dict[str, Any], out: Path) -> Page:
     over = kfold.mean_and_spread(figures)
     together = [search for searches in folds for search in searches]
     mated = any(search.mated for search in together)
-    return Page(
+    return ReportPage(
         title="Cross-validation: how much do the figures vary with the split?",
         lead=[
             f"{count(result['photos'], 'photo')} of {count(result['people'], 'person', 'people')}, split "
@@ -68,7 +68,7 @@ def build(result: dict[str, Any], out: Path) -> Page:
     )
 
 
-def _rates(searches: Sequence[Search], threshold: float) -> tuple[float, float] | None:
+def _rates(searches: Sequence[ProbeScores], threshold: float) -> tuple[float, float] | None:
     """FPIR and FNIR of all folds together, where there are both kinds of search and a stranger is named."""
     if len({search.mated for search in searches}) < 2:
         return None
@@ -78,10 +78,10 @@ def _rates(searches: Sequence[Search], threshold: float) -> tuple[float, float] 
 
 def _folds(
     result: dict[str, Any],
-    folds: Sequence[Sequence[Search]],
+    folds: Sequence[Sequence[ProbeScores]],
     figures: Sequence[dict[str, Any]],
     over: dict[str, dict[str, float]],
-) -> Table:
+) -> ReportTable:
     rows = [
         (
             str(fold["fold"]),
@@ -96,16 +96,16 @@ def _folds(
     for label, kind in (("Mean", "mean"), ("Standard deviation", "std")):
         rows.append((label, "", "", "", "", *(share(over[name][kind]) if name in over else "–" for name in _SHOWN)))
     head = ("Fold", "Enrolled photos", "Probes", "Strangers", "FTE / FTA", *_SHOWN.values())
-    return Table("Folds", head, rows)
+    return ReportTable("Folds", head, rows)
 
 
-def _people(searches: Sequence[Search], threshold: float) -> Table:
+def _people(searches: Sequence[ProbeScores], threshold: float) -> ReportTable:
     rows = [
         (person, share(row["precision"]), share(row["recall"]), share(row["f1-score"]), f"{row['support']:.0f}")
         for person, row in kfold.per_person(searches, threshold).items()
         if isinstance(row, dict)
     ]
-    return Table("By person", ("Person", "Precision", "Recall", "F1", "Photos"), rows)
+    return ReportTable("By person", ("Person", "Precision", "Recall", "F1", "Photos"), rows)
 
 
 def _fold_figure(figures: Sequence[dict[str, Any]]) -> Figure:

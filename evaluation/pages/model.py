@@ -37,7 +37,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ReportTable:
     """Rows of text under a head; the first cell of a row names it."""
 
     title: str
@@ -66,14 +66,14 @@ class Cases:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ReportPage:
     """A whole report."""
 
     title: str
     lead: Sequence[str]
     tiles: Sequence[Tile]
     doubts: Sequence[str]
-    tables: Sequence[Table]
+    tables: Sequence[ReportTable]
     figures: Sequence[Figure]
     cases: Sequence[Cases]
     result: dict[str, Any]

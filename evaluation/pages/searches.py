@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evaluation import curves, metrics, plots
+from evaluation import error_curves, metrics, plots
 from evaluation.pages.model import Case, Cases, Figure, count, score, share
-from evaluation.scores import Search
+from evaluation.scores import ProbeScores
 
 WORST = 12
 """How many cases of a kind are shown."""
@@ -23,9 +23,9 @@ class Mark:
     rates: tuple[float, float] | None
 
 
-def score_figures(searches: Sequence[Search], marks: Sequence[Mark]) -> list[Figure]:
+def score_figures(searches: Sequence[ProbeScores], marks: Sequence[Mark]) -> list[Figure]:
     """Histogram, ROC and DET of searches; the histogram alone where there are only mated or only non-mated ones."""
-    trials = curves.trials_of_searches(searches)
+    trials = error_curves.trials_of_searches(searches)
     probes, strangers = len(trials.mated), len(trials.non_mated)
     drawn = [(mark.label, mark.threshold) for mark in marks]
     histogram = Figure(
@@ -39,7 +39,7 @@ def score_figures(searches: Sequence[Search], marks: Sequence[Mark]) -> list[Fig
     )
     if not probes or not strangers:
         return [histogram]
-    curve = curves.curve(trials)
+    curve = error_curves.curve(trials)
     rates = [mark.rates for mark in marks if mark.rates]
     shaded = f"Dotted: less than one case of {strangers:,} strangers"
     said = "; ".join(f"FNIR {share(fnir)} at FPIR {share(fpir)}" for fpir, fnir in rates) or "no rate is marked"
@@ -64,9 +64,9 @@ def score_figures(searches: Sequence[Search], marks: Sequence[Mark]) -> list[Fig
     ]
 
 
-def cmc_figure(searches: Sequence[Search], last_rank: int) -> Figure:
+def cmc_figure(searches: Sequence[ProbeScores], last_rank: int) -> Figure:
     """The closed set: strangers play no part."""
-    rates, low, high = curves.identification_rates(searches, last_rank)
+    rates, low, high = error_curves.identification_rates(searches, last_rank)
     return Figure(
         "cmc",
         "CMC: how far down the list the right person is",
@@ -98,7 +98,7 @@ def group_figure(point: dict[str, Any]) -> Figure:
     )
 
 
-def misses(searches: Sequence[Search], threshold: float) -> Cases:
+def misses(searches: Sequence[ProbeScores], threshold: float) -> Cases:
     """Enrolled people who were not found, those without a template first, then the lowest scores."""
     missed = sorted((s for s in searches if s.mated and not metrics.found(s, threshold)), key=lambda s: s.mate_score)
     return Cases(
@@ -108,7 +108,7 @@ def misses(searches: Sequence[Search], threshold: float) -> Cases:
     )
 
 
-def _why_missed(search: Search) -> str:
+def _why_missed(search: ProbeScores) -> str:
     if not search.best_person:
         return f"no template: {search.outcome}"
     if search.mate_rank == 0:
@@ -118,7 +118,7 @@ def _why_missed(search: Search) -> str:
     return "first, and below the threshold"
 
 
-def false_names(searches: Sequence[Search], threshold: float) -> Cases:
+def false_names(searches: Sequence[ProbeScores], threshold: float) -> Cases:
     """Photos that were given somebody else's name, highest scores first; when there are none, what came closest."""
     strangers = sorted((s for s in searches if not s.mated and s.best_person), key=lambda s: -s.best_score)
     wrong = [s for s in searches if s.best_score >= threshold and (not s.mated or s.best_person != s.person)]

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evaluation import curves, plots
+from evaluation import error_curves, plots
 from evaluation.pages.model import (
     Case,
     Cases,
     Figure,
-    Page,
-    Table,
+    ReportPage,
+    ReportTable,
     Tile,
     between,
     count,
@@ -25,18 +25,18 @@ from evaluation.pages.model import (
 )
 from evaluation.pages.searches import WORST, listed
 from evaluation.pages.terms import terms
-from evaluation.report import verification_result
+from evaluation.results import verification_result
 from evaluation.verification import Comparison, columns_of, read_comparisons
 
 _FAR = "False accept rate (FAR)"
 
 
-def build(result: dict[str, Any], out: Path) -> Page:
+def build(result: dict[str, Any], out: Path) -> ReportPage:
     """Everything that is a rate comes from the scores file; ``result`` says how the run was made."""
     comparisons = read_comparisons(out / Path(result["scores"]).name)
     found = verification_result(comparisons, result["arguments"]["far"])
     threshold = _threshold(found, result["pack_threshold"])
-    return Page(
+    return ReportPage(
         title="Verification: are these two photos of one person?",
         lead=_lead(result, found),
         tiles=_tiles(result, found),
@@ -96,7 +96,7 @@ def _tiles(result: dict[str, Any], found: dict[str, Any]) -> list[Tile]:
     return [*tiles, Tile(str(found["fta"]), "photos without a usable face", f"of {result['photos']:,}")]
 
 
-def _metrics(result: dict[str, Any], found: dict[str, Any]) -> Table:
+def _metrics(result: dict[str, Any], found: dict[str, Any]) -> ReportTable:
     rows: list[tuple[str, ...]] = []
     if found["folds"]:
         rows.append(
@@ -122,19 +122,19 @@ def _metrics(result: dict[str, Any], found: dict[str, Any]) -> Table:
             cases = f"{round(point[rate] * of):,} of {of:,}"
             rows.append((name, share(point[rate], 2), between(point[f"{rate}_interval"]), cases, at))
     rows.append(failures("Failures to acquire (FTA)", found["fta"], result["photos"]))
-    return Table("Metrics", ("Metric", "Value", "95 % interval", "Cases", "Threshold"), rows)
+    return ReportTable("Metrics", ("Metric", "Value", "95 % interval", "Cases", "Threshold"), rows)
 
 
-def _folds(folds: Sequence[dict[str, Any]]) -> Table:
+def _folds(folds: Sequence[dict[str, Any]]) -> ReportTable:
     rows = [
         (str(fold["fold"]), f"{fold['pairs']:,}", score(fold["threshold"]), share(fold["accuracy"])) for fold in folds
     ]
-    return Table("Folds", ("Fold", "Pairs", "Threshold of the others", "Accuracy"), rows)
+    return ReportTable("Folds", ("Fold", "Pairs", "Threshold of the others", "Accuracy"), rows)
 
 
 def _figures(comparisons: Sequence[Comparison], found: dict[str, Any]) -> list[Figure]:
-    trials = curves.trials_of_pairs(columns_of(comparisons))
-    curve = curves.curve(trials)
+    trials = error_curves.trials_of_pairs(columns_of(comparisons))
+    curve = error_curves.curve(trials)
     points = _resolved(found)
     thresholds = [(f"FAR {shown_rate(point['far_asked'])}", point["threshold"]) for point in points[:3]]
     said = (

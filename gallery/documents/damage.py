@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Progress = Callable[[int], None]
+DamageProgress = Callable[[int], None]
 """Told how many photos more were looked at."""
 
 UNIT = 1e-3

@@ -6,19 +6,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from indexer.sources.celeba import is_celeba, read_celeba
+from indexer.sources.celeba.source import is_celeba, read_celeba
 from indexer.sources.folder import read_folder
 from indexer.sources.lfw import is_lfw, read_lfw
-from indexer.sources.links import fetch
+from indexer.sources.links.fetching import fetch
 from indexer.sources.local import DEFAULT_RULES, FileRules
-from indexer.sources.model import Source
 from indexer.sources.options import SourceKind, SourceOptions
-from indexer.sources.sheet import read_sheet
-from indexer.sources.table import SUFFIXES
+from indexer.sources.protocol import Source
+from indexer.sources.sheet.source import read_sheet
+from indexer.sources.sheet.table import SUFFIXES
 from presente.clock import MACHINE, Clock
 from presente.errors import InvalidInput
 from presente.secrets import hidden_address
-from presente.supervised import Attempt
+from presente.supervisor import SupervisedRun
 
 
 def read_source(
@@ -26,7 +26,7 @@ def read_source(
     options: SourceOptions | None = None,
     read_link: Callable[[str], bytes] = fetch,
     clock: Clock = MACHINE,
-    attempt: Attempt | None = None,
+    attempt: SupervisedRun | None = None,
     files: FileRules = DEFAULT_RULES,
 ) -> Source:
     """List the photos of a folder, of CelebA, of LFW, of a sheet or of a database; no photo is opened yet.
@@ -46,7 +46,7 @@ def read_source(
     options = options or SourceOptions()
     is_database = str(name).startswith(("mongodb://", "mongodb+srv://"))
     if is_database or options.kind == "database":
-        from indexer.sources.first_system import read_first_system  # pymongo is imported only where it is used
+        from indexer.sources.first_system.source import read_first_system  # pymongo is imported only where it is used
 
         shown = hidden_address(str(name))
         if options.kind not in (None, "database"):

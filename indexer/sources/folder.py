@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from gallery.documents.model import Student, check_student
+from gallery.documents.values import Student, check_student
 from indexer.sources.local import DEFAULT_RULES, FileRules
-from indexer.sources.model import Source, SourcePhoto, readable
+from indexer.sources.protocol import Source, SourcePhoto, readable
 from presente.errors import InvalidInput
 
 _PHOTO_LIKE = frozenset(

@@ -9,10 +9,10 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from gallery.documents.model import Student, check_student
+from gallery.documents.values import Student, check_student
 from indexer.sources.folder import People, people_in, photo_like, source_of, spoken
 from indexer.sources.local import FileRules
-from indexer.sources.model import Source, readable
+from indexer.sources.protocol import Source, readable
 from presente.errors import InvalidInput
 
 _FOLDERS = ("lfw", "lfw_funneled", "lfw-funneled", "lfw-deepfunneled", "lfw_deepfunneled")

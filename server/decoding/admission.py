@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from faces.cost import Cost
+from faces.image.cost import Cost
 from presente.errors import Busy, PhotoRefused
 from presente.machine import machine_memory
-from presente.threads import default_workers
+from presente.parallel import default_workers
 
 _CHEAP_S = 1.0
 """CPU time of a cheap photo: one of 24 megapixels, or a progressive one of 12."""

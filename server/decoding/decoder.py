@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from faces.image import ImageLimits, Photo, expected_cost
+from faces.image.decode import DecodedPhoto, ImageLimits, expected_cost
 from server.decoding.admission import Admission
-from server.decoding.workers import Workers
+from server.decoding.workers import DecodingProcesses
 
 _COSTLY_NICE = 10
 
 
 class AdmittedDecoder:
-    """See :class:`faces.decoder.Decoder`: photos are decoded when there is memory for them, in other processes."""
+    """A :class:`faces.image.decoder.Decoder` that decodes in other processes, when there is memory for a photo."""
 
-    def __init__(self, admission: Admission, cheap: Workers, costly: Workers) -> None:
+    def __init__(self, admission: Admission, cheap: DecodingProcesses, costly: DecodingProcesses) -> None:
         self.admission = admission
         self._workers = {admission.cheap: cheap, admission.costly: costly}
 
     @contextmanager
-    def opened(self, data: bytes, limits: ImageLimits, enough: int | None) -> Iterator[Photo]:
-        """See :meth:`faces.decoder.Decoder.opened`.
+    def opened(self, data: bytes, limits: ImageLimits, enough: int | None) -> Iterator[DecodedPhoto]:
+        """See :meth:`faces.image.decoder.Decoder.opened`.
 
         Raises:
-            PhotoRefused: ``too_much_memory``, ``too_costly``, ``crashed``, and as :func:`faces.image.decode`.
+            PhotoRefused: ``too_much_memory``, ``too_costly``, ``crashed``, and as :func:`faces.image.decode.decode`.
             Busy: ``busy``: its turn did not come.
         """
         cost = expected_cost(data, limits, enough)
@@ -47,6 +47,6 @@ class AdmittedDecoder:
 
 def open_decoder(admission: Admission) -> AdmittedDecoder:
     """A decoder of an admission; the processes for cheap photos are started at once, those for others when needed."""
-    cheap = Workers(admission.cheap_bytes)
+    cheap = DecodingProcesses(admission.cheap_bytes)
     cheap.start(admission.cheap.at_once)
-    return AdmittedDecoder(admission, cheap, Workers(admission.costly.memory, _COSTLY_NICE))
+    return AdmittedDecoder(admission, cheap, DecodingProcesses(admission.costly.memory, _COSTLY_NICE))

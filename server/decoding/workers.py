@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faces.cost import Cost
-from faces.decoding_worker import DESK, LONGEST_MESSAGE, SHARED
-from faces.image import ImageLimits, Photo
-from presente.config import ROOT
+from faces.image.cost import Cost
+from faces.image.decode import DecodedPhoto, ImageLimits
+from faces.image.worker import DESK, LONGEST_MESSAGE, SHARED
 from presente.errors import Busy, PhotoRefused
+from presente.settings import ROOT
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class _Worker:
             self._desk = mmap.mmap(desk, DESK)
             words = ["--socket", theirs.fileno(), "--desk", desk, "--memory", memory, "--nice", nice]
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "faces.decoding_worker", *map(str, words)],
+                [sys.executable, "-m", "faces.image.worker", *map(str, words)],
                 cwd=ROOT,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
@@ -66,13 +66,13 @@ class _Worker:
             theirs.close()
             os.close(desk)
 
-    def decode_small(self, job: dict[str, Any], data: bytes) -> Photo:
+    def decode_small(self, job: dict[str, Any], data: bytes) -> DecodedPhoto:
         """A photo that has room on the desk; a copy of its pixels."""
         self._desk[: len(data)] = data
         reply = self._ask(job, [])
         return _photo(reply, np.frombuffer(self._desk, dtype=np.uint8)[: _pixel_bytes(reply)].copy())
 
-    def decode_large(self, job: dict[str, Any], data: bytes) -> Photo:
+    def decode_large(self, job: dict[str, Any], data: bytes) -> DecodedPhoto:
         """A photo in memory of its own, which goes when its pixels do."""
         descriptor = _shared_memory()
         try:
@@ -109,7 +109,7 @@ class _Worker:
         return self.process.wait()
 
 
-class Workers:
+class DecodingProcesses:
     """Up to so many processes of one kind; whoever calls sees to it that no more photos are under way."""
 
     def __init__(self, memory: int, nice: int = 0, seconds: float = _LONGEST_S) -> None:
@@ -139,8 +139,8 @@ class Workers:
         with self._lock:
             return [worker.process.pid for worker in self._all]
 
-    def decode(self, data: bytes, limits: ImageLimits, enough: int | None, cost: Cost) -> Photo:
-        """See :func:`faces.image.decode`; the pixels are in memory of their own, which goes when they do.
+    def decode(self, data: bytes, limits: ImageLimits, enough: int | None, cost: Cost) -> DecodedPhoto:
+        """See :func:`faces.image.decode.decode`; the pixels are in memory of their own, which goes when they do.
 
         Raises:
             PhotoRefused: likewise; ``too_costly`` when the clock ended it, ``crashed`` when it ended the process.
@@ -252,8 +252,8 @@ def _pixel_bytes(reply: dict[str, Any]) -> int:
     return int(height) * int(width) * 3
 
 
-def _photo(reply: dict[str, Any], pixels: NDArray[np.uint8]) -> Photo:
-    return Photo(pixels.reshape(*reply["shape"], 3), reply["media_type"], reply["reduction"])
+def _photo(reply: dict[str, Any], pixels: NDArray[np.uint8]) -> DecodedPhoto:
+    return DecodedPhoto(pixels.reshape(*reply["shape"], 3), reply["media_type"], reply["reduction"])
 
 
 def _keep_size(descriptor: int) -> None:

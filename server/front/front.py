@@ -14,13 +14,13 @@ from typing import Any
 from flask import Flask, Response
 
 from presente.errors import Busy, PresenteError
-from presente.ration import rationed
+from presente.log_limits import rationed
 from server.app import refusal, refusal_of
 from server.front.connections import Connections
 from server.front.environ import Scope, check_framing, environ_of, length_of
 from server.front.intake import ClientGone, Intake, Receive
 from server.front.protocol import Connection
-from server.front.workers import Workers
+from server.front.workers import RequestThreads
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Head = tuple[int, list[tuple[bytes, bytes]]]
@@ -51,7 +51,7 @@ _LINGER_BYTES = 32_000_000
 class Front:
     """An ASGI application made of a Flask one. Used by one event loop."""
 
-    def __init__(self, app: Flask, connections: Connections, workers: Workers, intake: Intake) -> None:
+    def __init__(self, app: Flask, connections: Connections, workers: RequestThreads, intake: Intake) -> None:
         self.connections = connections
         self.log = rationed(logging.getLogger("presente.front"))
         self._app = app

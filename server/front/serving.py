@@ -10,12 +10,12 @@ import threading
 import uvicorn
 from flask import Flask
 
-from presente.ration import rationed
+from presente.log_limits import rationed
 from server.front.connections import Connections, most_connections
 from server.front.front import Front
 from server.front.intake import Intake
 from server.front.protocol import KEEP_ALIVE_S, Connection
-from server.front.workers import Workers
+from server.front.workers import RequestThreads
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class HttpServer:
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
-        workers = Workers(self._threads)
+        workers = RequestThreads(self._threads)
         front = Front(self._app, Connections(most_connections()), workers, Intake(self._body_budget))
         config = uvicorn.Config(
             front,

@@ -16,7 +16,7 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-class Workers:
+class RequestThreads:
     """A pool of threads and a bounded queue in front of it. Used by one thread, the event loop's."""
 
     def __init__(self, threads: int, patience_s: float = _PATIENCE_S) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from flask import current_app
 
-from server.service import Holder, Service
+from server.service import Service, ServiceHandle
 
 
-def holder() -> Holder:
+def holder() -> ServiceHandle:
     """The app's holder of its service."""
-    found: Holder = current_app.extensions["presente"]
+    found: ServiceHandle = current_app.extensions["presente"]
     return found
 
 

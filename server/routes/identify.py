@@ -4,68 +4,69 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g, jsonify, request
 
-from presente import bridge
+from presente import recognition
+from presente.api_keys import AccessRole
 from presente.errors import InvalidInput
-from presente.keys import Role
-from server import schemas, thresholds
+from server import threshold_policy
 from server.auth import needs
+from server.body_sizes import EMBEDDINGS, PHOTOS, takes
+from server.requests import parsing
 from server.routes.common import service
-from server.sizes import EMBEDDINGS, PHOTOS, takes
 
 bp = Blueprint("identify", __name__, url_prefix="/v1")
 
 
 @bp.post("/identify")
-@needs(Role.ATTENDANCE)
+@needs(AccessRole.ATTENDANCE)
 @takes(PHOTOS)
 def identify() -> Response:
     """Who is in this photo?"""
-    query = schemas.identify_query(request)
-    thresholds.check(request, service().gallery, query.threshold, query.clase, query.cohort)
-    found = service().identify(schemas.one_photo(request), query)
+    query = parsing.identify_query(request)
+    threshold_policy.check(request, service().gallery, query.threshold, query.clase, query.cohort)
+    found = service().identify(parsing.one_photo(request), query)
     return jsonify(
         {
             "request_id": g.request_id,
             "pack": service().embedder.pack.name,
             "threshold": found.limit.threshold,
             "threshold_source": found.limit.source,
-            "faces": bridge.identified_json(found),
+            "faces": recognition.identified_json(found),
             "timings_ms": found.timings_ms,
         }
     )
 
 
 @bp.post("/search")
-@needs(Role.ATTENDANCE)
+@needs(AccessRole.ATTENDANCE)
 @takes(EMBEDDINGS)
 def search() -> Response:
     """The nearest people of many embeddings."""
-    parameters = schemas.Parameters(request)
-    k = schemas.k_of(parameters)
+    parameters = parsing.Parameters(request)
+    k = parsing.k_of(parameters)
     clase, cohort = parameters.text("clase"), parameters.choice("cohort", ("true", "false"), "false") == "true"
     parameters.done()
-    rows, k = schemas.probes(request, k)
+    rows, k = parsing.probes(request, k)
     results = service().search(rows, k, clase, cohort)
-    limit = service().gallery.limit(None, clase, cohort)
+    limit = service().gallery.operating_point(None, clase, cohort)
     return jsonify(
         {
             "request_id": g.request_id,
             "pack": service().embedder.pack.name,
-            "results": [[bridge.candidate_json(candidate, limit) for candidate in found] for found in results],
+            "results": [[recognition.candidate_json(candidate, limit) for candidate in found] for found in results],
         }
     )
 
 
 @bp.post("/verify")
-@needs(Role.ATTENDANCE)
+@needs(AccessRole.ATTENDANCE)
 @takes(PHOTOS)
 def verify() -> Response:
     """Are the photo and the student of this matricula the same person?"""
-    parameters = schemas.Parameters(request)
+    parameters = parsing.Parameters(request)
     in_query, threshold = parameters.text("matricula"), parameters.number("threshold", float, -1, 1)
     parameters.done()
-    thresholds.check(request, service().gallery, threshold)
-    photos, fields = schemas.photos_and_fields(request, ("matricula",))
+    threshold_policy.check(request, service().gallery, threshold)
+    photos, fields = parsing.photos_and_fields(request, ("matricula",))
     matricula = fields.get("matricula", in_query)
     if len(photos) != 1 or not matricula:
         raise InvalidInput(
@@ -82,6 +83,6 @@ def verify() -> Response:
             "same_person": found.same_person,
             "threshold": found.threshold,
             "score": found.score,
-            "face": bridge.face_json(found.face),
+            "face": recognition.face_json(found.face),
         }
     )

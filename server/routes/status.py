@@ -6,10 +6,10 @@ from pathlib import Path
 
 from flask import Blueprint, Response, jsonify, send_from_directory
 
-from presente.keys import Role
+from presente.api_keys import AccessRole
 from server.auth import needs
 from server.readiness import READY
-from server.replies import status_json
+from server.responses.gallery_json import status_json
 from server.routes.common import holder, service
 
 bp = Blueprint("status", __name__)
@@ -17,14 +17,14 @@ _PAGE = Path(__file__).resolve().parent.parent / "page"
 
 
 @bp.get("/livez")
-@needs(Role.OPEN)
+@needs(AccessRole.OPEN)
 def live() -> Response:
     """The process answers."""
     return jsonify(status="alive")
 
 
 @bp.get("/readyz")
-@needs(Role.OPEN)
+@needs(AccessRole.OPEN)
 def ready() -> tuple[Response, int]:
     """200 while queries are answered; else what keeps them from it."""
     found = holder().ready()
@@ -32,21 +32,21 @@ def ready() -> tuple[Response, int]:
 
 
 @bp.get("/v1/status")
-@needs(Role.ATTENDANCE)
+@needs(AccessRole.ATTENDANCE)
 def status() -> Response:
     """Counts, pack, index, threshold."""
     return jsonify(status_json(service().gallery.status(), service().clock))
 
 
 @bp.get("/")
-@needs(Role.OPEN)
+@needs(AccessRole.OPEN)
 def page() -> Response:
     """What is running, and a form to try a photo."""
     return send_from_directory(_PAGE, "index.html")
 
 
 @bp.get("/page/<path:name>")
-@needs(Role.OPEN)
+@needs(AccessRole.OPEN)
 def asset(name: str) -> Response:
     """The page's style and script."""
     return send_from_directory(_PAGE, name)

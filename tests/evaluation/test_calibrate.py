@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from evaluation.consolidation import consolidate
-from gallery.nonmated import from_gallery, strangers_of
+from gallery.threshold.impostor_scores import from_gallery, strangers_of
 from tests.conftest import SAMPLE, on_sqlite, unit
 
 

@@ -14,19 +14,19 @@ from sklearn.metrics import accuracy_score, roc_curve
 from evaluation import kfold, metrics, scores
 from evaluation.consolidation import consolidate
 from evaluation.protocols import Entry, checked, first_photos, read_list, split_folder
-from evaluation.scores import Search
-from evaluation.templates import OK, Outcome
-from gallery.nonmated import person_scores
+from evaluation.scores import ProbeScores
+from evaluation.templates import OK, TemplateResult
+from gallery.threshold.impostor_scores import person_scores
 from presente.errors import InvalidInput
 from tests.conftest import unit
 
 
-def mated(score: float, rank: int, best: float | None = None, outcome: str = OK) -> Search:
-    return Search(True, "a", "a.jpg", outcome, "a", score if best is None else best, score, rank)
+def mated(score: float, rank: int, best: float | None = None, outcome: str = OK) -> ProbeScores:
+    return ProbeScores(True, "a", "a.jpg", outcome, "a", score if best is None else best, score, rank)
 
 
-def stranger(score: float, outcome: str = OK) -> Search:
-    return Search(False, "x", "x.jpg", outcome, "a", score, -math.inf, 0)
+def stranger(score: float, outcome: str = OK) -> ProbeScores:
+    return ProbeScores(False, "x", "x.jpg", outcome, "a", score, -math.inf, 0)
 
 
 # Five mated searches: three found at rank 1, one at rank 2, one photo without a face. Four strangers.
@@ -96,8 +96,8 @@ def entry(role: str, person: str, name: str = "p.jpg") -> Entry:
     return Entry(role, person, Path(name))  # type: ignore[arg-type]
 
 
-def made(*values: float) -> Outcome:
-    return Outcome(unit(np.array(values, np.float32)), OK)
+def made(*values: float) -> TemplateResult:
+    return TemplateResult(unit(np.array(values, np.float32)), OK)
 
 
 def test_scores_by_hand() -> None:
@@ -116,12 +116,12 @@ def test_scores_by_hand() -> None:
         made(0, 1, 0),
         made(1, 0, 0),
         made(1, 1, 0),
-        Outcome(None, "no_face"),
+        TemplateResult(None, "no_face"),
         made(1, 1, 0),
         made(0, 1, 0),
         made(0, 3, 4),
         made(1, 0, 0),
-        Outcome(None, "no_face"),
+        TemplateResult(None, "no_face"),
     ]
     found = scores.identification_scores(entries, outcomes)
     assert [(s.best_person, s.mate_rank) for s in found] == [("a", 1), ("b", 0), ("b", 0), ("a", 2), ("", 0)]
@@ -207,7 +207,7 @@ def test_ten_thousand_against_ten_thousand_in_bounded_memory() -> None:
     """Scores of 400 MB are never held at once. How long it takes: ``python -m benchmarks.evaluation``."""
     made_up = unit(np.random.default_rng(1).normal(size=(20_000, 64)))
     entries = [Entry("gallery" if i < 10_000 else "probe", f"{i % 10_000:05d}", Path("p")) for i in range(20_000)]
-    outcomes = [Outcome(row, OK) for row in made_up]
+    outcomes = [TemplateResult(row, OK) for row in made_up]
     tracemalloc.start()
     found = scores.identification_scores(entries, outcomes)
     peak = tracemalloc.get_traced_memory()[1]
@@ -228,7 +228,7 @@ BROKEN = {
 def test_metrics_broken_on_purpose_are_noticed(how: str) -> None:
     """Each way of cheating that was seen elsewhere changes a number that a test above holds."""
 
-    def figures(searches: list[Search]) -> list[float]:
+    def figures(searches: list[ProbeScores]) -> list[float]:
         return [
             metrics.rank_rate(searches, 1),
             metrics.failures_to_acquire(searches),
@@ -241,7 +241,7 @@ def test_metrics_broken_on_purpose_are_noticed(how: str) -> None:
     assert figures(broken) != figures(TELLING)
 
 
-TELLING = [*SEARCHES, Search(True, "a", "a.jpg", OK, "b", 0.6, 0.5, 1)]
+TELLING = [*SEARCHES, ProbeScores(True, "a", "a.jpg", OK, "b", 0.6, 0.5, 1)]
 
 
 # -- experiments at random: whole galleries, of which metrics know only what is in the table ---------------------------
@@ -256,22 +256,22 @@ EXPERIMENTS = st.builds(
 )
 
 
-def experiment(seed: int, people: int, probes: int, strangers: int, lost: int) -> list[Search]:
+def experiment(seed: int, people: int, probes: int, strangers: int, lost: int) -> list[ProbeScores]:
     """Searches of random templates near random people; some photos without a face."""
     chance = np.random.default_rng(seed)
     centres = unit(chance.normal(size=(people, 6)))
     entries = [entry("gallery", f"p{i}") for i in range(people)]
-    outcomes = [Outcome(row, OK) for row in centres]
+    outcomes = [TemplateResult(row, OK) for row in centres]
     for i in range(probes + strangers):
         who = int(chance.integers(people))
         near = centres[who] if i < probes else 0
         entries.append(entry("probe", f"p{who}", str(i)) if i < probes else entry("unknown", f"x{i}", str(i)))
         template = unit(near + 0.5 * chance.normal(size=6))
-        outcomes.append(Outcome(None, "no_face") if i % 7 < lost else Outcome(template, OK))
+        outcomes.append(TemplateResult(None, "no_face") if i % 7 < lost else TemplateResult(template, OK))
     return scores.identification_scores(entries, outcomes)
 
 
-def all_figures(searches: list[Search]) -> list[float]:
+def all_figures(searches: list[ProbeScores]) -> list[float]:
     """Everything that does not name a score: closed set, and open set at rates."""
     points = [metrics.open_set(searches, fpir) for fpir in (0.0, 0.05, 0.2, 0.5)]
     return [
@@ -283,7 +283,7 @@ def all_figures(searches: list[Search]) -> list[float]:
 
 @settings(deadline=None)
 @given(EXPERIMENTS)
-def test_only_the_order_of_scores_matters(searches: list[Search]) -> None:
+def test_only_the_order_of_scores_matters(searches: list[ProbeScores]) -> None:
     """A sigmoid of every score is another matcher with the same answers."""
 
     def squeezed(score: float) -> float:
@@ -295,7 +295,7 @@ def test_only_the_order_of_scores_matters(searches: list[Search]) -> None:
 
 @settings(deadline=None)
 @given(EXPERIMENTS)
-def test_whose_the_photos_are_does_matter(searches: list[Search]) -> None:
+def test_whose_the_photos_are_does_matter(searches: list[ProbeScores]) -> None:
     """With probes and strangers exchanged nobody is found: strangers have no mate, and mates are enrolled."""
     swapped = [replace(s, mated=not s.mated) for s in searches]
     assert metrics.rank_rate(swapped, 6) == 0 and metrics.fnir_at(swapped, -1) == 1
@@ -306,7 +306,7 @@ def test_whose_the_photos_are_does_matter(searches: list[Search]) -> None:
 
 @settings(deadline=None)
 @given(EXPERIMENTS, st.floats(-1, 1), st.randoms())
-def test_accuracy_is_scikit_learns_and_order_is_nothing(searches: list[Search], threshold: float, chance) -> None:  # type: ignore[no-untyped-def]
+def test_accuracy_is_scikit_learns_and_order_is_nothing(searches: list[ProbeScores], threshold: float, chance) -> None:  # type: ignore[no-untyped-def]
     truth, said = metrics.answers(searches, threshold, "?")
     right = sum(one == other for one, other in zip(truth, said, strict=True)) / len(searches)
     assert kfold.figures(searches, threshold)["accuracy"] == accuracy_score(truth, said) == pytest.approx(right)
@@ -321,7 +321,7 @@ def test_accuracy_is_scikit_learns_and_order_is_nothing(searches: list[Search], 
 
 @settings(deadline=None)
 @given(EXPERIMENTS)
-def test_the_open_set_is_scikit_learns_roc(searches: list[Search]) -> None:
+def test_the_open_set_is_scikit_learns_roc(searches: list[ProbeScores]) -> None:
     """FPIR and DIR at every threshold are the ROC of best scores of strangers against those of mates at rank 1."""
     kept = [s.best_score if not s.mated else (s.mate_score if s.mate_rank == 1 else -math.inf) for s in searches]
     finite = [-9.0 if math.isinf(score) else score for score in kept]

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from evaluation import curves, metrics, pages, plots, verification
+from evaluation import error_curves, metrics, pages, plots, verification
 from evaluation.pages.model import share
 from evaluation.scores import write_scores
 from evaluation.verification import Comparison, write_comparisons
@@ -252,7 +252,7 @@ VALUES = st.lists(st.integers(-20, 20).map(lambda n: n / 20) | st.just(-math.inf
 
 @given(VALUES, VALUES)
 def test_curves_hold_rates_that_a_threshold_gives(mated: list[float], others: list[float]) -> None:
-    found = curves.curve(curves.Trials(np.array(mated), np.array(others)))
+    found = error_curves.curve(error_curves.Trials(np.array(mated), np.array(others)))
     points = {(sum(s >= t for s in others), sum(s < t for s in mated)) for t in [*mated, *others, math.inf] if t > -2}
     for positive, negative in zip(found.false_positive, found.false_negative, strict=True):
         assert (round(positive * len(others)), round(negative * len(mated))) in points
@@ -262,7 +262,7 @@ def test_curves_hold_rates_that_a_threshold_gives(mated: list[float], others: li
 
 
 def test_a_mate_behind_somebody_else_is_found_at_no_threshold() -> None:
-    found = curves.curve(curves.trials_of_searches(SEARCHES))
+    found = error_curves.curve(error_curves.trials_of_searches(SEARCHES))
     assert found.false_negative.min() == metrics.fnir_at(SEARCHES, -1) == 2 / 5
     assert found.trials == (4, 5)
 
@@ -282,8 +282,8 @@ def test_the_interval_of_the_eer_holds_it(mated: list[float], others: list[float
 )
 def test_anything_can_be_drawn(mated: list[float], others: list[float]) -> None:
     """Warnings are errors here."""
-    trials = curves.Trials(np.array(mated), np.array(others))
-    found = curves.curve(trials)
+    trials = error_curves.Trials(np.array(mated), np.array(others))
+    found = error_curves.curve(trials)
     for drawing in (
         plots.roc(found, "x", "y", []),
         plots.det(found, "x", "y", [(1.0, 0.0)]),

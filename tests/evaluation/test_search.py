@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from evaluation.index_recall import ask, read_tested, recall, write_tested
-from gallery.gate import examine
-from gallery.vectors.flat import FlatIndex
+from gallery.index.kinds.flat import FlatIndex
+from gallery.index.recall_gate import ground_truth
 from tests.conftest import SAMPLE, on_sqlite, unit
 
 
@@ -29,7 +29,7 @@ class Forgetful(FlatIndex):
 def test_what_is_overlooked_is_counted(overlooked: int | None, at_1: float, at_10: float, tmp_path: Path) -> None:
     rows = unit(np.random.default_rng(3).normal(size=(500, 16)))
     # Nobody has two templates, so that none is left out: then the first place is the probe's own.
-    exam = examine(rows, np.arange(500), 100, seed=1)
+    exam = ground_truth(rows, np.arange(500), 100, seed=1)
     write_tested(
         tmp_path / "search.tsv", ask(exam, FlatIndex(rows) if overlooked is None else Forgetful(rows, overlooked))
     )
@@ -42,7 +42,7 @@ def test_what_is_overlooked_is_counted(overlooked: int | None, at_1: float, at_1
 
 def test_a_probe_that_is_left_out_is_no_answer() -> None:
     rows = unit(np.random.default_rng(3).normal(size=(60, 16)))
-    exam = examine(rows, np.arange(60) // 2, 60, seed=1)
+    exam = ground_truth(rows, np.arange(60) // 2, 60, seed=1)
     assert exam.left_out.sum() == 30
     cosines = exam.probes @ rows.T
     cosines[exam.left_out, exam.rows[exam.left_out]] = -1

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from faces.copies import agreement, fault_beside, thumbnail
-from faces.image import decode
-from faces.jpeg import scan_start
+from faces.image.copies import agreement, fault_beside, thumbnail
+from faces.image.decode import decode
+from faces.image.jpeg_damage import scan_start
 from presente.errors import PhotoRefused
 from tests.conftest import SAMPLE
 

@@ -12,9 +12,9 @@ from PIL import Image, ImageOps
 
 from benchmarks import bombs
 from benchmarks.bombs import chunk, encoded, exif, gradient, jpeg_with, plain, png, repeated_scans
-from faces.headers import read_header
-from faces.image import ImageLimits, decode, expected_cost
-from faces.jpeg import scan_damage
+from faces.image.decode import ImageLimits, decode, expected_cost
+from faces.image.headers import read_header
+from faces.image.jpeg_damage import scan_damage
 from presente.errors import PhotoRefused
 from tests.conftest import ROOT, SAMPLE
 
@@ -180,7 +180,7 @@ KINDS = {
 PEAK = """
 import sys
 from pathlib import Path
-from faces.image import ImageLimits, decode, expected_cost
+from faces.image.decode import ImageLimits, decode, expected_cost
 limits = ImageLimits(max_bytes=10**9)
 def status(name):
     lines = Path("/proc/self/status").read_text().splitlines()

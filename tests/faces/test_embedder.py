@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faces.detection import DetectionSettings
+from faces.detection.detector import DetectionSettings
 from faces.embedder import EmbedderSettings, FaceEmbedder
-from faces.image import Photo
-from faces.packs import ModelPack
+from faces.image.decode import DecodedPhoto
+from faces.packs.model_pack import ModelPack
 from presente.errors import PhotoRefused
 from tests.conftest import SAMPLE
 
@@ -19,12 +19,12 @@ PORTRAIT = SAMPLE / "strangers" / "01.jpg"
 GROUP = SAMPLE / "groups" / "group_01.jpg"
 
 
-def template(embedder: FaceEmbedder, photo: Photo) -> np.ndarray:
+def template(embedder: FaceEmbedder, photo: DecodedPhoto) -> np.ndarray:
     return embedder.embed([embedder.portrait(photo)])[0].template
 
 
-def as_photo(pixels: np.ndarray) -> Photo:
-    return Photo(np.ascontiguousarray(pixels), "image/png")
+def as_photo(pixels: np.ndarray) -> DecodedPhoto:
+    return DecodedPhoto(np.ascontiguousarray(pixels), "image/png")
 
 
 def test_a_template_is_a_unit_row_of_the_packs_length(embedder: FaceEmbedder) -> None:
@@ -127,7 +127,7 @@ def test_known_landmarks_make_the_face_that_detection_makes(embedder: FaceEmbedd
     (x1, y1), (x2, y2) = known.face.landmarks.min(axis=0), known.face.landmarks.max(axis=0)
     assert known.face.box.tolist() == [x1, y1, x2, y2]
     assert (known.quality.yaw, known.quality.sharpness) == (detected.quality.yaw, detected.quality.sharpness)
-    nobody = Photo(np.full_like(photo.pixels, 90), "image/png")
+    nobody = DecodedPhoto(np.full_like(photo.pixels, 90), "image/png")
     with pytest.raises(PhotoRefused, match="no detail") as caught:
         embedder.portrait(nobody, detected.face.landmarks)
     assert caught.value.code == "low_quality", "the rules are the same"

@@ -20,12 +20,12 @@ import pytest
 from evaluation.pipelines import PRESENT, features
 from faces.alignment import cut_box
 from faces.embedder import FaceEmbedder
-from faces.facenet import PREPROCESSING, convert, folded, inception_resnet_v1, taken_from
-from faces.packs import ModelPack, Preprocessing, load_pack
-from faces.torch_file import read_tensors
+from faces.packs.model_pack import ModelPack, Preprocessing, load_pack
 from presente.errors import PackError, PhotoRefused
 from presente.files import sha256_file
 from tests.conftest import SAMPLE, on_sqlite
+from tools.facenet.convert import PREPROCESSING, convert, folded, inception_resnet_v1, taken_from
+from tools.facenet.torch_file import read_tensors
 
 PHOTOS = [path.read_bytes() for path in sorted((SAMPLE / "strangers").glob("*.jpg"))[:3]]
 

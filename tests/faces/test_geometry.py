@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from insightface.utils.face_align import norm_crop
 
 from faces.alignment import REFERENCE, align, similarity_transform
-from faces.detection import DetectedFace, DetectionSettings, most_prominent, paint_canvas, plan_canvas
+from faces.detection.detector import DetectedFace, DetectionSettings, most_prominent, paint_canvas, plan_canvas
 
 SIDES = st.integers(16, 9000)
 

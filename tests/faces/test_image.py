@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from faces.image import ImageLimits, decode
+from faces.image.decode import ImageLimits, decode
 from presente.errors import PhotoRefused
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faces.image import decode
-from faces.jpeg import scan_damage, scan_start
+from faces.image.decode import decode
+from faces.image.jpeg_damage import scan_damage, scan_start
 from presente.errors import PhotoRefused
 from tests.conftest import SAMPLE
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from faces.download import pull
-from faces.packs import PUBLISHED, ModelFile, ModelPack, PublishedPack, find_pack, installed, load_pack
+from faces.packs.download import pull
+from faces.packs.model_pack import PUBLISHED, ModelFile, ModelPack, PublishedPack, find_pack, installed, load_pack
 from presente.errors import PackError
 from tests.conftest import SAMPLE, on_sqlite
 

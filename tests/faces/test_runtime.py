@@ -13,13 +13,20 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from faces import runtime
-from faces.detection import DetectionSettings
+from faces.detection.detector import DetectionSettings
 from faces.embedder import EmbedderSettings, FaceEmbedder
-from faces.graphs import without_prelu
-from faces.image import decode
-from faces.packs import ModelPack, load_pack
-from faces.runtime import RuntimeOptions, chosen_runtime, described_runtime, difference, open_session, plain_session
+from faces.image.decode import decode
+from faces.packs.model_pack import ModelPack, load_pack
+from faces.runtime import session
+from faces.runtime.graphs import without_prelu
+from faces.runtime.session import (
+    RuntimeOptions,
+    chosen_runtime,
+    described_runtime,
+    difference,
+    open_session,
+    plain_session,
+)
 from presente.errors import ConfigError, PackError
 from tests.conftest import SAMPLE, on_sqlite
 
@@ -133,7 +140,7 @@ def test_prelus_are_rewritten_and_give_the_same(tmp_path: Path) -> None:
     onnx.checker.check_model(rewritten)
     assert "PRelu" not in {node.op_type for node in onnx.load_from_string(rewritten).graph.node}
     plain = plain_session(path)
-    assert difference(runtime._onnxruntime_session(path, rewritten, 1), plain) < 1e-5
+    assert difference(session._onnxruntime_session(path, rewritten, 1), plain) < 1e-5
     assert difference(open_session(path, ORT), plain) < 1e-5
 
 
@@ -154,7 +161,7 @@ def test_the_real_embedders_prelus_are_rewritten(real_pack: ModelPack) -> None:
 class Wrong:
     """A session whose numbers are off by a tenth."""
 
-    def __init__(self, right: runtime.Session) -> None:
+    def __init__(self, right: session.Session) -> None:
         self.right = right
 
     def run(self, names, feeds):  # type: ignore[no-untyped-def]
@@ -166,20 +173,20 @@ def test_a_rewriting_that_gives_other_numbers_is_not_used(
 ) -> None:
     path = prelu_model(tmp_path / "net.onnx", np.full(16, 0.25))
     monkeypatch.setattr(
-        runtime, "without_prelu", lambda _: prelu_model(tmp_path / "x.onnx", np.full(16, 0.5)).read_bytes()
+        session, "without_prelu", lambda _: prelu_model(tmp_path / "x.onnx", np.full(16, 0.5)).read_bytes()
     )
     with caplog.at_level(logging.WARNING):
-        session = open_session(path, ORT)
+        opened = open_session(path, ORT)
     assert "net.onnx" in caplog.text
-    assert difference(session, plain_session(path)) == 0
+    assert difference(opened, plain_session(path)) == 0
 
 
 @needs_openvino
 def test_a_runtime_that_gives_other_numbers_is_refused(sample_pack: ModelPack, monkeypatch: pytest.MonkeyPatch) -> None:
-    import faces.openvino
+    import faces.runtime.openvino
 
     right = open_session(sample_pack.recognition, ORT)
-    monkeypatch.setattr(faces.openvino, "OpenVinoSession", lambda *_: Wrong(right))
+    monkeypatch.setattr(faces.runtime.openvino, "OpenVinoSession", lambda *_: Wrong(right))
     with pytest.raises(PackError) as refused:
         open_session(sample_pack.recognition, OPENVINO)
     assert refused.value.code == "runtime_disagrees"
@@ -344,7 +351,7 @@ def _png(image: Image.Image) -> bytes:
 def test_fewer_anchors_are_decoded_to_the_same_faces(sample_pack: ModelPack) -> None:
     from insightface.model_zoo.scrfd import SCRFD
 
-    from faces.scrfd import LeanScrfd
+    from faces.detection.scrfd import LeanScrfd
 
     session = open_session(sample_pack.detection, ORT)
     pixels = np.array(Image.open(SAMPLE / "groups" / "group_01.jpg").convert("RGB"))[:384, :512].copy()

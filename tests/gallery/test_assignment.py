@@ -5,32 +5,34 @@ import itertools
 import numpy as np
 import pytest
 
-from gallery.assignment import Assigned, assign
+from gallery.attendance.assignment import FaceAssignment, assign
 
 NONE = -np.inf
 
 
-def outcomes(rows: list[list[float]], threshold: float = 0.4, margin: float = 0.02) -> list[Assigned]:
+def outcomes(rows: list[list[float]], threshold: float = 0.4, margin: float = 0.02) -> list[FaceAssignment]:
     return assign(np.array(rows, dtype=np.float64), threshold, margin)
 
 
-def is_(*columns: int) -> Assigned:
-    return Assigned("assigned", columns)
+def is_(*columns: int) -> FaceAssignment:
+    return FaceAssignment("assigned", columns)
 
 
 def test_everybody_is_somebody_else() -> None:
-    assert outcomes([[0.7, 0.1, NONE], [0.2, 0.8, 0.3], [0.1, 0.2, 0.39]]) == [is_(0), is_(1), Assigned("nobody")]
+    assert outcomes([[0.7, 0.1, NONE], [0.2, 0.8, 0.3], [0.1, 0.2, 0.39]]) == [is_(0), is_(1), FaceAssignment("nobody")]
 
 
 def test_at_the_threshold_a_face_is_somebody() -> None:
     assert outcomes([[0.4]]) == [is_(0)]
-    assert outcomes([[np.nextafter(0.4, 0)]]) == [Assigned("nobody")]
-    assert outcomes([[NONE]]) == [Assigned("nobody")] and assign(np.empty((1, 0)), 0.4, 0.02) == [Assigned("nobody")]
+    assert outcomes([[np.nextafter(0.4, 0)]]) == [FaceAssignment("nobody")]
+    assert outcomes([[NONE]]) == [FaceAssignment("nobody")] and assign(np.empty((1, 0)), 0.4, 0.02) == [
+        FaceAssignment("nobody")
+    ]
     assert assign(np.empty((0, 3)), 0.4, 0.02) == []
 
 
 def test_two_people_too_close_to_call() -> None:
-    assert outcomes([[0.60, 0.61, 0.1]]) == [Assigned("ambiguous", (1, 0))]
+    assert outcomes([[0.60, 0.61, 0.1]]) == [FaceAssignment("ambiguous", (1, 0))]
     assert outcomes([[0.60, 0.63, 0.1]]) == [is_(1)]
 
 
@@ -45,12 +47,12 @@ def test_twins_who_are_both_there_are_both_present() -> None:
 
 
 def test_a_person_is_given_one_face_only() -> None:
-    assert outcomes([[0.85], [0.9]]) == [Assigned("duplicate", (0,)), is_(0)]
+    assert outcomes([[0.85], [0.9]]) == [FaceAssignment("duplicate", (0,)), is_(0)]
 
 
 def test_a_second_picture_of_somebody_does_not_become_a_weak_match() -> None:
     found = outcomes([[0.90, 0.45], [0.85, 0.45]])
-    assert found == [is_(0), Assigned("ambiguous", (0, 1))]
+    assert found == [is_(0), FaceAssignment("ambiguous", (0, 1))]
 
 
 def test_the_total_is_the_greatest_there_is() -> None:

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gallery import likeness
-from gallery.audit import audit
-from gallery.documents.model import Enrolment
-from gallery.likeness import RIVALS, Levels, Likeness
-from gallery.names import alike
+from gallery.audit import similarity
+from gallery.audit.audit import audit
+from gallery.audit.names import alike
+from gallery.audit.similarity import RIVALS, Levels, Similarity
+from gallery.documents.values import Enrolment
 from tests.conftest import enrolment, on_sqlite, unit
 
 DIM = 64
@@ -115,13 +115,13 @@ def test_one_photo_saved_twice(found) -> None:  # type: ignore[no-untyped-def]
 
 @on_sqlite
 def test_rivals_are_those_of_a_plain_loop(open_gallery, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr(likeness, "_BLOCK", 7)
+    monkeypatch.setattr(similarity, "_BLOCK", 7)
     rng = np.random.default_rng(5)
     gallery = open_gallery(dim=4)
     gallery.enrol([enrolment(f"A{n}", unit(rng.normal(size=(rng.integers(1, 6), 4)))) for n in range(20)])
     with gallery.index.reading() as live:
         frozen = live.frozen()
-    found = Likeness(frozen, np.arange(len(frozen)), 0.6, 0.99)
+    found = Similarity(frozen, np.arange(len(frozen)), 0.6, 0.99)
     found.find_rivals(lambda _: None)
     vectors, subjects = found.vectors(np.arange(len(found))), found.subjects
     cosines = vectors @ vectors.T

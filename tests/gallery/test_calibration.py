@@ -9,14 +9,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gallery.calibration import Curve, fit
 from gallery.gallery import Gallery, GallerySettings
-from gallery.limit import settle
-from gallery.nonmated import Enrolled, from_gallery, refit
+from gallery.threshold.calibration import CalibrationCurve, fit
+from gallery.threshold.impostor_scores import EnrolledTemplates, from_gallery, refit
+from gallery.threshold.operating_point import operating_point
 from presente.errors import ConfigError, InvalidInput
 from tests.conftest import DIM, PACK, enrolment, unit
 
-BY_HAND = Curve(PACK, 100, 1000, 200, 6.0, 50.0, (0.01, 0.02, 0.1), 0.01, "2026-11-21T00:00:00+00:00", {"cohort": 1000})
+BY_HAND = CalibrationCurve(
+    PACK, 100, 1000, 200, 6.0, 50.0, (0.01, 0.02, 0.1), 0.01, "2026-11-21T00:00:00+00:00", {"cohort": 1000}
+)
 
 
 def test_the_formula_by_hand() -> None:
@@ -41,8 +43,8 @@ def test_what_it_cannot_know_is_said() -> None:
 
 
 def test_it_survives_the_store() -> None:
-    assert Curve.from_json(BY_HAND.to_json()) == BY_HAND
-    assert Curve.from_json(BY_HAND.to_json().replace('"format": 1', '"format": 9')) is None
+    assert CalibrationCurve.from_json(BY_HAND.to_json()) == BY_HAND
+    assert CalibrationCurve.from_json(BY_HAND.to_json().replace('"format": 1', '"format": 9')) is None
 
 
 def strangers(count: int, people: int, seed: int) -> np.ndarray:
@@ -79,17 +81,17 @@ def test_too_little_is_refused() -> None:
 
 
 def test_which_threshold_holds() -> None:
-    assert settle(None, 0.4, "pack x", BY_HAND, 100).threshold == 0.4
-    assert settle("stored", 0.4, "pack x", None, 100).source == "pack x"
-    stored = settle("stored", 0.4, "pack x", BY_HAND, 100)
+    assert operating_point(None, 0.4, "pack x", BY_HAND, 100).threshold == 0.4
+    assert operating_point("stored", 0.4, "pack x", None, 100).source == "pack x"
+    stored = operating_point("stored", 0.4, "pack x", BY_HAND, 100)
     assert (stored.source, stored.threshold) == ("calibrated fpir=0.01", BY_HAND.threshold(0.01, 100))
     assert stored.fpir(stored.threshold) == pytest.approx(0.01) and stored.fpir(None) is None
-    assert settle(0.001, 0.4, "pack x", BY_HAND, 100).source == "calibrated fpir=0.001"
-    doubtful = settle(1e-5, 0.9, "pack x", BY_HAND, 100)
+    assert operating_point(0.001, 0.4, "pack x", BY_HAND, 100).source == "calibrated fpir=0.001"
+    doubtful = operating_point(1e-5, 0.9, "pack x", BY_HAND, 100)
     assert doubtful.threshold == 0.9 and "support" in doubtful.warning()  # never below the fixed one, then
-    assert "calibrate again" in settle("stored", 0.4, "", BY_HAND, 1000).warning()
+    assert "calibrate again" in operating_point("stored", 0.4, "", BY_HAND, 1000).warning()
     with pytest.raises(ConfigError) as caught:
-        settle(0.001, 0.4, "pack x", None, 100)
+        operating_point(0.001, 0.4, "pack x", None, 100)
     assert caught.value.code == "not_calibrated"
 
 
@@ -99,13 +101,13 @@ def test_a_gallery_follows_its_curve(open_gallery: Callable[..., Gallery], monke
     vectors = unit(np.random.default_rng(4).normal(size=(6, DIM)))
     gallery.enrol([enrolment(f"A{i}", row, clase="X" if i < 2 else "Y") for i, row in enumerate(vectors[:5])])
     gallery.settings = GallerySettings(0.1, "test", target="stored")
-    assert gallery.limit().source == "test" and gallery.limit().fpir(0.4) is None
+    assert gallery.operating_point().source == "test" and gallery.operating_point().fpir(0.4) is None
     gallery.enrol([enrolment("A5", vectors[5])])
     open_gallery().store.store_calibration(BY_HAND.to_json())  # another process, while this one serves
-    assert gallery.limit().threshold == BY_HAND.threshold(0.01, 6)
-    assert gallery.limit(clase="X").threshold == BY_HAND.threshold(0.01, 2)  # a roster is a smaller gallery
-    assert gallery.limit(0.3).source == "request" and gallery.limit(0.3).people == 6
-    assert gallery.status().limit == gallery.limit()
+    assert gallery.operating_point().threshold == BY_HAND.threshold(0.01, 6)
+    assert gallery.operating_point(clase="X").threshold == BY_HAND.threshold(0.01, 2)  # a roster is a smaller gallery
+    assert gallery.operating_point(0.3).source == "request" and gallery.operating_point(0.3).people == 6
+    assert gallery.status().limit == gallery.operating_point()
     gallery.store.adopt_pack(PACK, DIM)
     assert gallery.store.calibration() is not None  # the same pack: nothing is stale
     gallery.store.adopt_pack("other@111111111111", DIM)
@@ -118,7 +120,7 @@ def test_a_curve_of_another_pack_is_not_used(open_gallery: Callable[..., Gallery
     gallery.enrol([enrolment("A1", unit(np.ones(DIM)))])
     gallery.settings = GallerySettings(0.5, "test", target=0.01)
     with pytest.raises(ConfigError):
-        gallery.limit()
+        gallery.operating_point()
 
 
 def test_a_gallery_that_has_outgrown_its_curve_is_calibrated_again(open_gallery: Callable[..., Gallery]) -> None:
@@ -147,19 +149,19 @@ def store_curve(gallery: Gallery, **changed: object) -> None:
     gallery.store.store_calibration(curve.to_json())
 
 
-def stored_curve(gallery: Gallery) -> Curve:
-    curve = Curve.from_json(gallery.store.calibration() or "")
+def stored_curve(gallery: Gallery) -> CalibrationCurve:
+    curve = CalibrationCurve.from_json(gallery.store.calibration() or "")
     assert curve is not None
     return curve
 
 
 def test_a_large_gallery_gives_a_sample_of_its_searches(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = unit(np.random.default_rng(6).normal(size=(90, DIM)))
-    students = Enrolled(tuple(f"{i:02d}" for i in range(30)), rows[:60], np.arange(0, 60, 2))
-    cohort = Enrolled(("x", "y"), rows[60:], np.array([0, 10]))
+    students = EnrolledTemplates(tuple(f"{i:02d}" for i in range(30)), rows[:60], np.arange(0, 60, 2))
+    cohort = EnrolledTemplates(("x", "y"), rows[60:], np.array([0, 10]))
     whole = from_gallery(students, cohort)
-    monkeypatch.setattr("gallery.nonmated._MOST", 20)
-    monkeypatch.setattr("gallery.nonmated._CELLS", 70)  # a search at a time
+    monkeypatch.setattr("gallery.threshold.impostor_scores._MOST", 20)
+    monkeypatch.setattr("gallery.threshold.impostor_scores._CELLS", 70)  # a search at a time
     some = from_gallery(students, cohort)
     assert some.sources == ("left out",) * 20 + ("cohort",) * 20 and len(whole.scores) == 90
     both = set(zip(whole.subjects, whole.scores.round(5), strict=True))

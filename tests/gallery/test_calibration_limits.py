@@ -13,9 +13,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gallery.calibration import RESAMPLES, Curve, fit
 from gallery.gallery import Gallery, GallerySettings
-from gallery.nonmated import NonMated, calibrate, refit
+from gallery.threshold.calibration import RESAMPLES, CalibrationCurve, fit
+from gallery.threshold.impostor_scores import ImpostorScores, calibrate, refit
 from presente.errors import InvalidInput, StoreError
 from tests.conftest import DIM, PACK, enrolment, unit
 from tests.gallery.test_calibration import BY_HAND, store_curve, stored_curve
@@ -39,7 +39,7 @@ def _shapes(draw: st.DrawFn) -> _Scores:
     return list(np.clip(scores, -1, 1).astype(np.float32).astype(float))
 
 
-def _curve_of(scores: _Scores, subjects: list[int], resamples: int = RESAMPLES) -> Curve | None:
+def _curve_of(scores: _Scores, subjects: list[int], resamples: int = RESAMPLES) -> CalibrationCurve | None:
     try:
         intercept, slope, covariance = fit(np.array(scores), subjects, resamples=resamples)
     except InvalidInput as error:
@@ -50,10 +50,10 @@ def _curve_of(scores: _Scores, subjects: list[int], resamples: int = RESAMPLES) 
     )
 
 
-def _check(curve: Curve) -> None:
+def _check(curve: CalibrationCurve) -> None:
     numbers = (curve.intercept, curve.slope, *curve.covariance)
     assert all(math.isfinite(number) for number in numbers) and curve.slope > 0, numbers
-    assert Curve.from_json(curve.to_json()) == curve
+    assert CalibrationCurve.from_json(curve.to_json()) == curve
     assert all(math.isfinite(number) for number in json.loads(curve.to_json())["covariance"])
     for people in (0, 1, 2, 1000, 10_000_000):
         rates = [curve.fpir(score, people) for score in np.linspace(-1, 1, 41)]
@@ -119,14 +119,14 @@ def test_the_fit_does_not_depend_on_the_unit() -> None:
 # -- people who are enrolled twice -----------------------------------------------------------------------
 
 
-def twins(people: int, doubled: int, dim: int = 64) -> NonMated:
+def twins(people: int, doubled: int, dim: int = 64) -> ImpostorScores:
     """Everybody against all others, when so many of them are there under two names with the same photo."""
     rows = unit(np.random.default_rng(people).normal(size=(people, dim)))
     rows = np.concatenate([rows, rows[:doubled]])
     scores = rows @ rows.T
     np.fill_diagonal(scores, -1)
     names = tuple(f"P{i}" for i in range(len(rows)))
-    return NonMated(scores.max(axis=1).astype(float), names, ("left out",) * len(rows))
+    return ImpostorScores(scores.max(axis=1).astype(float), names, ("left out",) * len(rows))
 
 
 def test_a_class_that_is_enrolled_twice_is_refused_with_what_to_do() -> None:
@@ -150,7 +150,7 @@ def test_some_people_who_are_enrolled_twice_do_not_move_the_curve() -> None:
 def test_curves_that_were_stored_before_are_read() -> None:
     described = json.loads(BY_HAND.to_json())
     del described["enrolled_twice"]
-    assert Curve.from_json(json.dumps(described)) == BY_HAND
+    assert CalibrationCurve.from_json(json.dumps(described)) == BY_HAND
 
 
 # -- a stored calibration that cannot be used ------------------------------------------------------------
@@ -173,7 +173,7 @@ def test_curves_that_were_stored_before_are_read() -> None:
 )
 def test_a_stored_calibration_that_is_damaged_is_an_error_that_says_so(kept: str) -> None:
     with pytest.raises(StoreError) as caught:
-        Curve.from_json(kept)
+        CalibrationCurve.from_json(kept)
     assert caught.value.code == "calibration_unreadable" and "evaluation calibrate" in caught.value.fix
 
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from pymongo import MongoClient, ReadPreference
 
-from gallery.documents.migrations import STEPS, m004_other_classes
-from gallery.documents.model import Consent, DocumentStore, Position, Student, Template, check_student
-from gallery.documents.mongo import MongoStore
-from gallery.documents.sqlite import SqliteStore
-from presente import compose
+from gallery.documents.mongo.store import MongoStore
+from gallery.documents.sqlite.migrations import STEPS, m004_other_classes
+from gallery.documents.sqlite.store import SqliteStore
+from gallery.documents.values import Consent, DocumentStore, Position, Student, Template, check_student
+from presente import composition
 from presente.errors import Conflict, InvalidInput, NotFound, StoreError
 from tests.conftest import DIM, PACK, enrolment, unit
 
@@ -29,7 +29,7 @@ def open_store(store_url: str) -> Iterator[OpenStore]:
     opened: list[DocumentStore] = []
 
     def open_one() -> DocumentStore:
-        opened.append(compose.open_store(store_url))
+        opened.append(composition.open_store(store_url))
         return opened[-1]
 
     yield open_one

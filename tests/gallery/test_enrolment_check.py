@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from gallery.calibration import Curve
-from gallery.enrolment_check import Judged, judge, judge_photos
-from gallery.enrolment_levels import DUPLICATE_RATE, STRANGER_RATE, EnrolmentLevels, LevelKeeper
-from gallery.nonmated import STRANGERS
-from gallery.others import NOBODY, Rival, nearest_others, templates_of
+from gallery.enrolment.nearest_others import NOBODY, SimilarStudent, nearest_others, templates_of
+from gallery.enrolment.photo_check import Judged, judge, judge_photos
+from gallery.enrolment.score_levels import DUPLICATE_RATE, STRANGER_RATE, EnrolmentLevels, LevelKeeper
+from gallery.threshold.calibration import CalibrationCurve
+from gallery.threshold.impostor_scores import STRANGERS
 from tests.conftest import DIM, PACK, enrolment, on_sqlite, unit
 
 LEVELS = EnrolmentLevels(threshold=0.4, people=5, templates=1.0, curve=None)  # 0.23 may be, 0.3 surely
@@ -33,7 +33,7 @@ def at(cosine: float, axis: int = 1) -> np.ndarray:
     ],
 )
 def test_a_face_is_the_students_or_may_be_or_is_not(own: float, rival: float | None, outcome: str) -> None:
-    assert judge(own, 1, None if rival is None else Rival("B", "Bea", rival), LEVELS) == outcome
+    assert judge(own, 1, None if rival is None else SimilarStudent("B", "Bea", rival), LEVELS) == outcome
 
 
 def judged(own: np.ndarray, *photos: np.ndarray, faces=None, rivals=None, rival_of=None) -> list[Judged]:  # type: ignore[no-untyped-def]
@@ -51,12 +51,12 @@ def test_the_only_photo_of_a_new_student_is_the_first_evidence() -> None:
 
 def test_of_several_faces_the_students_own_is_taken() -> None:
     stranger, own = at(0.0, 2), at(0.8)
-    seen = Rival("B", "Bea", 0.7)
+    seen = SimilarStudent("B", "Bea", 0.7)
     (found,) = judged(
         at(1.0)[None],
         stranger,
         faces=lambda _: np.stack([stranger, at(0.0, 3), own]),
-        rivals=[Rival("C", "Cid", 0.9)],
+        rivals=[SimilarStudent("C", "Cid", 0.9)],
         rival_of=lambda face: seen if np.allclose(face, own) else None,
     )
     assert (found.outcome, found.face, found.rival) == ("same", 3, seen)
@@ -90,7 +90,7 @@ def test_the_first_photo_of_a_new_student_may_be_the_odd_one_out() -> None:
     assert [each.outcome for each in outcomes] == ["different", "first", "first"]
     assert outcomes[0].photos == (1, 2) and outcomes[0].own == pytest.approx(0.0, abs=1e-6)
     # of two that disagree the one that shows another student is out of place; else the second
-    assert [each.outcome for each in judged(NONE, odd, one, rivals=[Rival("B", "Bea", 0.9), None])] == [
+    assert [each.outcome for each in judged(NONE, odd, one, rivals=[SimilarStudent("B", "Bea", 0.9), None])] == [
         "different",
         "first",
     ]
@@ -98,7 +98,7 @@ def test_the_first_photo_of_a_new_student_may_be_the_odd_one_out() -> None:
 
 
 def test_more_templates_are_more_chances_for_a_stranger() -> None:
-    curve = Curve(PACK, 20, 500, 50, 3.0, 60.0, (0.0, 0.0, 0.0), 0.01, "", {})
+    curve = CalibrationCurve(PACK, 20, 500, 50, 3.0, 60.0, (0.0, 0.0, 0.0), 0.01, "", {})
     levels = EnrolmentLevels(0.9, 200, 2.0, curve, supported=True)
     assert levels.may_be(2) == pytest.approx(curve.threshold(STRANGER_RATE, 1))
     assert levels.may_be(1) < levels.may_be(2) < levels.may_be(8) < levels.surely(8)
@@ -150,13 +150,15 @@ def test_a_stored_curve_that_can_be_trusted_is_taken(open_gallery) -> None:  # t
     gallery = open_gallery()
     gallery.enrol([enrolment(name, rows) for name, rows in people(24).items()])
 
-    def stored(sources: dict[str, int], spread: float) -> Curve:
-        curve = Curve(PACK, 24, 90, 24, 3.0, 30.0, (spread, 0.0, spread), 0.01, "2026-11-21T00:00:00+00:00", sources)
+    def stored(sources: dict[str, int], spread: float) -> CalibrationCurve:
+        curve = CalibrationCurve(
+            PACK, 24, 90, 24, 3.0, 30.0, (spread, 0.0, spread), 0.01, "2026-11-21T00:00:00+00:00", sources
+        )
         gallery.store.store_calibration(curve.to_json())
         gallery._curve_until = 0.0
         return curve
 
-    def used() -> Curve | None:
+    def used() -> CalibrationCurve | None:
         return LevelKeeper(gallery, 0.9).now().curve
 
     curve = stored({STRANGERS: 90}, 9.0)

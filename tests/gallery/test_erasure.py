@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from gallery.gallery import Gallery, GallerySettings
-from gallery.gate import IndexSettings
-from gallery.generation_files import GenerationFiles
-from gallery.snapshot import SnapshotStore
-from gallery.vectors.coded import CodedIndex
-from gallery.vectors.kinds import CODED
-from presente.compose import open_store
+from gallery.index.generation_files import GenerationFiles
+from gallery.index.generations import GenerationStore
+from gallery.index.kinds.coded import CodedIndex
+from gallery.index.kinds.registry import CODED
+from gallery.index.recall_gate import IndexSettings
+from presente.composition import open_store
 from presente.errors import StoreError
 from tests.conftest import PACK, enrolment, on_sqlite, unit
 
@@ -29,7 +29,7 @@ def rows(count: int, seed: int) -> np.ndarray:
 
 
 def opened(url: str, index: Path, kind: str = "flat") -> Gallery:
-    snapshots = SnapshotStore(index, IndexSettings(kind, 0.5))  # type: ignore[arg-type]
+    snapshots = GenerationStore(index, IndexSettings(kind, 0.5))  # type: ignore[arg-type]
     return Gallery(open_store(url), snapshots, PACK, DIM, GallerySettings(0.5, "test"))
 
 
@@ -131,7 +131,7 @@ def test_an_older_generation_that_cannot_be_deleted_is_an_error(
         raise PermissionError(13, "Permission denied", str(folder))
 
     with monkeypatch.context() as patched:
-        patched.setattr("gallery.snapshot.erase_folder", refuse)
+        patched.setattr("gallery.index.generations.erase_folder", refuse)
         with pytest.raises(StoreError) as caught:
             gallery.remove(["GONE"])
         assert caught.value.code == "erasure_incomplete" and "gen-0000000001" in caught.value.what
@@ -160,7 +160,7 @@ def test_a_replica_purges_its_own_files_while_nobody_asks_it(store_url: str, tmp
 def test_a_log_that_a_reader_holds_is_an_error_and_is_emptied_later(
     store_url: str, tmp_path: Path, gone: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gallery.documents.sqlite._FOLD_S", 0.1)
+    monkeypatch.setattr("gallery.documents.sqlite.store._FOLD_S", 0.1)
     gallery = populated(store_url, tmp_path / "index", gone)
     with contextlib.closing(sqlite3.connect(tmp_path / "gallery.db", isolation_level=None)) as reader:
         gallery.enrol([enrolment("LATER", rows(1, 9))])
@@ -268,7 +268,7 @@ def test_an_erasure_reads_and_writes_next_to_nothing(
     def never(*_: object) -> None:
         raise AssertionError("built anew")
 
-    monkeypatch.setattr("gallery.snapshot.settle", never)
+    monkeypatch.setattr("gallery.index.generations.choose_index", never)
     monkeypatch.setattr(CodedIndex, "build", never)
     gallery.remove(["GONE"])
     assert holding(tmp_path / "index", gone) == []

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gallery.documents.model import DocumentStore, EnrolledPhoto, Enrolment, StoredPhoto, Student, check_student
-from gallery.export import Exported, PhotoExport
-from presente import compose
+from gallery.documents.values import DocumentStore, EnrolledPhoto, Enrolment, StoredPhoto, Student, check_student
+from gallery.photo_export import Exported, PhotoExport
+from presente import composition
 from presente.errors import StoreError
 from tests.conftest import DIM, PACK, enrolment, on_sqlite
 
@@ -33,7 +33,7 @@ def _as(photo: EnrolledPhoto, content: bytes, media_type: str) -> EnrolledPhoto:
 
 @pytest.fixture
 def store(store_url: str) -> Iterator[DocumentStore]:
-    opened = compose.open_store(store_url)
+    opened = composition.open_store(store_url)
     opened.claim_pack(PACK, DIM)
     yield opened
     opened.close()
@@ -84,7 +84,7 @@ def test_who_is_erased_while_their_own_photo_is_written(
         if store.remove(["A1"]):
             export.forget(["A1"])  # and it finds the unfinished file
 
-    monkeypatch.setattr("gallery.export.os.fsync", erase_first)
+    monkeypatch.setattr("gallery.photo_export.os.fsync", erase_first)
     assert export.save_all(store) == Exported(1, 0)
     assert len(files(export)) == 1 and files(export).pop().startswith("A2_")
 

@@ -11,10 +11,10 @@ import pytest
 from pymongo import MongoClient
 
 from gallery.decision import Candidate, decide
-from gallery.documents.model import Student
+from gallery.documents.values import Student
 from gallery.gallery import Gallery, GallerySettings
-from gallery.snapshot import SnapshotStore
-from presente.compose import open_store
+from gallery.index.generations import GenerationStore
+from presente.composition import open_store
 from presente.errors import Conflict, InvalidInput, NotFound, PackError, StoreError
 from tests.conftest import DIM, PACK, enrolment, on_sqlite, unit
 
@@ -138,7 +138,7 @@ def test_random_operations_agree_with_a_plain_model(tmp_path: Path, store_url: s
 
     def reopen() -> Gallery:
         return Gallery(
-            open_store(store_url), SnapshotStore(tmp_path / "index"), PACK, DIM, GallerySettings(0.5, "test")
+            open_store(store_url), GenerationStore(tmp_path / "index"), PACK, DIM, GallerySettings(0.5, "test")
         )
 
     gallery = reopen()
@@ -212,7 +212,7 @@ def test_another_process_is_followed(open_gallery: OpenGallery, tmp_path: Path, 
 
 
 def _enrol_elsewhere(folder: Path, store_url: str) -> None:
-    gallery = Gallery(open_store(store_url), SnapshotStore(folder / "index"), PACK, DIM, GallerySettings(0.5, "test"))
+    gallery = Gallery(open_store(store_url), GenerationStore(folder / "index"), PACK, DIM, GallerySettings(0.5, "test"))
     gallery.enrol([enrolment("B1", vectors(1, 7))])
     gallery.remove(["A1"])
     gallery.close()
@@ -346,7 +346,7 @@ def test_a_follower_that_publishes_does_not_keep_whom_another_process_erased(
 def test_publishing_that_fails_in_the_background_fails_nobody(
     open_gallery: OpenGallery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("gallery.following._PUBLISH_EVERY", 3)
+    monkeypatch.setattr("gallery.index.document_index._PUBLISH_EVERY", 3)
     gallery = open_gallery()
 
     def full(*_: object) -> None:
@@ -361,7 +361,7 @@ def test_publishing_that_fails_in_the_background_fails_nobody(
 
 
 def test_a_long_run_publishes_by_itself(open_gallery: OpenGallery, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gallery.following._PUBLISH_EVERY", 3)
+    monkeypatch.setattr("gallery.index.document_index._PUBLISH_EVERY", 3)
     gallery = open_gallery()
     for i in range(8):
         gallery.enrol([enrolment(f"S{i}", vectors(1, 80 + i))])

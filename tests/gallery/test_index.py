@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gallery.documents.model import Position
-from gallery.gate import IndexSettings, settle
-from gallery.live import LiveIndex
-from gallery.manifest import Origin
-from gallery.segments import Published, Tail
-from gallery.snapshot import SnapshotStore
-from gallery.vectors.coded import CodedIndex
+from gallery.documents.values import Position
+from gallery.index.generations import GenerationStore
+from gallery.index.kinds.coded import CodedIndex
+from gallery.index.manifest import IndexedDocuments
+from gallery.index.recall_gate import IndexSettings, choose_index
+from gallery.index.searcher import Searcher
+from gallery.index.template_parts import PublishedTemplates, RecentTemplates
 from presente.errors import IndexDamaged, InvalidInput
 from tests.conftest import DIM, ROOT, unit
 
@@ -38,16 +38,18 @@ def crowd(people: int, each: int, dim: int = 64, seed: int = 1) -> np.ndarray:
 
 def made(kind: str, rows: np.ndarray, folder: Path, ids: np.ndarray | None = None, subjects: np.ndarray | None = None):  # type: ignore[no-untyped-def]
     """Templates, published as a kind of index and loaded again."""
-    live = LiveIndex.empty(rows.shape[1])
+    live = Searcher.empty(rows.shape[1])
     ids = np.arange(len(rows)) * 7 + 5 if ids is None else ids
     live.tail.append(ids, ids if subjects is None else subjects, rows)
-    store = SnapshotStore(folder, IndexSettings(kind))  # type: ignore[arg-type]
-    number = store.publish(live.frozen(), Origin("s", "p@1", len(rows), "m")).manifest.generation
+    store = GenerationStore(folder, IndexSettings(kind))  # type: ignore[arg-type]
+    number = store.publish(live.frozen(), IndexedDocuments("s", "p@1", len(rows), "m")).manifest.generation
     loaded = store.load(number)
-    return Published(loaded.templates, loaded.vectors, loaded.index)
+    return PublishedTemplates(loaded.templates, loaded.vectors, loaded.index)
 
 
-def agrees(found: tuple[np.ndarray, np.ndarray], part: Published, rows: np.ndarray, probes: np.ndarray) -> float:
+def agrees(
+    found: tuple[np.ndarray, np.ndarray], part: PublishedTemplates, rows: np.ndarray, probes: np.ndarray
+) -> float:
     """Scores are those of the rows that they come with, descending, each row once; the share of the best that is found,
     of those that tie any."""
     scores, places = found
@@ -133,7 +135,7 @@ def test_what_is_removed_is_gone(kind: str, gone: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_wrong_vectors_are_refused(kind: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=f"{DIM} dimensions, the vectors have 5"):
-        Tail(DIM).append(np.array([1]), np.array([1]), vectors(1, dim=5))
+        RecentTemplates(DIM).append(np.array([1]), np.array([1]), vectors(1, dim=5))
     part = made(kind, vectors(600), tmp_path)
     with pytest.raises(InvalidInput) as caught:
         part.search(np.full((1, DIM), np.nan, np.float32), 1)
@@ -142,8 +144,8 @@ def test_wrong_vectors_are_refused(kind: str, tmp_path: Path) -> None:
         part.search(vectors(1, dim=5), 1)
 
 
-def live(rows: np.ndarray, subjects: list[int]) -> LiveIndex:
-    index = LiveIndex.empty(rows.shape[1])
+def live(rows: np.ndarray, subjects: list[int]) -> Searcher:
+    index = Searcher.empty(rows.shape[1])
     index.tail.append(np.arange(len(rows)) + 1, np.array(subjects), rows)
     return index
 
@@ -159,7 +161,7 @@ def test_subjects_not_templates_even_when_one_has_hundreds(kind: str, tmp_path: 
     if kind != "tail":
         half = np.arange(0, len(rows), 2)  # published; the rest stays in the tail
         part = made(kind, rows[half], tmp_path, half + 1, np.array(subjects)[half])
-        index = LiveIndex(part, Position())
+        index = Searcher(part, Position())
         index.tail.append(half + 2, np.array(subjects)[half + 1], rows[half + 1])
     best: dict[int, float] = {}
     for subject, score in zip(subjects, rows @ centre, strict=True):
@@ -178,23 +180,23 @@ def test_subjects_not_templates_even_when_one_has_hundreds(kind: str, tmp_path: 
 def test_the_gate_raises_the_depth_and_then_takes_exact_search() -> None:
     """Strangers all over 64 dimensions: nothing but noise tells the ten nearest of them apart."""
     rows = vectors(8000, dim=64)
-    index, report = settle(rows, np.arange(8000), IndexSettings("rabitq"))
+    index, report = choose_index(rows, np.arange(8000), IndexSettings("rabitq"))
     assert index.spec.kind == "rabitq" and report.recall >= 0.999 and len(report.tried) > 2
     assert any(tried.recall < 0.999 for tried in report.tried)
-    never, report = settle(rows, np.arange(8000), IndexSettings("ivf", 1.1))
+    never, report = choose_index(rows, np.arange(8000), IndexSettings("ivf", 1.1))
     assert never.spec.kind == "flat" and "1.1" in report.reason and report.recall == 1.0
     assert {tried.kind for tried in report.tried} == {"ivf", "rabitq"}
-    assert settle(rows, np.arange(8000), IndexSettings())[0].spec.kind == "flat"
+    assert choose_index(rows, np.arange(8000), IndexSettings())[0].spec.kind == "flat"
 
 
 @pytest.mark.parametrize("folder", sorted(path.name for path in GOLDEN.iterdir()))
 def test_every_format_that_was_ever_published_is_read(folder: str) -> None:
-    generation, warnings = SnapshotStore(GOLDEN / folder).latest()
+    generation, warnings = GenerationStore(GOLDEN / folder).latest()
     assert generation is not None and warnings == []
     index = generation.index
     if isinstance(index, CodedIndex):
         index = index.at_depth(20)  # few enough for these few templates that the codes are really searched
-    part = Published(generation.templates, generation.vectors, index)
+    part = PublishedTemplates(generation.templates, generation.vectors, index)
     rows = np.asarray(part.vectors)
     assert (part.ids == np.arange(len(rows)) * 3 + 1).all() and (part.subjects == np.arange(len(rows)) // 2 + 100).all()
     scores, found = part.search(rows[:9], 3)
@@ -202,9 +204,9 @@ def test_every_format_that_was_ever_published_is_read(folder: str) -> None:
     assert folder == "format-1" or folder.endswith(part.index.spec.kind)
 
 
-def published(folder: Path, rows: np.ndarray) -> SnapshotStore:
-    store = SnapshotStore(folder)
-    store.publish(live(rows, list(range(len(rows)))).frozen(), Origin("s", "p@1", len(rows), "m"))
+def published(folder: Path, rows: np.ndarray) -> GenerationStore:
+    store = GenerationStore(folder)
+    store.publish(live(rows, list(range(len(rows)))).frozen(), IndexedDocuments("s", "p@1", len(rows), "m"))
     return store
 
 
@@ -222,7 +224,7 @@ def test_the_two_newest_generations_are_kept(tmp_path: Path) -> None:
 def test_a_damaged_generation_gives_way_to_the_one_before(tmp_path: Path, harm: str, name: str) -> None:
     made("flat", vectors(3), tmp_path)
     made("rabitq", vectors(900), tmp_path)
-    store = SnapshotStore(tmp_path)
+    store = GenerationStore(tmp_path)
     file = tmp_path / "gen-0000000002" / name
     content = file.read_bytes()
     if harm == "flip":
@@ -243,8 +245,8 @@ def test_a_full_disk_leaves_what_was_published(tmp_path: Path) -> None:
     published(tmp_path, vectors(3))
     code = (
         "import resource, signal, sys, numpy as np; from pathlib import Path; "
-        "from gallery.live import LiveIndex; from gallery.manifest import Origin; "
-        "from gallery.snapshot import SnapshotStore; "
+        "from gallery.index.searcher import LiveIndex; from gallery.index.manifest import Origin; "
+        "from gallery.index.generations import SnapshotStore; "
         "from presente.errors import StoreError; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         "live = LiveIndex.empty(8); rows = np.eye(8, dtype=np.float32)[np.arange(5000) % 8]; "
         "live.tail.append(np.arange(5000), np.arange(5000), rows); "
@@ -257,7 +259,7 @@ def test_a_full_disk_leaves_what_was_published(tmp_path: Path) -> None:
     )
     assert done.stdout == "index_unwritable\n", done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["gen-0000000001"]
-    assert SnapshotStore(tmp_path).load(1).manifest.templates == 3
+    assert GenerationStore(tmp_path).load(1).manifest.templates == 3
 
 
 def test_leftovers_of_dead_writers_are_swept(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from gallery.gallery import Gallery, GallerySettings
-from gallery.gate import IndexSettings
-from gallery.snapshot import SnapshotStore
-from presente.compose import open_store
+from gallery.index.generations import GenerationStore
+from gallery.index.recall_gate import IndexSettings
+from presente.composition import open_store
 from tests.conftest import PACK, enrolment, on_sqlite, unit
 
 DIM = 64
@@ -27,7 +27,7 @@ CLASSES = 8
 
 
 def opened(folder: Path, kind: str) -> Gallery:
-    snapshots = SnapshotStore(folder / "index", IndexSettings(kind))  # type: ignore[arg-type]
+    snapshots = GenerationStore(folder / "index", IndexSettings(kind))  # type: ignore[arg-type]
     return Gallery(open_store(f"sqlite:///{folder}/gallery.db"), snapshots, PACK, DIM, GallerySettings(0.5, "test"))
 
 
@@ -285,7 +285,7 @@ def test_a_damaged_mapped_file_is_found_after_the_start(
     content = bytearray(file.read_bytes())
     content[-9] ^= 64
     file.write_bytes(content)
-    monkeypatch.setattr("gallery.snapshot._AT_ONCE", 1000)
+    monkeypatch.setattr("gallery.index.generations._AT_ONCE", 1000)
     second = opened(tmp_path, "flat")
     second.index._background.join()
     assert "vectors.npy does not match its manifest" in caplog.text

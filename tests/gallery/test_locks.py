@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gallery import locks
-from gallery.documents.sqlite import SqliteStore
+from gallery.documents.sqlite.store import SqliteStore
 from gallery.gallery import Gallery
-from gallery.live import LiveIndex
-from gallery.locks import ReadWriteLock
-from gallery.segments import Published, Tail, by_subject
-from gallery.vectors.flat import FlatIndex
+from gallery.index.kinds.flat import FlatIndex
+from gallery.index.searcher import Searcher
+from gallery.index.template_parts import PublishedTemplates, RecentTemplates, by_subject
+from presente import locks
 from presente.errors import StoreError
-from presente.supervised import Journal
+from presente.locks import ReadWriteLock
+from presente.supervisor import Journal
 from tests.conftest import DIM, enrolment, on_sqlite, unit
 
 HANGS_S = float(os.environ.get("PRESENTE_TEST_HANGS", "20"))
@@ -272,7 +272,7 @@ def test_the_journal_gives_every_slot_back() -> None:
 
 
 def test_a_tail_that_had_no_memory_for_more_takes_it_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    tail = Tail(DIM)
+    tail = RecentTemplates(DIM)
     rows = unit(np.random.default_rng(1).normal(size=(200, DIM)))
     tail.append(np.arange(10), np.arange(10), rows[:10])
     empty = np.empty
@@ -296,7 +296,7 @@ def test_a_tail_that_had_no_memory_for_more_takes_it_later(monkeypatch: pytest.M
 def asked_for(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many subjects each look-up of rows was for."""
     sizes: list[int] = []
-    for part in (Published, Tail):
+    for part in (PublishedTemplates, RecentTemplates):
 
         def counted(self: Any, subjects: Any, rows_of: Any = part.rows_of) -> Any:
             sizes.append(len(subjects))
@@ -330,12 +330,12 @@ def test_comparing_with_one_student_forgets_no_class(
     assert asked_for.count(EACH) == 0
 
 
-def classes_of(count: int) -> tuple[LiveIndex, list[np.ndarray]]:
+def classes_of(count: int) -> tuple[Searcher, list[np.ndarray]]:
     """An index of so many classes of three, one template each, and their rosters."""
     subjects = np.arange(1, count * EACH + 1)
     vectors = unit(np.random.default_rng(2).normal(size=(len(subjects), DIM)))
-    published = Published(by_subject(subjects, subjects), vectors, FlatIndex(vectors))
-    return LiveIndex(published, 0), list(subjects.reshape(count, EACH))
+    published = PublishedTemplates(by_subject(subjects, subjects), vectors, FlatIndex(vectors))
+    return Searcher(published, 0), list(subjects.reshape(count, EACH))
 
 
 def test_the_roster_that_was_used_longest_ago_is_forgotten_first(asked_for: list[int]) -> None:

@@ -6,8 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gallery.documents.model import Consent, EnrolledPhoto, Enrolment
-from gallery.documents.records import Attendance, Participation, Selection, Status, StoredAttendance, joined, latest
+from gallery.documents.attendance import (
+    Attendance,
+    AttendanceStatus,
+    EntryFilter,
+    Participation,
+    StoredAttendance,
+    latest,
+    merged_turns,
+)
+from gallery.documents.values import Consent, EnrolledPhoto, Enrolment
 from gallery.gallery import Gallery
 from presente.errors import InvalidInput, NotFound, PackError
 from tests.conftest import DIM, enrolment
@@ -18,7 +26,7 @@ SHARED = 4
 """How many photos the two students have between them; the last of the one is also the first of the other."""
 
 
-def entry(subject: int, fecha: str, turn: int = 0, status: Status = "present") -> Attendance:
+def entry(subject: int, fecha: str, turn: int = 0, status: AttendanceStatus = "present") -> Attendance:
     return Attendance(subject, "IA-101", fecha, turn, status, "hand", "2026-11-20T08:00:00+00:00")
 
 
@@ -52,15 +60,15 @@ def check_merged(gallery: Gallery) -> None:
     assert (merged.student.nombre_del_alumno, merged.student.fecha_de_registro) == ("Nombre KEEP", "2026-01-01")
     assert (merged.asistencias, merged.participaciones) == (4 + 3, 3 + 2)
     records = gallery.store.records
-    said = records.attendance(Selection(subject=merged.id))
-    assert len(said) == 8 == len(records.attendance(Selection())) and records.miscounted() == []
+    said = records.attendance(EntryFilter(subject=merged.id))
+    assert len(said) == 8 == len(records.attendance(EntryFilter())) and records.miscounted() == []
     assert {stored.entry.fecha for stored in latest(said) if stored.entry.status == "present"} == {
         "2026-11-20",
         "2026-11-21",
         "2026-11-23",
         "2026-11-24",
     }
-    assert len(records.participations(Selection(subject=merged.id))) == 3
+    assert len(records.participations(EntryFilter(subject=merged.id))) == 3
     assert gallery.index.verify().agrees
     for found in gallery.search(np.vstack([rows(2, 1), rows(2, 2)]), 1):
         assert found[0].student.matricula == "KEEP" and found[0].score > 0.999
@@ -192,9 +200,9 @@ def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> 
 
 def test_what_holds_after_a_merge() -> None:
     """Worked by hand: what was said under the other name comes first or last, and nothing twice at one place."""
-    words: tuple[Status, ...] = ("rejected", "ambiguous", "present")
+    words: tuple[AttendanceStatus, ...] = ("rejected", "ambiguous", "present")
 
-    def book(first: int, *said: Status) -> list[StoredAttendance]:
+    def book(first: int, *said: AttendanceStatus) -> list[StoredAttendance]:
         return [
             StoredAttendance(first + turn, entry(1, "2026-11-20", turn, status)) for turn, status in enumerate(said)
         ]
@@ -202,7 +210,7 @@ def test_what_holds_after_a_merge() -> None:
     for mine in words:
         for theirs in words:
             kept, others = book(1, "present", mine), book(11, "present", "rejected", theirs)
-            turns = dict(joined(kept, others))
+            turns = dict(merged_turns(kept, others))
             moved = [replace(stored, entry=replace(stored.entry, turn=turns[stored.id])) for stored in others]
             together = sorted([*kept, *moved], key=lambda stored: stored.entry.turn)
             assert len({stored.entry.turn for stored in together}) == 5
@@ -210,4 +218,4 @@ def test_what_holds_after_a_merge() -> None:
             held = latest(together)[0].entry.status
             assert held == max(mine, theirs, key=words.index), (mine, theirs)
             assert max(stored.entry.turn for stored in together) < len(together)  # the next turn is free
-    assert joined(book(1, "present"), []) == [] and joined([], book(1, "present")) == [(1, 0)]
+    assert merged_turns(book(1, "present"), []) == [] and merged_turns([], book(1, "present")) == [(1, 0)]

@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 from pymongo import MongoClient, monitoring
 
-from gallery.documents import mongo_attempts
-from gallery.documents.mongo import MongoStore
-from gallery.documents.mongo_writing import MongoWriter
+from gallery.documents.mongo import attempts
+from gallery.documents.mongo.store import MongoStore
+from gallery.documents.mongo.writing import MongoWriter
 from gallery.gallery import Gallery, GallerySettings
-from gallery.snapshot import SnapshotStore
-from presente.compose import open_store
+from gallery.index.generations import GenerationStore
+from presente.composition import open_store
 from presente.errors import Conflict, StoreError
 from tests.conftest import DIM, PACK, enrolment, unit
 
@@ -34,7 +34,7 @@ def rows(count: int, seed: int) -> np.ndarray:
 
 
 def opened(url: str, index: Path) -> Gallery:
-    return Gallery(open_store(url), SnapshotStore(index), PACK, DIM, GallerySettings(0.5, "test"))
+    return Gallery(open_store(url), GenerationStore(index), PACK, DIM, GallerySettings(0.5, "test"))
 
 
 @contextlib.contextmanager
@@ -116,7 +116,7 @@ def test_a_start_beside_a_write_takes_the_published_generation(
     thread.start()
     assert inserted.wait(60)
     threading.Timer(0.5, go_on.set).start()
-    monkeypatch.setattr("gallery.live.LiveIndex.rebuild", None)  # which reads all documents
+    monkeypatch.setattr("gallery.index.searcher.Searcher.rebuild", None)  # which reads all documents
     again = opened(store_url, tmp_path / "index")
     thread.join()
     assert again.index.generation == 1 and again.index.verify().agrees
@@ -150,7 +150,7 @@ def test_a_roster_is_read_again_once_a_late_student_is_there(store_url: str, tmp
 def enrol_and_hang(url: str, ready: Event, go_on: Event, place: str | None, lease_s: float, outcome: Any) -> None:
     """A process that enrols A1 and stops before it is visible to anybody."""
     if place:
-        mongo_attempts._place = lambda: place  # type: ignore[assignment]
+        attempts._place = lambda: place  # type: ignore[assignment]
     store = MongoStore(url, lease_s=lease_s)
     show = MongoWriter._show
 
@@ -357,7 +357,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
     def listening(*arguments: Any, **options: Any) -> MongoClient[Any]:
         return MongoClient(*arguments, **options, event_listeners=[heard])
 
-    monkeypatch.setattr("gallery.documents.mongo.MongoClient", listening)
+    monkeypatch.setattr("gallery.documents.mongo.store.MongoClient", listening)
     return heard
 
 

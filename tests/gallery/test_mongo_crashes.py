@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from pymongo import MongoClient, monitoring
 
-from gallery.documents.records import Attendance, Participation, SeenFace, Selection
+from gallery.documents.attendance import Attendance, EntryFilter, Participation, SeenFace
 from gallery.gallery import Gallery, GallerySettings
-from gallery.snapshot import SnapshotStore
-from presente.compose import open_store
+from gallery.index.generations import GenerationStore
+from presente.composition import open_store
 from presente.errors import StoreError
 from tests.conftest import DIM, PACK, enrolment, unit
 from tests.killer import die_before
@@ -26,7 +26,7 @@ def rows(count: int, seed: int) -> np.ndarray:
 
 
 def open_gallery(url: str, folder: Path) -> Gallery:
-    return Gallery(open_store(url), SnapshotStore(folder / "index"), PACK, DIM, GallerySettings(0.5, "test"))
+    return Gallery(open_store(url), GenerationStore(folder / "index"), PACK, DIM, GallerySettings(0.5, "test"))
 
 
 def attend(gallery: Gallery) -> None:
@@ -97,7 +97,7 @@ def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> 
         else:
             assert not (acknowledged and "OLD" in present)
             gallery.remove(["OLD"])
-            faces = [stored.entry for stored in gallery.store.records.attendance(Selection())]
+            faces = [stored.entry for stored in gallery.store.records.attendance(EntryFilter())]
             assert all(entry.face is None for entry in faces if entry.subject is None)
             assert all(entry.subject in (None, present["KEPT"].id) for entry in faces)
             assert {found.student.matricula for found in gallery.store.students()} == {"KEPT"}
@@ -158,7 +158,7 @@ def test_the_server_goes_away_before_the_last_word_of_a_write(tmp_path: Path, mo
         return MongoClient(*arguments, **options, event_listeners=[listener])
 
     with monkeypatch.context() as patched:
-        patched.setattr("gallery.documents.mongo.MongoClient", listening)
+        patched.setattr("gallery.documents.mongo.store.MongoClient", listening)
         gallery = open_gallery(f"{server.url}/away", tmp_path)
     with pytest.raises(StoreError) as caught:
         gallery.enrol([enrolment("A1", rows(2, 1))])

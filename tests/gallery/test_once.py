@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gallery.documents.model import DocumentStore
-from gallery.documents.records import KEPT_DAYS, Attendance, Claim, Selection
+from gallery.attendance.attendance_log import AttendanceLog
+from gallery.documents.attendance import KEPT_DAYS, Attendance, Claim, EntryFilter
+from gallery.documents.values import DocumentStore
 from gallery.gallery import Gallery, GallerySettings
-from gallery.once import once
-from gallery.register import Register
-from gallery.snapshot import SnapshotStore
-from presente import compose
+from gallery.idempotency import carry_out_once
+from gallery.index.generations import GenerationStore
+from presente import composition
 from presente.errors import Conflict, NotFound, StoreError
 from tests.conftest import DIM, PACK, enrolment, unit
 from tests.gallery.test_documents import open_store, store, vectors  # noqa: F401
@@ -124,7 +124,7 @@ def test_what_was_refused_leaves_its_key(store: DocumentStore, ana: int) -> None
 
     def attempt(work: Callable[[Claim], None], digest: str = "digest 1") -> Claim | None:
         seen: list[Claim] = []
-        once(
+        carry_out_once(
             store.records, Claim("k", digest, AT), [ana], lambda claim: (seen.append(claim), work(claim)), lambda _: ()
         )
         return seen[-1]
@@ -146,12 +146,12 @@ def test_what_was_refused_leaves_its_key(store: DocumentStore, ana: int) -> None
 def test_a_key_that_is_free_again_is_another_request(open_gallery: Callable[..., Gallery]) -> None:
     gallery = open_gallery()
     gallery.enrol([enrolment("A1", rows(1, 1))])
-    register = Register(gallery)
+    register = AttendanceLog(gallery)
     said = ("A1", "IA-101", "2026-11-20")
-    assert register.say(*said, "present", "", MINE).entry.status == "present"
-    assert register.say(*said, "rejected", "", MINE).entry.status == "present"  # an earlier attempt spoke
+    assert register.record_by_hand(*said, "present", "", MINE).entry.status == "present"
+    assert register.record_by_hand(*said, "rejected", "", MINE).entry.status == "present"  # an earlier attempt spoke
     later = Claim(MINE.key, "digest 2", (NOW + timedelta(days=KEPT_DAYS + 1)).isoformat())
-    assert register.say(*said, "rejected", "", later).entry.status == "rejected"
+    assert register.record_by_hand(*said, "rejected", "", later).entry.status == "rejected"
     register.took_part(*said, "", "", MINE)
     with pytest.raises(Conflict):  # refused rather than mixed up
         register.took_part(*said, "", "otra", later)
@@ -165,23 +165,25 @@ def rows(count: int, seed: int) -> np.ndarray:
 
 
 def open_gallery(url: str, folder: Path) -> Gallery:
-    return Gallery(compose.open_store(url), SnapshotStore(folder / "index"), PACK, DIM, GallerySettings(0.5, "test"))
+    return Gallery(
+        composition.open_store(url), GenerationStore(folder / "index"), PACK, DIM, GallerySettings(0.5, "test")
+    )
 
 
 def say(gallery: Gallery) -> None:
-    register, ana = Register(gallery), gallery.student("A1").id
-    once(
+    register, ana = AttendanceLog(gallery), gallery.student("A1").id
+    carry_out_once(
         register.records,
         MINE,
         [ana],
-        lambda claim: register.say("A1", "IA-101", "2026-11-20", "present", "", claim),
+        lambda claim: register.record_by_hand("A1", "IA-101", "2026-11-20", "present", "", claim),
         lambda _: (),
     )
 
 
 def take_part(gallery: Gallery) -> None:
-    register, ana = Register(gallery), gallery.student("A1").id
-    once(
+    register, ana = AttendanceLog(gallery), gallery.student("A1").id
+    carry_out_once(
         register.records,
         MINE,
         [ana],
@@ -192,13 +194,13 @@ def take_part(gallery: Gallery) -> None:
 
 def settle(gallery: Gallery) -> None:
     """One of two whom a face may be was there, so the other is rejected."""
-    register = Register(gallery)
-    first = gallery.store.records.attendance(Selection(face_group="twins"))[0]
-    once(
+    register = AttendanceLog(gallery)
+    first = gallery.store.records.attendance(EntryFilter(face_group="twins"))[0]
+    carry_out_once(
         register.records,
         MINE,
         [first.entry.subject or 0],
-        lambda claim: register.settle(first.id, "present", "", claim),
+        lambda claim: register.resolve(first.id, "present", "", claim),
         lambda settled: [stored.entry.subject or 0 for stored in settled],
     )
 
@@ -242,23 +244,23 @@ def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> 
 
 
 def check_retry(gallery: Gallery, action: str) -> None:
-    records, register = gallery.store.records, Register(gallery)
+    records, register = gallery.store.records, AttendanceLog(gallery)
     clase = "IA-9" if action == "settle" else "IA-101"
-    own = Selection(clase=clase, subject=gallery.student("A1").id)
+    own = EntryFilter(clase=clase, subject=gallery.student("A1").id)
     written = [stored for stored in records.attendance(own) if stored.entry.request == MINE.key]
-    before = len(records.attendance(Selection()))
+    before = len(records.attendance(EntryFilter()))
     if action != "take part" and written:
-        register.say("A1", clase, "2026-11-20", "rejected", "no fue")
+        register.record_by_hand("A1", clase, "2026-11-20", "rejected", "no fue")
         before += 1
     DELTAS[action](gallery)
     DELTAS[action](gallery)
-    entries = records.attendance(Selection())
+    entries = records.attendance(EntryFilter())
     keyed = [stored.entry for stored in entries if stored.entry.request == MINE.key]
     assert records.claim(MINE, ()).done
     with pytest.raises(Conflict):
-        once(records, Claim(MINE.key, "another", AT), [], lambda _: None, lambda _: ())
+        carry_out_once(records, Claim(MINE.key, "another", AT), [], lambda _: None, lambda _: ())
     if action == "take part":
-        assert len(records.participations(Selection())) == gallery.student("A1").participaciones == 1
+        assert len(records.participations(EntryFilter())) == gallery.student("A1").participaciones == 1
         return
     assert [entry.status for entry in keyed if entry.subject == own.subject] == ["present"]
     assert gallery.student("A1").asistencias == (0 if written else 1)  # what was said since holds

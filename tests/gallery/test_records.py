@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gallery.documents.model import Consent, DocumentStore, Student
-from gallery.documents.records import Attendance, Participation, SeenFace, Selection, latest, standing
+from gallery.documents.attendance import Attendance, EntryFilter, Participation, SeenFace, latest, standing
+from gallery.documents.values import Consent, DocumentStore, Student
 from presente.errors import InvalidInput, NotFound
 from tests.conftest import DIM, PACK, enrolment, unit
 from tests.gallery.test_documents import open_store, store, vectors  # noqa: F401
@@ -39,7 +39,7 @@ def counts(store: DocumentStore, matricula: str = "A1") -> tuple[int, int]:  # n
 def test_an_entry_is_read_back_exactly(store: DocumentStore, ana: int) -> None:  # noqa: F811
     made = entry(ana, note="tarde", request="key-1", face_group="g1", face=face(7))
     assert store.records.add_attendance([made]) == []
-    (stored,) = store.records.attendance(Selection())
+    (stored,) = store.records.attendance(EntryFilter())
     assert replace(stored.entry, face=None) == replace(made, face=None)
     assert stored.entry.face is not None and made.face is not None
     assert (stored.entry.face.vector == made.face.vector).all()
@@ -55,7 +55,7 @@ def test_entries_are_selected(store: DocumentStore, ana: int) -> None:  # noqa: 
     store.records.add_attendance([entry(ana + 10**6)])  # nobody
 
     def dates(**which: object) -> list[str]:
-        return [found.entry.fecha for found in store.records.attendance(Selection(**which))]  # type: ignore[arg-type]
+        return [found.entry.fecha for found in store.records.attendance(EntryFilter(**which))]  # type: ignore[arg-type]
 
     assert dates() == days == dates(subject=ana) == dates(clase="IA-101")
     assert dates(desde="2026-11-20") == days[1:] and dates(hasta="2026-11-20") == days[:2]
@@ -71,16 +71,16 @@ def test_a_turn_is_taken_once(store: DocumentStore, ana: int) -> None:  # noqa: 
     assert counts(store) == (2, 0)
     assert store.records.add_attendance([replace(second, turn=1)]) == []
     assert counts(store) == (1, 0)
-    held = latest(store.records.attendance(Selection(subject=ana)))
+    held = latest(store.records.attendance(EntryFilter(subject=ana)))
     assert [found.entry.status for found in held] == ["rejected", "present"]
 
 
 def test_nobodys_entry_is_not_stored(store: DocumentStore, ana: int) -> None:  # noqa: F811
     nobody = entry(10**6)
-    assert store.records.add_attendance([nobody]) == [nobody] and store.records.attendance(Selection()) == []
+    assert store.records.add_attendance([nobody]) == [nobody] and store.records.attendance(EntryFilter()) == []
     with pytest.raises(NotFound):
         store.records.add_participation(Participation(10**6, "IA-101", "2026-11-21", "pregunta", "", AT, "r"))
-    assert store.records.participations(Selection()) == []
+    assert store.records.participations(EntryFilter()) == []
 
 
 def test_counts_follow_and_can_be_recomputed(store: DocumentStore, ana: int) -> None:  # noqa: F811
@@ -102,7 +102,11 @@ def test_participations_are_counted_and_withdrawn(store: DocumentStore, ana: int
     assert counts(store) == (0, 2)
     store.records.add_participation(replace(made, request="r3", withdraws=second.id))
     assert counts(store) == (0, 1)
-    assert [found.entry.request for found in store.records.participations(Selection(subject=ana))] == ["r1", "r2", "r3"]
+    assert [found.entry.request for found in store.records.participations(EntryFilter(subject=ana))] == [
+        "r1",
+        "r2",
+        "r3",
+    ]
     assert store.records.participation_entry(first.id) == first and store.records.participation_entry(10**6) is None
 
 
@@ -113,7 +117,7 @@ def test_erasure_leaves_counts_without_the_person(store: DocumentStore, ana: int
     store.records.add_attendance([entry(eva, fecha="2026-11-22", face=face(9))])
     store.records.add_participation(Participation(ana, "IA-101", "2026-11-21", "pregunta", "nota", AT, "r1"))
     store.remove(["A1"])
-    left = store.records.attendance(Selection())
+    left = store.records.attendance(EntryFilter())
     assert len(left) == 4
     gone = [found.entry for found in left if found.entry.subject is None]
     assert [(found.status, found.note, found.request, found.face) for found in gone] == [
@@ -122,7 +126,7 @@ def test_erasure_leaves_counts_without_the_person(store: DocumentStore, ana: int
     ]
     kept = [found.entry for found in left if found.entry.subject == eva]
     assert [found.face is None for found in kept] == [True, False]  # the first may have shown the other
-    (took_part,) = store.records.participations(Selection())
+    (took_part,) = store.records.participations(EntryFilter())
     assert took_part.entry.subject is None and took_part.entry.note == "" and took_part.entry.request != "r1"
     assert len(latest(left)) == 4
     store.enrol([enrolment("A1", vectors(1, 1))])
@@ -157,14 +161,14 @@ def test_consent_is_kept_until_it_is_taken_back(store: DocumentStore) -> None:  
 
 @pytest.mark.parametrize("text", ["", "21/11/2026", "2026-11-21T08:00:00", "2026-02-30", "20261121"])
 def test_dates_are_checked(text: str) -> None:
-    from gallery.documents.records import check_date
+    from gallery.documents.attendance import check_date
 
     with pytest.raises(InvalidInput) as caught:
         check_date(text)
     assert caught.value.code == "invalid_fecha"
 
 
-def list_of(store: DocumentStore, limit: int, which: Selection = Selection(), history: bool = False) -> list[int]:  # noqa: F811, B008
+def list_of(store: DocumentStore, limit: int, which: EntryFilter = EntryFilter(), history: bool = False) -> list[int]:  # noqa: F811, B008
     """Ids of the whole attendance list, read in pages."""
     found: list[int] = []
     after = None
@@ -192,12 +196,12 @@ def test_the_list_in_pages_is_the_list(store: DocumentStore, limit: int) -> None
     store.remove(["a4"])
     names = {ids[person]: person for person in people}
     for which in (
-        Selection(),
-        Selection(clase="IA-101"),
-        Selection(desde="2026-11-21"),
-        Selection(subject=ids["B2"]),
-        Selection(clase="IA-102", desde="2026-11-20", hasta="2026-11-20"),
-        Selection(clase="none"),
+        EntryFilter(),
+        EntryFilter(clase="IA-101"),
+        EntryFilter(desde="2026-11-21"),
+        EntryFilter(subject=ids["B2"]),
+        EntryFilter(clase="IA-102", desde="2026-11-20", hasta="2026-11-20"),
+        EntryFilter(clase="none"),
     ):
         entries = store.records.attendance(which)
         for history in (False, True):
@@ -209,7 +213,7 @@ def test_the_list_in_pages_is_the_list(store: DocumentStore, limit: int) -> None
             assert list_of(store, limit, which, history) == [each.id for each in ordered]
             present = sum(each.entry.status == "present" for each in kept)
             assert store.records.count_present(which, history) == present
-    (_, stored) = store.records.attendance_after(Selection(), None, 100)[-1]
+    (_, stored) = store.records.attendance_after(EntryFilter(), None, 100)[-1]
     again = store.records.attendance_entry(stored.id)
     assert again is not None and stored.entry.face is not None and again.entry.face is not None
     assert (stored.entry.face.vector == again.entry.face.vector).all()
@@ -222,7 +226,12 @@ def test_participations_in_pages_are_the_participations(store: DocumentStore, an
     for each in (stored[0], stored[4], stored[5], stored[9]):
         taken_back = replace(each.entry, request=f"withdraws {each.id}", withdraws=each.id)
         store.records.add_participation(taken_back)
-    for which in (Selection(), Selection(desde="2026-11-14"), Selection(subject=ana), Selection(subject=ana + 1)):
+    for which in (
+        EntryFilter(),
+        EntryFilter(desde="2026-11-14"),
+        EntryFilter(subject=ana),
+        EntryFilter(subject=ana + 1),
+    ):
         entries = store.records.participations(which)
         for history in (False, True):
             expected = [each.id for each in (entries if history else standing(entries))]

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gallery.documents.sqlite import SqliteStore
+from gallery.documents.sqlite.store import SqliteStore
 from presente.errors import StoreError
 from tests.conftest import DIM, enrolment, unit
 

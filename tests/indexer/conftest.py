@@ -8,8 +8,8 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from gallery.documents.model import DocumentStore
-from presente.compose import open_store
+from gallery.documents.values import DocumentStore
+from presente.composition import open_store
 from tests.indexer.link_server import LinkServer
 
 

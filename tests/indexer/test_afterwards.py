@@ -13,24 +13,24 @@ from pathlib import Path
 
 import pytest
 
-from presente.compose import open_store
+from presente.composition import open_store
 from tests.conftest import ROOT, SAMPLE, on_sqlite
 
 SHEET = SAMPLE / "students.csv"
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 REFIT, PUBLISH, OPEN, HISTORY, PHOTOS = (
-    "gallery.nonmated.refit",
-    "gallery.following.FollowingIndex.publish",
-    "presente.compose.open_gallery",
-    "indexer.pipeline.record_history",
-    "gallery.nonmated.enrolled_people",
+    "gallery.threshold.impostor_scores.refit",
+    "gallery.index.document_index.DocumentIndex.publish",
+    "presente.composition.open_gallery",
+    "indexer.pipeline.record_past_attendance",
+    "gallery.threshold.impostor_scores.enrolled_people",
 )
 FAILS = """
 import importlib, logging, sys
 import numpy as np
 from presente.errors import StoreError
-import indexer.pipeline, gallery.nonmated, gallery.following, presente.compose
+import indexer.pipeline, gallery.threshold.impostor_scores, gallery.index.document_index, presente.composition
 
 def fail(*_, **__):
     raise {error}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from presente.compose import open_store
+from presente.composition import open_store
 from tests.conftest import SAMPLE, on_sqlite
 
 SHEET = SAMPLE / "students.csv"

@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from presente.compose import open_store
+from presente.composition import open_store
 from tests.conftest import SAMPLE, on_sqlite
 from tests.indexer.test_indexer import SHEET, added
 

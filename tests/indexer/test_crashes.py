@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from presente.supervised import Attempt, supervise
+from presente.supervisor import SupervisedRun, supervise
 from tests.conftest import ROOT, SAMPLE
 
 CRASHES = """
 import signal, sys
-import faces.decoder as decoder
+import faces.image.decoder as decoder
 
 decode = decoder.decode
 def deadly(data, *rest, **more):  # stands for a library with a bug in it
@@ -69,13 +69,13 @@ def test_a_run_survives_photos_that_crash_it(photos: Path, environment: dict[str
     assert json.loads(verified.stdout)["agrees"] and json.loads(verified.stdout)["templates"] == 40
 
 
-def crash(_: Attempt) -> int:
+def crash(_: SupervisedRun) -> int:
     faulthandler.disable()  # pytest's, which would print where it was
     os.kill(os.getpid(), signal.SIGSEGV)
     return 0
 
 
-def crash_at_something(attempt: Attempt) -> int:
+def crash_at_something(attempt: SupervisedRun) -> int:
     with attempt.journal.at("anything"):
         return crash(attempt)
 
@@ -91,7 +91,7 @@ def test_who_is_killed_on_purpose_is_not_started_again() -> None:
 
 def test_nobody_goes_on_when_the_run_is_killed(tmp_path: Path) -> None:
     script = (
-        "import sys, time\nfrom presente.supervised import supervise\n"
+        "import sys, time\nfrom presente.supervisor import supervise\n"
         "def run(_):\n    while True:\n        open(sys.argv[1], 'a').write('x')\n        time.sleep(0.02)\n"
         "supervise(run)"
     )

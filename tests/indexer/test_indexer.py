@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from indexer.pipeline import BATCH
-from presente.compose import open_store
+from presente.composition import open_store
 from tests.conftest import SAMPLE, on_sqlite
 
 SHEET = SAMPLE / "students.csv"

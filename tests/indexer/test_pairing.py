@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pytest
 from PIL import Image
 
-from faces.copies import thumbnail
-from indexer.sources import pairing
-from indexer.sources.pairing import Marks, Pairing, pair
+from faces.image.copies import thumbnail
+from indexer.sources.first_system import pairing
+from indexer.sources.first_system.pairing import Marks, Pairing, pair
 from tests.conftest import SAMPLE
 
 Name = tuple[str, str]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from indexer.sources import read_source
-from indexer.sources.bounds import BOUNDS
+from indexer.sources.sheet.bounds import BOUNDS
 from presente.errors import InvalidInput
 from tests.conftest import ROOT
 

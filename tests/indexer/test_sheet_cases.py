@@ -12,7 +12,7 @@ from faces.embedder import FaceEmbedder
 from gallery.gallery import Gallery
 from indexer.pipeline import add
 from indexer.sources import read_source
-from indexer.sources.model import Source
+from indexer.sources.protocol import Source
 from presente.errors import InvalidInput
 from tests.conftest import SAMPLE, SHARED
 

@@ -15,10 +15,10 @@ from faces.embedder import FaceEmbedder
 from gallery.gallery import Gallery
 from indexer.pipeline import add
 from indexer.sources import read_source
-from indexer.sources.model import Source
 from indexer.sources.options import SourceOptions
-from presente.bridge import IdentifyQuery, identify
+from indexer.sources.protocol import Source
 from presente.errors import InvalidInput
+from presente.recognition import IdentifyQuery, identify
 from tests.conftest import SAMPLE, on_sqlite
 
 LINES = [(7, 2880, 0), (3, 2937, 1), (5, 2880, 2), (1, 12, 0), (9, 2937, 1), (2, 2880, 0)]

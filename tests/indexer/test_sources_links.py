@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from indexer.sources.addresses import is_public
-from indexer.sources.downloads import Downloads
-from indexer.sources.drive import direct_url
-from indexer.sources.links import LinkRules, fetch
+from indexer.sources.links.addresses import is_public
+from indexer.sources.links.downloads import Downloads
+from indexer.sources.links.drive import direct_url
+from indexer.sources.links.fetching import LinkRules, fetch
 from presente.errors import PhotoRefused
 from tests.indexer.link_server import LinkServer, Reply
 
@@ -235,7 +235,7 @@ def test_the_connection_goes_to_the_address_that_was_checked(
 def test_every_hop_is_checked(
     names: dict[str, list[list[str]]], web: LinkServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.sources.links.is_public", lambda address: address == "127.0.0.1")
+    monkeypatch.setattr("indexer.sources.links.fetching.is_public", lambda address: address == "127.0.0.1")
     for target in (f"http://127.0.0.2:{web.port}/", "http://169.254.169.254/latest/meta-data", "http://inside.test/"):
         names["inside.test"] = [["10.0.0.1"]]
         link = web.tell("/a.jpg", Reply(302, headers={"Location": target}))

@@ -15,11 +15,11 @@ from faces.embedder import FaceEmbedder
 from gallery.gallery import Gallery
 from indexer.pipeline import add
 from indexer.sources import read_source
-from indexer.sources.downloads import Downloads
-from indexer.sources.links import LinkRules
-from indexer.sources.model import Source
+from indexer.sources.links.downloads import Downloads
+from indexer.sources.links.fetching import LinkRules
 from indexer.sources.options import SourceOptions
-from indexer.sources.sheet import places_in
+from indexer.sources.protocol import Source
+from indexer.sources.sheet.source import places_in
 from presente.errors import InvalidInput
 from tests.conftest import SAMPLE, on_sqlite
 from tests.indexer.link_server import LinkServer, Reply

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from pymongo.database import Database
 
-from faces.copies import fault_beside
-from faces.image import decode
-from faces.jpeg import scan_damage, scan_start
-from gallery.documents.records import Selection
+from faces.image.copies import fault_beside
+from faces.image.decode import decode
+from faces.image.jpeg_damage import scan_damage, scan_start
+from gallery.documents.attendance import EntryFilter
 from presente.errors import PhotoRefused
 from tests.conftest import on_sqlite
 from tests.indexer.test_takeover import STUDENTS, fields, identified, photo, take_over, url_of
@@ -200,7 +200,7 @@ def test_a_student_in_two_classes_keeps_both_and_the_sum(command, first_system, 
     assert other.student.fecha_de_registro == eva["fecha_de_registro"]
     assert list(view.roster(clase="IA-101")) == sorted([found.id, other.id])
     assert list(view.roster(clase="IA-102")) == [found.id]
-    (entry,) = view.records.participations(Selection())
+    (entry,) = view.records.participations(EntryFilter())
     assert (entry.entry.clase, entry.entry.fecha) == ("IA-102", "2025-03-01")
     again = take_over(command, url_of(first_system, mongo_server), 0)
     assert (again["already"], again["students_updated"]) == (6, 0)

@@ -23,15 +23,15 @@ from bson import Binary, Int64
 from pymongo import MongoClient
 
 from gallery.documents.damage import Damage
-from gallery.documents.model import Enrolment, Student
+from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery, GallerySettings
-from gallery.index_check import index_damage
-from gallery.snapshot import SnapshotStore
-from indexer.verifying import Verified, verify
-from presente import compose
+from gallery.index.check import index_damage
+from gallery.index.generations import GenerationStore
+from indexer.consistency import Consistency, verify
+from presente import composition
 from presente.cli import Output
-from presente.config import Settings, load_settings
 from presente.errors import ConfigError
+from presente.settings import Settings, load_settings
 from tests.conftest import DIM, PACK, enrolment, on_sqlite, unit
 
 PAGE = 4096
@@ -41,7 +41,9 @@ COPIES = int(os.environ.get("PRESENTE_TEST_COPIES", "8"))
 def filled(store_url: str, index: Path, people: int = 40, size: int = 9000, seed: int = 1) -> None:
     """A gallery with photos that fill pages of their own, and pages that are free again; published."""
     chance = np.random.default_rng(seed)
-    gallery = Gallery(compose.open_store(store_url), SnapshotStore(index), PACK, DIM, GallerySettings(0.5, "test"))
+    gallery = Gallery(
+        composition.open_store(store_url), GenerationStore(index), PACK, DIM, GallerySettings(0.5, "test")
+    )
     made = []
     for i in range(people):
         one = enrolment(f"A{i:03d}", unit(chance.normal(size=(2, DIM))), clase=f"C{i % 4}")
@@ -63,7 +65,7 @@ def settings(store_url: str, tmp_path: Path) -> Settings:
     return load_settings(environment=given, folder=tmp_path)
 
 
-def looked(settings: Settings, deep: bool = True) -> Verified:
+def looked(settings: Settings, deep: bool = True) -> Consistency:
     return verify(settings, deep, Output(as_json=True))
 
 
@@ -363,7 +365,7 @@ SPOILED_MONGO: dict[str, tuple[Callable[[Any], object], set[str]]] = {
 def test_what_is_spoiled_in_a_database_is_found(
     what: str, settings: Settings, mongo: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gallery.documents.mongo_check._SETTLE_S", 0.0)  # nobody else is writing
+    monkeypatch.setattr("gallery.documents.mongo.check._SETTLE_S", 0.0)  # nobody else is writing
     spoil, expected = SPOILED_MONGO[what]
     spoil(mongo)
     assert set(codes(settings)) == expected
@@ -389,14 +391,14 @@ def test_a_write_that_is_under_way_is_no_damage(
     def settle(seconds: float) -> None:
         mongo.contents.delete_one({"_id": name})
 
-    monkeypatch.setattr("gallery.documents.mongo_check.time.sleep", settle)
+    monkeypatch.setattr("gallery.documents.mongo.check.time.sleep", settle)
     assert codes(settings) == []
 
 
 def test_files_of_the_index_are_compared_also_those_of_older_generations(
     settings: Settings, tmp_path: Path, open_gallery: Callable[..., Gallery], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gallery.snapshot._AT_ONCE", 100)  # all vectors are large
+    monkeypatch.setattr("gallery.index.generations._AT_ONCE", 100)  # all vectors are large
     gallery = open_gallery()
     gallery.enrol([enrolment("B1", unit(np.ones(DIM)))])
     gallery.close(publish=True)
@@ -412,7 +414,7 @@ def test_files_of_the_index_are_compared_also_those_of_older_generations(
         if damaged:
             damaged[len(damaged) // 2] ^= 0x41
             (tmp_path / "index" / file).write_bytes(damaged)
-            found = list(index_damage(SnapshotStore(tmp_path / "index")))
+            found = list(index_damage(GenerationStore(tmp_path / "index")))
             assert [each.where for each in found] == [f"generation {int(file.parent.name[4:])}"], file
             assert found[0].code == "index_damaged" and "compact" in found[0].fix
             (tmp_path / "index" / file).write_bytes((whole / file).read_bytes())
@@ -427,7 +429,7 @@ def test_many_photos_are_read_in_little_memory(tmp_path: Path, store_url: str) -
     settings = load_settings(environment=given, folder=tmp_path)
     tracemalloc.start()
     seen: list[int] = []
-    findings: list[Damage] = list(compose.find_damage(settings, seen.append))
+    findings: list[Damage] = list(composition.find_damage(settings, seen.append))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert findings == [] and sum(seen) == 180

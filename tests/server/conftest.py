@@ -18,13 +18,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from faces.embedder import FaceEmbedder
-from gallery.export import PhotoExport
 from gallery.gallery import Gallery, GallerySettings
-from gallery.snapshot import SnapshotStore
+from gallery.index.generations import GenerationStore
+from gallery.photo_export import PhotoExport
 from presente.clock import MACHINE, Clock
-from presente.compose import open_store
+from presente.composition import open_store
 from server.app import create_app
-from server.service import Holder, Service
+from server.service import Service, ServiceHandle
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def gallery(tmp_path: Path, store_url: str, embedder: FaceEmbedder) -> Iterator[
     pack = embedder.pack
     made = Gallery(
         open_store(store_url),
-        SnapshotStore(tmp_path / "index"),
+        GenerationStore(tmp_path / "index"),
         pack.tag,
         pack.dim,
         GallerySettings(pack.threshold, f"pack {pack.name}"),
@@ -48,7 +48,7 @@ def client(gallery: Gallery, embedder: FaceEmbedder, tmp_path: Path) -> FlaskCli
 
 def client_of(gallery: Gallery, embedder: FaceEmbedder, folder: Path, clock: Clock = MACHINE) -> FlaskClient:
     """A client of a server of one gallery."""
-    holder = Holder()
+    holder = ServiceHandle()
     export = PhotoExport(folder / "export")
     holder.put(Service(embedder, gallery, export, export.forget, clock))
     return create_app(holder, 4_000_000).test_client()

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from presente.keys import Role, read_keys
+from presente.api_keys import AccessRole, read_keys
 from server import auth
 from server.app import Access, create_app
-from server.service import Holder
+from server.service import ServiceHandle
 from tests.conftest import SAMPLE, on_sqlite
 
 ADMIN, ATTENDANCE, UNKNOWN = "admin-0123456789abcdef", "attendance-0123456789", "unknown-0123456789ab"
@@ -20,29 +20,29 @@ PAGE = "http://localhost:3000"
 PROBE = (SAMPLE / "probes" / "A0178" / "1.jpg").read_bytes()
 
 ROLES = {
-    "GET /": Role.OPEN,
-    "GET /page/<path:name>": Role.OPEN,
-    "GET /livez": Role.OPEN,
-    "GET /readyz": Role.OPEN,
-    "GET /v1/status": Role.ATTENDANCE,
-    "POST /v1/identify": Role.ATTENDANCE,
-    "POST /v1/search": Role.ATTENDANCE,
-    "POST /v1/verify": Role.ATTENDANCE,
-    "GET /v1/students": Role.ATTENDANCE,
-    "POST /v1/students": Role.ADMIN,
-    "GET /v1/students/<matricula>": Role.ATTENDANCE,
-    "PATCH /v1/students/<matricula>": Role.ADMIN,
-    "DELETE /v1/students/<matricula>": Role.ADMIN,
-    "POST /v1/students/<matricula>/images": Role.ADMIN,
-    "POST /v1/attendance": Role.ATTENDANCE,
-    "GET /v1/attendance": Role.ATTENDANCE,
-    "PATCH /v1/attendance/<int:number>": Role.ATTENDANCE,
-    "POST /v1/participations": Role.ATTENDANCE,
-    "GET /v1/participations": Role.ATTENDANCE,
-    "DELETE /v1/participations/<int:number>": Role.ATTENDANCE,
-    "POST /upload": Role.ADMIN,
-    "POST /save_all_images": Role.ADMIN,
-    "GET /get-students": Role.ATTENDANCE,
+    "GET /": AccessRole.OPEN,
+    "GET /page/<path:name>": AccessRole.OPEN,
+    "GET /livez": AccessRole.OPEN,
+    "GET /readyz": AccessRole.OPEN,
+    "GET /v1/status": AccessRole.ATTENDANCE,
+    "POST /v1/identify": AccessRole.ATTENDANCE,
+    "POST /v1/search": AccessRole.ATTENDANCE,
+    "POST /v1/verify": AccessRole.ATTENDANCE,
+    "GET /v1/students": AccessRole.ATTENDANCE,
+    "POST /v1/students": AccessRole.ADMIN,
+    "GET /v1/students/<matricula>": AccessRole.ATTENDANCE,
+    "PATCH /v1/students/<matricula>": AccessRole.ADMIN,
+    "DELETE /v1/students/<matricula>": AccessRole.ADMIN,
+    "POST /v1/students/<matricula>/images": AccessRole.ADMIN,
+    "POST /v1/attendance": AccessRole.ATTENDANCE,
+    "GET /v1/attendance": AccessRole.ATTENDANCE,
+    "PATCH /v1/attendance/<int:number>": AccessRole.ATTENDANCE,
+    "POST /v1/participations": AccessRole.ATTENDANCE,
+    "GET /v1/participations": AccessRole.ATTENDANCE,
+    "DELETE /v1/participations/<int:number>": AccessRole.ATTENDANCE,
+    "POST /upload": AccessRole.ADMIN,
+    "POST /save_all_images": AccessRole.ADMIN,
+    "GET /get-students": AccessRole.ATTENDANCE,
 }
 
 
@@ -58,7 +58,7 @@ def code_of(reply) -> str | None:  # type: ignore[no-untyped-def]
 
 
 def test_every_route_needs_the_role_that_is_written_here() -> None:
-    app = create_app(Holder(), 1)
+    app = create_app(ServiceHandle(), 1)
     found = {
         f"{method} {rule.rule}": auth.role_needed(app, rule.endpoint)
         for rule in app.url_map.iter_rules()
@@ -70,16 +70,16 @@ def test_every_route_needs_the_role_that_is_written_here() -> None:
 @on_sqlite
 def test_each_key_opens_what_its_role_opens(guarded: FlaskClient) -> None:
     guarded.application.add_url_rule("/forgotten", view_func=lambda: "no role was declared")
-    for route, needed in {**ROLES, "GET /forgotten": Role.ADMIN}.items():
+    for route, needed in {**ROLES, "GET /forgotten": AccessRole.ADMIN}.items():
         method, _, path = route.partition(" ")
         path = path.replace("<matricula>", "A1").replace("<int:number>", "1").replace("<path:name>", "page.js")
         for headers, granted, refused in (
-            ({}, Role.OPEN, (401, "missing_key")),
-            ({"Authorization": f"Bearer {UNKNOWN}"}, Role.OPEN, (401, "unknown_key")),
-            ({"Authorization": f"Bearer {ATTENDANCE}"}, Role.ATTENDANCE, (403, "role_not_enough")),
-            ({"X-API-Key": ATTENDANCE}, Role.ATTENDANCE, (403, "role_not_enough")),
-            ({"Authorization": f"bearer {ADMIN}"}, Role.ADMIN, None),
-            ({"X-API-Key": ADMIN, "Authorization": "Basic cHJveHk6cHJveHk="}, Role.ADMIN, None),
+            ({}, AccessRole.OPEN, (401, "missing_key")),
+            ({"Authorization": f"Bearer {UNKNOWN}"}, AccessRole.OPEN, (401, "unknown_key")),
+            ({"Authorization": f"Bearer {ATTENDANCE}"}, AccessRole.ATTENDANCE, (403, "role_not_enough")),
+            ({"X-API-Key": ATTENDANCE}, AccessRole.ATTENDANCE, (403, "role_not_enough")),
+            ({"Authorization": f"bearer {ADMIN}"}, AccessRole.ADMIN, None),
+            ({"X-API-Key": ADMIN, "Authorization": "Basic cHJveHk6cHJveHk="}, AccessRole.ADMIN, None),
         ):
             own = {"REMOTE_ADDR": f"10.0.0.{len(path)}"}  # wrong keys are counted per address
             with guarded.open(path, method=method, headers=headers, environ_base=own) as reply:

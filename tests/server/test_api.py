@@ -12,11 +12,11 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from faces.embedder import FaceEmbedder
-from gallery.calibration import Curve
 from gallery.gallery import Gallery
+from gallery.threshold.calibration import CalibrationCurve
 from presente.errors import NotFound
 from server.app import create_app
-from server.service import Holder
+from server.service import ServiceHandle
 from tests.conftest import SAMPLE, on_sqlite
 
 JPEG = {"Content-Type": "image/jpeg"}
@@ -58,7 +58,7 @@ def nothing_stored(gallery: Gallery) -> bool:
 
 
 def test_before_loading_the_server_lives_but_is_not_ready() -> None:
-    client = create_app(Holder(), 1000).test_client()
+    client = create_app(ServiceHandle(), 1000).test_client()
     assert client.get("/livez").status_code == 200
     assert client.get("/readyz").status_code == 503
     reply = client.get("/v1/status")
@@ -97,7 +97,9 @@ def test_enrolled_is_identified_and_a_stranger_is_desconocido(client: FlaskClien
 
 
 def test_a_calibrated_gallery_says_how_many_strangers_score_as_high(client: FlaskClient, gallery: Gallery) -> None:
-    curve = Curve(gallery.pack, 2, 500, 50, 3.0, 30.0, (0.01, 0.01, 0.02), 0.01, "2026-11-21T00:00:00+00:00", {})
+    curve = CalibrationCurve(
+        gallery.pack, 2, 500, 50, 3.0, 30.0, (0.01, 0.01, 0.02), 0.01, "2026-11-21T00:00:00+00:00", {}
+    )
     gallery.store.store_calibration(curve.to_json())
     gallery.settings = replace(gallery.settings, target=0.05)
     for student in (ANA, EVA):

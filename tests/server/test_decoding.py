@@ -16,18 +16,18 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-import faces.decoder
 import faces.embedder
+import faces.image.decoder
 from benchmarks.bombs import encoded, gradient, plain, repeated_scans, webp
-from faces.cost import Cost
 from faces.embedder import FaceEmbedder
-from faces.image import ImageLimits, decode, expected_cost
-from faces.packs import ModelPack
+from faces.image.cost import Cost
+from faces.image.decode import ImageLimits, decode, expected_cost
+from faces.packs.model_pack import ModelPack
 from gallery.gallery import Gallery
 from presente.errors import Busy, PhotoRefused
 from server.decoding.admission import Lane, default_memory, make_admission
 from server.decoding.decoder import AdmittedDecoder, open_decoder
-from server.decoding.workers import Workers
+from server.decoding.workers import DecodingProcesses
 from tests.conftest import ROOT, SAMPLE, on_sqlite
 from tests.server.conftest import client_of
 
@@ -46,11 +46,11 @@ def decoder() -> Iterator[AdmittedDecoder]:
 
 
 @pytest.fixture
-def make_workers() -> Iterator[Callable[..., Workers]]:
-    made: list[Workers] = []
+def make_workers() -> Iterator[Callable[..., DecodingProcesses]]:
+    made: list[DecodingProcesses] = []
 
-    def make(memory: int = 400 * MB, seconds: float = 60.0) -> Workers:
-        made.append(Workers(memory, seconds=seconds))
+    def make(memory: int = 400 * MB, seconds: float = 60.0) -> DecodingProcesses:
+        made.append(DecodingProcesses(memory, seconds=seconds))
         return made[-1]
 
     yield make
@@ -58,7 +58,7 @@ def make_workers() -> Iterator[Callable[..., Workers]]:
         workers.close()
 
 
-def decoded(workers: Workers, data: bytes, enough: int | None = None) -> np.ndarray:
+def decoded(workers: DecodingProcesses, data: bytes, enough: int | None = None) -> np.ndarray:
     return workers.decode(data, LIMITS, enough, expected_cost(data, LIMITS, enough)).pixels
 
 
@@ -208,7 +208,7 @@ def test_a_photo_that_alone_is_too_much_is_refused_at_once() -> None:
         decoder.close()
 
 
-def test_a_process_takes_no_more_than_it_may(make_workers: Callable[..., Workers]) -> None:
+def test_a_process_takes_no_more_than_it_may(make_workers: Callable[..., DecodingProcesses]) -> None:
     workers = make_workers(memory=-150 * MB)
     with pytest.raises(PhotoRefused) as refused:
         decoded(workers, encoded(plain(6000, 6000), "JPEG"))
@@ -307,7 +307,7 @@ def test_who_finds_too_many_waiting_is_told_at_once_and_who_waits_too_long_is_to
 
 
 def test_the_clock_ends_a_decode_and_the_next_photo_finds_another_process(
-    make_workers: Callable[..., Workers], caplog: pytest.LogCaptureFixture
+    make_workers: Callable[..., DecodingProcesses], caplog: pytest.LogCaptureFixture
 ) -> None:
     workers = make_workers(seconds=0.05)  # less than a process takes to start
     with pytest.raises(PhotoRefused) as refused:
@@ -321,7 +321,9 @@ def test_the_clock_ends_a_decode_and_the_next_photo_finds_another_process(
     assert workers.processes == replaced
 
 
-def test_a_crash_costs_its_photo_only(make_workers: Callable[..., Workers], caplog: pytest.LogCaptureFixture) -> None:
+def test_a_crash_costs_its_photo_only(
+    make_workers: Callable[..., DecodingProcesses], caplog: pytest.LogCaptureFixture
+) -> None:
     workers = make_workers()
     workers.start(1)
     (process,) = workers.processes
@@ -336,7 +338,7 @@ def test_a_crash_costs_its_photo_only(make_workers: Callable[..., Workers], capl
     assert process not in workers.processes and gone(process)
 
 
-def test_a_process_that_was_killed_meanwhile_is_replaced(make_workers: Callable[..., Workers]) -> None:
+def test_a_process_that_was_killed_meanwhile_is_replaced(make_workers: Callable[..., DecodingProcesses]) -> None:
     workers = make_workers()
     workers.start(1)
     assert decoded(workers, PHOTO).shape[2] == 3
@@ -359,7 +361,9 @@ def test_processes_are_used_again_and_stand_back_where_they_shall(decoder: Admit
     wait_for(lambda: os.getpriority(os.PRIO_PROCESS, costly) == os.getpriority(os.PRIO_PROCESS, cheap) + 10)
 
 
-def test_processes_know_no_keys(monkeypatch: pytest.MonkeyPatch, make_workers: Callable[..., Workers]) -> None:
+def test_processes_know_no_keys(
+    monkeypatch: pytest.MonkeyPatch, make_workers: Callable[..., DecodingProcesses]
+) -> None:
     monkeypatch.setenv("PRESENTE_API_KEYS", "admin:0123456789abcdef0123")
     workers = make_workers()
     decoded(workers, PHOTO)
@@ -369,7 +373,7 @@ def test_processes_know_no_keys(monkeypatch: pytest.MonkeyPatch, make_workers: C
 
 SERVER = """
 import sys, threading
-from faces.image import ImageLimits
+from faces.image.decode import ImageLimits
 from server.decoding.admission import make_admission
 from server.decoding.decoder import open_decoder
 from benchmarks.bombs import webp

@@ -10,10 +10,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from faces.embedder import FaceEmbedder
-from faces.packs import ModelPack
+from faces.packs.model_pack import ModelPack
 from gallery.gallery import Gallery, GallerySettings
-from gallery.snapshot import SnapshotStore
-from presente.compose import open_store
+from gallery.index.generations import GenerationStore
+from presente.composition import open_store
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import client_of
 from tests.server.test_api import ANA, EVA, JPEG, PROBE, STRANGER, STUDENTS, enrol, photos, problem
@@ -195,7 +195,7 @@ def test_real_faces(real_pack: ModelPack, real_faces: Path, tmp_path: Path) -> N
     embedder = FaceEmbedder(real_pack)
     settings = GallerySettings(real_pack.threshold, "test")
     store = open_store(f"sqlite:///{tmp_path}/real.db")
-    gallery = Gallery(store, SnapshotStore(tmp_path / "i"), real_pack.tag, real_pack.dim, settings)
+    gallery = Gallery(store, GenerationStore(tmp_path / "i"), real_pack.tag, real_pack.dim, settings)
     client = client_of(gallery, embedder, tmp_path)
     people = [each for each in sorted((real_faces / "lfw").iterdir()) if each.is_dir() and len([*each.iterdir()]) > 2]
     chosen = people[:: len(people) // 30][:30]

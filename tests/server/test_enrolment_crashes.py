@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from faces.embedder import FaceEmbedder
-from faces.packs import load_pack
+from faces.packs.model_pack import load_pack
 from gallery.gallery import Gallery, GallerySettings
-from gallery.snapshot import SnapshotStore
-from presente import compose
+from gallery.index.generations import GenerationStore
+from presente import composition
 from tests.conftest import SAMPLE
 from tests.killer import die_before
 from tests.server.conftest import client_of
@@ -21,7 +21,7 @@ BODY = {"matricula": "N1", "nombre_del_alumno": "Nadia", "clase": "IA-101", "ima
 def open_gallery(url: str, folder: Path) -> Gallery:
     pack = load_pack("sample", [SAMPLE / "models"])
     settings = GallerySettings(pack.threshold, "test")
-    return Gallery(compose.open_store(url), SnapshotStore(folder / "index"), pack.tag, pack.dim, settings)
+    return Gallery(composition.open_store(url), GenerationStore(folder / "index"), pack.tag, pack.dim, settings)
 
 
 def enrol(gallery: Gallery) -> Any:

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from gallery.gallery import Gallery
-from server.first_page import iso_date
+from server.legacy.shapes import iso_date
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import Reply, Running
 

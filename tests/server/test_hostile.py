@@ -14,14 +14,15 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from faces.image import ImageLimits
-from gallery.calibration import Curve
+from faces.image.decode import ImageLimits
 from gallery.gallery import Gallery
+from gallery.threshold.calibration import CalibrationCurve
+from presente.api_keys import read_keys
 from presente.errors import InvalidInput, StoreError, listed, shown, without_folders
-from presente.keys import read_keys
-from server import json_bodies, schemas, sizes
+from server import body_sizes
 from server.app import Access, create_app
-from server.service import Holder
+from server.requests import json_parser, parsing
+from server.service import ServiceHandle
 from tests.conftest import on_sqlite
 from tests.server.test_access import ADMIN, ATTENDANCE, KEYS
 from tests.server.test_api import ANA, JPEG, PROBE, STRANGER, STUDENTS, enrol, problem
@@ -204,11 +205,11 @@ def test_embeddings_that_are_no_numbers(client: FlaskClient, embeddings: Any) ->
 def test_numbers_in_json_are_as_long_as_programs_write_them() -> None:
     """Whole numbers cost by the square of their digits, fractions near a half of the smallest by their length."""
     wide = [2**64 - 1, -(2**63), -1.7976931348623157e308, -2.2250738585072014e-308]
-    assert json_bodies.parse(json.dumps(wide).encode()) == wide
+    assert json_parser.parse(json.dumps(wide).encode()) == wide
     for number in ("9" * 21, "-" + "9" * 4300, "0." + "3" * 50, "1e" + "0" * 50 + "1"):
         for body in (number, f"[{number}]", f'{{"a": [1, {number}]}}'):
             with pytest.raises(InvalidInput, match="digits") as caught:
-                json_bodies.parse(body.encode())
+                json_parser.parse(body.encode())
             assert caught.value.code == "invalid_json"
 
 
@@ -216,25 +217,25 @@ def test_base64_with_white_space_costs_little_more_than_its_bytes() -> None:
     photo = bytes(range(256)) * 1000
     wrapped = base64.encodebytes(photo).decode()
     for text in (wrapped, wrapped.replace("\n", "\r\n\t "), f"data:image/jpeg;base64,{wrapped}"):
-        assert schemas.decode_base64(text) == photo
+        assert parsing.decode_base64(text) == photo
     blanks = "AA AA " * 500_000
     tracemalloc.start()
     try:
-        assert len(schemas.decode_base64(blanks)) == 1_500_000
+        assert len(parsing.decode_base64(blanks)) == 1_500_000
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert peak < 4 * len(blanks)
     for wrong in ("ñ" * 8, "AAA", "AA\0AA", "\u3000AAAA", "A" * 5):
         with pytest.raises(InvalidInput) as caught:
-            schemas.decode_base64(wrong)
+            parsing.decode_base64(wrong)
         assert caught.value.code == "invalid_base64"
 
 
 @on_sqlite
 def test_base64_longer_than_any_photo_is_refused_before_it_is_decoded(client: FlaskClient) -> None:
     largest = base64.encodebytes(bytes(ImageLimits().max_bytes)).decode()
-    assert len(schemas.decode_base64(f"data:image/jpeg;base64,{largest}")) == ImageLimits().max_bytes
+    assert len(parsing.decode_base64(f"data:image/jpeg;base64,{largest}")) == ImageLimits().max_bytes
     roomy = create_app(client.application.extensions["presente"], 90_000_000).test_client()
     for text in (b" " * 30_000_000, b"data:," + b"AA " * 10_000_000):
         for body in (b'{"image": "%s"}' % text, b'{"images": ["%s"]}' % text):
@@ -260,7 +261,7 @@ def test_photos_of_a_form_do_not_lie_on_the_disk(client: FlaskClient, monkeypatc
 @on_sqlite
 def test_a_body_longer_than_its_route_takes_is_refused_by_its_head(client: FlaskClient) -> None:
     for method, path in (("PATCH", "/v1/students/x"), ("PATCH", "/v1/attendance/1"), ("POST", "/v1/participations")):
-        body = b'{"note": "' + b"x" * sizes.SMALL + b'"}'
+        body = b'{"note": "' + b"x" * body_sizes.SMALL + b'"}'
         assert "65536" in problem(client.open(path, method=method, data=body, headers=JSON), 413, "too_many_bytes")
     holder = client.application.extensions["presente"]
     roomy = create_app(holder, 90_000_000).test_client()
@@ -273,8 +274,8 @@ def test_a_body_longer_than_its_route_takes_is_refused_by_its_head(client: Flask
 
 
 def test_every_route_takes_little_unless_it_says_so() -> None:
-    app = create_app(Holder(), 1)
-    more = {rule.rule for rule in app.url_map.iter_rules() if sizes.of(app, rule.endpoint) != sizes.Sizes()}
+    app = create_app(ServiceHandle(), 1)
+    more = {rule.rule for rule in app.url_map.iter_rules() if body_sizes.of(app, rule.endpoint) != body_sizes.Sizes()}
     assert more == {
         "/v1/identify",
         "/v1/search",
@@ -382,7 +383,7 @@ def test_only_an_admin_asks_for_less_than_the_gallerys_threshold(
     def ask(key: str, threshold: float) -> Any:
         return guarded.post(f"{path}threshold={threshold!r}", data=STRANGER, headers={**JPEG, "X-API-Key": key})
 
-    with caplog.at_level(logging.WARNING, "server.thresholds"):
+    with caplog.at_level(logging.WARNING, "server.threshold_policy"):
         for low in (-1.0, 0.0, own - 1e-6):
             assert f"{own:.4f}" in problem(ask(ATTENDANCE, low), 403, "threshold_too_low")
         for high in (own, 0.99, 1.0):
@@ -404,14 +405,16 @@ def test_without_keys_whoever_is_on_this_machine_is_admin(client: FlaskClient) -
 @on_sqlite
 def test_a_class_with_a_limit_of_its_own_is_held_to_that(client: FlaskClient, gallery: Gallery) -> None:
     """With a calibration fewer people mean a lower threshold: that one is the gallery's own for the class."""
-    curve = Curve(gallery.pack, 2, 500, 50, 3.0, 30.0, (0.01, 0.01, 0.02), 0.01, "2026-11-21T00:00:00+00:00", {})
+    curve = CalibrationCurve(
+        gallery.pack, 2, 500, 50, 3.0, 30.0, (0.01, 0.01, 0.02), 0.01, "2026-11-21T00:00:00+00:00", {}
+    )
     gallery.store.store_calibration(curve.to_json())
     gallery.settings = replace(gallery.settings, target=0.05)
     for student in (ANA, next(other for other in STUDENTS if other["clase"] != ANA["clase"])):
         enrol(client, student)
     guarded = create_app(client.application.extensions["presente"], 4_000_000, Access(read_keys(KEYS))).test_client()
     headers = {**JPEG, "X-API-Key": ATTENDANCE}
-    own = {clase: gallery.limit(None, clase).threshold for clase in (None, ANA["clase"])}
+    own = {clase: gallery.operating_point(None, clase).threshold for clase in (None, ANA["clase"])}
     assert own[ANA["clase"]] < own[None]
     for clase, limit in own.items():
         asked = f"/v1/identify?clase={clase or ''}&threshold="

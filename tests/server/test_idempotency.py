@@ -15,10 +15,10 @@ from flask.testing import FlaskClient
 from pymongo import MongoClient
 
 from faces.embedder import FaceEmbedder
-from gallery.documents.records import KEPT_DAYS, Claim, Selection
+from gallery.documents.attendance import KEPT_DAYS, Claim, EntryFilter
 from gallery.gallery import Gallery
-from presente.bridge import digest_of
 from presente.clock import Clock
+from presente.recognition import digest_of
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import client_of
 from tests.server.test_api import ANA, EVA, JPEG, PROBE, STRANGER, enrol, problem
@@ -47,7 +47,7 @@ def keyed(client: FlaskClient, body: dict[str, str], query: str = f"clase={CLASS
 
 
 def entries(gallery: Gallery) -> list[tuple[int | None, str]]:
-    stored = gallery.store.records.attendance(Selection())
+    stored = gallery.store.records.attendance(EntryFilter())
     return [(each.entry.subject, each.entry.status) for each in stored]
 
 
@@ -193,7 +193,7 @@ def test_a_retry_after_midnight_is_about_the_day_of_the_first(
 def test_settling_an_entry(client: FlaskClient, gallery: Gallery, embedder: FaceEmbedder) -> None:
     twins(gallery, embedder)
     send(client, PROBE)
-    one, other = (stored.id for stored in gallery.store.records.attendance(Selection()))
+    one, other = (stored.id for stored in gallery.store.records.attendance(EntryFilter()))
 
     def settle(number: int, status: str = "present") -> Any:
         return client.patch(f"/v1/attendance/{number}", json={"status": status}, headers=KEY)

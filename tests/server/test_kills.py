@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from gallery.gallery import Gallery, GallerySettings
-from gallery.snapshot import SnapshotStore
-from presente.compose import open_store
+from gallery.index.generations import GenerationStore
+from presente.composition import open_store
 from tests.conftest import SAMPLE
 from tests.server.test_api import STUDENTS
 from tests.server.test_attendance import CLASS, GROUP, HERE, WHOSE
@@ -71,7 +71,7 @@ class Client:
             "/v1/students?force=true", {"matricula": name, "nombre_del_alumno": name, "clase": "X", "images": encoded}
         )
         self.promised.there[name] = 2
-        self.promised.settle(name)
+        self.promised.resolve(name)
 
     def erase(self, _: str) -> None:
         if self.promised.there:
@@ -80,7 +80,7 @@ class Client:
             self.promised.open.add(name)
             self.running.ask(f"/v1/students/{name}", method="DELETE")
             self.promised.gone.add(name)
-            self.promised.settle(name)
+            self.promised.resolve(name)
 
     def attend(self, _: str) -> None:
         fecha = f"20{self.rng.randrange(10, 26)}-{self.rng.randrange(1, 13):02d}-{self.rng.randrange(1, 29):02d}"
@@ -91,7 +91,7 @@ class Client:
         self.ask("/v1/participations", {"matricula": HERE[0], "fecha": "2026-11-20", "note": name})
         self.promised.took_part.add(name)
 
-    def say(self, name: str) -> None:
+    def record_by_hand(self, name: str) -> None:
         self.promised.said[name] = f"2025-11-{self.rng.randrange(1, 29):02d}"
         assert say_again(self.running, self.promised, name) == 201
 
@@ -193,7 +193,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_doubled(  # type: ignore[no
 
 def opened(store_url: str, index: Path, sample_pack: Any) -> Gallery:
     settings = GallerySettings(sample_pack.threshold, "test")
-    return Gallery(open_store(store_url), SnapshotStore(index), sample_pack.tag, sample_pack.dim, settings)
+    return Gallery(open_store(store_url), GenerationStore(index), sample_pack.tag, sample_pack.dim, settings)
 
 
 def check(gallery: Gallery, promised: Promised, sources: int = 0) -> None:

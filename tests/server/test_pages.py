@@ -9,8 +9,8 @@ from urllib.parse import quote
 import pytest
 from flask.testing import FlaskClient
 
-from gallery.documents.model import Enrolment, Student
-from gallery.documents.records import Attendance, Participation, Selection
+from gallery.documents.attendance import Attendance, EntryFilter, Participation
+from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery
 from tests.conftest import on_sqlite
 from tests.server.test_api import problem
@@ -88,7 +88,7 @@ def test_a_class_on_a_date_has_everybody_in_order(client: FlaskClient, books: di
 
 
 def test_participations_in_pages(client: FlaskClient, books: dict[str, int], gallery: Gallery) -> None:
-    third = gallery.store.records.participations(Selection())[2].id
+    third = gallery.store.records.participations(EntryFilter())[2].id
     assert client.delete(f"/v1/participations/{third}").status_code == 204
     for query, count in (("", 4), ("history=true", 6), ("matricula=P2", 4), ("clase=X", 0)):
         for limit in (1, 2, 1000):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from gallery.documents.model import Enrolment, Student
+from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery
 from tests.conftest import SAMPLE, enrolment, unit
 from tests.server.test_api import problem

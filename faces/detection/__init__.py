@@ -1,0 +1,1 @@
+"""From an RGB array to faces: boxes, five landmarks, scores."""

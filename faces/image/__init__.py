@@ -1,0 +1,1 @@
+"""From image bytes to an RGB array: formats, cost of decoding, damage."""

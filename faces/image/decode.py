@@ -1,0 +1,189 @@
+"""Bytes to an RGB array: the only place where a photo is decoded, and the only place that knows colour order.
+
+Everything downstream of :func:`decode` holds RGB uint8 arrays of shape (height, width, 3) with the EXIF orientation
+already applied.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from faces.image.cost import Cost, check_proportion, cost_of, draft_size, strip_rows
+from faces.image.headers import Header, read_header
+from presente.errors import PhotoRefused
+
+Image.MAX_IMAGE_PIXELS = None  # how large is too large is for ImageLimits to say
+
+RGB = NDArray[np.uint8]
+"""A decoded photo: uint8, shape (height, width, 3), channels in the order red, green, blue."""
+
+_MEDIA_TYPES = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "PPM": "image/x-portable-anymap",
+}
+ACCEPTED_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".pgm", ".ppm", ".pnm"})
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLimits:
+    """What is refused before any pixel is decoded: ``max_bytes`` of the file, ``max_pixels`` of the picture."""
+
+    max_bytes: int = 16_000_000
+    max_pixels: int = 40_000_000
+    min_side: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedPhoto:
+    """A decoded photo and what its bytes turned out to be.
+
+    ``pixels`` is uint8 RGB of shape (height, width, 3), upright; ``media_type`` is the real one, read from the bytes;
+    ``reduction`` is how many pixels of the file became one of ``pixels``, along a side: 1 when all were decoded.
+    """
+
+    pixels: RGB
+    media_type: str
+    reduction: float = 1.0
+
+
+def empty(height: int, width: int) -> RGB:
+    """A new array for a photo."""
+    return np.empty((height, width, 3), dtype=np.uint8)
+
+
+def expected_cost(data: bytes, limits: ImageLimits | None = None, enough: int | None = None) -> Cost:
+    """What :func:`decode` would take, without decoding.
+
+    Raises:
+        PhotoRefused: as :func:`decode`, but for damage past the header.
+    """
+    return cost_of(_accepted_header(data, limits or ImageLimits()), len(data), enough)
+
+
+def decode(
+    data: bytes,
+    limits: ImageLimits | None = None,
+    enough: int | None = None,
+    allocate: Callable[[int, int], RGB] = empty,
+) -> DecodedPhoto:
+    """Decode a JPEG, PNG, WebP or binary PNM file into an upright RGB photo.
+
+    CMYK, palette, 16-bit, grey and transparent pictures are converted; transparency is put on white. Of an animation
+    the first frame is taken.
+
+    Args:
+        data: the file.
+        limits: what is refused.
+        enough: a longest side, in pixels, that will do: a JPEG that is at least twice as large is decoded in a half,
+            a quarter or an eighth of its pixels a side, by libjpeg itself, and never in fewer than that.
+        allocate: makes the array that the pixels are put into, from its height and width.
+
+    Raises:
+        PhotoRefused: ``empty_image``, ``too_many_bytes``, ``not_an_image``, ``unsupported_format``,
+            ``too_many_pixels``, ``too_small``, ``too_costly`` or ``damaged_image``.
+    """
+    header = _accepted_header(data, limits or ImageLimits())
+    longest = max(header.width, header.height)
+    try:
+        image = Image.open(io.BytesIO(header.essence(data)), formats=(header.kind,))
+        if image.size != (header.width, header.height):
+            raise ValueError("it says two sizes")
+        smaller = draft_size(header.width, header.height, enough) if header.kind == "JPEG" else None
+        if smaller is not None:
+            image.draft(image.mode, smaller)
+        image.load()
+        pixels = _upright_rgb(image, header.orientation, allocate)
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        IndexError,
+        KeyError,
+        TypeError,
+        struct.error,
+        zlib.error,
+    ) as exc:
+        why = "" if isinstance(exc, UnidentifiedImageError) else f" ({exc})"  # which names an object, not a reason
+        raise PhotoRefused(
+            "damaged_image", f"The {header.kind} file is damaged or cut short{why}.", "Send the whole file again."
+        ) from exc
+    return DecodedPhoto(pixels, _MEDIA_TYPES[header.kind], longest / max(pixels.shape[:2]))
+
+
+def _accepted_header(data: bytes, limits: ImageLimits) -> Header:
+    """Read the header only, and refuse by what it says."""
+    if not data:
+        raise PhotoRefused("empty_image", "The photo has no bytes.", "Send the content of an image file.")
+    if len(data) > limits.max_bytes:
+        raise PhotoRefused(
+            "too_many_bytes",
+            f"The photo has {len(data):,} bytes, the limit is {limits.max_bytes:,}.",
+            "Send a smaller JPEG.",
+        )
+    header = read_header(data)
+    if header.pixels > limits.max_pixels:
+        raise PhotoRefused(
+            "too_many_pixels",
+            f"The photo is too large: {header.width} x {header.height} pixels, the limit is {limits.max_pixels:,}.",
+            "Scale it down before sending it.",
+        )
+    if min(header.width, header.height) < limits.min_side:
+        raise PhotoRefused(
+            "too_small",
+            f"The photo is {header.width} x {header.height} pixels.",
+            f"Send one of at least {limits.min_side} pixels a side.",
+        )
+    check_proportion(header, len(data))
+    return header
+
+
+def _upright_rgb(image: Image.Image, orientation: int, allocate: Callable[[int, int], RGB]) -> RGB:
+    """Any Pillow mode to RGB uint8, turned as EXIF says, without a copy of the whole."""
+    swapped = orientation >= 5
+    pixels = allocate(*(image.size if swapped else image.size[::-1]))
+    lying = _as_stored(pixels, orientation)
+    grey16 = image.mode.startswith("I")  # 16-bit samples, or what Pillow rescales a PNM's other ranges to
+    wide = grey16 and int(image.getextrema()[1]) > 255  # type: ignore[arg-type]  # of one channel they are two numbers
+    rows = strip_rows(image.width)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        strip.info = image.info
+        lying[top : top + rows] = _grey16(strip, wide) if grey16 else _to_rgb(strip)
+    return pixels
+
+
+def _as_stored(pixels: RGB, orientation: int) -> RGB:
+    """A view of an upright picture's array in which its pixels lie as the file stores them."""
+    if orientation >= 5:
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (2, 3, 7, 8):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 6, 7):
+        pixels = pixels[::-1]
+    return pixels
+
+
+def _grey16(image: Image.Image, wide: bool) -> NDArray[np.uint8]:
+    """Grey levels (height, width, 1), without the clipping that ``convert`` does to 16-bit pictures."""
+    grey = np.asarray(image)
+    return (grey >> 8 if wide else grey).astype(np.uint8)[:, :, None]
+
+
+def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        picture = image.convert("RGBA")
+        white = Image.new("RGB", picture.size, (255, 255, 255))
+        white.paste(picture, mask=picture.getchannel("A"))
+        image = white
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))

@@ -1,0 +1,31 @@
+"""Who decodes: in the caller's own thread here; a server brings one that admits photos and decodes them elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+from faces.image.decode import DecodedPhoto, ImageLimits, decode
+
+
+class Decoder(Protocol):
+    """Decodes photos. Safe to use from several threads."""
+
+    def opened(self, data: bytes, limits: ImageLimits, enough: int | None) -> AbstractContextManager[DecodedPhoto]:
+        """A decoded photo; see :func:`faces.image.decode.decode`. Its pixels are there until the block ends.
+
+        No block may be entered inside another: both may wait for the same memory.
+
+        Raises:
+            PhotoRefused: as :func:`faces.image.decode.decode`, and what a decoder adds.
+        """
+
+
+class OwnThread:
+    """Decodes at once, in the thread that asks."""
+
+    @contextmanager
+    def opened(self, data: bytes, limits: ImageLimits, enough: int | None) -> Iterator[DecodedPhoto]:
+        """See :meth:`Decoder.opened`."""
+        yield decode(data, limits, enough)

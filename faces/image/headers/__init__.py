@@ -1,0 +1,45 @@
+"""What a picture's file says of itself, read from its bytes without decoding a pixel and without an image library.
+
+Libraries read more than they need: thumbnails, profiles, texts and tags that a file of some kilobytes can make as
+costly as it likes. Here only size, kind of pixels, number of passes and orientation are read, in bounded time, and
+which parts of the file the decoder is to see.
+"""
+
+from __future__ import annotations
+
+from faces.image.headers.jpeg import read_jpeg
+from faces.image.headers.model import Header
+from faces.image.headers.png import SIGNATURE, read_png
+from faces.image.headers.pnm import read_pnm
+from faces.image.headers.sniff import sniff
+from faces.image.headers.webp import read_webp
+from presente.errors import PhotoRefused
+
+__all__ = ["Header", "read_header"]
+
+
+def read_header(data: bytes) -> Header:
+    """The header of a JPEG, PNG, WebP or binary PNM file.
+
+    Raises:
+        PhotoRefused: ``not_an_image``, ``unsupported_format``, ``damaged_image``, ``too_costly``.
+    """
+    try:
+        if data[:3] == b"\xff\xd8\xff":
+            return read_jpeg(data)
+        if data[:8] == SIGNATURE:
+            return read_png(data)
+        if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+            return read_webp(data)
+        if data[:2] in (b"P4", b"P5", b"P6"):
+            return read_pnm(data)
+    except (IndexError, ValueError) as exc:
+        raise PhotoRefused(
+            "damaged_image", "The file's header is damaged or cut short.", "Send the whole file again."
+        ) from exc
+    name = sniff(data)
+    if name is None:
+        raise PhotoRefused("not_an_image", "These bytes are not an image.", "Send a JPEG, PNG or WebP file.")
+    raise PhotoRefused(
+        "unsupported_format", f"{name} files are not accepted.", "Convert the photo to JPEG, PNG or WebP."
+    )

@@ -1,0 +1,1 @@
+"""Model packs: which files make templates, where they lie, how they are pulled and checked."""

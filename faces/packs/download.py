@@ -1,0 +1,123 @@
+"""Pulling a published pack: resumed when it was cut off, checked against its SHA-256, put in place in one rename."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import requests
+
+from faces.packs.model_pack import ModelFile, PublishedPack
+from presente.errors import PackError
+from presente.files import sha256_file
+
+DownloadProgress = Callable[[int, int], None]
+"""Called with (bytes so far, bytes in all or 0 when the server does not say)."""
+
+_CHUNK = 1 << 16
+_TIMEOUT_S = (10, 60)
+
+
+def pull(pack: PublishedPack, into: Path, progress: DownloadProgress, url: str | None = None) -> Path:
+    """Fetch a pack's archive and install its two models as ``into/NAME/``; nothing else of the archive is kept.
+
+    An interrupted download stays beside the target as ``NAME.zip.part`` and is continued by the next call.
+
+    Returns:
+        the pack's folder.
+
+    Raises:
+        PackError: ``download_failed`` (which file goes where, by hand), ``checksum_mismatch``, ``pack_incomplete``.
+    """
+    folder = into / pack.name
+    archive = into / f"{pack.name}.zip.part"
+    source = url or pack.url
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        _fetch(source, archive, progress)
+    except (requests.RequestException, OSError) as exc:
+        raise PackError(
+            "download_failed",
+            f"{source} could not be fetched ({exc}).",
+            f"Without a network: take {pack.name}.zip from a machine that has one, unpack it, and put "
+            f"{folder / pack.detection.name} and {folder / pack.recognition.name} there; then run "
+            f"`python -m faces check {pack.name}`.",
+        ) from exc
+    try:
+        _install(archive, pack, folder)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as exc:
+        raise PackError(
+            "checksum_mismatch",
+            f"The archive of {pack.name} is damaged ({exc}); it was deleted.",
+            "Run the command again.",
+        ) from exc
+    except OSError as exc:
+        raise PackError(
+            "pack_unwritable", f"{folder} cannot be written ({exc}).", "Free space or mend its permissions."
+        ) from exc
+    finally:
+        archive.unlink(missing_ok=True)  # whatever is wrong with it is not taken for a beginning next time
+    return folder
+
+
+def _fetch(url: str, target: Path, progress: DownloadProgress) -> None:
+    """Download to ``target``, continuing where an earlier attempt stopped when the server can."""
+    have = target.stat().st_size if target.exists() else 0
+    headers = {"Range": f"bytes={have}-"} if have else {}
+    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as reply:
+        if reply.status_code == 416:  # nothing is left to send: the file was complete
+            return
+        reply.raise_for_status()
+        resumed = reply.status_code == 206
+        have = have if resumed else 0
+        total = have + int(reply.headers.get("Content-Length", 0))
+        with target.open("ab" if resumed else "wb") as stream:
+            for chunk in reply.iter_content(_CHUNK):
+                stream.write(chunk)
+                have += len(chunk)
+                progress(have, total)
+    if total and have < total:
+        raise OSError(f"the connection ended after {have:,} of {total:,} bytes; run the command again to continue")
+
+
+def _install(archive: Path, pack: PublishedPack, folder: Path) -> None:
+    """Unpack the two models beside their place, check them, and move them there."""
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{pack.name}-") as scratch:
+        staged = Path(scratch) / pack.name
+        staged.mkdir()
+        with zipfile.ZipFile(archive) as zipped:
+            for wanted in (pack.detection, pack.recognition):
+                _extract(zipped, wanted, staged / wanted.name)
+        for wanted in (pack.detection, pack.recognition):
+            digest = sha256_file(staged / wanted.name)
+            if digest != wanted.sha256:
+                raise PackError(
+                    "checksum_mismatch",
+                    f"{wanted.name} of {pack.name} has SHA-256 {digest}, expected "
+                    f"{wanted.sha256}; nothing was installed.",
+                    "Run the command again.",
+                )
+        folder.mkdir(exist_ok=True)
+        for wanted in (pack.detection, pack.recognition):
+            (staged / wanted.name).replace(folder / wanted.name)
+
+
+def _extract(zipped: zipfile.ZipFile, wanted: ModelFile, target: Path) -> None:
+    """One member by its base name (some archives nest their folder) and never more than its known size."""
+    members = [info for info in zipped.infolist() if Path(info.filename).name == wanted.name]
+    if not members:
+        raise PackError(
+            "pack_incomplete", f"The archive has no {wanted.name}.", "It is not the pack that was asked for."
+        )
+    with zipped.open(members[0]) as source, target.open("wb") as stream:
+        if members[0].file_size != wanted.size:
+            raise PackError(
+                "checksum_mismatch",
+                f"{wanted.name} has {members[0].file_size:,} bytes, expected {wanted.size:,}; nothing was installed.",
+                "Check the archive's address.",
+            )
+        shutil.copyfileobj(source, stream, _CHUNK)

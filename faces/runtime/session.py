@@ -1,0 +1,195 @@
+"""Inference sessions. One place decides runtime, precision and threads, so that insightface never decides them for us.
+
+Whatever is not ONNX Runtime on the file as it is - OpenVINO, or a graph that was rewritten for speed - is compared
+with just that when it is opened, and refused when it gives other numbers: templates of one pack can be compared
+whichever runtime made them.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata, util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faces.runtime.graphs import without_prelu
+from presente.errors import ConfigError, PackError
+from presente.parallel import default_workers
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+log = logging.getLogger(__name__)
+
+Runtime = Literal["onnxruntime", "openvino"]
+Precision = Literal["f32", "bf16"]
+
+_TOLERANCE: Mapping[Precision, float] = {"f32": 0.014, "bf16": 0.2}
+"""Largest relative difference from the plain session: a row within 0.014 of another has a cosine above 0.9999 with it,
+one within 0.2 above 0.98."""
+
+
+class Session(Protocol):
+    """What insightface asks of a session, as ONNX Runtime has it."""
+
+    def get_inputs(self) -> Sequence[Any]:
+        """Inputs, each with ``name`` and ``shape``; a size that may vary is no int."""
+
+    def get_outputs(self) -> Sequence[Any]:
+        """Outputs, likewise."""
+
+    def run(self, names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """The named outputs (all when None) for inputs by name. Safe to call from several threads."""
+
+
+class _InTurns:
+    """A session of which so many inferences run at once."""
+
+    def __init__(self, session: Session, at_once: int) -> None:
+        self.get_inputs = session.get_inputs
+        self.get_outputs = session.get_outputs
+        self._run = session.run
+        self._turns = threading.Semaphore(at_once)
+
+    def run(self, names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """As :meth:`Session.run`."""
+        with self._turns:
+            return self._run(names, feeds)
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeOptions:
+    """How models are run.
+
+    Attributes:
+        runtime: ``openvino``, ``onnxruntime``, or ``auto``: OpenVINO where it is installed.
+        precision: of the arithmetic inside a model; ``bf16`` on OpenVINO only, and only where the CPU has it.
+        threads: threads of one inference. It is 1 by default because both the server and the indexer get their
+            parallelism from running several inferences at once, which wastes less than splitting each.
+        at_once: how many inferences of a model run at once, one per core as a rule; more wait their turn. More at once
+            would be no quicker, and ONNX Runtime keeps the memory that as many ever took together.
+    """
+
+    runtime: Runtime | Literal["auto"] = "auto"
+    precision: Precision = "f32"
+    threads: int = 1
+    at_once: int = field(default_factory=default_workers)
+
+
+def chosen_runtime(options: RuntimeOptions) -> Runtime:
+    """The runtime that the options come to on this machine.
+
+    Raises:
+        ConfigError: ``runtime_not_installed``, ``precision_unavailable``.
+    """
+    installed = util.find_spec("openvino") is not None
+    if options.runtime == "openvino" and not installed:
+        raise ConfigError(
+            "runtime_not_installed",
+            "OpenVINO was asked for and is not installed.",
+            "Install it with `make openvino`, or set PRESENTE_RUNTIME to auto.",
+        )
+    runtime: Runtime = "openvino" if installed and options.runtime != "onnxruntime" else "onnxruntime"
+    if options.precision != "f32" and runtime == "onnxruntime":
+        raise ConfigError(
+            "precision_unavailable",
+            f"ONNX Runtime computes in f32, not in {options.precision}.",
+            "Leave PRESENTE_PRECISION at f32, or install OpenVINO with `make openvino`.",
+        )
+    return runtime
+
+
+def described_runtime(options: RuntimeOptions) -> str:
+    """The chosen runtime for people and reports: ``openvino 2026.4.1 f32``."""
+    runtime = chosen_runtime(options)
+    return f"{runtime} {metadata.version(runtime)} {options.precision}"
+
+
+def open_session(path: Path, options: RuntimeOptions) -> Session:
+    """Open an ONNX file for inference.
+
+    Raises:
+        ConfigError: ``runtime_not_installed``, ``precision_unavailable``.
+        PackError: ``damaged_model`` when the runtime cannot read the file; ``runtime_disagrees`` when it gives other
+            numbers than ONNX Runtime does.
+    """
+    runtime = chosen_runtime(options)
+    plain = plain_session(path, options.threads)
+    if runtime == "onnxruntime":
+        return _InTurns(_rewritten(path, plain, options), options.at_once)
+    from faces.runtime.openvino import OpenVinoSession  # importable only where OpenVINO is installed
+
+    session = OpenVinoSession(path, options.precision, options.threads, options.at_once)
+    off, allowed = difference(session, plain), _TOLERANCE[options.precision]
+    if not off <= allowed:
+        raise PackError(
+            "runtime_disagrees",
+            f"{described_runtime(options)} gives other numbers for {path} than ONNX Runtime: they are off by {off:.2g} "
+            f"of their length, {allowed:g} is allowed.",
+            "Set PRESENTE_RUNTIME to onnxruntime, and PRESENTE_PRECISION to f32.",
+        )
+    return session
+
+
+def _rewritten(path: Path, plain: Session, options: RuntimeOptions) -> Session:
+    """The model without PReLU when it has any, and gives the same numbers then; else ``plain``."""
+    model = without_prelu(path)
+    if model is None:
+        return plain
+    session: Session = _onnxruntime_session(path, model, options.threads)
+    off = difference(session, plain)
+    if off <= _TOLERANCE["f32"]:
+        return session
+    log.warning("%s gives other numbers when its PReLUs are rewritten (off by %.2g): left as it is", path, off)
+    return plain
+
+
+def plain_session(path: Path, threads: int = 1) -> Session:
+    """ONNX Runtime on the file as it is: what all others are held to."""
+    session: Session = _onnxruntime_session(path, str(path), threads)
+    return session
+
+
+def _onnxruntime_session(path: Path, model: str | bytes, threads: int) -> onnxruntime.InferenceSession:
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = threads
+    settings.inter_op_num_threads = 1
+    settings.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    # Detection runs at many input sizes, for each of which a memory pattern would be kept.
+    settings.enable_mem_pattern = False
+    settings.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
+    except Exception as exc:  # ONNX Runtime raises a family of pybind exceptions with no common public base
+        raise PackError(
+            "damaged_model",
+            f"ONNX Runtime cannot open {path} ({exc}).",
+            "Check the pack with `python -m faces check NAME`, or pull it again.",
+        ) from exc
+
+
+def difference(session: Session, plain: Session) -> float:
+    """Largest relative difference of two sessions' outputs on fixed noise, as large as scaled pixels and as raw ones.
+
+    NaN when one of them gives NaN.
+    """
+    port = plain.get_inputs()[0]
+    shape = [
+        size if isinstance(size, int) else default for size, default in zip(port.shape, (1, 3, 128, 128), strict=True)
+    ]
+    chance = np.random.default_rng(0)
+    off = 0.0
+    for low, high in ((-1, 1), (0, 255)):
+        feeds = {port.name: chance.uniform(low, high, shape).astype(np.float32)}
+        for ours, theirs in zip(session.run(None, feeds), plain.run(None, feeds), strict=True):
+            length = max(float(np.linalg.norm(theirs)), 1e-12)
+            off = float(np.maximum(off, np.linalg.norm(ours - theirs) / length))
+    return off

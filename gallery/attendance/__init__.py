@@ -1,0 +1,1 @@
+"""Attendance and participation: entries, class photos, the assignment of faces to students."""

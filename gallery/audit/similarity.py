@@ -1,0 +1,172 @@
+"""How alike the photos in a gallery are: each with its own person's others, and with whoever is nearest besides.
+
+Memory grows with the number of templates, never with its square: own photos are compared person by person, and others a
+block with a block, of which only what reaches the threshold is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gallery.index.template_parts import TemplateSnapshot
+
+RIVALS = 3
+"""Other people who are looked at for each photo: enough for somebody who is in the gallery under four names."""
+
+_BLOCK = 4096
+"""Rows of each side of one matrix product: 64 MB of cosines."""
+
+Rows = NDArray[np.int64]
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Where scores (cosines) begin to mean something.
+
+    Attributes:
+        known: the gallery's threshold.
+        identical: two photos this alike are one photo: saved twice, in another size or quality.
+        usual: how alike two photos of one person are in this gallery, at the median.
+    """
+
+    known: float
+    identical: float
+    usual: float
+
+    def same(self, *own: float) -> float:
+        """From here on photos are one person's: midway from the threshold to how alike that person's own photos are,
+        or people's usually are, whichever is more; nan for who has one photo."""
+        return self.known + (float(np.nanmax([self.usual, *own])) - self.known) / 2
+
+
+class Similarity:
+    """The templates of a gallery in order of subject, row by row.
+
+    Attributes:
+        templates, subjects: ids, int64 (n,).
+        own: float32 (n,), the best cosine with another photo of the same subject that is not the same photo; -inf where
+            there is none.
+        rivals, scores: int64 and float32 (n, RIVALS): the nearest other subjects who reach the threshold, best first,
+            and the cosine with the best template of each; -1 and -inf where there are no more.
+        twins: int64 (t, 2), pairs of rows of one subject that are one photo.
+        levels: what scores mean here.
+    """
+
+    def __init__(self, frozen: TemplateSnapshot, places: Rows, known: float, identical: float) -> None:
+        """Compare each subject's photos with each other.
+
+        Args:
+            frozen: the gallery's templates at one moment.
+            places: those to look at, by place in ``frozen``.
+            known: the threshold, a cosine.
+            identical: as :class:`Levels` has it.
+        """
+        self._frozen = frozen
+        self._places = places[np.argsort(frozen.subjects[places], kind="stable")]
+        self.templates = frozen.ids[self._places]
+        self.subjects = frozen.subjects[self._places]
+        self.people, self._starts = np.unique(self.subjects, return_index=True)
+        self._ends = np.append(self._starts[1:], len(self.subjects))
+        self.own = np.full(len(self.subjects), -np.inf, dtype=np.float32)
+        self.rivals = np.full((len(self.subjects), RIVALS), -1, dtype=np.int64)
+        self.scores = np.full((len(self.subjects), RIVALS), -np.inf, dtype=np.float32)
+        self._means = np.empty((len(self.people), frozen.dim), dtype=np.float32)
+        self._within = np.full(len(self.people), np.nan)
+        twins = [self._compare_own(person, identical) for person in range(len(self.people))]
+        self.twins = np.concatenate([np.empty((0, 2), dtype=np.int64), *twins])
+        typical = self._within[np.isfinite(self._within)]
+        usual = float(np.median(typical)) if len(typical) else known + (1 - known) / 2
+        self.levels = Levels(known, identical, max(usual, known))
+
+    def __len__(self) -> int:
+        return len(self.subjects)
+
+    def vectors(self, rows: Rows) -> NDArray[np.float32]:
+        """float32 (m, d)."""
+        return self._frozen.take(self._places[rows])
+
+    def between(self, some: Rows, others: Rows) -> Scores:
+        """Cosines of rows with rows, float32 (m, n)."""
+        return np.asarray(self.vectors(some) @ self.vectors(others).T)
+
+    def rows_of(self, subject: int) -> Rows:
+        """A subject's rows."""
+        person = int(np.searchsorted(self.people, subject))
+        return np.arange(self._starts[person], self._ends[person])
+
+    def within(self, subject: int) -> float:
+        """How alike a subject's photos are, the mean over all pairs of different ones; nan when there is no pair."""
+        return float(self._within[np.searchsorted(self.people, subject)])
+
+    def near_pairs(self) -> NDArray[np.int64]:
+        """Pairs of subjects, int64 (p, 2), a photo of one being near one of the other, and all of them on average: at
+        the threshold or above."""
+        row, place = np.nonzero(self.scores >= self.levels.known)
+        found = np.sort(np.stack([self.subjects[row], self.rivals[row, place]], axis=1), axis=1)
+        pairs = np.unique(found, axis=0)
+        one, other = (np.searchsorted(self.people, pairs[:, side]) for side in (0, 1))
+        average = np.empty(len(pairs), dtype=np.float32)
+        for start in range(0, len(pairs), _BLOCK):
+            some = slice(start, start + _BLOCK)
+            average[some] = np.einsum("ij,ij->i", self._means[one[some]], self._means[other[some]])
+        return pairs[average >= self.levels.known]
+
+    def _compare_own(self, person: int, identical: float) -> NDArray[np.int64]:
+        """Fill in what is known of one person alone; the pairs of rows that are one photo."""
+        rows = np.arange(self._starts[person], self._ends[person])
+        vectors = self.vectors(rows)
+        self._means[person] = vectors.mean(axis=0)
+        twins, total, pairs = [], 0.0, 0
+        for start in range(0, len(rows), _BLOCK):
+            block = vectors[start : start + _BLOCK] @ vectors.T
+            inside = np.arange(len(block))
+            block[inside, start + inside] = np.nan  # a photo with itself
+            one, other = np.nonzero(block >= identical)
+            twins.append(np.stack([rows[start + one], rows[other]], axis=1)[start + one < other])
+            block[one, other] = np.nan
+            different = np.isfinite(block)
+            total += float(np.nansum(block, dtype=np.float64))
+            pairs += int(different.sum())
+            self.own[rows[start : start + _BLOCK]] = np.where(different, block, -np.inf).max(axis=1)
+        if pairs:
+            self._within[person] = total / pairs
+        return np.concatenate(twins)
+
+    def find_rivals(self, progress: Callable[[int], None]) -> None:
+        """Compare every row with the rows of every other subject, a block with a block; exact."""
+        for start in range(0, len(self), _BLOCK):
+            block = np.arange(start, min(start + _BLOCK, len(self)))
+            vectors = self.vectors(block)
+            for other in range(start, len(self), _BLOCK):
+                others = np.arange(other, min(other + _BLOCK, len(self)))
+                cosines = vectors @ (vectors if other == start else self.vectors(others)).T
+                one, two = np.divmod(np.flatnonzero(cosines >= self.levels.known), len(others))
+                strangers = self.subjects[block[one]] != self.subjects[others[two]]
+                one, two = one[strangers], two[strangers]
+                found = cosines[one, two]
+                self._note(block[one], self.subjects[others[two]], found)
+                if other > start:
+                    self._note(others[two], self.subjects[block[one]], found)
+            progress(len(block))
+
+    def _note(self, rows: Rows, subjects: Rows, scores: Scores) -> None:
+        """Put more rivals of some rows in their places; of a subject that comes several times, the best score."""
+        if not len(rows):
+            return
+        touched = np.unique(rows)
+        rows = np.concatenate([rows, np.repeat(touched, RIVALS)])
+        subjects = np.concatenate([subjects, self.rivals[touched].ravel()])
+        scores = np.concatenate([scores, self.scores[touched].ravel()])
+        order = np.lexsort((-scores, subjects, rows))  # each row's subjects, the best score of each first
+        again = (np.diff(rows[order], prepend=-1) == 0) & (np.diff(subjects[order], prepend=-2) == 0)
+        order = order[~again]
+        order = order[np.lexsort((-scores[order], rows[order]))]
+        place = np.arange(len(order)) - np.searchsorted(rows[order], rows[order])
+        order, place = order[place < RIVALS], place[place < RIVALS]
+        self.rivals[touched], self.scores[touched] = -1, -np.inf
+        self.rivals[rows[order], place], self.scores[rows[order], place] = subjects[order], scores[order]

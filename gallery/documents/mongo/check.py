@@ -1,0 +1,273 @@
+"""Everything in a MongoDB store read and compared with what must be true of it, a page at a time. Nothing is written.
+
+MongoDB has no snapshot of a whole database that a standalone server could give: others may write meanwhile. So what
+looks wrong is looked at once more at the end, and is a finding only when it is still so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from bson import Int64
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from gallery.documents.damage import ENROL_AGAIN, RESTORE, SYNC, Damage, DamageProgress, photo_damage, vector_damage
+from gallery.documents.mongo.shapes import Document, content_id, student_of
+
+_BATCH = 4096
+_SETTLE_S = 2.0
+"""How long a write of somebody else may need to be whole."""
+_RESTART = "It is finished or undone when Presente is next started on this store."
+
+
+def mongo_damage(
+    db: Database[dict[str, Any]],
+    dead: Callable[[], list[Document]],
+    progress: DamageProgress = lambda _: None,
+) -> Iterator[Damage]:
+    """What is wrong in a store's database.
+
+    Args:
+        db: the database.
+        dead: gives the announced writes that nobody is going to finish.
+        progress: is told how many photos more were looked at.
+
+    Raises:
+        PyMongoError: the server cannot be asked.
+    """
+    yield from _Check(db, dead, progress).run()
+
+
+def unopened_damage(url: str, default: str, progress: DamageProgress) -> Iterator[Damage]:
+    """What is wrong in the database at an address, which no store could be opened on; why not is told already."""
+    try:
+        client: MongoClient[dict[str, Any]] = MongoClient(url, serverSelectionTimeoutMS=1000)
+    except (PyMongoError, ValueError):
+        return
+    with client, suppress(PyMongoError):
+        yield from mongo_damage(client.get_default_database(default), list, progress)
+
+
+_Which = tuple[str, dict[str, Any]]
+"""A collection, and what a document of it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    """What looks wrong: something is there, and what belongs to it is not (None: whatever else is there)."""
+
+    damage: Damage
+    there: _Which
+    missing: _Which | None
+
+
+class _Check:
+    """One look at a database."""
+
+    def __init__(
+        self, db: Database[dict[str, Any]], dead: Callable[[], list[Document]], progress: DamageProgress
+    ) -> None:
+        self.db = db
+        self.dead = dead
+        self.progress = progress
+        self.names: dict[int, str] = {}
+        self.owners: dict[int, int] = {}
+        self.suspects: list[_Suspect] = []
+        self.newest = 0
+
+    def run(self) -> Iterator[Damage]:
+        yield from self._settings()
+        yield from self._students()
+        yield from self._photos()
+        self._bytes_without_photo()
+        yield from self._templates()
+        yield from self._entries()
+        yield from self._sequence()
+        for attempt in self.dead():
+            where = f"writing {attempt['_id']}"
+            yield Damage("write_unfinished", f"A process died at a {attempt['what']}.", where, _RESTART)
+        if self.suspects:
+            time.sleep(_SETTLE_S)
+            yield from (suspect.damage for suspect in self.suspects if self._is_still(suspect))
+
+    def _suspect(self, damage: Damage, there: _Which, missing: _Which | None = None) -> None:
+        self.suspects.append(_Suspect(damage, there, missing))
+
+    def _is_still(self, suspect: _Suspect) -> bool:
+        return self._has(suspect.there) and (suspect.missing is None or not self._has(suspect.missing))
+
+    def _has(self, which: _Which) -> bool:
+        collection, document = which
+        return self.db[collection].find_one(document, {"_id": 1}) is not None
+
+    def _pages(self, collection: str, fields: dict[str, int], key: str = "_id") -> Iterator[list[dict[str, Any]]]:
+        """All documents in order of a key, some at a time."""
+        last: Any = None
+        while True:
+            which = {} if last is None else {key: {"$gt": last}}
+            page = list(self.db[collection].find(which, fields).sort(key, 1).limit(_BATCH))
+            if not page:
+                return
+            last = page[-1][key]
+            yield page
+
+    def _settings(self) -> Iterator[Damage]:
+        identity, pack = (self.db.gallery.find_one({"_id": name}) for name in ("identity", "pack"))
+        if identity is None or not identity.get("value"):
+            yield Damage("setting_damaged", "The store's identity is missing.", "gallery identity", RESTORE)
+        self.tag, self.dim = "", 0
+        if pack is not None:
+            try:
+                self.tag, self.dim = str(pack["tag"]), int(pack["dim"])
+            except (KeyError, TypeError, ValueError) as exc:
+                yield Damage("setting_damaged", f"The pack cannot be read ({exc!r}).", "gallery pack", RESTORE)
+
+    def _students(self) -> Iterator[Damage]:
+        matriculas: set[str] = set()
+        for page in self._pages("students", {"image": 0}):
+            for document in page:
+                where = f"student {document.get('matricula')}"
+                if "subject" not in document:  # another program's, which sync takes in
+                    continue
+                subject = int(document["subject"])
+                self.newest = max(self.newest, subject)
+                matricula = str(document.get("matricula"))
+                if matricula in matriculas:
+                    what = "The matricula is there more than once."
+                    yield Damage("student_twice", what, where, "Delete one of the documents, then `indexer verify`.")
+                if subject in self.names:
+                    yield Damage("student_twice", f"The id {subject} is {self.names[subject]}'s, too.", where, RESTORE)
+                matriculas.add(matricula)
+                self.names[subject] = matricula
+                try:
+                    student_of(document)
+                except (KeyError, TypeError, ValueError, AttributeError) as exc:
+                    yield Damage("text_damaged", f"The document cannot be read ({exc!r}).", where, RESTORE)
+
+    def _where(self, subject: int, sha256: object) -> str:
+        return f"photo {str(sha256)[:12]} of {self.names.get(subject, 'nobody')}"
+
+    def _photos(self) -> Iterator[Damage]:
+        """The bytes of every photo, one photo in memory at a time."""
+        for page in self._pages("images", {"student": 1, "sha256": 1}):
+            for image in page:
+                self.progress(1)
+                number, subject, sha256 = int(image["_id"]), int(image["student"]), str(image["sha256"])
+                self.owners[number] = subject
+                self.newest = max(self.newest, number)
+                where = self._where(subject, sha256)
+                if subject not in self.names:
+                    self._suspect(
+                        Damage("photo_without_student", "Its student is not there.", where, RESTORE),
+                        ("images", {"_id": Int64(number)}),
+                        ("students", {"subject": Int64(subject)}),
+                    )
+                name = content_id(subject, sha256)
+                kept = self.db.contents.find_one({"_id": name})
+                if kept is None:
+                    self._suspect(
+                        Damage("photo_without_bytes", "Its bytes are not there.", where, ENROL_AGAIN),
+                        ("images", {"_id": Int64(number)}),
+                        ("contents", {"_id": name}),
+                    )
+                else:
+                    yield from photo_damage(bytes(kept["content"]), sha256, where)
+
+    def _bytes_without_photo(self) -> None:
+        """Nobody's photo outlives its deletion."""
+        for page in self._pages("contents", {"student": 1}):
+            named = [(str(found["_id"]), *str(found["_id"]).partition(":")[::2]) for found in page]
+            digests = list({sha256 for _, _, sha256 in named})
+            known = {
+                content_id(int(image["student"]), str(image["sha256"]))
+                for start in range(0, len(digests), 500)
+                for image in self.db.images.find(
+                    {"sha256": {"$in": digests[start : start + 500]}}, {"student": 1, "sha256": 1}
+                )
+            }
+            for name, subject, sha256 in named:
+                if name not in known:
+                    self._suspect(
+                        Damage(
+                            "bytes_without_photo",
+                            "Bytes are kept of a photo that is not there.",
+                            f"contents {name[:24]}",
+                            "Delete the document from the collection contents.",
+                        ),
+                        ("contents", {"_id": name}),
+                        ("images", {"student": Int64(int(subject) if subject.isdigit() else -1), "sha256": sha256}),
+                    )
+
+    def _templates(self) -> Iterator[Damage]:
+        embedded: set[int] = set()
+        templates: list[int] = []
+        for page in self._pages("templates", {"student": 1, "image": 1, "pack": 1, "vector": 1}):
+            for template in page:
+                number, image, subject = (int(template[name]) for name in ("_id", "image", "student"))
+                templates.append(number)
+                self.newest = max(self.newest, number)
+                where = f"template {number} of {self.names.get(subject, 'nobody')}"
+                if template["pack"] == self.tag:
+                    embedded.add(image)
+                if self.owners.get(image) != subject:
+                    self._suspect(
+                        Damage(
+                            "template_without_photo", "Its photo is not there, or of somebody else.", where, RESTORE
+                        ),
+                        ("templates", {"_id": Int64(number)}),
+                        ("images", {"_id": Int64(image), "student": Int64(subject)}),
+                    )
+                dim = self.dim if template["pack"] == self.tag and self.tag else None
+                yield from vector_damage(bytes(template["vector"]), dim, where)
+        for image in sorted(self.owners.keys() - embedded) if self.tag else ():
+            self._suspect(
+                Damage(
+                    "photo_without_template",
+                    f"It has no template by {self.tag}.",
+                    f"photo {image} of {self.names.get(self.owners[image], 'nobody')}",
+                    SYNC,
+                ),
+                ("images", {"_id": Int64(image)}),
+                ("templates", {"image": Int64(image), "pack": self.tag}),
+            )
+        self._removed_templates(np.array(templates, dtype=np.int64))
+
+    def _removed_templates(self, templates: np.ndarray[Any, Any]) -> None:
+        for page in self._pages("removals", {"templates": 1}):
+            for removal in page:
+                removed = np.array([int(template) for template in removal["templates"]], dtype=np.int64)
+                for template in removed[np.isin(removed, templates)].tolist():
+                    self._suspect(
+                        Damage("change_missing", "It is recorded as removed.", f"template {template}", RESTORE),
+                        ("templates", {"_id": Int64(template)}),
+                    )
+
+    def _entries(self) -> Iterator[Damage]:
+        """The faces that attendance keeps."""
+        for page in self._pages("attendance", {"face": 1}):
+            for entry in page:
+                self.newest = max(self.newest, int(entry["_id"]))
+                if entry.get("face") is not None:
+                    vector = bytes(entry["face"].get("vector", b""))
+                    yield from vector_damage(vector, None, f"attendance entry {entry['_id']}")
+
+    def _sequence(self) -> Iterator[Damage]:
+        """The sequence has no gap, and every id is one of its numbers."""
+        following = 1
+        for page in self._pages("changes", {"n": 1}):
+            for reserved in page:
+                first = int(reserved["_id"])
+                if first != following:
+                    what = f"Numbers {following} to {first - 1} are missing, or were given twice."
+                    yield Damage("change_missing", what, "changes", RESTORE)
+                following = first + int(reserved["n"])
+        if self.newest >= following:
+            what = f"The id {self.newest} was given, and the last number is {following - 1}: ids would come twice."
+            yield Damage("id_counter", what, "changes", RESTORE)

@@ -1,0 +1,270 @@
+"""Everything in a SQLite store read and compared with what must be true of it. Nothing is written.
+
+It asks the file itself, not the store: a file that no store can be opened on is still looked at. A page that cannot be
+read costs what is on it and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from gallery.documents.damage import ENROL_AGAIN, RESTORE, SYNC, Damage, DamageProgress, photo_damage, vector_damage
+from gallery.documents.sqlite.stale_log import refuse_stale_log
+from presente.errors import StoreError
+
+_MESSAGES = 1000
+"""Messages of SQLite's own check that are listed."""
+_BATCH = 4096
+_WAIT_S = 30.0
+
+
+def sqlite_damage(path: Path, progress: DamageProgress = lambda _: None) -> Iterator[Damage]:
+    """What is wrong in a store's file, nothing when there is no file."""
+    try:
+        refuse_stale_log(path)
+    except StoreError as error:
+        yield Damage(error.code, error.what, str(path), error.fix)
+        return
+    if not path.exists():
+        return
+    try:
+        with closing(_open(path)) as db:
+            for check in _CHECKS:
+                yield from _Check(db, path, progress).run(check)
+    except sqlite3.Error as exc:
+        yield _unreadable("the file", exc)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=_WAIT_S, isolation_level=None)
+    db.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+    db.row_factory = sqlite3.Row
+    return db
+
+
+def _unreadable(where: str, exc: Exception) -> Damage:
+    return Damage("unreadable", f"It cannot be read ({exc}).", where, RESTORE)
+
+
+class _Check:
+    """One look at the open file."""
+
+    def __init__(self, db: sqlite3.Connection, path: Path, progress: DamageProgress) -> None:
+        self.db = db
+        self.path = path
+        self.progress = progress
+
+    def run(self, check: Callable[[_Check], Iterator[Damage]]) -> Iterator[Damage]:
+        try:
+            yield from check(self)
+        except (sqlite3.Error, ValueError, TypeError, KeyError) as exc:  # SQLite keeps any type in any column
+            yield _unreadable(check.__name__.replace("_", " "), exc)
+
+    # -- the file as such -------------------------------------------------------------------------------------------
+
+    def pages(self) -> Iterator[Damage]:
+        """SQLite's own check of every page, of the indexes and of the constraints."""
+        for row in self.db.execute(f"PRAGMA integrity_check({_MESSAGES})"):
+            if row[0] != "ok":
+                yield Damage("damaged_page", " ".join(str(row[0]).split()) + ".", str(self.path), RESTORE)
+
+    def references(self) -> Iterator[Damage]:
+        for table, row, parent, _ in self.db.execute("PRAGMA foreign_key_check"):
+            yield Damage("lost_reference", f"It names a row of {parent} that is not there.", f"{table} {row}", RESTORE)
+
+    def ids(self) -> Iterator[Damage]:
+        """An id that was given once must never be given again: indexes remember ids."""
+        given = {row[0]: row[1] for row in self.db.execute("SELECT name, seq FROM sqlite_sequence")}
+        for table, column in (("students", "id"), ("images", "id"), ("templates", "id"), ("changes", "seq")):
+            newest = self.db.execute(f"SELECT max({column}) FROM {table}").fetchone()[0] or 0
+            if not isinstance(given.get(table, 0), int) or given.get(table, 0) < newest:
+                what = (
+                    f"The last id was {newest}, and {given.get(table, 'nothing')} is on record: ids would come twice."
+                )
+                yield Damage("id_counter", what, table, RESTORE)
+
+    def settings(self) -> Iterator[Damage]:
+        kept = {row[0]: row[1] for row in self.db.execute("SELECT key, value FROM gallery")}
+        if not kept.get("identity"):
+            yield Damage("setting_damaged", "The store's identity is missing.", "gallery identity", RESTORE)
+        try:
+            self._pack()
+        except (ValueError, TypeError, KeyError) as exc:
+            yield Damage("setting_damaged", f"The pack cannot be read ({exc}).", "gallery pack", RESTORE)
+
+    # -- the change sequence ----------------------------------------------------------------------------------------
+
+    def changes(self) -> Iterator[Damage]:
+        """The sequence has no gap, and templates are there exactly when it says so."""
+        count, last = self.db.execute("SELECT count(*), coalesce(max(seq), 0) FROM changes").fetchone()
+        if count != last:
+            yield Damage("change_missing", f"{last - count} of {last} changes are missing.", "changes", RESTORE)
+        added = "SELECT template FROM changes WHERE removed = 0"
+        removed = "SELECT template FROM changes WHERE removed = 1"
+        for which, what, fix in (
+            (f"SELECT id FROM templates WHERE id NOT IN ({added})", "Nothing records that it came.", ENROL_AGAIN),
+            (f"SELECT id FROM templates WHERE id IN ({removed})", "It is recorded as removed.", RESTORE),
+            (
+                f"{added} AND template NOT IN (SELECT id FROM templates) AND template NOT IN ({removed})",
+                "It is gone, and nothing records that it was removed.",
+                SYNC,
+            ),
+        ):
+            for row in self.db.execute(which):
+                yield Damage("change_missing", what, f"template {row[0]}", fix)
+
+    # -- row by row -------------------------------------------------------------------------------------------------
+
+    def students(self) -> Iterator[Damage]:
+        for row, where in self._rows("students", "SELECT * FROM students WHERE id = ?1"):
+            if isinstance(row, Damage):
+                yield row
+                continue
+            where = f"student {row['matricula']}"
+            yield from _text_damage(row, where)
+            yield from _json_damage(row, "consentimiento", dict, where)
+            yield from _json_damage(row, "otras_clases", list, where)
+
+    def photos(self) -> Iterator[Damage]:
+        tag = self._tag()
+        query = (
+            "SELECT i.sha256, i.content, s.matricula, "
+            "EXISTS (SELECT 1 FROM templates t WHERE t.image = i.id AND t.pack = ?2) AS embedded "
+            "FROM images i LEFT JOIN students s ON s.id = i.student WHERE i.id = ?1"
+        )
+        for row, where in self._rows("images", query, tag):
+            self.progress(1)
+            if isinstance(row, Damage):
+                yield row
+                continue
+            where = f"photo {str(row['sha256'])[:12]} of {row['matricula'] or 'nobody'}"
+            if row["matricula"] is None:
+                yield Damage("photo_without_student", "Its student is not there.", where, RESTORE)
+            yield from _text_damage(row, where)
+            yield from photo_damage(_bytes(row["content"]), row["sha256"], where)
+            if tag and not row["embedded"]:
+                yield Damage("photo_without_template", f"It has no template by {tag}.", where, SYNC)
+
+    def templates(self) -> Iterator[Damage]:
+        pack = self._pack_or_none()
+        query = (
+            "SELECT t.pack, t.vector, t.box, t.quality, t.student, i.student AS owner, i.sha256, s.matricula "
+            "FROM templates t LEFT JOIN images i ON i.id = t.image LEFT JOIN students s ON s.id = t.student "
+            "WHERE t.id = ?1"
+        )
+        for row, where in self._rows("templates", query):
+            if isinstance(row, Damage):
+                yield row
+                continue
+            where = f"{where} (photo {str(row['sha256'])[:12]} of {row['matricula'] or 'nobody'})"
+            if row["owner"] is None:
+                yield Damage("template_without_photo", "Its photo is not there.", where, RESTORE)
+            elif row["owner"] != row["student"]:
+                yield Damage("template_without_photo", "Its photo is of somebody else.", where, ENROL_AGAIN)
+            dim = pack[1] if pack is not None and pack[0] == row["pack"] else None
+            yield from vector_damage(_bytes(row["vector"]), dim, where)
+            yield from _text_damage(row, where)
+            yield from _json_damage(row, "box", list, where)
+            yield from _json_damage(row, "quality", dict, where)
+
+    def entries(self) -> Iterator[Damage]:
+        """Attendance and participation."""
+        for table in ("attendance", "participations"):
+            for row, where in self._rows(table, f"SELECT * FROM {table} WHERE id = ?1"):
+                if isinstance(row, Damage):
+                    yield row
+                    continue
+                yield from _text_damage(row, where)
+                if table == "attendance" and row["face"] is not None:
+                    yield from _json_damage(row, "face", dict, where)
+                    yield from vector_damage(_bytes(row["vector"] or b""), None, where)
+
+    def _rows(self, table: str, query: str, *more: object) -> Iterator[tuple[sqlite3.Row | Damage, str]]:
+        """Every row by id, each asked for by itself: what stands in its place when it cannot be read, and where it is.
+
+        No transaction lasts longer than one row: nobody who erases waits for us.
+        """
+        name = {"images": "photo", "templates": "template", "students": "student"}.get(table, f"{table} entry")
+        last = 0
+        while True:
+            try:
+                which = f"SELECT id FROM {table} WHERE id > ? ORDER BY id LIMIT ?"
+                ids = [row[0] for row in self.db.execute(which, (last, _BATCH)).fetchall()]
+            except sqlite3.Error as exc:
+                yield _unreadable(f"{table} past id {last}", exc), table
+                return
+            if not ids:
+                return
+            last = ids[-1]
+            for number in ids:
+                where = f"{name} {number}"
+                try:
+                    row = self.db.execute(query, (number, *more)).fetchone()
+                except sqlite3.Error as exc:
+                    yield _unreadable(where, exc), where
+                    continue
+                if row is not None:  # else removed meanwhile
+                    yield row, where
+
+    def _pack(self) -> tuple[str, int] | None:
+        row = self.db.execute("SELECT value FROM gallery WHERE key = 'pack'").fetchone()
+        if row is None:
+            return None
+        described = json.loads(row[0])
+        return str(described["tag"]), int(described["dim"])
+
+    def _pack_or_none(self) -> tuple[str, int] | None:
+        try:
+            return self._pack()
+        except (ValueError, TypeError, KeyError, sqlite3.Error):  # a finding of its own
+            return None
+
+    def _tag(self) -> str:
+        pack = self._pack_or_none()
+        return "" if pack is None else pack[0]
+
+
+_CHECKS: Sequence[Callable[[_Check], Iterator[Damage]]] = (
+    _Check.pages,
+    _Check.references,
+    _Check.ids,
+    _Check.settings,
+    _Check.changes,
+    _Check.students,
+    _Check.photos,
+    _Check.templates,
+    _Check.entries,
+)
+
+
+def _bytes(value: object) -> bytes:
+    """What a column of bytes holds, also when it came to be text."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
+
+
+def _text_damage(row: sqlite3.Row, where: str) -> Iterator[Damage]:
+    """Texts that are no UTF-8, or no texts."""
+    for name in row.keys():  # noqa: SIM118 - a row's iterator gives values
+        value = row[name]
+        if isinstance(value, str) and not value.isascii() and any("\udc80" <= letter <= "\udcff" for letter in value):
+            yield Damage("text_damaged", f"{name} is not text.", where.encode("utf-8", "replace").decode(), RESTORE)
+
+
+def _json_damage(row: sqlite3.Row, name: str, kind: type, where: str) -> Iterator[Damage]:
+    """A column of JSON that is none, or of another kind; NULL is nothing."""
+    if name not in row.keys() or row[name] is None:  # noqa: SIM118
+        return
+    try:
+        found: Any = json.loads(row[name])
+        if isinstance(found, kind):
+            return
+        what = f"{name} is a {type(found).__name__}."
+    except (ValueError, TypeError) as exc:
+        what = f"{name} is not JSON ({exc})."
+    yield Damage("text_damaged", what, where, RESTORE)

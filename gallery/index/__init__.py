@@ -1,0 +1,1 @@
+"""The vector index: it follows the documents, is searched, and is published as generations."""

@@ -1,0 +1,45 @@
+"""A navigable graph over 8-bit codes.
+
+Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small World
+graphs", TPAMI 2020; FAISS's ``IndexHNSWSQ``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from gallery.index.kinds.coded import CodedKind, CodeLocation, flat_place
+
+
+def _make(dim: int, count: int, parameters: Mapping[str, int]) -> Any:  # noqa: ARG001 - other kinds need it
+    codes = faiss.IndexHNSWSQ(dim, faiss.ScalarQuantizer.QT_8bit, parameters["links"], faiss.METRIC_INNER_PRODUCT)
+    codes.hnsw.efConstruction = 4 * parameters["links"]
+    return codes
+
+
+def _candidates(codes: Any, probes: NDArray[np.float32], depth: int, least: int) -> NDArray[np.int64]:
+    asked = max(depth, least)
+    found: NDArray[np.int64] = codes.search(probes, asked, params=faiss.SearchParametersHNSW(efSearch=asked))[1]
+    return found
+
+
+def _place(codes: Any, row: int) -> CodeLocation:
+    stored = faiss.downcast_index(codes.storage)
+    flat = faiss.rev_swig_ptr(stored.codes.data(), stored.codes.size())
+    return flat_place(flat, row * stored.code_size, stored.code_size)
+
+
+def _strike(codes: Any, row: int, code: NDArray[np.uint8]) -> None:  # noqa: ARG001 - other kinds need it
+    """What remains is a node of the graph that is near nobody."""
+    stored = faiss.downcast_index(codes.storage)
+    code[:] = stored.sa_encode(np.zeros((1, codes.d), dtype=np.float32))[0]
+
+
+_DEPTHS = (64, 128, 256, 512, 1024)
+HNSW = CodedKind("hnsw", ({"links": 32}, {"links": 64}), _DEPTHS, _make, _candidates, _place, _strike)
+"""``depth`` is how many nodes a search keeps (efSearch)."""

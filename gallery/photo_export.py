@@ -1,0 +1,156 @@
+"""Stored photos as files in a folder, for people: copies, which the store's own photos never depend on.
+
+A file is called ``NAME_DIGEST.EXTENSION``: NAME is the matricula as a file system takes it, a different one for every
+matricula; DIGEST is the first 12 hex digits of the photo's SHA-256. Both ends have one length, so that whose a file is
+can be read from its name exactly: A1_0123456789ab.jpg is A1's, whoever else is called A1_x.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from gallery.documents.values import DocumentStore, StoredPhoto
+from presente.errors import StoreError
+from presente.files import sha256_file, sync_folder
+
+_EXTENSIONS = {
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/webp": "webp",
+    "image/x-portable-anymap": "pnm",
+}
+_UNFINISHED = ".presente-part"
+_OURS = re.compile(rf"(.+)_([0-9a-f]{{12}})\.(?:{'|'.join(_EXTENSIONS.values())}|img)({re.escape(_UNFINISHED)})?")
+_LONGEST = 150
+_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What one export did: photos written, and photos whose file was there."""
+
+    saved: int
+    skipped: int
+
+
+class PhotoExport:
+    """The folder of exported photos. Safe to use from several threads."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._writing = threading.Lock()
+
+    def save_all(self, store: DocumentStore) -> Exported:
+        """Write every photo of a store that is not there yet; each appears whole or not at all.
+
+        Raises:
+            StoreError: ``export_unwritable``; what was written before stays.
+        """
+        saved = skipped = 0
+        with self._writing, self._touching():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for photo in store.photos():
+                target = self.folder / _file_name(photo)
+                if target.exists():
+                    skipped += 1
+                    continue
+                written = _write(target, photo.content)
+                if store.student(photo.matricula) is None:  # erased since it was read: forget() saw no file yet
+                    target.unlink(missing_ok=True)
+                elif written:
+                    saved += 1
+            sync_folder(self.folder)
+        return Exported(saved, skipped)
+
+    def forget(self, matriculas: Collection[str]) -> None:
+        """Delete the files of some students, whatever is in them by now; after the store has erased them.
+
+        Raises:
+            StoreError: ``export_unwritable``; calling it again tries again.
+        """
+        names = {_name(matricula) for matricula in matriculas}
+        with self._touching():
+            self._delete([path for path, match in self._files() if match[1] in names])
+
+    def forget_erased(self, store: DocumentStore) -> None:
+        """Delete the files of everybody whom the store does not have: finishes an erasure that was cut off.
+
+        A file that somebody else put there under a name like ours stays: its content has not the digest of its name.
+
+        Raises:
+            StoreError: ``export_unwritable``.
+        """
+        with self._touching():
+            files = self._files()
+            unknown = {match[1] for _, match in files}
+            after = ""
+            while unknown and (page := store.students(kind=None, after=after, limit=_PAGE)):
+                unknown -= {_name(stored.student.matricula) for stored in page}
+                after = page[-1].student.matricula
+            self._delete(
+                [
+                    path
+                    for path, match in files
+                    if match[1] in unknown and (match[3] or sha256_file(path).startswith(match[2]))
+                ]
+            )
+
+    def _files(self) -> list[tuple[Path, re.Match[str]]]:
+        """Every file with a name as exports have it: whose it is, its digest, whether it is unfinished."""
+        if not self.folder.is_dir():
+            return []
+        named = ((path, _OURS.fullmatch(path.name)) for path in self.folder.iterdir())
+        return [(path, match) for path, match in named if match]
+
+    def _delete(self, paths: Sequence[Path]) -> None:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        if paths:
+            sync_folder(self.folder)
+
+    @contextmanager
+    def _touching(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            raise StoreError(
+                "export_unwritable",
+                f"{self.folder} cannot be changed ({exc.strerror}).",
+                "Free space or correct PRESENTE_EXPORT, then ask again.",
+            ) from exc
+
+
+def _name(matricula: str) -> str:
+    """A matricula as part of a file name: one for each, no path, no hidden file, no longer than file systems allow."""
+    quoted = quote(matricula, safe="")
+    if quoted.startswith("."):
+        quoted = f"%2E{quoted[1:]}"
+    if len(quoted) > _LONGEST:  # "+" is in no quoted name
+        quoted = f"{quoted[:_LONGEST]}+{hashlib.sha256(matricula.encode()).hexdigest()}"
+    return quoted
+
+
+def _file_name(photo: StoredPhoto) -> str:
+    return f"{_name(photo.matricula)}_{photo.sha256[:12]}.{_EXTENSIONS.get(photo.media_type, 'img')}"
+
+
+def _write(target: Path, content: bytes) -> bool:
+    """Write a file whole; False when forget() took it while it was unfinished."""
+    staged = target.with_name(target.name + _UNFINISHED)
+    with staged.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    try:
+        staged.replace(target)
+    except FileNotFoundError:
+        return False
+    return True

@@ -1,0 +1,268 @@
+"""Calibration: how often somebody unknown would be named, as a curve over the score and the size of the gallery.
+
+A stranger's best score is the maximum of as many impostor cosines as people are enrolled. Cosines of unrelated
+directions are close to normal, so their tail is exponential in the square of the cosine, and the square of the maximum
+follows a Gumbel distribution (Coles, *An Introduction to Statistical Modeling of Extreme Values*, 2001, ch. 3), whose
+location grows with the logarithm of the number of people. With s the signed square of the score::
+
+    FPIR(score, people) = 1 - exp(-(people / fitted_people) * exp(intercept - slope * s))
+
+Fitted by maximum likelihood to the best scores of non-mated searches, censored on both sides: what is below the median
+says nothing about the tail, and of the topmost only the number counts, because among them are people who are enrolled
+under two names. Docs: docs/adr/0014-calibration.md.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from presente.errors import InvalidInput, StoreError
+
+FORMAT = 1
+MIN_SEARCHES = 20
+_BODY = 0.5
+"""The share of searches, the lowest ones, of which only the number counts."""
+_TOP = 0.01
+"""The share of searches, the topmost ones, of which only the number counts."""
+RESAMPLES = 100
+_ENOUGH = 0.5
+"""The share of resamples that must be fit to be fitted, or the spread that they give means nothing."""
+_EQUAL = 1e-5
+"""Scores that lie closer together than this are one: cosines of float32 vectors are not more exact."""
+_BEYOND = 700.0
+"""The largest exponent that is taken: what it gives is past every rate, and the next ones are past every float."""
+_FACTOR = 2.0
+"""A rate is supported when the 95 % interval of the rate at its threshold is within this factor of it."""
+_GROWN = 2.0
+"""A curve is stale when the gallery has this many times the people that it was fitted with, or as many times fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationCurve:
+    """FPIR as a function of score and number of people, and how far it can be trusted.
+
+    Attributes:
+        pack: tag of the model pack whose scores these are.
+        people: enrolled people that were searched when it was fitted.
+        searches, subjects: non-mated searches it was fitted to, and of how many different people.
+        intercept, slope: of the formula in this module's docstring.
+        covariance: of intercept and slope (variance, covariance, variance), by resampling subjects.
+        target: the rate that was asked for.
+        made_at: UTC, ISO.
+        sources: how many searches came from where.
+        enrolled_twice: how many people looked enrolled twice, whose searches were left out.
+    """
+
+    pack: str
+    people: int
+    searches: int
+    subjects: int
+    intercept: float
+    slope: float
+    covariance: tuple[float, float, float]
+    target: float
+    made_at: str
+    sources: dict[str, int]
+    enrolled_twice: int = 0
+
+    def fpir(self, score: float, people: int) -> float:
+        """Expected share of strangers whose best score among ``people`` reaches ``score``."""
+        return self._rate(self._log_intensity(score), people)
+
+    def threshold(self, fpir: float, people: int) -> float:
+        """The score (a cosine, at most 1) that a share ``fpir`` of strangers reaches among ``people``."""
+        check_target(fpir)
+        intensity = -math.log1p(-fpir) * self.people / max(people, 1)
+        square = (self.intercept - math.log(intensity)) / self.slope
+        return math.copysign(math.sqrt(min(abs(square), 1.0)), square)
+
+    def interval(self, score: float, people: int) -> tuple[float, float]:
+        """95 % interval of :meth:`fpir`, from the spread of the fit alone."""
+        square = score * abs(score)
+        own, both, other = self.covariance
+        variance = own - 2 * square * both + square * square * other
+        spread = 1.96 * math.sqrt(max(variance, 0.0)) if math.isfinite(variance) else math.inf
+        low, high = (self._rate(self._log_intensity(score) + sign * spread, people) for sign in (-1, 1))
+        return low, high
+
+    def doubt(self, fpir: float, people: int) -> str:
+        """Why the data cannot support a rate at a size; empty when they can.
+
+        Two things are asked: that the fit is sharp enough, and that the searches would show at least one such event at
+        the size they were made at. Beyond that the formula is all there is.
+        """
+        score = self.threshold(fpir, people)
+        low, high = self.interval(score, people)
+        if high > _FACTOR * fpir or low < fpir / _FACTOR:
+            return f"the rate may be anything from {low:.2g} to {high:.2g}: more non-mated searches are needed"
+        seen = self.fpir(score, self.people) * self.searches
+        if seen < 1:
+            return f"{self.searches} searches would show {seen:.2g} such events: more non-mated searches are needed"
+        return ""
+
+    def twice_said(self) -> str:
+        """That people look enrolled twice, to be added to a sentence; empty when nobody does."""
+        if not self.enrolled_twice:
+            return ""
+        return (
+            f"; {self.enrolled_twice} people who are enrolled under another name, too, by their photos, were left out: "
+            "run `python -m indexer audit`"
+        )
+
+    def stale(self, people: int) -> bool:
+        """Whether the gallery has grown or shrunk enough to fit anew; the curve adjusts for size meanwhile."""
+        return not self.people / _GROWN < people < self.people * _GROWN
+
+    def _log_intensity(self, score: float) -> float:
+        return self.intercept - self.slope * score * abs(score)
+
+    def _rate(self, log_intensity: float, people: int) -> float:
+        """The share of strangers who reach a score, given the logarithm of how many of them do per search."""
+        if people <= 0:
+            return 0.0
+        exponent = log_intensity + math.log(people) - math.log(self.people)
+        return -math.expm1(-math.exp(min(exponent, _BEYOND)))
+
+    def to_json(self) -> str:
+        """As a store keeps it."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> CalibrationCurve | None:
+        """What a store kept; None when another version wrote it.
+
+        Raises:
+            StoreError: ``calibration_unreadable`` when it is damaged: which threshold was meant is not known then.
+        """
+        try:
+            described = json.loads(text)
+            if described.pop("format", None) != FORMAT:
+                return None
+            own, both, other = described.pop("covariance")
+            curve = cls(**described, covariance=(own, both, other))
+            numbers = (curve.intercept, curve.slope, *curve.covariance, curve.target)
+            if not all(math.isfinite(number) for number in numbers) or curve.slope <= 0 or curve.people < 1:
+                raise ValueError("its numbers cannot be")
+        except (ValueError, TypeError, KeyError, AttributeError) as exc:
+            raise StoreError(
+                "calibration_unreadable",
+                f"The stored calibration is damaged ({exc}).",
+                "Calibrate again with `python -m evaluation calibrate`.",
+            ) from exc
+        return curve
+
+
+def check_target(fpir: float) -> None:
+    """Refuse what is no rate to calibrate for: ``invalid_fpir``."""
+    if not 0 < fpir < 0.5:
+        raise InvalidInput("invalid_fpir", f"FPIR {fpir} was asked for.", "It must be above 0 and below 0.5.")
+
+
+def fit(
+    scores: NDArray[np.floating], subjects: Sequence[object], seed: int = 1, resamples: int = RESAMPLES
+) -> tuple[float, float, tuple[float, float, float]]:
+    """Intercept, slope and their covariance for best impostor scores, float (n,), each a search of a subject.
+
+    With fewer than two ``resamples`` the covariance is infinite: nothing is known of it.
+
+    Raises:
+        InvalidInput: ``too_few_searches``, ``unsuitable_scores``.
+    """
+    if len(scores) < MIN_SEARCHES:
+        raise InvalidInput(
+            "too_few_searches",
+            f"There are {len(scores)} non-mated searches, {MIN_SEARCHES} are needed.",
+            "Enrol more people, or give photos of strangers.",
+        )
+    cosines = np.clip(np.asarray(scores, dtype=np.float64), -1.0, 1.0)
+    if not np.isfinite(scores).all():
+        raise InvalidInput("unsuitable_scores", "A score is not a number.", "Run `python -m indexer verify --deep`.")
+    squares = cosines * np.abs(cosines)
+    names = {name: i for i, name in enumerate(dict.fromkeys(subjects))}
+    if len(names) < 2:
+        raise InvalidInput(
+            "too_few_searches", "All searches are of one person.", "Give photos of more people: one says too little."
+        )
+    fitted = _fit(squares)
+    if fitted is None:
+        raise _too_alike()
+    if resamples < 2:
+        return *fitted, (math.inf, 0.0, math.inf)
+    groups = np.array([names[subject] for subject in subjects])
+    order = np.argsort(groups, kind="stable")
+    members = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+    chance = np.random.default_rng(seed)
+    drawn = [
+        _fit(squares[np.concatenate([members[i] for i in chance.integers(len(members), size=len(members))])])
+        for _ in range(resamples)
+    ]
+    usable = np.array([draw for draw in drawn if draw is not None])  # a resample may happen to hold equal scores only
+    if len(usable) < max(2, _ENOUGH * resamples):
+        raise _too_alike()
+    spread = np.cov(usable.T)
+    if not np.isfinite(spread).all():
+        raise _too_alike()
+    return *fitted, (float(spread[0, 0]), float(spread[0, 1]), float(spread[1, 1]))
+
+
+def _too_alike() -> InvalidInput:
+    return InvalidInput(
+        "unsuitable_scores", "The best scores of the searches are all but equal.", "Give photos of more people."
+    )
+
+
+def _fit(squares: NDArray[np.float64]) -> tuple[float, float] | None:
+    """Maximum likelihood of a Gumbel distribution, below a low and above a high bound censored: intercept and slope.
+    None when what lies between the bounds is all but equal.
+
+    Squares are counted from the low bound in units of their own spread, so that location and width are of the order of
+    one whatever the pack; every exponential is cut off where its value no longer matters.
+    """
+    from scipy.optimize import minimize
+
+    ordered = np.sort(squares)
+    low, high = ordered[int(_BODY * len(ordered))], ordered[-1 - math.ceil(_TOP * len(ordered))]
+    inner = ordered[(ordered > low) & (ordered <= high)]
+    below, above = int((ordered <= low).sum()), int((ordered > high).sum())
+    scale = float(inner.std()) if len(inner) > 1 else 0.0
+    if not len(inner) or _cosine(inner[-1]) - _cosine(inner[0]) < _EQUAL or scale <= 0:
+        return None
+    units = (inner - low) / scale
+    top = float(high - low) / scale
+
+    def cost(parameters: NDArray[np.float64]) -> float:
+        location, log_width = float(parameters[0]), float(parameters[1])
+        if abs(log_width) > _WIDEST or abs(location) > math.exp(_WIDEST):
+            return _NEVER
+        width = math.exp(log_width)
+        z = (units - location) / width
+        # log density of a Gumbel: -z - exp(-z) - log(width); log of its distribution: -exp(-z)
+        total = float((-z - np.exp(np.minimum(-z, _STEEP))).sum()) - len(units) * log_width
+        total -= below * math.exp(min(location / width, _STEEP))
+        missing = math.exp(min((location - top) / width, _STEEP))
+        # the logarithm of 1 - exp(-missing), which is that of missing itself when it is small
+        total += above * (math.log(-math.expm1(-missing)) if missing > 1e-12 else (location - top) / width)
+        return -total
+
+    start = np.array([[0.0, 0.0], [0.5, 0.0], [0.0, 0.5]])
+    found = minimize(cost, start[0], method="Nelder-Mead", options={"initial_simplex": start})
+    width = scale * math.exp(float(found.x[1]))
+    intercept, slope = (float(low) + scale * float(found.x[0])) / width, 1 / width
+    return (intercept, slope) if math.isfinite(intercept) and math.isfinite(slope) else None
+
+
+_WIDEST = 30.0
+"""The logarithm of the widest, and of the narrowest, distribution that is looked at, in units of the scores' spread."""
+_STEEP = 500.0
+"""The largest exponent in the likelihood: sums of what it gives are still finite."""
+_NEVER = 1e300
+
+
+def _cosine(square: float) -> float:
+    return math.copysign(math.sqrt(abs(square)), square)

@@ -1,0 +1,65 @@
+"""Which threshold holds for a search: a fixed cosine, or the calibration's curve at a rate, for the people searched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gallery.threshold.calibration import CalibrationCurve
+from presente.errors import ConfigError
+
+ThresholdTarget = float | Literal["stored"] | None
+"""A rate (FPIR) that the curve must give; ``stored``: the curve's own, if there is a curve; None: the fixed cosine."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """The threshold of one search, where it came from, and what is known of its errors.
+
+    ``people`` is how many a stranger is compared with; ``curve`` is None while the gallery is not calibrated;
+    ``target`` is the rate that gave the threshold, None when a cosine was given.
+    """
+
+    threshold: float
+    source: str
+    people: int
+    curve: CalibrationCurve | None
+    target: float | None = None
+
+    def fpir(self, score: float | None) -> float | None:
+        """The expected share of strangers who score as high; None without a score or a calibration."""
+        if score is None or self.curve is None:
+            return None
+        return self.curve.fpir(score, self.people)
+
+    def warning(self) -> str:
+        """What a person should know about the calibration, empty when nothing."""
+        if self.curve is None:
+            return ""
+        if self.curve.stale(self.people):
+            return f"calibrated with {self.curve.people} people, {self.people} are searched: calibrate again"
+        doubt = "" if self.target is None else self.curve.doubt(self.target, self.people)
+        return doubt and f"fpir={self.target:g} is more than the calibration can support: {doubt}"
+
+
+def operating_point(
+    target: ThresholdTarget, fixed: float, source: str, curve: CalibrationCurve | None, people: int
+) -> OperatingPoint:
+    """The limit that a target means. A rate that the data cannot support never lowers the threshold below ``fixed``.
+
+    Raises:
+        ConfigError: ``not_calibrated`` when a rate is asked for and there is no curve.
+    """
+    rate = curve.target if target == "stored" and curve is not None else target
+    if not isinstance(rate, float):
+        return OperatingPoint(fixed, source, people, curve)
+    if curve is None:
+        raise ConfigError(
+            "not_calibrated",
+            f"PRESENTE_THRESHOLD asks for fpir={rate:g}, and the gallery has no calibration by its pack.",
+            f"Run `python -m evaluation calibrate --fpir {rate:g}`, or give a cosine.",
+        )
+    threshold = curve.threshold(rate, people)
+    if curve.doubt(rate, people):
+        threshold = max(threshold, fixed)
+    return OperatingPoint(threshold, f"calibrated fpir={rate:g}", people, curve, rate)

@@ -1,0 +1,1 @@
+"""CelebA as a source: its photos, and the lists that say who is who."""

@@ -1,0 +1,1 @@
+"""The first system's MongoDB database as a source."""

@@ -1,0 +1,111 @@
+"""The first system's MongoDB database, as it is: ``estudiantes``, with ``images`` as second copies of the photos.
+
+A student's own image is used unless it is damaged; then the copy is. Nothing is left out without a line in the report.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
+
+from gallery.documents.mongo.store import ENCODE
+from indexer.sources.first_system.people import FirstSystemPeople
+from indexer.sources.first_system.photo_copies import COPIES, STUDENTS, find_copies, listed, read_all
+from indexer.sources.protocol import Source
+from presente.clock import MACHINE, Clock
+from presente.errors import InvalidInput, StoreError
+from presente.secrets import about, hidden_address, needs_encoding
+from presente.supervisor import SupervisedRun
+
+_FIELDS = frozenset(
+    {
+        "nombre_del_alumno",
+        "clase",
+        "otras_clases",
+        "fecha_de_registro",
+        "asistencias_previas",
+        "participaciones_previas",
+    }
+)
+
+
+def read_first_system(url: str, clock: Clock = MACHINE, attempt: SupervisedRun | None = None) -> Source:
+    """List the photos of a database of the first system, and where the second copy of each is.
+
+    Args:
+        url: ``mongodb://HOST/DATABASE``.
+        clock: which date a moment in it is.
+        attempt: where to note which damaged photo is being looked at.
+
+    Raises:
+        InvalidInput: ``unknown_source``, ``empty_source``, ``source_is_gallery``.
+        StoreError: ``source_unavailable``.
+    """
+    if needs_encoding(url):
+        raise InvalidInput("unknown_source", "The user or password in the address cannot be told apart.", ENCODE)
+    try:
+        client: MongoClient[dict[str, Any]] = MongoClient(url, serverSelectionTimeoutMS=5000, appname="presente")
+        database = client.get_default_database()
+    except (ConfigurationError, InvalidURI, ValueError) as exc:
+        raise InvalidInput(
+            "unknown_source",
+            f"{hidden_address(url)!r} cannot be read ({about(url, exc)}).",
+            "It must look like mongodb://host:27017/fcRecog.",
+        ) from None  # the driver quotes parts of the address
+    try:
+        return _read(client, database, clock, attempt or SupervisedRun())
+    except PyMongoError as exc:
+        client.close()
+        raise StoreError(
+            "source_unavailable", f"The MongoDB server of the source cannot be used ({exc}).", "Check its address."
+        ) from exc
+    except BaseException:
+        client.close()
+        raise
+
+
+def _read(
+    client: MongoClient[dict[str, Any]], database: Database[dict[str, Any]], clock: Clock, attempt: SupervisedRun
+) -> Source:
+    names = set(database.list_collection_names())
+    if "gallery" in names and STUDENTS not in names:
+        raise InvalidInput(
+            "source_is_gallery",
+            f"Database {database.name!r} is a gallery of Presente's, not the first system's.",
+            "`python -m indexer sync` embeds what other programs enrolled in it.",
+        )
+    students = read_all(database[STUDENTS])
+    found = FirstSystemPeople(clock)
+    for read in students:
+        found.take(read.document)
+    if not found.people:
+        raise InvalidInput(
+            "empty_source",
+            f"Database {database.name!r} has no student in {STUDENTS!r} that can be taken over.",
+            "; ".join(found.warnings) or "Check the database's name in the address.",
+        )
+    copies = find_copies(database, students, attempt)
+    several = [read.document["_id"] for read in students if read.photos > 1]
+    others = sorted(name for name in names - {STUDENTS, COPIES} if not name.startswith("system."))
+    return Source(
+        f"the first system's database {database.name}",
+        tuple(
+            copies.photo(student, document)
+            for person in found.people.values()
+            for student in (person.whole(),)
+            for document in person.documents
+        ),
+        _FIELDS,
+        warnings=(*found.warnings, *copies.lines),
+        history=tuple(entry for person in found.people.values() for entry in person.history()),
+        close=client.close,
+        notes=(
+            *found.notes(),
+            *copies.notes,
+            *([f"{STUDENTS} with several images, of which the first is taken: {listed(several)}"] if several else []),
+            *([f"collections that are not taken over: {listed(others)}"] if others else []),
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Photos behind http(s) links."""

@@ -1,0 +1,1 @@
+"""Sheets (.csv, .xlsx) as a source."""

@@ -1,0 +1,184 @@
+"""Settings to concrete parts. Called by the entry points only: nothing else knows which backends exist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faces.packs.model_pack import ModelPack, load_pack
+from faces.runtime.session import RuntimeOptions, described_runtime
+from gallery.documents.damage import RESTORE, Damage
+from gallery.documents.sqlite.check import sqlite_damage
+from gallery.documents.sqlite.store import SqliteStore
+from gallery.documents.values import DocumentStore
+from gallery.gallery import Gallery, GallerySettings
+from gallery.index.check import index_damage
+from gallery.index.generations import GenerationStore
+from gallery.index.recall_gate import IndexSettings
+from gallery.photo_export import PhotoExport
+from gallery.threshold.operating_point import ThresholdTarget
+from presente.clock import MACHINE, Clock
+from presente.errors import ConfigError, PresenteError
+from presente.files import erase_folder
+from presente.parallel import default_workers
+from presente.secrets import hidden, hidden_address
+from presente.settings import Settings, TargetRate
+
+if TYPE_CHECKING:
+    from faces.embedder import FaceEmbedder
+    from faces.image.decoder import Decoder
+
+_SQLITE = "sqlite:///"
+_MONGO = ("mongodb://", "mongodb+srv://")
+
+
+def open_pack(settings: Settings) -> ModelPack:
+    """The model pack that the settings name, found and checked."""
+    return load_pack(settings.pack, settings.pack_places)
+
+
+def open_embedder(settings: Settings, pack: ModelPack, decoder: Decoder | None = None) -> FaceEmbedder:
+    """An embedder for a pack. Imports OpenCV and insightface, which takes a while; only call where photos are read."""
+    from faces.detection.detector import DetectionSettings
+    from faces.embedder import EmbedderSettings, FaceEmbedder
+    from faces.image.decode import ImageLimits
+
+    return FaceEmbedder(
+        pack,
+        EmbedderSettings(
+            detection=DetectionSettings(max_side=settings.detect_side),
+            limits=ImageLimits(max_bytes=settings.max_bytes, max_pixels=int(settings.max_megapixels * 1e6)),
+            runtime=runtime_options(settings),
+            strict=settings.strict,
+        ),
+        decoder,
+    )
+
+
+def runtime_options(settings: Settings) -> RuntimeOptions:
+    """How models are run: as many inferences at once as photos are worked on."""
+    return RuntimeOptions(settings.runtime, settings.precision, at_once=settings.workers or default_workers())
+
+
+def runtime_in_use(settings: Settings) -> str:
+    """What runs the models: runtime, version, precision."""
+    return described_runtime(runtime_options(settings))
+
+
+def open_clock(settings: Settings) -> Clock:
+    """The school's clock."""
+    return Clock(settings.timezone)
+
+
+def open_store(url: str, clock: Clock = MACHINE) -> DocumentStore:
+    """The document store at an address: ``sqlite:///PATH`` or ``mongodb://HOST:PORT/DATABASE``.
+
+    ``clock`` says which date it is that another program wrote as a moment into a MongoDB store.
+
+    Raises:
+        ConfigError: ``unknown_store``.
+        StoreError: ``store_unavailable``, ``store_too_new``.
+    """
+    if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
+        return SqliteStore(Path(url[len(_SQLITE) :]).expanduser())
+    if url.startswith(_MONGO):
+        from gallery.documents.mongo.store import MongoStore  # pymongo is imported only where it is used
+
+        return MongoStore(url, clock=clock)
+    raise ConfigError(
+        "unknown_store",
+        f"PRESENTE_STORE is {hidden_address(url)!r}.",
+        "It must look like sqlite:///var/gallery.db or mongodb://host:27017/presente.",
+    )
+
+
+def find_damage(settings: Settings, progress: Callable[[int], None]) -> Iterator[Damage]:
+    """What is wrong in the document store and in the index's files; also of a store that cannot be opened.
+
+    Raises:
+        ConfigError: ``unknown_store``, ``foreign_database``.
+    """
+    told: str | None = None
+    try:
+        store = open_store(settings.store, open_clock(settings))
+    except ConfigError:
+        raise
+    except Exception as error:  # noqa: BLE001 - damaged documents may raise anything
+        finding = as_damage(error, "the document store")
+        told = finding.code
+        yield finding
+        found = _unopened_damage(settings.store, progress)
+    else:
+        found = store.damage(progress)
+    try:
+        yield from (finding for finding in found if finding.code != told)
+    except Exception as error:  # noqa: BLE001 - likewise
+        yield as_damage(error, "the document store")
+    finally:
+        if told is None:
+            store.close()
+    yield from index_damage(open_generations(settings))
+
+
+def as_damage(error: Exception, where: str) -> Damage:
+    """An error as a finding."""
+    if isinstance(error, PresenteError):
+        return Damage(error.code, error.what, where, error.fix)
+    return Damage("unreadable", hidden(f"It cannot be read ({type(error).__name__}: {error})."), where, RESTORE)
+
+
+def _unopened_damage(url: str, progress: Callable[[int], None]) -> Iterator[Damage]:
+    if url.startswith(_SQLITE):
+        return sqlite_damage(Path(url[len(_SQLITE) :]).expanduser(), progress)
+    from gallery.documents.mongo.check import unopened_damage
+    from gallery.documents.mongo.store import DEFAULT_DATABASE
+
+    return unopened_damage(url, DEFAULT_DATABASE, progress)
+
+
+def open_generations(settings: Settings) -> GenerationStore:
+    """Where index generations are published, and with which kind of index."""
+    return GenerationStore(settings.index, IndexSettings(settings.index_kind, settings.recall_floor))
+
+
+def open_gallery(settings: Settings, pack: ModelPack) -> Gallery:
+    """The gallery that the settings name, for templates of one pack."""
+    fixed: tuple[float, str, ThresholdTarget] = pack.threshold, f"pack {pack.name}", "stored"
+    if isinstance(settings.threshold, TargetRate):
+        fixed = *fixed[:2], settings.threshold.fpir
+    elif settings.threshold is not None:
+        fixed = settings.threshold, settings.origins["threshold"], None
+    threshold, source, target = fixed
+    consent = settings.consent == "required"
+    decides = GallerySettings(threshold, source, settings.margin, consent, target, settings.duplicates)
+    store = open_store(settings.store, open_clock(settings))
+    return Gallery(store, open_generations(settings), pack.tag, pack.dim, decides)
+
+
+def forget_cached(settings: Settings) -> None:
+    """Drop evaluation's templates and downloaded photos: one may be somebody's who was erased; all are made again."""
+    settings.template_cache.unlink(missing_ok=True)
+    erase_folder(settings.download_cache)
+
+
+def open_export(settings: Settings) -> PhotoExport:
+    """The folder that stored photos are exported to."""
+    return PhotoExport(settings.export)
+
+
+def forget_copies(settings: Settings, matriculas: Collection[str]) -> None:
+    """Drop what is kept of students' photos outside the store, after they were erased from it."""
+    forget_cached(settings)
+    open_export(settings).forget(matriculas)
+
+
+def open_for_upkeep(settings: Settings) -> Gallery:
+    """The gallery as it is, whichever pack made it: for commands that erase, compare and count but never decide."""
+    store = open_store(settings.store, open_clock(settings))
+    try:
+        tag, dim = store.pack() or ("", 1)
+    except BaseException:
+        store.close()
+        raise
+    return Gallery(store, open_generations(settings), tag, dim, GallerySettings(1.0, "none"))

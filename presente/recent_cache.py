@@ -1,0 +1,46 @@
+"""A small cache of values that are slow to make, by key, for several threads at once."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+_Key = TypeVar("_Key", bound=Hashable)
+_Made = TypeVar("_Made")
+
+
+class RecentCache(Generic[_Key, _Made]):
+    """Keeps at most so many values; the least recently used one goes first."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[_Key, _Made] = OrderedDict()
+
+    def __len__(self) -> int:
+        """How many values are kept."""
+        return len(self._kept)
+
+    def get(self, key: _Key, make: Callable[[], _Made]) -> _Made:
+        """What is kept under a key, or else what ``make`` gives, kept from now on.
+
+        Two threads that miss the same key both make it: making is not done under the lock.
+        """
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        made = make()
+        with self._lock:
+            self._kept[key] = made
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return made
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._kept.clear()

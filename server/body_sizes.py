@@ -1,0 +1,75 @@
+"""How large a body a route takes. Decided from a request's head, before its body is read.
+
+A route says it where it is declared, ``@takes(PHOTOS)``; one that says nothing takes a short JSON object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from flask import Flask, Request
+
+from presente.errors import InvalidInput
+from server.requests import json_parser
+
+_View = TypeVar("_View", bound=Callable[..., Any])
+_DECLARED = "presente_sizes"
+
+SMALL = 64 * 1024
+"""Bytes of a body that holds no photo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What a route takes.
+
+    Attributes:
+        most: bytes of a body; None: as many as the settings allow.
+        json: bytes of a body of JSON, when that is less.
+        values: values in a body of JSON.
+        instead: what to do when the JSON is too long.
+    """
+
+    most: int | None = SMALL
+    json: int | None = None
+    values: int = json_parser.MOST_VALUES
+    instead: str = "Send less at once."
+
+
+PHOTOS = Sizes(most=None)
+EMBEDDINGS = Sizes(
+    most=None, json=8_000_000, values=500_000, instead="Send the embeddings as numpy.save's bytes, or fewer at once."
+)
+
+
+def takes(sizes: Sizes) -> Callable[[_View], _View]:
+    """Declare what a route takes; goes below the route's own decorator."""
+
+    def declare(view: _View) -> _View:
+        view.__dict__[_DECLARED] = sizes
+        return view
+
+    return declare
+
+
+def of(app: Flask, endpoint: str | None) -> Sizes:
+    """What an endpoint takes; where there is no route, little."""
+    sizes: Sizes = Sizes() if endpoint is None else app.view_functions[endpoint].__dict__.get(_DECLARED, Sizes())
+    return sizes
+
+
+def check(request: Request, sizes: Sizes, most_of_all: int) -> None:
+    """Refuse a body that its own head says is too large.
+
+    Raises:
+        InvalidInput: ``too_many_bytes``.
+    """
+    length = request.content_length or 0
+    reads = request.method in ("POST", "PATCH")  # what comes with another method nobody reads
+    most = most_of_all if sizes.most is None or not reads else min(sizes.most, most_of_all)
+    if sizes.json is not None and request.is_json:
+        most = min(most, sizes.json)
+    if length > most:
+        raise InvalidInput("too_many_bytes", f"The body has {length} bytes, and {most} are taken here.", sizes.instead)

@@ -1,0 +1,1 @@
+"""The calls of the first React page, answered in its own shapes."""

@@ -1,0 +1,1 @@
+"""Responses: values to JSON, CSV and streams."""

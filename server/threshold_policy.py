@@ -1,0 +1,38 @@
+"""Whose threshold may be asked for: stricter is anybody's, looser is an admin's, and is in the log.
+
+A threshold that a request lowers names strangers, for one reply or, in attendance, in the books.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Request, g
+
+from gallery.gallery import Gallery
+from presente.api_keys import AccessRole
+from presente.errors import Forbidden
+
+log = logging.getLogger(__name__)
+
+
+def check(
+    request: Request, gallery: Gallery, threshold: float | None, clase: str | None = None, cohort: bool = False
+) -> None:
+    """Refuse a threshold below the gallery's own for whom is searched, unless an admin asks.
+
+    Raises:
+        Forbidden: ``threshold_too_low``.
+    """
+    if threshold is None:
+        return
+    own = gallery.operating_point(None, clase, cohort).threshold
+    if threshold >= own:
+        return
+    if g.role < AccessRole.ADMIN:
+        raise Forbidden(
+            "threshold_too_low",
+            f"threshold is {threshold:g}, and below the gallery's {own:.4f} strangers would be named.",
+            "Ask for at least that, or use a key of role admin.",
+        )
+    log.warning("%s %s threshold %g instead of %.4f", g.request_id, request.url_rule, threshold, own)

@@ -1,0 +1,1 @@
+"""Developers' tools. No program of the service imports them."""

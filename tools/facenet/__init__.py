@@ -1,0 +1,1 @@
+"""Conversion of FaceNet weights, published as a torch file, to a model pack."""
