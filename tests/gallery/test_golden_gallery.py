@@ -17,8 +17,8 @@ from werkzeug.test import TestResponse
 
 from faces.embedder import FaceEmbedder
 from presente.clock import Clock
-from presente.compose import open_gallery as open_configured
-from presente.config import load_settings
+from presente.composition import open_gallery as open_configured
+from presente.settings import load_settings
 from tests.conftest import SAMPLE
 from tests.server.conftest import client_of
 
