@@ -10,13 +10,14 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from tqdm import tqdm
 
+from presente.cli_parser import Parser
 from presente.errors import ConfigError, InvalidInput, PresenteError
 from presente.secrets import hidden, hidden_in
-from presente.settings import Settings, add_settings_flags, load_settings
+from presente.settings import Settings, load_settings, unknown_variables
 
 DONE, PARTLY_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -64,48 +65,34 @@ class Output:
 Command = Callable[[argparse.Namespace, Settings, Output], int]
 
 
-def program(prog: str, about: str, example: str) -> argparse.ArgumentParser:
-    """A command line whose ``--help`` ends with an example."""
-    return _Parser(prog=prog, **_shown(about, example))
+def program(prog: str, about: str, example: str) -> Parser:
+    """A command line, to which commands or flags are added."""
+    return Parser(prog=prog, about=about, example=example)
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors, which quote what was typed, have no secrets in them."""
-
-    def error(self, message: str) -> NoReturn:
-        super().error(hidden(message))
-
-
-def command(prog: str, run: Command, about: str, example: str) -> argparse.ArgumentParser:
+def command(prog: str, run: Command, about: str, example: str) -> Parser:
     """A program that is one command."""
     return _complete(program(prog, about, example), run)
 
 
-def subcommand(parsers: Any, name: str, run: Command, about: str, example: str) -> argparse.ArgumentParser:
-    """Add a subcommand with the flags that all have."""
-    return _complete(parsers.add_parser(name, help=about, **_shown(about, example)), run)
+def subcommand(parsers: Any, name: str, run: Command, about: str, example: str) -> Parser:
+    """Add a command to a program's, with the flags that all commands have."""
+    return _complete(parsers.add_parser(name, help=about, about=about, example=example), run)
 
 
-def _shown(about: str, example: str) -> dict[str, Any]:
-    """What ``--help`` shows around the flags."""
-    return {
-        "description": about,
-        "epilog": f"example:\n  {example}",
-        "formatter_class": argparse.RawDescriptionHelpFormatter,
-    }
-
-
-def _complete(parser: argparse.ArgumentParser, run: Command) -> argparse.ArgumentParser:
+def _complete(parser: Parser, run: Command) -> Parser:
     parser.set_defaults(run=run)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
-    add_settings_flags(parser)
+    parser.add_settings()
     return parser
 
 
 def main(parser: argparse.ArgumentParser, argv: list[str] | None = None) -> int:
-    """Parse and run the chosen command; its exit code."""
+    """Parse and run the chosen command; its exit code. Variables that look like settings and are none are named."""
     arguments = parser.parse_args(argv)
     output = Output(arguments.json)
+    for unknown in unknown_variables():
+        output.note(f"warning: {unknown}")
     return guarded(output, lambda: arguments.run(arguments, load_settings(arguments), output))
 
 

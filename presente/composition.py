@@ -148,7 +148,7 @@ def open_gallery(settings: Settings, pack: ModelPack) -> Gallery:
     if isinstance(settings.threshold, TargetRate):
         fixed = *fixed[:2], settings.threshold.fpir
     elif settings.threshold is not None:
-        fixed = settings.threshold, settings.origins["threshold"], None
+        fixed = settings.threshold, settings.came_from["threshold"], None
     threshold, source, target = fixed
     consent = settings.consent == "required"
     decides = GallerySettings(threshold, source, settings.margin, consent, target, settings.duplicates)

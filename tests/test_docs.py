@@ -1,14 +1,20 @@
 """Documentation that is checked: every command, setting, route, error code and file it names."""
 
+import argparse
 import re
 from pathlib import Path
 
 import pytest
 
-from presente.settings import SETTINGS
+import evaluation.__main__
+import faces.__main__
+import indexer.__main__
+import server.__main__
+from presente.settings import SETTINGS, Settings
 from server.app import create_app
 from server.service import ServiceHandle
 from tests.conftest import ROOT
+from tools.settings_table import documented_table, settings_table
 
 INDEXERS = {"same_student", "photo_not_found", "ambiguous_photo"}
 """Codes of the gallery's that only the indexer's commands can meet."""
@@ -31,31 +37,62 @@ def text(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def test_every_setting_is_documented_with_its_default() -> None:
-    page = text("docs/commands.md")
+def test_the_table_of_settings_is_the_declared_one() -> None:
+    assert documented_table(text("docs/commands.md")) == settings_table(), "run `python -m tools.settings_table`"
+
+
+def test_every_setting_has_a_row_with_what_it_is_when_nothing_is_set() -> None:
+    rows = settings_table().splitlines()[2:]
+    assert len(rows) == len(SETTINGS) == len(Settings.__dataclass_fields__) - 1  # came_from is no setting
+    for setting, row in zip(SETTINGS, rows, strict=True):
+        variable, flag, default, means = (cell.strip() for cell in row.strip("| ").split(" | "))
+        assert variable == f"`PRESENTE_{setting.name.upper()}`" and setting.meaning in means
+        assert flag == f"`--{setting.name.replace('_', '-')}`" or setting.secret
+        assert default in (f"`{setting.default}`", f"`{setting.default}`: {setting.default_means}") or (
+            setting.default == "" and default == setting.default_means
+        )
+
+
+def commands() -> list[tuple[str, argparse.ArgumentParser]]:
+    """Every command of every program, with its parser."""
+    found = [("server", server.__main__.build_parser())]
+    for program in (faces, indexer, evaluation):
+        parser = program.__main__.build_parser()
+        (group,) = (each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
+        found += [(f"{program.__name__} {name}", each) for name, each in group.choices.items()]
+    return found
+
+
+@pytest.mark.parametrize(("name", "parser"), commands(), ids=[name for name, _ in commands()])
+def test_every_command_and_flag_is_documented(name: str, parser: argparse.ArgumentParser) -> None:
+    assert f"`python -m {name}" in text("docs/commands.md")
+    pages = "".join(page.read_text(encoding="utf-8") for page in DOCS)
+    for action in parser._actions:
+        for flag in set(action.option_strings) - {"-h"}:
+            assert re.search(rf"(?<![\w-]){re.escape(flag)}(?![\w-])", pages), flag
+
+
+@pytest.mark.parametrize(("name", "parser"), commands(), ids=[name for name, _ in commands()])
+def test_help_begins_with_what_the_command_does_and_ends_with_the_settings(
+    name: str, parser: argparse.ArgumentParser
+) -> None:
+    said = parser.format_help()
+    about, example, usage = said.split("\n\n")[:3]
+    assert about == parser.description and about[0].isupper() and about.endswith(".")
+    assert example.startswith(f"example:\n  python -m {name}")
+    assert usage.startswith(f"usage: python -m {name}") and "--store" not in usage
+    own, settings = said.split("\nsettings:\n")
     for setting in SETTINGS:
-        row = next((line for line in page.splitlines() if line.startswith(f"| `{setting.variable}`")), None)
-        assert row, setting.variable
-        assert setting.default in row or setting.name == "workers"
+        assert setting.variable in settings and setting.variable not in own
+        assert setting.secret or setting.flag in settings
 
 
-def test_every_command_is_documented() -> None:
-    import benchmarks
-    import evaluation.__main__
-    import faces.__main__
-    import indexer.__main__
-
+def test_every_benchmark_tool_and_target_is_documented() -> None:
     page = text("docs/commands.md")
-    for program, parser in (
-        ("faces", faces.__main__.build_parser()),
-        ("indexer", indexer.__main__.build_parser()),
-        ("evaluation", evaluation.__main__.build_parser()),
-    ):
-        for name in parser._subparsers._group_actions[0].choices:  # type: ignore[union-attr]
-            assert f"`python -m {program} {name}" in page, f"{program} {name}"
-    for module in Path(benchmarks.__path__[0]).glob("*.py"):
-        if "__main__" in module.read_text(encoding="utf-8"):
-            assert f"python -m benchmarks.{module.stem}" in page
+    for folder in ("benchmarks", "tools"):
+        for module in (ROOT / folder).glob("*.py"):
+            if "__main__" in module.read_text(encoding="utf-8"):
+                assert f"python -m {folder}.{module.stem}" in page
     for target in re.findall(r"^([a-z]+):.*## ", text("Makefile"), flags=re.MULTILINE):
         assert f"`make {target}`" in page or target == "clean", target
 
