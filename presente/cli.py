@@ -1,4 +1,4 @@
-"""What every command line shares: `--json`, exit codes, errors on stderr, progress.
+"""What all command lines share: ``--json``, exit codes, errors and progress on stderr.
 
 Exit codes: 0 done, 1 a part failed (and it says which), 2 wrong usage, 130 interrupted with everything so far kept.
 """
@@ -23,20 +23,21 @@ DONE, PARTLY_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 class ProgressBar(Protocol):
-    """Told how much is settled."""
+    """Called as work is done."""
 
     def __call__(self, count: int, refused: int = 0) -> None:
-        """``count`` more are settled; ``refused`` so far, when there are any."""
+        """``count`` more items are done. ``refused`` is the number of items that were refused so far."""
 
 
 class Output:
-    """Results go to stdout, once: one JSON object with ``--json``, lines for people without. The rest is stderr."""
+    """Prints the one result on stdout, as a JSON object with ``--json`` or else as lines for people. The rest goes to
+    stderr."""
 
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
 
     def result(self, data: dict[str, Any], lines: Iterable[str]) -> None:
-        """Print the command's one result."""
+        """Print the result."""
         if self.as_json:
             print(json.dumps(hidden_in(data), ensure_ascii=False, allow_nan=False))
         else:
@@ -45,19 +46,19 @@ class Output:
 
     @staticmethod
     def note(text: str) -> None:
-        """One line for the person who watches."""
+        """Print a line on stderr for the person at the terminal."""
         tqdm.write(hidden(text), file=sys.stderr)
 
     @staticmethod
     @contextmanager
     def bar(total: int | None, unit: str) -> Iterator[ProgressBar]:
-        """A progress bar on stderr with rate, time left and refusals."""
-        with tqdm(total=total, unit=unit, file=sys.stderr, smoothing=0.1, leave=False, disable=None) as bar:
+        """A progress bar on stderr, with rate, time left and number of refusals. ``total`` may be unknown."""
+        with tqdm(total=total, unit=unit, file=sys.stderr, smoothing=0.1, leave=False, disable=None) as drawn:
 
             def advance(count: int, refused: int = 0) -> None:
                 if refused:
-                    bar.set_postfix(refused=refused, refresh=False)
-                bar.update(count)
+                    drawn.set_postfix(refused=refused, refresh=False)
+                drawn.update(count)
 
             yield advance
 
@@ -88,7 +89,7 @@ def _complete(parser: Parser, run: Command) -> Parser:
 
 
 def main(parser: argparse.ArgumentParser, argv: list[str] | None = None) -> int:
-    """Parse and run the chosen command; its exit code. Variables that look like settings and are none are named."""
+    """Run the command that the words name; its exit code. Unknown ``PRESENTE_*`` variables are pointed out."""
     arguments = parser.parse_args(argv)
     output = Output(arguments.json)
     for unknown in unknown_variables():
@@ -97,7 +98,7 @@ def main(parser: argparse.ArgumentParser, argv: list[str] | None = None) -> int:
 
 
 def guarded(output: Output, call: Callable[[], int]) -> int:
-    """The exit code of a call, or the one that its error means, after saying what went wrong."""
+    """The exit code of a call. When it raises, print what went wrong, and return the code that the error stands for."""
     try:
         return call()
     except KeyboardInterrupt:

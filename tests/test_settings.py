@@ -219,7 +219,7 @@ def test_keys_are_read_counted_and_found(tmp_path: Path) -> None:
     assert find_key(settings.api_keys, ADMIN_KEY[:-1]) is find_key(settings.api_keys, "") is None
     shown = next(item for item in settings.described() if item["name"] == "PRESENTE_API_KEYS")
     assert shown["value"] == "2 keys" and shown["from"] == "PRESENTE_API_KEYS"
-    everything = f"{settings.described()} {settings}"
+    everything = f"{settings.described()} {settings!r} {settings.api_keys}"
     assert ADMIN_KEY not in everything and OTHER_KEY not in everything
     assert load_settings(None, {"PRESENTE_API_KEYS": " "}, tmp_path).api_keys == ()
 

@@ -36,9 +36,12 @@ RuntimeName = Literal["auto", "onnxruntime", "openvino"]
 Precision = Literal["f32", "bf16"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Settings:
-    """Every setting's value, and in ``came_from`` where each came from: a flag, a variable, a file or the default."""
+    """Every setting's value, and in ``came_from`` where each came from: a flag, a variable, a file or the default.
+
+    It has no ``repr`` of its values: one may hold a password.
+    """
 
     store: str = setting(
         "sqlite:///var/gallery.db",
