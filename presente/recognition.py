@@ -1,7 +1,4 @@
-"""From a photo to faces to decisions: the steps for which both ``faces`` and ``gallery`` are needed.
-
-Server, indexer and evaluation share them. Neither of the two libraries knows the other.
-"""
+"""Where faces and gallery meet: neither knows the other, and indexer, server and evaluation all need both."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ from gallery.gallery import Gallery
 from gallery.threshold.operating_point import OperatingPoint
 
 UNKNOWN = "Desconocido"
-"""The name of a face that is no known person's."""
+"""What a face that is nobody's is called."""
 
 WhichFaces = Literal["all", "largest"]
 
@@ -35,7 +32,7 @@ class Timings:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Add a block's time to a stage."""
+        """Time a block under a name."""
         begin = time.perf_counter()
         try:
             yield
@@ -52,15 +49,7 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class IdentifyQuery:
-    """Parameters of an identification.
-
-    Attributes:
-        k: how many candidates are returned per face.
-        threshold: a cosine; None for the gallery's own.
-        faces: every face of the photo, or only the largest.
-        clase: only students of this class, if given.
-        cohort: whether people of the cohort may be candidates, too.
-    """
+    """Parameters of an identification. ``threshold`` None means the gallery's own."""
 
     k: int = 5
     threshold: float | None = None
@@ -71,34 +60,34 @@ class IdentifyQuery:
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """A photo's faces, largest first, each with a decision; and the operating point that was decided by."""
+    """A photo's faces, largest first, with a decision for each."""
 
     faces: tuple[tuple[EmbeddedFace, Decision], ...]
-    operating_point: OperatingPoint
+    limit: OperatingPoint
     timings_ms: dict[str, float]
 
 
 def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: IdentifyQuery) -> Identified:
-    """Find the faces of a photo and decide who each is.
+    """Find every face of a photo and say who it is.
 
     Raises:
         PhotoRefused: the bytes are not a photo that can be used.
         InvalidInput: ``invalid_k``.
     """
     timings = Timings()
-    aligned = detect_faces(content, embedder, timings)
+    aligned = detected(content, embedder, timings)
     if query.faces == "largest":
         aligned = aligned[:1]
     with timings.stage("embed"):
         faces = embedder.embed(aligned)
     with timings.stage("search"):
         probes = np.array([face.template for face in faces], dtype=np.float32).reshape(-1, gallery.dim)
-        point, decisions = gallery.identify(probes, query.k, query.threshold, query.clase, query.cohort)
-    return Identified(tuple(zip(faces, decisions, strict=True)), point, timings.as_dict())
+        limit, decisions = gallery.identify(probes, query.k, query.threshold, query.clase, query.cohort)
+    return Identified(tuple(zip(faces, decisions, strict=True)), limit, timings.as_dict())
 
 
-def detect_faces(content: bytes, embedder: FaceEmbedder, timings: Timings) -> list[AlignedFace]:
-    """Every face of a photo, aligned, largest first. The photo's memory is released before this returns.
+def detected(content: bytes, embedder: FaceEmbedder, timings: Timings) -> list[AlignedFace]:
+    """Every face of a photo, largest first; its pixels are given back before this returns.
 
     Raises:
         PhotoRefused: the bytes are not a photo that can be used.
@@ -128,12 +117,12 @@ def enrolled_photo(content: bytes, media_type: str, source: str, face: EmbeddedF
 
 
 def digest_of(content: bytes) -> str:
-    """A photo's identity: the SHA-256 of its bytes, hex."""
+    """What a photo is known by: the SHA-256 of its bytes, hex."""
     return hashlib.sha256(content).hexdigest()
 
 
 def face_json(face: EmbeddedFace) -> dict[str, Any]:
-    """Where a face is, in pixels, and how good it is."""
+    """Where a face is and how good it is."""
     return {
         "box": [round(float(value), 1) for value in face.face.box],
         "landmarks": [[round(float(x), 1), round(float(y), 1)] for x, y in face.face.landmarks],
@@ -142,22 +131,22 @@ def face_json(face: EmbeddedFace) -> dict[str, Any]:
     }
 
 
-def decision_json(decision: Decision, point: OperatingPoint) -> dict[str, Any]:
-    """Who a face is. ``fpir`` is the share of strangers whose best score is as high; None without a calibration."""
+def decision_json(decision: Decision, limit: OperatingPoint) -> dict[str, Any]:
+    """Who a face is; ``fpir`` is the share of strangers whose best score is as high, None without a calibration."""
     student = decision.student
     return {
         "decision": decision.verdict,
         "nombre": student.nombre_del_alumno if student else UNKNOWN,
         "matricula": student.matricula if student else None,
         "score": decision.score,
-        "fpir": point.fpir(decision.score),
+        "fpir": limit.fpir(decision.score),
         "reason": decision.reason,
-        "candidates": [candidate_json(candidate, point) for candidate in decision.candidates],
+        "candidates": [candidate_json(candidate, limit) for candidate in decision.candidates],
     }
 
 
-def candidate_json(candidate: Candidate, point: OperatingPoint) -> dict[str, Any]:
-    """One person of a ranked list. ``fpir`` as in :func:`decision_json`."""
+def candidate_json(candidate: Candidate, limit: OperatingPoint) -> dict[str, Any]:
+    """One person of a ranked list, with the share of strangers whose best score is as high."""
     student = candidate.student
     return {
         "rank": candidate.rank,
@@ -166,10 +155,10 @@ def candidate_json(candidate: Candidate, point: OperatingPoint) -> dict[str, Any
         "clase": student.clase,
         "kind": student.kind,
         "score": candidate.score,
-        "fpir": point.fpir(candidate.score),
+        "fpir": limit.fpir(candidate.score),
     }
 
 
 def identified_json(found: Identified) -> list[dict[str, Any]]:
     """Every face of a photo: where it is and who it is."""
-    return [{**face_json(face), **decision_json(decision, found.operating_point)} for face, decision in found.faces]
+    return [{**face_json(face), **decision_json(decision, found.limit)} for face, decision in found.faces]

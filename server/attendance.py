@@ -10,7 +10,7 @@ from gallery.attendance.class_photo import ClassPhoto, ClassPhotoFace, FaceAtten
 from gallery.documents.attendance import EntryFilter, ListPosition, StoredAttendance, StoredParticipation
 from gallery.documents.values import Student
 from gallery.threshold.operating_point import OperatingPoint
-from presente.recognition import Timings, detect_faces
+from presente.recognition import Timings, detected
 from server.service import Service
 
 _PAGE = 1000
@@ -57,7 +57,7 @@ class AttendanceLine:
 def take(service: Service, content: bytes, lesson: ClassPhoto, threshold: float | None) -> ClassPhotoResult:
     """Record who of a class is in a photo; ``threshold`` instead of the gallery's own."""
     timings = Timings()
-    aligned = detect_faces(content, service.embedder, timings)
+    aligned = detected(content, service.embedder, timings)
     with timings.stage("embed"):
         embedded = service.embedder.embed(aligned)
     with timings.stage("record"):

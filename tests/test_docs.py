@@ -1,6 +1,8 @@
 """Documentation that is checked: every command, setting, route, error code and file it names."""
 
 import argparse
+import ast
+import pkgutil
 import re
 from pathlib import Path
 
@@ -97,6 +99,65 @@ def test_every_benchmark_tool_and_target_is_documented() -> None:
         assert f"`make {target}`" in page or target == "clean", target
 
 
+ROOMS = ("faces", "gallery", "indexer", "server", "evaluation", "presente")
+
+
+def documented_folders() -> dict[Path, list[str]]:
+    """Each folder of docs/architecture.md's table, and what its row says that it imports of its room."""
+    rows = re.findall(r"^\| `([\w/]+)/` \|.*\| ([^|]*) \|$", text("docs/architecture.md"), flags=re.MULTILINE)
+    return {Path(folder): re.findall(r"`([^`]+)`", imports) for folder, imports in rows if "/" in folder}
+
+
+def imported(module: Path) -> set[Path]:
+    """What a module imports of its own room, as paths below the repository."""
+    found = set()
+    for node in ast.walk(ast.parse((ROOT / module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            named = [Path(*node.module.split("."), alias.name) for alias in node.names]
+            found |= {path if (ROOT / path).is_dir() else path.with_suffix(".py") for path in named}
+            found |= {Path(*node.module.split(".")).with_suffix(".py")}
+    return {path for path in found if path.parts[0] == module.parts[0] and (ROOT / path).exists()}
+
+
+def test_architecture_names_every_folder_and_what_it_imports() -> None:
+    folders = documented_folders()
+    assert all((ROOT / folder).is_dir() for folder in folders)
+    for module in (found.relative_to(ROOT) for room in ROOMS for found in (ROOT / room).rglob("*.py")):
+        room, inside = module.parts[0], module.parts[1:-1]
+        if not inside:
+            continue
+        folder = next((each for each in [module.parent, *module.parents] if each in folders), None)
+        assert folder, f"docs/architecture.md says nothing of {module.parent}"
+        for path in imported(module):
+            allowed = [Path(room, each) for each in folders[folder]]
+            assert (
+                path.is_relative_to(folder)
+                or any(path.is_relative_to(each) for each in allowed)
+                or (Path(room, "*.py") in allowed and path.parent == Path(room))
+            ), f"{module} imports {path}"
+
+
+def test_the_flows_name_functions_that_exist() -> None:
+    flows = text("docs/architecture.md").split("\n## ")
+    named = [
+        name
+        for part in flows
+        if part.startswith("The flow of one")
+        for name in re.findall(r"`((?:" + "|".join(ROOMS) + r")\.[\w.]+)`", part)
+    ]
+    assert len(named) > 40
+    for name in named:
+        found = pkgutil.resolve_name(name)
+        assert callable(found), name
+
+
+def test_pages_name_files_that_exist() -> None:
+    """Paths in backquotes that begin with a room. CHANGELOG.md and the decisions tell of the past, and are not read."""
+    for page in DOCS:
+        for path in re.findall(r"`((?:" + "|".join(ROOMS) + r")/[\w./]+)`", page.read_text(encoding="utf-8")):
+            assert (ROOT / path).exists(), f"{page.name}: {path}"
+
+
 def test_every_route_is_documented() -> None:
     page = text("docs/http.md")
     for rule in create_app(ServiceHandle(), 1).url_map.iter_rules():
@@ -120,8 +181,30 @@ def test_every_error_code_of_a_request_is_documented() -> None:
                     assert f"`{code}`" in page, f"{module.name}: {code}"
 
 
+def anchors(page: Path) -> set[str]:
+    """The names by which links reach a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
-        if "://" not in target:
-            assert (page.parent / target).exists(), target
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        there = page.parent / name if name else page
+        assert there.exists(), target
+        assert not anchor or anchor in anchors(there), target
+
+
+def test_the_glossary_explains_every_word_once_with_a_page() -> None:
+    entries = re.findall(r"^- (.+)$", text("docs/glossary.md"), flags=re.MULTILINE)
+    words = [word.lower() for entry in entries for word in re.findall(r"\*\*([^*]+)\*\*", entry)]
+    assert len(words) == len(set(words))
+    assert {"cohort", "template", "subject", "gallery", "generation", "probe", "fpir", "fnir", "fta", "matricula"} <= {
+        *words
+    }
+    assert {"clase", "session", "pack", "operating point", "calibration", "ambiguous", "desconocido"} <= {*words}
+    for entry in entries:
+        assert "](" in entry, entry

@@ -28,8 +28,8 @@ def identify() -> Response:
         {
             "request_id": g.request_id,
             "pack": service().embedder.pack.name,
-            "threshold": found.operating_point.threshold,
-            "threshold_source": found.operating_point.source,
+            "threshold": found.limit.threshold,
+            "threshold_source": found.limit.source,
             "faces": recognition.identified_json(found),
             "timings_ms": found.timings_ms,
         }
