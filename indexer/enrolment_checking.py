@@ -17,7 +17,7 @@ from gallery.enrolment.photo_check import POSSIBLE_DUPLICATE, Judged, different_
 from gallery.gallery import Gallery
 from indexer.crash_guard import CrashGuard
 from indexer.report import Report
-from presente.enrolment import Candidacy, EnrolmentJudge, Portrait, every_face
+from presente.enrolment import EnrolmentJudge, PendingEnrolment, Portrait, every_face
 from presente.errors import Conflict, PhotoRefused
 
 
@@ -76,7 +76,7 @@ class Checker:
         """The photos that are enrolled, each with the face that it is of; others are refused, and noted."""
         groups = [(subject, list(photos)) for subject, photos in groupby(faces, key=lambda entry: entry[0].subject)]
         students = [group for group in groups if group[0].student.kind == "student"]
-        verdicts = self._judge.judge([self._candidacy(*group) for group in students])[1]
+        verdicts = self._judge.judge([self._pending(*group) for group in students])[1]
         found = dict(zip([subject for subject, _ in students], verdicts, strict=True))
         accepted: list[tuple[Prepared, EmbeddedFace]] = []
         for subject, photos in groups:
@@ -92,7 +92,7 @@ class Checker:
                 accepted.append((prepared, face))
         return accepted
 
-    def _candidacy(self, subject: Subject, photos: Sequence[tuple[Prepared, EmbeddedFace]]) -> Candidacy:
+    def _pending(self, subject: Subject, photos: Sequence[tuple[Prepared, EmbeddedFace]]) -> PendingEnrolment:
         if subject.id == NOBODY and subject.written:  # so many photos that they do not come in one batch
             stored = self._gallery.store.student(subject.student.matricula)
             subject.id = NOBODY if stored is None else stored.id
@@ -100,7 +100,7 @@ class Checker:
             subject.templates = [*templates_of(self._gallery, subject.id)]
         templates = np.array(subject.templates, dtype=np.float32).reshape(-1, self._gallery.dim)
         portraits = [Portrait(face, partial(self._every_face, prepared)) for prepared, face in photos]
-        return Candidacy(subject.student, subject.id, templates, portraits)
+        return PendingEnrolment(subject.student, subject.id, templates, portraits)
 
     def _every_face(self, prepared: Prepared) -> list[EmbeddedFace]:
         try:

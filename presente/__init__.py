@@ -1,1 +1,1 @@
-"""What every room of Presente shares: errors, settings, and the one place that wires them together."""
+"""What all rooms of Presente share: settings, errors, command lines, and the place that wires faces and gallery."""

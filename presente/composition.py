@@ -1,4 +1,7 @@
-"""Settings to concrete parts. Called by the entry points only: nothing else knows which backends exist."""
+"""Builds what the settings name: pack, embedder, store, gallery.
+
+Only entry points call it, and nothing else knows which backends exist.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from gallery.index.generations import GenerationStore
 from gallery.index.recall_gate import IndexSettings
 from gallery.photo_export import PhotoExport
 from gallery.threshold.operating_point import ThresholdTarget
-from presente.clock import MACHINE, Clock
+from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import ConfigError, PresenteError
 from presente.files import erase_folder
 from presente.parallel import default_workers
@@ -39,7 +42,7 @@ def open_pack(settings: Settings) -> ModelPack:
 
 
 def open_embedder(settings: Settings, pack: ModelPack, decoder: Decoder | None = None) -> FaceEmbedder:
-    """An embedder for a pack. Imports OpenCV and insightface, which takes a while; only call where photos are read."""
+    """An embedder for a pack. It imports OpenCV and insightface, which is slow: call it only where photos are read."""
     from faces.detection.detector import DetectionSettings
     from faces.embedder import EmbedderSettings, FaceEmbedder
     from faces.image.decode import ImageLimits
@@ -57,7 +60,7 @@ def open_embedder(settings: Settings, pack: ModelPack, decoder: Decoder | None =
 
 
 def runtime_options(settings: Settings) -> RuntimeOptions:
-    """How models are run: as many inferences at once as photos are worked on."""
+    """How models are run: as many inferences at once as there are workers."""
     return RuntimeOptions(settings.runtime, settings.precision, at_once=settings.workers or default_workers())
 
 
@@ -71,10 +74,10 @@ def open_clock(settings: Settings) -> Clock:
     return Clock(settings.timezone)
 
 
-def open_store(url: str, clock: Clock = MACHINE) -> DocumentStore:
+def open_store(url: str, clock: Clock = MACHINE_CLOCK) -> DocumentStore:
     """The document store at an address: ``sqlite:///PATH`` or ``mongodb://HOST:PORT/DATABASE``.
 
-    ``clock`` says which date it is that another program wrote as a moment into a MongoDB store.
+    ``clock`` makes dates of the moments that other programs wrote into a MongoDB store.
 
     Raises:
         ConfigError: ``unknown_store``.
@@ -94,7 +97,9 @@ def open_store(url: str, clock: Clock = MACHINE) -> DocumentStore:
 
 
 def find_damage(settings: Settings, progress: Callable[[int], None]) -> Iterator[Damage]:
-    """What is wrong in the document store and in the index's files; also of a store that cannot be opened.
+    """What is damaged in the document store and in the index's files. A store that cannot be opened is examined, too.
+
+    ``progress`` is called with the number of things that were examined since the last call.
 
     Raises:
         ConfigError: ``unknown_store``, ``foreign_database``.
@@ -122,7 +127,7 @@ def find_damage(settings: Settings, progress: Callable[[int], None]) -> Iterator
 
 
 def as_damage(error: Exception, where: str) -> Damage:
-    """An error as a finding."""
+    """An error as a finding of damage. ``where`` says what was being read."""
     if isinstance(error, PresenteError):
         return Damage(error.code, error.what, where, error.fix)
     return Damage("unreadable", hidden(f"It cannot be read ({type(error).__name__}: {error})."), where, RESTORE)
@@ -138,7 +143,7 @@ def _unopened_damage(url: str, progress: Callable[[int], None]) -> Iterator[Dama
 
 
 def open_generations(settings: Settings) -> GenerationStore:
-    """Where index generations are published, and with which kind of index."""
+    """The folder of published index generations, with the kind of index that new ones get."""
     return GenerationStore(settings.index, IndexSettings(settings.index_kind, settings.recall_floor))
 
 
@@ -148,7 +153,7 @@ def open_gallery(settings: Settings, pack: ModelPack) -> Gallery:
     if isinstance(settings.threshold, TargetRate):
         fixed = *fixed[:2], settings.threshold.fpir
     elif settings.threshold is not None:
-        fixed = settings.threshold, settings.origins["threshold"], None
+        fixed = settings.threshold, settings.came_from["threshold"], None
     threshold, source, target = fixed
     consent = settings.consent == "required"
     decides = GallerySettings(threshold, source, settings.margin, consent, target, settings.duplicates)
@@ -157,7 +162,8 @@ def open_gallery(settings: Settings, pack: ModelPack) -> Gallery:
 
 
 def forget_cached(settings: Settings) -> None:
-    """Drop evaluation's templates and downloaded photos: one may be somebody's who was erased; all are made again."""
+    """Delete evaluation's templates and the downloaded photos: some may be of an erased person. Both are made anew when
+    they are needed."""
     settings.template_cache.unlink(missing_ok=True)
     erase_folder(settings.download_cache)
 
@@ -168,13 +174,13 @@ def open_export(settings: Settings) -> PhotoExport:
 
 
 def forget_copies(settings: Settings, matriculas: Collection[str]) -> None:
-    """Drop what is kept of students' photos outside the store, after they were erased from it."""
+    """Delete what is kept of students' photos outside the store, after the students were erased from it."""
     forget_cached(settings)
     open_export(settings).forget(matriculas)
 
 
 def open_for_upkeep(settings: Settings) -> Gallery:
-    """The gallery as it is, whichever pack made it: for commands that erase, compare and count but never decide."""
+    """The gallery as it is, whichever pack made it: for commands that erase, compare and count, and never identify."""
     store = open_store(settings.store, open_clock(settings))
     try:
         tag, dim = store.pack() or ("", 1)

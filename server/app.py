@@ -15,14 +15,14 @@ from werkzeug.routing import IntegerConverter, Map
 
 from presente.api_keys import AccessRole, ApiKey
 from presente.errors import PresenteError
-from presente.log_limits import rationed
+from presente.log_limits import rate_limited
 from server import auth, body_sizes, cors, errors
 from server.legacy import routes as legacy
 from server.routes import attendance, identify, status, students
 from server.service import ServiceHandle
 
 log = logging.getLogger("presente.access")
-sparingly = rationed(logging.getLogger("presente.access.strangers"))
+sparingly = rate_limited(logging.getLogger("presente.access.strangers"))
 """For what anybody may send, key or not: else strangers could fill the disk."""
 
 _SMALL_BYTES = 64 * 1024

@@ -15,10 +15,10 @@ from flask import Flask, Request
 
 from presente.api_keys import AccessRole, ApiKey, find_key
 from presente.errors import Busy, Forbidden, Unauthorized
-from presente.log_limits import rationed
+from presente.log_limits import rate_limited
 from server.front.connections import address_of
 
-log = rationed(logging.getLogger("presente.api_keys"))
+log = rate_limited(logging.getLogger("presente.api_keys"))
 
 _View = TypeVar("_View", bound=Callable[..., Any])
 _DECLARED = "presente_role"

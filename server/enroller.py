@@ -22,7 +22,7 @@ from gallery.enrolment.nearest_others import NOBODY, SimilarStudent, templates_o
 from gallery.enrolment.photo_check import POSSIBLE_DUPLICATE, Judged, different_person, possible_duplicate
 from gallery.enrolment.score_levels import EnrolmentLevels
 from gallery.gallery import Gallery
-from presente.enrolment import Candidacy, EnrolmentJudge, EnrolmentVerdict, Portrait, every_face
+from presente.enrolment import EnrolmentJudge, EnrolmentVerdict, PendingEnrolment, Portrait, every_face
 from presente.errors import Conflict, InvalidInput, PhotoRefused
 from presente.recognition import enrolled_photo
 
@@ -141,8 +141,8 @@ class Enroller:
             Portrait(face, partial(every_face, content, self.embedder))
             for (_, face), content in zip(read, photos, strict=True)
         ]
-        candidacy = Candidacy(student, subject, templates_of(self.gallery, subject), portraits)
-        levels, (verdicts,) = self._judge.judge([candidacy])
+        pending = PendingEnrolment(student, subject, templates_of(self.gallery, subject), portraits)
+        levels, (verdicts,) = self._judge.judge([pending])
         return levels, verdicts
 
     def _check(self, matricula: str, judged: Sequence[Judged], mode: EnrolmentMode) -> None:

@@ -21,7 +21,7 @@ from gallery.documents.values import (
 )
 from gallery.gallery import Gallery
 from gallery.photo_export import Exported, PhotoExport
-from presente.clock import MACHINE, Clock
+from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import InvalidInput, StoreError
 from presente.recognition import Identified, IdentifyQuery, identify
 from server.enroller import Accepted, Enroller, read_portrait
@@ -50,7 +50,7 @@ class Service:
         gallery: Gallery,
         export: PhotoExport,
         forget: Callable[[Collection[str]], None],
-        clock: Clock = MACHINE,
+        clock: Clock = MACHINE_CLOCK,
     ) -> None:
         """Serve a gallery.
 

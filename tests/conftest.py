@@ -17,6 +17,7 @@ from gallery.documents.values import EnrolledPhoto, Enrolment, Student, Template
 from gallery.gallery import Gallery, GallerySettings
 from gallery.index.generations import GenerationStore
 from presente.composition import open_store
+from presente.settings import without_settings
 from tests.mongo_server import MongoServer, binary
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -146,8 +147,7 @@ def environment(tmp_path: Path, store_url: str) -> dict[str, str]:
 
 def environment_in(folder: Path, store_url: str) -> dict[str, str]:
     """Of a process that keeps everything below a folder."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PRESENTE_")}
-    return kept | {
+    return without_settings() | {
         "HOME": str(folder / "home"),
         "PRESENTE_STORE": store_url,
         "PRESENTE_INDEX": str(folder / "index"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from evaluation import experiment, kfold, metrics, scores
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     runs = experiment.Experiment(settings, output)
     rows = [_row(runs, pipeline, entries, arguments) for pipeline in _ALL]
     for name in arguments.packs:
-        rows.append(_row(experiment.Experiment(settings.having(pack=name), output), PRESENT, entries, arguments))
+        rows.append(_row(experiment.Experiment(replace(settings, pack=name), output), PRESENT, entries, arguments))
     result = {
         **runs.described("compare", arguments, experiment.unused_flags(arguments)),
         "photos": len(entries),

@@ -15,7 +15,7 @@ from indexer.sources.options import SourceKind, SourceOptions
 from indexer.sources.protocol import Source
 from indexer.sources.sheet.source import read_sheet
 from indexer.sources.sheet.table import SUFFIXES
-from presente.clock import MACHINE, Clock
+from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import InvalidInput
 from presente.secrets import hidden_address
 from presente.supervisor import SupervisedRun
@@ -25,7 +25,7 @@ def read_source(
     name: str | Path,
     options: SourceOptions | None = None,
     read_link: Callable[[str], bytes] = fetch,
-    clock: Clock = MACHINE,
+    clock: Clock = MACHINE_CLOCK,
     attempt: SupervisedRun | None = None,
     files: FileRules = DEFAULT_RULES,
 ) -> Source:

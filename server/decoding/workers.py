@@ -24,7 +24,7 @@ from faces.image.cost import Cost
 from faces.image.decode import DecodedPhoto, ImageLimits
 from faces.image.worker import DESK, LONGEST_MESSAGE, SHARED
 from presente.errors import Busy, PhotoRefused
-from presente.settings import ROOT
+from presente.settings import ROOT, without_settings
 
 log = logging.getLogger(__name__)
 
@@ -225,8 +225,7 @@ class DecodingProcesses:
 
 def _environment() -> dict[str, str]:
     """The server's, without what is no business of a decoder: keys and the store's password."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PRESENTE_")}
-    return kept | {
+    return without_settings() | {
         "PYTHONPATH": str(ROOT),
         "OPENBLAS_NUM_THREADS": "1",
         "MALLOC_MMAP_THRESHOLD_": "8388608",  # glibc would raise it, and keep large pictures for later

@@ -14,7 +14,7 @@ from typing import Any
 from flask import Flask, Response
 
 from presente.errors import Busy, PresenteError
-from presente.log_limits import rationed
+from presente.log_limits import rate_limited
 from server.app import refusal, refusal_of
 from server.front.connections import Connections
 from server.front.environ import Scope, check_framing, environ_of, length_of
@@ -53,7 +53,7 @@ class Front:
 
     def __init__(self, app: Flask, connections: Connections, workers: RequestThreads, intake: Intake) -> None:
         self.connections = connections
-        self.log = rationed(logging.getLogger("presente.front"))
+        self.log = rate_limited(logging.getLogger("presente.front"))
         self._app = app
         self._workers = workers
         self._intake = intake

@@ -132,7 +132,7 @@ def test_one_page_overwritten_is_found_whatever_it_held(settings: Settings, tmp_
             damaged = bytearray(whole)
             damaged[(number - 1) * PAGE : number * PAGE] = chance.bytes(PAGE)
             (folder / "gallery.db").write_bytes(damaged)
-            there = settings.having(store=f"sqlite:///{folder}/gallery.db", index=folder / "index")
+            there = replace(settings, store=f"sqlite:///{folder}/gallery.db", index=folder / "index")
             if not looked(there).findings:
                 missed.append(f"{kind} page {number}")
             seen_at_once += not looked(there, deep=False).agrees  # may not see it, must not fall over it

@@ -21,7 +21,7 @@ from faces.embedder import FaceEmbedder
 from gallery.gallery import Gallery, GallerySettings
 from gallery.index.generations import GenerationStore
 from gallery.photo_export import PhotoExport
-from presente.clock import MACHINE, Clock
+from presente.clock import MACHINE_CLOCK, Clock
 from presente.composition import open_store
 from server.app import create_app
 from server.service import Service, ServiceHandle
@@ -46,7 +46,7 @@ def client(gallery: Gallery, embedder: FaceEmbedder, tmp_path: Path) -> FlaskCli
     return client_of(gallery, embedder, tmp_path)
 
 
-def client_of(gallery: Gallery, embedder: FaceEmbedder, folder: Path, clock: Clock = MACHINE) -> FlaskClient:
+def client_of(gallery: Gallery, embedder: FaceEmbedder, folder: Path, clock: Clock = MACHINE_CLOCK) -> FlaskClient:
     """A client of a server of one gallery."""
     holder = ServiceHandle()
     export = PhotoExport(folder / "export")

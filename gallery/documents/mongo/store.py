@@ -61,9 +61,9 @@ from gallery.documents.values import (
     Template,
     TemplateBatch,
 )
-from presente.clock import MACHINE, Clock
+from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import ConfigError, StoreError
-from presente.secrets import about, needs_encoding
+from presente.secrets import error_text, needs_encoding
 
 _AWAY_S = 0.5
 """How long after a failure to reach the server nobody tries, so that requests do not queue up to wait for it."""
@@ -81,7 +81,9 @@ _IMAGE_BATCH = 16
 class MongoStore:
     """A :class:`gallery.documents.values.DocumentStore` on a MongoDB server."""
 
-    def __init__(self, url: str, timeout_ms: int = 1000, clock: Clock = MACHINE, lease_s: float = LEASE_S) -> None:
+    def __init__(
+        self, url: str, timeout_ms: int = 1000, clock: Clock = MACHINE_CLOCK, lease_s: float = LEASE_S
+    ) -> None:
         """Connect, create what indexes there are to create, finish what a dead process left.
 
         Args:
@@ -112,7 +114,7 @@ class MongoStore:
         except (ConfigurationError, InvalidURI, ValueError) as exc:
             raise ConfigError(
                 "unknown_store",
-                f"PRESENTE_STORE cannot be used ({about(url, exc)}).",
+                f"PRESENTE_STORE cannot be used ({error_text(url, exc)}).",
                 "It must look like mongodb://host:27017/presente.",
             ) from None  # the driver quotes parts of the address, which may be parts of the password
         try:

@@ -15,9 +15,9 @@ from gallery.documents.mongo.store import ENCODE
 from indexer.sources.first_system.people import FirstSystemPeople
 from indexer.sources.first_system.photo_copies import COPIES, STUDENTS, find_copies, listed, read_all
 from indexer.sources.protocol import Source
-from presente.clock import MACHINE, Clock
+from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import InvalidInput, StoreError
-from presente.secrets import about, hidden_address, needs_encoding
+from presente.secrets import error_text, hidden_address, needs_encoding
 from presente.supervisor import SupervisedRun
 
 _FIELDS = frozenset(
@@ -32,7 +32,7 @@ _FIELDS = frozenset(
 )
 
 
-def read_first_system(url: str, clock: Clock = MACHINE, attempt: SupervisedRun | None = None) -> Source:
+def read_first_system(url: str, clock: Clock = MACHINE_CLOCK, attempt: SupervisedRun | None = None) -> Source:
     """List the photos of a database of the first system, and where the second copy of each is.
 
     Args:
@@ -52,7 +52,7 @@ def read_first_system(url: str, clock: Clock = MACHINE, attempt: SupervisedRun |
     except (ConfigurationError, InvalidURI, ValueError) as exc:
         raise InvalidInput(
             "unknown_source",
-            f"{hidden_address(url)!r} cannot be read ({about(url, exc)}).",
+            f"{hidden_address(url)!r} cannot be read ({error_text(url, exc)}).",
             "It must look like mongodb://host:27017/fcRecog.",
         ) from None  # the driver quotes parts of the address
     try:
