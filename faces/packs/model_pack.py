@@ -27,6 +27,9 @@ For a class, not a city: with an ArcFace MobileFaceNet and 80 enrolled people of
 larger gallery needs a higher one; see docs/evaluation.md for the command that measures it.
 """
 
+DEFAULT_SOURCE = "default"
+"""The source of a threshold that is :data:`GENERIC_THRESHOLD`."""
+
 _RELEASE = "https://github.com/deepinsight/insightface/releases/download/v0.7"
 _RESEARCH_ONLY = "InsightFace pretrained models: non-commercial research purposes only"
 
@@ -102,6 +105,8 @@ class ModelPack:
             name and other weights differ here.
         flip: a template is that of the face and of its mirror image together.
         preprocessing: None for an ArcFace, whose input is known.
+        declares_threshold: whether ``threshold`` is the pack's own, from its ``pack.json``; else it is
+            :data:`GENERIC_THRESHOLD`.
     """
 
     name: str
@@ -113,6 +118,12 @@ class ModelPack:
     digest: str
     flip: bool = False
     preprocessing: Preprocessing | None = None
+    declares_threshold: bool = False
+
+    @property
+    def threshold_source(self) -> str:
+        """Where ``threshold`` comes from: ``pack NAME``, or ``default`` when the pack declares none."""
+        return f"pack {self.name}" if self.declares_threshold else DEFAULT_SOURCE
 
     @property
     def tag(self) -> str:
@@ -205,6 +216,7 @@ def load_pack(name: str, places: Iterable[Path]) -> ModelPack:
         digest=hashlib.sha256("\n".join(digests).encode()).hexdigest(),
         flip=bool(described.get("flip", False)),
         preprocessing=preprocessing,
+        declares_threshold="threshold" in described,
     )
 
 

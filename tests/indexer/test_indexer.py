@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from indexer.pipeline import BATCH
+from indexer.pipeline.stages import BATCH
 from presente.composition import open_store
 from tests.conftest import SAMPLE, on_sqlite
 
@@ -159,25 +161,33 @@ def test_another_pack_is_refused_and_sync_takes_the_gallery_over(command, tmp_pa
     shutil.copytree(SAMPLE / "models" / "sample", other)
     described = json.loads((other / "pack.json").read_text())
     (other / "pack.json").write_text(json.dumps(described | {"name": "other"}))
-    # One more byte, which no model notices: other weights, as far as anybody can tell.
+    # One more byte, which no model notices: by their digest, these are other weights.
     with (other / "rec.onnx").open("ab") as stream:
         stream.write(b"\x3a\x00")
-    refused = command("indexer", "add", SHEET, "--pack", other)
+    assert command("evaluation", "calibrate", "--fpir", "0.02").returncode == 0
+    refused = command("indexer", "add", SHEET, "--pack", "other")  # the folder, relative to where the command runs
     assert refused.returncode == 1 and "pack_mismatch" in refused.stderr
     assert "sample@" in refused.stderr and "other@" in refused.stderr
-    synced = command("indexer", "sync", "--pack", other, "--json")
-    assert synced.returncode == 0, synced.stderr
-    assert json.loads(synced.stdout)["done"] == 96
+    (advice,) = re.findall(r"`python -m (indexer sync --pack [^`]+)`", refused.stderr)
+    synced = command(*shlex.split(advice), "--json")
+    assert synced.returncode == 0 and "does not belong" not in synced.stderr, synced.stderr
+    report = json.loads(synced.stdout)
+    assert report["done"] == 96
+    (note,) = report["notes"]
+    assert "calibration was dropped" in note and "sample@" in note
+    assert note.endswith("python -m evaluation calibrate --fpir 0.02")
     status = json.loads(command("indexer", "status", "--json", PRESENTE_PACK=str(other)).stdout)
     assert status["pack"].startswith("other@") and status["templates"] == status["indexed"] == 96
-    assert json.loads(command("indexer", "sync", "--pack", other, "--json").stdout)["photos"] == 0
+    again = json.loads(command("indexer", "sync", "--pack", other, "--json").stdout)
+    assert (again["photos"], again["notes"]) == (0, [])
 
 
 def test_remove_and_compact(command) -> None:  # type: ignore[no-untyped-def]
     added(command, SHEET)
     first = sorted(path.name for path in (SAMPLE / "students").iterdir())[0]
     removed = command("indexer", "remove", first, "NOBODY", "--json")
-    assert removed.returncode == 1 and json.loads(removed.stdout) == {"removed": [first], "not_found": ["NOBODY"]}
+    result = json.loads(removed.stdout)
+    assert removed.returncode == 1 and (result["removed"], result["not_found"]) == ([first], ["NOBODY"])
     compacted = json.loads(command("indexer", "compact", "--json").stdout)
     assert compacted["templates"] == 92
     assert json.loads(command("indexer", "verify", "--json").stdout) == {

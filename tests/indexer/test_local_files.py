@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.sources import local, read_source
-from indexer.sources.local import FileRules, read_beneath, read_file
+from indexer.sources import local_files, read_source
+from indexer.sources.local_files import FileRules, read_file, read_file_below
 from presente.errors import PhotoRefused
 from tests.conftest import SAMPLE, on_sqlite
 
@@ -101,9 +101,9 @@ def test_each_row_is_refused_for_what_it_is_and_the_others_go_on(command, school
 
 
 def test_a_nul_in_a_path(school: Path) -> None:
-    with pytest.raises(OSError, match="is no path"):
-        read_beneath(school, school / "a\0.jpg", FileRules())
-    with pytest.raises(OSError, match="is no path"):
+    with pytest.raises(OSError, match="is not a path"):
+        read_file_below(school, school / "a\0.jpg", FileRules())
+    with pytest.raises(OSError, match="is not a path"):
         read_file(school / "a\0.jpg", 10)
 
 
@@ -119,9 +119,9 @@ def test_a_link_put_in_the_way_after_the_look_is_not_followed(school: Path, monk
             shutil.copy(PHOTO, school.parent / "a.jpg")
         return str(found)
 
-    monkeypatch.setattr(local.os.path, "realpath", looked_at)
+    monkeypatch.setattr(local_files.os.path, "realpath", looked_at)
     with pytest.raises(OSError) as caught:
-        read_beneath(school, school / "fotos" / "a.jpg", FileRules())
+        read_file_below(school, school / "fotos" / "a.jpg", FileRules())
     assert not isinstance(caught.value, FileNotFoundError)
 
 
@@ -130,7 +130,7 @@ def test_no_descriptor_is_left_open(school: Path) -> None:
     for place in ("fotos/a.jpg", "pipe.jpg", "fotos/none.jpg", "huge.jpg", "../secret.jpg", "fotos/a.jpg/b"):
         for _ in range(3):
             try:
-                read_beneath(school, school / place, FileRules(100_000))
+                read_file_below(school, school / place, FileRules(100_000))
             except (OSError, PhotoRefused):
                 continue
     assert len(os.listdir("/proc/self/fd")) == before

@@ -10,9 +10,9 @@ import pytest
 
 from faces.embedder import FaceEmbedder
 from gallery.gallery import Gallery
-from indexer.pipeline import add
+from indexer.pipeline.enrol_source import enrol_source
 from indexer.sources import read_source
-from indexer.sources.protocol import Source
+from indexer.sources.values import Source
 from presente.errors import InvalidInput
 from tests.conftest import SAMPLE, SHARED
 
@@ -92,7 +92,7 @@ def test_what_is_read_is_what_is_stored(
     office: Path, embedder: FaceEmbedder, open_gallery: Callable[..., Gallery]
 ) -> None:
     gallery = open_gallery(embedder.pack.threshold, embedder.pack.dim, embedder.pack.tag)
-    report = add(read_source(office / "merged-class.xlsx"), embedder, gallery, 2, lambda *_: None)
+    report = enrol_source(read_source(office / "merged-class.xlsx"), embedder, gallery, 2, lambda *_: None)
     assert report.done == 4
     stored = [found.student for found in gallery.store.students()]
     assert [(each.matricula, each.clase) for each in stored] == [

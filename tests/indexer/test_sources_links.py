@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from indexer.sources.links.addresses import is_public
-from indexer.sources.links.downloads import Downloads
+from indexer.sources.links.download_cache import DownloadCache
 from indexer.sources.links.drive import direct_url
 from indexer.sources.links.fetching import LinkRules, fetch
 from presente.errors import PhotoRefused
@@ -290,10 +290,10 @@ def kept_files(folder: Path) -> list[Path]:
 
 def test_a_second_reading_asks_nobody(web: LinkServer, tmp_path: Path) -> None:
     link = web.tell("/a.jpg", Reply(body=PHOTO))
-    assert Downloads(tmp_path, QUICK).read(link) == PHOTO
-    assert Downloads(tmp_path, QUICK).read(link) == PHOTO and len(web.asked) == 1
+    assert DownloadCache(tmp_path, QUICK).read(link) == PHOTO
+    assert DownloadCache(tmp_path, QUICK).read(link) == PHOTO and len(web.asked) == 1
     other = web.tell("/b.jpg", Reply(body=PHOTO))
-    assert Downloads(tmp_path, QUICK).read(other) == PHOTO and len(web.asked) == 2
+    assert DownloadCache(tmp_path, QUICK).read(other) == PHOTO and len(web.asked) == 2
     assert [path.parent.name for path in kept_files(tmp_path)] == ["contents", "links", "links"], "same content, once"
 
 
@@ -301,7 +301,7 @@ def test_a_second_reading_asks_nobody(web: LinkServer, tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", [b"", b"\xff\x00", b"../../../etc/passwd", None])
 def test_what_was_damaged_is_fetched_again(web: LinkServer, tmp_path: Path, damaged: str, damage: bytes | None) -> None:
     link = web.tell("/a.jpg", Reply(body=PHOTO))
-    downloads = Downloads(tmp_path, QUICK)
+    downloads = DownloadCache(tmp_path, QUICK)
     downloads.read(link)
     file = next((tmp_path / damaged).iterdir())
     file.unlink() if damage is None else file.write_bytes(damage)
@@ -310,7 +310,7 @@ def test_what_was_damaged_is_fetched_again(web: LinkServer, tmp_path: Path, dama
 
 
 def test_what_was_refused_is_not_kept(web: LinkServer, tmp_path: Path) -> None:
-    downloads = Downloads(tmp_path, QUICK)
+    downloads = DownloadCache(tmp_path, QUICK)
     link = web.tell("/a.jpg", Reply(body=b"<html>"), Reply(body=PHOTO))
     with pytest.raises(PhotoRefused):
         downloads.read(link)
@@ -321,7 +321,7 @@ def test_a_folder_that_cannot_be_written_costs_no_photo(
     web: LinkServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").touch()
-    downloads = Downloads(tmp_path / "file", QUICK)
+    downloads = DownloadCache(tmp_path / "file", QUICK)
     link = web.tell("/a.jpg", Reply(body=PHOTO))
     assert downloads.read(link) == downloads.read(link) == PHOTO and len(web.asked) == 2
     assert "not kept" in caplog.text
@@ -378,7 +378,7 @@ def test_other_links_are_left_as_they_are(link: str) -> None:
 
 def test_forms_of_one_file_are_one_download(web: LinkServer, tmp_path: Path) -> None:
     address = web.tell("/uc", Reply(303, headers={"Location": web.tell("/download", Reply(body=PHOTO))}))
-    downloads = Downloads(tmp_path, replace(QUICK, drive=address))
+    downloads = DownloadCache(tmp_path, replace(QUICK, drive=address))
     for form in (f"https://drive.google.com/open?id={ID}", f"https://drive.google.com/file/d/{ID}/view?usp=sharing"):
         assert downloads.read(form) == PHOTO
     assert web.asked == [f"/uc?export=download&confirm=t&id={ID}", "/download"]

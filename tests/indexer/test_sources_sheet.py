@@ -13,13 +13,13 @@ import pytest
 
 from faces.embedder import FaceEmbedder
 from gallery.gallery import Gallery
-from indexer.pipeline import add
+from indexer.pipeline.enrol_source import enrol_source
 from indexer.sources import read_source
-from indexer.sources.links.downloads import Downloads
+from indexer.sources.links.download_cache import DownloadCache
 from indexer.sources.links.fetching import LinkRules
 from indexer.sources.options import SourceOptions
-from indexer.sources.protocol import Source
-from indexer.sources.sheet.source import places_in
+from indexer.sources.sheet.source import photo_places
+from indexer.sources.values import Source
 from presente.errors import InvalidInput
 from tests.conftest import SAMPLE, on_sqlite
 from tests.indexer.link_server import LinkServer, Reply
@@ -191,7 +191,7 @@ def test_a_workbook_with_flipped_bytes_is_read_or_refused(tmp_path: Path) -> Non
     ],
 )  # fmt: skip
 def test_several_photos_in_a_cell(cell: str, places: list[str]) -> None:
-    assert places_in(cell) == places
+    assert photo_places(cell) == places
 
 
 # -- links, all the way ------------------------------------------------------------------------------------------------
@@ -239,8 +239,10 @@ def test_a_form_with_drive_links(
     gallery = open_gallery(embedder.pack.threshold, embedder.pack.dim, embedder.pack.tag)
 
     def run() -> Any:
-        source = read_source(path, read_link=Downloads(tmp_path / "downloads", rules).read)
-        return add(source, embedder, gallery, 2, lambda *_: None, force=True)  # the photos are of several people
+        source = read_source(path, read_link=DownloadCache(tmp_path / "downloads", rules).read)
+        return enrol_source(
+            source, embedder, gallery, 2, lambda *_: None, force=True
+        )  # the photos are of several people
 
     report = run()
     assert (report.done, {item.location: item.code for item in report.refused}) == (3, bad)

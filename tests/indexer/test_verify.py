@@ -27,7 +27,7 @@ from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery, GallerySettings
 from gallery.index.check import index_damage
 from gallery.index.generations import GenerationStore
-from indexer.consistency import Consistency, verify
+from indexer.upkeep.consistency import ConsistencyReport, verify
 from presente import composition
 from presente.cli import Output
 from presente.errors import ConfigError
@@ -65,7 +65,7 @@ def settings(store_url: str, tmp_path: Path) -> Settings:
     return load_settings(environment=given, folder=tmp_path)
 
 
-def looked(settings: Settings, deep: bool = True) -> Consistency:
+def looked(settings: Settings, deep: bool = True) -> ConsistencyReport:
     return verify(settings, deep, Output(as_json=True))
 
 

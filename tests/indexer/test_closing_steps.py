@@ -1,6 +1,6 @@
-"""Whatever goes wrong after the photos costs no report: it is printed and says so, and so does the exit code.
+"""An error after the photos never costs the report: it is printed, and it and the exit code tell of the error.
 
-A failure that cannot be brought about from outside is raised by a line in front of the command, where a library would.
+A test that cannot cause a failure from outside raises it inside the command, where a library would.
 """
 
 import csv
@@ -23,14 +23,15 @@ REFIT, PUBLISH, OPEN, HISTORY, PHOTOS = (
     "gallery.threshold.impostor_scores.refit",
     "gallery.index.document_index.DocumentIndex.publish",
     "presente.composition.open_gallery",
-    "indexer.pipeline.record_past_attendance",
+    "indexer.pipeline.enrol_source.record_past_attendance",
     "gallery.threshold.impostor_scores.enrolled_people",
 )
 FAILS = """
 import importlib, logging, sys
 import numpy as np
 from presente.errors import StoreError
-import indexer.pipeline, gallery.threshold.impostor_scores, gallery.index.document_index, presente.composition
+import indexer.pipeline.enrol_source, gallery.threshold.impostor_scores, gallery.index.document_index
+import presente.composition
 
 def fail(*_, **__):
     raise {error}
