@@ -20,7 +20,7 @@ from tests.conftest import SAMPLE, on_sqlite
 
 SHEET = SAMPLE / "students.csv"
 LONG = 10
-"""Copies of each student that make a run long enough to be cut off in the middle."""
+"""Copies of each student that make a run long enough to be interrupted."""
 
 
 def added(command, *arguments: str | Path, code: int = 0) -> dict:  # type: ignore[no-untyped-def, type-arg]
@@ -47,7 +47,7 @@ def test_the_sample_class_is_indexed_once(command) -> None:  # type: ignore[no-u
     assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
 
 
-def test_changed_fields_and_new_photos_are_taken_up(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
+def test_changed_fields_and_new_photos_are_stored(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
     photo = shutil.copy(SAMPLE / "strangers" / "01.jpg", tmp_path)
     sheet = tmp_path / "one.csv"
     sheet.write_text(f"matricula,nombre_del_alumno,clase,fotos\nA1,Ana,IA-101,{photo}\n")
@@ -102,7 +102,7 @@ def test_a_student_without_photos_and_a_report_without_a_place(command, tmp_path
 
 
 @on_sqlite
-def test_refused_photos_are_listed_with_their_reasons(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_refused_photos_have_their_reasons(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     source = tmp_path / "class"
     source.mkdir()
     whole = (SAMPLE / "strangers" / "01.jpg").read_bytes()
@@ -204,7 +204,7 @@ def test_remove_and_compact(command) -> None:  # type: ignore[no-untyped-def]
 
 @pytest.fixture
 def long_source(tmp_path: Path) -> Path:
-    """Many students, every photo with bytes of its own."""
+    """Many students; no two photos have the same bytes."""
     folder = tmp_path / "long"
     for student in sorted((SAMPLE / "students").iterdir()):
         for copy in range(LONG):
@@ -215,7 +215,7 @@ def long_source(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("with_signal", [signal.SIGKILL, signal.SIGINT])
-def test_cut_off_in_the_middle_and_finished_later(
+def test_an_interrupted_run_is_finished_later(
     command,
     environment: dict[str, str],
     tmp_path: Path,
@@ -239,11 +239,11 @@ def test_cut_off_in_the_middle_and_finished_later(
     process.send_signal(with_signal)
     output, _ = process.communicate(timeout=60)
     kept = store.counts().templates
-    assert 64 <= kept < total, "the run was not cut off in the middle"
+    assert 64 <= kept < total, "the run was not interrupted"
     if with_signal == signal.SIGINT:
         report = json.loads(output)
         assert process.returncode == 130 and report["stopped"] == "interrupted"
-        # The last batch may have been committed and not yet reported; never the other way round.
+        # The last batch may be committed and not yet reported, but never reported and not committed.
         assert 0 <= kept - report["done"] <= BATCH and report["left"] == total - report["done"]
     assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
     report = added(command, long_source)
@@ -254,7 +254,7 @@ def test_cut_off_in_the_middle_and_finished_later(
     assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
 
 
-@on_sqlite  # with a server, it is the server's disk that is full
+@on_sqlite  # with a server, the server's disk would be full
 def test_a_full_disk_stops_the_run_and_keeps_what_was_done(
     tmp_path: Path,
     environment: dict[str, str],
@@ -299,7 +299,7 @@ def test_help_has_an_example(command) -> None:  # type: ignore[no-untyped-def]
         assert shown.returncode == 0 and "example:" in shown.stdout
 
 
-def test_consent_comes_with_the_sheet_and_is_asked_for(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
+def test_consent_comes_with_the_sheet_and_may_be_required(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
     photo = shutil.copy(SAMPLE / "strangers" / "01.jpg", tmp_path)
     header = "matricula,nombre_del_alumno,consentimiento_fecha,consentimiento_texto,fotos\n"
     sheet = tmp_path / "consent.csv"
