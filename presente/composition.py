@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faces.packs.model_pack import DEFAULT_SOURCE, ModelPack, load_pack
+from faces.packs.model_pack import ModelPack, load_pack
 from faces.runtime.session import RuntimeOptions, described_runtime
 from gallery.documents.damage import RESTORE, Damage
 from gallery.documents.sqlite.check import sqlite_damage
@@ -144,29 +144,22 @@ def open_generations(settings: Settings) -> GenerationStore:
 
 def open_gallery(settings: Settings, pack: ModelPack) -> Gallery:
     """The gallery that the settings name, for templates of one pack."""
-    threshold, source, target = threshold_settings(settings, pack)
-    consent = settings.consent == "required"
-    decides = GallerySettings(threshold, source, settings.margin, consent, target, settings.duplicates, settings.pack)
     store = open_store(settings.store, open_clock(settings))
-    return Gallery(store, open_generations(settings), pack.tag, pack.dim, decides)
+    return Gallery(store, open_generations(settings), pack.tag, pack.dim, gallery_settings(settings, pack))
 
 
-def threshold_settings(settings: Settings, pack: ModelPack) -> tuple[float, str, ThresholdTarget]:
-    """A cosine, where it comes from, and the rate that decides instead of it: what the settings and the pack say.
-
-    The source is where a cosine was set (``--threshold``, ``PRESENTE_THRESHOLD``, the settings file), else
-    ``pack NAME`` or ``default``; see :func:`threshold_source_words`.
-    """
+def gallery_settings(settings: Settings, pack: ModelPack) -> GallerySettings:
+    """How a gallery of a pack decides, by the settings."""
+    fixed: tuple[float, str, ThresholdTarget] = pack.threshold, pack.threshold_source, "stored"
     if isinstance(settings.threshold, TargetRate):
-        return pack.threshold, pack.threshold_source, settings.threshold.fpir
-    if settings.threshold is not None:
-        return settings.threshold, settings.origins["threshold"], None
-    return pack.threshold, pack.threshold_source, "stored"
-
-
-def threshold_source_words(source: str) -> str:
-    """The source of a threshold, for people."""
-    return "default of Presente; the pack declares none" if source == DEFAULT_SOURCE else source
+        fixed = *fixed[:2], settings.threshold.fpir
+    elif settings.threshold is not None:
+        fixed = settings.threshold, settings.origins["threshold"], None
+    threshold, source, target = fixed
+    consent = settings.consent == "required"
+    return GallerySettings(
+        threshold, source, settings.margin, consent, target, settings.duplicates, pack_name=settings.pack
+    )
 
 
 def forget_cached(settings: Settings) -> None:

@@ -27,9 +27,6 @@ For a class, not a city: with an ArcFace MobileFaceNet and 80 enrolled people of
 larger gallery needs a higher one; see docs/evaluation.md for the command that measures it.
 """
 
-DEFAULT_SOURCE = "default"
-"""The source of a threshold that is :data:`GENERIC_THRESHOLD`."""
-
 _RELEASE = "https://github.com/deepinsight/insightface/releases/download/v0.7"
 _RESEARCH_ONLY = "InsightFace pretrained models: non-commercial research purposes only"
 
@@ -105,8 +102,7 @@ class ModelPack:
             name and other weights differ here.
         flip: a template is that of the face and of its mirror image together.
         preprocessing: None for an ArcFace, whose input is known.
-        declares_threshold: whether ``threshold`` is the pack's own, from its ``pack.json``; else it is
-            :data:`GENERIC_THRESHOLD`.
+        threshold_declared: whether ``pack.json`` gives the threshold; else it is :data:`GENERIC_THRESHOLD`.
     """
 
     name: str
@@ -118,18 +114,26 @@ class ModelPack:
     digest: str
     flip: bool = False
     preprocessing: Preprocessing | None = None
-    declares_threshold: bool = False
-
-    @property
-    def threshold_source(self) -> str:
-        """Where ``threshold`` comes from: ``pack NAME``, or ``default`` when the pack declares none."""
-        return f"pack {self.name}" if self.declares_threshold else DEFAULT_SOURCE
+    threshold_declared: bool = False
 
     @property
     def tag(self) -> str:
         """Name and the start of the digest, ``name@0123456789ab``, then ``+flip`` if so: what every template is stored
         with."""
         return f"{self.name}@{self.digest[:12]}{'+flip' if self.flip else ''}"
+
+    @property
+    def threshold_source(self) -> str:
+        """Where the threshold comes from, for machines: ``pack NAME``, or ``default``."""
+        return f"pack {self.name}" if self.threshold_declared else "default"
+
+    def described_threshold(self, threshold: float, source: str) -> str:
+        """A threshold and where it comes from, for people; a ``source`` that is not this pack's stands for itself."""
+        if source != self.threshold_source:
+            return f"{threshold:.4g} ({source})"
+        if self.threshold_declared:
+            return f"{threshold:.4g} (the threshold that pack {self.name} declares)"
+        return f"{threshold:.4g} (the general default, because pack {self.name} declares no threshold)"
 
 
 _DET_10G = ("5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91", 16_923_827)
@@ -216,7 +220,7 @@ def load_pack(name: str, places: Iterable[Path]) -> ModelPack:
         digest=hashlib.sha256("\n".join(digests).encode()).hexdigest(),
         flip=bool(described.get("flip", False)),
         preprocessing=preprocessing,
-        declares_threshold="threshold" in described,
+        threshold_declared="threshold" in described,
     )
 
 

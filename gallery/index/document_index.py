@@ -138,7 +138,7 @@ class DocumentIndex:
                     self._belongs(generation)
                     return live, generation if generation.unchecked else None
             if manifest.origin.pack != self.pack and manifest.origin.store == self._identity:
-                log.info("Generation %d is of pack %s; the index is rebuilt.", manifest.generation, manifest.origin.pack)
+                log.info("Generation %d is of another pack; the index is rebuilt.", manifest.generation)
             else:
                 log.warning(
                     "Generation %d does not belong to these documents; the index is rebuilt.", manifest.generation

@@ -23,14 +23,14 @@ class StatusReport:
 
     Attributes:
         gallery: counts, pack and index, whichever pack the settings name.
-        model_pack: tag of the pack that the settings name; None when there is no such pack.
+        pack: the pack that the settings name; None when there is no such pack.
         calibration: the stored curve, if it is of the gallery's pack.
         point: the threshold in force and its source; None when it cannot be known, which is a problem as well.
         problems: what keeps the gallery from identifying anyone.
     """
 
     gallery: GalleryStatus
-    model_pack: str | None
+    pack: ModelPack | None
     calibration: CalibrationCurve | None
     point: OperatingPoint | None
     problems: tuple[PresenteError, ...]
@@ -46,7 +46,7 @@ class StatusReport:
             "indexed": status.indexed,
             "pack": status.pack or None,
             "dim": status.dim,
-            "model_pack": self.model_pack,
+            "model_pack": None if self.pack is None else self.pack.tag,
             "threshold": None if self.point is None else self.point.threshold,
             "threshold_source": None if self.point is None else self.point.source,
             "calibration": self._calibration_json(),
@@ -84,9 +84,9 @@ class StatusReport:
         }
 
     def _threshold_words(self) -> str:
-        if self.point is None:
+        if self.point is None or self.pack is None:
             return "unknown: see the problem at the end"
-        return f"{self.point.threshold:.4g} ({composition.threshold_source_words(self.point.source)})"
+        return self.pack.described_threshold(self.point.threshold, self.point.source)
 
     def _calibration_words(self) -> str:
         curve = self.calibration
@@ -117,11 +117,11 @@ def read_status(settings: Settings) -> StatusReport:
         if pack is not None:
             try:
                 _check_pack(gallery, pack, settings)
-                threshold, source, target = composition.threshold_settings(settings, pack)
-                point = operating_point(target, threshold, source, curve, people)
+                own = composition.gallery_settings(settings, pack)
+                point = operating_point(own.target, own.threshold, own.threshold_source, curve, people)
             except (PackError, ConfigError) as error:
                 problems.append(error)
-        return StatusReport(gallery.status(), None if pack is None else pack.tag, curve, point, tuple(problems))
+        return StatusReport(gallery.status(), pack, curve, point, tuple(problems))
     finally:
         gallery.close()
 

@@ -33,12 +33,13 @@ def test_the_threshold_in_force_and_where_it_comes_from(command, store_url: str,
     found = status(command)
     assert (found["threshold"], found["threshold_source"], found["calibration"]) == (0.8, "pack sample", None)
     assert found["problems"] == [] and found["model_pack"].startswith("sample@")
-    assert "threshold        0.8 (pack sample)" in text(command)
+    assert "threshold        0.8 (the threshold that pack sample declares)" in text(command)
     assert "calibration      none; to make one: python -m evaluation calibrate" in text(command)
     undeclared = pack(tmp_path / "undeclared", threshold=None)
     found = status(command, "--pack", undeclared)
     assert (found["threshold"], found["threshold_source"]) == (0.42, "default")
-    assert "0.42 (default of Presente; the pack declares none)" in text(command, "--pack", undeclared)
+    words = "0.42 (the general default, because pack sample declares no threshold)"
+    assert words in text(command, "--pack", undeclared)
     found = status(command, PRESENTE_THRESHOLD="0.5")
     assert (found["threshold"], found["threshold_source"]) == (0.5, "PRESENTE_THRESHOLD")
 
