@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from typing import Any
 
 from indexer.commands.add import add_report_flag
@@ -37,8 +38,11 @@ def _run_attempt(arguments: argparse.Namespace, settings: Settings, output: cli.
     embedder = composition.open_embedder(settings, pack)
     store = composition.open_store(settings.store, composition.open_clock(settings))
     try:
+        before = store.pack()
         with output.bar(None, "photo") as progress:
             report = embed_stored_photos(store, embedder, settings.workers, progress, attempt)
+        if before not in (None, store.pack()) and settings.origins["pack"] == "--pack":
+            report.notes += (f"set PRESENTE_PACK={shlex.quote(settings.pack)} for the programs that use the gallery",)
     finally:
         store.close()
     open_gallery = None if report.stopped else lambda: composition.open_gallery(settings, pack)

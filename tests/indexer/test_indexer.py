@@ -173,9 +173,10 @@ def test_another_pack_is_refused_and_sync_takes_the_gallery_over(command, tmp_pa
     assert synced.returncode == 0 and "does not belong" not in synced.stderr, synced.stderr
     report = json.loads(synced.stdout)
     assert report["done"] == 96
-    (note,) = report["notes"]
-    assert "calibration was dropped" in note and "sample@" in note
-    assert note.endswith("python -m evaluation calibrate --fpir 0.02")
+    dropped, setting = report["notes"]
+    assert "calibration was dropped" in dropped and "sample@" in dropped
+    assert dropped.endswith("python -m evaluation calibrate --fpir 0.02")
+    assert setting == "set PRESENTE_PACK=other for the programs that use the gallery"
     status = json.loads(command("indexer", "status", "--json", PRESENTE_PACK=str(other)).stdout)
     assert status["pack"].startswith("other@") and status["templates"] == status["indexed"] == 96
     again = json.loads(command("indexer", "sync", "--pack", other, "--json").stdout)
