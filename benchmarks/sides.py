@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from indexer.sources.protocol import SourcePhoto
+    from indexer.sources.values import SourcePhoto
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class IndexerAdd:
     def take(self, locations: frozenset[str]) -> Slice:
         """One run of the indexer's pipeline."""
         from gallery.documents.values import Enrolment
-        from indexer.pipeline import add
+        from indexer.pipeline.enrol_source import enrol_source
 
         photos = tuple(photo for photo in self._source.photos if photo.location in locations)
         source = replace(self._source, photos=photos)
@@ -102,7 +102,7 @@ class IndexerAdd:
             templates.update({photo.source: photo.template.vector for one in enrolments for photo in one.photos})
 
         self._gallery.enrol = remembered  # type: ignore[method-assign, assignment]
-        report = add(source, self._embedder, self._gallery, self._settings.workers, _unwatched)
+        report = enrol_source(source, self._embedder, self._gallery, self._settings.workers, _unwatched)
         self._gallery.enrol = enrol  # type: ignore[method-assign]
         return Slice(report.seconds, templates)
 

@@ -19,7 +19,7 @@ from faces.recognition import Recogniser
 from faces.runtime.session import Session, open_session
 from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery
-from indexer.pipeline import BATCH, EMBEDDED_AT_ONCE
+from indexer.pipeline.stages import BATCH, EMBEDDED_AT_ONCE
 from presente import composition
 from presente.errors import PhotoRefused
 from presente.parallel import in_batches

@@ -47,8 +47,8 @@ Duplicates = Literal["refuse", "warn", "allow"]
 @dataclass(frozen=True, slots=True)
 class GallerySettings:
     """How a gallery decides: the threshold (a cosine), where it came from, and the ambiguity margin; whether it
-    refuses to enrol students without consent on record; the rate that decides instead of the cosine; and what whoever
-    enrols is to do with duplicates."""
+    refuses to enrol students without consent on record; the rate that decides instead of the cosine; what whoever
+    enrols is to do with duplicates; and how ``--pack`` names the pack, for advice in errors."""
 
     threshold: float
     threshold_source: str
@@ -56,6 +56,7 @@ class GallerySettings:
     consent_required: bool = False
     target: ThresholdTarget = None
     duplicates: Duplicates = "warn"
+    pack_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ class Gallery:
         self._curve: CalibrationCurve | None = None
         self._curve_until = -math.inf
         try:
-            self.index = DocumentIndex(store, snapshots, pack, dim)
+            self.index = DocumentIndex(store, snapshots, pack, dim, settings.pack_name)
         except BaseException:
             store.close()
             raise

@@ -149,16 +149,22 @@ def open_generations(settings: Settings) -> GenerationStore:
 
 def open_gallery(settings: Settings, pack: ModelPack) -> Gallery:
     """The gallery that the settings name, for templates of one pack."""
-    fixed: tuple[float, str, ThresholdTarget] = pack.threshold, f"pack {pack.name}", "stored"
+    store = open_store(settings.store, open_clock(settings))
+    return Gallery(store, open_generations(settings), pack.tag, pack.dim, gallery_settings(settings, pack))
+
+
+def gallery_settings(settings: Settings, pack: ModelPack) -> GallerySettings:
+    """How a gallery of a pack decides, by the settings."""
+    fixed: tuple[float, str, ThresholdTarget] = pack.threshold, pack.threshold_source, "stored"
     if isinstance(settings.threshold, TargetRate):
         fixed = *fixed[:2], settings.threshold.fpir
     elif settings.threshold is not None:
         fixed = settings.threshold, settings.came_from["threshold"], None
     threshold, source, target = fixed
     consent = settings.consent == "required"
-    decides = GallerySettings(threshold, source, settings.margin, consent, target, settings.duplicates)
-    store = open_store(settings.store, open_clock(settings))
-    return Gallery(store, open_generations(settings), pack.tag, pack.dim, decides)
+    return GallerySettings(
+        threshold, source, settings.margin, consent, target, settings.duplicates, pack_name=settings.pack
+    )
 
 
 def forget_cached(settings: Settings) -> None:

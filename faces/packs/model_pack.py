@@ -102,6 +102,7 @@ class ModelPack:
             name and other weights differ here.
         flip: a template is that of the face and of its mirror image together.
         preprocessing: None for an ArcFace, whose input is known.
+        threshold_declared: whether ``pack.json`` gives the threshold; else it is :data:`GENERIC_THRESHOLD`.
     """
 
     name: str
@@ -113,12 +114,26 @@ class ModelPack:
     digest: str
     flip: bool = False
     preprocessing: Preprocessing | None = None
+    threshold_declared: bool = False
 
     @property
     def tag(self) -> str:
         """Name and the start of the digest, ``name@0123456789ab``, then ``+flip`` if so: what every template is stored
         with."""
         return f"{self.name}@{self.digest[:12]}{'+flip' if self.flip else ''}"
+
+    @property
+    def threshold_source(self) -> str:
+        """Where the threshold comes from, for machines: ``pack NAME``, or ``default``."""
+        return f"pack {self.name}" if self.threshold_declared else "default"
+
+    def described_threshold(self, threshold: float, source: str) -> str:
+        """A threshold and where it comes from, for people; a ``source`` that is not this pack's stands for itself."""
+        if source != self.threshold_source:
+            return f"{threshold:.4g} ({source})"
+        if self.threshold_declared:
+            return f"{threshold:.4g} (the threshold that pack {self.name} declares)"
+        return f"{threshold:.4g} (the general default, because pack {self.name} declares no threshold)"
 
 
 _DET_10G = ("5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91", 16_923_827)
@@ -205,6 +220,7 @@ def load_pack(name: str, places: Iterable[Path]) -> ModelPack:
         digest=hashlib.sha256("\n".join(digests).encode()).hexdigest(),
         flip=bool(described.get("flip", False)),
         preprocessing=preprocessing,
+        threshold_declared="threshold" in described,
     )
 
 

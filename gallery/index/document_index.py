@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -65,7 +66,9 @@ class DocumentIndex:
         gate: the report of the release gate on it; None when it is of format 1, or there is none.
     """
 
-    def __init__(self, store: DocumentStore, snapshots: GenerationStore, pack: str, dim: int) -> None:
+    def __init__(
+        self, store: DocumentStore, snapshots: GenerationStore, pack: str, dim: int, pack_name: str = ""
+    ) -> None:
         """Load the newest whole generation and replay what it has not seen.
 
         Args:
@@ -73,6 +76,7 @@ class DocumentIndex:
             snapshots: where generations are published.
             pack: tag of the model pack whose templates are indexed.
             dim: length of its templates.
+            pack_name: how ``--pack`` names the pack, for advice in errors; empty: by the name in its tag.
 
         Raises:
             PackError: ``pack_mismatch`` when the store's templates were made by another pack.
@@ -81,6 +85,7 @@ class DocumentIndex:
         self.snapshots = snapshots
         self.pack = pack
         self.dim = dim
+        self._pack_name = pack_name or pack.split("@")[0]
         self.generation = 0
         self.gate: GateReport | None = None
         self._lock = ReadWriteLock()
@@ -114,7 +119,7 @@ class DocumentIndex:
                 f"The gallery was made with pack {made_with[0]!r} ({made_with[1]} dimensions), and "
                 f"{self.pack!r} ({self.dim}) was asked for; their templates cannot be compared.",
                 f"Set PRESENTE_PACK back, or re-embed every stored photo with `python -m indexer sync --pack "
-                f"{self.pack.split('@')[0]}`.",
+                f"{shlex.quote(self._pack_name)}`.",
             )
 
     def _open(self) -> tuple[Searcher, Generation | None]:
@@ -132,7 +137,12 @@ class DocumentIndex:
                 if not back and self._counts_agree(live):
                     self._belongs(generation)
                     return live, generation if generation.unchecked else None
-            log.warning("Generation %d does not belong to these documents; the index is rebuilt.", manifest.generation)
+            if manifest.origin.pack != self.pack and manifest.origin.store == self._identity:
+                log.info("Generation %d is of another pack; the index is rebuilt.", manifest.generation)
+            else:
+                log.warning(
+                    "Generation %d does not belong to these documents; the index is rebuilt.", manifest.generation
+                )
         return Searcher.rebuild(self.store, self.dim), None
 
     def _counts_agree(self, live: Searcher) -> bool:

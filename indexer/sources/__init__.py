@@ -1,4 +1,4 @@
-"""Where photos come from. :func:`read_source` recognises what a path is."""
+"""Sources of photos, one module or folder per kind; :func:`read_source` recognises which kind a path is."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from indexer.sources.celeba.source import is_celeba, read_celeba
 from indexer.sources.folder import read_folder
 from indexer.sources.lfw import is_lfw, read_lfw
 from indexer.sources.links.fetching import fetch
-from indexer.sources.local import DEFAULT_RULES, FileRules
+from indexer.sources.local_files import DEFAULT_RULES, FileRules
 from indexer.sources.options import SourceKind, SourceOptions
-from indexer.sources.protocol import Source
 from indexer.sources.sheet.source import read_sheet
-from indexer.sources.sheet.table import SUFFIXES
+from indexer.sources.sheet.table import SHEET_SUFFIXES
+from indexer.sources.values import Source
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import InvalidInput
 from presente.secrets import hidden_address
@@ -29,14 +29,14 @@ def read_source(
     attempt: SupervisedRun | None = None,
     files: FileRules = DEFAULT_RULES,
 ) -> Source:
-    """List the photos of a folder, of CelebA, of LFW, of a sheet or of a database; no photo is opened yet.
+    """List the photos of a folder, of CelebA, of LFW, of a sheet or of a database. No photo is opened yet.
 
     Args:
         name: where the source is: a path, or ``mongodb://HOST/DATABASE`` of the first system.
-        options: what a person said about it.
+        options: what the caller says about it.
         read_link: gets the photo behind a link of a sheet, in a worker thread.
-        clock: which date a moment is that a database keeps.
-        attempt: what earlier attempts at the same run crashed at.
+        clock: turns the moments that a database keeps into dates.
+        attempt: knows which photos crashed earlier attempts of the run.
         files: which local files are read.
 
     Raises:
@@ -48,17 +48,17 @@ def read_source(
     if is_database or options.kind == "database":
         from indexer.sources.first_system.source import read_first_system  # pymongo is imported only where it is used
 
-        shown = hidden_address(str(name))
+        address = hidden_address(str(name))
         if options.kind not in (None, "database"):
-            raise InvalidInput("wrong_kind", f"{shown} is a database, not a {options.kind}.", "Leave --kind out.")
-        options.check_suits("database", shown)
+            raise InvalidInput("wrong_kind", f"{address} is a database, not a {options.kind}.", "Leave --kind out.")
+        options.check_suits("database", address)
         return read_first_system(str(name), clock, attempt)
     path = Path(name)
     try:
         is_folder, exists = path.is_dir(), path.exists()
         if not exists:
             raise InvalidInput("source_not_found", f"There is no {path}.", "Name a folder, or a .csv or .xlsx sheet.")
-        kind = options.kind or _recognised(path, is_folder)
+        kind = options.kind or _recognise(path, is_folder)
     except OSError as exc:
         raise InvalidInput(
             "unreadable_folder", f"{path} cannot be read ({exc.strerror}).", "Check its permissions."
@@ -74,18 +74,18 @@ def read_source(
         return read_folder(path, files)
     source = read_celeba(path, options, files) if kind == "celeba" else read_lfw(path, files)
     if options.kind is None:
-        note = f"{path} was taken for {kind}: its people are cohort, nobody's students (--kind folder makes students)"
+        note = f"{path} was taken for {kind}: its people are cohort, not students (--kind folder makes students)"
         source = replace(source, notes=(note, *source.notes))
     return source
 
 
-def _recognised(path: Path, is_folder: bool) -> SourceKind:
+def _recognise(path: Path, is_folder: bool) -> SourceKind:
     if is_folder:
         return "celeba" if is_celeba(path) else "lfw" if is_lfw(path) else "folder"
-    if path.suffix.lower() in SUFFIXES:
+    if path.suffix.lower() in SHEET_SUFFIXES:
         return "sheet"
     raise InvalidInput(
         "unknown_source",
         f"{path} is neither a folder nor a .csv or .xlsx sheet.",
-        "Name a folder with one folder a person, or a sheet with the student fields.",
+        "Name a folder with one folder per person, or a sheet with the student fields.",
     )

@@ -1,4 +1,4 @@
-"""What the tests of sources share."""
+"""Fixtures of the indexer's tests: a web server for links, a database of the first system, an opened store."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -22,14 +22,14 @@ def web() -> Iterator[LinkServer]:
 
 @pytest.fixture
 def first_system(mongo_server: str) -> Iterator[Database[dict[str, Any]]]:
-    """An empty database named as that system names it, but for a suffix."""
+    """An empty database with the first system's name and a suffix."""
     with MongoClient(mongo_server) as client:
         yield client[f"fcRecog_{uuid.uuid4().hex[:8]}"]
 
 
 @pytest.fixture
 def store(store_url: str) -> Iterator[Callable[[], DocumentStore]]:
-    """Opens the gallery's store; closes it in the end."""
+    """Opens the gallery's store; every opened store is closed after the test."""
     opened: list[DocumentStore] = []
 
     def open_one() -> DocumentStore:

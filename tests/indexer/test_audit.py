@@ -1,4 +1,4 @@
-"""``indexer audit`` on the sample class with known faults planted in it, and the commands that it prints, run."""
+"""``indexer audit`` finds the faults that were planted in the sample class; the commands that it prints mend them."""
 
 import csv
 import json
@@ -22,8 +22,8 @@ def environment(environment: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 def planted(tmp_path: Path) -> Path:
-    """The sample class, with one student under two names, two photos swapped, one student's photo filed under another
-    as well, and one photo saved twice."""
+    """The sample class with faults: a student under two names, two swapped photos, a student's photo also filed under
+    another student, and a photo saved twice."""
     with SHEET.open(encoding="utf-8") as stream:
         students = {row["matricula"]: row for row in csv.DictReader(stream)}
     photos = {name: [str(SAMPLE / photo) for photo in row["fotos"].split(";")] for name, row in students.items()}
@@ -58,10 +58,10 @@ def described(finding: dict) -> tuple:  # type: ignore[type-arg]
     )
 
 
-def test_what_was_planted_is_found_and_nothing_else_and_can_be_mended(  # type: ignore[no-untyped-def]
+def test_planted_faults_are_found_and_nothing_else_and_can_be_mended(  # type: ignore[no-untyped-def]
     command, planted: Path, store_url: str
 ) -> None:
-    command("indexer", "add", planted, "--force")  # else enrolment refuses what is mislabelled
+    command("indexer", "add", planted, "--force")  # otherwise enrolment refuses the mislabelled photos
     found = audited(command)
     assert (found["people"], found["photos"]) == (25, 100)
     assert sorted(map(described, found["findings"])) == [
@@ -87,7 +87,7 @@ def test_what_was_planted_is_found_and_nothing_else_and_can_be_mended(  # type: 
 
 @on_sqlite
 def test_a_class_in_order_has_no_findings(command) -> None:  # type: ignore[no-untyped-def]
-    assert audited(command)["findings"] == []  # nor one that is empty
+    assert audited(command)["findings"] == []  # an empty class has none, either
     command("indexer", "add", SHEET)
     found = audited(command)
     assert found["findings"] == [] and found["levels"]["threshold"] == 0.8 < found["levels"]["usual"]
@@ -95,7 +95,7 @@ def test_a_class_in_order_has_no_findings(command) -> None:  # type: ignore[no-u
 
 
 @on_sqlite
-def test_the_cohort_is_looked_at_only_when_asked(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_cohort_is_audited_only_with_the_flag(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     command("indexer", "add", SHEET)
     for name, number in (("Ana_Ruiz", 1), ("Eva_Sol", 2)):
         person = tmp_path / "lfw" / name
@@ -112,7 +112,7 @@ def test_the_cohort_is_looked_at_only_when_asked(command, tmp_path: Path) -> Non
 @on_sqlite
 def test_commands_that_cannot_be_done(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     command("indexer", "add", SHEET)
-    for words, code, said in (
+    for words, code, message in (
         (("merge", "A0217", "A0217"), 2, "same_student"),
         (("merge", "A0217", "NOBODY"), 1, "student_not_found"),
         (("move", "A0217", "NOBODY", "--photo", "0"), 1, "student_not_found"),
@@ -121,7 +121,7 @@ def test_commands_that_cannot_be_done(command, tmp_path: Path) -> None:  # type:
         (("remove", "A0217", "A0223", "--photo", "0"), 2, "unsuitable_option"),
     ):
         done = command("indexer", *words)
-        assert (done.returncode, said in done.stderr) == (code, True), (words, done.stderr)
+        assert (done.returncode, message in done.stderr) == (code, True), (words, done.stderr)
     other = command("indexer", "audit", PRESENTE_PACK=str(tmp_path))
     assert other.returncode == 1 and "error [" in other.stderr
     assert json.loads(command("indexer", "status", "--json").stdout)["templates"] == 96

@@ -1,4 +1,4 @@
-"""A photo that crashes a decoder, and with it the process: the run goes on without it, and says so."""
+"""A photo that crashes a decoder, and with it the process: the run goes on without the photo and reports it."""
 
 import faulthandler
 import json
@@ -20,9 +20,9 @@ import signal, sys
 import faces.image.decoder as decoder
 
 decode = decoder.decode
-def deadly(data, *rest, **more):  # stands for a library with a bug in it
+def deadly(data, *rest, **more):  # stands for a library with a bug
     if b"deadly" in data[-20:]:
-        signal.raise_signal(signal.SIGSEGV)  # in this thread, as a bug does: not in whichever
+        signal.raise_signal(signal.SIGSEGV)  # in this thread, as a bug does
     return decode(data, *rest, **more)
 decoder.decode = deadly
 
@@ -34,7 +34,7 @@ sys.exit(cli.main(build_parser(), sys.argv[1:]))
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """The first ten students, and three photos that end with a word that the script above crashes at."""
+    """The first ten students, with three photos that make the script above crash."""
     folder = tmp_path / "photos"
     for student in sorted((SAMPLE / "students").iterdir())[:10]:
         shutil.copytree(student, folder / student.name)
@@ -70,7 +70,7 @@ def test_a_run_survives_photos_that_crash_it(photos: Path, environment: dict[str
 
 
 def crash(_: SupervisedRun) -> int:
-    faulthandler.disable()  # pytest's, which would print where it was
+    faulthandler.disable()  # pytest's, which would print a traceback
     os.kill(os.getpid(), signal.SIGSEGV)
     return 0
 
@@ -85,11 +85,11 @@ def test_a_run_that_only_crashes_ends() -> None:
     assert supervise(lambda _: 7) == 7
 
 
-def test_who_is_killed_on_purpose_is_not_started_again() -> None:
+def test_a_process_that_is_killed_on_purpose_is_not_started_again() -> None:
     assert supervise(lambda _: os.kill(os.getpid(), signal.SIGKILL)) == 1  # type: ignore[func-returns-value, return-value]
 
 
-def test_nobody_goes_on_when_the_run_is_killed(tmp_path: Path) -> None:
+def test_the_child_ends_when_the_run_is_killed(tmp_path: Path) -> None:
     script = (
         "import sys, time\nfrom presente.supervisor import supervise\n"
         "def run(_):\n    while True:\n        open(sys.argv[1], 'a').write('x')\n        time.sleep(0.02)\n"

@@ -1,4 +1,4 @@
-"""What MongoDB keeps as a moment, in UTC, becomes the school's date; what was written as a date stays that date."""
+"""A moment that MongoDB keeps, in UTC, becomes the school's date; a date stays that date."""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ EVENING = datetime(2025, 3, 4, 1, 0)
     [
         (EVENING, "2025-03-03"),
         (datetime(2025, 3, 4, 15, 0), "2025-03-04"),
-        (datetime(2025, 3, 4), "2025-03-04"),  # no time at all: a date
+        (datetime(2025, 3, 4), "2025-03-04"),  # without a time, it is a date
         (datetime(2025, 3, 4) + timedelta(milliseconds=1), "2025-03-03"),
         (datetime(1, 1, 1, 3), "0001-01-01"),  # no earlier date can be written
     ],
@@ -73,13 +73,13 @@ def test_the_first_systems_evening_classes(
 
 @pytest.fixture
 def students(store_url: str) -> Iterator[Any]:
-    open_store(store_url).close()  # makes it a gallery
+    open_store(store_url).close()  # makes the database a gallery
     with MongoClient(store_url) as client:
         yield client.get_default_database().students
 
 
 @pytest.mark.parametrize("store_url", ["mongo"], indirect=True)
-def test_what_another_program_registers_in_our_database(command, store_url: str, students: Any) -> None:  # type: ignore[no-untyped-def]
+def test_students_whom_another_program_registers_in_our_database(command, store_url: str, students: Any) -> None:  # type: ignore[no-untyped-def]
     students.insert_one(fields(ANA, image=photo(ANA), fecha_de_registro=EVENING))
     students.insert_one(fields(LUZ, image=photo(LUZ), fecha_de_registro=datetime(2025, 3, 4)))
     zone = {"TZ": "UTC", "PRESENTE_TIMEZONE": "America/Mexico_City"}

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -12,13 +14,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from indexer.pipeline import BATCH
+from indexer.pipeline.stages import BATCH
 from presente.composition import open_store
 from tests.conftest import SAMPLE, on_sqlite
 
 SHEET = SAMPLE / "students.csv"
 LONG = 10
-"""Copies of each student that make a run long enough to be cut off in the middle."""
+"""Copies of each student that make a run long enough to be interrupted."""
 
 
 def added(command, *arguments: str | Path, code: int = 0) -> dict:  # type: ignore[no-untyped-def, type-arg]
@@ -45,7 +47,7 @@ def test_the_sample_class_is_indexed_once(command) -> None:  # type: ignore[no-u
     assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
 
 
-def test_changed_fields_and_new_photos_are_taken_up(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
+def test_changed_fields_and_new_photos_are_stored(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
     photo = shutil.copy(SAMPLE / "strangers" / "01.jpg", tmp_path)
     sheet = tmp_path / "one.csv"
     sheet.write_text(f"matricula,nombre_del_alumno,clase,fotos\nA1,Ana,IA-101,{photo}\n")
@@ -100,7 +102,7 @@ def test_a_student_without_photos_and_a_report_without_a_place(command, tmp_path
 
 
 @on_sqlite
-def test_refused_photos_are_listed_with_their_reasons(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_refused_photos_have_their_reasons(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     source = tmp_path / "class"
     source.mkdir()
     whole = (SAMPLE / "strangers" / "01.jpg").read_bytes()
@@ -159,25 +161,34 @@ def test_another_pack_is_refused_and_sync_takes_the_gallery_over(command, tmp_pa
     shutil.copytree(SAMPLE / "models" / "sample", other)
     described = json.loads((other / "pack.json").read_text())
     (other / "pack.json").write_text(json.dumps(described | {"name": "other"}))
-    # One more byte, which no model notices: other weights, as far as anybody can tell.
+    # One more byte, which no model notices: by their digest, these are other weights.
     with (other / "rec.onnx").open("ab") as stream:
         stream.write(b"\x3a\x00")
-    refused = command("indexer", "add", SHEET, "--pack", other)
+    assert command("evaluation", "calibrate", "--fpir", "0.02").returncode == 0
+    refused = command("indexer", "add", SHEET, "--pack", "other")  # the folder, relative to where the command runs
     assert refused.returncode == 1 and "pack_mismatch" in refused.stderr
     assert "sample@" in refused.stderr and "other@" in refused.stderr
-    synced = command("indexer", "sync", "--pack", other, "--json")
-    assert synced.returncode == 0, synced.stderr
-    assert json.loads(synced.stdout)["done"] == 96
+    (advice,) = re.findall(r"`python -m (indexer sync --pack [^`]+)`", refused.stderr)
+    synced = command(*shlex.split(advice), "--json")
+    assert synced.returncode == 0 and "does not belong" not in synced.stderr, synced.stderr
+    report = json.loads(synced.stdout)
+    assert report["done"] == 96
+    dropped, setting = report["notes"]
+    assert "calibration was dropped" in dropped and "sample@" in dropped
+    assert dropped.endswith("python -m evaluation calibrate --fpir 0.02")
+    assert setting == "set PRESENTE_PACK=other for the programs that use the gallery"
     status = json.loads(command("indexer", "status", "--json", PRESENTE_PACK=str(other)).stdout)
     assert status["pack"].startswith("other@") and status["templates"] == status["indexed"] == 96
-    assert json.loads(command("indexer", "sync", "--pack", other, "--json").stdout)["photos"] == 0
+    again = json.loads(command("indexer", "sync", "--pack", other, "--json").stdout)
+    assert (again["photos"], again["notes"]) == (0, [])
 
 
 def test_remove_and_compact(command) -> None:  # type: ignore[no-untyped-def]
     added(command, SHEET)
     first = sorted(path.name for path in (SAMPLE / "students").iterdir())[0]
     removed = command("indexer", "remove", first, "NOBODY", "--json")
-    assert removed.returncode == 1 and json.loads(removed.stdout) == {"removed": [first], "not_found": ["NOBODY"]}
+    result = json.loads(removed.stdout)
+    assert removed.returncode == 1 and (result["removed"], result["not_found"]) == ([first], ["NOBODY"])
     compacted = json.loads(command("indexer", "compact", "--json").stdout)
     assert compacted["templates"] == 92
     assert json.loads(command("indexer", "verify", "--json").stdout) == {
@@ -194,7 +205,7 @@ def test_remove_and_compact(command) -> None:  # type: ignore[no-untyped-def]
 
 @pytest.fixture
 def long_source(tmp_path: Path) -> Path:
-    """Many students, every photo with bytes of its own."""
+    """Many students; no two photos have the same bytes."""
     folder = tmp_path / "long"
     for student in sorted((SAMPLE / "students").iterdir()):
         for copy in range(LONG):
@@ -205,7 +216,7 @@ def long_source(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("with_signal", [signal.SIGKILL, signal.SIGINT])
-def test_cut_off_in_the_middle_and_finished_later(
+def test_an_interrupted_run_is_finished_later(
     command,
     environment: dict[str, str],
     tmp_path: Path,
@@ -229,11 +240,11 @@ def test_cut_off_in_the_middle_and_finished_later(
     process.send_signal(with_signal)
     output, _ = process.communicate(timeout=60)
     kept = store.counts().templates
-    assert 64 <= kept < total, "the run was not cut off in the middle"
+    assert 64 <= kept < total, "the run was not interrupted"
     if with_signal == signal.SIGINT:
         report = json.loads(output)
         assert process.returncode == 130 and report["stopped"] == "interrupted"
-        # The last batch may have been committed and not yet reported; never the other way round.
+        # The last batch may be committed and not yet reported, but never reported and not committed.
         assert 0 <= kept - report["done"] <= BATCH and report["left"] == total - report["done"]
     assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
     report = added(command, long_source)
@@ -244,7 +255,7 @@ def test_cut_off_in_the_middle_and_finished_later(
     assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
 
 
-@on_sqlite  # with a server, it is the server's disk that is full
+@on_sqlite  # with a server, the server's disk would be full
 def test_a_full_disk_stops_the_run_and_keeps_what_was_done(
     tmp_path: Path,
     environment: dict[str, str],
@@ -289,7 +300,7 @@ def test_help_has_an_example(command) -> None:  # type: ignore[no-untyped-def]
         assert shown.returncode == 0 and "example:" in shown.stdout
 
 
-def test_consent_comes_with_the_sheet_and_is_asked_for(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
+def test_consent_comes_with_the_sheet_and_may_be_required(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
     photo = shutil.copy(SAMPLE / "strangers" / "01.jpg", tmp_path)
     header = "matricula,nombre_del_alumno,consentimiento_fecha,consentimiento_texto,fotos\n"
     sheet = tmp_path / "consent.csv"

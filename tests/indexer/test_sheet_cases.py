@@ -1,4 +1,4 @@
-"""Sheets as offices make them: ../shared/cases/sheets, each with the right answer; and more of their kind."""
+"""Sheets as offices make them: those of ../shared/cases/sheets, each with the right answer, and others like them."""
 
 import datetime
 import shutil
@@ -10,9 +10,9 @@ import pytest
 
 from faces.embedder import FaceEmbedder
 from gallery.gallery import Gallery
-from indexer.pipeline import add
+from indexer.pipeline.enrol_source import enrol_source
 from indexer.sources import read_source
-from indexer.sources.protocol import Source
+from indexer.sources.values import Source
 from presente.errors import InvalidInput
 from tests.conftest import SAMPLE, SHARED
 
@@ -54,7 +54,7 @@ def people(source: Source) -> list[tuple[str, str, str]]:
 
 @pytest.fixture
 def office(tmp_path: Path) -> Path:
-    """A folder with the cases, and four photos beside them."""
+    """A folder with the cases and four photos."""
     if not CASES.is_dir():
         pytest.skip("the cases are not here (../shared/cases/sheets)")
     for path in CASES.iterdir():
@@ -92,7 +92,7 @@ def test_what_is_read_is_what_is_stored(
     office: Path, embedder: FaceEmbedder, open_gallery: Callable[..., Gallery]
 ) -> None:
     gallery = open_gallery(embedder.pack.threshold, embedder.pack.dim, embedder.pack.tag)
-    report = add(read_source(office / "merged-class.xlsx"), embedder, gallery, 2, lambda *_: None)
+    report = enrol_source(read_source(office / "merged-class.xlsx"), embedder, gallery, 2, lambda *_: None)
     assert report.done == 4
     stored = [found.student for found in gallery.store.students()]
     assert [(each.matricula, each.clase) for each in stored] == [
@@ -138,7 +138,7 @@ ROWS = (HEADER + "A1,Ana Núñez,IA-101,a.jpg\n").replace(",", ";")
         ("\n\nGrupo;IA-101\n" + ROWS).encode(),
     ],
 )
-def test_texts_of_every_kind(tmp_path: Path, content: bytes) -> None:
+def test_texts_in_every_encoding(tmp_path: Path, content: bytes) -> None:
     assert people(read_source(text(tmp_path, content))) == [("A1", "Ana Núñez", "IA-101")]
 
 
@@ -147,7 +147,7 @@ def test_lines_are_named_as_the_person_sees_them(tmp_path: Path) -> None:
         read_source(text(tmp_path, b"sep=,\n" + f"Grupo\n{HEADER}A1,,,a.jpg\n".encode()))
 
 
-def test_damaged_utf8_is_not_taken_for_windows(tmp_path: Path) -> None:
+def test_damaged_utf8_is_not_read_as_windows_1252(tmp_path: Path) -> None:
     broken = (HEADER + "A1,Ana Núñez,IA-101,a.jpg\nA2,Beto Ñ,IA-101,b.jpg\n").encode().replace(b"\xc3\x91", b"\xc3")
     with pytest.raises(InvalidInput) as caught:
         read_source(text(tmp_path, broken))
@@ -156,7 +156,7 @@ def test_damaged_utf8_is_not_taken_for_windows(tmp_path: Path) -> None:
 
 
 def test_values_of_a_workbook_as_people_write_them(tmp_path: Path) -> None:
-    """The reader is ours; the files are openpyxl's."""
+    """Files that openpyxl writes, read by our reader."""
     book = openpyxl.Workbook()
     sheet = book.active
     sheet.append(["matricula", "nombre_del_alumno", "clase", "fecha_de_registro", "fotos"])
@@ -179,5 +179,5 @@ def test_values_of_a_workbook_as_people_write_them(tmp_path: Path) -> None:
         ("00007", "101", "2026-08-04"),
         ("12.5", "True", "2026-08-03 14:33:21"),
         ("0012", "IA-1", ""),
-        ("1000000000000000", "", "2026-08-03"),  # a formula that no program has worked out has no value
+        ("1000000000000000", "", "2026-08-03"),  # a formula that no program has computed has no value
     ]

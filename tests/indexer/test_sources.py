@@ -84,7 +84,7 @@ def test_wrong_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "photos.zip").touch()
     assert refusal(tmp_path / "photos.zip").code == "unknown_source"
 
-    def forbidden(path: Path) -> bool:  # the tests may run as root, whom no permission stops
+    def forbidden(path: Path) -> bool:  # the tests may run as root, who may read everything
         raise PermissionError(13, "Permission denied", str(path))
 
     (tmp_path / "Ana").mkdir()

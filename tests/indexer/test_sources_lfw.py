@@ -1,4 +1,4 @@
-"""LFW: recognised by how its photos are named; its people are nobody's students."""
+"""LFW is recognised by the names of its photos; its people are cohort, not students."""
 
 import json
 import shutil
@@ -44,7 +44,7 @@ def test_one_photo_with_another_name_makes_it_a_folder(tmp_path: Path, other: st
     assert len(named.photos) == 3 and named.ignored == 1 and not named.notes
 
 
-def test_what_a_person_says_decides(tmp_path: Path) -> None:
+def test_the_kind_that_the_caller_gives_decides(tmp_path: Path) -> None:
     source = read_source(tree(tmp_path, *PHOTOS), SourceOptions("folder"))
     assert {photo.student.matricula for photo in source.photos} == {"Ana_de_la_Cruz", "Luis"}
     with pytest.raises(InvalidInput) as caught:

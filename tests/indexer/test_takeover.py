@@ -1,4 +1,4 @@
-"""A database as the first system writes it is taken over as it is; what others write into ours is taken in."""
+"""A database of the first system is taken over; students whom another program writes into ours are taken in."""
 
 import base64
 import csv
@@ -90,7 +90,7 @@ def test_a_database_of_the_first_system(command, first_system, mongo_server: str
     assert stored[LUZ["matricula"]].asistencias == 3 and stored[LUZ["matricula"]].student.asistencias_previas == 1
     assert stored[LUZ["matricula"]].student.fecha_de_registro == "2025-02-01"
     contents = {kept.matricula: hashlib.sha256(kept.content).digest() for kept in view.unembedded("none")}
-    assert contents[EVA["matricula"]] == hashlib.sha256(photo(EVA)).digest()  # the copy, not the torn one
+    assert contents[EVA["matricula"]] == hashlib.sha256(photo(EVA)).digest()  # the copy, not the damaged photo
     entries = len(view.records.attendance(EntryFilter())) + len(view.records.participations(EntryFilter()))
     assert entries == 4
     for student, name in ((EVA, EVA["nombre_del_alumno"]), (LUZ, LUZ["nombre_del_alumno"]), (ANA, "ANA MAYUSCULA")):
@@ -113,7 +113,7 @@ def test_neither_image_can_be_used(command, first_system, mongo_server: str) -> 
 
 
 @on_sqlite
-def test_what_is_no_database_of_the_first_system(command, first_system, mongo_server: str) -> None:  # type: ignore[no-untyped-def]
+def test_databases_that_are_not_of_the_first_system(command, first_system, mongo_server: str) -> None:  # type: ignore[no-untyped-def]
     empty = command("indexer", "add", url_of(first_system, mongo_server))
     assert empty.returncode == 2 and "empty_source" in empty.stderr
     ours = f"{mongo_server}/ours_{uuid.uuid4().hex[:8]}"
@@ -137,7 +137,7 @@ def test_sync_takes_in_what_another_program_enrolled(command, store_url: str, st
         students.insert_one(fields(EVA, image=base64.b64encode(photo(EVA)).decode()))
         students.insert_one(fields(LUZ, image=photo(LUZ)) | {"matricula": "bad/name"})
         students.insert_one(fields(IRIS, image=photo(IRIS), consentimiento="yes"))
-        assert json.loads(command("indexer", "status", "--json").stdout)["students"] == 20  # nobody trips over them
+        assert json.loads(command("indexer", "status", "--json").stdout)["students"] == 20  # nothing foreign
         done = command("indexer", "sync", "--json")
         report = json.loads(done.stdout)
         assert done.returncode == 1 and (report["photos"], report["done"], report["refused"]) == (4, 2, 2)

@@ -1,7 +1,7 @@
-"""Photos behind links, kept by content, so that a run that goes on or is repeated asks nobody again.
+"""Keeps the photos behind links by content, so that a run that is repeated or continued fetches nothing again.
 
-``links/`` maps the digest of an address to the digest of what it gave, ``contents/`` holds the bytes under that digest.
-Whoever erases a student erases the whole folder: it holds photos.
+``links/`` maps the digest of an address to the digest of its content, ``contents/`` holds the bytes under that digest.
+Erasing a student deletes the whole folder, because it holds photos.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Downloads:
-    """Reads links, from its folder when it can. Safe to use from several threads and processes.
+class DownloadCache:
+    """Reads links, from its folder when it has them. Safe to use from several threads and processes.
 
     Attributes:
-        folder: where what was fetched is kept.
+        folder: where fetched photos are kept.
         rules: see :class:`LinkRules`.
     """
 
@@ -36,15 +36,15 @@ class Downloads:
         Raises:
             PhotoRefused: see :func:`indexer.sources.links.fetching.fetch`.
         """
-        url = direct_url(link, self.rules.drive)  # the same file, however it was shared
-        content = self._kept(url)
+        url = direct_url(link, self.rules.drive)  # one address per file, whatever form of link it was shared with
+        content = self._cached(url)
         if content is None:
             content = fetch(url, self.rules)
-            self._keep(url, content)
+            self._store(url, content)
         return content
 
-    def _kept(self, url: str) -> bytes | None:
-        """What the address gave, if it is still what it was."""
+    def _cached(self, url: str) -> bytes | None:
+        """The content of the address, if it is here and undamaged."""
         try:
             digest = self._link_file(url).read_text(encoding="ascii")
             content = self._content_file(digest).read_bytes()
@@ -52,8 +52,8 @@ class Downloads:
             return None
         return content if _digest(content) == digest else None
 
-    def _keep(self, url: str, content: bytes) -> None:
-        """The content first: a link never leads to what is not there."""
+    def _store(self, url: str, content: bytes) -> None:
+        """Write the content first, so that no link leads to a missing content."""
         digest = _digest(content)
         try:
             _write(self._content_file(digest), content)
@@ -73,13 +73,13 @@ def _digest(content: bytes) -> str:
 
 
 def _write(target: Path, content: bytes) -> None:
-    """Put a file there whole: under another name, then renamed."""
+    """Write a whole file: under another name, then renamed."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as stream:
-        aside = Path(stream.name)
+        temporary = Path(stream.name)
         try:
             stream.write(content)
             stream.close()
-            aside.replace(target)
+            temporary.replace(target)
         finally:
-            aside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""``verify``: whether documents and index agree, and with ``--deep`` whether anything is damaged."""
+"""``verify``: whether documents and index agree and, with ``--deep``, whether anything is damaged."""
 
 from __future__ import annotations
 
@@ -17,16 +17,23 @@ from presente.errors import ConfigError
 from presente.settings import Settings
 from presente.text import tidy
 
-_LISTED = 20
-"""Findings of one kind that people are shown; ``--json`` has all."""
+_FINDINGS_SHOWN = 20
+"""Findings of one code that the terminal shows; ``--json`` has all."""
 
 _PAGE = 1000
-"""Students read from the store at once."""
+"""Students in one reading from the store."""
 
 
 @dataclass(frozen=True, slots=True)
-class Consistency:
-    """What was found. ``agreement`` is None when the gallery could not be read, which is a finding."""
+class ConsistencyReport:
+    """What ``verify`` found.
+
+    Attributes:
+        agreement: of documents and index; None when the gallery could not be read, which is a finding as well.
+        miscounted: matriculas of students whose counts are not those of their entries.
+        findings: what is damaged or not in order.
+        deep: whether everything was read.
+    """
 
     agreement: Agreement | None
     miscounted: tuple[str, ...]
@@ -35,19 +42,19 @@ class Consistency:
 
     @property
     def agrees(self) -> bool:
-        """Whether nothing at all is wrong."""
+        """Whether nothing is wrong."""
         return self.agreement is not None and self.agreement.agrees and not self.miscounted and not self.findings
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
-        found = self.agreement or Agreement(0, (), (), ())
+        agreement = self.agreement or Agreement(0, (), (), ())
         return {
             "agrees": self.agrees,
             "deep": self.deep,
-            "templates": None if self.agreement is None else found.templates,
-            "missing_in_index": found.missing_in_index,
-            "missing_in_store": found.missing_in_store,
-            "different": found.different,
+            "templates": None if self.agreement is None else agreement.templates,
+            "missing_in_index": agreement.missing_in_index,
+            "missing_in_store": agreement.missing_in_store,
+            "different": agreement.different,
             "miscounted": self.miscounted,
             "findings": [asdict(finding) for finding in self.findings],
         }
@@ -55,53 +62,53 @@ class Consistency:
     def lines(self) -> Iterator[str]:
         """For people."""
         if self.agreement is not None:
-            apart = self.miscounted or not self.agreement.agrees
-            word = "DISAGREE; `python -m indexer compact` rebuilds the index and counts anew" if apart else "agree"
-            yield f"documents and index {word} on {self.agreement.templates} templates"
+            differ = self.miscounted or not self.agreement.agrees
+            verdict = "DISAGREE; `python -m indexer compact` rebuilds the index and counts anew" if differ else "agree"
+            yield f"documents and index {verdict} on {self.agreement.templates} templates"
         for key, value in self.as_dict().items():
             if isinstance(value, tuple) and value:
                 yield f"{key}: {value}"
         shown: Counter[str] = Counter()
         for finding in self.findings:
             shown[finding.code] += 1
-            if shown[finding.code] <= _LISTED:
+            if shown[finding.code] <= _FINDINGS_SHOWN:
                 yield finding.line()
         for code, count in shown.items():
-            if count > _LISTED:
-                yield f"{code}: {count - _LISTED} more; --json lists all"
+            if count > _FINDINGS_SHOWN:
+                yield f"{code}: {count - _FINDINGS_SHOWN} more; --json lists all"
         if self.deep and not self.findings:
             yield "nothing is damaged: every photo, template and file is as it was written"
         if not self.deep:
             yield "photos, pages and files were not read; --deep reads everything"
 
 
-def verify(settings: Settings, deep: bool, output: cli.Output) -> Consistency:
-    """Compare index and documents, counts and entries; ``deep``: also read everything.
+def verify(settings: Settings, deep: bool, output: cli.Output) -> ConsistencyReport:
+    """Compare the index with the documents and the counts with the entries; with ``deep``, read everything as well.
 
     Raises:
         ConfigError: ``unknown_store``, ``foreign_database``.
     """
     findings: list[Damage] = []
     if deep:
-        with output.bar(_photos(settings), "photo") as progress:
+        with output.bar(_photo_count(settings), "photo") as progress:
             findings += composition.find_damage(settings, progress)
     agreement: Agreement | None = None
     miscounted: tuple[str, ...] = ()
     try:
-        agreement, miscounted = _compared(settings)
-        if not findings:  # what is damaged was told already
-            findings += _untidy(settings)
+        agreement, miscounted = _compare(settings)
+        if not findings:  # else the texts may be unreadable, too
+            findings += _untidy_students(settings)
     except ConfigError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever reading it raises, the two do not agree
-        told = composition.as_damage(error, "comparing index and documents")
-        if not any((each.code, each.what) == (told.code, told.what) for each in findings):
-            findings.append(told)
-    return Consistency(agreement, miscounted, tuple(findings), deep)
+    except Exception as error:  # noqa: BLE001 - whatever the reading raises, the two do not agree
+        finding = composition.as_damage(error, "comparing index and documents")
+        if not any((each.code, each.what) == (finding.code, finding.what) for each in findings):
+            findings.append(finding)
+    return ConsistencyReport(agreement, miscounted, tuple(findings), deep)
 
 
-def _photos(settings: Settings) -> int | None:
-    """How many there are, if that can be told."""
+def _photo_count(settings: Settings) -> int | None:
+    """How many photos the store holds; None when the store cannot be read."""
     with suppress(Exception):
         store = composition.open_store(settings.store)
         try:
@@ -111,27 +118,27 @@ def _photos(settings: Settings) -> int | None:
     return None
 
 
-def _compared(settings: Settings) -> tuple[Agreement, tuple[str, ...]]:
+def _compare(settings: Settings) -> tuple[Agreement, tuple[str, ...]]:
     gallery = composition.open_for_upkeep(settings)
     try:
-        kept = gallery.store.calibration()
-        if kept:
-            CalibrationCurve.from_json(kept)  # damaged, it is an error
+        calibration = gallery.store.calibration()
+        if calibration:
+            CalibrationCurve.from_json(calibration)  # raises when it is damaged
         return gallery.index.verify(), tuple(gallery.store.records.miscounted())
     finally:
         gallery.close()
 
 
-def _untidy(settings: Settings) -> list[Damage]:
-    """Students whose texts are not in their one form: what wrote them did not know of it."""
+def _untidy_students(settings: Settings) -> list[Damage]:
+    """Findings on students whose texts are not in their one form, because another program wrote them."""
     store = composition.open_store(settings.store)
     try:
-        return [finding for student in _students(store) for finding in _untidy_texts(student)]
+        return [finding for student in _all_students(store) for finding in _untidy_texts(student)]
     finally:
         store.close()
 
 
-def _students(store: DocumentStore) -> Iterator[Student]:
+def _all_students(store: DocumentStore) -> Iterator[Student]:
     after = ""
     while page := store.students(kind=None, after=after, limit=_PAGE):
         yield from (stored.student for stored in page)
@@ -141,8 +148,8 @@ def _students(store: DocumentStore) -> Iterator[Student]:
 def _untidy_texts(student: Student) -> Iterator[Damage]:
     names = [name for name, text in _texts(student) if text != tidy(text)]
     if names:
-        what = f"{', '.join(names)} is written with characters that are not seen, or in another form than NFC."
-        yield Damage("text_not_tidy", what, f"student {student.matricula!r}", _fix(student.matricula))
+        what = f"{', '.join(names)} has characters that cannot be seen, or is in another form than NFC."
+        yield Damage("text_not_tidy", what, f"student {student.matricula!r}", _how_to_tidy(student.matricula))
 
 
 def _texts(student: Student) -> Iterator[tuple[str, str]]:
@@ -151,10 +158,10 @@ def _texts(student: Student) -> Iterator[tuple[str, str]]:
     yield from (("otras_clases", clase) for clase in student.otras_clases)
 
 
-def _fix(matricula: str) -> str:
+def _how_to_tidy(matricula: str) -> str:
     if matricula == tidy(matricula):
         return "Enrol the student again from the sheet, or PATCH the fields: they are tidied."
     return (
-        f"Enrol a photo of the student as {tidy(matricula)!r}, then give that one all the rest with "
-        "`python -m indexer merge KEEP OTHER`, OTHER being the matricula as it is stored."
+        f"Enrol a photo of the student as {tidy(matricula)!r}, then merge the two with "
+        "`python -m indexer merge KEEP OTHER`, where OTHER is the matricula as it is stored."
     )

@@ -1,4 +1,4 @@
-"""What a source of photos gives to the pipeline."""
+"""What a source of photos gives to a run: the photos, whose they are, and what else the source knows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.documents.values import Student
-from indexer.sources.local import FileRules, read_file
+from indexer.sources.local_files import FileRules, read_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,9 @@ class Fallback:
     Attributes:
         read: gets the bytes; called in a worker thread, perhaps twice. Raises ``PhotoRefused`` when there is none.
         found: which copy it is, how it was found, and how sure that is, for the report.
-        differs: the two are one photo, and their bytes are not the same: at least one of them is damaged.
-        suspect: the photo has no copy of the same bytes, though others of its source do: it may be damaged.
+        differs: the two copies are one photo, and their bytes differ: at least one of them is damaged.
+        suspect: no copy has the bytes of the photo, although other photos of the source have such a copy: the photo
+            may be damaged.
     """
 
     read: Callable[[], bytes]
@@ -35,7 +36,7 @@ class Fallback:
 
 @dataclass(frozen=True, slots=True)
 class SourcePhoto:
-    """One photo that is yet to be read, and whose it is.
+    """One photo that is not yet read, and whose it is.
 
     Attributes:
         student: whose it is.
@@ -57,24 +58,33 @@ class SourcePhoto:
         cls, student: Student, path: Path, rules: FileRules, landmarks: NDArray[np.float32] | None = None
     ) -> SourcePhoto:
         """A photo that is a file."""
-        return cls(student, readable(path), partial(read_file, path, rules.max_bytes), landmarks=landmarks)
+        return cls(student, printable_path(path), partial(read_file, path, rules.max_bytes), landmarks=landmarks)
 
 
-class Photos(Protocol):
-    """Photos that can be counted, and gone through again. A tuple is; so is what makes each photo when it is due."""
+class PhotoCollection(Protocol):
+    """Photos that can be counted, and iterated over more than once. A tuple is one; a large source makes each photo
+    only when it is asked for."""
 
     def __len__(self) -> int:
-        """How many there are."""
+        """How many photos there are."""
 
     def __iter__(self) -> Iterator[SourcePhoto]:
-        """Each, from the first on."""
+        """The photos, from the first on."""
 
 
 @dataclass(frozen=True, slots=True)
 class PastAttendance:
-    """That a student was in class, or took part, before there were entries: which book, who, when and what."""
+    """One entry of attendance or participation that an earlier system recorded.
 
-    book: str
+    Attributes:
+        field: ``asistencias`` or ``participaciones``, the field of the document that held the entry.
+        matricula: of the student.
+        fecha: the date, ISO.
+        clase: the class.
+        kind, note: of a participation, what kind it was and what was noted.
+    """
+
+    field: str
     matricula: str
     fecha: str
     clase: str = ""
@@ -89,24 +99,26 @@ class Source:
     Attributes:
         name: what was read.
         photos: the photos.
-        fields: the student fields that the source really knows; others are left as they are stored.
-        ignored: files that were not even taken for photos.
-        history: attendance and participation that the source knows of.
+        fields: the student fields that the source knows; the others are left as they are stored.
+        ignored: files whose names are not those of photos.
+        absent: photos that a list of the source names and its folder does not hold.
+        warnings: what of the source could not be used, one line each.
+        past_attendance: attendance and participation that the source knows of.
         close: gives back what the source holds.
-        warnings: what of the source could not be used, a line each.
-        notes: how the source was understood, a line each; nothing that went wrong.
+        notes: how the source was understood, one line each; nothing that went wrong.
     """
 
     name: str
-    photos: Photos
+    photos: PhotoCollection
     fields: frozenset[str] = frozenset()
     ignored: int = 0
+    absent: int = 0
     warnings: tuple[str, ...] = ()
-    history: tuple[PastAttendance, ...] = ()
+    past_attendance: tuple[PastAttendance, ...] = ()
     close: Callable[[], None] = lambda: None
     notes: tuple[str, ...] = ()
 
 
-def readable(path: Path) -> str:
+def printable_path(path: Path) -> str:
     """A path as text that can be printed and stored, whatever bytes its name is made of."""
     return os.fsencode(path).decode("utf-8", "replace")

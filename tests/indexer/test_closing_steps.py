@@ -1,6 +1,6 @@
-"""Whatever goes wrong after the photos costs no report: it is printed and says so, and so does the exit code.
+"""An error after the photos never costs the report: it is printed, and it and the exit code tell of the error.
 
-A failure that cannot be brought about from outside is raised by a line in front of the command, where a library would.
+A test that cannot cause a failure from outside raises it inside the command, where a library would.
 """
 
 import csv
@@ -23,14 +23,15 @@ REFIT, PUBLISH, OPEN, HISTORY, PHOTOS = (
     "gallery.threshold.impostor_scores.refit",
     "gallery.index.document_index.DocumentIndex.publish",
     "presente.composition.open_gallery",
-    "indexer.pipeline.record_past_attendance",
+    "indexer.pipeline.enrol_source.record_past_attendance",
     "gallery.threshold.impostor_scores.enrolled_people",
 )
 FAILS = """
 import importlib, logging, sys
 import numpy as np
 from presente.errors import StoreError
-import indexer.pipeline, gallery.threshold.impostor_scores, gallery.index.document_index, presente.composition
+import indexer.pipeline.enrol_source, gallery.threshold.impostor_scores, gallery.index.document_index
+import presente.composition
 
 def fail(*_, **__):
     raise {error}
@@ -63,7 +64,7 @@ def environment(environment: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 def failing(environment: dict[str, str], tmp_path: Path) -> Run:
-    """Runs the indexer with something in it failing."""
+    """Runs the indexer with one function replaced by an error."""
 
     def run(where: str, error: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -79,7 +80,7 @@ def failing(environment: dict[str, str], tmp_path: Path) -> Run:
 
 
 def sheet_of(folder: Path, students: int, suffix: str = "") -> Path:
-    """The first students of the sample class, under other matriculas when a suffix is given."""
+    """A sheet of the first students of the sample class; ``suffix`` is added to their matriculas."""
     with SHEET.open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))[:students]
     path = folder / f"class{students}{suffix}.csv"
@@ -93,7 +94,7 @@ def sheet_of(folder: Path, students: int, suffix: str = "") -> Path:
 
 
 def outgrown(command: Run, folder: Path) -> Path:
-    """Calibrate a third of the class; the sheet of all makes the gallery outgrow that."""
+    """Calibrate with a third of the class; the sheet of the whole class outgrows that calibration."""
     assert command("indexer", "add", sheet_of(folder, 8)).returncode == 0
     done = command("evaluation", "calibrate", "--fpir", "0.02")
     assert done.returncode == 0, done.stderr
@@ -209,7 +210,7 @@ def test_a_report_file_on_a_full_disk_costs_no_report(command: Run) -> None:
 
 @on_sqlite
 def test_the_reports_file_is_there_when_the_rest_is_killed(failing: Run, tmp_path: Path) -> None:
-    """As the system does to whoever takes too much memory: nothing is printed then, but the file has it."""
+    """The system kills a process that takes too much memory: nothing is printed then, but the file has the report."""
     kill = f"[__import__('os').kill(__import__('os').getpid(), {int(signal.SIGKILL)}), MemoryError()][1]"
     done = failing(REFIT, kill, "add", SHEET, "--report", tmp_path / "report.txt")
     assert done.returncode == 1 and "SIGKILL" in done.stderr
@@ -217,7 +218,7 @@ def test_the_reports_file_is_there_when_the_rest_is_killed(failing: Run, tmp_pat
 
 
 @on_sqlite
-def test_what_is_said_to_people(command: Run, tmp_path: Path) -> None:
+def test_the_text_for_people(command: Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = command("indexer", "add", SHEET, PRESENTE_INDEX=str(tmp_path / "file" / "index"))
     assert "96 enrolled" in done.stdout and "publishing failed [index_unwritable]" in done.stdout

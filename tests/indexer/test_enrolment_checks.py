@@ -1,4 +1,4 @@
-"""``indexer add`` looks at what the photos of students show."""
+"""``indexer add`` compares the photos of students with those that they have, and with other students."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ def photo(matricula: str, number: int) -> Path:
 
 
 def folder(root: Path, **people: list[Path]) -> Path:
-    """One folder a person; the photos are numbered in the order given."""
+    """One folder per person; the photos are numbered in the order given."""
     for name, paths in people.items():
         (root / name).mkdir(parents=True)
         for number, path in enumerate(paths):
@@ -44,13 +44,13 @@ def test_a_mislabelled_photo_is_refused(command, tmp_path: Path, store_url: str)
     reasons = {"/".join(Path(item["location"]).parts[-2:]): item["reason"] for item in report["refusals"]}
     assert set(reasons) == {"A0178/1.jpg", "A0178/2.jpg", "New/1.jpg"}
     assert "'A0184'" in reasons["A0178/2.jpg"] and "--force" in reasons["A0178/1.jpg"]
-    assert str(source / "New" / "0.jpg") in reasons["New/1.jpg"]  # what it was compared with
+    assert str(source / "New" / "0.jpg") in reasons["New/1.jpg"]  # the photo that it was compared with
     assert "refused, different_person: 3" in (tmp_path / "report.txt").read_text()
     assert added(command, source, code=1)["already"] == 2
 
     forced = added(command, source, "--force")
     assert (forced["done"], forced["already"], forced["refused"]) == (3, 2, 0)
-    # A0178 has photos of a stranger and of another student now: both new pairs are said
+    # A0178 now has photos of a stranger and of another student: both new pairs are reported
     assert {(pair["matricula"], pair["other"]) for pair in forced["possible_duplicates"]} >= {("A0178", "A0184")}
 
 
@@ -63,14 +63,14 @@ def test_the_first_photo_of_a_folder_may_be_the_wrong_one(command, tmp_path: Pat
     assert [Path(item["location"]).name for item in report["refusals"]] == ["0.jpg"] and report["done"] == 3
 
 
-def test_one_face_under_two_matriculas_is_reported_once_a_pair(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
+def test_one_face_under_two_matriculas_is_reported_once_per_pair(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
     source = folder(
         tmp_path / "class",
         A=[photo("A0178", 1), photo("A0178", 2)],
         B=[photo("A0184", 1), photo("A0184", 2)],
         C=[photo("A0178", 3), photo("A0178", 4)],  # in one batch with A
     )
-    report = added(command, source)  # a warning is no failure
+    report = added(command, source)  # a warning is not a failure
     (pair,) = report["possible_duplicates"]
     assert (pair["matricula"], pair["other"], pair["photos"]) == ("C", "A", 2) and 0.8 <= pair["score"] <= 1
     assert report["warnings"] == [f"C and A may be one person (score {pair['score']:.2f} on 2 photos)"]
@@ -83,7 +83,7 @@ def test_one_face_under_two_matriculas_is_reported_once_a_pair(command, tmp_path
 
 
 @on_sqlite
-def test_duplicates_are_refused_or_allowed_where_that_is_set(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
+def test_duplicates_are_refused_or_allowed_by_a_setting(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
     source = folder(tmp_path / "class", A=[photo("A0178", 1)], B=[photo("A0178", 2)])
     report = added(command, source, "--duplicates", "refuse", code=1)
     assert report["reasons"] == {"possible_duplicate": 1} and list(avisos(store_url)) == ["A"]
@@ -109,7 +109,7 @@ def test_people_of_a_data_set_are_as_it_labels_them(command, tmp_path: Path) -> 
 def test_more_photos_of_one_student_than_a_batch_holds(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     own = [photo("A0178", number) for number in (1, 2, 3, 4)]
     source = folder(tmp_path / "class", A=own, B=[photo("A0184", 1)])
-    for number in range(4, 60):  # the same photo, each with an end of its own
+    for number in range(4, 60):  # copies of the photos, each with other last bytes
         (source / "A" / f"{number}.jpg").write_bytes(own[number % 4].read_bytes() + f"{number}".encode())
     (source / "A" / "99.jpg").write_bytes((SAMPLE / "strangers" / "01.jpg").read_bytes())
     report = added(command, source, code=1)
