@@ -1,6 +1,6 @@
 """A second kind of pack: FaceNet's architecture with random weights, its preprocessing, and the file they come in.
 
-No test has the real weights: they are 107 MB that ``python -m faces convert`` takes from whoever has them.
+No test has the real weights: they are 107 MB that ``python -m tools.facenet`` takes from whoever has them.
 """
 
 import json
@@ -290,11 +290,11 @@ def test_what_is_missing_or_another_is_named(tmp_path: Path, sample_pack: ModelP
 
 @on_sqlite
 def test_the_command_says_where_to_get_them(command, weights: RandomWeights, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    missing = command("faces", "convert", "nowhere.pt")
+    missing = command("tools.facenet", "nowhere.pt")
     assert missing.returncode == 1 and "weights_not_found" in missing.stderr and "releases/download" in missing.stderr
     save(tmp_path / "weights.pt", weights, legacy=True)
     done = command(
-        *("faces", "convert", "weights.pt", "--out", "pack", "--sha256", sha256_file(tmp_path / "weights.pt"), "--json")
+        *("tools.facenet", "weights.pt", "--out", "pack", "--sha256", sha256_file(tmp_path / "weights.pt"), "--json")
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["tag"] == load_pack(str(tmp_path / "pack"), []).tag
