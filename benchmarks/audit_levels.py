@@ -108,7 +108,7 @@ def changed(
             saved = io.BytesIO()
             change(photo, size).save(saved, "JPEG", quality=quality)
             try:
-                face = embedder.embed([embedder.read_portrait(saved.getvalue())[1]])[0]
+                face = embedder.embed_portrait(saved.getvalue())[1]
             except PhotoRefused:
                 continue
             with_itself = float(like.vectors(np.array([row]))[0] @ face.template)

@@ -77,12 +77,20 @@ class TarPoint:
     threshold: float | None = None
 
 
-def compare_pairs(pairs: Sequence[Pair], outcomes: Mapping[Path, TemplateResult]) -> list[Comparison]:
+@dataclass(frozen=True, slots=True)
+class AcceptedShare:
+    """The share of some pairs that are accepted, with its 95 % interval."""
+
+    share: float
+    interval: tuple[float, float]
+
+
+def compare_pairs(pairs: Sequence[Pair], templates: Mapping[Path, TemplateResult]) -> list[Comparison]:
     """Score every pair."""
     results = []
     for start in range(0, len(pairs), _BLOCK):
         for pair in pairs[start : start + _BLOCK]:
-            left, right = outcomes[pair.left], outcomes[pair.right]
+            left, right = templates[pair.left], templates[pair.right]
             both = left.template is not None and right.template is not None
             score = float(left.template @ right.template) if both else -math.inf  # type: ignore[operator]
             results.append(
@@ -212,6 +220,15 @@ def equal_error_interval(pairs: ScoredPairs) -> tuple[float, float]:
     return min(float(low), eer), max(float(high), eer)
 
 
+def accepted(pairs: ScoredPairs, threshold: float) -> tuple[AcceptedShare, AcceptedShare]:
+    """FAR and TAR at a threshold."""
+    far, tar = (
+        (int((scores >= threshold).sum()), len(scores))
+        for scores in (pairs.score[~pairs.same], pairs.score[pairs.same])
+    )
+    return AcceptedShare(far[0] / far[1], wilson(*far)), AcceptedShare(tar[0] / tar[1], wilson(*tar))
+
+
 def tar_at_far(pairs: ScoredPairs, far: float) -> TarPoint:
     """TAR at an asked FAR.
 
@@ -223,15 +240,13 @@ def tar_at_far(pairs: ScoredPairs, far: float) -> TarPoint:
     if not 1 <= allowed < len(impostors):
         return TarPoint(far, resolved=False)
     threshold = float(np.nextafter(impostors[allowed], np.inf))
-    accepted = int((impostors >= threshold).sum())
-    mated = pairs.score[pairs.same]
-    found = int((mated >= threshold).sum())
+    reached, tar = accepted(pairs, threshold)
     return TarPoint(
         far,
         resolved=True,
-        far=accepted / len(impostors),
-        far_interval=wilson(accepted, len(impostors)),
-        tar=found / len(mated),
-        tar_interval=wilson(found, len(mated)),
+        far=reached.share,
+        far_interval=reached.interval,
+        tar=tar.share,
+        tar_interval=tar.interval,
         threshold=threshold,
     )

@@ -7,7 +7,8 @@ import logging
 import sys
 
 from faces.packs.download import pull
-from faces.packs.model_pack import PUBLISHED, installed, load_pack
+from faces.packs.model_pack import installed, load_pack
+from faces.packs.published import PUBLISHED
 from presente import cli, logs
 from presente.errors import InvalidInput, PackError
 from presente.settings import Settings
@@ -70,6 +71,7 @@ def run_check(arguments: argparse.Namespace, settings: Settings, output: cli.Out
         "tag": pack.tag,
         "dim": pack.dim,
         "threshold": pack.threshold,
+        "threshold_source": pack.threshold_source,
         "licence": pack.licence,
         "runtime": embedder.runtime,
         "detection": str(pack.detection),

@@ -17,9 +17,9 @@ from gallery.index.check import index_damage
 from gallery.index.generations import GenerationStore
 from gallery.index.recall_gate import IndexSettings
 from gallery.photo_export import PhotoExport
-from gallery.threshold.operating_point import ThresholdTarget
+from gallery.threshold.operating_point import OperatingPoint, ThresholdTarget, operating_point
 from presente.clock import MACHINE, Clock
-from presente.errors import ConfigError, PresenteError
+from presente.errors import ConfigError, PackError, PresenteError
 from presente.files import erase_folder
 from presente.parallel import default_workers
 from presente.secrets import hidden, hidden_address
@@ -144,16 +144,49 @@ def open_generations(settings: Settings) -> GenerationStore:
 
 def open_gallery(settings: Settings, pack: ModelPack) -> Gallery:
     """The gallery that the settings name, for templates of one pack."""
-    fixed: tuple[float, str, ThresholdTarget] = pack.threshold, f"pack {pack.name}", "stored"
+    store = open_store(settings.store, open_clock(settings))
+    return Gallery(store, open_generations(settings), pack.tag, pack.dim, gallery_settings(settings, pack))
+
+
+def gallery_settings(settings: Settings, pack: ModelPack) -> GallerySettings:
+    """How a gallery of a pack decides, by the settings."""
+    fixed: tuple[float, str, ThresholdTarget] = pack.threshold, pack.threshold_source, "stored"
     if isinstance(settings.threshold, TargetRate):
         fixed = *fixed[:2], settings.threshold.fpir
     elif settings.threshold is not None:
         fixed = settings.threshold, settings.origins["threshold"], None
     threshold, source, target = fixed
     consent = settings.consent == "required"
-    decides = GallerySettings(threshold, source, settings.margin, consent, target, settings.duplicates)
-    store = open_store(settings.store, open_clock(settings))
-    return Gallery(store, open_generations(settings), pack.tag, pack.dim, decides)
+    return GallerySettings(threshold, source, settings.margin, consent, target, settings.duplicates)
+
+
+def deployed_point(settings: Settings, pack: ModelPack) -> OperatingPoint:
+    """The threshold that a server with these settings uses now, and where it comes from; makes no store.
+
+    Without a gallery of this pack it is what the settings or the pack give.
+
+    Raises:
+        ConfigError: ``not_calibrated`` when the settings ask for a rate.
+        StoreError: of the store.
+    """
+    own = gallery_settings(settings, pack)
+    gallery = None
+    if own.target is not None and not _is_missing_file(settings.store):
+        try:
+            gallery = open_gallery(settings, pack)
+        except PackError as error:
+            if error.code != "pack_mismatch":
+                raise
+    if gallery is None:
+        return operating_point(own.target, own.threshold, own.threshold_source, None, 0)
+    try:
+        return gallery.operating_point()
+    finally:
+        gallery.close()
+
+
+def _is_missing_file(url: str) -> bool:
+    return url.startswith(_SQLITE) and not Path(url[len(_SQLITE) :]).expanduser().exists()
 
 
 def forget_cached(settings: Settings) -> None:

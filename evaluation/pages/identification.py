@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.intervals import wilson
-from evaluation.pages.model import ReportPage, ReportTable, Tile, between, count, failures, score, share, shown_rate
+from evaluation.pages.model import (
+    ReportPage,
+    ReportTable,
+    Tile,
+    between,
+    count,
+    deployed_in,
+    failures,
+    score,
+    share,
+    shown_rate,
+)
 from evaluation.pages.searches import Mark, cmc_figure, false_names, group_figure, misses, score_figures
 from evaluation.pages.terms import terms
 from evaluation.results import identification_result
@@ -19,11 +30,12 @@ def build(result: dict[str, Any], out: Path) -> ReportPage:
     asked = result["arguments"]
     searches = read_scores(out / Path(result["scores"]).name)
     grouped = asked["group"] is not None
-    found = identification_result(searches, asked["fpir"], asked["rank"], by_group=grouped)
+    deployed = deployed_in(result)
+    found = identification_result(searches, asked["fpir"], asked["rank"], grouped, deployed)
     point = operating_point(found["open_set"])
-    threshold = result["pack_threshold"] if point is None else point["threshold"]
+    threshold = deployed["threshold"] if point is None else point["threshold"]
     return ReportPage(
-        title="Identification: whose face is this, and is it anybody's?",
+        title="Identification: whose face is this, and is it that of any enrolled person?",
         lead=_lead(result, found, point),
         tiles=_tiles(result, found, point),
         doubts=[_doubt(one, found["strangers"]) for one in found["open_set"] if not one["resolved"]]
@@ -34,7 +46,7 @@ def build(result: dict[str, Any], out: Path) -> ReportPage:
             *([_variants(result["variants"])] if result["variants"] else []),
         ],
         figures=[
-            *score_figures(searches, _marks(found["open_set"], result["pack_threshold"])),
+            *score_figures(searches, _marks(found["open_set"], deployed["threshold"])),
             cmc_figure(searches, asked["rank"]),
             *([group_figure(point)] if point and grouped else []),
         ],
@@ -50,8 +62,8 @@ def operating_point(points: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     return next(iter([*shown, *points]), None)
 
 
-def _marks(points: Sequence[dict[str, Any]], own: float) -> list[Mark]:
-    """Thresholds of the first three rates asked for, and the pack's own."""
+def _marks(points: Sequence[dict[str, Any]], deployed: float) -> list[Mark]:
+    """Thresholds of the first three rates asked for, and the one in force."""
     return [
         Mark(
             f"FPIR {shown_rate(point['fpir_asked'])}{'' if point['resolved'] else ' (not resolved)'}",
@@ -59,7 +71,7 @@ def _marks(points: Sequence[dict[str, Any]], own: float) -> list[Mark]:
             (point["fpir"], point["fnir"]) if point["resolved"] else None,
         )
         for point in points[:3]
-    ] + [Mark("the pack's own", own, None)]
+    ] + [Mark("in force", deployed, None)]
 
 
 def _lead(result: dict[str, Any], found: dict[str, Any], point: dict[str, Any] | None) -> list[str]:
@@ -74,8 +86,8 @@ def _lead(result: dict[str, Any], found: dict[str, Any], point: dict[str, Any] |
         passed, missed = round(point["fpir"] * strangers), round(point["fnir"] * probes)
         lead.append(
             f"With the threshold at {score(point['threshold'])}, {passed:,} of {count(strangers, 'photo')} of "
-            f"strangers would have been given somebody's name, and {missed:,} of {count(probes, 'photo')} of "
-            "enrolled people would not have been recognised."
+            f"strangers would have been given the name of an enrolled person, and {missed:,} of "
+            f"{count(probes, 'photo')} of enrolled people would not have been recognised."
         )
     return lead
 
@@ -116,11 +128,21 @@ def _metrics(result: dict[str, Any], found: dict[str, Any]) -> ReportTable:
             _row(f"FNIR at FPIR {asked}", point["fnir"], point["fnir_interval"], probes, at),
             _row(f"FPIR reached, {asked} asked", point["fpir"], point["fpir_interval"], strangers, at),
         ]
+    deployed = found["deployed"]
+    rows += [
+        _row(f"{name.upper()} at the threshold in force", deployed[name], deployed[f"{name}_interval"], trials, at)
+        for name, trials, at in (
+            ("fnir", probes, score(deployed["threshold"])),
+            ("fpir", strangers, score(deployed["threshold"])),
+        )
+        if trials
+    ]
     rows += [
         failures("Failures to enrol (FTE)", result["fte"], result["gallery_photos"]),
         failures("Failures to acquire (FTA)", found["fta"], _searched(found)),
     ]
-    return ReportTable("Metrics", ("Metric", "Value", "95 % interval", "Cases", "Threshold"), rows)
+    head = ("Metric", "Value", "95 % interval", "Cases", "Threshold")
+    return ReportTable("Metrics", head, rows, f"The threshold in force is {deployed['described']}.")
 
 
 def _ranks(cmc: dict[str, float], probes: int) -> list[tuple[str, float, Sequence[float]]]:
@@ -144,7 +166,7 @@ def _groups(point: dict[str, Any], column: str) -> ReportTable:
         )
         for one in point["groups"]
     ]
-    note = f"All groups at the one threshold of everybody, {score(point['threshold'])}. In brackets 95 % intervals: "
+    note = f"All groups at one threshold, {score(point['threshold'])}. In brackets 95 % intervals: "
     return ReportTable(
         f"By {column}",
         (column, "Probes", "Rank-1", "FNIR", "Strangers", "FPIR"),

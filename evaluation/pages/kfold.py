@@ -14,8 +14,8 @@ from evaluation.pages.terms import terms
 from evaluation.scores import ProbeScores, read_scores
 
 _SPLITS = {
-    "photos": "by photos: whoever is tried in one fold may be enrolled with other photos",
-    "people": "by people: nobody is in two folds, and half of each fold's people are strangers",
+    "photos": "by photos: a person tried in one fold may be enrolled with other photos",
+    "people": "by people: no one is in two folds, and half of each fold's people are strangers",
     "holdout": "as the notebook did: 70 of 100 photos of each person enrolled, the others tried",
 }
 _SHOWN = {
@@ -41,7 +41,8 @@ def build(result: dict[str, Any], out: Path) -> ReportPage:
         title="Cross-validation: how much do the figures vary with the split?",
         lead=[
             f"{count(result['photos'], 'photo')} of {count(result['people'], 'person', 'people')}, split "
-            f"{_SPLITS[result['split']]}. Pipeline: {result['pipeline'].strip()}, threshold {score(threshold)}."
+            f"{_SPLITS[result['split']]}. Pipeline: {result['pipeline'].strip()}, threshold "
+            f"{result.get('threshold_described', score(threshold))}."
         ],
         tiles=[
             Tile(share(over[name]["mean"]), f"{label}, mean", f"± {share(over[name]['std'])}, {len(folds)} folds")

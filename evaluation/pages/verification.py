@@ -18,6 +18,7 @@ from evaluation.pages.model import (
     Tile,
     between,
     count,
+    deployed_in,
     failures,
     score,
     share,
@@ -34,8 +35,9 @@ _FAR = "False accept rate (FAR)"
 def build(result: dict[str, Any], out: Path) -> ReportPage:
     """Everything that is a rate comes from the scores file; ``result`` says how the run was made."""
     comparisons = read_comparisons(out / Path(result["scores"]).name)
-    found = verification_result(comparisons, result["arguments"]["far"])
-    threshold = _threshold(found, result["pack_threshold"])
+    deployed = deployed_in(result)
+    found = verification_result(comparisons, result["arguments"]["far"], deployed)
+    threshold = _threshold(found, deployed["threshold"])
     return ReportPage(
         title="Verification: are these two photos of one person?",
         lead=_lead(result, found),
@@ -58,11 +60,11 @@ def _resolved(found: dict[str, Any]) -> list[dict[str, Any]]:
     return [point for point in found["tar_at_far"] if point["resolved"]]
 
 
-def _threshold(found: dict[str, Any], own: float) -> float:
-    """That of the strictest rate that the data can show, else the folds', else the pack's."""
+def _threshold(found: dict[str, Any], deployed: float) -> float:
+    """That of the strictest rate that the data can show, else the folds', else the one in force."""
     if _resolved(found):
         return float(min(_resolved(found), key=lambda point: point["far_asked"])["threshold"])
-    return statistics.median(fold["threshold"] for fold in found["folds"]) if found["folds"] else own
+    return statistics.median(fold["threshold"] for fold in found["folds"]) if found["folds"] else deployed
 
 
 def _lead(result: dict[str, Any], found: dict[str, Any]) -> list[str]:
@@ -121,8 +123,14 @@ def _metrics(result: dict[str, Any], found: dict[str, Any]) -> ReportTable:
         ):
             cases = f"{round(point[rate] * of):,} of {of:,}"
             rows.append((name, share(point[rate], 2), between(point[f"{rate}_interval"]), cases, at))
+    deployed = found["deployed"]
+    for name, of in (("tar", found["mated"]), ("far", found["non_mated"])):
+        cases = f"{round(deployed[name] * of):,} of {of:,}"
+        label, at = f"{name.upper()} at the threshold in force", score(deployed["threshold"])
+        rows.append((label, share(deployed[name], 2), between(deployed[f"{name}_interval"]), cases, at))
     rows.append(failures("Failures to acquire (FTA)", found["fta"], result["photos"]))
-    return ReportTable("Metrics", ("Metric", "Value", "95 % interval", "Cases", "Threshold"), rows)
+    head = ("Metric", "Value", "95 % interval", "Cases", "Threshold")
+    return ReportTable("Metrics", head, rows, f"The threshold in force is {deployed['described']}.")
 
 
 def _folds(folds: Sequence[dict[str, Any]]) -> ReportTable:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import requests
 
-from faces.packs.model_pack import ModelFile, PublishedPack
+from faces.packs.published import ModelFile, PublishedPack
 from presente.errors import PackError
 from presente.files import sha256_file
 

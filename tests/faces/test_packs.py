@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from faces.packs.download import pull
-from faces.packs.model_pack import PUBLISHED, ModelFile, ModelPack, PublishedPack, find_pack, installed, load_pack
+from faces.packs.model_pack import ModelPack, find_pack, installed, load_pack
+from faces.packs.published import PUBLISHED, ModelFile, PublishedPack
 from presente.errors import PackError
 from tests.conftest import SAMPLE, on_sqlite
 

@@ -17,7 +17,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from evaluation.pipelines import PRESENT, features
+from evaluation.pipelines import PRESENT, makers
 from faces.alignment import cut_box
 from faces.embedder import FaceEmbedder
 from faces.packs.model_pack import ModelPack, Preprocessing, load_pack
@@ -96,7 +96,7 @@ def test_templates_of_length_one_through_the_same_door(pack: ModelPack) -> None:
     assert np.allclose(embedder.recogniser.features([face.crop])[0], row, rtol=1e-4, atol=1e-4)
     assert row @ made.template == pytest.approx(np.linalg.norm(row), rel=1e-5)
     # The pipelines that ``compare --packs`` runs make the same of it; quality is measured as for any pack.
-    assert np.allclose(features(embedder, PRESENT).make(PHOTOS[0]).template, row, rtol=1e-4, atol=1e-4)
+    assert np.allclose(makers(embedder, PRESENT).gallery.make(PHOTOS[0]).template, row, rtol=1e-4, atol=1e-4)
     assert face.quality == FaceEmbedder(load_pack("sample", [SAMPLE / "models"])).read_portrait(PHOTOS[0])[1].quality
 
 
