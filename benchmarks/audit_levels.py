@@ -24,7 +24,7 @@ from gallery.documents.values import EnrolledTemplate
 from gallery.gallery import Gallery
 from presente import cli, composition
 from presente.errors import PhotoRefused
-from presente.settings import Settings, add_settings_flags, load_settings
+from presente.settings import Settings, load_settings
 
 Change = Callable[[Image.Image, float], Image.Image]
 
@@ -148,7 +148,6 @@ def main() -> int:
     """Measure and print."""
     arguments = common.parser("python -m benchmarks.audit_levels", __doc__ or "", "python -m benchmarks.audit_levels")
     arguments.add_argument("--photos", type=int, default=200, help="how many photos are changed")
-    add_settings_flags(arguments)
     given = arguments.parse_args()
     figures = measure(load_settings(given), given.photos, given.seed)
     lines = [f"{name:28s} {value}" for name, value in figures.items() if name != "changed"]

@@ -28,7 +28,7 @@ from gallery.enrolment.score_levels import STRANGER_RATE, STUDENT_RATE, Enrolmen
 from gallery.gallery import Gallery, GallerySettings
 from gallery.index.generations import GenerationStore
 from presente import cli, composition
-from presente.settings import Settings, add_settings_flags, load_settings
+from presente.settings import Settings, load_settings
 
 Vectors = NDArray[np.float32]
 
@@ -162,14 +162,13 @@ def main() -> int:
     example = "python -m benchmarks.enrolment_checks --folder lfw --pack research_mbf"
     parser = common.parser("python -m benchmarks.enrolment_checks", __doc__ or "", example)
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--folder", type=Path, metavar="DIR", help="one folder a person")
+    source.add_argument("--folder", type=Path, metavar="DIR", help="one folder per person")
     source.add_argument("--list", type=Path, metavar="LIST.tsv", help="columns role, person, path: all its photos")
     parser.add_argument("--people", type=int, nargs="+", default=[5, 24, 200, 1000], metavar="N", help="enrolled")
     parser.add_argument("--repeats", type=int, default=5, help="draws of people")
     parser.add_argument(
         "--twice", type=float, default=0.0, help="share of people who are enrolled under two matriculas"
     )
-    add_settings_flags(parser)
     given = parser.parse_args()
     settings = load_settings(given)
     entries = read_people(given.folder) if given.folder else read_list(given.list)

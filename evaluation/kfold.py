@@ -17,7 +17,7 @@ from presente.errors import InvalidInput
 
 Split = Literal["photos", "people", "holdout"]
 """``photos``: the first report's five folds, of photos. ``people``: no person in two folds, and people with few
-and with many photos alike in each. ``holdout``: the notebook's 70 % of each person's photos enrolled, the rest tried."""
+and with many photos alike in each. ``holdout``: as in the notebook, 70 % of each person's photos enrolled."""
 
 UNKNOWN = "Desconocido"
 

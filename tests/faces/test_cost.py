@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from benchmarks import bombs
-from benchmarks.bombs import chunk, encoded, exif, gradient, jpeg_with, plain, png, repeated_scans
+from benchmarks import costly_images
+from benchmarks.costly_images import chunk, encoded, exif, gradient, jpeg_with, plain, png, repeated_scans
 from faces.image.decode import ImageLimits, decode, expected_cost
 from faces.image.headers import read_header
 from faces.image.jpeg_damage import scan_damage
@@ -217,6 +217,6 @@ def test_how_large_is_too_large_is_for_the_limits_alone() -> None:
 
 
 def test_a_webp_of_some_bytes_has_the_cost_of_its_canvas() -> None:
-    data = bombs.webp()
+    data = costly_images.webp()
     assert len(data) < 3000
     assert expected_cost(data, ImageLimits()).peak_bytes > 15 * 6320 * 6320

@@ -1,4 +1,4 @@
-"""Where the time of a photo goes: CPU milliseconds of each stage, one after the other, one inference at a time."""
+"""CPU milliseconds of each stage of a photo, one stage after the other, one inference at a time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from presente import composition
 from presente.errors import PhotoRefused
 from presente.parallel import in_batches
 from presente.recognition import digest_of, enrolled_photo
-from presente.settings import load_settings
+from presente.settings import Settings
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -45,11 +45,11 @@ class _Clocked:
         return found
 
 
-def by_stage(environment: Mapping[str, str], locations: Sequence[str]) -> dict[str, float]:
-    """CPU milliseconds a photo: each stage, their total, and the floor, which is inference alone."""
+def by_stage(given: Settings, locations: Sequence[str]) -> dict[str, float]:
+    """CPU milliseconds per photo: each stage, their total, and the floor, which is inference alone."""
     with tempfile.TemporaryDirectory() as folder:
-        places = {"PRESENTE_STORE": f"sqlite:///{folder}/gallery.db", "PRESENTE_INDEX": f"{folder}/index"}
-        settings = load_settings(environment={**environment, **places, "PRESENTE_WORKERS": "1"})
+        place = Path(folder)
+        settings = given.having(store=f"sqlite:///{place}/gallery.db", index=place / "index", workers=1)
         pack = composition.open_pack(settings)
         embedder = composition.open_embedder(settings, pack)
         options = composition.runtime_options(settings)
