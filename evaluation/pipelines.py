@@ -53,7 +53,7 @@ MENDED: Sequence[Pipeline] = (
     replace(NOTEBOOK, name="  canvas chosen from the photo", square=False),
     replace(NOTEBOOK, name="  centroid of unit templates", consolidation="centroid"),
     replace(NOTEBOOK, name="  best template", consolidation="best"),
-    replace(NOTEBOOK, name="  threshold of the pack", threshold=None),
+    replace(NOTEBOOK, name="  threshold in force", threshold=None),
 )
 """The notebook's run with one mistake mended, one at a time."""
 

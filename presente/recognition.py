@@ -98,12 +98,13 @@ def empty_gallery_hint(gallery: Gallery, query: IdentifyQuery) -> str:
     counts = gallery.store.counts()
     if not query.cohort and counts.cohort:
         students = f"of class {query.clase} " if query.clase is not None else ""
+        people = "1 person" if counts.cohort == 1 else f"{counts.cohort} people"
         return (
-            f"No student {students}has a template here, but {counts.cohort} people of the cohort (data sets such as "
-            "CelebA) are enrolled: they are searched with cohort=true, or --cohort."
+            f"No student {students}has a template here, but {people} of the cohort (data sets such as CelebA) can be "
+            "searched with cohort=true, or --cohort."
         )
     if query.clase is not None and counts.students:
-        return f"No student of class {query.clase} has a template here; {counts.students} students are enrolled."
+        return f"No student of class {query.clase} has a template here. Enrolled students: {counts.students}."
     return ""
 
 
