@@ -1,4 +1,4 @@
-"""``python -m benchmarks.audit``: time and memory of an audit as large as CelebA, and which planted faults it finds."""
+"""``python -m benchmarks.audit``: time and memory of an audit as large as CelebA; the planted faults it finds."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""``python -m benchmarks.audit_levels``: what the levels of an audit rest on, measured on the gallery of the settings.
+"""``python -m benchmarks.audit_levels``: measurements behind the levels of an audit, on the settings' gallery.
 
-Pairs of one person's photos, by what was measured on the faces; and photos that are saved again, made smaller or
-blurred, against the photo that they were and against its person's others.
+Pairs of one person's photos, by the quality of the faces; and photos that are saved again, made smaller or blurred,
+compared with the original and with other photos of the same person.
 """
 
 from __future__ import annotations

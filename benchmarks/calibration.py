@@ -1,8 +1,8 @@
 """``python -m benchmarks.calibration``: is the asked FPIR reached on people that calibration never saw?
 
-The people are halved. One half gives the gallery and the searches that the curve is fitted to; everybody of the other
-half is a stranger. Then the gallery grows tenfold, and the curve is not fitted again; beside it, one that is. People
-whose names share a word are not held against each other: research sets hold people under two names.
+The people are halved. One half gives the gallery and the searches that the curve is fitted to; all people of the
+other half are strangers. Then the gallery grows tenfold; the curve is tried as it is, and fitted again. People
+whose names share a word are not compared with each other: research sets hold people under two names.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Templates = list[tuple[str, NDArray[np.float32]]]
 
 
 def impostors(probes: Templates, enrolled: Templates) -> NDArray[np.float64]:
-    """Best score of every probe with anybody whose name has no word in common with the probe's, float64 (n,)."""
+    """Best score of every probe with people whose names have no word in common with the probe's, float64 (n,)."""
     gallery = consolidate(enrolled, "best")
     words = [_words(person) for person in gallery.people]
     best = np.empty(len(probes))
@@ -68,7 +68,7 @@ def fitted(probes: Templates, enrolled: Templates, people: int, source: str) -> 
 def reached(
     curve: CalibrationCurve, size: int, scores: NDArray[np.float64], whose: str, seed: int
 ) -> Iterator[dict[str, Any]]:
-    """What share of strangers, by their best scores, reaches the thresholds for a gallery of so many people."""
+    """The share of strangers, by their best scores, who reach the thresholds for a gallery of so many people."""
     for rate in RATES:
         threshold = curve.threshold(rate, size)
         yield {

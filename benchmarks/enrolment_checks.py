@@ -1,4 +1,4 @@
-"""``python -m benchmarks.enrolment_checks``: what the checks of an enrolment find and miss, on labelled photos.
+"""``python -m benchmarks.enrolment_checks``: faults that the checks of an enrolment find and miss, on labelled photos.
 
 Some people are enrolled with all their photos but one. That one is enrolled under the person's own matricula, under
 another's, and under a new one; so are photos of people who are not enrolled. Only each photo's most prominent face is
@@ -35,7 +35,7 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class EnrolledPerson:
-    """Somebody's templates, float32 (t, d)."""
+    """A person's templates, float32 (t, d)."""
 
     name: str
     templates: Vectors
@@ -62,7 +62,7 @@ class Trial:
         self.levels: EnrolmentLevels = LevelKeeper(gallery, threshold).now()
 
     def rivals(self, photos: Sequence[tuple[str, Vectors]], own: Sequence[int]) -> list[SimilarStudent | None]:
-        """Whom photos of people clearly show."""
+        """The students whom photos of people clearly show."""
         probes = np.stack([template for _, template in photos])
         found = nearest_others(self.gallery, probes, own, self.levels.duplicate)
         return [
@@ -80,7 +80,7 @@ class Trial:
         return np.array(wrong)
 
     def warned(self, photos: Sequence[tuple[str, Vectors]]) -> list[str | None]:
-        """Whom photos under new matriculas are said to show."""
+        """The students whom photos under new matriculas are said to show."""
         found = self.rivals(photos, [NOBODY] * len(photos))
         return [None if rival is None else rival.matricula for rival in found]
 
@@ -149,7 +149,7 @@ def one_to_one(people: Sequence[EnrolledPerson]) -> dict[str, float]:
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The mean over draws; of everybody whose own photo was refused in any, the name, to be looked at."""
+    """The mean over draws; and the names of all people whose own photo was refused in any, to be looked at."""
     means = {
         name: round(float(np.mean([row[name] for row in rows])), 5) if isinstance(value, float) else value
         for name, value in rows[0].items()

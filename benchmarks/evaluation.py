@@ -1,7 +1,7 @@
-"""``python -m benchmarks.evaluation``: how long it takes to score a large experiment, and in how much memory.
+"""``python -m benchmarks.evaluation``: time and memory to score a large experiment.
 
 Templates are made up; what is timed is what ``python -m evaluation identification`` does once photos are templates:
-compare every probe with everybody, write the table, read it back, compute every metric.
+compare every probe with every person, write the table, read it back, compute every metric.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def main() -> int:
 
 
 def _peak_mb() -> float:
-    """The most memory that this process ever held."""
+    """The largest memory of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024 * 1024)
 
 

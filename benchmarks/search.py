@@ -19,9 +19,9 @@ from presente.settings import load_settings
 
 K = 10
 FPIR = 0.01
-"""The threshold is the one at which exact search takes one stranger in a hundred for somebody."""
+"""The threshold is the one at which exact search gives one stranger in a hundred a name."""
 _ROUNDS = 4
-"""Every index has its turn this often, with a share of the single probes each time."""
+"""Number of turns of every index, each with a share of the single probes."""
 
 
 def measure(vectors: FaceVectors, names: list[str], build: dict[str, Any], clients: list[int]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.server``: requests per second and their latency, by how many clients ask at once.
+"""``python -m benchmarks.server``: requests per second and their latency, by the number of clients.
 
 Identify requests; with ``--against CHECKOUT`` also those that cost little, of two versions of this project in turn.
 """
@@ -99,8 +99,10 @@ def main() -> int:
     arguments.add_argument(
         "--probes", type=Path, default=ROOT / "data_sample" / "probes", help="folder of photos to send"
     )
-    arguments.add_argument("--clients", type=int, nargs="+", default=[1, 2, 4, 8], help="how many ask at once")
-    arguments.add_argument("--seconds", type=float, default=3.0, help="how long each number of clients asks")
+    arguments.add_argument(
+        "--clients", type=int, nargs="+", default=[1, 2, 4, 8], help="numbers of clients that ask at once"
+    )
+    arguments.add_argument("--seconds", type=float, default=3.0, help="duration per number of clients")
     arguments.add_argument("--against", type=Path, help="another checkout of this project, served beside this one")
     arguments.add_argument("--rounds", type=int, default=5, help="turns of each of the two")
     given = arguments.parse_args()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation import pages, protocols
-from evaluation.pages.model import FaceCutter
+from evaluation.pages.parts import FaceCutter
 from evaluation.templates import (
     RoleMakers,
     TemplateCache,

@@ -1,8 +1,8 @@
 """Verification: scores of pairs on disk, and metrics from them alone. Definitions and sources: docs/metrics.md.
 
-The table is tab-separated UTF-8, one line a pair, with the columns
+The table is tab-separated UTF-8, one line per pair, with the columns
 
-    fold           which fold, from 0
+    fold           number of the fold, from 0
     same           1 when both photos show one person, else 0
     left, right    the photos
     left_outcome, right_outcome    ok, or why the photo gave no template: a failure to acquire
@@ -159,7 +159,7 @@ def accuracy_at(pairs: ScoredPairs, threshold: float) -> float:
 
 
 def best_threshold(pairs: ScoredPairs) -> float:
-    """The threshold, half-way between two neighbouring scores, that decides most pairs rightly; of several, the middle.
+    """The threshold, half-way between two neighbouring scores, that decides most pairs rightly; of several the middle.
 
     Pairs without a score decide nothing here.
     """
@@ -187,7 +187,7 @@ def accuracy_by_fold(pairs: ScoredPairs) -> list[FoldAccuracy]:
 
 
 def error_rates(pairs: ScoredPairs) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """FAR and FRR at every threshold that tells scores apart: thresholds descending from +inf, FAR rising."""
+    """FAR and FRR at every threshold between two scores: thresholds descending from +inf, FAR rising."""
     thresholds = np.concatenate([[np.inf], np.unique(pairs.score[np.isfinite(pairs.score)])[::-1]])
     impostors, mated = np.sort(pairs.score[~pairs.same]), np.sort(pairs.score[pairs.same])
     far = 1 - np.searchsorted(impostors, thresholds, side="left") / len(impostors)
@@ -196,7 +196,7 @@ def error_rates(pairs: ScoredPairs) -> tuple[NDArray[np.float64], NDArray[np.flo
 
 
 def equal_error_rate(pairs: ScoredPairs) -> float:
-    """The rate at which FAR and FRR are the same: half their sum where they are closest, which steps cannot hide."""
+    """The rate at which FAR and FRR are equal: half their sum at the threshold where they are closest."""
     _, far, frr = error_rates(pairs)
     nearest = int(np.abs(far - frr).argmin())
     return float((far[nearest] + frr[nearest]) / 2)

@@ -15,7 +15,7 @@ from presente.settings import Settings
 
 
 def run_list(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
-    """Packs that are here, and those that can be pulled."""
+    """Print the packs that are here, and those that can be pulled."""
     here = {name: str(folder) for name, folder in installed(settings.pack_places)}
     pullable = sorted(PUBLISHED.keys() - here.keys())
     lines = [f"{name:12s} here      {folder}" for name, folder in here.items()]
@@ -25,7 +25,7 @@ def run_list(_: argparse.Namespace, settings: Settings, output: cli.Output) -> i
 
 
 def run_pull(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
-    """Download a published pack after its licence was accepted."""
+    """Download a published pack, once its licence is accepted."""
     from tqdm import tqdm
 
     pack = PUBLISHED.get(arguments.name)
@@ -83,10 +83,14 @@ def run_check(arguments: argparse.Namespace, settings: Settings, output: cli.Out
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = cli.program("python -m faces", "Model packs on this machine.", "python -m faces pull buffalo_l")
+    parser = cli.program("python -m faces", "List, download and check model packs.", "python -m faces pull buffalo_l")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     cli.subcommand(
-        commands, "list", run_list, "Packs that are here, and those that can be pulled.", "python -m faces list --json"
+        commands,
+        "list",
+        run_list,
+        "List the packs that are here, and those that can be pulled.",
+        "python -m faces list --json",
     )
     pulling = cli.subcommand(
         commands,
@@ -97,7 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     pulling.add_argument("name", help="buffalo_l, buffalo_m, buffalo_s, buffalo_sc or antelopev2")
     pulling.add_argument("--accept-licence", action="store_true", help="accept the pack's licence without being asked")
-    pulling.add_argument("--url", help="take the archive from this mirror instead")
+    pulling.add_argument("--url", help="address of a mirror of the archive")
     checking = cli.subcommand(
         commands, "check", run_check, "Check a pack's files and open both models.", "python -m faces check sample"
     )

@@ -1,4 +1,4 @@
-"""Crops to templates: unit rows. insightface's ArcFaceONNX runs an ArcFace, any other is run as its pack declares."""
+"""Crops to templates. insightface's ArcFaceONNX runs an ArcFace; any other network is run as its pack declares."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def unit_rows(matrix: NDArray[np.floating]) -> NDArray[np.float32]:
 class Recogniser:
     """An embedder on a session that the caller configured. Safe to use from several threads.
 
-    With ``flip`` a template is that of the crop and of its mirror image together: the direction of their sum.
+    With ``flip`` a template is the direction of the sum of the vectors of the crop and of its mirror image.
     """
 
     def __init__(

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from evaluation.pages.model import FaceCutter, ReportPage
+from evaluation.pages.parts import FaceCutter, ReportPage
 from presente.errors import InvalidInput
 
 RESULT, REPORT = "result.json", "report.html"

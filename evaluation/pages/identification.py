@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.intervals import wilson
-from evaluation.pages.model import (
+from evaluation.pages.glossary import terms
+from evaluation.pages.parts import (
     ReportPage,
     ReportTable,
     Tile,
@@ -20,13 +21,12 @@ from evaluation.pages.model import (
     shown_rate,
 )
 from evaluation.pages.searches import Mark, cmc_figure, false_names, group_figure, misses, score_figures
-from evaluation.pages.terms import terms
 from evaluation.results import identification_result
 from evaluation.scores import read_scores
 
 
 def build(result: dict[str, Any], out: Path) -> ReportPage:
-    """Everything that is a rate comes from the scores file; ``result`` says how the run was made."""
+    """Every rate is computed from the scores file; ``result`` describes the run."""
     asked = result["arguments"]
     searches = read_scores(out / Path(result["scores"]).name)
     grouped = asked["group"] is not None
@@ -190,5 +190,5 @@ def _variants(variants: Sequence[dict[str, Any]]) -> ReportTable:
         )
         for one in variants
     ]
-    head = ("A person is", "Photos enrolled", "Rank-1", *(f"FNIR at FPIR {rate}" for rate in rates))
+    head = ("Compared by", "Photos enrolled", "Rank-1", *(f"FNIR at FPIR {rate}" for rate in rates))
     return ReportTable("Ways of enrolling", head, rows, "In brackets 95 % intervals.")

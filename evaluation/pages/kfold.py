@@ -8,9 +8,9 @@ from typing import Any
 
 from evaluation import kfold, metrics, plots
 from evaluation.intervals import wilson
-from evaluation.pages.model import Figure, ReportPage, ReportTable, Tile, count, score, share
+from evaluation.pages.glossary import terms
+from evaluation.pages.parts import Figure, ReportPage, ReportTable, Tile, count, score, share
 from evaluation.pages.searches import Mark, cmc_figure, false_names, misses, score_figures
-from evaluation.pages.terms import terms
 from evaluation.scores import ProbeScores, read_scores
 
 _SPLITS = {
@@ -30,7 +30,7 @@ _LAST_RANK = 10
 
 
 def build(result: dict[str, Any], out: Path) -> ReportPage:
-    """Everything that is a rate comes from the folds' scores files; ``result`` says how the run was made."""
+    """Every rate is computed from the folds' scores files; ``result`` describes the run."""
     threshold = float(result["folds"][0]["figures"]["threshold"])
     folds = [read_scores(out / Path(fold["scores"]).name) for fold in result["folds"]]
     figures = [kfold.figures(searches, threshold) for searches in folds]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from evaluation.pages.model import FaceCutter, ReportPage, short
+from evaluation.pages.parts import FaceCutter, ReportPage, short
 
 _HERE = Path(__file__).parent
 

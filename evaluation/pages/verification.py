@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from evaluation import error_curves, plots
-from evaluation.pages.model import (
+from evaluation.pages.glossary import terms
+from evaluation.pages.parts import (
     Case,
     Cases,
     Figure,
@@ -25,7 +26,6 @@ from evaluation.pages.model import (
     shown_rate,
 )
 from evaluation.pages.searches import WORST, listed
-from evaluation.pages.terms import terms
 from evaluation.results import verification_result
 from evaluation.verification import Comparison, columns_of, read_comparisons
 
@@ -33,7 +33,7 @@ _FAR = "False accept rate (FAR)"
 
 
 def build(result: dict[str, Any], out: Path) -> ReportPage:
-    """Everything that is a rate comes from the scores file; ``result`` says how the run was made."""
+    """Every rate is computed from the scores file; ``result`` describes the run."""
     comparisons = read_comparisons(out / Path(result["scores"]).name)
     deployed = deployed_in(result)
     found = verification_result(comparisons, result["arguments"]["far"], deployed)

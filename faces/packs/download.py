@@ -1,4 +1,4 @@
-"""Pulling a published pack: resumed when it was cut off, checked against its SHA-256, put in place in one rename."""
+"""Pulling a published pack: resumed when interrupted, checked by SHA-256, put in place by renaming."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def pull(pack: PublishedPack, into: Path, progress: DownloadProgress, url: str |
             "pack_unwritable", f"{folder} cannot be written ({exc}).", "Free space or mend its permissions."
         ) from exc
     finally:
-        archive.unlink(missing_ok=True)  # whatever is wrong with it is not taken for a beginning next time
+        archive.unlink(missing_ok=True)  # a bad archive must not be taken for a beginning next time
     return folder
 
 

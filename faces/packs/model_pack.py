@@ -35,14 +35,14 @@ class ModelPack:
     """A pack that is here and complete.
 
     Attributes:
-        name: what people call it.
+        name: the pack's name, for people.
         detection, recognition: paths of the two ONNX files.
         dim: length of a template.
         threshold: cosine from which a face is known when nothing was calibrated.
         licence: terms of the weights.
         digest: SHA-256 (hex) over both files' digests, and the preprocessing where it is declared: two packs with one
             name and other weights differ here.
-        flip: a template is that of the face and of its mirror image together.
+        flip: a template is made of the face and of its mirror image together.
         preprocessing: None for an ArcFace, whose input is known.
         threshold_declared: whether ``pack.json`` gives the threshold; else it is :data:`DEFAULT_THRESHOLD`.
     """

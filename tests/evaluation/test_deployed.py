@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from evaluation import metrics, results, verification
-from evaluation.pages.model import deployed_in
+from evaluation.pages.parts import deployed_in
 from evaluation.scores import read_scores
 from evaluation.verification import Comparison
 from faces.packs.model_pack import DEFAULT_THRESHOLD, ModelPack, load_pack

@@ -1,4 +1,4 @@
-"""Metrics against numbers worked by hand, and against definitions broken on purpose."""
+"""Metrics compared with numbers worked by hand; definitions that are broken on purpose are noticed."""
 
 import math
 import tracemalloc
@@ -112,7 +112,7 @@ def test_scores_by_hand() -> None:
         entry("probe", "b"),
         entry("unknown", "y"),
     ]
-    outcomes = [
+    templates = [
         made(0, 1, 0),
         made(1, 0, 0),
         made(1, 1, 0),
@@ -123,7 +123,7 @@ def test_scores_by_hand() -> None:
         made(1, 0, 0),
         TemplateResult(None, "no_face"),
     ]
-    found = scores.identification_scores(entries, outcomes)
+    found = scores.identification_scores(entries, templates)
     assert [(s.best_person, s.mate_rank) for s in found] == [("a", 1), ("b", 0), ("b", 0), ("a", 2), ("", 0)]
     assert found[0].best_score == pytest.approx(1) and found[3].mate_score == pytest.approx(0)
     assert found[1].mate_score == -math.inf  # c was never enrolled: a failure to enrol is a miss
@@ -207,9 +207,9 @@ def test_ten_thousand_against_ten_thousand_in_bounded_memory() -> None:
     """Scores of 400 MB are never held at once. How long it takes: ``python -m benchmarks.evaluation``."""
     made_up = unit(np.random.default_rng(1).normal(size=(20_000, 64)))
     entries = [Entry("gallery" if i < 10_000 else "probe", f"{i % 10_000:05d}", Path("p")) for i in range(20_000)]
-    outcomes = [TemplateResult(row, OK) for row in made_up]
+    templates = [TemplateResult(row, OK) for row in made_up]
     tracemalloc.start()
-    found = scores.identification_scores(entries, outcomes)
+    found = scores.identification_scores(entries, templates)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(found) == 10_000 and metrics.rank_rate(found, 1) < 0.01  # the probes are random, too
@@ -261,14 +261,14 @@ def experiment(seed: int, people: int, probes: int, strangers: int, lost: int) -
     chance = np.random.default_rng(seed)
     centres = unit(chance.normal(size=(people, 6)))
     entries = [entry("gallery", f"p{i}") for i in range(people)]
-    outcomes = [TemplateResult(row, OK) for row in centres]
+    templates = [TemplateResult(row, OK) for row in centres]
     for i in range(probes + strangers):
         who = int(chance.integers(people))
         near = centres[who] if i < probes else 0
         entries.append(entry("probe", f"p{who}", str(i)) if i < probes else entry("unknown", f"x{i}", str(i)))
         template = unit(near + 0.5 * chance.normal(size=6))
-        outcomes.append(TemplateResult(None, "no_face") if i % 7 < lost else TemplateResult(template, OK))
-    return scores.identification_scores(entries, outcomes)
+        templates.append(TemplateResult(None, "no_face") if i % 7 < lost else TemplateResult(template, OK))
+    return scores.identification_scores(entries, templates)
 
 
 def all_figures(searches: list[ProbeScores]) -> list[float]:
@@ -296,7 +296,7 @@ def test_only_the_order_of_scores_matters(searches: list[ProbeScores]) -> None:
 @settings(deadline=None)
 @given(EXPERIMENTS)
 def test_whose_the_photos_are_does_matter(searches: list[ProbeScores]) -> None:
-    """With probes and strangers exchanged nobody is found: strangers have no mate, and mates are enrolled."""
+    """With probes and strangers exchanged no one is found: strangers have no mate, and mates are enrolled."""
     swapped = [replace(s, mated=not s.mated) for s in searches]
     assert metrics.rank_rate(swapped, 6) == 0 and metrics.fnir_at(swapped, -1) == 1
     assert metrics.fpir_at(swapped, -1) == sum(s.mated and s.outcome == OK for s in searches) / sum(

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from evaluation import error_curves, metrics, pages, plots, verification
-from evaluation.pages.model import share
+from evaluation.pages.parts import share
 from evaluation.scores import write_scores
 from evaluation.verification import Comparison, write_comparisons
 from faces.embedder import FaceEmbedder

@@ -76,7 +76,7 @@ def test_a_mirrored_photo_finds_the_mirrored_face(embedder: FaceEmbedder) -> Non
     face = embedder.portrait(photo).face
     mirrored = embedder.portrait(as_photo(photo.pixels[:, ::-1])).face
     assert np.allclose(mirrored.box[[2, 0]], width - face.box[[0, 2]], atol=8)
-    assert mirrored.landmarks[0, 0] < mirrored.landmarks[1, 0]  # left is left in the image, whoever's left it is
+    assert mirrored.landmarks[0, 0] < mirrored.landmarks[1, 0]  # left means left in the image, not the person's left
 
 
 def test_a_face_that_fills_the_frame_is_found(embedder: FaceEmbedder) -> None:

@@ -31,7 +31,7 @@ def archive(**members: bytes) -> bytes:
     with zipfile.ZipFile(stream, "w") as zipped:
         for name, content in members.items():
             zipped.writestr(f"nested/{name}.onnx", content)
-        zipped.writestr("nested/2d106det.onnx", b"a model that nobody asked for")
+        zipped.writestr("nested/2d106det.onnx", b"a model that no one asked for")
     return stream.getvalue()
 
 

@@ -18,7 +18,7 @@ from faces.embedder import EmbedderSettings, FaceEmbedder
 from faces.image.decode import decode
 from faces.packs.model_pack import ModelPack, load_pack
 from faces.runtime import session
-from faces.runtime.graphs import without_prelu
+from faces.runtime.graph_rewriting import without_prelu
 from faces.runtime.session import (
     RuntimeOptions,
     chosen_runtime,

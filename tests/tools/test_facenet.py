@@ -1,6 +1,6 @@
 """A second kind of pack: FaceNet's architecture with random weights, its preprocessing, and the file they come in.
 
-No test has the real weights: they are 107 MB that ``python -m tools.facenet`` takes from whoever has them.
+No test has the real weights: they are 107 MB, and a developer who has them gives them to ``python -m tools.facenet``.
 """
 
 import json
