@@ -1,4 +1,4 @@
-"""``python -m evaluation`` as people run it; the real figures, where real weights and faces are here."""
+"""``python -m evaluation`` on the sample class, and on real faces where real weights and faces are here."""
 
 import csv
 import json

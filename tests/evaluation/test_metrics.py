@@ -204,7 +204,7 @@ def test_enrolled_with_fewer_photos() -> None:
 
 
 def test_ten_thousand_against_ten_thousand_in_bounded_memory() -> None:
-    """Scores of 400 MB are never held at once. How long it takes: ``python -m benchmarks.evaluation``."""
+    """Scores of 400 MB are never held at once. ``python -m benchmarks.evaluation`` measures the time."""
     made_up = unit(np.random.default_rng(1).normal(size=(20_000, 64)))
     entries = [Entry("gallery" if i < 10_000 else "probe", f"{i % 10_000:05d}", Path("p")) for i in range(20_000)]
     templates = [TemplateResult(row, OK) for row in made_up]
@@ -226,7 +226,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("how", BROKEN)
 def test_metrics_broken_on_purpose_are_noticed(how: str) -> None:
-    """Each way of cheating that was seen elsewhere changes a number that a test above holds."""
+    """Each wrong definition that was seen elsewhere changes a number that a test above checks."""
 
     def figures(searches: list[ProbeScores]) -> list[float]:
         return [
@@ -244,7 +244,7 @@ def test_metrics_broken_on_purpose_are_noticed(how: str) -> None:
 TELLING = [*SEARCHES, ProbeScores(True, "a", "a.jpg", OK, "b", 0.6, 0.5, 1)]
 
 
-# -- experiments at random: whole galleries, of which metrics know only what is in the table ---------------------------
+# -- random experiments with whole galleries --------------------------------------------------------------------------
 
 EXPERIMENTS = st.builds(
     lambda seed, people, probes, strangers, lost: experiment(seed, people, probes, strangers, lost),
@@ -272,7 +272,7 @@ def experiment(seed: int, people: int, probes: int, strangers: int, lost: int) -
 
 
 def all_figures(searches: list[ProbeScores]) -> list[float]:
-    """Everything that does not name a score: closed set, and open set at rates."""
+    """All results that contain no score: closed set, and open set at rates."""
     points = [metrics.open_set(searches, fpir) for fpir in (0.0, 0.05, 0.2, 0.5)]
     return [
         *(metrics.rank_rate(searches, rank) for rank in range(1, 7)),
@@ -310,7 +310,7 @@ def test_accuracy_is_scikit_learns_and_order_is_nothing(searches: list[ProbeScor
     truth, said = metrics.answers(searches, threshold, "?")
     right = sum(one == other for one, other in zip(truth, said, strict=True)) / len(searches)
     assert kfold.figures(searches, threshold)["accuracy"] == accuracy_score(truth, said) == pytest.approx(right)
-    # Without ties, a mate who is named is at rank 1: the share of misses is what accuracy over the probes leaves.
+    # Without ties, a mate who is named is at rank 1: FNIR is 1 - the accuracy over the probes.
     mates = [s for s in searches if s.mated]
     assert metrics.fnir_at(searches, threshold) == pytest.approx(
         1 - accuracy_score(*metrics.answers(mates, threshold, "?")), abs=1e-12

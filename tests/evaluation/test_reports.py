@@ -1,4 +1,4 @@
-"""Reports: what is in them, that they ask nothing of the network, and that names of people stay text."""
+"""Reports: their figures, that they load nothing from the network, and that names of people stay text."""
 
 import io
 import json
@@ -139,7 +139,7 @@ def test_a_run_leaves_a_report(command, class_list: Path, tmp_path: Path) -> Non
     assert page.rows["centroid"][1] == share(result["variants"][1]["rank1"])
     for text in (result["pack_tag"], f"numpy {np.__version__}", str(class_list), result["detection"]):
         assert text in page.text
-    # made anew from the files alone: the same; with faces only when asked
+    # written anew from the files alone it is the same; it shows faces only when asked
     report.unlink()
     assert command("evaluation", "report", "out").returncode == 0
     assert report.read_bytes() == first

@@ -1,4 +1,4 @@
-"""Recall of an index: on the sample class as people run it, and on indexes that miss on purpose."""
+"""Recall of an index: of the sample class, and of indexes that miss on purpose."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ class Forgetful(FlatIndex):
 @pytest.mark.parametrize(("overlooked", "at_1", "at_10"), [(None, 1.0, 1.0), (5, 1.0, 0.9), (0, 0.0, 0.9)])
 def test_what_is_overlooked_is_counted(overlooked: int | None, at_1: float, at_10: float, tmp_path: Path) -> None:
     rows = unit(np.random.default_rng(3).normal(size=(500, 16)))
-    # Nobody has two templates, so that none is left out: then the first place is the probe's own.
+    # No one has two templates, so no template is left out, and the first place is the probe's own.
     truth = ground_truth(rows, np.arange(500), 100, seed=1)
     write_searches(
         tmp_path / "search.tsv", compare(truth, FlatIndex(rows) if overlooked is None else Forgetful(rows, overlooked))

@@ -1,4 +1,4 @@
-"""What a photo costs is known before any of its pixels is decoded, and what is out of all proportion is refused."""
+"""The cost of a photo is known before any pixel is decoded; photos that cost far too much are refused."""
 
 import io
 import subprocess
@@ -114,7 +114,7 @@ def test_more_parts_than_any_encoder_writes_are_refused(data: bytes) -> None:
 def test_a_run_of_fill_bytes_is_gone_over_once() -> None:
     whole = jpeg_with()
     start = whole.index(b"\xff\xda") + 14
-    fill = b"\xff" * 3_000_000  # tried from each of them, it would take hours
+    fill = b"\xff" * 3_000_000  # a search that starts at each byte would take hours
     assert read_header(whole[:start] + fill + b"\0" + whole[start:]).width == 64
     assert read_header(whole[:2] + fill + whole[2:]).width == 64
     assert scan_damage(whole[:start] + fill + b"\0" + whole[start:]) is not None
@@ -122,7 +122,7 @@ def test_a_run_of_fill_bytes_is_gone_over_once() -> None:
 
 
 def upright(data: bytes) -> np.ndarray:
-    """By Pillow alone."""
+    """The same, decoded by Pillow alone."""
     return np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
 
 

@@ -1,4 +1,4 @@
-"""Bytes to templates, with the sample pack; parity with insightface, with the real one."""
+"""Bytes to templates, with the sample pack; parity with insightface, with the real pack."""
 
 import io
 from pathlib import Path
@@ -164,7 +164,7 @@ def test_parity_with_insightface(real_pack: ModelPack) -> None:
     path = f"{insightface.__path__[0]}/data/images/t1.jpg"
     ours = FaceEmbedder(real_pack, EmbedderSettings(detection=DetectionSettings(max_side=640, border=0.0)))
     photo = ours.decode(Path(path).read_bytes())
-    # insightface pads to a square; so that the network sees the same pixels, the photo is padded for both.
+    # insightface pads to a square: the photo is padded for both, so that the network sees the same pixels.
     side = max(photo.pixels.shape[:2])
     square = np.zeros((side, side, 3), np.uint8)
     square[: photo.pixels.shape[0], : photo.pixels.shape[1]] = photo.pixels

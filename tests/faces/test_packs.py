@@ -1,4 +1,4 @@
-"""Packs are found, checked, and pulled: from a local server that behaves as the real one may."""
+"""Packs are found, checked, and pulled from a local server that behaves like the real one."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""Runtimes give the same templates, from several threads too; what cannot be had is refused with what to do."""
+"""Runtimes give the same templates, also from several threads; what is not available is refused with a remedy."""
 
 import io
 import json
@@ -73,7 +73,7 @@ def test_openvino_makes_the_same_templates_of_real_faces(real_pack: ModelPack, r
 
 @needs_openvino
 def test_a_session_serves_several_threads(sample_pack: ModelPack) -> None:
-    """Requests are each thread's own: what one thread was given is not overwritten by another's call."""
+    """Each thread has its own request: a call does not overwrite another thread's result."""
     session = open_session(sample_pack.recognition, OPENVINO)
     inputs = np.random.default_rng(1).uniform(-1, 1, (4, 1, 3, 112, 112)).astype(np.float32)
     name = session.get_inputs()[0].name
@@ -333,7 +333,7 @@ def test_a_first_look_finds_the_same_face(embedder: FaceEmbedder, sample_pack: M
 
 
 def test_a_first_look_does_not_settle_for_a_face_at_the_edge(embedder: FaceEmbedder) -> None:
-    """Beside it there may be a smaller one in the middle, which a first look is too coarse for."""
+    """A smaller face in the middle may be too small for the first look."""
     image = Image.open(PHOTOS[0]).convert("RGB")
     scene = Image.new("RGB", (900, 600), (128, 128, 128))
     scene.paste(image, (0, 0))
