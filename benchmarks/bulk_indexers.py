@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import common
+
 if TYPE_CHECKING:
     from indexer.sources.protocol import SourcePhoto
     from presente.settings import Settings
@@ -70,8 +72,7 @@ class IndexerAdd:
         from presente import composition
 
         self._folder = tempfile.TemporaryDirectory()
-        folder = Path(self._folder.name)
-        self._settings = settings.having(store=f"sqlite:///{folder}/gallery.db", index=folder / "index")
+        self._settings = common.own_gallery(settings, Path(self._folder.name))
         pack = composition.open_pack(self._settings)
         self._embedder = composition.open_embedder(self._settings, pack)
         self._gallery = composition.open_gallery(self._settings, pack)

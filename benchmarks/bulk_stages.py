@@ -5,11 +5,13 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
+from benchmarks import common
 from faces.alignment import align
 from faces.detection.detector import Detector
 from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
@@ -48,11 +50,10 @@ class _Clocked:
 def by_stage(given: Settings, locations: Sequence[str]) -> dict[str, float]:
     """CPU milliseconds per photo: each stage, their total, and the floor, which is inference alone."""
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        settings = given.having(store=f"sqlite:///{place}/gallery.db", index=place / "index", workers=1)
+        settings = common.own_gallery(given, Path(folder))
         pack = composition.open_pack(settings)
         embedder = composition.open_embedder(settings, pack)
-        options = composition.runtime_options(settings)
+        options = replace(composition.runtime_options(settings), at_once=1)
         detection = _Clocked(open_session(pack.detection, options))
         recognition = _Clocked(open_session(pack.recognition, options))
         embedder.detector = Detector(detection, embedder.settings.detection)

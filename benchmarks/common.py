@@ -29,8 +29,13 @@ def parser(prog: str, about: str, example: str, settings: bool = True) -> argpar
 
 
 def settings_in(given: argparse.Namespace, folder: Path) -> Settings:
-    """The settings as every program reads them, but with a store and an index of the benchmark's own in a folder."""
-    return load_settings(given).having(
+    """The settings as every program reads them, but with a gallery of the benchmark's own in a folder."""
+    return own_gallery(load_settings(given), folder)
+
+
+def own_gallery(settings: Settings, folder: Path) -> Settings:
+    """Settings whose store and files lie in a folder."""
+    return settings.having(
         store=f"sqlite:///{folder}/gallery.db",
         index=folder / "index",
         export=folder / "export",

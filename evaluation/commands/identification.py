@@ -1,4 +1,4 @@
-"""``identification``: whose face is this, and is it that of any enrolled person?"""
+"""``identification``: whose face is this, and is it that of an enrolled person?"""
 
 from __future__ import annotations
 

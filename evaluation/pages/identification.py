@@ -35,7 +35,7 @@ def build(result: dict[str, Any], out: Path) -> ReportPage:
     point = operating_point(found["open_set"])
     threshold = deployed["threshold"] if point is None else point["threshold"]
     return ReportPage(
-        title="Identification: whose face is this, and is it that of any enrolled person?",
+        title="Identification: whose face is this, and is it enrolled?",
         lead=_lead(result, found, point),
         tiles=_tiles(result, found, point),
         doubts=[_doubt(one, found["strangers"]) for one in found["open_set"] if not one["resolved"]]
