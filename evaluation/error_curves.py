@@ -71,12 +71,12 @@ def trials_of_searches(searches: Sequence[ProbeScores]) -> Trials:
     return Trials(np.array(mated, np.float64), np.array(others, np.float64))
 
 
-def curve(trials: Trials) -> ErrorCurve:
+def error_curve(trials: Trials) -> ErrorCurve:
     """Both rates at every threshold between two scores, without points that no plot would show apart."""
     same = np.repeat([True, False], [len(trials.mated), len(trials.non_mated)])
     scores = np.concatenate([trials.mated, trials.non_mated])
     _, positive, negative = error_rates(ScoredPairs(np.zeros(len(same), np.int64), same, scores))
-    kept = _seen(positive, negative)
+    kept = _distinguishable(positive, negative)
     low, high = wilson_band(negative[kept], len(trials.mated))
     return ErrorCurve(positive[kept], negative[kept], low, high, (len(trials.non_mated), len(trials.mated)))
 
@@ -93,7 +93,7 @@ def identification_rates(searches: Sequence[ProbeScores], last_rank: int) -> tup
     return rates, *wilson_band(rates, sum(search.mated for search in searches))
 
 
-def _seen(positive: Rates, negative: Rates) -> NDArray[np.int64]:
+def _distinguishable(positive: Rates, negative: Rates) -> NDArray[np.int64]:
     """Places of the first and the last point of each run of points in one cell of a grid of log rates."""
     cells = np.round(_CELLS * np.log10(np.maximum([positive, negative], 1e-6)))
     moved = np.any(np.diff(cells, axis=1) != 0, axis=0)

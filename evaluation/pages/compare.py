@@ -8,7 +8,7 @@ from typing import Any
 from evaluation import kfold, metrics, plots
 from evaluation.intervals import wilson
 from evaluation.pages.glossary import terms
-from evaluation.pages.parts import Figure, ReportPage, ReportTable, between, count, score, share, shown_rate
+from evaluation.pages.parts import Figure, ReportPage, ReportTable, count, percent, percent_interval, score, shown_rate
 from evaluation.scores import read_scores
 
 
@@ -71,10 +71,10 @@ def _table(rows: list[dict[str, Any]], asked: float) -> ReportTable:
         [
             (
                 row["name"],
-                *(share(row[name]) for name in ("accuracy", "rank1", "fnir", "fpir")),
+                *(percent(row[name]) for name in ("accuracy", "rank1", "fnir", "fpir")),
                 score(row["threshold"]),
-                share(row["point"].fnir if row["point"] else None),
-                between(row["point"].fnir_interval if row["point"] else None),
+                percent(row["point"].fnir if row["point"] else None),
+                percent_interval(row["point"].fnir_interval if row["point"] else None),
                 f"{row['without_face']:,}",
             )
             for row in rows

@@ -12,12 +12,12 @@ from evaluation.pages.parts import (
     ReportPage,
     ReportTable,
     Tile,
-    between,
     count,
     deployed_in,
     failures,
+    percent,
+    percent_interval,
     score,
-    share,
     shown_rate,
 )
 from evaluation.pages.searches import Mark, cmc_figure, false_names, group_figure, misses, score_figures
@@ -80,7 +80,7 @@ def _lead(result: dict[str, Any], found: dict[str, Any], point: dict[str, Any] |
     lead = [
         f"{count(probes, 'photo')} of {count(result['subjects'], 'enrolled person', 'enrolled people')} "
         f"{'was' if probes == 1 else 'were'} searched: in {'all' if first == probes else f'{first:,}'} of them "
-        f"({share(found['rank1'])}) the right person came first."
+        f"({percent(found['rank1'])}) the right person came first."
     ]
     if point:
         passed, missed = round(point["fpir"] * strangers), round(point["fnir"] * probes)
@@ -93,12 +93,14 @@ def _lead(result: dict[str, Any], found: dict[str, Any], point: dict[str, Any] |
 
 
 def _tiles(result: dict[str, Any], found: dict[str, Any], point: dict[str, Any] | None) -> list[Tile]:
-    tiles = [Tile(share(found["rank1"]), "right person first (rank-1)", between(found["rank1_interval"]))]
+    tiles = [Tile(percent(found["rank1"]), "right person first (rank-1)", percent_interval(found["rank1_interval"]))]
     if point:
         at = f"threshold {score(point['threshold'])}"
         tiles += [
-            Tile(share(point["fnir"]), f"enrolled people missed (FNIR), {at}", between(point["fnir_interval"])),
-            Tile(share(point["fpir"]), f"strangers named (FPIR), {at}", between(point["fpir_interval"])),
+            Tile(
+                percent(point["fnir"]), f"enrolled people missed (FNIR), {at}", percent_interval(point["fnir_interval"])
+            ),
+            Tile(percent(point["fpir"]), f"strangers named (FPIR), {at}", percent_interval(point["fpir_interval"])),
         ]
     failed = f"{result['fte']} of {result['gallery_photos']} to enrol, {found['fta']} of {_searched(found)} to search"
     return [*tiles, Tile(str(result["fte"] + found["fta"]), "photos without a usable face", failed)]
@@ -112,7 +114,7 @@ def _doubt(point: dict[str, Any], strangers: int) -> str:
     return (
         f"{count(strangers, 'photo')} of strangers cannot show an FPIR of {shown_rate(point['fpir_asked'])}: none "
         f"passes the threshold {score(point['threshold'])}, and the true rate may be as high as "
-        f"{share(point['fpir_interval'][1])} (95 %)."
+        f"{percent(point['fpir_interval'][1])} (95 %)."
     )
 
 
@@ -151,7 +153,7 @@ def _ranks(cmc: dict[str, float], probes: int) -> list[tuple[str, float, Sequenc
 
 
 def _row(name: str, rate: float, interval: Sequence[float], trials: int, threshold: str) -> tuple[str, ...]:
-    return name, share(rate), between(interval), f"{round(rate * trials):,} of {trials:,}", threshold
+    return name, percent(rate), percent_interval(interval), f"{round(rate * trials):,} of {trials:,}", threshold
 
 
 def _groups(point: dict[str, Any], column: str) -> ReportTable:
@@ -176,7 +178,7 @@ def _groups(point: dict[str, Any], column: str) -> ReportTable:
 
 
 def _with(rates: dict[str, Any], name: str) -> str:
-    return "–" if rates[name] is None else f"{share(rates[name])} ({between(rates[f'{name}_interval'])})"
+    return "–" if rates[name] is None else f"{percent(rates[name])} ({percent_interval(rates[f'{name}_interval'])})"
 
 
 def _variants(variants: Sequence[dict[str, Any]]) -> ReportTable:
@@ -185,8 +187,8 @@ def _variants(variants: Sequence[dict[str, Any]]) -> ReportTable:
         (
             one["consolidation"],
             str(one["enrolled_photos"]),
-            share(one["rank1"]),
-            *(f"{share(point['fnir'])} ({between(point['fnir_interval'])})" for point in one["open_set"]),
+            percent(one["rank1"]),
+            *(f"{percent(point['fnir'])} ({percent_interval(point['fnir_interval'])})" for point in one["open_set"]),
         )
         for one in variants
     ]

@@ -80,7 +80,7 @@ class ReportPage:
     terms: Sequence[tuple[str, str]] = field(default=())
 
 
-def share(value: float | None, digits: int = 2) -> str:
+def percent(value: float | None, digits: int = 2) -> str:
     """A share as a percentage."""
     return "–" if value is None else f"{100 * value:.{digits}f}\u00a0%"
 
@@ -90,9 +90,9 @@ def shown_rate(asked: float) -> str:
     return f"{100 * asked:.6g}\u00a0%"
 
 
-def between(interval: Sequence[float] | None) -> str:
+def percent_interval(interval: Sequence[float] | None) -> str:
     """A 95 % interval."""
-    return "–" if interval is None else f"{share(interval[0])} to {share(interval[1])}"
+    return "–" if interval is None else f"{percent(interval[0])} to {percent(interval[1])}"
 
 
 def count(number: int, one: str, several: str = "") -> str:
@@ -102,7 +102,7 @@ def count(number: int, one: str, several: str = "") -> str:
 
 def failures(name: str, number: int, of: int) -> tuple[str, ...]:
     """A row of a table of metrics: photos without a template."""
-    return name, share(number / of), between(wilson(number, of)), f"{number:,} of {of:,} photos", "–"
+    return name, percent(number / of), percent_interval(wilson(number, of)), f"{number:,} of {of:,} photos", "–"
 
 
 def score(value: float) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evaluation import error_curves, metrics, plots
-from evaluation.pages.parts import Case, Cases, Figure, count, score, share
+from evaluation.pages.parts import Case, Cases, Figure, count, percent, score
 from evaluation.scores import ProbeScores
 
 WORST = 12
@@ -39,10 +39,10 @@ def score_figures(searches: Sequence[ProbeScores], marks: Sequence[Mark]) -> lis
     )
     if not probes or not strangers:
         return [histogram]
-    curve = error_curves.curve(trials)
+    curve = error_curves.error_curve(trials)
     rates = [mark.rates for mark in marks if mark.rates]
     shaded = f"Dotted: less than one case of {strangers:,} strangers"
-    said = "; ".join(f"FNIR {share(fnir)} at FPIR {share(fpir)}" for fpir, fnir in rates) or "no rate is marked"
+    said = "; ".join(f"FNIR {percent(fnir)} at FPIR {percent(fpir)}" for fpir, fnir in rates) or "no rate is marked"
     fpir = "False positive identification rate (FPIR)"
     return [
         histogram,
@@ -71,7 +71,7 @@ def cmc_figure(searches: Sequence[ProbeScores], last_rank: int) -> Figure:
         "cmc",
         "CMC: how far down the list the right person is",
         "Share of searches of enrolled people with the right person at that rank or better. Band: 95 % interval.",
-        f"Identification rate {share(rates[0])} at rank 1, {share(rates[-1])} at rank {last_rank}.",
+        f"Identification rate {percent(rates[0])} at rank 1, {percent(rates[-1])} at rank {last_rank}.",
         plots.cmc(rates, low, high),
     )
 
