@@ -1,4 +1,4 @@
-"""``python -m benchmarks.audit``: time and memory of an audit as large as CelebA, and which planted faults it finds."""
+"""``python -m benchmarks.audit``: time and memory of an audit as large as CelebA; the planted faults it finds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _BATCH = 500
 
 
 def plant(vectors: NDArray[np.float32], people: NDArray[np.int64], each: int) -> set[tuple[str, int]]:
-    """Put faults of three kinds into a gallery, changing both arrays: (kind, person) of each. Nobody has two."""
+    """Put faults of three kinds into a gallery, changing both arrays: (kind, person) of each. No person has two."""
     planted: set[tuple[str, int]] = set()
     count = int(people.max()) + 1
     rows = EACH["spread"]
@@ -49,7 +49,7 @@ def plant(vectors: NDArray[np.float32], people: NDArray[np.int64], each: int) ->
 
 
 def enrolment(person: int, vectors: NDArray[np.float32], first: int) -> Enrolment:
-    """A person with a made-up photo a template; names say nothing."""
+    """A person with one made-up photo per template; names say nothing."""
     photos = []
     for number, vector in enumerate(vectors, start=first):
         made = Template(vector, PACK, (0.0, 0.0, 100.0, 100.0), {"size": 100.0})
@@ -98,7 +98,7 @@ def measure(count: int, dim: int, each: int, seed: int, folder: Path) -> dict[st
 def main() -> int:
     """Measure and print."""
     arguments = common.parser(
-        "python -m benchmarks.audit", __doc__ or "", "python -m benchmarks.audit --n 20000 --json"
+        "python -m benchmarks.audit", __doc__ or "", "python -m benchmarks.audit --n 20000 --json", settings=False
     )
     arguments.add_argument("--n", type=int, default=202_599, help="templates in the gallery")
     arguments.add_argument("--dim", type=int, default=512, help="length of a template")

@@ -20,9 +20,9 @@ from gallery.index.check import index_damage
 from gallery.index.generations import GenerationStore
 from gallery.index.recall_gate import IndexSettings
 from gallery.photo_export import PhotoExport
-from gallery.threshold.operating_point import ThresholdTarget
+from gallery.threshold.operating_point import OperatingPoint, ThresholdTarget, operating_point
 from presente.clock import MACHINE_CLOCK, Clock
-from presente.errors import ConfigError, PresenteError
+from presente.errors import ConfigError, PackError, PresenteError
 from presente.files import erase_folder
 from presente.parallel import default_workers
 from presente.secrets import hidden, hidden_address
@@ -165,6 +165,35 @@ def gallery_settings(settings: Settings, pack: ModelPack) -> GallerySettings:
     return GallerySettings(
         threshold, source, settings.margin, consent, target, settings.duplicates, pack_name=settings.pack
     )
+
+
+def deployed_point(settings: Settings, pack: ModelPack) -> OperatingPoint:
+    """The threshold that a server with these settings uses now, and where it comes from; makes no store.
+
+    Without a gallery of this pack it is what the settings or the pack give.
+
+    Raises:
+        ConfigError: ``not_calibrated`` when the settings ask for a rate.
+        StoreError: of the store.
+    """
+    own = gallery_settings(settings, pack)
+    gallery = None
+    if own.target is not None and not _is_missing_file(settings.store):
+        try:
+            gallery = open_gallery(settings, pack)
+        except PackError as error:
+            if error.code != "pack_mismatch":
+                raise
+    if gallery is None:
+        return operating_point(own.target, own.threshold, own.threshold_source, None, 0)
+    try:
+        return gallery.operating_point()
+    finally:
+        gallery.close()
+
+
+def _is_missing_file(url: str) -> bool:
+    return url.startswith(_SQLITE) and not Path(url[len(_SQLITE) :]).expanduser().exists()
 
 
 def forget_cached(settings: Settings) -> None:

@@ -1,24 +1,27 @@
-"""Where faces and gallery meet: neither knows the other, and indexer, server and evaluation all need both."""
+"""Faces and gallery together: a photo's faces, read and embedded, become decisions or photos that a store keeps.
+
+Neither library knows the other; indexer, server and evaluation use both, and do so here.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
-from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
+from faces.embedder import EmbeddedFace, FaceEmbedder
 from gallery.decision import Candidate, Decision
 from gallery.documents.values import EnrolledPhoto, Template
 from gallery.gallery import Gallery
 from gallery.threshold.operating_point import OperatingPoint
 
 UNKNOWN = "Desconocido"
-"""What a face that is nobody's is called."""
+"""The name of a face that is no enrolled person's."""
 
 WhichFaces = Literal["all", "largest"]
 
@@ -60,11 +63,15 @@ class IdentifyQuery:
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """A photo's faces, largest first, with a decision for each."""
+    """A photo's faces, largest first, with a decision for each.
+
+    ``hint`` says what to do when no one was searched although people are enrolled; empty else.
+    """
 
     faces: tuple[tuple[EmbeddedFace, Decision], ...]
     limit: OperatingPoint
     timings_ms: dict[str, float]
+    hint: str = ""
 
 
 def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: IdentifyQuery) -> Identified:
@@ -75,28 +82,30 @@ def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: Id
         InvalidInput: ``invalid_k``.
     """
     timings = Timings()
-    aligned = detected(content, embedder, timings)
-    if query.faces == "largest":
-        aligned = aligned[:1]
+    read = embedder.read_faces(content, timings.stage).faces
+    aligned = read[:1] if query.faces == "largest" else read
     with timings.stage("embed"):
         faces = embedder.embed(aligned)
     with timings.stage("search"):
         probes = np.array([face.template for face in faces], dtype=np.float32).reshape(-1, gallery.dim)
         limit, decisions = gallery.identify(probes, query.k, query.threshold, query.clase, query.cohort)
-    return Identified(tuple(zip(faces, decisions, strict=True)), limit, timings.as_dict())
+    hint = empty_gallery_hint(gallery, query) if any(each.reason == "empty_gallery" for each in decisions) else ""
+    return Identified(tuple(zip(faces, decisions, strict=True)), limit, timings.as_dict(), hint)
 
 
-def detected(content: bytes, embedder: FaceEmbedder, timings: Timings) -> list[AlignedFace]:
-    """Every face of a photo, largest first; its pixels are given back before this returns.
-
-    Raises:
-        PhotoRefused: the bytes are not a photo that can be used.
-    """
-    with ExitStack() as held:
-        with timings.stage("decode"):
-            photo = held.enter_context(embedder.opened(content))
-        with timings.stage("detect"):
-            return embedder.detect(photo)
+def empty_gallery_hint(gallery: Gallery, query: IdentifyQuery) -> str:
+    """Why a query that found no one to compare with may have searched too few; empty when there is no one at all."""
+    counts = gallery.store.counts()
+    if not query.cohort and counts.cohort:
+        students = f"of class {query.clase} " if query.clase is not None else ""
+        people = "1 person" if counts.cohort == 1 else f"{counts.cohort} people"
+        return (
+            f"No student {students}has a template here, but {people} of the cohort (data sets such as CelebA) can be "
+            "searched with cohort=true, or --cohort."
+        )
+    if query.clase is not None and counts.students:
+        return f"No student of class {query.clase} has a template here. Enrolled students: {counts.students}."
+    return ""
 
 
 def as_template(face: EmbeddedFace, pack: str) -> Template:
@@ -117,7 +126,7 @@ def enrolled_photo(content: bytes, media_type: str, source: str, face: EmbeddedF
 
 
 def digest_of(content: bytes) -> str:
-    """What a photo is known by: the SHA-256 of its bytes, hex."""
+    """The identity of a photo: the SHA-256 of its bytes, hex."""
     return hashlib.sha256(content).hexdigest()
 
 

@@ -10,7 +10,7 @@ from gallery.attendance.class_photo import ClassPhoto, ClassPhotoFace, FaceAtten
 from gallery.documents.attendance import EntryFilter, ListPosition, StoredAttendance, StoredParticipation
 from gallery.documents.values import Student
 from gallery.threshold.operating_point import OperatingPoint
-from presente.recognition import Timings, detected
+from presente.recognition import Timings
 from server.service import Service
 
 _PAGE = 1000
@@ -57,7 +57,7 @@ class AttendanceLine:
 def take(service: Service, content: bytes, lesson: ClassPhoto, threshold: float | None) -> ClassPhotoResult:
     """Record who of a class is in a photo; ``threshold`` instead of the gallery's own."""
     timings = Timings()
-    aligned = detected(content, service.embedder, timings)
+    aligned = service.embedder.read_faces(content, timings.stage).faces
     with timings.stage("embed"):
         embedded = service.embedder.embed(aligned)
     with timings.stage("record"):

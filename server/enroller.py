@@ -172,7 +172,7 @@ class Enroller:
 
     def _read(self, number: int, content: bytes) -> tuple[str, EmbeddedFace]:
         try:
-            return read_portrait(content, self.embedder)
+            return self.embedder.embed_portrait(content)
         except PhotoRefused as exc:
             raise PhotoRefused(exc.code, f"Photo {number}: {exc.what}", f"{exc.fix} Nothing was stored.") from exc
 
@@ -193,9 +193,3 @@ def _photos(numbers: Sequence[int]) -> str:
     """Photo 1; Photos 1, 2 and 4."""
     *before, last = map(str, numbers)
     return f"Photos {', '.join(before)} and {last}" if before else f"Photo {last}"
-
-
-def read_portrait(content: bytes, embedder: FaceEmbedder) -> tuple[str, EmbeddedFace]:
-    """A photo's media type and its most prominent face."""
-    media_type, face = embedder.read_portrait(content)
-    return media_type, embedder.embed([face])[0]

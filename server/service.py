@@ -24,7 +24,7 @@ from gallery.photo_export import Exported, PhotoExport
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import InvalidInput, StoreError
 from presente.recognition import Identified, IdentifyQuery, identify
-from server.enroller import Accepted, Enroller, read_portrait
+from server.enroller import Accepted, Enroller
 from server.readiness import LOADING, Readiness, ReadinessCheck
 
 _PAGE = 1000
@@ -75,7 +75,7 @@ class Service:
 
     def verify(self, content: bytes, matricula: str, threshold: float | None) -> VerifyResult:
         """Compare a photo's most prominent face with one student's templates."""
-        face = read_portrait(content, self.embedder)[1]
+        face = self.embedder.embed_portrait(content)[1]
         limit = self.gallery.operating_point(threshold).threshold
         score = self.gallery.compare(face.template, matricula)
         return VerifyResult(face, score, limit, score is not None and score >= limit)

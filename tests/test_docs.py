@@ -95,6 +95,8 @@ def test_every_benchmark_tool_and_target_is_documented() -> None:
         for module in (ROOT / folder).glob("*.py"):
             if "__main__" in module.read_text(encoding="utf-8"):
                 assert f"python -m {folder}.{module.stem}" in page
+    for module in (ROOT / "tools").rglob("__main__.py"):
+        assert f"python -m {'.'.join(module.parent.relative_to(ROOT).parts)}" in page
     for target in re.findall(r"^([a-z]+):.*## ", text("Makefile"), flags=re.MULTILINE):
         assert f"`make {target}`" in page or target == "clean", target
 

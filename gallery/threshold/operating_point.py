@@ -27,10 +27,11 @@ class OperatingPoint:
     target: float | None = None
 
     def fpir(self, score: float | None) -> float | None:
-        """The expected share of strangers who score as high; None without a score or a calibration."""
+        """The expected share of strangers who score as high, to six significant digits; None without a score or a
+        calibration. At the threshold of a rate it is that rate, not 0.000999999999999999."""
         if score is None or self.curve is None:
             return None
-        return self.curve.fpir(score, self.people)
+        return float(f"{self.curve.fpir(score, self.people):.6g}")
 
     def warning(self) -> str:
         """What a person should know about the calibration, empty when nothing."""

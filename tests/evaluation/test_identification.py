@@ -1,4 +1,4 @@
-"""``python -m evaluation`` as people run it; the real figures, where real weights and faces are here."""
+"""``python -m evaluation`` on the sample class, and on real faces where real weights and faces are here."""
 
 import csv
 import json
@@ -83,7 +83,7 @@ def test_other_limits_are_not_answered_from_the_cache(command, sample_list: Path
     assert json.loads(command(*words, "--max-megapixels", "0.01").stdout)["reasons"] == {"too_many_pixels": 150}
     assert json.loads(command(*words).stdout)["reasons"] == {}
     assert (tmp_path / "cache" / "templates.db").exists()
-    command("indexer", "remove", "NOBODY")  # an erasure drops what is cached of anybody
+    command("indexer", "remove", "NOBODY")  # an erasure deletes all cached templates
     assert not (tmp_path / "cache" / "templates.db").exists()
 
 

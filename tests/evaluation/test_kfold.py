@@ -1,4 +1,4 @@
-"""Splits that keep what they promise; figures against numbers worked by hand; the commands on the sample class."""
+"""Properties of the splits; figures worked by hand; the commands on the sample class."""
 
 import json
 from collections import Counter
@@ -42,10 +42,10 @@ def test_who_is_a_stranger_to_whom() -> None:
 
 def test_figures_by_hand() -> None:
     found = kfold.figures(SEARCHES, 0.45)
-    # Truth a a a a a ? ? ? ?, said a a ? a ? a ? ? ?: 3 + 3 of 9 right.
+    # Truth a a a a a ? ? ? ?, named a a ? a ? a ? ? ?: 3 + 3 of 9 right.
     assert found["accuracy"] == found["recall_weighted"] == pytest.approx(6 / 9)
     assert found["precision_weighted"] == pytest.approx((5 * 3 / 4 + 4 * 3 / 5) / 9)
-    assert (found["fnir"], found["fpir"]) == (3 / 5, 1 / 4)  # "said a" at rank 2 is luck in accuracy, a miss in FNIR
+    assert (found["fnir"], found["fpir"]) == (3 / 5, 1 / 4)  # naming "a" at rank 2 is right in accuracy, a miss in FNIR
     person = kfold.per_person(SEARCHES, 0.45)["a"]
     assert (person["precision"], person["recall"], person["support"]) == (3 / 4, 3 / 5, 5)
     assert kfold.mean_and_spread([{"x": 1.0}, {"x": 3.0}])["x"] == {"mean": 2.0, "std": pytest.approx(2**0.5)}

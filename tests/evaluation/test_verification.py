@@ -1,4 +1,4 @@
-"""Verification against numbers worked by hand, against scikit-learn's, and on the real data where it is here."""
+"""Verification compared with numbers worked by hand and with scikit-learn; on real data where it is here."""
 
 import json
 import math
@@ -136,7 +136,7 @@ def test_the_sample_class(command, tmp_path: Path) -> None:  # type: ignore[no-u
 @pytest.mark.real
 @on_sqlite
 def test_lfw(command, real_pack, real_faces: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    """The first two folds: the whole takes minutes, and docs/evaluation.md has its command."""
+    """The first two folds: all ten take minutes, and docs/evaluation.md has the command."""
     lines = (real_faces / "lfw" / "pairs.txt").read_text().splitlines()
     some = [line for start in (1, 301, 601, 901) for line in lines[start : start + 50]]
     (tmp_path / "pairs.txt").write_text("\n".join(["2\t50", *some]) + "\n")

@@ -1,4 +1,4 @@
-"""What a photo costs is known before any of its pixels is decoded, and what is out of all proportion is refused."""
+"""The cost of a photo is known before any pixel is decoded; photos that cost far too much are refused."""
 
 import io
 import subprocess
@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from benchmarks import bombs
-from benchmarks.bombs import chunk, encoded, exif, gradient, jpeg_with, plain, png, repeated_scans
+from benchmarks import costly_images
+from benchmarks.costly_images import chunk, encoded, exif, gradient, jpeg_with, plain, png, repeated_scans
 from faces.image.decode import ImageLimits, decode, expected_cost
 from faces.image.headers import read_header
 from faces.image.jpeg_damage import scan_damage
@@ -114,7 +114,7 @@ def test_more_parts_than_any_encoder_writes_are_refused(data: bytes) -> None:
 def test_a_run_of_fill_bytes_is_gone_over_once() -> None:
     whole = jpeg_with()
     start = whole.index(b"\xff\xda") + 14
-    fill = b"\xff" * 3_000_000  # tried from each of them, it would take hours
+    fill = b"\xff" * 3_000_000  # a search that starts at each byte would take hours
     assert read_header(whole[:start] + fill + b"\0" + whole[start:]).width == 64
     assert read_header(whole[:2] + fill + whole[2:]).width == 64
     assert scan_damage(whole[:start] + fill + b"\0" + whole[start:]) is not None
@@ -122,7 +122,7 @@ def test_a_run_of_fill_bytes_is_gone_over_once() -> None:
 
 
 def upright(data: bytes) -> np.ndarray:
-    """By Pillow alone."""
+    """The same, decoded by Pillow alone."""
     return np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
 
 
@@ -217,6 +217,6 @@ def test_how_large_is_too_large_is_for_the_limits_alone() -> None:
 
 
 def test_a_webp_of_some_bytes_has_the_cost_of_its_canvas() -> None:
-    data = bombs.webp()
+    data = costly_images.webp()
     assert len(data) < 3000
     assert expected_cost(data, ImageLimits()).peak_bytes > 15 * 6320 * 6320

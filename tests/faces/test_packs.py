@@ -1,4 +1,4 @@
-"""Packs are found, checked, and pulled: from a local server that behaves as the real one may."""
+"""Packs are found, checked, and pulled from a local server that behaves like the real one."""
 
 import hashlib
 import io
@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from faces.packs.download import pull
-from faces.packs.model_pack import PUBLISHED, ModelFile, ModelPack, PublishedPack, find_pack, installed, load_pack
+from faces.packs.model_pack import ModelPack, find_pack, installed, load_pack
+from faces.packs.published import PUBLISHED, ModelFile, PublishedPack
 from presente.errors import PackError
 from tests.conftest import SAMPLE, on_sqlite
 
@@ -30,7 +31,7 @@ def archive(**members: bytes) -> bytes:
     with zipfile.ZipFile(stream, "w") as zipped:
         for name, content in members.items():
             zipped.writestr(f"nested/{name}.onnx", content)
-        zipped.writestr("nested/2d106det.onnx", b"a model that nobody asked for")
+        zipped.writestr("nested/2d106det.onnx", b"a model that no one asked for")
     return stream.getvalue()
 
 

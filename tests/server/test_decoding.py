@@ -18,7 +18,7 @@ from flask.testing import FlaskClient
 
 import faces.embedder
 import faces.image.decoder
-from benchmarks.bombs import encoded, gradient, plain, repeated_scans, webp
+from benchmarks.costly_images import encoded, gradient, plain, repeated_scans, webp
 from faces.embedder import FaceEmbedder
 from faces.image.cost import Cost
 from faces.image.decode import ImageLimits, decode, expected_cost
@@ -376,7 +376,7 @@ import sys, threading
 from faces.image.decode import ImageLimits
 from server.decoding.admission import make_admission
 from server.decoding.decoder import open_decoder
-from benchmarks.bombs import webp
+from benchmarks.costly_images import webp
 
 decoder = open_decoder(make_admission(1_200_000_000, 2))
 bomb = webp()

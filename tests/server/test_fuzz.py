@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import fuzz
-from benchmarks.fuzz_checks import Answer, Process, faults
+from benchmarks.fuzz_checks import Answer, faults
 from benchmarks.fuzz_requests import Sent
+from benchmarks.processes import ServerProcess
 from tests.conftest import SAMPLE
 from tests.server.conftest import Running
 
@@ -21,7 +22,7 @@ def test_nothing_that_is_sent_breaks_the_server(
 ) -> None:
     command("indexer", "add", SAMPLE / "students.csv")
     running = serve(PRESENTE_API_KEYS=fuzz.KEYS)
-    process = Process(running.process.pid, tmp_path / "server.log")
+    process = ServerProcess(running.process.pid, tmp_path / "server.log")
     requester, making = fuzz.made(seed=1, requests=REQUESTS, files=REQUESTS // 20)
     outcome = fuzz.run(making, running.address.removeprefix("http://"), process, clients=2)
     assert running.fetch("GET", "/livez").status == 200

@@ -27,8 +27,8 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
 )
 
 
-def sniff(data: bytes) -> str | None:
-    """The name of a well-known format that is not accepted, by its first bytes, else None."""
+def refused_format(data: bytes) -> str | None:
+    """The name of a well-known format that is not accepted, known by its first bytes; None for all other bytes."""
     for offset, magic, name in _MAGIC:
         if data[offset : offset + len(magic)] == magic:
             return name

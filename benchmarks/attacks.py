@@ -1,91 +1,31 @@
-"""``python -m benchmarks.hostile``: what a second client notices while somebody attacks the server, and what it costs.
+"""``python -m benchmarks.attacks``: how quickly a second client is served while the server is attacked, and the cost.
 
 A server of its own process, with keys, under ``--descriptors``. Attackers come from 127.0.0.2 and go on for as long as
 the second client asks, from 127.0.0.1: identify and ``/livez``, in turn. Quiet times are measured between the attacks,
-so that each attack has its own to be compared with.
+so that each attack is compared with its own.
 """
 
 from __future__ import annotations
 
 import contextlib
 import http.client
-import json
-import os
-import resource
 import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-from benchmarks import bombs, common
+from benchmarks import common, costly_images
+from benchmarks.processes import peak
+from benchmarks.servers import BenchmarkServer, served
 from presente.settings import ROOT
 
 ATTENDANCE, ADMIN = "attendance-0123456789", "admin-0123456789abcdef"
 _SOURCE = "127.0.0.2"
 _PROBE = ROOT / "data_sample" / "probes" / "A0178" / "1.jpg"
-
-
-class ServerUnderAttack:
-    """A server of its own process over the sample class: address, memory, log."""
-
-    def __init__(self, folder: Path, descriptors: int) -> None:
-        environment = {
-            **os.environ,
-            "PRESENTE_PACK": "sample",
-            "PRESENTE_STORE": f"sqlite:///{folder}/gallery.db",
-            "PRESENTE_INDEX": f"{folder}/index",
-            "PRESENTE_API_KEYS": f"attendance:{ATTENDANCE},admin:{ADMIN}",
-        }
-        program = [sys.executable, "-m"]
-        source = ROOT / "data_sample" / "students.csv"
-        subprocess.run(
-            [*program, "indexer", "add", str(source), "--json"],
-            cwd=ROOT,
-            env=environment,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        self.log = folder / "server.log"
-
-        def limit() -> None:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
-
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [*program, "server", "--port", "0", "--json"],
-                cwd=ROOT,
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                preexec_fn=limit,  # no threads are running yet
-            )
-        assert self.process.stdout is not None
-        self.port = int(json.loads(self.process.stdout.readline())["address"].rpartition(":")[2])
-
-    def memory_mb(self) -> float:
-        """What the server and the processes that it started hold of memory, shared pages once."""
-        total = 0
-        for pid in [self.process.pid, *_children(self.process.pid)]:
-            with contextlib.suppress(OSError, ValueError, StopIteration):
-                lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
-                total += int(next(line for line in lines if line.startswith("Pss:")).split()[1])
-        return total / 1024
-
-
-def _children(pid: int) -> list[int]:
-    found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            for child in map(int, task.read_text(encoding="ascii").split()):
-                found += [child, *_children(child)]
-    return found
 
 
 # -- attackers -----------------------------------------------------------------------------------------------------
@@ -196,7 +136,7 @@ def attacks() -> dict[str, Callable[[int, threading.Event], None]]:
         "50 slow bodies": holding(50, body.encode(), b"a"),
         "50 wrong keys per second": guessing(50),
         "300 MB in one chunk": chunking(300_000_000),
-        **{f"eight of {name}": sending(made, 8) for name, made in bombs.all_kinds().items()},
+        **{f"eight of {name}": sending(made, 8) for name, made in costly_images.all_kinds().items()},
     }
 
 
@@ -240,33 +180,17 @@ def second_client(port: int, seconds: float) -> dict[str, Any]:
     }
 
 
-@contextlib.contextmanager
-def watched(target: ServerUnderAttack) -> Iterator[list[float]]:
-    """The largest memory inside the block, MB, looked at five times per second."""
-    most = [target.memory_mb()]
-    stop = threading.Event()
-
-    def look() -> None:
-        while not stop.wait(0.2):
-            most[0] = max(most[0], target.memory_mb())
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield most
-    finally:
-        stop.set()
-        thread.join()
-
-
-def under_attack(target: ServerUnderAttack, name: str, seconds: float) -> dict[str, Any]:
+def under_attack(server: BenchmarkServer, name: str, seconds: float) -> dict[str, Any]:
     """The second client's figures before and during an attack, memory, and what the log grew by."""
-    quiet = second_client(target.port, seconds / 2)
-    log, memory = target.log.stat().st_size, target.memory_mb()
-    words = [sys.executable, "-m", "benchmarks.hostile", "--attack", name, "--port", str(target.port)]
-    with watched(target) as most, subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE) as attacker:
+    quiet = second_client(server.port, seconds / 2)
+    log, memory = server.process.logged(), server.process.tree_memory_mb()
+    words = [sys.executable, "-m", "benchmarks.attacks", "--attack", name, "--target", str(server.port)]
+    with (
+        peak(server.process.tree_memory_mb, 0.2) as most,
+        subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE) as attacker,
+    ):
         time.sleep(2)  # until it is at it
-        during = second_client(target.port, seconds)
+        during = second_client(server.port, seconds)
         attacker.communicate()
     time.sleep(3)
     return {
@@ -275,8 +199,8 @@ def under_attack(target: ServerUnderAttack, name: str, seconds: float) -> dict[s
         "identify_times": round(during["identify_ms"] / quiet["identify_ms"], 2),
         "memory_before_mb": round(memory),
         "memory_most_mb": round(most[0]),
-        "memory_after_mb": round(target.memory_mb()),
-        "log_bytes_per_s": round((target.log.stat().st_size - log) / (seconds + 5)),
+        "memory_after_mb": round(server.process.tree_memory_mb()),
+        "log_bytes_per_s": round((server.process.logged() - log) / (seconds + 5)),
     }
 
 
@@ -294,25 +218,21 @@ def _attack(name: str, port: int) -> int:
 def main() -> int:
     """Measure and print."""
     arguments = common.parser(
-        "python -m benchmarks.hostile", __doc__ or "", "python -m benchmarks.hostile --seconds 10"
+        "python -m benchmarks.attacks", __doc__ or "", "python -m benchmarks.attacks --seconds 10"
     )
     arguments.add_argument("--seconds", type=float, default=10.0, help="how long each attack lasts")
     arguments.add_argument("--descriptors", type=int, default=1024, help="how many files the server may have open")
     arguments.add_argument("--only", nargs="+", help="attacks whose names begin so")
     arguments.add_argument("--attack", help="be an attacker (the program starts itself so)")
-    arguments.add_argument("--port", type=int, help="whom to attack")
+    arguments.add_argument("--target", type=int, help="the port to attack, with --attack")
     given = arguments.parse_args()
     if given.attack is not None:
-        return _attack(given.attack, given.port)
+        return _attack(given.attack, given.target)
     names = [name for name in attacks() if not given.only or name.startswith(tuple(given.only))]
-    with tempfile.TemporaryDirectory() as folder:
-        target = ServerUnderAttack(Path(folder), given.descriptors)
-        try:
-            second_client(target.port, 2)
-            found = {name: under_attack(target, name, given.seconds) for name in names}
-        finally:
-            target.process.kill()
-            target.process.wait()
+    keys = f"attendance:{ATTENDANCE},admin:{ADMIN}"
+    with served(given, descriptors=given.descriptors, PRESENTE_API_KEYS=keys) as server:
+        second_client(server.port, 2)
+        found = {name: under_attack(server, name, given.seconds) for name in names}
     result: dict[str, Any] = {**common.about_this_run(given.seed), "attacks": found}
     common.publish(
         result,

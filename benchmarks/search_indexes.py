@@ -1,4 +1,4 @@
-"""What ``benchmarks.search`` compares: Presente's kinds as they are published, FAISS's, and two other libraries."""
+"""The indexes that ``benchmarks.search`` compares: Presente's kinds as published, FAISS's, and two other libraries'."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Search = Callable[[NDArray[np.float32], int], Found]
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class BuiltIndex:
     """An index to measure: scores float32 (m, k) and rows int64 (m, k) of probes; its bytes in memory and on disk,
     beside what the two share; whatever else is worth reporting."""
 
@@ -35,7 +35,7 @@ class Built:
     notes: dict[str, Any] = field(default_factory=dict)
 
 
-def presente(kind: str, rows: NDArray[np.float32], people: NDArray[np.int64]) -> Built:
+def presente(kind: str, rows: NDArray[np.float32], people: NDArray[np.int64]) -> BuiltIndex:
     """A generation, published with its gate, and loaded again as a start does; vectors are mapped and count as disk."""
     live = Searcher.empty(rows.shape[1])
     live.tail.append(np.arange(len(rows)), people, rows)
@@ -57,11 +57,11 @@ def presente(kind: str, rows: NDArray[np.float32], people: NDArray[np.int64]) ->
             "gate_tried": [[t.kind, t.parameters, t.recall, t.seconds] for t in gate.tried] if gate else [],
         }
         index = generation.index  # its mapped files stay readable
-        return Built(index.search, sizes.get("codes.faiss", 0), sum(sizes.values()), notes)
+        return BuiltIndex(index.search, sizes.get("codes.faiss", 0), sum(sizes.values()), notes)
 
 
 def _faiss(make: Callable[[int], Any], threads: int, prepare: Callable[[Any], None] = lambda _: None) -> Any:
-    def build(rows: NDArray[np.float32], _: NDArray[np.int64]) -> Built:
+    def build(rows: NDArray[np.float32], _: NDArray[np.int64]) -> BuiltIndex:
         faiss.omp_set_num_threads(default_workers())
         index = make(rows.shape[1])
         if not index.is_trained:
@@ -74,12 +74,12 @@ def _faiss(make: Callable[[int], Any], threads: int, prepare: Callable[[Any], No
             faiss.omp_set_num_threads(threads if len(probes) < 32 else default_workers())
             return index.search(probes, k)
 
-        return Built(search, size, size)
+        return BuiltIndex(search, size, size)
 
     return build
 
 
-def _hnswlib(rows: NDArray[np.float32], _: NDArray[np.int64]) -> Built:
+def _hnswlib(rows: NDArray[np.float32], _: NDArray[np.int64]) -> BuiltIndex:
     import hnswlib
 
     index = hnswlib.Index("ip", rows.shape[1])
@@ -91,10 +91,10 @@ def _hnswlib(rows: NDArray[np.float32], _: NDArray[np.int64]) -> Built:
         found, distances = index.knn_query(probes, k, num_threads=1 if len(probes) < 32 else default_workers())
         return 1 - distances, found.astype(np.int64)
 
-    return Built(search, index.index_file_size(), index.index_file_size())
+    return BuiltIndex(search, index.index_file_size(), index.index_file_size())
 
 
-def _usearch(rows: NDArray[np.float32], _: NDArray[np.int64]) -> Built:
+def _usearch(rows: NDArray[np.float32], _: NDArray[np.int64]) -> BuiltIndex:
     from usearch.index import Index
 
     index = Index(ndim=rows.shape[1], metric="ip", dtype="f16", connectivity=32, expansion_search=128)
@@ -104,7 +104,7 @@ def _usearch(rows: NDArray[np.float32], _: NDArray[np.int64]) -> Built:
         found = index.search(probes, k, threads=1 if len(probes) < 32 else default_workers())
         return 1 - found.distances.reshape(-1, k), found.keys.reshape(-1, k).astype(np.int64)
 
-    return Built(search, index.memory_usage, index.serialized_length)
+    return BuiltIndex(search, index.memory_usage, index.serialized_length)
 
 
 def _ef(index: Any) -> None:
@@ -115,7 +115,7 @@ def _probe(index: Any) -> None:
     index.nprobe = 32
 
 
-def contenders() -> dict[str, Callable[[NDArray[np.float32], NDArray[np.int64]], Built]]:
+def index_builders() -> dict[str, Callable[[NDArray[np.float32], NDArray[np.int64]], BuiltIndex]]:
     """Every index that can be built here, by name; ``hnswlib`` and ``usearch`` where they are installed."""
     ip = faiss.METRIC_INNER_PRODUCT
     made: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.plots FOLDER RUN.json ...``: what ``benchmarks.search --json`` printed, as two plots."""
+"""``python -m benchmarks.search_plots FOLDER RUN.json ...``: what ``benchmarks.search --json`` printed, plotted."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ def plot(runs: list[dict[str, Any]], folder: Path) -> None:
 
 def main() -> int:
     """Plot runs that were kept, those of several calls together."""
-    arguments = cli.program("python -m benchmarks.plots", __doc__ or "", "python -m benchmarks.plots docs run.json")
+    arguments = cli.program(
+        "python -m benchmarks.search_plots", __doc__ or "", "python -m benchmarks.search_plots docs run.json"
+    )
     arguments.add_argument("folder", type=Path, help="where the plots go")
     arguments.add_argument("runs", type=Path, nargs="+", help="what `python -m benchmarks.search --json` printed")
     given = arguments.parse_args()

@@ -1,15 +1,17 @@
-"""Where the time of a photo goes: CPU milliseconds of each stage, one after the other, one inference at a time."""
+"""CPU milliseconds of each stage of a photo, one stage after the other, one inference at a time."""
 
 from __future__ import annotations
 
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
+from benchmarks import common
 from faces.alignment import align
 from faces.detection.detector import Detector
 from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
@@ -24,7 +26,7 @@ from presente import composition
 from presente.errors import PhotoRefused
 from presente.parallel import in_batches
 from presente.recognition import digest_of, enrolled_photo
-from presente.settings import load_settings
+from presente.settings import Settings
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -45,14 +47,13 @@ class _Clocked:
         return found
 
 
-def by_stage(environment: Mapping[str, str], locations: Sequence[str]) -> dict[str, float]:
-    """CPU milliseconds a photo: each stage, their total, and the floor, which is inference alone."""
+def by_stage(given: Settings, locations: Sequence[str]) -> dict[str, float]:
+    """CPU milliseconds per photo: each stage, their total, and the floor, which is inference alone."""
     with tempfile.TemporaryDirectory() as folder:
-        places = {"PRESENTE_STORE": f"sqlite:///{folder}/gallery.db", "PRESENTE_INDEX": f"{folder}/index"}
-        settings = load_settings(environment={**environment, **places, "PRESENTE_WORKERS": "1"})
+        settings = common.own_gallery(given, Path(folder))
         pack = composition.open_pack(settings)
         embedder = composition.open_embedder(settings, pack)
-        options = composition.runtime_options(settings)
+        options = replace(composition.runtime_options(settings), at_once=1)
         detection = _Clocked(open_session(pack.detection, options))
         recognition = _Clocked(open_session(pack.recognition, options))
         embedder.detector = Detector(detection, embedder.settings.detection)

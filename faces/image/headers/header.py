@@ -1,4 +1,4 @@
-"""What all kinds of files have in common."""
+"""The header that is read of every format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ImageFormat = Literal["JPEG", "PNG", "WEBP", "PPM"]
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What decoding a file will take, and the parts of it that the decoder is to see.
+    """The size of a picture, the cost of decoding its file, and the parts of the file that the decoder needs.
 
     Attributes:
         kind: the format.
@@ -24,7 +24,7 @@ class Header:
         pixel_ns: nanoseconds of CPU time per pixel of the file.
         byte_ns: nanoseconds per byte of the file.
         orientation: EXIF's, 1 to 8.
-        kept: the parts of the file, in order, that the pixels are made of.
+        kept: the parts of the file, in order, that the decoder needs.
     """
 
     kind: ImageFormat
@@ -43,12 +43,12 @@ class Header:
         return self.width * self.height
 
     def essence(self, data: bytes) -> bytes:
-        """The file without what the pixels do not need: metadata, further pictures."""
+        """The file without metadata and further pictures, which the pixels do not need."""
         if self.kept == (slice(None),):
             return data
         return b"".join(data[part] for part in self.kept)
 
 
 def too_costly(what: str) -> PhotoRefused:
-    """The refusal of a file whose decoding would take more than its picture is worth."""
+    """The refusal of a file whose decoding would cost too much for its picture; ``what``: the reason."""
     return PhotoRefused("too_costly", f"The photo would cost too much to decode: {what}.", "Save it as a plain JPEG.")

@@ -1,4 +1,7 @@
-"""``python -m benchmarks.lists``: what long lists cost: seconds and memory of a page, and of the whole table as CSV."""
+"""``python -m benchmarks.attendance_lists``: seconds and memory of a long attendance list, per page and as CSV.
+
+The store is a file of its own, unless ``--store`` names an empty one.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,9 @@ from typing import Any
 from urllib.parse import quote
 
 from benchmarks import common
-from benchmarks.fuzz import served
-from benchmarks.fuzz_checks import Process
-from benchmarks.fuzz_requests import ADMIN
+from benchmarks.fuzz_requests import ADMIN, ATTENDANCE
+from benchmarks.processes import ServerProcess, peak
+from benchmarks.servers import served
 from gallery.documents.values import Enrolment, Student
 from presente.composition import open_store
 
@@ -89,31 +92,22 @@ def ask(address: str, path: str) -> tuple[float, int, bytes]:
     return time.perf_counter() - start, length, kept
 
 
-def watched(process: Process, work: Callable[[], object]) -> float:
-    """How many MB more the server had at most while something was done."""
-    before, most, done = process.memory_mb(), 0.0, threading.Event()
-
-    def look() -> None:
-        nonlocal most
-        while not done.wait(0.02):
-            most = max(most, process.memory_mb())
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    work()
-    done.set()
-    thread.join()
-    return round(max(0.0, most - before), 1)
+def more_memory(process: ServerProcess, work: Callable[[], object]) -> float:
+    """The MiB by which a server's memory grew at most while ``work`` was done."""
+    before = process.memory_mb()
+    with peak(process.memory_mb, 0.02) as most:
+        work()
+    return round(max(0.0, most[0] - before), 1)
 
 
-def measure(address: str, process: Process) -> dict[str, Any]:
+def measure(address: str, process: ServerProcess) -> dict[str, Any]:
     """Figures of the attendance list."""
     found: dict[str, Any] = {}
     ask(address, "/v1/attendance?limit=1")
 
     def page(name: str, query: str) -> str:
         taken: list[tuple[float, int, bytes]] = []
-        more_mb = watched(process, lambda: taken.append(ask(address, f"/v1/attendance?{query}")))
+        more_mb = more_memory(process, lambda: taken.append(ask(address, f"/v1/attendance?{query}")))
         body = json.loads(taken[0][2])
         lines = len(body["attendance"])
         found[name] = {"seconds": round(taken[0][0], 3), "bytes": taken[0][1], "more_mb": more_mb, "lines": lines}
@@ -126,7 +120,7 @@ def measure(address: str, process: Process) -> dict[str, Any]:
     page("history_page", "history=true")
     taken: list[tuple[float, int, bytes]] = []
     table = "/v1/attendance?format=csv"
-    more_mb = watched(process, lambda: taken.append(ask(address, table)))
+    more_mb = more_memory(process, lambda: taken.append(ask(address, table)))
     found["csv"] = {"seconds": round(taken[0][0], 2), "bytes": taken[0][1], "more_mb": more_mb}
 
     def eight() -> None:
@@ -137,22 +131,25 @@ def measure(address: str, process: Process) -> dict[str, Any]:
             thread.join()
 
     start = time.perf_counter()
-    more_mb = watched(process, eight)
+    more_mb = more_memory(process, eight)
     found["csv_eight_at_once"] = {"seconds": round(time.perf_counter() - start, 2), "more_mb": more_mb}
     return found
 
 
 def main() -> int:
     """Fill, ask, print."""
-    arguments = common.parser("python -m benchmarks.lists", __doc__ or "", "python -m benchmarks.lists --entries 20000")
+    arguments = common.parser(
+        "python -m benchmarks.attendance_lists", __doc__ or "", "python -m benchmarks.attendance_lists --entries 20000"
+    )
     arguments.add_argument("--entries", type=int, default=200_000, help="entries of attendance")
-    arguments.add_argument("--store", default="", help="an empty store; default: a file of its own")
     given = arguments.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        url = given.store or f"sqlite:///{Path(folder) / 'lists.db'}"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        url = given.setting_store or f"sqlite:///{folder}/lists.db"
         fill(url, given.entries)
-        with served(url) as (address, process, _, _):
-            figures = measure(address, process)
+        keys = f"admin:{ADMIN},attendance:{ATTENDANCE}"
+        with served(given, folder=folder, PRESENTE_STORE=url, PRESENTE_API_KEYS=keys) as server:
+            figures = measure(server.address, server.process)
     result = common.about_this_run(given.seed) | {"entries": given.entries, **figures}
     common.publish(result, given.json, [f"{name}: {value}" for name, value in figures.items()])
     return 0

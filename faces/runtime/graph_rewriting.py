@@ -1,4 +1,4 @@
-"""Graphs rewritten for ONNX Runtime: the same function in operators that it is quick at."""
+"""Graphs rewritten for ONNX Runtime: the same function, in operators that it runs faster."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def without_prelu(path: Path) -> bytes | None:
-    """The model in ``path`` with every PReLU of one slope a channel as convolutions; None when it has none.
+    """The model in ``path`` with every PReLU that has one slope per channel as convolutions; None when it has none.
 
-    With slope a a channel, PReLU(x) = x + s * ReLU(-|1 - a| * x) where s is the sign of 1 - a: two depthwise 1x1
+    With a slope a per channel, PReLU(x) = x + s * ReLU(-|1 - a| * x) where s is the sign of 1 - a: two depthwise 1x1
     convolutions, which ONNX Runtime fuses with the ReLU and the sum and keeps in the layout of the convolutions
-    around them. Its own PReLU works a value at a time, in another layout (docs/adr/0012-runtime.md has the figures).
+    around them. Its own PReLU works value by value, in another layout (docs/adr/0012-runtime.md has the figures).
     """
     import onnx
 

@@ -1,4 +1,4 @@
-"""The two sides of the bulk benchmark, each in a process of its own: opened once, then given photos slice by slice."""
+"""The indexers that the bulk benchmark compares, each in its own process: opened once, then given photos in parts."""
 
 from __future__ import annotations
 
@@ -15,27 +15,30 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import common
+
 if TYPE_CHECKING:
     from indexer.sources.values import SourcePhoto
+    from presente.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class TimedTemplates:
     """Seconds by the clock that some photos took, and templates by location; a photo without a face has none."""
 
     seconds: float
     templates: Mapping[str, NDArray[np.float32]]
 
 
-class Side(Protocol):
-    """One way to get templates of photos."""
+class BulkIndexer(Protocol):
+    """One way to make templates of many photos."""
 
-    def take(self, locations: frozenset[str]) -> Slice:
-        """Those photos, decoded, detected, embedded and kept."""
+    def take(self, locations: frozenset[str]) -> TimedTemplates:
+        """Decode, detect, embed and keep those photos."""
 
 
-class Loop:
-    """The loop that most projects use, ``FaceAnalysis.get``: as they use it, or with all of insightface's defaults."""
+class InsightfaceLoop:
+    """The loop of most projects, ``FaceAnalysis.get``: with two models, or with all of insightface's defaults."""
 
     def __init__(self, pack_folder: Path, defaults: bool) -> None:
         from insightface.app import FaceAnalysis
@@ -44,7 +47,7 @@ class Loop:
         self._app = FaceAnalysis(name=str(pack_folder), allowed_modules=modules)
         self._app.prepare(ctx_id=-1, det_size=None if defaults else (640, 640))
 
-    def take(self, locations: frozenset[str]) -> Slice:
+    def take(self, locations: frozenset[str]) -> TimedTemplates:
         """Photo after photo; the face is the one that insightface puts first."""
         import cv2
 
@@ -54,7 +57,7 @@ class Loop:
             faces = [] if picture is None else self._app.get(picture, max_num=1)
             if faces:
                 templates[location] = faces[0].normed_embedding
-        return Slice(time.perf_counter() - start, templates)
+        return TimedTemplates(time.perf_counter() - start, templates)
 
 
 class IndexerAdd:
@@ -64,17 +67,12 @@ class IndexerAdd:
     are found beforehand, by a look at the whole photo.
     """
 
-    def __init__(self, root: Path, settings: Mapping[str, str], landmarks: bool = False) -> None:
+    def __init__(self, root: Path, settings: Settings, landmarks: bool = False) -> None:
         from indexer.sources.folder import read_folder
         from presente import composition
-        from presente.settings import load_settings
 
         self._folder = tempfile.TemporaryDirectory()
-        places = {
-            "PRESENTE_STORE": f"sqlite:///{self._folder.name}/gallery.db",
-            "PRESENTE_INDEX": f"{self._folder.name}/index",
-        }
-        self._settings = load_settings(environment={**settings, **places})
+        self._settings = common.own_gallery(settings, Path(self._folder.name))
         pack = composition.open_pack(self._settings)
         self._embedder = composition.open_embedder(self._settings, pack)
         self._gallery = composition.open_gallery(self._settings, pack)
@@ -84,10 +82,10 @@ class IndexerAdd:
         self.runtime = self._embedder.runtime
 
     def _with_landmarks(self, photo: SourcePhoto) -> SourcePhoto:
-        faces = self._embedder.detect(self._embedder.decode(photo.read()))
+        faces = self._embedder.read_faces(photo.read()).faces
         return replace(photo, landmarks=faces[0].face.landmarks) if faces else photo
 
-    def take(self, locations: frozenset[str]) -> Slice:
+    def take(self, locations: frozenset[str]) -> TimedTemplates:
         """One run of the indexer's pipeline."""
         from gallery.documents.values import Enrolment
         from indexer.pipeline.enrol_source import enrol_source
@@ -104,30 +102,30 @@ class IndexerAdd:
         self._gallery.enrol = remembered  # type: ignore[method-assign, assignment]
         report = enrol_source(source, self._embedder, self._gallery, self._settings.workers, _unwatched)
         self._gallery.enrol = enrol  # type: ignore[method-assign]
-        return Slice(report.seconds, templates)
+        return TimedTemplates(report.seconds, templates)
 
 
 def _unwatched(count: int, refused: int = 0) -> None:
-    """Nobody looks at a benchmark's progress."""
+    """A benchmark shows no progress."""
 
 
-_side: Any = None
-"""This process's side."""
+_indexer: Any = None
+"""The indexer of this process."""
 
 
-def _open(kind: type[Side], arguments: tuple[Any, ...]) -> None:
-    global _side
-    _side = kind(*arguments)
+def _open(kind: type[BulkIndexer], arguments: tuple[Any, ...]) -> None:
+    global _indexer
+    _indexer = kind(*arguments)
 
 
-def _take(locations: frozenset[str]) -> tuple[Slice, float]:
-    """A slice, and the CPU seconds that it took in all threads."""
+def _take(locations: frozenset[str]) -> tuple[TimedTemplates, float]:
+    """Templates of some photos, and the CPU seconds that they took in all threads."""
     start = time.process_time()
-    return _side.take(locations), time.process_time() - start
+    return _indexer.take(locations), time.process_time() - start
 
 
 def _runtime() -> str:
-    return str(_side.runtime)
+    return str(_indexer.runtime)
 
 
 def _peak_mb() -> float:
@@ -140,17 +138,17 @@ def _peak_mb() -> float:
     return kib * 1024 / 1e6
 
 
-class Apart:
-    """A side in a process of its own."""
+class InOwnProcess:
+    """An indexer in a process of its own."""
 
-    def __init__(self, kind: type[Side], *arguments: Any) -> None:
+    def __init__(self, kind: type[BulkIndexer], *arguments: Any) -> None:
         self._pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_open, initargs=(kind, arguments))
         self.templates: dict[str, NDArray[np.float32]] = {}
         self.seconds: list[float] = []
         self.cpu_seconds = 0.0
 
     def take(self, locations: frozenset[str]) -> None:
-        """Do a slice, and wait for it."""
+        """Make templates of some photos, and wait for them."""
         taken, cpu_seconds = self._pool.submit(_take, locations).result()
         self.cpu_seconds += cpu_seconds
         self.templates.update(taken.templates)

@@ -1,4 +1,4 @@
-"""What a report is made of. All text is plain: the template escapes it, names of people included."""
+"""The parts of a report. All text is plain: the template escapes it, names of people included."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from evaluation.intervals import wilson
 if TYPE_CHECKING:
     from evaluation.plots import Drawing
 
-Cutter = Callable[[Path], bytes | None]
+FaceCutter = Callable[[Path], bytes | None]
 """The face of a photo as a small JPEG; None when the photo is not there any more or cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One figure that matters most, with what it is and how sure it is."""
+    """One of the most important figures, with its name and its interval."""
 
     value: str
     label: str
@@ -27,7 +27,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A plot; ``name`` is its file's, ``alt`` says in words what it shows."""
+    """A plot; ``name`` is its file's, ``alt`` describes it in words."""
 
     name: str
     title: str
@@ -48,7 +48,7 @@ class ReportTable:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One search or pair worth looking at: its score, who it is, what was said, and the photos concerned."""
+    """One search or pair worth looking at: its score, the people, the decision, and the photos."""
 
     score: str
     who: str
@@ -80,19 +80,19 @@ class ReportPage:
     terms: Sequence[tuple[str, str]] = field(default=())
 
 
-def share(value: float | None, digits: int = 2) -> str:
+def percent(value: float | None, digits: int = 2) -> str:
     """A share as a percentage."""
     return "–" if value is None else f"{100 * value:.{digits}f}\u00a0%"
 
 
 def shown_rate(asked: float) -> str:
-    """A rate that was asked for, as short as it was."""
+    """A rate that was asked for, without needless digits."""
     return f"{100 * asked:.6g}\u00a0%"
 
 
-def between(interval: Sequence[float] | None) -> str:
+def percent_interval(interval: Sequence[float] | None) -> str:
     """A 95 % interval."""
-    return "–" if interval is None else f"{share(interval[0])} to {share(interval[1])}"
+    return "–" if interval is None else f"{percent(interval[0])} to {percent(interval[1])}"
 
 
 def count(number: int, one: str, several: str = "") -> str:
@@ -102,7 +102,7 @@ def count(number: int, one: str, several: str = "") -> str:
 
 def failures(name: str, number: int, of: int) -> tuple[str, ...]:
     """A row of a table of metrics: photos without a template."""
-    return name, share(number / of), between(wilson(number, of)), f"{number:,} of {of:,} photos", "–"
+    return name, percent(number / of), percent_interval(wilson(number, of)), f"{number:,} of {of:,} photos", "–"
 
 
 def score(value: float) -> str:
@@ -113,3 +113,10 @@ def score(value: float) -> str:
 def short(photo: str) -> str:
     """The end of a photo's path, enough to find it by."""
     return "/".join(Path(photo).parts[-2:])
+
+
+def deployed_in(result: dict[str, Any]) -> dict[str, Any]:
+    """The threshold that was in force when a run was made, and its description; of older runs, the pack's threshold."""
+    own = result["pack_threshold"]
+    found: dict[str, Any] = result.get("deployed") or {"threshold": own, "described": f"{own:.4g} (of the pack)"}
+    return found

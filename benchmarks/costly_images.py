@@ -1,4 +1,4 @@
-"""Small files that cost much, made by code."""
+"""Small image files that are costly to decode, made by code."""
 
 import functools
 import io
@@ -74,7 +74,7 @@ def jpeg_with(*segments: bytes, image: Image.Image | None = None) -> bytes:
 
 
 def all_kinds() -> dict[str, bytes]:
-    """Each kind by what it is, for whoever sends them; all within the limit on bytes."""
+    """One file of each kind, by description; all are within the limit on bytes."""
     noise = np.random.default_rng(1).integers(0, 255, (500, 800, 3), dtype=np.uint8)
     large = Image.fromarray(noise).resize((8000, 5000))
     rows = 1200

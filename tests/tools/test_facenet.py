@@ -1,6 +1,6 @@
 """A second kind of pack: FaceNet's architecture with random weights, its preprocessing, and the file they come in.
 
-No test has the real weights: they are 107 MB that ``python -m faces convert`` takes from whoever has them.
+No test has the real weights: they are 107 MB, and a developer who has them gives them to ``python -m tools.facenet``.
 """
 
 import json
@@ -17,7 +17,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from evaluation.pipelines import PRESENT, features
+from evaluation.pipelines import PRESENT, makers
 from faces.alignment import cut_box
 from faces.embedder import FaceEmbedder
 from faces.packs.model_pack import ModelPack, Preprocessing, load_pack
@@ -31,7 +31,7 @@ PHOTOS = [path.read_bytes() for path in sorted((SAMPLE / "strangers").glob("*.jp
 
 
 class RandomWeights(dict):  # type: ignore[type-arg]
-    """Whatever is asked for, of the shape it is asked for in."""
+    """Random weights of any name and shape."""
 
     chance = np.random.default_rng(7)
 
@@ -89,14 +89,14 @@ def test_templates_of_length_one_through_the_same_door(pack: ModelPack) -> None:
     (made,) = embedder.embed([face])
     assert made.template.shape == (512,) and np.linalg.norm(made.template) == pytest.approx(1, abs=1e-5)
     assert face.crop.shape == (160, 160, 3)
-    # By hand: RGB, (x - 127.5) / 128, and nothing of ours between the crop and the model.
+    # By hand: RGB, (x - 127.5) / 128, straight into the model.
     given = ((face.crop.astype(np.float64) - 127.5) / 128).transpose(2, 0, 1)[None].astype(np.float32)
     session = onnxruntime.InferenceSession(str(pack.recognition), providers=["CPUExecutionProvider"])
     row = session.run(None, {"faces": given})[0][0]
     assert np.allclose(embedder.recogniser.features([face.crop])[0], row, rtol=1e-4, atol=1e-4)
     assert row @ made.template == pytest.approx(np.linalg.norm(row), rel=1e-5)
-    # The pipelines that ``compare --packs`` runs make the same of it; quality is measured as for any pack.
-    assert np.allclose(features(embedder, PRESENT).make(PHOTOS[0]).template, row, rtol=1e-4, atol=1e-4)
+    # The pipeline that ``compare --packs`` runs makes the same template; quality is measured as for any pack.
+    assert np.allclose(makers(embedder, PRESENT).gallery.make(PHOTOS[0]).template, row, rtol=1e-4, atol=1e-4)
     assert face.quality == FaceEmbedder(load_pack("sample", [SAMPLE / "models"])).read_portrait(PHOTOS[0])[1].quality
 
 
@@ -192,7 +192,7 @@ class Storage:
 
 
 def save(path: Path, state: dict[str, np.ndarray], legacy: bool) -> None:
-    """What ``torch.save`` writes, in its older and its newer form."""
+    """Write a file as ``torch.save`` does, in its older or its newer form."""
     torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
 
     def _rebuild_tensor_v2() -> None: ...
@@ -290,11 +290,11 @@ def test_what_is_missing_or_another_is_named(tmp_path: Path, sample_pack: ModelP
 
 @on_sqlite
 def test_the_command_says_where_to_get_them(command, weights: RandomWeights, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    missing = command("faces", "convert", "nowhere.pt")
+    missing = command("tools.facenet", "nowhere.pt")
     assert missing.returncode == 1 and "weights_not_found" in missing.stderr and "releases/download" in missing.stderr
     save(tmp_path / "weights.pt", weights, legacy=True)
     done = command(
-        *("faces", "convert", "weights.pt", "--out", "pack", "--sha256", sha256_file(tmp_path / "weights.pt"), "--json")
+        *("tools.facenet", "weights.pt", "--out", "pack", "--sha256", sha256_file(tmp_path / "weights.pt"), "--json")
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["tag"] == load_pack(str(tmp_path / "pack"), []).tag
