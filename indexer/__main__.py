@@ -203,7 +203,7 @@ def run_compact(_: argparse.Namespace, settings: Settings, output: cli.Output) -
     gallery = composition.open_for_upkeep(settings)
     try:
         generation = gallery.index.rebuild()
-        gallery.store.records.recount()
+        gallery.store.attendance.recount()
         templates = gallery.store.counts().templates
         notes = steps.calibrate(gallery)
     finally:

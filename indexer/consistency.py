@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gallery.documents.damage import Damage
-from gallery.documents.values import DocumentStore, Student
-from gallery.index.document_index import Agreement
+from gallery.documents.protocol import DocumentStore
+from gallery.documents.values import Student
+from gallery.index.agreement import Agreement
 from gallery.threshold.calibration import CalibrationCurve
 from presente import cli, composition
 from presente.errors import ConfigError
@@ -117,7 +118,7 @@ def _compared(settings: Settings) -> tuple[Agreement, tuple[str, ...]]:
         kept = gallery.store.calibration()
         if kept:
             CalibrationCurve.from_json(kept)  # damaged, it is an error
-        return gallery.index.verify(), tuple(gallery.store.records.miscounted())
+        return gallery.index.verify(), tuple(gallery.store.attendance.miscounted())
     finally:
         gallery.close()
 

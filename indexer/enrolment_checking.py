@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
 from gallery.documents.values import Student
-from gallery.enrolment.nearest_others import NOBODY, templates_of
-from gallery.enrolment.photo_check import POSSIBLE_DUPLICATE, Judged, different_person, possible_duplicate
+from gallery.enrolment.nearest_others import NEW_STUDENT
+from gallery.enrolment.photo_check import POSSIBLE_DUPLICATE, PhotoJudgement, different_person, possible_duplicate
 from gallery.gallery import Gallery
 from indexer.crash_guard import CrashGuard
 from indexer.report import Report
@@ -29,7 +29,7 @@ class Subject:
     student: Student
     outdated: bool
     known: set[str]
-    id: int = NOBODY
+    id: int = NEW_STUDENT
     written: bool = False
     templates: list[NDArray[np.float32]] = field(default_factory=list)
 
@@ -93,11 +93,11 @@ class Checker:
         return accepted
 
     def _candidacy(self, subject: Subject, photos: Sequence[tuple[Prepared, EmbeddedFace]]) -> Candidacy:
-        if subject.id == NOBODY and subject.written:  # so many photos that they do not come in one batch
+        if subject.id == NEW_STUDENT and subject.written:  # so many photos that they do not come in one batch
             stored = self._gallery.store.student(subject.student.matricula)
-            subject.id = NOBODY if stored is None else stored.id
-        if subject.id != NOBODY and not subject.templates:
-            subject.templates = [*templates_of(self._gallery, subject.id)]
+            subject.id = NEW_STUDENT if stored is None else stored.id
+        if subject.id != NEW_STUDENT and not subject.templates:
+            subject.templates = [*self._gallery.templates_of(subject.id)]
         templates = np.array(subject.templates, dtype=np.float32).reshape(-1, self._gallery.dim)
         portraits = [Portrait(face, partial(self._every_face, prepared)) for prepared, face in photos]
         return Candidacy(subject.student, subject.id, templates, portraits)
@@ -110,20 +110,20 @@ class Checker:
             return []
 
     def _refusal(
-        self, prepared: Prepared, judged: Judged, photos: Sequence[tuple[Prepared, EmbeddedFace]]
+        self, prepared: Prepared, judged: PhotoJudgement, photos: Sequence[tuple[Prepared, EmbeddedFace]]
     ) -> Conflict | None:
         matricula, fix = prepared.subject.student.matricula, "Check the photo; --force enrols it all the same."
-        if judged.outcome == "different":
+        if judged.verdict == "different":
             beside = ", ".join(photos[photo][0].location for photo in judged.photos)
             against = beside or "the student's own photos"
             return different_person("The photo does not show", matricula, judged, against, fix)
-        if judged.rival is not None and self._gallery.settings.duplicates == "refuse":
-            return possible_duplicate("The photo", matricula, judged.rival, fix)
+        if judged.similar is not None and self._gallery.settings.duplicates == "refuse":
+            return possible_duplicate("The photo", matricula, judged.similar, fix)
         return None
 
-    def _note(self, subject: Subject, judged: Judged) -> None:
+    def _note(self, subject: Subject, judged: PhotoJudgement) -> None:
         """Report a student who clearly is another already, and set their ``aviso``."""
-        if judged.rival is None or self._gallery.settings.duplicates == "allow":
+        if judged.similar is None or self._gallery.settings.duplicates == "allow":
             return
-        self._report.add_duplicate(subject.student.matricula, judged.rival.matricula, judged.rival.score)
+        self._report.add_duplicate(subject.student.matricula, judged.similar.matricula, judged.similar.score)
         subject.student = replace(subject.student, aviso=subject.student.aviso or POSSIBLE_DUPLICATE)

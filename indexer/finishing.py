@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gallery.gallery import Gallery
-from gallery.threshold.impostor_scores import refit
+from gallery.recalibration import refit
 from indexer.report import INTERNAL_ERROR, INTERRUPTED, Failure, Report
 from presente import cli
 from presente.errors import PresenteError

@@ -6,15 +6,15 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 
-from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, EntryKey, now
-from gallery.documents.attendance import Attendance, Participation
+from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, now
+from gallery.documents.attendance import Attendance, EntryKey, Participation
 from gallery.gallery import Gallery
 from indexer.sources.protocol import PastAttendance
 
 
 def record_past_attendance(gallery: Gallery, history: Sequence[PastAttendance]) -> Counter[str]:
     """Record it for those who are enrolled; how many entries of whom were left out because they are not."""
-    register = AttendanceLog(gallery)
+    attendance_log = AttendanceLog(gallery)
     stored = {matricula: gallery.store.student(matricula) for matricula in {entry.matricula for entry in history}}
     subjects = {matricula: found.id for matricula, found in stored.items() if found is not None}
     drafts: dict[EntryKey, EntryDraft] = {}
@@ -32,9 +32,9 @@ def record_past_attendance(gallery: Gallery, history: Sequence[PastAttendance]) 
             times[entry] += 1  # the same words may be there twice, and count twice
             request = hashlib.sha256(repr((entry, times[entry])).encode()).hexdigest()
             made = Participation(subject, entry.clase, entry.fecha, entry.kind, entry.note, now(), request)
-            register.records.add_participation(made)
+            attendance_log.store.add_participation(made)
     if drafts:
-        register.write(drafts)
+        attendance_log.write(drafts)
     return left_out
 
 

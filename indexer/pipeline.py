@@ -18,7 +18,8 @@ from itertools import groupby
 from typing import TypeVar
 
 from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
-from gallery.documents.values import DocumentStore, EnrolledPhoto, Enrolment, StoredPhoto, Student
+from gallery.documents.protocol import DocumentStore
+from gallery.documents.values import EnrolledPhoto, Enrolment, StoredPhoto, Student
 from gallery.gallery import Gallery
 from indexer.crash_guard import CrashGuard
 from indexer.enrolment_checking import Checker, Prepared, Subject

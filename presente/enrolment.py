@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from faces.embedder import EmbeddedFace, FaceEmbedder
 from gallery.documents.values import Student
 from gallery.enrolment.nearest_others import SimilarStudent, nearest_others
-from gallery.enrolment.photo_check import Judged, judge_photos
+from gallery.enrolment.photo_check import PhotoJudgement, judge_photos
 from gallery.enrolment.score_levels import EnrolmentLevels, LevelKeeper
 from gallery.gallery import Gallery
 
@@ -30,7 +30,7 @@ class Portrait:
 @dataclass(frozen=True, slots=True)
 class Candidacy:
     """A student with photos that are to be enrolled; ``subject`` and ``templates``, float32 (t, d), as they are stored
-    (:data:`gallery.enrolment.nearest_others.NOBODY` and none for a new student)."""
+    (:data:`gallery.enrolment.nearest_others.NEW_STUDENT` and none for a new student)."""
 
     student: Student
     subject: int
@@ -38,7 +38,7 @@ class Candidacy:
     portraits: Sequence[Portrait]
 
 
-EnrolmentVerdict = tuple[EmbeddedFace, Judged]
+EnrolmentVerdict = tuple[EmbeddedFace, PhotoJudgement]
 """The face that a photo is of, and what was made of it."""
 
 
@@ -63,7 +63,7 @@ class EnrolmentJudge:
         for each in candidacies:
             found = self._judge(each, [next(rivals) for _ in each.portraits], taken, levels)
             verdicts.append(found)
-            taken += [(each.student, face.template) for face, judged in found if judged.outcome != "different"]
+            taken += [(each.student, face.template) for face, judged in found if judged.verdict != "different"]
         return levels, verdicts
 
     def _judge(

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from gallery.documents.values import Student, check_student
+from gallery.documents.student_rules import check_student
+from gallery.documents.values import Student
 from indexer.sources.local import DEFAULT_RULES, FileRules
 from indexer.sources.protocol import Source, SourcePhoto, readable
 from presente.errors import InvalidInput

@@ -19,14 +19,18 @@ def is_(*columns: int) -> FaceAssignment:
 
 
 def test_everybody_is_somebody_else() -> None:
-    assert outcomes([[0.7, 0.1, NONE], [0.2, 0.8, 0.3], [0.1, 0.2, 0.39]]) == [is_(0), is_(1), FaceAssignment("nobody")]
+    assert outcomes([[0.7, 0.1, NONE], [0.2, 0.8, 0.3], [0.1, 0.2, 0.39]]) == [
+        is_(0),
+        is_(1),
+        FaceAssignment("unassigned"),
+    ]
 
 
 def test_at_the_threshold_a_face_is_somebody() -> None:
     assert outcomes([[0.4]]) == [is_(0)]
-    assert outcomes([[np.nextafter(0.4, 0)]]) == [FaceAssignment("nobody")]
-    assert outcomes([[NONE]]) == [FaceAssignment("nobody")] and assign(np.empty((1, 0)), 0.4, 0.02) == [
-        FaceAssignment("nobody")
+    assert outcomes([[np.nextafter(0.4, 0)]]) == [FaceAssignment("unassigned")]
+    assert outcomes([[NONE]]) == [FaceAssignment("unassigned")] and assign(np.empty((1, 0)), 0.4, 0.02) == [
+        FaceAssignment("unassigned")
     ]
     assert assign(np.empty((0, 3)), 0.4, 0.02) == []
 
@@ -36,7 +40,7 @@ def test_two_people_too_close_to_call() -> None:
     assert outcomes([[0.60, 0.63, 0.1]]) == [is_(1)]
 
 
-def test_who_is_taken_by_another_face_is_no_rival() -> None:
+def test_a_person_who_is_assigned_to_another_face_makes_none_ambiguous() -> None:
     """The second face settles who the first is: alone it would be ambiguous."""
     assert outcomes([[0.60, 0.61], [0.1, 0.9]]) == [is_(0), is_(1)]
 

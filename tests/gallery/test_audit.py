@@ -8,7 +8,7 @@ import pytest
 from gallery.audit import similarity
 from gallery.audit.audit import audit
 from gallery.audit.names import alike
-from gallery.audit.similarity import RIVALS, Levels, Similarity
+from gallery.audit.similarity import NEIGHBOURS, Levels, Similarity
 from gallery.documents.values import Enrolment
 from tests.conftest import enrolment, on_sqlite, unit
 
@@ -114,21 +114,21 @@ def test_one_photo_saved_twice(found) -> None:  # type: ignore[no-untyped-def]
 
 
 @on_sqlite
-def test_rivals_are_those_of_a_plain_loop(open_gallery, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_neighbours_are_those_of_a_plain_loop(open_gallery, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(similarity, "_BLOCK", 7)
     rng = np.random.default_rng(5)
     gallery = open_gallery(dim=4)
     gallery.enrol([enrolment(f"A{n}", unit(rng.normal(size=(rng.integers(1, 6), 4)))) for n in range(20)])
-    with gallery.index.reading() as live:
-        frozen = live.frozen()
-    found = Similarity(frozen, np.arange(len(frozen)), 0.6, 0.99)
-    found.find_rivals(lambda _: None)
+    with gallery.index.reading() as searcher:
+        snapshot = searcher.snapshot()
+    found = Similarity(snapshot, np.arange(len(snapshot)), 0.6, 0.99)
+    found.find_neighbours(lambda _: None)
     vectors, subjects = found.vectors(np.arange(len(found))), found.subjects
     cosines = vectors @ vectors.T
     for row, subject in enumerate(subjects):
         best = {int(other): float(cosines[row][subjects == other].max()) for other in set(subjects) - {subject}}
-        ranked = sorted(((s, -o) for o, s in best.items() if s >= 0.6), reverse=True)[:RIVALS]
-        kept = [(float(s), -int(o)) for o, s in zip(found.rivals[row], found.scores[row], strict=True) if o >= 0]
+        ranked = sorted(((s, -o) for o, s in best.items() if s >= 0.6), reverse=True)[:NEIGHBOURS]
+        kept = [(float(s), -int(o)) for o, s in zip(found.neighbours[row], found.scores[row], strict=True) if o >= 0]
         assert np.allclose(kept, ranked, atol=1e-6) if ranked else not kept
         own = [cosines[row, each] for each in np.flatnonzero(subjects == subject) if each != row]
         own = [score for score in own if score < 0.99]

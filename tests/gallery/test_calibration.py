@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from gallery.gallery import Gallery, GallerySettings
+from gallery.recalibration import refit
 from gallery.threshold.calibration import CalibrationCurve, fit
-from gallery.threshold.impostor_scores import EnrolledTemplates, from_gallery, refit
+from gallery.threshold.impostor_scores import EnrolledTemplates, from_gallery
 from gallery.threshold.operating_point import operating_point
 from presente.errors import ConfigError, InvalidInput
 from tests.conftest import DIM, PACK, enrolment, unit
@@ -96,7 +97,7 @@ def test_which_threshold_holds() -> None:
 
 
 def test_a_gallery_follows_its_curve(open_gallery: Callable[..., Gallery], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gallery.gallery._READ_AGAIN_S", 0.0)
+    monkeypatch.setattr("gallery.threshold.stored_calibration._READ_AGAIN_S", 0.0)
     gallery = open_gallery()
     vectors = unit(np.random.default_rng(4).normal(size=(6, DIM)))
     gallery.enrol([enrolment(f"A{i}", row, clase="X" if i < 2 else "Y") for i, row in enumerate(vectors[:5])])
@@ -107,7 +108,7 @@ def test_a_gallery_follows_its_curve(open_gallery: Callable[..., Gallery], monke
     assert gallery.operating_point().threshold == BY_HAND.threshold(0.01, 6)
     assert gallery.operating_point(clase="X").threshold == BY_HAND.threshold(0.01, 2)  # a roster is a smaller gallery
     assert gallery.operating_point(0.3).source == "request" and gallery.operating_point(0.3).people == 6
-    assert gallery.status().limit == gallery.operating_point()
+    assert gallery.status().operating_point == gallery.operating_point()
     gallery.store.adopt_pack(PACK, DIM)
     assert gallery.store.calibration() is not None  # the same pack: nothing is stale
     gallery.store.adopt_pack("other@111111111111", DIM)
@@ -160,8 +161,8 @@ def test_a_large_gallery_gives_a_sample_of_its_searches(monkeypatch: pytest.Monk
     students = EnrolledTemplates(tuple(f"{i:02d}" for i in range(30)), rows[:60], np.arange(0, 60, 2))
     cohort = EnrolledTemplates(("x", "y"), rows[60:], np.array([0, 10]))
     whole = from_gallery(students, cohort)
-    monkeypatch.setattr("gallery.threshold.impostor_scores._MOST", 20)
-    monkeypatch.setattr("gallery.threshold.impostor_scores._CELLS", 70)  # a search at a time
+    monkeypatch.setattr("gallery.threshold.impostor_scores._MAX_SEARCHES", 20)
+    monkeypatch.setattr("gallery.threshold.impostor_scores._SCORES_AT_ONCE", 70)  # a search at a time
     some = from_gallery(students, cohort)
     assert some.sources == ("left out",) * 20 + ("cohort",) * 20 and len(whole.scores) == 90
     both = set(zip(whole.subjects, whole.scores.round(5), strict=True))

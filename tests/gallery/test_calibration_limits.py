@@ -14,8 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gallery.gallery import Gallery, GallerySettings
+from gallery.recalibration import refit
 from gallery.threshold.calibration import RESAMPLES, CalibrationCurve, fit
-from gallery.threshold.impostor_scores import ImpostorScores, calibrate, refit
+from gallery.threshold.impostor_scores import ImpostorScores, calibrate
 from presente.errors import InvalidInput, StoreError
 from tests.conftest import DIM, PACK, enrolment, unit
 from tests.gallery.test_calibration import BY_HAND, store_curve, stored_curve

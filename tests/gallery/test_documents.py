@@ -3,7 +3,7 @@
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,40 +12,16 @@ import pytest
 from pymongo import MongoClient, ReadPreference
 
 from gallery.documents.mongo.store import MongoStore
+from gallery.documents.protocol import DocumentStore
 from gallery.documents.sqlite.migrations import STEPS, m004_other_classes
 from gallery.documents.sqlite.store import SqliteStore
-from gallery.documents.values import Consent, DocumentStore, Position, Student, Template, check_student
-from presente import composition
+from gallery.documents.student_rules import check_student
+from gallery.documents.values import Consent, Position, Student, Template
 from presente.errors import Conflict, InvalidInput, NotFound, StoreError
 from tests.conftest import DIM, PACK, enrolment, unit
+from tests.gallery.conftest import OpenStore, vectors
 
 OTHER = "other@111111111111"
-OpenStore = Callable[[], DocumentStore]
-
-
-@pytest.fixture
-def open_store(store_url: str) -> Iterator[OpenStore]:
-    """Opens the same store again and again."""
-    opened: list[DocumentStore] = []
-
-    def open_one() -> DocumentStore:
-        opened.append(composition.open_store(store_url))
-        return opened[-1]
-
-    yield open_one
-    for store in opened:
-        store.close()
-
-
-@pytest.fixture
-def store(open_store: OpenStore) -> DocumentStore:
-    made = open_store()
-    made.claim_pack(PACK, DIM)
-    return made
-
-
-def vectors(count: int, seed: int = 1) -> np.ndarray:
-    return unit(np.random.default_rng(seed).normal(size=(count, DIM)))
 
 
 def all_ids(store: DocumentStore) -> list[int]:
@@ -147,12 +123,14 @@ def test_extending_needs_the_student_and_leaves_the_fields(store: DocumentStore)
 
 
 def test_marks_tell_histories_apart(store: DocumentStore) -> None:
-    assert store.mark(0) == ""
+    assert store.change_mark(0) == ""
     store.enrol([enrolment("A1", vectors(1))])
     first = store.last_change()
     store.enrol([enrolment("A2", vectors(1, 2))])
-    assert store.mark(first) and store.mark(first) == store.mark(first) != store.mark(store.last_change())
-    assert store.mark(store.last_change() + 50) == ""
+    assert store.change_mark(first) and store.change_mark(first) == store.change_mark(first) != store.change_mark(
+        store.last_change()
+    )
+    assert store.change_mark(store.last_change() + 50) == ""
 
 
 def test_fields_are_updated(store: DocumentStore) -> None:

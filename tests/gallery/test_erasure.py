@@ -94,7 +94,7 @@ def test_nothing_that_was_made_of_a_row_is_left_in_its_codes(tmp_path: Path, kin
         index.forget(np.array([77]))
         index.save(tmp_path / "memory.faiss")
         assert path.read_bytes() == (tmp_path / "memory.faiss").read_bytes() != before
-        left.append(how.place(codes, 77).memory.tobytes())
+        left.append(kind.locate(codes, 77).memory.tobytes())
     assert left[0] == left[1]
 
 
@@ -160,7 +160,7 @@ def test_a_replica_purges_its_own_files_while_nobody_asks_it(store_url: str, tmp
 def test_a_log_that_a_reader_holds_is_an_error_and_is_emptied_later(
     store_url: str, tmp_path: Path, gone: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gallery.documents.sqlite.store._FOLD_S", 0.1)
+    monkeypatch.setattr("gallery.documents.sqlite.connections._CHECKPOINT_S", 0.1)
     gallery = populated(store_url, tmp_path / "index", gone)
     with contextlib.closing(sqlite3.connect(tmp_path / "gallery.db", isolation_level=None)) as reader:
         gallery.enrol([enrolment("LATER", rows(1, 9))])
@@ -182,7 +182,7 @@ def test_files_that_were_deleted_and_are_still_mapped_are_overwritten(
     store_url: str, tmp_path: Path, gone: np.ndarray
 ) -> None:
     gallery = populated(store_url, tmp_path / "index", gone)
-    mapped = gallery.index._live.published.vectors
+    mapped = gallery.index._searcher.published.vectors
     assert any((mapped == gone[0]).all(axis=1))
     shutil.rmtree(tmp_path / "index")
     gallery.remove(["GONE"])

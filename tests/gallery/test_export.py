@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gallery.documents.values import DocumentStore, EnrolledPhoto, Enrolment, StoredPhoto, Student, check_student
+from gallery.documents.protocol import DocumentStore
+from gallery.documents.student_rules import check_student
+from gallery.documents.values import EnrolledPhoto, Enrolment, StoredPhoto, Student
 from gallery.photo_export import Exported, PhotoExport
 from presente import composition
 from presente.errors import StoreError

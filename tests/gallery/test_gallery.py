@@ -174,15 +174,15 @@ def test_verify_sees_what_is_wrong_and_rebuild_mends_it(open_gallery: OpenGaller
     gallery = open_gallery()
     gallery.enrol([enrolment("A1", vectors(3))])
     assert gallery.index.verify().agrees
-    tail = gallery.index._live.tail
-    first, second, _ = (int(i) for i in sorted(tail.ids))
-    whose = tail.subjects[:1].copy()
-    tail.drop(np.array([second]))
-    tail.append(np.array([777]), whose, vectors(1, 9))
+    recent = gallery.index._searcher.recent
+    first, second, _ = (int(i) for i in sorted(recent.ids))
+    whose = recent.subjects[:1].copy()
+    recent.drop(np.array([second]))
+    recent.append(np.array([777]), whose, vectors(1, 9))
     found = gallery.index.verify()
     assert not found.agrees and found.missing_in_index == (second,) and found.missing_in_store == (777,)
-    tail.drop(np.array([first]))
-    tail.append(np.array([first]), whose, vectors(1, 5))
+    recent.drop(np.array([first]))
+    recent.append(np.array([first]), whose, vectors(1, 5))
     assert gallery.index.verify().different == (first,)
     gallery.index.rebuild()
     assert gallery.index.verify().agrees
@@ -352,7 +352,7 @@ def test_publishing_that_fails_in_the_background_fails_nobody(
     def full(*_: object) -> None:
         raise StoreError("index_unwritable", "The disk is full.")
 
-    monkeypatch.setattr(gallery.index.snapshots, "publish", full)
+    monkeypatch.setattr(gallery.index.generations, "publish", full)
     for i in range(8):
         gallery.enrol([enrolment(f"S{i}", vectors(1, 80 + i))])
     assert gallery.status().indexed == 8 and gallery.identify(vectors(1, 87))[1][0].student is not None

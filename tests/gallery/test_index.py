@@ -38,11 +38,11 @@ def crowd(people: int, each: int, dim: int = 64, seed: int = 1) -> np.ndarray:
 
 def made(kind: str, rows: np.ndarray, folder: Path, ids: np.ndarray | None = None, subjects: np.ndarray | None = None):  # type: ignore[no-untyped-def]
     """Templates, published as a kind of index and loaded again."""
-    live = Searcher.empty(rows.shape[1])
+    searcher = Searcher.empty(rows.shape[1])
     ids = np.arange(len(rows)) * 7 + 5 if ids is None else ids
-    live.tail.append(ids, ids if subjects is None else subjects, rows)
+    searcher.recent.append(ids, ids if subjects is None else subjects, rows)
     store = GenerationStore(folder, IndexSettings(kind))  # type: ignore[arg-type]
-    number = store.publish(live.frozen(), IndexedDocuments("s", "p@1", len(rows), "m")).manifest.generation
+    number = store.publish(searcher.snapshot(), IndexedDocuments("s", "p@1", len(rows), "m")).manifest.generation
     loaded = store.load(number)
     return PublishedTemplates(loaded.templates, loaded.vectors, loaded.index)
 
@@ -123,10 +123,10 @@ def test_only_what_is_selected_is_searched(kind: str, count: int, tmp_path: Path
 def test_what_is_removed_is_gone(kind: str, gone: int, tmp_path: Path) -> None:
     rows = crowd(4000, 1)
     part = made(kind, rows, tmp_path)
-    assert part.people() == 4000
+    assert part.subject_count() == 4000
     part.drop(np.append(part.ids[:gone], 1))
     part.drop(part.ids[:1])
-    assert len(part) == part.people() == 4000 - gone and (part.rows() == np.arange(gone, 4000)).all()
+    assert len(part) == part.subject_count() == 4000 - gone and (part.rows() == np.arange(gone, 4000)).all()
     assert not len(part.rows_of(part.subjects[:gone]))
     scores, found = part.search(rows[:50], 10)
     assert found.min() >= gone and np.allclose(scores, -np.sort(-(rows[:50] @ rows[gone:].T))[:, :10], atol=1e-5)
@@ -144,30 +144,30 @@ def test_wrong_vectors_are_refused(kind: str, tmp_path: Path) -> None:
         part.search(vectors(1, dim=5), 1)
 
 
-def live(rows: np.ndarray, subjects: list[int]) -> Searcher:
+def searcher_of(rows: np.ndarray, subjects: list[int]) -> Searcher:
     index = Searcher.empty(rows.shape[1])
-    index.tail.append(np.arange(len(rows)) + 1, np.array(subjects), rows)
+    index.recent.append(np.arange(len(rows)) + 1, np.array(subjects), rows)
     return index
 
 
-@pytest.mark.parametrize("kind", ["tail", *KINDS])
+@pytest.mark.parametrize("kind", ["recent", *KINDS])
 def test_subjects_not_templates_even_when_one_has_hundreds(kind: str, tmp_path: Path) -> None:
     """One crowded subject fills the whole first page of templates; the others must still be found."""
     centre = vectors(1)[0]
     many = unit(centre + 0.05 * np.random.default_rng(4).normal(size=(500, DIM))).astype(np.float32)
     rows = np.vstack([many, vectors(40, seed=8)])
     subjects = [1] * 500 + [2 + i // 2 for i in range(40)]
-    index = live(rows, subjects)
-    if kind != "tail":
+    index = searcher_of(rows, subjects)
+    if kind != "recent":
         half = np.arange(0, len(rows), 2)  # published; the rest stays in the tail
         part = made(kind, rows[half], tmp_path, half + 1, np.array(subjects)[half])
         index = Searcher(part, Position())
-        index.tail.append(half + 2, np.array(subjects)[half + 1], rows[half + 1])
+        index.recent.append(half + 2, np.array(subjects)[half + 1], rows[half + 1])
     best: dict[int, float] = {}
     for subject, score in zip(subjects, rows @ centre, strict=True):
         best[subject] = max(best.get(subject, -2.0), float(score))
     expected = sorted(best.items(), key=lambda item: -item[1])
-    assert index.people() == len(set(subjects))
+    assert index.subject_count() == len(set(subjects))
     for k in (5, 1000):
         found = index.best_per_subject(centre[None, :], k)[0]
         assert [subject for subject, _ in found] == [subject for subject, _ in expected[:k]]
@@ -206,14 +206,14 @@ def test_every_format_that_was_ever_published_is_read(folder: str) -> None:
 
 def published(folder: Path, rows: np.ndarray) -> GenerationStore:
     store = GenerationStore(folder)
-    store.publish(live(rows, list(range(len(rows)))).frozen(), IndexedDocuments("s", "p@1", len(rows), "m"))
+    store.publish(searcher_of(rows, list(range(len(rows)))).snapshot(), IndexedDocuments("s", "p@1", len(rows), "m"))
     return store
 
 
 def test_the_two_newest_generations_are_kept(tmp_path: Path) -> None:
     for count in (3, 4, 5):
         store = published(tmp_path, vectors(count))
-    assert store.generations() == [2, 3]
+    assert store.numbers() == [2, 3]
     generation, warnings = store.latest()
     assert generation is not None and generation.manifest.templates == 5 and warnings == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["gen-0000000002", "gen-0000000003"]
@@ -248,10 +248,10 @@ def test_a_full_disk_leaves_what_was_published(tmp_path: Path) -> None:
         "from gallery.index.searcher import Searcher; from gallery.index.manifest import IndexedDocuments; "
         "from gallery.index.generations import GenerationStore; "
         "from presente.errors import StoreError; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-        "live = Searcher.empty(8); rows = np.eye(8, dtype=np.float32)[np.arange(5000) % 8]; "
-        "live.tail.append(np.arange(5000), np.arange(5000), rows); "
+        "searcher = Searcher.empty(8); rows = np.eye(8, dtype=np.float32)[np.arange(5000) % 8]; "
+        "searcher.recent.append(np.arange(5000), np.arange(5000), rows); "
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)); \ntry:\n"
-        "    GenerationStore(Path(sys.argv[1])).publish(live.frozen(), IndexedDocuments('s', 'p@1', 9, 'm'))\n"
+        "    GenerationStore(Path(sys.argv[1])).publish(searcher.snapshot(), IndexedDocuments('s', 'p@1', 9, 'm'))\n"
         "except StoreError as error:\n    print(error.code)\n"
     )
     done = subprocess.run(
@@ -269,7 +269,7 @@ def test_leftovers_of_dead_writers_are_swept(tmp_path: Path) -> None:
     handle = os.open(alive, os.O_RDONLY)
     fcntl.flock(handle, fcntl.LOCK_EX)  # as its writer does while it lives
     published(tmp_path, vectors(3))
-    assert not dead.exists() and alive.exists() and store.generations() == [1, 2]
+    assert not dead.exists() and alive.exists() and store.numbers() == [1, 2]
     os.close(handle)
     store.prune()
     assert not alive.exists()

@@ -251,14 +251,14 @@ def test_enrolments_do_not_wait_for_a_generation_to_be_written(
     rows = unit(np.random.default_rng(3).normal(size=(1500, DIM)))
     gallery.enrol([enrolment("A1", rows[:1200]), enrolment("A2", rows[1200:1300])])
     entered, go_on = threading.Event(), threading.Event()
-    publish = gallery.index.snapshots.publish
+    publish = gallery.index.generations.publish
 
     def slow(*given):  # type: ignore[no-untyped-def]
         entered.set()
         assert go_on.wait(30)
         return publish(*given)
 
-    monkeypatch.setattr(gallery.index.snapshots, "publish", slow)
+    monkeypatch.setattr(gallery.index.generations, "publish", slow)
     writing = threading.Thread(target=gallery.index.publish)
     writing.start()
     assert entered.wait(30)
@@ -285,7 +285,7 @@ def test_a_damaged_mapped_file_is_found_after_the_start(
     content = bytearray(file.read_bytes())
     content[-9] ^= 64
     file.write_bytes(content)
-    monkeypatch.setattr("gallery.index.generations._AT_ONCE", 1000)
+    monkeypatch.setattr("gallery.index.generations._CHECKED_LATER", 1000)
     second = opened(tmp_path, "flat")
     second.index._background.join()
     assert "vectors.npy does not match its manifest" in caplog.text

@@ -34,7 +34,7 @@ def finishes(work: Callable[[], object]) -> bool:
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     thread.join(HANGS_S)
-    return not thread.is_alive()
+    return not thread.is_asearcher()
 
 
 def is_free(lock: ReadWriteLock) -> bool:
@@ -100,10 +100,10 @@ def test_a_writer_who_is_interrupted_while_waiting_keeps_nobody_out() -> None:
         pass
     other.start()  # beside the first, who has not finished
     other.join(HANGS_S)
-    alive = other.is_alive()
+    asearcher = other.is_asearcher()
     go_on.set()
     reader.join()
-    assert not alive
+    assert not asearcher
 
 
 def test_readers_who_stood_back_for_a_writer_go_on_when_it_gives_up() -> None:
@@ -210,14 +210,14 @@ def test_a_write_that_is_interrupted_as_it_begins_gives_the_write_lock_back(stor
     holder = sqlite3.connect(store.path, isolation_level=None, check_same_thread=False)
     holder.execute("BEGIN IMMEDIATE")
     asked = threading.Event()
-    connect = store._connect
+    connect = store._connections.connect
 
     def noticed() -> sqlite3.Connection:
         db = connect()
         db.set_trace_callback(lambda statement: asked.set() if statement.startswith("BEGIN") else None)
         return db
 
-    store._connect = noticed  # type: ignore[method-assign]
+    store._connections.connect = noticed  # type: ignore[method-assign]
     with interrupted_once(asked.is_set, lambda: holder.execute("ROLLBACK")):
         store.close()  # what is idle was made before anybody noticed
         store.store_calibration("{}")
@@ -339,28 +339,28 @@ def classes_of(count: int) -> tuple[Searcher, list[np.ndarray]]:
 
 
 def test_the_roster_that_was_used_longest_ago_is_forgotten_first(asked_for: list[int]) -> None:
-    live, rosters = classes_of(CLASSES + 1)
+    searcher, rosters = classes_of(CLASSES + 1)
     for roster in rosters[:CLASSES]:
-        live.select(roster)
-    live.select(rosters[0])
-    live.select(rosters[CLASSES])  # one too many
+        searcher.select(roster)
+    searcher.select(rosters[0])
+    searcher.select(rosters[CLASSES])  # one too many
     asked_for.clear()
-    live.select(rosters[0])
+    searcher.select(rosters[0])
     assert asked_for == []
-    live.select(rosters[1])
+    searcher.select(rosters[1])
     assert asked_for == [EACH, EACH]
 
 
-def test_many_readers_at_once_get_their_own_rosters() -> None:
-    live, rosters = classes_of(60)
+def test_many_readers_at_once_get_their_own_selections() -> None:
+    searcher, rosters = classes_of(60)
     wrong: list[str] = []
 
     def read(seed: int) -> None:
         chance = np.random.default_rng(seed)
         try:
             for i in chance.integers(len(rosters), size=3000):
-                rows = live.select(rosters[i]).rows[0]
-                if live.published.subjects[np.sort(rows)].tolist() != rosters[i].tolist():
+                rows = searcher.select(rosters[i]).rows[0]
+                if searcher.published.subjects[np.sort(rows)].tolist() != rosters[i].tolist():
                     wrong.append(f"class {i}: rows {rows}")
         except Exception as error:  # noqa: BLE001 - reported by the test
             wrong.append(repr(error))
@@ -376,7 +376,7 @@ def test_many_readers_at_once_get_their_own_rosters() -> None:
     finally:
         sys.setswitchinterval(before)
     assert wrong == []
-    assert len(live._rosters) <= CLASSES
+    assert len(searcher._selections) <= CLASSES
 
 
 @on_sqlite

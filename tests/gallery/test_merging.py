@@ -6,15 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gallery.documents.attendance import (
-    Attendance,
-    AttendanceStatus,
-    EntryFilter,
-    Participation,
-    StoredAttendance,
-    latest,
-    merged_turns,
-)
+from gallery.documents.attendance import Attendance, AttendanceStatus, EntryFilter, Participation, StoredAttendance
+from gallery.documents.attendance_rules import latest, merged_revisions
 from gallery.documents.values import Consent, EnrolledPhoto, Enrolment
 from gallery.gallery import Gallery
 from presente.errors import InvalidInput, NotFound, PackError
@@ -42,11 +35,11 @@ def fill(gallery: Gallery) -> None:
     said = [entry(keep, "2026-11-20"), entry(gone, "2026-11-20"), entry(gone, "2026-11-21")]
     said += [entry(keep, "2026-11-23"), entry(gone, "2026-11-23", status="rejected")]
     said += [entry(keep, "2026-11-24", status="rejected"), entry(gone, "2026-11-24", status="ambiguous")]
-    said += [entry(gone, "2026-11-24", turn=1)]
-    assert gallery.store.records.add_attendance(said) == []
+    said += [entry(gone, "2026-11-24", revision=1)]
+    assert gallery.store.attendance.add_entries(said) == []
     for number, subject in enumerate((keep, gone, gone)):
         made = Participation(subject, "IA-101", "2026-11-20", "pregunta", "", "2026-11-20T08:00:00+00:00", f"r{number}")
-        gallery.store.records.add_participation(made)
+        gallery.store.attendance.add_participation(made)
 
 
 def check_merged(gallery: Gallery) -> None:
@@ -59,16 +52,16 @@ def check_merged(gallery: Gallery) -> None:
     assert (merged.student.clase, merged.student.consentimiento) == ("IA-101", Consent("2026-08-01", "aviso"))
     assert (merged.student.nombre_del_alumno, merged.student.fecha_de_registro) == ("Nombre KEEP", "2026-01-01")
     assert (merged.asistencias, merged.participaciones) == (4 + 3, 3 + 2)
-    records = gallery.store.records
-    said = records.attendance(EntryFilter(subject=merged.id))
-    assert len(said) == 8 == len(records.attendance(EntryFilter())) and records.miscounted() == []
+    attendance = gallery.store.attendance
+    said = attendance.entries(EntryFilter(subject=merged.id))
+    assert len(said) == 8 == len(attendance.entries(EntryFilter())) and attendance.miscounted() == []
     assert {stored.entry.fecha for stored in latest(said) if stored.entry.status == "present"} == {
         "2026-11-20",
         "2026-11-21",
         "2026-11-23",
         "2026-11-24",
     }
-    assert len(records.participations(EntryFilter(subject=merged.id))) == 3
+    assert len(attendance.participations(EntryFilter(subject=merged.id))) == 3
     assert gallery.index.verify().agrees
     for found in gallery.search(np.vstack([rows(2, 1), rows(2, 2)]), 1):
         assert found[0].student.matricula == "KEEP" and found[0].score > 0.999
@@ -81,7 +74,7 @@ def test_two_names_become_one(store_url: str, tmp_path: Path) -> None:
     gallery.merge("KEEP", "OTHER")
     check_merged(gallery)
     gone = gallery.student("KEEP").id
-    assert gallery.store.records.add_attendance([entry(gone, "2026-11-24", turn=3)]) == []  # the book goes on
+    assert gallery.store.attendance.add_entries([entry(gone, "2026-11-24", revision=3)]) == []  # the book goes on
     gallery.close()
     again = open_gallery(store_url, tmp_path)
     assert again.student("KEEP").templates == SHARED and again.index.verify().agrees
@@ -178,7 +171,7 @@ def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> 
         gallery.close(publish=True)
         acknowledged = die_before(deadly, url, folder, __name__, action)
         gallery = open_gallery(url, folder)  # what the dead process had begun is undone or finished here
-        assert gallery.index.verify().agrees and gallery.store.records.miscounted() == []
+        assert gallery.index.verify().agrees and gallery.store.attendance.miscounted() == []
         if action == "merge":
             assert not acknowledged or gallery.store.student("OTHER") is None
             if gallery.store.student("OTHER") is not None:
@@ -210,12 +203,12 @@ def test_what_holds_after_a_merge() -> None:
     for mine in words:
         for theirs in words:
             kept, others = book(1, "present", mine), book(11, "present", "rejected", theirs)
-            turns = dict(merged_turns(kept, others))
-            moved = [replace(stored, entry=replace(stored.entry, turn=turns[stored.id])) for stored in others]
-            together = sorted([*kept, *moved], key=lambda stored: stored.entry.turn)
-            assert len({stored.entry.turn for stored in together}) == 5
+            turns = dict(merged_revisions(kept, others))
+            moved = [replace(stored, entry=replace(stored.entry, revision=turns[stored.id])) for stored in others]
+            together = sorted([*kept, *moved], key=lambda stored: stored.entry.revision)
+            assert len({stored.entry.revision for stored in together}) == 5
             assert [stored.id for stored in together if stored.id > 10] == [11, 12, 13]
             held = latest(together)[0].entry.status
             assert held == max(mine, theirs, key=words.index), (mine, theirs)
-            assert max(stored.entry.turn for stored in together) < len(together)  # the next turn is free
-    assert merged_turns(book(1, "present"), []) == [] and merged_turns([], book(1, "present")) == [(1, 0)]
+            assert max(stored.entry.revision for stored in together) < len(together)  # the next turn is free
+    assert merged_revisions(book(1, "present"), []) == [] and merged_revisions([], book(1, "present")) == [(1, 0)]

@@ -18,8 +18,8 @@ import pytest
 from pymongo import MongoClient, monitoring
 
 from gallery.documents.mongo import attempts
+from gallery.documents.mongo.photo_writing import MongoPhotoWriter
 from gallery.documents.mongo.store import MongoStore
-from gallery.documents.mongo.writing import MongoWriter
 from gallery.gallery import Gallery, GallerySettings
 from gallery.index.generations import GenerationStore
 from presente.composition import open_store
@@ -42,14 +42,14 @@ def late(url: str, matricula: str, seed: int) -> Iterator[None]:
     """Enrols in another thread, whose templates arrive after the block has run; it has announced them before."""
     store = MongoStore(url)
     reserved, go_on = threading.Event(), threading.Event()
-    put = store._writer._put_templates
+    put = store._writer.photos.put_templates
 
     def wait(*arguments: Any) -> None:
         reserved.set()
         assert go_on.wait(60)
         put(*arguments)
 
-    store._writer._put_templates = wait  # type: ignore[method-assign]
+    store._writer.photos.put_templates = wait  # type: ignore[method-assign]
     thread = threading.Thread(target=store.enrol, args=([enrolment(matricula, rows(2, seed))],))
     thread.start()
     assert reserved.wait(60)
@@ -69,10 +69,10 @@ def test_a_late_number_reaches_every_follower(store_url: str, tmp_path: Path) ->
         gallery.enrol([enrolment("NEXT", rows(2, 3))])
         position = gallery.index.position
         assert position.low_water < position.change
-        old = gallery.index._live
+        old = gallery.index._searcher
         gallery.index.publish()
-        assert gallery.index._live is not old
-    for index in (gallery.index._live, old):  # whoever asks first takes nothing from the other
+        assert gallery.index._searcher is not old
+    for index in (gallery.index._searcher, old):  # whoever asks first takes nothing from the other
         index.follow(gallery.store)
         assert index.best_per_subject(rows(2, 2)[:1], 1)[0][0][1] > 0.999
     assert gallery.index.verify().agrees
@@ -152,14 +152,14 @@ def enrol_and_hang(url: str, ready: Event, go_on: Event, place: str | None, leas
     if place:
         attempts._place = lambda: place  # type: ignore[assignment]
     store = MongoStore(url, lease_s=lease_s)
-    show = MongoWriter._show
+    show = MongoPhotoWriter.make_visible
 
     def wait(*arguments: Any) -> None:
         ready.set()
         assert go_on.wait(120)
         show(*arguments)
 
-    MongoWriter._show = wait  # type: ignore[assignment, method-assign]
+    MongoPhotoWriter.make_visible = wait  # type: ignore[assignment, method-assign]
     try:
         store.enrol([enrolment("A1", rows(2, 1))], "create")
         outcome.put("acknowledged")
@@ -209,7 +209,7 @@ def test_what_a_dead_process_began_is_cleared_away_also_without_a_restart(store_
         assert gallery.index.position.awaited
         process.kill()
         process.join()
-        gallery.store._looked_at = -1e9  # type: ignore[attr-defined]  # a second passes
+        gallery.store._recovered_at = -1e9  # type: ignore[attr-defined]  # a second passes
         gallery.search(rows(1, 9), 1)
         gallery.search(rows(1, 9), 1)
     assert not gallery.index.position.awaited
@@ -357,7 +357,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
     def listening(*arguments: Any, **options: Any) -> MongoClient[Any]:
         return MongoClient(*arguments, **options, event_listeners=[heard])
 
-    monkeypatch.setattr("gallery.documents.mongo.store.MongoClient", listening)
+    monkeypatch.setattr("gallery.documents.mongo.connection.MongoClient", listening)
     return heard
 
 

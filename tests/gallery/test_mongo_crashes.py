@@ -36,13 +36,13 @@ def attend(gallery: Gallery) -> None:
         Attendance(subject, "IA-101", "2026-11-20", 0, "present", "photo", "2026-11-20T08:00:00+00:00", face=face)
         for subject in (old, kept)
     ]
-    assert gallery.store.records.add_attendance(entries) == []
+    assert gallery.store.attendance.add_entries(entries) == []
 
 
 def take_part(gallery: Gallery) -> None:
     old = gallery.student("OLD").id
     made = Participation(old, "IA-101", "2026-11-20", "pregunta", "", "2026-11-20T08:00:00+00:00", "request-1")
-    gallery.store.records.add_participation(made)
+    gallery.store.attendance.add_participation(made)
 
 
 def attend_again(gallery: Gallery) -> None:
@@ -97,11 +97,11 @@ def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> 
         else:
             assert not (acknowledged and "OLD" in present)
             gallery.remove(["OLD"])
-            faces = [stored.entry for stored in gallery.store.records.attendance(EntryFilter())]
+            faces = [stored.entry for stored in gallery.store.attendance.entries(EntryFilter())]
             assert all(entry.face is None for entry in faces if entry.subject is None)
             assert all(entry.subject in (None, present["KEPT"].id) for entry in faces)
             assert {found.student.matricula for found in gallery.store.students()} == {"KEPT"}
-        assert gallery.store.records.miscounted() == []
+        assert gallery.store.attendance.miscounted() == []
         counts = gallery.store.counts()
         assert counts.images == counts.templates == sum(found.images for found in gallery.store.students())
         assert gallery.index.verify().agrees
@@ -158,7 +158,7 @@ def test_the_server_goes_away_before_the_last_word_of_a_write(tmp_path: Path, mo
         return MongoClient(*arguments, **options, event_listeners=[listener])
 
     with monkeypatch.context() as patched:
-        patched.setattr("gallery.documents.mongo.store.MongoClient", listening)
+        patched.setattr("gallery.documents.mongo.connection.MongoClient", listening)
         gallery = open_gallery(f"{server.url}/away", tmp_path)
     with pytest.raises(StoreError) as caught:
         gallery.enrol([enrolment("A1", rows(2, 1))])
@@ -166,7 +166,7 @@ def test_the_server_goes_away_before_the_last_word_of_a_write(tmp_path: Path, mo
     server.start()
     time.sleep(0.6)  # half a second after it was found away it is tried again
     gallery.search(rows(1, 1), 1)
-    gallery.store._looked_at = -1e9  # type: ignore[attr-defined]  # a second passes
+    gallery.store._recovered_at = -1e9  # type: ignore[attr-defined]  # a second passes
     gallery.search(rows(1, 1), 1)
     gallery.search(rows(1, 1), 1)
     assert not gallery.index.position.awaited

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 
 from gallery.attendance.attendance_log import AttendanceLog
-from gallery.documents.attendance import KEPT_DAYS, Attendance, Claim, EntryFilter
-from gallery.documents.values import DocumentStore
+from gallery.documents.attendance import Attendance, EntryFilter
+from gallery.documents.idempotency import carry_out_once
+from gallery.documents.protocol import DocumentStore
+from gallery.documents.request_keys import KEPT_DAYS, Claim
 from gallery.gallery import Gallery, GallerySettings
-from gallery.idempotency import carry_out_once
 from gallery.index.generations import GenerationStore
 from presente import composition
 from presente.errors import Conflict, NotFound, StoreError
 from tests.conftest import DIM, PACK, enrolment, unit
-from tests.gallery.test_documents import open_store, store, vectors  # noqa: F401
+from tests.gallery.conftest import vectors
 from tests.killer import die_before
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -26,7 +27,7 @@ MINE = Claim("key-1", "digest 1", AT)
 
 
 @pytest.fixture
-def ana(store: DocumentStore) -> int:  # noqa: F811
+def ana(store: DocumentStore) -> int:
     store.enrol([enrolment("A1", vectors(1, 1)), enrolment("A2", vectors(1, 2))])
     return store.student("A1").id  # type: ignore[union-attr]
 
@@ -34,50 +35,50 @@ def ana(store: DocumentStore) -> int:  # noqa: F811
 # -- the store's part ----------------------------------------------------------------------------------------------
 
 
-def test_a_key_is_claimed_once_and_kept(store: DocumentStore, ana: int) -> None:  # noqa: F811
-    records = store.records
-    assert records.claim(MINE, [ana]) == MINE
+def test_a_key_is_claimed_once_and_kept(store: DocumentStore, ana: int) -> None:
+    keys = store.request_keys
+    assert keys.claim(MINE, [ana]) == MINE
     later = Claim("key-1", "digest 2", (NOW + timedelta(seconds=9)).isoformat())
-    assert records.claim(later, ()) == Claim("key-1", "digest 1", AT, done=False, first=False)
-    records.finish("key-1", [])
-    assert records.claim(later, ()) == Claim("key-1", "digest 1", AT, done=True, first=False)
-    records.release("key-1")  # only of what was not carried out
-    assert records.claim(later, ()).done
-    assert records.claim(Claim("KEY-1", "digest 3", AT), ()).first  # another key
-    records.release("KEY-1")
-    assert records.claim(Claim("KEY-1", "digest 4", AT), ()).first
+    assert keys.claim(later, ()) == Claim("key-1", "digest 1", AT, done=False, first=False)
+    keys.finish("key-1", [])
+    assert keys.claim(later, ()) == Claim("key-1", "digest 1", AT, done=True, first=False)
+    keys.release("key-1")  # only of what was not carried out
+    assert keys.claim(later, ()).done
+    assert keys.claim(Claim("KEY-1", "digest 3", AT), ()).first  # another key
+    keys.release("KEY-1")
+    assert keys.claim(Claim("KEY-1", "digest 4", AT), ()).first
 
 
-def test_a_claim_goes_with_whom_it_is_about(store: DocumentStore, ana: int) -> None:  # noqa: F811
-    records, eva = store.records, store.student("A2").id  # type: ignore[union-attr]
-    records.claim(MINE, [ana])
-    records.claim(Claim("key-2", "d", AT), [eva])
-    records.claim(Claim("key-3", "d", AT), [])
-    records.finish("key-3", [ana, eva, ana])
+def test_a_claim_goes_with_whom_it_is_about(store: DocumentStore, ana: int) -> None:
+    keys, eva = store.request_keys, store.student("A2").id  # type: ignore[union-attr]
+    keys.claim(MINE, [ana])
+    keys.claim(Claim("key-2", "d", AT), [eva])
+    keys.claim(Claim("key-3", "d", AT), [])
+    keys.finish("key-3", [ana, eva, ana])
     store.remove(["A1"])
-    assert records.claim(MINE, ()).first and records.claim(Claim("key-3", "d", AT), ()).first
-    assert not records.claim(Claim("key-2", "d", AT), ()).first
+    assert keys.claim(MINE, ()).first and keys.claim(Claim("key-3", "d", AT), ()).first
+    assert not keys.claim(Claim("key-2", "d", AT), ()).first
     with pytest.raises(NotFound):
-        records.claim(Claim("key-4", "d", AT), [eva, ana])
-    assert records.claim(Claim("key-4", "d", AT), ()).first
-    records.finish("key-4", [eva, ana])  # one was erased while it was carried out
-    assert records.claim(Claim("key-4", "d", AT), ()).first
-    records.finish("key-5", [eva])  # its own was dropped
-    assert records.claim(Claim("key-5", "d", AT), ()).first
+        keys.claim(Claim("key-4", "d", AT), [eva, ana])
+    assert keys.claim(Claim("key-4", "d", AT), ()).first
+    keys.finish("key-4", [eva, ana])  # one was erased while it was carried out
+    assert keys.claim(Claim("key-4", "d", AT), ()).first
+    keys.finish("key-5", [eva])  # its own was dropped
+    assert keys.claim(Claim("key-5", "d", AT), ()).first
 
 
-def test_a_claim_follows_a_merge(store: DocumentStore, ana: int) -> None:  # noqa: F811
-    records, eva = store.records, store.student("A2").id  # type: ignore[union-attr]
-    records.claim(MINE, [ana])
-    records.claim(Claim("key-2", "d", AT), [ana, eva])
+def test_a_claim_follows_a_merge(store: DocumentStore, ana: int) -> None:
+    keys, eva = store.request_keys, store.student("A2").id  # type: ignore[union-attr]
+    keys.claim(MINE, [ana])
+    keys.claim(Claim("key-2", "d", AT), [ana, eva])
     store.merge("A2", "A1")
-    assert not records.claim(MINE, ()).first and not records.claim(Claim("key-2", "d", AT), ()).first
+    assert not keys.claim(MINE, ()).first and not keys.claim(Claim("key-2", "d", AT), ()).first
     store.remove(["A2"])
-    assert records.claim(MINE, ()).first and records.claim(Claim("key-2", "d", AT), ()).first
+    assert keys.claim(MINE, ()).first and keys.claim(Claim("key-2", "d", AT), ()).first
 
 
-def test_no_file_still_holds_a_claim_that_was_erased(store: DocumentStore, ana: int, tmp_path: Path) -> None:  # noqa: F811
-    store.records.claim(Claim("key-of-ana", "digest-of-ana", AT), [ana])
+def test_no_file_still_holds_a_claim_that_was_erased(store: DocumentStore, ana: int, tmp_path: Path) -> None:
+    store.request_keys.claim(Claim("key-of-ana", "digest-of-ana", AT), [ana])
     files = list(tmp_path.glob("gallery.db*"))
     assert not files or any(b"digest-of-ana" in path.read_bytes() for path in files)
     store.remove(["A1"])
@@ -85,20 +86,20 @@ def test_no_file_still_holds_a_claim_that_was_erased(store: DocumentStore, ana: 
         assert not path.is_file() or not any(word in path.read_bytes() for word in (b"digest-of-ana", b"key-of-ana"))
 
 
-def test_claims_are_kept_for_a_while(store: DocumentStore, ana: int) -> None:  # noqa: F811
-    records = store.records
-    records.claim(MINE, [ana])
+def test_claims_are_kept_for_a_while(store: DocumentStore, ana: int) -> None:
+    keys = store.request_keys
+    keys.claim(MINE, [ana])
     assert KEPT_DAYS == 30
-    assert not records.claim(Claim("key-1", "d", (NOW + timedelta(days=30)).isoformat()), ()).first
-    assert records.claim(
+    assert not keys.claim(Claim("key-1", "d", (NOW + timedelta(days=30)).isoformat()), ()).first
+    assert keys.claim(
         Claim("key-2", "d", (NOW + timedelta(days=30, seconds=1)).isoformat()), ()
     ).first  # which drops the other
-    assert records.claim(MINE, ()).first
+    assert keys.claim(MINE, ()).first
 
 
-def test_one_of_many_claims_the_key(store: DocumentStore, ana: int) -> None:  # noqa: F811
-    held = at_once(8, lambda number: store.records.claim(Claim("key-1", f"digest {number}", AT), [ana]))
-    assert len({claim.digest for claim in held}) == 1 and sum(claim.first for claim in held) == 1
+def test_one_of_many_claims_the_key(store: DocumentStore, ana: int) -> None:
+    claims = at_once(8, lambda number: store.request_keys.claim(Claim("key-1", f"digest {number}", AT), [ana]))
+    assert len({claim.digest for claim in claims}) == 1 and sum(claim.first for claim in claims) == 1
 
 
 def at_once(count: int, work: Callable[[int], Claim]) -> list[Claim]:
@@ -115,7 +116,7 @@ def at_once(count: int, work: Callable[[int], Claim]) -> list[Claim]:
 # -- the rule ------------------------------------------------------------------------------------------------------
 
 
-def test_what_was_refused_leaves_its_key(store: DocumentStore, ana: int) -> None:  # noqa: F811
+def test_what_was_refused_leaves_its_key(store: DocumentStore, ana: int) -> None:
     def refuse(_: Claim) -> None:
         raise Conflict("student_exists", "no")
 
@@ -125,7 +126,11 @@ def test_what_was_refused_leaves_its_key(store: DocumentStore, ana: int) -> None
     def attempt(work: Callable[[Claim], None], digest: str = "digest 1") -> Claim | None:
         seen: list[Claim] = []
         carry_out_once(
-            store.records, Claim("k", digest, AT), [ana], lambda claim: (seen.append(claim), work(claim)), lambda _: ()
+            store.attendance,
+            Claim("k", digest, AT),
+            [ana],
+            lambda claim: (seen.append(claim), work(claim)),
+            lambda _: (),
         )
         return seen[-1]
 
@@ -146,15 +151,17 @@ def test_what_was_refused_leaves_its_key(store: DocumentStore, ana: int) -> None
 def test_a_key_that_is_free_again_is_another_request(open_gallery: Callable[..., Gallery]) -> None:
     gallery = open_gallery()
     gallery.enrol([enrolment("A1", rows(1, 1))])
-    register = AttendanceLog(gallery)
+    attendance_log = AttendanceLog(gallery)
     said = ("A1", "IA-101", "2026-11-20")
-    assert register.record_by_hand(*said, "present", "", MINE).entry.status == "present"
-    assert register.record_by_hand(*said, "rejected", "", MINE).entry.status == "present"  # an earlier attempt spoke
+    assert attendance_log.record_by_hand(*said, "present", "", MINE).entry.status == "present"
+    assert (
+        attendance_log.record_by_hand(*said, "rejected", "", MINE).entry.status == "present"
+    )  # as before
     later = Claim(MINE.key, "digest 2", (NOW + timedelta(days=KEPT_DAYS + 1)).isoformat())
-    assert register.record_by_hand(*said, "rejected", "", later).entry.status == "rejected"
-    register.took_part(*said, "", "", MINE)
+    assert attendance_log.record_by_hand(*said, "rejected", "", later).entry.status == "rejected"
+    attendance_log.took_part(*said, "", "", MINE)
     with pytest.raises(Conflict):  # refused rather than mixed up
-        register.took_part(*said, "", "otra", later)
+        attendance_log.took_part(*said, "", "otra", later)
 
 
 # -- death ---------------------------------------------------------------------------------------------------------
@@ -171,36 +178,36 @@ def open_gallery(url: str, folder: Path) -> Gallery:
 
 
 def say(gallery: Gallery) -> None:
-    register, ana = AttendanceLog(gallery), gallery.student("A1").id
+    attendance_log, ana = AttendanceLog(gallery), gallery.student("A1").id
     carry_out_once(
-        register.records,
+        gallery.store.request_keys,
         MINE,
         [ana],
-        lambda claim: register.record_by_hand("A1", "IA-101", "2026-11-20", "present", "", claim),
+        lambda claim: attendance_log.record_by_hand("A1", "IA-101", "2026-11-20", "present", "", claim),
         lambda _: (),
     )
 
 
 def take_part(gallery: Gallery) -> None:
-    register, ana = AttendanceLog(gallery), gallery.student("A1").id
+    attendance_log, ana = AttendanceLog(gallery), gallery.student("A1").id
     carry_out_once(
-        register.records,
+        gallery.store.request_keys,
         MINE,
         [ana],
-        lambda claim: register.took_part("A1", "IA-101", "2026-11-20", "", "", claim),
+        lambda claim: attendance_log.took_part("A1", "IA-101", "2026-11-20", "", "", claim),
         lambda _: (),
     )
 
 
 def settle(gallery: Gallery) -> None:
     """One of two whom a face may be was there, so the other is rejected."""
-    register = AttendanceLog(gallery)
-    first = gallery.store.records.attendance(EntryFilter(face_group="twins"))[0]
+    attendance_log = AttendanceLog(gallery)
+    first = gallery.store.attendance.entries(EntryFilter(face_group="twins"))[0]
     carry_out_once(
-        register.records,
+        gallery.store.request_keys,
         MINE,
         [first.entry.subject or 0],
-        lambda claim: register.resolve(first.id, "present", "", claim),
+        lambda claim: attendance_log.resolve(first.id, "present", "", claim),
         lambda settled: [stored.entry.subject or 0 for stored in settled],
     )
 
@@ -229,38 +236,38 @@ def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> 
             Attendance(gallery.student(who).id, "IA-9", "2026-11-20", 0, "ambiguous", "photo", AT, face_group="twins")
             for who in ("A1", "A2")
         ]
-        gallery.store.records.add_attendance(waiting)
+        gallery.store.attendance.add_entries(waiting)
         gallery.close(publish=True)
         acknowledged = die_before(deadly, url, folder, __name__, action)
         gallery = open_gallery(url, folder)
         if action == "say and erase":
             gallery.remove(["A1"])
-            assert gallery.store.records.claim(MINE, ()).first  # nothing is left of it
+            assert gallery.store.request_keys.claim(MINE, ()).first  # nothing is left of it
         else:
             check_retry(gallery, action)
-        assert gallery.store.records.miscounted() == []
+        assert gallery.store.attendance.miscounted() == []
         gallery.close()
     assert deadly >= 5
 
 
 def check_retry(gallery: Gallery, action: str) -> None:
-    records, register = gallery.store.records, AttendanceLog(gallery)
+    attendance, attendance_log = gallery.store.attendance, AttendanceLog(gallery)
     clase = "IA-9" if action == "settle" else "IA-101"
     own = EntryFilter(clase=clase, subject=gallery.student("A1").id)
-    written = [stored for stored in records.attendance(own) if stored.entry.request == MINE.key]
-    before = len(records.attendance(EntryFilter()))
+    written = [stored for stored in attendance.entries(own) if stored.entry.request == MINE.key]
+    before = len(attendance.entries(EntryFilter()))
     if action != "take part" and written:
-        register.record_by_hand("A1", clase, "2026-11-20", "rejected", "no fue")
+        attendance_log.record_by_hand("A1", clase, "2026-11-20", "rejected", "no fue")
         before += 1
     DELTAS[action](gallery)
     DELTAS[action](gallery)
-    entries = records.attendance(EntryFilter())
+    entries = attendance.entries(EntryFilter())
     keyed = [stored.entry for stored in entries if stored.entry.request == MINE.key]
-    assert records.claim(MINE, ()).done
+    assert gallery.store.request_keys.claim(MINE, ()).done
     with pytest.raises(Conflict):
-        carry_out_once(records, Claim(MINE.key, "another", AT), [], lambda _: None, lambda _: ())
+        carry_out_once(gallery.store.request_keys, Claim(MINE.key, "another", AT), [], lambda _: None, lambda _: ())
     if action == "take part":
-        assert len(records.participations(EntryFilter())) == gallery.student("A1").participaciones == 1
+        assert len(attendance.participations(EntryFilter())) == gallery.student("A1").participaciones == 1
         return
     assert [entry.status for entry in keyed if entry.subject == own.subject] == ["present"]
     assert gallery.student("A1").asistencias == (0 if written else 1)  # what was said since holds

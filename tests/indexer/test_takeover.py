@@ -91,13 +91,13 @@ def test_a_database_of_the_first_system(command, first_system, mongo_server: str
     assert stored[LUZ["matricula"]].student.fecha_de_registro == "2025-02-01"
     contents = {kept.matricula: hashlib.sha256(kept.content).digest() for kept in view.unembedded("none")}
     assert contents[EVA["matricula"]] == hashlib.sha256(photo(EVA)).digest()  # the copy, not the torn one
-    entries = len(view.records.attendance(EntryFilter())) + len(view.records.participations(EntryFilter()))
+    entries = len(view.attendance.entries(EntryFilter())) + len(view.attendance.participations(EntryFilter()))
     assert entries == 4
     for student, name in ((EVA, EVA["nombre_del_alumno"]), (LUZ, LUZ["nombre_del_alumno"]), (ANA, "ANA MAYUSCULA")):
         assert identified(command, student) == name
     again = take_over(command, url, 1)
     assert (again["done"], again["already"], again["students_updated"]) == (0, 5, 0)
-    assert len(view.records.attendance(EntryFilter())) + len(view.records.participations(EntryFilter())) == entries
+    assert len(view.attendance.entries(EntryFilter())) + len(view.attendance.participations(EntryFilter())) == entries
     assert first_system.estudiantes.count_documents({}) == 6 and first_system.images.count_documents({}) == 2
 
 

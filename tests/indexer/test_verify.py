@@ -398,7 +398,7 @@ def test_a_write_that_is_under_way_is_no_damage(
 def test_files_of_the_index_are_compared_also_those_of_older_generations(
     settings: Settings, tmp_path: Path, open_gallery: Callable[..., Gallery], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gallery.index.generations._AT_ONCE", 100)  # all vectors are large
+    monkeypatch.setattr("gallery.index.generations._CHECKED_LATER", 100)  # all vectors are large
     gallery = open_gallery()
     gallery.enrol([enrolment("B1", unit(np.ones(DIM)))])
     gallery.close(publish=True)

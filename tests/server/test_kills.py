@@ -177,7 +177,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_doubled(  # type: ignore[no
     check(observer, promised, number_of_bulk_students := bulk.number + 1)
     again = opened(store_url, tmp_path / "index", sample_pack)
     check(again, promised, number_of_bulk_students)
-    assert again.store.records.miscounted() == [] and again.index.verify().agrees
+    assert again.store.attendance.miscounted() == [] and again.index.verify().agrees
     again.close()
     check_over_http(serve(), promised)
     observer.close()

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from gallery.documents.mongo.shapes import day_of, written_elsewhere
-from gallery.documents.values import Student, check_student
+from gallery.documents.foreign_documents import day_of, foreign_student
+from gallery.documents.student_rules import check_student
+from gallery.documents.values import Student
 from indexer.sources.first_system.photo_copies import HASHES, IMAGES, LINKS, STUDENTS, listed
 from indexer.sources.protocol import PastAttendance
 from presente.clock import Clock
@@ -127,7 +128,7 @@ class FirstSystemPeople:
         consent = document.get("consentimiento")
         if isinstance(consent, Mapping) and {"fecha", "texto"} <= consent.keys():
             plain["consentimiento"] = consent
-        return check_student(written_elsewhere(plain, self.clock))
+        return check_student(foreign_student(plain, self.clock))
 
     def _told(self, document: Document, where: str) -> _Told:
         told = _Told()

@@ -14,7 +14,7 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from faces.image.copies import Thumbnail, thumbnail
-from gallery.documents.mongo.adoption import image_bytes
+from gallery.documents.foreign_documents import image_bytes
 from gallery.documents.values import Student
 from indexer.sources.first_system.pairing import Marks, Paired, Pairing, pair
 from indexer.sources.protocol import Fallback, SourcePhoto

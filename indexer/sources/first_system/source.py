@@ -11,13 +11,12 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
 
-from gallery.documents.mongo.store import ENCODE
 from indexer.sources.first_system.people import FirstSystemPeople
 from indexer.sources.first_system.photo_copies import COPIES, STUDENTS, find_copies, listed, read_all
 from indexer.sources.protocol import Source
 from presente.clock import MACHINE, Clock
 from presente.errors import InvalidInput, StoreError
-from presente.secrets import about, hidden_address, needs_encoding
+from presente.secrets import ENCODE, about, hidden_address, needs_encoding
 from presente.supervisor import SupervisedRun
 
 _FIELDS = frozenset(

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from gallery.documents.values import Consent, Student, check_student
+from gallery.documents.student_rules import check_student
+from gallery.documents.values import Consent, Student
 from indexer.sources.local import FileRules, read_beneath
 from indexer.sources.protocol import Source, SourcePhoto, readable
 from indexer.sources.sheet.columns import Mapped, map_columns
