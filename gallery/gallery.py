@@ -17,7 +17,7 @@ from gallery.index.generations import GenerationStore
 from gallery.index.kinds.flat import checked
 from gallery.settings import GallerySettings
 from gallery.status import GalleryStatus
-from gallery.subject_search import SubjectSearch
+from gallery.subject_search import MAX_K, SubjectSearch, check_k
 from gallery.threshold.calibration import CalibrationCurve
 from gallery.threshold.operating_point import OperatingPoint, operating_point
 from gallery.threshold.stored_calibration import StoredCalibration
@@ -25,9 +25,6 @@ from presente.errors import InvalidInput, PackError, PhotoRefused
 from presente.text import tidy
 
 __all__ = ["MAX_K", "Gallery", "GallerySettings"]
-
-MAX_K = 1000
-"""The largest number of subjects that a search returns per probe."""
 
 
 class Gallery:
@@ -199,7 +196,7 @@ class Gallery:
         Raises:
             InvalidInput: ``invalid_k``, ``dimension_mismatch``, ``not_finite``.
         """
-        _check_k(k)
+        check_k(k)
         self.index.catch_up()
         return self._search.nearest(probes, k, self.searchable(clase, cohort))
 
@@ -219,7 +216,7 @@ class Gallery:
             InvalidInput: as :meth:`search`.
             ConfigError: ``not_calibrated``.
         """
-        _check_k(k)
+        check_k(k)
         self.index.catch_up()
         only = self.searchable(clase, cohort)
         point = self._operating_point(threshold, only)
@@ -339,11 +336,6 @@ class Gallery:
                 settings=self.settings,
                 operating_point=point,
             )
-
-
-def _check_k(k: int) -> None:
-    if not 1 <= k <= MAX_K:
-        raise InvalidInput("invalid_k", f"k is {k}.", f"It must be between 1 and {MAX_K}.")
 
 
 def _check_different(one: str, other: str) -> None:

@@ -13,7 +13,10 @@ from gallery.documents.rosters import Rosters
 from gallery.documents.values import Position, Student, SubjectKind
 from gallery.index.document_index import DocumentIndex
 from gallery.index.kinds.flat import checked
+from presente.errors import InvalidInput
 
+MAX_K = 1000
+"""The largest number of subjects that a search returns per probe."""
 _BLOCK = 256
 """Probes that are searched under one hold of the lock, so that writers do not wait for a whole batch."""
 
@@ -70,6 +73,12 @@ class SubjectSearch:
                 selected = None if only is None else searcher.select(only)
                 found += searcher.best_per_subject(rows[start : start + _BLOCK], k, selected)
         return found
+
+
+def check_k(k: int) -> None:
+    """Refuse a number of subjects that no search returns: ``invalid_k``."""
+    if not 1 <= k <= MAX_K:
+        raise InvalidInput("invalid_k", f"k is {k}.", f"It must be between 1 and {MAX_K}.")
 
 
 def _ranked(hits: Sequence[tuple[int, float]], students: dict[int, Student]) -> list[Candidate]:

@@ -176,7 +176,7 @@ class AuditRules:
             score = float(self.similarity.between(np.array([again]), np.array([first]))[0, 0])
             yield self._build("duplicate", "low", [again, first], score, "one photo twice; the second adds nothing")
 
-    # -- photos of somebody else ------------------------------------------------------------------------------------
+    # -- photos of other people -------------------------------------------------------------------------------------
 
     def _mislabelled(self) -> Iterator[Finding]:
         gap = _GAP * (1 - self.levels.known)

@@ -87,6 +87,7 @@ class Similarity:
         self.levels = Levels(known, identical, max(usual, known))
 
     def __len__(self) -> int:
+        """How many templates are compared."""
         return len(self.subjects)
 
     def vectors(self, rows: Rows) -> NDArray[np.float32]:

@@ -101,10 +101,8 @@ def judge_photos(
         count = len(templates)
         scores = np.array([vectors[photo] for photo in waiting]) @ np.array(templates).T
         best = scores.max(axis=1)
-        if not searched_all_faces and best.max() < levels.surely(
-            count
-        ):  # the remaining photos are not clear: try their other faces
-            searched_all_faces = True
+        if not searched_all_faces and best.max() < levels.surely(count):
+            searched_all_faces = True  # once: the remaining photos are not clear, their other faces may be
             for photo in waiting:
                 found = _clearly(faces(photo), np.array(templates), levels.surely(count))
                 if found is not None:

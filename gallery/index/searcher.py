@@ -26,6 +26,7 @@ class SelectedRows:
     rows: tuple[NDArray[np.int64], ...]
 
     def __len__(self) -> int:
+        """How many templates are selected."""
         return sum(len(rows) for rows in self.rows)
 
 
@@ -61,6 +62,7 @@ class Searcher:
         return searcher
 
     def __len__(self) -> int:
+        """How many templates are in the index."""
         return sum(len(part) for part in self._parts)
 
     @property

@@ -88,6 +88,7 @@ class PublishedTemplates:
         return np.ones(len(rows), dtype=bool) if self._alive is None else self._alive[rows]
 
     def __len__(self) -> int:
+        """How many templates are not removed."""
         return self._count
 
     def rows(self) -> NDArray[np.int64]:
@@ -139,6 +140,7 @@ class RecentTemplates:
         self._count = 0
 
     def __len__(self) -> int:
+        """How many templates there are."""
         return self._count
 
     @property

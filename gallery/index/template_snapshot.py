@@ -28,6 +28,7 @@ class TemplateSnapshot:
         self._rows = np.concatenate([rows, len(published.vectors) + recent.rows()])[order]
 
     def __len__(self) -> int:
+        """How many templates there are."""
         return len(self.ids)
 
     @property

@@ -1,4 +1,4 @@
-"""The rules of an audit, on vectors whose cosines are known by hand; and what they rest on, against plain loops."""
+"""The rules of an audit, on vectors whose cosines are known; and the comparisons they use, against plain loops."""
 
 from dataclasses import replace
 
@@ -17,15 +17,14 @@ AXES = np.eye(DIM, dtype=np.float32)
 
 
 def photos(person: int, count: int, cosine: float = 0.8, seed: int = 0) -> np.ndarray:
-    """Unit rows around an axis of the first half: those of one person score ``cosine`` with each other, those of two
-    people 0, exactly."""
+    """Unit rows around an axis of the first half. Rows of one person have exactly ``cosine``, rows of two people 0."""
     own = np.sqrt(cosine) * AXES[person]
     others = np.sqrt(1 - cosine) * AXES[32 + seed + np.arange(count)]
     return (own + others).astype(np.float32)
 
 
 def good(matricula: str, vectors: np.ndarray, name: str = "", **quality: float) -> Enrolment:
-    """A student whose photos were measured as good, or as it says."""
+    """A student whose photos have a good quality, or the given one."""
     made = enrolment(matricula, vectors)
     measured = {"size": 100.0, "sharpness": 100.0, "yaw": 0.0} | quality
     shots = tuple(replace(shot, template=replace(shot.template, quality=measured)) for shot in made.photos)
@@ -34,7 +33,7 @@ def good(matricula: str, vectors: np.ndarray, name: str = "", **quality: float) 
 
 @pytest.fixture
 def found(open_gallery):  # type: ignore[no-untyped-def]
-    """Enrols students beside a few in order, and gives what an audit says: kind, matriculas, number of photos."""
+    """Enrols students beside five without findings, and returns the findings."""
 
     def audited(*students: Enrolment):  # type: ignore[no-untyped-def]
         gallery = open_gallery(dim=DIM)
@@ -65,7 +64,7 @@ def test_close_names_need_less(found, name: str, same: bool) -> None:  # type: i
 
 
 @on_sqlite
-def test_a_photo_of_somebody_else(found) -> None:  # type: ignore[no-untyped-def]
+def test_a_photo_of_another_person(found) -> None:  # type: ignore[no-untyped-def]
     mine, theirs = photos(1, 4), photos(2, 4, seed=8)
     swapped = good("A", np.vstack([mine[:3], theirs[:1]])), good("B", np.vstack([theirs[1:], mine[3:]]))
     assert sorted(about(found(*swapped))) == [("mislabelled", ["A", "B"], 2), ("mislabelled", ["B", "A"], 2)]
@@ -80,7 +79,7 @@ def test_one_photo_under_two_names(found) -> None:  # type: ignore[no-untyped-de
 
 
 @on_sqlite
-def test_whose_photo_it_is_is_not_always_clear(found) -> None:  # type: ignore[no-untyped-def]
+def test_it_is_not_always_clear_whose_photo_it_is(found) -> None:  # type: ignore[no-untyped-def]
     (finding,) = found(good("A", photos(1, 1)), good("B", photos(1, 1)))
     assert about([finding]) == [("duplicate", ["A", "B"], 2)] and not finding.certain
     (finding,) = found(good("A", photos(1, 1), "Ana Ruiz"), good("B", photos(1, 1), "RUIZ, ANA"))

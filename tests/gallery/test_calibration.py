@@ -1,4 +1,4 @@
-"""The curve against distributions whose truth is known, what it says it cannot know, and how a gallery uses it."""
+"""The curve against known distributions, what it says about its limits, and how a gallery uses it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_formula_by_hand() -> None:
     assert low < BY_HAND.fpir(0.4, 100) < high
 
 
-def test_what_it_cannot_know_is_said() -> None:
+def test_doubts_are_reported() -> None:
     sharp = replace(BY_HAND, covariance=(1e-4, 1e-4, 2e-4))
     assert sharp.doubt(0.01, 100) == "" and "events" in sharp.doubt(0.0001, 100)
     assert "events" in sharp.doubt(0.001, 1000)  # ten times the people asks for the tenth of the rate
@@ -43,19 +43,19 @@ def test_what_it_cannot_know_is_said() -> None:
     assert not BY_HAND.stale(150) and BY_HAND.stale(200) and BY_HAND.stale(50)
 
 
-def test_it_survives_the_store() -> None:
+def test_a_stored_curve_is_read_back() -> None:
     assert CalibrationCurve.from_json(BY_HAND.to_json()) == BY_HAND
     assert CalibrationCurve.from_json(BY_HAND.to_json().replace('"format": 1', '"format": 9')) is None
 
 
 def strangers(count: int, people: int, seed: int) -> np.ndarray:
-    """Best scores of random directions among random directions: what the model is made for."""
+    """Best scores of random directions among random directions: what the model assumes."""
     chance = np.random.default_rng(seed)
     gallery = unit(chance.normal(size=(people, 64)))
     return np.concatenate([(unit(chance.normal(size=(500, 64))) @ gallery.T).max(axis=1) for _ in range(count // 500)])
 
 
-def test_the_asked_rate_is_reached_on_strangers_it_never_saw_and_among_ten_times_the_people() -> None:
+def test_the_rate_holds_for_other_strangers_and_among_ten_times_the_people() -> None:
     intercept, slope, covariance = fit(strangers(5000, 200, seed=1), list(range(5000)))
     curve = replace(BY_HAND, people=200, searches=5000, intercept=intercept, slope=slope, covariance=covariance)
     for people, rate in ((200, 0.01), (200, 0.001), (2000, 0.01), (20, 0.01)):
@@ -66,10 +66,10 @@ def test_the_asked_rate_is_reached_on_strangers_it_never_saw_and_among_ten_times
 
 def test_people_under_two_names_do_not_move_the_threshold() -> None:
     clean = strangers(3000, 100, seed=3)
-    soiled = np.concatenate([clean[:-15], np.full(15, 0.9)])  # half a percent are in the gallery after all
+    with_duplicates = np.concatenate([clean[:-15], np.full(15, 0.9)])  # half a percent are in the gallery after all
     (one, two) = (
         replace(BY_HAND, intercept=a, slope=b).threshold(0.001, 100)
-        for a, b, _ in (fit(scores, list(range(3000))) for scores in (clean, soiled))
+        for a, b, _ in (fit(scores, list(range(3000))) for scores in (clean, with_duplicates))
     )
     assert two == pytest.approx(one, abs=0.02)
 
@@ -81,7 +81,7 @@ def test_too_little_is_refused() -> None:
         assert caught.value.code == code
 
 
-def test_which_threshold_holds() -> None:
+def test_which_threshold_is_used() -> None:
     assert operating_point(None, 0.4, "pack x", BY_HAND, 100).threshold == 0.4
     assert operating_point("stored", 0.4, "pack x", None, 100).source == "pack x"
     stored = operating_point("stored", 0.4, "pack x", BY_HAND, 100)

@@ -1,4 +1,4 @@
-"""Whether photos show the student: the decision by itself, and its levels on galleries of made-up people."""
+"""Whether photos show the student: the decision alone, and its levels on galleries of random people."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ NONE = np.empty((0, 8), dtype=np.float32)
 
 
 def at(cosine: float, axis: int = 1) -> np.ndarray:
-    """A unit vector of 8 with this cosine to the first axis, the rest on another."""
+    """A unit vector of 8 dimensions with this cosine to the first axis; the rest is on another axis."""
     vector = np.zeros(8, dtype=np.float32)
     vector[0], vector[axis] = cosine, np.sqrt(1 - cosine**2)
     return vector
@@ -25,14 +25,14 @@ def at(cosine: float, axis: int = 1) -> np.ndarray:
     ("own", "similar", "verdict"),
     [
         (0.31, None, "same"),
-        (0.31, 0.9, "same"),  # twins: a warning, not a refusal
+        (0.31, 0.9, "same"),  # a similar student: a warning, not a refusal
         (0.25, None, "doubtful"),
         (0.25, 0.5, "different"),
         (0.22, None, "different"),
         (-0.2, 0.5, "different"),
     ],
 )
-def test_a_face_is_the_students_or_may_be_or_is_not(own: float, similar: float | None, verdict: str) -> None:
+def test_the_verdict_about_a_face(own: float, similar: float | None, verdict: str) -> None:
     assert judge(own, 1, None if similar is None else SimilarStudent("B", "Bea", similar), LEVELS) == verdict
 
 
@@ -49,7 +49,7 @@ def test_the_only_photo_of_a_new_student_is_the_first_evidence() -> None:
     assert judged(NONE, at(1.0)) == [PhotoJudgement("first")]
 
 
-def test_of_several_faces_the_students_own_is_taken() -> None:
+def test_of_several_faces_the_students_is_used() -> None:
     stranger, own = at(0.0, 2), at(0.8)
     seen = SimilarStudent("B", "Bea", 0.7)
     (found,) = judged(
@@ -63,28 +63,28 @@ def test_of_several_faces_the_students_own_is_taken() -> None:
     assert found.own == pytest.approx(0.8)
 
 
-def test_a_bystander_who_only_may_be_the_student_is_not_taken_for_one() -> None:
+def test_a_bystander_who_may_be_the_student_is_not_used() -> None:
     (found,) = judged(at(1.0)[None], at(0.0, 2), faces=lambda _: np.stack([at(0.25)]))
     assert (found.verdict, found.face) == ("different", 0)
     (found,) = judged(at(1.0)[None], at(0.24, 2), faces=lambda _: np.stack([at(0.28)]))
     assert (found.verdict, found.face) == ("doubtful", 0)
 
 
-def test_other_faces_are_not_looked_for_when_the_first_is_clear() -> None:
+def test_other_faces_are_not_embedded_when_the_first_is_clear() -> None:
     def fail(_: int) -> np.ndarray:
         raise AssertionError("not needed")
 
     assert judged(at(1.0)[None], at(0.9), at(0.5, 2), faces=fail)[1].verdict == "same"
 
 
-def test_a_hard_photo_is_accepted_by_the_one_that_it_resembles_whatever_the_order() -> None:
+def test_a_difficult_photo_is_accepted_by_one_that_it_resembles_in_any_order() -> None:
     hard = at(0.1, 2)
     bridge = unit(at(1.0) + hard)
     assert [each.verdict for each in judged(at(1.0)[None], hard, bridge)] == ["same", "same"]
     assert judged(at(1.0)[None], hard)[0].verdict == "different"
 
 
-def test_the_first_photo_of_a_new_student_may_be_the_odd_one_out() -> None:
+def test_the_first_photo_of_a_new_student_may_be_the_wrong_one() -> None:
     odd, one, two = at(0.0, 2), at(1.0), at(0.9)
     verdicts = judged(NONE, odd, one, two)
     assert [each.verdict for each in verdicts] == ["different", "first", "first"]
@@ -133,7 +133,7 @@ def test_levels_come_from_the_gallery_itself_once_it_is_large_enough(open_galler
     assert keeper.now().curve is not curve
 
 
-def test_everybody_enrolled_twice_makes_no_other_levels(open_gallery) -> None:  # type: ignore[no-untyped-def]
+def test_levels_are_the_same_when_all_students_are_enrolled_twice(open_gallery) -> None:  # type: ignore[no-untyped-def]
     gallery = open_gallery()
     some = people(150)
     gallery.enrol([enrolment(name, rows) for name, rows in some.items()])
@@ -146,7 +146,7 @@ def test_everybody_enrolled_twice_makes_no_other_levels(open_gallery) -> None:  
 
 
 @on_sqlite
-def test_a_stored_curve_that_can_be_trusted_is_taken(open_gallery) -> None:  # type: ignore[no-untyped-def]
+def test_a_stored_curve_is_used_if_it_can_be_trusted(open_gallery) -> None:  # type: ignore[no-untyped-def]
     gallery = open_gallery()
     gallery.enrol([enrolment(name, rows) for name, rows in people(24).items()])
 
@@ -167,7 +167,7 @@ def test_a_stored_curve_that_can_be_trusted_is_taken(open_gallery) -> None:  # t
     assert used() not in (None, curve)
 
 
-def test_the_nearest_other_is_a_student_and_not_oneself(open_gallery) -> None:  # type: ignore[no-untyped-def]
+def test_the_nearest_other_is_another_student(open_gallery) -> None:  # type: ignore[no-untyped-def]
     gallery = open_gallery()
     some = people(3)
     (one, rows), (two, others), (three, last) = some.items()

@@ -1,4 +1,4 @@
-"""The contract of a vector index, against an oracle in numpy; and the generations on disk."""
+"""The contract of a vector index, against exact search in numpy; and the generations on disk."""
 
 import fcntl
 import os
@@ -30,7 +30,7 @@ def vectors(count: int, seed: int = 1, dim: int = DIM) -> np.ndarray:
 
 
 def crowd(people: int, each: int, dim: int = 64, seed: int = 1) -> np.ndarray:
-    """Templates of people, each a person: what an index is made for."""
+    """``each`` templates of each person: what an index is made for."""
     chance = np.random.default_rng(seed)
     centres = np.repeat(unit(chance.normal(size=(people, dim))), each, axis=0)
     return unit(centres + 0.75 * unit(chance.normal(size=(people * each, dim)))).astype(np.float32)
@@ -50,8 +50,8 @@ def made(kind: str, rows: np.ndarray, folder: Path, ids: np.ndarray | None = Non
 def agrees(
     found: tuple[np.ndarray, np.ndarray], part: PublishedTemplates, rows: np.ndarray, probes: np.ndarray
 ) -> float:
-    """Scores are those of the rows that they come with, descending, each row once; the share of the best that is found,
-    of those that tie any."""
+    """Check that scores belong to their rows and are descending, each row once; the share of the best rows that is
+    found, of rows that tie any."""
     scores, places = found
     best = -np.sort(-(probes @ rows.T), axis=1)[:, : scores.shape[1]]
     hits = 0
@@ -68,7 +68,7 @@ def agrees(
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("count", [0, 1, 2, 1000])
 @pytest.mark.parametrize("probes", [1, 40])
-def test_search_agrees_with_the_oracle(kind: str, count: int, probes: int, tmp_path: Path) -> None:
+def test_search_agrees_with_exact_search(kind: str, count: int, probes: int, tmp_path: Path) -> None:
     rows = vectors(count)
     part = made(kind, rows, tmp_path)
     questions = vectors(probes, seed=2)
@@ -79,7 +79,7 @@ def test_search_agrees_with_the_oracle(kind: str, count: int, probes: int, tmp_p
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_large_gallery_agrees_with_the_oracle(kind: str, tmp_path: Path) -> None:
+def test_a_large_gallery_agrees_with_exact_search(kind: str, tmp_path: Path) -> None:
     """50,000 templates, 10,000 of them twice."""
     rows = crowd(8_000, 5)
     rows = np.vstack([rows, rows[:10_000]])
@@ -88,15 +88,15 @@ def test_a_large_gallery_agrees_with_the_oracle(kind: str, tmp_path: Path) -> No
     few = [part.search(probes[start : start + 25], 10) for start in range(0, 100, 25)]
     together = (np.vstack([scores for scores, _ in few]), np.vstack([found for _, found in few]))
     assert agrees(together, part, rows, probes) >= 0.998
-    assert agrees(part.search(probes, 10), part, rows, probes) == 1.0, "a batch is compared with everybody"
-    assert part.index.spec.kind in (kind, "rabitq"), "the gate fell back to exact search"
+    assert agrees(part.search(probes, 10), part, rows, probes) == 1.0, "a batch is compared with every row"
+    assert part.index.spec.kind in (kind, "rabitq"), "the recall gate fell back to exact search"
     one_by_one = [part.search(probe[None, :], 10) for probe in probes[:20]]
     assert np.allclose(np.vstack([scores for scores, _ in one_by_one]), part.search(probes[:20], 10)[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_all_the_same_vector(kind: str, tmp_path: Path) -> None:
-    """RaBitQ has no code for a vector that is the centre of all: nobody may be lost by that."""
+    """RaBitQ has no code for a vector that is the centre of all vectors: no row may be lost by that."""
     rows = np.repeat(vectors(1), 3000, axis=0)
     part = made(kind, rows, tmp_path)
     scores, found = part.search(vectors(1), 10)
@@ -151,8 +151,8 @@ def searcher_of(rows: np.ndarray, subjects: list[int]) -> Searcher:
 
 
 @pytest.mark.parametrize("kind", ["recent", *KINDS])
-def test_subjects_not_templates_even_when_one_has_hundreds(kind: str, tmp_path: Path) -> None:
-    """One crowded subject fills the whole first page of templates; the others must still be found."""
+def test_subjects_are_found_even_when_one_has_hundreds_of_templates(kind: str, tmp_path: Path) -> None:
+    """One subject fills the whole first depth of templates; the others must still be found."""
     centre = vectors(1)[0]
     many = unit(centre + 0.05 * np.random.default_rng(4).normal(size=(500, DIM))).astype(np.float32)
     rows = np.vstack([many, vectors(40, seed=8)])
@@ -177,20 +177,20 @@ def test_subjects_not_templates_even_when_one_has_hundreds(kind: str, tmp_path: 
     assert index.best_template(rows[501], subjects[501]) == 502 and index.best_template(centre, 77) is None
 
 
-def test_the_gate_raises_the_depth_and_then_takes_exact_search() -> None:
-    """Strangers all over 64 dimensions: nothing but noise tells the ten nearest of them apart."""
+def test_the_recall_gate_raises_the_depth_and_then_uses_exact_search() -> None:
+    """Random vectors of 64 dimensions: only noise tells the ten nearest of them apart."""
     rows = vectors(8000, dim=64)
     index, report = choose_index(rows, np.arange(8000), IndexSettings("rabitq"))
     assert index.spec.kind == "rabitq" and report.recall >= 0.999 and len(report.tried) > 2
-    assert any(tried.recall < 0.999 for tried in report.tried)
+    assert any(each.recall < 0.999 for each in report.tried)
     never, report = choose_index(rows, np.arange(8000), IndexSettings("ivf", 1.1))
     assert never.spec.kind == "flat" and "1.1" in report.reason and report.recall == 1.0
-    assert {tried.kind for tried in report.tried} == {"ivf", "rabitq"}
+    assert {each.kind for each in report.tried} == {"ivf", "rabitq"}
     assert choose_index(rows, np.arange(8000), IndexSettings())[0].spec.kind == "flat"
 
 
 @pytest.mark.parametrize("folder", sorted(path.name for path in GOLDEN.iterdir()))
-def test_every_format_that_was_ever_published_is_read(folder: str) -> None:
+def test_every_published_format_is_read(folder: str) -> None:
     generation, warnings = GenerationStore(GOLDEN / folder).latest()
     assert generation is not None and warnings == []
     index = generation.index
@@ -221,7 +221,7 @@ def test_the_two_newest_generations_are_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("harm", ["flip", "cut", "delete"])
 @pytest.mark.parametrize("name", ["vectors.npy", "templates.npy", "codes.faiss", "manifest.json"])
-def test_a_damaged_generation_gives_way_to_the_one_before(tmp_path: Path, harm: str, name: str) -> None:
+def test_a_damaged_generation_is_replaced_by_the_one_before(tmp_path: Path, harm: str, name: str) -> None:
     made("flat", vectors(3), tmp_path)
     made("rabitq", vectors(900), tmp_path)
     store = GenerationStore(tmp_path)
@@ -241,7 +241,7 @@ def test_a_damaged_generation_gives_way_to_the_one_before(tmp_path: Path, harm: 
 
 
 def test_a_full_disk_leaves_what_was_published(tmp_path: Path) -> None:
-    """In a process whose files may not grow past a limit: FAISS itself would not say that writing failed."""
+    """In a process with a limit on file sizes: FAISS itself would not report that writing failed."""
     published(tmp_path, vectors(3))
     code = (
         "import resource, signal, sys, numpy as np; from pathlib import Path; "
@@ -262,7 +262,7 @@ def test_a_full_disk_leaves_what_was_published(tmp_path: Path) -> None:
     assert GenerationStore(tmp_path).load(1).manifest.templates == 3
 
 
-def test_leftovers_of_dead_writers_are_swept(tmp_path: Path) -> None:
+def test_leftovers_of_dead_writers_are_deleted(tmp_path: Path) -> None:
     store = published(tmp_path, vectors(3))
     dead, alive = tmp_path / ".new-dead", tmp_path / ".new-alive"
     dead.mkdir(), alive.mkdir()

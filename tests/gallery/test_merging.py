@@ -1,4 +1,4 @@
-"""Two students who are the same person become one, and photos change hands; on both stores, whatever is cut off."""
+"""Merging two students who are one person, and moving photos, on both stores and with a crash at any point."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,15 +16,15 @@ from tests.gallery.test_mongo_crashes import open_gallery, rows
 from tests.killer import die_before
 
 SHARED = 4
-"""How many photos the two students have between them; the last of the one is also the first of the other."""
+"""How many different photos the two students have; the last one of one is also the first one of the other."""
 
 
-def entry(subject: int, fecha: str, turn: int = 0, status: AttendanceStatus = "present") -> Attendance:
-    return Attendance(subject, "IA-101", fecha, turn, status, "hand", "2026-11-20T08:00:00+00:00")
+def entry(subject: int, fecha: str, revision: int = 0, status: AttendanceStatus = "present") -> Attendance:
+    return Attendance(subject, "IA-101", fecha, revision, status, "hand", "2026-11-20T08:00:00+00:00")
 
 
 def fill(gallery: Gallery) -> None:
-    """KEEP and OTHER, who are the same person, with a photo in common; and a bystander."""
+    """Enrol KEEP and OTHER, who are one person and have a photo in common, and a bystander."""
     kept = enrolment("KEEP", rows(2, 1), clase="")
     other = enrolment("OTHER", rows(2, 2))
     shared = replace(kept.photos[1], source="once more")
@@ -43,7 +43,7 @@ def fill(gallery: Gallery) -> None:
 
 
 def check_merged(gallery: Gallery) -> None:
-    """One of two, nothing lost, nothing twice."""
+    """One student is left, nothing is lost, nothing is there twice."""
     merged, bystander = gallery.student("KEEP"), gallery.student("BYSTANDER")
     assert gallery.store.student("OTHER") is None
     assert (merged.images, merged.templates, bystander.templates) == (SHARED, SHARED, 2)
@@ -74,14 +74,14 @@ def test_two_names_become_one(store_url: str, tmp_path: Path) -> None:
     gallery.merge("KEEP", "OTHER")
     check_merged(gallery)
     gone = gallery.student("KEEP").id
-    assert gallery.store.attendance.add_entries([entry(gone, "2026-11-24", revision=3)]) == []  # the book goes on
+    assert gallery.store.attendance.add_entries([entry(gone, "2026-11-24", revision=3)]) == []  # as before
     gallery.close()
     again = open_gallery(store_url, tmp_path)
     assert again.student("KEEP").templates == SHARED and again.index.verify().agrees
     again.close()
 
 
-def test_nobody_leaves_a_class_by_being_merged(store_url: str, tmp_path: Path) -> None:
+def test_merging_keeps_all_classes(store_url: str, tmp_path: Path) -> None:
     gallery = open_gallery(store_url, tmp_path)
     kept, other = enrolment("KEEP", rows(1, 1), clase="IA-101"), enrolment("OTHER", rows(1, 2), clase="IA-102")
     more = replace(other.student, otras_clases=("IA-101", "IA-103"))
@@ -119,7 +119,7 @@ def test_errors_change_nothing(store_url: str, tmp_path: Path) -> None:
     gallery.close()
 
 
-def test_a_photo_changes_hands_or_is_erased(store_url: str, tmp_path: Path) -> None:
+def test_a_photo_is_moved_or_erased(store_url: str, tmp_path: Path) -> None:
     gallery = open_gallery(store_url, tmp_path)
     fill(gallery)
     moved = enrolment("KEEP", rows(2, 1)).photos[0]
@@ -191,24 +191,25 @@ def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> 
     assert deadly >= 5
 
 
-def test_what_holds_after_a_merge() -> None:
-    """Worked by hand: what was said under the other name comes first or last, and nothing twice at one place."""
-    words: tuple[AttendanceStatus, ...] = ("rejected", "ambiguous", "present")
+def test_which_entry_holds_after_a_merge() -> None:
+    """Worked out by hand: the other student's entries come first or last, and no revision is there twice."""
+    statuses: tuple[AttendanceStatus, ...] = ("rejected", "ambiguous", "present")
 
-    def book(first: int, *said: AttendanceStatus) -> list[StoredAttendance]:
+    def entries(first: int, *said: AttendanceStatus) -> list[StoredAttendance]:
         return [
-            StoredAttendance(first + turn, entry(1, "2026-11-20", turn, status)) for turn, status in enumerate(said)
+            StoredAttendance(first + revision, entry(1, "2026-11-20", revision, status))
+            for revision, status in enumerate(said)
         ]
 
-    for mine in words:
-        for theirs in words:
-            kept, others = book(1, "present", mine), book(11, "present", "rejected", theirs)
-            turns = dict(merged_revisions(kept, others))
-            moved = [replace(stored, entry=replace(stored.entry, revision=turns[stored.id])) for stored in others]
+    for mine in statuses:
+        for theirs in statuses:
+            kept, others = entries(1, "present", mine), entries(11, "present", "rejected", theirs)
+            revisions = dict(merged_revisions(kept, others))
+            moved = [replace(stored, entry=replace(stored.entry, revision=revisions[stored.id])) for stored in others]
             together = sorted([*kept, *moved], key=lambda stored: stored.entry.revision)
             assert len({stored.entry.revision for stored in together}) == 5
             assert [stored.id for stored in together if stored.id > 10] == [11, 12, 13]
-            held = latest(together)[0].entry.status
-            assert held == max(mine, theirs, key=words.index), (mine, theirs)
-            assert max(stored.entry.revision for stored in together) < len(together)  # the next turn is free
-    assert merged_revisions(book(1, "present"), []) == [] and merged_revisions([], book(1, "present")) == [(1, 0)]
+            current = latest(together)[0].entry.status
+            assert current == max(mine, theirs, key=statuses.index), (mine, theirs)
+            assert max(stored.entry.revision for stored in together) < len(together)  # the next revision is free
+    assert merged_revisions(entries(1, "present"), []) == [] and merged_revisions([], entries(1, "present")) == [(1, 0)]

@@ -1,4 +1,4 @@
-"""A process that dies before any one of its writes to MongoDB: what was acknowledged is there, the rest is nowhere."""
+"""A process dies before any one of its writes to MongoDB: acknowledged writes are complete, others leave nothing."""
 
 import contextlib
 import time
@@ -46,7 +46,7 @@ def take_part(gallery: Gallery) -> None:
 
 
 def attend_again(gallery: Gallery) -> None:
-    """As somebody whose request got no answer does: what is there is not added once more."""
+    """Send the request again, as a client without an answer does: nothing is added twice."""
     with contextlib.suppress(AssertionError):
         attend(gallery)
 
@@ -78,7 +78,7 @@ def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> 
         gallery.enrol([enrolment("OLD", rows(3, 1)), enrolment("KEPT", rows(2, 2))])
         gallery.close(publish=True)
         acknowledged = die_before(deadly, url, folder, __name__, action)
-        gallery = open_gallery(url, folder)  # what the dead process had begun is finished or cleared away here
+        gallery = open_gallery(url, folder)  # the writes of the dead process are finished or undone here
         assert gallery.index.verify().agrees
         present = {found.student.matricula: found for found in gallery.store.students()}
         assert present["KEPT"].templates == 2
@@ -129,8 +129,8 @@ def test_the_server_goes_away_and_comes_back(tmp_path: Path) -> None:
     server.stop()
 
 
-class StopsBeforeTheLastWord(monitoring.CommandListener):
-    """Stops the server when a write is about to be said to be over."""
+class StopsBeforeTheEnd(monitoring.CommandListener):
+    """Stops the server when the end of a write is about to be announced."""
 
     def __init__(self, server: MongoServer) -> None:
         self.server: MongoServer | None = server
@@ -147,12 +147,14 @@ class StopsBeforeTheLastWord(monitoring.CommandListener):
         pass
 
 
-def test_the_server_goes_away_before_the_last_word_of_a_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All of it is there but that it is over: nobody waits for it as long as the process lives."""
+def test_the_server_goes_away_before_the_end_of_a_write_is_announced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything is written except the end: followers do not wait for it as long as the process lives."""
     if not binary().exists():
         pytest.skip("no MongoDB server to stop: build one with `make mongoserver` (needs Go)")
     server = MongoServer(tmp_path)
-    listener = StopsBeforeTheLastWord(server)
+    listener = StopsBeforeTheEnd(server)
 
     def listening(*arguments: Any, **options: Any) -> MongoClient[Any]:
         return MongoClient(*arguments, **options, event_listeners=[listener])
@@ -171,7 +173,7 @@ def test_the_server_goes_away_before_the_last_word_of_a_write(tmp_path: Path, mo
     gallery.search(rows(1, 1), 1)
     assert not gallery.index.position.awaited
     assert gallery.search(rows(2, 1)[:1], 1)[0][0].student.matricula == "A1"
-    gallery.enrol([enrolment("A1", rows(2, 1))])  # as whoever got no answer does
+    gallery.enrol([enrolment("A1", rows(2, 1))])  # as a client without an answer does
     assert gallery.store.counts().templates == 2 and gallery.index.verify().agrees
     gallery.close()
     server.stop()

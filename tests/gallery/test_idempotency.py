@@ -1,4 +1,4 @@
-"""A request with a key is carried out once: keys in both stores, attempts at once, and death before any write."""
+"""A request with a key is carried out once: keys in both stores, simultaneous attempts, death before any write."""
 
 import threading
 from collections.abc import Callable
@@ -49,7 +49,7 @@ def test_a_key_is_claimed_once_and_kept(store: DocumentStore, ana: int) -> None:
     assert keys.claim(Claim("KEY-1", "digest 4", AT), ()).first
 
 
-def test_a_claim_goes_with_whom_it_is_about(store: DocumentStore, ana: int) -> None:
+def test_a_claim_is_erased_with_the_students_it_is_about(store: DocumentStore, ana: int) -> None:
     keys, eva = store.request_keys, store.student("A2").id  # type: ignore[union-attr]
     keys.claim(MINE, [ana])
     keys.claim(Claim("key-2", "d", AT), [eva])
@@ -86,7 +86,7 @@ def test_no_file_still_holds_a_claim_that_was_erased(store: DocumentStore, ana: 
         assert not path.is_file() or not any(word in path.read_bytes() for word in (b"digest-of-ana", b"key-of-ana"))
 
 
-def test_claims_are_kept_for_a_while(store: DocumentStore, ana: int) -> None:
+def test_claims_are_kept_for_thirty_days(store: DocumentStore, ana: int) -> None:
     keys = store.request_keys
     keys.claim(MINE, [ana])
     assert KEPT_DAYS == 30
@@ -116,7 +116,7 @@ def at_once(count: int, work: Callable[[int], Claim]) -> list[Claim]:
 # -- the rule ------------------------------------------------------------------------------------------------------
 
 
-def test_what_was_refused_leaves_its_key(store: DocumentStore, ana: int) -> None:
+def test_a_refused_request_frees_its_key(store: DocumentStore, ana: int) -> None:
     def refuse(_: Claim) -> None:
         raise Conflict("student_exists", "no")
 
@@ -148,20 +148,18 @@ def test_what_was_refused_leaves_its_key(store: DocumentStore, ana: int) -> None
     assert attempt(lambda _: None, "digest 2") == Claim("k", "digest 2", AT, done=True, first=False)
 
 
-def test_a_key_that_is_free_again_is_another_request(open_gallery: Callable[..., Gallery]) -> None:
+def test_an_expired_key_is_a_new_request(open_gallery: Callable[..., Gallery]) -> None:
     gallery = open_gallery()
     gallery.enrol([enrolment("A1", rows(1, 1))])
     attendance_log = AttendanceLog(gallery)
-    said = ("A1", "IA-101", "2026-11-20")
-    assert attendance_log.record_by_hand(*said, "present", "", MINE).entry.status == "present"
-    assert (
-        attendance_log.record_by_hand(*said, "rejected", "", MINE).entry.status == "present"
-    )  # as before
+    key = ("A1", "IA-101", "2026-11-20")
+    assert attendance_log.record_by_hand(*key, "present", "", MINE).entry.status == "present"
+    assert attendance_log.record_by_hand(*key, "rejected", "", MINE).entry.status == "present"  # as before
     later = Claim(MINE.key, "digest 2", (NOW + timedelta(days=KEPT_DAYS + 1)).isoformat())
-    assert attendance_log.record_by_hand(*said, "rejected", "", later).entry.status == "rejected"
-    attendance_log.took_part(*said, "", "", MINE)
+    assert attendance_log.record_by_hand(*key, "rejected", "", later).entry.status == "rejected"
+    attendance_log.record_participation(*key, "", "", MINE)
     with pytest.raises(Conflict):  # refused rather than mixed up
-        attendance_log.took_part(*said, "", "otra", later)
+        attendance_log.record_participation(*key, "", "otra", later)
 
 
 # -- death ---------------------------------------------------------------------------------------------------------
@@ -177,7 +175,7 @@ def open_gallery(url: str, folder: Path) -> Gallery:
     )
 
 
-def say(gallery: Gallery) -> None:
+def record(gallery: Gallery) -> None:
     attendance_log, ana = AttendanceLog(gallery), gallery.student("A1").id
     carry_out_once(
         gallery.store.request_keys,
@@ -194,35 +192,35 @@ def take_part(gallery: Gallery) -> None:
         gallery.store.request_keys,
         MINE,
         [ana],
-        lambda claim: attendance_log.took_part("A1", "IA-101", "2026-11-20", "", "", claim),
+        lambda claim: attendance_log.record_participation("A1", "IA-101", "2026-11-20", "", "", claim),
         lambda _: (),
     )
 
 
-def settle(gallery: Gallery) -> None:
-    """One of two whom a face may be was there, so the other is rejected."""
+def resolve(gallery: Gallery) -> None:
+    """A person confirms one of the two students whom a face may show, so that the other is rejected."""
     attendance_log = AttendanceLog(gallery)
-    first = gallery.store.attendance.entries(EntryFilter(face_group="twins"))[0]
+    first = gallery.store.attendance.entries(EntryFilter(face_group="g1"))[0]
     carry_out_once(
         gallery.store.request_keys,
         MINE,
         [first.entry.subject or 0],
         lambda claim: attendance_log.resolve(first.id, "present", "", claim),
-        lambda settled: [stored.entry.subject or 0 for stored in settled],
+        lambda resolved: [stored.entry.subject or 0 for stored in resolved],
     )
 
 
-def say_and_erase(gallery: Gallery) -> None:
-    say(gallery)
+def record_and_erase(gallery: Gallery) -> None:
+    record(gallery)
     gallery.remove(["A1"])
 
 
-DELTAS = {"say": say, "take part": take_part, "settle": settle, "say and erase": say_and_erase}
+DELTAS = {"record": record, "take part": take_part, "resolve": resolve, "record and erase": record_and_erase}
 
 
 @pytest.mark.parametrize("action", sorted(DELTAS))
 def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> None:
-    """After which somebody says otherwise, and then the request is sent again."""
+    """After it a person corrects the entry, and then the request is sent again."""
     acknowledged = False
     deadly = 0
     while not acknowledged:
@@ -233,14 +231,14 @@ def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> 
         gallery = open_gallery(url, folder)
         gallery.enrol([enrolment("A1", rows(1, 1)), enrolment("A2", rows(1, 2))])
         waiting = [
-            Attendance(gallery.student(who).id, "IA-9", "2026-11-20", 0, "ambiguous", "photo", AT, face_group="twins")
+            Attendance(gallery.student(who).id, "IA-9", "2026-11-20", 0, "ambiguous", "photo", AT, face_group="g1")
             for who in ("A1", "A2")
         ]
         gallery.store.attendance.add_entries(waiting)
         gallery.close(publish=True)
         acknowledged = die_before(deadly, url, folder, __name__, action)
         gallery = open_gallery(url, folder)
-        if action == "say and erase":
+        if action == "record and erase":
             gallery.remove(["A1"])
             assert gallery.store.request_keys.claim(MINE, ()).first  # nothing is left of it
         else:
@@ -252,7 +250,7 @@ def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> 
 
 def check_retry(gallery: Gallery, action: str) -> None:
     attendance, attendance_log = gallery.store.attendance, AttendanceLog(gallery)
-    clase = "IA-9" if action == "settle" else "IA-101"
+    clase = "IA-9" if action == "resolve" else "IA-101"
     own = EntryFilter(clase=clase, subject=gallery.student("A1").id)
     written = [stored for stored in attendance.entries(own) if stored.entry.request == MINE.key]
     before = len(attendance.entries(EntryFilter()))
@@ -270,7 +268,7 @@ def check_retry(gallery: Gallery, action: str) -> None:
         assert len(attendance.participations(EntryFilter())) == gallery.student("A1").participaciones == 1
         return
     assert [entry.status for entry in keyed if entry.subject == own.subject] == ["present"]
-    assert gallery.student("A1").asistencias == (0 if written else 1)  # what was said since holds
-    if action == "settle":
+    assert gallery.student("A1").asistencias == (0 if written else 1)  # the later correction holds
+    if action == "resolve":
         assert sorted(entry.status for entry in keyed) == ["present", "rejected"]
     assert len(entries) - before <= len(keyed)

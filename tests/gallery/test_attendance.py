@@ -1,4 +1,4 @@
-"""The contract of a store's books: attendance and participation. Every store passes it."""
+"""The contract of an attendance store: attendance and participation. Every store passes it."""
 
 import threading
 from dataclasses import replace
@@ -21,9 +21,9 @@ def face(seed: int) -> SeenFace:
     return SeenFace(vectors(1, seed)[0], PACK, (1.0, 2.0, 30.5, 40.25), 0.71, 0.5, 12, 3, "ab" * 32)
 
 
-def entry(subject: int, turn: int = 0, fecha: str = "2026-11-21", **more: object) -> Attendance:
+def entry(subject: int, revision: int = 0, fecha: str = "2026-11-21", **more: object) -> Attendance:
     fields = {"status": "present", "source": "photo", "at": AT} | more
-    return Attendance(subject, "IA-101", fecha, turn, **fields)  # type: ignore[arg-type]
+    return Attendance(subject, "IA-101", fecha, revision, **fields)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_an_entry_is_read_back_exactly(store: DocumentStore, ana: int) -> None:
 def test_entries_are_selected(store: DocumentStore, ana: int) -> None:
     days = ["2026-11-19", "2026-11-20", "2026-11-21"]
     store.attendance.add_entries([entry(ana, fecha=day, request=f"r{day}", face_group=f"g{day}") for day in days])
-    store.attendance.add_entries([entry(ana + 10**6)])  # nobody
+    store.attendance.add_entries([entry(ana + 10**6)])  # no such student
 
     def dates(**which: object) -> list[str]:
         return [found.entry.fecha for found in store.attendance.entries(EntryFilter(**which))]  # type: ignore[arg-type]
@@ -66,26 +66,26 @@ def test_entries_are_selected(store: DocumentStore, ana: int) -> None:
     assert dates(clase="IA-102") == [] == dates(subject=ana + 1)
 
 
-def test_a_turn_is_taken_once(store: DocumentStore, ana: int) -> None:
+def test_a_revision_is_taken_once(store: DocumentStore, ana: int) -> None:
     first, second = entry(ana), entry(ana, status="rejected", source="hand")
     assert store.attendance.add_entries([first]) == []
     assert store.attendance.add_entries([second, entry(ana, fecha="2026-11-22")]) == [second]
     assert counts(store) == (2, 0)
     assert store.attendance.add_entries([replace(second, revision=1)]) == []
     assert counts(store) == (1, 0)
-    held = latest(store.attendance.entries(EntryFilter(subject=ana)))
-    assert [found.entry.status for found in held] == ["rejected", "present"]
+    current = latest(store.attendance.entries(EntryFilter(subject=ana)))
+    assert [found.entry.status for found in current] == ["rejected", "present"]
 
 
-def test_nobodys_entry_is_not_stored(store: DocumentStore, ana: int) -> None:
-    nobody = entry(10**6)
-    assert store.attendance.add_entries([nobody]) == [nobody] and store.attendance.entries(EntryFilter()) == []
+def test_an_entry_of_a_missing_student_is_not_stored(store: DocumentStore, ana: int) -> None:
+    missing = entry(10**6)
+    assert store.attendance.add_entries([missing]) == [missing] and store.attendance.entries(EntryFilter()) == []
     with pytest.raises(NotFound):
         store.attendance.add_participation(Participation(10**6, "IA-101", "2026-11-21", "pregunta", "", AT, "r"))
     assert store.attendance.participations(EntryFilter()) == []
 
 
-def test_counts_follow_and_can_be_recomputed(store: DocumentStore, ana: int) -> None:
+def test_counts_are_updated_and_can_be_recounted(store: DocumentStore, ana: int) -> None:
     store.attendance.add_entries([entry(ana), entry(ana, 1), entry(ana, fecha="2026-11-22")])
     store.attendance.add_entries([entry(ana, fecha="2026-11-23", status="ambiguous")])
     assert counts(store) == (2, 0) and counts(store, "A2") == (0, 0)
@@ -114,8 +114,10 @@ def test_participations_are_counted_and_withdrawn(store: DocumentStore, ana: int
 
 def test_erasure_leaves_counts_without_the_person(store: DocumentStore, ana: int) -> None:
     eva = store.student("A2").id  # type: ignore[union-attr]
-    twins = {"status": "ambiguous", "face_group": "g1", "face": face(7), "note": "nota"}
-    store.attendance.add_entries([entry(ana, **twins), entry(eva, **twins), entry(ana, 1, face=face(8), request="r")])
+    ambiguous = {"status": "ambiguous", "face_group": "g1", "face": face(7), "note": "nota"}
+    store.attendance.add_entries(
+        [entry(ana, **ambiguous), entry(eva, **ambiguous), entry(ana, 1, face=face(8), request="r")]
+    )
     store.attendance.add_entries([entry(eva, fecha="2026-11-22", face=face(9))])
     store.attendance.add_participation(Participation(ana, "IA-101", "2026-11-21", "pregunta", "nota", AT, "r1"))
     store.remove(["A1"])
@@ -128,29 +130,31 @@ def test_erasure_leaves_counts_without_the_person(store: DocumentStore, ana: int
     ]
     kept = [found.entry for found in left if found.entry.subject == eva]
     assert [found.face is None for found in kept] == [True, False]  # the first may have shown the other
-    (took_part,) = store.attendance.participations(EntryFilter())
-    assert took_part.entry.subject is None and took_part.entry.note == "" and took_part.entry.request != "r1"
+    (participation,) = store.attendance.participations(EntryFilter())
+    assert (
+        participation.entry.subject is None and participation.entry.note == "" and participation.entry.request != "r1"
+    )
     assert len(latest(left)) == 4
     store.enrol([enrolment("A1", vectors(1, 1))])
     assert counts(store) == (0, 0)
 
 
-def test_threads_that_want_the_same_turn(store: DocumentStore, ana: int) -> None:
-    late: list[int] = []
+def test_threads_that_want_the_same_revision(store: DocumentStore, ana: int) -> None:
+    refused: list[int] = []
 
     def work(number: int) -> None:
         made = [entry(ana, fecha=f"2026-11-{day:02d}", note=str(number)) for day in range(1, 6)]
-        late.append(len(store.attendance.add_entries(made)))
+        refused.append(len(store.attendance.add_entries(made)))
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(late) == 15 and counts(store) == (5, 0) and store.attendance.miscounted() == []
+    assert sum(refused) == 15 and counts(store) == (5, 0) and store.attendance.miscounted() == []
 
 
-def test_consent_is_kept_until_it_is_taken_back(store: DocumentStore) -> None:
+def test_consent_is_kept_until_it_is_withdrawn(store: DocumentStore) -> None:
     given = Consent("2026-08-01", "aviso de privacidad 3")
     first = enrolment("A1", unit(np.ones((1, DIM))))
     store.enrol([replace(first, student=replace(first.student, consentimiento=given, aviso="image_fallback"))])
@@ -175,24 +179,24 @@ def list_of(store: DocumentStore, limit: int, which: EntryFilter = EntryFilter()
     found: list[int] = []
     after = None
     while page := store.attendance.entries_after(which, after, limit, history):
-        assert len(page) <= limit and [place.id for place, _ in page] == [stored.id for _, stored in page]
-        found += [place.id for place, _ in page]
+        assert len(page) <= limit and [position.id for position, _ in page] == [stored.id for _, stored in page]
+        found += [position.id for position, _ in page]
         after = page[-1][0]
     return found
 
 
 @pytest.mark.parametrize("limit", [2, 1000])
-def test_the_list_in_pages_is_the_list(store: DocumentStore, limit: int) -> None:
+def test_the_pages_of_the_list_are_the_whole_list(store: DocumentStore, limit: int) -> None:
     people = ["B2", "A1", "Ñ3", "a4", "B10"]
     store.enrol([enrolment(person, vectors(1, seed)) for seed, person in enumerate(people)])
     ids = {person: store.student(person).id for person in people}  # type: ignore[union-attr]
     made = [
-        replace(entry(ids[person], turn, fecha, status=status, face=face(3)), clase=clase)
+        replace(entry(ids[person], revision, fecha, status=status, face=face(3)), clase=clase)
         for fecha in ("2026-11-21", "2026-11-20", "2026-11-22")
         for clase in ("IA-102", "IA-101")
-        for turn, status in enumerate(("present", "rejected", "present"))
+        for revision, status in enumerate(("present", "rejected", "present"))
         for person in people
-        if (person, turn) not in (("B2", 2), ("A1", 1), ("A1", 2), ("Ñ3", 2))
+        if (person, revision) not in (("B2", 2), ("A1", 1), ("A1", 2), ("Ñ3", 2))
     ]
     assert store.attendance.add_entries(made) == []
     store.remove(["a4"])
@@ -222,12 +226,12 @@ def test_the_list_in_pages_is_the_list(store: DocumentStore, limit: int) -> None
 
 
 @pytest.mark.parametrize("limit", [1, 2, 1000])
-def test_participations_in_pages_are_the_participations(store: DocumentStore, ana: int, limit: int) -> None:
+def test_the_pages_of_participations_are_all_participations(store: DocumentStore, ana: int, limit: int) -> None:
     made = [Participation(ana, "IA-101", f"2026-11-{day}", "x", "", AT, f"r{day}") for day in range(10, 20)]
     stored = [store.attendance.add_participation(each) for each in made]
     for each in (stored[0], stored[4], stored[5], stored[9]):
-        taken_back = replace(each.entry, request=f"withdraws {each.id}", withdraws=each.id)
-        store.attendance.add_participation(taken_back)
+        withdrawal = replace(each.entry, request=f"withdraws {each.id}", withdraws=each.id)
+        store.attendance.add_participation(withdrawal)
     for which in (
         EntryFilter(),
         EntryFilter(desde="2026-11-14"),
