@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from benchmarks import common
 from benchmarks.face_vectors import EACH, face_vectors
 from gallery.audit.audit import audit
-from gallery.documents.sqlite.store import SqliteStore
 from gallery.documents.values import EnrolledPhoto, Enrolment, Student, Template
-from gallery.gallery import Gallery, GallerySettings
+from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
+from gallery.settings import GallerySettings
+from presente import composition
 
 PACK = "made-up@000000000000"
 THRESHOLD = 0.42
@@ -63,7 +64,9 @@ def measure(count: int, dim: int, each: int, seed: int, folder: Path) -> dict[st
     vectors, people = made.gallery, made.people.copy()
     planted = plant(vectors, people, each)
     settings = GallerySettings(THRESHOLD, "benchmark")
-    gallery = Gallery(SqliteStore(folder / "gallery.db"), GenerationStore(folder / "index"), PACK, dim, settings)
+    gallery = Gallery(
+        composition.open_store(f"sqlite:///{folder}/gallery.db"), GenerationStore(folder / "index"), PACK, dim, settings
+    )
     order = np.argsort(people, kind="stable")
     edges = np.append(np.flatnonzero(np.diff(people[order], prepend=-1)), len(order))
     whole = [order[start:end] for start, end in pairwise(edges)]

@@ -18,7 +18,8 @@ from PIL import Image, ImageFilter
 
 from benchmarks import common
 from faces.embedder import FaceEmbedder
-from gallery.audit.audit import IDENTICAL, TURNED
+from gallery.audit.audit import IDENTICAL
+from gallery.audit.rules import TURNED
 from gallery.audit.similarity import Similarity
 from gallery.documents.values import EnrolledTemplate
 from gallery.gallery import Gallery
@@ -132,7 +133,7 @@ def measure(settings: Settings, count: int, seed: int) -> dict[str, Any]:
     gallery = composition.open_gallery(settings, pack)
     try:
         with gallery.index.reading() as live:
-            frozen = live.frozen()
+            frozen = live.snapshot()
         known = {each.template: each for each in gallery.store.enrolled()}
         threshold = gallery.operating_point(cohort=True).threshold
         identical = threshold + IDENTICAL * (1 - threshold)

@@ -22,11 +22,12 @@ from benchmarks.calibration import Templates, embedded, namesakes
 from evaluation.experiment import Experiment
 from evaluation.protocols import read_list, read_people
 from gallery.documents.values import EnrolledPhoto, Enrolment, Student, Template
-from gallery.enrolment.nearest_others import NOBODY, SimilarStudent, nearest_others
+from gallery.enrolment.nearest_others import NEW_STUDENT, SimilarStudent, nearest_others
 from gallery.enrolment.photo_check import judge
 from gallery.enrolment.score_levels import STRANGER_RATE, STUDENT_RATE, EnrolmentLevels, LevelKeeper
-from gallery.gallery import Gallery, GallerySettings
+from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
+from gallery.settings import GallerySettings
 from presente import cli, composition
 from presente.settings import Settings, load_settings
 
@@ -81,7 +82,7 @@ class Trial:
 
     def warned(self, photos: Sequence[tuple[str, Vectors]]) -> list[str | None]:
         """The students whom photos under new matriculas are said to show."""
-        found = self.rivals(photos, [NOBODY] * len(photos))
+        found = self.rivals(photos, [NEW_STUDENT] * len(photos))
         return [None if rival is None else rival.matricula for rival in found]
 
 

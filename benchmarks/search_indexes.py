@@ -38,10 +38,10 @@ class BuiltIndex:
 def presente(kind: str, rows: NDArray[np.float32], people: NDArray[np.int64]) -> BuiltIndex:
     """A generation, published with its gate, and loaded again as a start does; vectors are mapped and count as disk."""
     live = Searcher.empty(rows.shape[1])
-    live.tail.append(np.arange(len(rows)), people, rows)
+    live.recent.append(np.arange(len(rows)), people, rows)
     with tempfile.TemporaryDirectory() as folder:
         store = GenerationStore(Path(folder), IndexSettings(kind))  # type: ignore[arg-type]
-        store.publish(live.frozen(), IndexedDocuments("bench", "bench", 1, ""))
+        store.publish(live.snapshot(), IndexedDocuments("bench", "bench", 1, ""))
         start = time.perf_counter()
         generation = GenerationStore(Path(folder)).latest()[0]
         assert generation is not None

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 from faces.packs.model_pack import ModelPack, load_pack
 from faces.runtime.session import RuntimeOptions, described_runtime
 from gallery.documents.damage import RESTORE, Damage
+from gallery.documents.protocol import DocumentStore
 from gallery.documents.sqlite.check import sqlite_damage
 from gallery.documents.sqlite.store import SqliteStore
-from gallery.documents.values import DocumentStore
-from gallery.gallery import Gallery, GallerySettings
+from gallery.gallery import Gallery
 from gallery.index.check import index_damage
 from gallery.index.generations import GenerationStore
 from gallery.index.recall_gate import IndexSettings
 from gallery.photo_export import PhotoExport
+from gallery.settings import GallerySettings
 from gallery.threshold.operating_point import OperatingPoint, ThresholdTarget, operating_point
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import ConfigError, PackError, PresenteError
@@ -137,7 +138,7 @@ def _unopened_damage(url: str, progress: Callable[[int], None]) -> Iterator[Dama
     if url.startswith(_SQLITE):
         return sqlite_damage(Path(url[len(_SQLITE) :]).expanduser(), progress)
     from gallery.documents.mongo.check import unopened_damage
-    from gallery.documents.mongo.store import DEFAULT_DATABASE
+    from gallery.documents.mongo.connection import DEFAULT_DATABASE
 
     return unopened_damage(url, DEFAULT_DATABASE, progress)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from faces.embedder import EmbeddedFace, FaceEmbedder
 from gallery.documents.values import Student
 from gallery.enrolment.nearest_others import SimilarStudent, nearest_others
-from gallery.enrolment.photo_check import Judged, judge_photos
+from gallery.enrolment.photo_check import PhotoJudgement, judge_photos
 from gallery.enrolment.score_levels import EnrolmentLevels, LevelKeeper
 from gallery.gallery import Gallery
 
@@ -34,7 +34,7 @@ class PendingEnrolment:
 
     Attributes:
         student: as it is to be stored.
-        subject: its number in the store; :data:`gallery.enrolment.nearest_others.NOBODY` for a new student.
+        subject: its number in the store; :data:`gallery.enrolment.nearest_others.NEW_STUDENT` for a new student.
         templates: float32 (t, d), those that the student has already.
         portraits: one per photo that is to be enrolled.
     """
@@ -45,7 +45,7 @@ class PendingEnrolment:
     portraits: Sequence[Portrait]
 
 
-EnrolmentVerdict = tuple[EmbeddedFace, Judged]
+EnrolmentVerdict = tuple[EmbeddedFace, PhotoJudgement]
 """The face of a photo that was taken for the student's, and the judgement."""
 
 
@@ -73,7 +73,7 @@ class EnrolmentJudge:
         for each in pending:
             found = self._judge(each, [next(stored_others) for _ in each.portraits], batch, levels)
             verdicts.append(found)
-            batch += [(each.student, face.template) for face, judged in found if judged.outcome != "different"]
+            batch += [(each.student, face.template) for face, judged in found if judged.verdict != "different"]
         return levels, verdicts
 
     def _judge(

@@ -12,6 +12,9 @@ from typing import Any
 
 MASK = "***"
 
+ENCODE = "Percent-encode their signs: @ is %40, / is %2F, : is %3A, ? is %3F, # is %23, a space is %20."
+"""What to do when :func:`needs_encoding`."""
+
 # Every repetition is bounded, so that the time of a search grows linearly with the length of the text.
 _SCHEME = r"[a-z][a-z0-9+.-]{0,20}://"
 _WHOLE = re.compile(rf"\s*({_SCHEME})([^:/@]*)(:.*)?@", re.IGNORECASE | re.DOTALL)

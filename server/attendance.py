@@ -63,7 +63,7 @@ def take(service: Service, content: bytes, lesson: ClassPhoto, threshold: float 
     with timings.stage("record"):
         limit = service.gallery.operating_point(threshold)
         lesson = replace(lesson, threshold=limit.threshold)
-        found = record_class_photo(service.register, [_face(face) for face in embedded], lesson)
+        found = record_class_photo(service.attendance_log, [_face(face) for face in embedded], lesson)
     return ClassPhotoResult(
         tuple(zip(embedded, found, strict=True)),
         lesson,
@@ -94,7 +94,7 @@ def attendance_page(
     Of one class on one date, the students of the class who were not seen are listed too.
     """
     store = service.gallery.store
-    entries = store.records.attendance_after(which, after, limit + 1, history)
+    entries = store.attendance.entries_after(which, after, limit + 1, history)
     students = store.subjects([stored.entry.subject for _, stored in entries if stored.entry.subject])
     lines = [
         (place, AttendanceLine(students.get(stored.entry.subject or 0), stored, place.clase, place.fecha))
@@ -115,7 +115,7 @@ def attendance_page(
         ends = [entries[-1][0].matricula] if len(entries) > limit else []
         ends += [members[-1].student.matricula] if len(members) > limit else []
         lines = [(place, line) for place, line in lines if not ends or place.matricula <= min(ends)]
-    lines.sort(key=lambda placed: placed[0].key)
+    lines.sort(key=lambda placed: placed[0].sort_key)
     return AttendancePage(tuple(line for _, line in lines[:limit]), lines[limit - 1][0] if len(lines) > limit else None)
 
 
@@ -135,7 +135,7 @@ def participation_page(
 ) -> tuple[list[tuple[Student | None, StoredParticipation]], int | None]:
     """A page of the participations that count, or with ``history`` also of those taken back and who took them back;
     and the id after which the next page begins, None after the last."""
-    found = service.register.records.participations_after(which, after, limit + 1, history)
+    found = service.attendance_log.store.participations_after(which, after, limit + 1, history)
     kept = found[:limit]
     students = service.gallery.store.subjects([stored.entry.subject for stored in kept if stored.entry.subject])
     listed = [(students.get(stored.entry.subject or 0), stored) for stored in kept]

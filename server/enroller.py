@@ -9,17 +9,10 @@ from functools import partial
 
 from faces.embedder import EmbeddedFace, FaceEmbedder
 from gallery.audit.names import same_name
-from gallery.documents.values import (
-    Enrolment,
-    EnrolmentMode,
-    StoredStudent,
-    Student,
-    check_student,
-    student_exists,
-    student_not_found,
-)
-from gallery.enrolment.nearest_others import NOBODY, SimilarStudent, templates_of
-from gallery.enrolment.photo_check import POSSIBLE_DUPLICATE, Judged, different_person, possible_duplicate
+from gallery.documents.student_rules import check_student, student_exists, student_not_found
+from gallery.documents.values import Enrolment, EnrolmentMode, StoredStudent, Student
+from gallery.enrolment.nearest_others import NEW_STUDENT, SimilarStudent
+from gallery.enrolment.photo_check import POSSIBLE_DUPLICATE, PhotoJudgement, different_person, possible_duplicate
 from gallery.enrolment.score_levels import EnrolmentLevels
 from gallery.gallery import Gallery
 from presente.enrolment import EnrolmentJudge, EnrolmentVerdict, PendingEnrolment, Portrait, every_face
@@ -38,7 +31,7 @@ class DuplicateWarning:
     """A photo of an enrolment, counted from 1, that clearly shows another student, and the share of really new people
     who score as high (None when that is not known)."""
 
-    rival: SimilarStudent
+    similar: SimilarStudent
     fpir: float | None
     photo: int
 
@@ -136,19 +129,19 @@ class Enroller:
         read: Sequence[tuple[str, EmbeddedFace]],
         photos: Sequence[bytes],
     ) -> tuple[EnrolmentLevels, list[EnrolmentVerdict]]:
-        subject = NOBODY if stored is None else stored.id
+        subject = NEW_STUDENT if stored is None else stored.id
         portraits = [
             Portrait(face, partial(every_face, content, self.embedder))
             for (_, face), content in zip(read, photos, strict=True)
         ]
-        pending = PendingEnrolment(student, subject, templates_of(self.gallery, subject), portraits)
+        pending = PendingEnrolment(student, subject, self.gallery.templates_of(subject), portraits)
         levels, (verdicts,) = self._judge.judge([pending])
         return levels, verdicts
 
-    def _check(self, matricula: str, judged: Sequence[Judged], mode: EnrolmentMode) -> None:
+    def _check(self, matricula: str, judged: Sequence[PhotoJudgement], mode: EnrolmentMode) -> None:
         """Refuse photos that clearly are not the student's; and duplicates, where they are refused."""
         fix = f"{_LOOK}." if mode == "put" else _FORCE  # the first page's route has no force
-        wrong = [number for number, each in enumerate(judged, start=1) if each.outcome == "different"]
+        wrong = [number for number, each in enumerate(judged, start=1) if each.verdict == "different"]
         if wrong:
             first = judged[wrong[0] - 1]
             against = "the student's own photos"
@@ -158,16 +151,16 @@ class Enroller:
             raise different_person(said, matricula, first, against, fix)
         if self.gallery.settings.duplicates == "refuse":
             for number, each in enumerate(judged, start=1):
-                if each.rival is not None:
-                    raise possible_duplicate(f"Photo {number}", matricula, each.rival, fix)
+                if each.similar is not None:
+                    raise possible_duplicate(f"Photo {number}", matricula, each.similar, fix)
 
     def _warnings(self, verdicts: Sequence[EnrolmentVerdict], levels: EnrolmentLevels) -> tuple[DuplicateWarning, ...]:
         if self.gallery.settings.duplicates == "allow":
             return ()
         return tuple(
-            DuplicateWarning(judged.rival, levels.fpir(judged.rival.score), number)
+            DuplicateWarning(judged.similar, levels.fpir(judged.similar.score), number)
             for number, (_, judged) in enumerate(verdicts, start=1)
-            if judged.rival is not None
+            if judged.similar is not None
         )
 
     def _read(self, number: int, content: bytes) -> tuple[str, EmbeddedFace]:
@@ -177,9 +170,9 @@ class Enroller:
             raise PhotoRefused(exc.code, f"Photo {number}: {exc.what}", f"{exc.fix} Nothing was stored.") from exc
 
 
-def _check_fields(stored: StoredStudent, student: Student, judged: Sequence[Judged]) -> None:
+def _check_fields(stored: StoredStudent, student: Student, judged: Sequence[PhotoJudgement]) -> None:
     """Refuse to change the fields of a student whom the photos do not clearly show, unless the name is theirs."""
-    clear = any(each.outcome == "same" for each in judged)
+    clear = any(each.verdict == "same" for each in judged)
     if not clear and not same_name(stored.student.nombre_del_alumno, student.nombre_del_alumno):
         raise Conflict(
             "different_person",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from flask import Request
 
-from gallery.documents.attendance import Claim
+from gallery.documents.request_keys import Claim
 from gallery.documents.values import EnrolmentMode, Student
 from presente.errors import Conflict, StoreError
 from presente.recognition import digest_of

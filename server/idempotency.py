@@ -1,4 +1,4 @@
-"""The header Idempotency-Key, for every route that records something. The rule itself is in gallery/idempotency.py."""
+"""The header Idempotency-Key, for every route that records. The rule is in gallery/documents/idempotency.py."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from flask import Request
 
-from gallery.documents.attendance import Claim
-from gallery.idempotency import carry_out_once
+from gallery.documents.idempotency import carry_out_once
+from gallery.documents.request_keys import Claim
 from presente.errors import InvalidInput, shown
 from server.service import Service
 
@@ -32,14 +32,14 @@ def carried_out(
 
     Args:
         request: gives the key, the route and the query string.
-        service: whose records keep the key.
+        service: whose store keeps the key.
         said: all that the body says, as values of JSON; a photo by its SHA-256.
-        work, about, concerned: see :func:`gallery.idempotency.carry_out_once`.
+        work, about, concerned: see :func:`gallery.documents.idempotency.carry_out_once`.
     """
     key = idempotency_key(request)
     at = service.clock.now().astimezone(UTC).isoformat(timespec="seconds")
     claim = Claim(key, _digest(request, said) if key else "", at)
-    return carry_out_once(service.register.records, claim, about, work, concerned)
+    return carry_out_once(service.gallery.store.request_keys, claim, about, work, concerned)
 
 
 def idempotency_key(request: Request) -> str:

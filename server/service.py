@@ -12,13 +12,8 @@ from faces.embedder import EmbeddedFace, FaceEmbedder
 from faces.recognition import unit_rows
 from gallery.attendance.attendance_log import AttendanceLog
 from gallery.decision import Candidate
-from gallery.documents.values import (
-    EnrolmentMode,
-    StoredStudent,
-    Student,
-    check_student,
-    student_not_found,
-)
+from gallery.documents.student_rules import check_student, student_not_found
+from gallery.documents.values import EnrolmentMode, StoredStudent, Student
 from gallery.gallery import Gallery
 from gallery.photo_export import Exported, PhotoExport
 from presente.clock import MACHINE_CLOCK, Clock
@@ -66,7 +61,7 @@ class Service:
         self.export = export
         self.forget = forget
         self.clock = clock
-        self.register = AttendanceLog(gallery)
+        self.attendance_log = AttendanceLog(gallery)
         self._enroller = Enroller(gallery, embedder)
 
     def identify(self, content: bytes, query: IdentifyQuery) -> Identified:

@@ -14,8 +14,9 @@ import pytest
 from faces.embedder import FaceEmbedder
 from faces.packs.model_pack import ModelPack, load_pack
 from gallery.documents.values import EnrolledPhoto, Enrolment, Student, Template
-from gallery.gallery import Gallery, GallerySettings
+from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
+from gallery.settings import GallerySettings
 from presente.composition import open_store
 from presente.settings import without_settings
 from tests.mongo_server import MongoServer, binary

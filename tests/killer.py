@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pymongo import monitoring
 
-from gallery.documents.sqlite.store import SqliteStore
+from gallery.documents.sqlite.connections import SqliteConnections
 
 DEATH = 9
 
@@ -56,14 +56,14 @@ def die_before(deadly: int, url: str, folder: Path, module: str, action: str) ->
 def _act(deadly: int, url: str, folder: Path, module: str, action: str) -> None:
     killer = Killer(deadly)
     monitoring.register(killer)
-    connect = SqliteStore._connect
+    connect = SqliteConnections.connect
 
-    def traced(store: SqliteStore):  # type: ignore[no-untyped-def]
-        db = connect(store)
+    def traced(connections: SqliteConnections):  # type: ignore[no-untyped-def]
+        db = connect(connections)
         db.set_trace_callback(killer.traced)
         return db
 
-    SqliteStore._connect = traced  # type: ignore[method-assign]
+    SqliteConnections.connect = traced  # type: ignore[method-assign]
     tests = importlib.import_module(module)
     gallery = tests.open_gallery(url, folder)
     killer.writes = 0

@@ -53,14 +53,16 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     pack = composition.open_pack(settings)
     gallery = composition.open_gallery(settings, pack)
     try:
-        students = impostor_scores.enrolled_people(gallery, cohort=False)
+        students = impostor_scores.enrolled_people(gallery.store, gallery.dim, cohort=False)
         people = len(students.people)
         if people < 2:
             raise InvalidInput("too_few_people", f"{people} people are enrolled.", "Enrol at least two.")
         if arguments.unknown is not None:
             searches = _of_strangers(arguments.unknown, students, settings, output)
         else:
-            searches = impostor_scores.from_gallery(students, impostor_scores.enrolled_people(gallery, cohort=True))
+            searches = impostor_scores.from_gallery(
+                students, impostor_scores.enrolled_people(gallery.store, gallery.dim, cohort=True)
+            )
         curve = impostor_scores.calibrate(searches, people, pack.tag, arguments.fpir)
         gallery.store.store_calibration(curve.to_json())
     finally:
@@ -101,7 +103,7 @@ def calibration_result(curve: CalibrationCurve, point: OperatingPoint, pack: Mod
         "pack_threshold_described": pack.described_threshold(pack.threshold, pack.threshold_source),
         "supported": not curve.doubt(curve.target, people),
         "doubt": curve.doubt(curve.target, people),
-        "note": curve.twice_said(),
+        "note": curve.enrolled_twice_note(),
         "rates": [_rate(curve, rate, people) for rate in rates],
     }
 

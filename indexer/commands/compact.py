@@ -29,7 +29,7 @@ def run(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     gallery = composition.open_for_upkeep(settings)
     try:
         generation = gallery.index.rebuild()
-        gallery.store.records.recount()
+        gallery.store.attendance.recount()
         templates = gallery.store.counts().templates
         notes = steps.refit_calibration(gallery)
     finally:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gallery.gallery import Gallery
-from gallery.threshold.impostor_scores import refit
+from gallery.recalibration import refit
 from indexer.pipeline.run_report import INTERNAL_ERROR, INTERRUPTED, RunReport, StepFailure
 from presente import cli
 from presente.errors import InvalidInput, PresenteError

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
-from gallery.documents.values import DocumentStore, StoredPhoto
+from gallery.documents.protocol import DocumentStore
+from gallery.documents.values import StoredPhoto
 from gallery.threshold.calibration import CalibrationCurve
 from indexer.pipeline.crash_guard import CrashGuard
 from indexer.pipeline.run_report import Refusal, RunReport

@@ -10,8 +10,8 @@ from itertools import groupby
 import numpy as np
 
 from faces.embedder import EmbeddedFace, FaceEmbedder
-from gallery.enrolment.nearest_others import NOBODY, templates_of
-from gallery.enrolment.photo_check import POSSIBLE_DUPLICATE, Judged, different_person, possible_duplicate
+from gallery.enrolment.nearest_others import NEW_STUDENT
+from gallery.enrolment.photo_check import POSSIBLE_DUPLICATE, PhotoJudgement, different_person, possible_duplicate
 from gallery.gallery import Gallery
 from indexer.pipeline.crash_guard import CrashGuard
 from indexer.pipeline.run_report import RunReport
@@ -76,11 +76,11 @@ class EnrolmentChecks:
         return accepted
 
     def _pending(self, subject: SubjectInRun, photos: Sequence[_EmbeddedPhoto]) -> PendingEnrolment:
-        if subject.id == NOBODY and subject.written:  # the photos of the student are more than a batch
+        if subject.id == NEW_STUDENT and subject.written:  # the photos of the student are more than a batch
             stored = self._gallery.store.student(subject.student.matricula)
-            subject.id = NOBODY if stored is None else stored.id
-        if subject.id != NOBODY and not subject.templates:
-            subject.templates = [*templates_of(self._gallery, subject.id)]
+            subject.id = NEW_STUDENT if stored is None else stored.id
+        if subject.id != NEW_STUDENT and not subject.templates:
+            subject.templates = [*self._gallery.templates_of(subject.id)]
         templates = np.array(subject.templates, dtype=np.float32).reshape(-1, self._gallery.dim)
         portraits = [Portrait(face, partial(self._every_face, photo)) for photo, face in photos]
         return PendingEnrolment(subject.student, subject.id, templates, portraits)
@@ -92,19 +92,21 @@ class EnrolmentChecks:
         except PhotoRefused:  # reading it is known to crash the process
             return []
 
-    def _refusal(self, photo: AlignedPhoto, judged: Judged, photos: Sequence[_EmbeddedPhoto]) -> Conflict | None:
+    def _refusal(
+        self, photo: AlignedPhoto, judged: PhotoJudgement, photos: Sequence[_EmbeddedPhoto]
+    ) -> Conflict | None:
         """Why a photo is not enrolled; None when it is. ``photos`` are those of the student in this batch."""
         matricula, fix = photo.subject.student.matricula, "Check the photo; --force enrols it all the same."
-        if judged.outcome == "different":
+        if judged.verdict == "different":
             compared = ", ".join(photos[place][0].location for place in judged.photos) or "the student's own photos"
             return different_person("The photo does not show", matricula, judged, compared, fix)
-        if judged.rival is not None and self._gallery.settings.duplicates == "refuse":
-            return possible_duplicate("The photo", matricula, judged.rival, fix)
+        if judged.similar is not None and self._gallery.settings.duplicates == "refuse":
+            return possible_duplicate("The photo", matricula, judged.similar, fix)
         return None
 
-    def _note_duplicate(self, subject: SubjectInRun, judged: Judged) -> None:
+    def _note_duplicate(self, subject: SubjectInRun, judged: PhotoJudgement) -> None:
         """Report a student who clearly is enrolled under another matricula, and set the student's ``aviso``."""
-        if judged.rival is None or self._gallery.settings.duplicates == "allow":
+        if judged.similar is None or self._gallery.settings.duplicates == "allow":
             return
-        self._report.add_duplicate(subject.student.matricula, judged.rival.matricula, judged.rival.score)
+        self._report.add_duplicate(subject.student.matricula, judged.similar.matricula, judged.similar.score)
         subject.student = replace(subject.student, aviso=subject.student.aviso or POSSIBLE_DUPLICATE)

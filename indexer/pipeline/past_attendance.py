@@ -6,8 +6,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 
-from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, EntryKey, now
-from gallery.documents.attendance import Attendance, Participation
+from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, now
+from gallery.documents.attendance import Attendance, EntryKey, Participation
 from gallery.gallery import Gallery
 from indexer.sources.values import PastAttendance
 
@@ -31,7 +31,7 @@ def record_past_attendance(gallery: Gallery, entries: Sequence[PastAttendance]) 
         else:
             repeats[entry] += 1  # two participations may have the same words; both count
             request = _request_key(entry, repeats[entry])
-            log.records.add_participation(
+            log.store.add_participation(
                 Participation(subject, entry.clase, entry.fecha, entry.kind, entry.note, now(), request)
             )
     if drafts:

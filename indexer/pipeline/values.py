@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from faces.embedder import AlignedFace
 from gallery.documents.values import Student
-from gallery.enrolment.nearest_others import NOBODY
+from gallery.enrolment.nearest_others import NEW_STUDENT
 
 
 @dataclass(slots=True, eq=False)
@@ -20,7 +20,7 @@ class SubjectInRun:
         student: the fields that the store shall have.
         outdated: whether the store has other fields.
         stored_photos: SHA-256 of the photos that the gallery has, and of those that this run has taken.
-        id: the subject's id in the store; ``NOBODY`` while it is not known.
+        id: the subject's id in the store; ``NEW_STUDENT`` while it is not known.
         written: whether this run stored photos of the student.
         templates: templates, float32 (d,), that further photos are compared with.
     """
@@ -28,7 +28,7 @@ class SubjectInRun:
     student: Student
     outdated: bool
     stored_photos: set[str]
-    id: int = NOBODY
+    id: int = NEW_STUDENT
     written: bool = False
     templates: list[NDArray[np.float32]] = field(default_factory=list)
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 
-from gallery.documents.values import Student, check_student
+from gallery.documents.student_rules import check_student
+from gallery.documents.values import Student
 from indexer.sources.local_files import DEFAULT_RULES, FileRules
 from indexer.sources.values import Source, SourcePhoto, printable_path
 from presente.errors import InvalidInput

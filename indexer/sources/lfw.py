@@ -9,7 +9,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from gallery.documents.values import Student, check_student
+from gallery.documents.student_rules import check_student
+from gallery.documents.values import Student
 from indexer.sources.folder import (
     FilesByPerson,
     files_by_person,

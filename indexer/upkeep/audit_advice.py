@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gallery.audit.audit import Audit, AuditedPerson, AuditedPhoto, Finding
+from gallery.audit.findings import Audit, AuditedPerson, AuditedPhoto, Finding
 
 PHOTO_DIGITS = 12
 """Digits of a photo's SHA-256 by which commands name the photo."""

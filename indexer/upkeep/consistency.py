@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gallery.documents.damage import Damage
-from gallery.documents.values import DocumentStore, Student
-from gallery.index.document_index import Agreement
+from gallery.documents.protocol import DocumentStore
+from gallery.documents.values import Student
+from gallery.index.agreement import Agreement
 from gallery.threshold.calibration import CalibrationCurve
 from presente import cli, composition
 from presente.errors import ConfigError
@@ -124,7 +125,7 @@ def _compare(settings: Settings) -> tuple[Agreement, tuple[str, ...]]:
         calibration = gallery.store.calibration()
         if calibration:
             CalibrationCurve.from_json(calibration)  # raises when it is damaged
-        return gallery.index.verify(), tuple(gallery.store.records.miscounted())
+        return gallery.index.verify(), tuple(gallery.store.attendance.miscounted())
     finally:
         gallery.close()
 

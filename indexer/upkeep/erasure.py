@@ -55,8 +55,8 @@ def holdings(gallery: Gallery, matricula: str) -> ErasedStudent | None:
         matricula,
         stored.images,
         stored.templates,
-        len(gallery.store.records.attendance(entries)),
-        len(gallery.store.records.participations(entries)),
+        len(gallery.store.attendance.entries(entries)),
+        len(gallery.store.attendance.participations(entries)),
     )
 
 

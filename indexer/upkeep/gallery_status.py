@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from faces.packs.model_pack import ModelPack
-from gallery.gallery import Gallery, GalleryStatus
+from gallery.gallery import Gallery
+from gallery.status import GalleryStatus
 from gallery.threshold.calibration import CalibrationCurve
 from gallery.threshold.operating_point import OperatingPoint, operating_point
 from presente import composition

@@ -15,13 +15,13 @@ from flask import Request
 from gallery.attendance.class_photo import FaceAttendance
 from gallery.documents.attendance import (
     AttendanceStatus,
-    Claim,
     EntryFilter,
     ListPosition,
     StoredAttendance,
     StoredParticipation,
-    check_date,
 )
+from gallery.documents.attendance_rules import check_date
+from gallery.documents.request_keys import Claim
 from gallery.documents.values import Student
 from gallery.gallery import Gallery
 from gallery.threshold.operating_point import OperatingPoint
@@ -112,7 +112,7 @@ def cursor_of(place: ListPosition | None) -> str | None:
     """What :func:`page_of` reads again."""
     if place is None:
         return None
-    return base64.urlsafe_b64encode(json.dumps(place.key, ensure_ascii=False).encode()).decode("ascii")
+    return base64.urlsafe_b64encode(json.dumps(place.sort_key, ensure_ascii=False).encode()).decode("ascii")
 
 
 def page_of_numbers(parameters: Parameters) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from gallery.documents.values import StoredStudent
 from gallery.enrolment.photo_check import POSSIBLE_DUPLICATE
-from gallery.gallery import GalleryStatus
+from gallery.status import GalleryStatus
 from gallery.threshold.operating_point import OperatingPoint
 from presente.clock import Clock
 from server.enroller import DuplicateWarning
@@ -34,9 +34,9 @@ def warning_json(warning: DuplicateWarning) -> dict[str, Any]:
     """What a person should look at after an enrolment."""
     return {
         "code": POSSIBLE_DUPLICATE,
-        "matricula": warning.rival.matricula,
-        "nombre_del_alumno": warning.rival.nombre_del_alumno,
-        "score": warning.rival.score,
+        "matricula": warning.similar.matricula,
+        "nombre_del_alumno": warning.similar.nombre_del_alumno,
+        "score": warning.similar.score,
         "fpir": warning.fpir,
         "photo": warning.photo,
     }
@@ -56,9 +56,9 @@ def status_json(status: GalleryStatus, clock: Clock) -> dict[str, Any]:
         "pack_tag": status.pack,
         "dim": status.dim,
         **status.index_described(),
-        "threshold": status.limit.threshold,
-        "threshold_source": status.limit.source,
-        "calibration": calibration_json(status.limit),
+        "threshold": status.operating_point.threshold,
+        "threshold_source": status.operating_point.source,
+        "calibration": calibration_json(status.operating_point),
         "margin": settings.margin,
         "timezone": clock.described(),
         "today": clock.today(),

@@ -7,7 +7,8 @@ from typing import Any
 from flask import Blueprint, Response, g, jsonify, request
 
 from gallery.attendance.class_photo import ClassPhoto
-from gallery.documents.attendance import Claim, StoredAttendance, StoredParticipation
+from gallery.documents.attendance import StoredAttendance, StoredParticipation
+from gallery.documents.request_keys import Claim
 from presente.api_keys import AccessRole
 from presente.recognition import digest_of
 from server import attendance, threshold_policy
@@ -56,7 +57,7 @@ def _by_hand(clase: str, fecha: str | None, said: dict[str, Any]) -> tuple[Respo
 
     def work(claim: Claim) -> StoredAttendance:
         day = fecha or attendance_json.today_of(claim, service().clock)
-        return service().register.record_by_hand(student.student.matricula, clase, day, status, note, claim)
+        return service().attendance_log.record_by_hand(student.student.matricula, clase, day, status, note, claim)
 
     stored = carried_out(request, service(), said, work, about=[student.id])
     return jsonify(attendance_json.entry_json(stored, student.student)), 201
@@ -79,7 +80,7 @@ def listing() -> Response:
     page = attendance.attendance_page(service(), which, history, after, limit)
     return jsonify(
         attendance=[attendance_json.line_json(line) for line in page.lines],
-        present=service().register.records.count_present(which, history),
+        present=service().attendance_log.store.count_present(which, history),
         next_cursor=attendance_json.cursor_of(page.next),
     )
 
@@ -99,8 +100,8 @@ def resolve(number: int) -> Response:
         request,
         service(),
         said,
-        lambda claim: service().register.resolve(number, status, note, claim),
-        about=[service().register.entry(number).entry.subject or 0],
+        lambda claim: service().attendance_log.resolve(number, status, note, claim),
+        about=[service().attendance_log.entry(number).entry.subject or 0],
         concerned=lambda settled: [stored.entry.subject or 0 for stored in settled],
     )
     students = service().gallery.store.subjects([stored.entry.subject or 0 for stored in settled])
@@ -122,7 +123,7 @@ def took_part() -> tuple[Response, int]:
 
     def work(claim: Claim) -> StoredParticipation:
         day = fecha or attendance_json.today_of(claim, service().clock)
-        return service().register.took_part(matricula, clase, day, kind, note, claim)
+        return service().attendance_log.record_participation(matricula, clase, day, kind, note, claim)
 
     stored = carried_out(request, service(), said, work, about=[student.id])
     return jsonify(attendance_json.participation_json(stored, student.student)), 201
@@ -140,7 +141,7 @@ def took_part_listing() -> Response:
     found, following = attendance.participation_page(service(), which, history, after, limit)
     return jsonify(
         participations=[attendance_json.participation_json(stored, student) for student, stored in found],
-        count=service().register.records.count_participations(which, history),
+        count=service().attendance_log.store.count_participations(which, history),
         next_cursor=None if following is None else str(following),
     )
 
@@ -149,5 +150,5 @@ def took_part_listing() -> Response:
 @needs(AccessRole.ATTENDANCE)
 def withdraw(number: int) -> tuple[str, int]:
     """A person says that a participation does not count."""
-    service().register.withdraw(number, "")
+    service().attendance_log.withdraw(number, "")
     return "", 204

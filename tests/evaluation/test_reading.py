@@ -12,8 +12,9 @@ from faces.embedder import EmbedderSettings, FaceEmbedder
 from faces.packs.model_pack import ModelPack
 from faces.quality import QualityRules
 from gallery.documents.values import Student
-from gallery.gallery import Gallery, GallerySettings
+from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
+from gallery.settings import GallerySettings
 from indexer.pipeline import add
 from indexer.sources.folder import read_folder
 from presente.composition import open_store

@@ -1,4 +1,4 @@
-"""A process that dies before any one of its writes to MongoDB: what was acknowledged is there, the rest is nowhere."""
+"""A process dies before any one of its writes to MongoDB: acknowledged writes are complete, others leave nothing."""
 
 import contextlib
 import time
@@ -10,8 +10,9 @@ import pytest
 from pymongo import MongoClient, monitoring
 
 from gallery.documents.attendance import Attendance, EntryFilter, Participation, SeenFace
-from gallery.gallery import Gallery, GallerySettings
+from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
+from gallery.settings import GallerySettings
 from presente.composition import open_store
 from presente.errors import StoreError
 from tests.conftest import DIM, PACK, enrolment, unit
@@ -36,17 +37,17 @@ def attend(gallery: Gallery) -> None:
         Attendance(subject, "IA-101", "2026-11-20", 0, "present", "photo", "2026-11-20T08:00:00+00:00", face=face)
         for subject in (old, kept)
     ]
-    assert gallery.store.records.add_attendance(entries) == []
+    assert gallery.store.attendance.add_entries(entries) == []
 
 
 def take_part(gallery: Gallery) -> None:
     old = gallery.student("OLD").id
     made = Participation(old, "IA-101", "2026-11-20", "pregunta", "", "2026-11-20T08:00:00+00:00", "request-1")
-    gallery.store.records.add_participation(made)
+    gallery.store.attendance.add_participation(made)
 
 
 def attend_again(gallery: Gallery) -> None:
-    """As somebody whose request got no answer does: what is there is not added once more."""
+    """Send the request again, as a client without an answer does: nothing is added twice."""
     with contextlib.suppress(AssertionError):
         attend(gallery)
 
@@ -78,7 +79,7 @@ def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> 
         gallery.enrol([enrolment("OLD", rows(3, 1)), enrolment("KEPT", rows(2, 2))])
         gallery.close(publish=True)
         acknowledged = die_before(deadly, url, folder, __name__, action)
-        gallery = open_gallery(url, folder)  # what the dead process had begun is finished or cleared away here
+        gallery = open_gallery(url, folder)  # the writes of the dead process are finished or undone here
         assert gallery.index.verify().agrees
         present = {found.student.matricula: found for found in gallery.store.students()}
         assert present["KEPT"].templates == 2
@@ -97,11 +98,11 @@ def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> 
         else:
             assert not (acknowledged and "OLD" in present)
             gallery.remove(["OLD"])
-            faces = [stored.entry for stored in gallery.store.records.attendance(EntryFilter())]
+            faces = [stored.entry for stored in gallery.store.attendance.entries(EntryFilter())]
             assert all(entry.face is None for entry in faces if entry.subject is None)
             assert all(entry.subject in (None, present["KEPT"].id) for entry in faces)
             assert {found.student.matricula for found in gallery.store.students()} == {"KEPT"}
-        assert gallery.store.records.miscounted() == []
+        assert gallery.store.attendance.miscounted() == []
         counts = gallery.store.counts()
         assert counts.images == counts.templates == sum(found.images for found in gallery.store.students())
         assert gallery.index.verify().agrees
@@ -129,8 +130,8 @@ def test_the_server_goes_away_and_comes_back(tmp_path: Path) -> None:
     server.stop()
 
 
-class StopsBeforeTheLastWord(monitoring.CommandListener):
-    """Stops the server when a write is about to be said to be over."""
+class StopsBeforeTheEnd(monitoring.CommandListener):
+    """Stops the server when the end of a write is about to be announced."""
 
     def __init__(self, server: MongoServer) -> None:
         self.server: MongoServer | None = server
@@ -147,18 +148,20 @@ class StopsBeforeTheLastWord(monitoring.CommandListener):
         pass
 
 
-def test_the_server_goes_away_before_the_last_word_of_a_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All of it is there but that it is over: nobody waits for it as long as the process lives."""
+def test_the_server_goes_away_before_the_end_of_a_write_is_announced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything is written except the end: followers do not wait for it as long as the process lives."""
     if not binary().exists():
         pytest.skip("no MongoDB server to stop: build one with `make mongoserver` (needs Go)")
     server = MongoServer(tmp_path)
-    listener = StopsBeforeTheLastWord(server)
+    listener = StopsBeforeTheEnd(server)
 
     def listening(*arguments: Any, **options: Any) -> MongoClient[Any]:
         return MongoClient(*arguments, **options, event_listeners=[listener])
 
     with monkeypatch.context() as patched:
-        patched.setattr("gallery.documents.mongo.store.MongoClient", listening)
+        patched.setattr("gallery.documents.mongo.connection.MongoClient", listening)
         gallery = open_gallery(f"{server.url}/away", tmp_path)
     with pytest.raises(StoreError) as caught:
         gallery.enrol([enrolment("A1", rows(2, 1))])
@@ -166,12 +169,12 @@ def test_the_server_goes_away_before_the_last_word_of_a_write(tmp_path: Path, mo
     server.start()
     time.sleep(0.6)  # half a second after it was found away it is tried again
     gallery.search(rows(1, 1), 1)
-    gallery.store._looked_at = -1e9  # type: ignore[attr-defined]  # a second passes
+    gallery.store._recovered_at = -1e9  # type: ignore[attr-defined]  # a second passes
     gallery.search(rows(1, 1), 1)
     gallery.search(rows(1, 1), 1)
     assert not gallery.index.position.awaited
     assert gallery.search(rows(2, 1)[:1], 1)[0][0].student.matricula == "A1"
-    gallery.enrol([enrolment("A1", rows(2, 1))])  # as whoever got no answer does
+    gallery.enrol([enrolment("A1", rows(2, 1))])  # as a client without an answer does
     assert gallery.store.counts().templates == 2 and gallery.index.verify().agrees
     gallery.close()
     server.stop()

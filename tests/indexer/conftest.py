@@ -8,7 +8,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from gallery.documents.values import DocumentStore
+from gallery.documents.protocol import DocumentStore
 from presente.composition import open_store
 from tests.indexer.link_server import LinkServer
 

@@ -20,7 +20,7 @@ SHEET = SAMPLE / "students.csv"
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 REFIT, PUBLISH, OPEN, HISTORY, PHOTOS = (
-    "gallery.threshold.impostor_scores.refit",
+    "gallery.recalibration.refit",
     "gallery.index.document_index.DocumentIndex.publish",
     "presente.composition.open_gallery",
     "indexer.pipeline.enrol_source.record_past_attendance",

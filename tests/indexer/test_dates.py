@@ -10,7 +10,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from gallery.documents.attendance import EntryFilter
-from gallery.documents.mongo.shapes import day_of
+from gallery.documents.foreign_documents import day_of
 from presente.clock import Clock
 from presente.composition import open_store
 from tests.conftest import on_sqlite
@@ -65,8 +65,8 @@ def test_the_first_systems_evening_classes(
     store = open_store(store_url)
     registered = {found.student.matricula: found.student.fecha_de_registro for found in store.students()}
     assert registered == {ANA["matricula"]: "2025-03-03", EVA["matricula"]: "2025-03-04"}
-    entries = [stored.entry.fecha for stored in store.records.attendance(EntryFilter())]
-    entries += [stored.entry.fecha for stored in store.records.participations(EntryFilter())]
+    entries = [stored.entry.fecha for stored in store.attendance.entries(EntryFilter())]
+    entries += [stored.entry.fecha for stored in store.attendance.participations(EntryFilter())]
     store.close()
     assert entries == ["2025-03-03", "2025-03-04", "2025-03-03"]
 

@@ -16,8 +16,8 @@ def test_what_went_and_what_stays_without_a_name(command, store_url: str) -> Non
     store = open_store(store_url)
     subject = store.student("A0178").id  # type: ignore[union-attr]
     for day in ("2026-03-02", "2026-03-03"):
-        store.records.add_attendance([Attendance(subject, "IA-101", day, 0, "present", "hand", NOW)])
-    store.records.add_participation(Participation(subject, "IA-101", "2026-03-03", "", "", NOW, "request"))
+        store.attendance.add_entries([Attendance(subject, "IA-101", day, 0, "present", "hand", NOW)])
+    store.attendance.add_participation(Participation(subject, "IA-101", "2026-03-03", "", "", NOW, "request"))
     store.close()
     done = command("indexer", "remove", "A0178", "A0184", "NOBODY", "--json")
     result = json.loads(done.stdout)
@@ -32,8 +32,8 @@ def test_what_went_and_what_stays_without_a_name(command, store_url: str) -> Non
     assert result["erased"][1]["attendance_entries"] == result["erased"][1]["participation_entries"] == 0
     assert result["not_reached"] == list(NOT_REACHED)
     store = open_store(store_url)
-    entries = [stored.entry.subject for stored in store.records.attendance(EntryFilter())]
-    entries += [stored.entry.subject for stored in store.records.participations(EntryFilter())]
+    entries = [stored.entry.subject for stored in store.attendance.entries(EntryFilter())]
+    entries += [stored.entry.subject for stored in store.attendance.participations(EntryFilter())]
     store.close()
     assert entries == [None] * 3, "the entries that were said to stay without a name"
 

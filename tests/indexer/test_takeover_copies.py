@@ -198,7 +198,7 @@ def test_a_student_in_two_classes_keeps_both_and_the_sum(command, first_system, 
     assert other.student.fecha_de_registro == eva["fecha_de_registro"]
     assert list(view.roster(clase="IA-101")) == sorted([found.id, other.id])
     assert list(view.roster(clase="IA-102")) == [found.id]
-    (entry,) = view.records.participations(EntryFilter())
+    (entry,) = view.attendance.participations(EntryFilter())
     assert (entry.entry.clase, entry.entry.fecha) == ("IA-102", "2025-03-01")
     again = take_over(command, url_of(first_system, mongo_server), 0)
     assert (again["already"], again["students_updated"]) == (6, 0)

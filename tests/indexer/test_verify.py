@@ -24,9 +24,10 @@ from pymongo import MongoClient
 
 from gallery.documents.damage import Damage
 from gallery.documents.values import Enrolment, Student
-from gallery.gallery import Gallery, GallerySettings
+from gallery.gallery import Gallery
 from gallery.index.check import index_damage
 from gallery.index.generations import GenerationStore
+from gallery.settings import GallerySettings
 from indexer.upkeep.consistency import ConsistencyReport, verify
 from presente import composition
 from presente.cli import Output

@@ -18,9 +18,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from faces.embedder import FaceEmbedder
-from gallery.gallery import Gallery, GallerySettings
+from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
 from gallery.photo_export import PhotoExport
+from gallery.settings import GallerySettings
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.composition import open_store
 from server.app import create_app

@@ -14,8 +14,9 @@ from faces.embedder import FaceEmbedder
 from faces.packs.model_pack import ModelPack
 from gallery.documents.attendance import EntryFilter
 from gallery.documents.values import Consent, Enrolment, Student
-from gallery.gallery import Gallery, GallerySettings
+from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
+from gallery.settings import GallerySettings
 from presente.composition import open_store
 from presente.recognition import enrolled_photo
 from tests.conftest import SAMPLE
@@ -80,9 +81,9 @@ def test_a_group_photo_is_the_attendance_and_counts_once(client: FlaskClient, sc
     assert present(client) == HERE
     assert [asistencias(client, matricula) for matricula in HERE] == [1] * len(HERE)
     assert asistencias(client, MOVED) == 0
-    assert len(school.store.records.attendance(EntryFilter())) == len(HERE)
+    assert len(school.store.attendance.entries(EntryFilter())) == len(HERE)
     send(client, fecha="2026-11-19")
-    assert asistencias(client, HERE[0]) == 2 and school.store.records.miscounted() == []
+    assert asistencias(client, HERE[0]) == 2 and school.store.attendance.miscounted() == []
 
 
 def test_a_student_of_two_classes_is_present_in_either(client: FlaskClient, school: Gallery) -> None:
@@ -111,7 +112,7 @@ def test_an_entry_explains_itself(client: FlaskClient, school: Gallery) -> None:
     assert entry["score"] == seen["score"] and entry["box"] == seen["box"]
     assert entry["threshold"] == reply["threshold"] == school.settings.threshold
     assert entry["generation"] == school.index.generation and entry["pack"] == school.pack
-    stored = school.store.records.attendance_entry(entry["id"])
+    stored = school.store.attendance.entry(entry["id"])
     assert stored is not None and stored.entry.face is not None
     (batch,) = school.store.templates([entry["template"]])
     assert batch.subjects[0] == stored.entry.subject
@@ -184,7 +185,7 @@ def test_twins_are_left_to_a_person(client: FlaskClient, gallery: Gallery, embed
 
 def test_erasure_takes_the_face_out_of_the_books(client: FlaskClient, school: Gallery, tmp_path: Path) -> None:
     send(client)
-    stored = school.store.records.attendance(EntryFilter(subject=school.student(HERE[0]).id))
+    stored = school.store.attendance.entries(EntryFilter(subject=school.student(HERE[0]).id))
     assert stored[0].entry.face is not None
     vector = stored[0].entry.face.vector.tobytes()
     database = tmp_path / "gallery.db"
@@ -195,7 +196,7 @@ def test_erasure_takes_the_face_out_of_the_books(client: FlaskClient, school: Ga
     assert lines["present"] == len(HERE)  # the count stays, without the person
     gone = [line for line in lines["attendance"] if line["matricula"] is None]
     assert [(line["nombre_del_alumno"], line["box"], line["score"]) for line in gone] == [(None, None, None)]
-    for entry in school.store.records.attendance(EntryFilter()):
+    for entry in school.store.attendance.entries(EntryFilter()):
         assert entry.entry.face is None or entry.entry.face.vector.tobytes() != vector
     if on_disk:
         for file in tmp_path.rglob("*"):
@@ -210,7 +211,7 @@ def test_an_idempotency_key_is_honoured(client: FlaskClient, school: Gallery) ->
     problem(send(client, PROBE, **{"Idempotency-Key": "clase-1"}), 409, "idempotency_key_reused")
     problem(send(client, fecha="2026-11-19", **{"Idempotency-Key": "clase-1"}), 409, "idempotency_key_reused")
     problem(send(client, **{"Idempotency-Key": "ñ"}), 400, "invalid_idempotency_key")
-    assert len(school.store.records.attendance(EntryFilter())) == len(HERE)
+    assert len(school.store.attendance.entries(EntryFilter())) == len(HERE)
 
 
 def test_participations_are_recorded_listed_and_counted(client: FlaskClient) -> None:
@@ -262,7 +263,7 @@ def test_nobody_in_the_photo_and_strangers_only(client: FlaskClient, school: Gal
     encoded = base64.b64encode(STRANGER).decode()
     as_json = client.post(f"/v1/attendance?clase={CLASS}&fecha={DAY}", json={"image": encoded}).get_json()
     assert [face["status"] for face in as_json["faces"]] == ["unknown"]
-    assert present(client) == [] and school.store.records.attendance(EntryFilter()) == []
+    assert present(client) == [] and school.store.attendance.entries(EntryFilter()) == []
 
 
 def test_consent_is_kept_and_asked_for(gallery: Gallery, embedder: FaceEmbedder, tmp_path: Path) -> None:

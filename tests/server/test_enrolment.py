@@ -11,8 +11,9 @@ from flask.testing import FlaskClient
 
 from faces.embedder import FaceEmbedder
 from faces.packs.model_pack import ModelPack
-from gallery.gallery import Gallery, GallerySettings
+from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
+from gallery.settings import GallerySettings
 from presente.composition import open_store
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import client_of

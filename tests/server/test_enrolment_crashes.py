@@ -6,8 +6,9 @@ from typing import Any
 
 from faces.embedder import FaceEmbedder
 from faces.packs.model_pack import load_pack
-from gallery.gallery import Gallery, GallerySettings
+from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
+from gallery.settings import GallerySettings
 from presente import composition
 from tests.conftest import SAMPLE
 from tests.killer import die_before

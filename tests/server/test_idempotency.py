@@ -15,7 +15,8 @@ from flask.testing import FlaskClient
 from pymongo import MongoClient
 
 from faces.embedder import FaceEmbedder
-from gallery.documents.attendance import KEPT_DAYS, Claim, EntryFilter
+from gallery.documents.attendance import EntryFilter
+from gallery.documents.request_keys import KEPT_DAYS, Claim
 from gallery.gallery import Gallery
 from presente.clock import Clock
 from presente.recognition import digest_of
@@ -47,7 +48,7 @@ def keyed(client: FlaskClient, body: dict[str, str], query: str = f"clase={CLASS
 
 
 def entries(gallery: Gallery) -> list[tuple[int | None, str]]:
-    stored = gallery.store.records.attendance(EntryFilter())
+    stored = gallery.store.attendance.entries(EntryFilter())
     return [(each.entry.subject, each.entry.status) for each in stored]
 
 
@@ -141,8 +142,8 @@ def test_nothing_is_left_of_the_requests_about_who_was_erased(people: FlaskClien
     people.delete(f"/v1/students/{ANA['matricula']}")
     problem(keyed(people, state(note="secreto")), 404, "student_not_found")
     probe = Claim(KEY["Idempotency-Key"], "another", datetime.now(UTC).isoformat(timespec="seconds"))
-    assert gallery.store.records.claim(probe, ()) == probe  # nobody has it
-    kept = gallery.store.records.claim(Claim("e", "another", probe.at), ())
+    assert gallery.store.request_keys.claim(probe, ()) == probe  # nobody has it
+    kept = gallery.store.request_keys.claim(Claim("e", "another", probe.at), ())
     assert kept.done and not kept.first and kept.digest != "another"
 
 
@@ -193,7 +194,7 @@ def test_a_retry_after_midnight_is_about_the_day_of_the_first(
 def test_settling_an_entry(client: FlaskClient, gallery: Gallery, embedder: FaceEmbedder) -> None:
     twins(gallery, embedder)
     send(client, PROBE)
-    one, other = (stored.id for stored in gallery.store.records.attendance(EntryFilter()))
+    one, other = (stored.id for stored in gallery.store.attendance.entries(EntryFilter()))
 
     def settle(number: int, status: str = "present") -> Any:
         return client.patch(f"/v1/attendance/{number}", json={"status": status}, headers=KEY)

@@ -21,8 +21,9 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from gallery.gallery import Gallery, GallerySettings
+from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
+from gallery.settings import GallerySettings
 from presente.composition import open_store
 from tests.conftest import SAMPLE
 from tests.server.test_api import STUDENTS
@@ -177,7 +178,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_doubled(  # type: ignore[no
     check(observer, promised, number_of_bulk_students := bulk.number + 1)
     again = opened(store_url, tmp_path / "index", sample_pack)
     check(again, promised, number_of_bulk_students)
-    assert again.store.records.miscounted() == [] and again.index.verify().agrees
+    assert again.store.attendance.miscounted() == [] and again.index.verify().agrees
     again.close()
     check_over_http(serve(), promised)
     observer.close()

@@ -25,14 +25,14 @@ def books(gallery: Gallery) -> dict[str, int]:
     people = [Student(f"P{number}", f"Nombre {number}", "C-1" if number else "C-2", DAYS[0]) for number in range(7)]
     gallery.store.enrol([Enrolment(person, ()) for person in reversed(people)])
     ids = {person.matricula: gallery.student(person.matricula).id for person in people}
-    records = gallery.store.records
+    attendance = gallery.store.attendance
     seen = [("P5", "present"), ("P1", "present"), ("P3", "rejected"), ("P0", "present")]
     for day in DAYS:
         said = [Attendance(ids[who], "C-1", day, 0, status, "hand", AT) for who, status in seen]  # type: ignore[arg-type]
-        records.add_attendance(said)
-    records.add_attendance([Attendance(ids["P1"], "C-1", DAYS[0], 1, "rejected", "hand", AT)])
+        attendance.add_entries(said)
+    attendance.add_entries([Attendance(ids["P1"], "C-1", DAYS[0], 1, "rejected", "hand", AT)])
     for number in range(5):
-        records.add_participation(Participation(ids["P2"], "C-1", DAYS[0], "x", "", AT, f"r{number}"))
+        attendance.add_participation(Participation(ids["P2"], "C-1", DAYS[0], "x", "", AT, f"r{number}"))
     return ids
 
 
@@ -88,7 +88,7 @@ def test_a_class_on_a_date_has_everybody_in_order(client: FlaskClient, books: di
 
 
 def test_participations_in_pages(client: FlaskClient, books: dict[str, int], gallery: Gallery) -> None:
-    third = gallery.store.records.participations(EntryFilter())[2].id
+    third = gallery.store.attendance.participations(EntryFilter())[2].id
     assert client.delete(f"/v1/participations/{third}").status_code == 204
     for query, count in (("", 4), ("history=true", 6), ("matricula=P2", 4), ("clase=X", 0)):
         for limit in (1, 2, 1000):

@@ -237,5 +237,5 @@ def test_what_is_not_foreseen_is_not_ready(
 
     monkeypatch.setattr(gallery, "identify", wrong)
     gallery.store.store_calibration("")
-    monkeypatch.setattr(gallery, "_curve_until", 0.0)
+    monkeypatch.setattr(gallery._calibration, "_valid_until", 0.0)
     assert ReadinessCheck(gallery).now().code == "internal_error"

@@ -11,7 +11,7 @@ from typing import Any
 
 from pymongo.collection import Collection
 
-from gallery.documents.mongo.adoption import image_bytes
+from gallery.documents.foreign_documents import image_bytes
 from presente.errors import InvalidInput, PhotoRefused
 
 STUDENTS, COPIES = "estudiantes", "images"

@@ -12,8 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from gallery.documents.mongo.shapes import day_of, written_elsewhere
-from gallery.documents.values import Student, check_student
+from gallery.documents.foreign_documents import day_of, foreign_student
+from gallery.documents.student_rules import check_student
+from gallery.documents.values import Student
 from indexer.sources.first_system.documents import (
     HASH_FIELDS,
     IMAGE_FIELDS,
@@ -138,7 +139,7 @@ class FirstSystemPeople:
         consent = document.get("consentimiento")
         if isinstance(consent, Mapping) and {"fecha", "texto"} <= consent.keys():
             fields["consentimiento"] = consent
-        return check_student(written_elsewhere(fields, self.clock))
+        return check_student(foreign_student(fields, self.clock))
 
     def _record(self, document: Document, where: str) -> _ClassRecord:
         """The attendance and participation of one document."""

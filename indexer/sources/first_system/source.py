@@ -13,14 +13,13 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
 
-from gallery.documents.mongo.store import ENCODE
 from indexer.sources.first_system.documents import COPIES, STUDENTS, hash_documents, join_limited
 from indexer.sources.first_system.people import FirstSystemPeople
 from indexer.sources.first_system.photo_copies import find_copies
 from indexer.sources.values import Source
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import InvalidInput, StoreError
-from presente.secrets import error_text, hidden_address, needs_encoding
+from presente.secrets import ENCODE, error_text, hidden_address, needs_encoding
 from presente.supervisor import SupervisedRun
 
 _FIELDS = frozenset(

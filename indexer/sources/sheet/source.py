@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from gallery.documents.values import Consent, Student, check_student
+from gallery.documents.student_rules import check_student
+from gallery.documents.values import Consent, Student
 from indexer.sources.local_files import FileRules, read_file_below
 from indexer.sources.sheet.columns import ColumnMapping, map_columns
 from indexer.sources.sheet.table import SheetLine, SheetTable, read_table

@@ -1,4 +1,4 @@
-"""The living index against a model in plain Python and numpy, killed at random; and under threads.
+"""A gallery against a model in plain Python and numpy, killed at random; and under threads.
 
 ``PRESENTE_TEST_OPERATIONS=100000`` and ``PRESENTE_TEST_SECONDS=120`` run them at length.
 """
@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gallery.gallery import Gallery, GallerySettings
+from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
 from gallery.index.recall_gate import IndexSettings
+from gallery.settings import GallerySettings
 from presente.composition import open_store
 from tests.conftest import PACK, enrolment, on_sqlite, unit
 
@@ -27,12 +28,12 @@ CLASSES = 8
 
 
 def opened(folder: Path, kind: str) -> Gallery:
-    snapshots = GenerationStore(folder / "index", IndexSettings(kind))  # type: ignore[arg-type]
-    return Gallery(open_store(f"sqlite:///{folder}/gallery.db"), snapshots, PACK, DIM, GallerySettings(0.5, "test"))
+    generations = GenerationStore(folder / "index", IndexSettings(kind))  # type: ignore[arg-type]
+    return Gallery(open_store(f"sqlite:///{folder}/gallery.db"), generations, PACK, DIM, GallerySettings(0.5, "test"))
 
 
 def serve(pipe: Connection, folder: Path, kind: str) -> None:
-    """Open a gallery and do as told, until killed."""
+    """Open a gallery and carry out requests until killed."""
     gallery = opened(folder, kind)
     pipe.send("ready")
     while True:
@@ -56,8 +57,8 @@ def serve(pipe: Connection, folder: Path, kind: str) -> None:
             pipe.send((gallery.index.verify().agrees, gallery.status().spec.kind))
 
 
-class Subject:
-    """The gallery in a process of its own, which can be killed."""
+class GalleryProcess:
+    """A gallery in a process of its own, which can be killed."""
 
     def __init__(self, folder: Path, kind: str) -> None:
         self.arguments = (folder, kind)
@@ -85,7 +86,7 @@ class Subject:
 
 
 class Model:
-    """What must be true: whose templates there are, and which class they are in."""
+    """What must be true: every student's templates and class."""
 
     def __init__(self, chance: np.random.Generator) -> None:
         self.chance = chance
@@ -112,73 +113,73 @@ class Model:
 
 @on_sqlite
 def test_mixed_operations_agree_with_a_plain_model(tmp_path: Path, store_url: str) -> None:
-    """Enrol, remove, identify, compact, restart, SIGKILL: never a wrong subject, a removed one, or a missed one."""
+    """Enrol, remove, identify, compact, restart, SIGKILL: never a wrong process, a removed one, or a missed one."""
     chance = np.random.default_rng(17)
     model, missed, asked = Model(chance), 0, 0
-    subject = Subject(tmp_path, "rabitq")
+    process = GalleryProcess(tmp_path, "rabitq")
     first = [(name, model.photos(name, 4), model.clase(name)) for name in (f"P{i}" for i in range(300))]
-    subject.ask("enrol", *first)
+    process.ask("enrol", *first)
     for name, rows, _ in first:
         model.enrolled(name, rows)
-    subject.ask("compact")
+    process.ask("compact")
     for step in range(OPERATIONS):
         action, name = chance.random(), f"P{chance.integers(PEOPLE)}"
         rows = model.photos(name, int(chance.integers(1, 4)))
         if action < 0.2 and len(model.people.get(name, ())) < 6:
-            subject.ask("enrol", (name, rows, model.clase(name)))
+            process.ask("enrol", (name, rows, model.clase(name)))
             model.enrolled(name, rows)
         elif action < 0.24:
             gone = model.people.pop(name, None)
-            assert subject.ask("remove", name) == ([] if gone is None else [name])
+            assert process.ask("remove", name) == ([] if gone is None else [name])
             if gone is not None and step % 10 == 0:
                 assert not traces(tmp_path, gone), f"{step}: {name} is still in a file"
         elif action < 0.25:
-            subject.ask("compact")
+            process.ask("compact")
         elif action < 0.255:
-            subject.ask("restart", bool(step % 2))
+            process.ask("restart", bool(step % 2))
         elif action < (0.258 if OPERATIONS > 5000 else 0.27):
-            dying(subject, model, name, rows, float(chance.uniform(0, 0.06)), tmp_path)
+            dying(process, model, name, rows, float(chance.uniform(0, 0.06)), tmp_path)
         else:
             clase = model.clase(name) if step % 3 == 0 else None
             known = model.people.get(name)
             probe = rows[0] if known is None or step % 2 else unit(known[0] + 0.03 * chance.normal(size=DIM))
             expected, k = model.best(probe, PEOPLE, clase), int(chance.integers(1, 12))
-            found = subject.ask("search", probe[None, :], k, clase)
+            found = process.ask("search", probe[None, :], k, clase)
             truth = dict(expected)
             assert len(found) == min(k, len(expected)) == len(dict(found))
-            assert all(score <= truth[who] + 1e-5 for who, score in found), f"{step}: a wrong or a removed subject"
+            assert all(score <= truth[who] + 1e-5 for who, score in found), f"{step}: a wrong or a removed process"
             assert abs(found[0][1] - expected[0][1]) < 1e-5, f"{step}: the nearest was missed"
             if clase is not None:
                 assert np.allclose([s for _, s in found], [s for _, s in expected[:k]], atol=1e-5)
             missed += sum(score < expected[i][1] - 1e-5 for i, (_, score) in enumerate(found))
             asked += len(found)
-    assert subject.ask("verify") == (True, "rabitq")
+    assert process.ask("verify") == (True, "rabitq")
     assert missed <= 0.001 * asked + 1, f"{missed} of {asked} candidates were missed"
-    subject.process.kill()
+    process.process.kill()
 
 
-def dying(subject: Subject, model: Model, name: str, rows: np.ndarray, delay: float, folder: Path) -> None:
+def dying(process: GalleryProcess, model: Model, name: str, rows: np.ndarray, delay: float, folder: Path) -> None:
     """Kill the gallery while it enrols, removes or compacts: afterwards the request was done, or was not."""
     which = model.chance.integers(3)
     before = len(model.people.get(name, ()))
     if which == 0:
-        subject.kill_during(("enrol", (name, rows, model.clase(name))), delay)
-        now = subject.ask("templates", name)[name]
+        process.kill_during(("enrol", (name, rows, model.clase(name))), delay)
+        now = process.ask("templates", name)[name]
         assert now in (before, before + len(rows))
         if now > before:
             model.enrolled(name, rows)
     elif which == 1:
-        subject.kill_during(("remove", name), delay)
-        now = subject.ask("templates", name)[name]
+        process.kill_during(("remove", name), delay)
+        now = process.ask("templates", name)[name]
         assert now in (before, 0)
         if now == 0 and before:
             assert not traces(folder, model.people.pop(name)), f"{name} is still in a file after a restart"
     else:
-        subject.kill_during(("compact",), delay)
+        process.kill_during(("compact",), delay)
 
 
 def traces(folder: Path, rows: np.ndarray) -> list[str]:
-    """Files of the index that hold any of these vectors."""
+    """The files of the index that contain any of these vectors."""
     files = {path: path.read_bytes() for path in (folder / "index").rglob("*") if path.is_file()}
     return [str(path) for path, content in files.items() if any(row.tobytes() in content for row in rows)]
 
@@ -251,14 +252,14 @@ def test_enrolments_do_not_wait_for_a_generation_to_be_written(
     rows = unit(np.random.default_rng(3).normal(size=(1500, DIM)))
     gallery.enrol([enrolment("A1", rows[:1200]), enrolment("A2", rows[1200:1300])])
     entered, go_on = threading.Event(), threading.Event()
-    publish = gallery.index.snapshots.publish
+    publish = gallery.index.generations.publish
 
     def slow(*given):  # type: ignore[no-untyped-def]
         entered.set()
         assert go_on.wait(30)
         return publish(*given)
 
-    monkeypatch.setattr(gallery.index.snapshots, "publish", slow)
+    monkeypatch.setattr(gallery.index.generations, "publish", slow)
     writing = threading.Thread(target=gallery.index.publish)
     writing.start()
     assert entered.wait(30)
@@ -285,7 +286,7 @@ def test_a_damaged_mapped_file_is_found_after_the_start(
     content = bytearray(file.read_bytes())
     content[-9] ^= 64
     file.write_bytes(content)
-    monkeypatch.setattr("gallery.index.generations._AT_ONCE", 1000)
+    monkeypatch.setattr("gallery.index.generations._CHECKED_LATER", 1000)
     second = opened(tmp_path, "flat")
     second.index._background.join()
     assert "vectors.npy does not match its manifest" in caplog.text
