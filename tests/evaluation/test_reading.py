@@ -15,7 +15,7 @@ from gallery.documents.values import Student
 from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
 from gallery.settings import GallerySettings
-from indexer.pipeline import add
+from indexer.pipeline.enrol_source import enrol_source
 from indexer.sources.folder import read_folder
 from presente.composition import open_store
 from presente.recognition import IdentifyQuery, identify
