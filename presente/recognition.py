@@ -7,18 +7,17 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+import msgspec
 import numpy as np
 
 from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
-from gallery.decision import Candidate, Decision
+from gallery.decision import Decision
 from gallery.documents.values import EnrolledPhoto, Template
 from gallery.gallery import Gallery
 from gallery.threshold.operating_point import OperatingPoint
-
-UNKNOWN = "Desconocido"
-"""What a face that is nobody's is called."""
+from presente.face_json import identified_face_json
 
 WhichFaces = Literal["all", "largest"]
 
@@ -63,7 +62,7 @@ class Identified:
     """A photo's faces, largest first, with a decision for each."""
 
     faces: tuple[tuple[EmbeddedFace, Decision], ...]
-    limit: OperatingPoint
+    operating_point: OperatingPoint
     timings_ms: dict[str, float]
 
 
@@ -82,8 +81,8 @@ def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: Id
         faces = embedder.embed(aligned)
     with timings.stage("search"):
         probes = np.array([face.template for face in faces], dtype=np.float32).reshape(-1, gallery.dim)
-        limit, decisions = gallery.identify(probes, query.k, query.threshold, query.clase, query.cohort)
-    return Identified(tuple(zip(faces, decisions, strict=True)), limit, timings.as_dict())
+        held_to, decisions = gallery.identify(probes, query.k, query.threshold, query.clase, query.cohort)
+    return Identified(tuple(zip(faces, decisions, strict=True)), held_to, timings.as_dict())
 
 
 def detected(content: bytes, embedder: FaceEmbedder, timings: Timings) -> list[AlignedFace]:
@@ -121,44 +120,7 @@ def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def face_json(face: EmbeddedFace) -> dict[str, Any]:
-    """Where a face is and how good it is."""
-    return {
-        "box": [round(float(value), 1) for value in face.face.box],
-        "landmarks": [[round(float(x), 1), round(float(y), 1)] for x, y in face.face.landmarks],
-        "detection_score": round(face.face.score, 4),
-        "quality": face.quality.as_dict(),
-    }
-
-
-def decision_json(decision: Decision, limit: OperatingPoint) -> dict[str, Any]:
-    """Who a face is; ``fpir`` is the share of strangers whose best score is as high, None without a calibration."""
-    student = decision.student
-    return {
-        "decision": decision.verdict,
-        "nombre": student.nombre_del_alumno if student else UNKNOWN,
-        "matricula": student.matricula if student else None,
-        "score": decision.score,
-        "fpir": limit.fpir(decision.score),
-        "reason": decision.reason,
-        "candidates": [candidate_json(candidate, limit) for candidate in decision.candidates],
-    }
-
-
-def candidate_json(candidate: Candidate, limit: OperatingPoint) -> dict[str, Any]:
-    """One person of a ranked list, with the share of strangers whose best score is as high."""
-    student = candidate.student
-    return {
-        "rank": candidate.rank,
-        "matricula": student.matricula,
-        "nombre_del_alumno": student.nombre_del_alumno,
-        "clase": student.clase,
-        "kind": student.kind,
-        "score": candidate.score,
-        "fpir": limit.fpir(candidate.score),
-    }
-
-
 def identified_json(found: Identified) -> list[dict[str, Any]]:
-    """Every face of a photo: where it is and who it is."""
-    return [{**face_json(face), **decision_json(decision, found.limit)} for face, decision in found.faces]
+    """Every face of a photo as plain values of JSON: where it is and who it is."""
+    faces = [identified_face_json(face, decision, found.operating_point) for face, decision in found.faces]
+    return cast("list[dict[str, Any]]", msgspec.to_builtins(faces))

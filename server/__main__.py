@@ -34,8 +34,8 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
     _check_address(settings)
     give_memory_back()
     max_body = int(settings.max_bytes * _LARGEST_PHOTOS_A_REQUEST * _BASE64_GROWTH)
-    holder = ServiceHandle()
-    app = create_app(holder, max_body, Access(settings.api_keys, settings.cors_origins))
+    service_handle = ServiceHandle()
+    app = create_app(service_handle, max_body, Access(settings.api_keys, settings.cors_origins))
     try:
         http = HttpServer(app, settings.host, settings.port, settings.server_threads, _BODIES * max_body)
     except OSError as exc:
@@ -57,7 +57,7 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
             logging.warning("%s", warning)
         decoder = open_decoder(open_admission(settings.memory_mb))
         cleanup.callback(decoder.close)
-        cleanup.callback(holder.put, None)
+        cleanup.callback(service_handle.put, None)
         cleanup.callback(http.stop)  # first of all: finishes what is being answered
         export = composition.open_export(settings)
         export.forget_erased(gallery.store)  # whose erasure was cut off
@@ -70,7 +70,7 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         gallery.index.watch(_WATCH_S, forget_copies)
         embedder = composition.open_embedder(settings, pack, decoder)
         forget = partial(composition.forget_copies, settings)
-        holder.put(Service(embedder, gallery, export, forget, composition.open_clock(settings)))
+        service_handle.put(Service(embedder, gallery, export, forget, composition.open_clock(settings)))
         address = f"http://{settings.host}:{http.port}"
         output.result({"address": address, "pack": pack.name}, [f"Presente answers on {address} (pack {pack.name})"])
         sys.stdout.flush()

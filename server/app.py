@@ -18,7 +18,7 @@ from presente.errors import PresenteError
 from presente.log_limits import rationed
 from server import auth, body_sizes, cors, errors
 from server.legacy import routes as legacy
-from server.routes import attendance, identify, status, students
+from server.routes import attendance, identify, participations, status, students
 from server.service import ServiceHandle
 
 log = logging.getLogger("presente.access")
@@ -55,24 +55,22 @@ class Access:
     origins: tuple[str, ...] = ()
 
 
-def create_app(holder: ServiceHandle, max_body_bytes: int, access: Access = Access()) -> Flask:
+def create_app(service_handle: ServiceHandle, max_body_bytes: int, access: Access = Access()) -> Flask:
     """Build the application.
 
     Args:
-        holder: what will hold the service once it is loaded.
+        service_handle: gives the service once it is loaded.
         max_body_bytes: larger request bodies are refused with 413 before they are read.
         access: who may use it.
     """
     app = Flask("presente", static_folder=None)
     app.request_class = _Request
     app.config.update(MAX_CONTENT_LENGTH=max_body_bytes, MAX_FORM_MEMORY_SIZE=body_sizes.SMALL)
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # only on Flask's own provider, which this is
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    app.extensions["presente"] = holder
+    app.extensions["presente"] = service_handle
     app.extensions["presente.api_keys"] = access.keys
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
-    for blueprint in (status.bp, identify.bp, students.bp, attendance.bp, legacy.bp):
+    for blueprint in (status.bp, identify.bp, students.bp, attendance.bp, participations.bp, legacy.bp):
         app.register_blueprint(blueprint)
     errors.install(app)
 

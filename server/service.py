@@ -1,4 +1,4 @@
-"""What the routes call: the embedder and the gallery, one request at a time. Knows no HTTP."""
+"""The embedder and the gallery that requests are answered with. Knows no HTTP."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from gallery.photo_export import Exported, PhotoExport
 from presente.clock import MACHINE, Clock
 from presente.errors import InvalidInput, StoreError
 from presente.recognition import Identified, IdentifyQuery, identify
-from server.enroller import Accepted, Enroller, read_portrait
+from server.photo_enrolment import AcceptedEnrolment, PhotoEnroller, read_portrait
 from server.readiness import LOADING, Readiness, ReadinessCheck
 
 _PAGE = 1000
@@ -66,8 +66,8 @@ class Service:
         self.export = export
         self.forget = forget
         self.clock = clock
-        self.register = AttendanceLog(gallery)
-        self._enroller = Enroller(gallery, embedder)
+        self.attendance_log = AttendanceLog(gallery)
+        self._enroller = PhotoEnroller(gallery, embedder)
 
     def identify(self, content: bytes, query: IdentifyQuery) -> Identified:
         """Find every face of a photo and say who it is."""
@@ -76,9 +76,9 @@ class Service:
     def verify(self, content: bytes, matricula: str, threshold: float | None) -> VerifyResult:
         """Compare a photo's most prominent face with one student's templates."""
         face = read_portrait(content, self.embedder)[1]
-        limit = self.gallery.operating_point(threshold).threshold
+        held_to = self.gallery.operating_point(threshold).threshold
         score = self.gallery.compare(face.template, matricula)
-        return VerifyResult(face, score, limit, score is not None and score >= limit)
+        return VerifyResult(face, score, held_to, score is not None and score >= held_to)
 
     def search(
         self,
@@ -100,11 +100,13 @@ class Service:
             ) from exc
         return self.gallery.search(probes, k, clase, cohort)
 
-    def enrol(self, student: Student, photos: Sequence[bytes], mode: EnrolmentMode, force: bool = False) -> Accepted:
-        """Enrol a student, all photos or none; see :meth:`Enroller.enrol`."""
+    def enrol(
+        self, student: Student, photos: Sequence[bytes], mode: EnrolmentMode, force: bool = False
+    ) -> AcceptedEnrolment:
+        """Enrol a student, all photos or none; see :meth:`PhotoEnroller.enrol`."""
         return self._enroller.enrol(student, photos, mode, force)
 
-    def enrolled(self, matricula: str, photos: Sequence[bytes]) -> Accepted:
+    def enrolled(self, matricula: str, photos: Sequence[bytes]) -> AcceptedEnrolment:
         """What :meth:`enrol` answered for a student who is enrolled: as stored now."""
         return self._enroller.enrolled(matricula, photos)
 

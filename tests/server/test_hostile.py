@@ -21,7 +21,8 @@ from presente.api_keys import read_keys
 from presente.errors import InvalidInput, StoreError, listed, shown, without_folders
 from server import body_sizes
 from server.app import Access, create_app
-from server.requests import json_parser, parsing
+from server.requests import json_parser
+from server.requests.photos import decode_base64
 from server.service import ServiceHandle
 from tests.conftest import on_sqlite
 from tests.server.test_access import ADMIN, ATTENDANCE, KEYS
@@ -217,25 +218,25 @@ def test_base64_with_white_space_costs_little_more_than_its_bytes() -> None:
     photo = bytes(range(256)) * 1000
     wrapped = base64.encodebytes(photo).decode()
     for text in (wrapped, wrapped.replace("\n", "\r\n\t "), f"data:image/jpeg;base64,{wrapped}"):
-        assert parsing.decode_base64(text) == photo
+        assert decode_base64(text) == photo
     blanks = "AA AA " * 500_000
     tracemalloc.start()
     try:
-        assert len(parsing.decode_base64(blanks)) == 1_500_000
+        assert len(decode_base64(blanks)) == 1_500_000
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert peak < 4 * len(blanks)
     for wrong in ("ñ" * 8, "AAA", "AA\0AA", "\u3000AAAA", "A" * 5):
         with pytest.raises(InvalidInput) as caught:
-            parsing.decode_base64(wrong)
+            decode_base64(wrong)
         assert caught.value.code == "invalid_base64"
 
 
 @on_sqlite
 def test_base64_longer_than_any_photo_is_refused_before_it_is_decoded(client: FlaskClient) -> None:
     largest = base64.encodebytes(bytes(ImageLimits().max_bytes)).decode()
-    assert len(parsing.decode_base64(f"data:image/jpeg;base64,{largest}")) == ImageLimits().max_bytes
+    assert len(decode_base64(f"data:image/jpeg;base64,{largest}")) == ImageLimits().max_bytes
     roomy = create_app(client.application.extensions["presente"], 90_000_000).test_client()
     for text in (b" " * 30_000_000, b"data:," + b"AA " * 10_000_000):
         for body in (b'{"image": "%s"}' % text, b'{"images": ["%s"]}' % text):
@@ -263,8 +264,8 @@ def test_a_body_longer_than_its_route_takes_is_refused_by_its_head(client: Flask
     for method, path in (("PATCH", "/v1/students/x"), ("PATCH", "/v1/attendance/1"), ("POST", "/v1/participations")):
         body = b'{"note": "' + b"x" * body_sizes.SMALL + b'"}'
         assert "65536" in problem(client.open(path, method=method, data=body, headers=JSON), 413, "too_many_bytes")
-    holder = client.application.extensions["presente"]
-    roomy = create_app(holder, 90_000_000).test_client()
+    service_handle = client.application.extensions["presente"]
+    roomy = create_app(service_handle, 90_000_000).test_client()
     long = b'{"embeddings": [[' + b"1," * 4_000_000 + b"1]]}"
     assert "numpy.save" in problem(roomy.post("/v1/search", data=long, headers=JSON), 413, "too_many_bytes")
     many = b'{"embeddings": [[' + b"1," * 500_000 + b"1]]}"

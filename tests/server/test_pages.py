@@ -63,7 +63,7 @@ def whole(client: FlaskClient, query: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "query", ["clase=C-1&fecha=2026-11-19", "clase=C-1", "history=true", "matricula=P1", "clase=X"]
+    "query", ["clase=C-1&fecha=2026-11-19", "clase=C-1", "history=true", "matricula=P1", "clase=C-2"]
 )
 def test_attendance_in_pages_is_attendance(client: FlaskClient, books: dict[str, int], query: str) -> None:
     everything = whole(client, query)
@@ -90,11 +90,27 @@ def test_a_class_on_a_date_has_everybody_in_order(client: FlaskClient, books: di
 def test_participations_in_pages(client: FlaskClient, books: dict[str, int], gallery: Gallery) -> None:
     third = gallery.store.records.participations(EntryFilter())[2].id
     assert client.delete(f"/v1/participations/{third}").status_code == 204
-    for query, count in (("", 4), ("history=true", 6), ("matricula=P2", 4), ("clase=X", 0)):
+    for query, count in (("", 4), ("history=true", 6), ("matricula=P2", 4), ("clase=C-2", 0)):
         for limit in (1, 2, 1000):
             found = pages(client, f"/v1/participations?{query}", "participations", limit)
             ids = [line["id"] for page in found for line in page["participations"]]
             assert ids == sorted(set(ids)) and len(ids) == count and {page["count"] for page in found} == {count}
+
+
+def test_a_list_of_a_class_that_does_not_exist(client: FlaskClient, books: dict[str, int], gallery: Gallery) -> None:
+    for path in (
+        "/v1/students?clase=",
+        "/v1/attendance?clase=",
+        "/v1/attendance?format=csv&clase=",
+        "/v1/participations?clase=",
+    ):
+        assert "'X'" in problem(client.get(f"{path}X"), 404, "class_not_found")
+        assert client.get(f"{path}C-2").status_code == 200  # a student is in it, and nothing is recorded of it
+    gallery.remove([f"P{number}" for number in range(7)])
+    problem(client.get("/v1/students?clase=C-2"), 404, "class_not_found")
+    for path in ("/v1/students", "/v1/attendance", "/v1/participations"):  # its students are gone, its entries stay
+        assert client.get(f"{path}?clase=C-1&limit=1").status_code == 200
+    assert client.get("/v1/students?clase=C-1").get_json()["students"] == []
 
 
 def test_cursors_that_are_none(client: FlaskClient) -> None:
