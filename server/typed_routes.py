@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 from flask import Flask, Response, request
@@ -19,7 +19,6 @@ from server.requests.parameters import read_parameters
 from server.requests.photos import SentPhotos, read_photos
 from server.requests.validation import declared
 
-_View = TypeVar("_View", bound=Callable[..., Any])
 _DECLARED = "presente_types"
 _encode = msgspec.json.Encoder().encode
 
@@ -44,7 +43,7 @@ class RouteTypes:
     streams: str = ""
 
 
-def answers(replies: Any, streams: str = "") -> Callable[[_View], _View]:
+def answers(replies: Any, streams: str = "") -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Declare what a route answers; goes below the route's own decorator.
 
     Args:
@@ -53,7 +52,7 @@ def answers(replies: Any, streams: str = "") -> Callable[[_View], _View]:
     """
     by_status: Replies = replies if isinstance(replies, Mapping) else {200: replies}
 
-    def declare(view: _View) -> _View:
+    def declare(view: Callable[..., Any]) -> Callable[..., Response]:
         hints = get_type_hints(view)
         types = RouteTypes(hints.get("parameters"), hints.get("body"), by_status, streams)
         if types.parameters is not None:
@@ -69,7 +68,7 @@ def answers(replies: Any, streams: str = "") -> Callable[[_View], _View]:
             return _rendered(view(**in_path), statuses)
 
         answered.__dict__[_DECLARED] = types
-        return answered  # type: ignore[return-value]
+        return answered
 
     return declare
 

@@ -26,6 +26,9 @@ _LONGEST_WHOLE, _LONGEST_FRACTION = 20, 40
 """Characters of a number. A whole one costs by the square of its digits, a fraction between two that can be kept by
 thousands of operations; programs write 64 bits."""
 
+_LEAST, _GREATEST = -(10**19), 10**20
+"""Whole numbers between these have at most 20 characters."""
+
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 _NUMBERS = bytes(ord("0") if chr(byte) in "+-.0123456789eE" else ord(" ") for byte in range(256))
@@ -77,7 +80,7 @@ def _texts(value: Any, depth: int) -> float:
 
 
 def _is_short(number: float) -> bool:
-    return -(10 ** (_LONGEST_WHOLE - 1)) < number < 10**_LONGEST_WHOLE
+    return _LEAST < number < _GREATEST
 
 
 def _parse_strictly(body: bytes) -> Any:

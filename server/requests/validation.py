@@ -76,9 +76,10 @@ def typed(sent: Mapping[str, Any], kind: type[_Struct], in_query: bool = False) 
         InvalidInput: ``unknown_field`` (``unknown_parameter``), or the code of the first field that does not fit.
     """
     fields = declared(kind)
-    if unknown := sent.keys() - fields.keys():
+    unknown = sent.keys() - fields.keys()
+    if unknown and not in_query:
         raise _unknown(unknown, fields, in_query)
-    tidied = {name: _tidied(value, fields[name]) for name, value in sent.items()}
+    tidied = {name: _tidied(value, fields[name]) for name, value in sent.items() if name in fields}
     try:
         made = msgspec.convert(tidied, kind)
     except msgspec.ValidationError as exc:
@@ -89,6 +90,8 @@ def typed(sent: Mapping[str, Any], kind: type[_Struct], in_query: bool = False) 
             raise _misfit(field, field, value, in_query)
         if field.rules.date and value:
             check_date(value, name)
+    if unknown:
+        raise _unknown(unknown, fields, in_query)
     return made
 
 
@@ -123,7 +126,7 @@ def _refused(said: str, sent: Mapping[str, Any], fields: Mapping[str, DeclaredFi
     value = sent[top]
     if value == "" and inner.rules.missing:
         return _missing(field, in_query)
-    fits = not ("got `" in said or missing or "unknown field" in said)
+    fits = not (missing or any(words in said for words in ("got `", "unknown field", "matching regex")))
     return _misfit(field, inner, value, in_query, out_of_bounds=fits)
 
 

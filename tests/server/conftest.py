@@ -28,7 +28,6 @@ from server.app import create_app
 from server.service import Service, ServiceHandle
 from tests.server.declared_answers import CheckedClient, undeclared_anywhere
 
-
 Flask.test_client_class = CheckedClient
 """Every test client compares what it gets with what the route declares."""
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 from PIL import Image
-from server.legacy.requests import iso_date
 
 from gallery.gallery import Gallery
+from server.legacy.requests import iso_date
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import Reply, Running
 
