@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem details. The one table that decides an error's HTTP status is here."""
+"""Errors to RFC 9457 problem details. The one table that decides an error's HTTP status is here."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def status_of(error: PresenteError) -> int:
 
 
 def problem_bytes(status: int, code: str, detail: str) -> bytes:
-    """A whole answer of HTTP/1.1, for where there is no request that could be answered; the connection ends with it."""
+    """A whole HTTP/1.1 response, for connections without a request to answer; the connection ends with it."""
     request_id = uuid.uuid4().hex
     body = msgspec.json.encode(problem_of(status, code, detail, request_id))
     head = [

@@ -139,7 +139,7 @@ class Service:
 
 
 class ServiceHandle:
-    """The service, once it is loaded. Requests that come before that are told so."""
+    """Gives the service once it is loaded, and an error before that."""
 
     def __init__(self) -> None:
         self._service: Service | None = None

@@ -112,7 +112,13 @@ class ParticipationListParameters(EntryListParameters, frozen=True, kw_only=True
 
     limit: PageSize = LONGEST_PAGE
     cursor: Annotated[
-        str, Meta(max_length=200, pattern="^[0-9]{1,18}$", description=_CURSOR, extra=rules(code="invalid_cursor", fix=f"Send {_CURSOR}"))
+        str,
+        Meta(
+            max_length=200,
+            pattern="^[0-9]{1,18}$",
+            description=_CURSOR,
+            extra=rules(code="invalid_cursor", fix=f"Send {_CURSOR}"),
+        ),
     ] = "0"
 
 

@@ -108,12 +108,14 @@ def _tidied(value: Any, field: DeclaredField) -> Any:
     return value
 
 
-def _refused(said: str, sent: Mapping[str, Any], fields: Mapping[str, DeclaredField], in_query: bool) -> InvalidInput:
+def _refused(
+    message: str, sent: Mapping[str, Any], fields: Mapping[str, DeclaredField], in_query: bool
+) -> InvalidInput:
     """The error that msgspec's means: the field whose value it is about decides the code."""
-    place = _PLACE.search(said)
-    missing = _MISSING.match(said)
+    place = _PLACE.search(message)
+    missing = _MISSING.match(message)
     if place is None:
-        assert missing is not None, said  # an unknown member was refused before, and the value is an object
+        assert missing is not None, message  # an unknown member was refused before, and the value is an object
         return _missing(fields[missing[1]], in_query)
     top, *steps = (step[1] for step in _STEP.finditer(place[1]))
     field = inner = fields[top]
@@ -126,7 +128,7 @@ def _refused(said: str, sent: Mapping[str, Any], fields: Mapping[str, DeclaredFi
     value = sent[top]
     if value == "" and inner.rules.missing:
         return _missing(field, in_query)
-    fits = not (missing or any(words in said for words in ("got `", "unknown field", "matching regex")))
+    fits = not (missing or any(words in message for words in ("got `", "unknown field", "matching regex")))
     return _misfit(field, inner, value, in_query, out_of_bounds=fits)
 
 
