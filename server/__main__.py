@@ -75,7 +75,8 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         embedder = composition.open_embedder(settings, pack, decoder)
         forget = partial(composition.forget_copies, settings)
         service_handle.put(Service(embedder, gallery, export, forget, composition.open_clock(settings)))
-        address = f"http://{settings.host}:{http.port}"
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        address = f"http://{host}:{http.port}"
         output.result({"address": address, "pack": pack.name}, [f"Presente answers on {address} (pack {pack.name})"])
         sys.stdout.flush()
         stop.wait()
@@ -84,10 +85,8 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
 
 def address_unavailable(host: str, port: int, error: OSError) -> ConfigError:
     """The error of an address that cannot be bound, in words."""
-    why, fix = _BIND_FAILURES.get(
-        error.errno or 0,
-        (f"it cannot be bound ({error.strerror or error})", "Choose another PRESENTE_HOST or PRESENTE_PORT."),
-    )
+    other = f"it cannot be bound ({error.strerror or error})", "Choose another PRESENTE_HOST or PRESENTE_PORT."
+    why, fix = _BIND_FAILURES.get(error.errno or 0, other)
     return ConfigError("address_unavailable", f"{host}:{port}: {why}.", fix)
 
 

@@ -62,7 +62,7 @@ def needs(role: AccessRole) -> Callable[[_View], _View]:
 
 
 def role_needed(app: Flask, endpoint: str | None) -> AccessRole:
-    """The role that an endpoint needs; without a route ATTENDANCE, so that strangers do not learn which routes exist."""
+    """The role that an endpoint needs; without a route ATTENDANCE: strangers need not know which routes exist."""
     if endpoint is None:
         return AccessRole.ATTENDANCE
     role: AccessRole = app.view_functions[endpoint].__dict__.get(_DECLARED, AccessRole.ADMIN)

@@ -10,19 +10,21 @@ from gallery.documents.attendance import Claim
 from gallery.threshold.operating_point import OperatingPoint
 from presente.recognition import Timings, detected, digest_of
 from server.idempotency import Attempt, carried_out
+from server.operations.empty_searches import hint_of
 from server.operations.school_dates import today_of
 from server.service import Service
 
 
 @dataclass(frozen=True, slots=True)
 class ClassPhotoResult:
-    """A class photo's faces, largest first, and what was made of each."""
+    """A class photo's faces, largest first, and what was made of each; ``hint`` when no one was there to compare."""
 
     faces: tuple[tuple[EmbeddedFace, FaceAttendance], ...]
     class_photo: ClassPhoto
     operating_point: OperatingPoint
     generation: int
     timings_ms: dict[str, float]
+    hint: str | None
 
     @property
     def subjects(self) -> set[int]:
@@ -77,6 +79,9 @@ def _record(service: Service, photo: bytes, class_photo: ClassPhoto, threshold: 
         operating_point,
         service.gallery.index.generation,
         timings.as_dict(),
+        None
+        if all(attendance.candidates for attendance in found)
+        else hint_of(service.gallery, class_photo.clase, False),
     )
 
 

@@ -17,8 +17,7 @@ def hint_of(gallery: Gallery, clase: str | None, cohort: bool) -> str:
         )
     if counts.cohort and not cohort:
         return (
-            f"No student with a template is enrolled; the {counts.cohort} people of the cohort are searched only with "
-            "cohort=true."
+            f"No student with a template is enrolled; the cohort ({counts.cohort}) is searched only with cohort=true."
         )
     if counts.students or counts.cohort:
         return "No one who is enrolled has a template of this pack: run `python -m indexer sync`."

@@ -15,7 +15,7 @@ from presente.face_json import UNKNOWN, CandidateJson, FaceJson, Fpir, JsonObjec
 from server.operations.attendance_lists import AttendanceLine, AttendancePage
 from server.operations.class_photos import ClassPhotoResult
 from server.requests.cursors import cursor_of
-from server.responses.identification import HeldTo, HeldToSource, RequestId
+from server.responses.identification import HeldTo, HeldToSource, Hint, RequestId
 
 FaceStatus = Literal["present", "ambiguous", "off_roster", "duplicate", "unknown"]
 EntryStatus = Literal["present", "ambiguous", "rejected"]
@@ -85,6 +85,7 @@ class ClassPhotoReply(JsonObject, frozen=True, kw_only=True):
     threshold_source: HeldToSource
     generation: Annotated[int, Meta(description="The published index generation of that moment.")]
     counts: Annotated[dict[str, int], Meta(description="How many faces have each status.")]
+    hint: Hint
     faces: list[ClassPhotoFaceJson]
     timings_ms: AttendanceTimings
 
@@ -156,6 +157,7 @@ def class_photo_reply(request_id: str, taken: ClassPhotoResult) -> ClassPhotoRep
         threshold_source=taken.operating_point.source,
         generation=taken.generation,
         counts={status: statuses.count(status) for status in sorted(set(statuses))},
+        hint=taken.hint,
         faces=[_face(face, attendance, taken.operating_point) for face, attendance in taken.faces],
         timings_ms=AttendanceTimings(**taken.timings_ms),
     )

@@ -117,6 +117,7 @@ def test_the_port_and_the_address_are_checked(serve, command) -> None:  # type: 
     port = running.address.rsplit(":", 1)[1]
     taken = command("server", "--port", port)
     assert taken.returncode == 2 and "address_unavailable" in taken.stderr
+    assert "another program uses this port" in taken.stderr and "None" not in taken.stderr
     opened = command("server", "--host", "0.0.0.0")
     assert opened.returncode == 2 and "unprotected_address" in opened.stderr
     unknown = command("server", "--port", "0", "--pack", "nonesuch")
