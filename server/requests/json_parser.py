@@ -2,8 +2,8 @@
 
 What bounds time and memory is the number of values, so they are counted first: counting brackets and commas takes
 milliseconds, and a photo in base64 has next to none. msgspec then parses, about ten times as fast as the standard
-library, but it keeps the last of two members of one name, and half of a surrogate pair, without an error. A body that
-may hold either, or that msgspec refuses, is parsed by the standard library, which decides and says what is wrong.
+library; but of two members of one name it keeps the last without an error. A body that may have such members, or that
+msgspec refuses, is parsed by the standard library, which decides and says what is wrong.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def parse(body: bytes, most_values: int = MOST_VALUES) -> Any:
     """
     if sum(body.count(mark) for mark in (b",", b"[", b"{")) >= most_values:
         raise _invalid(f"it has more than {most_values} values")
-    if b"\\" not in body and _TOO_LONG not in body.translate(_NUMBERS):
+    if b'\\"' not in body and _TOO_LONG not in body.translate(_NUMBERS):
         try:
             value = _decoder.decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
