@@ -112,7 +112,7 @@ def start_server(environment: dict[str, str], folder: Path, port: int = 0, descr
     """Start a server that works in a folder, and logs there; ``descriptors``: how many files it may have open."""
     begin = time.monotonic()
 
-    def limit() -> None:
+    def limit_descriptors() -> None:
         if descriptors is not None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
 
@@ -124,7 +124,7 @@ def start_server(environment: dict[str, str], folder: Path, port: int = 0, descr
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            preexec_fn=limit,  # before any thread is started here
+            preexec_fn=limit_descriptors,  # before any thread is started here
         )
     assert process.stdout is not None
     with process.stdout as printed:

@@ -76,7 +76,7 @@ def test_what_the_indexer_adds_and_removes_is_seen_at_once(serve, command) -> No
     assert who(running, probe) == ["Desconocido"]
 
 
-def test_a_replica_forgets_whom_another_server_erased_while_nobody_asks_it(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_replica_without_requests_forgets_students_whom_another_server_erased(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     command("indexer", "add", SAMPLE / "students.csv")
     gone = STUDENTS[0]["matricula"]
     replica = serve(PRESENTE_INDEX=str(tmp_path / "replica"), PRESENTE_EXPORT=str(tmp_path / "copies"))

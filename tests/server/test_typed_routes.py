@@ -208,10 +208,10 @@ def test_a_field_that_does_not_fit_has_its_own_code(
 
 def test_texts_are_brought_into_their_one_form_before_they_are_checked(client: FlaskClient) -> None:
     enrol(client, ANA)
-    said = {"matricula": f"\u00a0{ANA['matricula']} ", "note": "  muy\u00a0 bien "}
-    assert client.post("/v1/participations", json=said).get_json()["note"] == "muy bien"
-    sent = client.patch(f"/v1/students/{ANA['matricula']}", json={"otras_clases": [" B\u00a01 "]}).get_json()
-    assert sent["otras_clases"] == ["B 1"]
+    sent = {"matricula": f"\u00a0{ANA['matricula']} ", "note": "  muy\u00a0 bien "}
+    assert client.post("/v1/participations", json=sent).get_json()["note"] == "muy bien"
+    changed = client.patch(f"/v1/students/{ANA['matricula']}", json={"otras_clases": [" B\u00a01 "]}).get_json()
+    assert changed["otras_clases"] == ["B 1"]
 
 
 def test_the_fields_of_a_type_are_known_by_name() -> None:
