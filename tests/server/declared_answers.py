@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from flask import Flask
@@ -25,7 +25,7 @@ def undeclared(app: Flask, method: str, path: str, status: int, kind: str, body:
     kind = kind.partition(";")[0]
     try:
         endpoint, _ = app.url_map.bind("localhost").match(
-            urlsplit(path).path or "/", "GET" if method == "HEAD" else method
+            unquote(urlsplit(path).path) or "/", "GET" if method == "HEAD" else method
         )
     except HTTPException:
         endpoint = ""

@@ -1,4 +1,4 @@
-"""Requests that are wrong, too large, or ask for more than their key allows: refused at once, in a short typed error."""
+"""Requests that are wrong, too large, or want more than their key allows: refused at once, by a typed short error."""
 
 import base64
 import io
