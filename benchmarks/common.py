@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from presente import cli
-from presente.settings import SETTINGS, Settings, add_settings_flags, load_settings
+from presente.settings import SETTINGS, Settings, load_settings
+from presente.settings.flags import add_settings_flags
 
 
 def parser(prog: str, about: str, example: str, settings: bool = True) -> argparse.ArgumentParser:

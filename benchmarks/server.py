@@ -34,11 +34,13 @@ class Request:
 def cheap_requests(dim: int) -> dict[str, Request]:
     """Requests of every other sort: their cost is mostly the server's own."""
     probe = json.dumps({"embeddings": [[1.0] * dim]}).encode()
+    probes = json.dumps({"embeddings": [[0.0123456789 * (place + 1) for place in range(dim)]] * 64, "k": 1}).encode()
     return {
         "livez": Request("GET", "/livez"),
         "status": Request("GET", "/v1/status"),
         "students": Request("GET", "/v1/students?limit=20"),
         "search": Request("POST", "/v1/search", (probe,)),
+        "search of 64": Request("POST", "/v1/search", (probes,)),
     }
 
 

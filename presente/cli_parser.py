@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from presente.secrets import hidden
-from presente.settings import add_settings_flags
-from presente.settings.flags import secret_flags
+from presente.settings.flags import add_settings_flags, secret_flags
 from presente.suggestions import nearest
 
 

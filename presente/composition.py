@@ -27,7 +27,8 @@ from presente.errors import ConfigError, PackError, PresenteError
 from presente.files import erase_folder
 from presente.parallel import default_workers
 from presente.secrets import hidden, hidden_address
-from presente.settings import Settings, TargetRate
+from presente.settings import Settings
+from presente.settings.values import TargetRate
 
 if TYPE_CHECKING:
     from faces.embedder import FaceEmbedder

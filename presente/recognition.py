@@ -10,18 +10,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+import msgspec
 import numpy as np
 
 from faces.embedder import EmbeddedFace, FaceEmbedder
-from gallery.decision import Candidate, Decision
+from gallery.decision import Decision
 from gallery.documents.values import EnrolledPhoto, Template
 from gallery.gallery import Gallery
 from gallery.threshold.operating_point import OperatingPoint
-
-UNKNOWN = "Desconocido"
-"""The name of a face that is no enrolled person's."""
+from presente.errors import shown
+from presente.face_json import identified_face_json
 
 WhichFaces = Literal["all", "largest"]
 
@@ -65,13 +65,13 @@ class IdentifyQuery:
 class Identified:
     """A photo's faces, largest first, with a decision for each.
 
-    ``hint`` says what to do when no one was searched although people are enrolled; empty else.
+    ``hint`` says what to do when there was no one to compare with; None otherwise.
     """
 
     faces: tuple[tuple[EmbeddedFace, Decision], ...]
-    limit: OperatingPoint
+    operating_point: OperatingPoint
     timings_ms: dict[str, float]
-    hint: str = ""
+    hint: str | None = None
 
 
 def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: IdentifyQuery) -> Identified:
@@ -88,24 +88,29 @@ def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: Id
         faces = embedder.embed(aligned)
     with timings.stage("search"):
         probes = np.array([face.template for face in faces], dtype=np.float32).reshape(-1, gallery.dim)
-        limit, decisions = gallery.identify(probes, query.k, query.threshold, query.clase, query.cohort)
-    hint = empty_gallery_hint(gallery, query) if any(each.reason == "empty_gallery" for each in decisions) else ""
-    return Identified(tuple(zip(faces, decisions, strict=True)), limit, timings.as_dict(), hint)
+        held_to, decisions = gallery.identify(probes, query.k, query.threshold, query.clase, query.cohort)
+    empty = any(decision.reason == "empty_gallery" for decision in decisions)
+    hint = empty_search_hint(gallery, query.clase, query.cohort) if empty else None
+    return Identified(tuple(zip(faces, decisions, strict=True)), held_to, timings.as_dict(), hint)
 
 
-def empty_gallery_hint(gallery: Gallery, query: IdentifyQuery) -> str:
-    """Why a query that found no one to compare with may have searched too few; empty when there is no one at all."""
+def empty_search_hint(gallery: Gallery, clase: str | None, cohort: bool) -> str:
+    """Why no one could be searched, and what to do."""
     counts = gallery.store.counts()
-    if not query.cohort and counts.cohort:
-        students = f"of class {query.clase} " if query.clase is not None else ""
-        people = "1 person" if counts.cohort == 1 else f"{counts.cohort} people"
+    if clase is not None and not gallery.store.students(clase=clase, limit=1):
+        return f"No one is in class {shown(clase)}: check clase, or search without it."
+    if clase is not None:
         return (
-            f"No student {students}has a template here, but {people} of the cohort (data sets such as CelebA) can be "
-            "searched with cohort=true, or --cohort."
+            f"No one in class {shown(clase)} whom this search may find has a template: add photos, or leave out clase."
         )
-    if query.clase is not None and counts.students:
-        return f"No student of class {query.clase} has a template here. Enrolled students: {counts.students}."
-    return ""
+    if counts.cohort and not cohort:
+        return (
+            f"No student with a template is enrolled; the cohort ({counts.cohort}) is searched only with cohort=true, "
+            "or --cohort."
+        )
+    if counts.students or counts.cohort:
+        return "No one who is enrolled has a template of this pack: run `python -m indexer sync`."
+    return "No one is enrolled: send POST /v1/students, or run `python -m indexer add`."
 
 
 def as_template(face: EmbeddedFace, pack: str) -> Template:
@@ -130,44 +135,7 @@ def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def face_json(face: EmbeddedFace) -> dict[str, Any]:
-    """Where a face is and how good it is."""
-    return {
-        "box": [round(float(value), 1) for value in face.face.box],
-        "landmarks": [[round(float(x), 1), round(float(y), 1)] for x, y in face.face.landmarks],
-        "detection_score": round(face.face.score, 4),
-        "quality": face.quality.as_dict(),
-    }
-
-
-def decision_json(decision: Decision, limit: OperatingPoint) -> dict[str, Any]:
-    """Who a face is; ``fpir`` is the share of strangers whose best score is as high, None without a calibration."""
-    student = decision.student
-    return {
-        "decision": decision.verdict,
-        "nombre": student.nombre_del_alumno if student else UNKNOWN,
-        "matricula": student.matricula if student else None,
-        "score": decision.score,
-        "fpir": limit.fpir(decision.score),
-        "reason": decision.reason,
-        "candidates": [candidate_json(candidate, limit) for candidate in decision.candidates],
-    }
-
-
-def candidate_json(candidate: Candidate, limit: OperatingPoint) -> dict[str, Any]:
-    """One person of a ranked list, with the share of strangers whose best score is as high."""
-    student = candidate.student
-    return {
-        "rank": candidate.rank,
-        "matricula": student.matricula,
-        "nombre_del_alumno": student.nombre_del_alumno,
-        "clase": student.clase,
-        "kind": student.kind,
-        "score": candidate.score,
-        "fpir": limit.fpir(candidate.score),
-    }
-
-
 def identified_json(found: Identified) -> list[dict[str, Any]]:
-    """Every face of a photo: where it is and who it is."""
-    return [{**face_json(face), **decision_json(decision, found.limit)} for face, decision in found.faces]
+    """Every face of a photo as plain values of JSON: where it is and who it is."""
+    faces = [identified_face_json(face, decision, found.operating_point) for face, decision in found.faces]
+    return cast("list[dict[str, Any]]", msgspec.to_builtins(faces))

@@ -1,4 +1,4 @@
-"""What the routes call: the embedder and the gallery, one request at a time. Knows no HTTP."""
+"""The embedder and the gallery that requests are answered with. Knows no HTTP."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gallery.photo_export import Exported, PhotoExport
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import InvalidInput, StoreError
 from presente.recognition import Identified, IdentifyQuery, identify
-from server.enroller import Accepted, Enroller
+from server.photo_enrolment import AcceptedEnrolment, PhotoEnroller
 from server.readiness import LOADING, Readiness, ReadinessCheck
 
 _PAGE = 1000
@@ -62,7 +62,7 @@ class Service:
         self.forget = forget
         self.clock = clock
         self.attendance_log = AttendanceLog(gallery)
-        self._enroller = Enroller(gallery, embedder)
+        self._enroller = PhotoEnroller(gallery, embedder)
 
     def identify(self, content: bytes, query: IdentifyQuery) -> Identified:
         """Find every face of a photo and say who it is."""
@@ -71,9 +71,9 @@ class Service:
     def verify(self, content: bytes, matricula: str, threshold: float | None) -> VerifyResult:
         """Compare a photo's most prominent face with one student's templates."""
         face = self.embedder.embed_portrait(content)[1]
-        limit = self.gallery.operating_point(threshold).threshold
+        held_to = self.gallery.operating_point(threshold).threshold
         score = self.gallery.compare(face.template, matricula)
-        return VerifyResult(face, score, limit, score is not None and score >= limit)
+        return VerifyResult(face, score, held_to, score is not None and score >= held_to)
 
     def search(
         self,
@@ -95,11 +95,13 @@ class Service:
             ) from exc
         return self.gallery.search(probes, k, clase, cohort)
 
-    def enrol(self, student: Student, photos: Sequence[bytes], mode: EnrolmentMode, force: bool = False) -> Accepted:
-        """Enrol a student, all photos or none; see :meth:`Enroller.enrol`."""
+    def enrol(
+        self, student: Student, photos: Sequence[bytes], mode: EnrolmentMode, force: bool = False
+    ) -> AcceptedEnrolment:
+        """Enrol a student, all photos or none; see :meth:`PhotoEnroller.enrol`."""
         return self._enroller.enrol(student, photos, mode, force)
 
-    def enrolled(self, matricula: str, photos: Sequence[bytes]) -> Accepted:
+    def enrolled(self, matricula: str, photos: Sequence[bytes]) -> AcceptedEnrolment:
         """What :meth:`enrol` answered for a student who is enrolled: as stored now."""
         return self._enroller.enrolled(matricula, photos)
 
@@ -132,7 +134,7 @@ class Service:
 
 
 class ServiceHandle:
-    """The service, once it is loaded. Requests that come before that are told so."""
+    """Gives the service once it is loaded, and an error before that."""
 
     def __init__(self) -> None:
         self._service: Service | None = None

@@ -18,16 +18,10 @@ import server.__main__
 from presente.api_keys import AccessRole, find_key, read_keys
 from presente.cli import main
 from presente.errors import ConfigError
-from presente.settings import (
-    Settings,
-    TargetRate,
-    add_settings_flags,
-    load_settings,
-    unknown_variables,
-    without_settings,
-)
+from presente.settings import Settings, load_settings, unknown_variables, without_settings
 from presente.settings.declaration import declared_settings, setting
-from presente.settings.values import whole_number
+from presente.settings.flags import add_settings_flags
+from presente.settings.values import TargetRate, whole_number
 from tests.conftest import ROOT, SAMPLE, on_sqlite
 
 Command = Callable[..., subprocess.CompletedProcess[str]]

@@ -1,4 +1,4 @@
-"""Processes that decode, kept for the next photo: one that crashes or takes too long costs its own photo only."""
+"""Processes that decode, reused for the next photo. One that crashes or takes too long loses only its own photo."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class _Worker:
 
 
 class DecodingProcesses:
-    """Up to so many processes of one kind; whoever calls sees to it that no more photos are under way."""
+    """Processes of one kind, one per photo under way; the caller bounds how many those are."""
 
     def __init__(self, memory: int, nice: int = 0, seconds: float = _LONGEST_S) -> None:
         """Start none yet.
@@ -256,7 +256,7 @@ def _photo(reply: dict[str, Any], pixels: NDArray[np.uint8]) -> DecodedPhoto:
 
 
 def _keep_size(descriptor: int) -> None:
-    """Nobody may make the file smaller any more: who reads past the end of one is killed."""
+    """Seal the file against being made smaller: a process that reads past its end is killed."""
     if hasattr(fcntl, "F_ADD_SEALS"):
         fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
 

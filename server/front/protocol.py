@@ -56,7 +56,7 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def evict(self) -> None:
-        """Close at once, without a word."""
+        """Close at once, without an answer."""
         if self.transport is not None:
             self.transport.abort()
 
@@ -96,8 +96,8 @@ class Connection(HttpToolsProtocol):
             self._say(431, "head_too_large", f"A request's head may have {MAX_HEAD_BYTES:,} bytes.")
 
     def on_message_begin(self) -> None:
-        """A head begins. One that comes while another request is being answered is not heard: the connection ends with
-        that answer, and whoever sends so sends again (RFC 9112, 9.3.2)."""
+        """A head begins. One that comes while another request is being answered is dropped: the connection ends with
+        that answer, and the client sends the request again (RFC 9112, 9.3.2)."""
         if self._answering:
             self._hear_no_more()
         if not self._deaf:

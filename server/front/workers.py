@@ -1,4 +1,4 @@
-"""The threads that work, and the requests that wait for one."""
+"""The threads that answer requests, and the requests that wait for one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class RequestThreads:
     """A pool of threads and a bounded queue in front of it. Used by one thread, the event loop's."""
 
     def __init__(self, threads: int, patience_s: float = _PATIENCE_S) -> None:
-        """Work in ``threads`` threads; who waits longer than ``patience_s`` for one is told to come back."""
+        """Work in ``threads`` threads; a request that waits longer than ``patience_s`` for one is refused."""
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="http")
         self._free = asyncio.Semaphore(threads)
         self._most_waiting = threads * _WAITING_PER_THREAD

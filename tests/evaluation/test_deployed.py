@@ -17,7 +17,7 @@ from gallery.threshold.calibration import CalibrationCurve
 from gallery.threshold.operating_point import operating_point
 from presente.composition import deployed_point, open_store
 from presente.errors import ConfigError
-from presente.recognition import IdentifyQuery, empty_gallery_hint
+from presente.recognition import empty_search_hint
 from presente.settings import Settings, load_settings
 from tests.conftest import SAMPLE, enrolment, on_sqlite, unit
 from tests.evaluation.test_metrics import SEARCHES
@@ -190,12 +190,9 @@ def test_people_of_the_cohort_are_searched_when_asked(command, tmp_path: Path) -
 
 def test_the_hint_names_what_was_left_out(open_gallery) -> None:  # type: ignore[no-untyped-def]
     gallery = open_gallery()
-    assert empty_gallery_hint(gallery, IdentifyQuery()) == ""  # there is really no one
+    assert empty_search_hint(gallery, None, False).startswith("No one is enrolled")
     rows = unit(np.random.default_rng(1).normal(size=(2, 8)))
     gallery.enrol([enrolment("celeba-1", rows[:1], kind="cohort")])
-    assert "1 person of the cohort" in empty_gallery_hint(gallery, IdentifyQuery())
-    assert empty_gallery_hint(gallery, IdentifyQuery(cohort=True)) == ""
+    assert "the cohort (1)" in empty_search_hint(gallery, None, False)
     gallery.enrol([enrolment("A1", rows[1:])])
-    assert "No student of class IA-9 has a template here" in empty_gallery_hint(gallery, IdentifyQuery(clase="IA-9"))
-    found = empty_gallery_hint(gallery, IdentifyQuery(clase="IA-9", cohort=True))
-    assert found == "No student of class IA-9 has a template here. Enrolled students: 1."
+    assert "No one is in class 'IA-9'" in empty_search_hint(gallery, "IA-9", False)

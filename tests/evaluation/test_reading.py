@@ -19,7 +19,7 @@ from indexer.pipeline.enrol_source import enrol_source
 from indexer.sources.folder import read_folder
 from presente.composition import open_store
 from presente.recognition import IdentifyQuery, identify
-from server.enroller import Enroller
+from server.photo_enrolment import PhotoEnroller
 from tests.conftest import SAMPLE, on_sqlite
 
 GROUP = (SAMPLE / "groups" / "group_01.jpg").read_bytes()
@@ -76,10 +76,10 @@ def test_a_gallerys_photo_is_read_as_server_and_indexer_enrol_it(
 ) -> None:
     content = large(SAMPLE / "students" / "A0178" / "1.jpg")
     made = as_served(embedder).of("gallery").make(content)
-    Enroller(gallery, embedder).enrol(Student("S1", "Served"), [content], "create")
+    PhotoEnroller(gallery, embedder).enrol(Student("S1", "Served"), [content], "create")
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "Indexed.jpg").write_bytes(content)
-    assert add(read_folder(tmp_path / "photos"), embedder, gallery, 1, lambda *_: None).done == 1
+    assert enrol_source(read_folder(tmp_path / "photos"), embedder, gallery, 1, lambda *_: None).done == 1
     for matricula in ("S1", "Indexed"):
         stored = gallery.compare(made.template, matricula)
         assert stored == pytest.approx(1, abs=1e-6)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from faces.embedder import FaceEmbedder
@@ -26,6 +27,10 @@ from presente.clock import MACHINE_CLOCK, Clock
 from presente.composition import open_store
 from server.app import create_app
 from server.service import Service, ServiceHandle
+from tests.server.declared_answers import CheckedClient, undeclared_anywhere
+
+Flask.test_client_class = CheckedClient
+"""Every test client compares what it gets with what the route declares."""
 
 
 @pytest.fixture
@@ -49,10 +54,10 @@ def client(gallery: Gallery, embedder: FaceEmbedder, tmp_path: Path) -> FlaskCli
 
 def client_of(gallery: Gallery, embedder: FaceEmbedder, folder: Path, clock: Clock = MACHINE_CLOCK) -> FlaskClient:
     """A client of a server of one gallery."""
-    holder = ServiceHandle()
+    service_handle = ServiceHandle()
     export = PhotoExport(folder / "export")
-    holder.put(Service(embedder, gallery, export, export.forget, clock))
-    return create_app(holder, 4_000_000).test_client()
+    service_handle.put(Service(embedder, gallery, export, export.forget, clock))
+    return create_app(service_handle, 4_000_000).test_client()
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,10 @@ class Running:
         with contextlib.closing(connection):
             connection.request(method, path, body, {name.replace("_", "-"): text for name, text in headers.items()})
             reply = connection.getresponse()
-            return Reply(reply.status, reply.headers, reply.read())
+            found = Reply(reply.status, reply.headers, reply.read())
+        wrong = undeclared_anywhere(method, path, found.status, found.headers.get_content_type(), found.body)
+        assert not wrong, wrong
+        return found
 
     def kill(self) -> None:
         self.process.kill()
@@ -105,7 +113,7 @@ def start_server(environment: dict[str, str], folder: Path, port: int = 0, descr
     """Start a server that works in a folder, and logs there; ``descriptors``: how many files it may have open."""
     begin = time.monotonic()
 
-    def limit() -> None:
+    def limit_descriptors() -> None:
         if descriptors is not None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
 
@@ -117,7 +125,7 @@ def start_server(environment: dict[str, str], folder: Path, port: int = 0, descr
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            preexec_fn=limit,  # before any thread is started here
+            preexec_fn=limit_descriptors,  # before any thread is started here
         )
     assert process.stdout is not None
     with process.stdout as printed:

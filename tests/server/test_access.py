@@ -49,8 +49,8 @@ ROLES = {
 @pytest.fixture
 def guarded(client: FlaskClient) -> FlaskClient:
     """The same service behind keys, for pages of one other site too."""
-    holder = client.application.extensions["presente"]
-    return create_app(holder, 4_000_000, Access(read_keys(KEYS), (PAGE,))).test_client()
+    service_handle = client.application.extensions["presente"]
+    return create_app(service_handle, 4_000_000, Access(read_keys(KEYS), (PAGE,))).test_client()
 
 
 def code_of(reply) -> str | None:  # type: ignore[no-untyped-def]
@@ -108,7 +108,7 @@ def test_what_is_no_key(guarded: FlaskClient, headers: dict[str, str], code: str
 
 
 @on_sqlite
-def test_what_is_not_there_is_said_to_holders_of_a_key_only(guarded: FlaskClient) -> None:
+def test_only_clients_with_a_key_learn_that_an_address_does_not_exist(guarded: FlaskClient) -> None:
     assert guarded.get("/nowhere").status_code == 401
     assert guarded.get("/nowhere", headers={"X-API-Key": ATTENDANCE}).status_code == 404
     assert guarded.delete("/v1/identify", headers={"X-API-Key": ATTENDANCE}).status_code == 405
@@ -222,7 +222,7 @@ def test_a_refused_body_is_never_waited_for(serve) -> None:  # type: ignore[no-u
         assert head.startswith(b"HTTP/1.1 " + expected) and b"\r\nconnection: close" in head, head
         assert json.loads(problem)["status"] == int(expected)
         assert (b"access-control-allow-origin" in head) == ("evil" not in lines[-1])
-    for expected, length in ((b"200", 10**7), (b"413", 10**12)):  # nor one that nobody asked for
+    for expected, length in ((b"200", 10**7), (b"413", 10**12)):  # nor one that no client asked for
         with announced(running.address, "GET /livez HTTP/1.1", f"Content-Length: {length}") as connection:
             assert until_closed(connection).startswith(b"HTTP/1.1 " + expected)
     # A refused request without a body costs the client no connection, and an accepted body is read.

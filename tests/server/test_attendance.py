@@ -139,11 +139,11 @@ def test_the_list_names_who_is_absent_and_opens_in_a_spreadsheet(client: FlaskCl
     assert everything["present"] == len(HERE) == len(everything["attendance"])
 
 
-def test_a_person_has_the_last_word_and_nothing_is_overwritten(client: FlaskClient, school: Gallery) -> None:
+def test_a_persons_statement_holds_and_nothing_is_overwritten(client: FlaskClient, school: Gallery) -> None:
     first = next(face for face in send(client).get_json()["faces"] if face["matricula"] == HERE[0])
     number = first["entries"][0]["id"]
-    settled = client.patch(f"/v1/attendance/{number}", json={"status": "rejected", "note": "era su hermana"})
-    (entry,) = settled.get_json()["entries"]
+    resolved = client.patch(f"/v1/attendance/{number}", json={"status": "rejected", "note": "era su hermana"})
+    (entry,) = resolved.get_json()["entries"]
     assert (entry["status"], entry["source"], entry["note"]) == ("rejected", "hand", "era su hermana")
     again = next(face for face in send(client).get_json()["faces"] if face["matricula"] == HERE[0])
     assert again["entries"] == [{"id": entry["id"], "status": "rejected"}] and not again["recorded"]
@@ -160,7 +160,7 @@ def test_a_person_has_the_last_word_and_nothing_is_overwritten(client: FlaskClie
 
 
 def twins(gallery: Gallery, embedder: FaceEmbedder) -> None:
-    """Two students with the same photo: nobody can tell them apart."""
+    """Two students with the same photo: no one can tell them apart."""
     content = (SAMPLE / ANA["fotos"].split(";")[0]).read_bytes()
     face = embedder.embed([embedder.portrait(embedder.decode(content))])[0]
     photo = enrolled_photo(content, "image/jpeg", "test", face, embedder.pack.tag)
@@ -178,12 +178,12 @@ def test_twins_are_left_to_a_person(client: FlaskClient, gallery: Gallery, embed
     lines = client.get(f"/v1/attendance?clase={CLASS}&fecha={DAY}").get_json()["attendance"]
     assert [line["status"] for line in lines] == ["ambiguous"] * 2
     chosen = next(line["id"] for line in lines if line["matricula"] == "T2")
-    settled = client.patch(f"/v1/attendance/{chosen}", json={"status": "present"}).get_json()["entries"]
-    assert [(entry["matricula"], entry["status"]) for entry in settled] == [("T2", "present"), ("T1", "rejected")]
+    resolved = client.patch(f"/v1/attendance/{chosen}", json={"status": "present"}).get_json()["entries"]
+    assert [(entry["matricula"], entry["status"]) for entry in resolved] == [("T2", "present"), ("T1", "rejected")]
     assert present(client) == ["T2"] and (asistencias(client, "T1"), asistencias(client, "T2")) == (0, 1)
 
 
-def test_erasure_takes_the_face_out_of_the_books(client: FlaskClient, school: Gallery, tmp_path: Path) -> None:
+def test_erasure_takes_the_face_out_of_the_entries(client: FlaskClient, school: Gallery, tmp_path: Path) -> None:
     send(client)
     stored = school.store.attendance.entries(EntryFilter(subject=school.student(HERE[0]).id))
     assert stored[0].entry.face is not None
@@ -257,7 +257,7 @@ def test_wrong_requests_say_what_was_wrong(client: FlaskClient) -> None:
     assert client.get("/v1/attendance").get_json() == {"attendance": [], "present": 0, "next_cursor": None}
 
 
-def test_nobody_in_the_photo_and_strangers_only(client: FlaskClient, school: Gallery) -> None:
+def test_a_photo_of_strangers_only(client: FlaskClient, school: Gallery) -> None:
     reply = send(client, STRANGER).get_json()
     assert [(face["status"], face["nombre"]) for face in reply["faces"]] == [("unknown", "Desconocido")]
     encoded = base64.b64encode(STRANGER).decode()
@@ -331,7 +331,7 @@ def test_a_real_class_photo(real_pack: ModelPack, real_faces: Path, tmp_path: Pa
         reply = send(client, content, "real", f"2026-11-{day:02d}").get_json()
         assert not any(face["recorded"] or face["matricula"] == frequent for face in reply["faces"])
         unknown += reply["counts"].get("unknown", 0)
-    assert unknown == counted[frequent] + 1  # whoever is not enrolled is nobody
+    assert unknown == counted[frequent] + 1  # a student who is not enrolled is no one
     kept = {found.student.matricula: found.asistencias for found in gallery.store.students()}
     assert kept == {name: count for name, count in counted.items() if name != frequent}
     gallery.close()

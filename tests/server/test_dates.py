@@ -80,18 +80,18 @@ def test_a_server_uses_the_setting_and_not_the_machines_zone(serve: Callable[...
         def post(path: str, body: dict[str, str], server: Running = server) -> Any:
             return server.ask(path, json.dumps(body).encode(), "application/json")
 
-        said = {"matricula": student["matricula"]}
+        statement = {"matricula": student["matricula"]}
         made = {
             post("/v1/students", body_of(student))["student"]["fecha_de_registro"],
-            post("/v1/attendance?clase=X", said)["fecha"],
-            post("/v1/participations", said)["fecha"],
+            post("/v1/attendance?clase=X", statement)["fecha"],
+            post("/v1/participations", statement)["fecha"],
         }
         post("/upload", body_of(LUZ))
         made.add(server.ask(f"/v1/students/{LUZ['matricula']}")["fecha_de_registro"])
         dates[zone] = {before["today"], server.ask("/v1/status")["today"]}  # two if it was midnight just now
         assert made <= dates[zone]
         if zone == "Pacific/Pago_Pago":
-            future = json.dumps(said | {"fecha": max(dates["Pacific/Kiritimati"])}).encode()
+            future = json.dumps(statement | {"fecha": max(dates["Pacific/Kiritimati"])}).encode()
             reply = server.fetch("POST", "/v1/participations", future, Content_Type="application/json")
             assert (reply.status, reply.json["code"]) == (400, "invalid_fecha")
         server.stop()

@@ -261,7 +261,7 @@ def test_memory_is_given_back_after_an_error() -> None:
         assert lane.used == 0
 
 
-def test_turns_come_in_order_and_nobody_overtakes() -> None:
+def test_turns_come_in_the_order_of_arrival() -> None:
     lane, order = Lane(100 * MB, 4, 64), []
 
     def send(name: str, memory: int) -> None:
@@ -406,7 +406,7 @@ def test_no_process_outlives_a_server_that_is_killed() -> None:
 
 
 @on_sqlite
-def test_whoever_comes_while_others_are_read_may_come_again(
+def test_a_photo_that_finds_no_turn_may_be_sent_again(
     gallery: Gallery, sample_pack: ModelPack, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     decoder = open_decoder(make_admission(200 * MB, 2))

@@ -1,4 +1,4 @@
-"""An enrolment over HTTP is refused, or says so, when a photo shows somebody else."""
+"""An enrolment over HTTP is refused, or says so, when a photo shows another person."""
 
 import io
 import json
@@ -41,7 +41,7 @@ def new(client: FlaskClient, *contents: bytes, matricula: str = "N1", query: str
 
 
 @pytest.mark.parametrize("whole_class", [False, True])
-def test_somebody_elses_photo_is_refused_and_nothing_is_stored(
+def test_a_photo_of_another_person_is_refused_and_nothing_is_stored(
     client: FlaskClient, gallery: Gallery, whole_class: bool
 ) -> None:
     enrol_all(client) if whole_class else enrol(client, ANA)
@@ -129,14 +129,14 @@ def test_photos_of_a_new_student_must_agree(client: FlaskClient, gallery: Galler
 
 
 @on_sqlite
-def test_what_enrolling_asks_is_read_strictly(client: FlaskClient) -> None:
+def test_requests_to_enrol_are_read_strictly(client: FlaskClient) -> None:
     problem(new(client, PROBE, query="?force=yes"), 400, "invalid_force")
     problem(new(client, PROBE, query="?forced=true"), 400, "unknown_parameter")
     enrol(client, ANA)
     problem(client.post(f"{IMAGES}?force=1", data=PROBE, headers=JPEG), 400, "invalid_force")
 
 
-def test_the_first_pages_upload_changes_nobody_whom_the_photo_does_not_show(
+def test_the_first_pages_upload_changes_no_student_whom_the_photo_does_not_show(
     client: FlaskClient, gallery: Gallery
 ) -> None:
     client.post("/upload", json=upload(ANA))
@@ -155,7 +155,7 @@ def test_the_first_pages_upload_changes_nobody_whom_the_photo_does_not_show(
     assert (after.images, after.student.nombre_del_alumno, after.student.clase) == (2, "Ana", "IA-102")
 
 
-def test_the_first_pages_upload_for_somebody_without_a_template_goes_by_the_name(
+def test_the_first_pages_upload_for_a_student_without_a_template_goes_by_the_name(
     client: FlaskClient, gallery: Gallery
 ) -> None:
     client.post("/upload", json=upload(ANA))

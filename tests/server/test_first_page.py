@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from gallery.gallery import Gallery
-from server.legacy.shapes import iso_date
+from server.legacy.requests import iso_date
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import Reply, Running
 
@@ -94,10 +94,10 @@ def test_its_calls_are_answered_as_it_expects(serve, command, tmp_path: Path) ->
     for path, body in (("/upload", upload(ANA)), ("/save_all_images", None)):
         refused = from_page(running, "POST", path, body, key=ATTENDANCE)
         assert refused.status == 403 and refused.json["message"] == refused.json["error"] == refused.json["detail"]
-    nobody = from_page(running, "GET", "/get-students", key="nobody-0123456789abc")
-    assert nobody.status == 401 and "key" in nobody.json["message"]
+    unknown = from_page(running, "GET", "/get-students", key="nobody-0123456789abc")
+    assert unknown.status == 401 and "key" in unknown.json["message"]
 
-    # Nobody's photo outlives its deletion, whoever erases them.
+    # No photo outlives its student's deletion, by whichever program.
     erased = running.fetch("DELETE", f"/v1/students/{ANA['matricula']}", X_API_Key=ADMIN)
     assert erased.status == 204 and exported(folder) == {file_of(EVA, 0)}
     assert command("indexer", "remove", EVA["matricula"], **settings).returncode == 0

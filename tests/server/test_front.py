@@ -1,6 +1,6 @@
 """What stands between the network and the application: stalled clients, too many of them, and heads of two meanings.
 
-Attackers come from 127.0.0.2, so that the second client is somebody else.
+Attackers come from 127.0.0.2, so that the second client has another address.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ def answers(running: Running) -> None:
     assert running.fetch("POST", "/v1/identify", PROBE, Content_Type="image/jpeg").status == 200
 
 
-def said(running: Running, sent: bytes, more: bytes = b"") -> bytes:
+def answers_of(running: Running, sent: bytes, more: bytes = b"") -> bytes:
     """All that comes back until the server closes, or says nothing for two seconds."""
     with socket.create_connection(("127.0.0.1", port_of(running)), timeout=2) as connection:
         connection.sendall(sent)
@@ -75,7 +75,7 @@ def code_of(received: bytes) -> str:
     return str(json.loads(received.partition(b"\r\n\r\n")[2])["code"])
 
 
-# -- whoever waits costs nobody else anything ----------------------------------------------------------------------
+# -- a client that waits costs other clients nothing ---------------------------------------------------------------
 
 
 @on_sqlite
@@ -137,7 +137,7 @@ def test_a_slow_head_and_a_slow_body_end(serve) -> None:  # type: ignore[no-unty
 
 
 @on_sqlite
-def test_who_does_not_read_the_answer_keeps_nobody(serve, command) -> None:  # type: ignore[no-untyped-def]
+def test_a_client_that_does_not_read_its_answer_keeps_no_other_client(serve, command) -> None:  # type: ignore[no-untyped-def]
     command("indexer", "add", SAMPLE / "students.csv")
     running = serve()
     with holding(running, 40, b"GET /get-students HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 10):
@@ -159,7 +159,9 @@ def test_a_connection_that_is_answered_stays_and_the_longest_waiting_goes() -> N
     table.move(crowd[0], "answer")
     table.move(crowd[1], "body")
     late = One("10.0.0.2")
-    assert table.add(late)  # the table is full: the largest crowd makes room, whoever has no head first
+    assert table.add(
+        late
+    )  # the table is full: the address with most connections makes room, those without a head first
     assert [each.open for each in [*crowd, *others, late]] == [True, True, False, True, True, True, True]
     table.remove(others[0])
     again = One("10.0.0.1")
@@ -227,7 +229,7 @@ def test_a_head_of_two_meanings_is_refused_and_nothing_after_it_is_read(
 ) -> None:
     smuggled = b"0\r\n\r\nGET /readyz HTTP/1.1\r\n" + HOST + b"\r\n"
     allowed = status if isinstance(status, tuple) else (status,)
-    received = said(front, head) if 200 in allowed else said(front, head, smuggled)
+    received = answers_of(front, head) if 200 in allowed else answers_of(front, head, smuggled)
     assert len(statuses(received)) == 1 and statuses(received)[0] in allowed, received
     if statuses(received)[0] != 200:
         problem = json.loads(received.partition(b"\r\n\r\n")[2])
@@ -249,9 +251,9 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def test_no_request_is_read_out_of_a_body(front: Running) -> None:
     inner = b"GET /readyz HTTP/1.1\r\n" + HOST + b"\r\n"
     refused = b"POST /nowhere HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % len(inner)
-    got = said(front, refused, inner)
+    got = answers_of(front, refused, inner)
     assert statuses(got) == [404]
-    got = said(front, b"GET /livez HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % len(inner), inner)
+    got = answers_of(front, b"GET /livez HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % len(inner), inner)
     assert statuses(got) == [200] and b"connection: close" in got.lower()
 
 
@@ -267,9 +269,9 @@ def test_no_request_is_read_out_of_a_body(front: Running) -> None:
     ],
 )
 def test_what_comes_behind_a_request_is_not_heard_until_that_is_answered(front: Running, behind: bytes) -> None:
-    received = said(front, b"GET /readyz HTTP/1.1\r\n" + HOST + b"\r\n" + behind)
+    received = answers_of(front, b"GET /readyz HTTP/1.1\r\n" + HOST + b"\r\n" + behind)
     assert statuses(received) == [200] and b'"status":"ready"' in received.replace(b" ", b"")
-    assert statuses(said(front, b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")) == [200]
+    assert statuses(answers_of(front, b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")) == [200]
 
 
 def test_one_request_after_the_other_on_one_connection(front: Running) -> None:
@@ -331,8 +333,8 @@ def test_the_bytes_of_bodies_are_counted_right() -> None:
 
 def test_who_asks_before_sending_is_answered_before_sending(front: Running) -> None:
     head = b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Expect: 100-continue\r\nContent-Length: "
-    assert said(front, head + b"10\r\n\r\n").startswith(b"HTTP/1.1 100 ")
-    assert said(front, head + b"999999999\r\n\r\n").startswith(b"HTTP/1.1 413 ")
+    assert answers_of(front, head + b"10\r\n\r\n").startswith(b"HTTP/1.1 100 ")
+    assert answers_of(front, head + b"999999999\r\n\r\n").startswith(b"HTTP/1.1 413 ")
 
 
 @on_sqlite
@@ -341,7 +343,7 @@ def test_a_header_with_an_underscore_is_not_the_one_with_a_hyphen(serve) -> None
 
     def status(*lines: str) -> int:
         head = "\r\n".join(["GET /v1/status HTTP/1.1", "Host: 127.0.0.1", *lines, "", ""])
-        return statuses(said(running, head.encode()))[0]
+        return statuses(answers_of(running, head.encode()))[0]
 
     assert status(f"X-API-Key: {ATTENDANCE}") == 200
     assert status(f"X_API_Key: {ATTENDANCE}") == 401
@@ -369,7 +371,7 @@ def test_wrong_keys_slow_down_per_address_and_do_not_fill_the_log(serve, tmp_pat
     told = [asked(f"wrong-key-number-{i:04}", "127.0.0.2") for i in range(40)]
     assert told[0] == (401, None) and set(told) == {(401, None), (429, "5")}
     assert sum(status == 401 for status, _ in told) <= 15
-    assert asked(ATTENDANCE, "127.0.0.2")[0] == 200  # whoever shares the address is not locked out
+    assert asked(ATTENDANCE, "127.0.0.2")[0] == 200  # a client that shares the address is not locked out
     assert asked("wrong-key-number-0001", "127.0.0.3")[0] == 401
     log = (tmp_path / "server.log").read_text()
     assert "a wrong key from 127.0.0.2" in log and "wrong-key-number" not in log

@@ -7,19 +7,36 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from benchmarks import fuzz
 from benchmarks.fuzz_checks import Answer, faults
 from benchmarks.fuzz_requests import Sent
 from benchmarks.processes import ServerProcess
 from tests.conftest import SAMPLE
 from tests.server.conftest import Running
+from tests.server.declared_answers import undeclared_anywhere
 
 REQUESTS = int(os.environ.get("PRESENTE_TEST_FUZZ", "600"))
 
 
+def faults_and_undeclared(sent: Sent, answer: Answer) -> list[str]:
+    """What is wrong with a reply, also by what its route declares."""
+    found = list(faults(sent, answer))
+    if 200 <= answer.status < 300:
+        kind = answer.headers.get("content-type", "")
+        found.append(undeclared_anywhere(sent.method, sent.target, answer.status, kind, answer.body))
+    return [fault for fault in found if fault]
+
+
 def test_nothing_that_is_sent_breaks_the_server(
-    serve: Callable[..., Running], command: Callable[..., object], tmp_path: Path, environment: dict[str, str]
+    serve: Callable[..., Running],
+    command: Callable[..., object],
+    tmp_path: Path,
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(fuzz, "faults", faults_and_undeclared)
     command("indexer", "add", SAMPLE / "students.csv")
     running = serve(PRESENTE_API_KEYS=fuzz.KEYS)
     process = ServerProcess(running.process.pid, tmp_path / "server.log")

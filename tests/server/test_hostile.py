@@ -1,4 +1,4 @@
-"""What arrives and is wrong, or too much, or asks for more than its sender may: a typed refusal, short, and at once."""
+"""Requests that are wrong, too large, or want more than their key allows: refused at once, by a typed short error."""
 
 import base64
 import io
@@ -21,7 +21,8 @@ from presente.api_keys import read_keys
 from presente.errors import InvalidInput, StoreError, listed, shown, without_folders
 from server import body_sizes
 from server.app import Access, create_app
-from server.requests import json_parser, parsing
+from server.requests import json_parser
+from server.requests.photos import decode_base64
 from server.service import ServiceHandle
 from tests.conftest import on_sqlite
 from tests.server.test_access import ADMIN, ATTENDANCE, KEYS
@@ -77,7 +78,7 @@ def test_json_that_is_no_object_or_no_json(client: FlaskClient, method: str, pat
 @on_sqlite
 @pytest.mark.parametrize("shape", ["[%s]", '{"a":%s}'])
 def test_json_nested_almost_too_deep(client: FlaskClient, shape: str) -> None:
-    """What the parser can just read, whoever writes it again may not."""
+    """A value that the parser can just read may be too deep for the encoder."""
     enrol(client, ANA)
     before, after = shape.split("%s")
     for depth in (30, 40, *range(850, 1000)):
@@ -168,8 +169,8 @@ def test_npy_files_that_are_not_arrays_of_numbers(client: FlaskClient) -> None:
             detail = problem(client.post("/v1/search", data=npy_saying(header, version)), 400, "invalid_npy")
             assert len(detail) < 500
             problem(client.post("/v1/search", data=npy_saying(header, version, b"")), 400, "invalid_npy")
-    nobody = npy(np.empty((0, 128), np.float32))
-    assert client.post("/v1/search", data=nobody).get_json()["results"] == []
+    empty = npy(np.empty((0, 128), np.float32))
+    assert client.post("/v1/search", data=empty).get_json()["results"] == []
     for length in (b"\xff\xff", b"\x00\x00"):
         problem(client.post("/v1/search", data=b"\x93NUMPY\1\0" + length + b"{" * 99), 400, "invalid_npy")
     problem(client.post("/v1/search", data=npy_saying(right, follows=b"")), 400, "invalid_npy")
@@ -217,25 +218,25 @@ def test_base64_with_white_space_costs_little_more_than_its_bytes() -> None:
     photo = bytes(range(256)) * 1000
     wrapped = base64.encodebytes(photo).decode()
     for text in (wrapped, wrapped.replace("\n", "\r\n\t "), f"data:image/jpeg;base64,{wrapped}"):
-        assert parsing.decode_base64(text) == photo
+        assert decode_base64(text) == photo
     blanks = "AA AA " * 500_000
     tracemalloc.start()
     try:
-        assert len(parsing.decode_base64(blanks)) == 1_500_000
+        assert len(decode_base64(blanks)) == 1_500_000
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert peak < 4 * len(blanks)
     for wrong in ("ñ" * 8, "AAA", "AA\0AA", "\u3000AAAA", "A" * 5):
         with pytest.raises(InvalidInput) as caught:
-            parsing.decode_base64(wrong)
+            decode_base64(wrong)
         assert caught.value.code == "invalid_base64"
 
 
 @on_sqlite
 def test_base64_longer_than_any_photo_is_refused_before_it_is_decoded(client: FlaskClient) -> None:
     largest = base64.encodebytes(bytes(ImageLimits().max_bytes)).decode()
-    assert len(parsing.decode_base64(f"data:image/jpeg;base64,{largest}")) == ImageLimits().max_bytes
+    assert len(decode_base64(f"data:image/jpeg;base64,{largest}")) == ImageLimits().max_bytes
     roomy = create_app(client.application.extensions["presente"], 90_000_000).test_client()
     for text in (b" " * 30_000_000, b"data:," + b"AA " * 10_000_000):
         for body in (b'{"image": "%s"}' % text, b'{"images": ["%s"]}' % text):
@@ -263,8 +264,8 @@ def test_a_body_longer_than_its_route_takes_is_refused_by_its_head(client: Flask
     for method, path in (("PATCH", "/v1/students/x"), ("PATCH", "/v1/attendance/1"), ("POST", "/v1/participations")):
         body = b'{"note": "' + b"x" * body_sizes.SMALL + b'"}'
         assert "65536" in problem(client.open(path, method=method, data=body, headers=JSON), 413, "too_many_bytes")
-    holder = client.application.extensions["presente"]
-    roomy = create_app(holder, 90_000_000).test_client()
+    service_handle = client.application.extensions["presente"]
+    roomy = create_app(service_handle, 90_000_000).test_client()
     long = b'{"embeddings": [[' + b"1," * 4_000_000 + b"1]]}"
     assert "numpy.save" in problem(roomy.post("/v1/search", data=long, headers=JSON), 413, "too_many_bytes")
     many = b'{"embeddings": [[' + b"1," * 500_000 + b"1]]}"
@@ -396,14 +397,14 @@ def test_only_an_admin_asks_for_less_than_the_gallerys_threshold(
 
 
 @on_sqlite
-def test_without_keys_whoever_is_on_this_machine_is_admin(client: FlaskClient) -> None:
+def test_without_keys_every_client_on_this_machine_is_admin(client: FlaskClient) -> None:
     enrol(client, ANA)
     face = client.post("/v1/identify?threshold=-1", data=STRANGER, headers=JPEG).get_json()["faces"][0]
     assert face["decision"] == "known"
 
 
 @on_sqlite
-def test_a_class_with_a_limit_of_its_own_is_held_to_that(client: FlaskClient, gallery: Gallery) -> None:
+def test_a_class_with_a_threshold_of_its_own_is_held_to_it(client: FlaskClient, gallery: Gallery) -> None:
     """With a calibration fewer people mean a lower threshold: that one is the gallery's own for the class."""
     curve = CalibrationCurve(
         gallery.pack, 2, 500, 50, 3.0, 30.0, (0.01, 0.01, 0.02), 0.01, "2026-11-21T00:00:00+00:00", {}
@@ -416,7 +417,7 @@ def test_a_class_with_a_limit_of_its_own_is_held_to_that(client: FlaskClient, ga
     headers = {**JPEG, "X-API-Key": ATTENDANCE}
     own = {clase: gallery.operating_point(None, clase).threshold for clase in (None, ANA["clase"])}
     assert own[ANA["clase"]] < own[None]
-    for clase, limit in own.items():
+    for clase, threshold in own.items():
         asked = f"/v1/identify?clase={clase or ''}&threshold="
-        assert guarded.post(f"{asked}{limit!r}", data=PROBE, headers=headers).status_code == 200
-        problem(guarded.post(f"{asked}{limit - 1e-6!r}", data=PROBE, headers=headers), 403, "threshold_too_low")
+        assert guarded.post(f"{asked}{threshold!r}", data=PROBE, headers=headers).status_code == 200
+        problem(guarded.post(f"{asked}{threshold - 1e-6!r}", data=PROBE, headers=headers), 403, "threshold_too_low")

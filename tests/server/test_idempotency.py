@@ -142,7 +142,7 @@ def test_nothing_is_left_of_the_requests_about_who_was_erased(people: FlaskClien
     people.delete(f"/v1/students/{ANA['matricula']}")
     problem(keyed(people, state(note="secreto")), 404, "student_not_found")
     probe = Claim(KEY["Idempotency-Key"], "another", datetime.now(UTC).isoformat(timespec="seconds"))
-    assert gallery.store.request_keys.claim(probe, ()) == probe  # nobody has it
+    assert gallery.store.request_keys.claim(probe, ()) == probe  # no request has it
     kept = gallery.store.request_keys.claim(Claim("e", "another", probe.at), ())
     assert kept.done and not kept.first and kept.digest != "another"
 
@@ -167,15 +167,15 @@ def test_a_retry_after_midnight_is_about_the_day_of_the_first(
     times = [evening]
     client = client_of(gallery, embedder, tmp_path, Clock("America/Mexico_City", lambda: times[-1]))
     made = [client.post("/v1/students", json=NEW, headers={"Idempotency-Key": "n"}).get_json()["student"]]
-    said = state("N1")
-    first = [keyed(client, said, f"clase={CLASS}").get_json()]
+    statement = state("N1")
+    first = [keyed(client, statement, f"clase={CLASS}").get_json()]
     took_part = [
         client.post("/v1/participations", json={"matricula": "N1"}, headers={"Idempotency-Key": "p"}).get_json()
     ]
     photo = {"Idempotency-Key": "f"}
     taken = [client.post("/v1/attendance?clase=IA-101", data=PROBE, headers=JPEG | photo).get_json()["fecha"]]
     times.append(evening + timedelta(seconds=20))
-    first.append(keyed(client, said, f"clase={CLASS}").get_json())
+    first.append(keyed(client, statement, f"clase={CLASS}").get_json())
     took_part.append(
         client.post("/v1/participations", json={"matricula": "N1"}, headers={"Idempotency-Key": "p"}).get_json()
     )
@@ -185,7 +185,7 @@ def test_a_retry_after_midnight_is_about_the_day_of_the_first(
     assert took_part[0] == took_part[1] and took_part[0]["fecha"] == "2026-11-20"
     assert made[0]["fecha_de_registro"] == made[1]["fecha_de_registro"] == "2026-11-20"
     assert taken == ["2026-11-20"] * 2
-    assert keyed(client, said, f"clase={CLASS}").status_code == 201
+    assert keyed(client, statement, f"clase={CLASS}").status_code == 201
 
 
 # -- PATCH, participations, photos ---------------------------------------------------------------------------------
@@ -196,18 +196,18 @@ def test_settling_an_entry(client: FlaskClient, gallery: Gallery, embedder: Face
     send(client, PROBE)
     one, other = (stored.id for stored in gallery.store.attendance.entries(EntryFilter()))
 
-    def settle(number: int, status: str = "present") -> Any:
+    def resolve(number: int, status: str = "present") -> Any:
         return client.patch(f"/v1/attendance/{number}", json={"status": status}, headers=KEY)
 
-    first = settle(one)
+    first = resolve(one)
     assert [entry["status"] for entry in first.get_json()["entries"]] == ["present", "rejected"]
-    assert settle(one).get_json() == first.get_json()
-    problem(settle(other), 409, "idempotency_key_reused")
-    problem(settle(one, "rejected"), 409, "idempotency_key_reused")
+    assert resolve(one).get_json() == first.get_json()
+    problem(resolve(other), 409, "idempotency_key_reused")
+    problem(resolve(one, "rejected"), 409, "idempotency_key_reused")
     client.patch(f"/v1/attendance/{one}", json={"status": "rejected"})
     client.patch(f"/v1/attendance/{other}", json={"status": "present"})
     before = entries(gallery)
-    again = settle(one)
+    again = resolve(one)
     assert again.status_code == 200
     assert [entry["status"] for entry in again.get_json()["entries"]] == ["rejected", "present"]
     assert entries(gallery) == before
@@ -219,7 +219,7 @@ def test_settling_an_entry(client: FlaskClient, gallery: Gallery, embedder: Face
     )
     assert len(entries(gallery)) == len(before) + 1
     gallery.remove(["T1", "T2"])
-    problem(settle(one), 404, "entry_not_found")
+    problem(resolve(one), 404, "entry_not_found")
 
 
 def test_participations(people: FlaskClient, gallery: Gallery) -> None:
@@ -268,8 +268,8 @@ def test_a_class_photo(client: FlaskClient, school: Gallery) -> None:  # noqa: F
     assert entries(school) == before
 
 
-def test_a_photo_that_showed_nobody_records_nobody_later(client: FlaskClient, gallery: Gallery) -> None:
-    """It was of a class before somebody was enrolled in it; the retry is no new roll call."""
+def test_a_photo_that_showed_no_student_records_none_later(client: FlaskClient, gallery: Gallery) -> None:
+    """It was taken before a student was enrolled; the retry takes no attendance anew."""
     enrol(client, EVA, clase=CLASS)
     first = send(client, PROBE, **KEY).get_json()
     assert [face["status"] for face in first["faces"]] == ["unknown"]
@@ -359,7 +359,7 @@ def test_more_photos_of_a_student(people: FlaskClient, gallery: Gallery) -> None
     gallery.take_photos(ANA["matricula"], [digest_of(PROBE)])
     again = people.post(path, data=PROBE, headers=JPEG | KEY)
     assert (again.status_code, again.get_json()["photos"]) == (201, first.get_json()["photos"])
-    assert digest_of(PROBE) not in gallery.store.digests(ANA["matricula"])  # somebody took it away since
+    assert digest_of(PROBE) not in gallery.store.digests(ANA["matricula"])  # it was taken away since
     problem(people.post(path, data=STRANGER, headers=JPEG | KEY), 409, "idempotency_key_reused")
     elsewhere = f"/v1/students/{EVA['matricula']}/images"
     problem(people.post(elsewhere, data=PROBE, headers=JPEG | KEY), 409, "idempotency_key_reused")

@@ -8,11 +8,13 @@ import http.client
 import http.server
 import io
 import json
+import os
 import re
 import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -74,7 +76,7 @@ def test_what_the_indexer_adds_and_removes_is_seen_at_once(serve, command) -> No
     assert who(running, probe) == ["Desconocido"]
 
 
-def test_a_replica_forgets_whom_another_server_erased_while_nobody_asks_it(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_replica_without_requests_forgets_students_whom_another_server_erased(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     command("indexer", "add", SAMPLE / "students.csv")
     gone = STUDENTS[0]["matricula"]
     replica = serve(PRESENTE_INDEX=str(tmp_path / "replica"), PRESENTE_EXPORT=str(tmp_path / "copies"))
@@ -117,6 +119,7 @@ def test_the_port_and_the_address_are_checked(serve, command) -> None:  # type: 
     port = running.address.rsplit(":", 1)[1]
     taken = command("server", "--port", port)
     assert taken.returncode == 2 and "address_unavailable" in taken.stderr
+    assert "another program uses this port" in taken.stderr and "None" not in taken.stderr
     opened = command("server", "--host", "0.0.0.0")
     assert opened.returncode == 2 and "unprotected_address" in opened.stderr
     unknown = command("server", "--port", "0", "--pack", "nonesuch")
@@ -277,3 +280,29 @@ def test_interrupting_the_server_ends_it(serve) -> None:  # type: ignore[no-unty
     running = serve()
     running.process.send_signal(signal.SIGINT)
     assert running.process.wait(20) == 0
+
+
+@on_sqlite
+def test_the_walkthrough_of_attendance_goes_as_it_is_written(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    page = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
+    section = page.partition("### A walkthrough")[2].partition("\n## ")[0]
+    script = "\n".join(line[4:] for line in section.splitlines() if line.startswith("    "))
+    command("indexer", "add", SAMPLE / "students.csv")
+    running = serve()
+    script = script.replace("server=http://127.0.0.1:8000", f"server={running.address}")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    (tmp_path / "data_sample").symlink_to(SAMPLE)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, env={"PATH": path}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert '"code"' not in done.stdout, done.stdout  # no answer was an error
+    lines = {
+        line["matricula"]: line for line in running.ask("/v1/attendance?clase=IA-102&fecha=2026-11-20")["attendance"]
+    }
+    assert (lines["A0241"]["status"], lines["A0241"]["note"]) == ("rejected", "era su hermana")
+    assert (lines["A0283"]["status"], lines["A0283"]["source"]) == ("present", "hand")
+    assert lines["A0278"]["source"] == "photo" and lines["A0288"]["status"] == "absent"
+    assert len((tmp_path / "asistencia.csv").read_text().splitlines()) == len(lines) + 1

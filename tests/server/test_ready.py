@@ -122,7 +122,7 @@ def test_another_pack(serving: Any, command: Any, store_url: str) -> None:
 
 @pytest.mark.parametrize("store_url", ["mongo"], indirect=True)
 def test_a_collection_that_is_renamed_and_comes_back(serving: Any, store_url: str) -> None:
-    """Whoever is asked for is found by the index, and nobody knows the name: no answer is better than that one."""
+    """The index finds people whom the documents do not know: an error is better than such an answer."""
     with MongoClient(store_url) as client:
         db = client.get_default_database()
         kept = list(db.students.find())

@@ -1,4 +1,4 @@
-"""Text over HTTP: one student however the name is spelled, none whom no address leads to."""
+"""Text over HTTP: one student however the name is spelled, and none without an address."""
 
 import base64
 import io
@@ -55,14 +55,16 @@ def test_one_student_in_every_spelling(client: FlaskClient, gallery: Gallery) ->
 
 
 @pytest.mark.parametrize("matricula", [".", "..", "\u200b.\u00a0", "a/b", "\u00a0", "A\x001", "A\x1b1"])
-def test_nobody_whom_no_address_leads_to(client: FlaskClient, gallery: Gallery, matricula: str) -> None:
+def test_a_matricula_without_an_address_is_refused(client: FlaskClient, gallery: Gallery, matricula: str) -> None:
     code = "missing_field" if matricula == "\u00a0" else "invalid_student"
     problem(post(client, matricula=matricula), 400, code)
     assert gallery.store.counts().students == 0
 
 
 @pytest.mark.parametrize("matricula", ["...", "%2F", "a%2e", "?q=1", "#", "a b", "\\", ";x", "+", "&", "-", "ñ"])
-def test_everybody_else_is_reached_by_the_address_that_enrolling_gave(client: FlaskClient, matricula: str) -> None:
+def test_every_other_matricula_is_reached_by_the_address_that_enrolling_gave(
+    client: FlaskClient, matricula: str
+) -> None:
     made = post(client, matricula=matricula)
     assert made.status_code == 201
     assert client.get(made.headers["Location"]).get_json()["matricula"] == matricula

@@ -1,4 +1,4 @@
-"""How the server enrols: photos are read, judged, and stored only if they are the student's."""
+"""How photos are enrolled: they are read, judged, and stored only if they are the student's."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from presente.errors import Conflict, InvalidInput, PhotoRefused
 from presente.recognition import enrolled_photo
 
 _SENT = ("nombre_del_alumno", "clase", "fecha_de_registro")
-"""The fields that an enrolment brings for somebody who is there; the others stay as they are."""
+"""The fields that an enrolment sets of a student who exists; the others stay as they are."""
 
 _LOOK = "Check the matricula and the photo. Nothing was stored"
 _FORCE = f"{_LOOK}; if it is right all the same, force=true enrols it."
@@ -28,8 +28,8 @@ _FORCE = f"{_LOOK}; if it is right all the same, force=true enrols it."
 
 @dataclass(frozen=True, slots=True)
 class DuplicateWarning:
-    """A photo of an enrolment, counted from 1, that clearly shows another student, and the share of really new people
-    who score as high (None when that is not known)."""
+    """A photo of an enrolment, counted from 1, that clearly shows another student; ``fpir`` is the share of really new
+    people who score as high, None when that is not known."""
 
     similar: SimilarStudent
     fpir: float | None
@@ -37,15 +37,15 @@ class DuplicateWarning:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """An enrolment: the student as stored, the face that was taken of each photo, and what a person should look at."""
+class AcceptedEnrolment:
+    """An enrolment: the student as stored, the face that was taken of each photo, and warnings for a person."""
 
     student: StoredStudent
     faces: tuple[EmbeddedFace, ...]
     warnings: tuple[DuplicateWarning, ...]
 
 
-class Enroller:
+class PhotoEnroller:
     """Enrols students in one gallery. Safe to use from several threads."""
 
     def __init__(self, gallery: Gallery, embedder: FaceEmbedder) -> None:
@@ -54,14 +54,16 @@ class Enroller:
         self._judge = EnrolmentJudge(gallery, embedder.pack.threshold)
         self._one_at_a_time = threading.Lock()
 
-    def enrol(self, student: Student, photos: Sequence[bytes], mode: EnrolmentMode, force: bool = False) -> Accepted:
+    def enrol(
+        self, student: Student, photos: Sequence[bytes], mode: EnrolmentMode, force: bool = False
+    ) -> AcceptedEnrolment:
         """Enrol a student, all photos or none; they are searchable when this returns.
 
         Args:
             student: with the fields as they shall be.
             photos: the photos.
             mode: as :data:`EnrolmentMode`; ``put`` changes the fields only of a student whom the photos clearly show,
-                or whose name is the one that is stored.
+                or whose stored name is the one that was sent.
             force: take photos that clearly are not the student's, too, and duplicates.
 
         Raises:
@@ -73,12 +75,12 @@ class Enroller:
         self.gallery.check_consent(student)
         stored = self.gallery.store.student(student.matricula)
         if stored is not None and mode == "create":
-            raise student_exists(student.matricula)  # it is asked again; asking first spares the inference
+            raise student_exists(student.matricula)  # checked again below; checking first spares the inference
         read = [self._read(number, content) for number, content in enumerate(photos, start=1)]
-        with self._one_at_a_time:  # what is decided is stored before the next is looked at
+        with self._one_at_a_time:  # one enrolment is stored before the next is judged
             return self._enrol(student, photos, read, mode, force)
 
-    def enrolled(self, matricula: str, photos: Sequence[bytes]) -> Accepted:
+    def enrolled(self, matricula: str, photos: Sequence[bytes]) -> AcceptedEnrolment:
         """What :meth:`enrol` answers for photos that a student has been enrolled with; nothing is stored.
 
         Raises:
@@ -87,7 +89,7 @@ class Enroller:
         stored = self.gallery.student(matricula)
         read = [self._read(number, content) for number, content in enumerate(photos, start=1)]
         levels, verdicts = self._judged(stored.student, stored, read, photos)
-        return Accepted(stored, tuple(face for face, _ in verdicts), self._warnings(verdicts, levels))
+        return AcceptedEnrolment(stored, tuple(face for face, _ in verdicts), self._warnings(verdicts, levels))
 
     def _enrol(
         self,
@@ -96,7 +98,7 @@ class Enroller:
         read: Sequence[tuple[str, EmbeddedFace]],
         mode: EnrolmentMode,
         force: bool,
-    ) -> Accepted:
+    ) -> AcceptedEnrolment:
         stored = self.gallery.store.student(student.matricula)
         if stored is not None and mode == "create":
             raise student_exists(student.matricula)
@@ -120,7 +122,7 @@ class Enroller:
             if not self.gallery.store.update(replace(kept.student, aviso=POSSIBLE_DUPLICATE)):
                 raise student_not_found(student.matricula)
             kept = self.gallery.student(student.matricula)
-        return Accepted(kept, tuple(face for face, _ in verdicts), warnings)
+        return AcceptedEnrolment(kept, tuple(face for face, _ in verdicts), warnings)
 
     def _judged(
         self,
@@ -147,8 +149,8 @@ class Enroller:
             against = "the student's own photos"
             if first.photos:
                 against = f"{_photos([photo + 1 for photo in first.photos]).lower()} of this request"
-            said = f"{_photos(wrong)} {'does' if len(wrong) == 1 else 'do'} not show"
-            raise different_person(said, matricula, first, against, fix)
+            what = f"{_photos(wrong)} {'does' if len(wrong) == 1 else 'do'} not show"
+            raise different_person(what, matricula, first, against, fix)
         if self.gallery.settings.duplicates == "refuse":
             for number, each in enumerate(judged, start=1):
                 if each.similar is not None:
