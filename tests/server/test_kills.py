@@ -10,7 +10,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -24,6 +23,7 @@ from typing import Any
 from gallery.gallery import Gallery, GallerySettings
 from gallery.snapshot import SnapshotStore
 from presente.compose import open_store
+from tests import programs
 from tests.conftest import SAMPLE
 from tests.server.test_api import STUDENTS
 from tests.server.test_attendance import CLASS, GROUP, HERE, WHOSE
@@ -109,7 +109,7 @@ class Bulk:
     def __init__(self, environment: dict[str, str], folder: Path) -> None:
         self.environment, self.folder = environment, folder
         self.number = 0
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: programs.Process | None = None
         self.photos = [(path.parent.name, path) for path in sorted((SAMPLE / "students").glob("*/*.jpg"))][:36]
 
     def source(self, number: int) -> Path:
@@ -127,11 +127,9 @@ class Bulk:
             self.number += 1
             self.process = None
         if self.process is None or self.process.poll() is not None:
-            words = [sys.executable, "-m", "indexer", "add", str(self.source(self.number)), "--json"]
+            words = ["-m", "indexer", "add", self.source(self.number), "--json"]
             with (self.folder / "indexer.log").open("ab") as log:
-                self.process = subprocess.Popen(
-                    words, cwd=self.folder, env=self.environment, stdout=log, stderr=log, start_new_session=True
-                )
+                self.process = programs.start(words, self.folder, self.environment, log, log, new_session=True)
 
     def kill(self) -> None:
         """With all its processes."""
