@@ -104,7 +104,9 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     server, name = request.getfixturevalue("mongo_server"), f"test_{uuid.uuid4().hex}"
     yield f"{server}/{name}"
     with MongoClient(server) as client:
-        client.drop_database(name)
+        for each in client.list_database_names():
+            if each.startswith(name):  # some tests make several
+                client.drop_database(each)
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
 """A process that dies before any one of its writes to a store, of either kind."""
 
 import importlib
-import multiprocessing
 import os
 from pathlib import Path
 
 from pymongo import monitoring
 
 from gallery.documents.sqlite import SqliteStore
+from tests import programs
 
 DEATH = 9
 
@@ -44,16 +44,13 @@ class Killer(monitoring.CommandListener):
 def die_before(deadly: int, url: str, folder: Path, module: str, action: str) -> bool:
     """Call ``DELTAS[action]`` of a module with its ``open_gallery(url, folder)``, in a process that dies before its
     deadly-th write; whether it was done before it came to that."""
-    forks = multiprocessing.get_context("forkserver")  # which imports once what every process needs
-    forks.set_forkserver_preload(["tests.killer", "gallery.documents.mongo", module])
-    process = forks.Process(target=_act, args=(deadly, url, folder, module, action))
-    process.start()
-    process.join(60)
-    assert process.exitcode in (0, DEATH)
-    return process.exitcode == 0
+    code = f"from tests.killer import act\nact{(deadly, url, str(folder), module, action)}"
+    done = programs.run(["-c", code], programs.ROOT, os.environ)
+    assert done.returncode in (0, DEATH), done.stderr
+    return done.returncode == 0
 
 
-def _act(deadly: int, url: str, folder: Path, module: str, action: str) -> None:
+def act(deadly: int, url: str, folder: str, module: str, action: str) -> None:
     killer = Killer(deadly)
     monitoring.register(killer)
     connect = SqliteStore._connect
@@ -65,7 +62,7 @@ def _act(deadly: int, url: str, folder: Path, module: str, action: str) -> None:
 
     SqliteStore._connect = traced  # type: ignore[method-assign]
     tests = importlib.import_module(module)
-    gallery = tests.open_gallery(url, folder)
+    gallery = tests.open_gallery(url, Path(folder))
     killer.writes = 0
     tests.DELTAS[action](gallery)
     os._exit(0)

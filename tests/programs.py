@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FRESH = os.environ.get("PRESENTE_TEST_FRESH") == "1" or sys.platform != "linux"
 ROOMS = ("presente", "faces", "gallery", "indexer", "server", "evaluation")
 NOT_IMPORTED = {"faces.openvino"}  # which is not installed everywhere
+ALSO = ("onnxruntime", "tests.conftest")  # what programs import late, and what those of the tests do
 _NUMBER = struct.Struct("=i")
 _LONGEST_ORDER = 1 << 17
 
@@ -91,6 +92,7 @@ def start(
         )
     if not _starters:
         _starters.append(_Starter())
+        atexit.register(_starters[0].close)
     return _starters[0].start(texts, cwd, env, out, err, new_session)
 
 
@@ -157,6 +159,10 @@ class _Starter:
         os.close(theirs)
         return _Forked(words, ours)
 
+    def close(self) -> None:
+        self._orders.close()
+        self._process.wait(20)
+
 
 _starters: list[_Starter] = []
 """None or one: started when the first program is."""
@@ -165,14 +171,15 @@ _starters: list[_Starter] = []
 # -- the process that forks ---------------------------------------------------------------------------------------
 
 
-def import_rooms() -> None:
+def import_programs() -> None:
     """Every module of the rooms, and with them what they import."""
     for room in ROOMS:
         package = importlib.import_module(room)
         for found in pkgutil.walk_packages(package.__path__, f"{room}."):
             if found.name not in NOT_IMPORTED and not found.name.endswith(".__main__"):
                 importlib.import_module(found.name)
-    importlib.import_module("onnxruntime")
+    for name in ALSO:
+        importlib.import_module(name)
 
 
 def serve_orders(orders: socket.socket) -> dict[str, Any] | None:
@@ -273,7 +280,7 @@ def end(program: Callable[[], None]) -> NoReturn:
 
 
 def main() -> None:
-    import_rooms()
+    import_programs()
     gc.freeze()
     order = serve_orders(socket.socket(fileno=int(sys.argv[1])))
     if order is not None:

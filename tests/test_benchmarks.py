@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+from tests import programs
 from tests.conftest import ROOT, SAMPLE
 
 
 def printed(*words: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", *words, "--json"], cwd=ROOT, capture_output=True, text=True, timeout=120
-    )
+    done = programs.run(["-m", *words, "--json"], ROOT, os.environ)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     assert {"machine", "versions", "seed"} <= set(found)
