@@ -2,6 +2,7 @@
 
 import importlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from pymongo import monitoring
@@ -48,6 +49,12 @@ def die_before(deadly: int, url: str, folder: Path, module: str, action: str) ->
     done = programs.run(["-c", code], programs.ROOT, os.environ)
     assert done.returncode in (0, DEATH), done.stderr
     return done.returncode == 0
+
+
+def decided_once(happened: Sequence[bool]) -> bool:
+    """Whether it had not happened for a process that died first, had for one that did not, and one write decides:
+    ``happened`` says of each death, earliest first, whether the action was found done afterwards."""
+    return not happened[0] and happened[-1] and sorted(happened) == list(happened)
 
 
 def act(deadly: int, url: str, folder: str, module: str, action: str) -> None:

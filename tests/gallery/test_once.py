@@ -18,7 +18,7 @@ from presente import compose
 from presente.errors import Conflict, NotFound, StoreError
 from tests.conftest import DIM, PACK, enrolment, unit
 from tests.gallery.test_documents import open_store, store, vectors  # noqa: F401
-from tests.killer import die_before
+from tests.killer import decided_once, die_before
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 AT = NOW.isoformat()
@@ -216,6 +216,7 @@ def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> 
     """After which somebody says otherwise, and then the request is sent again."""
     acknowledged = False
     deadly = 0
+    happened: list[bool] = []
     while not acknowledged:
         deadly += 1
         assert deadly < 80
@@ -231,6 +232,7 @@ def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> 
         gallery.close(publish=True)
         acknowledged = die_before(deadly, url, folder, __name__, action)
         gallery = open_gallery(url, folder)
+        happened.append(was_done(gallery, action))
         if action == "say and erase":
             gallery.remove(["A1"])
             assert gallery.store.records.claim(MINE, ()).first  # nothing is left of it
@@ -238,7 +240,17 @@ def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> 
             check_retry(gallery, action)
         assert gallery.store.records.miscounted() == []
         gallery.close()
-    assert deadly >= 5
+    assert deadly >= 5 and decided_once(happened), happened
+
+
+def was_done(gallery: Gallery, action: str) -> bool:
+    """Whether the process that died had come so far."""
+    records = gallery.store.records
+    if action == "say and erase":
+        return gallery.store.student("A1") is None
+    if action == "take part":
+        return len(records.participations(Selection())) == 1
+    return any(stored.entry.request == MINE.key for stored in records.attendance(Selection()))
 
 
 def check_retry(gallery: Gallery, action: str) -> None:
