@@ -264,11 +264,16 @@ def under_attack(target: Target, name: str, seconds: float) -> dict[str, Any]:
     quiet = second_client(target.port, seconds / 2)
     log, memory = target.log.stat().st_size, target.memory_mb()
     words = [sys.executable, "-m", "benchmarks.hostile", "--attack", name, "--port", str(target.port)]
-    with watched(target) as most, subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE) as attacker:
-        time.sleep(2)  # until it is at it
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    start = time.perf_counter()
+    with watched(target) as most, subprocess.Popen(words, cwd=ROOT, **pipes) as attacker:
+        assert attacker.stdout is not None
+        attacker.stdout.readline()  # it begins
+        time.sleep(min(1.0, seconds))  # until it is at it
         during = second_client(target.port, seconds)
         attacker.communicate()
-    time.sleep(3)
+    time.sleep(min(3.0, seconds))
+    took = time.perf_counter() - start
     return {
         "quiet": quiet,
         "during": during,
@@ -276,7 +281,7 @@ def under_attack(target: Target, name: str, seconds: float) -> dict[str, Any]:
         "memory_before_mb": round(memory),
         "memory_most_mb": round(most[0]),
         "memory_after_mb": round(target.memory_mb()),
-        "log_bytes_per_s": round((target.log.stat().st_size - log) / (seconds + 5)),
+        "log_bytes_per_s": round((target.log.stat().st_size - log) / took),
     }
 
 
@@ -285,6 +290,7 @@ def _attack(name: str, port: int) -> int:
     stop = threading.Event()
     thread = threading.Thread(target=attacks()[name], args=(port, stop))
     thread.start()
+    print("begun", flush=True)
     sys.stdin.read()
     stop.set()
     thread.join()
