@@ -198,7 +198,7 @@ HOST = b"Host: 127.0.0.1\r\n"
         (b"POST /v1/search HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n", 411),
         (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: CHUNKED\r\n\r\n", 411),
         (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: gzip, chunked\r\n\r\n", 411),
-        (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: identity\r\n\r\n", (400, 411)),
+        (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: identity\r\n\r\n", 411),
         (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
         (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\n", 400),
         (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\nContent-Length: 4\r\n\r\n", 400),
@@ -209,7 +209,7 @@ HOST = b"Host: 127.0.0.1\r\n"
         (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Content-Length: 0x4\r\n\r\n", 400),
         (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Content-Length:\r\n\r\n", 400),
         (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Content-Length : 4\r\n\r\n", 400),
-        (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Content-Length: " + b"9" * 30 + b"\r\n\r\n", (400, 413)),
+        (b"POST /v1/identify HTTP/1.1\r\n" + HOST + b"Content-Length: " + b"9" * 30 + b"\r\n\r\n", 400),
         (b"GET /livez HTTP/1.1\r\n\r\n", 400),
         (b"GET /livez HTTP/1.1\r\n" + HOST + HOST + b"\r\n", 400),
         (b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1 evil\r\n\r\n", 400),
@@ -218,10 +218,10 @@ HOST = b"Host: 127.0.0.1\r\n"
         (b"GET http://[:::::]/ HTTP/1.1\r\nHost: [:::::]\r\n\r\n", 400),
         (b"GET http://[::/livez HTTP/1.1\r\nHost: [::\r\n\r\n", 400),
         (b"GET /livez HTTP/1.1\r\n" + HOST + b" folded: x\r\n\r\n", 400),
-        (b"GET /livez HTTP/1.1\n" + HOST + b"\n", (200, 400)),
+        (b"GET /livez HTTP/1.1\n" + HOST + b"\n", 400),
         (b"GET /livez HTTP/9.9\r\n" + HOST + b"\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
-        (b"CONNECT 127.0.0.1:80 HTTP/1.1\r\n" + HOST + b"\r\n", (400, 405)),
+        (b"CONNECT 127.0.0.1:80 HTTP/1.1\r\n" + HOST + b"\r\n", 400),
         (b"GET /livez HTTP/1.1\r\n" + HOST + b"X-A: b\x00c\r\n\r\n", 400),
         (b"GET /livez HTTP/1.1\r\n" + HOST + b"X: y\r\n" * 150 + b"\r\n", 431),
         (b"GET /livez?" + b"a" * 70_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 431),
@@ -233,15 +233,14 @@ HOST = b"Host: 127.0.0.1\r\n"
     ],
 )
 def test_a_head_of_two_meanings_is_refused_and_nothing_after_it_is_read(
-    front: Running, head: bytes, status: int | tuple[int, ...]
+    front: Running, head: bytes, status: int
 ) -> None:
     smuggled = b"0\r\n\r\nGET /readyz HTTP/1.1\r\n" + HOST + b"\r\n"
-    allowed = status if isinstance(status, tuple) else (status,)
-    received = said(front, head) if 200 in allowed else said(front, head, smuggled)
-    assert len(statuses(received)) == 1 and statuses(received)[0] in allowed, received
-    if statuses(received)[0] != 200:
+    received = said(front, head) if status == 200 else said(front, head, smuggled)
+    assert statuses(received) == [status], received
+    if status != 200:
         problem = json.loads(received.partition(b"\r\n\r\n")[2])
-        assert problem["status"] in allowed and problem["request_id"].encode() in received.partition(b"\r\n\r\n")[0]
+        assert problem["status"] == status and problem["request_id"].encode() in received.partition(b"\r\n\r\n")[0]
         assert b"connection: close" in received.lower()
 
 
