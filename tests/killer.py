@@ -14,11 +14,15 @@ DEATH = 9
 
 
 class Killer(monitoring.CommandListener):
-    """Counts writes, and ends the process before one of them."""
+    """Counts writes, and ends the process before one of them, once it is armed."""
 
-    def __init__(self, deadly: int) -> None:
-        self.deadly = deadly
+    def __init__(self) -> None:
+        self.deadly = 0
         self.writes = 0
+
+    def arm(self, deadly: int) -> None:
+        """Count from here."""
+        self.deadly, self.writes = deadly, 0
 
     def count(self) -> None:
         self.writes += 1
@@ -58,7 +62,7 @@ def decided_once(happened: Sequence[bool]) -> bool:
 
 
 def act(deadly: int, url: str, folder: str, module: str, action: str) -> None:
-    killer = Killer(deadly)
+    killer = Killer()
     monitoring.register(killer)
     connect = SqliteStore._connect
 
@@ -70,6 +74,6 @@ def act(deadly: int, url: str, folder: str, module: str, action: str) -> None:
     SqliteStore._connect = traced  # type: ignore[method-assign]
     tests = importlib.import_module(module)
     gallery = tests.open_gallery(url, Path(folder))
-    killer.writes = 0
+    killer.arm(deadly)
     tests.DELTAS[action](gallery)
     os._exit(0)
