@@ -46,6 +46,15 @@ def test_every_setting_is_documented_with_its_default() -> None:
             assert shown == (f"`{setting.default}`" if setting.default else ""), row
 
 
+def test_every_setting_of_the_tests_is_documented_with_its_default() -> None:
+    page = text("docs/tests.md")
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
+    read = dict(re.findall(r'environ\.get\("(PRESENTE_TEST_[A-Z]+)"(?:, "([^"]*)")?\)', source))
+    assert len(read) > 8
+    for variable, default in read.items():
+        assert f"| `{variable}` | {f'`{default}` ' if default else ''}|" in page, variable
+
+
 def test_every_command_is_documented() -> None:
     import benchmarks
     import evaluation.__main__

@@ -176,14 +176,14 @@ def test_subjects_not_templates_even_when_one_has_hundreds(kind: str, tmp_path: 
 
 def test_the_gate_raises_the_depth_and_then_takes_exact_search() -> None:
     """Strangers all over 64 dimensions: nothing but noise tells the ten nearest of them apart."""
-    rows = vectors(8000, dim=64)
-    index, report = settle(rows, np.arange(8000), IndexSettings("rabitq"))
+    rows = vectors(3000, dim=64)
+    index, report = settle(rows, np.arange(3000), IndexSettings("rabitq"))
     assert index.spec.kind == "rabitq" and report.recall >= 0.999 and len(report.tried) > 2
     assert any(tried.recall < 0.999 for tried in report.tried)
-    never, report = settle(rows, np.arange(8000), IndexSettings("ivf", 1.1))
+    never, report = settle(rows, np.arange(3000), IndexSettings("ivf", 1.1))
     assert never.spec.kind == "flat" and "1.1" in report.reason and report.recall == 1.0
     assert {tried.kind for tried in report.tried} == {"ivf", "rabitq"}
-    assert settle(rows, np.arange(8000), IndexSettings())[0].spec.kind == "flat"
+    assert settle(rows, np.arange(3000), IndexSettings())[0].spec.kind == "flat"
 
 
 @pytest.mark.parametrize("folder", sorted(path.name for path in GOLDEN.iterdir()))

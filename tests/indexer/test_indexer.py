@@ -16,7 +16,7 @@ from tests import programs
 from tests.conftest import SAMPLE, on_sqlite
 
 SHEET = SAMPLE / "students.csv"
-LONG = 10
+LONG = 8
 """Copies of each student that make a run long enough to be cut off in the middle."""
 
 
@@ -213,12 +213,12 @@ def test_cut_off_in_the_middle_and_finished_later(
     with_signal: int,  # type: ignore[no-untyped-def]
 ) -> None:
     total = 24 * LONG
-    out, err = (tmp_path / "out").open("w+"), (tmp_path / "err").open("w+")
-    process = programs.start(["-m", "indexer", "add", long_source, "--json"], tmp_path, environment, out, err)
+    with (tmp_path / "out").open("w") as out, (tmp_path / "err").open("w") as err:
+        process = programs.start(["-m", "indexer", "add", long_source, "--json"], tmp_path, environment, out, err)
     store = open_store(store_url)
     deadline = time.monotonic() + 60
     while store.counts().templates < 64 and time.monotonic() < deadline:
-        time.sleep(0.1)
+        time.sleep(0.05)
     process.send_signal(with_signal)
     code = process.wait(60)
     output = (tmp_path / "out").read_text()
