@@ -185,14 +185,18 @@ def under_attack(server: BenchmarkServer, name: str, seconds: float) -> dict[str
     quiet = second_client(server.port, seconds / 2)
     log, memory = server.process.logged(), server.process.tree_memory_mb()
     words = [sys.executable, "-m", "benchmarks.attacks", "--attack", name, "--target", str(server.port)]
+    start = time.perf_counter()
     with (
         peak(server.process.tree_memory_mb, 0.2) as most,
-        subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE) as attacker,
+        subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as attacker,
     ):
-        time.sleep(2)  # until it is at it
+        assert attacker.stdout is not None
+        attacker.stdout.readline()  # it begins
+        time.sleep(min(1.0, seconds))  # until it is at it
         during = second_client(server.port, seconds)
         attacker.communicate()
-    time.sleep(3)
+    time.sleep(min(3.0, seconds))
+    took = time.perf_counter() - start
     return {
         "quiet": quiet,
         "during": during,
@@ -200,7 +204,7 @@ def under_attack(server: BenchmarkServer, name: str, seconds: float) -> dict[str
         "memory_before_mb": round(memory),
         "memory_most_mb": round(most[0]),
         "memory_after_mb": round(server.process.tree_memory_mb()),
-        "log_bytes_per_s": round((server.process.logged() - log) / (seconds + 5)),
+        "log_bytes_per_s": round((server.process.logged() - log) / took),
     }
 
 
@@ -209,6 +213,7 @@ def _attack(name: str, port: int) -> int:
     stop = threading.Event()
     thread = threading.Thread(target=attacks()[name], args=(port, stop))
     thread.start()
+    print("begun", flush=True)
     sys.stdin.read()
     stop.set()
     thread.join()

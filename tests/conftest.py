@@ -3,13 +3,13 @@
 import os
 import shutil
 import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pymongo import MongoClient
 
 from faces.embedder import FaceEmbedder
 from faces.packs.model_pack import ModelPack, load_pack
@@ -19,6 +19,7 @@ from gallery.index.generations import GenerationStore
 from gallery.settings import GallerySettings
 from presente.composition import open_store
 from presente.settings import without_settings
+from tests import programs
 from tests.mongo_server import MongoServer, binary
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,6 +27,12 @@ SAMPLE = ROOT / "data_sample"
 SHARED = ROOT.parent / "shared"
 DIM = 8
 PACK = "test@000000000000"
+MEMORY_DISK, ROOMY = Path("/dev/shm"), 4_000_000_000
+"""Where the tests' files are unless pytest is told another place: the stores flush every write, and tests kill
+processes but no machines."""
+
+if os.access(MEMORY_DISK, os.W_OK | os.X_OK) and shutil.disk_usage(MEMORY_DISK).free > ROOMY:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY_DISK))
 
 
 @pytest.fixture(scope="session")
@@ -91,11 +98,17 @@ on_sqlite = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture(params=["sqlite", "mongo"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Address of an empty store: every test that asks for it runs once on each kind."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/gallery.db"
-    return f"{request.getfixturevalue('mongo_server')}/test_{uuid.uuid4().hex}"
+        yield f"sqlite:///{tmp_path}/gallery.db"
+        return
+    server, name = request.getfixturevalue("mongo_server"), f"test_{uuid.uuid4().hex}"
+    yield f"{server}/{name}"
+    with MongoClient(server) as client:
+        for each in client.list_database_names():
+            if each.startswith(name):  # some tests make several
+                client.drop_database(each)
 
 
 @pytest.fixture
@@ -162,13 +175,6 @@ def command(environment: dict[str, str], tmp_path: Path) -> Callable[..., subpro
     """Runs ``python -m MODULE ...`` in a folder of its own."""
 
     def run(*arguments: str | Path, **extra: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", *map(str, arguments)],
-            cwd=tmp_path,
-            env=environment | extra,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        return programs.run(["-m", *arguments], tmp_path, environment | extra)
 
     return run

@@ -89,6 +89,15 @@ def test_help_begins_with_what_the_command_does_and_ends_with_the_settings(
         assert setting.secret or setting.flag in settings
 
 
+def test_every_setting_of_the_tests_is_documented_with_its_default() -> None:
+    page = text("docs/tests.md")
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
+    read = dict(re.findall(r'environ\.get\("(PRESENTE_TEST_[A-Z]+)"(?:, "([^"]*)")?\)', source))
+    assert len(read) > 8
+    for variable, default in read.items():
+        assert f"| `{variable}` | {f'`{default}` ' if default else ''}|" in page, variable
+
+
 def test_every_benchmark_tool_and_target_is_documented() -> None:
     page = text("docs/commands.md")
     for folder in ("benchmarks", "tools"):
@@ -97,7 +106,9 @@ def test_every_benchmark_tool_and_target_is_documented() -> None:
                 assert f"python -m {folder}.{module.stem}" in page
     for module in (ROOT / "tools").rglob("__main__.py"):
         assert f"python -m {'.'.join(module.parent.relative_to(ROOT).parts)}" in page
-    for target in re.findall(r"^([a-z]+):.*## ", text("Makefile"), flags=re.MULTILINE):
+    targets = re.findall(r"^([a-z]+):.*## ", text("Makefile"), flags=re.MULTILINE)
+    assert {"run", "test", "lint"} <= set(targets)
+    for target in targets:
         assert f"`make {target}`" in page or target == "clean", target
 
 
@@ -174,13 +185,16 @@ def test_every_error_code_of_a_request_is_documented() -> None:
     pattern = re.compile(
         r"(?:InvalidInput|PhotoRefused|NotFound|Unauthorized|Forbidden|Conflict|StoreError|Busy)\(\s*\"([a-z_0-9]+)\""
     )
+    checked = 0
     for folder in ("server", "faces", "gallery"):
         for module in (ROOT / folder).rglob("*.py"):
             for code in pattern.findall(module.read_text(encoding="utf-8")):
+                checked += 1
                 if code in INDEXERS:
                     assert f"`{code}`" in text("docs/commands.md")
                 elif code not in NEVER_SERVED:
                     assert f"`{code}`" in page, f"{module.name}: {code}"
+    assert checked > 100
 
 
 def anchors(page: Path) -> set[str]:

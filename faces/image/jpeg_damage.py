@@ -64,7 +64,8 @@ def scan_start(data: bytes) -> int:
     while data[:2] == b"\xff\xd8" and data[place : place + 1] == b"\xff":
         length = int.from_bytes(data[place + 2 : place + 4])
         if data[place + 1] == 0xDA:
-            return place + 2 + length
+            start = place + 2 + length
+            return start if start <= len(data) else 0
         place += 2 + length
     return 0
 

@@ -1,7 +1,7 @@
 """The cost of a photo is known before any pixel is decoded; photos that cost far too much are refused."""
 
 import io
-import subprocess
+import os
 import sys
 import zlib
 from pathlib import Path
@@ -16,6 +16,7 @@ from faces.image.decode import ImageLimits, decode, expected_cost
 from faces.image.headers import read_header
 from faces.image.jpeg_damage import scan_damage
 from presente.errors import PhotoRefused
+from tests import programs
 from tests.conftest import ROOT, SAMPLE
 
 
@@ -203,9 +204,7 @@ def test_no_more_memory_is_taken_than_was_said(kind: str, orientation: int, tmp_
     turned = {} if form == "PPM" else {"exif": made}
     for name, size in (("small", (64, 64)), ("large", (3600, 2400))):
         (tmp_path / name).write_bytes(encoded(gradient(*size).convert(mode), form, **options, **turned))
-    done = subprocess.run(
-        [sys.executable, "-c", PEAK, tmp_path / "small", tmp_path / "large"], cwd=ROOT, capture_output=True, text=True
-    )
+    done = programs.run(["-c", PEAK, tmp_path / "small", tmp_path / "large"], ROOT, os.environ)
     taken, said = map(int, done.stdout.split())
     assert 0.4 * said < taken < said, done.stderr
 

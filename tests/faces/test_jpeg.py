@@ -81,4 +81,4 @@ def test_whatever_the_bytes_are_nothing_is_raised() -> None:
             damaged[chance.randrange(min(700, len(content)))] = chance.randrange(256)
         scan_damage(bytes(damaged[: chance.randrange(len(damaged))]))
         scan_damage(bytes(damaged))
-        assert scan_start(bytes(damaged)) >= 0
+        assert 0 <= scan_start(bytes(damaged)) <= len(damaged)

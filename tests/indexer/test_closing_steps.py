@@ -7,14 +7,14 @@ import csv
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from presente.composition import open_store
-from tests.conftest import ROOT, SAMPLE, on_sqlite
+from tests import programs
+from tests.conftest import SAMPLE, on_sqlite
 
 SHEET = SAMPLE / "students.csv"
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -39,7 +39,10 @@ where = {where!r}.split(".")
 owner = importlib.import_module(".".join(where[:2]))
 for name in where[2:-1]:
     owner = getattr(owner, name)
-setattr(owner, where[-1], fail)
+meant = getattr(owner, where[-1])
+for each in [owner, *sys.modules.values()]:  # also where it is imported by name
+    if getattr(each, where[-1], None) is meant:
+        setattr(each, where[-1], fail)
 
 from indexer.__main__ import build_parser
 from presente import cli
@@ -67,14 +70,8 @@ def failing(environment: dict[str, str], tmp_path: Path) -> Run:
     """Runs the indexer with one function replaced by an error."""
 
     def run(where: str, error: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", FAILS.format(where=where, error=error), *map(str, arguments)],
-            cwd=tmp_path,
-            env=environment | {"PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        code = FAILS.format(where=where, error=error)
+        return programs.run(["-c", code, *arguments], tmp_path, environment)
 
     return run
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from presente.supervisor import SupervisedRun, supervise
+from tests import programs
 from tests.conftest import ROOT, SAMPLE
 
 CRASHES = """
@@ -45,14 +46,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 def run(environment: dict[str, str], *words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", CRASHES, *map(str, words)],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return programs.run(["-c", CRASHES, *words], ROOT, environment)
 
 
 def test_a_run_survives_photos_that_crash_it(photos: Path, environment: dict[str, str]) -> None:
@@ -63,9 +57,7 @@ def test_a_run_survives_photos_that_crash_it(photos: Path, environment: dict[str
     assert (report["photos"], report["done"], report["already"], report["left"]) == (43, 40, 0, 0)
     again = json.loads(run(environment, "add", photos, "--json").stdout)
     assert (again["done"], again["already"], again["refused"]) == (0, 40, 3)
-    verified = subprocess.run(
-        [sys.executable, "-m", "indexer", "verify", "--json"], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
+    verified = programs.run(["-m", "indexer", "verify", "--json"], ROOT, environment)
     assert json.loads(verified.stdout)["agrees"] and json.loads(verified.stdout)["templates"] == 40
 
 

@@ -6,8 +6,6 @@ import re
 import shlex
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,10 +14,11 @@ from PIL import Image
 
 from indexer.pipeline.stages import BATCH
 from presente.composition import open_store
+from tests import programs
 from tests.conftest import SAMPLE, on_sqlite
 
 SHEET = SAMPLE / "students.csv"
-LONG = 10
+LONG = 8
 """Copies of each student that make a run long enough to be interrupted."""
 
 
@@ -225,25 +224,20 @@ def test_an_interrupted_run_is_finished_later(
     with_signal: int,  # type: ignore[no-untyped-def]
 ) -> None:
     total = 24 * LONG
-    process = subprocess.Popen(
-        [sys.executable, "-m", "indexer", "add", str(long_source), "--json"],
-        cwd=tmp_path,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    with (tmp_path / "out").open("w") as out, (tmp_path / "err").open("w") as err:
+        process = programs.start(["-m", "indexer", "add", long_source, "--json"], tmp_path, environment, out, err)
     store = open_store(store_url)
     deadline = time.monotonic() + 60
     while store.counts().templates < 64 and time.monotonic() < deadline:
-        time.sleep(0.1)
+        time.sleep(0.05)
     process.send_signal(with_signal)
-    output, _ = process.communicate(timeout=60)
+    code = process.wait(60)
+    output = (tmp_path / "out").read_text()
     kept = store.counts().templates
     assert 64 <= kept < total, "the run was not interrupted"
     if with_signal == signal.SIGINT:
         report = json.loads(output)
-        assert process.returncode == 130 and report["stopped"] == "interrupted"
+        assert code == 130 and report["stopped"] == "interrupted"
         # The last batch may be committed and not yet reported, but never reported and not committed.
         assert 0 <= kept - report["done"] <= BATCH and report["left"] == total - report["done"]
     assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
@@ -268,14 +262,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_was_done(
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         "sys.argv = ['indexer', 'add', sys.argv[1], '--json']; runpy.run_module('indexer', run_name='__main__')"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", limited, str(long_source)],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = programs.run(["-c", limited, long_source], tmp_path, environment)
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
     store = open_store(store_url)
     kept = store.counts().templates

@@ -3,8 +3,6 @@
 import io
 import json
 import os
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 from indexer.sources import read_source
 from indexer.sources.sheet.bounds import BOUNDS
 from presente.errors import InvalidInput
+from tests import programs
 from tests.conftest import ROOT
 
 MEMORY = 400_000_000
@@ -249,8 +248,7 @@ print(json.dumps(found))
 
 def read_apart(path: Path) -> dict[str, object]:
     """Read a sheet in a process with limited memory."""
-    words = [sys.executable, "-c", SCRIPT, str(path), str(MEMORY)]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    done = programs.run(["-c", SCRIPT, path, str(MEMORY)], ROOT, os.environ)
     assert done.returncode == 0, done.stderr[-2000:]
     found: dict[str, object] = json.loads(done.stdout)
     return found

@@ -172,7 +172,7 @@ def test_a_workbook_with_flipped_bytes_is_read_or_refused(tmp_path: Path) -> Non
             read(path)
         except InvalidInput:
             refused += 1
-    assert refused > 50
+    assert 50 < refused < 200
 
 
 @pytest.mark.parametrize(

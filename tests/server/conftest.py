@@ -3,9 +3,7 @@
 import contextlib
 import http.client
 import json
-import resource
-import subprocess
-import sys
+import os
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -27,6 +25,7 @@ from presente.clock import MACHINE_CLOCK, Clock
 from presente.composition import open_store
 from server.app import create_app
 from server.service import Service, ServiceHandle
+from tests import programs
 from tests.server.declared_answers import CheckedClient, undeclared_anywhere
 
 Flask.test_client_class = CheckedClient
@@ -77,7 +76,7 @@ class Reply:
 class Running:
     """A server process and how to reach it."""
 
-    process: subprocess.Popen[str]
+    process: programs.Process
     address: str
     started_s: float
     environment: dict[str, str] = field(repr=False)
@@ -109,26 +108,27 @@ class Running:
         return self.process.wait(20)
 
 
+LIMITED = """
+import resource, runpy, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]),) * 2)
+sys.argv[:2] = ["server"]
+runpy.run_module("server", run_name="__main__", alter_sys=True)
+"""
+
+
+def words(port: int, descriptors: int | None) -> list[str]:
+    """Of a server, after ``python``."""
+    begin = ["-m", "server"] if descriptors is None else ["-c", LIMITED, str(descriptors)]
+    return [*begin, "--json", "--port", str(port)]
+
+
 def start_server(environment: dict[str, str], folder: Path, port: int = 0, descriptors: int | None = None) -> Running:
     """Start a server that works in a folder, and logs there; ``descriptors``: how many files it may have open."""
     begin = time.monotonic()
-
-    def limit_descriptors() -> None:
-        if descriptors is not None:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
-
-    with (folder / "server.log").open("a") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "server", "--json", "--port", str(port)],
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            preexec_fn=limit_descriptors,  # before any thread is started here
-        )
-    assert process.stdout is not None
-    with process.stdout as printed:
+    reader, writer = os.pipe()
+    with open(reader) as printed, open(writer, "w") as out, (folder / "server.log").open("a") as log:
+        process = programs.start(words(port, descriptors), folder, environment, out, log)
+        out.close()
         line = printed.readline()
     assert line, (folder / "server.log").read_text()
     return Running(process, json.loads(line)["address"], time.monotonic() - begin, environment)
@@ -145,4 +145,6 @@ def serve(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
 
     yield start
     for running in started:
+        if "COVERAGE_PROCESS_CONFIG" in os.environ:  # one that is killed says nothing of what it ran
+            running.stop()
         running.kill()

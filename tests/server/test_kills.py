@@ -10,7 +10,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -25,6 +24,7 @@ from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
 from gallery.settings import GallerySettings
 from presente.composition import open_store
+from tests import programs
 from tests.conftest import SAMPLE
 from tests.server.test_api import STUDENTS
 from tests.server.test_attendance import CLASS, GROUP, HERE, WHOSE
@@ -110,7 +110,7 @@ class Bulk:
     def __init__(self, environment: dict[str, str], folder: Path) -> None:
         self.environment, self.folder = environment, folder
         self.number = 0
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: programs.Process | None = None
         self.photos = [(path.parent.name, path) for path in sorted((SAMPLE / "students").glob("*/*.jpg"))][:36]
 
     def source(self, number: int) -> Path:
@@ -128,11 +128,9 @@ class Bulk:
             self.number += 1
             self.process = None
         if self.process is None or self.process.poll() is not None:
-            words = [sys.executable, "-m", "indexer", "add", str(self.source(self.number)), "--json"]
+            words = ["-m", "indexer", "add", self.source(self.number), "--json"]
             with (self.folder / "indexer.log").open("ab") as log:
-                self.process = subprocess.Popen(
-                    words, cwd=self.folder, env=self.environment, stdout=log, stderr=log, start_new_session=True
-                )
+                self.process = programs.start(words, self.folder, self.environment, log, log, new_session=True)
 
     def kill(self) -> None:
         """With all its processes."""
