@@ -20,7 +20,7 @@ from presente import composition
 from presente.errors import Conflict, NotFound, StoreError
 from tests.conftest import DIM, PACK, enrolment, unit
 from tests.gallery.conftest import vectors
-from tests.killer import die_before
+from tests.killer import decided_once, die_before
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 AT = NOW.isoformat()
