@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from pymongo import MongoClient
@@ -21,6 +22,9 @@ from presente.composition import open_store
 from presente.settings import without_settings
 from tests import programs
 from tests.mongo_server import MongoServer, binary
+
+hypothesis.settings.register_profile("without_deadlines", deadline=None)  # a busy machine must not fail a test
+hypothesis.settings.load_profile("without_deadlines")
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "data_sample"

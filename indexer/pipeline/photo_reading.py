@@ -25,7 +25,7 @@ _AMBIGUOUS_COPY = "ambiguous_copy"
 
 
 @dataclass(frozen=True, slots=True)
-class ReadPhoto:
+class ReadSourcePhoto:
     """The bytes that are enrolled and the face in them.
 
     ``warning`` is for the report and ``aviso`` for the student; both are empty when all is well.
@@ -38,7 +38,7 @@ class ReadPhoto:
     aviso: str = ""
 
 
-def read_photo(source: SourcePhoto, embedder: FaceEmbedder, stored: Container[str]) -> ReadPhoto | None:
+def read_photo(source: SourcePhoto, embedder: FaceEmbedder, stored: Container[str]) -> ReadSourcePhoto | None:
     """Read a photo and find its face; None when ``stored`` holds the SHA-256 of its bytes.
 
     Raises:
@@ -51,14 +51,14 @@ def read_photo(source: SourcePhoto, embedder: FaceEmbedder, stored: Container[st
             return None
         warning, aviso = _compare_copies(content, fallback) if fallback else ("", "")
         media_type, face = embedder.read_portrait(content, source.landmarks)
-        return ReadPhoto(content, media_type, face, warning, aviso)
+        return ReadSourcePhoto(content, media_type, face, warning, aviso)
     except PhotoRefused as error:
         if fallback is None or (error.code in _FACE_REFUSALS and not fallback.differs):
             raise
         return _read_fallback(error, fallback, embedder)
 
 
-def _read_fallback(error: PhotoRefused, fallback: Fallback, embedder: FaceEmbedder) -> ReadPhoto:
+def _read_fallback(error: PhotoRefused, fallback: Fallback, embedder: FaceEmbedder) -> ReadSourcePhoto:
     """Read the second copy; ``error`` is why the first cannot be used."""
     try:
         content = fallback.read()
@@ -70,7 +70,7 @@ def _read_fallback(error: PhotoRefused, fallback: Fallback, embedder: FaceEmbedd
     damage = scan_damage(content)
     also_damaged = f" The copy is damaged, too: {damage}." if damage else ""
     warning = f"the fallback copy was used{found}. {error}{also_damaged}"
-    return ReadPhoto(content, media_type, face, warning, FALLBACK_USED)
+    return ReadSourcePhoto(content, media_type, face, warning, FALLBACK_USED)
 
 
 def _compare_copies(content: bytes, fallback: Fallback) -> tuple[str, str]:

@@ -180,7 +180,7 @@ def test_people_of_the_cohort_are_searched_when_asked(command, tmp_path: Path) -
     photo = SAMPLE / "probes" / faces[0].name / "1.jpg"
     without = command("evaluation", "predict", photo, "--json")
     (result,) = json.loads(without.stdout)["photos"]
-    assert result["faces"][0]["reason"] == "empty_gallery" and "2 people of the cohort" in result["hint"]
+    assert result["faces"][0]["reason"] == "empty_gallery" and "the cohort (2)" in result["hint"]
     assert f"hint: {result['hint']}" in without.stderr and "--cohort" in result["hint"]
     told = json.loads(command("evaluation", "predict", photo, "--cohort", "--json").stdout)
     face = told["photos"][0]["faces"][0]
