@@ -7,19 +7,20 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from benchmarks import fuzz
 from benchmarks.fuzz_checks import Answer, Process, faults
 from benchmarks.fuzz_requests import Sent
-from tests.conftest import SAMPLE
 from tests.server.conftest import Running
 
 REQUESTS = int(os.environ.get("PRESENTE_TEST_FUZZ", "600"))
 
 
+@pytest.mark.usefixtures("sample_gallery")
 def test_nothing_that_is_sent_breaks_the_server(
     serve: Callable[..., Running], command: Callable[..., object], tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    command("indexer", "add", SAMPLE / "students.csv")
     running = serve(PRESENTE_API_KEYS=fuzz.KEYS)
     process = Process(running.process.pid, tmp_path / "server.log")
     requester, making = fuzz.made(seed=1, requests=REQUESTS, files=REQUESTS // 20)
