@@ -264,9 +264,8 @@ def under_attack(target: Target, name: str, seconds: float) -> dict[str, Any]:
     quiet = second_client(target.port, seconds / 2)
     log, memory = target.log.stat().st_size, target.memory_mb()
     words = [sys.executable, "-m", "benchmarks.hostile", "--attack", name, "--port", str(target.port)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    start = time.perf_counter()
-    with watched(target) as most, subprocess.Popen(words, cwd=ROOT, **pipes) as attacker:
+    start, pipe = time.perf_counter(), subprocess.PIPE
+    with watched(target) as most, subprocess.Popen(words, cwd=ROOT, stdin=pipe, stdout=pipe) as attacker:
         assert attacker.stdout is not None
         attacker.stdout.readline()  # it begins
         time.sleep(min(1.0, seconds))  # until it is at it
