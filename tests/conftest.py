@@ -6,6 +6,7 @@ import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -182,3 +183,45 @@ def command(environment: dict[str, str], tmp_path: Path) -> Callable[..., subpro
         return programs.run(["-m", *arguments], tmp_path, environment | extra)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def indexed_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an SQLite gallery of the sample class, which is only ever copied."""
+    folder = tmp_path_factory.mktemp("sample")
+    index_sample(folder, f"sqlite:///{folder}/gallery.db")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def indexed_sample_on_mongo(tmp_path_factory: pytest.TempPathFactory, mongo_server: str) -> tuple[Path, str]:
+    """Likewise: the folder with its index, and the database's address."""
+    folder, url = tmp_path_factory.mktemp("sample"), f"{mongo_server}/sample_{uuid.uuid4().hex}"
+    index_sample(folder, url)
+    return folder, url
+
+
+def index_sample(folder: Path, store_url: str) -> None:
+    done = programs.run(["-m", "indexer", "add", SAMPLE / "students.csv"], folder, environment_in(folder, store_url))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def sample_gallery(request: pytest.FixtureRequest, store_url: str, tmp_path: Path) -> None:
+    """The sample class is in the test's own gallery, as ``indexer add`` leaves it."""
+    if store_url.startswith("sqlite"):
+        folder = request.getfixturevalue("indexed_sample")
+        shutil.copy(folder / "gallery.db", tmp_path)
+    else:
+        folder, source = request.getfixturevalue("indexed_sample_on_mongo")
+        copy_database(source, store_url)
+    shutil.copytree(folder / "index", tmp_path / "index")
+
+
+def copy_database(source: str, target: str) -> None:
+    with MongoClient[dict[str, Any]](source) as client:
+        copied = client.get_default_database()
+        made = client[target.rsplit("/", 1)[1]]
+        for name in copied.list_collection_names():
+            if documents := list(copied[name].find()):
+                made[name].insert_many(documents)

@@ -11,10 +11,10 @@ from gallery.threshold.impostor_scores import from_gallery, strangers_of
 from tests.conftest import SAMPLE, on_sqlite, unit
 
 
+@pytest.mark.usefixtures("sample_gallery")
 @on_sqlite
 def test_calibrate_then_ask_for_a_rate(command) -> None:  # type: ignore[no-untyped-def]
     photo, rate = SAMPLE / "probes" / "A0178" / "1.jpg", {"PRESENTE_THRESHOLD": "fpir=0.001"}
-    command("indexer", "add", SAMPLE / "students.csv")
     refused = command("evaluation", "predict", photo, **rate)
     assert refused.returncode == 2 and "not_calibrated" in refused.stderr
     done = command("evaluation", "calibrate", "--fpir", "0.01", "--json", **rate)

@@ -101,8 +101,8 @@ def test_wrong_usage(command, tmp_path: Path) -> None:  # type: ignore[no-untype
         assert done.returncode == 2 and code in done.stderr, done.stderr
 
 
+@pytest.mark.usefixtures("sample_gallery")
 def test_predict(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    command("indexer", "add", SAMPLE / "students.csv")
     student = sorted(path.name for path in (SAMPLE / "probes").iterdir())[3]
     (tmp_path / "text.jpg").write_text("text")
     photos = [

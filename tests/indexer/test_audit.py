@@ -94,9 +94,9 @@ def test_a_class_in_order_has_no_findings(command) -> None:  # type: ignore[no-u
     assert command("indexer", "audit").stdout.startswith("24 people, 96 photos")
 
 
+@pytest.mark.usefixtures("sample_gallery")
 @on_sqlite
 def test_the_cohort_is_audited_only_with_the_flag(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    command("indexer", "add", SHEET)
     for name, number in (("Ana_Ruiz", 1), ("Eva_Sol", 2)):
         person = tmp_path / "lfw" / name
         person.mkdir(parents=True)
@@ -109,9 +109,9 @@ def test_the_cohort_is_audited_only_with_the_flag(command, tmp_path: Path) -> No
     assert "python -m indexer merge A0217 lfw-Ana_Ruiz" in text and "[high] One person under two names" in text
 
 
+@pytest.mark.usefixtures("sample_gallery")
 @on_sqlite
 def test_commands_that_cannot_be_done(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    command("indexer", "add", SHEET)
     for words, code, message in (
         (("merge", "A0217", "A0217"), 2, "same_student"),
         (("merge", "A0217", "NOBODY"), 1, "student_not_found"),

@@ -18,7 +18,7 @@ from tests import programs
 from tests.conftest import SAMPLE, on_sqlite
 
 SHEET = SAMPLE / "students.csv"
-LONG = 8
+LONG = 10
 """Copies of each student that make a run long enough to be interrupted."""
 
 
@@ -59,8 +59,8 @@ def test_changed_fields_and_new_photos_are_stored(command, tmp_path: Path, store
     store.close()
 
 
+@pytest.mark.usefixtures("sample_gallery")
 def test_a_source_changes_only_the_fields_that_it_has(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
-    added(command, SHEET)
     folder = tmp_path / "more" / "A0178"
     folder.mkdir(parents=True)
     shutil.copy(SAMPLE / "probes" / "A0178" / "1.jpg", folder)
@@ -154,8 +154,8 @@ def test_wrong_usage_stores_nothing(command, tmp_path: Path, arguments: tuple[st
     assert not (tmp_path / "index").exists()
 
 
+@pytest.mark.usefixtures("sample_gallery")
 def test_another_pack_is_refused_and_sync_takes_the_gallery_over(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    added(command, SHEET)
     other = tmp_path / "other"
     shutil.copytree(SAMPLE / "models" / "sample", other)
     described = json.loads((other / "pack.json").read_text())
@@ -182,8 +182,8 @@ def test_another_pack_is_refused_and_sync_takes_the_gallery_over(command, tmp_pa
     assert (again["photos"], again["notes"]) == (0, [])
 
 
+@pytest.mark.usefixtures("sample_gallery")
 def test_remove_and_compact(command) -> None:  # type: ignore[no-untyped-def]
-    added(command, SHEET)
     first = sorted(path.name for path in (SAMPLE / "students").iterdir())[0]
     removed = command("indexer", "remove", first, "NOBODY", "--json")
     result = json.loads(removed.stdout)

@@ -127,9 +127,9 @@ def test_databases_that_are_not_of_the_first_system(command, first_system, mongo
     assert used.returncode == 2 and "foreign_database" in used.stderr
 
 
+@pytest.mark.usefixtures("sample_gallery")
 @pytest.mark.parametrize("store_url", ["mongo"], indirect=True)
 def test_sync_takes_in_what_another_program_enrolled(command, store_url: str, store) -> None:  # type: ignore[no-untyped-def]
-    command("indexer", "add", SAMPLE / "students.csv")
     command("indexer", "remove", *[student["matricula"] for student in (ANA, EVA, LUZ, IRIS)])
     with MongoClient(store_url) as client:
         students = client.get_default_database().students

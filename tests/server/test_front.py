@@ -146,9 +146,9 @@ def test_a_slow_head_and_a_slow_body_end(serve) -> None:  # type: ignore[no-unty
     assert code_of(ended["head"]) == code_of(ended["body"]) == "request_timeout"
 
 
+@pytest.mark.usefixtures("sample_gallery")
 @on_sqlite
 def test_a_client_that_does_not_read_its_answer_keeps_no_other_client(serve, command) -> None:  # type: ignore[no-untyped-def]
-    command("indexer", "add", SAMPLE / "students.csv")
     running = serve()
     with holding(running, 40, b"GET /get-students HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 10):
         answers(running)

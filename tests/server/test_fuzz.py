@@ -13,7 +13,6 @@ from benchmarks import fuzz
 from benchmarks.fuzz_checks import Answer, faults
 from benchmarks.fuzz_requests import Sent
 from benchmarks.processes import ServerProcess
-from tests.conftest import SAMPLE
 from tests.server.conftest import Running
 from tests.server.declared_answers import undeclared_anywhere
 
@@ -29,6 +28,7 @@ def faults_and_undeclared(sent: Sent, answer: Answer) -> list[str]:
     return [fault for fault in found if fault]
 
 
+@pytest.mark.usefixtures("sample_gallery")
 def test_nothing_that_is_sent_breaks_the_server(
     serve: Callable[..., Running],
     command: Callable[..., object],
@@ -37,7 +37,6 @@ def test_nothing_that_is_sent_breaks_the_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(fuzz, "faults", faults_and_undeclared)
-    command("indexer", "add", SAMPLE / "students.csv")
     running = serve(PRESENTE_API_KEYS=fuzz.KEYS)
     process = ServerProcess(running.process.pid, tmp_path / "server.log")
     requester, making = fuzz.made(seed=1, requests=REQUESTS, files=REQUESTS // 20)

@@ -20,6 +20,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
 from gallery.settings import GallerySettings
@@ -145,10 +147,10 @@ class Bulk:
             self.finish()
 
 
+@pytest.mark.usefixtures("sample_gallery")
 def test_nothing_acknowledged_is_lost_and_nothing_is_doubled(  # type: ignore[no-untyped-def]
     serve: Callable[..., Any], command, environment: dict[str, str], store_url: str, tmp_path: Path, sample_pack
 ) -> None:
-    command("indexer", "add", SAMPLE / "students.csv")
     for student in STUDENTS:
         if WHOSE[student["matricula"]] != student["clase"]:
             command("indexer", "remove", student["matricula"])

@@ -76,8 +76,8 @@ def test_what_the_indexer_adds_and_removes_is_seen_at_once(serve, command) -> No
     assert who(running, probe) == ["Desconocido"]
 
 
+@pytest.mark.usefixtures("sample_gallery")
 def test_a_replica_without_requests_forgets_students_whom_another_server_erased(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    command("indexer", "add", SAMPLE / "students.csv")
     gone = STUDENTS[0]["matricula"]
     replica = serve(PRESENTE_INDEX=str(tmp_path / "replica"), PRESENTE_EXPORT=str(tmp_path / "copies"))
     replica.ask("/save_all_images", b"{}", "application/json")
@@ -102,8 +102,8 @@ def test_a_replica_without_requests_forgets_students_whom_another_server_erased(
     assert copies() == 0 and len(left) == len(held) and left.count(bytes(512)) >= len(photos) > held.count(bytes(512))
 
 
+@pytest.mark.usefixtures("sample_gallery")
 def test_many_clients_at_once_get_their_own_answers(serve, command) -> None:  # type: ignore[no-untyped-def]
-    command("indexer", "add", SAMPLE / "students.csv")
     running = serve()
     wanted = [
         (SAMPLE / "probes" / s["matricula"] / f"{i}.jpg", s["nombre_del_alumno"]) for s in STUDENTS for i in (1, 2)
@@ -149,11 +149,11 @@ def test_a_body_that_is_too_large_is_refused_over_the_wire(serve) -> None:  # ty
     assert running.ask("/readyz")["status"] == "ready"
 
 
+@pytest.mark.usefixtures("sample_gallery")
 @on_sqlite
 def test_the_readmes_curl_lines_work_as_printed(serve, command) -> None:  # type: ignore[no-untyped-def]
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
-    command("indexer", "add", SAMPLE / "students.csv")
     running = serve()
     text = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
     lines = re.findall(r"^(?:\$ )?(curl .+)$", text, flags=re.MULTILINE)
@@ -167,9 +167,9 @@ def test_the_readmes_curl_lines_work_as_printed(serve, command) -> None:  # type
         assert done.returncode == 0 and done.stdout.strip()[-3:] in {"200", "201", "204"}, (line, done.stdout)
 
 
+@pytest.mark.usefixtures("sample_gallery")
 @on_sqlite
 def test_the_page_names_the_people_in_a_photo(serve, command, page) -> None:  # type: ignore[no-untyped-def]
-    command("indexer", "add", SAMPLE / "students.csv")
     running = serve()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)

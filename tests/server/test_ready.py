@@ -34,8 +34,7 @@ def until(running: Any, status: int) -> tuple[int, int, dict[str, Any]]:
 
 
 @pytest.fixture
-def serving(serve: Any, command: Any, tmp_path: Path) -> Any:
-    assert command("indexer", "add", SAMPLE / "students.csv").returncode == 0
+def serving(serve: Any, sample_gallery: None) -> Any:
     running = serve()
     assert until(running, 200) == (200, 200, {"status": "ready"})
     return running
