@@ -140,7 +140,7 @@ def test_no_route_decodes_in_the_server_itself(
     def never(*_: object) -> None:
         raise AssertionError("decoded in the server's own process")
 
-    monkeypatch.setattr(faces.decoder, "decode", never)
+    monkeypatch.setattr(faces.image.decoder, "decode", never)
     monkeypatch.setattr(faces.embedder, "decode", never)
     photos = [path.read_bytes() for path in sorted((SAMPLE / "students").rglob("*.jpg"))[:2]]
     fields = {"matricula": "A1", "nombre_del_alumno": "Ana", "clase": "IA-101"}
