@@ -1,1 +1,1 @@
-"""What routes call: one operation per route, on the service's gallery. They know no HTTP."""
+"""What routes call, one operation per route. They see no Flask request: only declared types, and the attempt's key."""

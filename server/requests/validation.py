@@ -22,7 +22,9 @@ from server.requests.fields import FieldRules
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
-_PLACE = re.compile(r" - at `\$(.*)`$")
+_PLACE = " - at `$"
+"""Before the place in msgspec's messages, which end with it; what is quoted before it may look the same."""
+
 _STEP = re.compile(r"\.(\w+)|\[[^]]*\]")
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
 
@@ -112,12 +114,12 @@ def _refused(
     message: str, sent: Mapping[str, Any], fields: Mapping[str, DeclaredField], in_query: bool
 ) -> InvalidInput:
     """The error that msgspec's means: the field whose value it is about decides the code."""
-    place = _PLACE.search(message)
+    _, found, place = message.rpartition(_PLACE)
     missing = _MISSING.match(message)
-    if place is None:
+    if not found:
         assert missing is not None, message  # an unknown member was refused before, and the value is an object
         return _missing(fields[missing[1]], in_query)
-    top, *steps = (step[1] for step in _STEP.finditer(place[1]))
+    top, *steps = (step[1] for step in _STEP.finditer(place))
     field = inner = fields[top]
     for name in steps:
         if isinstance(inner.type, inspect.ListType):

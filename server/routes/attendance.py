@@ -17,6 +17,7 @@ from server.requests.attendance import (
     LONGEST_PAGE,
     AttendanceListParameters,
     AttendanceParameters,
+    AttendanceStatement,
     AttendanceSubmission,
     Resolution,
     entry_filter,
@@ -48,15 +49,26 @@ bp = Blueprint("attendance", __name__, url_prefix="/v1/attendance")
 @answers({200: ClassPhotoReply, 201: AttendanceEntryJson})
 def take(parameters: AttendanceParameters, body: AttendanceSubmission) -> ClassPhotoReply | AttendanceEntryJson:
     """Who of a class is in this photo? Or, without a photo, what a person says of one student."""
-    clase, fecha = parameters.clase, past_date(parameters.fecha, service().clock)
     threshold_policy.check(request, service().gallery, parameters.threshold)
-    attempt = Attempt.of(request)
+    fecha = past_date(parameters.fecha, service().clock)
     if body.statement is None:
-        taken = take_attendance(attempt, service(), body.photo, clase, fecha, parameters.threshold)
-        return class_photo_reply(g.request_id, taken)
-    about = body.statement.matricula, clase, fecha
-    stored = record_by_hand(attempt, service(), json_value(request), about, body.statement.status, body.statement.note)
-    return entry_json(*stored)
+        return _by_photo(parameters, fecha, body.photo)
+    return _by_hand(parameters, fecha, body.statement)
+
+
+def _by_photo(parameters: AttendanceParameters, fecha: str | None, photo: bytes) -> ClassPhotoReply:
+    attempt, threshold = Attempt.of(request), parameters.threshold
+    return class_photo_reply(
+        g.request_id, take_attendance(attempt, service(), photo, parameters.clase, fecha, threshold)
+    )
+
+
+def _by_hand(
+    parameters: AttendanceParameters, fecha: str | None, statement: AttendanceStatement
+) -> AttendanceEntryJson:
+    about = statement.matricula, parameters.clase, fecha
+    asked = json_value(request)
+    return entry_json(*record_by_hand(Attempt.of(request), service(), asked, about, statement.status, statement.note))
 
 
 @bp.get("")

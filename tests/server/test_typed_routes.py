@@ -22,10 +22,10 @@ from presente.recognition import enrolled_photo
 from server.app import create_app
 from server.requests import json_parser
 from server.requests.photos import SentPhotos, json_type_of
-from server.requests.validation import declared
+from server.requests.validation import _code, declared
 from server.service import ServiceHandle
 from server.typed_routes import RouteTypes, answers, types_of
-from tests.conftest import on_sqlite
+from tests.conftest import ROOT, on_sqlite
 from tests.server.declared_answers import undeclared
 from tests.server.test_api import ANA, JPEG, PROBE, enrol, problem
 
@@ -74,6 +74,23 @@ def test_every_reply_has_a_schema_that_refuses_other_members() -> None:
     assert len(components) > 20
     for name, schema in components.items():
         assert schema["additionalProperties"] is False, name
+
+
+def test_the_codes_of_every_field_are_documented() -> None:
+    page = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
+    parameters = {types.parameters for _, types in routes()}
+    codes = set()
+    for kind in request_types():
+        for field in declared(kind).values():
+            codes |= {
+                field.rules.code,
+                field.rules.out_of_bounds,
+                field.rules.missing,
+                _code(field, kind in parameters),
+            }
+    codes.discard("")
+    assert {"invalid_k", "invalid_cohort", "invalid_field", "invalid_parameter", "missing_field"} < codes
+    assert [code for code in sorted(codes) if f"`{code}`" not in page] == []
 
 
 def test_bounds_and_formats_are_in_the_schema() -> None:
@@ -204,6 +221,19 @@ def test_a_field_that_does_not_fit_has_its_own_code(
     client: FlaskClient, path: str, sent: dict[str, Any], code: str, detail: str
 ) -> None:
     assert detail in problem(client.post(path, json=sent), 400, code)
+
+
+def test_a_value_that_looks_like_a_place_in_a_message_is_only_a_value(client: FlaskClient) -> None:
+    odd = "x` - at `$.zzz`"
+    for sent, code in (
+        ({"matricula": "A", "status": odd}, "invalid_status"),
+        ({"matricula": "A", odd: 1}, "unknown_field"),
+    ):
+        problem(client.post("/v1/attendance?clase=X", json=sent), 400, code)
+    student = {"matricula": "A", "nombre_del_alumno": "B"}
+    for consent in ({odd: 1}, {"fecha": "2026-01-01", "texto": "x", odd: {}}, odd):
+        problem(client.post("/v1/students", json=student | {"consentimiento": consent}), 400, "invalid_consent")
+    problem(client.get("/v1/attendance", query_string={"format": odd}), 400, "invalid_format")
 
 
 def test_texts_are_brought_into_their_one_form_before_they_are_checked(client: FlaskClient) -> None:
