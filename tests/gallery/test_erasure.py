@@ -269,7 +269,7 @@ def test_an_erasure_reads_and_writes_next_to_nothing(
     def never(*_: object) -> None:
         raise AssertionError("rebuilt")
 
-    monkeypatch.setattr("gallery.index.generations.choose_index", never)
+    monkeypatch.setattr("gallery.index.generation_writing.choose_index", never)
     monkeypatch.setattr(CodedIndex, "build", never)
     gallery.remove(["GONE"])
     assert holding(tmp_path / "index", gone) == []

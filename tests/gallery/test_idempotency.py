@@ -127,7 +127,7 @@ def test_a_refused_request_frees_its_key(store: DocumentStore, ana: int) -> None
     def attempt(work: Callable[[Claim], None], digest: str = "digest 1") -> Claim | None:
         seen: list[Claim] = []
         carry_out_once(
-            store.attendance,
+            store.request_keys,
             Claim("k", digest, AT),
             [ana],
             lambda claim: (seen.append(claim), work(claim)),
