@@ -14,15 +14,18 @@ COMMANDS = (verification, identification, kfold, search, compare, calibrate, rep
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = cli.program(
-        "python -m evaluation", "Measure, and try.", "python -m evaluation predict data_sample/strangers/01.jpg"
-    )
+    parser = cli.program("evaluation", "Measure, and try.", "evaluation predict party.jpg")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)
     return parser
 
 
-if __name__ == "__main__":
+def main(argv: list[str] | None = None) -> int:
+    """Run the program, with the words of the command line when None are given; its exit code."""
     logs.set_up(logging.WARNING, "%(levelname)s %(message)s")
-    sys.exit(cli.main(build_parser()))
+    return cli.main(build_parser(), argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -61,7 +61,7 @@ def read_tested(path: Path) -> list[Tested]:
     def read(row: dict[str, str]) -> Tested:
         return Tested(int(row["template"]), row["kind"], *(int(row[name]) for name in _COLUMNS[2:]))
 
-    return read_table(path, read, "python -m evaluation search")
+    return read_table(path, read, "evaluation search")
 
 
 def recall(searches: Sequence[Tested]) -> dict[str, Any]:

@@ -97,17 +97,17 @@ def run_convert(arguments: argparse.Namespace, settings: Settings, output: cli.O
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = cli.program("python -m faces", "Model packs on this machine.", "python -m faces pull buffalo_l")
+    parser = cli.program("faces", "Model packs on this machine.", "faces pull buffalo_l")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     cli.subcommand(
-        commands, "list", run_list, "Packs that are here, and those that can be pulled.", "python -m faces list --json"
+        commands, "list", run_list, "Packs that are here, and those that can be pulled.", "faces list --json"
     )
     pulling = cli.subcommand(
         commands,
         "pull",
         run_pull,
         "Download a published pack (resumed, checked).",
-        "python -m faces pull buffalo_l --accept-licence",
+        "faces pull buffalo_l --accept-licence",
     )
     pulling.add_argument("name", help="buffalo_l, buffalo_m, buffalo_s, buffalo_sc or antelopev2")
     pulling.add_argument("--accept-licence", action="store_true", help="accept the pack's licence without being asked")
@@ -117,18 +117,23 @@ def build_parser() -> argparse.ArgumentParser:
         "convert",
         run_convert,
         "Make a FaceNet pack of facenet-pytorch's weights, with another pack's detector (developers).",
-        "python -m faces convert 20180402-114759-vggface2.pt --pack buffalo_l",
+        "faces convert 20180402-114759-vggface2.pt --pack buffalo_l",
     )
     converting.add_argument("weights", type=Path, help=f"the file from {WEIGHTS_URL}")
     converting.add_argument("--sha256", default=WEIGHTS_SHA256, metavar="HEX", help="what it must hash to")
     converting.add_argument("--out", type=Path, metavar="DIR", help="where to (default: beside pulled packs)")
     checking = cli.subcommand(
-        commands, "check", run_check, "Check a pack's files and open both models.", "python -m faces check sample"
+        commands, "check", run_check, "Check a pack's files and open both models.", "faces check sample"
     )
     checking.add_argument("name", help="a pack's name, or a folder")
     return parser
 
 
-if __name__ == "__main__":
+def main(argv: list[str] | None = None) -> int:
+    """Run the program, with the words of the command line when None are given; its exit code."""
     logs.set_up(logging.WARNING, "%(levelname)s %(message)s")
-    sys.exit(cli.main(build_parser()))
+    return cli.main(build_parser(), argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -32,6 +32,7 @@ from gallery.rosters import Rosters
 from gallery.threshold.calibration import CalibrationCurve
 from gallery.threshold.operating_point import OperatingPoint, ThresholdTarget, operating_point
 from presente.errors import InvalidInput, NotFound, PackError, PhotoRefused
+from presente.installation import command_line
 from presente.text import tidy
 
 MAX_K = 1000
@@ -434,7 +435,7 @@ def _chosen(photo: str, digests: Sequence[str], matricula: str) -> str:
         raise NotFound(
             "photo_not_found",
             f"{matricula!r} has no photo {photo!r}.",
-            "A photo is named by the first digits of its SHA-256, as `python -m indexer audit` prints them.",
+            f"A photo is named by the first digits of its SHA-256, as `{command_line('indexer audit')}` prints them.",
         )
     if len(found) > 1:
         raise InvalidInput(

@@ -14,7 +14,7 @@ from typing import Any, get_args
 from indexer import audit_actions
 from indexer.audit_actions import DIGITS
 from indexer.sources.options import Images, Partition, SourceKind, SourceOptions
-from presente import cli, composition, logs
+from presente import __version__, cli, composition, logs
 from presente.errors import InvalidInput
 from presente.settings import Settings
 from presente.supervisor import SupervisedRun, supervise
@@ -242,6 +242,7 @@ def run_status(_: argparse.Namespace, settings: Settings, output: cli.Output) ->
         **status.index_described(),
         "timezone": composition.open_clock(settings).described(),
         "runtime": composition.runtime_in_use(settings),
+        "version": __version__,
         "settings": settings.described(),
     }
     lines = [f"{key:16s} {value}" for key, value in data.items() if key != "settings"]
@@ -254,7 +255,7 @@ def _add_source_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         help="a folder with one folder (or one photo) a person, CelebA, LFW, a .csv or .xlsx sheet, or "
-        "mongodb://HOST/DATABASE of the first system",
+        "mongodb://HOST/DATABASE of the first system; or sample, the class that comes with Presente",
     )
     parser.add_argument("--kind", choices=get_args(SourceKind), help="what SOURCE is, instead of recognising it")
     parser.add_argument("--partition", choices=get_args(Partition), help="CelebA: only this part (default: all)")
@@ -274,9 +275,9 @@ def _add_source_arguments(parser: argparse.ArgumentParser) -> None:
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = cli.program(
-        "python -m indexer",
+        "indexer",
         "Put photos in, keep the gallery in order.",
-        "python -m indexer add data_sample/students.csv",
+        "indexer add sample",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     adding = cli.subcommand(
@@ -284,7 +285,7 @@ def build_parser() -> argparse.ArgumentParser:
         "add",
         run_add,
         "Enrol the photos of a folder, of CelebA, of LFW, of a .csv or .xlsx sheet, or of a database.",
-        "python -m indexer add data_sample/students.csv --report added.txt",
+        "indexer add students.csv --report added.txt",
     )
     _add_source_arguments(adding)
     adding.add_argument(
@@ -295,7 +296,7 @@ def build_parser() -> argparse.ArgumentParser:
         "sync",
         run_sync,
         "Embed what the store holds and this pack has not embedded.",
-        "python -m indexer sync --pack buffalo_l",
+        "indexer sync --pack buffalo_l",
     )
     for parser_ in (adding, syncing):
         parser_.add_argument("--report", type=Path, metavar="FILE", help="also write the readable report to FILE")
@@ -304,7 +305,7 @@ def build_parser() -> argparse.ArgumentParser:
         "remove",
         run_remove,
         "Erase students from documents, index and snapshots.",
-        "python -m indexer remove A0175 A0176",
+        "indexer remove A0175 A0176",
     )
     removing.add_argument("matricula", nargs="+", help="matricula of a student")
     _add_upkeep(commands)
@@ -326,7 +327,7 @@ def _add_upkeep(commands: Any) -> None:
         "audit",
         run_audit,
         "Find people under two names, mislabelled, duplicate and weak photos; print what to do about each.",
-        "python -m indexer audit",
+        "indexer audit",
     )
     auditing.add_argument("--cohort", action="store_true", help="also the people who are nobody's students")
     merging = cli.subcommand(
@@ -334,7 +335,7 @@ def _add_upkeep(commands: Any) -> None:
         "merge",
         run_merge,
         "Make one student of two who are the same person; the second is gone then.",
-        "python -m indexer merge A0175 A0176",
+        "indexer merge A0175 A0176",
     )
     merging.add_argument("keep", metavar="KEEP", help="matricula of the student who stays")
     merging.add_argument("other", metavar="OTHER", help="matricula of the one whose photos and entries KEEP gets")
@@ -343,7 +344,7 @@ def _add_upkeep(commands: Any) -> None:
         "move",
         run_move,
         "Give photos of one student to another.",
-        "python -m indexer move A0175 A0176 --photo 0f3a9c51d2e4",
+        "indexer move A0175 A0176 --photo 0f3a9c51d2e4",
     )
     moving.add_argument("matricula", metavar="MATRICULA", help="whose the photos are")
     moving.add_argument("to", metavar="TO", help="matricula of the student who gets them")
@@ -352,7 +353,7 @@ def _add_upkeep(commands: Any) -> None:
         "verify",
         run_verify,
         "Compare the index with the documents; with --deep read everything and find what is damaged.",
-        "python -m indexer verify --deep",
+        "indexer verify --deep",
     )
     verifying.add_argument("--deep", action="store_true", help="read every photo, page and file: what is damaged?")
     cli.subcommand(
@@ -360,17 +361,22 @@ def _add_upkeep(commands: Any) -> None:
         "compact",
         run_compact,
         "Rebuild the index from the documents and publish it.",
-        "python -m indexer compact",
+        "indexer compact",
     )
     cli.subcommand(
         commands,
         "status",
         run_status,
         "What is stored and indexed, and every setting's origin.",
-        "python -m indexer status --json",
+        "indexer status --json",
     )
 
 
-if __name__ == "__main__":
+def main(argv: list[str] | None = None) -> int:
+    """Run the program, with the words of the command line when None are given; its exit code."""
     logs.set_up(logging.WARNING, "%(levelname)s %(message)s")
-    sys.exit(cli.main(build_parser()))
+    return cli.main(build_parser(), argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gallery.audit.audit import Audit, AuditedPerson, AuditedPhoto, Finding
+from presente.installation import command_line
 
 DIGITS = 12
 """Of a photo's SHA-256, where commands name it."""
@@ -78,7 +79,7 @@ def _remove(shot: AuditedPhoto) -> str:
 
 
 def _command(*words: str) -> str:
-    return shlex.join(["python", "-m", "indexer", *words])
+    return f"{command_line('indexer')} {shlex.join(words)}"
 
 
 def as_dict(found: Audit) -> dict[str, Any]:

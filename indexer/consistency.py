@@ -14,6 +14,7 @@ from gallery.index.document_index import Agreement
 from gallery.threshold.calibration import CalibrationCurve
 from presente import cli, composition
 from presente.errors import ConfigError
+from presente.installation import command_line
 from presente.settings import Settings
 from presente.text import tidy
 
@@ -56,7 +57,8 @@ class Consistency:
         """For people."""
         if self.agreement is not None:
             apart = self.miscounted or not self.agreement.agrees
-            word = "DISAGREE; `python -m indexer compact` rebuilds the index and counts anew" if apart else "agree"
+            mended_by = f"`{command_line('indexer compact')}` rebuilds the index and counts anew"
+            word = f"DISAGREE; {mended_by}" if apart else "agree"
             yield f"documents and index {word} on {self.agreement.templates} templates"
         for key, value in self.as_dict().items():
             if isinstance(value, tuple) and value:
@@ -156,5 +158,5 @@ def _fix(matricula: str) -> str:
         return "Enrol the student again from the sheet, or PATCH the fields: they are tidied."
     return (
         f"Enrol a photo of the student as {tidy(matricula)!r}, then give that one all the rest with "
-        "`python -m indexer merge KEEP OTHER`, OTHER being the matricula as it is stored."
+        f"`{command_line('indexer merge KEEP OTHER')}`, OTHER being the matricula as it is stored."
     )

@@ -12,11 +12,12 @@ from gallery.threshold.impostor_scores import refit
 from indexer.report import INTERNAL_ERROR, INTERRUPTED, Failure, Report
 from presente import cli
 from presente.errors import PresenteError
+from presente.installation import command_line
 from presente.secrets import hidden
 
 log = logging.getLogger(__name__)
 
-AGAIN = "`python -m indexer compact`"
+AGAIN = f"`{command_line('indexer compact')}`"
 """What publishes and calibrates without any photos."""
 
 

@@ -14,7 +14,9 @@ from typing import Any, NoReturn, Protocol
 
 from tqdm import tqdm
 
+from presente import __version__
 from presente.errors import ConfigError, InvalidInput, PresenteError
+from presente.installation import command_line
 from presente.secrets import hidden, hidden_in
 from presente.settings import Settings, add_settings_flags, load_settings
 
@@ -65,8 +67,11 @@ Command = Callable[[argparse.Namespace, Settings, Output], int]
 
 
 def program(prog: str, about: str, example: str) -> argparse.ArgumentParser:
-    """A command line whose ``--help`` ends with an example."""
-    return _Parser(prog=prog, **_shown(about, example))
+    """A command line with ``--version``, whose ``--help`` ends with an example. ``prog`` and ``example`` are given as
+    :func:`~presente.installation.command_line` takes them."""
+    made = _Parser(prog=command_line(prog), **_shown(about, example))
+    made.add_argument("--version", action="version", version=f"presente {__version__}")
+    return made
 
 
 class _Parser(argparse.ArgumentParser):
@@ -90,7 +95,7 @@ def _shown(about: str, example: str) -> dict[str, Any]:
     """What ``--help`` shows around the flags."""
     return {
         "description": about,
-        "epilog": f"example:\n  {example}",
+        "epilog": f"example:\n  {command_line(example)}",
         "formatter_class": argparse.RawDescriptionHelpFormatter,
     }
 

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from presente.api_keys import ApiKey, described_keys, read_keys
 from presente.errors import ConfigError
+from presente.installation import SAMPLE
 from presente.secrets import hidden_address
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -283,7 +284,7 @@ class Settings:
     @property
     def pack_places(self) -> tuple[Path, ...]:
         """Where packs are looked for, in order: ours, the extra places, insightface's own."""
-        return (*self.models, ROOT / "data_sample" / "models", *([self.pulled_packs] if _has_home() else []))
+        return (*self.models, SAMPLE / "models", *([self.pulled_packs] if _has_home() else []))
 
     @property
     def template_cache(self) -> Path:

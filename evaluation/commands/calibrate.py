@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
         "calibrate",
         run,
         "Fit how often strangers would be named, and keep it with the gallery.",
-        "python -m evaluation calibrate --fpir 0.001",
+        "evaluation calibrate --fpir 0.001",
     )
     parser.add_argument("--fpir", type=float, default=0.001, metavar="RATE", help="the rate that shall be the default")
     parser.add_argument(

@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
         "identification",
         run,
         "Closed-set and open-set identification.",
-        "python -m evaluation identification --list identify.tsv --fpir 0.01 0.05",
+        "evaluation identification --list identify.tsv --fpir 0.01 0.05",
     )
     experiment.add_photos(parser)
     parser.add_argument("--group", metavar="COLUMN", help="also give the metrics by the values of a column of the list")

@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
         "kfold",
         run,
         "Cross-validation: by photos, by people, and the notebook's 70/30.",
-        "python -m evaluation kfold --folder data_sample/students --split people",
+        "evaluation kfold --folder photos --split people",
     )
     parser.add_argument("--folder", type=Path, required=True, metavar="DIR", help="one folder a person")
     parser.add_argument("--split", choices=get_args(kfold.Split), default="photos", help="what is split, and how")

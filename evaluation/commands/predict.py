@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
         "predict",
         run,
         "Say who is in each photo.",
-        "python -m evaluation predict data_sample/probes/*/1.jpg",
+        "evaluation predict party.jpg corridor.jpg",
     )
     parser.add_argument("photo", type=Path, nargs="+", help="photos")
     parser.add_argument("-k", type=int, default=5, help="how many candidates are looked at")

@@ -11,6 +11,7 @@ from evaluation import experiment, index_recall
 from gallery.index.recall_gate import ground_truth
 from presente import cli, composition
 from presente.errors import InvalidInput
+from presente.installation import command_line
 from presente.settings import Settings
 
 
@@ -21,7 +22,7 @@ def add(commands: Any) -> None:
         "search",
         run,
         "Recall of the gallery's published index against exact search, on its own templates.",
-        "python -m evaluation search --probes 2000",
+        "evaluation search --probes 2000",
     )
     parser.add_argument("--probes", type=int, default=1000, metavar="N", help="how many searches, at most")
     parser.add_argument("--seed", type=int, default=1, help="which templates are searched with")
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
                 raise InvalidInput(
                     "nothing_published",
                     f"{settings.index} holds no generation with two templates.",
-                    "Enrol somebody, or publish with `python -m indexer compact`.",
+                    f"Enrol somebody, or publish with `{command_line('indexer compact')}`.",
                 )
             exam = ground_truth(published.vectors, published.subjects, arguments.probes, arguments.seed)
             index_recall.write_tested(table, index_recall.ask(exam, published.index))

@@ -38,6 +38,7 @@ from gallery.index.recall_gate import GateReport, IndexSettings, choose_index
 from gallery.index.template_parts import TemplateSnapshot, by_subject
 from presente.errors import IndexDamaged, StoreError
 from presente.files import erase_folder, sha256_file, sync_folder
+from presente.installation import command_line
 
 log = logging.getLogger(__name__)
 
@@ -168,7 +169,7 @@ class GenerationStore:
             raise StoreError(
                 "index_unwritable",
                 f"{self.folder} cannot be written ({exc}).",
-                "Free space or correct PRESENTE_INDEX, then run `python -m indexer compact`.",
+                f"Free space or correct PRESENTE_INDEX, then run `{command_line('indexer compact')}`.",
             ) from exc
         return generation
 

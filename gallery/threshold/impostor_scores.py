@@ -15,6 +15,7 @@ from gallery.gallery import Gallery
 from gallery.threshold import calibration
 from gallery.threshold.calibration import RESAMPLES, CalibrationCurve
 from presente.errors import InvalidInput
+from presente.installation import command_line
 
 _CELLS = 1 << 23
 """Scores that are in memory at once (32 MiB)."""
@@ -172,7 +173,7 @@ def calibrate(
     twice = np.unique(searched[searches.scores >= SAME_PHOTO])
     subjects = len(set(searches.subjects))
     if len(twice) >= _MOST_TWICE * subjects:
-        again, fix = "twice", "Run `python -m indexer audit`, merge who is one person, and calibrate again."
+        again, fix = "twice", f"Run `{command_line('indexer audit')}`, merge who is one person, and calibrate again."
         if STRANGERS in searches.sources:
             again, fix = "after all", "Leave out the photos of who is enrolled, and calibrate again."
         raise InvalidInput(

@@ -9,6 +9,7 @@ from gallery.documents.values import StoredStudent
 from gallery.enrolment.photo_check import POSSIBLE_DUPLICATE
 from gallery.gallery import GalleryStatus
 from gallery.threshold.operating_point import OperatingPoint
+from presente import __version__
 from presente.clock import Clock
 from server.enroller import DuplicateWarning
 from server.requests.parsing import STUDENT_FIELDS, others_of
@@ -43,7 +44,7 @@ def warning_json(warning: DuplicateWarning) -> dict[str, Any]:
 
 
 def status_json(status: GalleryStatus, clock: Clock) -> dict[str, Any]:
-    """The gallery at a glance, and the school's date."""
+    """The gallery at a glance, the school's date, and which Presente answers."""
     counts, settings = status.counts, status.settings
     return {
         "subjects": counts.students + counts.cohort,
@@ -62,6 +63,7 @@ def status_json(status: GalleryStatus, clock: Clock) -> dict[str, Any]:
         "margin": settings.margin,
         "timezone": clock.described(),
         "today": clock.today(),
+        "version": __version__,
     }
 
 

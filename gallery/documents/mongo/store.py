@@ -63,6 +63,7 @@ from gallery.documents.values import (
 )
 from presente.clock import MACHINE, Clock
 from presente.errors import ConfigError, StoreError
+from presente.installation import command_line
 from presente.secrets import about, needs_encoding
 
 _AWAY_S = 0.5
@@ -142,7 +143,8 @@ class MongoStore:
             raise ConfigError(
                 "foreign_database",
                 f"Database {db.name!r} belongs to the first system.",
-                "Name another one in PRESENTE_STORE, and take this one over with `python -m indexer add mongodb://...`.",
+                "Name another one in PRESENTE_STORE, and take this one over with "
+                f"`{command_line('indexer add mongodb://...')}`.",
             )
         db.students.create_index([("matricula", ASCENDING)], unique=True, name="matricula")
         db.students.create_index([("subject", ASCENDING)], name="subject")

@@ -17,6 +17,7 @@ from indexer.sources.first_system.photo_copies import COPIES, STUDENTS, find_cop
 from indexer.sources.protocol import Source
 from presente.clock import MACHINE, Clock
 from presente.errors import InvalidInput, StoreError
+from presente.installation import command_line
 from presente.secrets import about, hidden_address, needs_encoding
 from presente.supervisor import SupervisedRun
 
@@ -75,7 +76,7 @@ def _read(
         raise InvalidInput(
             "source_is_gallery",
             f"Database {database.name!r} is a gallery of Presente's, not the first system's.",
-            "`python -m indexer sync` embeds what other programs enrolled in it.",
+            f"`{command_line('indexer sync')}` embeds what other programs enrolled in it.",
         )
     students = read_all(database[STUDENTS])
     found = FirstSystemPeople(clock)
