@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from presente import __version__
+from presente.errors import ConfigError
 
 _ABOUT = {
     "serve": "serve a gallery over HTTP",
@@ -28,7 +29,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser = build_parser()
         parser.parse_args(words)  # help and version end the process here, and so does most wrong usage
         parser.error("the command comes first, its flags after it")
-    return _program(words[0])(words[1:])
+    try:
+        program = _program(words[0])
+    except ConfigError as error:  # a library that cannot be loaded
+        print(f"error [{error.code}]: {error}", file=sys.stderr)
+        return 2
+    return program(words[1:])
 
 
 def build_parser() -> argparse.ArgumentParser:
