@@ -4,18 +4,25 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
-PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps
+# Modules are compiled when they are first imported: compiling all of them costs 134 MB, and most of the time.
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile
 
-.PHONY: run test setup openvino lint mongoserver clean
+.PHONY: run test matrix setup openvino wheel lint mongoserver clean
 
 run: setup  ## index the sample class and serve it on http://127.0.0.1:8000
-	$(VENV)/bin/python -m indexer add data_sample/students.csv
+	$(VENV)/bin/python -m indexer add sample
 	$(VENV)/bin/python -m server
 
 test: $(VENV)/.test  ## pass the tests
 	$(VENV)/bin/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
+matrix:  ## a short part of the tests on every supported Python that is here
+	.ci/matrix
+
 setup: $(VENV)/.run  ## .venv with requirements.txt in it, nothing outside the clone
+
+wheel: $(VENV)/.test  ## dist/presente-*.whl, as docs/install.md says
+	$(VENV)/bin/python -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps --wheel-dir dist .
 
 openvino: $(VENV)/.openvino  ## OpenVINO beside ONNX Runtime: quicker, and used where it is installed
 
@@ -37,7 +44,9 @@ $(VENV)/bin/python:
 
 # --no-deps: the lists are complete, and insightface's own would bring an OpenCV that needs libGL.
 $(VENV)/.run: requirements.txt | $(VENV)/bin/python
+	@echo "Installing requirements.txt into $(VENV): about 210 MB to download, 660 MB on the disk, a minute or two."
 	$(PIP) -r requirements.txt
+	@echo "Done: $$(du -sm $(VENV) | cut -f1) MB in $(VENV); nothing was put anywhere else. It goes with rm -r $(VENV)."
 	@touch $@
 
 $(VENV)/.test: requirements-test.txt $(VENV)/.run
