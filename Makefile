@@ -4,8 +4,7 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
-# Modules are compiled when they are first imported: compiling all of them costs 134 MB, and most of the time.
-PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps
 
 .PHONY: run test matrix setup openvino wheel lint mongoserver clean
 
@@ -42,10 +41,12 @@ $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with the venv module is needed (Debian: apt-get install python3-venv); or say make PYTHON=/path/to/python"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# --no-deps: the lists are complete, and insightface's own would bring an OpenCV that needs libGL.
+# --no-deps: the lists are complete, and insightface's own would bring an OpenCV that needs libGL. --no-compile: what is
+# imported is compiled afterwards; all of it would take another 100 MB, and twice the time.
 $(VENV)/.run: requirements.txt | $(VENV)/bin/python
-	@echo "Installing requirements.txt into $(VENV): about 210 MB to download, 660 MB on the disk, a minute or two."
-	$(PIP) -r requirements.txt
+	@echo "Installing requirements.txt into $(VENV): about 210 MB to download, 700 MB on the disk, a minute or two."
+	$(PIP) --no-compile -r requirements.txt
+	@$(VENV)/bin/python -m tools.compile_imports
 	@echo "Done: $$(du -sm $(VENV) | cut -f1) MB in $(VENV); nothing was put anywhere else. It goes with rm -r $(VENV)."
 	@touch $@
 

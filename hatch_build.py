@@ -24,6 +24,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 ROOMS = ("faces", "gallery", "indexer", "server", "evaluation", "tools")
 SAMPLE = ("students.csv", "identify.tsv", "README.md", "students", "probes", "strangers", "groups", "models")
 """Of ``data_sample``: the class and the pack, not the programs that drew and trained them."""
+CLONE_ONLY = ("tools/compile_imports.py",)
+"""Modules of the rooms that only a clone needs."""
 
 
 class CannotCarry(Exception):
@@ -64,6 +66,8 @@ def lay_out(root: Path, package: Path) -> None:
         if room != "presente" and ((root / "presente" / room).exists() or (root / "presente" / f"{room}.py").exists()):
             raise CannotCarry(f"presente/{room} is in the place where the wheel has {room}/: rename one of them")
         for path in _files(root / room):
+            if path.relative_to(root).as_posix() in CLONE_ONLY:
+                continue
             target = package / (path.relative_to(root / "presente") if room == "presente" else path.relative_to(root))
             target.parent.mkdir(parents=True, exist_ok=True)
             if path.suffix != ".py":

@@ -16,6 +16,7 @@ from presente import __version__
 from presente.installation import COMMANDS, INSTALLED, SAMPLE, command_line
 from tests.conftest import ROOT
 from tests.conftest import SAMPLE as SAMPLE_CLASS
+from tools.compile_imports import imported_names
 
 MODULES = frozenset({"gallery", "gallery.index", "gallery.index.manifest", "faces.image.worker", "evaluation.pages"})
 LEFT_OUT = {"tests", "benchmarks"}
@@ -112,3 +113,10 @@ def test_a_module_in_the_place_of_a_room_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CannotCarry, match="presente/server"):
         lay_out(tmp_path, tmp_path / "made")
     assert not (tmp_path / "made" / "server").exists()
+
+
+def test_what_setup_compiles_is_what_is_imported_anywhere() -> None:
+    source = "import a.b, c as d\nfrom e.f import g\nfrom . import h\ndef i():\n    from j import k\n"
+    assert set(imported_names(source)) == {"a.b", "c", "e.f", "j"}
+    lazily = set(imported_names((ROOT / "evaluation" / "kfold.py").read_text(encoding="utf-8")))
+    assert "sklearn.model_selection" in lazily
