@@ -339,8 +339,8 @@ class DocumentStore(Protocol):
 
         Photos with their templates (under new ids; a photo that both have is there once), entries of attendance and
         participation (of a class and date that both have, one entry holds: see
-        :func:`gallery.documents.attendance.merged_turns`), and the fields as :func:`merged` has it. A merge that was cut
-        off is undone or finished before the store is next opened.
+        :func:`gallery.documents.attendance.merged_turns`), and the fields as :func:`merged` has it. A merge that was
+        cut off is undone or finished before the store is next opened.
 
         Raises ``NotFound`` (``student_not_found``)."""
 

@@ -189,7 +189,7 @@ def test_the_gate_raises_the_depth_and_then_takes_exact_search() -> None:
     assert choose_index(rows, np.arange(8000), IndexSettings())[0].spec.kind == "flat"
 
 
-@pytest.mark.parametrize("folder", sorted(path.name for path in GOLDEN.iterdir()))
+@pytest.mark.parametrize("folder", sorted(path.name for path in GOLDEN.glob("format-*")))
 def test_every_format_that_was_ever_published_is_read(folder: str) -> None:
     generation, warnings = GenerationStore(GOLDEN / folder).latest()
     assert generation is not None and warnings == []
@@ -245,13 +245,13 @@ def test_a_full_disk_leaves_what_was_published(tmp_path: Path) -> None:
     published(tmp_path, vectors(3))
     code = (
         "import resource, signal, sys, numpy as np; from pathlib import Path; "
-        "from gallery.index.searcher import LiveIndex; from gallery.index.manifest import Origin; "
-        "from gallery.index.generations import SnapshotStore; "
+        "from gallery.index.searcher import Searcher; from gallery.index.manifest import IndexedDocuments; "
+        "from gallery.index.generations import GenerationStore; "
         "from presente.errors import StoreError; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-        "live = LiveIndex.empty(8); rows = np.eye(8, dtype=np.float32)[np.arange(5000) % 8]; "
+        "live = Searcher.empty(8); rows = np.eye(8, dtype=np.float32)[np.arange(5000) % 8]; "
         "live.tail.append(np.arange(5000), np.arange(5000), rows); "
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)); \ntry:\n"
-        "    SnapshotStore(Path(sys.argv[1])).publish(live.frozen(), Origin('s', 'p@1', 9, 'm'))\n"
+        "    GenerationStore(Path(sys.argv[1])).publish(live.frozen(), IndexedDocuments('s', 'p@1', 9, 'm'))\n"
         "except StoreError as error:\n    print(error.code)\n"
     )
     done = subprocess.run(
