@@ -15,9 +15,9 @@ COMMANDS = (verification, identification, kfold, search, compare, calibrate, rep
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = cli.program(
-        "python -m evaluation",
+        "evaluation",
         "Measure recognition, calibrate the threshold, try photos.",
-        "python -m evaluation predict data_sample/strangers/01.jpg",
+        "evaluation predict data_sample/strangers/01.jpg",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
@@ -25,6 +25,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-if __name__ == "__main__":
+def main(argv: list[str] | None = None) -> int:
+    """Run the program, with the words of the command line when None are given; its exit code."""
     logs.set_up(logging.WARNING, "%(levelname)s %(message)s")
-    sys.exit(cli.main(build_parser()))
+    return cli.main(build_parser(), argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -61,7 +61,7 @@ def read_searches(path: Path) -> list[ComparedSearch]:
     def read(row: dict[str, str]) -> ComparedSearch:
         return ComparedSearch(int(row["template"]), row["kind"], *(int(row[name]) for name in _COLUMNS[2:]))
 
-    return read_table(path, read, "python -m evaluation search")
+    return read_table(path, read, "evaluation search")
 
 
 def recall(searches: Sequence[ComparedSearch]) -> dict[str, Any]:

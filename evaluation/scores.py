@@ -127,4 +127,4 @@ def read_scores(path: Path) -> list[ProbeScores]:
             row["group"],
         )
 
-    return read_table(path, read, "python -m evaluation identification")
+    return read_table(path, read, "evaluation identification")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from presente.errors import InvalidInput
+from presente.installation import command_line
 
 _Row = TypeVar("_Row")
 
@@ -33,7 +34,9 @@ def read_table(path: Path, read: Callable[[dict[str, str]], _Row], made_by: str)
             return [read(row) for row in csv.DictReader(stream, delimiter="\t")]
     except (OSError, KeyError, ValueError, TypeError, csv.Error) as exc:
         raise InvalidInput(
-            "unreadable_scores", f"{path} is not a table of scores ({exc}).", f"Make one with `{made_by}`."
+            "unreadable_scores",
+            f"{path} is not a table of scores ({exc}).",
+            f"Make one with `{command_line(made_by)}`.",
         ) from exc
 
 

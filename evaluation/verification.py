@@ -129,7 +129,7 @@ def read_comparisons(path: Path) -> list[Comparison]:
             read_score(row["score"]),
         )
 
-    return read_table(path, read, "python -m evaluation verification")
+    return read_table(path, read, "evaluation verification")
 
 
 def columns_of(comparisons: Sequence[Comparison]) -> ScoredPairs:

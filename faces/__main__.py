@@ -83,32 +83,37 @@ def run_check(arguments: argparse.Namespace, settings: Settings, output: cli.Out
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = cli.program("python -m faces", "List, download and check model packs.", "python -m faces pull buffalo_l")
+    parser = cli.program("faces", "List, download and check model packs.", "faces pull buffalo_l")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     cli.subcommand(
         commands,
         "list",
         run_list,
         "List the packs that are here, and those that can be pulled.",
-        "python -m faces list --json",
+        "faces list --json",
     )
     pulling = cli.subcommand(
         commands,
         "pull",
         run_pull,
         "Download a published pack (resumed, checked).",
-        "python -m faces pull buffalo_l --accept-licence",
+        "faces pull buffalo_l --accept-licence",
     )
     pulling.add_argument("name", help="buffalo_l, buffalo_m, buffalo_s, buffalo_sc or antelopev2")
     pulling.add_argument("--accept-licence", action="store_true", help="accept the pack's licence without being asked")
     pulling.add_argument("--url", help="address of a mirror of the archive")
     checking = cli.subcommand(
-        commands, "check", run_check, "Check a pack's files and open both models.", "python -m faces check sample"
+        commands, "check", run_check, "Check a pack's files and open both models.", "faces check sample"
     )
     checking.add_argument("name", help="a pack's name, or a folder")
     return parser
 
 
-if __name__ == "__main__":
+def main(argv: list[str] | None = None) -> int:
+    """Run the program, with the words of the command line when None are given; its exit code."""
     logs.set_up(logging.WARNING, "%(levelname)s %(message)s")
-    sys.exit(cli.main(build_parser()))
+    return cli.main(build_parser(), argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -6,12 +6,12 @@ points that insightface publishes; a test holds it to insightface's own ``norm_c
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from faces.image.decode import RGB
+from faces.opencv import cv2
 
 SIZE = 112
 """Side of an aligned crop in pixels."""

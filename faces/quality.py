@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-import cv2
 import numpy as np
 
 from faces.detection.detector import DetectedFace
 from faces.image.decode import RGB
+from faces.opencv import cv2
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,10 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
+from presente import __version__
 from presente.cli_parser import Parser
 from presente.errors import ConfigError, InvalidInput, PresenteError
+from presente.installation import command_line
 from presente.secrets import hidden, hidden_in
 from presente.settings import Settings, load_settings, unknown_variables
 
@@ -67,8 +69,13 @@ Command = Callable[[argparse.Namespace, Settings, Output], int]
 
 
 def program(prog: str, about: str, example: str) -> Parser:
-    """A command line, to which commands or flags are added."""
-    return Parser(prog=prog, about=about, example=example)
+    """A command line with ``--version``, to which commands or flags are added.
+
+    ``prog`` and ``example`` are given as :func:`~presente.installation.command_line` takes them.
+    """
+    parser = Parser(prog=command_line(prog), about=about, example=command_line(example))
+    parser.add_argument("--version", action="version", version=f"presente {__version__}")
+    return parser
 
 
 def command(prog: str, run: Command, about: str, example: str) -> Parser:
@@ -78,7 +85,7 @@ def command(prog: str, run: Command, about: str, example: str) -> Parser:
 
 def subcommand(parsers: Any, name: str, run: Command, about: str, example: str) -> Parser:
     """Add a command to a program's, with the flags that all commands have."""
-    return _complete(parsers.add_parser(name, help=about, about=about, example=example), run)
+    return _complete(parsers.add_parser(name, help=about, about=about, example=command_line(example)), run)
 
 
 def _complete(parser: Parser, run: Command) -> Parser:

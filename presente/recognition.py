@@ -22,6 +22,7 @@ from gallery.gallery import Gallery
 from gallery.threshold.operating_point import OperatingPoint
 from presente.errors import shown
 from presente.face_json import identified_face_json
+from presente.installation import command_line
 
 WhichFaces = Literal["all", "largest"]
 
@@ -109,8 +110,8 @@ def empty_search_hint(gallery: Gallery, clase: str | None, cohort: bool) -> str:
             "or --cohort."
         )
     if counts.students or counts.cohort:
-        return "No one who is enrolled has a template of this pack: run `python -m indexer sync`."
-    return "No one is enrolled: send POST /v1/students, or run `python -m indexer add`."
+        return f"No one who is enrolled has a template of this pack: run `{command_line('indexer sync')}`."
+    return f"No one is enrolled: send POST /v1/students, or run `{command_line('indexer add')}`."
 
 
 def as_template(face: EmbeddedFace, pack: str) -> Template:

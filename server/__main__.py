@@ -108,11 +108,14 @@ def _check_address(settings: Settings) -> None:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    return cli.command(
-        "python -m server", run_serve, "Serve a gallery over HTTP.", "python -m server --port 8000 --pack sample"
-    )
+    return cli.command("server", run_serve, "Serve a gallery over HTTP.", "server --port 8000 --pack sample")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the program, with the words of the command line when None are given; its exit code."""
+    logs.set_up(logging.INFO, "%(asctime)s %(levelname)s %(message)s")
+    return cli.main(build_parser(), argv)
 
 
 if __name__ == "__main__":
-    logs.set_up(logging.INFO, "%(asctime)s %(levelname)s %(message)s")
-    sys.exit(cli.main(build_parser()))
+    sys.exit(main())

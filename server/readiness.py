@@ -12,6 +12,7 @@ import numpy as np
 
 from gallery.gallery import Gallery
 from presente.errors import PresenteError, StoreError
+from presente.installation import command_line
 
 log = logging.getLogger(__name__)
 
@@ -92,5 +93,5 @@ def probe(gallery: Gallery) -> None:
         raise StoreError(
             "documents_missing",
             f"The index knows {operating_point.people} people, and the documents none of those it found.",
-            "Run `python -m indexer verify --deep`.",
+            f"Run `{command_line('indexer verify --deep')}`.",
         )

@@ -32,7 +32,7 @@ NEVER_SERVED = {
 }
 """Codes of commands; a running server does not come across them."""
 
-DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "data_sample" / "README.md"]
+DOCS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), ROOT / "data_sample" / "README.md"]
 
 
 def text(name: str) -> str:

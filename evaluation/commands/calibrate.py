@@ -30,7 +30,7 @@ def add(commands: Any) -> None:
         "calibrate",
         run,
         "Calibrate the threshold: fit how often strangers would be named, and keep the curve with the gallery.",
-        "python -m evaluation calibrate --fpir 0.001",
+        "evaluation calibrate --fpir 0.001",
     )
     parser.add_argument(
         "--fpir",

@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
         "compare",
         run,
         "Compare packs and pipelines on the same photos, the first system's mistakes mended one at a time.",
-        "python -m evaluation compare --list identify.tsv --packs buffalo_l",
+        "evaluation compare --list identify.tsv --packs buffalo_l",
     )
     add_photos(parser)
     parser.add_argument("--fpir", type=float, default=0.01, metavar="RATE", help="the rate to report FNIR at")

@@ -22,7 +22,7 @@ def add(commands: Any) -> None:
         "identification",
         run,
         "Measure closed-set and open-set identification on labelled photos.",
-        "python -m evaluation identification --list identify.tsv --fpir 0.01 0.05",
+        "evaluation identification --list identify.tsv --fpir 0.01 0.05",
     )
     add_photos(parser)
     parser.add_argument(

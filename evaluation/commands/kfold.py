@@ -25,7 +25,7 @@ def add(commands: Any) -> None:
         "kfold",
         run,
         "Cross-validate: folds of photos, folds of people, or the notebook's 70/30.",
-        "python -m evaluation kfold --folder data_sample/students --split people",
+        "evaluation kfold --folder data_sample/students --split people",
     )
     parser.add_argument("--folder", type=Path, required=True, metavar="DIR", help="one folder per person")
     parser.add_argument("--split", choices=get_args(kfold.Split), default="photos", help="what the folds are made of")

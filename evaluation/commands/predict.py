@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
         "predict",
         run,
         "Name the people in photos, by the gallery, as the server does.",
-        "python -m evaluation predict data_sample/probes/*/1.jpg",
+        "evaluation predict data_sample/probes/*/1.jpg",
     )
     parser.add_argument("photo", type=Path, nargs="+", help="photos")
     parser.add_argument("-k", type=int, default=5, help="number of candidates per face")

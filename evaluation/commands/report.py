@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
         "report",
         run,
         "Write the report of a finished run anew, from its result.json and its scores.",
-        "python -m evaluation report var/evaluation/identification",
+        "evaluation report var/evaluation/identification",
     )
     parser.add_argument("dir", type=Path, metavar="DIR", help="the --out folder of a finished run")
     add_faces(parser)

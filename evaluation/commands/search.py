@@ -12,6 +12,7 @@ from evaluation.experiment import add_out, write_result
 from gallery.index.recall_gate import ground_truth
 from presente import cli, composition
 from presente.errors import InvalidInput
+from presente.installation import command_line
 from presente.settings import Settings
 
 
@@ -22,7 +23,7 @@ def add(commands: Any) -> None:
         "search",
         run,
         "Measure the recall of the gallery's published index against exact search, on its own templates.",
-        "python -m evaluation search --probes 2000",
+        "evaluation search --probes 2000",
     )
     parser.add_argument("--probes", type=int, default=1000, metavar="N", help="most searches that are made")
     parser.add_argument("--seed", type=int, default=1, help="seed of the choice of templates to search with")
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
                 raise InvalidInput(
                     "nothing_published",
                     f"{settings.index} holds no generation with two templates.",
-                    "Enrol people, or publish with `python -m indexer compact`.",
+                    f"Enrol people, or publish with `{command_line('indexer compact')}`.",
                 )
             truth = ground_truth(published.vectors, published.subjects, arguments.probes, arguments.seed)
             index_recall.write_searches(table, index_recall.compare(truth, published.index))

@@ -22,7 +22,7 @@ def add(commands: Any) -> None:
         "verification",
         run,
         "Measure verification on pairs of photos: accuracy by folds, EER, TAR at FAR.",
-        "python -m evaluation verification --pairs lfw/pairs.txt --root lfw",
+        "evaluation verification --pairs lfw/pairs.txt --root lfw",
     )
     parser.add_argument("--pairs", type=Path, metavar="pairs.txt", help="pairs in LFW's format; needs --root")
     parser.add_argument("--list", type=Path, metavar="LIST.tsv", help="instead: generate pairs from a list's photos")

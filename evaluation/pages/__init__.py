@@ -29,7 +29,7 @@ def write_report(out: Path, cut: FaceCutter | None = None) -> Path:
     from evaluation.pages.render import render
 
     result = read_result(out)
-    page: ReportPage = import_module(f"evaluation.pages.{result['protocol']}").build(result, out)
+    page: ReportPage = import_module(f"{__name__}.{result['protocol']}").build(result, out)
     for figure in page.figures:
         (out / f"{figure.name}.png").write_bytes(figure.drawing.png)
     path = out / REPORT

@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from faces.image.decode import RGB
+from faces.opencv import cv2
 from faces.runtime.session import Session
 from presente.errors import PhotoRefused
 

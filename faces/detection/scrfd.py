@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import cv2
 import numpy as np
 from insightface.model_zoo.scrfd import SCRFD, distance2bbox, distance2kps
 from numpy.typing import NDArray
 
 from faces.image.decode import RGB
+from faces.opencv import cv2
 
 
 class LeanScrfd(SCRFD):  # type: ignore[misc]  # insightface has no types

@@ -41,7 +41,7 @@ SHARED = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
 
 def main() -> int:
     """Decode until the other end of the socket is closed, or until a fresh process is due."""
-    parser = argparse.ArgumentParser(prog="python -m faces.image.worker", description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--socket", type=int, required=True, help="descriptor of the socket that jobs come through")
     parser.add_argument("--desk", type=int, required=True, help="descriptor of the memory for small photos")
     parser.add_argument("--memory", type=int, required=True, help="bytes that a photo may take")

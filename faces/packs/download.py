@@ -14,6 +14,7 @@ import requests
 from faces.packs.published import ModelFile, PublishedPack
 from presente.errors import PackError
 from presente.files import sha256_file
+from presente.installation import command_line
 
 DownloadProgress = Callable[[int, int], None]
 """Called with (bytes so far, bytes in all or 0 when the server does not say)."""
@@ -45,7 +46,7 @@ def pull(pack: PublishedPack, into: Path, progress: DownloadProgress, url: str |
             f"{source} could not be fetched ({exc}).",
             f"Without a network: take {pack.name}.zip from a machine that has one, unpack it, and put "
             f"{folder / pack.detection.name} and {folder / pack.recognition.name} there; then run "
-            f"`python -m faces check {pack.name}`.",
+            f"`{command_line(f'faces check {pack.name}')}`.",
         ) from exc
     try:
         _install(archive, pack, folder)

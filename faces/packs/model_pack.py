@@ -19,6 +19,7 @@ from faces.packs.graph_shapes import output_dim, tell_apart
 from faces.packs.published import PUBLISHED, PublishedPack
 from presente.errors import PackError
 from presente.files import sha256_file
+from presente.installation import command_line
 
 __all__ = ["DEFAULT_THRESHOLD", "ModelPack", "Preprocessing", "find_pack", "installed", "load_pack"]
 
@@ -90,11 +91,11 @@ def find_pack(name: str, places: Iterable[Path]) -> Path:
             return folder.resolve()
         searched.append(str(folder))
     if name in PUBLISHED:
-        fix = f"Pull it with `python -m faces pull {name}`."
+        fix = f"Pull it with `{command_line(f'faces pull {name}')}`."
     else:
         fix = (
             f"Name one of {', '.join(sorted(PUBLISHED))} or sample, or a folder that holds an SCRFD and an ArcFace "
-            "ONNX file; `python -m faces list` shows what is here."
+            f"ONNX file; `{command_line('faces list')}` shows what is here."
         )
     raise PackError("pack_not_found", f"There is no pack {name!r} in: {', '.join(searched)}.", fix)
 
@@ -119,7 +120,7 @@ def load_pack(name: str, places: Iterable[Path]) -> ModelPack:
         raise PackError(
             "pack_incomplete",
             f"Pack {name!r} lacks {', '.join(missing)}.",
-            f"Put the file there, or pull the pack with `python -m faces pull {folder.name}`.",
+            f"Put the file there, or pull the pack with `{command_line(f'faces pull {folder.name}')}`.",
         )
     digests = [sha256_file(path) for path in (detection, recognition)]
     if published and not described:
@@ -157,6 +158,6 @@ def _check_digests(published: PublishedPack, paths: Sequence[Path], digests: Seq
             raise PackError(
                 "checksum_mismatch",
                 f"{path} has SHA-256 {digest}, {published.name}'s is {wanted.sha256}.",
-                f"Delete it and run `python -m faces pull {published.name}`; a model of your own belongs in "
+                f"Delete it and run `{command_line(f'faces pull {published.name}')}`; a model of your own belongs in "
                 "a folder with another name.",
             )

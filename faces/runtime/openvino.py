@@ -12,6 +12,7 @@ import openvino
 from numpy.typing import NDArray
 
 from presente.errors import ConfigError, PackError
+from presente.installation import command_line
 
 _DEVICE = "CPU"
 
@@ -47,7 +48,7 @@ class OpenVinoSession:
             raise PackError(
                 "damaged_model",
                 f"OpenVINO cannot open {path} ({exc}).",
-                "Check the pack with `python -m faces check NAME`, or set PRESENTE_RUNTIME to onnxruntime.",
+                f"Check the pack with `{command_line('faces check NAME')}`, or set PRESENTE_RUNTIME to onnxruntime.",
             ) from exc
         self._inputs = [_port(port) for port in self._compiled.inputs]
         self._outputs = [_port(port) for port in self._compiled.outputs]

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from faces.runtime.graph_rewriting import without_prelu
 from presente.errors import ConfigError, PackError
+from presente.installation import command_line
 from presente.parallel import default_workers
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def _onnxruntime_session(path: Path, model: str | bytes, threads: int) -> onnxru
         raise PackError(
             "damaged_model",
             f"ONNX Runtime cannot open {path} ({exc}).",
-            "Check the pack with `python -m faces check NAME`, or pull it again.",
+            f"Check the pack with `{command_line('faces check NAME')}`, or pull it again.",
         ) from exc
 
 

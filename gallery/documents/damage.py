@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from presente.installation import command_line
+
 DamageProgress = Callable[[int], None]
 """Is called with the number of further photos that were read."""
 
@@ -15,8 +17,8 @@ _LENGTH_TOLERANCE = 1e-3
 """How far from 1 the length of a template may be."""
 
 RESTORE = "Restore a backup (docs/damage.md says how), and enrol again the students who were added since."
-ENROL_AGAIN = "Remove the photo with `python -m indexer remove MATRICULA --photo DIGITS`, and enrol it again."
-SYNC = "Run `python -m indexer sync`: it embeds the photo, or says why it cannot."
+ENROL_AGAIN = f"Remove the photo with `{command_line('indexer remove MATRICULA --photo DIGITS')}`, and enrol it again."
+SYNC = f"Run `{command_line('indexer sync')}`: it embeds the photo, or says why it cannot."
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from presente.errors import InvalidInput, NotFound
+from presente.installation import command_line
 
 
 def complete_digest(photo: str, digests: Sequence[str], matricula: str) -> str:
@@ -19,7 +20,7 @@ def complete_digest(photo: str, digests: Sequence[str], matricula: str) -> str:
         raise NotFound(
             "photo_not_found",
             f"{matricula!r} has no photo {photo!r}.",
-            "Name a photo by the first digits of its SHA-256, which `python -m indexer audit` prints.",
+            f"Name a photo by the first digits of its SHA-256, which `{command_line('indexer audit')}` prints.",
         )
     if len(found) > 1:
         raise InvalidInput(

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from gallery.documents.damage import Damage
 from gallery.index.generations import GenerationStore
 from presente.errors import IndexDamaged
+from presente.installation import command_line
 
-_COMPACT = "Run `python -m indexer compact`: it rebuilds the index from the documents."
+_COMPACT = f"Run `{command_line('indexer compact')}`: it rebuilds the index from the documents."
 
 
 def index_damage(generations: GenerationStore) -> Iterator[Damage]:

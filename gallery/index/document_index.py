@@ -20,6 +20,7 @@ from gallery.index.recall_gate import GateReport
 from gallery.index.searcher import Searcher
 from gallery.index.template_parts import PublishedTemplates
 from presente.errors import IndexDamaged, PackError, PresenteError
+from presente.installation import command_line
 from presente.locks import ReadWriteLock
 
 log = logging.getLogger(__name__)
@@ -99,8 +100,8 @@ class DocumentIndex:
                 "pack_mismatch",
                 f"The gallery was made with pack {made_with[0]!r} ({made_with[1]} dimensions), and "
                 f"{self.pack!r} ({self.dim}) was asked for; their templates cannot be compared.",
-                f"Set PRESENTE_PACK back, or re-embed every stored photo with `python -m indexer sync --pack "
-                f"{shlex.quote(self._pack_name)}`.",
+                f"Set PRESENTE_PACK back, or re-embed every stored photo with "
+                f"`{command_line('indexer sync --pack ' + shlex.quote(self._pack_name))}`.",
             )
 
     # -- opening ----------------------------------------------------------------------------------------------------

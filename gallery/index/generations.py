@@ -33,6 +33,7 @@ from gallery.index.recall_gate import IndexSettings
 from gallery.index.template_snapshot import TemplateSnapshot
 from presente.errors import IndexDamaged, StoreError
 from presente.files import erase_folder, sha256_file, sync_folder
+from presente.installation import command_line
 
 log = logging.getLogger(__name__)
 
@@ -167,7 +168,7 @@ class GenerationStore:
             raise StoreError(
                 "index_unwritable",
                 f"{self.folder} cannot be written ({exc}).",
-                "Free space or correct PRESENTE_INDEX, then run `python -m indexer compact`.",
+                f"Free space or correct PRESENTE_INDEX, then run `{command_line('indexer compact')}`.",
             ) from exc
         return generation
 

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from presente.errors import InvalidInput, StoreError
+from presente.installation import command_line
 
 FORMAT = 1
 MIN_SEARCHES = 20
@@ -112,7 +113,7 @@ class CalibrationCurve:
             return ""
         return (
             f"; {self.enrolled_twice} people who are enrolled under another name, too, by their photos, were left out: "
-            "run `python -m indexer audit`"
+            f"run `{command_line('indexer audit')}`"
         )
 
     def stale(self, people: int) -> bool:
@@ -153,7 +154,7 @@ class CalibrationCurve:
             raise StoreError(
                 "calibration_unreadable",
                 f"The stored calibration is damaged ({exc}).",
-                "Calibrate again with `python -m evaluation calibrate`.",
+                f"Calibrate again with `{command_line('evaluation calibrate')}`.",
             ) from exc
         return curve
 
@@ -186,7 +187,8 @@ def fit(
         )
     cosines = np.clip(np.asarray(scores, dtype=np.float64), -1.0, 1.0)
     if not np.isfinite(scores).all():
-        raise InvalidInput("unsuitable_scores", "A score is not a number.", "Run `python -m indexer verify --deep`.")
+        fix = f"Run `{command_line('indexer verify --deep')}`."
+        raise InvalidInput("unsuitable_scores", "A score is not a number.", fix)
     squares = cosines * np.abs(cosines)
     names = {name: i for i, name in enumerate(dict.fromkeys(subjects))}
     if len(names) < 2:

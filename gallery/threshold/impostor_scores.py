@@ -18,6 +18,7 @@ from gallery.documents.protocol import DocumentStore
 from gallery.threshold import calibration
 from gallery.threshold.calibration import RESAMPLES, CalibrationCurve
 from presente.errors import InvalidInput
+from presente.installation import command_line
 
 _SCORES_AT_ONCE = 1 << 23
 """How many scores are in memory at once (32 MiB)."""
@@ -193,7 +194,10 @@ def calibrate(
     twice = np.unique(searched[searches.scores >= SAME_PHOTO])
     subjects = len(set(searches.subjects))
     if len(twice) >= _MAX_TWICE_SHARE * subjects:
-        again, fix = "twice", "Run `python -m indexer audit`, merge those who are one person, and calibrate again."
+        again, fix = (
+            "twice",
+            f"Run `{command_line('indexer audit')}`, merge those who are one person, and calibrate again.",
+        )
         if STRANGERS in searches.sources:
             again, fix = "after all", "Leave out the photos of enrolled people, and calibrate again."
         raise InvalidInput(

@@ -7,6 +7,7 @@ from typing import Literal
 
 from gallery.threshold.calibration import CalibrationCurve
 from presente.errors import ConfigError
+from presente.installation import command_line
 
 ThresholdTarget = float | Literal["stored"] | None
 """A rate (FPIR) that the curve must give; ``stored``: the curve's rate, if there is a curve; None: the fixed cosine."""
@@ -71,7 +72,7 @@ def operating_point(
         raise ConfigError(
             "not_calibrated",
             f"PRESENTE_THRESHOLD asks for fpir={rate:g}, and the gallery has no calibration by its pack.",
-            f"Run `python -m evaluation calibrate --fpir {rate:g}`, or give a cosine.",
+            f"Run `{command_line(f'evaluation calibrate --fpir {rate:g}')}`, or give a cosine.",
         )
     threshold = curve.threshold(rate, people)
     if curve.doubt(rate, people):

@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
         "add",
         run,
         "Enrol the photos of a folder, of CelebA, of LFW, of a .csv or .xlsx sheet, or of a database.",
-        "python -m indexer add data_sample/students.csv --report added.txt",
+        "indexer add data_sample/students.csv --report added.txt",
     )
     parser.add_argument(
         "source",

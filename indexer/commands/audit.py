@@ -17,7 +17,7 @@ def add(commands: Any) -> None:
         "audit",
         run,
         "Find people under two names, mislabelled, duplicate and weak photos; print what to do about each.",
-        "python -m indexer audit",
+        "indexer audit",
     )
     parser.add_argument("--cohort", action="store_true", help="also audit people who are in the index but no students")
 

@@ -17,7 +17,7 @@ def add(commands: Any) -> None:
         "compact",
         run,
         "Rebuild the index from the documents and publish it as the only generation.",
-        "python -m indexer compact",
+        "indexer compact",
     )
 
 

@@ -17,7 +17,7 @@ def add(commands: Any) -> None:
         "status",
         run,
         "Show what is stored and indexed, pack, threshold and calibration, and where every setting comes from.",
-        "python -m indexer status --json",
+        "indexer status --json",
     )
 
 

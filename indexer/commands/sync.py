@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
         "sync",
         run,
         "Embed the stored photos that the pack has not embedded. The gallery has this pack afterwards.",
-        "python -m indexer sync --pack buffalo_l",
+        "indexer sync --pack buffalo_l",
     )
     add_report_flag(parser)
 

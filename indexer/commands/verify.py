@@ -16,7 +16,7 @@ def add(commands: Any) -> None:
         "verify",
         run,
         "Compare the index with the documents; with --deep read everything and find what is damaged.",
-        "python -m indexer verify --deep",
+        "indexer verify --deep",
     )
     parser.add_argument("--deep", action="store_true", help="also read every photo, page and file for damage")
 

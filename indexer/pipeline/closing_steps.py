@@ -13,11 +13,12 @@ from gallery.recalibration import refit
 from indexer.pipeline.run_report import INTERNAL_ERROR, INTERRUPTED, RunReport, StepFailure
 from presente import cli
 from presente.errors import InvalidInput, PresenteError
+from presente.installation import command_line
 from presente.secrets import hidden, hidden_in
 
 log = logging.getLogger(__name__)
 
-REPEAT = "`python -m indexer compact`"
+REPEAT = f"`{command_line('indexer compact')}`"
 """The command that publishes and calibrates without reading any photo."""
 
 

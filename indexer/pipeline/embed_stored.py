@@ -13,6 +13,7 @@ from indexer.pipeline.run_report import Refusal, RunReport
 from indexer.pipeline.stages import embed_in_batches, refusal, run_timed, write_in_batches
 from presente.cli import ProgressBar
 from presente.errors import PresenteError
+from presente.installation import command_line
 from presente.parallel import in_threads
 from presente.recognition import as_template
 from presente.supervisor import SupervisedRun
@@ -98,7 +99,7 @@ class _StoreEmbedding:
         if before is not None and calibration is not None and self.store.calibration() is None:
             self.report.notes += (
                 f"the calibration was dropped: it holds for scores of pack {before[0]}, and the gallery has pack "
-                f"{pack.tag} now; to calibrate again: python -m evaluation calibrate{_rate_flag(calibration)}",
+                f"{pack.tag} now; to calibrate again: {command_line('evaluation calibrate')}{_rate_flag(calibration)}",
             )
 
 

@@ -17,6 +17,7 @@ from indexer.sources.sheet.table import SHEET_SUFFIXES
 from indexer.sources.values import Source
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import InvalidInput
+from presente.installation import SAMPLE
 from presente.secrets import hidden_address
 from presente.supervisor import SupervisedRun
 
@@ -32,7 +33,8 @@ def read_source(
     """List the photos of a folder, of CelebA, of LFW, of a sheet or of a database. No photo is opened yet.
 
     Args:
-        name: where the source is: a path, or ``mongodb://HOST/DATABASE`` of the first system.
+        name: where the source is: a path, ``mongodb://HOST/DATABASE`` of the first system, or ``sample``, the class
+            that comes with Presente (a file or folder of that name has precedence).
         options: what the caller says about it.
         read_link: gets the photo behind a link of a sheet, in a worker thread.
         clock: turns the moments that a database keeps into dates.
@@ -53,11 +55,12 @@ def read_source(
             raise InvalidInput("wrong_kind", f"{address} is a database, not a {options.kind}.", "Leave --kind out.")
         options.check_suits("database", address)
         return read_first_system(str(name), clock, attempt)
-    path = Path(name)
+    path = _sample_or(Path(name))
     try:
         is_folder, exists = path.is_dir(), path.exists()
         if not exists:
-            raise InvalidInput("source_not_found", f"There is no {path}.", "Name a folder, or a .csv or .xlsx sheet.")
+            fix = "Name a folder, a .csv or .xlsx sheet, or sample, the class that comes with Presente."
+            raise InvalidInput("source_not_found", f"There is no {path}.", fix)
         kind = options.kind or _recognise(path, is_folder)
     except OSError as exc:
         raise InvalidInput(
@@ -77,6 +80,10 @@ def read_source(
         note = f"{path} was taken for {kind}: its people are cohort, not students (--kind folder makes students)"
         source = replace(source, notes=(note, *source.notes))
     return source
+
+
+def _sample_or(path: Path) -> Path:
+    return SAMPLE / "students.csv" if path == Path("sample") and not path.exists() else path
 
 
 def _recognise(path: Path, is_folder: bool) -> SourceKind:

@@ -15,6 +15,7 @@ from gallery.index.agreement import Agreement
 from gallery.threshold.calibration import CalibrationCurve
 from presente import cli, composition
 from presente.errors import ConfigError
+from presente.installation import command_line
 from presente.settings import Settings
 from presente.text import tidy
 
@@ -64,7 +65,8 @@ class ConsistencyReport:
         """For people."""
         if self.agreement is not None:
             differ = self.miscounted or not self.agreement.agrees
-            verdict = "DISAGREE; `python -m indexer compact` rebuilds the index and counts anew" if differ else "agree"
+            mend = f"DISAGREE; `{command_line('indexer compact')}` rebuilds the index and counts anew"
+            verdict = mend if differ else "agree"
             yield f"documents and index {verdict} on {self.agreement.templates} templates"
         for key, value in self.as_dict().items():
             if isinstance(value, tuple) and value:
@@ -164,5 +166,5 @@ def _how_to_tidy(matricula: str) -> str:
         return "Enrol the student again from the sheet, or PATCH the fields: they are tidied."
     return (
         f"Enrol a photo of the student as {tidy(matricula)!r}, then merge the two with "
-        "`python -m indexer merge KEEP OTHER`, where OTHER is the matricula as it is stored."
+        f"`{command_line('indexer merge KEEP OTHER')}`, where OTHER is the matricula as it is stored."
     )

@@ -8,10 +8,12 @@ from typing import Any
 
 from gallery.documents.attendance import EntryFilter
 from gallery.gallery import Gallery
+from presente.installation import command_line
 
 NOT_REACHED = (
     "lists of attendance and participation that were saved as CSV, and photos that were copied elsewhere",
-    "folders that `python -m evaluation` wrote (--out): their scores and report.html name people; --faces shows them",
+    f"folders that `{command_line('evaluation')}` wrote (--out): their scores and report.html name people, "
+    "and with --faces show them",
     "the source: adding the same folder, sheet or database again enrols the student again",
     "backups of the store or the index, and snapshots of the disk: a restored one brings the student back",
     "other machines' PRESENTE_INDEX, PRESENTE_EXPORT and PRESENTE_CACHE: a running server on the same store clears its "

@@ -11,11 +11,12 @@ from gallery.gallery import Gallery
 from gallery.status import GalleryStatus
 from gallery.threshold.calibration import CalibrationCurve
 from gallery.threshold.operating_point import OperatingPoint, operating_point
-from presente import composition
+from presente import __version__, composition
 from presente.errors import ConfigError, PackError, PresenteError
+from presente.installation import command_line
 from presente.settings import Settings
 
-_CALIBRATE = "python -m evaluation calibrate --fpir 0.001"
+_CALIBRATE = command_line("evaluation calibrate --fpir 0.001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class StatusReport:
             **status.index_described(),
             "timezone": composition.open_clock(settings).described(),
             "runtime": composition.runtime_in_use(settings),
+            "version": __version__,
             "settings": settings.described(),
         }
 

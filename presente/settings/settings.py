@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from presente.api_keys import ApiKey, described_keys, read_keys
+from presente.installation import SAMPLE
 from presente.secrets import hidden_address
 from presente.settings.declaration import Setting, declared_settings, setting
 from presente.settings.values import (
@@ -159,7 +160,7 @@ class Settings:
     @property
     def pack_places(self) -> tuple[Path, ...]:
         """Where packs are looked for, in order: the extra places, ours, insightface's own."""
-        return (*self.models, ROOT / "data_sample" / "models", *([self.pulled_packs] if _has_home() else []))
+        return (*self.models, SAMPLE / "models", *([self.pulled_packs] if _has_home() else []))
 
     @property
     def template_cache(self) -> Path:

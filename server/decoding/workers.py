@@ -20,11 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from faces.image import worker as worker_module
 from faces.image.cost import Cost
 from faces.image.decode import DecodedPhoto, ImageLimits
 from faces.image.worker import DESK, LONGEST_MESSAGE, SHARED
 from presente.errors import Busy, PhotoRefused
-from presente.settings import ROOT, without_settings
+from presente.installation import IMPORT_ROOT, INSTALLED
+from presente.settings import without_settings
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +53,8 @@ class _Worker:
             self._desk = mmap.mmap(desk, DESK)
             words = ["--socket", theirs.fileno(), "--desk", desk, "--memory", memory, "--nice", nice]
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "faces.image.worker", *map(str, words)],
-                cwd=ROOT,
+                [sys.executable, "-P", "-m", worker_module.__name__, *map(str, words)],
+                cwd=IMPORT_ROOT,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -225,8 +227,8 @@ class DecodingProcesses:
 
 def _environment() -> dict[str, str]:
     """The server's, without what is no business of a decoder: keys and the store's password."""
-    return without_settings() | {
-        "PYTHONPATH": str(ROOT),
+    clone = {} if INSTALLED else {"PYTHONPATH": str(IMPORT_ROOT)}
+    return (without_settings() | clone) | {
         "OPENBLAS_NUM_THREADS": "1",
         "MALLOC_MMAP_THRESHOLD_": "8388608",  # glibc would raise it, and keep large pictures for later
         "MALLOC_TRIM_THRESHOLD_": "16777216",  # but what small ones took is used again

@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from gallery.status import GalleryStatus
 from gallery.threshold.operating_point import OperatingPoint
+from presente import __version__
 from presente.clock import Clock
 from presente.face_json import JsonObject
 from server.readiness import READY, Readiness
@@ -65,6 +66,7 @@ class GateReportJson(JsonObject, frozen=True, kw_only=True):
 class StatusReply(JsonObject, frozen=True, kw_only=True):
     """The gallery at a glance."""
 
+    version: Annotated[str, Meta(description="Of Presente.")]
     subjects: Annotated[int, Meta(description="Students and cohort.")]
     students: int
     cohort: Annotated[int, Meta(description="People who are no one's students.")]
@@ -100,6 +102,7 @@ def status_reply(status: GalleryStatus, clock: Clock) -> StatusReply:
     """The gallery at a glance, and the school's date."""
     counts, index = status.counts, status.index_described()
     return StatusReply(
+        version=__version__,
         subjects=counts.students + counts.cohort,
         students=counts.students,
         cohort=counts.cohort,

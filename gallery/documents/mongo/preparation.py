@@ -14,6 +14,7 @@ from pymongo.errors import DuplicateKeyError
 
 from gallery.documents.foreign_documents import Document
 from presente.errors import ConfigError
+from presente.installation import command_line
 
 _SCHEMA = 2
 
@@ -29,7 +30,8 @@ def create_indexes(db: Database[dict[str, Any]]) -> None:
         raise ConfigError(
             "foreign_database",
             f"Database {db.name!r} belongs to the first system.",
-            "Name another one in PRESENTE_STORE, and take this one over with `python -m indexer add mongodb://...`.",
+            "Name another one in PRESENTE_STORE, and take this one over with "
+            f"`{command_line('indexer add mongodb://...')}`.",
         )
     db.students.create_index([("matricula", ASCENDING)], unique=True, name="matricula")
     db.students.create_index([("subject", ASCENDING)], name="subject")

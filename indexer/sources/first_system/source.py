@@ -19,6 +19,7 @@ from indexer.sources.first_system.photo_copies import find_copies
 from indexer.sources.values import Source
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import InvalidInput, StoreError
+from presente.installation import command_line
 from presente.secrets import ENCODE, error_text, hidden_address, needs_encoding
 from presente.supervisor import SupervisedRun
 
@@ -77,7 +78,7 @@ def _read(
         raise InvalidInput(
             "source_is_gallery",
             f"Database {database.name!r} is a gallery of Presente, not a database of the first system.",
-            "`python -m indexer sync` embeds what other programs enrolled in it.",
+            f"`{command_line('indexer sync')}` embeds what other programs enrolled in it.",
         )
     students = hash_documents(database[STUDENTS])
     found = FirstSystemPeople(clock)
