@@ -80,10 +80,8 @@ class SqliteStore:
     # -- the gallery's pack -----------------------------------------------------------------------------------------
 
     def identity(self) -> str:
-        identity = self._setting("identity")
-        if identity is None:
-            raise StoreError("store_unavailable", f"{self.path} has no identity.", "Restore a backup: docs/damage.md.")
-        return identity
+        with self._reading() as db:
+            return str(db.execute("SELECT value FROM gallery WHERE key = 'identity'").fetchone()[0])
 
     def pack(self) -> tuple[str, int] | None:
         text = self._setting("pack")
