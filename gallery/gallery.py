@@ -78,7 +78,7 @@ class Gallery:
     # -- writing: documents, then the index follows -----------------------------------------------------------------
 
     def enrol(self, enrolments: Sequence[Enrolment], mode: EnrolmentMode = "put") -> None:
-        """Store students and photos in one transaction. They can be searched when this returns.
+        """Store students and photos, all or nothing. They can be searched when this returns.
 
         Raises:
             Conflict, NotFound: as the mode says; nothing is stored.

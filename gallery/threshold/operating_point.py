@@ -71,7 +71,7 @@ def operating_point(
     if curve is None:
         raise ConfigError(
             "not_calibrated",
-            f"PRESENTE_THRESHOLD asks for fpir={rate:g}, and the gallery has no calibration by its pack.",
+            f"The threshold is set to fpir={rate:g}, and the gallery has no calibration by its pack.",
             f"Run `{command_line(f'evaluation calibrate --fpir {rate:g}')}`, or give a cosine.",
         )
     threshold = curve.threshold(rate, people)
