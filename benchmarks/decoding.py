@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks import common
 from faces.embedder import FaceEmbedder
-from faces.image.decoder import Decoder, OwnThread
+from faces.image.decoder import Decoder, InlineDecoder
 from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery
 from presente import composition
@@ -38,7 +38,7 @@ def main() -> int:
     given = arguments.parse_args()
     photos = [path.read_bytes() for path in sorted(given.probes.rglob("*.jpg"))]
     admitted = open_decoder(open_admission(0))
-    decoders: dict[str, Decoder] = {"own_thread": OwnThread(), "processes": admitted}
+    decoders: dict[str, Decoder] = {"own_thread": InlineDecoder(), "processes": admitted}
     with tempfile.TemporaryDirectory() as folder:
         settings = common.settings_in(given, Path(folder))
         pack = composition.open_pack(settings)

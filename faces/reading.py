@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from faces.alignment import SIZE, align, cut_box
 from faces.detection.detector import DetectedFace, DetectionSettings, Detector, face_at, most_prominent
 from faces.image.decode import RGB, DecodedPhoto, ImageLimits, decode
-from faces.image.decoder import Decoder, OwnThread
+from faces.image.decoder import Decoder, InlineDecoder
 from faces.packs.model_pack import Preprocessing
 from faces.quality import Quality, QualityRules, measure
 from faces.runtime.session import RuntimeOptions
@@ -80,7 +80,7 @@ class PhotoReader:
         self.detector = detector
         self.settings = settings
         self._preprocessing = preprocessing
-        self._decoder = decoder or OwnThread()
+        self._decoder = decoder or InlineDecoder()
 
     # -- the two ways to read a photo --------------------------------------------------------------------------------
 

@@ -22,8 +22,8 @@ _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """One sending of a request: its key (empty for none), its method and path, and its query string in order."""
+class KeyedRequest:
+    """A request that was sent: its key (empty for none), its method and path, and its query string in order."""
 
     key: str
     method: str
@@ -31,7 +31,7 @@ class Attempt:
     query: tuple[tuple[str, str], ...]
 
     @classmethod
-    def of(cls, request: Request) -> Attempt:
+    def of(cls, request: Request) -> KeyedRequest:
         """Of the request that is being answered.
 
         Raises:
@@ -51,7 +51,7 @@ class Attempt:
 
 
 def carried_out(
-    attempt: Attempt,
+    sent: KeyedRequest,
     service: Service,
     asked: Mapping[str, object],
     work: Callable[[Claim], _Result],
@@ -61,11 +61,11 @@ def carried_out(
     """What ``work`` makes of a request, once per Idempotency-Key.
 
     Args:
-        attempt: gives the key, the route and the query string.
+        sent: gives the key, the route and the query string.
         service: whose store keeps the key.
         asked: all that the body says, as values of JSON; a photo by its SHA-256.
         work, about, concerned: see :func:`gallery.documents.idempotency.carry_out_once`.
     """
     at = service.clock.now().astimezone(UTC).isoformat(timespec="seconds")
-    claim = Claim(attempt.key, attempt.digest(asked) if attempt.key else "", at)
+    claim = Claim(sent.key, sent.digest(asked) if sent.key else "", at)
     return carry_out_once(service.gallery.store.request_keys, claim, about, work, concerned)

@@ -166,9 +166,9 @@ def test_the_flows_name_functions_that_exist() -> None:
 
 def test_pages_name_files_that_exist() -> None:
     """Paths in backquotes that begin with a room. CHANGELOG.md and the decisions tell of the past, and are not read."""
-    for page in DOCS:
+    for page in (each for each in DOCS if each.parent.name != "adr" and each.name != "CHANGELOG.md"):
         for path in re.findall(r"`((?:" + "|".join(ROOMS) + r")/[\w./]+)`", page.read_text(encoding="utf-8")):
-            assert (ROOT / path).exists(), f"{page.name}: {path}"
+            assert (ROOT / path).exists() or "NAME" in path, f"{page.name}: {path}"
 
 
 def test_every_route_is_documented() -> None:

@@ -71,7 +71,7 @@ def _reduction(header: Header, enough: int | None) -> int:
     return next(each for each in (8, 4, 2, 1) if times >= each)
 
 
-def check_proportion(header: Header, size: int) -> None:
+def refuse_too_costly(header: Header, size: int) -> None:
     """Refuse a file that takes far longer to decode than ordinary pictures of its size.
 
     Raises:

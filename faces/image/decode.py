@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from faces.image.cost import Cost, check_proportion, cost_of, draft_size, strip_rows
+from faces.image.cost import Cost, cost_of, draft_size, refuse_too_costly, strip_rows
 from faces.image.headers import Header, read_header
 from presente.errors import PhotoRefused
 
@@ -144,7 +144,7 @@ def _accepted_header(data: bytes, limits: ImageLimits) -> Header:
             f"The photo is {header.width} x {header.height} pixels.",
             f"Send one of at least {limits.min_side} pixels per side.",
         )
-    check_proportion(header, len(data))
+    refuse_too_costly(header, len(data))
     return header
 
 

@@ -22,7 +22,7 @@ class Decoder(Protocol):
         """
 
 
-class OwnThread:
+class InlineDecoder:
     """Decodes at once, in the caller's thread."""
 
     @contextmanager

@@ -66,7 +66,7 @@ class AttendanceLog:
     def resolve(
         self, number: int, status: AttendanceStatus, note: str, claim: Claim = NO_CLAIM
     ) -> list[StoredAttendance]:
-        """Confirm or reject an entry, by a person's word; the entries that hold afterwards, that student's first.
+        """Correct an entry: a person confirms or rejects it. The entries that hold afterwards, that student's first.
 
         When one of the students whom an ambiguous face may show is confirmed, the others whose entries still wait are
         rejected: the face was not theirs.

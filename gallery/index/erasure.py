@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.documents.protocol import DocumentStore
-from gallery.index.generation_files import GenerationFiles
+from gallery.index.erased_rows import GenerationFiles
 from gallery.index.generations import GenerationStore
 from gallery.index.template_parts import PublishedTemplates
 from presente.errors import IndexDamaged, PresenteError, StoreError

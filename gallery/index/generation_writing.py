@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gallery.index.generation_files import mapped_array, write_erased_rows
+from gallery.index.erased_rows import mapped_array, write_erased_rows
 from gallery.index.kinds.protocol import VectorIndex
 from gallery.index.manifest import Manifest
 from gallery.index.recall_gate import GateReport, IndexSettings, choose_index

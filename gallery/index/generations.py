@@ -6,7 +6,7 @@ A generation is a folder ``gen-0000000042``::
     templates.npy   int64 (3, n): template ids, ascending; their subjects; the rows in order of subject
     vectors.npy     float32 (n, d): the templates themselves, in order of id
     codes.faiss     what the kind of index needs beside them; the exact kind needs nothing
-    struck.npy      bool (n,): rows of people who were erased since; see :mod:`gallery.index.generation_files`
+    struck.npy      bool (n,): rows of people who were erased since; see :mod:`gallery.index.erased_rows`
 
 It is written under another name, flushed to disk, and renamed, so that a reader sees all of it or nothing. Readers map
 the two arrays: a start reads very little, and processes share the pages.
@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.index.erased_rows import GenerationFiles, mapped_array, read_erased_rows
 from gallery.index.format_1 import read_format_1
-from gallery.index.generation_files import GenerationFiles, mapped_array, read_erased_rows
 from gallery.index.generation_writing import folder_lock, staging_folder, write_files, write_manifest
 from gallery.index.kinds.flat import FlatIndex
 from gallery.index.kinds.protocol import VectorIndex

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.index.generation_files import GenerationFiles
+from gallery.index.erased_rows import GenerationFiles
 from gallery.index.kinds.flat import checked, nearest
 from gallery.index.kinds.protocol import VectorIndex
 

@@ -18,9 +18,9 @@ from presente.log_limits import rate_limited
 from server.app import refusal, refusal_of
 from server.front.connections import Connections
 from server.front.environ import Scope, check_framing, environ_of, length_of
+from server.front.http_connection import Connection
 from server.front.intake import ClientGone, Intake, Receive
-from server.front.protocol import Connection
-from server.front.workers import RequestThreads
+from server.front.request_threads import RequestThreads
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Head = tuple[int, list[tuple[bytes, bytes]]]

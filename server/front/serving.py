@@ -13,9 +13,9 @@ from flask import Flask
 from presente.log_limits import rate_limited
 from server.front.connections import Connections, most_connections
 from server.front.front import Front
+from server.front.http_connection import KEEP_ALIVE_S, Connection
 from server.front.intake import Intake
-from server.front.protocol import KEEP_ALIVE_S, Connection
-from server.front.workers import RequestThreads
+from server.front.request_threads import RequestThreads
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 from presente.api_keys import AccessRole
 from server.auth import needs
 from server.body_sizes import PHOTOS, takes
-from server.idempotency import Attempt
+from server.idempotency import KeyedRequest
 from server.legacy.requests import UploadedStudent
 from server.legacy.responses import (
     SavedReply,
@@ -33,7 +33,7 @@ bp = Blueprint("first_page", __name__)
 @answers(UploadReply)
 def upload(body: UploadedStudent) -> UploadReply:
     """Enrol a student, or add a photo to one; identifiable when the reply arrives."""
-    enrol_once.enrol(Attempt.of(request), service(), body.fields, body.photos, "put")
+    enrol_once.enrol(KeyedRequest.of(request), service(), body.fields, body.photos, "put")
     return UploadReply()
 
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from gallery.documents.attendance import AttendanceStatus, StoredAttendance
 from gallery.documents.request_keys import Claim
 from gallery.documents.values import Student
-from server.idempotency import Attempt, carried_out
+from server.idempotency import KeyedRequest, carried_out
 from server.operations.school_dates import today_of
 from server.service import Service
 
 
 def record_by_hand(
-    attempt: Attempt,
+    sent: KeyedRequest,
     service: Service,
     asked: Mapping[str, object],
     about: tuple[str, str, str | None],
@@ -23,7 +23,7 @@ def record_by_hand(
     """Record that a student was in class, or was not, once per key; the entry that holds, and the student.
 
     Args:
-        attempt: of the request.
+        sent: what is known of the request that was sent.
         service: whose gallery it is.
         asked: the body, as values of JSON.
         about: matricula, class and date; without a date, the day of the request's first attempt.
@@ -42,11 +42,11 @@ def record_by_hand(
         day = fecha or today_of(claim, service.clock)
         return service.attendance_log.record_by_hand(named, clase, day, status, note, claim)
 
-    return carried_out(attempt, service, asked, work, about=[stored.id]), stored.student
+    return carried_out(sent, service, asked, work, about=[stored.id]), stored.student
 
 
 def resolve_entry(
-    attempt: Attempt, service: Service, asked: Mapping[str, object], number: int, status: AttendanceStatus, note: str
+    sent: KeyedRequest, service: Service, asked: Mapping[str, object], number: int, status: AttendanceStatus, note: str
 ) -> list[tuple[StoredAttendance, Student | None]]:
     """Confirm or reject an entry, once per key; the entries that hold afterwards with their students, that one's first.
 
@@ -55,7 +55,7 @@ def resolve_entry(
         Conflict: ``idempotency_key_reused``.
     """
     resolved = carried_out(
-        attempt,
+        sent,
         service,
         asked,
         lambda claim: service.attendance_log.resolve(number, status, note, claim),

@@ -9,7 +9,7 @@ from gallery.attendance.class_photo import ClassPhoto, ClassPhotoFace, FaceAtten
 from gallery.documents.request_keys import Claim
 from gallery.threshold.operating_point import OperatingPoint
 from presente.recognition import Timings, digest_of, empty_search_hint
-from server.idempotency import Attempt, carried_out
+from server.idempotency import KeyedRequest, carried_out
 from server.operations.school_dates import today_of
 from server.service import Service
 
@@ -37,12 +37,12 @@ class ClassPhotoResult:
 
 
 def take_attendance(
-    attempt: Attempt, service: Service, photo: bytes, clase: str, fecha: str | None, threshold: float | None
+    sent: KeyedRequest, service: Service, photo: bytes, clase: str, fecha: str | None, threshold: float | None
 ) -> ClassPhotoResult:
     """Record who of a class is in a photo, once per key.
 
     Args:
-        attempt: of the request.
+        sent: what is known of the request that was sent.
         service: whose gallery it is.
         photo: the photo's bytes.
         clase: whose attendance it is.
@@ -60,7 +60,7 @@ def take_attendance(
         return _record(service, photo, ClassPhoto(clase, day, digest_of(photo), 0.0, claim), threshold)
 
     asked = {"photo": digest_of(photo)}
-    return carried_out(attempt, service, asked, work, concerned=lambda taken: taken.subjects)
+    return carried_out(sent, service, asked, work, concerned=lambda taken: taken.subjects)
 
 
 def _record(service: Service, photo: bytes, class_photo: ClassPhoto, threshold: float | None) -> ClassPhotoResult:

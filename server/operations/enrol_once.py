@@ -8,7 +8,7 @@ from gallery.documents.request_keys import Claim
 from gallery.documents.values import EnrolmentMode, Student
 from presente.errors import Conflict, StoreError
 from presente.recognition import digest_of
-from server.idempotency import Attempt, carried_out
+from server.idempotency import KeyedRequest, carried_out
 from server.operations.school_dates import today_of
 from server.photo_enrolment import AcceptedEnrolment
 from server.requests.students import EnrolmentFields, asked_of, student_of
@@ -18,7 +18,7 @@ _COMPARED = ("nombre_del_alumno", "clase", "fecha_de_registro", "consentimiento"
 
 
 def enrol(
-    attempt: Attempt,
+    sent: KeyedRequest,
     service: Service,
     fields: EnrolmentFields,
     photos: Sequence[bytes],
@@ -31,7 +31,7 @@ def enrol(
         Conflict: ``student_exists``.
         StoreError: ``request_in_progress`` while another attempt of the same request is carried out.
     """
-    keyed = bool(attempt.key)
+    keyed = bool(sent.key)
     was_there = keyed and service.gallery.store.student(fields.matricula) is not None
 
     def work(claim: Claim) -> AcceptedEnrolment:
@@ -53,11 +53,11 @@ def enrol(
             return service.enrolled(student.matricula, photos)
 
     asked = {**asked_of(fields), "photos": [digest_of(photo) for photo in photos]}
-    return carried_out(attempt, service, asked, work, concerned=lambda made: [made.student.id])
+    return carried_out(sent, service, asked, work, concerned=lambda made: [made.student.id])
 
 
 def add_photos(
-    attempt: Attempt, service: Service, matricula: str, photos: Sequence[bytes], force: bool = False
+    sent: KeyedRequest, service: Service, matricula: str, photos: Sequence[bytes], force: bool = False
 ) -> AcceptedEnrolment:
     """Add photos to a student, once per key.
 
@@ -70,7 +70,7 @@ def add_photos(
     def work(claim: Claim) -> AcceptedEnrolment:
         return _enrol(service, known.student, photos, "extend", claim, force)
 
-    return carried_out(attempt, service, asked, work, about=[known.id])
+    return carried_out(sent, service, asked, work, about=[known.id])
 
 
 def _enrol(

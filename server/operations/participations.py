@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gallery.documents.attendance import EntryFilter, StoredParticipation
 from gallery.documents.request_keys import Claim
 from gallery.documents.values import Student
-from server.idempotency import Attempt, carried_out
+from server.idempotency import KeyedRequest, carried_out
 from server.operations.known_classes import check_class
 from server.operations.school_dates import past_date, today_of
 from server.requests.attendance import ParticipationStatement
@@ -26,13 +26,13 @@ class ParticipationPage:
 
 
 def record_participation(
-    attempt: Attempt, service: Service, asked: Mapping[str, object], statement: ParticipationStatement
+    sent: KeyedRequest, service: Service, asked: Mapping[str, object], statement: ParticipationStatement
 ) -> tuple[StoredParticipation, Student]:
     """Record that a student took part, once per key; without a class it is the student's own, without a date the day
     of the request's first attempt.
 
     Args:
-        attempt: of the request.
+        sent: what is known of the request that was sent.
         service: whose gallery it is.
         asked: the body, as values of JSON.
         statement: what it says.
@@ -50,7 +50,7 @@ def record_participation(
         day = fecha or today_of(claim, service.clock)
         return service.attendance_log.record_participation(matricula, clase, day, statement.kind, statement.note, claim)
 
-    return carried_out(attempt, service, asked, work, about=[stored.id]), stored.student
+    return carried_out(sent, service, asked, work, about=[stored.id]), stored.student
 
 
 def participation_page(

@@ -8,7 +8,7 @@ from presente.api_keys import AccessRole
 from server import threshold_policy
 from server.auth import needs
 from server.body_sizes import PHOTOS, takes
-from server.idempotency import Attempt
+from server.idempotency import KeyedRequest
 from server.operations.attendance_entries import record_by_hand, resolve_entry
 from server.operations.attendance_lists import attendance_lines, attendance_page
 from server.operations.class_photos import take_attendance
@@ -57,10 +57,8 @@ def take(parameters: AttendanceParameters, body: AttendanceSubmission) -> ClassP
 
 
 def _by_photo(parameters: AttendanceParameters, fecha: str | None, photo: bytes) -> ClassPhotoReply:
-    attempt, threshold = Attempt.of(request), parameters.threshold
-    return class_photo_reply(
-        g.request_id, take_attendance(attempt, service(), photo, parameters.clase, fecha, threshold)
-    )
+    sent, threshold = KeyedRequest.of(request), parameters.threshold
+    return class_photo_reply(g.request_id, take_attendance(sent, service(), photo, parameters.clase, fecha, threshold))
 
 
 def _by_hand(
@@ -68,7 +66,9 @@ def _by_hand(
 ) -> AttendanceEntryJson:
     about = statement.matricula, parameters.clase, fecha
     asked = json_value(request)
-    return entry_json(*record_by_hand(Attempt.of(request), service(), asked, about, statement.status, statement.note))
+    return entry_json(
+        *record_by_hand(KeyedRequest.of(request), service(), asked, about, statement.status, statement.note)
+    )
 
 
 @bp.get("")
@@ -90,4 +90,4 @@ def listing(parameters: AttendanceListParameters) -> AttendanceListReply | Respo
 def resolve(number: int, body: Resolution) -> ResolvedReply:
     """A person confirms or rejects an entry."""
     asked = json_value(request)
-    return resolved_reply(resolve_entry(Attempt.of(request), service(), asked, number, body.status, body.note))
+    return resolved_reply(resolve_entry(KeyedRequest.of(request), service(), asked, number, body.status, body.note))

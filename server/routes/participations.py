@@ -6,7 +6,7 @@ from flask import Blueprint, request
 
 from presente.api_keys import AccessRole
 from server.auth import needs
-from server.idempotency import Attempt
+from server.idempotency import KeyedRequest
 from server.operations.participations import participation_page, record_participation
 from server.requests.attendance import ParticipationListParameters, ParticipationStatement, entry_filter
 from server.requests.json_body import json_value
@@ -27,7 +27,7 @@ bp = Blueprint("participations", __name__, url_prefix="/v1/participations")
 @answers({201: ParticipationJson})
 def record(body: ParticipationStatement) -> ParticipationJson:
     """A student took part in class."""
-    return participation_json(*record_participation(Attempt.of(request), service(), json_value(request), body))
+    return participation_json(*record_participation(KeyedRequest.of(request), service(), json_value(request), body))
 
 
 @bp.get("")

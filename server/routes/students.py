@@ -9,7 +9,7 @@ from flask import Blueprint, g, request
 from presente.api_keys import AccessRole
 from server.auth import needs
 from server.body_sizes import PHOTOS, takes
-from server.idempotency import Attempt
+from server.idempotency import KeyedRequest
 from server.operations import enrol_once
 from server.operations.student_lists import students_page
 from server.requests.photos import NoFields, SentPhotos
@@ -40,8 +40,8 @@ bp = Blueprint("students", __name__, url_prefix="/v1/students")
 @answers({201: EnrolmentReply})
 def enrol(parameters: EnrolmentParameters, body: SentPhotos[EnrolmentFields]) -> tuple[EnrolmentReply, dict[str, str]]:
     """A new student with one photo or more; searchable when the reply arrives."""
-    attempt = Attempt.of(request)
-    accepted = enrol_once.enrol(attempt, service(), body.fields, body.photos, "create", parameters.force)
+    sent = KeyedRequest.of(request)
+    accepted = enrol_once.enrol(sent, service(), body.fields, body.photos, "create", parameters.force)
     location = f"/v1/students/{quote(accepted.student.student.matricula, safe='')}"
     return enrolment_reply(g.request_id, accepted), {"Location": location}
 
@@ -52,7 +52,7 @@ def enrol(parameters: EnrolmentParameters, body: SentPhotos[EnrolmentFields]) ->
 @answers({201: EnrolmentReply})
 def add_images(matricula: str, parameters: EnrolmentParameters, body: SentPhotos[NoFields]) -> EnrolmentReply:
     """More photos of a student."""
-    accepted = enrol_once.add_photos(Attempt.of(request), service(), matricula, body.photos, parameters.force)
+    accepted = enrol_once.add_photos(KeyedRequest.of(request), service(), matricula, body.photos, parameters.force)
     return enrolment_reply(g.request_id, accepted)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from gallery.gallery import Gallery
-from gallery.index.generation_files import GenerationFiles
+from gallery.index.erased_rows import GenerationFiles
 from gallery.index.generations import GenerationStore
 from gallery.index.kinds.coded import CodedIndex
 from gallery.index.kinds.registry import CODED

@@ -27,7 +27,7 @@ from gallery.gallery import Gallery
 from presente.errors import Busy, PhotoRefused
 from server.decoding.admission import Lane, default_memory, make_admission
 from server.decoding.decoder import AdmittedDecoder, open_decoder
-from server.decoding.workers import DecodingProcesses
+from server.decoding.processes import DecodingProcesses
 from tests.conftest import ROOT, SAMPLE, on_sqlite
 from tests.server.conftest import client_of
 
