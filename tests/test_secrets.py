@@ -12,11 +12,10 @@ from presente.logs import HidingFormatter
 from presente.secrets import hidden, hidden_address
 from presente.settings import load_settings
 from tests.conftest import SAMPLE, on_sqlite
+from tests.sample_secrets import KEY, WORD
 
-WORD = "hunter2"
 STARTS = ("", "a@", "a/", "a:", "a?", "a#", "a ", "a%40", "1234/", '"', "a\\", "[")
 PASSWORDS = [*(start + WORD for start in STARTS), f"a%2F{WORD}%zz", f"{WORD}'"]
-KEY = f"admin:0123456789{WORD}-abcdef"
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from presente.errors import ConfigError
 from presente.recognition import empty_search_hint
 from presente.settings import Settings, load_settings
 from tests.conftest import SAMPLE, enrolment, on_sqlite, unit
-from tests.evaluation.test_metrics import SEARCHES
+from tests.evaluation.searches import SEARCHES
 
 DEPLOYED = {"threshold": 0.45, "source": "test", "described": "0.45 (test)"}
 

@@ -10,7 +10,7 @@ from evaluation import kfold
 from evaluation.protocols import Entry
 from presente.errors import InvalidInput
 from tests.conftest import SAMPLE, on_sqlite
-from tests.evaluation.test_metrics import SEARCHES
+from tests.evaluation.searches import SEARCHES
 
 ENTRIES = [Entry("probe", f"p{i:02d}", Path(f"{i}/{k}.jpg")) for i in range(20) for k in range(2 + i % 3)]
 

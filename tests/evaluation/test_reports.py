@@ -24,7 +24,7 @@ from faces.embedder import FaceEmbedder
 from faces.thumbnail import face_thumbnail
 from presente.errors import InvalidInput
 from tests.conftest import ROOT, SAMPLE, on_sqlite
-from tests.evaluation.test_metrics import SEARCHES
+from tests.evaluation.searches import SEARCHES
 
 SCRIPT = "<script>alert(1)</script>"
 QUOTED = 'a"><img src=x onerror=alert(2)>'

@@ -17,10 +17,7 @@ from gallery.threshold.impostor_scores import EnrolledTemplates, from_gallery
 from gallery.threshold.operating_point import operating_point
 from presente.errors import ConfigError, InvalidInput
 from tests.conftest import DIM, PACK, enrolment, unit
-
-BY_HAND = CalibrationCurve(
-    PACK, 100, 1000, 200, 6.0, 50.0, (0.01, 0.02, 0.1), 0.01, "2026-11-21T00:00:00+00:00", {"cohort": 1000}
-)
+from tests.gallery.galleries import BY_HAND, store_curve, stored_curve
 
 
 def test_the_formula_by_hand() -> None:
@@ -144,17 +141,6 @@ def test_a_gallery_that_has_outgrown_its_curve_is_calibrated_again(open_gallery:
     gallery.remove([f"A{i:02d}" for i in range(1, 40)])
     store_curve(gallery, people=6)
     assert "too few" in refit(open_gallery())
-
-
-def store_curve(gallery: Gallery, **changed: object) -> None:
-    curve = replace(BY_HAND, pack=PACK, target=0.03, **{"sources": {"left out": 50}, **changed})  # type: ignore[arg-type]
-    gallery.store.store_calibration(curve.to_json())
-
-
-def stored_curve(gallery: Gallery) -> CalibrationCurve:
-    curve = CalibrationCurve.from_json(gallery.store.calibration() or "")
-    assert curve is not None
-    return curve
 
 
 def test_a_large_gallery_gives_a_sample_of_its_searches(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from gallery.threshold.calibration import RESAMPLES, CalibrationCurve, fit
 from gallery.threshold.impostor_scores import ImpostorScores, calibrate
 from presente.errors import InvalidInput, StoreError
 from tests.conftest import DIM, PACK, enrolment, unit
-from tests.gallery.test_calibration import BY_HAND, store_curve, stored_curve
+from tests.gallery.galleries import BY_HAND, store_curve, stored_curve
 
 _Scores = list[float]
 _cosine = st.floats(-1, 1, width=32)

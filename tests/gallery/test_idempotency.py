@@ -14,12 +14,10 @@ from gallery.documents.idempotency import carry_out_once
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.request_keys import KEPT_DAYS, Claim
 from gallery.gallery import Gallery
-from gallery.index.generations import GenerationStore
-from gallery.settings import GallerySettings
-from presente import composition
 from presente.errors import Conflict, NotFound, StoreError
-from tests.conftest import DIM, PACK, enrolment, unit
+from tests.conftest import DIM, enrolment, unit
 from tests.gallery.conftest import vectors
+from tests.gallery.galleries import open_gallery
 from tests.killer import decided_once, die_before
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -168,12 +166,6 @@ def test_an_expired_key_is_a_new_request(open_gallery: Callable[..., Gallery]) -
 
 def rows(count: int, seed: int) -> np.ndarray:
     return unit(np.random.default_rng(seed).normal(size=(count, DIM)))
-
-
-def open_gallery(url: str, folder: Path) -> Gallery:
-    return Gallery(
-        composition.open_store(url), GenerationStore(folder / "index"), PACK, DIM, GallerySettings(0.5, "test")
-    )
 
 
 def record(gallery: Gallery) -> None:

@@ -14,7 +14,7 @@ from gallery.documents.foreign_documents import day_of
 from presente.clock import Clock
 from presente.composition import open_store
 from tests.conftest import on_sqlite
-from tests.indexer.test_takeover import ANA, EVA, LUZ, fields, photo, url_of
+from tests.indexer.sample import ANA, EVA, LUZ, fields, photo, url_of
 
 MEXICO = Clock("America/Mexico_City")
 EVENING = datetime(2025, 3, 4, 1, 0)

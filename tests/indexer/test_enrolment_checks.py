@@ -6,7 +6,7 @@ from pathlib import Path
 
 from presente.composition import open_store
 from tests.conftest import SAMPLE, on_sqlite
-from tests.indexer.test_indexer import SHEET, added
+from tests.indexer.sample import SHEET, added
 
 
 def photo(matricula: str, number: int) -> Path:

@@ -16,18 +16,10 @@ from indexer.pipeline.stages import BATCH
 from presente.composition import open_store
 from tests import programs
 from tests.conftest import SAMPLE, on_sqlite
+from tests.indexer.sample import SHEET, added
 
-SHEET = SAMPLE / "students.csv"
 LONG = 10
 """Copies of each student that make a run long enough to be interrupted."""
-
-
-def added(command, *arguments: str | Path, code: int = 0) -> dict:  # type: ignore[no-untyped-def, type-arg]
-    done = command("indexer", "add", *arguments, "--json")
-    assert done.returncode == code, done.stderr
-    report = json.loads(done.stdout)
-    assert report["photos"] == report["done"] + report["already"] + report["refused"] + report["left"]
-    return report  # type: ignore[no-any-return]
 
 
 def test_the_sample_class_is_indexed_once(command) -> None:  # type: ignore[no-untyped-def]

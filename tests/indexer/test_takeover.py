@@ -1,48 +1,18 @@
 """A database of the first system is taken over; students whom another program writes into ours are taken in."""
 
 import base64
-import csv
 import hashlib
 import json
 import uuid
 from datetime import datetime
-from typing import Any
 
 import pytest
 from pymongo import MongoClient
-from pymongo.database import Database
 
 from gallery.documents.attendance import EntryFilter
 from presente.composition import open_store
-from tests.conftest import SAMPLE, on_sqlite
-
-with (SAMPLE / "students.csv").open(encoding="utf-8") as stream:
-    STUDENTS = list(csv.DictReader(stream))
-ANA, EVA, LUZ, IRIS = STUDENTS[:4]
-
-
-def photo(student: dict[str, str], number: int = 0) -> bytes:
-    return (SAMPLE / student["fotos"].split(";")[number]).read_bytes()
-
-
-def fields(student: dict[str, str], **other: Any) -> dict[str, Any]:
-    kept = {name: student[name] for name in ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro")}
-    return kept | {"asistencias": 0, "participaciones": 0} | other
-
-
-def url_of(database: Database[dict[str, Any]], mongo_server: str) -> str:
-    return f"{mongo_server}/{database.name}"
-
-
-def take_over(command, url: str, code: int) -> dict[str, Any]:  # type: ignore[no-untyped-def]
-    done = command("indexer", "add", url, "--json")
-    assert done.returncode == code, done.stderr
-    return json.loads(done.stdout)  # type: ignore[no-any-return]
-
-
-def identified(command, student: dict[str, str]) -> str:  # type: ignore[no-untyped-def]
-    done = command("evaluation", "predict", SAMPLE / "probes" / student["matricula"] / "1.jpg", "--json")
-    return json.loads(done.stdout)["photos"][0]["faces"][0]["nombre"]  # type: ignore[no-any-return]
+from tests.conftest import on_sqlite
+from tests.indexer.sample import ANA, EVA, IRIS, LUZ, fields, identified, photo, take_over, url_of
 
 
 def test_a_database_of_the_first_system(command, first_system, mongo_server: str, store) -> None:  # type: ignore[no-untyped-def]

@@ -14,7 +14,7 @@ from faces.image.jpeg_damage import scan_damage, scan_start
 from gallery.documents.attendance import EntryFilter
 from presente.errors import PhotoRefused
 from tests.conftest import on_sqlite
-from tests.indexer.test_takeover import STUDENTS, fields, identified, photo, take_over, url_of
+from tests.indexer.sample import STUDENTS, fields, identified, photo, take_over, url_of
 
 PHOTOS = [photo(student) for student in STUDENTS]
 GONE = b"\xff\xd8" + bytes(3000)

@@ -13,9 +13,8 @@ from server import auth
 from server.app import Access, create_app
 from server.service import ServiceHandle
 from tests.conftest import SAMPLE, on_sqlite
+from tests.server.sample import ADMIN, ATTENDANCE, KEYS, UNKNOWN
 
-ADMIN, ATTENDANCE, UNKNOWN = "admin-0123456789abcdef", "attendance-0123456789", "unknown-0123456789ab"
-KEYS = f"admin:{ADMIN},attendance:{ATTENDANCE}"
 PAGE = "http://localhost:3000"
 PROBE = (SAMPLE / "probes" / "A0178" / "1.jpg").read_bytes()
 

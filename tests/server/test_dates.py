@@ -14,7 +14,7 @@ from gallery.gallery import Gallery
 from presente.clock import Clock
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import Running, client_of
-from tests.server.test_api import ANA, EVA, JPEG, PROBE, STUDENTS, problem
+from tests.server.sample import ANA, EVA, JPEG, PROBE, STUDENTS, problem
 
 EVENING = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)
 """19:00 of the 20th in Mexico City."""

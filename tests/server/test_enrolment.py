@@ -17,8 +17,7 @@ from gallery.settings import GallerySettings
 from presente.composition import open_store
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import client_of
-from tests.server.test_api import ANA, EVA, JPEG, PROBE, STRANGER, STUDENTS, enrol, photos, problem
-from tests.server.test_first_page import upload
+from tests.server.sample import ANA, EVA, JPEG, PROBE, STRANGER, STUDENTS, enrol, photos, problem, upload
 
 IMAGES = f"/v1/students/{ANA['matricula']}/images"
 GROUP = (SAMPLE / "groups" / "group_01.jpg").read_bytes()

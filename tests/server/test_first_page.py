@@ -1,7 +1,6 @@
 """The first React page: the calls it makes, as a browser sends them, and what it finds in the answers."""
 
 import base64
-import csv
 import hashlib
 import io
 import json
@@ -15,23 +14,9 @@ from gallery.gallery import Gallery
 from server.legacy.requests import iso_date
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import Reply, Running
+from tests.server.sample import ADMIN, ANA, ATTENDANCE, EVA, STUDENTS, photo, upload
 
 PAGE = "http://localhost:3000"
-ADMIN, ATTENDANCE = "admin-0123456789abcdef", "attendance-0123456789"
-with (SAMPLE / "students.csv").open(encoding="utf-8") as stream:
-    STUDENTS = list(csv.DictReader(stream))
-ANA, EVA = STUDENTS[0], STUDENTS[1]
-
-
-def photo(student: dict[str, str], number: int = 0) -> bytes:
-    return (SAMPLE / student["fotos"].split(";")[number]).read_bytes()
-
-
-def upload(student: dict[str, str], number: int = 0, **other: object) -> dict[str, object]:
-    """What the page sends when its form is filled in."""
-    fields = {name: student[name] for name in ("nombre_del_alumno", "matricula", "clase")}
-    data_url = "data:image/jpeg;base64," + base64.b64encode(photo(student, number)).decode()
-    return {**fields, "fecha_de_registro": "2026-11-21T15:04:05.000Z", "image": data_url, **other}
 
 
 def from_page(running: Running, method: str, path: str, body: object = None, key: str = ADMIN) -> Reply:

@@ -25,8 +25,7 @@ from server.requests import json_parser
 from server.requests.photos import decode_base64
 from server.service import ServiceHandle
 from tests.conftest import on_sqlite
-from tests.server.test_access import ADMIN, ATTENDANCE, KEYS
-from tests.server.test_api import ANA, JPEG, PROBE, STRANGER, STUDENTS, enrol, problem
+from tests.server.sample import ADMIN, ANA, ATTENDANCE, JPEG, KEYS, PROBE, STRANGER, STUDENTS, enrol, problem
 
 JSON = {"Content-Type": "application/json"}
 TAKE_JSON = (

@@ -28,8 +28,7 @@ from gallery.settings import GallerySettings
 from presente.composition import open_store
 from tests import programs
 from tests.conftest import SAMPLE
-from tests.server.test_api import STUDENTS
-from tests.server.test_attendance import CLASS, GROUP, HERE, WHOSE
+from tests.server.sample import CLASS, CLASS_OF, GROUP, HERE, STUDENTS
 
 KILLS = int(os.environ.get("PRESENTE_TEST_KILLS", "4"))
 EXTRA = sorted((SAMPLE / "strangers").glob("*.jpg"))
@@ -152,7 +151,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_doubled(  # type: ignore[no
     serve: Callable[..., Any], command, environment: dict[str, str], store_url: str, tmp_path: Path, sample_pack
 ) -> None:
     for student in STUDENTS:
-        if WHOSE[student["matricula"]] != student["clase"]:
+        if CLASS_OF[student["matricula"]] != student["clase"]:
             command("indexer", "remove", student["matricula"])
     rng = random.Random(20261121)
     promised = Promised()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from presente.logs import HidingFormatter
 from tests.conftest import on_sqlite
-from tests.test_secrets import KEY, WORD
+from tests.sample_secrets import KEY, WORD
 
 ADDRESS = f"mongodb://ana:{WORD}@h/db"
 

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery
 from tests.conftest import SAMPLE, enrolment, unit
-from tests.server.test_api import problem
+from tests.server.sample import problem
 
 COMPOSED, APART = "Ñ-1", "N\u0303-1"
 CLASS = "IA\u0301-1"
