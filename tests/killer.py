@@ -66,7 +66,7 @@ def act(deadly: int, url: str, folder: str, module: str, action: str) -> None:
     monitoring.register(killer)
     connect = SqliteConnections.connect
 
-    def traced(connections: SqliteConnections):  # type: ignore[no-untyped-def]
+    def traced(connections: SqliteConnections):
         db = connect(connections)
         db.set_trace_callback(killer.traced)
         return db

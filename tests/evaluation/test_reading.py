@@ -26,7 +26,7 @@ GROUP = (SAMPLE / "groups" / "group_01.jpg").read_bytes()
 
 
 @pytest.fixture
-def gallery(store_url: str, tmp_path: Path, sample_pack: ModelPack):  # type: ignore[no-untyped-def]
+def gallery(store_url: str, tmp_path: Path, sample_pack: ModelPack):
     opened = Gallery(
         open_store(store_url),
         GenerationStore(tmp_path / "index"),

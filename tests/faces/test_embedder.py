@@ -180,7 +180,7 @@ def test_parity_with_insightface(real_pack: ModelPack) -> None:
 
 
 @pytest.mark.real
-def test_every_orl_photo_has_a_face(real_pack: ModelPack, real_faces) -> None:  # type: ignore[no-untyped-def]
+def test_every_orl_photo_has_a_face(real_pack: ModelPack, real_faces: Path) -> None:
     embedder = FaceEmbedder(real_pack)
     paths = sorted((real_faces / "orl").glob("s*/*.pgm"))
     assert len(paths) == 400

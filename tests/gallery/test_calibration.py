@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from gallery.gallery import Gallery
 from gallery.recalibration import refit
 from gallery.settings import GallerySettings
 from gallery.threshold.calibration import CalibrationCurve, fit
 from gallery.threshold.impostor_scores import EnrolledTemplates, from_gallery
 from gallery.threshold.operating_point import operating_point
 from presente.errors import ConfigError, InvalidInput
-from tests.conftest import DIM, PACK, enrolment, unit
+from tests.conftest import DIM, PACK, OpenGallery, enrolment, unit
 from tests.gallery.galleries import BY_HAND, store_curve, stored_curve
 
 
@@ -94,7 +92,7 @@ def test_which_threshold_is_used() -> None:
     assert caught.value.code == "not_calibrated"
 
 
-def test_a_gallery_follows_its_curve(open_gallery: Callable[..., Gallery], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gallery_follows_its_curve(open_gallery: OpenGallery, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gallery.threshold.stored_calibration._READ_AGAIN_S", 0.0)
     gallery = open_gallery()
     vectors = unit(np.random.default_rng(4).normal(size=(6, DIM)))
@@ -113,7 +111,7 @@ def test_a_gallery_follows_its_curve(open_gallery: Callable[..., Gallery], monke
     assert gallery.store.calibration() is None
 
 
-def test_a_curve_of_another_pack_is_not_used(open_gallery: Callable[..., Gallery]) -> None:
+def test_a_curve_of_another_pack_is_not_used(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     gallery.store.store_calibration(replace(BY_HAND, pack="other@111111111111").to_json())
     gallery.enrol([enrolment("A1", unit(np.ones(DIM)))])
@@ -122,7 +120,7 @@ def test_a_curve_of_another_pack_is_not_used(open_gallery: Callable[..., Gallery
         gallery.operating_point()
 
 
-def test_a_gallery_that_has_outgrown_its_curve_is_calibrated_again(open_gallery: Callable[..., Gallery]) -> None:
+def test_a_gallery_that_has_outgrown_its_curve_is_calibrated_again(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     vectors = unit(np.random.default_rng(5).normal(size=(40, DIM)))
     gallery.enrol([enrolment(f"A{i:02d}", row) for i, row in enumerate(vectors[:12])])

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,8 +19,8 @@ from gallery.documents.sqlite.store import SqliteStore
 from gallery.documents.student_rules import check_student
 from gallery.documents.values import Consent, Position, Student, Template
 from presente.errors import Conflict, InvalidInput, NotFound, StoreError
-from tests.conftest import DIM, PACK, enrolment, unit
-from tests.gallery.conftest import OpenStore, vectors
+from tests.conftest import DIM, PACK, OpenStore, enrolment, unit
+from tests.gallery.conftest import vectors
 
 OTHER = "other@111111111111"
 
@@ -333,7 +334,7 @@ def test_a_photo_that_no_document_can_hold(store: DocumentStore, size: int) -> N
 
 @on_mongo
 def test_another_programs_photo_that_is_too_large(store: DocumentStore, store_url: str) -> None:
-    with MongoClient(store_url) as client:
+    with MongoClient[dict[str, Any]](store_url) as client:
         students = client.get_default_database().students
         fields = {"nombre_del_alumno": "N", "clase": "C", "fecha_de_registro": "2026-01-01"}
         students.insert_one({"matricula": "LARGE", **fields, "image": b"\xff\xd8\xff" + bytes(16_776_800)})
@@ -345,7 +346,7 @@ def test_another_programs_photo_that_is_too_large(store: DocumentStore, store_ur
 
 @on_mongo
 def test_another_programs_texts_are_tidied(store: DocumentStore, store_url: str) -> None:
-    with MongoClient(store_url) as client:
+    with MongoClient[dict[str, Any]](store_url) as client:
         students = client.get_default_database().students
         for matricula in ("N\u0303-1", "Ñ-1", "A2\u00a0"):
             students.insert_one({"matricula": matricula, "nombre_del_alumno": "Jose\u0301", "clase": "\u200bC"})
@@ -369,7 +370,7 @@ def test_a_reservation_that_an_election_took_back_does_not_stop_followers(store:
     """Other processes saw it before it was lost, and reserve the numbers after it."""
     store.enrol([enrolment("A1", vectors(1))])
     position = store.position()
-    with MongoClient(store_url) as client:
+    with MongoClient[dict[str, Any]](store_url) as client:
         lost = client.get_default_database().changes.insert_one({"_id": position.change + 1, "n": 3, "mark": "m"})
         store.enrol([enrolment("A2", vectors(2))])
         client.get_default_database().changes.delete_one({"_id": lost.inserted_id})

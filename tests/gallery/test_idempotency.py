@@ -15,7 +15,7 @@ from gallery.documents.protocol import DocumentStore
 from gallery.documents.request_keys import KEPT_DAYS, Claim
 from gallery.gallery import Gallery
 from presente.errors import Conflict, NotFound, StoreError
-from tests.conftest import DIM, enrolment, unit
+from tests.conftest import DIM, OpenGallery, enrolment, unit
 from tests.gallery.conftest import vectors
 from tests.gallery.galleries import open_gallery
 from tests.killer import decided_once, die_before
@@ -147,7 +147,7 @@ def test_a_refused_request_frees_its_key(store: DocumentStore, ana: int) -> None
     assert attempt(lambda _: None, "digest 2") == Claim("k", "digest 2", AT, done=True, first=False)
 
 
-def test_an_expired_key_is_a_new_request(open_gallery: Callable[..., Gallery]) -> None:
+def test_an_expired_key_is_a_new_request(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     gallery.enrol([enrolment("A1", rows(1, 1))])
     attendance_log = AttendanceLog(gallery)

@@ -7,7 +7,10 @@ from typing import Any
 
 from pymongo.database import Database
 
-from tests.conftest import SAMPLE
+from tests.conftest import SAMPLE, Command
+
+FirstSystem = Database[dict[str, Any]]
+"""What the fixture `first_system` is."""
 
 SHEET = SAMPLE / "students.csv"
 with (SAMPLE / "students.csv").open(encoding="utf-8") as stream:
@@ -24,24 +27,24 @@ def fields(student: dict[str, str], **other: Any) -> dict[str, Any]:
     return kept | {"asistencias": 0, "participaciones": 0} | other
 
 
-def url_of(database: Database[dict[str, Any]], mongo_server: str) -> str:
+def url_of(database: FirstSystem, mongo_server: str) -> str:
     return f"{mongo_server}/{database.name}"
 
 
-def take_over(command, url: str, code: int) -> dict[str, Any]:  # type: ignore[no-untyped-def]
+def take_over(command: Command, url: str, code: int) -> dict[str, Any]:
     done = command("indexer", "add", url, "--json")
     assert done.returncode == code, done.stderr
-    return json.loads(done.stdout)  # type: ignore[no-any-return]
+    return json.loads(done.stdout)
 
 
-def identified(command, student: dict[str, str]) -> str:  # type: ignore[no-untyped-def]
+def identified(command: Command, student: dict[str, str]) -> str:
     done = command("evaluation", "predict", SAMPLE / "probes" / student["matricula"] / "1.jpg", "--json")
-    return json.loads(done.stdout)["photos"][0]["faces"][0]["nombre"]  # type: ignore[no-any-return]
+    return json.loads(done.stdout)["photos"][0]["faces"][0]["nombre"]
 
 
-def added(command, *arguments: str | Path, code: int = 0) -> dict:  # type: ignore[no-untyped-def, type-arg]
+def added(command: Command, *arguments: str | Path, code: int = 0) -> dict:  # type: ignore[type-arg]
     done = command("indexer", "add", *arguments, "--json")
     assert done.returncode == code, done.stderr
     report = json.loads(done.stdout)
     assert report["photos"] == report["done"] + report["already"] + report["refused"] + report["left"]
-    return report  # type: ignore[no-any-return]
+    return report

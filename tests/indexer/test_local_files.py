@@ -11,7 +11,7 @@ import pytest
 from indexer.sources import local_files, read_source
 from indexer.sources.local_files import FileRules, read_file, read_file_below
 from presente.errors import PhotoRefused
-from tests.conftest import SAMPLE, on_sqlite
+from tests.conftest import SAMPLE, Command, on_sqlite
 
 PHOTO = SAMPLE / "strangers" / "01.jpg"
 OUTSIDE, NO_FILE = "outside_sheet_folder", "not_a_file"
@@ -80,7 +80,7 @@ PLACES = {
 
 
 @on_sqlite
-def test_each_bad_row_is_refused_with_its_reason_and_the_others_are_enrolled(command, school: Path) -> None:  # type: ignore[no-untyped-def]
+def test_each_bad_row_is_refused_with_its_reason_and_the_others_are_enrolled(command: Command, school: Path) -> None:
     (school.parent / "school-too").mkdir()
     shutil.copy(PHOTO, school.parent / "school-too" / "a.jpg")
     lines = ["matricula,nombre_del_alumno,fotos"]

@@ -2,19 +2,17 @@
 
 import datetime
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import openpyxl
 import pytest
 
 from faces.embedder import FaceEmbedder
-from gallery.gallery import Gallery
 from indexer.pipeline.enrol_source import enrol_source
 from indexer.sources import read_source
 from indexer.sources.values import Source
 from presente.errors import InvalidInput
-from tests.conftest import SAMPLE, SHARED
+from tests.conftest import SAMPLE, SHARED, OpenGallery
 
 CASES = SHARED / "cases" / "sheets"
 HEADER = "matricula,nombre_del_alumno,clase,fotos\n"
@@ -88,9 +86,7 @@ def test_two_spellings_of_a_matricula_are_refused_as_one(office: Path) -> None:
     assert caught.value.code == "duplicate_matricula" and "lines 2 and 3" in str(caught.value)
 
 
-def test_what_is_read_is_what_is_stored(
-    office: Path, embedder: FaceEmbedder, open_gallery: Callable[..., Gallery]
-) -> None:
+def test_what_is_read_is_what_is_stored(office: Path, embedder: FaceEmbedder, open_gallery: OpenGallery) -> None:
     gallery = open_gallery(embedder.pack.threshold, embedder.pack.dim, embedder.pack.tag)
     report = enrol_source(read_source(office / "merged-class.xlsx"), embedder, gallery, 2, lambda *_: None)
     assert report.done == 4

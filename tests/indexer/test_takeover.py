@@ -5,17 +5,20 @@ import hashlib
 import json
 import uuid
 from datetime import datetime
+from typing import Any
 
 import pytest
 from pymongo import MongoClient
 
 from gallery.documents.attendance import EntryFilter
 from presente.composition import open_store
-from tests.conftest import on_sqlite
-from tests.indexer.sample import ANA, EVA, IRIS, LUZ, fields, identified, photo, take_over, url_of
+from tests.conftest import Command, OpenStore, on_sqlite
+from tests.indexer.sample import ANA, EVA, IRIS, LUZ, FirstSystem, fields, identified, photo, take_over, url_of
 
 
-def test_a_database_of_the_first_system(command, first_system, mongo_server: str, store) -> None:  # type: ignore[no-untyped-def]
+def test_a_database_of_the_first_system(
+    command: Command, first_system: FirstSystem, mongo_server: str, store: OpenStore
+) -> None:
     torn = photo(EVA)[: len(photo(EVA)) // 3]
     flipped = bytearray(photo(LUZ))
     flipped[len(flipped) // 2] ^= 0xFF
@@ -72,7 +75,7 @@ def test_a_database_of_the_first_system(command, first_system, mongo_server: str
 
 
 @on_sqlite
-def test_neither_image_can_be_used(command, first_system, mongo_server: str) -> None:  # type: ignore[no-untyped-def]
+def test_neither_image_can_be_used(command: Command, first_system: FirstSystem, mongo_server: str) -> None:
     first_system.estudiantes.insert_many([fields(ANA, image=b"\xff\xd8\xffnothing"), fields(EVA), fields(LUZ, image=3)])
     first_system.images.insert_one({"matricula": ANA["matricula"], "image": "*** no base64 ***"})
     report = take_over(command, url_of(first_system, mongo_server), 1)
@@ -83,7 +86,9 @@ def test_neither_image_can_be_used(command, first_system, mongo_server: str) -> 
 
 
 @on_sqlite
-def test_databases_that_are_not_of_the_first_system(command, first_system, mongo_server: str) -> None:  # type: ignore[no-untyped-def]
+def test_databases_that_are_not_of_the_first_system(
+    command: Command, first_system: FirstSystem, mongo_server: str
+) -> None:
     empty = command("indexer", "add", url_of(first_system, mongo_server))
     assert empty.returncode == 2 and "empty_source" in empty.stderr
     ours = f"{mongo_server}/ours_{uuid.uuid4().hex[:8]}"
@@ -99,9 +104,9 @@ def test_databases_that_are_not_of_the_first_system(command, first_system, mongo
 
 @pytest.mark.usefixtures("sample_gallery")
 @pytest.mark.parametrize("store_url", ["mongo"], indirect=True)
-def test_sync_takes_in_what_another_program_enrolled(command, store_url: str, store) -> None:  # type: ignore[no-untyped-def]
+def test_sync_takes_in_what_another_program_enrolled(command: Command, store_url: str, store: OpenStore) -> None:
     command("indexer", "remove", *[student["matricula"] for student in (ANA, EVA, LUZ, IRIS)])
-    with MongoClient(store_url) as client:
+    with MongoClient[dict[str, Any]](store_url) as client:
         students = client.get_default_database().students
         students.insert_one(fields(ANA, image=photo(ANA), asistencias=5))
         students.insert_one(fields(EVA, image=base64.b64encode(photo(EVA)).decode()))

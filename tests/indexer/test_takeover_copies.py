@@ -6,15 +6,14 @@ import random
 from typing import Any
 
 import numpy as np
-from pymongo.database import Database
 
 from faces.image.copies import fault_beside
 from faces.image.decode import decode
 from faces.image.jpeg_damage import scan_damage, scan_start
 from gallery.documents.attendance import EntryFilter
 from presente.errors import PhotoRefused
-from tests.conftest import on_sqlite
-from tests.indexer.sample import STUDENTS, fields, identified, photo, take_over, url_of
+from tests.conftest import Command, OpenStore, on_sqlite
+from tests.indexer.sample import STUDENTS, FirstSystem, fields, identified, photo, take_over, url_of
 
 PHOTOS = [photo(student) for student in STUDENTS]
 GONE = b"\xff\xd8" + bytes(3000)
@@ -47,7 +46,7 @@ def two_damaged(content: bytes) -> tuple[bytes, bytes]:
     raise AssertionError("no seed makes two that can be told apart")
 
 
-def as_uploaded(database: Database[dict[str, Any]], own: dict[int, bytes], count: int = 16, **more: Any) -> list[Any]:
+def as_uploaded(database: FirstSystem, own: dict[int, bytes], count: int = 16, **more: Any) -> list[Any]:
     """Insert what the first system wrote: one document per upload in each collection; ``own`` has damaged photos.
 
     Returns:
@@ -69,7 +68,9 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def test_the_copy_is_found_however_the_photo_was_damaged(command, first_system, mongo_server: str, store) -> None:  # type: ignore[no-untyped-def]
+def test_the_copy_is_found_however_the_photo_was_damaged(
+    command: Command, first_system: FirstSystem, mongo_server: str, store: OpenStore
+) -> None:
     silent = silently_damaged(PHOTOS[1])
     copies = as_uploaded(
         first_system,
@@ -115,7 +116,9 @@ def test_the_copy_is_found_however_the_photo_was_damaged(command, first_system, 
 
 
 @on_sqlite
-def test_both_damaged_none_there_and_one_too_many(command, first_system, mongo_server: str, store) -> None:  # type: ignore[no-untyped-def]
+def test_both_damaged_none_there_and_one_too_many(
+    command: Command, first_system: FirstSystem, mongo_server: str, store: OpenStore
+) -> None:
     (better, worse), (milder, wilder) = (two_damaged(PHOTOS[place]) for place in (2, 3))
     own = {2: better, 3: wilder, 5: silently_damaged(PHOTOS[5]), 7: PHOTOS[7][:4000], 10: PHOTOS[10][:9000]}
     copies = as_uploaded(
@@ -157,7 +160,9 @@ def test_both_damaged_none_there_and_one_too_many(command, first_system, mongo_s
 
 
 @on_sqlite
-def test_shuffled_copies_are_found_by_content_or_not_at_all(command, first_system, mongo_server: str, store) -> None:  # type: ignore[no-untyped-def]
+def test_shuffled_copies_are_found_by_content_or_not_at_all(
+    command: Command, first_system: FirstSystem, mongo_server: str, store: OpenStore
+) -> None:
     own = {2: silently_damaged(PHOTOS[2]), 5: PHOTOS[5][:6000], 8: GONE, 11: GONE}
     first_system.estudiantes.insert_many(
         [fields(STUDENTS[place], image=own.get(place, PHOTOS[place])) for place in range(16)]
@@ -174,7 +179,9 @@ def test_shuffled_copies_are_found_by_content_or_not_at_all(command, first_syste
     assert all(view.student(STUDENTS[place]["matricula"]) is None for place in (8, 11))
 
 
-def test_a_student_in_two_classes_keeps_both_and_the_sum(command, first_system, mongo_server: str, store) -> None:  # type: ignore[no-untyped-def]
+def test_a_student_in_two_classes_keeps_both_and_the_sum(
+    command: Command, first_system: FirstSystem, mongo_server: str, store: OpenStore
+) -> None:
     ana, eva = STUDENTS[:2]
     first_system.estudiantes.insert_many(
         [
@@ -206,7 +213,9 @@ def test_a_student_in_two_classes_keeps_both_and_the_sum(command, first_system, 
 
 
 @on_sqlite
-def test_nothing_is_left_out_without_a_line(command, first_system, mongo_server: str, store) -> None:  # type: ignore[no-untyped-def]
+def test_nothing_is_left_out_without_a_line(
+    command: Command, first_system: FirstSystem, mongo_server: str, store: OpenStore
+) -> None:
     odd = [
         {"asistencias": "3", "participaciones": 2.0, "clase": 101, "correo": "a@x", "nota": 7},
         {"asistencias": "tres", "participaciones": -2, "correo": "b@x"},

@@ -111,6 +111,9 @@ class Running:
         return self.process.wait(20)
 
 
+Serve = Callable[..., Running]
+"""What the fixture `serve` is."""
+
 LIMITED = """
 import resource, runpy, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]),) * 2)
@@ -138,7 +141,7 @@ def start_server(environment: dict[str, str], folder: Path, port: int = 0, descr
 
 
 @pytest.fixture
-def serve(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Running]]:
+def serve(environment: dict[str, str], tmp_path: Path) -> Iterator[Serve]:
     """Starts servers on free ports; all are killed in the end."""
     started: list[Running] = []
 

@@ -56,10 +56,14 @@ CLASS_OF = {s["matricula"]: s["clase"] if s["matricula"] != MOVED else "IA-201" 
 
 
 def send(
-    client: FlaskClient, photo: bytes = GROUP, clase: str = CLASS, fecha: str = DAY, **headers: str
+    client: FlaskClient,
+    photo: bytes = GROUP,
+    clase: str = CLASS,
+    fecha: str = DAY,
+    headers: dict[str, str] | None = None,
 ) -> TestResponse:
     """Send a class photo for attendance."""
-    return client.post(f"/v1/attendance?clase={clase}&fecha={fecha}", data=photo, headers=JPEG | headers)
+    return client.post(f"/v1/attendance?clase={clase}&fecha={fecha}", data=photo, headers=JPEG | (headers or {}))
 
 
 def say(client: FlaskClient, matricula: str, status: str = "present", **more: str) -> TestResponse:

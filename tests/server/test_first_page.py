@@ -12,8 +12,8 @@ from PIL import Image
 
 from gallery.gallery import Gallery
 from server.legacy.requests import iso_date
-from tests.conftest import SAMPLE, on_sqlite
-from tests.server.conftest import Reply, Running
+from tests.conftest import SAMPLE, Command, on_sqlite
+from tests.server.conftest import Reply, Running, Serve
 from tests.server.sample import ADMIN, ANA, ATTENDANCE, EVA, STUDENTS, photo, upload
 
 PAGE = "http://localhost:3000"
@@ -43,7 +43,7 @@ def file_of(student: dict[str, str], number: int) -> str:
     return f"{student['matricula']}_{hashlib.sha256(photo(student, number)).hexdigest()[:12]}.jpg"
 
 
-def test_its_calls_are_answered_as_it_expects(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_its_calls_are_answered_as_it_expects(serve: Serve, command: Command, tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     settings = {"PRESENTE_EXPORT": str(folder)}
     running = serve(PRESENTE_API_KEYS=f"admin:{ADMIN},attendance:{ATTENDANCE}", PRESENTE_CORS_ORIGINS=PAGE, **settings)
@@ -89,7 +89,9 @@ def test_its_calls_are_answered_as_it_expects(serve, command, tmp_path: Path) ->
     assert exported(folder) == set()
 
 
-def test_an_erasure_that_was_cut_off_is_finished_at_the_next_start(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_an_erasure_that_was_cut_off_is_finished_at_the_next_start(
+    serve: Serve, command: Command, tmp_path: Path
+) -> None:
     running = serve()
     from_own_page = {"Content_Type": "application/json", "Origin": running.address}
     for student in (ANA, EVA):

@@ -360,7 +360,7 @@ def test_an_enrolment_whose_answer_was_cut_off_is_answered(client: FlaskClient, 
 def undo(store_url: str) -> None:
     """Make every request one that was begun and not finished."""
     if store_url.startswith("mongodb"):
-        with MongoClient(store_url) as client:
+        with MongoClient[dict[str, Any]](store_url) as client:
             done = client.get_default_database().requests.update_many({}, {"$set": {"done": False}}).matched_count
     else:
         with closing(sqlite3.connect(store_url.removeprefix("sqlite:///"))) as db, db:

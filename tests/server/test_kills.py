@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 import urllib.error
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
@@ -27,7 +26,8 @@ from gallery.index.generations import GenerationStore
 from gallery.settings import GallerySettings
 from presente.composition import open_store
 from tests import programs
-from tests.conftest import SAMPLE
+from tests.conftest import SAMPLE, Command
+from tests.server.conftest import Serve
 from tests.server.sample import CLASS, CLASS_OF, GROUP, HERE, STUDENTS
 
 KILLS = int(os.environ.get("PRESENTE_TEST_KILLS", "4"))
@@ -147,8 +147,8 @@ class Bulk:
 
 
 @pytest.mark.usefixtures("sample_gallery")
-def test_nothing_acknowledged_is_lost_and_nothing_is_doubled(  # type: ignore[no-untyped-def]
-    serve: Callable[..., Any], command, environment: dict[str, str], store_url: str, tmp_path: Path, sample_pack
+def test_nothing_acknowledged_is_lost_and_nothing_is_doubled(
+    serve: Serve, command: Command, environment: dict[str, str], store_url: str, tmp_path: Path, sample_pack
 ) -> None:
     for student in STUDENTS:
         if CLASS_OF[student["matricula"]] != student["clase"]:

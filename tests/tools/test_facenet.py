@@ -23,7 +23,7 @@ from faces.embedder import FaceEmbedder
 from faces.packs.model_pack import ModelPack, Preprocessing, load_pack
 from presente.errors import PackError, PhotoRefused
 from presente.files import sha256_file
-from tests.conftest import SAMPLE, on_sqlite
+from tests.conftest import SAMPLE, Command, on_sqlite
 from tools.facenet.convert import PREPROCESSING, convert, folded, inception_resnet_v1, taken_from
 from tools.facenet.torch_file import read_tensors
 
@@ -180,7 +180,7 @@ class Tensor:
     def __init__(self, key: str, values: np.ndarray) -> None:
         self.key, self.values = key, values
 
-    def __reduce__(self):  # type: ignore[no-untyped-def]
+    def __reduce__(self):
         steps = tuple(step // self.values.itemsize for step in self.values.strides)
         function = sys.modules["torch._utils"]._rebuild_tensor_v2  # type: ignore[attr-defined]
         return function, (self, 0, self.values.shape, steps, False, OrderedDict())
@@ -264,7 +264,7 @@ def test_tensors_are_read_without_torch(tmp_path: Path, legacy: bool) -> None:
 
 def test_a_pickle_that_would_run_something_runs_nothing(tmp_path: Path) -> None:
     class Harmful:
-        def __reduce__(self):  # type: ignore[no-untyped-def]
+        def __reduce__(self):
             return Path.touch, (tmp_path / "ran",)
 
     with zipfile.ZipFile(tmp_path / "weights.pt", "w") as archive:
@@ -289,7 +289,7 @@ def test_what_is_missing_or_another_is_named(tmp_path: Path, sample_pack: ModelP
 
 
 @on_sqlite
-def test_the_command_says_where_to_get_them(command, weights: RandomWeights, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_command_says_where_to_get_them(command: Command, weights: RandomWeights, tmp_path: Path) -> None:
     missing = command("tools.facenet", "nowhere.pt")
     assert missing.returncode == 1 and "weights_not_found" in missing.stderr and "releases/download" in missing.stderr
     save(tmp_path / "weights.pt", weights, legacy=True)
