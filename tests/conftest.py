@@ -16,7 +16,7 @@ from pymongo import MongoClient
 from faces.embedder import FaceEmbedder
 from faces.packs.model_pack import ModelPack, load_pack
 from gallery.documents.protocol import DocumentStore
-from gallery.documents.values import EnrolledPhoto, Enrolment, Student, SubjectKind, Template
+from gallery.documents.values import EnrolledPhoto, Enrolment, StoredStudent, Student, SubjectKind, Template
 from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
 from gallery.settings import GallerySettings
@@ -92,6 +92,13 @@ def enrolment(matricula: str, vectors: np.ndarray, kind: SubjectKind = "student"
         for vector in np.atleast_2d(vectors)
     )
     return Enrolment(Student(matricula, f"Nombre {matricula}", clase, "2026-01-01", kind), photos)
+
+
+def student_in(store: DocumentStore, matricula: str) -> StoredStudent:
+    """A student who has to be there."""
+    found = store.student(matricula)
+    assert found is not None, matricula
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -99,7 +99,9 @@ def test_where_the_threshold_in_force_comes_from(sample_pack: ModelPack, store_u
     assert found(PRESENTE_THRESHOLD="0.5") == (0.5, "PRESENTE_THRESHOLD")
 
 
-def test_a_gallery_of_another_pack_says_nothing(silent_pack: ModelPack, sample_pack, store_url, tmp_path: Path) -> None:
+def test_a_gallery_of_another_pack_says_nothing(
+    silent_pack: ModelPack, sample_pack: ModelPack, store_url: str, tmp_path: Path
+) -> None:
     store = open_store(store_url)
     store.claim_pack(sample_pack.tag, sample_pack.dim)
     store.store_calibration(curve(sample_pack).to_json())

@@ -1,6 +1,7 @@
 """Metrics compared with numbers worked by hand; definitions that are broken on purpose are noticed."""
 
 import math
+import random
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -285,7 +286,9 @@ def test_whose_the_photos_are_does_matter(searches: list[ProbeScores]) -> None:
 
 @settings(deadline=None)
 @given(EXPERIMENTS, st.floats(-1, 1), st.randoms())
-def test_accuracy_is_scikit_learns_and_order_is_nothing(searches: list[ProbeScores], threshold: float, chance) -> None:
+def test_accuracy_is_scikit_learns_and_order_is_nothing(
+    searches: list[ProbeScores], threshold: float, chance: random.Random
+) -> None:
     truth, said = metrics.answers(searches, threshold, "?")
     right = sum(one == other for one, other in zip(truth, said, strict=True)) / len(searches)
     assert kfold.figures(searches, threshold)["accuracy"] == accuracy_score(truth, said) == pytest.approx(right)

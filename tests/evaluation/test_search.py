@@ -19,7 +19,7 @@ class Forgetful(FlatIndex):
         super().__init__(matrix)
         self.overlooked = overlooked
 
-    def search(self, probes, k, alive=None):
+    def search(self, probes: np.ndarray, k: int, alive: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         scores, rows = super().search(probes, k + 1, alive)
         gone = min(self.overlooked, k)
         return np.delete(scores, gone, axis=1), np.delete(rows, gone, axis=1)

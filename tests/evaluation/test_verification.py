@@ -73,8 +73,8 @@ def test_the_asked_far_is_never_exceeded(mated: list[float], others: list[float]
 def test_each_fold_is_decided_by_the_others() -> None:
     pairs = ScoredPairs(np.array([0, 0, 1, 1]), np.array([True, False, True, False]), np.array([0.9, 0.5, 0.45, 0.1]))
     first, second = verification.accuracy_by_fold(pairs)
-    assert (first.threshold, first.accuracy) == (pytest.approx(0.275), 0.5)  # 0.5 passes the others' threshold
-    assert (second.threshold, second.accuracy) == (pytest.approx(0.7), 0.5)
+    assert first.threshold == pytest.approx(0.275) and first.accuracy == 0.5  # 0.5 passes the others' threshold
+    assert second.threshold == pytest.approx(0.7) and second.accuracy == 0.5
 
 
 def test_lfw_pairs_are_read(tmp_path: Path) -> None:

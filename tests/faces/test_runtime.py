@@ -5,6 +5,7 @@ import logging
 import threading
 from importlib import util
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -161,7 +162,7 @@ class Wrong:
     def __init__(self, right: session.Session) -> None:
         self.right = right
 
-    def run(self, names, feeds):
+    def run(self, names: Any, feeds: Any) -> list[Any]:
         return [1.1 * output for output in self.right.run(names, feeds)]
 
 

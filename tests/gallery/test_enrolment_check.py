@@ -1,5 +1,7 @@
 """Whether photos show the student: the decision alone, and its levels on galleries of random people."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import pytest
 
@@ -36,7 +38,13 @@ def test_the_verdict_about_a_face(own: float, similar: float | None, verdict: st
     assert judge(own, 1, None if similar is None else SimilarStudent("B", "Bea", similar), LEVELS) == verdict
 
 
-def judged(own: np.ndarray, *photos: np.ndarray, faces=None, similar=None, similar_to=None) -> list[PhotoJudgement]:
+def judged(
+    own: np.ndarray,
+    *photos: np.ndarray,
+    faces: Callable[[int], np.ndarray] | None = None,
+    similar: Sequence[SimilarStudent | None] | None = None,
+    similar_to: Callable[[np.ndarray], SimilarStudent | None] | None = None,
+) -> list[PhotoJudgement]:
     def no_more(photo: int) -> np.ndarray:
         return np.stack([photos[photo]])
 

@@ -11,7 +11,7 @@ import pytest
 from pymongo import MongoClient
 
 from gallery.decision import Candidate, decide
-from gallery.documents.values import Student
+from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
 from gallery.settings import GallerySettings
@@ -231,7 +231,7 @@ def test_a_removed_student_leaves_no_byte_behind(open_gallery: OpenGallery, tmp_
     assert gallery.index.verify().agrees
 
 
-def _traces(folder: Path, store_url: str, enrolled) -> int:
+def _traces(folder: Path, store_url: str, enrolled: Enrolment) -> int:
     """How many of a student's vectors, photos and names are in any file below the folder or in any collection."""
     everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     if store_url.startswith("mongodb"):

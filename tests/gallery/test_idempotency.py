@@ -15,7 +15,7 @@ from gallery.documents.protocol import DocumentStore
 from gallery.documents.request_keys import KEPT_DAYS, Claim
 from gallery.gallery import Gallery
 from presente.errors import Conflict, NotFound, StoreError
-from tests.conftest import DIM, OpenGallery, enrolment, unit
+from tests.conftest import DIM, OpenGallery, enrolment, student_in, unit
 from tests.gallery.conftest import vectors
 from tests.gallery.galleries import open_gallery
 from tests.killer import decided_once, die_before
@@ -28,7 +28,7 @@ MINE = Claim("key-1", "digest 1", AT)
 @pytest.fixture
 def ana(store: DocumentStore) -> int:
     store.enrol([enrolment("A1", vectors(1, 1)), enrolment("A2", vectors(1, 2))])
-    return store.student("A1").id  # type: ignore[union-attr]
+    return student_in(store, "A1").id
 
 
 # -- the store's part ----------------------------------------------------------------------------------------------
@@ -49,7 +49,7 @@ def test_a_key_is_claimed_once_and_kept(store: DocumentStore, ana: int) -> None:
 
 
 def test_a_claim_is_erased_with_the_students_it_is_about(store: DocumentStore, ana: int) -> None:
-    keys, eva = store.request_keys, store.student("A2").id  # type: ignore[union-attr]
+    keys, eva = store.request_keys, student_in(store, "A2").id
     keys.claim(MINE, [ana])
     keys.claim(Claim("key-2", "d", AT), [eva])
     keys.claim(Claim("key-3", "d", AT), [])
@@ -67,7 +67,7 @@ def test_a_claim_is_erased_with_the_students_it_is_about(store: DocumentStore, a
 
 
 def test_a_claim_follows_a_merge(store: DocumentStore, ana: int) -> None:
-    keys, eva = store.request_keys, store.student("A2").id  # type: ignore[union-attr]
+    keys, eva = store.request_keys, student_in(store, "A2").id
     keys.claim(MINE, [ana])
     keys.claim(Claim("key-2", "d", AT), [ana, eva])
     store.merge("A2", "A1")

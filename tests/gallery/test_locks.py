@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from gallery.documents.sqlite.store import SqliteStore
+from gallery.documents.values import Position
 from gallery.index.kinds.flat import FlatIndex
 from gallery.index.searcher import Searcher
 from gallery.index.template_parts import PublishedTemplates, RecentTemplates, by_subject
@@ -51,7 +52,7 @@ def is_free(lock: ReadWriteLock) -> bool:
 
 
 @contextmanager
-def interrupted_once(waiting: Callable[[], bool], then: Callable[[], None] = lambda: None) -> Iterator[None]:
+def interrupted_once(waiting: Callable[[], bool], then: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Press Ctrl-C once the main thread waits; then do something."""
     over = threading.Event()
 
@@ -332,7 +333,7 @@ def classes_of(count: int) -> tuple[Searcher, list[np.ndarray]]:
     subjects = np.arange(1, count * EACH + 1)
     vectors = unit(np.random.default_rng(2).normal(size=(len(subjects), DIM)))
     published = PublishedTemplates(by_subject(subjects, subjects), vectors, FlatIndex(vectors))
-    return Searcher(published, 0), list(subjects.reshape(count, EACH))
+    return Searcher(published, Position()), list(subjects.reshape(count, EACH))
 
 
 def test_the_least_recently_used_selection_is_dropped_first(asked_for: list[int]) -> None:

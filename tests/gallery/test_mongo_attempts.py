@@ -50,7 +50,7 @@ def late(url: str, matricula: str, seed: int) -> Iterator[None]:
         assert go_on.wait(60)
         put(*arguments)
 
-    store._writer.photos.put_templates = wait  # type: ignore[method-assign]
+    store._writer.photos.put_templates = wait  # type: ignore[assignment, method-assign]
     thread = threading.Thread(target=store.enrol, args=([enrolment(matricula, rows(2, seed))],))
     thread.start()
     assert reserved.wait(60)
@@ -151,7 +151,7 @@ def test_a_roster_is_read_again_once_a_late_student_is_there(store_url: str, tmp
 def enrol_and_hang(url: str, ready: Event, go_on: Event, place: str | None, lease_s: float, outcome: Any) -> None:
     """Enrol A1, and stop before A1 is visible."""
     if place:
-        attempts._place = lambda: place  # type: ignore[assignment]
+        attempts._place = lambda: place
     store = MongoStore(url, lease_s=lease_s)
     show = MongoPhotoWriter.make_visible
 

@@ -42,7 +42,7 @@ def identified(command: Command, student: dict[str, str]) -> str:
     return json.loads(done.stdout)["photos"][0]["faces"][0]["nombre"]
 
 
-def added(command: Command, *arguments: str | Path, code: int = 0) -> dict:  # type: ignore[type-arg]
+def added(command: Command, *arguments: str | Path, code: int = 0) -> dict[str, Any]:
     done = command("indexer", "add", *arguments, "--json")
     assert done.returncode == code, done.stderr
     report = json.loads(done.stdout)

@@ -4,6 +4,7 @@ import csv
 import json
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -43,13 +44,13 @@ def planted(tmp_path: Path) -> Path:
     return sheet
 
 
-def audited(command: Command, *arguments: str) -> dict:  # type: ignore[type-arg]
+def audited(command: Command, *arguments: str) -> dict[str, Any]:
     done = command("indexer", "audit", "--json", *arguments)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-def described(finding: dict) -> tuple:  # type: ignore[type-arg]
+def described(finding: dict[str, Any]) -> tuple[str, tuple[str, ...], str]:
     """What a finding is about: kind, matriculas, and which photo is in the wrong place."""
     return (
         finding["kind"],

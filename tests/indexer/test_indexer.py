@@ -15,7 +15,7 @@ from PIL import Image
 from indexer.pipeline.stages import BATCH
 from presente.composition import open_store
 from tests import programs
-from tests.conftest import SAMPLE, Command, on_sqlite
+from tests.conftest import SAMPLE, Command, on_sqlite, student_in
 from tests.indexer.sample import SHEET, added
 
 LONG = 10
@@ -47,7 +47,7 @@ def test_changed_fields_and_new_photos_are_stored(command: Command, tmp_path: Pa
     report = added(command, sheet)
     assert (report["done"], report["already"], report["students_updated"]) == (0, 2, 1)
     store = open_store(store_url)
-    assert store.student("A1").student.nombre_del_alumno == "Ana Ruiz"  # type: ignore[union-attr]
+    assert student_in(store, "A1").student.nombre_del_alumno == "Ana Ruiz"
     store.close()
 
 
@@ -290,7 +290,7 @@ def test_consent_comes_with_the_sheet_and_may_be_required(command: Command, tmp_
     sheet.write_text(f"{header}A1,Ana Ruiz,,,{photo}\n")
     assert json.loads(command("indexer", "add", sheet, "--json").stdout)["students_updated"] == 1
     store = open_store(store_url)
-    student = store.student("A1").student  # type: ignore[union-attr]
+    student = student_in(store, "A1").student
     store.close()
     assert student.consentimiento is not None and student.consentimiento.texto == "aviso 3"
     assert student.nombre_del_alumno == "Ana Ruiz"

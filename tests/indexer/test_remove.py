@@ -6,7 +6,7 @@ import json
 from gallery.documents.attendance import Attendance, EntryFilter, Participation
 from indexer.upkeep.erasure import NOT_REACHED
 from presente.composition import open_store
-from tests.conftest import SAMPLE, Command, on_sqlite
+from tests.conftest import SAMPLE, Command, on_sqlite, student_in
 
 NOW = "2026-03-03T12:00:00+00:00"
 
@@ -14,7 +14,7 @@ NOW = "2026-03-03T12:00:00+00:00"
 def test_what_went_and_what_stays_without_a_name(command: Command, store_url: str) -> None:
     command("indexer", "add", SAMPLE / "students.csv")
     store = open_store(store_url)
-    subject = store.student("A0178").id  # type: ignore[union-attr]
+    subject = student_in(store, "A0178").id
     for day in ("2026-03-02", "2026-03-03"):
         store.attendance.add_entries([Attendance(subject, "IA-101", day, 0, "present", "hand", NOW)])
     store.attendance.add_participation(Participation(subject, "IA-101", "2026-03-03", "", "", NOW, "request"))

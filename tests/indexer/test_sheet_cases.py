@@ -6,6 +6,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from openpyxl.worksheet.worksheet import Worksheet
 
 from faces.embedder import FaceEmbedder
 from indexer.pipeline.enrol_source import enrol_source
@@ -153,6 +154,7 @@ def test_values_of_a_workbook_as_people_write_them(tmp_path: Path) -> None:
     """Files that openpyxl writes, read by our reader."""
     book = openpyxl.Workbook()
     sheet = book.active
+    assert isinstance(sheet, Worksheet)
     sheet.append(["matricula", "nombre_del_alumno", "clase", "fecha_de_registro", "fotos"])
     values = [
         (7, "Ana", 101.0, datetime.date(2026, 8, 4), "00000"),

@@ -3,6 +3,7 @@
 import itertools
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,7 @@ class Style:
     images: str
     heads: tuple[str, ...] = ()
 
-    def write(self, root: Path, stem: str, rows: list[tuple[object, ...]], folder: str | None = None) -> Path:
+    def write(self, root: Path, stem: str, rows: Sequence[tuple[object, ...]], folder: str | None = None) -> Path:
         comma = "," if self.suffix == ".csv" else " "
         path = root / (self.lists if folder is None else folder) / f"{stem}{self.suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -213,7 +214,7 @@ def test_given_landmarks_are_really_used(aligned: Path, embedder: FaceEmbedder) 
     photo = next(iter(read_source(aligned, SourceOptions(landmarks=True)).photos))
     assert photo.landmarks is not None and photo.landmarks.dtype == np.float32
     decoded = embedder.decode(photo.read())
-    shifted = photo.landmarks - np.float32([25, 0])
+    shifted = photo.landmarks - np.array([25, 0], np.float32)
     face = embedder.portrait(decoded, shifted).face
     assert np.array_equal(face.landmarks, shifted)
     assert face.box.tolist() == [*shifted.min(axis=0), *shifted.max(axis=0)] and face.score == 1.0
@@ -292,7 +293,7 @@ def test_the_real_download(real_faces: Path, real_pack: ModelPack, open_gallery:
 
     sizes = {}
     for partition in ("train", "test"):
-        part = read_source(root, SourceOptions(partition=partition))  # type: ignore[arg-type]
+        part = read_source(root, SourceOptions(partition=partition))
         sizes[partition] = len(part.photos) + part.absent
     assert sizes == {"train": 162_770, "test": 19_962}, "the sizes that CelebA's paper gives"
     error = refusal(root, SourceOptions(partition="val"))

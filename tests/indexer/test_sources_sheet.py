@@ -10,6 +10,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+from openpyxl.worksheet.worksheet import Worksheet
 
 from faces.embedder import FaceEmbedder
 from indexer.pipeline.enrol_source import enrol_source
@@ -29,8 +30,10 @@ DRIVE = "https://drive.google.com/"
 
 def workbook(path: Path, *rows: list[Any]) -> Path:
     book = openpyxl.Workbook()
+    sheet = book.active
+    assert isinstance(sheet, Worksheet)
     for row in rows:
-        book.active.append(row)
+        sheet.append(row)
     book.save(path)
     return path
 

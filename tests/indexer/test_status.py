@@ -3,13 +3,14 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 from tests.conftest import SAMPLE, Command, on_sqlite
 
 pytestmark = on_sqlite
 
 
-def status(command: Command, *flags: str | Path, **environment: str) -> dict:  # type: ignore[type-arg]
+def status(command: Command, *flags: str | Path, **environment: str) -> dict[str, Any]:
     done = command("indexer", "status", "--json", *flags, **environment)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -12,7 +12,7 @@ from pymongo import MongoClient
 
 from gallery.documents.attendance import EntryFilter
 from presente.composition import open_store
-from tests.conftest import Command, OpenStore, on_sqlite
+from tests.conftest import Command, OpenStore, on_sqlite, student_in
 from tests.indexer.sample import ANA, EVA, IRIS, LUZ, FirstSystem, fields, identified, photo, take_over, url_of
 
 
@@ -64,13 +64,13 @@ def test_a_database_of_the_first_system(
     assert stored[LUZ["matricula"]].student.fecha_de_registro == "2025-02-01"
     contents = {kept.matricula: hashlib.sha256(kept.content).digest() for kept in view.unembedded("none")}
     assert contents[EVA["matricula"]] == hashlib.sha256(photo(EVA)).digest()  # the copy, not the damaged photo
-    entries = len(view.records.attendance(EntryFilter())) + len(view.records.participations(EntryFilter()))
+    entries = len(view.attendance.entries(EntryFilter())) + len(view.attendance.participations(EntryFilter()))
     assert entries == 4
     for student, name in ((EVA, EVA["nombre_del_alumno"]), (LUZ, LUZ["nombre_del_alumno"]), (ANA, "ANA MAYUSCULA")):
         assert identified(command, student) == name
     again = take_over(command, url, 1)
     assert (again["done"], again["already"], again["students_updated"]) == (0, 5, 0)
-    assert len(view.records.attendance(EntryFilter())) + len(view.records.participations(EntryFilter())) == entries
+    assert len(view.attendance.entries(EntryFilter())) + len(view.attendance.participations(EntryFilter())) == entries
     assert first_system.estudiantes.count_documents({}) == 6 and first_system.images.count_documents({}) == 2
 
 
@@ -120,7 +120,7 @@ def test_sync_takes_in_what_another_program_enrolled(command: Command, store_url
         assert identified(command, ANA) == ANA["nombre_del_alumno"]
         assert identified(command, EVA) == EVA["nombre_del_alumno"]
         assert students.find_one({"matricula": ANA["matricula"]}, {"image": 1}).keys() == {"_id"}  # type: ignore[union-attr]
-        assert store().student(ANA["matricula"]).asistencias == 5
+        assert student_in(store(), ANA["matricula"]).asistencias == 5
         assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
         students.update_one({"matricula": ANA["matricula"]}, {"$set": {"image": photo(ANA, 1)}})
         assert json.loads(command("indexer", "sync", "--json").stdout)["done"] == 1

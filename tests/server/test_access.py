@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.wrappers import Response
 
 from presente.api_keys import AccessRole, read_keys
 from server import auth
@@ -53,7 +54,7 @@ def guarded(client: FlaskClient) -> FlaskClient:
     return create_app(service_handle, 4_000_000, Access(read_keys(KEYS), (PAGE,))).test_client()
 
 
-def code_of(reply) -> str | None:
+def code_of(reply: Response) -> str | None:
     return reply.get_json()["code"] if reply.content_type == "application/problem+json" else None
 
 

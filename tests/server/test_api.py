@@ -373,7 +373,7 @@ def test_status_and_page(client: FlaskClient) -> None:
     assert (status["subjects"], status["templates"], status["pack"], status["dim"]) == (1, 4, "sample", 128)
     assert status["index_kind"] == "flat" and status["threshold_source"] == "pack sample"
     with client.get("/") as page:
-        assert page.status_code == 200 and "Presente" in page.text
+        assert page.status_code == 200 and b"Presente" in page.data
     for name in ("style.css", "page.js"):
         with client.get(f"/page/{name}") as asset:
             assert asset.status_code == 200

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from faces.embedder import FaceEmbedder
 from faces.packs.model_pack import ModelPack
@@ -32,7 +33,7 @@ def enrol_all(client: FlaskClient) -> None:
         assert enrol(client, student).status_code == 201
 
 
-def new(client: FlaskClient, *contents: bytes, matricula: str = "N1", query: str = ""):
+def new(client: FlaskClient, *contents: bytes, matricula: str = "N1", query: str = "") -> TestResponse:
     files = [(io.BytesIO(content), f"{number}.jpg") for number, content in enumerate(contents)]
     return client.post(
         f"/v1/students{query}", data={"matricula": matricula, "nombre_del_alumno": "Nueva", "image": files}

@@ -25,7 +25,7 @@ def from_page(running: Running, method: str, path: str, body: object = None, key
     if body is not None:
         send["Content_Type"] = "application/json"
     asking = {"Access_Control_Request_Method": method, "Access_Control_Request_Headers": "authorization,content-type"}
-    told = running.fetch("OPTIONS", path, Origin=PAGE, **asking)
+    told = running.fetch("OPTIONS", path, None, Origin=PAGE, **asking)
     assert told.status == 204 and told.headers["Access-Control-Allow-Origin"] == PAGE
     assert method in told.headers["Access-Control-Allow-Methods"]
     for name in ("Authorization", "Content-Type"):

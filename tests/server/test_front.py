@@ -320,7 +320,7 @@ def test_unread_answers_keep_no_place(serve: Serve) -> None:
 
 
 def test_the_bytes_of_bodies_are_counted_right() -> None:
-    async def run() -> tuple[list[object], int]:
+    async def run() -> tuple[list[bytes | BaseException], int]:
         intake = Intake(1000)
         slow: asyncio.Queue[dict[str, object]] = asyncio.Queue()
         slow.put_nowait({"type": "http.request", "body": b"a", "more_body": True})
@@ -328,13 +328,13 @@ def test_the_bytes_of_bodies_are_counted_right() -> None:
         async def whole() -> dict[str, object]:
             return {"type": "http.request", "body": bytes(900), "more_body": False}
 
-        first = asyncio.create_task(intake.read(slow.get, 600))  # type: ignore[arg-type]
+        first = asyncio.create_task(intake.read(slow.get, 600))
         await asyncio.sleep(0.05)
-        second = await intake.read(whole, 900)  # type: ignore[arg-type]
+        second = await intake.read(whole, 900)
         slow.put_nowait({"type": "http.request", "body": bytes(599), "more_body": False})  # its last is one too many
-        ends: list[object] = await asyncio.gather(first, return_exceptions=True)
+        ends = await asyncio.gather(first, return_exceptions=True)
         intake.release(len(second))
-        return ends, intake.held_bytes
+        return list(ends), intake.held_bytes
 
     ends, held = asyncio.run(run())
     assert isinstance(ends[0], Busy) and held == 0
@@ -401,5 +401,5 @@ def test_the_scheme_of_an_origin_counts(front: Running, origin: str) -> None:
     assert front.fetch("GET", "/v1/status", Origin=origin.replace("127.0.0.1", host)).status == 403
     assert front.fetch("GET", "/v1/status", Origin=f"http://{host}").status == 200
     behind_tls = {"X_Forwarded_Proto": "https"}
-    assert front.fetch("GET", "/v1/status", Origin=f"https://{host}", **behind_tls).status == 200
-    assert front.fetch("GET", "/v1/status", Origin=f"http://{host}", **behind_tls).status == 403
+    assert front.fetch("GET", "/v1/status", None, Origin=f"https://{host}", **behind_tls).status == 200
+    assert front.fetch("GET", "/v1/status", None, Origin=f"http://{host}", **behind_tls).status == 403

@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from faces.packs.model_pack import ModelPack
 from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
 from gallery.settings import GallerySettings
@@ -60,7 +61,9 @@ class Client:
         with contextlib.suppress(OSError, HTTPException, urllib.error.URLError, ValueError):
             for step in range(1000):
                 name = f"{self.number}-{step}"
-                self.rng.choice([self.enrol, self.enrol, self.erase, self.attend, self.take_part, self.say])(name)
+                self.rng.choice([self.enrol, self.enrol, self.erase, self.attend, self.take_part, self.record_by_hand])(
+                    name
+                )
 
     def ask(self, path: str, body: dict[str, Any]) -> Any:
         return self.running.ask(path, json.dumps(body).encode(), "application/json")
@@ -73,7 +76,7 @@ class Client:
             "/v1/students?force=true", {"matricula": name, "nombre_del_alumno": name, "clase": "X", "images": encoded}
         )
         self.promised.there[name] = 2
-        self.promised.resolve(name)
+        self.promised.settle(name)
 
     def erase(self, _: str) -> None:
         if self.promised.there:
@@ -82,7 +85,7 @@ class Client:
             self.promised.open.add(name)
             self.running.ask(f"/v1/students/{name}", method="DELETE")
             self.promised.gone.add(name)
-            self.promised.resolve(name)
+            self.promised.settle(name)
 
     def attend(self, _: str) -> None:
         fecha = f"20{self.rng.randrange(10, 26)}-{self.rng.randrange(1, 13):02d}-{self.rng.randrange(1, 29):02d}"
@@ -129,7 +132,7 @@ class Bulk:
             self.number += 1
             self.process = None
         if self.process is None or self.process.poll() is not None:
-            words = ["-m", "indexer", "add", self.source(self.number), "--json"]
+            words: list[str | Path] = ["-m", "indexer", "add", self.source(self.number), "--json"]
             with (self.folder / "indexer.log").open("ab") as log:
                 self.process = programs.start(words, self.folder, self.environment, log, log, new_session=True)
 
@@ -148,7 +151,7 @@ class Bulk:
 
 @pytest.mark.usefixtures("sample_gallery")
 def test_nothing_acknowledged_is_lost_and_nothing_is_doubled(
-    serve: Serve, command: Command, environment: dict[str, str], store_url: str, tmp_path: Path, sample_pack
+    serve: Serve, command: Command, environment: dict[str, str], store_url: str, tmp_path: Path, sample_pack: ModelPack
 ) -> None:
     for student in STUDENTS:
         if CLASS_OF[student["matricula"]] != student["clase"]:

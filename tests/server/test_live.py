@@ -26,19 +26,19 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from tests.conftest import ROOT, SAMPLE, Command, on_sqlite
-from tests.server.conftest import Serve
+from tests.server.conftest import Running, Serve
 
 with (SAMPLE / "students.csv").open(encoding="utf-8") as stream:
     STUDENTS = list(csv.DictReader(stream))
 
 
-def enrol(running, student: dict[str, str]) -> None:
+def enrol(running: Running, student: dict[str, str]) -> None:
     fields = {name: student[name] for name in ("matricula", "nombre_del_alumno", "clase")}
     photos = [base64.b64encode((SAMPLE / name).read_bytes()).decode() for name in student["fotos"].split(";")]
     running.ask("/v1/students", json.dumps(fields | {"images": photos}).encode(), "application/json")
 
 
-def who(running, photo: Path) -> list[str]:
+def who(running: Running, photo: Path) -> list[str]:
     return [face["nombre"] for face in running.ask("/v1/identify", photo.read_bytes())["faces"]]
 
 

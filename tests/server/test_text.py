@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery
@@ -18,7 +19,7 @@ CLASS = "IA\u0301-1"
 PHOTO = (SAMPLE / "students" / "A0178" / "1.jpg").read_bytes()
 
 
-def post(client: FlaskClient, **fields: str):
+def post(client: FlaskClient, **fields: str) -> TestResponse:
     whole = {"matricula": APART, "nombre_del_alumno": "Jose\u0301\u00a0Ruiz", "clase": CLASS, **fields}
     return client.post("/v1/students?force=true", data={**whole, "image": (io.BytesIO(PHOTO), "a.jpg")})
 
