@@ -6,7 +6,7 @@ import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import numpy as np
@@ -15,7 +15,8 @@ from pymongo import MongoClient
 
 from faces.embedder import FaceEmbedder
 from faces.packs.model_pack import ModelPack, load_pack
-from gallery.documents.values import EnrolledPhoto, Enrolment, Student, Template
+from gallery.documents.protocol import DocumentStore
+from gallery.documents.values import EnrolledPhoto, Enrolment, StoredStudent, Student, SubjectKind, Template
 from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
 from gallery.settings import GallerySettings
@@ -23,6 +24,14 @@ from presente.composition import open_store
 from presente.settings import without_settings
 from tests import programs
 from tests.mongo_server import MongoServer, binary
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+OpenGallery = Callable[..., Gallery]
+OpenStore = Callable[[], DocumentStore]
+"""What the fixtures `command`, `open_gallery` and `open_store` are."""
 
 hypothesis.settings.register_profile("without_deadlines", deadline=None)  # a busy machine must not fail a test
 hypothesis.settings.load_profile("without_deadlines")
@@ -67,10 +76,10 @@ def real_faces() -> Path:
 
 
 def unit(vector: np.ndarray) -> np.ndarray:
-    return (vector / np.linalg.norm(vector, axis=-1, keepdims=True)).astype(np.float32)
+    return np.asarray(vector / np.linalg.norm(vector, axis=-1, keepdims=True), np.float32)
 
 
-def enrolment(matricula: str, vectors: np.ndarray, kind: str = "student", clase: str = "IA-101") -> Enrolment:
+def enrolment(matricula: str, vectors: np.ndarray, kind: SubjectKind = "student", clase: str = "IA-101") -> Enrolment:
     """A student with one made-up photo a vector."""
     photos = tuple(
         EnrolledPhoto(
@@ -83,6 +92,13 @@ def enrolment(matricula: str, vectors: np.ndarray, kind: str = "student", clase:
         for vector in np.atleast_2d(vectors)
     )
     return Enrolment(Student(matricula, f"Nombre {matricula}", clase, "2026-01-01", kind), photos)
+
+
+def student_in(store: DocumentStore, matricula: str) -> StoredStudent:
+    """A student who has to be there."""
+    found = store.student(matricula)
+    assert found is not None, matricula
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -110,14 +126,14 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         return
     server, name = request.getfixturevalue("mongo_server"), f"test_{uuid.uuid4().hex}"
     yield f"{server}/{name}"
-    with MongoClient(server) as client:
+    with MongoClient[dict[str, Any]](server) as client:
         for each in client.list_database_names():
             if each.startswith(name):  # some tests make several
                 client.drop_database(each)
 
 
 @pytest.fixture
-def open_gallery(tmp_path: Path, store_url: str) -> Iterator[Callable[..., Gallery]]:
+def open_gallery(tmp_path: Path, store_url: str) -> Iterator[OpenGallery]:
     """Opens galleries of small vectors on the same store and snapshots; closes them all."""
     opened: list[Gallery] = []
 
@@ -138,7 +154,7 @@ def open_gallery(tmp_path: Path, store_url: str) -> Iterator[Callable[..., Galle
 
 
 @pytest.fixture
-def page():  # type: ignore[no-untyped-def]
+def page() -> Iterator["Page"]:
     """An empty page of a real browser."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (it is in CI)")
     browser_path = shutil.which("chromium")
@@ -176,7 +192,7 @@ def environment_in(folder: Path, store_url: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def command(environment: dict[str, str], tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def command(environment: dict[str, str], tmp_path: Path) -> Command:
     """Runs ``python -m MODULE ...`` in a folder of its own."""
 
     def run(*arguments: str | Path, **extra: str) -> subprocess.CompletedProcess[str]:

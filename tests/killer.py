@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -66,12 +67,12 @@ def act(deadly: int, url: str, folder: str, module: str, action: str) -> None:
     monitoring.register(killer)
     connect = SqliteConnections.connect
 
-    def traced(connections: SqliteConnections):  # type: ignore[no-untyped-def]
+    def traced(connections: SqliteConnections) -> sqlite3.Connection:
         db = connect(connections)
         db.set_trace_callback(killer.traced)
         return db
 
-    SqliteConnections.connect = traced  # type: ignore[method-assign]
+    SqliteConnections.connect = traced  # type: ignore[assignment, method-assign]
     tests = importlib.import_module(module)
     gallery = tests.open_gallery(url, Path(folder))
     killer.arm(deadly)

@@ -191,7 +191,8 @@ def serve_orders(orders: socket.socket) -> dict[str, Any] | None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is pytest's
     while True:
-        ready = select.select([orders, woken], [], [])[0]
+        watched: list[Any] = [orders, woken]
+        ready = select.select(watched, [], [])[0]
         if woken in ready:
             os.read(woken, 1024)
             _report_ended(statuses)

@@ -86,7 +86,7 @@ def test_help_begins_with_what_the_command_does_and_ends_with_the_settings(
     own, settings = said.split("\nsettings:\n")
     for setting in SETTINGS:
         assert setting.variable in settings and setting.variable not in own
-        assert setting.secret or setting.flag in settings
+        assert setting.secret or str(setting.flag) in settings
 
 
 def test_every_setting_of_the_tests_is_documented_with_its_default() -> None:

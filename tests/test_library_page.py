@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, SAMPLE, on_sqlite
+from tests.conftest import ROOT, SAMPLE, Command, on_sqlite
 
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "library.md").read_text(encoding="utf-8"), re.DOTALL)
 
@@ -25,7 +25,7 @@ def test_the_page_has_no_code_that_is_not_run_here() -> None:
 
 
 @on_sqlite
-def test_a_photo_is_embedded_and_searched(command, environment: dict[str, str], tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_photo_is_embedded_and_searched(command: Command, environment: dict[str, str], tmp_path: Path) -> None:
     assert command("indexer", "add", SAMPLE / "students.csv").returncode == 0
     lines = printed(BLOCKS[0], environment).splitlines()
     rank, matricula, score = lines[0].split()

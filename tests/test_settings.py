@@ -4,9 +4,7 @@ import argparse
 import json
 import os
 import re
-import subprocess
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +20,7 @@ from presente.settings import Settings, load_settings, unknown_variables, withou
 from presente.settings.declaration import declared_settings, setting
 from presente.settings.flags import add_settings_flags
 from presente.settings.values import TargetRate, whole_number
-from tests.conftest import ROOT, SAMPLE, on_sqlite
-
-Command = Callable[..., subprocess.CompletedProcess[str]]
+from tests.conftest import ROOT, SAMPLE, Command, on_sqlite
 
 
 def flags(*words: str) -> argparse.Namespace:

@@ -8,12 +8,12 @@ import pytest
 
 from evaluation.consolidation import consolidate
 from gallery.threshold.impostor_scores import from_gallery, strangers_of
-from tests.conftest import SAMPLE, on_sqlite, unit
+from tests.conftest import SAMPLE, Command, on_sqlite, unit
 
 
 @pytest.mark.usefixtures("sample_gallery")
 @on_sqlite
-def test_calibrate_then_ask_for_a_rate(command) -> None:  # type: ignore[no-untyped-def]
+def test_calibrate_then_ask_for_a_rate(command: Command) -> None:
     photo, rate = SAMPLE / "probes" / "A0178" / "1.jpg", {"PRESENTE_THRESHOLD": "fpir=0.001"}
     refused = command("evaluation", "predict", photo, **rate)
     assert refused.returncode == 2 and "not_calibrated" in refused.stderr
@@ -53,7 +53,7 @@ def row(values: list[float]) -> np.ndarray:
 
 
 @on_sqlite
-def test_a_gallery_that_grows_is_calibrated_again(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_gallery_that_grows_is_calibrated_again(command: Command, tmp_path: Path) -> None:
     for student in sorted((SAMPLE / "students").iterdir())[:10]:
         (tmp_path / "ten" / student.name).parent.mkdir(exist_ok=True)
         (tmp_path / "ten" / student.name).symlink_to(student)

@@ -19,8 +19,8 @@ from presente.composition import deployed_point, open_store
 from presente.errors import ConfigError
 from presente.recognition import empty_search_hint
 from presente.settings import Settings, load_settings
-from tests.conftest import SAMPLE, enrolment, on_sqlite, unit
-from tests.evaluation.test_metrics import SEARCHES
+from tests.conftest import SAMPLE, Command, OpenGallery, enrolment, on_sqlite, unit
+from tests.evaluation.searches import SEARCHES
 
 DEPLOYED = {"threshold": 0.45, "source": "test", "described": "0.45 (test)"}
 
@@ -99,7 +99,9 @@ def test_where_the_threshold_in_force_comes_from(sample_pack: ModelPack, store_u
     assert found(PRESENTE_THRESHOLD="0.5") == (0.5, "PRESENTE_THRESHOLD")
 
 
-def test_a_gallery_of_another_pack_says_nothing(silent_pack: ModelPack, sample_pack, store_url, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_gallery_of_another_pack_says_nothing(
+    silent_pack: ModelPack, sample_pack: ModelPack, store_url: str, tmp_path: Path
+) -> None:
     store = open_store(store_url)
     store.claim_pack(sample_pack.tag, sample_pack.dim)
     store.store_calibration(curve(sample_pack).to_json())
@@ -111,7 +113,7 @@ def test_a_gallery_of_another_pack_says_nothing(silent_pack: ModelPack, sample_p
 
 
 @on_sqlite
-def test_results_and_reports_have_it(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_results_and_reports_have_it(command: Command, tmp_path: Path) -> None:
     words = ("evaluation", "identification", "--list", SAMPLE / "identify.tsv", "--fpir", "0.05", "--out", "out")
     done = command(*words)
     assert done.returncode == 0, done.stderr
@@ -131,7 +133,7 @@ def test_results_and_reports_have_it(command, tmp_path: Path) -> None:  # type: 
 
 
 @on_sqlite
-def test_kfold_compare_and_verification_honour_it(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_kfold_compare_and_verification_honour_it(command: Command, tmp_path: Path) -> None:
     strict = ("--threshold", "0.99", "--json")
     folds = json.loads(command("evaluation", "kfold", "--folder", SAMPLE / "students", "--folds", "2", *strict).stdout)
     assert {fold["figures"]["threshold"] for fold in folds["folds"]} == {0.99}
@@ -150,7 +152,7 @@ def test_kfold_compare_and_verification_honour_it(command, tmp_path: Path) -> No
 
 
 @on_sqlite
-def test_calibration_says_what_its_interval_is_of(command, silent_pack: ModelPack, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_calibration_says_what_its_interval_is_of(command: Command, silent_pack: ModelPack, tmp_path: Path) -> None:
     pack = {"PRESENTE_PACK": "silent", "PRESENTE_MODELS": str(tmp_path / "models")}
     command("indexer", "add", SAMPLE / "students.csv", **pack)
     done = command("evaluation", "calibrate", "--fpir", "0.01", **pack)
@@ -170,7 +172,7 @@ def test_calibration_says_what_its_interval_is_of(command, silent_pack: ModelPac
 
 
 @on_sqlite
-def test_people_of_the_cohort_are_searched_when_asked(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_people_of_the_cohort_are_searched_when_asked(command: Command, tmp_path: Path) -> None:
     faces = sorted((SAMPLE / "students").iterdir())[:2]
     for person in (path for path in faces if path.is_dir()):
         (tmp_path / "lfw" / person.name).mkdir(parents=True)
@@ -188,7 +190,7 @@ def test_people_of_the_cohort_are_searched_when_asked(command, tmp_path: Path) -
     assert told["threshold_source"] == "pack sample"
 
 
-def test_the_hint_names_what_was_left_out(open_gallery) -> None:  # type: ignore[no-untyped-def]
+def test_the_hint_names_what_was_left_out(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     assert empty_search_hint(gallery, None, False).startswith("No one is enrolled")
     rows = unit(np.random.default_rng(1).normal(size=(2, 8)))

@@ -9,8 +9,8 @@ import pytest
 from evaluation import kfold
 from evaluation.protocols import Entry
 from presente.errors import InvalidInput
-from tests.conftest import SAMPLE, on_sqlite
-from tests.evaluation.test_metrics import SEARCHES
+from tests.conftest import SAMPLE, Command, on_sqlite
+from tests.evaluation.searches import SEARCHES
 
 ENTRIES = [Entry("probe", f"p{i:02d}", Path(f"{i}/{k}.jpg")) for i in range(20) for k in range(2 + i % 3)]
 
@@ -57,7 +57,7 @@ def test_too_few_photos() -> None:
 
 
 @on_sqlite
-def test_kfold_and_compare_on_the_sample_class(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_kfold_and_compare_on_the_sample_class(command: Command, tmp_path: Path) -> None:
     words = ("evaluation", "kfold", "--folder", SAMPLE / "students", "--json")
     result = json.loads(command(*words, "--split", "people").stdout)
     assert len(result["folds"]) == 5 and result["over_folds"]["accuracy"]["mean"] >= 0.95

@@ -1,6 +1,7 @@
 """Metrics compared with numbers worked by hand; definitions that are broken on purpose are noticed."""
 
 import math
+import random
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -19,28 +20,7 @@ from evaluation.templates import OK, TemplateResult
 from gallery.threshold.impostor_scores import person_scores
 from presente.errors import InvalidInput
 from tests.conftest import unit
-
-
-def mated(score: float, rank: int, best: float | None = None, outcome: str = OK) -> ProbeScores:
-    return ProbeScores(True, "a", "a.jpg", outcome, "a", score if best is None else best, score, rank)
-
-
-def stranger(score: float, outcome: str = OK) -> ProbeScores:
-    return ProbeScores(False, "x", "x.jpg", outcome, "a", score, -math.inf, 0)
-
-
-# Five mated searches: three found at rank 1, one at rank 2, one photo without a face. Four strangers.
-SEARCHES = [
-    mated(0.9, 1),
-    mated(0.6, 1),
-    mated(0.4, 1),
-    mated(0.5, 2, best=0.55),
-    mated(-math.inf, 0, outcome="no_face"),
-    stranger(0.5),
-    stranger(0.3),
-    stranger(0.2),
-    stranger(-math.inf, "no_face"),
-]
+from tests.evaluation.searches import SEARCHES, mated, stranger
 
 
 def test_closed_set_by_hand() -> None:
@@ -306,7 +286,9 @@ def test_whose_the_photos_are_does_matter(searches: list[ProbeScores]) -> None:
 
 @settings(deadline=None)
 @given(EXPERIMENTS, st.floats(-1, 1), st.randoms())
-def test_accuracy_is_scikit_learns_and_order_is_nothing(searches: list[ProbeScores], threshold: float, chance) -> None:  # type: ignore[no-untyped-def]
+def test_accuracy_is_scikit_learns_and_order_is_nothing(
+    searches: list[ProbeScores], threshold: float, chance: random.Random
+) -> None:
     truth, said = metrics.answers(searches, threshold, "?")
     right = sum(one == other for one, other in zip(truth, said, strict=True)) / len(searches)
     assert kfold.figures(searches, threshold)["accuracy"] == accuracy_score(truth, said) == pytest.approx(right)

@@ -1,13 +1,14 @@
 """Evaluation reads photos exactly as the service does: probes as identify, a gallery's photos as enrolment."""
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from evaluation.templates import as_enrolled, as_probe, as_served
+from evaluation.templates import TemplateMaker, as_enrolled, as_probe, as_served
 from faces.embedder import EmbedderSettings, FaceEmbedder
 from faces.packs.model_pack import ModelPack
 from faces.quality import QualityRules
@@ -26,7 +27,7 @@ GROUP = (SAMPLE / "groups" / "group_01.jpg").read_bytes()
 
 
 @pytest.fixture
-def gallery(store_url: str, tmp_path: Path, sample_pack: ModelPack):  # type: ignore[no-untyped-def]
+def gallery(store_url: str, tmp_path: Path, sample_pack: ModelPack) -> Iterator[Gallery]:
     opened = Gallery(
         open_store(store_url),
         GenerationStore(tmp_path / "index"),
@@ -36,6 +37,12 @@ def gallery(store_url: str, tmp_path: Path, sample_pack: ModelPack):  # type: ig
     )
     yield opened
     opened.close()
+
+
+def template_of(maker: TemplateMaker, content: bytes) -> np.ndarray:
+    made = maker.make(content)
+    assert made.template is not None, made.code
+    return made.template
 
 
 def large(path: Path) -> bytes:
@@ -55,8 +62,8 @@ def test_a_probe_is_read_as_identify_reads_it(embedder: FaceEmbedder, gallery: G
         (SAMPLE / "strangers" / "01.jpg").read_bytes(),
     ):
         found = identify(content, embedder, gallery, IdentifyQuery())
-        made = maker.make(content)
-        assert any(np.allclose(made.template, face.template, atol=1e-5) for face, _ in found.faces)
+        template = template_of(maker, content)
+        assert any(np.allclose(template, face.template, atol=1e-5) for face, _ in found.faces)
     assert maker.make(b"text").code == "not_an_image"
     blank = io.BytesIO()
     Image.new("RGB", (200, 200), (90, 90, 90)).save(blank, "PNG")
@@ -75,14 +82,14 @@ def test_a_gallerys_photo_is_read_as_server_and_indexer_enrol_it(
     embedder: FaceEmbedder, gallery: Gallery, tmp_path: Path
 ) -> None:
     content = large(SAMPLE / "students" / "A0178" / "1.jpg")
-    made = as_served(embedder).of("gallery").make(content)
+    template = template_of(as_served(embedder).of("gallery"), content)
     PhotoEnroller(gallery, embedder).enrol(Student("S1", "Served"), [content], "create")
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "Indexed.jpg").write_bytes(content)
     assert enrol_source(read_folder(tmp_path / "photos"), embedder, gallery, 1, lambda *_: None).done == 1
     for matricula in ("S1", "Indexed"):
-        stored = gallery.compare(made.template, matricula)
+        stored = gallery.compare(template, matricula)
         assert stored == pytest.approx(1, abs=1e-6)
     # Read as a probe the same photo gives another template: at full resolution, without the first look.
-    assert not np.array_equal(as_served(embedder).of("probe").make(content).template, made.template)
+    assert not np.array_equal(template_of(as_served(embedder).of("probe"), content), template)
     assert as_served(embedder).of("unknown").key == as_served(embedder).of("probe").key != as_enrolled(embedder).key

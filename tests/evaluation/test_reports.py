@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from playwright.sync_api import Page
 
 from evaluation import error_curves, metrics, pages, plots, verification
 from evaluation.pages.parts import percent
@@ -23,8 +24,8 @@ from evaluation.verification import Comparison, write_comparisons
 from faces.embedder import FaceEmbedder
 from faces.thumbnail import face_thumbnail
 from presente.errors import InvalidInput
-from tests.conftest import ROOT, SAMPLE, on_sqlite
-from tests.evaluation.test_metrics import SEARCHES
+from tests.conftest import ROOT, SAMPLE, Command, on_sqlite
+from tests.evaluation.searches import SEARCHES
 
 SCRIPT = "<script>alert(1)</script>"
 QUOTED = 'a"><img src=x onerror=alert(2)>'
@@ -44,8 +45,8 @@ class Parsed(HTMLParser):
     def __post_init__(self) -> None:
         super().__init__()
 
-    def handle_starttag(self, tag, attrs) -> None:  # type: ignore[no-untyped-def]
-        self.tags.append((tag, dict(attrs)))
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
         if tag not in VOID:
             self.open.append(tag)
         if tag == "tr":
@@ -104,7 +105,7 @@ def class_list(tmp_path: Path) -> Path:
 
 
 @on_sqlite
-def test_a_run_leaves_a_report(command, class_list: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_run_leaves_a_report(command: Command, class_list: Path, tmp_path: Path) -> None:
     words = ("--list", class_list, "--group", "clase", "--fpir", "0.05", "0.2", "--out", "out", "--json")
     done = command("evaluation", "identification", *words, "--consolidation", "best", "centroid")
     assert done.returncode == 0, done.stderr
@@ -300,7 +301,7 @@ def test_plots_are_imported_only_where_one_is_made() -> None:
     assert done.stdout.strip() == "False"
 
 
-def test_a_browser_shows_all_of_it_and_asks_for_nothing(page, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_browser_shows_all_of_it_and_asks_for_nothing(page: Page, tmp_path: Path) -> None:
     write_comparisons(tmp_path / "pairs.tsv", [pair(i % 2, i < 20, i % 20 / 20 + 0.3 * (i < 20)) for i in range(40)])
     address = pages.write_report(kept(tmp_path, without_template=[])).as_uri()
     asked, complaints = [], []

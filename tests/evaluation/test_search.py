@@ -9,7 +9,7 @@ import pytest
 from evaluation.index_recall import compare, read_searches, recall, write_searches
 from gallery.index.kinds.flat import FlatIndex
 from gallery.index.recall_gate import ground_truth
-from tests.conftest import SAMPLE, on_sqlite, unit
+from tests.conftest import SAMPLE, Command, on_sqlite, unit
 
 
 class Forgetful(FlatIndex):
@@ -19,7 +19,7 @@ class Forgetful(FlatIndex):
         super().__init__(matrix)
         self.overlooked = overlooked
 
-    def search(self, probes, k, alive=None):  # type: ignore[no-untyped-def]
+    def search(self, probes: np.ndarray, k: int, alive: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         scores, rows = super().search(probes, k + 1, alive)
         gone = min(self.overlooked, k)
         return np.delete(scores, gone, axis=1), np.delete(rows, gone, axis=1)
@@ -51,7 +51,7 @@ def test_a_probe_that_is_left_out_is_no_answer() -> None:
 
 
 @on_sqlite
-def test_the_sample_class(command) -> None:  # type: ignore[no-untyped-def]
+def test_the_sample_class(command: Command) -> None:
     none = command("evaluation", "search")
     assert none.returncode == 2 and "nothing_published" in none.stderr
     command("indexer", "add", SAMPLE / "students.csv")

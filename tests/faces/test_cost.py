@@ -5,6 +5,7 @@ import os
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -167,7 +168,7 @@ def test_a_file_that_says_two_sizes_is_damaged() -> None:
     assert refusal(bytes(data)) == "damaged_image"
 
 
-KINDS = {
+KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "jpeg": ("RGB", "JPEG", {}),
     "progressive": ("RGB", "JPEG", {"progressive": True, "subsampling": 0}),
     "cmyk": ("CMYK", "JPEG", {"progressive": True}),
@@ -201,7 +202,7 @@ def test_no_more_memory_is_taken_than_was_said(kind: str, orientation: int, tmp_
     mode, form, options = KINDS[kind]
     made = Image.Exif()
     made[0x0112] = orientation
-    turned = {} if form == "PPM" else {"exif": made}
+    turned: dict[str, Any] = {} if form == "PPM" else {"exif": made}
     for name, size in (("small", (64, 64)), ("large", (3600, 2400))):
         (tmp_path / name).write_bytes(encoded(gradient(*size).convert(mode), form, **options, **turned))
     done = programs.run(["-c", PEAK, tmp_path / "small", tmp_path / "large"], ROOT, os.environ)

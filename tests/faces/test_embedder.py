@@ -49,8 +49,8 @@ def test_swapped_channels_are_seen(embedder: FaceEmbedder) -> None:
     right, wrong = [], []
     for path in sorted((SAMPLE / "strangers").glob("*.jpg")):
         aligned = embedder.portrait(embedder.decode(path.read_bytes()))
-        bgr = cv2.cvtColor(aligned.crop, cv2.COLOR_RGB2BGR)
-        expected = embedder.recogniser._network.get_feat(bgr)[0]
+        bgr = np.asarray(cv2.cvtColor(aligned.crop, cv2.COLOR_RGB2BGR), np.uint8)
+        expected = embedder.recogniser._network.get_feat([bgr])[0]
         ours, swapped = embedder.recogniser.embed([aligned.crop, np.ascontiguousarray(aligned.crop[:, :, ::-1])])
         right.append(float(ours @ expected / np.linalg.norm(expected)))
         wrong.append(float(swapped @ expected / np.linalg.norm(expected)))
@@ -180,7 +180,7 @@ def test_parity_with_insightface(real_pack: ModelPack) -> None:
 
 
 @pytest.mark.real
-def test_every_orl_photo_has_a_face(real_pack: ModelPack, real_faces) -> None:  # type: ignore[no-untyped-def]
+def test_every_orl_photo_has_a_face(real_pack: ModelPack, real_faces: Path) -> None:
     embedder = FaceEmbedder(real_pack)
     paths = sorted((real_faces / "orl").glob("s*/*.pgm"))
     assert len(paths) == 400

@@ -16,7 +16,7 @@ from faces.packs.download import pull
 from faces.packs.model_pack import ModelPack, find_pack, installed, load_pack
 from faces.packs.published import PUBLISHED, ModelFile, PublishedPack
 from presente.errors import PackError
-from tests.conftest import SAMPLE, on_sqlite
+from tests.conftest import SAMPLE, Command, on_sqlite
 
 DETECTION = (SAMPLE / "models" / "sample" / "det.onnx").read_bytes()
 RECOGNITION = (SAMPLE / "models" / "sample" / "rec.onnx").read_bytes()
@@ -150,7 +150,7 @@ def test_a_missing_page_is_a_failed_download(site: str, tmp_path: Path) -> None:
 
 
 @on_sqlite
-def test_the_command_shows_the_licence_and_asks(command, site: str) -> None:  # type: ignore[no-untyped-def]
+def test_the_command_shows_the_licence_and_asks(command: Command, site: str) -> None:
     unasked = command("faces", "pull", "buffalo_s", "--url", site)
     assert unasked.returncode == 1 and "non-commercial" in unasked.stderr and "licence_not_accepted" in unasked.stderr
     wrong = command("faces", "pull", "buffalo_s", "--accept-licence", "--url", site)
@@ -160,7 +160,7 @@ def test_the_command_shows_the_licence_and_asks(command, site: str) -> None:  # 
 
 
 @on_sqlite
-def test_list_and_check(command) -> None:  # type: ignore[no-untyped-def]
+def test_list_and_check(command: Command) -> None:
     listed = json.loads(command("faces", "list", "--json").stdout)
     assert "sample" in listed["here"] and set(listed["can_be_pulled"]) == set(PUBLISHED)
     checked = json.loads(command("faces", "check", "sample", "--json").stdout)

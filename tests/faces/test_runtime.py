@@ -5,6 +5,7 @@ import logging
 import threading
 from importlib import util
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -25,7 +26,7 @@ from faces.runtime.session import (
     plain_session,
 )
 from presente.errors import ConfigError, PackError
-from tests.conftest import SAMPLE, on_sqlite
+from tests.conftest import SAMPLE, Command, on_sqlite
 
 HAS_OPENVINO = util.find_spec("openvino") is not None
 needs_openvino = pytest.mark.skipif(not HAS_OPENVINO, reason="OpenVINO is not installed (`make openvino`)")
@@ -161,7 +162,7 @@ class Wrong:
     def __init__(self, right: session.Session) -> None:
         self.right = right
 
-    def run(self, names, feeds):  # type: ignore[no-untyped-def]
+    def run(self, names: Any, feeds: Any) -> list[Any]:
         return [1.1 * output for output in self.right.run(names, feeds)]
 
 
@@ -228,7 +229,7 @@ def test_bf16_is_near_or_refused(sample_pack: ModelPack) -> None:
 
 
 @on_sqlite
-def test_the_runtime_is_shown(command) -> None:  # type: ignore[no-untyped-def]
+def test_the_runtime_is_shown(command: Command) -> None:
     checked = json.loads(command("faces", "check", "sample", "--runtime", "onnxruntime", "--json").stdout)
     assert checked["runtime"].startswith("onnxruntime ") and checked["runtime"].endswith(" f32")
     status = json.loads(command("indexer", "status", "--json", PRESENTE_RUNTIME="onnxruntime").stdout)

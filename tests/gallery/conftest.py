@@ -1,15 +1,13 @@
 """What the gallery's tests share: stores that are opened again and again, and random templates."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from gallery.documents.protocol import DocumentStore
 from presente import composition
-from tests.conftest import DIM, PACK, unit
-
-OpenStore = Callable[[], DocumentStore]
+from tests.conftest import DIM, PACK, OpenStore, unit
 
 
 @pytest.fixture

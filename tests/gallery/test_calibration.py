@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from gallery.gallery import Gallery
 from gallery.recalibration import refit
 from gallery.settings import GallerySettings
 from gallery.threshold.calibration import CalibrationCurve, fit
 from gallery.threshold.impostor_scores import EnrolledTemplates, from_gallery
 from gallery.threshold.operating_point import operating_point
 from presente.errors import ConfigError, InvalidInput
-from tests.conftest import DIM, PACK, enrolment, unit
-
-BY_HAND = CalibrationCurve(
-    PACK, 100, 1000, 200, 6.0, 50.0, (0.01, 0.02, 0.1), 0.01, "2026-11-21T00:00:00+00:00", {"cohort": 1000}
-)
+from tests.conftest import DIM, PACK, OpenGallery, enrolment, unit
+from tests.gallery.galleries import BY_HAND, store_curve, stored_curve
 
 
 def test_the_formula_by_hand() -> None:
@@ -97,7 +92,7 @@ def test_which_threshold_is_used() -> None:
     assert caught.value.code == "not_calibrated"
 
 
-def test_a_gallery_follows_its_curve(open_gallery: Callable[..., Gallery], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gallery_follows_its_curve(open_gallery: OpenGallery, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gallery.threshold.stored_calibration._READ_AGAIN_S", 0.0)
     gallery = open_gallery()
     vectors = unit(np.random.default_rng(4).normal(size=(6, DIM)))
@@ -116,7 +111,7 @@ def test_a_gallery_follows_its_curve(open_gallery: Callable[..., Gallery], monke
     assert gallery.store.calibration() is None
 
 
-def test_a_curve_of_another_pack_is_not_used(open_gallery: Callable[..., Gallery]) -> None:
+def test_a_curve_of_another_pack_is_not_used(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     gallery.store.store_calibration(replace(BY_HAND, pack="other@111111111111").to_json())
     gallery.enrol([enrolment("A1", unit(np.ones(DIM)))])
@@ -125,7 +120,7 @@ def test_a_curve_of_another_pack_is_not_used(open_gallery: Callable[..., Gallery
         gallery.operating_point()
 
 
-def test_a_gallery_that_has_outgrown_its_curve_is_calibrated_again(open_gallery: Callable[..., Gallery]) -> None:
+def test_a_gallery_that_has_outgrown_its_curve_is_calibrated_again(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     vectors = unit(np.random.default_rng(5).normal(size=(40, DIM)))
     gallery.enrol([enrolment(f"A{i:02d}", row) for i, row in enumerate(vectors[:12])])
@@ -144,17 +139,6 @@ def test_a_gallery_that_has_outgrown_its_curve_is_calibrated_again(open_gallery:
     gallery.remove([f"A{i:02d}" for i in range(1, 40)])
     store_curve(gallery, people=6)
     assert "too few" in refit(open_gallery())
-
-
-def store_curve(gallery: Gallery, **changed: object) -> None:
-    curve = replace(BY_HAND, pack=PACK, target=0.03, **{"sources": {"left out": 50}, **changed})  # type: ignore[arg-type]
-    gallery.store.store_calibration(curve.to_json())
-
-
-def stored_curve(gallery: Gallery) -> CalibrationCurve:
-    curve = CalibrationCurve.from_json(gallery.store.calibration() or "")
-    assert curve is not None
-    return curve
 
 
 def test_a_large_gallery_gives_a_sample_of_its_searches(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -13,14 +12,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gallery.gallery import Gallery
 from gallery.recalibration import refit
 from gallery.settings import GallerySettings
 from gallery.threshold.calibration import RESAMPLES, CalibrationCurve, fit
 from gallery.threshold.impostor_scores import ImpostorScores, calibrate
 from presente.errors import InvalidInput, StoreError
-from tests.conftest import DIM, PACK, enrolment, unit
-from tests.gallery.test_calibration import BY_HAND, store_curve, stored_curve
+from tests.conftest import DIM, PACK, OpenGallery, enrolment, unit
+from tests.gallery.galleries import BY_HAND, store_curve, stored_curve
 
 _Scores = list[float]
 _cosine = st.floats(-1, 1, width=32)
@@ -179,7 +177,7 @@ def test_a_damaged_calibration_is_a_typed_error(kept: str) -> None:
     assert caught.value.code == "calibration_unreadable" and "evaluation calibrate" in caught.value.fix
 
 
-def test_a_gallery_with_a_damaged_calibration_reports_it(open_gallery: Callable[..., Gallery]) -> None:
+def test_a_gallery_with_a_damaged_calibration_reports_it(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     gallery.enrol([enrolment("A1", unit(np.ones(DIM)))])
     gallery.settings = GallerySettings(0.5, "test", target="stored")
@@ -191,7 +189,7 @@ def test_a_gallery_with_a_damaged_calibration_reports_it(open_gallery: Callable[
     assert gallery.identify(unit(np.ones(DIM))[None, :])[1][0].candidates
 
 
-def test_refitting_refuses_duplicates_and_keeps_the_stored_curve(open_gallery: Callable[..., Gallery]) -> None:
+def test_refitting_refuses_duplicates_and_keeps_the_stored_curve(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     rows = unit(np.random.default_rng(5).normal(size=(30, DIM)))
     gallery.enrol([enrolment(f"{name}{i:02d}", row) for name in "AB" for i, row in enumerate(rows)])

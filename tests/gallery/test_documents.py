@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,8 +19,8 @@ from gallery.documents.sqlite.store import SqliteStore
 from gallery.documents.student_rules import check_student
 from gallery.documents.values import Consent, Position, Student, Template
 from presente.errors import Conflict, InvalidInput, NotFound, StoreError
-from tests.conftest import DIM, PACK, enrolment, unit
-from tests.gallery.conftest import OpenStore, vectors
+from tests.conftest import DIM, PACK, OpenStore, enrolment, student_in, unit
+from tests.gallery.conftest import vectors
 
 OTHER = "other@111111111111"
 
@@ -44,7 +45,7 @@ def test_what_is_enrolled_is_read_back_exactly(store: DocumentStore, open_store:
         assert found.student == Student("A1", "Nombre A1", "IA-101", "2026-01-01")
         batch = next(iter(view.templates()))
         assert (batch.vectors == rows).all() and batch.vectors.dtype == np.float32
-        assert list(batch.subjects) == [found.id, found.id, view.student("A2").id]  # type: ignore[union-attr]
+        assert list(batch.subjects) == [found.id, found.id, student_in(view, "A2").id]
         assert view.counts() == view.counts().__class__(students=2, cohort=0, images=3, templates=3)
         assert view.subjects([found.id, 999]) == {found.id: found.student}
         assert len(view.embedded("A1", PACK)) == 2 and view.embedded("A1", OTHER) == set()
@@ -136,7 +137,7 @@ def test_change_marks_tell_histories_apart(store: DocumentStore) -> None:
 def test_fields_are_updated(store: DocumentStore) -> None:
     store.enrol([enrolment("A1", vectors(1))])
     assert store.update(Student("A1", "Ana Ruiz", "IA-102", "2026-02-02"))
-    assert store.student("A1").student.nombre_del_alumno == "Ana Ruiz"  # type: ignore[union-attr]
+    assert student_in(store, "A1").student.nombre_del_alumno == "Ana Ruiz"
     assert not store.update(Student("A9", "Nadie"))
 
 
@@ -164,7 +165,7 @@ def test_a_student_of_two_classes_is_on_the_roster_of_both(store: DocumentStore,
         assert both.clases == ("IA-101", "IA-102", "100 % Taller")
         rosters = {clase: list(view.roster(clase=clase, kind="student")) for clase in (*both.clases, "IA-10", "%")}
         assert rosters["IA-101"] == rosters["100 % Taller"] == [found.id] and rosters["IA-10"] == rosters["%"] == []
-        assert rosters["IA-102"] == [found.id, view.student("A2").id]  # type: ignore[union-attr]
+        assert rosters["IA-102"] == [found.id, student_in(view, "A2").id]
         assert [each.student.matricula for each in view.students(clase="IA-102")] == ["A1", "A2"]
         assert [each.student.matricula for each in view.students(clase="IA-102", query="nombre a2")] == ["A2"]
         assert view.subjects([found.id])[found.id] == both
@@ -333,7 +334,7 @@ def test_a_photo_that_no_document_can_hold(store: DocumentStore, size: int) -> N
 
 @on_mongo
 def test_another_programs_photo_that_is_too_large(store: DocumentStore, store_url: str) -> None:
-    with MongoClient(store_url) as client:
+    with MongoClient[dict[str, Any]](store_url) as client:
         students = client.get_default_database().students
         fields = {"nombre_del_alumno": "N", "clase": "C", "fecha_de_registro": "2026-01-01"}
         students.insert_one({"matricula": "LARGE", **fields, "image": b"\xff\xd8\xff" + bytes(16_776_800)})
@@ -345,7 +346,7 @@ def test_another_programs_photo_that_is_too_large(store: DocumentStore, store_ur
 
 @on_mongo
 def test_another_programs_texts_are_tidied(store: DocumentStore, store_url: str) -> None:
-    with MongoClient(store_url) as client:
+    with MongoClient[dict[str, Any]](store_url) as client:
         students = client.get_default_database().students
         for matricula in ("N\u0303-1", "Ñ-1", "A2\u00a0"):
             students.insert_one({"matricula": matricula, "nombre_del_alumno": "Jose\u0301", "clase": "\u200bC"})
@@ -369,7 +370,7 @@ def test_a_reservation_that_an_election_took_back_does_not_stop_followers(store:
     """Other processes saw it before it was lost, and reserve the numbers after it."""
     store.enrol([enrolment("A1", vectors(1))])
     position = store.position()
-    with MongoClient(store_url) as client:
+    with MongoClient[dict[str, Any]](store_url) as client:
         lost = client.get_default_database().changes.insert_one({"_id": position.change + 1, "n": 3, "mark": "m"})
         store.enrol([enrolment("A2", vectors(2))])
         client.get_default_database().changes.delete_one({"_id": lost.inserted_id})

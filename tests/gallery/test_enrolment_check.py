@@ -1,5 +1,7 @@
 """Whether photos show the student: the decision alone, and its levels on galleries of random people."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from gallery.enrolment.photo_check import PhotoJudgement, judge, judge_photos
 from gallery.enrolment.score_levels import DUPLICATE_RATE, STRANGER_RATE, EnrolmentLevels, LevelKeeper
 from gallery.threshold.calibration import CalibrationCurve
 from gallery.threshold.impostor_scores import STRANGERS
-from tests.conftest import DIM, PACK, enrolment, on_sqlite, unit
+from tests.conftest import DIM, PACK, OpenGallery, enrolment, on_sqlite, unit
 
 LEVELS = EnrolmentLevels(threshold=0.4, people=5, templates=1.0, curve=None)  # 0.23 may be, 0.3 surely
 NONE = np.empty((0, 8), dtype=np.float32)
@@ -36,7 +38,13 @@ def test_the_verdict_about_a_face(own: float, similar: float | None, verdict: st
     assert judge(own, 1, None if similar is None else SimilarStudent("B", "Bea", similar), LEVELS) == verdict
 
 
-def judged(own: np.ndarray, *photos: np.ndarray, faces=None, similar=None, similar_to=None) -> list[PhotoJudgement]:  # type: ignore[no-untyped-def]
+def judged(
+    own: np.ndarray,
+    *photos: np.ndarray,
+    faces: Callable[[int], np.ndarray] | None = None,
+    similar: Sequence[SimilarStudent | None] | None = None,
+    similar_to: Callable[[np.ndarray], SimilarStudent | None] | None = None,
+) -> list[PhotoJudgement]:
     def no_more(photo: int) -> np.ndarray:
         return np.stack([photos[photo]])
 
@@ -115,7 +123,7 @@ def people(count: int, seed: int = 3, photos: int = 3) -> dict[str, np.ndarray]:
     return {f"{seed}-{number:03d}": found[number] for number in range(count)}
 
 
-def test_levels_come_from_the_gallery_itself_once_it_is_large_enough(open_gallery) -> None:  # type: ignore[no-untyped-def]
+def test_levels_come_from_the_gallery_itself_once_it_is_large_enough(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     keeper = LevelKeeper(gallery, 0.9)
     empty = keeper.now()
@@ -133,7 +141,7 @@ def test_levels_come_from_the_gallery_itself_once_it_is_large_enough(open_galler
     assert keeper.now().curve is not curve
 
 
-def test_levels_are_the_same_when_all_students_are_enrolled_twice(open_gallery) -> None:  # type: ignore[no-untyped-def]
+def test_levels_are_the_same_when_all_students_are_enrolled_twice(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     some = people(150)
     gallery.enrol([enrolment(name, rows) for name, rows in some.items()])
@@ -146,7 +154,7 @@ def test_levels_are_the_same_when_all_students_are_enrolled_twice(open_gallery) 
 
 
 @on_sqlite
-def test_a_stored_curve_is_used_if_it_can_be_trusted(open_gallery) -> None:  # type: ignore[no-untyped-def]
+def test_a_stored_curve_is_used_if_it_can_be_trusted(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     gallery.enrol([enrolment(name, rows) for name, rows in people(24).items()])
 
@@ -167,7 +175,7 @@ def test_a_stored_curve_is_used_if_it_can_be_trusted(open_gallery) -> None:  # t
     assert used() not in (None, curve)
 
 
-def test_the_nearest_other_is_another_student(open_gallery) -> None:  # type: ignore[no-untyped-def]
+def test_the_nearest_other_is_another_student(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     some = people(3)
     (one, rows), (two, others), (three, last) = some.items()

@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import faiss
@@ -234,13 +235,13 @@ def test_a_student_of_a_restored_backup_is_not_served_from_an_overwritten_row(
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Path:
+def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 300 KB that can be filled."""
     folder = tmp_path / "disk"
     folder.mkdir()
     if os.system(f"mount -t tmpfs -o size=300k tmpfs {folder} 2>/dev/null") != 0:
         pytest.skip("no file system can be mounted here (it needs root)")
-    yield folder  # type: ignore[misc]
+    yield folder
     os.system(f"umount {folder}")
 
 

@@ -2,8 +2,8 @@
 
 import multiprocessing
 import threading
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import bson
 import numpy as np
@@ -11,15 +11,13 @@ import pytest
 from pymongo import MongoClient
 
 from gallery.decision import Candidate, decide
-from gallery.documents.values import Student
+from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
 from gallery.settings import GallerySettings
 from presente.composition import open_store
 from presente.errors import Conflict, InvalidInput, NotFound, PackError, StoreError
-from tests.conftest import DIM, PACK, enrolment, on_sqlite, unit
-
-OpenGallery = Callable[..., Gallery]
+from tests.conftest import DIM, PACK, OpenGallery, enrolment, on_sqlite, unit
 
 
 def vectors(count: int, seed: int = 1) -> np.ndarray:
@@ -233,11 +231,11 @@ def test_a_removed_student_leaves_no_byte_behind(open_gallery: OpenGallery, tmp_
     assert gallery.index.verify().agrees
 
 
-def _traces(folder: Path, store_url: str, enrolled) -> int:  # type: ignore[no-untyped-def]
+def _traces(folder: Path, store_url: str, enrolled: Enrolment) -> int:
     """How many of a student's vectors, photos and names are in any file below the folder or in any collection."""
     everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     if store_url.startswith("mongodb"):
-        with MongoClient(store_url) as client:
+        with MongoClient[dict[str, Any]](store_url) as client:
             database = client.get_default_database()
             for name in database.list_collection_names():
                 everything += b"".join(bson.encode(document) for document in database[name].find())
@@ -286,7 +284,7 @@ def test_generations_of_another_store_are_not_taken_for_ours(
     for file in tmp_path.glob("gallery.db*"):
         file.unlink()
     if store_url.startswith("mongodb"):
-        with MongoClient(store_url) as client:
+        with MongoClient[dict[str, Any]](store_url) as client:
             client.drop_database(store_url.rsplit("/", 1)[1])
     second = open_gallery()
     assert second.status().indexed == 0

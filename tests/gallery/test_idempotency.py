@@ -14,12 +14,10 @@ from gallery.documents.idempotency import carry_out_once
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.request_keys import KEPT_DAYS, Claim
 from gallery.gallery import Gallery
-from gallery.index.generations import GenerationStore
-from gallery.settings import GallerySettings
-from presente import composition
 from presente.errors import Conflict, NotFound, StoreError
-from tests.conftest import DIM, PACK, enrolment, unit
+from tests.conftest import DIM, OpenGallery, enrolment, student_in, unit
 from tests.gallery.conftest import vectors
+from tests.gallery.galleries import open_gallery
 from tests.killer import decided_once, die_before
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -30,7 +28,7 @@ MINE = Claim("key-1", "digest 1", AT)
 @pytest.fixture
 def ana(store: DocumentStore) -> int:
     store.enrol([enrolment("A1", vectors(1, 1)), enrolment("A2", vectors(1, 2))])
-    return store.student("A1").id  # type: ignore[union-attr]
+    return student_in(store, "A1").id
 
 
 # -- the store's part ----------------------------------------------------------------------------------------------
@@ -51,7 +49,7 @@ def test_a_key_is_claimed_once_and_kept(store: DocumentStore, ana: int) -> None:
 
 
 def test_a_claim_is_erased_with_the_students_it_is_about(store: DocumentStore, ana: int) -> None:
-    keys, eva = store.request_keys, store.student("A2").id  # type: ignore[union-attr]
+    keys, eva = store.request_keys, student_in(store, "A2").id
     keys.claim(MINE, [ana])
     keys.claim(Claim("key-2", "d", AT), [eva])
     keys.claim(Claim("key-3", "d", AT), [])
@@ -69,7 +67,7 @@ def test_a_claim_is_erased_with_the_students_it_is_about(store: DocumentStore, a
 
 
 def test_a_claim_follows_a_merge(store: DocumentStore, ana: int) -> None:
-    keys, eva = store.request_keys, store.student("A2").id  # type: ignore[union-attr]
+    keys, eva = store.request_keys, student_in(store, "A2").id
     keys.claim(MINE, [ana])
     keys.claim(Claim("key-2", "d", AT), [ana, eva])
     store.merge("A2", "A1")
@@ -149,7 +147,7 @@ def test_a_refused_request_frees_its_key(store: DocumentStore, ana: int) -> None
     assert attempt(lambda _: None, "digest 2") == Claim("k", "digest 2", AT, done=True, first=False)
 
 
-def test_an_expired_key_is_a_new_request(open_gallery: Callable[..., Gallery]) -> None:
+def test_an_expired_key_is_a_new_request(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     gallery.enrol([enrolment("A1", rows(1, 1))])
     attendance_log = AttendanceLog(gallery)
@@ -168,12 +166,6 @@ def test_an_expired_key_is_a_new_request(open_gallery: Callable[..., Gallery]) -
 
 def rows(count: int, seed: int) -> np.ndarray:
     return unit(np.random.default_rng(seed).normal(size=(count, DIM)))
-
-
-def open_gallery(url: str, folder: Path) -> Gallery:
-    return Gallery(
-        composition.open_store(url), GenerationStore(folder / "index"), PACK, DIM, GallerySettings(0.5, "test")
-    )
 
 
 def record(gallery: Gallery) -> None:

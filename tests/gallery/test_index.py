@@ -35,7 +35,9 @@ def crowd(people: int, each: int, dim: int = 64, seed: int = 1) -> np.ndarray:
     return unit(centres + 0.75 * unit(chance.normal(size=(people * each, dim)))).astype(np.float32)
 
 
-def made(kind: str, rows: np.ndarray, folder: Path, ids: np.ndarray | None = None, subjects: np.ndarray | None = None):  # type: ignore[no-untyped-def]
+def made(
+    kind: str, rows: np.ndarray, folder: Path, ids: np.ndarray | None = None, subjects: np.ndarray | None = None
+) -> PublishedTemplates:
     """Templates, published as a kind of index and loaded again."""
     searcher = Searcher.empty(rows.shape[1])
     ids = np.arange(len(rows)) * 7 + 5 if ids is None else ids

@@ -9,6 +9,7 @@ import threading
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,7 +73,7 @@ class GalleryProcess:
         theirs.close()
         assert self.pipe.recv() == "ready"
 
-    def ask(self, *request: object):  # type: ignore[no-untyped-def]
+    def ask(self, *request: object) -> Any:
         self.pipe.send(request)
         assert self.pipe.poll(120), request[0]
         return self.pipe.recv()
@@ -254,7 +255,7 @@ def test_enrolments_do_not_wait_for_a_generation_to_be_written(
     entered, go_on = threading.Event(), threading.Event()
     publish = gallery.index.generations.publish
 
-    def slow(*given):  # type: ignore[no-untyped-def]
+    def slow(*given: Any) -> Any:
         entered.set()
         assert go_on.wait(30)
         return publish(*given)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from gallery.documents.sqlite.store import SqliteStore
-from gallery.gallery import Gallery
+from gallery.documents.values import Position
 from gallery.index.kinds.flat import FlatIndex
 from gallery.index.searcher import Searcher
 from gallery.index.template_parts import PublishedTemplates, RecentTemplates, by_subject
@@ -24,7 +24,7 @@ from presente import locks
 from presente.errors import StoreError
 from presente.locks import ReadWriteLock
 from presente.supervisor import Journal
-from tests.conftest import DIM, enrolment, on_sqlite, unit
+from tests.conftest import DIM, OpenGallery, enrolment, on_sqlite, unit
 
 HANGS_S = float(os.environ.get("PRESENTE_TEST_HANGS", "20"))
 """How long a thread that should not wait may take."""
@@ -52,7 +52,7 @@ def is_free(lock: ReadWriteLock) -> bool:
 
 
 @contextmanager
-def interrupted_once(waiting: Callable[[], bool], then: Callable[[], None] = lambda: None) -> Iterator[None]:
+def interrupted_once(waiting: Callable[[], bool], then: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Press Ctrl-C once the main thread waits; then do something."""
     over = threading.Event()
 
@@ -309,9 +309,7 @@ def asked_for(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 CLASSES, EACH = 16, 3
 
 
-def test_comparing_with_one_student_drops_no_selection(
-    open_gallery: Callable[..., Gallery], asked_for: list[int]
-) -> None:
+def test_comparing_with_one_student_drops_no_selection(open_gallery: OpenGallery, asked_for: list[int]) -> None:
     rows = unit(np.random.default_rng(1).normal(size=(CLASSES * EACH, DIM)))
     gallery = open_gallery()
     gallery.enrol([enrolment(f"A{i}", row, clase=f"C{i % CLASSES}") for i, row in enumerate(rows)])
@@ -335,7 +333,7 @@ def classes_of(count: int) -> tuple[Searcher, list[np.ndarray]]:
     subjects = np.arange(1, count * EACH + 1)
     vectors = unit(np.random.default_rng(2).normal(size=(len(subjects), DIM)))
     published = PublishedTemplates(by_subject(subjects, subjects), vectors, FlatIndex(vectors))
-    return Searcher(published, 0), list(subjects.reshape(count, EACH))
+    return Searcher(published, Position()), list(subjects.reshape(count, EACH))
 
 
 def test_the_least_recently_used_selection_is_dropped_first(asked_for: list[int]) -> None:
@@ -381,7 +379,7 @@ def test_many_readers_at_once_get_their_own_selections() -> None:
 
 @on_sqlite
 def test_an_interrupted_enrolment_lets_a_publisher_finish(
-    open_gallery: Callable[..., Gallery], monkeypatch: pytest.MonkeyPatch
+    open_gallery: OpenGallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C while the main thread waits to apply a change: closing the gallery must not hang."""
     gallery = open_gallery()

@@ -12,7 +12,8 @@ from gallery.documents.values import Consent, EnrolledPhoto, Enrolment
 from gallery.gallery import Gallery
 from presente.errors import InvalidInput, NotFound, PackError
 from tests.conftest import DIM, enrolment
-from tests.gallery.test_mongo_crashes import open_gallery, rows
+from tests.gallery.conftest import vectors
+from tests.gallery.galleries import open_gallery
 from tests.killer import decided_once, die_before
 
 SHARED = 4
@@ -25,12 +26,12 @@ def entry(subject: int, fecha: str, revision: int = 0, status: AttendanceStatus 
 
 def fill(gallery: Gallery) -> None:
     """Enrol KEEP and OTHER, who are one person and have a photo in common, and a bystander."""
-    kept = enrolment("KEEP", rows(2, 1), clase="")
-    other = enrolment("OTHER", rows(2, 2))
+    kept = enrolment("KEEP", vectors(2, 1), clase="")
+    other = enrolment("OTHER", vectors(2, 2))
     shared = replace(kept.photos[1], source="once more")
     consent = Consent("2026-08-01", "aviso")
     named = replace(other.student, consentimiento=consent, asistencias_previas=3, participaciones_previas=2)
-    gallery.enrol([kept, Enrolment(named, (shared, *other.photos)), enrolment("BYSTANDER", rows(2, 3))])
+    gallery.enrol([kept, Enrolment(named, (shared, *other.photos)), enrolment("BYSTANDER", vectors(2, 3))])
     keep, gone = gallery.student("KEEP").id, gallery.student("OTHER").id
     said = [entry(keep, "2026-11-20"), entry(gone, "2026-11-20"), entry(gone, "2026-11-21")]
     said += [entry(keep, "2026-11-23"), entry(gone, "2026-11-23", status="rejected")]
@@ -63,7 +64,7 @@ def check_merged(gallery: Gallery) -> None:
     }
     assert len(attendance.participations(EntryFilter(subject=merged.id))) == 3
     assert gallery.index.verify().agrees
-    for found in gallery.search(np.vstack([rows(2, 1), rows(2, 2)]), 1):
+    for found in gallery.search(np.vstack([vectors(2, 1), vectors(2, 2)]), 1):
         assert found[0].student.matricula == "KEEP" and found[0].score > 0.999
 
 
@@ -83,7 +84,7 @@ def test_two_names_become_one(store_url: str, tmp_path: Path) -> None:
 
 def test_merging_keeps_all_classes(store_url: str, tmp_path: Path) -> None:
     gallery = open_gallery(store_url, tmp_path)
-    kept, other = enrolment("KEEP", rows(1, 1), clase="IA-101"), enrolment("OTHER", rows(1, 2), clase="IA-102")
+    kept, other = enrolment("KEEP", vectors(1, 1), clase="IA-101"), enrolment("OTHER", vectors(1, 2), clase="IA-102")
     more = replace(other.student, otras_clases=("IA-101", "IA-103"))
     gallery.enrol([kept, replace(other, student=more)])
     gallery.merge("KEEP", "OTHER")
@@ -122,7 +123,7 @@ def test_errors_change_nothing(store_url: str, tmp_path: Path) -> None:
 def test_a_photo_is_moved_or_erased(store_url: str, tmp_path: Path) -> None:
     gallery = open_gallery(store_url, tmp_path)
     fill(gallery)
-    moved = enrolment("KEEP", rows(2, 1)).photos[0]
+    moved = enrolment("KEEP", vectors(2, 1)).photos[0]
     assert gallery.take_photos("KEEP", [moved.sha256[:80]], to="BYSTANDER") == [moved.sha256]
     check_moved(gallery, moved)
     assert gallery.take_photos("BYSTANDER", [moved.sha256]) == [moved.sha256]
@@ -147,11 +148,11 @@ def merge(gallery: Gallery) -> None:
 
 
 def move(gallery: Gallery) -> None:
-    gallery.take_photos("KEEP", [enrolment("KEEP", rows(2, 1)).photos[0].sha256], "BYSTANDER")
+    gallery.take_photos("KEEP", [enrolment("KEEP", vectors(2, 1)).photos[0].sha256], "BYSTANDER")
 
 
 def erase(gallery: Gallery) -> None:
-    gallery.take_photos("KEEP", [enrolment("KEEP", rows(2, 1)).photos[0].sha256])
+    gallery.take_photos("KEEP", [enrolment("KEEP", vectors(2, 1)).photos[0].sha256])
 
 
 DELTAS = {"merge": merge, "move": move, "erase": erase}
@@ -179,7 +180,7 @@ def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> 
                 merge(gallery)
             check_merged(gallery)
         else:
-            photo = enrolment("KEEP", rows(2, 1)).photos[0]
+            photo = enrolment("KEEP", vectors(2, 1)).photos[0]
             happened.append(photo.sha256 not in gallery.store.digests("KEEP"))
             if not happened[-1]:
                 DELTAS[action](gallery)

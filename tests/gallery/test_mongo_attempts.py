@@ -50,7 +50,7 @@ def late(url: str, matricula: str, seed: int) -> Iterator[None]:
         assert go_on.wait(60)
         put(*arguments)
 
-    store._writer.photos.put_templates = wait  # type: ignore[method-assign]
+    store._writer.photos.put_templates = wait  # type: ignore[assignment, method-assign]
     thread = threading.Thread(target=store.enrol, args=([enrolment(matricula, rows(2, seed))],))
     thread.start()
     assert reserved.wait(60)
@@ -151,7 +151,7 @@ def test_a_roster_is_read_again_once_a_late_student_is_there(store_url: str, tmp
 def enrol_and_hang(url: str, ready: Event, go_on: Event, place: str | None, lease_s: float, outcome: Any) -> None:
     """Enrol A1, and stop before A1 is visible."""
     if place:
-        attempts._place = lambda: place  # type: ignore[assignment]
+        attempts._place = lambda: place
     store = MongoStore(url, lease_s=lease_s)
     show = MongoPhotoWriter.make_visible
 
@@ -187,7 +187,7 @@ def hanging(url: str, place: str | None = None, lease_s: float = 60.0) -> Iterat
 
 def test_a_living_process_is_left_alone_however_long_it_takes(store_url: str) -> None:
     with hanging(store_url) as (_, go_on, outcome):
-        with MongoClient(store_url) as client:  # as old as it may be
+        with MongoClient[dict[str, Any]](store_url) as client:  # as old as it may be
             database = client.get_default_database()
             database.students.update_many({}, {"$set": {"since": 0}})
             assert database.students.count_documents({"enrolling": {"$exists": True}}) == 1
@@ -225,7 +225,7 @@ def test_a_process_on_another_machine_lives_as_long_as_its_lease(store_url: str)
         store = MongoStore(store_url)
         with pytest.raises(Conflict):
             store.enrol([enrolment("A1", rows(1, 5))], "create")
-        with MongoClient(store_url) as client:
+        with MongoClient[dict[str, Any]](store_url) as client:
             database = client.get_default_database()
             almost = datetime.now(UTC) - timedelta(seconds=50)
             database.writers.update_many({"place": "elsewhere"}, {"$set": {"renewed": almost}})
@@ -264,7 +264,7 @@ def test_a_lease_is_renewed_while_its_process_lives(store_url: str) -> None:
     store = MongoStore(store_url, lease_s=0.6)
     store.enrol([enrolment("A1", rows(1, 1))])
     time.sleep(1.5)
-    with MongoClient(store_url) as client:
+    with MongoClient[dict[str, Any]](store_url) as client:
         (lease,) = client.get_default_database().writers.find()
         age = client.admin.command("hello")["localTime"] - lease["renewed"]
         assert age < timedelta(seconds=0.6)
@@ -278,7 +278,7 @@ def test_unfinished_writes_of_an_earlier_version_are_finished(store_url: str, tm
     subject = gallery.student("GONE").id
     number = gallery.store.last_change()
     gallery.close()
-    with MongoClient(store_url) as client:
+    with MongoClient[dict[str, Any]](store_url) as client:
         database = client.get_default_database()
         database.gallery.delete_one({"_id": "schema"})
         database.changes.insert_one({"_id": number + 1, "n": 1, "of": "removal", "mark": "m"})

@@ -4,12 +4,13 @@ import csv
 import json
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from presente.composition import open_store
-from tests.conftest import SAMPLE, on_sqlite
+from tests.conftest import SAMPLE, Command, on_sqlite
 
 SHEET = SAMPLE / "students.csv"
 
@@ -43,13 +44,13 @@ def planted(tmp_path: Path) -> Path:
     return sheet
 
 
-def audited(command, *arguments: str) -> dict:  # type: ignore[no-untyped-def, type-arg]
+def audited(command: Command, *arguments: str) -> dict[str, Any]:
     done = command("indexer", "audit", "--json", *arguments)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)  # type: ignore[no-any-return]
+    return json.loads(done.stdout)
 
 
-def described(finding: dict) -> tuple:  # type: ignore[type-arg]
+def described(finding: dict[str, Any]) -> tuple[str, tuple[str, ...], str]:
     """What a finding is about: kind, matriculas, and which photo is in the wrong place."""
     return (
         finding["kind"],
@@ -58,8 +59,8 @@ def described(finding: dict) -> tuple:  # type: ignore[type-arg]
     )
 
 
-def test_planted_faults_are_found_and_nothing_else_and_can_be_mended(  # type: ignore[no-untyped-def]
-    command, planted: Path, store_url: str
+def test_planted_faults_are_found_and_nothing_else_and_can_be_mended(
+    command: Command, planted: Path, store_url: str
 ) -> None:
     command("indexer", "add", planted, "--force")  # otherwise enrolment refuses the mislabelled photos
     found = audited(command)
@@ -86,7 +87,7 @@ def test_planted_faults_are_found_and_nothing_else_and_can_be_mended(  # type: i
 
 
 @on_sqlite
-def test_a_class_in_order_has_no_findings(command) -> None:  # type: ignore[no-untyped-def]
+def test_a_class_in_order_has_no_findings(command: Command) -> None:
     assert audited(command)["findings"] == []  # an empty class has none, either
     command("indexer", "add", SHEET)
     found = audited(command)
@@ -96,7 +97,7 @@ def test_a_class_in_order_has_no_findings(command) -> None:  # type: ignore[no-u
 
 @pytest.mark.usefixtures("sample_gallery")
 @on_sqlite
-def test_the_cohort_is_audited_only_with_the_flag(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_cohort_is_audited_only_with_the_flag(command: Command, tmp_path: Path) -> None:
     for name, number in (("Ana_Ruiz", 1), ("Eva_Sol", 2)):
         person = tmp_path / "lfw" / name
         person.mkdir(parents=True)
@@ -111,7 +112,7 @@ def test_the_cohort_is_audited_only_with_the_flag(command, tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("sample_gallery")
 @on_sqlite
-def test_commands_that_cannot_be_done(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_commands_that_cannot_be_done(command: Command, tmp_path: Path) -> None:
     for words, code, message in (
         (("merge", "A0217", "A0217"), 2, "same_student"),
         (("merge", "A0217", "NOBODY"), 1, "student_not_found"),

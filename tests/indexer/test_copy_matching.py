@@ -3,7 +3,7 @@
 import hashlib
 import io
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from PIL import Image
@@ -72,7 +72,7 @@ def flipped(photo: bytes, place: int) -> bytes:
     return photo[:place] + bytes([photo[place] ^ 0xFF]) + photo[place + 1 :]
 
 
-DAMAGES = {
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "a byte changed": lambda photo: flipped(photo, 9_000),
     "cut short": lambda photo: photo[:6_000],
     "its end only": lambda photo: bytes(9_000) + photo[9_000:],

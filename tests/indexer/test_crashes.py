@@ -78,7 +78,7 @@ def test_a_run_that_only_crashes_ends() -> None:
 
 
 def test_a_process_that_is_killed_on_purpose_is_not_started_again() -> None:
-    assert supervise(lambda _: os.kill(os.getpid(), signal.SIGKILL)) == 1  # type: ignore[func-returns-value, return-value]
+    assert supervise(lambda _: os.kill(os.getpid(), signal.SIGKILL)) == 1  # type: ignore[arg-type, return-value]
 
 
 def test_the_child_ends_when_the_run_is_killed(tmp_path: Path) -> None:

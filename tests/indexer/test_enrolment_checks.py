@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 from presente.composition import open_store
-from tests.conftest import SAMPLE, on_sqlite
-from tests.indexer.test_indexer import SHEET, added
+from tests.conftest import SAMPLE, Command, on_sqlite
+from tests.indexer.sample import SHEET, added
 
 
 def photo(matricula: str, number: int) -> Path:
@@ -30,7 +30,7 @@ def avisos(store_url: str) -> dict[str, str]:
         store.close()
 
 
-def test_a_mislabelled_photo_is_refused(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_mislabelled_photo_is_refused(command: Command, tmp_path: Path, store_url: str) -> None:
     added(command, SHEET)
     assert set(avisos(store_url).values()) == {""}
     stranger = SAMPLE / "strangers" / "01.jpg"
@@ -55,7 +55,7 @@ def test_a_mislabelled_photo_is_refused(command, tmp_path: Path, store_url: str)
 
 
 @on_sqlite
-def test_the_first_photo_of_a_folder_may_be_the_wrong_one(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_first_photo_of_a_folder_may_be_the_wrong_one(command: Command, tmp_path: Path) -> None:
     source = folder(
         tmp_path / "class", One=[SAMPLE / "strangers" / "01.jpg", *(photo("A0178", number) for number in (1, 2, 3))]
     )
@@ -63,7 +63,9 @@ def test_the_first_photo_of_a_folder_may_be_the_wrong_one(command, tmp_path: Pat
     assert [Path(item["location"]).name for item in report["refusals"]] == ["0.jpg"] and report["done"] == 3
 
 
-def test_one_face_under_two_matriculas_is_reported_once_per_pair(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
+def test_one_face_under_two_matriculas_is_reported_once_per_pair(
+    command: Command, tmp_path: Path, store_url: str
+) -> None:
     source = folder(
         tmp_path / "class",
         A=[photo("A0178", 1), photo("A0178", 2)],
@@ -83,7 +85,7 @@ def test_one_face_under_two_matriculas_is_reported_once_per_pair(command, tmp_pa
 
 
 @on_sqlite
-def test_duplicates_are_refused_or_allowed_by_a_setting(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
+def test_duplicates_are_refused_or_allowed_by_a_setting(command: Command, tmp_path: Path, store_url: str) -> None:
     source = folder(tmp_path / "class", A=[photo("A0178", 1)], B=[photo("A0178", 2)])
     report = added(command, source, "--duplicates", "refuse", code=1)
     assert report["reasons"] == {"possible_duplicate": 1} and list(avisos(store_url)) == ["A"]
@@ -92,7 +94,7 @@ def test_duplicates_are_refused_or_allowed_by_a_setting(command, tmp_path: Path,
 
 
 @on_sqlite
-def test_people_of_a_data_set_are_as_it_labels_them(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_people_of_a_data_set_are_as_it_labels_them(command: Command, tmp_path: Path) -> None:
     root = tmp_path / "lfw"
     for name, number, path in (
         ("Ana_Ruiz", 1, photo("A0178", 1)),
@@ -106,7 +108,7 @@ def test_people_of_a_data_set_are_as_it_labels_them(command, tmp_path: Path) -> 
 
 
 @on_sqlite
-def test_more_photos_of_one_student_than_a_batch_holds(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_more_photos_of_one_student_than_a_batch_holds(command: Command, tmp_path: Path) -> None:
     own = [photo("A0178", number) for number in (1, 2, 3, 4)]
     source = folder(tmp_path / "class", A=own, B=[photo("A0184", 1)])
     for number in range(4, 60):  # copies of the photos, each with other last bytes

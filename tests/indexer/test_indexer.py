@@ -15,22 +15,14 @@ from PIL import Image
 from indexer.pipeline.stages import BATCH
 from presente.composition import open_store
 from tests import programs
-from tests.conftest import SAMPLE, on_sqlite
+from tests.conftest import SAMPLE, Command, on_sqlite, student_in
+from tests.indexer.sample import SHEET, added
 
-SHEET = SAMPLE / "students.csv"
 LONG = 10
 """Copies of each student that make a run long enough to be interrupted."""
 
 
-def added(command, *arguments: str | Path, code: int = 0) -> dict:  # type: ignore[no-untyped-def, type-arg]
-    done = command("indexer", "add", *arguments, "--json")
-    assert done.returncode == code, done.stderr
-    report = json.loads(done.stdout)
-    assert report["photos"] == report["done"] + report["already"] + report["refused"] + report["left"]
-    return report  # type: ignore[no-any-return]
-
-
-def test_the_sample_class_is_indexed_once(command) -> None:  # type: ignore[no-untyped-def]
+def test_the_sample_class_is_indexed_once(command: Command) -> None:
     first = added(command, SHEET)
     assert (first["done"], first["already"], first["refused"]) == (96, 0, 0)
     again = added(command, SHEET)
@@ -46,7 +38,7 @@ def test_the_sample_class_is_indexed_once(command) -> None:  # type: ignore[no-u
     assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
 
 
-def test_changed_fields_and_new_photos_are_stored(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
+def test_changed_fields_and_new_photos_are_stored(command: Command, tmp_path: Path, store_url: str) -> None:
     photo = shutil.copy(SAMPLE / "strangers" / "01.jpg", tmp_path)
     sheet = tmp_path / "one.csv"
     sheet.write_text(f"matricula,nombre_del_alumno,clase,fotos\nA1,Ana,IA-101,{photo}\n")
@@ -55,12 +47,12 @@ def test_changed_fields_and_new_photos_are_stored(command, tmp_path: Path, store
     report = added(command, sheet)
     assert (report["done"], report["already"], report["students_updated"]) == (0, 2, 1)
     store = open_store(store_url)
-    assert store.student("A1").student.nombre_del_alumno == "Ana Ruiz"  # type: ignore[union-attr]
+    assert student_in(store, "A1").student.nombre_del_alumno == "Ana Ruiz"
     store.close()
 
 
 @pytest.mark.usefixtures("sample_gallery")
-def test_a_source_changes_only_the_fields_that_it_has(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_source_changes_only_the_fields_that_it_has(command: Command, tmp_path: Path, store_url: str) -> None:
     folder = tmp_path / "more" / "A0178"
     folder.mkdir(parents=True)
     shutil.copy(SAMPLE / "probes" / "A0178" / "1.jpg", folder)
@@ -78,7 +70,7 @@ def test_a_source_changes_only_the_fields_that_it_has(command, tmp_path: Path, s
 
 
 @on_sqlite
-def test_names_that_are_not_text_do_not_stop_a_run(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_names_that_are_not_text_do_not_stop_a_run(command: Command, tmp_path: Path) -> None:
     photo = (SAMPLE / "strangers" / "01.jpg").read_bytes()
     for name in (b"Ana/jos\xe9.jpg", b"Ana/cut\xe9.jpg", b"Bea/1.jpg"):
         path = os.fsencode(tmp_path / "class") + b"/" + name
@@ -90,7 +82,7 @@ def test_names_that_are_not_text_do_not_stop_a_run(command, tmp_path: Path) -> N
 
 
 @on_sqlite
-def test_a_student_without_photos_and_a_report_without_a_place(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_student_without_photos_and_a_report_without_a_place(command: Command, tmp_path: Path) -> None:
     sheet = tmp_path / "one.csv"
     sheet.write_text("matricula,nombre_del_alumno,fotos\nA1,Ana,01.jpg\nA2,Eva,\n")
     shutil.copy(SAMPLE / "strangers" / "01.jpg", tmp_path)
@@ -101,7 +93,7 @@ def test_a_student_without_photos_and_a_report_without_a_place(command, tmp_path
 
 
 @on_sqlite
-def test_refused_photos_have_their_reasons(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_refused_photos_have_their_reasons(command: Command, tmp_path: Path) -> None:
     source = tmp_path / "class"
     source.mkdir()
     whole = (SAMPLE / "strangers" / "01.jpg").read_bytes()
@@ -146,7 +138,7 @@ def test_refused_photos_have_their_reasons(command, tmp_path: Path) -> None:  # 
         ("frobnicate",),
     ],
 )
-def test_wrong_usage_stores_nothing(command, tmp_path: Path, arguments: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
+def test_wrong_usage_stores_nothing(command: Command, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     (tmp_path / "bad.csv").write_text("matricula,nombre\nA1,Ana\n")
     done = command("indexer", *arguments)
     assert done.returncode == (1 if "nonesuch" in arguments else 2)
@@ -155,7 +147,7 @@ def test_wrong_usage_stores_nothing(command, tmp_path: Path, arguments: tuple[st
 
 
 @pytest.mark.usefixtures("sample_gallery")
-def test_another_pack_is_refused_and_sync_takes_the_gallery_over(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_another_pack_is_refused_and_sync_takes_the_gallery_over(command: Command, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(SAMPLE / "models" / "sample", other)
     described = json.loads((other / "pack.json").read_text())
@@ -183,7 +175,7 @@ def test_another_pack_is_refused_and_sync_takes_the_gallery_over(command, tmp_pa
 
 
 @pytest.mark.usefixtures("sample_gallery")
-def test_remove_and_compact(command) -> None:  # type: ignore[no-untyped-def]
+def test_remove_and_compact(command: Command) -> None:
     first = sorted(path.name for path in (SAMPLE / "students").iterdir())[0]
     removed = command("indexer", "remove", first, "NOBODY", "--json")
     result = json.loads(removed.stdout)
@@ -216,12 +208,12 @@ def long_source(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("with_signal", [signal.SIGKILL, signal.SIGINT])
 def test_an_interrupted_run_is_finished_later(
-    command,
+    command: Command,
     environment: dict[str, str],
     tmp_path: Path,
     long_source: Path,
     store_url: str,
-    with_signal: int,  # type: ignore[no-untyped-def]
+    with_signal: int,
 ) -> None:
     total = 24 * LONG
     with (tmp_path / "out").open("w") as out, (tmp_path / "err").open("w") as err:
@@ -255,7 +247,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_was_done(
     environment: dict[str, str],
     long_source: Path,
     store_url: str,
-    command,  # type: ignore[no-untyped-def]
+    command: Command,
 ) -> None:
     limited = (
         "import resource,sys,runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (4_000_000,) * 2); "
@@ -273,7 +265,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_was_done(
 
 
 @on_sqlite
-def test_help_has_an_example(command) -> None:  # type: ignore[no-untyped-def]
+def test_help_has_an_example(command: Command) -> None:
     for words in (
         ["indexer"],
         ["indexer", "add"],
@@ -287,7 +279,7 @@ def test_help_has_an_example(command) -> None:  # type: ignore[no-untyped-def]
         assert shown.returncode == 0 and "example:" in shown.stdout
 
 
-def test_consent_comes_with_the_sheet_and_may_be_required(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
+def test_consent_comes_with_the_sheet_and_may_be_required(command: Command, tmp_path: Path, store_url: str) -> None:
     photo = shutil.copy(SAMPLE / "strangers" / "01.jpg", tmp_path)
     header = "matricula,nombre_del_alumno,consentimiento_fecha,consentimiento_texto,fotos\n"
     sheet = tmp_path / "consent.csv"
@@ -298,7 +290,7 @@ def test_consent_comes_with_the_sheet_and_may_be_required(command, tmp_path: Pat
     sheet.write_text(f"{header}A1,Ana Ruiz,,,{photo}\n")
     assert json.loads(command("indexer", "add", sheet, "--json").stdout)["students_updated"] == 1
     store = open_store(store_url)
-    student = store.student("A1").student  # type: ignore[union-attr]
+    student = student_in(store, "A1").student
     store.close()
     assert student.consentimiento is not None and student.consentimiento.texto == "aviso 3"
     assert student.nombre_del_alumno == "Ana Ruiz"

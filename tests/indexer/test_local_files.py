@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from indexer.sources import local_files, read_source
+from indexer.sources import read_source
 from indexer.sources.local_files import FileRules, read_file, read_file_below
 from presente.errors import PhotoRefused
-from tests.conftest import SAMPLE, on_sqlite
+from tests.conftest import SAMPLE, Command, on_sqlite
 
 PHOTO = SAMPLE / "strangers" / "01.jpg"
 OUTSIDE, NO_FILE = "outside_sheet_folder", "not_a_file"
@@ -80,7 +80,7 @@ PLACES = {
 
 
 @on_sqlite
-def test_each_bad_row_is_refused_with_its_reason_and_the_others_are_enrolled(command, school: Path) -> None:  # type: ignore[no-untyped-def]
+def test_each_bad_row_is_refused_with_its_reason_and_the_others_are_enrolled(command: Command, school: Path) -> None:
     (school.parent / "school-too").mkdir()
     shutil.copy(PHOTO, school.parent / "school-too" / "a.jpg")
     lines = ["matricula,nombre_del_alumno,fotos"]
@@ -121,7 +121,7 @@ def test_a_link_that_replaces_a_folder_after_the_check_is_not_followed(
             shutil.copy(PHOTO, school.parent / "a.jpg")
         return str(found)
 
-    monkeypatch.setattr(local_files.os.path, "realpath", looked_at)
+    monkeypatch.setattr(os.path, "realpath", looked_at)
     with pytest.raises(OSError) as caught:
         read_file_below(school, school / "fotos" / "a.jpg", FileRules())
     assert not isinstance(caught.value, FileNotFoundError)
@@ -140,7 +140,7 @@ def test_no_descriptor_is_left_open(school: Path) -> None:
 
 def test_in_a_folder_links_may_lead_anywhere(school: Path) -> None:
     """A folder belongs to the operator: its links are followed, but only regular files are read."""
-    codes = {}
+    codes: dict[str, str | None] = {}
     for photo in read_source(school, files=FileRules(100_000)).photos:
         try:
             photo.read()

@@ -6,15 +6,15 @@ import json
 from gallery.documents.attendance import Attendance, EntryFilter, Participation
 from indexer.upkeep.erasure import NOT_REACHED
 from presente.composition import open_store
-from tests.conftest import SAMPLE, on_sqlite
+from tests.conftest import SAMPLE, Command, on_sqlite, student_in
 
 NOW = "2026-03-03T12:00:00+00:00"
 
 
-def test_what_went_and_what_stays_without_a_name(command, store_url: str) -> None:  # type: ignore[no-untyped-def]
+def test_what_went_and_what_stays_without_a_name(command: Command, store_url: str) -> None:
     command("indexer", "add", SAMPLE / "students.csv")
     store = open_store(store_url)
-    subject = store.student("A0178").id  # type: ignore[union-attr]
+    subject = student_in(store, "A0178").id
     for day in ("2026-03-02", "2026-03-03"):
         store.attendance.add_entries([Attendance(subject, "IA-101", day, 0, "present", "hand", NOW)])
     store.attendance.add_participation(Participation(subject, "IA-101", "2026-03-03", "", "", NOW, "request"))
@@ -39,7 +39,7 @@ def test_what_went_and_what_stays_without_a_name(command, store_url: str) -> Non
 
 
 @on_sqlite
-def test_in_words(command) -> None:  # type: ignore[no-untyped-def]
+def test_in_words(command: Command) -> None:
     command("indexer", "add", SAMPLE / "students.csv")
     shown = command("indexer", "remove", "A0178", "NOBODY").stdout
     assert "removed A0178: 4 photos, 4 templates" in shown and "not found: NOBODY" in shown

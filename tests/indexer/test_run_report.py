@@ -6,7 +6,7 @@ from pathlib import Path
 from indexer.pipeline.past_attendance import _request_key
 from indexer.pipeline.run_report import REFUSALS_SHOWN, Refusal, RunReport
 from indexer.sources.values import PastAttendance
-from tests.conftest import SAMPLE, on_sqlite
+from tests.conftest import SAMPLE, Command, on_sqlite
 
 
 def report(*refusals: Refusal) -> RunReport:
@@ -47,7 +47,7 @@ def test_many_warnings_and_notes_are_cut_short_on_the_terminal_only() -> None:
 
 
 @on_sqlite
-def test_the_terminal_names_a_few_and_both_kinds_of_report_file_name_all(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_terminal_names_a_few_and_both_kinds_of_report_file_name_all(command: Command, tmp_path: Path) -> None:
     source = tmp_path / "class"
     source.mkdir()
     (source / "good.jpg").write_bytes((SAMPLE / "strangers" / "01.jpg").read_bytes())

@@ -2,19 +2,18 @@
 
 import datetime
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import openpyxl
 import pytest
+from openpyxl.worksheet.worksheet import Worksheet
 
 from faces.embedder import FaceEmbedder
-from gallery.gallery import Gallery
 from indexer.pipeline.enrol_source import enrol_source
 from indexer.sources import read_source
 from indexer.sources.values import Source
 from presente.errors import InvalidInput
-from tests.conftest import SAMPLE, SHARED
+from tests.conftest import SAMPLE, SHARED, OpenGallery
 
 CASES = SHARED / "cases" / "sheets"
 HEADER = "matricula,nombre_del_alumno,clase,fotos\n"
@@ -88,9 +87,7 @@ def test_two_spellings_of_a_matricula_are_refused_as_one(office: Path) -> None:
     assert caught.value.code == "duplicate_matricula" and "lines 2 and 3" in str(caught.value)
 
 
-def test_what_is_read_is_what_is_stored(
-    office: Path, embedder: FaceEmbedder, open_gallery: Callable[..., Gallery]
-) -> None:
+def test_what_is_read_is_what_is_stored(office: Path, embedder: FaceEmbedder, open_gallery: OpenGallery) -> None:
     gallery = open_gallery(embedder.pack.threshold, embedder.pack.dim, embedder.pack.tag)
     report = enrol_source(read_source(office / "merged-class.xlsx"), embedder, gallery, 2, lambda *_: None)
     assert report.done == 4
@@ -157,6 +154,7 @@ def test_values_of_a_workbook_as_people_write_them(tmp_path: Path) -> None:
     """Files that openpyxl writes, read by our reader."""
     book = openpyxl.Workbook()
     sheet = book.active
+    assert isinstance(sheet, Worksheet)
     sheet.append(["matricula", "nombre_del_alumno", "clase", "fecha_de_registro", "fotos"])
     values = [
         (7, "Ana", 101.0, datetime.date(2026, 8, 4), "00000"),

@@ -49,7 +49,7 @@ def test_a_folder_with_folders_and_single_photos(tmp_path: Path) -> None:
         ("Ana_Ruiz", "2.HEIC"),
         ("Luis", "Luis.png"),
     ]
-    assert source.photos[0].student.nombre_del_alumno == "Ana Ruiz"
+    assert next(iter(source.photos)).student.nombre_del_alumno == "Ana Ruiz"
     assert source.ignored == 3
 
 

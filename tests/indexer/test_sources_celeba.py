@@ -3,7 +3,7 @@
 import itertools
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from faces.embedder import FaceEmbedder
+from faces.packs.model_pack import ModelPack
 from gallery.gallery import Gallery
 from indexer.pipeline.enrol_source import enrol_source
 from indexer.sources import read_source
@@ -20,7 +21,7 @@ from indexer.sources.options import SourceOptions
 from indexer.sources.values import Source
 from presente.errors import InvalidInput
 from presente.recognition import IdentifyQuery, identify
-from tests.conftest import SAMPLE, on_sqlite
+from tests.conftest import SAMPLE, Command, OpenGallery, on_sqlite
 
 LINES = [(7, 2880, 0), (3, 2937, 1), (5, 2880, 2), (1, 12, 0), (9, 2937, 1), (2, 2880, 0)]
 """(photo, identity, partition), unordered."""
@@ -35,7 +36,7 @@ class Style:
     images: str
     heads: tuple[str, ...] = ()
 
-    def write(self, root: Path, stem: str, rows: list[tuple[object, ...]], folder: str | None = None) -> Path:
+    def write(self, root: Path, stem: str, rows: Sequence[tuple[object, ...]], folder: str | None = None) -> Path:
         comma = "," if self.suffix == ".csv" else " "
         path = root / (self.lists if folder is None else folder) / f"{stem}{self.suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -194,7 +195,7 @@ def templates(gallery: Gallery) -> np.ndarray:
 
 @on_sqlite
 def test_given_landmarks_make_the_templates_that_detection_makes(
-    aligned: Path, tmp_path: Path, embedder: FaceEmbedder, open_gallery: Callable[..., Gallery], store_url: str
+    aligned: Path, tmp_path: Path, embedder: FaceEmbedder, open_gallery: OpenGallery, store_url: str
 ) -> None:
     gallery = open_gallery(dim=embedder.pack.dim, pack=embedder.pack.tag)
     source = read_source(aligned, SourceOptions(landmarks=True))
@@ -213,14 +214,14 @@ def test_given_landmarks_are_really_used(aligned: Path, embedder: FaceEmbedder) 
     photo = next(iter(read_source(aligned, SourceOptions(landmarks=True)).photos))
     assert photo.landmarks is not None and photo.landmarks.dtype == np.float32
     decoded = embedder.decode(photo.read())
-    shifted = photo.landmarks - np.float32([25, 0])
+    shifted = photo.landmarks - np.array([25, 0], np.float32)
     face = embedder.portrait(decoded, shifted).face
     assert np.array_equal(face.landmarks, shifted)
     assert face.box.tolist() == [*shifted.min(axis=0), *shifted.max(axis=0)] and face.score == 1.0
 
 
 @on_sqlite
-def test_a_list_that_is_much_longer_than_the_folder(command, aligned: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_list_that_is_much_longer_than_the_folder(command: Command, aligned: Path, tmp_path: Path) -> None:
     """A newcomer with a part of the photos got one line per missing photo, and a report of 13.8 MB."""
     root = tmp_path / "celeba"
     shutil.copytree(aligned, root)
@@ -240,7 +241,7 @@ def test_a_list_that_is_much_longer_than_the_folder(command, aligned: Path, tmp_
 
 
 @on_sqlite
-def test_landmarks_and_strict_do_not_go_together(command, aligned: Path) -> None:  # type: ignore[no-untyped-def]
+def test_landmarks_and_strict_do_not_go_together(command: Command, aligned: Path) -> None:
     done = command("indexer", "add", aligned, "--landmarks", "--strict", "true")
     assert done.returncode == 2 and "unsuitable_option" in done.stderr
 
@@ -248,12 +249,12 @@ def test_landmarks_and_strict_do_not_go_together(command, aligned: Path) -> None
 @on_sqlite
 @pytest.mark.parametrize("options", [(), ("--landmarks",), ("--kind", "celeba", "--images", "aligned")])
 def test_people_of_celeba_are_cohort(
-    command,  # type: ignore[no-untyped-def]
+    command: Command,
     aligned: Path,
     tmp_path: Path,
     options: tuple[str, ...],
     embedder: FaceEmbedder,
-    open_gallery: Callable[..., Gallery],
+    open_gallery: OpenGallery,
 ) -> None:
     root = tmp_path / "celeba"
     shutil.copytree(aligned, root)
@@ -280,7 +281,7 @@ def test_people_of_celeba_are_cohort(
 
 
 @on_sqlite
-def test_the_real_download(real_faces: Path, real_pack, open_gallery: Callable[..., Gallery], store_url: str) -> None:  # type: ignore[no-untyped-def]
+def test_the_real_download(real_faces: Path, real_pack: ModelPack, open_gallery: OpenGallery, store_url: str) -> None:
     root = real_faces / "celeba"
     source = read_source(root)
     assert (len(source.photos), source.absent) == (220, 202_599 - 220)
@@ -292,7 +293,7 @@ def test_the_real_download(real_faces: Path, real_pack, open_gallery: Callable[.
 
     sizes = {}
     for partition in ("train", "test"):
-        part = read_source(root, SourceOptions(partition=partition))  # type: ignore[arg-type]
+        part = read_source(root, SourceOptions(partition=partition))
         sizes[partition] = len(part.photos) + part.absent
     assert sizes == {"train": 162_770, "test": 19_962}, "the sizes that CelebA's paper gives"
     error = refusal(root, SourceOptions(partition="val"))

@@ -9,7 +9,7 @@ import pytest
 from indexer.sources import read_source
 from indexer.sources.options import SourceOptions
 from presente.errors import InvalidInput
-from tests.conftest import SAMPLE, on_sqlite
+from tests.conftest import SAMPLE, Command, on_sqlite
 
 PHOTOS = ("Ana_de_la_Cruz/Ana_de_la_Cruz_0001.jpg", "Ana_de_la_Cruz/Ana_de_la_Cruz_0012.jpg", "Luis/Luis_0001.jpg")
 
@@ -53,7 +53,7 @@ def test_the_kind_that_the_caller_gives_decides(tmp_path: Path) -> None:
 
 
 @on_sqlite
-def test_people_of_lfw_are_cohort(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_people_of_lfw_are_cohort(command: Command, tmp_path: Path) -> None:
     for person in sorted((SAMPLE / "students").iterdir())[:3]:
         folder = tmp_path / "lfw" / person.name
         folder.mkdir(parents=True)

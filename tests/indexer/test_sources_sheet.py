@@ -10,9 +10,9 @@ from typing import Any
 
 import openpyxl
 import pytest
+from openpyxl.worksheet.worksheet import Worksheet
 
 from faces.embedder import FaceEmbedder
-from gallery.gallery import Gallery
 from indexer.pipeline.enrol_source import enrol_source
 from indexer.sources import read_source
 from indexer.sources.links.download_cache import DownloadCache
@@ -21,7 +21,7 @@ from indexer.sources.options import SourceOptions
 from indexer.sources.sheet.source import photo_places
 from indexer.sources.values import Source
 from presente.errors import InvalidInput
-from tests.conftest import SAMPLE, on_sqlite
+from tests.conftest import SAMPLE, Command, OpenGallery, on_sqlite
 from tests.indexer.link_server import LinkServer, Reply
 
 OWN = ["matricula", "nombre_del_alumno", "fotos"]
@@ -30,8 +30,10 @@ DRIVE = "https://drive.google.com/"
 
 def workbook(path: Path, *rows: list[Any]) -> Path:
     book = openpyxl.Workbook()
+    sheet = book.active
+    assert isinstance(sheet, Worksheet)
     for row in rows:
-        book.active.append(row)
+        sheet.append(row)
     book.save(path)
     return path
 
@@ -203,7 +205,7 @@ def jpeg(number: int) -> bytes:
 
 @on_sqlite
 def test_a_form_with_drive_links(
-    tmp_path: Path, web: LinkServer, embedder: FaceEmbedder, open_gallery: Callable[..., Gallery], store_url: str
+    tmp_path: Path, web: LinkServer, embedder: FaceEmbedder, open_gallery: OpenGallery, store_url: str
 ) -> None:
     drive = web.address + "/uc"
 
@@ -256,7 +258,7 @@ def test_a_form_with_drive_links(
 
 
 @on_sqlite
-def test_links_by_the_command_line_and_erasure(command, tmp_path: Path, web: LinkServer) -> None:  # type: ignore[no-untyped-def]
+def test_links_by_the_command_line_and_erasure(command: Command, tmp_path: Path, web: LinkServer) -> None:
     link = web.tell("/a.jpg", Reply(body=jpeg(1)))
     path = workbook(tmp_path / "class.xlsx", ["ID", "Nombre", "Fotos"], [7.0, "Ana", link])
     words = ("indexer", "add", path, "--columns", "matricula=ID", "--json")
@@ -275,7 +277,7 @@ def test_links_by_the_command_line_and_erasure(command, tmp_path: Path, web: Lin
 
 
 @on_sqlite
-def test_unsuitable_options_are_refused(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_unsuitable_options_are_refused(command: Command, tmp_path: Path) -> None:
     sheet = SAMPLE / "students.csv"
     for words, code in (
         ((sheet, "--partition", "train"), "unsuitable_option"),

@@ -3,22 +3,23 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
-from tests.conftest import SAMPLE, on_sqlite
+from tests.conftest import SAMPLE, Command, on_sqlite
 
 pytestmark = on_sqlite
 
 
-def status(command, *flags: str | Path, **environment: str) -> dict:  # type: ignore[no-untyped-def, type-arg]
+def status(command: Command, *flags: str | Path, **environment: str) -> dict[str, Any]:
     done = command("indexer", "status", "--json", *flags, **environment)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)  # type: ignore[no-any-return]
+    return json.loads(done.stdout)
 
 
-def text(command, *flags: str | Path) -> str:  # type: ignore[no-untyped-def]
+def text(command: Command, *flags: str | Path) -> str:
     done = command("indexer", "status", *flags)
     assert done.returncode == 0, done.stderr
-    return done.stdout  # type: ignore[no-any-return]
+    return done.stdout
 
 
 def pack(folder: Path, **described: object) -> Path:
@@ -29,7 +30,7 @@ def pack(folder: Path, **described: object) -> Path:
     return folder
 
 
-def test_the_threshold_in_force_and_where_it_comes_from(command, store_url: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_threshold_in_force_and_where_it_comes_from(command: Command, store_url: str, tmp_path: Path) -> None:
     found = status(command)
     assert (found["threshold"], found["threshold_source"], found["calibration"]) == (0.8, "pack sample", None)
     assert found["problems"] == [] and found["model_pack"].startswith("sample@")
@@ -44,7 +45,7 @@ def test_the_threshold_in_force_and_where_it_comes_from(command, store_url: str,
     assert (found["threshold"], found["threshold_source"]) == (0.5, "PRESENTE_THRESHOLD")
 
 
-def test_the_calibration(command, store_url: str) -> None:  # type: ignore[no-untyped-def]
+def test_the_calibration(command: Command, store_url: str) -> None:
     command("indexer", "add", SAMPLE / "students.csv")
     asked = status(command, PRESENTE_THRESHOLD="fpir=0.01")
     assert asked["threshold"] is None and [problem["code"] for problem in asked["problems"]] == ["not_calibrated"]
@@ -55,7 +56,7 @@ def test_the_calibration(command, store_url: str) -> None:  # type: ignore[no-un
     assert "24 people, for fpir=0.05" in text(command)
 
 
-def test_a_pack_that_is_missing_or_does_not_match(command, store_url: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_pack_that_is_missing_or_does_not_match(command: Command, store_url: str, tmp_path: Path) -> None:
     command("indexer", "add", SAMPLE / "students.csv")
     missing = status(command, "--pack", "nonesuch")
     assert [problem["code"] for problem in missing["problems"]] == ["pack_not_found"]

@@ -33,7 +33,7 @@ from presente import composition
 from presente.cli import Output
 from presente.errors import ConfigError
 from presente.settings import Settings, load_settings
-from tests.conftest import DIM, PACK, enrolment, on_sqlite, unit
+from tests.conftest import DIM, PACK, Command, OpenGallery, enrolment, on_sqlite, unit
 
 PAGE = 4096
 COPIES = int(os.environ.get("PRESENTE_TEST_COPIES", "8"))
@@ -397,7 +397,7 @@ def test_a_write_that_is_under_way_is_no_damage(
 
 
 def test_the_files_of_all_generations_are_checked(
-    settings: Settings, tmp_path: Path, open_gallery: Callable[..., Gallery], monkeypatch: pytest.MonkeyPatch
+    settings: Settings, tmp_path: Path, open_gallery: OpenGallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gallery.index.generations._AT_ONCE", 100)  # every file of vectors counts as large
     gallery = open_gallery()
@@ -443,9 +443,7 @@ def test_an_invalid_address_is_wrong_usage(tmp_path: Path) -> None:
         verified(settings)
 
 
-def test_untidy_texts_are_found_and_can_be_mended(
-    command: Callable[..., Any], open_gallery: Callable[..., Gallery]
-) -> None:
+def test_untidy_texts_are_found_and_can_be_mended(command: Command, open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     rows = unit(np.random.default_rng(7).normal(size=(3, gallery.dim)))
     gallery.store.claim_pack(gallery.pack, gallery.dim)

@@ -17,16 +17,19 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from faces.embedder import FaceEmbedder
+from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
 from gallery.photo_export import PhotoExport
 from gallery.settings import GallerySettings
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.composition import open_store
+from presente.recognition import enrolled_photo
 from server.app import create_app
 from server.service import Service, ServiceHandle
 from tests import programs
 from tests.server.declared_answers import CheckedClient, undeclared_anywhere
+from tests.server.sample import CLASS_OF, STUDENTS, photos
 
 Flask.test_client_class = CheckedClient
 """Every test client compares what it gets with what the route declares."""
@@ -108,6 +111,9 @@ class Running:
         return self.process.wait(20)
 
 
+Serve = Callable[..., Running]
+"""What the fixture `serve` is."""
+
 LIMITED = """
 import resource, runpy, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]),) * 2)
@@ -135,7 +141,7 @@ def start_server(environment: dict[str, str], folder: Path, port: int = 0, descr
 
 
 @pytest.fixture
-def serve(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Running]]:
+def serve(environment: dict[str, str], tmp_path: Path) -> Iterator[Serve]:
     """Starts servers on free ports; all are killed in the end."""
     started: list[Running] = []
 
@@ -148,3 +154,19 @@ def serve(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
         if "COVERAGE_PROCESS_CONFIG" in os.environ:  # one that is killed says nothing of what it ran
             running.stop()
         running.kill()
+
+
+@pytest.fixture
+def school(gallery: Gallery, embedder: FaceEmbedder) -> Gallery:
+    """The sample class, all of it, with one student moved to another class."""
+    gallery.enrol([enrolment_of(student, embedder) for student in STUDENTS])
+    return gallery
+
+
+def enrolment_of(student: dict[str, str], embedder: FaceEmbedder) -> Enrolment:
+    kept = []
+    for content in photos(student):
+        face = embedder.embed([embedder.portrait(embedder.decode(content))])[0]
+        kept.append(enrolled_photo(content, "image/jpeg", "test", face, embedder.pack.tag))
+    matricula, nombre = student["matricula"], student["nombre_del_alumno"]
+    return Enrolment(Student(matricula, nombre, CLASS_OF[matricula], student["fecha_de_registro"]), tuple(kept))

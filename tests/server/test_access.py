@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.wrappers import Response
 
 from presente.api_keys import AccessRole, read_keys
 from server import auth
 from server.app import Access, create_app
 from server.service import ServiceHandle
-from tests.conftest import SAMPLE, on_sqlite
+from tests.conftest import SAMPLE, Command, on_sqlite
+from tests.server.conftest import Serve
+from tests.server.sample import ADMIN, ATTENDANCE, KEYS, UNKNOWN
 
-ADMIN, ATTENDANCE, UNKNOWN = "admin-0123456789abcdef", "attendance-0123456789", "unknown-0123456789ab"
-KEYS = f"admin:{ADMIN},attendance:{ATTENDANCE}"
 PAGE = "http://localhost:3000"
 PROBE = (SAMPLE / "probes" / "A0178" / "1.jpg").read_bytes()
 
@@ -53,7 +54,7 @@ def guarded(client: FlaskClient) -> FlaskClient:
     return create_app(service_handle, 4_000_000, Access(read_keys(KEYS), (PAGE,))).test_client()
 
 
-def code_of(reply) -> str | None:  # type: ignore[no-untyped-def]
+def code_of(reply: Response) -> str | None:
     return reply.get_json()["code"] if reply.content_type == "application/problem+json" else None
 
 
@@ -207,7 +208,7 @@ def until_closed(connection: socket.socket) -> bytes:
 
 
 @on_sqlite
-def test_a_refused_body_is_never_waited_for(serve) -> None:  # type: ignore[no-untyped-def]
+def test_a_refused_body_is_never_waited_for(serve: Serve) -> None:
     running = serve(PRESENTE_API_KEYS=KEYS, PRESENTE_CORS_ORIGINS=PAGE)
     body, chunked = "Content-Length: 10000000", "Transfer-Encoding: chunked"
     for expected, *lines in (
@@ -232,7 +233,9 @@ def test_a_refused_body_is_never_waited_for(serve) -> None:  # type: ignore[no-u
 
 
 @on_sqlite
-def test_with_keys_any_address_may_be_bound_and_nothing_prints_them(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_with_keys_any_address_may_be_bound_and_nothing_prints_them(
+    serve: Serve, command: Command, tmp_path: Path
+) -> None:
     refused = command("server", "--host", "0.0.0.0", "--port", "0")
     assert refused.returncode == 2 and "PRESENTE_API_KEYS" in refused.stderr
     running = serve(PRESENTE_API_KEYS=KEYS, PRESENTE_HOST="0.0.0.0")

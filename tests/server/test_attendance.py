@@ -5,7 +5,6 @@ import csv
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -19,57 +18,30 @@ from gallery.index.generations import GenerationStore
 from gallery.settings import GallerySettings
 from presente.composition import open_store
 from presente.recognition import enrolled_photo
-from tests.conftest import SAMPLE
 from tests.server.conftest import client_of
-from tests.server.test_api import ANA, EVA, JPEG, PROBE, STRANGER, STUDENTS, enrol, problem
-
-DAY = "2026-11-20"
-GROUP = (SAMPLE / "groups" / "group_02.jpg").read_bytes()
-TRUTH = json.loads((SAMPLE / "groups" / "groups.json").read_text())["group_02.jpg"]
-THERE = sorted(face["matricula"] for face in TRUTH if face["matricula"])
-MOVED, HERE = THERE[0], THERE[1:]
-"""Who is in the photo: one who is moved to another class, the others; and a stranger."""
-CLASS = next(student["clase"] for student in STUDENTS if student["matricula"] == MOVED)
-WHOSE = {s["matricula"]: s["clase"] if s["matricula"] != MOVED else "IA-201" for s in STUDENTS}
-
-
-@pytest.fixture
-def school(gallery: Gallery, embedder: FaceEmbedder) -> Gallery:
-    """The sample class, all of it."""
-    enrolments = []
-    for student in STUDENTS:
-        photos = []
-        for name in student["fotos"].split(";"):
-            content = (SAMPLE / name).read_bytes()
-            face = embedder.embed([embedder.portrait(embedder.decode(content))])[0]
-            photos.append(enrolled_photo(content, "image/jpeg", "test", face, embedder.pack.tag))
-        fields = ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro")
-        values = {name: student[name] for name in fields} | {"clase": WHOSE[student["matricula"]]}
-        enrolments.append(Enrolment(Student(**values), tuple(photos)))
-    gallery.enrol(enrolments)
-    return gallery
-
-
-def send(client: FlaskClient, photo: bytes = GROUP, clase: str = CLASS, fecha: str = DAY, **headers: str) -> Any:
-    return client.post(f"/v1/attendance?clase={clase}&fecha={fecha}", data=photo, headers=JPEG | headers)
-
-
-def say(client: FlaskClient, matricula: str, status: str = "present", **more: str) -> Any:
-    body = {"matricula": matricula, "status": status, **more}
-    return client.post(f"/v1/attendance?clase={CLASS}&fecha={DAY}", json=body)
-
-
-def present(client: FlaskClient, query: str = f"clase={CLASS}&fecha={DAY}") -> list[str]:
-    lines = client.get(f"/v1/attendance?{query}").get_json()["attendance"]
-    return [line["matricula"] for line in lines if line["status"] == "present"]
-
-
-def asistencias(client: FlaskClient, matricula: str) -> int:
-    return int(client.get(f"/v1/students/{matricula}").get_json()["asistencias"])
+from tests.server.sample import (
+    ANA,
+    CLASS,
+    CLASS_OF,
+    DAY,
+    EVA,
+    HERE,
+    JPEG,
+    MOVED,
+    PROBE,
+    STRANGER,
+    asistencias,
+    enrol,
+    present,
+    problem,
+    say,
+    send,
+    twins,
+)
 
 
 def test_a_group_photo_is_the_attendance_and_counts_once(client: FlaskClient, school: Gallery) -> None:
-    assert len(HERE) == 8 and {WHOSE[matricula] for matricula in HERE} == {CLASS}
+    assert len(HERE) == 8 and {CLASS_OF[matricula] for matricula in HERE} == {CLASS}
     for number in range(2):
         reply = send(client).get_json()
         assert {face["recorded"] for face in reply["faces"] if face["status"] == "present"} == {number == 0}
@@ -87,7 +59,7 @@ def test_a_group_photo_is_the_attendance_and_counts_once(client: FlaskClient, sc
 
 
 def test_a_student_of_two_classes_is_present_in_either(client: FlaskClient, school: Gallery) -> None:
-    home = WHOSE[MOVED]
+    home = CLASS_OF[MOVED]
     reply = client.patch(f"/v1/students/{MOVED}", json={"otras_clases": [CLASS, home, CLASS]}).get_json()
     assert (reply["clase"], reply["otras_clases"]) == (home, [CLASS])
     taken = send(client).get_json()
@@ -123,7 +95,7 @@ def test_the_list_names_who_is_absent_and_opens_in_a_spreadsheet(client: FlaskCl
     client.patch(f"/v1/students/{HERE[0]}", json={"nombre_del_alumno": '=HYPERLINK("http://x")'})
     send(client)
     lines = client.get(f"/v1/attendance?clase={CLASS}&fecha={DAY}").get_json()
-    roster = sorted(matricula for matricula, clase in WHOSE.items() if clase == CLASS)
+    roster = sorted(matricula for matricula, clase in CLASS_OF.items() if clase == CLASS)
     assert [line["matricula"] for line in lines["attendance"]] == roster
     assert lines["present"] == len(HERE)
     for asked in (
@@ -148,7 +120,7 @@ def test_a_persons_statement_holds_and_nothing_is_overwritten(client: FlaskClien
     again = next(face for face in send(client).get_json()["faces"] if face["matricula"] == HERE[0])
     assert again["entries"] == [{"id": entry["id"], "status": "rejected"}] and not again["recorded"]
     assert HERE[0] not in present(client) and asistencias(client, HERE[0]) == 0
-    missed = next(matricula for matricula, clase in WHOSE.items() if clase == CLASS and matricula not in HERE)
+    missed = next(matricula for matricula, clase in CLASS_OF.items() if clase == CLASS and matricula not in HERE)
     assert say(client, missed, note="llegó tarde").status_code == 201
     assert (
         say(client, missed, note="llegó tarde").get_json()["id"]
@@ -157,14 +129,6 @@ def test_a_persons_statement_holds_and_nothing_is_overwritten(client: FlaskClien
     assert missed in present(client) and asistencias(client, missed) == 1
     history = client.get(f"/v1/attendance?matricula={HERE[0]}&history=true").get_json()["attendance"]
     assert [(line["status"], line["source"]) for line in history] == [("present", "photo"), ("rejected", "hand")]
-
-
-def twins(gallery: Gallery, embedder: FaceEmbedder) -> None:
-    """Two students with the same photo: no one can tell them apart."""
-    content = (SAMPLE / ANA["fotos"].split(";")[0]).read_bytes()
-    face = embedder.embed([embedder.portrait(embedder.decode(content))])[0]
-    photo = enrolled_photo(content, "image/jpeg", "test", face, embedder.pack.tag)
-    gallery.enrol([Enrolment(Student(name, name, CLASS), (photo,)) for name in ("T1", "T2")])
 
 
 def test_twins_are_left_to_a_person(client: FlaskClient, gallery: Gallery, embedder: FaceEmbedder) -> None:
@@ -204,13 +168,13 @@ def test_erasure_takes_the_face_out_of_the_entries(client: FlaskClient, school: 
 
 
 def test_an_idempotency_key_is_honoured(client: FlaskClient, school: Gallery) -> None:
-    first = send(client, **{"Idempotency-Key": "clase-1"}).get_json()
-    again = send(client, **{"Idempotency-Key": "clase-1"}).get_json()
+    first = send(client, headers={"Idempotency-Key": "clase-1"}).get_json()
+    again = send(client, headers={"Idempotency-Key": "clase-1"}).get_json()
     assert [face["recorded"] for face in again["faces"]] == [face["recorded"] for face in first["faces"]]
     assert [face["entries"] for face in again["faces"]] == [face["entries"] for face in first["faces"]]
-    problem(send(client, PROBE, **{"Idempotency-Key": "clase-1"}), 409, "idempotency_key_reused")
-    problem(send(client, fecha="2026-11-19", **{"Idempotency-Key": "clase-1"}), 409, "idempotency_key_reused")
-    problem(send(client, **{"Idempotency-Key": "ñ"}), 400, "invalid_idempotency_key")
+    problem(send(client, PROBE, headers={"Idempotency-Key": "clase-1"}), 409, "idempotency_key_reused")
+    problem(send(client, fecha="2026-11-19", headers={"Idempotency-Key": "clase-1"}), 409, "idempotency_key_reused")
+    problem(send(client, headers={"Idempotency-Key": "ñ"}), 400, "invalid_idempotency_key")
     assert len(school.store.attendance.entries(EntryFilter())) == len(HERE)
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ from faces.embedder import FaceEmbedder
 from gallery.gallery import Gallery
 from presente.clock import Clock
 from tests.conftest import SAMPLE, on_sqlite
-from tests.server.conftest import Running, client_of
-from tests.server.test_api import ANA, EVA, JPEG, PROBE, STUDENTS, problem
+from tests.server.conftest import Running, Serve, client_of
+from tests.server.sample import ANA, EVA, JPEG, PROBE, STUDENTS, problem
 
 EVENING = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)
 """19:00 of the 20th in Mexico City."""
@@ -65,7 +64,7 @@ def test_tomorrow_is_the_schools_tomorrow(gallery: Gallery, embedder: FaceEmbedd
 
 
 @on_sqlite
-def test_a_server_uses_the_setting_and_not_the_machines_zone(serve: Callable[..., Running]) -> None:
+def test_a_server_uses_the_setting_and_not_the_machines_zone(serve: Serve) -> None:
     """Kiritimati and Pago Pago are 25 hours apart: their dates always differ."""
     dates: dict[str, set[str]] = {}
     for zone, machine in (

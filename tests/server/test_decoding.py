@@ -167,7 +167,8 @@ def test_no_route_decodes_in_the_server_itself(
 def test_eight_at_once_stay_within_the_budget_and_give_it_back(bomb: bytes, decoder: AdmittedDecoder) -> None:
     with decoder.opened(PHOTO, LIMITS, None):
         before = resident(os.getpid(), *decoder.processes)
-    peak, ended, outcomes = before, threading.Event(), []
+    peak, ended = before, threading.Event()
+    outcomes: list[int | str] = []
 
     def watch() -> None:
         nonlocal peak
@@ -270,10 +271,10 @@ def test_turns_come_in_the_order_of_arrival() -> None:
 
     threads = []
     with lane.turn(Cost(60 * MB, 0, 0.1)):
-        for number, (name, memory) in enumerate([("large", 90), ("small", 10), ("smaller", 5)]):
+        for name, memory in (("large", 90), ("small", 10), ("smaller", 5)):
             threads.append(threading.Thread(target=send, args=(name, memory)))
             threads[-1].start()
-            wait_for(lambda number=number: len(lane._queue) == number + 1)
+            wait_for(lambda: len(lane._queue) == len(threads))
         assert order == []
     for each in threads:
         each.join()
@@ -418,11 +419,11 @@ def test_a_photo_that_finds_no_turn_may_be_sent_again(
     try:
         with decoder.admission.cheap.turn(Cost(99 * MB, 0, 0.1)):
             refused = client.post("/v1/students", **send)
-            assert refused.status_code == 503 and refused.json["code"] == "busy"
+            assert refused.status_code == 503 and refused.get_json()["code"] == "busy"
             assert int(refused.headers["Retry-After"]) >= 1
             assert "Traceback" not in caplog.text
         assert client.post("/v1/students", **send).status_code == 201
         refused = client.post("/v1/identify", data=webp(), content_type="image/webp")
-        assert (refused.status_code, refused.json["code"]) == (422, "too_much_memory")
+        assert (refused.status_code, refused.get_json()["code"]) == (422, "too_much_memory")
     finally:
         decoder.close()

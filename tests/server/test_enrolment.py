@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from faces.embedder import FaceEmbedder
 from faces.packs.model_pack import ModelPack
@@ -17,8 +18,7 @@ from gallery.settings import GallerySettings
 from presente.composition import open_store
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import client_of
-from tests.server.test_api import ANA, EVA, JPEG, PROBE, STRANGER, STUDENTS, enrol, photos, problem
-from tests.server.test_first_page import upload
+from tests.server.sample import ANA, EVA, JPEG, PROBE, STRANGER, STUDENTS, enrol, photos, problem, upload
 
 IMAGES = f"/v1/students/{ANA['matricula']}/images"
 GROUP = (SAMPLE / "groups" / "group_01.jpg").read_bytes()
@@ -33,7 +33,7 @@ def enrol_all(client: FlaskClient) -> None:
         assert enrol(client, student).status_code == 201
 
 
-def new(client: FlaskClient, *contents: bytes, matricula: str = "N1", query: str = ""):  # type: ignore[no-untyped-def]
+def new(client: FlaskClient, *contents: bytes, matricula: str = "N1", query: str = "") -> TestResponse:
     files = [(io.BytesIO(content), f"{number}.jpg") for number, content in enumerate(contents)]
     return client.post(
         f"/v1/students{query}", data={"matricula": matricula, "nombre_del_alumno": "Nueva", "image": files}
@@ -183,7 +183,7 @@ def test_of_two_who_enrol_one_face_at_once_one_is_refused(client: FlaskClient, g
     own = photos(ANA)
 
     def one(number: int) -> int:
-        return new(client.application.test_client(), own[number], matricula=f"N{number}").status_code  # type: ignore[no-any-return]
+        return new(client.application.test_client(), own[number], matricula=f"N{number}").status_code
 
     with ThreadPoolExecutor(4) as threads:
         assert sorted(threads.map(one, range(4))) == [201, 409, 409, 409]

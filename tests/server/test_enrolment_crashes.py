@@ -14,7 +14,7 @@ from presente import composition
 from tests.conftest import SAMPLE
 from tests.killer import die_before
 from tests.server.conftest import client_of
-from tests.server.test_api import ANA
+from tests.server.sample import ANA
 
 PHOTO = base64.b64encode((SAMPLE / ANA["fotos"].split(";")[0]).read_bytes()).decode()
 BODY = {"matricula": "N1", "nombre_del_alumno": "Nadia", "clase": "IA-101", "image": PHOTO}

@@ -20,8 +20,8 @@ import pytest
 from presente.errors import Busy
 from server.front.connections import Connections, address_of
 from server.front.intake import Intake
-from tests.conftest import SAMPLE, environment_in, on_sqlite
-from tests.server.conftest import Running, start_server
+from tests.conftest import SAMPLE, Command, environment_in, on_sqlite
+from tests.server.conftest import Running, Serve, start_server
 
 PROBE = (SAMPLE / "probes" / "A0178" / "1.jpg").read_bytes()
 ADMIN, ATTENDANCE = "admin-0123456789abcdef", "attendance-0123456789"
@@ -99,14 +99,14 @@ def code_of(received: bytes) -> str:
     ],
     ids=["heads", "many heads", "silent", "bodies"],
 )
-def test_stalled_clients_do_not_keep_others_waiting(serve, count: int, sent: bytes) -> None:  # type: ignore[no-untyped-def]
+def test_stalled_clients_do_not_keep_others_waiting(serve: Serve, count: int, sent: bytes) -> None:
     running = serve()
     with holding(running, count, sent):
         answers(running)
 
 
 @on_sqlite
-def test_a_thousand_silent_connections_under_a_small_limit_of_descriptors(serve, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_thousand_silent_connections_under_a_small_limit_of_descriptors(serve: Serve, tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))  # ours, for the other ends
     running = serve(descriptors=1024)
@@ -118,7 +118,7 @@ def test_a_thousand_silent_connections_under_a_small_limit_of_descriptors(serve,
 
 
 @on_sqlite
-def test_a_slow_head_and_a_slow_body_end(serve) -> None:  # type: ignore[no-untyped-def]
+def test_a_slow_head_and_a_slow_body_end(serve: Serve) -> None:
     running = serve()
     slow_body = b"POST /v1/identify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 20\r\n\r\n"
     with holding(running, 1, STALLED_HEAD) as (head,), holding(running, 1, slow_body) as (body,):
@@ -148,7 +148,7 @@ def test_a_slow_head_and_a_slow_body_end(serve) -> None:  # type: ignore[no-unty
 
 @pytest.mark.usefixtures("sample_gallery")
 @on_sqlite
-def test_a_client_that_does_not_read_its_answer_keeps_no_other_client(serve, command) -> None:  # type: ignore[no-untyped-def]
+def test_a_client_that_does_not_read_its_answer_keeps_no_other_client(serve: Serve, command: Command) -> None:
     running = serve()
     with holding(running, 40, b"GET /get-students HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 10):
         answers(running)
@@ -301,7 +301,7 @@ def test_who_has_said_all_is_still_answered(front: Running) -> None:
     assert statuses(received) == [200]
 
 
-def test_unread_answers_keep_no_place(serve) -> None:  # type: ignore[no-untyped-def]
+def test_unread_answers_keep_no_place(serve: Serve) -> None:
     running = serve(descriptors=128)  # room for 64
     ask = b"GET /page/page.js HTTP/1.1\r\n" + HOST + b"\r\n"
     with contextlib.ExitStack() as cleanup:
@@ -320,7 +320,7 @@ def test_unread_answers_keep_no_place(serve) -> None:  # type: ignore[no-untyped
 
 
 def test_the_bytes_of_bodies_are_counted_right() -> None:
-    async def run() -> tuple[list[object], int]:
+    async def run() -> tuple[list[bytes | BaseException], int]:
         intake = Intake(1000)
         slow: asyncio.Queue[dict[str, object]] = asyncio.Queue()
         slow.put_nowait({"type": "http.request", "body": b"a", "more_body": True})
@@ -328,13 +328,13 @@ def test_the_bytes_of_bodies_are_counted_right() -> None:
         async def whole() -> dict[str, object]:
             return {"type": "http.request", "body": bytes(900), "more_body": False}
 
-        first = asyncio.create_task(intake.read(slow.get, 600))  # type: ignore[arg-type]
+        first = asyncio.create_task(intake.read(slow.get, 600))
         await asyncio.sleep(0.05)
-        second = await intake.read(whole, 900)  # type: ignore[arg-type]
+        second = await intake.read(whole, 900)
         slow.put_nowait({"type": "http.request", "body": bytes(599), "more_body": False})  # its last is one too many
-        ends: list[object] = await asyncio.gather(first, return_exceptions=True)
+        ends = await asyncio.gather(first, return_exceptions=True)
         intake.release(len(second))
-        return ends, intake.held_bytes
+        return list(ends), intake.held_bytes
 
     ends, held = asyncio.run(run())
     assert isinstance(ends[0], Busy) and held == 0
@@ -347,7 +347,7 @@ def test_who_asks_before_sending_is_answered_before_sending(front: Running) -> N
 
 
 @on_sqlite
-def test_a_header_with_an_underscore_is_not_the_one_with_a_hyphen(serve) -> None:  # type: ignore[no-untyped-def]
+def test_a_header_with_an_underscore_is_not_the_one_with_a_hyphen(serve: Serve) -> None:
     running = serve(PRESENTE_API_KEYS=f"attendance:{ATTENDANCE},admin:{ADMIN}")
 
     def status(*lines: str) -> int:
@@ -366,7 +366,7 @@ def test_a_header_with_an_underscore_is_not_the_one_with_a_hyphen(serve) -> None
 
 
 @on_sqlite
-def test_wrong_keys_slow_down_per_address_and_do_not_fill_the_log(serve, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_wrong_keys_slow_down_per_address_and_do_not_fill_the_log(serve: Serve, tmp_path: Path) -> None:
     running = serve(PRESENTE_API_KEYS=f"attendance:{ATTENDANCE}")
 
     def asked(key: str, source: str) -> tuple[int, str | None]:
@@ -401,5 +401,5 @@ def test_the_scheme_of_an_origin_counts(front: Running, origin: str) -> None:
     assert front.fetch("GET", "/v1/status", Origin=origin.replace("127.0.0.1", host)).status == 403
     assert front.fetch("GET", "/v1/status", Origin=f"http://{host}").status == 200
     behind_tls = {"X_Forwarded_Proto": "https"}
-    assert front.fetch("GET", "/v1/status", Origin=f"https://{host}", **behind_tls).status == 200
-    assert front.fetch("GET", "/v1/status", Origin=f"http://{host}", **behind_tls).status == 403
+    assert front.fetch("GET", "/v1/status", None, Origin=f"https://{host}", **behind_tls).status == 200
+    assert front.fetch("GET", "/v1/status", None, Origin=f"http://{host}", **behind_tls).status == 403

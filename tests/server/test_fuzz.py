@@ -4,7 +4,6 @@
 """
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,8 @@ from benchmarks import fuzz
 from benchmarks.fuzz_checks import Answer, faults
 from benchmarks.fuzz_requests import Sent
 from benchmarks.processes import ServerProcess
-from tests.server.conftest import Running
+from tests.conftest import Command
+from tests.server.conftest import Serve
 from tests.server.declared_answers import undeclared_anywhere
 
 REQUESTS = int(os.environ.get("PRESENTE_TEST_FUZZ", "600"))
@@ -30,8 +30,8 @@ def faults_and_undeclared(sent: Sent, answer: Answer) -> list[str]:
 
 @pytest.mark.usefixtures("sample_gallery")
 def test_nothing_that_is_sent_breaks_the_server(
-    serve: Callable[..., Running],
-    command: Callable[..., object],
+    serve: Serve,
+    command: Command,
     tmp_path: Path,
     environment: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,

@@ -24,9 +24,8 @@ from server.app import Access, create_app
 from server.requests import json_parser
 from server.requests.photos import decode_base64
 from server.service import ServiceHandle
-from tests.conftest import on_sqlite
-from tests.server.test_access import ADMIN, ATTENDANCE, KEYS
-from tests.server.test_api import ANA, JPEG, PROBE, STRANGER, STUDENTS, enrol, problem
+from tests.conftest import on_sqlite, student_in
+from tests.server.sample import ADMIN, ANA, ATTENDANCE, JPEG, KEYS, PROBE, STRANGER, STUDENTS, enrol, problem
 
 JSON = {"Content-Type": "application/json"}
 TAKE_JSON = (
@@ -394,7 +393,7 @@ def test_only_an_admin_asks_for_less_than_the_gallerys_threshold(
             assert f"{own:.4f}" in problem(ask(ATTENDANCE, low), 403, "threshold_too_low")
         for high in (own, 0.99, 1.0):
             assert ask(ATTENDANCE, high).status_code == 200
-        assert caplog.records == [] and gallery.store.student(ANA["matricula"]).asistencias == 0  # type: ignore[union-attr]
+        assert caplog.records == [] and student_in(gallery.store, ANA["matricula"]).asistencias == 0
         reply = ask(ADMIN, -1.0)
     assert reply.status_code == 200
     (line,) = [record.getMessage() for record in caplog.records]

@@ -22,8 +22,23 @@ from presente.clock import Clock
 from presente.recognition import digest_of
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import client_of
-from tests.server.test_api import ANA, EVA, JPEG, PROBE, STRANGER, enrol, problem
-from tests.server.test_attendance import CLASS, DAY, GROUP, HERE, asistencias, present, say, school, send, twins  # noqa: F401
+from tests.server.sample import (
+    ANA,
+    CLASS,
+    DAY,
+    EVA,
+    GROUP,
+    HERE,
+    JPEG,
+    PROBE,
+    STRANGER,
+    asistencias,
+    enrol,
+    problem,
+    say,
+    send,
+    twins,
+)
 
 KEY = {"Idempotency-Key": "c0ffee-1"}
 PHOTO = base64.b64encode((SAMPLE / ANA["fotos"].split(";")[0]).read_bytes()).decode()
@@ -247,18 +262,18 @@ def test_participations(people: FlaskClient, gallery: Gallery) -> None:
     problem(post(), 404, "student_not_found")
 
 
-def test_a_class_photo(client: FlaskClient, school: Gallery) -> None:  # noqa: F811
-    first = send(client, **KEY).get_json()
+def test_a_class_photo(client: FlaskClient, school: Gallery) -> None:
+    first = send(client, headers=KEY).get_json()
     for student in HERE[:2]:
         say(client, student, "rejected")
     before = entries(school)
-    again = send(client, **KEY)
+    again = send(client, headers=KEY)
     assert again.status_code == 200 and entries(school) == before
     assert again.get_json()["counts"] == first["counts"]
     for other in (
-        send(client, PROBE, **KEY),
-        send(client, clase="IA-201", **KEY),
-        send(client, fecha="2026-11-19", **KEY),
+        send(client, PROBE, headers=KEY),
+        send(client, clase="IA-201", headers=KEY),
+        send(client, fecha="2026-11-19", headers=KEY),
         client.post(f"/v1/attendance?clase={CLASS}&fecha={DAY}&threshold=0.9", data=GROUP, headers=JPEG | KEY),
         keyed(client, state(HERE[0])),
     ):
@@ -271,10 +286,10 @@ def test_a_class_photo(client: FlaskClient, school: Gallery) -> None:  # noqa: F
 def test_a_photo_that_showed_no_student_records_none_later(client: FlaskClient, gallery: Gallery) -> None:
     """It was taken before a student was enrolled; the retry takes no attendance anew."""
     enrol(client, EVA, clase=CLASS)
-    first = send(client, PROBE, **KEY).get_json()
+    first = send(client, PROBE, headers=KEY).get_json()
     assert [face["status"] for face in first["faces"]] == ["unknown"]
     enrol(client, ANA, clase=CLASS)
-    again = send(client, PROBE, **KEY).get_json()
+    again = send(client, PROBE, headers=KEY).get_json()
     assert entries(gallery) == [] and not any(face["recorded"] for face in again["faces"])
     assert [face["recorded"] for face in send(client, PROBE).get_json()["faces"]] == [True]
 
@@ -345,7 +360,7 @@ def test_an_enrolment_whose_answer_was_cut_off_is_answered(client: FlaskClient, 
 def undo(store_url: str) -> None:
     """Make every request one that was begun and not finished."""
     if store_url.startswith("mongodb"):
-        with MongoClient(store_url) as client:
+        with MongoClient[dict[str, Any]](store_url) as client:
             done = client.get_default_database().requests.update_many({}, {"$set": {"done": False}}).matched_count
     else:
         with closing(sqlite3.connect(store_url.removeprefix("sqlite:///"))) as db, db:

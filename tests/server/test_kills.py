@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 import urllib.error
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
@@ -22,14 +21,15 @@ from typing import Any
 
 import pytest
 
+from faces.packs.model_pack import ModelPack
 from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
 from gallery.settings import GallerySettings
 from presente.composition import open_store
 from tests import programs
-from tests.conftest import SAMPLE
-from tests.server.test_api import STUDENTS
-from tests.server.test_attendance import CLASS, GROUP, HERE, WHOSE
+from tests.conftest import SAMPLE, Command
+from tests.server.conftest import Serve
+from tests.server.sample import CLASS, CLASS_OF, GROUP, HERE, STUDENTS
 
 KILLS = int(os.environ.get("PRESENTE_TEST_KILLS", "4"))
 EXTRA = sorted((SAMPLE / "strangers").glob("*.jpg"))
@@ -131,7 +131,7 @@ class Bulk:
             self.number += 1
             self.process = None
         if self.process is None or self.process.poll() is not None:
-            words = ["-m", "indexer", "add", self.source(self.number), "--json"]
+            words: list[str | Path] = ["-m", "indexer", "add", self.source(self.number), "--json"]
             with (self.folder / "indexer.log").open("ab") as log:
                 self.process = programs.start(words, self.folder, self.environment, log, log, new_session=True)
 
@@ -149,11 +149,11 @@ class Bulk:
 
 
 @pytest.mark.usefixtures("sample_gallery")
-def test_nothing_acknowledged_is_lost_and_nothing_is_doubled(  # type: ignore[no-untyped-def]
-    serve: Callable[..., Any], command, environment: dict[str, str], store_url: str, tmp_path: Path, sample_pack
+def test_nothing_acknowledged_is_lost_and_nothing_is_doubled(
+    serve: Serve, command: Command, environment: dict[str, str], store_url: str, tmp_path: Path, sample_pack: ModelPack
 ) -> None:
     for student in STUDENTS:
-        if WHOSE[student["matricula"]] != student["clase"]:
+        if CLASS_OF[student["matricula"]] != student["clase"]:
             command("indexer", "remove", student["matricula"])
     rng = random.Random(20261121)
     promised = Promised()

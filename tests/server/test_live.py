@@ -23,24 +23,26 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from playwright.sync_api import Page
 
-from tests.conftest import ROOT, SAMPLE, on_sqlite
+from tests.conftest import ROOT, SAMPLE, Command, on_sqlite
+from tests.server.conftest import Running, Serve
 
 with (SAMPLE / "students.csv").open(encoding="utf-8") as stream:
     STUDENTS = list(csv.DictReader(stream))
 
 
-def enrol(running, student: dict[str, str]) -> None:  # type: ignore[no-untyped-def]
+def enrol(running: Running, student: dict[str, str]) -> None:
     fields = {name: student[name] for name in ("matricula", "nombre_del_alumno", "clase")}
     photos = [base64.b64encode((SAMPLE / name).read_bytes()).decode() for name in student["fotos"].split(";")]
     running.ask("/v1/students", json.dumps(fields | {"images": photos}).encode(), "application/json")
 
 
-def who(running, photo: Path) -> list[str]:  # type: ignore[no-untyped-def]
+def who(running: Running, photo: Path) -> list[str]:
     return [face["nombre"] for face in running.ask("/v1/identify", photo.read_bytes())["faces"]]
 
 
-def test_nothing_that_was_acknowledged_is_lost_when_the_server_is_killed(serve, command) -> None:  # type: ignore[no-untyped-def]
+def test_nothing_that_was_acknowledged_is_lost_when_the_server_is_killed(serve: Serve, command: Command) -> None:
     for student in STUDENTS[:4]:
         running = serve()
         enrol(running, student)
@@ -56,7 +58,7 @@ def test_nothing_that_was_acknowledged_is_lost_when_the_server_is_killed(serve, 
     assert who(running, SAMPLE / "probes" / STUDENTS[0]["matricula"] / "1.jpg") == ["Desconocido"]
 
 
-def test_a_stop_is_clean_and_publishes(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_stop_is_clean_and_publishes(serve: Serve, command: Command, tmp_path: Path) -> None:
     running = serve()
     enrol(running, STUDENTS[0])
     assert running.stop() == 0
@@ -66,7 +68,7 @@ def test_a_stop_is_clean_and_publishes(serve, command, tmp_path: Path) -> None: 
     assert "Traceback" not in (tmp_path / "server.log").read_text()
 
 
-def test_what_the_indexer_adds_and_removes_is_seen_at_once(serve, command) -> None:  # type: ignore[no-untyped-def]
+def test_what_the_indexer_adds_and_removes_is_seen_at_once(serve: Serve, command: Command) -> None:
     running = serve()
     probe = SAMPLE / "probes" / STUDENTS[2]["matricula"] / "2.jpg"
     assert who(running, probe) == ["Desconocido"]
@@ -77,7 +79,9 @@ def test_what_the_indexer_adds_and_removes_is_seen_at_once(serve, command) -> No
 
 
 @pytest.mark.usefixtures("sample_gallery")
-def test_a_replica_without_requests_forgets_students_whom_another_server_erased(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_replica_without_requests_forgets_students_whom_another_server_erased(
+    serve: Serve, command: Command, tmp_path: Path
+) -> None:
     gone = STUDENTS[0]["matricula"]
     replica = serve(PRESENTE_INDEX=str(tmp_path / "replica"), PRESENTE_EXPORT=str(tmp_path / "copies"))
     replica.ask("/save_all_images", b"{}", "application/json")
@@ -103,7 +107,7 @@ def test_a_replica_without_requests_forgets_students_whom_another_server_erased(
 
 
 @pytest.mark.usefixtures("sample_gallery")
-def test_many_clients_at_once_get_their_own_answers(serve, command) -> None:  # type: ignore[no-untyped-def]
+def test_many_clients_at_once_get_their_own_answers(serve: Serve, command: Command) -> None:
     running = serve()
     wanted = [
         (SAMPLE / "probes" / s["matricula"] / f"{i}.jpg", s["nombre_del_alumno"]) for s in STUDENTS for i in (1, 2)
@@ -114,7 +118,7 @@ def test_many_clients_at_once_get_their_own_answers(serve, command) -> None:  # 
 
 
 @on_sqlite
-def test_the_port_and_the_address_are_checked(serve, command) -> None:  # type: ignore[no-untyped-def]
+def test_the_port_and_the_address_are_checked(serve: Serve, command: Command) -> None:
     running = serve()
     port = running.address.rsplit(":", 1)[1]
     taken = command("server", "--port", port)
@@ -127,7 +131,7 @@ def test_the_port_and_the_address_are_checked(serve, command) -> None:  # type: 
 
 
 @on_sqlite
-def test_a_body_that_is_too_large_is_refused_over_the_wire(serve) -> None:  # type: ignore[no-untyped-def]
+def test_a_body_that_is_too_large_is_refused_over_the_wire(serve: Serve) -> None:
     running = serve()
     with pytest.raises(urllib.error.HTTPError) as caught:
         running.ask("/v1/identify", bytes(17_000_000))
@@ -151,7 +155,7 @@ def test_a_body_that_is_too_large_is_refused_over_the_wire(serve) -> None:  # ty
 
 @pytest.mark.usefixtures("sample_gallery")
 @on_sqlite
-def test_the_readmes_curl_lines_work_as_printed(serve, command) -> None:  # type: ignore[no-untyped-def]
+def test_the_readmes_curl_lines_work_as_printed(serve: Serve, command: Command) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     running = serve()
@@ -169,7 +173,7 @@ def test_the_readmes_curl_lines_work_as_printed(serve, command) -> None:  # type
 
 @pytest.mark.usefixtures("sample_gallery")
 @on_sqlite
-def test_the_page_names_the_people_in_a_photo(serve, command, page) -> None:  # type: ignore[no-untyped-def]
+def test_the_page_names_the_people_in_a_photo(serve: Serve, command: Command, page: Page) -> None:
     running = serve()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
@@ -189,7 +193,7 @@ def test_the_page_names_the_people_in_a_photo(serve, command, page) -> None:  # 
 
 
 @on_sqlite
-def test_the_page_asks_for_a_key_where_one_is_needed(serve, page, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_page_asks_for_a_key_where_one_is_needed(serve: Serve, page: Page, tmp_path: Path) -> None:
     key = "attendance-0123456789"
     running = serve(PRESENTE_API_KEYS=f"attendance:{key}")
     page.goto(running.address)
@@ -238,7 +242,7 @@ def other_sites() -> Iterator[list[str]]:
 
 
 @on_sqlite
-def test_a_browser_lets_a_listed_page_call_and_another_not(serve, page, other_sites: list[str]) -> None:  # type: ignore[no-untyped-def]
+def test_a_browser_lets_a_listed_page_call_and_another_not(serve: Serve, page: Page, other_sites: list[str]) -> None:
     key = "admin-0123456789abcdef"
     listed_page, other_page = other_sites
     running = serve(PRESENTE_API_KEYS=f"admin:{key}", PRESENTE_CORS_ORIGINS=listed_page)
@@ -276,14 +280,14 @@ def _gif() -> bytes:
 
 
 @on_sqlite
-def test_interrupting_the_server_ends_it(serve) -> None:  # type: ignore[no-untyped-def]
+def test_interrupting_the_server_ends_it(serve: Serve) -> None:
     running = serve()
     running.process.send_signal(signal.SIGINT)
     assert running.process.wait(20) == 0
 
 
 @on_sqlite
-def test_the_walkthrough_of_attendance_goes_as_it_is_written(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_walkthrough_of_attendance_goes_as_it_is_written(serve: Serve, command: Command, tmp_path: Path) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     page = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from gallery.documents.attendance import Attendance, EntryFilter, Participation
 from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery
 from tests.conftest import on_sqlite
-from tests.server.test_api import problem
+from tests.server.sample import problem
 
 AT = "2026-11-21T08:00:00+00:00"
 DAYS = ("2026-11-19", "2026-11-20")

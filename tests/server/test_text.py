@@ -7,18 +7,19 @@ from urllib.parse import quote, urlencode
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery
 from tests.conftest import SAMPLE, enrolment, unit
-from tests.server.test_api import problem
+from tests.server.sample import problem
 
 COMPOSED, APART = "Ñ-1", "N\u0303-1"
 CLASS = "IA\u0301-1"
 PHOTO = (SAMPLE / "students" / "A0178" / "1.jpg").read_bytes()
 
 
-def post(client: FlaskClient, **fields: str):  # type: ignore[no-untyped-def]
+def post(client: FlaskClient, **fields: str) -> TestResponse:
     whole = {"matricula": APART, "nombre_del_alumno": "Jose\u0301\u00a0Ruiz", "clase": CLASS, **fields}
     return client.post("/v1/students?force=true", data={**whole, "image": (io.BytesIO(PHOTO), "a.jpg")})
 

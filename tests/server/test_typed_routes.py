@@ -27,7 +27,7 @@ from server.service import ServiceHandle
 from server.typed_routes import RouteTypes, answers, types_of
 from tests.conftest import ROOT, on_sqlite
 from tests.server.declared_answers import undeclared
-from tests.server.test_api import ANA, JPEG, PROBE, enrol, problem
+from tests.server.sample import ANA, JPEG, PROBE, enrol, problem
 
 APP = create_app(ServiceHandle(), 1)
 FILES = {"status.page", "status.asset"}

@@ -11,6 +11,7 @@ import types
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -23,14 +24,14 @@ from faces.embedder import FaceEmbedder
 from faces.packs.model_pack import ModelPack, Preprocessing, load_pack
 from presente.errors import PackError, PhotoRefused
 from presente.files import sha256_file
-from tests.conftest import SAMPLE, on_sqlite
+from tests.conftest import SAMPLE, Command, on_sqlite
 from tools.facenet.convert import PREPROCESSING, convert, folded, inception_resnet_v1, taken_from
 from tools.facenet.torch_file import read_tensors
 
 PHOTOS = [path.read_bytes() for path in sorted((SAMPLE / "strangers").glob("*.jpg"))[:3]]
 
 
-class RandomWeights(dict):  # type: ignore[type-arg]
+class RandomWeights(dict[str, np.ndarray]):
     """Random weights of any name and shape."""
 
     chance = np.random.default_rng(7)
@@ -96,7 +97,8 @@ def test_templates_of_length_one_through_the_same_door(pack: ModelPack) -> None:
     assert np.allclose(embedder.recogniser.features([face.crop])[0], row, rtol=1e-4, atol=1e-4)
     assert row @ made.template == pytest.approx(np.linalg.norm(row), rel=1e-5)
     # The pipeline that ``compare --packs`` runs makes the same template; quality is measured as for any pack.
-    assert np.allclose(makers(embedder, PRESENT).gallery.make(PHOTOS[0]).template, row, rtol=1e-4, atol=1e-4)
+    compared = makers(embedder, PRESENT).gallery.make(PHOTOS[0]).template
+    assert compared is not None and np.allclose(compared, row, rtol=1e-4, atol=1e-4)
     assert face.quality == FaceEmbedder(load_pack("sample", [SAMPLE / "models"])).read_portrait(PHOTOS[0])[1].quality
 
 
@@ -166,7 +168,7 @@ def test_the_preprocessing_is_declared_and_part_of_the_tag(pack: ModelPack) -> N
 def test_bgr_and_no_standardisation_can_be_declared_too(pack: ModelPack) -> None:
     crop = np.random.default_rng(3).integers(0, 256, (160, 160, 3), dtype=np.uint8)
     plain = FaceEmbedder(pack).recogniser
-    plain._network._preprocessing = Preprocessing(160, 127.5, 128.0, "bgr", "box", 0.0)  # type: ignore[union-attr]
+    plain._network._preprocessing = Preprocessing(160, 127.5, 128.0, "bgr", "box", 0.0)
     swapped = plain.features([crop])
     assert np.allclose(swapped, FaceEmbedder(pack).recogniser.features([crop[:, :, ::-1].copy()]), atol=1e-5)
 
@@ -180,9 +182,9 @@ class Tensor:
     def __init__(self, key: str, values: np.ndarray) -> None:
         self.key, self.values = key, values
 
-    def __reduce__(self):  # type: ignore[no-untyped-def]
+    def __reduce__(self) -> tuple[Any, ...]:
         steps = tuple(step // self.values.itemsize for step in self.values.strides)
-        function = sys.modules["torch._utils"]._rebuild_tensor_v2  # type: ignore[attr-defined]
+        function = sys.modules["torch._utils"]._rebuild_tensor_v2
         return function, (self, 0, self.values.shape, steps, False, OrderedDict())
 
 
@@ -230,8 +232,8 @@ def save(path: Path, state: dict[str, np.ndarray], legacy: bool) -> None:
                     stream.write(struct.pack("<q", tensor.values.size) + tensor.values.tobytes("A"))
         else:
             with zipfile.ZipFile(path, "w") as archive:
-                with archive.open("archive/data.pkl", "w") as stream:
-                    Pickler(stream, protocol=2).dump(tensors)
+                with archive.open("archive/data.pkl", "w") as entry:
+                    Pickler(entry, protocol=2).dump(tensors)
                 for tensor in tensors.values():
                     archive.writestr(f"archive/data/{tensor.key}", tensor.values.tobytes("A"))
     finally:
@@ -264,7 +266,7 @@ def test_tensors_are_read_without_torch(tmp_path: Path, legacy: bool) -> None:
 
 def test_a_pickle_that_would_run_something_runs_nothing(tmp_path: Path) -> None:
     class Harmful:
-        def __reduce__(self):  # type: ignore[no-untyped-def]
+        def __reduce__(self) -> tuple[Any, ...]:
             return Path.touch, (tmp_path / "ran",)
 
     with zipfile.ZipFile(tmp_path / "weights.pt", "w") as archive:
@@ -289,7 +291,7 @@ def test_what_is_missing_or_another_is_named(tmp_path: Path, sample_pack: ModelP
 
 
 @on_sqlite
-def test_the_command_says_where_to_get_them(command, weights: RandomWeights, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_command_says_where_to_get_them(command: Command, weights: RandomWeights, tmp_path: Path) -> None:
     missing = command("tools.facenet", "nowhere.pt")
     assert missing.returncode == 1 and "weights_not_found" in missing.stderr and "releases/download" in missing.stderr
     save(tmp_path / "weights.pt", weights, legacy=True)
