@@ -100,7 +100,8 @@ def install(app: Flask) -> None:
     def presente_error(error: PresenteError) -> Response:
         status = status_of(error)
         if status >= 500 and not isinstance(error, Busy) and error.code not in _EXPECTED:
-            log.error("%s %s", g.request_id, error, exc_info=error)
+            # Where a pack does not match, the line says it all, and every request gets it.
+            log.error("%s %s", g.request_id, error, exc_info=None if isinstance(error, PackError) else error)
         return problem(status, error.code, str(error) if status < 500 else without_folders(str(error)))
 
     @app.errorhandler(HTTPException)

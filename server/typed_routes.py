@@ -15,7 +15,7 @@ import msgspec
 from flask import Flask, Response, request
 
 from server.requests.json_body import read_json
-from server.requests.parameters import read_parameters
+from server.requests.parameters import NoParameters, read_parameters
 from server.requests.photos import SentPhotos, read_photos
 from server.requests.validation import declared
 
@@ -63,6 +63,8 @@ def answers(replies: Any, streams: str = "") -> Callable[[Callable[..., Any]], C
         def answered(**in_path: Any) -> Response:
             if types.parameters is not None:
                 in_path["parameters"] = read_parameters(request, types.parameters)
+            elif request.path.startswith("/v1/"):  # a misspelled parameter must not be passed over: ?dry_run=true
+                read_parameters(request, NoParameters)
             if types.body is not None:
                 in_path["body"] = _read_body(types.body)
             return _rendered(view(**in_path), statuses)

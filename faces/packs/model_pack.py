@@ -97,7 +97,7 @@ def find_pack(name: str, places: Iterable[Path]) -> Path:
             f"Name one of {', '.join(sorted(PUBLISHED))} or sample, or a folder that holds an SCRFD and an ArcFace "
             f"ONNX file; `{command_line('faces list')}` shows what is here."
         )
-    raise PackError("pack_not_found", f"There is no pack {name!r} in: {', '.join(searched)}.", fix)
+    raise PackError("pack_not_found", f"There is no pack {name!r} in: {', '.join(dict.fromkeys(searched))}.", fix)
 
 
 def load_pack(name: str, places: Iterable[Path]) -> ModelPack:

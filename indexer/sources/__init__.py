@@ -77,7 +77,8 @@ def read_source(
         return read_folder(path, files)
     source = read_celeba(path, options, files) if kind == "celeba" else read_lfw(path, files)
     if options.kind is None:
-        note = f"{path} was taken for {kind}: its people are cohort, not students (--kind folder makes students)"
+        students = " (--kind folder makes students)" if kind == "lfw" else ""
+        note = f"{path} was taken for {kind}: its people are cohort, not students{students}"
         source = replace(source, notes=(note, *source.notes))
     return source
 

@@ -37,6 +37,15 @@ Status = Annotated[
 ]
 
 
+SaidStatus = Annotated[
+    Literal["present", "rejected"],
+    Meta(
+        description="Whether the student was there.",
+        extra=rules(code="invalid_status", missing="missing_field", fix="Send status: present or rejected."),
+    ),
+]
+
+
 class AttendanceParameters(JsonObject, frozen=True, kw_only=True):
     """The query string of attendance that is taken."""
 
@@ -60,9 +69,9 @@ class AttendanceStatement(JsonObject, frozen=True, kw_only=True):
 
 
 class Resolution(JsonObject, frozen=True, kw_only=True):
-    """What a person says of an entry."""
+    """What a person says of an entry. The status is to be said: a note alone must confirm nothing."""
 
-    status: Status = "present"
+    status: SaidStatus
     note: Note = ""
 
 

@@ -23,6 +23,10 @@ _READERS: dict[type[inspect.Type], Callable[[str], Any]] = {
 }
 
 
+class NoParameters(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a route takes that has no parameters."""
+
+
 def read_parameters(request: Request, kind: type[_Parameters]) -> _Parameters:
     """The query string of a request as a declared type; a parameter that is empty is as good as absent.
 

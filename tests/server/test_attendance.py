@@ -212,6 +212,11 @@ def test_wrong_requests_say_what_was_wrong(client: FlaskClient) -> None:
     problem(client.get("/v1/attendance?klasse=1"), 400, "unknown_parameter")
     problem(client.get("/v1/attendance?format=xml"), 400, "invalid_format")
     problem(client.patch("/v1/attendance/77", json={"status": "present"}), 404, "entry_not_found")
+    for unsaid in ({}, {"note": "era su hermana"}):  # a note alone confirms nothing
+        problem(client.patch("/v1/attendance/77", json=unsaid), 400, "missing_field")
+    problem(client.patch("/v1/attendance/77?dry_run=true", json={"status": "present"}), 400, "unknown_parameter")
+    problem(client.delete(f"/v1/students/{ANA['matricula']}?dry_run=true"), 400, "unknown_parameter")
+    assert client.get(f"/v1/students/{ANA['matricula']}").status_code == 200
     problem(client.patch("/v1/attendance/77", json={"status": "late"}), 400, "invalid_status")
     problem(say(client, "A0"), 404, "student_not_found")
     problem(say(client, ANA["matricula"], note="a\x00b"), 400, "invalid_field")

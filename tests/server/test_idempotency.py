@@ -229,7 +229,7 @@ def test_settling_an_entry(client: FlaskClient, gallery: Gallery, embedder: Face
     at_once(
         8,
         lambda: client.application.test_client().patch(
-            f"/v1/attendance/{one}", json={}, headers={"Idempotency-Key": "8"}
+            f"/v1/attendance/{one}", json={"status": "present"}, headers={"Idempotency-Key": "8"}
         ),
     )
     assert len(entries(gallery)) == len(before) + 1
