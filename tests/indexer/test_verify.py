@@ -399,7 +399,7 @@ def test_a_write_that_is_under_way_is_no_damage(
 def test_the_files_of_all_generations_are_checked(
     settings: Settings, tmp_path: Path, open_gallery: OpenGallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gallery.index.generations._AT_ONCE", 100)  # every file of vectors counts as large
+    monkeypatch.setattr("gallery.index.generations._CHECKED_LATER", 100)  # every file of vectors counts as large
     gallery = open_gallery()
     gallery.enrol([enrolment("B1", unit(np.ones(DIM)))])
     gallery.close(publish=True)
