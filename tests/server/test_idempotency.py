@@ -403,6 +403,6 @@ def test_a_key_that_is_none(people: FlaskClient, key: str) -> None:
         people.post(f"/v1/attendance?clase={CLASS}", json=body, headers=wrong),
         people.post(f"/v1/attendance?clase={CLASS}", data=PROBE, headers=JPEG | wrong),
         people.post("/v1/participations", json=body, headers=wrong),
-        people.patch(f"/v1/attendance/{number}", json={}, headers=wrong),
+        people.patch(f"/v1/attendance/{number}", json={"status": "present"}, headers=wrong),
     ):
         assert problem(answer, 400, "invalid_idempotency_key")
