@@ -58,12 +58,11 @@ class Client:
         self.running, self.promised, self.rng, self.number = running, promised, rng, number
 
     def work(self) -> None:
+        actions = [self.enrol, self.enrol, self.erase, self.attend, self.take_part, self.record_by_hand]
         with contextlib.suppress(OSError, HTTPException, urllib.error.URLError, ValueError):
             for step in range(1000):
                 name = f"{self.number}-{step}"
-                self.rng.choice([self.enrol, self.enrol, self.erase, self.attend, self.take_part, self.record_by_hand])(
-                    name
-                )
+                self.rng.choice(actions)(name)
 
     def ask(self, path: str, body: dict[str, Any]) -> Any:
         return self.running.ask(path, json.dumps(body).encode(), "application/json")
@@ -224,5 +223,6 @@ def check_over_http(running: Any, promised: Promised) -> None:
     assert promised.took_part <= set(notes) and len(notes) == len(set(notes))
     for name in promised.said:
         assert say_again(running, promised, name) == 201
-    said = running.ask(f"/v1/attendance?clase=S&matricula={HERE[1]}&history=true")["attendance"]
-    assert sorted(line["note"] for line in said) == sorted(promised.said)
+    if promised.said:  # else nothing names the class S
+        said = running.ask(f"/v1/attendance?clase=S&matricula={HERE[1]}&history=true")["attendance"]
+        assert sorted(line["note"] for line in said) == sorted(promised.said)
