@@ -3,7 +3,6 @@
 import base64
 import concurrent.futures
 import contextlib
-import csv
 import http.client
 import http.server
 import io
@@ -27,9 +26,7 @@ from playwright.sync_api import Page
 
 from tests.conftest import ROOT, SAMPLE, Command, on_sqlite
 from tests.server.conftest import Running, Serve
-
-with (SAMPLE / "students.csv").open(encoding="utf-8") as stream:
-    STUDENTS = list(csv.DictReader(stream))
+from tests.server.sample import STUDENTS
 
 
 def enrol(running: Running, student: dict[str, str]) -> None:
