@@ -6,14 +6,22 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps
 
-.PHONY: run test matrix setup openvino wheel lint mongoserver clean
+.PHONY: run test coverage matrix setup openvino wheel lint mongoserver clean
 
 run: setup  ## index the sample class and serve it on http://127.0.0.1:8000
 	$(VENV)/bin/python -m indexer add sample
 	$(VENV)/bin/python -m server
 
+PYTEST := pytest -n auto --maxprocesses 8 --dist worksteal
+
 test: $(VENV)/.test  ## pass the tests
-	$(VENV)/bin/python -m pytest -n auto --maxprocesses 8 --dist worksteal
+	$(VENV)/bin/python -m $(PYTEST)
+
+coverage: $(VENV)/.ci  ## pass the tests, and say which lines and branches they ran (slower)
+	$(VENV)/bin/coverage erase
+	$(VENV)/bin/coverage run -m $(PYTEST)
+	$(VENV)/bin/coverage combine --quiet
+	$(VENV)/bin/coverage report
 
 matrix:  ## a short part of the tests on every supported Python that is here
 	.ci/matrix

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.audit``: time and memory of an audit as large as CelebA, and which planted faults it finds."""
+"""``python -m benchmarks.audit``: time and memory of an audit as large as CelebA; the planted faults it finds."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from benchmarks import common
 from benchmarks.face_vectors import EACH, face_vectors
 from gallery.audit.audit import audit
-from gallery.documents.sqlite.store import SqliteStore
 from gallery.documents.values import EnrolledPhoto, Enrolment, Student, Template
-from gallery.gallery import Gallery, GallerySettings
+from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
+from gallery.settings import GallerySettings
+from presente import composition
 
 PACK = "made-up@000000000000"
 THRESHOLD = 0.42
@@ -28,7 +29,7 @@ _BATCH = 500
 
 
 def plant(vectors: NDArray[np.float32], people: NDArray[np.int64], each: int) -> set[tuple[str, int]]:
-    """Put faults of three kinds into a gallery, changing both arrays: (kind, person) of each. Nobody has two."""
+    """Put faults of three kinds into a gallery, changing both arrays: (kind, person) of each. No person has two."""
     planted: set[tuple[str, int]] = set()
     count = int(people.max()) + 1
     rows = EACH["spread"]
@@ -49,7 +50,7 @@ def plant(vectors: NDArray[np.float32], people: NDArray[np.int64], each: int) ->
 
 
 def enrolment(person: int, vectors: NDArray[np.float32], first: int) -> Enrolment:
-    """A person with a made-up photo a template; names say nothing."""
+    """A person with one made-up photo per template; names say nothing."""
     photos = []
     for number, vector in enumerate(vectors, start=first):
         made = Template(vector, PACK, (0.0, 0.0, 100.0, 100.0), {"size": 100.0})
@@ -63,7 +64,9 @@ def measure(count: int, dim: int, each: int, seed: int, folder: Path) -> dict[st
     vectors, people = made.gallery, made.people.copy()
     planted = plant(vectors, people, each)
     settings = GallerySettings(THRESHOLD, "benchmark")
-    gallery = Gallery(SqliteStore(folder / "gallery.db"), GenerationStore(folder / "index"), PACK, dim, settings)
+    gallery = Gallery(
+        composition.open_store(f"sqlite:///{folder}/gallery.db"), GenerationStore(folder / "index"), PACK, dim, settings
+    )
     order = np.argsort(people, kind="stable")
     edges = np.append(np.flatnonzero(np.diff(people[order], prepend=-1)), len(order))
     whole = [order[start:end] for start, end in pairwise(edges)]
@@ -98,7 +101,7 @@ def measure(count: int, dim: int, each: int, seed: int, folder: Path) -> dict[st
 def main() -> int:
     """Measure and print."""
     arguments = common.parser(
-        "python -m benchmarks.audit", __doc__ or "", "python -m benchmarks.audit --n 20000 --json"
+        "python -m benchmarks.audit", __doc__ or "", "python -m benchmarks.audit --n 20000 --json", settings=False
     )
     arguments.add_argument("--n", type=int, default=202_599, help="templates in the gallery")
     arguments.add_argument("--dim", type=int, default=512, help="length of a template")

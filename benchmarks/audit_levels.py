@@ -1,7 +1,7 @@
-"""``python -m benchmarks.audit_levels``: what the levels of an audit rest on, measured on the gallery of the settings.
+"""``python -m benchmarks.audit_levels``: measurements behind the levels of an audit, on the settings' gallery.
 
-Pairs of one person's photos, by what was measured on the faces; and photos that are saved again, made smaller or
-blurred, against the photo that they were and against its person's others.
+Pairs of one person's photos, by the quality of the faces; and photos that are saved again, made smaller or blurred,
+compared with the original and with other photos of the same person.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from PIL import Image, ImageFilter
 
 from benchmarks import common
 from faces.embedder import FaceEmbedder
-from gallery.audit.audit import IDENTICAL, TURNED
+from gallery.audit.audit import IDENTICAL
+from gallery.audit.rules import TURNED
 from gallery.audit.similarity import Similarity
 from gallery.documents.values import EnrolledTemplate
 from gallery.gallery import Gallery
 from presente import cli, composition
 from presente.errors import PhotoRefused
-from presente.settings import Settings, add_settings_flags, load_settings
+from presente.settings import Settings, load_settings
 
 Change = Callable[[Image.Image, float], Image.Image]
 
@@ -108,7 +109,7 @@ def changed(
             saved = io.BytesIO()
             change(photo, size).save(saved, "JPEG", quality=quality)
             try:
-                face = embedder.embed([embedder.read_portrait(saved.getvalue())[1]])[0]
+                face = embedder.embed_portrait(saved.getvalue())[1]
             except PhotoRefused:
                 continue
             with_itself = float(like.vectors(np.array([row]))[0] @ face.template)
@@ -132,7 +133,7 @@ def measure(settings: Settings, count: int, seed: int) -> dict[str, Any]:
     gallery = composition.open_gallery(settings, pack)
     try:
         with gallery.index.reading() as live:
-            frozen = live.frozen()
+            frozen = live.snapshot()
         known = {each.template: each for each in gallery.store.enrolled()}
         threshold = gallery.operating_point(cohort=True).threshold
         identical = threshold + IDENTICAL * (1 - threshold)
@@ -148,7 +149,6 @@ def main() -> int:
     """Measure and print."""
     arguments = common.parser("python -m benchmarks.audit_levels", __doc__ or "", "python -m benchmarks.audit_levels")
     arguments.add_argument("--photos", type=int, default=200, help="how many photos are changed")
-    add_settings_flags(arguments)
     given = arguments.parse_args()
     figures = measure(load_settings(given), given.photos, given.seed)
     lines = [f"{name:28s} {value}" for name, value in figures.items() if name != "changed"]

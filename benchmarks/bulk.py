@@ -7,7 +7,6 @@ import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,59 +14,58 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from benchmarks import common
-from benchmarks.sides import Apart, IndexerAdd, Loop
-from benchmarks.stages import by_stage
+from benchmarks.bulk_indexers import IndexerAdd, InOwnProcess, InsightfaceLoop
+from benchmarks.bulk_stages import by_stage
 from evaluation.pairs import read_pairs
 from evaluation.verification import ScoredPairs, accuracy_by_fold
 from indexer.sources.folder import read_folder
 from presente import composition
-from presente.settings import ROOT, load_settings
+from presente.settings import ROOT, Settings, load_settings
 
 
-def measure(given: argparse.Namespace, settings: Mapping[str, str], locations: list[str]) -> dict[str, Any]:
-    """The sides take the photos in turn, slice by slice, so that a noisy moment hits all."""
-    folder = composition.open_pack(load_settings(environment=settings)).detection.parent
-    sides = {"baseline": Apart(Loop, folder, False)}
+def measure(given: argparse.Namespace, settings: Settings, locations: list[str]) -> dict[str, Any]:
+    """The indexers take the photos in turns, part by part, so that a noisy moment hits all."""
+    folder = composition.open_pack(settings).detection.parent
+    indexers = {"baseline": InOwnProcess(InsightfaceLoop, folder, False)}
     if given.defaults:
-        sides["baseline_defaults"] = Apart(Loop, folder, True)
-    sides["presente"] = Apart(IndexerAdd, given.source, settings)
+        indexers["baseline_defaults"] = InOwnProcess(InsightfaceLoop, folder, True)
+    indexers["presente"] = InOwnProcess(IndexerAdd, given.source, settings)
     if given.landmarks:
-        sides["presente_landmarks"] = Apart(IndexerAdd, given.source, settings, True)
-    slices = [frozenset(locations[start :: given.slices]) for start in range(given.slices)]
-    for photos in slices:
-        for side in sides.values():
-            side.take(photos)
+        indexers["presente_landmarks"] = InOwnProcess(IndexerAdd, given.source, settings, True)
+    for photos in [frozenset(locations[start :: given.slices]) for start in range(given.slices)]:
+        for indexer in indexers.values():
+            indexer.take(photos)
     result: dict[str, Any] = {
         name: {
-            "images_per_s": round(len(locations) / sum(side.seconds), 1),
-            "cpu_ms": round(side.cpu_seconds / len(locations) * 1000, 2),
-            "lfw_accuracy": accuracy(given.source, side, locations),
-            "peak_rss_mb": round(side.peak_mb()),
-            "without_face": len(locations) - len(side.templates),
+            "images_per_s": round(len(locations) / sum(indexer.seconds), 1),
+            "cpu_ms": round(indexer.cpu_seconds / len(locations) * 1000, 2),
+            "lfw_accuracy": accuracy(given.source, indexer, locations),
+            "peak_rss_mb": round(indexer.peak_mb()),
+            "without_face": len(locations) - len(indexer.templates),
         }
-        for name, side in sides.items()
+        for name, indexer in indexers.items()
     }
-    result["presente"]["runtime"] = sides["presente"].runtime()
-    result["ratio"] = _ratio(sides["baseline"], sides["presente"])
+    result["presente"]["runtime"] = indexers["presente"].runtime()
+    result["ratio"] = _ratio(indexers["baseline"], indexers["presente"])
     if given.defaults:
-        result["ratio_defaults"] = _ratio(sides["baseline_defaults"], sides["presente"])
+        result["ratio_defaults"] = _ratio(indexers["baseline_defaults"], indexers["presente"])
     if given.landmarks:
-        result["ratio_landmarks"] = _ratio(sides["baseline"], sides["presente_landmarks"])
-    for side in sides.values():
-        side.close()
+        result["ratio_landmarks"] = _ratio(indexers["baseline"], indexers["presente_landmarks"])
+    for indexer in indexers.values():
+        indexer.close()
     return result
 
 
-def _ratio(slow: Apart, quick: Apart) -> float:
-    """Median over the slices of how many times quicker."""
+def _ratio(slow: InOwnProcess, quick: InOwnProcess) -> float:
+    """How many times quicker the second is: the median over the parts."""
     return round(statistics.median(a / b for a, b in zip(slow.seconds, quick.seconds, strict=True)), 2)
 
 
-def accuracy(root: Path, side: Apart, locations: list[str]) -> float | None:
+def accuracy(root: Path, indexer: InOwnProcess, locations: list[str]) -> float | None:
     """On LFW's pairs, ten folds; None elsewhere, or on a part of LFW.
 
-    A pair of which a photo gave no template scores -1: said to be of two people, which is what somebody who uses the
-    loop would make of it. (``evaluation verification`` is stricter: such a pair is wrong either way.)
+    A pair of which a photo gave no template scores -1, that is, it counts as two people, as programs that use the loop
+    have it. (``evaluation verification`` is stricter: such a pair is wrong either way.)
     """
     if not (root / "pairs.txt").exists():
         return None
@@ -76,7 +74,9 @@ def accuracy(root: Path, side: Apart, locations: list[str]) -> float | None:
         return None
     scores = [
         -1.0 if left is None or right is None else float(left @ right)
-        for left, right in ((side.templates.get(str(pair.left)), side.templates.get(str(pair.right))) for pair in pairs)
+        for left, right in (
+            (indexer.templates.get(str(pair.left)), indexer.templates.get(str(pair.right))) for pair in pairs
+        )
     ]
     scored = ScoredPairs(
         np.array([pair.fold for pair in pairs]), np.array([pair.same for pair in pairs]), np.array(scores)
@@ -124,7 +124,7 @@ def lines(result: dict[str, Any]) -> list[str]:
         ),
         f"{result['presente']['runtime']}: {result['ratio']} times",
         *([f"landmarks given: {result['ratio_landmarks']} times"] if "ratio_landmarks" in result else []),
-        *(f"{stage:8s} {ms:7.3f} ms of CPU a photo" for stage, ms in result.get("stages_ms", {}).items()),
+        *(f"{stage:8s} {ms:7.3f} ms of CPU per photo" for stage, ms in result.get("stages_ms", {}).items()),
     ]
 
 
@@ -134,13 +134,10 @@ def main() -> int:
         "python -m benchmarks.bulk", __doc__ or "", "python -m benchmarks.bulk --source data_sample/students"
     )
     arguments.add_argument(
-        "--source", type=Path, default=ROOT / "data_sample" / "students", help="one folder a person; LFW's root, too"
+        "--source", type=Path, default=ROOT / "data_sample" / "students", help="one folder per person; LFW's root, too"
     )
-    arguments.add_argument("--pack", default="sample", help="a pack's name or folder")
-    arguments.add_argument("--runtime", default="auto", help="as PRESENTE_RUNTIME")
-    arguments.add_argument("--precision", default="f32", help="as PRESENTE_PRECISION")
     arguments.add_argument("--limit", type=int, help="only so many photos, spread evenly")
-    arguments.add_argument("--slices", type=int, default=4, help="how often the sides take turns")
+    arguments.add_argument("--slices", type=int, default=4, help="number of parts, which the indexers take in turns")
     arguments.add_argument(
         "--defaults", action="store_true", help="insightface's defaults as well: all models, two scales"
     )
@@ -169,15 +166,11 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
     photos = [photo.location for photo in read_folder(given.source).photos]
     if given.limit:
         photos = photos[:: max(1, len(photos) // given.limit)][: given.limit]
-    settings = {
-        "PRESENTE_PACK": given.pack,
-        "PRESENTE_RUNTIME": given.runtime,
-        "PRESENTE_PRECISION": given.precision,
-    }
+    settings = load_settings(given)
     result: dict[str, Any] = {
         **common.about_this_run(given.seed),
         "images": len(photos),
-        "pack": given.pack,
+        "pack": settings.pack,
         "crop": given.crop,
         **measure(given, settings, photos),
     }

@@ -1,8 +1,8 @@
 """``python -m benchmarks.calibration``: is the asked FPIR reached on people that calibration never saw?
 
-The people are halved. One half gives the gallery and the searches that the curve is fitted to; everybody of the other
-half is a stranger. Then the gallery grows tenfold, and the curve is not fitted again; beside it, one that is. People
-whose names share a word are not held against each other: research sets hold people under two names.
+The people are halved. One half gives the gallery and the searches that the curve is fitted to; all people of the
+other half are strangers. Then the gallery grows tenfold; the curve is tried as it is, and fitted again. People
+whose names share a word are not compared with each other: research sets hold people under two names.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Templates = list[tuple[str, NDArray[np.float32]]]
 
 
 def impostors(probes: Templates, enrolled: Templates) -> NDArray[np.float64]:
-    """Best score of every probe with anybody whose name has no word in common with the probe's, float64 (n,)."""
+    """Best score of every probe with people whose names have no word in common with the probe's, float64 (n,)."""
     gallery = consolidate(enrolled, "best")
     words = [_words(person) for person in gallery.people]
     best = np.empty(len(probes))
@@ -68,7 +68,7 @@ def fitted(probes: Templates, enrolled: Templates, people: int, source: str) -> 
 def reached(
     curve: CalibrationCurve, size: int, scores: NDArray[np.float64], whose: str, seed: int
 ) -> Iterator[dict[str, Any]]:
-    """What share of strangers, by their best scores, reaches the thresholds for a gallery of so many people."""
+    """The share of strangers, by their best scores, who reach the thresholds for a gallery of so many people."""
     for rate in RATES:
         threshold = curve.threshold(rate, size)
         yield {
@@ -123,12 +123,12 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def embedded(bench: Experiment, entries: Sequence[Entry]) -> Templates:
+def embedded(experiment: Experiment, entries: Sequence[Entry]) -> Templates:
     """Person and template of every photo that has one."""
-    outcomes = bench.embed([entry.path for entry in entries])
+    templates = experiment.embed([entry.path for entry in entries])
     return [
         (entry.person, made.template)
-        for entry, made in zip(entries, outcomes, strict=True)
+        for entry, made in zip(entries, templates, strict=True)
         if made.template is not None
     ]
 
@@ -139,21 +139,20 @@ def main() -> int:
         "python -m benchmarks.calibration", __doc__ or "", "python -m benchmarks.calibration --folder lfw --pack NAME"
     )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--folder", type=Path, help="one folder a person, hundreds of people")
+    source.add_argument("--folder", type=Path, help="one folder per person, hundreds of people")
     source.add_argument("--list", type=Path, help="or a list as identification takes it, whose roles do not matter")
-    parser.add_argument("--also", type=Path, metavar="LIST", help="people of another set, strangers to everybody")
-    parser.add_argument("--pack", default="sample", help="a pack's name or folder")
+    parser.add_argument("--also", type=Path, metavar="LIST", help="people of another set, strangers to all")
     parser.add_argument("--enrolled", type=int, default=200, help="people in the gallery that the curve is fitted at")
     parser.add_argument("--repeats", type=int, default=3, help="how many halvings")
     given = parser.parse_args()
     entries = read_people(given.folder) if given.folder else read_list(given.list)
-    bench = Experiment(load_settings(environment={"PRESENTE_PACK": given.pack}), Output(as_json=True))
-    templates = embedded(bench, entries)
-    foreign = embedded(bench, read_list(given.also)) if given.also else []
+    experiment = Experiment(load_settings(given), Output(as_json=True))
+    templates = embedded(experiment, entries)
+    foreign = embedded(experiment, read_list(given.also)) if given.also else []
     rows = [row for i in range(given.repeats) for row in trial(templates, foreign, given.enrolled, given.seed + i)]
     shown = summary(rows)
     common.publish(
-        {**common.about_this_run(given.seed), "pack": bench.pack.name, "results": rows, "summary": shown},
+        {**common.about_this_run(given.seed), "pack": experiment.pack.name, "results": rows, "summary": shown},
         given.json,
         [
             f"{row['strangers']}, {row['people']} enrolled, FPIR {row['fpir_asked']:g} asked, {row['source']} at "

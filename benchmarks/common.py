@@ -1,4 +1,4 @@
-"""What every benchmark prints about itself, and how it times."""
+"""What benchmarks share: flags, settings, timing, and what each prints about its machine."""
 
 from __future__ import annotations
 
@@ -9,20 +9,53 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from presente import cli
+from presente.settings import SETTINGS, Settings, load_settings
+from presente.settings.flags import add_settings_flags
 
 
-def parser(prog: str, about: str, example: str) -> argparse.ArgumentParser:
-    """A command line with the flags that all benchmarks have."""
+def parser(prog: str, about: str, example: str, settings: bool = True) -> argparse.ArgumentParser:
+    """A command line with the flags that all benchmarks have; ``settings``: those of the settings, too."""
     made = cli.program(prog, about, example)
     made.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     made.add_argument("--seed", type=int, default=1, help="the same seed makes the same data")
+    if settings:
+        add_settings_flags(made)
     return made
+
+
+def settings_in(given: argparse.Namespace, folder: Path) -> Settings:
+    """The settings as every program reads them, but with a gallery of the benchmark's own in a folder."""
+    return own_gallery(load_settings(given), folder)
+
+
+def own_gallery(settings: Settings, folder: Path) -> Settings:
+    """Settings whose store and files lie in a folder."""
+    return replace(
+        settings,
+        store=f"sqlite:///{folder}/gallery.db",
+        index=folder / "index",
+        export=folder / "export",
+        cache=folder / "cache",
+    )
+
+
+def environment_in(given: argparse.Namespace, folder: Path, **settings: str) -> dict[str, str]:
+    """The environment of a program with the same settings as :func:`settings_in`; ``settings``: further variables."""
+    flags = {item.variable: getattr(given, f"setting_{item.name}", None) for item in SETTINGS}
+    own = {
+        "PRESENTE_STORE": f"sqlite:///{folder}/gallery.db",
+        "PRESENTE_INDEX": f"{folder}/index",
+        "PRESENTE_EXPORT": f"{folder}/export",
+        "PRESENTE_CACHE": f"{folder}/cache",
+    }
+    return {**os.environ, **{name: text for name, text in flags.items() if text is not None}, **own, **settings}
 
 
 def about_this_run(seed: int) -> dict[str, Any]:

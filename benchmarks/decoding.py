@@ -1,4 +1,4 @@
-"""``python -m benchmarks.decoding``: identify, decoded in the asking threads and in processes, a second."""
+"""``python -m benchmarks.decoding``: identifications per second, decoded in the asking threads and in processes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,10 @@ from typing import Any
 
 from benchmarks import common
 from faces.embedder import FaceEmbedder
-from faces.image.decoder import Decoder, OwnThread
-from faces.packs.model_pack import load_pack
-from gallery.documents.sqlite.store import SqliteStore
+from faces.image.decoder import Decoder, InlineDecoder
 from gallery.documents.values import Enrolment, Student
-from gallery.gallery import Gallery, GallerySettings
-from gallery.index.generations import GenerationStore
+from gallery.gallery import Gallery
+from presente import composition
 from presente.recognition import IdentifyQuery, enrolled_photo, identify
 from presente.settings import ROOT
 from server.decoding.admission import open_admission
@@ -31,7 +29,6 @@ def main() -> int:
     arguments = common.parser(
         "python -m benchmarks.decoding", __doc__ or "", "python -m benchmarks.decoding --rounds 3"
     )
-    arguments.add_argument("--pack", default="sample", help="a pack's name or folder")
     arguments.add_argument(
         "--probes", type=Path, default=ROOT / "data_sample" / "probes", help="folder of photos to identify"
     )
@@ -40,13 +37,13 @@ def main() -> int:
     arguments.add_argument("--rounds", type=int, default=20, help="of each kind, by turns; the ratio is their median")
     given = arguments.parse_args()
     photos = [path.read_bytes() for path in sorted(given.probes.rglob("*.jpg"))]
-    pack = load_pack(given.pack, [ROOT / "data_sample" / "models"])
     admitted = open_decoder(open_admission(0))
-    decoders: dict[str, Decoder] = {"own_thread": OwnThread(), "processes": admitted}
+    decoders: dict[str, Decoder] = {"own_thread": InlineDecoder(), "processes": admitted}
     with tempfile.TemporaryDirectory() as folder:
-        store, index = SqliteStore(Path(folder) / "gallery.db"), GenerationStore(Path(folder) / "index")
-        gallery = Gallery(store, index, pack.tag, pack.dim, GallerySettings(pack.threshold, "benchmark"))
-        embedders = {name: FaceEmbedder(pack, decoder=decoder) for name, decoder in decoders.items()}
+        settings = common.settings_in(given, Path(folder))
+        pack = composition.open_pack(settings)
+        gallery = composition.open_gallery(settings, pack)
+        embedders = {name: composition.open_embedder(settings, pack, each) for name, each in decoders.items()}
         _enrol(gallery, embedders["own_thread"], photos)
         rates: dict[str, list[float]] = {name: [] for name in embedders}
         spent: dict[str, list[float]] = {name: [] for name in embedders}
@@ -62,26 +59,26 @@ def main() -> int:
     medians = {name: round(statistics.median(found), 1) for name, found in rates.items()}
     result: dict[str, Any] = {
         **common.about_this_run(given.seed),
-        "pack": given.pack,
+        "pack": pack.name,
         "threads": given.threads,
         "identifications_per_s": medians,
         "cpu_ms": {name: round(statistics.median(found), 2) for name, found in spent.items()},
         "rounds": {name: [round(rate, 1) for rate in found] for name, found in rates.items()},
         "ratio": round(statistics.median(there / here for here, there in zip(*rates.values(), strict=True)), 3),
     }
-    common.publish(result, given.json, [f"{name}: {rate} a second" for name, rate in medians.items()])
+    common.publish(result, given.json, [f"{name}: {rate} per second" for name, rate in medians.items()])
     return 0
 
 
 def _enrol(gallery: Gallery, embedder: FaceEmbedder, photos: list[bytes]) -> None:
     for number, content in enumerate(photos):
-        face = embedder.embed([embedder.read_portrait(content)[1]])[0]
+        face = embedder.embed_portrait(content)[1]
         made = enrolled_photo(content, "image/jpeg", "benchmark", face, gallery.pack)
         gallery.enrol([Enrolment(Student(f"B{number:04}", f"Student {number}"), (made,))])
 
 
 def _cpu_seconds(decoder: AdmittedDecoder) -> float:
-    """Of this process and of those that decode or did."""
+    """CPU seconds of this process and of those that decode or have decoded."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     ticks = 0
     for process in decoder.processes:
@@ -93,7 +90,7 @@ def _cpu_seconds(decoder: AdmittedDecoder) -> float:
 def _rate(
     gallery: Gallery, embedder: FaceEmbedder, photos: list[bytes], threads: int, seconds: float
 ) -> tuple[int, float]:
-    """How many were identified, and how many a second."""
+    """The number of identifications, and their rate per second."""
     done: list[int] = []
     end = time.perf_counter() + seconds
 

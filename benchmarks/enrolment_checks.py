@@ -1,4 +1,4 @@
-"""``python -m benchmarks.enrolment_checks``: what the checks of an enrolment find and miss, on labelled photos.
+"""``python -m benchmarks.enrolment_checks``: faults that the checks of an enrolment find and miss, on labelled photos.
 
 Some people are enrolled with all their photos but one. That one is enrolled under the person's own matricula, under
 another's, and under a new one; so are photos of people who are not enrolled. Only each photo's most prominent face is
@@ -22,20 +22,21 @@ from benchmarks.calibration import Templates, embedded, namesakes
 from evaluation.experiment import Experiment
 from evaluation.protocols import read_list, read_people
 from gallery.documents.values import EnrolledPhoto, Enrolment, Student, Template
-from gallery.enrolment.nearest_others import NOBODY, SimilarStudent, nearest_others
+from gallery.enrolment.nearest_others import NEW_STUDENT, SimilarStudent, nearest_others
 from gallery.enrolment.photo_check import judge
 from gallery.enrolment.score_levels import STRANGER_RATE, STUDENT_RATE, EnrolmentLevels, LevelKeeper
-from gallery.gallery import Gallery, GallerySettings
+from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
+from gallery.settings import GallerySettings
 from presente import cli, composition
-from presente.settings import Settings, add_settings_flags, load_settings
+from presente.settings import Settings, load_settings
 
 Vectors = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class EnrolledPerson:
-    """Somebody's templates, float32 (t, d)."""
+    """A person's templates, float32 (t, d)."""
 
     name: str
     templates: Vectors
@@ -62,7 +63,7 @@ class Trial:
         self.levels: EnrolmentLevels = LevelKeeper(gallery, threshold).now()
 
     def rivals(self, photos: Sequence[tuple[str, Vectors]], own: Sequence[int]) -> list[SimilarStudent | None]:
-        """Whom photos of people clearly show."""
+        """The students whom photos of people clearly show."""
         probes = np.stack([template for _, template in photos])
         found = nearest_others(self.gallery, probes, own, self.levels.duplicate)
         return [
@@ -80,8 +81,8 @@ class Trial:
         return np.array(wrong)
 
     def warned(self, photos: Sequence[tuple[str, Vectors]]) -> list[str | None]:
-        """Whom photos under new matriculas are said to show."""
-        found = self.rivals(photos, [NOBODY] * len(photos))
+        """The students whom photos under new matriculas are said to show."""
+        found = self.rivals(photos, [NEW_STUDENT] * len(photos))
         return [None if rival is None else rival.matricula for rival in found]
 
 
@@ -149,7 +150,7 @@ def one_to_one(people: Sequence[EnrolledPerson]) -> dict[str, float]:
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The mean over draws; of everybody whose own photo was refused in any, the name, to be looked at."""
+    """The mean over draws; and the names of all people whose own photo was refused in any, to be looked at."""
     means = {
         name: round(float(np.mean([row[name] for row in rows])), 5) if isinstance(value, float) else value
         for name, value in rows[0].items()
@@ -162,14 +163,13 @@ def main() -> int:
     example = "python -m benchmarks.enrolment_checks --folder lfw --pack research_mbf"
     parser = common.parser("python -m benchmarks.enrolment_checks", __doc__ or "", example)
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--folder", type=Path, metavar="DIR", help="one folder a person")
+    source.add_argument("--folder", type=Path, metavar="DIR", help="one folder per person")
     source.add_argument("--list", type=Path, metavar="LIST.tsv", help="columns role, person, path: all its photos")
     parser.add_argument("--people", type=int, nargs="+", default=[5, 24, 200, 1000], metavar="N", help="enrolled")
     parser.add_argument("--repeats", type=int, default=5, help="draws of people")
     parser.add_argument(
         "--twice", type=float, default=0.0, help="share of people who are enrolled under two matriculas"
     )
-    add_settings_flags(parser)
     given = parser.parse_args()
     settings = load_settings(given)
     entries = read_people(given.folder) if given.folder else read_list(given.list)

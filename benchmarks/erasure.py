@@ -1,18 +1,15 @@
-"""``python -m benchmarks.erasure``: what erasing a student of a large gallery costs, and what others notice of it.
+"""``python -m benchmarks.erasure``: what erasing a student of a large gallery costs, and how long others wait.
 
-A server of its own process serves made-up templates of the sample pack's dimension. Students are erased one after the
+A server of its own process serves made-up templates of the pack's dimension. Students are erased one after the
 other, then eight at once, while one client asks ``/livez`` and another identifies a photo, over and over.
 """
 
 from __future__ import annotations
 
+import argparse
 import http.client
-import json
-import os
 import resource
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -26,25 +23,20 @@ import numpy as np
 
 from benchmarks import common
 from benchmarks.face_vectors import face_vectors
-from faces.packs.model_pack import load_pack
-from gallery.documents.sqlite.store import SqliteStore
+from benchmarks.servers import served
 from gallery.documents.values import EnrolledPhoto, Enrolment, Student, Template
-from gallery.gallery import Gallery, GallerySettings
-from gallery.index.generations import GenerationStore
-from presente.settings import ROOT
+from presente import composition
+from presente.settings import ROOT, Settings
 
 _BATCH = 1000
 _PROBE = ROOT / "data_sample" / "probes" / "A0178" / "1.jpg"
 
 
-def populate(folder: Path, count: int, seed: int) -> list[bytes]:
-    """A gallery of ``count`` templates of as many people in a folder, published; their vectors as bytes."""
-    pack = load_pack("sample", [ROOT / "data_sample" / "models"])
+def populate(settings: Settings, count: int, seed: int) -> list[bytes]:
+    """A gallery of ``count`` templates of as many people, published; their vectors as bytes."""
+    pack = composition.open_pack(settings)
     vectors = face_vectors("spread", count, pack.dim, 1, seed).gallery
-    settings = GallerySettings(pack.threshold, "benchmark")
-    gallery = Gallery(
-        SqliteStore(folder / "gallery.db"), GenerationStore(folder / "index"), pack.tag, pack.dim, settings
-    )
+    gallery = composition.open_gallery(settings, pack)
     gallery.store.claim_pack(pack.tag, pack.dim)
     for start in range(0, count, _BATCH):
         gallery.store.enrol([_enrolment(i, vectors[i], pack.tag) for i in range(start, min(start + _BATCH, count))])
@@ -59,29 +51,6 @@ def _enrolment(person: int, vector: np.ndarray[Any, np.dtype[np.float32]], tag: 
     return Enrolment(Student(f"P{person:06d}", f"P{person:06d}", "IA-101"), (photo,))
 
 
-@contextmanager
-def served(folder: Path) -> Iterator[tuple[str, int]]:
-    """A server over a folder's gallery; its host and port, and its process id."""
-    environment = {
-        **os.environ,
-        "PRESENTE_PACK": "sample",
-        "PRESENTE_STORE": f"sqlite:///{folder}/gallery.db",
-        "PRESENTE_INDEX": f"{folder}/index",
-        "PRESENTE_EXPORT": f"{folder}/export",
-        "PRESENTE_CACHE": f"{folder}/cache",
-        "PRESENTE_SERVER_THREADS": "16",
-    }
-    words = [sys.executable, "-m", "server", "--port", "0", "--json"]
-    with subprocess.Popen(
-        words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        assert process.stdout is not None
-        try:
-            yield json.loads(process.stdout.readline())["address"].removeprefix("http://"), process.pid
-        finally:
-            process.kill()
-
-
 def ask(address: str, method: str, path: str, body: bytes | None = None) -> float:
     """Seconds until the answer to one request, which must not be an error."""
     connection = http.client.HTTPConnection(address, timeout=300)
@@ -93,12 +62,6 @@ def ask(address: str, method: str, path: str, body: bytes | None = None) -> floa
     if reply.status >= 300:
         raise RuntimeError(f"{method} {path} was answered with {reply.status}")
     return time.perf_counter() - start
-
-
-def cpu_seconds(pid: int) -> float:
-    """CPU time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -121,10 +84,10 @@ def watched(work: Callable[[], float]) -> Iterator[list[float]]:
         thread.join()
 
 
-def measure(count: int, erasures: int, seed: int, folder: Path) -> dict[str, Any]:
+def measure(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """All figures."""
-    start = time.perf_counter()
-    vectors = populate(folder, count, seed)
+    start, count, erasures = time.perf_counter(), given.templates, given.erasures
+    vectors = populate(common.settings_in(given, folder), count, given.seed)
     populated = time.perf_counter() - start
     photo = _PROBE.read_bytes()
 
@@ -136,12 +99,13 @@ def measure(count: int, erasures: int, seed: int, folder: Path) -> dict[str, Any
             work()
         return {"livez_ms": _spread(alive), "identify_ms": _spread(identified)}
 
-    with served(folder) as (address, pid):
+    with served(given, None, folder=folder, PRESENTE_SERVER_THREADS="16") as server:
+        address, process = server.address, server.process
         ask(address, "POST", "/v1/identify", photo)
         quiet = beside(address, lambda: time.sleep(3))
-        before = cpu_seconds(pid)
+        before = process.cpu_seconds()
         one_by_one = [ask(address, "DELETE", f"/v1/students/P{i:06d}") for i in range(erasures)]
-        cpu = (cpu_seconds(pid) - before) / erasures
+        cpu = (process.cpu_seconds() - before) / erasures
         left = sum(vector in file.read_bytes() for file in (folder / "index").rglob("*.npy") for vector in vectors[:3])
 
         def eight() -> None:
@@ -179,7 +143,7 @@ def main() -> None:
     made.add_argument("--erasures", type=int, default=20)
     given = made.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        figures = measure(given.templates, given.erasures, given.seed, Path(folder))
+        figures = measure(given, Path(folder))
     common.publish(
         {**common.about_this_run(given.seed), **figures},
         given.json,

@@ -1,7 +1,7 @@
-"""``python -m benchmarks.evaluation``: how long it takes to score a large experiment, and in how much memory.
+"""``python -m benchmarks.evaluation``: time and memory to score a large experiment.
 
 Templates are made up; what is timed is what ``python -m evaluation identification`` does once photos are templates:
-compare every probe with everybody, write the table, read it back, compute every metric.
+compare every probe with every person, write the table, read it back, compute every metric.
 """
 
 from __future__ import annotations
@@ -22,25 +22,28 @@ from evaluation.templates import OK, TemplateResult
 def main() -> int:
     """Measure and print."""
     parser = common.parser(
-        "python -m benchmarks.evaluation", __doc__ or "", "python -m benchmarks.evaluation --gallery 10000"
+        "python -m benchmarks.evaluation",
+        __doc__ or "",
+        "python -m benchmarks.evaluation --gallery 10000",
+        settings=False,
     )
     parser.add_argument("--gallery", type=int, default=10_000, metavar="N", help="templates enrolled")
     parser.add_argument("--probes", type=int, default=10_000, metavar="N", help="probes, half of them strangers")
     parser.add_argument("--dim", type=int, default=512, help="length of a template")
     given = parser.parse_args()
     made = face_vectors("crowded", given.gallery, given.dim, given.probes // 2, given.seed)
-    entries, outcomes = [], []
+    entries, templates = [], []
     for role, names, rows in (
         ("gallery", made.people, made.gallery),
         ("probe", made.probed, made.probes),
         ("unknown", range(-len(made.strangers), 0), made.strangers),
     ):
         entries += [Entry(role, f"p{name:06d}", Path(f"{role}/{i}")) for i, name in enumerate(names)]  # type: ignore[arg-type]
-        outcomes += [TemplateResult(row, OK) for row in rows]
+        templates += [TemplateResult(row, OK) for row in rows]
     before, start = _peak_mb(), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "scores.tsv"
-        scores.write_scores(table, scores.identification_scores(entries, outcomes))
+        scores.write_scores(table, scores.identification_scores(entries, templates))
         scored = time.perf_counter()
         found = results.identification_result(scores.read_scores(table), (0.01, 0.001))
     done = time.perf_counter()
@@ -70,7 +73,7 @@ def main() -> int:
 
 
 def _peak_mb() -> float:
-    """The most memory that this process ever held."""
+    """The largest memory of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024 * 1024)
 
 

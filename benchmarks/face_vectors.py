@@ -13,7 +13,7 @@ from presente.settings import Settings
 GENUINE_COSINE = 0.64
 """Mean cosine of two templates of one person, as measured on LFW with a MobileFaceNet."""
 EACH = {"spread": 20, "crowded": 2}
-"""Templates a person: 20 as in CelebA; with 2, most of the ten nearest are other people's."""
+"""Templates per person: 20 as in CelebA; with 2, most of the ten nearest are other people's."""
 LATENT = {"spread": 135, "crowded": 64}
 """Dimensions that people really differ in. 135 gives two people's cosine a standard deviation of 0.086; real embeddings
 lie on fewer dimensions than noise would, and on 64 many people look alike."""
@@ -21,8 +21,8 @@ lie on fewer dimensions than noise would, and on 64 many people look alike."""
 
 @dataclass(frozen=True, slots=True)
 class FaceVectors:
-    """A gallery, float32 (n, d), and whose each row is; probes of people in it, float32 (m, d), and who they are; and
-    probes of strangers."""
+    """A gallery, float32 (n, d), and the person of each row; probes of people in it, float32 (m, d), and their people;
+    and probes of strangers."""
 
     gallery: NDArray[np.float32]
     people: NDArray[np.int64]
@@ -64,7 +64,7 @@ def real_vectors(settings: Settings, count: int, probes: int, seed: int) -> Face
     chance = np.random.default_rng(seed)
     order = chance.permutation(len(vectors))
     vectors, people = vectors[order], people[order]
-    first = np.unique(people, return_index=True)[1]  # one template of everybody
+    first = np.unique(people, return_index=True)[1]  # one template of each person
     strange = chance.permutation(first)[: min(probes, len(first) // 10)]
     known = np.setdiff1d(first[np.bincount(people)[people[first]] > 1], strange)
     probed = chance.permutation(known)[:probes]

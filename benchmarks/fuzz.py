@@ -1,30 +1,29 @@
 """``python -m benchmarks.fuzz``: wrong requests and damaged photos, from a seed, against a server of its own.
 
-Every route of the application is tried, over the wire. What is asked of each reply is in ``benchmarks/fuzz_checks.py``.
+Every route of the application is tried, over HTTP. ``benchmarks/fuzz_checks.py`` has the checks of each reply.
 A failure is printed with its number: ``--seed N --replay NUMBER`` makes the same request again and shows the answer.
+The gallery is a file of its own, unless ``--store`` names another; a variable does not: nonsense is written into it.
 """
 
 from __future__ import annotations
 
 import http.client
-import json
-import os
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from benchmarks import common
-from benchmarks.fuzz_checks import SLOW_S, Answer, Process, faults, waits
+from benchmarks.fuzz_checks import SLOW_S, Answer, faults, waits
 from benchmarks.fuzz_requests import ADMIN, ATTENDANCE, Requests, Sent
+from benchmarks.processes import ServerProcess
+from benchmarks.servers import served
 from presente.settings import ROOT
 
 KEYS = f"admin:{ADMIN},attendance:{ATTENDANCE}"
@@ -33,7 +32,7 @@ _SHOWN = 20
 _GROWTH_MB = 400
 _DESCRIPTORS = 40
 _LOG_PER_REQUEST = 400
-Make = Callable[[], Sent]
+MakeRequest = Callable[[], Sent]
 
 
 class Client:
@@ -46,7 +45,7 @@ class Client:
         self._socket: socket.socket | None = None
 
     def send(self, sent: Sent) -> Answer:
-        """Send a request; what came back."""
+        """Send a request, and return the reply."""
         raw = sent.raw(self.host)
         start = time.perf_counter()
         for attempt in (1, 2):
@@ -81,7 +80,7 @@ class Client:
 
 @dataclass
 class FuzzResult:
-    """What a run found."""
+    """The findings of a run."""
 
     requests: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
@@ -94,7 +93,7 @@ class FuzzResult:
     figures: dict[str, Any] = field(default_factory=dict)
 
     def note(self, sent: Sent, answer: Answer) -> None:
-        """Count a reply, and keep what is wrong with it."""
+        """Count a reply, and keep its faults."""
         self.requests += 1
         self.statuses[answer.status] += 1
         self.routes.add(sent.route)
@@ -109,7 +108,7 @@ class FuzzResult:
             )
 
 
-def run(make: Sequence[Make], address: str, process: Process, clients: int) -> FuzzResult:
+def run(make: Sequence[MakeRequest], address: str, process: ServerProcess, clients: int) -> FuzzResult:
     """Send requests over several connections, and look at the server meanwhile."""
     outcome, lock, turn = FuzzResult(), threading.Lock(), iter(range(len(make)))
     logged, memory = process.logged(), [process.memory_mb()]
@@ -158,16 +157,16 @@ def run(make: Sequence[Make], address: str, process: Process, clients: int) -> F
     return outcome
 
 
-def made(seed: int, requests: int, files: int) -> tuple[Requests, list[Make]]:
+def made(seed: int, requests: int, files: int) -> tuple[Requests, list[MakeRequest]]:
     """Everything that a run sends: odd requests, then damaged photos of each format; the place is the number."""
     requester = Requests(
         seed, [path.read_bytes() for path in sorted((ROOT / "data_sample" / "probes").rglob("*.jpg"))[:4]]
     )
 
-    def odd(number: int) -> Make:
+    def odd(number: int) -> MakeRequest:
         return lambda: requester.odd(number)
 
-    def file(number: int, form: str) -> Make:
+    def file(number: int, form: str) -> MakeRequest:
         return lambda: requester.file(number, form)
 
     making = [odd(number) for number in range(requests)]
@@ -176,42 +175,7 @@ def made(seed: int, requests: int, files: int) -> tuple[Requests, list[Make]]:
     return requester, making
 
 
-@contextmanager
-def served(store: str) -> Iterator[tuple[str, Process, dict[str, str], Path]]:
-    """A server of its own process over the sample class; address, process, its environment and folder."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("PRESENTE_")} | {
-            "PRESENTE_STORE": store or f"sqlite:///{folder}/gallery.db",
-            "PRESENTE_INDEX": f"{folder}/index",
-            "PRESENTE_EXPORT": f"{folder}/export",
-            "PRESENTE_CACHE": f"{folder}/cache",
-            "PRESENTE_API_KEYS": KEYS,
-        }
-        program = [sys.executable, "-m"]
-        words = [*program, "indexer", "add", str(ROOT / "data_sample" / "students.csv"), "--json"]
-        subprocess.run(words, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
-        log = folder / "server.log"
-        with (
-            log.open("w", encoding="utf-8") as stream,
-            subprocess.Popen(
-                [*program, "server", "--port", "0", "--json"],
-                cwd=ROOT,
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=stream,
-                text=True,
-            ) as process,
-        ):
-            assert process.stdout is not None
-            try:
-                address = str(json.loads(process.stdout.readline())["address"]).removeprefix("http://")
-                yield address, Process(process.pid, log), environment, folder
-            finally:
-                process.terminate()
-
-
-def agree(outcome: FuzzResult, environment: dict[str, str]) -> None:
+def agree(outcome: FuzzResult, environment: Mapping[str, str]) -> None:
     """Ask ``verify`` whether documents, counts and index agree after a run."""
     words = [sys.executable, "-m", "indexer", "verify", "--json"]
     done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
@@ -243,7 +207,7 @@ def lines(outcome: FuzzResult) -> list[str]:
     return [*(f"{name}: {value}" for name, value in found.items()), *shown]
 
 
-def replay(numbers: Sequence[int], making: Sequence[Make], address: str) -> None:
+def replay(numbers: Sequence[int], making: Sequence[MakeRequest], address: str) -> None:
     """Send some requests again, one by one, and show them with their answers."""
     for number in numbers:
         sent = making[number]()
@@ -258,17 +222,17 @@ def main() -> int:
     arguments.add_argument("--requests", type=int, default=30_000, help="odd requests")
     arguments.add_argument("--files", type=int, default=5_000, help="damaged photos of each format")
     arguments.add_argument("--clients", type=int, default=2, help="connections at once")
-    arguments.add_argument("--store", default="", help="where the gallery is kept; default: a file of its own")
     arguments.add_argument("--replay", type=int, nargs="+", default=[], help="numbers of requests to send again")
     given = arguments.parse_args()
     making = made(given.seed, given.requests, given.files)[1]
-    with served(given.store) as (address, process, environment, _):
+    store = {"PRESENTE_STORE": given.setting_store} if given.setting_store else {}
+    with served(given, PRESENTE_API_KEYS=KEYS, **store) as server:
         if given.replay:
-            replay(given.replay, making, address)
-            print(process.log.read_text(encoding="utf-8")[-4000:])
+            replay(given.replay, making, server.address)
+            print(server.process.log.read_text(encoding="utf-8")[-4000:])
             return 0
-        outcome = run(making, address, process, given.clients)
-        agree(outcome, environment)
+        outcome = run(making, server.address, server.process, given.clients)
+        agree(outcome, server.environment)
     result = common.about_this_run(given.seed) | summary(outcome)
     common.publish(result, given.json, lines(outcome))
     return 1 if outcome.failures else 0

@@ -1,11 +1,10 @@
-"""What the fuzz run asks of every reply, and of the process that gives them."""
+"""The checks of every reply in a fuzz run."""
 
 from __future__ import annotations
 
 import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from benchmarks.fuzz_requests import Sent
 
@@ -25,12 +24,12 @@ _TELLS = {
     ),
 }
 _WAITING = {"busy", "request_in_progress"}
-"""Codes of a 503 that load explains."""
+"""Codes of a 503 that are right under load."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: ``status`` 0 when nothing did."""
+    """A reply: ``status`` 0 when there was none."""
 
     status: int
     headers: dict[str, str]
@@ -40,7 +39,7 @@ class Answer:
 
 
 def faults(sent: Sent, answer: Answer) -> list[str]:
-    """What is wrong with a reply; nothing when all is well."""
+    """The faults of a reply; none when all is well."""
     found: list[str] = []
     if answer.seconds > SLOW_S:
         found.append(f"it took {answer.seconds:.1f} s")
@@ -102,28 +101,3 @@ def _echoes(sent: Sent, text: str) -> bool:
     whole = sent.raw("").decode("utf-8", "replace")
     step = max(1, len(whole) // 300)
     return any(whole[place : place + _ECHO] in text for place in range(0, len(whole) - _ECHO, step))
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """The server as the system sees it, by what Linux tells of a process."""
-
-    pid: int
-    log: Path
-
-    def memory_mb(self) -> float:
-        """Resident memory."""
-        status = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
-        return round(int(status.partition("VmRSS:")[2].split()[0]) / 1024, 1)
-
-    def descriptors(self) -> int:
-        """Open files and sockets."""
-        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
-
-    def logged(self) -> int:
-        """Bytes of the log."""
-        return self.log.stat().st_size
-
-    def tracebacks(self) -> int:
-        """Stack traces in the log."""
-        return self.log.read_text(encoding="utf-8", errors="replace").count("Traceback (most recent call last)")

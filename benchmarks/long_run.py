@@ -1,7 +1,7 @@
 """``python -m benchmarks.long_run``: an ``indexer add`` as long as CelebA's, killed twice: memory, losses, doubles.
 
 The tree is laid out as CelebA is, of photos of the sample class (so detection is real) at 178 x 218, each with an end
-of its own, which makes it another photo to whoever hashes it. Identities are the real list's where that is given.
+of its own, which gives it a hash of its own. Identities are the real list's where that is given.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from typing import Any
 from PIL import Image
 
 from benchmarks import common
+from benchmarks.processes import tree_memory_mb
 from presente import composition
 from presente.settings import ROOT
 
@@ -88,7 +88,7 @@ def run(folder: Path, settings: Mapping[str, str], kills: list[int], sampled: Sa
                 stored = store.counts().images
                 sampled.seconds.append(round(time.monotonic() - began, 1))
                 sampled.stored.append(stored)
-                sampled.mb.append(round(_resident_mb(process.pid), 1))
+                sampled.mb.append(round(tree_memory_mb(process.pid), 1))
                 if kills and stored >= kills[0]:
                     kills.pop(0)
                     process.kill()
@@ -99,17 +99,6 @@ def run(folder: Path, settings: Mapping[str, str], kills: list[int], sampled: Sa
     store.close()
     report: dict[str, Any] = json.loads(text)
     return report
-
-
-def _resident_mb(pid: int) -> float:
-    """Of a process and its children, pages shared between them counted once as far as the system tells."""
-    total = 0.0
-    with suppress(OSError, StopIteration):
-        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        total += int(next(line for line in rollup.splitlines() if line.startswith("Pss:")).split()[1]) / 1024
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            total += _resident_mb(int(child))
-    return total
 
 
 def growth(sampled: Sampled) -> float:
@@ -137,12 +126,7 @@ def plot(sampled: Sampled, target: Path) -> None:
 def measure(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Make the tree, run, be killed twice, compare what is there with what was asked."""
     make_tree(folder / "celeba", given.count, given.identities)
-    settings = {
-        "PRESENTE_PACK": "sample",
-        "PRESENTE_STORE": f"sqlite:///{folder}/gallery.db",
-        "PRESENTE_INDEX": f"{folder}/index",
-        "HOME": str(folder),
-    }
+    settings = common.environment_in(given, folder)
     sampled = Sampled()
     report = run(folder, settings, [given.count // 3, 2 * given.count // 3], sampled)
     words = [sys.executable, "-m", "indexer", "verify", "--json"]

@@ -32,7 +32,7 @@ def sessions(path: Path) -> dict[str, Session]:
 
 
 def measure(path: Path, shape: tuple[int, ...], rounds: int, seed: int) -> dict[str, Any]:
-    """CPU milliseconds an image on one thread, turn about, and how many times quicker than ``plain`` in the median."""
+    """CPU milliseconds per image on one thread, in turns, and how many times quicker than ``plain`` in the median."""
     opened = sessions(path)
     image = np.random.default_rng(seed).uniform(0, 255, shape).astype(np.float32)
     taken: dict[str, list[float]] = {name: [] for name in opened}
@@ -56,10 +56,9 @@ def main() -> int:
     arguments = common.parser(
         "python -m benchmarks.runtimes", __doc__ or "", "python -m benchmarks.runtimes --pack buffalo_l --json"
     )
-    arguments.add_argument("--pack", default="sample", help="a pack's name or folder")
     arguments.add_argument("--rounds", type=int, default=15, help="inferences of each; the median is printed")
     given = arguments.parse_args()
-    pack = composition.open_pack(load_settings(environment={"PRESENTE_PACK": given.pack}))
+    pack = composition.open_pack(load_settings(given))
     with tempfile.TemporaryDirectory() as folder:
         deep = Path(folder) / "iresnet50.onnx"
         deep.write_bytes(iresnet50(given.seed))
@@ -73,7 +72,7 @@ def main() -> int:
         result,
         given.json,
         [
-            f"{graph:28s} {name:14s} {ms:8.2f} ms of CPU an image, {found['ratio'][name]:5.2f} times"
+            f"{graph:28s} {name:14s} {ms:8.2f} ms of CPU per image, {found['ratio'][name]:5.2f} times"
             for graph, found in graphs.items()
             for name, ms in found["ms"].items()
         ],

@@ -12,21 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import common
-from benchmarks.contenders import Built, Found, contenders
 from benchmarks.face_vectors import LATENT, FaceVectors, face_vectors, real_vectors
+from benchmarks.search_indexes import BuiltIndex, Found, index_builders
 from gallery.index.kinds.flat import nearest
 from presente.settings import load_settings
 
 K = 10
 FPIR = 0.01
-"""The threshold is the one at which exact search takes one stranger in a hundred for somebody."""
+"""The threshold is the one at which exact search gives one stranger in a hundred a name."""
 _ROUNDS = 4
-"""Every contender has its turn this often, with a share of the single probes each time."""
+"""Number of turns of every index, each with a share of the single probes."""
 
 
 def measure(vectors: FaceVectors, names: list[str], build: dict[str, Any], clients: list[int]) -> dict[str, Any]:
-    """Build every contender, then time them in turns; their figures by name."""
-    built: dict[str, Built] = {}
+    """Build every index, then time them in turns; their figures by name."""
+    built: dict[str, BuiltIndex] = {}
     kinds: dict[str, Any] = {}
     for name in names:
         start = time.perf_counter()
@@ -62,7 +62,9 @@ def measure(vectors: FaceVectors, names: list[str], build: dict[str, Any], clien
     return kinds
 
 
-def throughput(built: Built, probes: NDArray[np.float32], clients: list[int], for_s: float = 2.0) -> dict[str, float]:
+def throughput(
+    built: BuiltIndex, probes: NDArray[np.float32], clients: list[int], for_s: float = 2.0
+) -> dict[str, float]:
     """Single probes a second, by how many threads ask at once."""
 
     def ask(number: int) -> int:
@@ -91,7 +93,7 @@ def quality(found: list[Found], vectors: FaceVectors, exact: NDArray[np.float32]
     }
 
 
-def open_set(built: Built, found: list[Found], vectors: FaceVectors, threshold: float) -> dict[str, float]:
+def open_set(built: BuiltIndex, found: list[Found], vectors: FaceVectors, threshold: float) -> dict[str, float]:
     """The two errors at the threshold: FNIR of the probes, FPIR of strangers, each asked alone."""
     right = [
         vectors.people[rows[0, 0]] == probed and scores[0, 0] >= threshold
@@ -106,7 +108,7 @@ def main() -> int:
     arguments = common.parser(
         "python -m benchmarks.search", __doc__ or "", "python -m benchmarks.search --n 20000 --json"
     )
-    build = contenders()
+    build = index_builders()
     arguments.add_argument(
         "--n", type=int, nargs="+", default=[203_540], help="templates in the gallery; several sizes"
     )
@@ -137,7 +139,7 @@ def main() -> int:
     for count in given.n:
         for data in LATENT if given.data == "both" else [given.data]:
             if data == "real":
-                vectors = real_vectors(load_settings(), count, given.probes, given.seed)
+                vectors = real_vectors(load_settings(given), count, given.probes, given.seed)
             else:
                 vectors = face_vectors(data, count, given.dim, given.probes, given.seed)
             kinds = measure(vectors, given.kinds, build, given.clients)

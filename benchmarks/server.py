@@ -1,4 +1,4 @@
-"""``python -m benchmarks.server``: requests per second and their latency, by how many clients ask at once.
+"""``python -m benchmarks.server``: requests per second and their latency, by the number of clients.
 
 Identify requests; with ``--against CHECKOUT`` also those that cost little, of two versions of this project in turn.
 """
@@ -7,55 +7,23 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks import common
-from presente.settings import ROOT
-
-
-@contextmanager
-def served(pack: str, source: Path, checkout: Path = ROOT) -> Iterator[str]:
-    """A server of its own process over a gallery of its own, with ``source`` indexed; its host and port."""
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {
-            **os.environ,
-            "PRESENTE_PACK": pack,
-            "PRESENTE_STORE": f"sqlite:///{folder}/gallery.db",
-            "PRESENTE_INDEX": f"{folder}/index",
-        }
-        program = [sys.executable, "-m"]
-        subprocess.run(
-            [*program, "indexer", "add", str(source), "--json"],
-            cwd=checkout,
-            env=environment,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        words = [*program, "server", "--port", "0", "--json"]
-        with subprocess.Popen(
-            words, cwd=checkout, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        ) as process:
-            assert process.stdout is not None
-            try:
-                yield str(json.loads(process.stdout.readline())["address"]).removeprefix("http://")
-            finally:
-                process.terminate()
+from benchmarks.servers import SAMPLE_CLASS, served
+from presente.settings import ROOT, load_settings
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked; the bodies in turn."""
+    """A request that is made over and over, with its bodies in turn."""
 
     method: str
     path: str
@@ -66,11 +34,13 @@ class Request:
 def cheap_requests(dim: int) -> dict[str, Request]:
     """Requests of every other sort: their cost is mostly the server's own."""
     probe = json.dumps({"embeddings": [[1.0] * dim]}).encode()
+    probes = json.dumps({"embeddings": [[0.0123456789 * (place + 1) for place in range(dim)]] * 64, "k": 1}).encode()
     return {
         "livez": Request("GET", "/livez"),
         "status": Request("GET", "/v1/status"),
         "students": Request("GET", "/v1/students?limit=20"),
         "search": Request("POST", "/v1/search", (probe,)),
+        "search of 64": Request("POST", "/v1/search", (probes,)),
     }
 
 
@@ -127,25 +97,27 @@ def compare(
 def main() -> int:
     """Measure and print."""
     arguments = common.parser("python -m benchmarks.server", __doc__ or "", "python -m benchmarks.server --seconds 5")
-    arguments.add_argument("--pack", default="sample", help="a pack's name or folder")
-    arguments.add_argument("--source", type=Path, default=ROOT / "data_sample" / "students.csv", help="what is indexed")
+    arguments.add_argument("--source", type=Path, default=SAMPLE_CLASS, help="the source that is indexed")
     arguments.add_argument(
         "--probes", type=Path, default=ROOT / "data_sample" / "probes", help="folder of photos to send"
     )
-    arguments.add_argument("--clients", type=int, nargs="+", default=[1, 2, 4, 8], help="how many ask at once")
-    arguments.add_argument("--seconds", type=float, default=3.0, help="how long each number of clients asks")
+    arguments.add_argument(
+        "--clients", type=int, nargs="+", default=[1, 2, 4, 8], help="numbers of clients that ask at once"
+    )
+    arguments.add_argument("--seconds", type=float, default=3.0, help="duration per number of clients")
     arguments.add_argument("--against", type=Path, help="another checkout of this project, served beside this one")
     arguments.add_argument("--rounds", type=int, default=5, help="turns of each of the two")
     given = arguments.parse_args()
     photos = [path.read_bytes() for path in sorted(given.probes.rglob("*.jpg"))]
     identify = Request("POST", "/v1/identify", tuple(photos), "image/jpeg")
     with ExitStack() as cleanup:
-        address = cleanup.enter_context(served(given.pack, given.source.resolve()))
+        address = cleanup.enter_context(served(given, given.source)).address
         measure(address, identify, 1, 0.5)
         by_clients = {str(clients): measure(address, identify, clients, given.seconds) for clients in given.clients}
         beside = {}
         if given.against is not None:
-            other = cleanup.enter_context(served(given.pack, given.source.resolve(), given.against.resolve()))
+            server = served(given, given.source, checkout=given.against.resolve())
+            other = cleanup.enter_context(server).address
             status = http.client.HTTPConnection(address, timeout=30)
             status.request("GET", "/v1/status")
             requests = {"identify": identify, **cheap_requests(json.load(status.getresponse())["dim"])}
@@ -155,7 +127,7 @@ def main() -> int:
     first = next(iter(by_clients.values()))["requests_per_s"]
     result: dict[str, Any] = {
         **common.about_this_run(given.seed),
-        "pack": given.pack,
+        "pack": load_settings(given).pack,
         "photos": len(photos),
         "clients": by_clients,
         "against": beside,

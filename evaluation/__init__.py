@@ -1,1 +1,1 @@
-"""Measures: protocols, then scores on disk, then metrics, then a report. Metrics never re-run a search."""
+"""Measurement: a protocol gives scores on disk, scores give metrics, metrics a report. No metric repeats a search."""

@@ -1,4 +1,4 @@
-"""``python -m evaluation``: measure, and try."""
+"""``python -m evaluation``: measure recognition, calibrate the threshold, try photos."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ COMMANDS = (verification, identification, kfold, search, compare, calibrate, rep
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = cli.program("evaluation", "Measure, and try.", "evaluation predict party.jpg")
+    parser = cli.program(
+        "evaluation",
+        "Measure recognition, calibrate the threshold, try photos.",
+        "evaluation predict data_sample/strangers/01.jpg",
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)

@@ -1,4 +1,4 @@
-"""What stands for a person who is enrolled with several photos: all templates, or one centroid of them."""
+"""How a person with several enrolled photos is compared: by all templates, or by one centroid of them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from gallery.threshold.impostor_scores import EnrolledTemplates
 
 Consolidation = Literal["best", "centroid", "notebook"]
 """``best``: every template, a person's score is that of the best. ``centroid``: the mean of templates of length 1.
-``notebook``: the mean of vectors as the network gave them, so that long ones weigh more, as the first system had it."""
+``notebook``: the mean of the network's vectors, of which long ones weigh more, as in the first system."""
 
 
 def consolidate(templates: Sequence[tuple[str, NDArray[np.float32]]], how: Consolidation) -> EnrolledTemplates:
-    """Make a gallery of (person, template float32 (d,)).
+    """A gallery of (person, template float32 (d,)).
 
-    Templates need not be of length 1: for ``notebook`` they must not be, or it is the same as ``centroid``.
+    Templates need not have length 1; for ``notebook`` they must be the network's own vectors.
     """
     ordered = sorted(templates, key=lambda entry: entry[0])
     names = [person for person, _ in ordered]

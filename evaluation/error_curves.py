@@ -1,7 +1,7 @@
 """Curves for plots, from scores alone: error rates at every threshold with their intervals. See docs/metrics.md.
 
-An identification experiment and one of pairs come to the same thing here: scores of those who should be accepted,
-scores of those who should not, and what share of each lies where at a threshold.
+Identification and verification are treated alike: there are scores of trials that should be accepted and of trials that
+should not, and at each threshold a share of either is accepted.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from evaluation.verification import ScoredPairs, error_rates
 
 Rates = NDArray[np.float64]
 _CELLS = 60
-"""How many cells of the grid that curves are thinned by lie in one decade."""
+"""Cells per decade of the grid by which curves are thinned."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """Scores that count: mated float64 (m,), non-mated float64 (n,); -inf where nothing can be accepted.
+    """Scores of mated trials, float64 (m,), and of non-mated trials, float64 (n,); -inf where none is accepted.
 
-    Of an identification a mated score counts when the mate is at rank 1, and a stranger's is the best of anybody.
+    In identification a mated score counts only when the mate is at rank 1; a stranger's score is the best with any
+    person.
     """
 
     mated: Rates
@@ -37,7 +38,8 @@ class Trials:
 class ErrorCurve:
     """Rates of false positives and false negatives at descending thresholds, float64 (k,), false positives rising.
 
-    ``low`` and ``high`` are the 95 % interval of the false negatives; ``trials`` how many non-mated, mated trials.
+    ``low`` and ``high`` are the 95 % interval of the false negatives; ``trials`` the numbers of non-mated and of mated
+    trials.
     """
 
     false_positive: Rates
@@ -48,7 +50,7 @@ class ErrorCurve:
 
     @property
     def shown(self) -> NDArray[np.bool_]:
-        """Which points hold at least one false positive, bool (k,)."""
+        """Whether a point holds at least one false positive, bool (k,)."""
         return self.false_positive > 0.5 * self.resolution
 
     @property
@@ -63,18 +65,18 @@ def trials_of_pairs(pairs: ScoredPairs) -> Trials:
 
 
 def trials_of_searches(searches: Sequence[ProbeScores]) -> Trials:
-    """Mated and non-mated searches; a mate behind somebody else is found at no threshold."""
+    """Mated and non-mated searches; a mate behind another person is found at no threshold."""
     mated = [search.mate_score if search.mate_rank == 1 else -np.inf for search in searches if search.mated]
     others = [search.best_score for search in searches if not search.mated]
     return Trials(np.array(mated, np.float64), np.array(others, np.float64))
 
 
-def curve(trials: Trials) -> ErrorCurve:
-    """Both rates at every threshold that tells scores apart, less those points that no plot would show apart."""
+def error_curve(trials: Trials) -> ErrorCurve:
+    """Both rates at every threshold between two scores, without points that no plot would show apart."""
     same = np.repeat([True, False], [len(trials.mated), len(trials.non_mated)])
     scores = np.concatenate([trials.mated, trials.non_mated])
     _, positive, negative = error_rates(ScoredPairs(np.zeros(len(same), np.int64), same, scores))
-    kept = _seen(positive, negative)
+    kept = _distinguishable(positive, negative)
     low, high = wilson_band(negative[kept], len(trials.mated))
     return ErrorCurve(positive[kept], negative[kept], low, high, (len(trials.non_mated), len(trials.mated)))
 
@@ -91,8 +93,8 @@ def identification_rates(searches: Sequence[ProbeScores], last_rank: int) -> tup
     return rates, *wilson_band(rates, sum(search.mated for search in searches))
 
 
-def _seen(positive: Rates, negative: Rates) -> NDArray[np.int64]:
-    """Places of the first and the last point of each run within one cell of a grid of log rates."""
+def _distinguishable(positive: Rates, negative: Rates) -> NDArray[np.int64]:
+    """Places of the first and the last point of each run of points in one cell of a grid of log rates."""
     cells = np.round(_CELLS * np.log10(np.maximum([positive, negative], 1e-6)))
     moved = np.any(np.diff(cells, axis=1) != 0, axis=0)
     return np.flatnonzero(np.concatenate([[True], moved]) | np.concatenate([moved, [True]]))

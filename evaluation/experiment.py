@@ -1,4 +1,4 @@
-"""What every protocol needs: a pack, its embedder, cached templates of photos, and a place for results."""
+"""A run of a protocol: the pack, its embedder, templates of photos from the cache, and the files that remain."""
 
 from __future__ import annotations
 
@@ -13,12 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from evaluation import pages, protocols
-from evaluation.pages.model import Cutter
-from evaluation.templates import Maker, TemplateCache, TemplateResult, embed_photos, portraits
+from evaluation.pages.parts import FaceCutter
+from evaluation.templates import (
+    RoleMakers,
+    TemplateCache,
+    TemplateMaker,
+    TemplateResult,
+    as_enrolled,
+    as_served,
+    embed_photos,
+)
 from faces.embedder import FaceEmbedder
 from faces.thumbnail import face_thumbnail
 from presente import cli, composition
-from presente.errors import InvalidInput, PhotoRefused
+from presente.errors import InvalidInput, PhotoRefused, StoreError
 from presente.settings import Settings
 
 _VERSIONS = ("numpy", "onnxruntime", "insightface", "scikit-learn", "scipy", "matplotlib")
@@ -26,7 +34,7 @@ _NOT_DATA = {"run", "json", "out", "faces"}
 
 
 class Experiment:
-    """One run of a protocol: settings, pack, embedder, and the clock that began with it."""
+    """One run of a protocol, with the settings' pack, its embedder, and the clock that started with the run."""
 
     def __init__(self, settings: Settings, output: cli.Output) -> None:
         self.settings = settings
@@ -35,21 +43,50 @@ class Experiment:
         self.pack = composition.open_pack(settings)
         self.embedder = composition.open_embedder(settings, self.pack)
 
-    def embed(self, paths: Sequence[Path], maker: Maker | None = None) -> list[TemplateResult]:
-        """Outcomes of photos in order, by default as photos are enrolled; those made before come from the cache."""
+    def embed(self, paths: Sequence[Path], maker: TemplateMaker | None = None) -> list[TemplateResult]:
+        """Templates of photos in order, by default as photos are enrolled; those that the cache has come from it."""
+        maker = maker or as_enrolled(self.embedder)
+        return self._embed([(path, maker) for path in paths])
+
+    def embed_by_role(
+        self, entries: Sequence[protocols.Entry], makers: RoleMakers | None = None
+    ) -> list[TemplateResult]:
+        """Templates of a protocol's photos in order, by default as the service makes them: :func:`as_served`."""
+        makers = makers or as_served(self.embedder)
+        return self._embed([(entry.path, makers.of(entry.role)) for entry in entries])
+
+    def _embed(self, photos: Sequence[tuple[Path, TemplateMaker]]) -> list[TemplateResult]:
         cache = TemplateCache(self.settings.template_cache)
         try:
-            with self.output.bar(len(paths), "photo") as progress:
-                return embed_photos(paths, maker or portraits(self.embedder), cache, self.settings.workers, progress)
+            with self.output.bar(len(photos), "photo") as progress:
+                return embed_photos(photos, cache, self.settings.workers, progress)
         finally:
             cache.close()
 
-    def described(self, protocol: str, arguments: argparse.Namespace, unused: Collection[str] = ()) -> dict[str, Any]:
-        """What was asked for, of which pack and with which versions, for a result; without flags that had no say."""
+    def deployed(self) -> dict[str, Any]:
+        """The threshold that a server with these settings uses now, as ``deployed`` of a result.
+
+        ``source`` is that of the server's replies, ``described`` the two for people. When the gallery cannot be opened
+        it is the pack's, and the person who runs this is told.
+        """
+        try:
+            point = composition.deployed_point(self.settings, self.pack)
+            threshold, source = point.threshold, point.source
+        except StoreError as error:
+            self.output.note(f"warning: the gallery's threshold is not known ({error}); the pack's is taken instead")
+            threshold, source = self.pack.threshold, self.pack.threshold_source
+        return {
+            "threshold": threshold,
+            "source": source,
+            "described": self.pack.described_threshold(threshold, source),
+        }
+
+    def description(self, protocol: str, arguments: argparse.Namespace, unused: Collection[str] = ()) -> dict[str, Any]:
+        """A result's account of its run: protocol, flags but the ``unused`` ones, pack, detection, versions."""
         return {
             "protocol": protocol,
             "arguments": {
-                name: _plain(value)
+                name: _as_json(value)
                 for name, value in vars(arguments).items()
                 if name not in {*_NOT_DATA, *unused} and not name.startswith("setting_")
             },
@@ -61,31 +98,31 @@ class Experiment:
         }
 
     def finish(self, result: dict[str, Any], out: Path, faces: bool = False) -> dict[str, Any]:
-        """As :func:`keep`; and the report of result and scores, with faces in it when asked."""
+        """Write the result as :func:`write_result` does, and the report, which shows faces only when asked."""
         result["made_at"] = datetime.now(UTC).isoformat(timespec="seconds")
         result["report"] = str(out / pages.REPORT)
-        keep(result, out, self.started)
-        pages.write_report(out, cutter(self.embedder) if faces else None)
+        write_result(result, out, self.started)
+        pages.write_report(out, face_cutter(self.embedder) if faces else None)
         return result
 
 
-def keep(result: dict[str, Any], out: Path, started: float) -> dict[str, Any]:
-    """Add the time that it took since ``started`` (``time.perf_counter``), and keep the result beside the scores."""
+def write_result(result: dict[str, Any], out: Path, started: float) -> dict[str, Any]:
+    """Add the seconds since ``started`` (``time.perf_counter``), and write the result beside the scores."""
     result["seconds"] = round(time.perf_counter() - started, 2)
     text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
     (out / pages.RESULT).write_text(text + "\n", encoding="utf-8")
     return result
 
 
-def _plain(value: Any) -> Any:
-    """A flag's value as JSON has it."""
+def _as_json(value: Any) -> Any:
+    """A flag's value in JSON's types."""
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [_as_json(one) for one in value]
     return str(value) if isinstance(value, Path) else value
 
 
-def cutter(embedder: FaceEmbedder) -> Cutter:
-    """Thumbnails of faces for a report; None for a photo that is not there any more, or none."""
+def face_cutter(embedder: FaceEmbedder) -> FaceCutter:
+    """Thumbnails of faces for a report; None for a photo that is gone or cannot be decoded."""
 
     def cut(path: Path) -> bytes | None:
         try:
@@ -99,31 +136,39 @@ def cutter(embedder: FaceEmbedder) -> Cutter:
 def add_out(parser: argparse.ArgumentParser, name: str) -> None:
     """The flag for where results go."""
     default = Path("var/evaluation") / name
-    parser.add_argument("--out", type=Path, default=default, metavar="DIR", help="where the scores and result.json go")
+    parser.add_argument(
+        "--out", type=Path, default=default, metavar="DIR", help="where scores, result.json and report.html go"
+    )
 
 
 def add_faces(parser: argparse.ArgumentParser) -> None:
-    """The flag without which a report shows nobody's face."""
+    """The flag that makes a report show faces."""
     parser.add_argument("--faces", action="store_true", help="show the faces of the worst cases in the report")
 
 
 def add_photos(parser: argparse.ArgumentParser) -> None:
-    """The flags that say which photos of which people."""
+    """The flags that name photos and the people in them."""
     parser.add_argument("--list", type=Path, metavar="LIST.tsv", help="columns role, person, path, by tabs")
     parser.add_argument("--root", type=Path, metavar="DIR", help="what the list's paths are relative to")
-    parser.add_argument("--folder", type=Path, metavar="DIR", help="instead of a list: one folder a person, split")
-    parser.add_argument("--gallery-photos", type=int, default=3, metavar="N", help="with --folder: enrolled a person")
-    parser.add_argument("--strangers", type=float, default=0.2, metavar="SHARE", help="with --folder: unknown people")
-    parser.add_argument("--seed", type=int, default=1, help="which split, where there is chance in it")
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="instead of a list: one folder per person, split")
+    parser.add_argument("--gallery-photos", type=int, default=3, metavar="N", help="with --folder: enrolled per person")
+    parser.add_argument(
+        "--strangers",
+        type=float,
+        default=0.2,
+        metavar="SHARE",
+        help="with --folder: of people whom the gallery does not know",
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed of random splits")
 
 
 def unused_flags(arguments: argparse.Namespace) -> Collection[str]:
-    """Those of :func:`add_photos` that say nothing about a list."""
+    """Those flags of :func:`add_photos` that do not concern a list, when a list is given."""
     return ("gallery_photos", "strangers", "seed") if arguments.list else ()
 
 
 def read_photos(arguments: argparse.Namespace, group: str | None = None) -> list[protocols.Entry]:
-    """The photos that those flags name.
+    """The photos that the flags of :func:`add_photos` name.
 
     Raises:
         InvalidInput: ``missing_protocol``, and what reading a list raises.

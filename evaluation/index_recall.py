@@ -1,12 +1,12 @@
-"""What an index finds of what exact search finds: a table on disk, and recall from it alone.
+"""Searches of an index compared with exact search: a table on disk, and recall computed from it alone.
 
-The table is tab-separated UTF-8, one line a search, with the columns
+The table is tab-separated UTF-8, one line per search, with the columns
 
     template     the row of the published templates that the probe comes from
-    kind         left_out (the template itself, which is not an answer) or perturbed (the template, moved)
-    wanted       how many nearest there are to find: 10, or all others of a smaller gallery
+    kind         left_out (the probe is the template, which is no answer) or perturbed (the template, moved)
+    wanted       the number of nearest templates to find: 10, or all others of a smaller gallery
     found_at_1   1 when the nearest is found; a tie with it will do
-    found        how many of the nearest ``wanted`` are
+    found        the number of the ``wanted`` nearest that are found
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KINDS = ("left_out", "perturbed")
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class ComparedSearch:
     """One line of the table."""
 
     template: int
@@ -36,35 +36,35 @@ class Tested:
     found: int
 
 
-def ask(exam: GroundTruth, index: VectorIndex) -> list[Tested]:
-    """Ask an index what exact search has answered."""
-    wanted = exam.scores.shape[1]
-    first, found = exam.found(index, 1), exam.found(index, wanted)
+def compare(truth: GroundTruth, index: VectorIndex) -> list[ComparedSearch]:
+    """Make the searches of ``truth`` with an index."""
+    wanted = truth.scores.shape[1]
+    first, found = truth.found(index, 1), truth.found(index, wanted)
     return [
-        Tested(int(row), KINDS[0] if left_out else KINDS[1], wanted, int(one), int(all_))
-        for row, left_out, one, all_ in zip(exam.rows, exam.left_out, first, found, strict=True)
+        ComparedSearch(int(row), KINDS[0] if left_out else KINDS[1], wanted, int(one), int(all_))
+        for row, left_out, one, all_ in zip(truth.rows, truth.left_out, first, found, strict=True)
     ]
 
 
-def write_tested(path: Path, searches: Sequence[Tested]) -> None:
+def write_searches(path: Path, searches: Sequence[ComparedSearch]) -> None:
     """Write the table."""
     write_table(path, _COLUMNS, ([getattr(one, name) for name in _COLUMNS] for one in searches))
 
 
-def read_tested(path: Path) -> list[Tested]:
-    """Read it back.
+def read_searches(path: Path) -> list[ComparedSearch]:
+    """Read the table back.
 
     Raises:
         InvalidInput: ``unreadable_scores``.
     """
 
-    def read(row: dict[str, str]) -> Tested:
-        return Tested(int(row["template"]), row["kind"], *(int(row[name]) for name in _COLUMNS[2:]))
+    def read(row: dict[str, str]) -> ComparedSearch:
+        return ComparedSearch(int(row["template"]), row["kind"], *(int(row[name]) for name in _COLUMNS[2:]))
 
     return read_table(path, read, "evaluation search")
 
 
-def recall(searches: Sequence[Tested]) -> dict[str, Any]:
+def recall(searches: Sequence[ComparedSearch]) -> dict[str, Any]:
     """Recall at 1, with its interval, and at 10 (docs/metrics.md); None without searches."""
     wanted = sum(one.wanted for one in searches)
     first = sum(one.found_at_1 for one in searches)

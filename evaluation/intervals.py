@@ -1,17 +1,17 @@
-"""Confidence intervals of a share, because twenty photos cannot show a thousandth."""
+"""Confidence intervals of shares: twenty photos cannot show a rate of a thousandth."""
 
 from __future__ import annotations
 
 import math
 
 Z95 = 1.959963984540054
-"""The standard normal's 97.5 % quantile: what a two-sided 95 % interval takes."""
+"""The standard normal's 97.5 % quantile, for a two-sided 95 % interval."""
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:
     """The 95 % score interval of Wilson (JASA 22, 1927) for ``successes`` of ``trials`` independent ones.
 
-    It is never empty or outside 0 to 1, at 0 and at all successes either. No trials say nothing: 0 to 1.
+    It is never empty nor outside 0 to 1, not even without successes or failures. Without trials it is 0 to 1.
     """
     if trials == 0:
         return 0.0, 1.0

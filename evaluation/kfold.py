@@ -1,4 +1,4 @@
-"""Splits for cross-validation, by scikit-learn's splitters, and what a classifier's report says of each part."""
+"""Folds for cross-validation, by scikit-learn's splitters, and the figures of a classifier's report for each."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from evaluation.scores import ProbeScores
 from presente.errors import InvalidInput
 
 Split = Literal["photos", "people", "holdout"]
-"""``photos``: the first report's five folds, of photos. ``people``: no person in two folds, as many photos a person in
-each. ``holdout``: the notebook's 70 of 100 photos of each person enrolled, the other 30 probes."""
+"""``photos``: the first report's five folds, of photos. ``people``: no person in two folds, and people with few
+and with many photos alike in each. ``holdout``: as in the notebook, 70 % of each person's photos enrolled."""
 
 UNKNOWN = "Desconocido"
 
 
 @dataclass(frozen=True, slots=True)
-class FoldResult:
-    """One part of a split: places of the photos that are tried, and of those that are enrolled, int64."""
+class Fold:
+    """One fold of a split: places of the photos that are tried, and of those that are enrolled, int64."""
 
     tried: NDArray[np.int64]
     enrolled: NDArray[np.int64]
 
 
-def split(entries: Sequence[Entry], how: Split, folds: int, seed: int) -> list[FoldResult]:
-    """Split photos; the same seed gives the same parts.
+def split(entries: Sequence[Entry], how: Split, folds: int, seed: int) -> list[Fold]:
+    """Split photos into folds; the same seed gives the same folds.
 
     Raises:
         InvalidInput: ``too_few_photos`` when the splitter cannot do it.
@@ -43,40 +43,40 @@ def split(entries: Sequence[Entry], how: Split, folds: int, seed: int) -> list[F
     places = np.arange(len(entries))
     try:
         if how == "photos":
-            parts = KFold(folds, shuffle=True, random_state=seed).split(places)
+            made = KFold(folds, shuffle=True, random_state=seed).split(places)
         elif how == "people":
             # Strata: how many photos there are of a person, those with many together; a group when the list has one.
             strata = [entry.group or str(min(counts[entry.person], 5)) for entry in entries]
             splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-            parts = splitter.split(places, strata, groups=people)
+            made = splitter.split(places, strata, groups=people)
         else:
             kept = places[[counts[person] > 1 for person in people]]
-            parts = iter([train_test_split(kept, test_size=0.3, random_state=seed, stratify=people[kept])])
-        return [FoldResult(np.sort(tried), np.sort(enrolled)) for enrolled, tried in parts]
+            made = iter([train_test_split(kept, test_size=0.3, random_state=seed, stratify=people[kept])])
+        return [Fold(np.sort(tried), np.sort(enrolled)) for enrolled, tried in made]
     except ValueError as exc:
         raise InvalidInput(
             "too_few_photos", f"The photos cannot be split ({exc}).", "Give more, or fewer folds."
         ) from exc
 
 
-def roles_of(entries: Sequence[Entry], part: FoldResult, how: Split) -> Iterator[tuple[int, Entry]]:
-    """Place and entry of all that a part compares, with its role in it.
+def roles_of(entries: Sequence[Entry], fold: Fold, how: Split) -> Iterator[tuple[int, Entry]]:
+    """Place and entry of every photo that a fold compares, with its role there.
 
-    Where people are split, those of the fold are strangers to the people of the others, but the first half of each
-    one's photos is enrolled, too, when there are two: so both kinds of search are made among the same gallery.
+    Where people are split, those of the fold are not in the gallery of the others. Every second one of them who has
+    two photos is enrolled with half of them: so mated and non-mated searches are made in the same gallery.
     """
-    for place in part.enrolled:
+    for place in fold.enrolled:
         yield int(place), replace(entries[place], role="gallery")
-    enrolled = {entries[place].person for place in part.enrolled}
+    enrolled = {entries[place].person for place in fold.enrolled}
     if how != "people":
-        for place in part.tried:
+        for place in fold.tried:
             known = entries[place].person in enrolled
             yield int(place), replace(entries[place], role="probe" if known else "unknown")
         return
     photos: dict[str, list[int]] = {}
-    for place in part.tried:
+    for place in fold.tried:
         photos.setdefault(entries[place].person, []).append(int(place))
-    # Every second person of the fold is a stranger, and so is whoever has one photo only.
+    # Every second person of the fold is a stranger, and so is each person with one photo only.
     for number, (_, own) in enumerate(sorted(photos.items())):
         half = len(own) // 2 if number % 2 else 0
         for i, place in enumerate(own):
@@ -84,7 +84,7 @@ def roles_of(entries: Sequence[Entry], part: FoldResult, how: Split) -> Iterator
 
 
 def figures(searches: Sequence[ProbeScores], threshold: float) -> dict[str, Any]:
-    """What the notebook reported of one part: accuracy, weighted precision and recall; and the standard's rates."""
+    """The notebook's figures of one fold, accuracy and weighted precision and recall, and the standard's rates."""
     from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
     truth, said = metrics.answers(searches, threshold, UNKNOWN)
@@ -105,7 +105,7 @@ def figures(searches: Sequence[ProbeScores], threshold: float) -> dict[str, Any]
 
 
 def per_person(searches: Sequence[ProbeScores], threshold: float) -> dict[str, Any]:
-    """scikit-learn's classification report as a dict: precision, recall, F1 and number of photos a person."""
+    """scikit-learn's classification report as a dict: precision, recall, F1 and number of photos per person."""
     from sklearn.metrics import classification_report
 
     truth, said = metrics.answers(searches, threshold, UNKNOWN)
@@ -113,17 +113,17 @@ def per_person(searches: Sequence[ProbeScores], threshold: float) -> dict[str, A
     return report
 
 
-def mean_and_spread(parts: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Mean and sample standard deviation over the parts of every figure that all of them have."""
+def mean_and_spread(folds: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Mean and sample standard deviation, over the folds, of every figure that all of them have."""
     names = [
         name
-        for name, value in parts[0].items()
-        if isinstance(value, float) and all(part[name] is not None for part in parts)
+        for name, value in folds[0].items()
+        if isinstance(value, float) and all(fold[name] is not None for fold in folds)
     ]
     return {
         name: {
-            "mean": float(np.mean([part[name] for part in parts])),
-            "std": float(np.std([part[name] for part in parts], ddof=1)) if len(parts) > 1 else 0.0,
+            "mean": float(np.mean([fold[name] for fold in folds])),
+            "std": float(np.std([fold[name] for fold in folds], ddof=1)) if len(folds) > 1 else 0.0,
         }
         for name in names
     }

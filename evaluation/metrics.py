@@ -17,10 +17,10 @@ from presente.errors import InvalidInput
 
 @dataclass(frozen=True, slots=True)
 class OpenSetPoint:
-    """FNIR at a threshold that lets at most ``fpir_asked`` of the strangers in.
+    """FNIR at a threshold that at most ``fpir_asked`` of the strangers reach.
 
-    ``resolved`` is False when there are too few strangers to show the rate that was asked for: then not one of them
-    is let in, and the true rate may still be higher than asked.
+    ``resolved`` is False when there are too few strangers to show the rate that was asked for: then none of them
+    reaches the threshold, and the true rate may still be higher than asked.
     """
 
     fpir_asked: float
@@ -33,13 +33,16 @@ class OpenSetPoint:
 
     @property
     def dir(self) -> float:
-        """Detection and identification rate: what FNIR leaves."""
+        """Detection and identification rate: 1 - FNIR."""
         return 1.0 - self.fnir
 
 
 @dataclass(frozen=True, slots=True)
-class GroupRates:
-    """One group's rates at one threshold that holds for all groups; a share is None where the group has no searches."""
+class SearchRates:
+    """The rates of some searches at one threshold, with 95 % intervals; None where there is no such search.
+
+    ``group`` is the group that the searches are of, empty for all.
+    """
 
     group: str
     probes: int
@@ -76,7 +79,7 @@ def fnir_at(searches: Sequence[ProbeScores], threshold: float) -> float:
 
 
 def check_rate(fpir: float) -> None:
-    """Refuse what is no rate: ``invalid_fpir``."""
+    """Refuse a number that is no rate: ``invalid_fpir``."""
     if not 0 <= fpir < 1:
         raise InvalidInput("invalid_fpir", f"FPIR {fpir} was asked for.", "It must be at least 0 and below 1.")
 
@@ -109,21 +112,22 @@ def open_set(searches: Sequence[ProbeScores], fpir: float) -> OpenSetPoint:
     )
 
 
-def by_group(searches: Sequence[ProbeScores], threshold: float) -> list[GroupRates]:
-    """The rates of each group at one threshold, in order of name, with 95 % intervals."""
+def by_group(searches: Sequence[ProbeScores], threshold: float) -> list[SearchRates]:
+    """The rates of each group at one threshold that holds for all groups, in order of name."""
     return [
-        _rates(group, [search for search in searches if search.group == group], threshold)
+        rates_at([search for search in searches if search.group == group], threshold, group)
         for group in sorted({search.group for search in searches})
     ]
 
 
-def _rates(group: str, searches: Sequence[ProbeScores], threshold: float) -> GroupRates:
+def rates_at(searches: Sequence[ProbeScores], threshold: float, group: str = "") -> SearchRates:
+    """The rates of searches at a threshold."""
     mated = [search for search in searches if search.mated]
     strangers = [search for search in searches if not search.mated]
     first = sum(search.mate_rank == 1 for search in mated)
     missed = sum(not found(search, threshold) for search in mated)
     passed = sum(search.best_score >= threshold for search in strangers)
-    return GroupRates(
+    return SearchRates(
         group,
         len(mated),
         len(strangers),
@@ -137,7 +141,7 @@ def _rates(group: str, searches: Sequence[ProbeScores], threshold: float) -> Gro
 
 
 def answers(searches: Sequence[ProbeScores], threshold: float, unknown: str) -> tuple[list[str], list[str]]:
-    """Who was in each photo, and who was said to be: ``unknown`` for a stranger, and below the threshold."""
+    """The person in each photo, and the person that was named: ``unknown`` for a stranger, and below the threshold."""
     truth = [search.person if search.mated else unknown for search in searches]
     said = [search.best_person if search.best_score >= threshold else unknown for search in searches]
     return truth, said
@@ -156,7 +160,7 @@ def _mated(searches: Sequence[ProbeScores]) -> list[ProbeScores]:
 
 
 def _stranger_scores(searches: Sequence[ProbeScores]) -> NDArray[np.float64]:
-    """Best score of every non-mated search, float64 (n,); -inf for a failure to acquire, which lets nobody in."""
+    """Best score of every non-mated search, float64 (n,); -inf for a failure to acquire, which names no one."""
     scores = np.array([search.best_score for search in searches if not search.mated], dtype=np.float64)
     if not len(scores):
         raise InvalidInput(

@@ -23,7 +23,8 @@ class Pair:
 
 
 def read_pairs(path: Path, root: Path) -> list[Pair]:
-    """Read LFW's format (Huang et al., View 2): ``FOLDS N``, a fold is N lines ``NAME i j``, N ``NAME i NAME j``.
+    """Read LFW's format (Huang et al., View 2): first ``FOLDS N``, then per fold
+    N lines ``NAME i j`` and N lines ``NAME i NAME j``.
 
     Fields are separated by tabs or spaces; a photo is ``ROOT/NAME/NAME_0001.jpg``.
 
@@ -37,7 +38,9 @@ def read_pairs(path: Path, root: Path) -> list[Pair]:
     try:
         folds, each = (int(word) for word in lines[0].split())
     except (ValueError, IndexError) as exc:
-        raise InvalidInput("invalid_pairs", f"{path}, line 1, is not two numbers.", "Folds, and pairs a fold.") from exc
+        raise InvalidInput(
+            "invalid_pairs", f"{path}, line 1, is not two numbers.", "Give the folds, and the pairs per fold."
+        ) from exc
     rows = [line.split() for line in lines[1:] if line.strip()]
     if folds < 2 or each < 1 or len(rows) != 2 * folds * each:
         raise InvalidInput(
@@ -70,7 +73,7 @@ def _photo(root: Path, name: str, number: int) -> Path:
 def generate_pairs(entries: Sequence[Entry], folds: int, each: int, seed: int) -> list[Pair]:
     """Pairs of a list's photos: per fold at most ``each`` of one person and as many of two people.
 
-    The folds share no person, so that a threshold is always tried on people it was not chosen on. The same seed gives
+    The folds share no person: a threshold is always tried on people that it was not chosen on. The same seed gives
     the same pairs.
 
     Raises:
@@ -82,7 +85,7 @@ def generate_pairs(entries: Sequence[Entry], folds: int, each: int, seed: int) -
     chance = random.Random(seed)
     people = sorted(photos)
     chance.shuffle(people)
-    # Dealt out by number of photos, so that no fold is left without anybody who has two.
+    # Dealt out by number of photos, so that every fold gets people who have two.
     people.sort(key=lambda person: -len(photos[person]))
     pairs: list[Pair] = []
     for fold in range(folds):

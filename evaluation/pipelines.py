@@ -1,4 +1,4 @@
-"""Pipelines: ways from a photo to a decision, among them the first system's notebook with each of its mistakes.
+"""Pipelines: the present one and that of the first system's notebook, with all of its mistakes and with all but one.
 
 The notebook's ArcFace run gave RGB pixels to a model that wants BGR, took ``faces[0]`` of insightface's list (the best
 detection score, not the person in the middle), detected on insightface's square of 640 pixels, averaged vectors of
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evaluation.consolidation import Consolidation
-from evaluation.templates import OK, Maker, TemplateResult, portraits, settings_key
+from evaluation.templates import NO_FACE, OK, RoleMakers, TemplateMaker, TemplateResult, as_served, settings_key
 from faces.detection.detector import DetectedFace, most_prominent
 from faces.embedder import FaceEmbedder
 from faces.image.decode import RGB
@@ -26,15 +26,15 @@ _SQUARE = 640
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """One way of doing it.
+    """How photos become templates, templates people, and scores decisions.
 
     Attributes:
-        name: what a table calls it.
+        name: its name in tables.
         swapped: red and blue change places before anything else.
         first: the face with the best detection score instead of the most prominent one.
         square: insightface's own square canvas of 640 pixels instead of one chosen from the photo.
-        consolidation: what stands for a person.
-        threshold: cosine from which somebody is named; None for the pack's own.
+        consolidation: what a person is compared by.
+        threshold: cosine from which a person is named; None: the one in force.
     """
 
     name: str
@@ -53,15 +53,18 @@ MENDED: Sequence[Pipeline] = (
     replace(NOTEBOOK, name="  canvas chosen from the photo", square=False),
     replace(NOTEBOOK, name="  centroid of unit templates", consolidation="centroid"),
     replace(NOTEBOOK, name="  best template", consolidation="best"),
-    replace(NOTEBOOK, name="  threshold of the pack", threshold=None),
+    replace(NOTEBOOK, name="  threshold in force", threshold=None),
 )
 """The notebook's run with one mistake mended, one at a time."""
 
 
-def features(embedder: FaceEmbedder, pipeline: Pipeline) -> Maker:
-    """What a pipeline makes of a photo: the network's vector as it is, float32 (d,), not of length 1."""
+def makers(embedder: FaceEmbedder, pipeline: Pipeline) -> RoleMakers:
+    """How a pipeline makes templates of a gallery's photos and of probes.
+
+    A gallery's are the network's vectors, float32 (d,), not of length 1: for the notebook's centroid.
+    """
     if not (pipeline.swapped or pipeline.first or pipeline.square):
-        return portraits(embedder, raw=True)
+        return as_served(embedder, raw=True)
     detect = _square_detector(embedder) if pipeline.square else embedder.detector.detect
 
     def make(content: bytes) -> TemplateResult:
@@ -73,16 +76,17 @@ def features(embedder: FaceEmbedder, pipeline: Pipeline) -> Maker:
             pixels = np.ascontiguousarray(pixels[:, :, ::-1])
         faces = detect(pixels)
         if not faces:
-            return TemplateResult(None, "no_face")
+            return TemplateResult(None, NO_FACE)
         height, width = pixels.shape[:2]
         best = max(range(len(faces)), key=lambda i: faces[i].score)
         chosen = faces[best if pipeline.first else most_prominent(faces, height, width)]
-        return TemplateResult(embedder.recogniser.features([embedder.recogniser.cut(pixels, chosen)])[0], OK)
+        return TemplateResult(embedder.recogniser.features([embedder.cut(pixels, chosen)])[0], OK)
 
     key = (
         f"{settings_key(embedder)} features swapped={pipeline.swapped} first={pipeline.first} square={pipeline.square}"
     )
-    return Maker(key, make)
+    maker = TemplateMaker(key, make)
+    return RoleMakers(maker, maker)  # the notebook read all photos alike
 
 
 def _square_detector(embedder: FaceEmbedder) -> Callable[[RGB], list[DetectedFace]]:

@@ -1,4 +1,4 @@
-"""Plots of a report, by matplotlib without a display. This module is slow to import: import it where a report is made.
+"""Plots of a report, made by matplotlib without a display. Import it only where a report is made: that is slow.
 
 A drawing comes as PNG, for slides, and as SVG whose colours follow the reader's light or dark page. Colours are Okabe
 and Ito's, told apart by colour-blind readers; line styles and hatching say the same where there is no colour.
@@ -23,7 +23,7 @@ from scipy.special import ndtri
 
 from evaluation.error_curves import ErrorCurve, Rates, Trials
 
-# Colours by what they mean: in light, in dark. Each occurs nowhere else in a drawing, so that it can be replaced.
+# Colours by meaning: in light, in dark. Each occurs nowhere else in a drawing, so that it can be replaced.
 _INK, _QUIET, _MATED, _OTHERS, _THIRD = "#1d2733", "#6b7785", "#0072b2", "#d55e00", "#009e73"
 _DARK = {_INK: "#e8edf3", _QUIET: "#93a1b0", _MATED: "#56b4e9", _OTHERS: "#f58a3c", _THIRD: "#35c9a0"}
 _STYLE: Any = {
@@ -52,12 +52,12 @@ _STYLE: Any = {
 }
 _LEFT, _RIGHT, _BOTTOM, _TOP = 0.15, 0.955, 0.13, 0.975
 _TITLE = 0.055
-"""Height of a title, of a figure's."""
+"""Height of a title, as a share of the figure's."""
 _DEVIATES = (0.5, 0.1, 0.01, 0.001, 0.0001, 0.00001, 0.2, 0.05, 0.02, 0.005, 0.002, 0.8, 0.95)
-"""Rates that an axis of normal deviates may be marked at, the ones to prefer first."""
+"""Rates at which an axis of normal deviates may have ticks, in order of preference."""
 _BINS = 40
 _UNRESOLVED: dict[str, Any] = {"facecolor": "none", "edgecolor": _QUIET, "hatch": "....", "alpha": 0.6, "lw": 0}
-"""How a region is drawn that holds less than one case."""
+"""The look of a region that holds less than one case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """A share with its interval, on a line of its own."""
+    """A share with its interval, drawn on its own line."""
 
     label: str
     share: float
@@ -78,12 +78,12 @@ class Dot:
 
 
 def roc(curve: ErrorCurve, positive: str, found: str, points: Sequence[tuple[float, float]]) -> Drawing:
-    """True positives over false positives, which are on a log axis that ends where the data do.
+    """True positives over false positives on a log axis, which ends where the data end.
 
     Args:
         curve: the rates.
-        positive: what the rate of false positives is called.
-        found: what the rate of true positives is called.
+        positive: name of the rate of false positives.
+        found: name of the rate of true positives.
         points: operating points, (false positive, true positive), marked.
     """
     with mpl.rc_context(_STYLE):
@@ -147,9 +147,9 @@ def cmc(rates: Rates, low: Rates, high: Rates) -> Drawing:
 
 
 def histogram(trials: Trials, mated: str, others: str, thresholds: Sequence[tuple[str, float]]) -> Drawing:
-    """Scores of both kinds, each as a share of its own; thresholds as vertical lines.
+    """Scores of both kinds, each as shares of its kind; thresholds as vertical lines.
 
-    What has no score is left out, and so is a threshold that no cosine reaches or all do.
+    Trials without a score are left out, and so are thresholds that no cosine reaches or that all reach.
     """
     thresholds = [(label, threshold) for label, threshold in thresholds if abs(threshold) <= 1]
     with mpl.rc_context(_STYLE):
@@ -175,7 +175,7 @@ def histogram(trials: Trials, mated: str, others: str, thresholds: Sequence[tupl
 
 
 def dots(kinds: Sequence[tuple[str, Sequence[Dot]]], label: str, title: str) -> Drawing:
-    """Shares of two or three kinds with intervals, a line for each label; lines in the order of the first kind."""
+    """Shares of two or three kinds with intervals, one line per label, in the order of the first kind."""
     names = list(dict.fromkeys(dot.label for _, several in kinds for dot in several))
     with mpl.rc_context(_STYLE):
         axes = _axes(height=1.6 + 0.42 * len(names))
@@ -213,7 +213,7 @@ def _mark(axes: Axes, points: Rates) -> None:
 
 
 def _near_one(shares: Rates) -> tuple[float, float]:
-    """Limits of an axis of shares near 1 that has room for all of them: down to 1 - 1, 2 or 5 times a power of ten."""
+    """Limits of an axis that shows all of some shares near 1: from 1 less 1, 2 or 5 times a power of ten."""
     room = max(1.2 * (1 - float(shares.min(initial=1.0))), 0.001)
     power = 10 ** np.floor(np.log10(room))
     depth = min(1.0, next(power * step for step in (1, 2, 5, 10) if power * step >= room))
@@ -221,7 +221,7 @@ def _near_one(shares: Rates) -> tuple[float, float]:
 
 
 def _ticks(least: float, most: float) -> list[float]:
-    """Rates between two that are far enough apart on an axis of normal deviates to be read."""
+    """Rates between two bounds, far enough apart on an axis of normal deviates to be read."""
     chosen: list[float] = []
     apart = 0.09 * (ndtri(most) - ndtri(least))
     for rate in _DEVIATES:
@@ -246,7 +246,7 @@ def _percent(axis: Any) -> None:
 
 
 def _drawn(axes: Axes, title: str) -> Drawing:
-    """As SVG without the title, which the page has, and as PNG with it, on white."""
+    """The drawing as SVG without the title, which the page shows, and as PNG with the title, on white."""
     figure = _figure(axes)
     vector, raster = io.StringIO(), io.BytesIO()
     figure.savefig(vector, format="svg", metadata={"Date": None, "Creator": None})
@@ -257,7 +257,7 @@ def _drawn(axes: Axes, title: str) -> Drawing:
 
 
 def _themed(svg: str) -> str:
-    """Colours as variables, which a reader's dark page sets to others."""
+    """An SVG whose colours are variables, with other values on a dark page."""
     light = "".join(f"--c{colour[1:]}:{colour};" for colour in _DARK)
     dark = "".join(f"--c{colour[1:]}:{other};" for colour, other in _DARK.items())
     svg = re.sub("|".join(_DARK), lambda found: f"var(--c{found[0][1:]})", svg)

@@ -1,4 +1,4 @@
-"""Who is enrolled, who is a probe, who is a stranger: the lists that an evaluation runs on."""
+"""Protocols: lists of photos that are enrolled, of probes, and of strangers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ListRole = Literal["gallery", "probe", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One photo of a protocol: enrolled, a probe of somebody enrolled, or of somebody unknown to the gallery.
+    """One photo of a protocol: enrolled, a probe of an enrolled person, or of a person unknown to the gallery.
 
     ``group`` is a value of the list's attribute column, empty without one.
     """
@@ -34,8 +34,8 @@ def read_list(path: Path, root: Path | None = None, group: str | None = None) ->
 
     Args:
         path: the list.
-        root: what the photos' paths are relative to; the list's own folder when None.
-        group: another column, by whose values the metrics are given too.
+        root: the folder that the photos' paths are relative to; the list's own folder when None.
+        group: another column; the metrics are given by its values, too.
 
     Raises:
         InvalidInput: ``unreadable_list``, ``missing_column``, ``invalid_list`` naming the line.
@@ -58,12 +58,12 @@ def read_list(path: Path, root: Path | None = None, group: str | None = None) ->
 
 
 def split_folder(root: Path, gallery_photos: int, stranger_share: float, seed: int) -> list[Entry]:
-    """Split a folder with one folder a person: some people become strangers, the others' photos gallery and probes.
+    """Split a folder with one folder per person: some people become strangers, photos of the others gallery and probes.
 
     Args:
         root: the folder.
-        gallery_photos: how many photos a person are enrolled; people with fewer than one more become strangers.
-        stranger_share: share of the people, 0 to 1, whom the gallery does not know.
+        gallery_photos: enrolled photos per person; people with no further photo become strangers.
+        stranger_share: share of the people, 0 to 1, who are not enrolled.
         seed: the same seed gives the same split.
 
     Raises:
@@ -87,7 +87,7 @@ def split_folder(root: Path, gallery_photos: int, stranger_share: float, seed: i
 
 
 def read_people(root: Path) -> list[Entry]:
-    """Every photo of a folder with one folder a person, in order; their role is for a split to say.
+    """Every photo of a folder with one folder per person, in order; a split decides their roles later.
 
     Raises:
         InvalidInput: ``unreadable_folder``.
@@ -104,7 +104,7 @@ def _photos_by_person(root: Path) -> dict[str, list[Path]]:
         }
     except OSError as exc:
         raise InvalidInput(
-            "unreadable_folder", f"{root} cannot be read ({exc}).", "Name a folder with one folder a person."
+            "unreadable_folder", f"{root} cannot be read ({exc}).", "Name a folder with one folder per person."
         ) from exc
 
 
@@ -121,10 +121,14 @@ def first_photos(entries: Sequence[Entry], count: int) -> list[int]:
 
 
 def checked(entries: Sequence[Entry], name: str) -> list[Entry]:
-    """The entries, if they make an experiment: somebody enrolled, and nobody both enrolled and unknown."""
+    """The entries, once checked: some person is enrolled, and none is both enrolled and unknown.
+
+    Raises:
+        InvalidInput: ``invalid_list``.
+    """
     enrolled = {entry.person for entry in entries if entry.role == "gallery"}
     if not enrolled:
-        raise InvalidInput("invalid_list", f"{name} enrols nobody.", "Give some photos the role gallery.")
+        raise InvalidInput("invalid_list", f"{name} enrols no one.", "Give some photos the role gallery.")
     if not any(entry.role == "probe" for entry in entries):
         raise InvalidInput(
             "invalid_list", f"{name} has no probes.", "Give some photos of enrolled people the role probe."

@@ -1,4 +1,4 @@
-"""A result as data and as lines."""
+"""Results: metrics as JSON has them, and as lines for people."""
 
 from __future__ import annotations
 
@@ -17,9 +17,16 @@ from evaluation.verification import Comparison
 
 
 def identification_result(
-    searches: Sequence[ProbeScores], fpirs: Sequence[float], last_rank: int = 10, by_group: bool = False
+    searches: Sequence[ProbeScores],
+    fpirs: Sequence[float],
+    last_rank: int = 10,
+    by_group: bool = False,
+    deployed: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """What the scores say: closed set, open set, failures to acquire, and the same by group when asked."""
+    """The metrics of searches: closed set, open set, failures to acquire, and the same by group when asked.
+
+    ``deployed`` has the threshold that is in force; the rates there are added to it.
+    """
     strangers = sum(not search.mated for search in searches)
     probes = len(searches) - strangers
     rank1 = metrics.rank_rate(searches, 1)
@@ -41,6 +48,18 @@ def identification_result(
             }
             for point in points
         ],
+        **({} if deployed is None else {"deployed": _at_deployed(searches, deployed)}),
+    }
+
+
+def _at_deployed(searches: Sequence[ProbeScores], deployed: dict[str, Any]) -> dict[str, Any]:
+    """FPIR and FNIR at the threshold that is in force; None where there is no such search."""
+    rates = metrics.rates_at(searches, deployed["threshold"])
+    return deployed | {
+        "fpir": rates.fpir,
+        "fpir_interval": shown(rates.fpir_interval),
+        "fnir": rates.fnir,
+        "fnir_interval": shown(rates.fnir_interval),
     }
 
 
@@ -50,8 +69,10 @@ def _groups(searches: Sequence[ProbeScores], threshold: float) -> list[dict[str,
     return [{**one, **{name: shown(one[name]) for name in intervals}} for one in rates]
 
 
-def verification_result(comparisons: Sequence[Comparison], fars: Sequence[float]) -> dict[str, Any]:
-    """What the scores of pairs say."""
+def verification_result(
+    comparisons: Sequence[Comparison], fars: Sequence[float], deployed: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The metrics of pairs; ``deployed`` as for :func:`identification_result`."""
     pairs = verification.columns_of(comparisons)
     folds = verification.accuracy_by_fold(pairs) if len(set(pairs.fold.tolist())) > 1 else []
     failures = verification.failures(comparisons)
@@ -71,6 +92,18 @@ def verification_result(comparisons: Sequence[Comparison], fars: Sequence[float]
         "eer": round(verification.equal_error_rate(pairs), 6),
         "eer_interval": shown(verification.equal_error_interval(pairs)),
         "tar_at_far": [_tar_point(verification.tar_at_far(pairs, far)) for far in fars],
+        **({} if deployed is None else {"deployed": deployed | _pair_rates(pairs, deployed["threshold"])}),
+    }
+
+
+def _pair_rates(pairs: verification.ScoredPairs, threshold: float) -> dict[str, Any]:
+    """FAR and TAR at a threshold."""
+    far, tar = verification.accepted(pairs, threshold)
+    return {
+        "far": far.share,
+        "far_interval": shown(far.interval),
+        "tar": tar.share,
+        "tar_interval": shown(tar.interval),
     }
 
 
@@ -81,25 +114,25 @@ def _tar_point(point: verification.TarPoint) -> dict[str, Any]:
     return values
 
 
-def enrolment_result(entries: Sequence[Entry], outcomes: Sequence[TemplateResult]) -> dict[str, Any]:
+def enrolment_result(entries: Sequence[Entry], templates: Sequence[TemplateResult]) -> dict[str, Any]:
     """How the gallery was filled: subjects, photos, failures to enrol, and every photo that gave no template."""
-    gallery = [(entry, outcome) for entry, outcome in zip(entries, outcomes, strict=True) if entry.role == "gallery"]
+    gallery = [(entry, made) for entry, made in zip(entries, templates, strict=True) if entry.role == "gallery"]
     failed = [
-        {"path": str(entry.path), "role": entry.role, "code": outcome.code}
-        for entry, outcome in zip(entries, outcomes, strict=True)
-        if outcome.code != OK
+        {"path": str(entry.path), "role": entry.role, "code": made.code}
+        for entry, made in zip(entries, templates, strict=True)
+        if made.code != OK
     ]
     return {
         "subjects": len({entry.person for entry, _ in gallery}),
         "gallery_photos": len(gallery),
-        "fte": sum(outcome.code != OK for _, outcome in gallery),
+        "fte": sum(made.code != OK for _, made in gallery),
         "reasons": dict(Counter(failure["code"] for failure in failed)),
         "without_template": failed,
     }
 
 
 def lines(result: dict[str, Any]) -> Iterator[str]:
-    """An identification result for people."""
+    """The lines of an identification result."""
     yield (
         f"pack {result['pack']}: {result['subjects']} people enrolled with {result['gallery_photos']} photos, "
         f"{result['probes']} probes, {result['strangers']} strangers, in {result['seconds']} s"
@@ -115,12 +148,23 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
                 f"  {one['group'] or '(none)'}: {one['probes']} probes, FNIR {_share(one, 'fnir')}; "
                 f"{one['strangers']} strangers, FPIR {_share(one, 'fpir')}"
             )
+    deployed = result["deployed"]
+    yield (
+        f"at the threshold in force, {deployed['described']}: FNIR {_share(deployed, 'fnir')}, "
+        f"FPIR {_share(deployed, 'fpir')}"
+    )
     for variant in result["variants"]:
         yield (
-            f"{variant['consolidation']}, {variant['enrolled_photos']} photos a person: rank-1 {variant['rank1']:.4f}; "
-            + "; ".join(_open_set_line(point) for point in variant["open_set"])
+            f"{variant['consolidation']}, {variant['enrolled_photos']} photos per person: "
+            f"rank-1 {variant['rank1']:.4f}; " + "; ".join(_open_set_line(point) for point in variant["open_set"])
         )
+    yield from written_lines(result)
+
+
+def written_lines(result: dict[str, Any]) -> Iterator[str]:
+    """Where a run's files are."""
     yield f"scores in {result['scores']}"
+    yield f"report in {result['report']}"
 
 
 def _open_set_line(point: dict[str, Any]) -> str:

@@ -1,16 +1,16 @@
-"""Scores of an identification experiment: computed once, written as a table, read back by the metrics.
+"""Scores of an identification experiment: computed once and written as a table, from which the metrics are computed.
 
-The table is tab-separated UTF-8, one line a search, with the columns
+The table is tab-separated UTF-8, one line per search, with the columns
 
     role          probe (mated search) or unknown (non-mated search)
-    person        who it is
+    person        the person in the photo
     path          the photo
     outcome       ok, or why the photo gave no template (no_face, low_quality, ...): a failure to acquire
     best_person   the enrolled person with the highest score; empty without a template
     best_score    that score (cosine)
     mate_score    the score of the person's own gallery entry; empty for strangers and without a template
     mate_rank     1 when no other person scores as high; ties count against the mate
-    group         what the list's column of --group says; empty without one
+    group         the value of the list's column that --group names; empty without one
 """
 
 from __future__ import annotations
@@ -49,37 +49,34 @@ class ProbeScores:
 
 
 def identification_scores(
-    entries: Sequence[Entry], outcomes: Sequence[TemplateResult], how: Consolidation = "best"
+    entries: Sequence[Entry], templates: Sequence[TemplateResult], how: Consolidation = "best"
 ) -> list[ProbeScores]:
     """Compare every probe and stranger with every enrolled person; exact, in blocks, so that memory is bounded."""
-    together = list(zip(entries, outcomes, strict=True))
+    together = list(zip(entries, templates, strict=True))
     gallery = consolidate(
         [
-            (entry.person, outcome.template)
-            for entry, outcome in together
-            if entry.role == "gallery" and outcome.template is not None
+            (entry.person, made.template)
+            for entry, made in together
+            if entry.role == "gallery" and made.template is not None
         ],
         how,
     )
-    searched = [(entry, outcome) for entry, outcome in together if entry.role != "gallery"]
+    searched = [(entry, made) for entry, made in together if entry.role != "gallery"]
     places = {person: i for i, person in enumerate(gallery.people)}
-    usable = [outcome.template for _, outcome in searched if outcome.template is not None]
+    usable = [made.template for _, made in searched if made.template is not None]
     probes = unit_rows(np.stack(usable)) if usable else np.empty((0, 0), dtype=np.float32)
     scores = (row for _, block in person_scores(probes, gallery) for row in block)
     return [
-        _search(entry, outcome, None if outcome.template is None else next(scores), gallery.people, places)
-        for entry, outcome in searched
+        _search(entry, made.code, None if made.template is None else next(scores), gallery.people, places)
+        for entry, made in searched
     ]
 
 
 def _search(
-    entry: Entry,
-    outcome: TemplateResult,
-    scores: NDArray[np.float32] | None,
-    people: Sequence[str],
-    places: Mapping[str, int],
+    entry: Entry, code: str, scores: NDArray[np.float32] | None, people: Sequence[str], places: Mapping[str, int]
 ) -> ProbeScores:
-    mated, about = entry.role == "probe", (entry.person, str(entry.path), outcome.code)
+    """The line of one probe, whose scores with all people are float32 (p,); None without a template."""
+    mated, about = entry.role == "probe", (entry.person, str(entry.path), code)
     if scores is None or not len(scores):
         return ProbeScores(mated, *about, "", -math.inf, -math.inf, 0, entry.group)
     best = int(scores.argmax())

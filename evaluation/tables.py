@@ -1,4 +1,4 @@
-"""Scores on disk: tab-separated UTF-8 with one header line, written and read strictly."""
+"""Tables of scores on disk: tab-separated UTF-8 with one header line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Row = TypeVar("_Row")
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table; folders on the way are made."""
+    """Write a table; missing folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, delimiter="\t", lineterminator="\n")
@@ -46,5 +46,5 @@ def shown_score(score: float) -> str:
 
 
 def read_score(text: str) -> float:
-    """What :func:`shown_score` wrote."""
+    """The score that :func:`shown_score` wrote."""
     return float(text) if text else -math.inf

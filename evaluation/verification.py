@@ -1,8 +1,8 @@
 """Verification: scores of pairs on disk, and metrics from them alone. Definitions and sources: docs/metrics.md.
 
-The table is tab-separated UTF-8, one line a pair, with the columns
+The table is tab-separated UTF-8, one line per pair, with the columns
 
-    fold           which fold, from 0
+    fold           number of the fold, from 0
     same           1 when both photos show one person, else 0
     left, right    the photos
     left_outcome, right_outcome    ok, or why the photo gave no template: a failure to acquire
@@ -77,12 +77,20 @@ class TarPoint:
     threshold: float | None = None
 
 
-def compare_pairs(pairs: Sequence[Pair], outcomes: Mapping[Path, TemplateResult]) -> list[Comparison]:
+@dataclass(frozen=True, slots=True)
+class AcceptedShare:
+    """The share of some pairs that are accepted, with its 95 % interval."""
+
+    share: float
+    interval: tuple[float, float]
+
+
+def compare_pairs(pairs: Sequence[Pair], templates: Mapping[Path, TemplateResult]) -> list[Comparison]:
     """Score every pair."""
     results = []
     for start in range(0, len(pairs), _BLOCK):
         for pair in pairs[start : start + _BLOCK]:
-            left, right = outcomes[pair.left], outcomes[pair.right]
+            left, right = templates[pair.left], templates[pair.right]
             both = left.template is not None and right.template is not None
             score = float(left.template @ right.template) if both else -math.inf  # type: ignore[operator]
             results.append(
@@ -151,7 +159,7 @@ def accuracy_at(pairs: ScoredPairs, threshold: float) -> float:
 
 
 def best_threshold(pairs: ScoredPairs) -> float:
-    """The threshold, half-way between two neighbouring scores, that decides most pairs rightly; of several, the middle.
+    """The threshold, half-way between two neighbouring scores, that decides most pairs rightly; of several the middle.
 
     Pairs without a score decide nothing here.
     """
@@ -179,7 +187,7 @@ def accuracy_by_fold(pairs: ScoredPairs) -> list[FoldAccuracy]:
 
 
 def error_rates(pairs: ScoredPairs) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """FAR and FRR at every threshold that tells scores apart: thresholds descending from +inf, FAR rising."""
+    """FAR and FRR at every threshold between two scores: thresholds descending from +inf, FAR rising."""
     thresholds = np.concatenate([[np.inf], np.unique(pairs.score[np.isfinite(pairs.score)])[::-1]])
     impostors, mated = np.sort(pairs.score[~pairs.same]), np.sort(pairs.score[pairs.same])
     far = 1 - np.searchsorted(impostors, thresholds, side="left") / len(impostors)
@@ -188,7 +196,7 @@ def error_rates(pairs: ScoredPairs) -> tuple[NDArray[np.float64], NDArray[np.flo
 
 
 def equal_error_rate(pairs: ScoredPairs) -> float:
-    """The rate at which FAR and FRR are the same: half their sum where they are closest, which steps cannot hide."""
+    """The rate at which FAR and FRR are equal: half their sum at the threshold where they are closest."""
     _, far, frr = error_rates(pairs)
     nearest = int(np.abs(far - frr).argmin())
     return float((far[nearest] + frr[nearest]) / 2)
@@ -212,6 +220,15 @@ def equal_error_interval(pairs: ScoredPairs) -> tuple[float, float]:
     return min(float(low), eer), max(float(high), eer)
 
 
+def accepted(pairs: ScoredPairs, threshold: float) -> tuple[AcceptedShare, AcceptedShare]:
+    """FAR and TAR at a threshold."""
+    far, tar = (
+        (int((scores >= threshold).sum()), len(scores))
+        for scores in (pairs.score[~pairs.same], pairs.score[pairs.same])
+    )
+    return AcceptedShare(far[0] / far[1], wilson(*far)), AcceptedShare(tar[0] / tar[1], wilson(*tar))
+
+
 def tar_at_far(pairs: ScoredPairs, far: float) -> TarPoint:
     """TAR at an asked FAR.
 
@@ -223,15 +240,13 @@ def tar_at_far(pairs: ScoredPairs, far: float) -> TarPoint:
     if not 1 <= allowed < len(impostors):
         return TarPoint(far, resolved=False)
     threshold = float(np.nextafter(impostors[allowed], np.inf))
-    accepted = int((impostors >= threshold).sum())
-    mated = pairs.score[pairs.same]
-    found = int((mated >= threshold).sum())
+    reached, tar = accepted(pairs, threshold)
     return TarPoint(
         far,
         resolved=True,
-        far=accepted / len(impostors),
-        far_interval=wilson(accepted, len(impostors)),
-        tar=found / len(mated),
-        tar_interval=wilson(found, len(mated)),
+        far=reached.share,
+        far_interval=reached.interval,
+        tar=tar.share,
+        tar_interval=tar.interval,
         threshold=threshold,
     )

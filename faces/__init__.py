@@ -1,1 +1,4 @@
-"""From image bytes to templates. Knows no database, no index, no HTTP."""
+"""From image bytes to templates: ``FaceEmbedder`` in :mod:`faces.embedder`, packs in :mod:`faces.packs.model_pack`.
+
+Knows no database, no index, no HTTP. docs/library.md shows how to use it.
+"""

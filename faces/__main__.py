@@ -5,18 +5,17 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from pathlib import Path
 
 from faces.packs.download import pull
-from faces.packs.model_pack import PUBLISHED, installed, load_pack
+from faces.packs.model_pack import installed, load_pack
+from faces.packs.published import PUBLISHED
 from presente import cli, logs
 from presente.errors import InvalidInput, PackError
 from presente.settings import Settings
-from tools.facenet.convert import WEIGHTS_SHA256, WEIGHTS_URL
 
 
 def run_list(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
-    """Packs that are here, and those that can be pulled."""
+    """Print the packs that are here, and those that can be pulled."""
     here = {name: str(folder) for name, folder in installed(settings.pack_places)}
     pullable = sorted(PUBLISHED.keys() - here.keys())
     lines = [f"{name:12s} here      {folder}" for name, folder in here.items()]
@@ -26,7 +25,7 @@ def run_list(_: argparse.Namespace, settings: Settings, output: cli.Output) -> i
 
 
 def run_pull(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
-    """Download a published pack after its licence was accepted."""
+    """Download a published pack, once its licence is accepted."""
     from tqdm import tqdm
 
     pack = PUBLISHED.get(arguments.name)
@@ -72,6 +71,7 @@ def run_check(arguments: argparse.Namespace, settings: Settings, output: cli.Out
         "tag": pack.tag,
         "dim": pack.dim,
         "threshold": pack.threshold,
+        "threshold_source": pack.threshold_source,
         "licence": pack.licence,
         "runtime": embedder.runtime,
         "detection": str(pack.detection),
@@ -81,26 +81,16 @@ def run_check(arguments: argparse.Namespace, settings: Settings, output: cli.Out
     return cli.DONE
 
 
-def run_convert(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
-    """Make a FaceNet pack of facenet-pytorch's weights, with the detector of the pack that the settings name."""
-    from tools.facenet.convert import convert
-
-    folder = arguments.out or settings.pulled_packs / "facenet"
-    detector = load_pack(settings.pack, settings.pack_places)
-    pack = convert(arguments.weights, detector, folder, arguments.sha256)
-    output.result(
-        {"name": pack.name, "folder": str(folder), "tag": pack.tag, "licence": pack.licence},
-        [f"{pack.tag} is in {folder} ({pack.licence})"],
-    )
-    return cli.DONE
-
-
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = cli.program("faces", "Model packs on this machine.", "faces pull buffalo_l")
+    parser = cli.program("faces", "List, download and check model packs.", "faces pull buffalo_l")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     cli.subcommand(
-        commands, "list", run_list, "Packs that are here, and those that can be pulled.", "faces list --json"
+        commands,
+        "list",
+        run_list,
+        "List the packs that are here, and those that can be pulled.",
+        "faces list --json",
     )
     pulling = cli.subcommand(
         commands,
@@ -111,17 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     pulling.add_argument("name", help="buffalo_l, buffalo_m, buffalo_s, buffalo_sc or antelopev2")
     pulling.add_argument("--accept-licence", action="store_true", help="accept the pack's licence without being asked")
-    pulling.add_argument("--url", help="take the archive from this mirror instead")
-    converting = cli.subcommand(
-        commands,
-        "convert",
-        run_convert,
-        "Make a FaceNet pack of facenet-pytorch's weights, with another pack's detector (developers).",
-        "faces convert 20180402-114759-vggface2.pt --pack buffalo_l",
-    )
-    converting.add_argument("weights", type=Path, help=f"the file from {WEIGHTS_URL}")
-    converting.add_argument("--sha256", default=WEIGHTS_SHA256, metavar="HEX", help="what it must hash to")
-    converting.add_argument("--out", type=Path, metavar="DIR", help="where to (default: beside pulled packs)")
+    pulling.add_argument("--url", help="address of a mirror of the archive")
     checking = cli.subcommand(
         commands, "check", run_check, "Check a pack's files and open both models.", "faces check sample"
     )

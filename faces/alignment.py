@@ -19,7 +19,7 @@ SIZE = 112
 REFERENCE: NDArray[np.float64] = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
 )
-"""Where the five landmarks of an aligned crop lie: x, y in pixels (insightface, ``arcface_dst``)."""
+"""The five landmarks of an aligned crop: x, y in pixels (insightface, ``arcface_dst``)."""
 
 
 def similarity_transform(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -41,10 +41,10 @@ def similarity_transform(landmarks: NDArray[np.floating]) -> NDArray[np.float64]
 
 
 def cut_box(pixels: RGB, box: NDArray[np.floating], size: int, margin: float) -> RGB:
-    """Cut a box (x1, y1, x2, y2) out of a photo and stretch it to (size, size, 3), as facenet-pytorch hands a face on.
+    """Cut a box (x1, y1, x2, y2) out of a photo and stretch it to (size, size, 3), as facenet-pytorch does.
 
-    The box grows by ``margin`` pixels of the result, half on either side, as far as the photo goes; its corners are
-    rounded towards zero; Pillow's bilinear filter, which looks at every pixel when it shrinks.
+    The box grows by ``margin`` pixels of the result, half on either side, within the photo; its corners are rounded
+    towards zero. It is scaled by Pillow's bilinear filter, which uses every pixel when it shrinks.
     """
     x1, y1, x2, y2 = (float(value) for value in box)
     wider, higher = (margin * side / (size - margin) / 2 for side in (x2 - x1, y2 - y1))

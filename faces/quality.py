@@ -1,4 +1,4 @@
-"""What makes a face usable: size, sharpness, pose, detection score. One rulebook, for enrolment and for queries."""
+"""The quality of a face, and the least that enrolment asks for: size, sharpness, pose, detection score."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Quality:
     Attributes:
         size: shorter side of the box in pixels of the photo.
         sharpness: variance of the Laplacian of the aligned grey crop; a flat or blurred face is near 0.
-        yaw: how far the nose is off the middle of the eyes, in units of half the eye distance: 0 frontal, about 1 (or
-            -1) a profile. Positive when the nose is to the right in the image.
+        yaw: distance of the nose from the middle of the eyes, in units of half the eye distance: 0 for a frontal face,
+            about 1 or -1 for a profile. Positive when the nose is to the right in the image.
         detection_score: the detector's, 0 to 1.
     """
 
@@ -29,21 +29,20 @@ class Quality:
     detection_score: float
 
     def as_dict(self) -> dict[str, float]:
-        """The same as a plain dict with three decimals, for JSON and for the store."""
+        """As a plain dict with three decimals, for JSON and for the store."""
         return {name: round(float(value), 3) for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True)
 class QualityRules:
-    """The least that an enrolment photo must have. Faces to be identified are measured in
-    the same way but never refused."""
+    """The least quality of a face that is enrolled. Faces that are identified are measured alike, but never refused."""
 
     min_size: float = 20.0
     min_sharpness: float = 1.0
     max_yaw: float = 3.0
 
     def failures(self, quality: Quality) -> list[str]:
-        """What is wrong, in words, empty when nothing is."""
+        """The rules that a face breaks, in words; none when it is good enough."""
         checks = (
             (
                 quality.size >= self.min_size,

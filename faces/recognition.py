@@ -1,4 +1,4 @@
-"""Crops to templates: unit rows. insightface's ArcFaceONNX runs an ArcFace, any other is run as its pack declares."""
+"""Crops to templates. insightface's ArcFaceONNX runs an ArcFace; any other network is run as its pack declares."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from faces.alignment import SIZE, align, cut_box
-from faces.detection.detector import DetectedFace
+from faces.alignment import SIZE
 from faces.image.decode import RGB
 from faces.packs.model_pack import Preprocessing
 from faces.runtime.session import Session
@@ -32,7 +31,7 @@ def unit_rows(matrix: NDArray[np.floating]) -> NDArray[np.float32]:
 class Recogniser:
     """An embedder on a session that the caller configured. Safe to use from several threads.
 
-    With ``flip`` a template is that of the crop and of its mirror image together: the direction of their sum.
+    With ``flip`` a template is the direction of the sum of the vectors of the crop and of its mirror image.
     """
 
     def __init__(
@@ -54,12 +53,6 @@ class Recogniser:
                 "Use an ArcFace model, or declare another's input in pack.json.",
             )
 
-    def cut(self, pixels: RGB, face: DetectedFace) -> RGB:
-        """What the network looks at of a face in an RGB photo: uint8 (s, s, 3), s being 112 for an ArcFace."""
-        if self.preprocessing is None:
-            return align(pixels, face.landmarks)
-        return cut_box(pixels, face.box, self.preprocessing.size, self.preprocessing.margin)
-
     @property
     def dim(self) -> int:
         """Length d of a template."""
@@ -68,13 +61,13 @@ class Recogniser:
         return int(last) if isinstance(last, int) else int(self.embed([blank]).shape[1])
 
     def embed(self, crops: Sequence[RGB]) -> NDArray[np.float32]:
-        """Templates of n crops as :meth:`cut` gives them: float32 (n, d), rows of length 1."""
+        """Templates of n crops, cut by :meth:`faces.reading.PhotoReader.cut`: float32 (n, d), rows of length 1."""
         if not crops:
             return np.empty((0, self.dim), dtype=np.float32)
         return unit_rows(self.features(crops))
 
     def features(self, crops: Sequence[RGB]) -> NDArray[np.float32]:
-        """What the network gives for one or more crops, of whatever length: float32 (n, d)."""
+        """Vectors of one or more crops as the network gives them, of any length: float32 (n, d)."""
         bgr = [np.ascontiguousarray(crop[:, :, ::-1]) for crop in crops]  # insightface swaps them back to RGB
         if not self.flip:
             return np.asarray(self._network.get_feat(bgr), dtype=np.float32)
@@ -83,7 +76,7 @@ class Recogniser:
 
 
 class _Declared:
-    """A network whose pack declares its input, behind what :class:`Recogniser` asks of ArcFaceONNX."""
+    """A network whose pack declares its input, with the attributes that :class:`Recogniser` reads of ArcFaceONNX."""
 
     def __init__(self, session: Session, preprocessing: Preprocessing) -> None:
         self._session, self._preprocessing = session, preprocessing

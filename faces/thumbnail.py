@@ -1,4 +1,4 @@
-"""A face as a small picture for people to look at."""
+"""Thumbnails of faces, for reports."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _QUALITY = 85
 
 
 def face_thumbnail(data: bytes, embedder: FaceEmbedder) -> bytes:
-    """The face that enrolment would take, aligned as recognition sees it, as JPEG of 112 x 112 pixels.
+    """The face that enrolment would take, aligned as the recogniser sees it, as a JPEG of 112 x 112 pixels.
 
-    Of a photo whose face is refused, the whole photo, scaled down.
+    When enrolment refuses the photo it is the whole photo, scaled down.
 
     Raises:
         PhotoRefused: the bytes cannot be decoded, with the codes of :func:`faces.image.decode.decode`.

@@ -1,4 +1,4 @@
-"""Candidates and a threshold to a decision. Pure: no store, no index, no clock."""
+"""From candidates and a threshold to a decision. Pure: no store, no index, no clock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Verdict = Literal["known", "unknown", "ambiguous"]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A subject that a search returned: its best template's cosine, and the rank among the subjects (1 is best)."""
+    """A subject that a search found: the cosine of its best template, and its rank among the subjects (1 is best)."""
 
     rank: int
     score: float
@@ -23,10 +23,14 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is said about one face.
+    """The decision about one face.
 
-    ``student`` is None unless the verdict is ``known``: a stranger is never given the nearest name. ``score`` is the
-    best candidate's cosine, None when the gallery had nobody to compare with. ``reason`` says why a face is not known.
+    Attributes:
+        verdict: ``known``, ``unknown`` or ``ambiguous``.
+        student: None unless the verdict is ``known``: a stranger never gets the nearest name.
+        score: the best candidate's cosine; None when there was no candidate.
+        reason: why the face is not known.
+        candidates: whom the face resembles, best first.
     """
 
     verdict: Verdict
@@ -37,18 +41,18 @@ class Decision:
 
 
 def decide(candidates: Sequence[Candidate], threshold: float, margin: float) -> Decision:
-    """Decide by the best candidate.
+    """Decide by the best candidates.
 
     Args:
-        candidates: best first, one a subject.
-        threshold: cosine from which (inclusive) a face is known.
-        margin: when the two best both reach the threshold and lie closer than this, the face is ``ambiguous``.
+        candidates: best first, one per subject.
+        threshold: the cosine from which (inclusive) a face is known.
+        margin: if the two best both reach the threshold and are closer than this, the face is ``ambiguous``.
     """
     ranked = tuple(candidates)
     if not ranked:
         return Decision("unknown", None, None, "empty_gallery", ranked)
     best = ranked[0]
-    if not best.score >= threshold:  # a threshold that is no number lets nobody in
+    if not best.score >= threshold:  # also when the threshold is NaN
         return Decision("unknown", None, best.score, "below_threshold", ranked)
     if len(ranked) > 1 and ranked[1].score >= threshold and best.score - ranked[1].score < margin:
         return Decision("ambiguous", None, best.score, "two_people_too_close", ranked)

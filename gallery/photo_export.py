@@ -1,8 +1,8 @@
-"""Stored photos as files in a folder, for people: copies, which the store's own photos never depend on.
+"""Exporting stored photos as files into a folder. The store never depends on these copies.
 
-A file is called ``NAME_DIGEST.EXTENSION``: NAME is the matricula as a file system takes it, a different one for every
-matricula; DIGEST is the first 12 hex digits of the photo's SHA-256. Both ends have one length, so that whose a file is
-can be read from its name exactly: A1_0123456789ab.jpg is A1's, whoever else is called A1_x.
+A file is called ``NAME_DIGEST.EXTENSION``. NAME is the matricula in a form that file systems accept, different for
+every matricula. DIGEST is the first 12 hex digits of the photo's SHA-256. Its length is fixed, so that the name of the
+file tells exactly whose photo it is: A1_0123456789ab.jpg is A1's, even if there is a student A1_x.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from gallery.documents.values import DocumentStore, StoredPhoto
+from gallery.documents.protocol import DocumentStore
+from gallery.documents.values import StoredPhoto
 from presente.errors import StoreError
 from presente.files import sha256_file, sync_folder
 
@@ -28,14 +29,14 @@ _EXTENSIONS = {
     "image/x-portable-anymap": "pnm",
 }
 _UNFINISHED = ".presente-part"
-_OURS = re.compile(rf"(.+)_([0-9a-f]{{12}})\.(?:{'|'.join(_EXTENSIONS.values())}|img)({re.escape(_UNFINISHED)})?")
-_LONGEST = 150
+_FILE_NAME = re.compile(rf"(.+)_([0-9a-f]{{12}})\.(?:{'|'.join(_EXTENSIONS.values())}|img)({re.escape(_UNFINISHED)})?")
+_MAX_NAME = 150
 _PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What one export did: photos written, and photos whose file was there."""
+    """The result of an export: how many photos were written, and how many were there already."""
 
     saved: int
     skipped: int
@@ -49,13 +50,13 @@ class PhotoExport:
         self._writing = threading.Lock()
 
     def save_all(self, store: DocumentStore) -> Exported:
-        """Write every photo of a store that is not there yet; each appears whole or not at all.
+        """Write every photo of a store that is not in the folder yet. Each file appears whole or not at all.
 
         Raises:
             StoreError: ``export_unwritable``; what was written before stays.
         """
         saved = skipped = 0
-        with self._writing, self._touching():
+        with self._writing, self._translated_errors():
             self.folder.mkdir(parents=True, exist_ok=True)
             for photo in store.photos():
                 target = self.folder / _file_name(photo)
@@ -63,7 +64,7 @@ class PhotoExport:
                     skipped += 1
                     continue
                 written = _write(target, photo.content)
-                if store.student(photo.matricula) is None:  # erased since it was read: forget() saw no file yet
+                if store.student(photo.matricula) is None:  # erased since it was read, when forget() found no file yet
                     target.unlink(missing_ok=True)
                 elif written:
                     saved += 1
@@ -71,24 +72,24 @@ class PhotoExport:
         return Exported(saved, skipped)
 
     def forget(self, matriculas: Collection[str]) -> None:
-        """Delete the files of some students, whatever is in them by now; after the store has erased them.
+        """Delete the files of some students, whatever their content. Call it after the store has erased the students.
 
         Raises:
-            StoreError: ``export_unwritable``; calling it again tries again.
+            StoreError: ``export_unwritable``; the call can be repeated.
         """
         names = {_name(matricula) for matricula in matriculas}
-        with self._touching():
+        with self._translated_errors():
             self._delete([path for path, match in self._files() if match[1] in names])
 
     def forget_erased(self, store: DocumentStore) -> None:
-        """Delete the files of everybody whom the store does not have: finishes an erasure that was cut off.
+        """Delete the files of all students whom the store does not have: it finishes erasures that were cut off.
 
-        A file that somebody else put there under a name like ours stays: its content has not the digest of its name.
+        Another program's file with a similar name stays: its content does not match the digest in its name.
 
         Raises:
             StoreError: ``export_unwritable``.
         """
-        with self._touching():
+        with self._translated_errors():
             files = self._files()
             unknown = {match[1] for _, match in files}
             after = ""
@@ -104,10 +105,10 @@ class PhotoExport:
             )
 
     def _files(self) -> list[tuple[Path, re.Match[str]]]:
-        """Every file with a name as exports have it: whose it is, its digest, whether it is unfinished."""
+        """Every file that is named like an exported photo, with the parts of its name."""
         if not self.folder.is_dir():
             return []
-        named = ((path, _OURS.fullmatch(path.name)) for path in self.folder.iterdir())
+        named = ((path, _FILE_NAME.fullmatch(path.name)) for path in self.folder.iterdir())
         return [(path, match) for path, match in named if match]
 
     def _delete(self, paths: Sequence[Path]) -> None:
@@ -117,7 +118,7 @@ class PhotoExport:
             sync_folder(self.folder)
 
     @contextmanager
-    def _touching(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as exc:
@@ -129,12 +130,12 @@ class PhotoExport:
 
 
 def _name(matricula: str) -> str:
-    """A matricula as part of a file name: one for each, no path, no hidden file, no longer than file systems allow."""
+    """A matricula as part of a file name: unique, no path, no hidden file, short enough for every file system."""
     quoted = quote(matricula, safe="")
     if quoted.startswith("."):
         quoted = f"%2E{quoted[1:]}"
-    if len(quoted) > _LONGEST:  # "+" is in no quoted name
-        quoted = f"{quoted[:_LONGEST]}+{hashlib.sha256(matricula.encode()).hexdigest()}"
+    if len(quoted) > _MAX_NAME:  # "+" is in no quoted name
+        quoted = f"{quoted[:_MAX_NAME]}+{hashlib.sha256(matricula.encode()).hexdigest()}"
     return quoted
 
 
@@ -143,7 +144,7 @@ def _file_name(photo: StoredPhoto) -> str:
 
 
 def _write(target: Path, content: bytes) -> bool:
-    """Write a file whole; False when forget() took it while it was unfinished."""
+    """Write a file whole; False when forget() deleted it while it was unfinished."""
     staged = target.with_name(target.name + _UNFINISHED)
     with staged.open("wb") as stream:
         stream.write(content)

@@ -1,1 +1,1 @@
-"""Offline: a source of photos, through the embedder, into the gallery, in bulk."""
+"""Bulk work on a gallery from the command line: enrol a source of photos, embed stored ones, keep it in order."""

@@ -1,4 +1,4 @@
-"""What every room of Presente shares: errors, settings, and the one place that wires them together."""
+"""What all rooms of Presente share: settings, errors, command lines, and the place that wires faces and gallery."""
 
 __version__ = "0.1.0"
-"""The one place that says it: ``--version``, ``/v1/status`` and the wheel read it here."""
+"""The one declaration of the version: ``--version``, ``/v1/status`` and the wheel read it here."""

@@ -1,4 +1,4 @@
-"""API keys as settings hold them: what each may do, and its digest. The text of a key is kept nowhere."""
+"""API keys as settings hold them: a role and a digest per key. The text of a key is kept nowhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _KEY = re.compile(r"[!-~]{16,}")  # what an HTTP header can carry
 
 
 class AccessRole(IntEnum):
-    """What a request may do; each role may also do what those before it may. ``OPEN`` is nobody's: no key needed."""
+    """What a request may do; each role may also do what the roles before it may. ``OPEN`` needs no key."""
 
     OPEN = 0
     ATTENDANCE = 1
@@ -32,10 +32,10 @@ class ApiKey:
 
 
 def read_keys(text: str) -> tuple[ApiKey, ...]:
-    """``ROLE:KEY,ROLE:KEY`` to keys.
+    """Make keys of ``ROLE:KEY,ROLE:KEY``.
 
     Raises:
-        ValueError: saying which entry is wrong and how, with nothing of its text: any part of it may be a key.
+        ValueError: says which entry is wrong and how. It quotes nothing, since any part of the text may be a key.
     """
     keys: list[ApiKey] = []
     for number, entry in enumerate(text.split(",") if text.strip() else (), start=1):
@@ -52,7 +52,7 @@ def read_keys(text: str) -> tuple[ApiKey, ...]:
 
 
 def find_key(keys: Sequence[ApiKey], given: str) -> ApiKey | None:
-    """The key whose text was given. Every key is compared, each in constant time: how long it takes tells nothing."""
+    """The key whose text was given. Every key is compared, in constant time, so that the duration tells nothing."""
     digest = _digest(given)
     found = None
     for key in keys:
@@ -62,7 +62,7 @@ def find_key(keys: Sequence[ApiKey], given: str) -> ApiKey | None:
 
 
 def described_keys(keys: Sequence[ApiKey]) -> str:
-    """How many keys there are, and nothing else about them."""
+    """How many keys there are; nothing else about them is shown."""
     return f"{len(keys)} {'key' if len(keys) == 1 else 'keys'}" if keys else ""
 
 

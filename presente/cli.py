@@ -1,4 +1,4 @@
-"""What every command line shares: `--json`, exit codes, errors on stderr, progress.
+"""What all command lines share: ``--json``, exit codes, errors and progress on stderr.
 
 Exit codes: 0 done, 1 a part failed (and it says which), 2 wrong usage, 130 interrupted with everything so far kept.
 """
@@ -10,34 +10,36 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from tqdm import tqdm
 
 from presente import __version__
+from presente.cli_parser import Parser
 from presente.errors import ConfigError, InvalidInput, PresenteError
 from presente.installation import command_line
 from presente.secrets import hidden, hidden_in
-from presente.settings import Settings, add_settings_flags, load_settings
+from presente.settings import Settings, load_settings, unknown_variables
 
 DONE, PARTLY_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 class ProgressBar(Protocol):
-    """Told how much is settled."""
+    """Called as work is done."""
 
     def __call__(self, count: int, refused: int = 0) -> None:
-        """``count`` more are settled; ``refused`` so far, when there are any."""
+        """``count`` more items are done. ``refused`` is the number of items that were refused so far."""
 
 
 class Output:
-    """Results go to stdout, once: one JSON object with ``--json``, lines for people without. The rest is stderr."""
+    """Prints the one result on stdout, as a JSON object with ``--json`` or else as lines for people. The rest goes to
+    stderr."""
 
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
 
     def result(self, data: dict[str, Any], lines: Iterable[str]) -> None:
-        """Print the command's one result."""
+        """Print the result."""
         if self.as_json:
             print(json.dumps(hidden_in(data), ensure_ascii=False, allow_nan=False))
         else:
@@ -46,19 +48,19 @@ class Output:
 
     @staticmethod
     def note(text: str) -> None:
-        """One line for the person who watches."""
+        """Print a line on stderr for the person at the terminal."""
         tqdm.write(hidden(text), file=sys.stderr)
 
     @staticmethod
     @contextmanager
     def bar(total: int | None, unit: str) -> Iterator[ProgressBar]:
-        """A progress bar on stderr with rate, time left and refusals."""
-        with tqdm(total=total, unit=unit, file=sys.stderr, smoothing=0.1, leave=False, disable=None) as bar:
+        """A progress bar on stderr, with rate, time left and number of refusals. ``total`` may be unknown."""
+        with tqdm(total=total, unit=unit, file=sys.stderr, smoothing=0.1, leave=False, disable=None) as drawn:
 
             def advance(count: int, refused: int = 0) -> None:
                 if refused:
-                    bar.set_postfix(refused=refused, refresh=False)
-                bar.update(count)
+                    drawn.set_postfix(refused=refused, refresh=False)
+                drawn.update(count)
 
             yield advance
 
@@ -66,56 +68,44 @@ class Output:
 Command = Callable[[argparse.Namespace, Settings, Output], int]
 
 
-def program(prog: str, about: str, example: str) -> argparse.ArgumentParser:
-    """A command line with ``--version``, whose ``--help`` ends with an example. ``prog`` and ``example`` are given as
-    :func:`~presente.installation.command_line` takes them."""
-    made = _Parser(prog=command_line(prog), **_shown(about, example))
-    made.add_argument("--version", action="version", version=f"presente {__version__}")
-    return made
+def program(prog: str, about: str, example: str) -> Parser:
+    """A command line with ``--version``, to which commands or flags are added.
+
+    ``prog`` and ``example`` are given as :func:`~presente.installation.command_line` takes them.
+    """
+    parser = Parser(prog=command_line(prog), about=about, example=command_line(example))
+    parser.add_argument("--version", action="version", version=f"presente {__version__}")
+    return parser
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors, which quote what was typed, have no secrets in them."""
-
-    def error(self, message: str) -> NoReturn:
-        super().error(hidden(message))
-
-
-def command(prog: str, run: Command, about: str, example: str) -> argparse.ArgumentParser:
+def command(prog: str, run: Command, about: str, example: str) -> Parser:
     """A program that is one command."""
     return _complete(program(prog, about, example), run)
 
 
-def subcommand(parsers: Any, name: str, run: Command, about: str, example: str) -> argparse.ArgumentParser:
-    """Add a subcommand with the flags that all have."""
-    return _complete(parsers.add_parser(name, help=about, **_shown(about, example)), run)
+def subcommand(parsers: Any, name: str, run: Command, about: str, example: str) -> Parser:
+    """Add a command to a program's, with the flags that all commands have."""
+    return _complete(parsers.add_parser(name, help=about, about=about, example=command_line(example)), run)
 
 
-def _shown(about: str, example: str) -> dict[str, Any]:
-    """What ``--help`` shows around the flags."""
-    return {
-        "description": about,
-        "epilog": f"example:\n  {command_line(example)}",
-        "formatter_class": argparse.RawDescriptionHelpFormatter,
-    }
-
-
-def _complete(parser: argparse.ArgumentParser, run: Command) -> argparse.ArgumentParser:
+def _complete(parser: Parser, run: Command) -> Parser:
     parser.set_defaults(run=run)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
-    add_settings_flags(parser)
+    parser.add_settings()
     return parser
 
 
 def main(parser: argparse.ArgumentParser, argv: list[str] | None = None) -> int:
-    """Parse and run the chosen command; its exit code."""
+    """Run the command that the words name; its exit code. Unknown ``PRESENTE_*`` variables are pointed out."""
     arguments = parser.parse_args(argv)
     output = Output(arguments.json)
+    for unknown in unknown_variables():
+        output.note(f"warning: {unknown}")
     return guarded(output, lambda: arguments.run(arguments, load_settings(arguments), output))
 
 
 def guarded(output: Output, call: Callable[[], int]) -> int:
-    """The exit code of a call, or the one that its error means, after saying what went wrong."""
+    """The exit code of a call. When it raises, print what went wrong, and return the code that the error stands for."""
     try:
         return call()
     except KeyboardInterrupt:

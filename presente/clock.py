@@ -1,6 +1,6 @@
-"""The school's clock: a date is a date of one time zone, whatever zone the machine or the client is in.
+"""The school's clock: every date is a date of one time zone, whatever zone the machine or the client is in.
 
-Moments (``at``, ``made_at``) are not dates: they are kept in UTC with their offset.
+Moments (``at``, ``made_at``) are not dates. They are kept in UTC, with their offset.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A time zone, and what the time is.
+    """A time zone and a source of the present moment.
 
     Attributes:
-        zone: IANA name; empty: the machine's own, which is the C library's (``TZ``, else the system's setting).
-        now: gives this moment, with its offset.
+        zone: IANA name; empty for the machine's own, as the C library knows it (``TZ``, else the system's setting).
+        now: returns the present moment, with its offset.
     """
 
     zone: str = ""
     now: Callable[[], datetime] = _now
 
     def date_of(self, moment: datetime) -> str:
-        """The date, ISO, on which a moment (with its offset) falls in the zone."""
+        """The date (ISO 8601) on which a moment, given with its offset, falls in the zone."""
         return moment.astimezone(ZoneInfo(self.zone) if self.zone else None).date().isoformat()
 
     def today(self) -> str:
-        """The date of this moment."""
+        """Today's date in the zone (ISO 8601)."""
         return self.date_of(self.now())
 
     def described(self) -> str:
-        """The zone, as people read it."""
+        """The zone's name, for people."""
         local = self.now().astimezone()
         return self.zone or f"the machine's, {local.tzname()} (UTC{local.isoformat(timespec='minutes')[16:]})"
 
 
-MACHINE = Clock()
-"""The machine's own zone: what is used where nobody says otherwise."""
+MACHINE_CLOCK = Clock()
+"""The clock of the machine's own zone: the default."""

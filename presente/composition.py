@@ -1,4 +1,7 @@
-"""Settings to concrete parts. Called by the entry points only: nothing else knows which backends exist."""
+"""Builds what the settings name: pack, embedder, store, gallery.
+
+Only entry points call it, and nothing else knows which backends exist.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +12,23 @@ from typing import TYPE_CHECKING
 from faces.packs.model_pack import ModelPack, load_pack
 from faces.runtime.session import RuntimeOptions, described_runtime
 from gallery.documents.damage import RESTORE, Damage
+from gallery.documents.protocol import DocumentStore
 from gallery.documents.sqlite.check import sqlite_damage
 from gallery.documents.sqlite.store import SqliteStore
-from gallery.documents.values import DocumentStore
-from gallery.gallery import Gallery, GallerySettings
+from gallery.gallery import Gallery
 from gallery.index.check import index_damage
 from gallery.index.generations import GenerationStore
 from gallery.index.recall_gate import IndexSettings
 from gallery.photo_export import PhotoExport
-from gallery.threshold.operating_point import ThresholdTarget
-from presente.clock import MACHINE, Clock
-from presente.errors import ConfigError, PresenteError
+from gallery.settings import GallerySettings
+from gallery.threshold.operating_point import OperatingPoint, ThresholdTarget, operating_point
+from presente.clock import MACHINE_CLOCK, Clock
+from presente.errors import ConfigError, PackError, PresenteError
 from presente.files import erase_folder
 from presente.parallel import default_workers
 from presente.secrets import hidden, hidden_address
-from presente.settings import Settings, TargetRate
+from presente.settings import Settings
+from presente.settings.values import TargetRate
 
 if TYPE_CHECKING:
     from faces.embedder import FaceEmbedder
@@ -39,7 +44,7 @@ def open_pack(settings: Settings) -> ModelPack:
 
 
 def open_embedder(settings: Settings, pack: ModelPack, decoder: Decoder | None = None) -> FaceEmbedder:
-    """An embedder for a pack. Imports OpenCV and insightface, which takes a while; only call where photos are read."""
+    """An embedder for a pack. It imports OpenCV and insightface, which is slow: call it only where photos are read."""
     from faces.detection.detector import DetectionSettings
     from faces.embedder import EmbedderSettings, FaceEmbedder
     from faces.image.decode import ImageLimits
@@ -57,7 +62,7 @@ def open_embedder(settings: Settings, pack: ModelPack, decoder: Decoder | None =
 
 
 def runtime_options(settings: Settings) -> RuntimeOptions:
-    """How models are run: as many inferences at once as photos are worked on."""
+    """How models are run: as many inferences at once as there are workers."""
     return RuntimeOptions(settings.runtime, settings.precision, at_once=settings.workers or default_workers())
 
 
@@ -71,10 +76,10 @@ def open_clock(settings: Settings) -> Clock:
     return Clock(settings.timezone)
 
 
-def open_store(url: str, clock: Clock = MACHINE) -> DocumentStore:
+def open_store(url: str, clock: Clock = MACHINE_CLOCK) -> DocumentStore:
     """The document store at an address: ``sqlite:///PATH`` or ``mongodb://HOST:PORT/DATABASE``.
 
-    ``clock`` says which date it is that another program wrote as a moment into a MongoDB store.
+    ``clock`` makes dates of the moments that other programs wrote into a MongoDB store.
 
     Raises:
         ConfigError: ``unknown_store``.
@@ -94,7 +99,9 @@ def open_store(url: str, clock: Clock = MACHINE) -> DocumentStore:
 
 
 def find_damage(settings: Settings, progress: Callable[[int], None]) -> Iterator[Damage]:
-    """What is wrong in the document store and in the index's files; also of a store that cannot be opened.
+    """What is damaged in the document store and in the index's files. A store that cannot be opened is examined, too.
+
+    ``progress`` is called with the number of things that were examined since the last call.
 
     Raises:
         ConfigError: ``unknown_store``, ``foreign_database``.
@@ -122,7 +129,7 @@ def find_damage(settings: Settings, progress: Callable[[int], None]) -> Iterator
 
 
 def as_damage(error: Exception, where: str) -> Damage:
-    """An error as a finding."""
+    """An error as a finding of damage. ``where`` says what was being read."""
     if isinstance(error, PresenteError):
         return Damage(error.code, error.what, where, error.fix)
     return Damage("unreadable", hidden(f"It cannot be read ({type(error).__name__}: {error})."), where, RESTORE)
@@ -132,32 +139,68 @@ def _unopened_damage(url: str, progress: Callable[[int], None]) -> Iterator[Dama
     if url.startswith(_SQLITE):
         return sqlite_damage(Path(url[len(_SQLITE) :]).expanduser(), progress)
     from gallery.documents.mongo.check import unopened_damage
-    from gallery.documents.mongo.store import DEFAULT_DATABASE
+    from gallery.documents.mongo.connection import DEFAULT_DATABASE
 
     return unopened_damage(url, DEFAULT_DATABASE, progress)
 
 
 def open_generations(settings: Settings) -> GenerationStore:
-    """Where index generations are published, and with which kind of index."""
+    """The folder of published index generations, with the kind of index that new ones get."""
     return GenerationStore(settings.index, IndexSettings(settings.index_kind, settings.recall_floor))
 
 
 def open_gallery(settings: Settings, pack: ModelPack) -> Gallery:
     """The gallery that the settings name, for templates of one pack."""
-    fixed: tuple[float, str, ThresholdTarget] = pack.threshold, f"pack {pack.name}", "stored"
+    store = open_store(settings.store, open_clock(settings))
+    return Gallery(store, open_generations(settings), pack.tag, pack.dim, gallery_settings(settings, pack))
+
+
+def gallery_settings(settings: Settings, pack: ModelPack) -> GallerySettings:
+    """How a gallery of a pack decides, by the settings."""
+    fixed: tuple[float, str, ThresholdTarget] = pack.threshold, pack.threshold_source, "stored"
     if isinstance(settings.threshold, TargetRate):
         fixed = *fixed[:2], settings.threshold.fpir
     elif settings.threshold is not None:
-        fixed = settings.threshold, settings.origins["threshold"], None
+        fixed = settings.threshold, settings.came_from["threshold"], None
     threshold, source, target = fixed
     consent = settings.consent == "required"
-    decides = GallerySettings(threshold, source, settings.margin, consent, target, settings.duplicates)
-    store = open_store(settings.store, open_clock(settings))
-    return Gallery(store, open_generations(settings), pack.tag, pack.dim, decides)
+    return GallerySettings(
+        threshold, source, settings.margin, consent, target, settings.duplicates, pack_name=settings.pack
+    )
+
+
+def deployed_point(settings: Settings, pack: ModelPack) -> OperatingPoint:
+    """The threshold that a server with these settings uses now, and where it comes from; makes no store.
+
+    Without a gallery of this pack it is what the settings or the pack give.
+
+    Raises:
+        ConfigError: ``not_calibrated`` when the settings ask for a rate.
+        StoreError: of the store.
+    """
+    own = gallery_settings(settings, pack)
+    gallery = None
+    if own.target is not None and not _is_missing_file(settings.store):
+        try:
+            gallery = open_gallery(settings, pack)
+        except PackError as error:
+            if error.code != "pack_mismatch":
+                raise
+    if gallery is None:
+        return operating_point(own.target, own.threshold, own.threshold_source, None, 0)
+    try:
+        return gallery.operating_point()
+    finally:
+        gallery.close()
+
+
+def _is_missing_file(url: str) -> bool:
+    return url.startswith(_SQLITE) and not Path(url[len(_SQLITE) :]).expanduser().exists()
 
 
 def forget_cached(settings: Settings) -> None:
-    """Drop evaluation's templates and downloaded photos: one may be somebody's who was erased; all are made again."""
+    """Delete evaluation's templates and the downloaded photos: some may be of an erased person. Both are made anew when
+    they are needed."""
     settings.template_cache.unlink(missing_ok=True)
     erase_folder(settings.download_cache)
 
@@ -168,13 +211,13 @@ def open_export(settings: Settings) -> PhotoExport:
 
 
 def forget_copies(settings: Settings, matriculas: Collection[str]) -> None:
-    """Drop what is kept of students' photos outside the store, after they were erased from it."""
+    """Delete what is kept of students' photos outside the store, after the students were erased from it."""
     forget_cached(settings)
     open_export(settings).forget(matriculas)
 
 
 def open_for_upkeep(settings: Settings) -> Gallery:
-    """The gallery as it is, whichever pack made it: for commands that erase, compare and count but never decide."""
+    """The gallery as it is, whichever pack made it: for commands that erase, compare and count, and never identify."""
     store = open_store(settings.store, open_clock(settings))
     try:
         tag, dim = store.pack() or ("", 1)

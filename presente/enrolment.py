@@ -1,6 +1,7 @@
-"""Photos that are to be enrolled, judged before they are stored: the server's of one student, the indexer's of many.
+"""Judges the photos that are to be enrolled before they are stored: one student's in the server, many students' in the
+indexer.
 
-At most one search for all of them, and one more for each photo whose most prominent face is not the student's.
+This takes at most one search for all photos, and one more per photo whose most prominent face is not the student's.
 """
 
 from __future__ import annotations
@@ -14,23 +15,29 @@ from numpy.typing import NDArray
 from faces.embedder import EmbeddedFace, FaceEmbedder
 from gallery.documents.values import Student
 from gallery.enrolment.nearest_others import SimilarStudent, nearest_others
-from gallery.enrolment.photo_check import Judged, judge_photos
+from gallery.enrolment.photo_check import PhotoJudgement, judge_photos
 from gallery.enrolment.score_levels import EnrolmentLevels, LevelKeeper
 from gallery.gallery import Gallery
 
 
 @dataclass(frozen=True, slots=True)
 class Portrait:
-    """The most prominent face of a photo, and how to get all of its faces when that is not the student's."""
+    """A photo's most prominent face. ``faces`` embeds all of its faces, for when that one is not the student's."""
 
     face: EmbeddedFace
     faces: Callable[[], Sequence[EmbeddedFace]]
 
 
 @dataclass(frozen=True, slots=True)
-class Candidacy:
-    """A student with photos that are to be enrolled; ``subject`` and ``templates``, float32 (t, d), as they are stored
-    (:data:`gallery.enrolment.nearest_others.NOBODY` and none for a new student)."""
+class PendingEnrolment:
+    """A student with photos that are to be enrolled.
+
+    Attributes:
+        student: as it is to be stored.
+        subject: its number in the store; :data:`gallery.enrolment.nearest_others.NEW_STUDENT` for a new student.
+        templates: float32 (t, d), those that the student has already.
+        portraits: one per photo that is to be enrolled.
+    """
 
     student: Student
     subject: int
@@ -38,76 +45,94 @@ class Candidacy:
     portraits: Sequence[Portrait]
 
 
-EnrolmentVerdict = tuple[EmbeddedFace, Judged]
-"""The face that a photo is of, and what was made of it."""
+EnrolmentVerdict = tuple[EmbeddedFace, PhotoJudgement]
+"""The face of a photo that was taken for the student's, and the judgement."""
 
 
 class EnrolmentJudge:
-    """Judges photos by one gallery. Safe to use from several threads."""
+    """Judges photos by the people of one gallery. Safe to use from several threads."""
 
     def __init__(self, gallery: Gallery, threshold: float) -> None:
-        """Of a gallery, whose pack has this threshold."""
+        """``threshold`` is that of the gallery's pack."""
         self.gallery = gallery
         self.keeper = LevelKeeper(gallery, threshold)
 
-    def judge(self, candidacies: Sequence[Candidacy]) -> tuple[EnrolmentLevels, list[list[EnrolmentVerdict]]]:
-        """Judge the photos of several students, who are also compared with each other; and the levels it went by."""
+    def judge(self, pending: Sequence[PendingEnrolment]) -> tuple[EnrolmentLevels, list[list[EnrolmentVerdict]]]:
+        """The levels of score that it judged by, and per student one verdict per photo, in the order given.
+
+        The students are compared with each other, too.
+        """
         levels = self.keeper.now()
-        if not candidacies:
+        if not pending:
             return levels, []
-        probes = [portrait.face.template for each in candidacies for portrait in each.portraits]
-        own = [each.subject for each in candidacies for _ in each.portraits]
-        rivals = iter(nearest_others(self.gallery, np.array(probes), own, levels.duplicate))
-        taken: list[tuple[Student, NDArray[np.float32]]] = []
+        probes = [portrait.face.template for each in pending for portrait in each.portraits]
+        own = [each.subject for each in pending for _ in each.portraits]
+        stored_others = iter(nearest_others(self.gallery, np.array(probes), own, levels.duplicate))
+        batch: list[tuple[Student, NDArray[np.float32]]] = []
         verdicts = []
-        for each in candidacies:
-            found = self._judge(each, [next(rivals) for _ in each.portraits], taken, levels)
+        for each in pending:
+            found = self._judge(each, [next(stored_others) for _ in each.portraits], batch, levels)
             verdicts.append(found)
-            taken += [(each.student, face.template) for face, judged in found if judged.outcome != "different"]
+            batch += [(each.student, face.template) for face, judged in found if judged.verdict != "different"]
         return levels, verdicts
 
     def _judge(
         self,
-        candidacy: Candidacy,
-        rivals: Sequence[SimilarStudent | None],
-        taken: Sequence[tuple[Student, NDArray[np.float32]]],
+        pending: PendingEnrolment,
+        stored_others: Sequence[SimilarStudent | None],
+        batch: Sequence[tuple[Student, NDArray[np.float32]]],
         levels: EnrolmentLevels,
     ) -> list[EnrolmentVerdict]:
-        portraits, own = candidacy.portraits, candidacy.student.matricula
-        closer: dict[int, Sequence[EmbeddedFace]] = {}
-        beside = np.array([template for _, template in taken], dtype=np.float32).reshape(-1, self.gallery.dim)
+        """Judge the photos of one student.
 
-        def faces(photo: int) -> NDArray[np.float32]:
-            closer[photo] = portraits[photo].faces()
-            return np.array([face.template for face in closer[photo]], dtype=np.float32).reshape(-1, self.gallery.dim)
+        ``stored_others`` holds, per photo, the nearest other student of the gallery; ``batch`` the templates of the
+        students who were judged before in the same call.
+        """
+        portraits, own = pending.portraits, pending.student.matricula
+        faces_of_photo: dict[int, Sequence[EmbeddedFace]] = {}
+        batch_templates = np.array([template for _, template in batch], dtype=np.float32).reshape(-1, self.gallery.dim)
 
-        def nearer(face: NDArray[np.float32], rival: SimilarStudent | None) -> SimilarStudent | None:
-            """The rival, or the student of the same batch whom the face shows still more clearly."""
-            if rival is not None and rival.matricula == own:  # stored meanwhile
-                rival = None
-            if not len(beside):
-                return rival
-            scores = beside @ face
+        def embed_all(photo: int) -> NDArray[np.float32]:
+            """The templates of all faces of a photo, float32 (n, d)."""
+            faces_of_photo[photo] = portraits[photo].faces()
+            templates = [face.template for face in faces_of_photo[photo]]
+            return np.array(templates, dtype=np.float32).reshape(-1, self.gallery.dim)
+
+        def nearest(template: NDArray[np.float32], stored: SimilarStudent | None) -> SimilarStudent | None:
+            """The nearest other student: the stored one, or one of the batch whose score is higher."""
+            if stored is not None and stored.matricula == own:  # enrolled since the call began
+                stored = None
+            if not len(batch_templates):
+                return stored
+            scores = batch_templates @ template
             place = int(scores.argmax())
-            other, score = taken[place][0], float(scores[place])
-            if score < levels.duplicate or (rival is not None and rival.score >= score):
-                return rival
-            return None if other.matricula == own else SimilarStudent(other.matricula, other.nombre_del_alumno, score)
+            student, score = batch[place][0], float(scores[place])
+            if score < levels.duplicate or (stored is not None and stored.score >= score):
+                return stored
+            return (
+                None
+                if student.matricula == own
+                else SimilarStudent(student.matricula, student.nombre_del_alumno, score)
+            )
 
-        def rival_of(face: NDArray[np.float32]) -> SimilarStudent | None:
-            return nearer(face, nearest_others(self.gallery, face[None], [candidacy.subject], levels.duplicate)[0])
+        def nearest_other(template: NDArray[np.float32]) -> SimilarStudent | None:
+            (stored,) = nearest_others(self.gallery, template[None], [pending.subject], levels.duplicate)
+            return nearest(template, stored)
 
-        found = judge_photos(
-            candidacy.templates,
+        judgements = judge_photos(
+            pending.templates,
             np.array([portrait.face.template for portrait in portraits]),
-            [nearer(portrait.face.template, rival) for portrait, rival in zip(portraits, rivals, strict=True)],
+            [
+                nearest(portrait.face.template, stored)
+                for portrait, stored in zip(portraits, stored_others, strict=True)
+            ],
             levels,
-            faces,
-            rival_of,
+            embed_all,
+            nearest_other,
         )
         return [
-            (closer[photo][judged.face - 1] if judged.face else portraits[photo].face, judged)
-            for photo, judged in enumerate(found)
+            (faces_of_photo[photo][judged.face - 1] if judged.face else portraits[photo].face, judged)
+            for photo, judged in enumerate(judgements)
         ]
 
 

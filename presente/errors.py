@@ -1,8 +1,7 @@
-"""The one exception tree. Foreign errors are translated into it where they enter, with ``from exc``.
+"""The one exception tree. Errors of libraries are translated into it where they enter, with ``from exc``.
 
 Each error carries a stable machine-readable ``code``, one sentence that says *what* was wrong, and one that says
-what to do about it (``fix``). Which HTTP status or exit code an error becomes is decided by the server and the
-command line, never here.
+what to do about it (``fix``). The server and the command line decide which HTTP status or exit code an error becomes.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from collections.abc import Iterable
 from presente.secrets import hidden
 
 _LONGEST = 100
-"""Characters that a message quotes of a value that was sent."""
+"""A message quotes at most this many characters of a value that was sent."""
 
 _QUOTED = reprlib.Repr()
 _QUOTED.maxstring = _QUOTED.maxother = _QUOTED.maxlong = _LONGEST
@@ -22,10 +21,10 @@ _QUOTED.maxlevel, _QUOTED.maxlist, _QUOTED.maxtuple, _QUOTED.maxdict = 2, 4, 4, 
 
 
 def shown(value: object) -> str:
-    """A value that was sent, as a message quotes it: its ``repr``, of which the middle is left out when it is long.
+    """A value that was sent, as a message quotes it: its ``repr``, without the middle when it is long.
 
-    Every message that quotes what a request, a row or a file said goes through here: a reply never repeats a body, and
-    characters that cannot be shown, or encoded, are escaped.
+    Every message that quotes a request, a row or a file goes through here. So a reply never repeats a whole body, and
+    characters that cannot be shown or encoded are escaped.
     """
     text = _QUOTED.repr(value)
     return text if len(text) <= 3 * _LONGEST else f"{text[: 3 * _LONGEST]}..."
@@ -35,13 +34,13 @@ _FOLDERS = re.compile(r"(?<![\w.:/])(?:[A-Za-z]:)?/(?:[^/\n;:,()'\"]+/)+")
 
 
 def without_folders(text: str) -> str:
-    """A message in which each absolute path is only its last part: which folders a machine has is nobody else's
-    business. The log and the command line say the whole path."""
+    """A message for a client, in which only the last part of each absolute path is left, so that the machine's folders
+    stay unknown. The log and the command line say the whole path."""
     return _FOLDERS.sub("", text)
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names that were sent, in order, as a message lists them: a few, each cut short."""
+    """Names that were sent, as a message lists them: the first five in order, each cut short."""
     ordered = sorted(names)
     few = ", ".join(
         name if name and name.isprintable() and len(name) <= _LONGEST else shown(name) for name in ordered[:5]
@@ -67,11 +66,11 @@ class PresenteError(Exception):
 
 
 class InvalidInput(PresenteError):
-    """A parameter, a row or a document that cannot mean anything; nothing was done."""
+    """A parameter, a row or a document that makes no sense; nothing was done."""
 
 
 class PhotoRefused(PresenteError):
-    """A photo that was looked at and refused on purpose (not an image, too large, no face, ...)."""
+    """A photo that was read and refused on purpose: not an image, too large, no face."""
 
 
 class NotFound(PresenteError):
@@ -79,11 +78,11 @@ class NotFound(PresenteError):
 
 
 class Unauthorized(PresenteError):
-    """A request that does not say who sends it, or that nobody known sent."""
+    """A request without a key, or with an unknown one."""
 
 
 class Forbidden(PresenteError):
-    """A request that is not allowed from where it comes, or to whom it comes from."""
+    """A request that its key, or the page that it comes from, is not allowed to make."""
 
 
 class Conflict(PresenteError):
@@ -91,7 +90,7 @@ class Conflict(PresenteError):
 
 
 class Busy(PresenteError):
-    """A request that there is no room or no time for now; nothing was done, and it can be sent again later."""
+    """A request for which there is no room or no time now. Nothing was done; the client can send it again later."""
 
 
 class PackError(PresenteError):

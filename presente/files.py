@@ -1,4 +1,4 @@
-"""Small things that have to be right about files."""
+"""Digests of files, and folders that are flushed or erased completely."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def sha256_file(path: Path) -> str:
 
 
 def erase_folder(folder: Path) -> None:
-    """Delete a folder with all that is in it, what other processes put there meanwhile included; it may be missing."""
+    """Delete a folder with everything in it, also what other processes add meanwhile. It may be missing."""
     while folder.exists():
         try:
             shutil.rmtree(folder)
-        except FileNotFoundError:  # another process erases it, too
+        except FileNotFoundError:  # another process erases it at the same time
             continue
         except OSError as exc:
             if exc.errno != errno.ENOTEMPTY:

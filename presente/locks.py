@@ -1,4 +1,4 @@
-"""A lock that many readers share and one writer has to itself: FAISS may not be changed while it is searched."""
+"""A lock that many readers share or one writer holds alone: a FAISS index must not change while it is searched."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 
 class ReadWriteLock:
-    """Readers run together; a writer waits for them and keeps new ones out, so that it is never starved.
+    """Readers run together. A writer waits for them and keeps new ones out, so that it always gets its turn.
 
-    Everyone who comes is a token of their own, not a number in a count: whatever an exception cut short, also the one
-    of a signal between two lines, leaving takes back exactly what this one has put down.
+    Each holder is recorded as a token of its own, not counted. An exception may interrupt any line, also one that a
+    signal handler raises: leaving then removes exactly what this holder had recorded.
     """
 
     def __init__(self) -> None:
@@ -23,34 +23,34 @@ class ReadWriteLock:
     @contextmanager
     def read(self) -> Iterator[None]:
         """Hold the lock together with other readers. Not re-entrant."""
-        me = object()
+        token = object()
         try:
             with self._state:
                 self._state.wait_for(lambda: self._writer is None and not self._waiting)
-                self._readers.add(me)
+                self._readers.add(token)
             yield
         finally:
-            self._leave(me)
+            self._leave(token)
 
     @contextmanager
     def write(self) -> Iterator[None]:
         """Hold the lock alone. Not re-entrant."""
-        me = object()
+        token = object()
         try:
             with self._state:
-                self._waiting.add(me)
+                self._waiting.add(token)
                 self._state.wait_for(lambda: self._writer is None and not self._readers)
-                self._writer = me
-                self._waiting.discard(me)
+                self._writer = token
+                self._waiting.discard(token)
             yield
         finally:
-            self._leave(me)
+            self._leave(token)
 
-    def _leave(self, who: object) -> None:
-        """Take back whatever somebody holds or waits for, and wake those who waited for it."""
+    def _leave(self, token: object) -> None:
+        """Remove what a holder has recorded, and wake the threads that wait."""
         with self._state:
-            self._readers.discard(who)
-            self._waiting.discard(who)
-            if self._writer is who:
+            self._readers.discard(token)
+            self._waiting.discard(token)
+            if self._writer is token:
                 self._writer = None
             self._state.notify_all()

@@ -1,4 +1,4 @@
-"""What programs write to stderr about themselves, without secrets: log lines, tracebacks, threads that fail."""
+"""The log on stderr, without secrets: log lines, tracebacks, and errors that end a thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from presente.secrets import hidden
 
 
 class HidingFormatter(logging.Formatter):
-    """Formats a record as usual, its traceback included, and takes out what must not be seen."""
+    """Formats a record as usual, with its traceback, and takes the secrets out."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The whole text of a record."""
@@ -20,7 +20,7 @@ class HidingFormatter(logging.Formatter):
 
 
 def set_up(level: int, form: str) -> None:
-    """Log to stderr from a level on; what nobody catches is written there in the same way."""
+    """Log to stderr from ``level`` on, in the format ``form``. Uncaught errors are written there, too."""
     handler = logging.StreamHandler()
     handler.setFormatter(HidingFormatter(form))
     logging.basicConfig(level=level, handlers=[handler])

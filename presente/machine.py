@@ -1,4 +1,4 @@
-"""What the machine has."""
+"""The machine's memory: how much there is, and how this process gives it back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 _UNKNOWN = 4_000_000_000
 _LIMITS = ("memory.max", "memory/memory.limit_in_bytes")
-"""Of a container, in control groups of version 2 and 1; a service's own group lies deeper and is not looked for."""
+"""A container's limit, in control groups of version 2 and 1. A service's own group lies deeper and is ignored."""
 
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
@@ -17,10 +17,10 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
 
 def give_memory_back() -> None:
-    """Have the allocator of this process return what was freed, where it is glibc's.
+    """Make glibc's allocator return freed memory to the system. Other allocators are left alone.
 
-    Left alone it raises its own limits with every large array that comes and goes, and each thread keeps up to twice
-    the largest for the next one.
+    By default it raises its limits with every large array that is freed, and each thread keeps up to twice the largest
+    one for later.
     """
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
@@ -30,7 +30,7 @@ def give_memory_back() -> None:
 
 
 def machine_memory(groups: Path = Path("/sys/fs/cgroup")) -> int:
-    """Bytes of memory of the machine, or of the container when that has less; 4 GB where nobody says."""
+    """The machine's memory in bytes, or the container's limit where that is lower; 4 GB when neither is known."""
     try:
         machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):

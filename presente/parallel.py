@@ -1,4 +1,4 @@
-"""Bounded parallel work: several threads, order kept, memory that does not depend on how much there is to do."""
+"""Parallel work in several threads, in order, with memory that does not depend on the number of items."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _Out = TypeVar("_Out")
 
 
 def default_workers() -> int:
-    """One a core that this process may use."""
+    """One worker per core that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_threads(
     work: Callable[[_In], _Out], items: Iterable[_In], workers: int, ahead: int = 4
 ) -> Iterator[tuple[_In, Future[_Out]]]:
-    """Run ``work`` on every item in ``workers`` threads (0: one a core); (item, finished future) in the items' order.
+    """Run ``work`` on every item in ``workers`` threads (0: one per core).
 
-    At most ``ahead`` items a worker are under way. An error stays in its future: whoever consumes decides what it
-    means.
+    Yields (item, finished future), in the order of the items. At most ``ahead`` items per worker are under way. An
+    error stays in its future: the caller decides what it means.
     """
     workers = workers or default_workers()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="work")
@@ -41,7 +41,7 @@ def in_threads(
 
 
 def in_batches(items: Iterable[_In], size: int) -> Iterator[list[_In]]:
-    """The items, ``size`` at a time; the last batch may be smaller."""
+    """Lists of ``size`` items; the last may be shorter."""
     rest = iter(items)
     while batch := list(itertools.islice(rest, size)):
         yield batch

@@ -12,7 +12,7 @@ _Made = TypeVar("_Made")
 
 
 class RecentCache(Generic[_Key, _Made]):
-    """Keeps at most so many values; the least recently used one goes first."""
+    """Keeps at most ``most`` values. The least recently used one is dropped first."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -24,9 +24,9 @@ class RecentCache(Generic[_Key, _Made]):
         return len(self._kept)
 
     def get(self, key: _Key, make: Callable[[], _Made]) -> _Made:
-        """What is kept under a key, or else what ``make`` gives, kept from now on.
+        """The value that is kept under a key, or else what ``make`` returns, which is kept from then on.
 
-        Two threads that miss the same key both make it: making is not done under the lock.
+        Two threads that miss the same key both call ``make``, since it runs outside the lock.
         """
         with self._lock:
             if key in self._kept:
@@ -41,6 +41,6 @@ class RecentCache(Generic[_Key, _Made]):
         return made
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop every value."""
         with self._lock:
             self._kept.clear()

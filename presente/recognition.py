@@ -1,24 +1,28 @@
-"""Where faces and gallery meet: neither knows the other, and indexer, server and evaluation all need both."""
+"""Faces and gallery together: a photo's faces, read and embedded, become decisions or photos that a store keeps.
+
+Neither library knows the other; indexer, server and evaluation use both, and do so here.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+import msgspec
 import numpy as np
 
-from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
-from gallery.decision import Candidate, Decision
+from faces.embedder import EmbeddedFace, FaceEmbedder
+from gallery.decision import Decision
 from gallery.documents.values import EnrolledPhoto, Template
 from gallery.gallery import Gallery
 from gallery.threshold.operating_point import OperatingPoint
-
-UNKNOWN = "Desconocido"
-"""What a face that is nobody's is called."""
+from presente.errors import shown
+from presente.face_json import identified_face_json
+from presente.installation import command_line
 
 WhichFaces = Literal["all", "largest"]
 
@@ -60,11 +64,15 @@ class IdentifyQuery:
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """A photo's faces, largest first, with a decision for each."""
+    """A photo's faces, largest first, with a decision for each.
+
+    ``hint`` says what to do when there was no one to compare with; None otherwise.
+    """
 
     faces: tuple[tuple[EmbeddedFace, Decision], ...]
-    limit: OperatingPoint
+    operating_point: OperatingPoint
     timings_ms: dict[str, float]
+    hint: str | None = None
 
 
 def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: IdentifyQuery) -> Identified:
@@ -75,28 +83,35 @@ def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: Id
         InvalidInput: ``invalid_k``.
     """
     timings = Timings()
-    aligned = detected(content, embedder, timings)
-    if query.faces == "largest":
-        aligned = aligned[:1]
+    read = embedder.read_faces(content, timings.stage).faces
+    aligned = read[:1] if query.faces == "largest" else read
     with timings.stage("embed"):
         faces = embedder.embed(aligned)
     with timings.stage("search"):
         probes = np.array([face.template for face in faces], dtype=np.float32).reshape(-1, gallery.dim)
-        limit, decisions = gallery.identify(probes, query.k, query.threshold, query.clase, query.cohort)
-    return Identified(tuple(zip(faces, decisions, strict=True)), limit, timings.as_dict())
+        held_to, decisions = gallery.identify(probes, query.k, query.threshold, query.clase, query.cohort)
+    empty = any(decision.reason == "empty_gallery" for decision in decisions)
+    hint = empty_search_hint(gallery, query.clase, query.cohort) if empty else None
+    return Identified(tuple(zip(faces, decisions, strict=True)), held_to, timings.as_dict(), hint)
 
 
-def detected(content: bytes, embedder: FaceEmbedder, timings: Timings) -> list[AlignedFace]:
-    """Every face of a photo, largest first; its pixels are given back before this returns.
-
-    Raises:
-        PhotoRefused: the bytes are not a photo that can be used.
-    """
-    with ExitStack() as held:
-        with timings.stage("decode"):
-            photo = held.enter_context(embedder.opened(content))
-        with timings.stage("detect"):
-            return embedder.detect(photo)
+def empty_search_hint(gallery: Gallery, clase: str | None, cohort: bool) -> str:
+    """Why no one could be searched, and what to do."""
+    counts = gallery.store.counts()
+    if clase is not None and not gallery.store.students(clase=clase, limit=1):
+        return f"No one is in class {shown(clase)}: check clase, or search without it."
+    if clase is not None:
+        return (
+            f"No one in class {shown(clase)} whom this search may find has a template: add photos, or leave out clase."
+        )
+    if counts.cohort and not cohort:
+        return (
+            f"No student with a template is enrolled; the cohort ({counts.cohort}) is searched only with cohort=true, "
+            "or --cohort."
+        )
+    if counts.students or counts.cohort:
+        return f"No one who is enrolled has a template of this pack: run `{command_line('indexer sync')}`."
+    return f"No one is enrolled: send POST /v1/students, or run `{command_line('indexer add')}`."
 
 
 def as_template(face: EmbeddedFace, pack: str) -> Template:
@@ -117,48 +132,11 @@ def enrolled_photo(content: bytes, media_type: str, source: str, face: EmbeddedF
 
 
 def digest_of(content: bytes) -> str:
-    """What a photo is known by: the SHA-256 of its bytes, hex."""
+    """The identity of a photo: the SHA-256 of its bytes, hex."""
     return hashlib.sha256(content).hexdigest()
 
 
-def face_json(face: EmbeddedFace) -> dict[str, Any]:
-    """Where a face is and how good it is."""
-    return {
-        "box": [round(float(value), 1) for value in face.face.box],
-        "landmarks": [[round(float(x), 1), round(float(y), 1)] for x, y in face.face.landmarks],
-        "detection_score": round(face.face.score, 4),
-        "quality": face.quality.as_dict(),
-    }
-
-
-def decision_json(decision: Decision, limit: OperatingPoint) -> dict[str, Any]:
-    """Who a face is; ``fpir`` is the share of strangers whose best score is as high, None without a calibration."""
-    student = decision.student
-    return {
-        "decision": decision.verdict,
-        "nombre": student.nombre_del_alumno if student else UNKNOWN,
-        "matricula": student.matricula if student else None,
-        "score": decision.score,
-        "fpir": limit.fpir(decision.score),
-        "reason": decision.reason,
-        "candidates": [candidate_json(candidate, limit) for candidate in decision.candidates],
-    }
-
-
-def candidate_json(candidate: Candidate, limit: OperatingPoint) -> dict[str, Any]:
-    """One person of a ranked list, with the share of strangers whose best score is as high."""
-    student = candidate.student
-    return {
-        "rank": candidate.rank,
-        "matricula": student.matricula,
-        "nombre_del_alumno": student.nombre_del_alumno,
-        "clase": student.clase,
-        "kind": student.kind,
-        "score": candidate.score,
-        "fpir": limit.fpir(candidate.score),
-    }
-
-
 def identified_json(found: Identified) -> list[dict[str, Any]]:
-    """Every face of a photo: where it is and who it is."""
-    return [{**face_json(face), **decision_json(decision, found.limit)} for face, decision in found.faces]
+    """Every face of a photo as plain values of JSON: where it is and who it is."""
+    faces = [identified_face_json(face, decision, found.operating_point) for face, decision in found.faces]
+    return cast("list[dict[str, Any]]", msgspec.to_builtins(faces))

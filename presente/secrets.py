@@ -1,8 +1,8 @@
-"""What must not be seen: passwords in addresses, keys, tokens of links. The one place that takes them out of a text.
+"""Takes secrets out of texts: passwords in addresses, keys, tokens of links.
 
-Every typed error, log line, report and result goes through :func:`hidden`. It knows secrets by where they stand, not by
-their value: our own addresses are checked before a driver sees them (:func:`needs_encoding`), because an error about a
-half-understood address may quote a part of the password as a host or a port.
+Every typed error, log line, report and result goes through :func:`hidden`. It finds secrets by where they stand, not by
+their value. A driver that misreads an address may quote a part of the password as a host or a port; therefore addresses
+are checked before a driver sees them (:func:`needs_encoding`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from typing import Any
 
 MASK = "***"
 
-# Every repetition is bounded: a text of any length is searched in a time that grows with its length only.
+ENCODE = "Percent-encode their signs: @ is %40, / is %2F, : is %3A, ? is %3F, # is %23, a space is %20."
+"""What to do when :func:`needs_encoding`."""
+
+# Every repetition is bounded, so that the time of a search grows linearly with the length of the text.
 _SCHEME = r"[a-z][a-z0-9+.-]{0,20}://"
 _WHOLE = re.compile(rf"\s*({_SCHEME})([^:/@]*)(:.*)?@", re.IGNORECASE | re.DOTALL)
 _LOGIN = re.compile(rf"({_SCHEME})([^\s:/@'\"]{{0,200}}):\S{{0,2000}}@", re.IGNORECASE)
@@ -27,7 +30,7 @@ _HEADER = re.compile(r"\b((?:bearer|basic)\s+|x-api-key\W{1,4})[\w.~+/=!-]{8,}",
 
 
 def hidden(text: str) -> str:
-    """A text without secrets; user names and all else stay."""
+    """A text without its secrets. User names and everything else stay."""
     if "@" in text:
         text = _LOGIN.sub(rf"\1\2:{MASK}@", text)
         text = _WEB_LOGIN.sub(rf"\1{MASK}@", text)
@@ -37,7 +40,7 @@ def hidden(text: str) -> str:
 
 
 def hidden_address(address: str) -> str:
-    """One address without its password, whatever signs that holds, spaces and unescaped ``@`` and ``/`` included."""
+    """One address without its password, whatever characters that has: spaces and unescaped ``@`` and ``/``, too."""
     found = _WHOLE.match(address)
     if found:
         password = "" if found[3] is None else f":{MASK}"
@@ -46,7 +49,7 @@ def hidden_address(address: str) -> str:
 
 
 def hidden_in(data: Any) -> Any:
-    """JSON's values, every text without secrets."""
+    """A JSON value in which every text is without secrets."""
     if isinstance(data, str):
         return hidden(data)
     if isinstance(data, dict):
@@ -57,11 +60,12 @@ def hidden_in(data: Any) -> Any:
 
 
 def needs_encoding(address: str) -> bool:
-    """Whether user and password of an address hold a sign that would be taken for an end of them."""
+    """Whether the user or the password of an address holds a character that a driver would take for its end."""
     login, at, _ = address.partition("://")[2].rpartition("@")
     return bool(at) and (login.count(":") > 1 or re.search(r"[/?#\[\]@\s\\]", login) is not None)
 
 
-def about(address: str, error: Exception) -> str:
-    """What a driver says of an address; of one with a password only the kind of error, for it may quote a part."""
+def error_text(address: str, error: Exception) -> str:
+    """What a driver's error says about an address. With a password in it only the type of the error is said, since its
+    text may quote a part of the password."""
     return type(error).__name__ if "@" in address else str(error)

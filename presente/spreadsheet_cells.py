@@ -1,4 +1,4 @@
-"""Texts as cells of a table that a spreadsheet may open: none is a formula, wherever the spreadsheet cuts."""
+"""Texts for cells of a CSV file: no spreadsheet takes one for a formula, whatever it separates cells by."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import unicodedata
 _SIGNS = frozenset("=+-@")
 _ENDS = r";,|\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029"
 _PLACES = re.compile(rf"(^|[{_ENDS}])([^\w{_ENDS}]*)")
-"""Where a cell begins, for one separator or another, and all up to its first letter or digit. Excel splits at ``;`` in
-Spanish and at ``,`` in English, whatever the file was written with, and a quote inside a cell protects nothing then."""
+"""Where a cell may begin, and everything up to its first letter or digit. Excel separates at ``;`` in Spanish and at
+``,`` in English, whatever the file was written with. A quotation mark inside a cell then protects nothing."""
 
 
 def plain_cell(value: object) -> object:
-    """A cell's value; a text gets an apostrophe before whatever a spreadsheet could take for the begin of a formula.
+    """A cell's value. A text gets an apostrophe before whatever a spreadsheet could take for the start of a formula.
 
-    Such are ``= + - @``, their full-width, small and raised forms, also behind blanks, quotes and what is not seen, at
-    the begin of the text and behind anything that separates cells or lines.
+    These are ``= + - @`` and their full-width, small and raised forms, at the start of the text and after anything that
+    separates cells or lines; blanks, quotation marks and invisible characters may stand before them.
     """
     return _PLACES.sub(_defused, value) if isinstance(value, str) else value
 

@@ -1,12 +1,11 @@
-"""Text as it is kept, whatever door it came in by: one spelling for what looks the same.
+"""Names and matriculas in one form, wherever they come from: what looks the same is spelled the same.
 
-Names and matriculas come from keyboards, spreadsheets, file names and other databases, and each writes them in its own
-way: macOS takes letters and accents apart, Excel and WhatsApp leave no-break spaces and invisible marks. :func:`tidy`
-makes one form of them. It is applied where text enters (a request, a sheet, a folder, another database) and where
-something is looked up by text.
+Keyboards, spreadsheets, file names and other databases each write text in their own way: macOS separates letters and
+accents, Excel and WhatsApp leave no-break spaces and invisible marks. :func:`tidy` makes one form of them. It is
+applied where text enters (a request, a sheet, a folder, another database) and where something is looked up by text.
 
-What it leaves alone: letters that only look alike, and the compatibility characters (full-width digits, ``ª``, ``²``).
-NFKC would fold these, and would make one matricula of ``A²`` and ``A2``: two students must never become one.
+It leaves alone letters that only look alike, and the compatibility characters (full-width digits, ``ª``, ``²``). NFKC
+would fold these, and so would make one matricula of ``A²`` and ``A2``. Two students must never become one.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ import re
 import unicodedata
 
 LONGEST = 4096
-"""Longer texts are left as they are: no field may be that long, and to sort the marks of one takes quadratic time."""
+"""Longer texts are left as they are: no field may be that long, and sorting a text's marks takes quadratic time."""
 
 _ZWNJ, _ZWJ = "\u200c", "\u200d"
 _JOINERS = frozenset({_ZWNJ, _ZWJ})
 _VIRAMA = 9
-"""The combining class of signs that join two consonants, as in Devanagari and Sinhala."""
+"""The combining class of the characters that join two consonants, as in Devanagari and Sinhala."""
 
 _CURSIVE = ("ARABIC ", "SYRIAC ", "MONGOLIAN ", "NKO ", "MANDAIC ", "MANICHAEAN ", "HANIFI ROHINGYA ", "ADLAM ")
 
@@ -29,7 +28,7 @@ _IGNORABLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-"""Unicode's property Default_Ignorable_Code_Point: what is not seen, directions of writing included."""
+"""Unicode's property Default_Ignorable_Code_Point: invisible characters, marks of writing direction included."""
 
 
 def tidy(text: str) -> str:
@@ -40,7 +39,7 @@ def tidy(text: str) -> str:
     - No invisible characters. The two joiners stay inside the words of scripts that are misspelled without them
       (RFC 5892, appendix A): after a virama, and the non-joiner between letters of a cursive script.
 
-    Control characters are not removed: whoever checks the text refuses them (:func:`is_printable`).
+    Control characters are not removed. Callers refuse them (:func:`is_printable`).
     """
     if len(text) > LONGEST:
         return text
@@ -52,12 +51,12 @@ def tidy(text: str) -> str:
 
 
 def is_printable(text: str) -> bool:
-    """Whether a tidy text has nothing that cannot be shown: no control character, no half of a character."""
+    """Whether every character of a tidy text can be shown: no control character, no half of a surrogate pair."""
     return all(letter.isprintable() or letter in _JOINERS for letter in text)
 
 
 def _joins(text: str, place: int) -> bool:
-    """Whether the character there is a joiner that the word around it needs."""
+    """Whether the character at ``place`` is a joiner that the word around it needs."""
     if text[place] not in _JOINERS or place == 0 or place + 1 == len(text):
         return False
     before, after = text[place - 1], text[place + 1]
@@ -71,7 +70,8 @@ def _is_cursive(letter: str) -> bool:
 
 
 def from_base64(text: str) -> bytes:
-    """What base64 says, its white space left out: all at once, for a list of its pieces may be twenty times as large.
+    """The bytes that base64 stands for; white space in it is ignored. The text is never split: its pieces could take
+    twenty times as much memory.
 
     Raises:
         ValueError: it is not base64.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import ipaddress
 import logging
 import signal
@@ -21,12 +22,19 @@ from server.decoding.decoder import open_decoder
 from server.front.serving import HttpServer
 from server.service import Service, ServiceHandle
 
+_BIND_FAILURES = {
+    errno.EADDRINUSE: ("another program uses this port", "Stop it, or choose another PRESENTE_PORT."),
+    errno.EADDRNOTAVAIL: ("this machine has no such address", "Choose another PRESENTE_HOST."),
+    errno.EACCES: ("this user may not use this port", "Choose a PRESENTE_PORT of 1024 or more."),
+}
+"""By the system's error: what is wrong with an address, and what to do."""
+
 _LARGEST_PHOTOS_A_REQUEST = 4
 _BASE64_GROWTH = 1.4
 _BODIES = 3
-"""As many of the largest bodies fit into memory at once."""
+"""How many of the largest bodies may be in memory at once."""
 _WATCH_S = 1.0
-"""Between two looks at what other processes wrote, while nobody asks."""
+"""Seconds between two looks at what other processes wrote, while no request comes."""
 
 
 def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -34,16 +42,12 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
     _check_address(settings)
     give_memory_back()
     max_body = int(settings.max_bytes * _LARGEST_PHOTOS_A_REQUEST * _BASE64_GROWTH)
-    holder = ServiceHandle()
-    app = create_app(holder, max_body, Access(settings.api_keys, settings.cors_origins))
+    service_handle = ServiceHandle()
+    app = create_app(service_handle, max_body, Access(settings.api_keys, settings.cors_origins))
     try:
         http = HttpServer(app, settings.host, settings.port, settings.server_threads, _BODIES * max_body)
     except OSError as exc:
-        raise ConfigError(
-            "address_unavailable",
-            f"{settings.host}:{settings.port} cannot be bound ({exc.strerror}).",
-            "Choose another PRESENTE_PORT, or stop what uses it.",
-        ) from exc
+        raise address_unavailable(settings.host, settings.port, exc) from exc
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -57,25 +61,33 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
             logging.warning("%s", warning)
         decoder = open_decoder(open_admission(settings.memory_mb))
         cleanup.callback(decoder.close)
-        cleanup.callback(holder.put, None)
-        cleanup.callback(http.stop)  # first of all: finishes what is being answered
+        cleanup.callback(service_handle.put, None)
+        cleanup.callback(http.stop)  # runs first: finishes what is being answered
         export = composition.open_export(settings)
-        export.forget_erased(gallery.store)  # whose erasure was cut off
+        export.forget_erased(gallery.store)  # an erasure may have been cut off
 
         def forget_copies() -> None:
-            """Of students whom any process has erased from the store."""
+            """Drop copies of students whom any process has erased from the store."""
             export.forget_erased(gallery.store)
             composition.forget_cached(settings)
 
         gallery.index.watch(_WATCH_S, forget_copies)
         embedder = composition.open_embedder(settings, pack, decoder)
         forget = partial(composition.forget_copies, settings)
-        holder.put(Service(embedder, gallery, export, forget, composition.open_clock(settings)))
-        address = f"http://{settings.host}:{http.port}"
+        service_handle.put(Service(embedder, gallery, export, forget, composition.open_clock(settings)))
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        address = f"http://{host}:{http.port}"
         output.result({"address": address, "pack": pack.name}, [f"Presente answers on {address} (pack {pack.name})"])
         sys.stdout.flush()
         stop.wait()
     return cli.DONE
+
+
+def address_unavailable(host: str, port: int, error: OSError) -> ConfigError:
+    """The error of an address that cannot be bound, in words."""
+    other = f"it cannot be bound ({error.strerror or error})", "Choose another PRESENTE_HOST or PRESENTE_PORT."
+    why, fix = _BIND_FAILURES.get(error.errno or 0, other)
+    return ConfigError("address_unavailable", f"{host}:{port}: {why}.", fix)
 
 
 def _check_address(settings: Settings) -> None:

@@ -15,15 +15,15 @@ from werkzeug.routing import IntegerConverter, Map
 
 from presente.api_keys import AccessRole, ApiKey
 from presente.errors import PresenteError
-from presente.log_limits import rationed
+from presente.log_limits import rate_limited
 from server import auth, body_sizes, cors, errors
 from server.legacy import routes as legacy
-from server.routes import attendance, identify, status, students
+from server.routes import attendance, identify, participations, status, students
 from server.service import ServiceHandle
 
 log = logging.getLogger("presente.access")
-sparingly = rationed(logging.getLogger("presente.access.strangers"))
-"""For what anybody may send, key or not: else strangers could fill the disk."""
+sparingly = rate_limited(logging.getLogger("presente.access.strangers"))
+"""For requests without a known key: a log of each would let strangers fill the disk."""
 
 _SMALL_BYTES = 64 * 1024
 _REFUSED = frozenset({400, 401, 403, 408, 411, 413, 429})
@@ -31,7 +31,7 @@ _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class _Number(IntegerConverter):
-    """The number of an entry in a path: one that a store can hold. Anything else is no entry's: 404."""
+    """The number of an entry in a path: one that a store can hold. Another number is 404."""
 
     regex = "[0-9]{1,19}"
 
@@ -40,7 +40,7 @@ class _Number(IntegerConverter):
 
 
 class _Request(Request):
-    """A request whose photos stay in memory, where its body is already: a file would leave them on the disk."""
+    """A request whose photos stay in memory, where its body is: a temporary file would leave them on the disk."""
 
     def _get_file_stream(self, *_: object, **__: object) -> BytesIO:
         return BytesIO()
@@ -48,31 +48,29 @@ class _Request(Request):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may use the server: holders of ``keys`` (everybody on this machine when there are none), and pages of
+    """Who may use the server: clients with one of ``keys`` (without keys every client on this machine), and pages of
     ``origins`` beside its own."""
 
     keys: tuple[ApiKey, ...] = ()
     origins: tuple[str, ...] = ()
 
 
-def create_app(holder: ServiceHandle, max_body_bytes: int, access: Access = Access()) -> Flask:
+def create_app(service_handle: ServiceHandle, max_body_bytes: int, access: Access = Access()) -> Flask:
     """Build the application.
 
     Args:
-        holder: what will hold the service once it is loaded.
+        service_handle: gives the service once it is loaded.
         max_body_bytes: larger request bodies are refused with 413 before they are read.
         access: who may use it.
     """
     app = Flask("presente", static_folder=None)
     app.request_class = _Request
     app.config.update(MAX_CONTENT_LENGTH=max_body_bytes, MAX_FORM_MEMORY_SIZE=body_sizes.SMALL)
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # only on Flask's own provider, which this is
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    app.extensions["presente"] = holder
+    app.extensions["presente"] = service_handle
     app.extensions["presente.api_keys"] = access.keys
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
-    for blueprint in (status.bp, identify.bp, students.bp, attendance.bp, legacy.bp):
+    for blueprint in (status.bp, identify.bp, students.bp, attendance.bp, participations.bp, legacy.bp):
         app.register_blueprint(blueprint)
     errors.install(app)
 
@@ -83,7 +81,7 @@ def create_app(holder: ServiceHandle, max_body_bytes: int, access: Access = Acce
         given = request.headers.get("X-Request-Id", "")
         g.request_id = given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
         g.started = time.perf_counter()
-        if not access.keys:  # a key is proof enough; without one, being on this machine is what counts
+        if not access.keys:  # without keys, a client must be on this machine
             cors.check_host(request)
         cors.check_origin(request, access.origins)
         if (answer := cors.preflight(request)) is not None:
@@ -112,10 +110,10 @@ def create_app(holder: ServiceHandle, max_body_bytes: int, access: Access = Acce
 
 
 def refusal(app: Flask, environ: dict[str, Any], length: int) -> Response | None:
-    """What a request's head alone is refused for, or answered with, before its body of ``length`` bytes is read.
+    """The answer to a request that its head alone decides, before its body of ``length`` bytes is read.
 
-    None when the body may be read. That is so, too, when a small one comes with a right key: whoever holds one may cost
-    a thread, and is refused there.
+    None when the body may be read. A small body with a known key is always read: such a client may take a thread, and
+    is refused there.
     """
     if length <= _SMALL_BYTES and auth.is_known(environ, app.extensions["presente.api_keys"]):
         return None
@@ -128,7 +126,7 @@ def refusal(app: Flask, environ: dict[str, Any], length: int) -> Response | None
 
 
 def refusal_of(app: Flask, environ: dict[str, Any], error: PresenteError) -> Response:
-    """The answer to a request that an error stopped before the application saw it."""
+    """The answer to a request that was stopped by an error before the application saw it."""
     with app.request_context(environ):
         g.request_id, g.started = uuid.uuid4().hex, time.perf_counter()
         return app.process_response(app.make_response(app.handle_user_exception(error)))

@@ -1,6 +1,6 @@
-"""Keys: who may ask for what. Decided from a request's head, before its body is read.
+"""Keys: which client may ask for what. Decided from a request's head, before its body is read.
 
-A route says what it needs where it is declared, ``@needs(Role.ATTENDANCE)``; one that says nothing needs ADMIN.
+A route declares the role that it needs: ``@needs(AccessRole.ATTENDANCE)``. A route that declares none needs ADMIN.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from flask import Flask, Request
 
 from presente.api_keys import AccessRole, ApiKey, find_key
 from presente.errors import Busy, Forbidden, Unauthorized
-from presente.log_limits import rationed
+from presente.log_limits import rate_limited
 from server.front.connections import address_of
 
-log = rationed(logging.getLogger("presente.api_keys"))
+log = rate_limited(logging.getLogger("presente.api_keys"))
 
 _View = TypeVar("_View", bound=Callable[..., Any])
 _DECLARED = "presente_role"
@@ -30,8 +30,8 @@ _ADDRESSES = 10_000
 class Failures:
     """How many wrong keys each address has sent lately. Safe to use from several threads.
 
-    A right key always passes, also from an address that sends wrong ones: else whoever shares an address with an
-    attendance client could lock it out. This bounds what guessing costs us. Keys are too long to be guessed anyway.
+    A right key always passes, also from an address that sends wrong ones: otherwise a client could lock out another one
+    that shares its address. The count bounds what guessing costs the server. Keys are too long to be guessed anyway.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Failures:
         self._left: dict[str, tuple[float, float]] = {}
 
     def one_more(self, address: str) -> bool:
-        """Whether an address may still be told that its key is wrong: ten times, and then once in five seconds."""
+        """Whether an address may still be told that its key is wrong: ten times, and then once per five seconds."""
         now = time.monotonic()
         with self._lock:
             left, at = self._left.pop(address, (float(_BURST), now))
@@ -47,7 +47,7 @@ class Failures:
             allowed = left >= 1
             self._left[address] = (left - 1 if allowed else left, now)
             if len(self._left) > _ADDRESSES:
-                del self._left[next(iter(self._left))]  # whom we have not heard from for longest
+                del self._left[next(iter(self._left))]  # the address that was silent for longest
         return allowed
 
 
@@ -62,7 +62,7 @@ def needs(role: AccessRole) -> Callable[[_View], _View]:
 
 
 def role_needed(app: Flask, endpoint: str | None) -> AccessRole:
-    """The role that an endpoint needs. Where there is no route there is nothing to protect but the knowledge of it."""
+    """The role that an endpoint needs; without a route ATTENDANCE: strangers need not know which routes exist."""
     if endpoint is None:
         return AccessRole.ATTENDANCE
     role: AccessRole = app.view_functions[endpoint].__dict__.get(_DECLARED, AccessRole.ADMIN)
@@ -70,9 +70,9 @@ def role_needed(app: Flask, endpoint: str | None) -> AccessRole:
 
 
 def check(request: Request, needed: AccessRole, keys: Sequence[ApiKey], failures: Failures) -> AccessRole:
-    """The role that a request has; refuse one that lacks the key for what it asks.
+    """The role of a request; one whose key does not suffice is refused.
 
-    Without any keys everything is allowed: whoever is on this machine is admin.
+    Without any keys everything is allowed: every client on this machine is admin.
 
     Raises:
         Unauthorized: ``missing_key``, ``unknown_key``.
@@ -103,11 +103,11 @@ def check(request: Request, needed: AccessRole, keys: Sequence[ApiKey], failures
 
 
 def is_known(environ: Mapping[str, Any], keys: Sequence[ApiKey]) -> bool:
-    """Whether a request, as WSGI has it, comes with one of the keys; without any, all come from this machine."""
+    """Whether a WSGI request has one of the keys; without any keys, every request counts as known."""
     return not keys or find_key(keys, _given(environ)) is not None
 
 
 def _given(environ: Mapping[str, Any]) -> str:
-    """The key that a request carries; ``X-API-Key`` goes first, for where a proxy uses Authorization for itself."""
+    """The key that a request carries; ``X-API-Key`` goes first, because a proxy may use Authorization for itself."""
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     return environ.get("HTTP_X_API_KEY", "") or (token.strip() if scheme.lower() == "bearer" else "")

@@ -1,6 +1,6 @@
 """How large a body a route takes. Decided from a request's head, before its body is read.
 
-A route says it where it is declared, ``@takes(PHOTOS)``; one that says nothing takes a short JSON object.
+A route declares its sizes: ``@takes(PHOTOS)``. A route that declares none takes a short JSON object.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SMALL = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What a route takes.
+    """How large a body a route takes.
 
     Attributes:
         most: bytes of a body; None: as many as the settings allow.
@@ -45,7 +45,7 @@ EMBEDDINGS = Sizes(
 
 
 def takes(sizes: Sizes) -> Callable[[_View], _View]:
-    """Declare what a route takes; goes below the route's own decorator."""
+    """Declare how large a body a route takes; goes below the route's own decorator."""
 
     def declare(view: _View) -> _View:
         view.__dict__[_DECLARED] = sizes
@@ -55,19 +55,19 @@ def takes(sizes: Sizes) -> Callable[[_View], _View]:
 
 
 def of(app: Flask, endpoint: str | None) -> Sizes:
-    """What an endpoint takes; where there is no route, little."""
+    """The sizes of an endpoint; without a route, the smallest."""
     sizes: Sizes = Sizes() if endpoint is None else app.view_functions[endpoint].__dict__.get(_DECLARED, Sizes())
     return sizes
 
 
 def check(request: Request, sizes: Sizes, most_of_all: int) -> None:
-    """Refuse a body that its own head says is too large.
+    """Refuse a body whose announced length is too large.
 
     Raises:
         InvalidInput: ``too_many_bytes``.
     """
     length = request.content_length or 0
-    reads = request.method in ("POST", "PATCH")  # what comes with another method nobody reads
+    reads = request.method in ("POST", "PATCH")  # the body of another method is not read
     most = most_of_all if sizes.most is None or not reads else min(sizes.most, most_of_all)
     if sizes.json is not None and request.is_json:
         most = min(most, sizes.json)

@@ -1,4 +1,4 @@
-"""Pages of other sites: which may use this server from somebody's browser, and how the browser is told (CORS)."""
+"""Pages of other sites: which of them may use this server from a browser, and how the browser is told (CORS)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EXPOSED = "X-Request-Id, Location, Retry-After"
 
 
 def check_host(request: Request) -> None:
-    """Refuse a Host that does not name this machine: a name that an attacker's DNS points here does not."""
+    """Refuse a Host that does not name this machine, such as a name that an attacker's DNS points here."""
     if _host_of(f"//{request.host}") not in _LOOPBACK:
         raise Forbidden("foreign_host", f"This server is not called {shown(request.host)}.", "Ask for 127.0.0.1.")
 
@@ -36,20 +36,20 @@ def check_origin(request: Request, listed: Collection[str]) -> None:
 
 
 def _own(request: Request) -> set[str]:
-    """The origins of this server's own page. A proxy that ends TLS may say which it is; we speak plain HTTP."""
-    said = request.headers.get("X-Forwarded-Proto")
-    schemes = (said,) if said in ("http", "https") else ("http", "https")
+    """The origins of this server's own page. The server speaks plain HTTP; a proxy that ends TLS may say so."""
+    forwarded = request.headers.get("X-Forwarded-Proto")
+    schemes = (forwarded,) if forwarded in ("http", "https") else ("http", "https")
     return {f"{scheme}://{request.host}" for scheme in schemes}
 
 
 def preflight(request: Request) -> Response | None:
-    """The answer to a browser that asks what its page may send; None when a request is no such question."""
+    """The answer to a browser that asks what its page may send; None for every other request."""
     asks = "Origin" in request.headers and "Access-Control-Request-Method" in request.headers
     return Response(status=204, headers=_PREFLIGHT) if request.method == "OPTIONS" and asks else None
 
 
 def allow_reading(response: Response, request: Request, listed: Collection[str]) -> None:
-    """Let a page of a listed origin read a reply, and tell caches that it depends on who asks."""
+    """Let a page of a listed origin read a reply, and tell caches that the reply depends on the origin."""
     if not listed:
         return
     response.vary.add("Origin")

@@ -1,13 +1,13 @@
-"""Errors as RFC 9457 problem details. The one table that decides an error's HTTP status is here."""
+"""Errors to RFC 9457 problem details. The one table that decides an error's HTTP status is here."""
 
 from __future__ import annotations
 
-import json
 import logging
 import uuid
 from http import HTTPStatus
 
-from flask import Flask, Response, g, jsonify
+import msgspec
+from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
 from presente.errors import (
@@ -25,6 +25,7 @@ from presente.errors import (
     Unauthorized,
     without_folders,
 )
+from server.responses.problem import problem_of
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,9 @@ _BY_CLASS: tuple[tuple[type[PresenteError], int], ...] = (
     (IndexDamaged, 503),
     (ConfigError, 500),
 )
+_EXPECTED = frozenset({"not_ready", "request_in_progress"})
+"""Codes of 503 that are no fault: the server is loading, or another attempt is carried out. The access log has them."""
+
 _RETRY_AFTER_S = {429: "5", 503: "1"}
 
 
@@ -62,22 +66,10 @@ def status_of(error: PresenteError) -> int:
     return _BY_CODE.get(error.code, by_class)
 
 
-def problem_json(status: int, code: str, detail: str, request_id: str) -> dict[str, object]:
-    """A problem of RFC 9457: a stable ``code``, what was wrong and what to do, the request's id."""
-    return {
-        "type": "about:blank",
-        "title": code.replace("_", " ").capitalize(),
-        "status": status,
-        "detail": detail,
-        "code": code,
-        "request_id": request_id,
-    }
-
-
 def problem_bytes(status: int, code: str, detail: str) -> bytes:
-    """A whole answer of HTTP/1.1, for where there is no request that could be answered; the connection ends with it."""
+    """A whole HTTP/1.1 response, for connections without a request to answer; the connection ends with it."""
     request_id = uuid.uuid4().hex
-    body = json.dumps(problem_json(status, code, detail, request_id)).encode()
+    body = msgspec.json.encode(problem_of(status, code, detail, request_id))
     head = [
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
         "Content-Type: application/problem+json",
@@ -92,9 +84,8 @@ def problem_bytes(status: int, code: str, detail: str) -> bytes:
 
 def problem(status: int, code: str, detail: str) -> Response:
     """A problem as the response to the request that is being answered."""
-    response = jsonify(problem_json(status, code, detail, g.request_id))
-    response.status_code = status
-    response.content_type = "application/problem+json"
+    body = msgspec.json.encode(problem_of(status, code, detail, g.request_id)) + b"\n"
+    response = Response(body, status, content_type="application/problem+json")
     if status in _RETRY_AFTER_S:
         response.headers["Retry-After"] = _RETRY_AFTER_S[status]
     if status == 401:
@@ -108,7 +99,7 @@ def install(app: Flask) -> None:
     @app.errorhandler(PresenteError)
     def presente_error(error: PresenteError) -> Response:
         status = status_of(error)
-        if status >= 500 and not isinstance(error, Busy):  # of who sends too many, the access line says enough
+        if status >= 500 and not isinstance(error, Busy) and error.code not in _EXPECTED:
             log.error("%s %s", g.request_id, error, exc_info=error)
         return problem(status, error.code, str(error) if status < 500 else without_folders(str(error)))
 

@@ -1,4 +1,4 @@
-"""Whether queries would be answered now, found out by asking one."""
+"""Whether queries would be answered now: found out by one query."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from presente.installation import command_line
 log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
-"""How long an answer is taken to hold: asking often must not load the server."""
+"""How long an answer is reused, so that frequent checks do not load the server."""
 _STUCK_S = 10.0
-"""From when on a question that is not answered is an answer."""
+"""Seconds after which a query without an answer counts as a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +38,18 @@ READY, LOADING = Readiness("ready"), Readiness("loading")
 
 
 class ReadinessCheck:
-    """Asks a gallery what an identification asks, at most once per :data:`EVERY_S`. Safe to use from several threads:
-    one asks, the others are told what the last answer was."""
+    """Runs the query of an identification, at most once per :data:`EVERY_S`. Safe to use from several threads: one runs
+    it, the others get the last result."""
 
     def __init__(self, gallery: Gallery) -> None:
         self._gallery = gallery
         self._asking = threading.Lock()
         self._last = LOADING
         self._asked_at = -np.inf
-        self._said = ""
+        self._logged_code = ""
 
     def now(self) -> Readiness:
-        """The answer, not older than a second, unless somebody is waiting for a newer one."""
+        """The answer, not older than a second, unless another thread is waiting for a newer one."""
         if not self._asking.acquire(blocking=False):
             stuck = time.monotonic() - self._asked_at > _STUCK_S
             return Readiness("unavailable", "no_answer") if stuck else self._last
@@ -65,16 +65,16 @@ class ReadinessCheck:
     def _ask(self) -> Readiness:
         try:
             probe(self._gallery)
-        except Exception as error:  # whatever a query would fail with
+        except Exception as error:  # any error that a query would meet
             code = error.code if isinstance(error, PresenteError) else "internal_error"
-            if code != self._said:  # once, not at every question
+            if code != self._logged_code:  # once, not at every check
                 expected = isinstance(error, PresenteError)
                 log.error("not ready: %s", error, exc_info=None if expected else error)
-            self._said = code
+            self._logged_code = code
             return Readiness("unavailable", code)
-        if self._said:
+        if self._logged_code:
             log.warning("ready again")
-        self._said = ""
+        self._logged_code = ""
         return READY
 
 
@@ -87,11 +87,11 @@ def probe(gallery: Gallery) -> None:
     """
     vector = np.zeros((1, gallery.dim), dtype=np.float32)
     vector[0, 0] = 1.0
-    gallery.operating_point()  # by the rosters, which a search of everybody does not read
-    limit, decisions = gallery.identify(vector, 1, cohort=True)
-    if limit.people and not decisions[0].candidates:
+    gallery.operating_point()  # reads the rosters, which a search of all people does not
+    operating_point, decisions = gallery.identify(vector, 1, cohort=True)
+    if operating_point.people and not decisions[0].candidates:
         raise StoreError(
             "documents_missing",
-            f"The index knows {limit.people} people, and the documents none of those it found.",
+            f"The index knows {operating_point.people} people, and the documents none of those it found.",
             f"Run `{command_line('indexer verify --deep')}`.",
         )

@@ -1,4 +1,4 @@
-"""What the routes call: the embedder and the gallery, one request at a time. Knows no HTTP."""
+"""The embedder and the gallery that requests are answered with. Knows no HTTP."""
 
 from __future__ import annotations
 
@@ -12,19 +12,14 @@ from faces.embedder import EmbeddedFace, FaceEmbedder
 from faces.recognition import unit_rows
 from gallery.attendance.attendance_log import AttendanceLog
 from gallery.decision import Candidate
-from gallery.documents.values import (
-    EnrolmentMode,
-    StoredStudent,
-    Student,
-    check_student,
-    student_not_found,
-)
+from gallery.documents.student_rules import check_student, student_not_found
+from gallery.documents.values import EnrolmentMode, StoredStudent, Student
 from gallery.gallery import Gallery
 from gallery.photo_export import Exported, PhotoExport
-from presente.clock import MACHINE, Clock
+from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import InvalidInput, StoreError
 from presente.recognition import Identified, IdentifyQuery, identify
-from server.enroller import Accepted, Enroller, read_portrait
+from server.photo_enrolment import AcceptedEnrolment, PhotoEnroller
 from server.readiness import LOADING, Readiness, ReadinessCheck
 
 _PAGE = 1000
@@ -50,7 +45,7 @@ class Service:
         gallery: Gallery,
         export: PhotoExport,
         forget: Callable[[Collection[str]], None],
-        clock: Clock = MACHINE,
+        clock: Clock = MACHINE_CLOCK,
     ) -> None:
         """Serve a gallery.
 
@@ -66,8 +61,8 @@ class Service:
         self.export = export
         self.forget = forget
         self.clock = clock
-        self.register = AttendanceLog(gallery)
-        self._enroller = Enroller(gallery, embedder)
+        self.attendance_log = AttendanceLog(gallery)
+        self._enroller = PhotoEnroller(gallery, embedder)
 
     def identify(self, content: bytes, query: IdentifyQuery) -> Identified:
         """Find every face of a photo and say who it is."""
@@ -75,10 +70,10 @@ class Service:
 
     def verify(self, content: bytes, matricula: str, threshold: float | None) -> VerifyResult:
         """Compare a photo's most prominent face with one student's templates."""
-        face = read_portrait(content, self.embedder)[1]
-        limit = self.gallery.operating_point(threshold).threshold
+        face = self.embedder.embed_portrait(content)[1]
+        held_to = self.gallery.operating_point(threshold).threshold
         score = self.gallery.compare(face.template, matricula)
-        return VerifyResult(face, score, limit, score is not None and score >= limit)
+        return VerifyResult(face, score, held_to, score is not None and score >= held_to)
 
     def search(
         self,
@@ -100,11 +95,13 @@ class Service:
             ) from exc
         return self.gallery.search(probes, k, clase, cohort)
 
-    def enrol(self, student: Student, photos: Sequence[bytes], mode: EnrolmentMode, force: bool = False) -> Accepted:
-        """Enrol a student, all photos or none; see :meth:`Enroller.enrol`."""
+    def enrol(
+        self, student: Student, photos: Sequence[bytes], mode: EnrolmentMode, force: bool = False
+    ) -> AcceptedEnrolment:
+        """Enrol a student, all photos or none; see :meth:`PhotoEnroller.enrol`."""
         return self._enroller.enrol(student, photos, mode, force)
 
-    def enrolled(self, matricula: str, photos: Sequence[bytes]) -> Accepted:
+    def enrolled(self, matricula: str, photos: Sequence[bytes]) -> AcceptedEnrolment:
         """What :meth:`enrol` answered for a student who is enrolled: as stored now."""
         return self._enroller.enrolled(matricula, photos)
 
@@ -137,7 +134,7 @@ class Service:
 
 
 class ServiceHandle:
-    """The service, once it is loaded. Requests that come before that are told so."""
+    """Gives the service once it is loaded, and an error before that."""
 
     def __init__(self) -> None:
         self._service: Service | None = None

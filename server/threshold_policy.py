@@ -1,6 +1,6 @@
-"""Whose threshold may be asked for: stricter is anybody's, looser is an admin's, and is in the log.
+"""Which threshold a request may ask for: a stricter one every client, a looser one only an admin, and it is logged.
 
-A threshold that a request lowers names strangers, for one reply or, in attendance, in the books.
+A lower threshold names strangers: in one reply or, with attendance, in what is recorded.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 def check(
     request: Request, gallery: Gallery, threshold: float | None, clase: str | None = None, cohort: bool = False
 ) -> None:
-    """Refuse a threshold below the gallery's own for whom is searched, unless an admin asks.
+    """Refuse a threshold below the gallery's own for the people who are searched, unless an admin asks.
 
     Raises:
         Forbidden: ``threshold_too_low``.

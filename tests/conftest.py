@@ -3,27 +3,50 @@
 import os
 import shutil
 import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import numpy as np
 import pytest
+from pymongo import MongoClient
 
 from faces.embedder import FaceEmbedder
 from faces.packs.model_pack import ModelPack, load_pack
-from gallery.documents.values import EnrolledPhoto, Enrolment, Student, Template
-from gallery.gallery import Gallery, GallerySettings
+from gallery.documents.protocol import DocumentStore
+from gallery.documents.values import EnrolledPhoto, Enrolment, StoredStudent, Student, SubjectKind, Template
+from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
+from gallery.settings import GallerySettings
 from presente.composition import open_store
+from presente.settings import without_settings
+from tests import programs
 from tests.mongo_server import MongoServer, binary
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+OpenGallery = Callable[..., Gallery]
+OpenStore = Callable[[], DocumentStore]
+"""What the fixtures `command`, `open_gallery` and `open_store` are."""
+
+hypothesis.settings.register_profile("without_deadlines", deadline=None)  # a busy machine must not fail a test
+hypothesis.settings.load_profile("without_deadlines")
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "data_sample"
 SHARED = ROOT.parent / "shared"
 DIM = 8
 PACK = "test@000000000000"
+MEMORY_DISK, ROOMY = Path("/dev/shm"), 4_000_000_000
+"""Where the tests' files are unless pytest is told another place: the stores flush every write, and tests kill
+processes but no machines."""
+
+if os.access(MEMORY_DISK, os.W_OK | os.X_OK) and shutil.disk_usage(MEMORY_DISK).free > ROOMY:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY_DISK))
 
 
 @pytest.fixture(scope="session")
@@ -53,10 +76,10 @@ def real_faces() -> Path:
 
 
 def unit(vector: np.ndarray) -> np.ndarray:
-    return (vector / np.linalg.norm(vector, axis=-1, keepdims=True)).astype(np.float32)
+    return np.asarray(vector / np.linalg.norm(vector, axis=-1, keepdims=True), np.float32)
 
 
-def enrolment(matricula: str, vectors: np.ndarray, kind: str = "student", clase: str = "IA-101") -> Enrolment:
+def enrolment(matricula: str, vectors: np.ndarray, kind: SubjectKind = "student", clase: str = "IA-101") -> Enrolment:
     """A student with one made-up photo a vector."""
     photos = tuple(
         EnrolledPhoto(
@@ -69,6 +92,13 @@ def enrolment(matricula: str, vectors: np.ndarray, kind: str = "student", clase:
         for vector in np.atleast_2d(vectors)
     )
     return Enrolment(Student(matricula, f"Nombre {matricula}", clase, "2026-01-01", kind), photos)
+
+
+def student_in(store: DocumentStore, matricula: str) -> StoredStudent:
+    """A student who has to be there."""
+    found = store.student(matricula)
+    assert found is not None, matricula
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -89,15 +119,21 @@ on_sqlite = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture(params=["sqlite", "mongo"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Address of an empty store: every test that asks for it runs once on each kind."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/gallery.db"
-    return f"{request.getfixturevalue('mongo_server')}/test_{uuid.uuid4().hex}"
+        yield f"sqlite:///{tmp_path}/gallery.db"
+        return
+    server, name = request.getfixturevalue("mongo_server"), f"test_{uuid.uuid4().hex}"
+    yield f"{server}/{name}"
+    with MongoClient[dict[str, Any]](server) as client:
+        for each in client.list_database_names():
+            if each.startswith(name):  # some tests make several
+                client.drop_database(each)
 
 
 @pytest.fixture
-def open_gallery(tmp_path: Path, store_url: str) -> Iterator[Callable[..., Gallery]]:
+def open_gallery(tmp_path: Path, store_url: str) -> Iterator[OpenGallery]:
     """Opens galleries of small vectors on the same store and snapshots; closes them all."""
     opened: list[Gallery] = []
 
@@ -118,7 +154,7 @@ def open_gallery(tmp_path: Path, store_url: str) -> Iterator[Callable[..., Galle
 
 
 @pytest.fixture
-def page():  # type: ignore[no-untyped-def]
+def page() -> Iterator["Page"]:
     """An empty page of a real browser."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (it is in CI)")
     browser_path = shutil.which("chromium")
@@ -146,8 +182,7 @@ def environment(tmp_path: Path, store_url: str) -> dict[str, str]:
 
 def environment_in(folder: Path, store_url: str) -> dict[str, str]:
     """Of a process that keeps everything below a folder."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PRESENTE_")}
-    return kept | {
+    return without_settings() | {
         "HOME": str(folder / "home"),
         "PRESENTE_STORE": store_url,
         "PRESENTE_INDEX": str(folder / "index"),
@@ -157,17 +192,52 @@ def environment_in(folder: Path, store_url: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def command(environment: dict[str, str], tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def command(environment: dict[str, str], tmp_path: Path) -> Command:
     """Runs ``python -m MODULE ...`` in a folder of its own."""
 
     def run(*arguments: str | Path, **extra: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", *map(str, arguments)],
-            cwd=tmp_path,
-            env=environment | extra,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        return programs.run(["-m", *arguments], tmp_path, environment | extra)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def indexed_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an SQLite gallery of the sample class, which is only ever copied."""
+    folder = tmp_path_factory.mktemp("sample")
+    index_sample(folder, f"sqlite:///{folder}/gallery.db")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def indexed_sample_on_mongo(tmp_path_factory: pytest.TempPathFactory, mongo_server: str) -> tuple[Path, str]:
+    """Likewise: the folder with its index, and the database's address."""
+    folder, url = tmp_path_factory.mktemp("sample"), f"{mongo_server}/sample_{uuid.uuid4().hex}"
+    index_sample(folder, url)
+    return folder, url
+
+
+def index_sample(folder: Path, store_url: str) -> None:
+    done = programs.run(["-m", "indexer", "add", SAMPLE / "students.csv"], folder, environment_in(folder, store_url))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def sample_gallery(request: pytest.FixtureRequest, store_url: str, tmp_path: Path) -> None:
+    """The sample class is in the test's own gallery, as ``indexer add`` leaves it."""
+    if store_url.startswith("sqlite"):
+        folder = request.getfixturevalue("indexed_sample")
+        shutil.copy(folder / "gallery.db", tmp_path)
+    else:
+        folder, source = request.getfixturevalue("indexed_sample_on_mongo")
+        copy_database(source, store_url)
+    shutil.copytree(folder / "index", tmp_path / "index")
+
+
+def copy_database(source: str, target: str) -> None:
+    with MongoClient[dict[str, Any]](source) as client:
+        copied = client.get_default_database()
+        made = client[target.rsplit("/", 1)[1]]
+        for name in copied.list_collection_names():
+            if documents := list(copied[name].find()):
+                made[name].insert_many(documents)

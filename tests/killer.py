@@ -1,23 +1,29 @@
 """A process that dies before any one of its writes to a store, of either kind."""
 
 import importlib
-import multiprocessing
 import os
+import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 from pymongo import monitoring
 
-from gallery.documents.sqlite.store import SqliteStore
+from gallery.documents.sqlite.connections import SqliteConnections
+from tests import programs
 
 DEATH = 9
 
 
 class Killer(monitoring.CommandListener):
-    """Counts writes, and ends the process before one of them."""
+    """Counts writes, and ends the process before one of them, once it is armed."""
 
-    def __init__(self, deadly: int) -> None:
-        self.deadly = deadly
+    def __init__(self) -> None:
+        self.deadly = 0
         self.writes = 0
+
+    def arm(self, deadly: int) -> None:
+        """Count from here."""
+        self.deadly, self.writes = deadly, 0
 
     def count(self) -> None:
         self.writes += 1
@@ -44,28 +50,31 @@ class Killer(monitoring.CommandListener):
 def die_before(deadly: int, url: str, folder: Path, module: str, action: str) -> bool:
     """Call ``DELTAS[action]`` of a module with its ``open_gallery(url, folder)``, in a process that dies before its
     deadly-th write; whether it was done before it came to that."""
-    forks = multiprocessing.get_context("forkserver")  # which imports once what every process needs
-    forks.set_forkserver_preload(["tests.killer", "gallery.documents.mongo.store", module])
-    process = forks.Process(target=_act, args=(deadly, url, folder, module, action))
-    process.start()
-    process.join(60)
-    assert process.exitcode in (0, DEATH)
-    return process.exitcode == 0
+    code = f"from tests.killer import act\nact{(deadly, url, str(folder), module, action)}"
+    done = programs.run(["-c", code], programs.ROOT, os.environ)
+    assert done.returncode in (0, DEATH), done.stderr
+    return done.returncode == 0
 
 
-def _act(deadly: int, url: str, folder: Path, module: str, action: str) -> None:
-    killer = Killer(deadly)
+def decided_once(happened: Sequence[bool]) -> bool:
+    """Whether it had not happened for a process that died first, had for one that did not, and one write decides:
+    ``happened`` says of each death, earliest first, whether the action was found done afterwards."""
+    return not happened[0] and happened[-1] and sorted(happened) == list(happened)
+
+
+def act(deadly: int, url: str, folder: str, module: str, action: str) -> None:
+    killer = Killer()
     monitoring.register(killer)
-    connect = SqliteStore._connect
+    connect = SqliteConnections.connect
 
-    def traced(store: SqliteStore):  # type: ignore[no-untyped-def]
-        db = connect(store)
+    def traced(connections: SqliteConnections) -> sqlite3.Connection:
+        db = connect(connections)
         db.set_trace_callback(killer.traced)
         return db
 
-    SqliteStore._connect = traced  # type: ignore[method-assign]
+    SqliteConnections.connect = traced  # type: ignore[assignment, method-assign]
     tests = importlib.import_module(module)
-    gallery = tests.open_gallery(url, folder)
-    killer.writes = 0
+    gallery = tests.open_gallery(url, Path(folder))
+    killer.arm(deadly)
     tests.DELTAS[action](gallery)
     os._exit(0)

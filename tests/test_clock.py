@@ -1,8 +1,5 @@
 """One clock: a moment's date is that of the school's time zone, whatever the machine's is."""
 
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -11,7 +8,8 @@ import pytest
 from presente.clock import Clock
 from presente.composition import open_clock
 from presente.errors import ConfigError
-from presente.settings import load_settings
+from presente.settings import load_settings, without_settings
+from tests import programs
 from tests.conftest import ROOT
 
 EVENING = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)
@@ -46,18 +44,18 @@ def test_without_a_setting_it_is_the_machines(tmp_path: Path) -> None:
     """The C library's, which ``TZ`` says and otherwise the system's own file; also a ``TZ`` that is no IANA name."""
     program = (
         "from datetime import UTC, datetime\n"
-        "from presente.compose import open_clock\n"
-        "from presente.config import load_settings\n"
+        "from presente.composition import open_clock\n"
+        "from presente.settings import load_settings\n"
         "clock = open_clock(load_settings())\n"
         "print(clock.date_of(datetime(2026, 11, 21, 1, tzinfo=UTC)), clock.described())"
     )
 
     def ask(**variables: str) -> str:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PRESENTE_")}
+        kept = without_settings()
         environment = kept | {"PYTHONPATH": str(ROOT)} | variables
-        done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True)
+        done = programs.run(["-c", program], tmp_path, environment)
         assert done.returncode == 0, done.stderr
-        return done.stdout.decode().strip()
+        return done.stdout.strip()
 
     assert ask(TZ="UTC") == "2026-11-21 the machine's, UTC (UTC+00:00)"
     assert ask(TZ="America/Mexico_City") == "2026-11-20 the machine's, CST (UTC-06:00)"

@@ -1,14 +1,22 @@
 """Documentation that is checked: every command, setting, route, error code and file it names."""
 
+import argparse
+import ast
+import pkgutil
 import re
 from pathlib import Path
 
 import pytest
 
-from presente.settings import SETTINGS
+import evaluation.__main__
+import faces.__main__
+import indexer.__main__
+import server.__main__
+from presente.settings import SETTINGS, Settings
 from server.app import create_app
 from server.service import ServiceHandle
 from tests.conftest import ROOT
+from tools.settings_table import documented_table, settings_table
 
 INDEXERS = {"same_student", "photo_not_found", "ambiguous_photo"}
 """Codes of the gallery's that only the indexer's commands can meet."""
@@ -31,33 +39,136 @@ def text(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def test_every_setting_is_documented_with_its_default() -> None:
-    page = text("docs/commands.md")
+def test_the_table_of_settings_is_the_declared_one() -> None:
+    assert documented_table(text("docs/commands.md")) == settings_table(), "run `python -m tools.settings_table`"
+
+
+def test_every_setting_has_a_row_with_what_it_is_when_nothing_is_set() -> None:
+    rows = settings_table().splitlines()[2:]
+    assert len(rows) == len(SETTINGS) == len(Settings.__dataclass_fields__) - 1  # came_from is no setting
+    for setting, row in zip(SETTINGS, rows, strict=True):
+        variable, flag, default, means = (cell.strip() for cell in row.strip("| ").split(" | "))
+        assert variable == f"`PRESENTE_{setting.name.upper()}`" and setting.meaning in means
+        assert flag == f"`--{setting.name.replace('_', '-')}`" or setting.secret
+        assert default in (f"`{setting.default}`", f"`{setting.default}`: {setting.default_means}") or (
+            setting.default == "" and default == setting.default_means
+        )
+
+
+def commands() -> list[tuple[str, argparse.ArgumentParser]]:
+    """Every command of every program, with its parser."""
+    found = [("server", server.__main__.build_parser())]
+    for program in (faces, indexer, evaluation):
+        parser = program.__main__.build_parser()
+        (group,) = (each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
+        found += [(f"{program.__name__} {name}", each) for name, each in group.choices.items()]
+    return found
+
+
+@pytest.mark.parametrize(("name", "parser"), commands(), ids=[name for name, _ in commands()])
+def test_every_command_and_flag_is_documented(name: str, parser: argparse.ArgumentParser) -> None:
+    assert f"`python -m {name}" in text("docs/commands.md")
+    pages = "".join(page.read_text(encoding="utf-8") for page in DOCS)
+    for action in parser._actions:
+        for flag in set(action.option_strings) - {"-h"}:
+            assert re.search(rf"(?<![\w-]){re.escape(flag)}(?![\w-])", pages), flag
+
+
+@pytest.mark.parametrize(("name", "parser"), commands(), ids=[name for name, _ in commands()])
+def test_help_begins_with_what_the_command_does_and_ends_with_the_settings(
+    name: str, parser: argparse.ArgumentParser
+) -> None:
+    said = parser.format_help()
+    about, example, usage = said.split("\n\n")[:3]
+    assert about == parser.description and about[0].isupper() and about.endswith(".")
+    assert example.startswith(f"example:\n  python -m {name}")
+    assert usage.startswith(f"usage: python -m {name}") and "--store" not in usage
+    own, settings = said.split("\nsettings:\n")
     for setting in SETTINGS:
-        row = next((line for line in page.splitlines() if line.startswith(f"| `{setting.variable}`")), None)
-        assert row, setting.variable
-        assert setting.default in row or setting.name == "workers"
+        assert setting.variable in settings and setting.variable not in own
+        assert setting.secret or str(setting.flag) in settings
 
 
-def test_every_command_is_documented() -> None:
-    import benchmarks
-    import evaluation.__main__
-    import faces.__main__
-    import indexer.__main__
+def test_every_setting_of_the_tests_is_documented_with_its_default() -> None:
+    page = text("docs/tests.md")
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
+    read = dict(re.findall(r'environ\.get\("(PRESENTE_TEST_[A-Z]+)"(?:, "([^"]*)")?\)', source))
+    assert len(read) > 8
+    for variable, default in read.items():
+        assert f"| `{variable}` | {f'`{default}` ' if default else ''}|" in page, variable
 
+
+def test_every_benchmark_tool_and_target_is_documented() -> None:
     page = text("docs/commands.md")
-    for program, parser in (
-        ("faces", faces.__main__.build_parser()),
-        ("indexer", indexer.__main__.build_parser()),
-        ("evaluation", evaluation.__main__.build_parser()),
-    ):
-        for name in parser._subparsers._group_actions[0].choices:  # type: ignore[union-attr]
-            assert f"`python -m {program} {name}" in page, f"{program} {name}"
-    for module in Path(benchmarks.__path__[0]).glob("*.py"):
-        if "__main__" in module.read_text(encoding="utf-8"):
-            assert f"python -m benchmarks.{module.stem}" in page
-    for target in re.findall(r"^([a-z]+):.*## ", text("Makefile"), flags=re.MULTILINE):
+    for folder in ("benchmarks", "tools"):
+        for module in (ROOT / folder).glob("*.py"):
+            if "__main__" in module.read_text(encoding="utf-8"):
+                assert f"python -m {folder}.{module.stem}" in page
+    for module in (ROOT / "tools").rglob("__main__.py"):
+        assert f"python -m {'.'.join(module.parent.relative_to(ROOT).parts)}" in page
+    targets = re.findall(r"^([a-z]+):.*## ", text("Makefile"), flags=re.MULTILINE)
+    assert {"run", "test", "lint"} <= set(targets)
+    for target in targets:
         assert f"`make {target}`" in page or target == "clean", target
+
+
+ROOMS = ("faces", "gallery", "indexer", "server", "evaluation", "presente")
+
+
+def documented_folders() -> dict[Path, list[str]]:
+    """Each folder of docs/architecture.md's table, and what its row says that it imports of its room."""
+    rows = re.findall(r"^\| `([\w/]+)/` \|.*\| ([^|]*) \|$", text("docs/architecture.md"), flags=re.MULTILINE)
+    return {Path(folder): re.findall(r"`([^`]+)`", imports) for folder, imports in rows if "/" in folder}
+
+
+def imported(module: Path) -> set[Path]:
+    """What a module imports of its own room, as paths below the repository."""
+    found = set()
+    for node in ast.walk(ast.parse((ROOT / module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            named = [Path(*node.module.split("."), alias.name) for alias in node.names]
+            found |= {path if (ROOT / path).is_dir() else path.with_suffix(".py") for path in named}
+            found |= {Path(*node.module.split(".")).with_suffix(".py")}
+    return {path for path in found if path.parts[0] == module.parts[0] and (ROOT / path).exists()}
+
+
+def test_architecture_names_every_folder_and_what_it_imports() -> None:
+    folders = documented_folders()
+    assert all((ROOT / folder).is_dir() for folder in folders)
+    for module in (found.relative_to(ROOT) for room in ROOMS for found in (ROOT / room).rglob("*.py")):
+        room, inside = module.parts[0], module.parts[1:-1]
+        if not inside:
+            continue
+        folder = next((each for each in [module.parent, *module.parents] if each in folders), None)
+        assert folder, f"docs/architecture.md says nothing of {module.parent}"
+        for path in imported(module):
+            allowed = [Path(room, each) for each in folders[folder]]
+            assert (
+                path.is_relative_to(folder)
+                or any(path.is_relative_to(each) for each in allowed)
+                or (Path(room, "*.py") in allowed and path.parent == Path(room))
+            ), f"{module} imports {path}"
+
+
+def test_the_flows_name_functions_that_exist() -> None:
+    flows = text("docs/architecture.md").split("\n## ")
+    named = [
+        name
+        for part in flows
+        if part.startswith("The flow of one")
+        for name in re.findall(r"`((?:" + "|".join(ROOMS) + r")\.[\w.]+)`", part)
+    ]
+    assert len(named) > 40
+    for name in named:
+        found = pkgutil.resolve_name(name)
+        assert callable(found), name
+
+
+def test_pages_name_files_that_exist() -> None:
+    """Paths in backquotes that begin with a room. CHANGELOG.md and the decisions tell of the past, and are not read."""
+    for page in (each for each in DOCS if each.parent.name != "adr" and each.name != "CHANGELOG.md"):
+        for path in re.findall(r"`((?:" + "|".join(ROOMS) + r")/[\w./]+)`", page.read_text(encoding="utf-8")):
+            assert (ROOT / path).exists() or "NAME" in path, f"{page.name}: {path}"
 
 
 def test_every_route_is_documented() -> None:
@@ -74,17 +185,42 @@ def test_every_error_code_of_a_request_is_documented() -> None:
     pattern = re.compile(
         r"(?:InvalidInput|PhotoRefused|NotFound|Unauthorized|Forbidden|Conflict|StoreError|Busy)\(\s*\"([a-z_0-9]+)\""
     )
+    checked = 0
     for folder in ("server", "faces", "gallery"):
         for module in (ROOT / folder).rglob("*.py"):
             for code in pattern.findall(module.read_text(encoding="utf-8")):
+                checked += 1
                 if code in INDEXERS:
                     assert f"`{code}`" in text("docs/commands.md")
                 elif code not in NEVER_SERVED:
                     assert f"`{code}`" in page, f"{module.name}: {code}"
+    assert checked > 100
+
+
+def anchors(page: Path) -> set[str]:
+    """The names by which links reach a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
-        if "://" not in target:
-            assert (page.parent / target).exists(), target
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        there = page.parent / name if name else page
+        assert there.exists(), target
+        assert not anchor or anchor in anchors(there), target
+
+
+def test_the_glossary_explains_every_word_once_with_a_page() -> None:
+    entries = re.findall(r"^- (.+)$", text("docs/glossary.md"), flags=re.MULTILINE)
+    words = [word.lower() for entry in entries for word in re.findall(r"\*\*([^*]+)\*\*", entry)]
+    assert len(words) == len(set(words))
+    assert {"cohort", "template", "subject", "gallery", "generation", "probe", "fpir", "fnir", "fta", "matricula"} <= {
+        *words
+    }
+    assert {"clase", "session", "pack", "operating point", "calibration", "ambiguous", "desconocido"} <= {*words}
+    for entry in entries:
+        assert "](" in entry, entry

@@ -47,7 +47,7 @@ def test_messages_take_their_commands_from_one_place() -> None:
     for room in ("presente", *ROOMS):
         for path in (ROOT / room).rglob("*.py"):
             if path != ROOT / "presente" / "__main__.py":
-                assert not [node.lineno for node in strings(path) if started.search(node.value)], path
+                assert not [node.lineno for node in strings(path) if started.search(str(node.value))], path
 
 
 @pytest.mark.parametrize("program", [*COMMANDS, "presente"])

@@ -22,7 +22,7 @@ from packaging.utils import canonicalize_name
 from hatch_build import CLONE_ONLY, ROOMS
 from presente import __version__
 from tests.conftest import ROOT, SAMPLE
-from tests.test_requirements import pinned
+from tests.pins import pinned
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

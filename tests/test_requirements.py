@@ -1,13 +1,12 @@
 """requirements.txt is installed with --no-deps, so it has to be complete; and only one OpenCV may be in it."""
 
-import re
 from importlib import metadata
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.conftest import ROOT
+from tests.pins import pinned
 
 LEFT_OUT = {
     ("insightface", "opencv-python"),  # the headless build provides it
@@ -15,14 +14,6 @@ LEFT_OUT = {
     ("scikit-image", "networkx"),
     ("scikit-image", "tifffile"),
 }
-
-
-def pinned(name: str) -> dict[str, str]:
-    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
-    pairs = (re.fullmatch(r"([A-Za-z0-9._-]+)==([^ ;]+)", line.strip()) for line in lines)
-    found = {canonicalize_name(pair[1]): pair[2] for pair in pairs if pair}
-    assert len(found) == sum(bool(line.strip()) and not line.startswith("#") for line in lines), "an inexact pin"
-    return found
 
 
 def test_what_is_pinned_is_installed() -> None:

@@ -2,13 +2,14 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from data_sample.make_class import choose_students, write_experiment
-from faces.embedder import FaceEmbedder
+from faces.embedder import EmbeddedFace, FaceEmbedder
 from tests.conftest import SAMPLE
 
 with (SAMPLE / "students.csv").open(encoding="utf-8") as stream:
@@ -16,7 +17,7 @@ with (SAMPLE / "students.csv").open(encoding="utf-8") as stream:
 GROUPS = json.loads((SAMPLE / "groups" / "groups.json").read_text(encoding="utf-8"))
 
 
-def faces_of(embedder: FaceEmbedder, name: str):  # type: ignore[no-untyped-def]
+def faces_of(embedder: FaceEmbedder, name: str) -> list[EmbeddedFace]:
     return embedder.embed(embedder.detect(embedder.decode((SAMPLE / name).read_bytes())))
 
 
@@ -83,7 +84,7 @@ def test_every_face_of_a_group_is_named(embedder: FaceEmbedder, enrolled: dict[s
     assert any(known["matricula"] is None for known in GROUPS["group_02.jpg"])
 
 
-def _overlap(a, b) -> float:  # type: ignore[no-untyped-def]
+def _overlap(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray) -> float:
     """Intersection over union of two boxes."""
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])

@@ -11,12 +11,11 @@ from presente.errors import ConfigError, InvalidInput, PresenteError
 from presente.logs import HidingFormatter
 from presente.secrets import hidden, hidden_address
 from presente.settings import load_settings
-from tests.conftest import SAMPLE, on_sqlite
+from tests.conftest import SAMPLE, Command, on_sqlite
+from tests.sample_secrets import KEY, WORD
 
-WORD = "hunter2"
 STARTS = ("", "a@", "a/", "a:", "a?", "a#", "a ", "a%40", "1234/", '"', "a\\", "[")
 PASSWORDS = [*(start + WORD for start in STARTS), f"a%2F{WORD}%zz", f"{WORD}'"]
-KEY = f"admin:0123456789{WORD}-abcdef"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +73,7 @@ def test_a_traceback_in_the_log() -> None:
 
 @on_sqlite
 @pytest.mark.parametrize("words", [("indexer", "status"), ("indexer", "verify", "--deep"), ("server", "--port", "0")])
-def test_no_command_says_the_password_of_its_store(command, words: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
+def test_no_command_says_the_password_of_its_store(command: Command, words: tuple[str, ...]) -> None:
     for password in PASSWORDS if words[1] == "status" else PASSWORDS[::5]:
         store = f"mongodb://ana:{password}@127.0.0.1:9/db?serverSelectionTimeoutMS=100"
         done = command(*words, "--json", PRESENTE_STORE=store)
@@ -83,7 +82,7 @@ def test_no_command_says_the_password_of_its_store(command, words: tuple[str, ..
 
 
 @on_sqlite
-def test_no_command_says_what_was_put_in_the_wrong_place(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_no_command_says_what_was_put_in_the_wrong_place(command: Command, tmp_path: Path) -> None:
     address = f"mongodb://ana:a b@{WORD}@127.0.0.1:9/db"
     report = tmp_path / "report.txt"
     for words, settings in (
@@ -105,7 +104,7 @@ def test_no_command_says_what_was_put_in_the_wrong_place(command, tmp_path: Path
 
 
 @on_sqlite
-def test_links_with_tokens_in_a_sheet(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_links_with_tokens_in_a_sheet(command: Command, tmp_path: Path) -> None:
     link = f"http://ana:{WORD}@127.0.0.1:9/a.jpg?id=7&token={WORD}"
     (tmp_path / "class.csv").write_text(f"matricula,nombre_del_alumno,fotos\nA1,Ana,{link}\n")
     report = tmp_path / "report.txt"
@@ -117,7 +116,7 @@ def test_links_with_tokens_in_a_sheet(command, tmp_path: Path) -> None:  # type:
 
 
 @on_sqlite
-def test_right_secrets_are_said_nowhere_either(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_right_secrets_are_said_nowhere_either(command: Command, tmp_path: Path) -> None:
     said = ""
     for words in (("add", SAMPLE / "strangers"), ("status",), ("audit",), ("verify",)):
         done = command("indexer", *words, "--json", PRESENTE_API_KEYS=KEY)

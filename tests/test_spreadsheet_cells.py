@@ -9,8 +9,8 @@ import pytest
 
 from gallery.documents.values import Student
 from presente.spreadsheet_cells import plain_cell
-from server.attendance import AttendanceLine
-from server.responses.attendance_json import as_csv
+from server.operations.attendance_lists import AttendanceLine
+from server.responses.attendance_csv import as_csv
 
 FORMULA = "=HYPERLINK(A1)"
 STARTS = "=+-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212\u207c"

@@ -1,4 +1,4 @@
-"""What is behind people: walls, shelves, windows, lights out of focus, mere texture."""
+"""Draws the background behind people: walls, shelves, windows, lights out of focus, plain texture."""
 
 from __future__ import annotations
 

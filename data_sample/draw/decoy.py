@@ -35,7 +35,7 @@ def _blank(draw: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: flo
 
 
 def _behind(draw: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: float, size: float) -> None:
-    """Draw somebody seen from behind."""
+    """Draw a person seen from behind."""
     rx, skin = size / 2, colour.along(colour.SKIN, float(rng.random()))
     cloth, hair = colour.pick(colour.CLOTH, rng), colour.pick(colour.HAIR, rng)
     draw.rectangle((x - 0.5 * rx, y, x + 0.5 * rx, y + 2 * rx), fill=skin)

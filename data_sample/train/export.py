@@ -15,8 +15,8 @@ from .ops import EPSILON, Params
 
 OPSET, IR_VERSION = 17, 8
 SURE = 0.85
-"""Chance of a face, as trained, that becomes the score 0.5, from which insightface takes something for a face: true
-faces score above 0.97 nearly always, and what is none has been seen to reach 0.76."""
+"""The trained probability of a face that becomes the score 0.5, from which insightface accepts a detection. True faces
+score above 0.97 nearly always; things that are not faces reach 0.76 at most, as far as was seen."""
 
 Weights = dict[str, NDArray[np.float32]]
 

@@ -1,4 +1,4 @@
-"""Identities as rows of numbers, which the embedder learns to tell besides who it is looking at."""
+"""Identities as rows of numbers, which the embedder learns to predict besides the identity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``calibrate``: which threshold lets at most so many strangers be named, kept with the gallery."""
+"""``calibrate``: fit the share of strangers who reach a score, and keep the curve with the gallery."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.experiment import Experiment
+from evaluation.templates import as_probe
 from faces.image.decode import ACCEPTED_SUFFIXES
+from faces.packs.model_pack import ModelPack
 from gallery.threshold import impostor_scores
 from gallery.threshold.calibration import CalibrationCurve, check_target
 from gallery.threshold.impostor_scores import EnrolledTemplates
@@ -27,37 +29,46 @@ def add(commands: Any) -> None:
         commands,
         "calibrate",
         run,
-        "Fit how often strangers would be named, and keep it with the gallery.",
+        "Calibrate the threshold: fit how often strangers would be named, and keep the curve with the gallery.",
         "evaluation calibrate --fpir 0.001",
     )
-    parser.add_argument("--fpir", type=float, default=0.001, metavar="RATE", help="the rate that shall be the default")
+    parser.add_argument(
+        "--fpir",
+        type=float,
+        default=0.001,
+        metavar="RATE",
+        help="share of strangers who may be named, as the gallery's default",
+    )
     parser.add_argument(
         "--unknown",
         type=Path,
         metavar="DIR",
-        help="photos of people who are not enrolled; one folder a person, or files",
+        help="photos of people who are not enrolled: one folder per person, or single files of different people",
     )
 
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
-    """Search people who are not there, fit the curve, store it, say what it means."""
+    """Search for people who are not enrolled, fit the curve to their best scores, and store it."""
     check_target(arguments.fpir)
     pack = composition.open_pack(settings)
     gallery = composition.open_gallery(settings, pack)
     try:
-        students = impostor_scores.enrolled_people(gallery, cohort=False)
+        students = impostor_scores.enrolled_people(gallery.store, gallery.dim, cohort=False)
         people = len(students.people)
         if people < 2:
             raise InvalidInput("too_few_people", f"{people} people are enrolled.", "Enrol at least two.")
         if arguments.unknown is not None:
             searches = _of_strangers(arguments.unknown, students, settings, output)
         else:
-            searches = impostor_scores.from_gallery(students, impostor_scores.enrolled_people(gallery, cohort=True))
+            searches = impostor_scores.from_gallery(
+                students, impostor_scores.enrolled_people(gallery.store, gallery.dim, cohort=True)
+            )
         curve = impostor_scores.calibrate(searches, people, pack.tag, arguments.fpir)
         gallery.store.store_calibration(curve.to_json())
     finally:
         gallery.close()
-    result = calibration_result(curve, operating_point("stored", pack.threshold, "", curve, people))
+    point = operating_point("stored", pack.threshold, pack.threshold_source, curve, people)
+    result = calibration_result(curve, point, pack)
     output.result(result, lines(result))
     return cli.DONE
 
@@ -68,24 +79,31 @@ def _of_strangers(
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ACCEPTED_SUFFIXES)
     if not paths:
         raise InvalidInput("unreadable_folder", f"{folder} holds no photos.", "Name a folder of photos.")
-    outcomes = Experiment(settings, output).embed(paths)
+    experiment = Experiment(settings, output)
+    templates = experiment.embed(paths, as_probe(experiment.embedder))
     # Photos that lie in the folder itself are of different people; those in one subfolder are of one.
     names = [str(path if path.parent == folder else path.parent) for path in paths]
-    usable = [(name, made.template) for name, made in zip(names, outcomes, strict=True) if made.template is not None]
+    usable = [(name, made.template) for name, made in zip(names, templates, strict=True) if made.template is not None]
     return impostor_scores.strangers_of(usable, students)
 
 
-def calibration_result(curve: CalibrationCurve, limit: OperatingPoint) -> dict[str, Any]:
-    """The curve, what it says at the rate asked for and at others, and the threshold that the gallery will use."""
-    people = limit.people
+def calibration_result(curve: CalibrationCurve, point: OperatingPoint, pack: ModelPack) -> dict[str, Any]:
+    """The curve, its thresholds at the rate asked for and at others, and the threshold that the gallery uses now.
+
+    ``pack_threshold`` is the least that an unsupported rate gives, ``pack_threshold_source`` where that comes from.
+    """
+    people = point.people
     rates = sorted({*_LADDER, curve.target}, reverse=True)
     return {
         **asdict(curve),
         "fpir_asked": curve.target,
-        "threshold": limit.threshold,
+        "threshold": point.threshold,
+        "pack_threshold": pack.threshold,
+        "pack_threshold_source": pack.threshold_source,
+        "pack_threshold_described": pack.described_threshold(pack.threshold, pack.threshold_source),
         "supported": not curve.doubt(curve.target, people),
         "doubt": curve.doubt(curve.target, people),
-        "note": curve.twice_said(),
+        "note": curve.enrolled_twice_note(),
         "rates": [_rate(curve, rate, people) for rate in rates],
     }
 
@@ -96,25 +114,27 @@ def _rate(curve: CalibrationCurve, rate: float, people: int) -> dict[str, Any]:
     return {
         "fpir": rate,
         "threshold": threshold,
-        "interval": list(curve.interval(threshold, people)),
+        "fpir_interval": list(curve.interval(threshold, people)),
         "supported": not doubt,
         "doubt": doubt,
     }
 
 
 def lines(result: dict[str, Any]) -> Iterator[str]:
-    """A calibration for people."""
+    """The lines of a calibration."""
     yield (
         f"{result['searches']} non-mated searches of {result['subjects']} people among {result['people']} enrolled "
         f"({', '.join(f'{count} {source}' for source, count in result['sources'].items())}){result['note']}"
     )
     for rate in result["rates"]:
-        low, high = rate["interval"]
+        low, high = rate["fpir_interval"]
         yield (
-            f"FPIR {rate['fpir']:g}: threshold {rate['threshold']:.4f} (95 %: {low:.2g} to {high:.2g})"
-            + ("" if rate["supported"] else "   NOT SUPPORTED by the data")
+            f"FPIR {rate['fpir']:g}: threshold {rate['threshold']:.4f}; the true FPIR there is from {low:.2g} to "
+            f"{high:.2g} (95 % interval)" + ("" if rate["supported"] else "   NOT SUPPORTED by the data")
         )
-    yield (
-        f"kept with the gallery: threshold {result['threshold']:.4f} for FPIR {result['fpir_asked']:g}"
-        + (f"; {result['doubt']}. Until then not below the pack's own." if result["doubt"] else "")
-    )
+    yield f"kept with the gallery: threshold {result['threshold']:.4f} for FPIR {result['fpir_asked']:g}"
+    if result["doubt"]:
+        yield (
+            f"FPIR {result['fpir_asked']:g} is not supported: {result['doubt']}. Until then the threshold is not below "
+            f"{result['pack_threshold_described']}."
+        )

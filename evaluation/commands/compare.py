@@ -1,14 +1,15 @@
-"""``compare``: packs and pipelines on the same photos, so that a table shows what each was worth."""
+"""``compare``: packs and pipelines on the same photos; a table shows how well each recognises people."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from evaluation import experiment, kfold, metrics, scores
-from evaluation.pipelines import MENDED, NOTEBOOK, PRESENT, Pipeline, features
+from evaluation import kfold, metrics, scores
+from evaluation.experiment import Experiment, add_out, add_photos, read_photos, unused_flags
+from evaluation.pipelines import MENDED, NOTEBOOK, PRESENT, Pipeline, makers
 from evaluation.protocols import Entry
 from presente import cli
 from presente.settings import Settings
@@ -22,50 +23,60 @@ def add(commands: Any) -> None:
         commands,
         "compare",
         run,
-        "Packs and pipelines on the same photos, the first system's mistakes mended one at a time.",
+        "Compare packs and pipelines on the same photos, the first system's mistakes mended one at a time.",
         "evaluation compare --list identify.tsv --packs buffalo_l",
     )
-    experiment.add_photos(parser)
+    add_photos(parser)
     parser.add_argument("--fpir", type=float, default=0.01, metavar="RATE", help="the rate to report FNIR at")
     parser.add_argument(
         "--packs", nargs="+", default=[], metavar="PACK", help="other packs, each with the present pipeline"
     )
-    experiment.add_out(parser, "compare")
+    add_out(parser, "compare")
 
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Every pipeline with the settings' pack, the present one with the others."""
     metrics.check_rate(arguments.fpir)
-    entries = experiment.read_photos(arguments)
-    runs = experiment.Experiment(settings, output)
-    rows = [_row(runs, pipeline, entries, arguments) for pipeline in _ALL]
+    entries = read_photos(arguments)
+    experiment = Experiment(settings, output)
+    deployed = experiment.deployed()
+    rows = [_row(experiment, pipeline, deployed, entries, arguments) for pipeline in _ALL]
     for name in arguments.packs:
-        rows.append(_row(experiment.Experiment(settings.having(pack=name), output), PRESENT, entries, arguments))
+        other = Experiment(replace(settings, pack=name), output)
+        rows.append(_row(other, PRESENT, other.deployed(), entries, arguments))
     result = {
-        **runs.described("compare", arguments, experiment.unused_flags(arguments)),
+        **experiment.description("compare", arguments, unused_flags(arguments)),
         "photos": len(entries),
         "rows": rows,
     }
-    output.result(runs.finish(result, arguments.out), lines(result))
+    output.result(experiment.finish(result, arguments.out), lines(result))
     return cli.DONE
 
 
 def _row(
-    runs: experiment.Experiment, pipeline: Pipeline, entries: list[Entry], arguments: argparse.Namespace
+    experiment: Experiment,
+    pipeline: Pipeline,
+    deployed: dict[str, Any],
+    entries: list[Entry],
+    arguments: argparse.Namespace,
 ) -> dict[str, Any]:
     """One pipeline with one pack, with a scores file of its own."""
-    outcomes = runs.embed([entry.path for entry in entries], features(runs.embedder, pipeline))
-    table = arguments.out / f"scores-{runs.pack.name}-{pipeline.name.strip().replace(' ', '-').replace(',', '')}.tsv"
-    scores.write_scores(table, scores.identification_scores(entries, outcomes, pipeline.consolidation))
+    templates = experiment.embed_by_role(entries, makers(experiment.embedder, pipeline))
+    pack, name = experiment.pack.name, pipeline.name.strip()
+    table = arguments.out / f"scores-{pack}-{name.replace(' ', '-').replace(',', '')}.tsv"
+    scores.write_scores(table, scores.identification_scores(entries, templates, pipeline.consolidation))
     read = scores.read_scores(table)
-    threshold = runs.pack.threshold if pipeline.threshold is None else pipeline.threshold
+    threshold = deployed["threshold"] if pipeline.threshold is None else pipeline.threshold
     strangers = any(not search.mated for search in read)
     point = metrics.open_set(read, arguments.fpir) if strangers else None
     return {
-        "pack": runs.pack.name,
-        "pipeline": pipeline.name.strip(),
+        "pack": pack,
+        "pipeline": name,
         "settings": asdict(pipeline),
-        "without_face": sum(outcome.template is None for outcome in outcomes),
+        "threshold_described": deployed["described"]
+        if pipeline.threshold is None
+        else f"{threshold:g} (the notebook's)",
+        "without_face": sum(made.template is None for made in templates),
         **kfold.figures(read, threshold),
         "at_fpir": None
         if point is None
@@ -81,7 +92,7 @@ def _row(
 
 
 def lines(result: dict[str, Any]) -> Iterator[str]:
-    """The table for people."""
+    """The lines of a comparison."""
     yield f"{result['photos']} photos, in {result['seconds']} s"
     yield f"{'pack':20s} {'pipeline':30s}  accuracy  rank-1  FNIR    FPIR    threshold  FNIR at FPIR"
     for row in result["rows"]:
@@ -93,3 +104,5 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
             f"{row['pack']:20s} {row['pipeline']:30s}  {row['accuracy']:.4f}    {row['rank1']:.4f}  {row['fnir']:.4f}  "
             f"{fpir:6s}  {row['threshold']:.3f}      {last}{doubt}"
         )
+    yield f"threshold of the last row: {result['rows'][-1]['threshold_described']}"
+    yield f"report in {result['report']}"

@@ -1,14 +1,15 @@
-"""``identification``: whose face is this, and is it anybody's?"""
+"""``identification``: whose face is this, and is it that of an enrolled person?"""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any, get_args
 
-from evaluation import experiment, metrics, results, scores
+from evaluation import metrics, results, scores
 from evaluation.consolidation import Consolidation
+from evaluation.experiment import Experiment, add_faces, add_out, add_photos, read_photos, unused_flags
 from evaluation.protocols import Entry, first_photos
-from evaluation.templates import TemplateResult, portraits
+from evaluation.templates import TemplateResult, as_served
 from presente import cli
 from presente.errors import InvalidInput
 from presente.settings import Settings
@@ -20,26 +21,33 @@ def add(commands: Any) -> None:
         commands,
         "identification",
         run,
-        "Closed-set and open-set identification.",
+        "Measure closed-set and open-set identification on labelled photos.",
         "evaluation identification --list identify.tsv --fpir 0.01 0.05",
     )
-    experiment.add_photos(parser)
-    parser.add_argument("--group", metavar="COLUMN", help="also give the metrics by the values of a column of the list")
+    add_photos(parser)
+    parser.add_argument(
+        "--group", metavar="COLUMN", help="give the metrics by the values of this column of the list, too"
+    )
     parser.add_argument("--fpir", type=float, nargs="+", default=[0.01], metavar="RATE", help="rates to report FNIR at")
     parser.add_argument("--rank", type=int, default=10, metavar="K", help="the last rank of the CMC")
     parser.add_argument(
-        "--enrolled", type=int, nargs="+", default=[], metavar="N", help="also with the first N photos of a person only"
+        "--enrolled",
+        type=int,
+        nargs="+",
+        default=[],
+        metavar="N",
+        help="measure also with only the first N photos of each person enrolled",
     )
     parser.add_argument(
         "--consolidation",
         nargs="+",
         default=["best"],
         choices=get_args(Consolidation),
-        help="what stands for a person: the best template, or a centroid (the notebook's is of unnormalised vectors); "
-        "the first one is the main result's",
+        help="what a person is compared by: the best template, or a centroid (notebook: of unnormalised vectors); "
+        "the first is that of the main result",
     )
-    experiment.add_out(parser, "identification")
-    experiment.add_faces(parser)
+    add_out(parser, "identification")
+    add_faces(parser)
 
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -48,30 +56,31 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
         metrics.check_rate(rate)
     if arguments.rank < 1 or min(arguments.enrolled, default=1) < 1:
         raise InvalidInput("invalid_number", "--rank or --enrolled is below 1.", "Give whole numbers from 1.")
-    entries = experiment.read_photos(arguments, arguments.group)
-    runs = experiment.Experiment(settings, output)
-    raw = "notebook" in arguments.consolidation
-    maker = portraits(runs.embedder, raw=True) if raw else None
-    outcomes = runs.embed([entry.path for entry in entries], maker)
+    entries = read_photos(arguments, arguments.group)
+    experiment = Experiment(settings, output)
+    deployed = experiment.deployed()
+    makers = as_served(experiment.embedder, raw="notebook" in arguments.consolidation)
+    templates = experiment.embed_by_role(entries, makers)
     variants = [
-        _variant(arguments, entries, outcomes, how, photos)
+        _variant(arguments, entries, templates, deployed, how, photos)
         for how in arguments.consolidation
         for photos in (None, *arguments.enrolled)
     ]
     result: dict[str, Any] = {
-        **runs.described("identification", arguments, experiment.unused_flags(arguments)),
-        **results.enrolment_result(entries, outcomes),
+        **experiment.description("identification", arguments, unused_flags(arguments)),
+        **results.enrolment_result(entries, templates),
         **variants[0],
         "variants": variants if len(variants) > 1 else [],
     }
-    output.result(runs.finish(result, arguments.out, arguments.faces), results.lines(result))
+    output.result(experiment.finish(result, arguments.out, arguments.faces), results.lines(result))
     return cli.DONE
 
 
 def _variant(
     arguments: argparse.Namespace,
     entries: list[Entry],
-    outcomes: list[TemplateResult],
+    templates: list[TemplateResult],
+    deployed: dict[str, Any],
     how: Consolidation,
     photos: int | None,
 ) -> dict[str, Any]:
@@ -79,13 +88,13 @@ def _variant(
     kept = range(len(entries)) if photos is None else first_photos(entries, photos)
     name = "scores" if how == "best" else f"scores-{how}"
     table = arguments.out / (f"{name}.tsv" if photos is None else f"{name}-{photos}.tsv")
-    searches = scores.identification_scores([entries[i] for i in kept], [outcomes[i] for i in kept], how)
+    searches = scores.identification_scores([entries[i] for i in kept], [templates[i] for i in kept], how)
     scores.write_scores(table, searches)
     return {
         "consolidation": how,
         "enrolled_photos": "all" if photos is None else photos,
         **results.identification_result(
-            scores.read_scores(table), arguments.fpir, arguments.rank, by_group=arguments.group is not None
+            scores.read_scores(table), arguments.fpir, arguments.rank, arguments.group is not None, deployed
         ),
         "scores": str(table),
     }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from evaluation import experiment, kfold, scores
-from evaluation.pipelines import NOTEBOOK, PRESENT, Pipeline, features
+from evaluation import kfold, scores
+from evaluation.experiment import Experiment, add_faces, add_out
+from evaluation.pipelines import NOTEBOOK, PRESENT, Pipeline, makers
 from evaluation.protocols import Entry, read_people
 from evaluation.templates import TemplateResult
 from presente import cli
@@ -22,67 +24,89 @@ def add(commands: Any) -> None:
         commands,
         "kfold",
         run,
-        "Cross-validation: by photos, by people, and the notebook's 70/30.",
-        "evaluation kfold --folder photos --split people",
+        "Cross-validate: folds of photos, folds of people, or the notebook's 70/30.",
+        "evaluation kfold --folder data_sample/students --split people",
     )
-    parser.add_argument("--folder", type=Path, required=True, metavar="DIR", help="one folder a person")
-    parser.add_argument("--split", choices=get_args(kfold.Split), default="photos", help="what is split, and how")
-    parser.add_argument("--folds", type=int, default=5, help="how many parts")
-    parser.add_argument("--seed", type=int, default=1, help="which split")
-    parser.add_argument("--notebook", action="store_true", help="with the first system's pipeline, mistakes included")
-    experiment.add_out(parser, "kfold")
-    experiment.add_faces(parser)
+    parser.add_argument("--folder", type=Path, required=True, metavar="DIR", help="one folder per person")
+    parser.add_argument("--split", choices=get_args(kfold.Split), default="photos", help="what the folds are made of")
+    parser.add_argument("--folds", type=int, default=5, help="number of folds")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the split")
+    parser.add_argument("--notebook", action="store_true", help="use the first system's pipeline, with its mistakes")
+    add_out(parser, "kfold")
+    add_faces(parser)
 
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
-    """Score every part, then compute everything from the scores."""
+    """Score every fold, then compute everything from the scores."""
     if arguments.folds < 2:
         raise InvalidInput("invalid_folds", f"--folds is {arguments.folds}.", "At least 2.")
     entries = read_people(arguments.folder)
-    parts = kfold.split(entries, arguments.split, arguments.folds, arguments.seed)
-    runs = experiment.Experiment(settings, output)
+    folds = kfold.split(entries, arguments.split, arguments.folds, arguments.seed)
+    experiment = Experiment(settings, output)
     pipeline = NOTEBOOK if arguments.notebook else PRESENT
-    outcomes = runs.embed([entry.path for entry in entries], features(runs.embedder, pipeline))
-    threshold = runs.pack.threshold if pipeline.threshold is None else pipeline.threshold
-    found = [
-        _part(arguments, number, part, entries, outcomes, pipeline, threshold) for number, part in enumerate(parts)
-    ]
+    templates = _templates(experiment, pipeline, entries)
+    deployed = experiment.deployed()
+    threshold = deployed["threshold"] if pipeline.threshold is None else pipeline.threshold
+    measured = [_fold(arguments, number, fold, entries, templates, threshold) for number, fold in enumerate(folds)]
     result: dict[str, Any] = {
-        **runs.described("kfold", arguments),
+        **experiment.description("kfold", arguments),
         "pipeline": pipeline.name,
+        "threshold_described": deployed["described"]
+        if pipeline.threshold is None
+        else f"{threshold:g} (the notebook's)",
         "split": arguments.split,
         "seed": arguments.seed,
         "photos": len(entries),
         "people": len({entry.person for entry in entries}),
-        "folds": found,
-        "over_folds": kfold.mean_and_spread([part["figures"] for part in found]),
+        "folds": measured,
+        "over_folds": kfold.mean_and_spread([fold["figures"] for fold in measured]),
     }
-    output.result(runs.finish(result, arguments.out, arguments.faces), lines(result))
+    output.result(experiment.finish(result, arguments.out, arguments.faces), lines(result))
     return cli.DONE
 
 
-def _part(
+@dataclass(frozen=True, slots=True)
+class _Templates:
+    """Templates of every photo, as enrolled and as a probe: in one fold it is the one, in another the other."""
+
+    pipeline: Pipeline
+    enrolled: list[TemplateResult]
+    probes: list[TemplateResult]
+
+    def of(self, place: int, entry: Entry) -> TemplateResult:
+        """The template of the photo at a place, in the role that it has in a fold."""
+        return (self.enrolled if entry.role == "gallery" else self.probes)[place]
+
+
+def _templates(experiment: Experiment, pipeline: Pipeline, entries: list[Entry]) -> _Templates:
+    paths, ways = [entry.path for entry in entries], makers(experiment.embedder, pipeline)
+    enrolled = experiment.embed(paths, ways.gallery)
+    return _Templates(
+        pipeline, enrolled, enrolled if ways.probe is ways.gallery else experiment.embed(paths, ways.probe)
+    )
+
+
+def _fold(
     arguments: argparse.Namespace,
     number: int,
-    part: kfold.FoldResult,
+    fold: kfold.Fold,
     entries: list[Entry],
-    outcomes: list[TemplateResult],
-    pipeline: Pipeline,
+    templates: _Templates,
     threshold: float,
 ) -> dict[str, Any]:
-    """One fold, with a scores file of its own."""
-    compared = list(kfold.roles_of(entries, part, arguments.split))
-    searches = scores.identification_scores(
-        [entry for _, entry in compared], [outcomes[place] for place, _ in compared], pipeline.consolidation
-    )
+    """The figures of one fold, with a scores file of its own."""
+    compared = list(kfold.roles_of(entries, fold, arguments.split))
+    made = [templates.of(place, entry) for place, entry in compared]
+    searches = scores.identification_scores([entry for _, entry in compared], made, templates.pipeline.consolidation)
     table = arguments.out / f"scores-fold-{number}.tsv"
     scores.write_scores(table, searches)
     read = scores.read_scores(table)
+    gallery = [each for (_, entry), each in zip(compared, made, strict=True) if entry.role == "gallery"]
     return {
         "fold": number,
-        "enrolled": sum(entry.role == "gallery" for _, entry in compared),
-        "fte": sum(entry.role == "gallery" and outcomes[place].template is None for place, entry in compared),
-        "tried": [str(entries[place].path) for place in part.tried],
+        "enrolled": len(gallery),
+        "fte": sum(each.template is None for each in gallery),
+        "tried": [str(entries[place].path) for place in fold.tried],
         "figures": kfold.figures(read, threshold),
         "per_person": kfold.per_person(read, threshold) if arguments.split == "holdout" else None,
         "scores": str(table),
@@ -90,8 +114,9 @@ def _part(
 
 
 def lines(result: dict[str, Any]) -> Iterator[str]:
-    """A cross-validation for people."""
+    """The lines of a cross-validation."""
     yield f"pack {result['pack']}, {result['pipeline'].strip()}, split by {result['split']}, in {result['seconds']} s"
+    yield f"threshold {result['threshold_described']}"
     for fold in result["folds"]:
         shown = fold["figures"]
         yield (
@@ -105,3 +130,4 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
                 yield f"  {person}: {rates}, {row['support']:.0f} photos"
     for name, over in result["over_folds"].items():
         yield f"{name}: mean {over['mean']:.4f}, standard deviation {over['std']:.4f}"
+    yield f"report in {result['report']}"

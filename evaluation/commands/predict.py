@@ -1,4 +1,4 @@
-"""``predict``: who is in these photos, by the gallery that the settings name."""
+"""``predict``: the people in photos, by the gallery that the settings name."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 from faces.embedder import FaceEmbedder
 from gallery.gallery import Gallery
-from presente import cli, composition, recognition
+from presente import cli, composition
 from presente.errors import PhotoRefused
+from presente.recognition import IdentifyQuery, identified_json, identify
 from presente.settings import Settings
 
 
@@ -19,36 +20,41 @@ def add(commands: Any) -> None:
         commands,
         "predict",
         run,
-        "Say who is in each photo.",
-        "evaluation predict party.jpg corridor.jpg",
+        "Name the people in photos, by the gallery, as the server does.",
+        "evaluation predict data_sample/probes/*/1.jpg",
     )
     parser.add_argument("photo", type=Path, nargs="+", help="photos")
-    parser.add_argument("-k", type=int, default=5, help="how many candidates are looked at")
+    parser.add_argument("-k", type=int, default=5, help="number of candidates per face")
+    parser.add_argument("--cohort", action="store_true", help="search people of the cohort, too (CelebA, LFW)")
 
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Say who is in each photo, by the gallery that the settings name."""
     pack = composition.open_pack(settings)
     gallery = composition.open_gallery(settings, pack)
+    query = IdentifyQuery(k=arguments.k, cohort=arguments.cohort)
     try:
         embedder = composition.open_embedder(settings, pack)
-        threshold = gallery.operating_point().threshold
-        results = [_predicted(path, embedder, gallery, arguments.k) for path in arguments.photo]
+        point = gallery.operating_point(cohort=query.cohort)
+        results = [_predicted(path, embedder, gallery, query) for path in arguments.photo]
     finally:
         gallery.close()
-    data = {"pack": pack.name, "threshold": threshold, "photos": results}
+    for hint in dict.fromkeys(result["hint"] for result in results if result.get("hint")):
+        output.note(f"hint: {hint}")
+    data = {"pack": pack.name, "threshold": point.threshold, "threshold_source": point.source, "photos": results}
     output.result(data, (line for result in results for line in _predicted_lines(result)))
     return cli.PARTLY_FAILED if any("error" in result for result in results) else cli.DONE
 
 
-def _predicted(path: Path, embedder: FaceEmbedder, gallery: Gallery, k: int) -> dict[str, Any]:
+def _predicted(path: Path, embedder: FaceEmbedder, gallery: Gallery, query: IdentifyQuery) -> dict[str, Any]:
     try:
-        found = recognition.identify(path.read_bytes(), embedder, gallery, recognition.IdentifyQuery(k=k))
+        found = identify(path.read_bytes(), embedder, gallery, query)
     except OSError as exc:
         return {"photo": str(path), "error": "unreadable_file", "what": f"{path} cannot be read ({exc.strerror})."}
     except PhotoRefused as exc:
         return {"photo": str(path), "error": exc.code, "what": str(exc)}
-    return {"photo": str(path), "faces": recognition.identified_json(found)}
+    hint = {"hint": found.hint} if found.hint else {}
+    return {"photo": str(path), "faces": identified_json(found), **hint}
 
 
 def _predicted_lines(result: dict[str, Any]) -> list[str]:

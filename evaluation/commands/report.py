@@ -1,4 +1,4 @@
-"""``report``: the report of a finished run, made anew from its files."""
+"""``report``: write the report of a finished run anew, from its files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from evaluation import experiment, pages
+from evaluation import pages
+from evaluation.experiment import add_faces, face_cutter
 from presente import cli, composition
 from presente.settings import Settings
 
@@ -17,18 +18,18 @@ def add(commands: Any) -> None:
         commands,
         "report",
         run,
-        "Make the report of a finished run anew, from its result.json and its scores.",
+        "Write the report of a finished run anew, from its result.json and its scores.",
         "evaluation report var/evaluation/identification",
     )
     parser.add_argument("dir", type=Path, metavar="DIR", help="the --out folder of a finished run")
-    experiment.add_faces(parser)
+    add_faces(parser)
 
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Write the report; no model is needed without faces."""
     cut = None
     if arguments.faces:
-        cut = experiment.cutter(composition.open_embedder(settings, composition.open_pack(settings)))
+        cut = face_cutter(composition.open_embedder(settings, composition.open_pack(settings)))
     path = pages.write_report(arguments.dir, cut)
     output.result({"report": str(path)}, [f"report in {path}"])
     return cli.DONE

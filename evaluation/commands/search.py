@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from evaluation import experiment, index_recall
+from evaluation import index_recall
+from evaluation.experiment import add_out, write_result
 from gallery.index.recall_gate import ground_truth
 from presente import cli, composition
 from presente.errors import InvalidInput
@@ -21,16 +22,16 @@ def add(commands: Any) -> None:
         commands,
         "search",
         run,
-        "Recall of the gallery's published index against exact search, on its own templates.",
+        "Measure the recall of the gallery's published index against exact search, on its own templates.",
         "evaluation search --probes 2000",
     )
-    parser.add_argument("--probes", type=int, default=1000, metavar="N", help="how many searches, at most")
-    parser.add_argument("--seed", type=int, default=1, help="which templates are searched with")
-    experiment.add_out(parser, "search")
+    parser.add_argument("--probes", type=int, default=1000, metavar="N", help="most searches that are made")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the choice of templates to search with")
+    add_out(parser, "search")
 
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
-    """Ask the index and exact search the same, then compute everything from the table."""
+    """Search the index and exactly, then compute everything from the table."""
     if arguments.probes < 1:
         raise InvalidInput("invalid_number", f"--probes is {arguments.probes}.", "Give a whole number from 1.")
     started = time.perf_counter()
@@ -44,13 +45,13 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
                 raise InvalidInput(
                     "nothing_published",
                     f"{settings.index} holds no generation with two templates.",
-                    f"Enrol somebody, or publish with `{command_line('indexer compact')}`.",
+                    f"Enrol people, or publish with `{command_line('indexer compact')}`.",
                 )
-            exam = ground_truth(published.vectors, published.subjects, arguments.probes, arguments.seed)
-            index_recall.write_tested(table, index_recall.ask(exam, published.index))
+            truth = ground_truth(published.vectors, published.subjects, arguments.probes, arguments.seed)
+            index_recall.write_searches(table, index_recall.compare(truth, published.index))
     finally:
         gallery.close()
-    searches = index_recall.read_tested(table)
+    searches = index_recall.read_searches(table)
     result = {
         "pack": status.pack,
         "dim": status.dim,
@@ -60,12 +61,12 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
         "seed": arguments.seed,
         "scores": str(table),
     }
-    output.result(experiment.keep(result, arguments.out, started), lines(result))
+    output.result(write_result(result, arguments.out, started), lines(result))
     return cli.DONE
 
 
 def lines(result: dict[str, Any]) -> Iterator[str]:
-    """A result for people."""
+    """The lines of a result."""
     parameters = "".join(f", {name} {value}" for name, value in result["index_parameters"].items())
     yield (
         f"generation {result['generation']}: {result['index_kind']}{parameters}; {result['templates']} templates of "

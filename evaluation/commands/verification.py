@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from evaluation import experiment, protocols, results, verification
+from evaluation import protocols, results, verification
+from evaluation.experiment import Experiment, add_faces, add_out
 from evaluation.pairs import Pair, generate_pairs, read_pairs
 from presente import cli
 from presente.errors import InvalidInput
@@ -20,20 +21,20 @@ def add(commands: Any) -> None:
         commands,
         "verification",
         run,
-        "Pairs of photos: accuracy by folds, EER, TAR at FAR.",
+        "Measure verification on pairs of photos: accuracy by folds, EER, TAR at FAR.",
         "evaluation verification --pairs lfw/pairs.txt --root lfw",
     )
     parser.add_argument("--pairs", type=Path, metavar="pairs.txt", help="pairs in LFW's format; needs --root")
     parser.add_argument("--list", type=Path, metavar="LIST.tsv", help="instead: generate pairs from a list's photos")
     parser.add_argument("--root", type=Path, metavar="DIR", help="where the photos are")
-    parser.add_argument("--folds", type=int, default=10, help="with --list: how many, no person in two of them")
-    parser.add_argument("--each", type=int, default=300, help="with --list: pairs of either kind in a fold, at most")
-    parser.add_argument("--seed", type=int, default=1, help="with --list: which pairs")
+    parser.add_argument("--folds", type=int, default=10, help="with --list: number of folds; no person is in two")
+    parser.add_argument("--each", type=int, default=300, help="with --list: most pairs of either kind per fold")
+    parser.add_argument("--seed", type=int, default=1, help="with --list: seed of the choice of pairs")
     parser.add_argument(
         "--far", type=float, nargs="+", default=[0.1, 0.01, 0.001], metavar="RATE", help="rates to report TAR at"
     )
-    experiment.add_out(parser, "verification")
-    experiment.add_faces(parser)
+    add_out(parser, "verification")
+    add_faces(parser)
 
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -42,19 +43,19 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
         if not 0 < rate < 1:
             raise InvalidInput("invalid_far", f"FAR {rate} was asked for.", "It must be above 0 and below 1.")
     pairs = _pairs(arguments)
-    runs = experiment.Experiment(settings, output)
+    experiment = Experiment(settings, output)
     photos = sorted({path for pair in pairs for path in (pair.left, pair.right)})
-    outcomes = dict(zip(photos, runs.embed(photos), strict=True))
+    templates = dict(zip(photos, experiment.embed(photos), strict=True))
     table = arguments.out / "pairs.tsv"
-    verification.write_comparisons(table, verification.compare_pairs(pairs, outcomes))
+    verification.write_comparisons(table, verification.compare_pairs(pairs, templates))
     comparisons = verification.read_comparisons(table)
     result = {
-        **runs.described("verification", arguments, ("folds", "each", "seed") if arguments.pairs else ()),
+        **experiment.description("verification", arguments, ("folds", "each", "seed") if arguments.pairs else ()),
         "photos": len(photos),
-        **results.verification_result(comparisons, arguments.far),
+        **results.verification_result(comparisons, arguments.far, experiment.deployed()),
         "scores": str(table),
     }
-    output.result(runs.finish(result, arguments.out, arguments.faces), lines(result))
+    output.result(experiment.finish(result, arguments.out, arguments.faces), lines(result))
     return cli.DONE
 
 
@@ -70,7 +71,7 @@ def _pairs(arguments: argparse.Namespace) -> list[Pair]:
 
 
 def lines(result: dict[str, Any]) -> Iterator[str]:
-    """A verification result for people."""
+    """The lines of a verification result."""
     yield (
         f"pack {result['pack']}: {result['mated']} mated and {result['non_mated']} non-mated pairs of "
         f"{result['photos']} photos, in {result['seconds']} s; failures to acquire {result['fta']}"
@@ -91,4 +92,10 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
             f"FAR {point['far_asked']:g} asked, {point['far']:.5f} reached at threshold {point['threshold']:.4f}: "
             f"TAR {point['tar']:.4f} (95 %: {low:.4f} to {high:.4f})"
         )
-    yield f"scores in {result['scores']}"
+    deployed = result["deployed"]
+    (far_low, far_high), (tar_low, tar_high) = deployed["far_interval"], deployed["tar_interval"]
+    yield (
+        f"at the threshold in force, {deployed['described']}: FAR {deployed['far']:.5f} (95 %: {far_low:.5f} to "
+        f"{far_high:.5f}), TAR {deployed['tar']:.4f} (95 %: {tar_low:.4f} to {tar_high:.4f})"
+    )
+    yield from results.written_lines(result)

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from evaluation.pages.model import Cutter, ReportPage
+from evaluation.pages.parts import FaceCutter, ReportPage
 from presente.errors import InvalidInput
 
 RESULT, REPORT = "result.json", "report.html"
@@ -15,13 +15,13 @@ PROTOCOLS = ("identification", "verification", "kfold", "compare")
 """Each has a module of its name here. It is imported when a report is made, because plots are slow to import."""
 
 
-def write_report(out: Path, cut: Cutter | None = None) -> Path:
+def write_report(out: Path, cut: FaceCutter | None = None) -> Path:
     """Write ``report.html`` and its plots, PNG, into a run's folder.
 
     Args:
         out: the folder.
-        cut: gives the face of a photo as a small JPEG, or None where there is none. Without it no face is in the
-            report.
+        cut: gives the face of a photo as a small JPEG, or None where there is none. Without it the report shows no
+            faces.
 
     Raises:
         InvalidInput: ``unreadable_result``, ``unreadable_scores``.
@@ -38,7 +38,7 @@ def write_report(out: Path, cut: Cutter | None = None) -> Path:
 
 
 def read_result(out: Path) -> dict[str, Any]:
-    """What a run wrote.
+    """The result that a run wrote.
 
     Raises:
         InvalidInput: ``unreadable_result`` when there is none, or of no protocol that has a report.

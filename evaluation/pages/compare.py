@@ -7,13 +7,13 @@ from typing import Any
 
 from evaluation import kfold, metrics, plots
 from evaluation.intervals import wilson
-from evaluation.pages.model import Figure, ReportPage, ReportTable, between, count, score, share, shown_rate
-from evaluation.pages.terms import terms
+from evaluation.pages.glossary import terms
+from evaluation.pages.parts import Figure, ReportPage, ReportTable, count, percent, percent_interval, score, shown_rate
 from evaluation.scores import read_scores
 
 
 def build(result: dict[str, Any], out: Path) -> ReportPage:
-    """Everything that is a rate comes from the rows' scores files; ``result`` says how the run was made."""
+    """Every rate is computed from the rows' scores files; ``result`` describes the run."""
     asked = result["arguments"]["fpir"]
     several = len({row["pack"] for row in result["rows"]}) > 1
     rows = [_row(row, out, asked, several) for row in result["rows"]]
@@ -25,9 +25,9 @@ def build(result: dict[str, Any], out: Path) -> ReportPage:
         for _ in [point for point in points if not point.resolved][:1]
     ]
     return ReportPage(
-        title="Comparison: what is each pack and each step worth?",
+        title="Comparison: how much does each pack and each step improve recognition?",
         lead=[
-            f"{count(len(rows), 'way', 'ways')} of going from a photo to a name, tried on the same "
+            f"{count(len(rows), 'pipeline')} from a photo to a name, tried on the same "
             f"{count(result['photos'], 'photo')}: {rows[0]['probes']:,} of enrolled people and {strangers:,} of "
             "strangers were searched."
         ],
@@ -42,7 +42,7 @@ def build(result: dict[str, Any], out: Path) -> ReportPage:
 
 
 def _row(row: dict[str, Any], out: Path, fpir: float, several: bool) -> dict[str, Any]:
-    """A row's name and how it was made, and its rates from its scores."""
+    """A row's name and run, with its rates from its scores."""
     searches = read_scores(out / Path(row["scores"]).name)
     strangers = any(not search.mated for search in searches)
     return {
@@ -56,9 +56,9 @@ def _row(row: dict[str, Any], out: Path, fpir: float, several: bool) -> dict[str
 def _table(rows: list[dict[str, Any]], asked: float) -> ReportTable:
     at = f"at FPIR {shown_rate(asked)}"
     return ReportTable(
-        "Ways and what they are worth",
+        "Pipelines and their figures",
         (
-            "Way",
+            "Pipeline",
             "Accuracy",
             "Rank-1",
             "FNIR",
@@ -71,15 +71,15 @@ def _table(rows: list[dict[str, Any]], asked: float) -> ReportTable:
         [
             (
                 row["name"],
-                *(share(row[name]) for name in ("accuracy", "rank1", "fnir", "fpir")),
+                *(percent(row[name]) for name in ("accuracy", "rank1", "fnir", "fpir")),
                 score(row["threshold"]),
-                share(row["point"].fnir if row["point"] else None),
-                between(row["point"].fnir_interval if row["point"] else None),
+                percent(row["point"].fnir if row["point"] else None),
+                percent_interval(row["point"].fnir_interval if row["point"] else None),
                 f"{row['without_face']:,}",
             )
             for row in rows
         ],
-        f"Accuracy, FNIR and FPIR at each way's own threshold; FNIR {at} at the threshold that gives that rate.",
+        f"Accuracy, FNIR and FPIR at each pipeline's own threshold; FNIR {at} at the threshold that gives that rate.",
     )
 
 
@@ -93,13 +93,13 @@ def _own(rows: list[dict[str, Any]]) -> Figure:
 
     return Figure(
         "own-threshold",
-        "Errors at each way's own threshold",
+        "Errors at each pipeline's own threshold",
         "FNIR: enrolled people missed. FPIR: strangers named. Lines: 95 % intervals.",
-        "FNIR and FPIR of each way with intervals; the table has the figures.",
+        "FNIR and FPIR of each pipeline with intervals; the table has the figures.",
         plots.dots(
             [("FNIR", dots("fnir", "probes")), ("FPIR", dots("fpir", "strangers"))],
             "Share of searches",
-            "Errors at each way's own threshold",
+            "Errors at each pipeline's own threshold",
         ),
     )
 
@@ -109,7 +109,7 @@ def _at_rate(rows: list[dict[str, Any]], asked: float) -> Figure:
     return Figure(
         "same-rate",
         f"Enrolled people missed at FPIR {shown_rate(asked)}",
-        "Each way at the threshold that lets at most that share of strangers be named. Lines: 95 % intervals.",
-        f"FNIR of each way at FPIR {shown_rate(asked)} with intervals; the table has the figures.",
+        "Each pipeline at the threshold that at most that share of strangers reach. Lines: 95 % intervals.",
+        f"FNIR of each pipeline at FPIR {shown_rate(asked)} with intervals; the table has the figures.",
         plots.dots([("FNIR", dots)], "FNIR", f"Enrolled people missed at FPIR {shown_rate(asked)}"),
     )

@@ -7,23 +7,35 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.intervals import wilson
-from evaluation.pages.model import ReportPage, ReportTable, Tile, between, count, failures, score, share, shown_rate
+from evaluation.pages.glossary import terms
+from evaluation.pages.parts import (
+    ReportPage,
+    ReportTable,
+    Tile,
+    count,
+    deployed_in,
+    failures,
+    percent,
+    percent_interval,
+    score,
+    shown_rate,
+)
 from evaluation.pages.searches import Mark, cmc_figure, false_names, group_figure, misses, score_figures
-from evaluation.pages.terms import terms
 from evaluation.results import identification_result
 from evaluation.scores import read_scores
 
 
 def build(result: dict[str, Any], out: Path) -> ReportPage:
-    """Everything that is a rate comes from the scores file; ``result`` says how the run was made."""
+    """Every rate is computed from the scores file; ``result`` describes the run."""
     asked = result["arguments"]
     searches = read_scores(out / Path(result["scores"]).name)
     grouped = asked["group"] is not None
-    found = identification_result(searches, asked["fpir"], asked["rank"], by_group=grouped)
+    deployed = deployed_in(result)
+    found = identification_result(searches, asked["fpir"], asked["rank"], grouped, deployed)
     point = operating_point(found["open_set"])
-    threshold = result["pack_threshold"] if point is None else point["threshold"]
+    threshold = deployed["threshold"] if point is None else point["threshold"]
     return ReportPage(
-        title="Identification: whose face is this, and is it anybody's?",
+        title="Identification: whose face is this, and is it enrolled?",
         lead=_lead(result, found, point),
         tiles=_tiles(result, found, point),
         doubts=[_doubt(one, found["strangers"]) for one in found["open_set"] if not one["resolved"]]
@@ -34,7 +46,7 @@ def build(result: dict[str, Any], out: Path) -> ReportPage:
             *([_variants(result["variants"])] if result["variants"] else []),
         ],
         figures=[
-            *score_figures(searches, _marks(found["open_set"], result["pack_threshold"])),
+            *score_figures(searches, _marks(found["open_set"], deployed["threshold"])),
             cmc_figure(searches, asked["rank"]),
             *([group_figure(point)] if point and grouped else []),
         ],
@@ -50,8 +62,8 @@ def operating_point(points: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     return next(iter([*shown, *points]), None)
 
 
-def _marks(points: Sequence[dict[str, Any]], own: float) -> list[Mark]:
-    """Thresholds of the first three rates asked for, and the pack's own."""
+def _marks(points: Sequence[dict[str, Any]], deployed: float) -> list[Mark]:
+    """Thresholds of the first three rates asked for, and the one in force."""
     return [
         Mark(
             f"FPIR {shown_rate(point['fpir_asked'])}{'' if point['resolved'] else ' (not resolved)'}",
@@ -59,7 +71,7 @@ def _marks(points: Sequence[dict[str, Any]], own: float) -> list[Mark]:
             (point["fpir"], point["fnir"]) if point["resolved"] else None,
         )
         for point in points[:3]
-    ] + [Mark("the pack's own", own, None)]
+    ] + [Mark("in force", deployed, None)]
 
 
 def _lead(result: dict[str, Any], found: dict[str, Any], point: dict[str, Any] | None) -> list[str]:
@@ -68,25 +80,27 @@ def _lead(result: dict[str, Any], found: dict[str, Any], point: dict[str, Any] |
     lead = [
         f"{count(probes, 'photo')} of {count(result['subjects'], 'enrolled person', 'enrolled people')} "
         f"{'was' if probes == 1 else 'were'} searched: in {'all' if first == probes else f'{first:,}'} of them "
-        f"({share(found['rank1'])}) the right person came first."
+        f"({percent(found['rank1'])}) the right person came first."
     ]
     if point:
         passed, missed = round(point["fpir"] * strangers), round(point["fnir"] * probes)
         lead.append(
             f"With the threshold at {score(point['threshold'])}, {passed:,} of {count(strangers, 'photo')} of "
-            f"strangers would have been given somebody's name, and {missed:,} of {count(probes, 'photo')} of "
-            "enrolled people would not have been recognised."
+            f"strangers would have been given the name of an enrolled person, and {missed:,} of "
+            f"{count(probes, 'photo')} of enrolled people would not have been recognised."
         )
     return lead
 
 
 def _tiles(result: dict[str, Any], found: dict[str, Any], point: dict[str, Any] | None) -> list[Tile]:
-    tiles = [Tile(share(found["rank1"]), "right person first (rank-1)", between(found["rank1_interval"]))]
+    tiles = [Tile(percent(found["rank1"]), "right person first (rank-1)", percent_interval(found["rank1_interval"]))]
     if point:
         at = f"threshold {score(point['threshold'])}"
         tiles += [
-            Tile(share(point["fnir"]), f"enrolled people missed (FNIR), {at}", between(point["fnir_interval"])),
-            Tile(share(point["fpir"]), f"strangers named (FPIR), {at}", between(point["fpir_interval"])),
+            Tile(
+                percent(point["fnir"]), f"enrolled people missed (FNIR), {at}", percent_interval(point["fnir_interval"])
+            ),
+            Tile(percent(point["fpir"]), f"strangers named (FPIR), {at}", percent_interval(point["fpir_interval"])),
         ]
     failed = f"{result['fte']} of {result['gallery_photos']} to enrol, {found['fta']} of {_searched(found)} to search"
     return [*tiles, Tile(str(result["fte"] + found["fta"]), "photos without a usable face", failed)]
@@ -100,7 +114,7 @@ def _doubt(point: dict[str, Any], strangers: int) -> str:
     return (
         f"{count(strangers, 'photo')} of strangers cannot show an FPIR of {shown_rate(point['fpir_asked'])}: none "
         f"passes the threshold {score(point['threshold'])}, and the true rate may be as high as "
-        f"{share(point['fpir_interval'][1])} (95 %)."
+        f"{percent(point['fpir_interval'][1])} (95 %)."
     )
 
 
@@ -116,11 +130,21 @@ def _metrics(result: dict[str, Any], found: dict[str, Any]) -> ReportTable:
             _row(f"FNIR at FPIR {asked}", point["fnir"], point["fnir_interval"], probes, at),
             _row(f"FPIR reached, {asked} asked", point["fpir"], point["fpir_interval"], strangers, at),
         ]
+    deployed = found["deployed"]
+    rows += [
+        _row(f"{name.upper()} at the threshold in force", deployed[name], deployed[f"{name}_interval"], trials, at)
+        for name, trials, at in (
+            ("fnir", probes, score(deployed["threshold"])),
+            ("fpir", strangers, score(deployed["threshold"])),
+        )
+        if trials
+    ]
     rows += [
         failures("Failures to enrol (FTE)", result["fte"], result["gallery_photos"]),
         failures("Failures to acquire (FTA)", found["fta"], _searched(found)),
     ]
-    return ReportTable("Metrics", ("Metric", "Value", "95 % interval", "Cases", "Threshold"), rows)
+    head = ("Metric", "Value", "95 % interval", "Cases", "Threshold")
+    return ReportTable("Metrics", head, rows, f"The threshold in force is {deployed['described']}.")
 
 
 def _ranks(cmc: dict[str, float], probes: int) -> list[tuple[str, float, Sequence[float]]]:
@@ -129,7 +153,7 @@ def _ranks(cmc: dict[str, float], probes: int) -> list[tuple[str, float, Sequenc
 
 
 def _row(name: str, rate: float, interval: Sequence[float], trials: int, threshold: str) -> tuple[str, ...]:
-    return name, share(rate), between(interval), f"{round(rate * trials):,} of {trials:,}", threshold
+    return name, percent(rate), percent_interval(interval), f"{round(rate * trials):,} of {trials:,}", threshold
 
 
 def _groups(point: dict[str, Any], column: str) -> ReportTable:
@@ -144,7 +168,7 @@ def _groups(point: dict[str, Any], column: str) -> ReportTable:
         )
         for one in point["groups"]
     ]
-    note = f"All groups at the one threshold of everybody, {score(point['threshold'])}. In brackets 95 % intervals: "
+    note = f"All groups at one threshold, {score(point['threshold'])}. In brackets 95 % intervals: "
     return ReportTable(
         f"By {column}",
         (column, "Probes", "Rank-1", "FNIR", "Strangers", "FPIR"),
@@ -154,7 +178,7 @@ def _groups(point: dict[str, Any], column: str) -> ReportTable:
 
 
 def _with(rates: dict[str, Any], name: str) -> str:
-    return "–" if rates[name] is None else f"{share(rates[name])} ({between(rates[f'{name}_interval'])})"
+    return "–" if rates[name] is None else f"{percent(rates[name])} ({percent_interval(rates[f'{name}_interval'])})"
 
 
 def _variants(variants: Sequence[dict[str, Any]]) -> ReportTable:
@@ -163,10 +187,10 @@ def _variants(variants: Sequence[dict[str, Any]]) -> ReportTable:
         (
             one["consolidation"],
             str(one["enrolled_photos"]),
-            share(one["rank1"]),
-            *(f"{share(point['fnir'])} ({between(point['fnir_interval'])})" for point in one["open_set"]),
+            percent(one["rank1"]),
+            *(f"{percent(point['fnir'])} ({percent_interval(point['fnir_interval'])})" for point in one["open_set"]),
         )
         for one in variants
     ]
-    head = ("A person is", "Photos enrolled", "Rank-1", *(f"FNIR at FPIR {rate}" for rate in rates))
+    head = ("Compared by", "Photos enrolled", "Rank-1", *(f"FNIR at FPIR {rate}" for rate in rates))
     return ReportTable("Ways of enrolling", head, rows, "In brackets 95 % intervals.")

@@ -8,14 +8,14 @@ from typing import Any
 
 from evaluation import kfold, metrics, plots
 from evaluation.intervals import wilson
-from evaluation.pages.model import Figure, ReportPage, ReportTable, Tile, count, score, share
+from evaluation.pages.glossary import terms
+from evaluation.pages.parts import Figure, ReportPage, ReportTable, Tile, count, percent, score
 from evaluation.pages.searches import Mark, cmc_figure, false_names, misses, score_figures
-from evaluation.pages.terms import terms
 from evaluation.scores import ProbeScores, read_scores
 
 _SPLITS = {
-    "photos": "by photos: whoever is tried in one fold may be enrolled with other photos",
-    "people": "by people: nobody is in two folds, and half of each fold's people are strangers",
+    "photos": "by photos: a person tried in one fold may be enrolled with other photos",
+    "people": "by people: no one is in two folds, and half of each fold's people are strangers",
     "holdout": "as the notebook did: 70 of 100 photos of each person enrolled, the others tried",
 }
 _SHOWN = {
@@ -30,7 +30,7 @@ _LAST_RANK = 10
 
 
 def build(result: dict[str, Any], out: Path) -> ReportPage:
-    """Everything that is a rate comes from the folds' scores files; ``result`` says how the run was made."""
+    """Every rate is computed from the folds' scores files; ``result`` describes the run."""
     threshold = float(result["folds"][0]["figures"]["threshold"])
     folds = [read_scores(out / Path(fold["scores"]).name) for fold in result["folds"]]
     figures = [kfold.figures(searches, threshold) for searches in folds]
@@ -41,10 +41,11 @@ def build(result: dict[str, Any], out: Path) -> ReportPage:
         title="Cross-validation: how much do the figures vary with the split?",
         lead=[
             f"{count(result['photos'], 'photo')} of {count(result['people'], 'person', 'people')}, split "
-            f"{_SPLITS[result['split']]}. Pipeline: {result['pipeline'].strip()}, threshold {score(threshold)}."
+            f"{_SPLITS[result['split']]}. Pipeline: {result['pipeline'].strip()}, threshold "
+            f"{result.get('threshold_described', score(threshold))}."
         ],
         tiles=[
-            Tile(share(over[name]["mean"]), f"{label}, mean", f"± {share(over[name]['std'])}, {len(folds)} folds")
+            Tile(percent(over[name]["mean"]), f"{label}, mean", f"± {percent(over[name]['std'])}, {len(folds)} folds")
             for name, label in _SHOWN.items()
             if name in over and not name.endswith("_weighted")
         ],
@@ -89,19 +90,19 @@ def _folds(
             f"{found['probes']:,}",
             f"{found['strangers']:,}",
             f"{fold['fte']:,} / {metrics.failures_to_acquire(searches):,}",
-            *(share(found[name]) for name in _SHOWN),
+            *(percent(found[name]) for name in _SHOWN),
         )
         for fold, searches, found in zip(result["folds"], folds, figures, strict=True)
     ]
     for label, kind in (("Mean", "mean"), ("Standard deviation", "std")):
-        rows.append((label, "", "", "", "", *(share(over[name][kind]) if name in over else "–" for name in _SHOWN)))
+        rows.append((label, "", "", "", "", *(percent(over[name][kind]) if name in over else "–" for name in _SHOWN)))
     head = ("Fold", "Enrolled photos", "Probes", "Strangers", "FTE / FTA", *_SHOWN.values())
     return ReportTable("Folds", head, rows)
 
 
 def _people(searches: Sequence[ProbeScores], threshold: float) -> ReportTable:
     rows = [
-        (person, share(row["precision"]), share(row["recall"]), share(row["f1-score"]), f"{row['support']:.0f}")
+        (person, percent(row["precision"]), percent(row["recall"]), percent(row["f1-score"]), f"{row['support']:.0f}")
         for person, row in kfold.per_person(searches, threshold).items()
         if isinstance(row, dict)
     ]
@@ -118,6 +119,6 @@ def _fold_figure(figures: Sequence[dict[str, Any]]) -> Figure:
         "folds",
         "Accuracy by fold",
         "Lines: 95 % intervals.",
-        "Accuracy of each fold: " + ", ".join(share(found["accuracy"]) for found in figures) + ".",
+        "Accuracy of each fold: " + ", ".join(percent(found["accuracy"]) for found in figures) + ".",
         plots.dots([("accuracy", dots)], "Accuracy", "Accuracy by fold"),
     )

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from evaluation.pages.model import Cutter, ReportPage, short
+from evaluation.pages.parts import FaceCutter, ReportPage, short
 
 _HERE = Path(__file__).parent
 
 
-def render(page: ReportPage, cut: Cutter | None) -> str:
+def render(page: ReportPage, cut: FaceCutter | None) -> str:
     """The page; with faces of the cases' photos when ``cut`` gives them."""
     environment = Environment(
         loader=FileSystemLoader(_HERE),

@@ -1,4 +1,4 @@
-"""Figures and cases of searches, which several reports show."""
+"""Figures and cases of searches, for several reports."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from evaluation import error_curves, metrics, plots
-from evaluation.pages.model import Case, Cases, Figure, count, score, share
+from evaluation.pages.parts import Case, Cases, Figure, count, percent, score
 from evaluation.scores import ProbeScores
 
 WORST = 12
-"""How many cases of a kind are shown."""
+"""The most cases of a kind that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A threshold that is drawn; with the rates there, (FPIR, FNIR), when the data can show them."""
+    """A threshold that is drawn, with its rates, (FPIR, FNIR), when the data can show them."""
 
     label: str
     threshold: float
@@ -32,17 +32,17 @@ def score_figures(searches: Sequence[ProbeScores], marks: Sequence[Mark]) -> lis
         "scores",
         "Scores",
         "Enrolled people: the score of the right person, where that one came first. Strangers: the highest score of "
-        "anybody. What lies right of a threshold is named.",
+        "any person. Photos right of a threshold are given a name.",
         f"Histogram of the scores of {probes:,} searches of enrolled people and {strangers:,} of strangers, with "
         f"thresholds at {', '.join(f'{score(threshold)} ({label})' for label, threshold in drawn)}.",
         plots.histogram(trials, "enrolled people", "strangers", drawn),
     )
     if not probes or not strangers:
         return [histogram]
-    curve = error_curves.curve(trials)
+    curve = error_curves.error_curve(trials)
     rates = [mark.rates for mark in marks if mark.rates]
     shaded = f"Dotted: less than one case of {strangers:,} strangers"
-    said = "; ".join(f"FNIR {share(fnir)} at FPIR {share(fpir)}" for fpir, fnir in rates) or "no rate is marked"
+    said = "; ".join(f"FNIR {percent(fnir)} at FPIR {percent(fpir)}" for fpir, fnir in rates) or "no rate is marked"
     fpir = "False positive identification rate (FPIR)"
     return [
         histogram,
@@ -71,7 +71,7 @@ def cmc_figure(searches: Sequence[ProbeScores], last_rank: int) -> Figure:
         "cmc",
         "CMC: how far down the list the right person is",
         "Share of searches of enrolled people with the right person at that rank or better. Band: 95 % interval.",
-        f"Identification rate {share(rates[0])} at rank 1, {share(rates[-1])} at rank {last_rank}.",
+        f"Identification rate {percent(rates[0])} at rank 1, {percent(rates[-1])} at rank {last_rank}.",
         plots.cmc(rates, low, high),
     )
 
@@ -112,14 +112,14 @@ def _why_missed(search: ProbeScores) -> str:
     if not search.best_person:
         return f"no template: {search.outcome}"
     if search.mate_rank == 0:
-        return "nobody of this name has a template in the gallery"
+        return "no one of this name has a template in the gallery"
     if search.mate_rank > 1:
         return f"rank {search.mate_rank}, behind {search.best_person} at {score(search.best_score)}"
     return "first, and below the threshold"
 
 
 def false_names(searches: Sequence[ProbeScores], threshold: float) -> Cases:
-    """Photos that were given somebody else's name, highest scores first; when there are none, what came closest."""
+    """Photos that were given another person's name, highest scores first; if there are none, the closest strangers."""
     strangers = sorted((s for s in searches if not s.mated and s.best_person), key=lambda s: -s.best_score)
     wrong = [s for s in searches if s.best_score >= threshold and (not s.mated or s.best_person != s.person)]
     wrong.sort(key=lambda s: -s.best_score)
@@ -142,7 +142,7 @@ def false_names(searches: Sequence[ProbeScores], threshold: float) -> Cases:
 
 
 def listed(one: str, number: int, of: str, what: str, threshold: float) -> str:
-    """What a list of cases begins with."""
+    """The sentence before a list of cases."""
     verb = "was" if number == 1 else "were"
     shown = f" The {WORST} worst:" if number > WORST else ""
     return f"{count(number, one)} {of} {verb} {what} at the threshold {score(threshold)}.{shown}"

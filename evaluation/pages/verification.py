@@ -9,22 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from evaluation import error_curves, plots
-from evaluation.pages.model import (
+from evaluation.pages.glossary import terms
+from evaluation.pages.parts import (
     Case,
     Cases,
     Figure,
     ReportPage,
     ReportTable,
     Tile,
-    between,
     count,
+    deployed_in,
     failures,
+    percent,
+    percent_interval,
     score,
-    share,
     shown_rate,
 )
 from evaluation.pages.searches import WORST, listed
-from evaluation.pages.terms import terms
 from evaluation.results import verification_result
 from evaluation.verification import Comparison, columns_of, read_comparisons
 
@@ -32,10 +33,11 @@ _FAR = "False accept rate (FAR)"
 
 
 def build(result: dict[str, Any], out: Path) -> ReportPage:
-    """Everything that is a rate comes from the scores file; ``result`` says how the run was made."""
+    """Every rate is computed from the scores file; ``result`` describes the run."""
     comparisons = read_comparisons(out / Path(result["scores"]).name)
-    found = verification_result(comparisons, result["arguments"]["far"])
-    threshold = _threshold(found, result["pack_threshold"])
+    deployed = deployed_in(result)
+    found = verification_result(comparisons, result["arguments"]["far"], deployed)
+    threshold = _threshold(found, deployed["threshold"])
     return ReportPage(
         title="Verification: are these two photos of one person?",
         lead=_lead(result, found),
@@ -58,11 +60,11 @@ def _resolved(found: dict[str, Any]) -> list[dict[str, Any]]:
     return [point for point in found["tar_at_far"] if point["resolved"]]
 
 
-def _threshold(found: dict[str, Any], own: float) -> float:
-    """That of the strictest rate that the data can show, else the folds', else the pack's."""
+def _threshold(found: dict[str, Any], deployed: float) -> float:
+    """That of the strictest rate that the data can show, else the folds', else the one in force."""
     if _resolved(found):
         return float(min(_resolved(found), key=lambda point: point["far_asked"])["threshold"])
-    return statistics.median(fold["threshold"] for fold in found["folds"]) if found["folds"] else own
+    return statistics.median(fold["threshold"] for fold in found["folds"]) if found["folds"] else deployed
 
 
 def _lead(result: dict[str, Any], found: dict[str, Any]) -> list[str]:
@@ -72,7 +74,7 @@ def _lead(result: dict[str, Any], found: dict[str, Any]) -> list[str]:
     ]
     if found["folds"]:
         lead.append(
-            f"{share(found['accuracy'])} were decided rightly, each fold at the threshold that the other "
+            f"{percent(found['accuracy'])} were decided rightly, each fold at the threshold that the other "
             f"{len(found['folds']) - 1} chose."
         )
     for point in sorted(_resolved(found), key=lambda point: point["far_asked"])[:1]:
@@ -86,13 +88,13 @@ def _lead(result: dict[str, Any], found: dict[str, Any]) -> list[str]:
 
 def _tiles(result: dict[str, Any], found: dict[str, Any]) -> list[Tile]:
     tiles = [
-        Tile(share(found["accuracy"]), "pairs decided rightly", f"± {share(found['accuracy_std'])} between folds")
+        Tile(percent(found["accuracy"]), "pairs decided rightly", f"± {percent(found['accuracy_std'])} between folds")
         for _ in found["folds"][:1]
     ]
-    tiles.append(Tile(share(found["eer"]), "equal error rate (EER)", between(found["eer_interval"])))
+    tiles.append(Tile(percent(found["eer"]), "equal error rate (EER)", percent_interval(found["eer_interval"])))
     for point in sorted(_resolved(found), key=lambda point: point["far_asked"])[:1]:
         label = f"same person recognised (TAR) at FAR {shown_rate(point['far_asked'])}"
-        tiles.append(Tile(share(point["tar"]), label, between(point["tar_interval"])))
+        tiles.append(Tile(percent(point["tar"]), label, percent_interval(point["tar_interval"])))
     return [*tiles, Tile(str(found["fta"]), "photos without a usable face", f"of {result['photos']:,}")]
 
 
@@ -102,13 +104,13 @@ def _metrics(result: dict[str, Any], found: dict[str, Any]) -> ReportTable:
         rows.append(
             (
                 f"Accuracy, mean of {len(found['folds'])} folds",
-                share(found["accuracy"]),
-                between(found["accuracy_interval"]),
-                f"{found['pairs']:,} pairs; standard deviation {share(found['accuracy_std'])}",
+                percent(found["accuracy"]),
+                percent_interval(found["accuracy_interval"]),
+                f"{found['pairs']:,} pairs; standard deviation {percent(found['accuracy_std'])}",
                 "by fold",
             )
         )
-    rows.append(("Equal error rate (EER)", share(found["eer"]), between(found["eer_interval"]), "", "–"))
+    rows.append(("Equal error rate (EER)", percent(found["eer"]), percent_interval(found["eer_interval"]), "", "–"))
     for point in found["tar_at_far"]:
         asked = shown_rate(point["far_asked"])
         if not point["resolved"]:
@@ -120,25 +122,32 @@ def _metrics(result: dict[str, Any], found: dict[str, Any]) -> ReportTable:
             (f"FAR reached, {asked} asked", "far", found["non_mated"]),
         ):
             cases = f"{round(point[rate] * of):,} of {of:,}"
-            rows.append((name, share(point[rate], 2), between(point[f"{rate}_interval"]), cases, at))
+            rows.append((name, percent(point[rate], 2), percent_interval(point[f"{rate}_interval"]), cases, at))
+    deployed = found["deployed"]
+    for name, of in (("tar", found["mated"]), ("far", found["non_mated"])):
+        cases = f"{round(deployed[name] * of):,} of {of:,}"
+        label, at = f"{name.upper()} at the threshold in force", score(deployed["threshold"])
+        rows.append((label, percent(deployed[name], 2), percent_interval(deployed[f"{name}_interval"]), cases, at))
     rows.append(failures("Failures to acquire (FTA)", found["fta"], result["photos"]))
-    return ReportTable("Metrics", ("Metric", "Value", "95 % interval", "Cases", "Threshold"), rows)
+    head = ("Metric", "Value", "95 % interval", "Cases", "Threshold")
+    return ReportTable("Metrics", head, rows, f"The threshold in force is {deployed['described']}.")
 
 
 def _folds(folds: Sequence[dict[str, Any]]) -> ReportTable:
     rows = [
-        (str(fold["fold"]), f"{fold['pairs']:,}", score(fold["threshold"]), share(fold["accuracy"])) for fold in folds
+        (str(fold["fold"]), f"{fold['pairs']:,}", score(fold["threshold"]), percent(fold["accuracy"])) for fold in folds
     ]
     return ReportTable("Folds", ("Fold", "Pairs", "Threshold of the others", "Accuracy"), rows)
 
 
 def _figures(comparisons: Sequence[Comparison], found: dict[str, Any]) -> list[Figure]:
     trials = error_curves.trials_of_pairs(columns_of(comparisons))
-    curve = error_curves.curve(trials)
+    curve = error_curves.error_curve(trials)
     points = _resolved(found)
     thresholds = [(f"FAR {shown_rate(point['far_asked'])}", point["threshold"]) for point in points[:3]]
     said = (
-        "; ".join(f"TAR {share(point['tar'])} at FAR {share(point['far'], 3)}" for point in points) or "no rate asked"
+        "; ".join(f"TAR {percent(point['tar'])} at FAR {percent(point['far'], 3)}" for point in points)
+        or "no rate asked"
     )
     cut = f"Dotted: less than one case of {found['non_mated']:,} pairs of two people"
     return [
@@ -161,7 +170,7 @@ def _figures(comparisons: Sequence[Comparison], found: dict[str, Any]) -> list[F
             "det",
             "DET: the two kinds of error",
             f"Lower left is better. {cut}, or of {found['mated']:,} of one. Band: 95 % interval of FRR.",
-            f"FRR against FAR on axes of normal deviates: {said}; EER {share(found['eer'])}.",
+            f"FRR against FAR on axes of normal deviates: {said}; EER {percent(found['eer'])}.",
             plots.det(curve, _FAR, "False reject rate (FRR)", [(point["far"], 1 - point["tar"]) for point in points]),
         ),
     ]

@@ -1,8 +1,8 @@
 """RGB photo to faces: boxes, five landmarks, scores. The network is insightface's SCRFD; the geometry is ours.
 
-insightface resizes every photo to one square. That upscales small photos (a 178x218 one costs fifteen times what it
-needs) and misses faces that fill the frame. Here the network's input is chosen from the photo: never upscaled, at most
-``max_side`` on its long side, with a border all around.
+insightface resizes every photo to one square. That upscales small photos (one of 178x218 costs fifteen times as much
+as necessary) and misses faces that fill the frame. Here the network's input is chosen from the photo: never upscaled,
+at most ``max_side`` on its long side, with a border all around.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ STRIDE = 32
 
 @dataclass(frozen=True, slots=True)
 class DetectionSettings:
-    """How a photo is shown to the detector.
+    """The size at which the detector sees a photo, and which detections count.
 
     Attributes:
         max_side: longest side, in pixels, of the photo as the network sees it (border excluded).
         border: width of the black border on every side, as a fraction of the photo's longest side.
         min_score: detections below this score are dropped (SCRFD's sigmoid output, 0 to 1).
         glance_side: ``max_side`` of a first look for one prominent face; 0: no first look.
-        glance_face: a first look settles it when the face it finds is as prominent as a centred one with this many
-            pixels a side, as the network sees it.
+        glance_face: a first look suffices when the face that it finds is at least as prominent as a centred one of
+            this many pixels per side, as the network sees it.
     """
 
     max_side: int = 640
@@ -62,7 +62,7 @@ class DetectedFace:
         return float((self.box[2] - self.box[0]) * (self.box[3] - self.box[1]))
 
     def enlarged(self, times: float) -> DetectedFace:
-        """The same face in a photo that is so many times larger."""
+        """The same face in the photo enlarged by this factor."""
         if times == 1:
             return self
         factor = np.float32(times)
@@ -96,7 +96,7 @@ def paint_canvas(pixels: RGB, canvas: DetectorCanvas) -> RGB:
     """A new uint8 array (canvas.height, canvas.width, 3): the scaled photo on black."""
     height, width = pixels.shape[:2]
     inner = (max(1, round(width * canvas.scale)), max(1, round(height * canvas.scale)))
-    # Above a half every pixel has its part in a linear blend, too, which takes a tenth of the time.
+    # Above a half, a linear blend uses every pixel, too, and takes a tenth of the time.
     blend = cv2.INTER_LINEAR if canvas.scale >= 0.5 else cv2.INTER_AREA
     scaled = pixels if canvas.scale == 1.0 else cv2.resize(pixels, inner, interpolation=blend)
     painted = np.zeros((canvas.height, canvas.width, 3), dtype=np.uint8)
@@ -122,10 +122,10 @@ class Detector:
         return self._detect(pixels, self.settings)
 
     def glance(self, pixels: RGB) -> DetectedFace | None:
-        """The most prominent face, when a look at few pixels settles which one it is.
+        """The most prominent face, when a look at few pixels is enough to tell which one it is; else None.
 
-        It does when that face is more prominent than any face that is too small to be seen at this size could be.
-        None when it is not, and when the whole photo is hardly larger.
+        It is enough when that face is more prominent than a face could be that is too small to be seen at this size.
+        When the whole photo is hardly larger, the answer is None.
         """
         height, width = pixels.shape[:2]
         side = self.settings.glance_side
@@ -161,7 +161,7 @@ def face_at(landmarks: NDArray[np.float32], height: int, width: int) -> Detected
     """
     box = np.clip([landmarks.min(axis=0), landmarks.max(axis=0)], 0, [width, height]).astype(np.float32).reshape(4)
     face = DetectedFace(box=box, landmarks=landmarks.astype(np.float32), score=1.0)
-    if not face.area > 0:  # not "<=": landmarks that are no numbers have no area either
+    if not face.area > 0:  # not "<=": NaN landmarks have no area either
         raise PhotoRefused(
             "no_face", f"The landmarks given for the photo lie outside its {width} x {height} pixels, or on one line."
         )
@@ -169,7 +169,7 @@ def face_at(landmarks: NDArray[np.float32], height: int, width: int) -> Detected
 
 
 def most_prominent(faces: list[DetectedFace], height: int, width: int) -> int:
-    """Index of the face that a portrait is of: large and near the centre."""
+    """Index of the most prominent face: large and near the centre."""
     return max(range(len(faces)), key=lambda i: prominence(faces[i], height, width))
 
 

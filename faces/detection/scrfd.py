@@ -1,4 +1,4 @@
-"""insightface's SCRFD, decoding what passes the threshold instead of everything first."""
+"""insightface's SCRFD, which here decodes only the outputs that pass the threshold."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from faces.opencv import cv2
 
 
 class LeanScrfd(SCRFD):  # type: ignore[misc]  # insightface has no types
-    """SCRFD with five landmarks: the same faces, to the last bit, as its parent finds."""
+    """SCRFD with five landmarks: it finds the same faces as its parent, to the last bit."""
 
     def faces(self, canvas: RGB) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Faces of an RGB uint8 (h, w, 3) canvas whose sides are multiples of 32, best score first.
@@ -41,7 +41,7 @@ class LeanScrfd(SCRFD):  # type: ignore[misc]  # insightface has no types
         return candidates[kept], np.vstack(landmarks)[kept]
 
     def _scaled(self, canvas: RGB) -> NDArray[np.float32]:
-        """A canvas as the network wants it, (1, 3, h, w): what ``cv2.dnn.blobFromImage`` gives, six times as quick."""
+        """A canvas as the network takes it, (1, 3, h, w): as ``cv2.dnn.blobFromImage`` makes it, six times faster."""
         levels = (np.arange(256, dtype=np.float32) - np.float32(self.input_mean)) * np.float32(1.0 / self.input_std)
         blob = np.empty((1, 3, *canvas.shape[:2]), dtype=np.float32)
         for channel, plane in zip(cv2.split(canvas), blob[0], strict=True):

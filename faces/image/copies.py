@@ -1,4 +1,4 @@
-"""Copies of one photo, of which some are damaged: which two belong together, and which of two is whole."""
+"""Copies of photos, some of them damaged: which two show the same photo, and which of the two is whole."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _ALIKE = 12
 """Grey levels by which two cells may differ and still show the same."""
 
 _NEEDED = 0.25
-"""How much of a photo must be left for it to be compared."""
+"""The share of a photo's rows that must be left for a comparison."""
 
 _JUMP = 4
-"""Levels by which neighbouring pixels of a difference must differ: there one of the two has an edge of its own."""
+"""Levels by which neighbouring pixels of the difference of two copies must differ: only one copy has an edge there."""
 
 _CLEARLY = 0.1
 _EOI = b"\xff\xd9"
@@ -30,15 +30,15 @@ _ENOUGH = 1024
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """A photo, or what is left of it: grey cells uint8 (16, 16), and how many rows of them are known."""
+    """A photo, or what is left of it: grey cells uint8 (16, 16), of which the first ``rows`` rows are known."""
 
     cells: NDArray[np.uint8]
     rows: int
 
 
 def thumbnail(data: bytes, limits: ImageLimits | None = None) -> Thumbnail | None:
-    """What can still be seen of a photo, however damaged it is; None when that is too little to compare."""
-    for content in (data, data + _EOI):  # libjpeg paints what there is of a file that ends too early, but for Pillow
+    """The part of a photo that is not damaged; None when that is too little to compare."""
+    for content in (data, data + _EOI):  # Pillow refuses a file that ends too early, libjpeg decodes its beginning
         try:
             pixels = decode(content, limits, enough=_SIDE * 8).pixels
         except PhotoRefused:
@@ -54,7 +54,7 @@ def thumbnail(data: bytes, limits: ImageLimits | None = None) -> Thumbnail | Non
 
 
 def agreement(one: Thumbnail, others: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The share of what is known of a photo that looks the same in each of others, uint8 (n, 16, 16)."""
+    """The share of a photo's known cells that look the same in each of n others, uint8 (n, 16, 16): float64 (n,)."""
     known = one.cells[: one.rows].astype(np.int16)
     return np.asarray((np.abs(others[:, : one.rows].astype(np.int16) - known) <= _ALIKE).mean(axis=(1, 2)))
 
@@ -78,10 +78,10 @@ def fault_beside(data: bytes, other: bytes) -> str | None:
 
 
 def _rougher(one: NDArray[np.int16], two: NDArray[np.int16]) -> float:
-    """How much steeper the one is, from -1 to 1, where the difference of the two has an edge.
+    """How much steeper the first is, from -1 to 1, where the difference of the two has an edge.
 
-    Damage of a JPEG shifts shades from some block on: at the border the damaged copy has an edge, the whole one none.
-    Pixels that are black or white are left out: there a shade had nowhere to go.
+    Damage of a JPEG shifts shades from some block on: at the border the damaged copy has an edge and the whole one has
+    none. Black and white pixels are left out, because their shades may be clipped.
     """
     clipped = (np.minimum(one, two) <= 1) | (np.maximum(one, two) >= 254)
     steeper = total = 0

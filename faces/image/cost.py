@@ -1,7 +1,7 @@
-"""What decoding a photo will cost, known from its header: memory and CPU time.
+"""The cost of decoding a photo, in memory and CPU time, estimated from its header.
 
-The constants were measured with Pillow 13 and libjpeg-turbo 3 (docs/adr/0021-decoding.md has the figures); each is on
-the side of too much.
+The constants were measured with Pillow 13 and libjpeg-turbo 3 (docs/adr/0021-decoding.md has the figures), and rounded
+up.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from faces.image.headers import Header
-from faces.image.headers.model import too_costly
+from faces.image.headers.header import too_costly
 
 _RESULT = 3
 """Bytes per pixel of an RGB array."""
@@ -29,8 +29,8 @@ _ALLOWED_S_PER_PIXEL = 150e-9
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What decoding takes: at most ``peak_bytes`` while it lasts, of which the pixels' ``result_bytes`` remain, and
-    about ``seconds`` of one core."""
+    """The cost of decoding: at most ``peak_bytes`` meanwhile, of which the pixels' ``result_bytes`` remain, and about
+    ``seconds`` of one core."""
 
     peak_bytes: int
     result_bytes: int
@@ -38,7 +38,7 @@ class Cost:
 
 
 def cost_of(header: Header, size: int, enough: int | None) -> Cost:
-    """What decoding a file of ``size`` bytes takes; ``enough`` as :func:`faces.image.decode.decode` has it."""
+    """The cost of decoding a file of ``size`` bytes; ``enough`` as for :func:`faces.image.decode.decode`."""
     reduced = _reduction(header, enough)
     pixels = math.ceil(header.width / reduced) * math.ceil(header.height / reduced)
     result = _RESULT * pixels
@@ -54,7 +54,7 @@ def strip_rows(width: int) -> int:
 
 
 def draft_size(width: int, height: int, enough: int | None) -> tuple[int, int] | None:
-    """The size that libjpeg is asked for when ``enough`` pixels of the longest side do; None: the whole."""
+    """The size to ask libjpeg for when ``enough`` pixels of the longest side suffice; None: all pixels."""
     longest = max(width, height)
     if enough is None or longest < 2 * enough:
         return None
@@ -63,7 +63,7 @@ def draft_size(width: int, height: int, enough: int | None) -> tuple[int, int] |
 
 
 def _reduction(header: Header, enough: int | None) -> int:
-    """By how much libjpeg shrinks a side: 1, 2, 4 or 8, as Pillow's ``draft`` chooses."""
+    """The divisor by which libjpeg shrinks each side: 1, 2, 4 or 8, as Pillow's ``draft`` chooses."""
     asked = draft_size(header.width, header.height, enough) if header.kind == "JPEG" else None
     if asked is None:
         return 1
@@ -71,8 +71,8 @@ def _reduction(header: Header, enough: int | None) -> int:
     return next(each for each in (8, 4, 2, 1) if times >= each)
 
 
-def check_proportion(header: Header, size: int) -> None:
-    """Refuse a file that takes far longer than a picture of its size ever should.
+def refuse_too_costly(header: Header, size: int) -> None:
+    """Refuse a file that takes far longer to decode than ordinary pictures of its size.
 
     Raises:
         PhotoRefused: ``too_costly``.

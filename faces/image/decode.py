@@ -1,4 +1,4 @@
-"""Bytes to an RGB array: the only place where a photo is decoded, and the only place that knows colour order.
+"""Bytes to an RGB array. Photos are decoded nowhere else, and no other module knows the order of colours in a file.
 
 Everything downstream of :func:`decode` holds RGB uint8 arrays of shape (height, width, 3) with the EXIF orientation
 already applied.
@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from faces.image.cost import Cost, check_proportion, cost_of, draft_size, strip_rows
+from faces.image.cost import Cost, cost_of, draft_size, refuse_too_costly, strip_rows
 from faces.image.headers import Header, read_header
 from presente.errors import PhotoRefused
 
-Image.MAX_IMAGE_PIXELS = None  # how large is too large is for ImageLimits to say
+Image.MAX_IMAGE_PIXELS = None  # ImageLimits sets the limit instead
 
 RGB = NDArray[np.uint8]
 """A decoded photo: uint8, shape (height, width, 3), channels in the order red, green, blue."""
@@ -36,7 +36,7 @@ ACCEPTED_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".pgm"
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """What is refused before any pixel is decoded: ``max_bytes`` of the file, ``max_pixels`` of the picture."""
+    """Limits beyond which a photo is refused before any pixel is decoded: bytes of the file, pixels of the picture."""
 
     max_bytes: int = 16_000_000
     max_pixels: int = 40_000_000
@@ -45,10 +45,10 @@ class ImageLimits:
 
 @dataclass(frozen=True, slots=True)
 class DecodedPhoto:
-    """A decoded photo and what its bytes turned out to be.
+    """A decoded photo.
 
-    ``pixels`` is uint8 RGB of shape (height, width, 3), upright; ``media_type`` is the real one, read from the bytes;
-    ``reduction`` is how many pixels of the file became one of ``pixels``, along a side: 1 when all were decoded.
+    ``pixels`` is uint8 RGB of shape (height, width, 3), upright; ``media_type`` is read from the bytes;
+    ``reduction`` is the number of the file's pixels per pixel of ``pixels``, along a side: 1 when all were decoded.
     """
 
     pixels: RGB
@@ -62,10 +62,10 @@ def empty(height: int, width: int) -> RGB:
 
 
 def expected_cost(data: bytes, limits: ImageLimits | None = None, enough: int | None = None) -> Cost:
-    """What :func:`decode` would take, without decoding.
+    """The cost of :func:`decode`, estimated without decoding.
 
     Raises:
-        PhotoRefused: as :func:`decode`, but for damage past the header.
+        PhotoRefused: as :func:`decode`, except for damage past the header.
     """
     return cost_of(_accepted_header(data, limits or ImageLimits()), len(data), enough)
 
@@ -78,15 +78,15 @@ def decode(
 ) -> DecodedPhoto:
     """Decode a JPEG, PNG, WebP or binary PNM file into an upright RGB photo.
 
-    CMYK, palette, 16-bit, grey and transparent pictures are converted; transparency is put on white. Of an animation
+    CMYK, palette, 16-bit, grey and transparent pictures are converted; transparent pixels become white. Of an animation
     the first frame is taken.
 
     Args:
         data: the file.
-        limits: what is refused.
-        enough: a longest side, in pixels, that will do: a JPEG that is at least twice as large is decoded in a half,
-            a quarter or an eighth of its pixels a side, by libjpeg itself, and never in fewer than that.
-        allocate: makes the array that the pixels are put into, from its height and width.
+        limits: which photos are refused.
+        enough: a longest side, in pixels, that suffices: libjpeg decodes a JPEG that is at least twice as large in a
+            half, a quarter or an eighth of its pixels per side, and never in fewer than ``enough``.
+        allocate: makes the array for the pixels, from its height and width.
 
     Raises:
         PhotoRefused: ``empty_image``, ``too_many_bytes``, ``not_an_image``, ``unsupported_format``,
@@ -122,7 +122,7 @@ def decode(
 
 
 def _accepted_header(data: bytes, limits: ImageLimits) -> Header:
-    """Read the header only, and refuse by what it says."""
+    """Read the header only, and refuse photos that it shows to be unsuitable."""
     if not data:
         raise PhotoRefused("empty_image", "The photo has no bytes.", "Send the content of an image file.")
     if len(data) > limits.max_bytes:
@@ -142,9 +142,9 @@ def _accepted_header(data: bytes, limits: ImageLimits) -> Header:
         raise PhotoRefused(
             "too_small",
             f"The photo is {header.width} x {header.height} pixels.",
-            f"Send one of at least {limits.min_side} pixels a side.",
+            f"Send one of at least {limits.min_side} pixels per side.",
         )
-    check_proportion(header, len(data))
+    refuse_too_costly(header, len(data))
     return header
 
 
@@ -175,7 +175,7 @@ def _as_stored(pixels: RGB, orientation: int) -> RGB:
 
 
 def _grey16(image: Image.Image, wide: bool) -> NDArray[np.uint8]:
-    """Grey levels (height, width, 1), without the clipping that ``convert`` does to 16-bit pictures."""
+    """Grey levels (height, width, 1); ``convert`` would clip 16-bit pictures."""
     grey = np.asarray(image)
     return (grey >> 8 if wide else grey).astype(np.uint8)[:, :, None]
 

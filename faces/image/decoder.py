@@ -1,4 +1,4 @@
-"""Who decodes: in the caller's own thread here; a server brings one that admits photos and decodes them elsewhere."""
+"""Decoders: the one here decodes in the caller's thread; the server has one that admits photos and uses processes."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Decoder(Protocol):
         No block may be entered inside another: both may wait for the same memory.
 
         Raises:
-            PhotoRefused: as :func:`faces.image.decode.decode`, and what a decoder adds.
+            PhotoRefused: as :func:`faces.image.decode.decode`, and the decoder's own refusals.
         """
 
 
-class OwnThread:
-    """Decodes at once, in the thread that asks."""
+class InlineDecoder:
+    """Decodes at once, in the caller's thread."""
 
     @contextmanager
     def opened(self, data: bytes, limits: ImageLimits, enough: int | None) -> Iterator[DecodedPhoto]:

@@ -1,9 +1,9 @@
-"""Whether the picture data of a JPEG can be whole: decoders are silent about most damage and paint what they get.
+"""Damage in the picture data of a JPEG, which most decoders pass over in silence.
 
 A baseline JPEG (ITU T.81) carries no checksum, but its Huffman codes must give exactly as many blocks as the frame has,
 with no coefficient past the 64th and no mean outside the pixels' range, and end in less than a byte of padding. Four in
 five of the single bytes whose change shows in more than 2 % of the pixels break one of these; the others shift a shade,
-which :func:`faces.image.copies.fault_beside` sees where there is another copy.
+which :func:`faces.image.copies.fault_beside` finds where there is another copy.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers that no length follows."""
 
 _STOP = 0
-"""What a code table says of the code that ends a block."""
+"""The entry of a code table for the code that ends a block."""
 
 _INVALID = 1 << 16
 
 
 @dataclass(slots=True)
 class _Component:
-    """A colour of the frame: blocks in one unit of the scan, code tables, and the quantum of its mean."""
+    """A colour of the frame: blocks per unit of the scan, quantum of the mean, code tables, and the mean so far."""
 
     blocks: int
     quantum: int
@@ -64,7 +64,8 @@ def scan_start(data: bytes) -> int:
     while data[:2] == b"\xff\xd8" and data[place : place + 1] == b"\xff":
         length = int.from_bytes(data[place + 2 : place + 4])
         if data[place + 1] == 0xDA:
-            return place + 2 + length
+            start = place + 2 + length
+            return start if start <= len(data) else 0
         place += 2 + length
     return 0
 

@@ -1,8 +1,8 @@
 """A process that decodes photos for another one, and nothing else: ``python -m faces.image.worker``.
 
-It reads no settings and imports no more than decoding takes. Photos come and pixels go in memory that both processes
-share: small ones on a desk, mapped once for all of them, large ones in a file of their own that comes with the job and
-goes with its pixels. Only what is said of them goes through the socket, as JSON.
+It reads no settings and imports only what decoding needs. Photos and pixels pass through memory that both processes
+share: small ones through one area, the desk, that is mapped once; each large one through a memory file of its own,
+whose descriptor comes with the job and which takes the pixels. The socket carries only descriptions, as JSON.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ from presente.errors import PhotoRefused
 
 _MOST_PHOTOS = 1000
 _MOST_KEPT = 64_000_000
-"""Bytes that a process may have grown by, once a photo is done, before another takes its place."""
+"""Bytes by which a process may grow over its life; beyond that another process takes its place after the photo."""
 
 LONGEST_MESSAGE = 65_536
 DESK = 8_000_000
-"""Bytes of a file, and of pixels, up to which a photo is small: 1920 x 1080 is."""
+"""Most bytes of a small photo's file, and of its pixels: 1920 x 1080 pixels are 6.2 MB."""
 
 SHARED = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
-"""How both processes map pixels: all pages at once, where the system can, instead of one by one at first touch."""
+"""Flags with which both processes map pixels: where the system can, all pages at once instead of at first touch."""
 
 
 def main() -> int:
-    """Decode until the other end of the socket is closed, or a fresh process would do better."""
+    """Decode until the other end of the socket is closed, or until a fresh process is due."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--socket", type=int, required=True, help="descriptor of the socket that jobs come through")
     parser.add_argument("--desk", type=int, required=True, help="descriptor of the memory for small photos")
     parser.add_argument("--memory", type=int, required=True, help="bytes that a photo may take")
-    parser.add_argument("--nice", type=int, default=0, help="by how much the process stands back")
+    parser.add_argument("--nice", type=int, default=0, help="niceness: by how much the process yields to others")
     given = parser.parse_args()
     channel = socket.socket(fileno=given.socket)
     desk = mmap.mmap(given.desk, DESK)
     threading.Thread(target=_end_with, args=(channel,), daemon=True).start()
     os.nice(given.nice)
-    warnings.simplefilter("ignore")  # whatever is worth saying of a photo is in its refusal
+    warnings.simplefilter("ignore")  # a photo's refusal says all that matters
     if (mapped := _own_memory(0)) > 0:
         resource.setrlimit(resource.RLIMIT_AS, (mapped + given.memory, mapped + given.memory))
     at_first = _own_memory(1)
@@ -74,14 +74,14 @@ def main() -> int:
 
 
 def _own_file(descriptor: int, height: int, width: int) -> RGB:
-    """The file that brought the photo, for its pixels instead."""
+    """An array in the memory file that brought the photo."""
     os.ftruncate(descriptor, 0)
     os.ftruncate(descriptor, height * width * 3)
     return _array(mmap.mmap(descriptor, height * width * 3, flags=SHARED), height, width)
 
 
 def _on_desk(desk: mmap.mmap, height: int, width: int) -> RGB:
-    """The desk, for pixels."""
+    """An array in the desk."""
     return _array(desk, height, width)
 
 
@@ -90,7 +90,7 @@ def _array(memory: mmap.mmap, height: int, width: int) -> RGB:
 
 
 def _reply(job: dict[str, Any], data: bytes, allocate: Callable[[int, int], RGB]) -> dict[str, Any]:
-    """Decode a photo, and say what became of it."""
+    """Decode a photo, and describe the result: its shape, or its refusal."""
     try:
         photo = decode(data, ImageLimits(*job["limits"]), job["enough"], allocate)
     except PhotoRefused as refused:
@@ -101,7 +101,7 @@ def _reply(job: dict[str, Any], data: bytes, allocate: Callable[[int, int], RGB]
 
 
 def _own_memory(column: int) -> int:
-    """Bytes of this process: 0 all that is mapped, 1 what is in memory. 0 where the system does not say."""
+    """Bytes of this process: mapped (column 0) or resident (column 1); 0 where the system does not tell."""
     try:
         return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[column]) * resource.getpagesize()
     except OSError:
@@ -109,7 +109,7 @@ def _own_memory(column: int) -> int:
 
 
 def _end_with(channel: socket.socket) -> None:
-    """End at once when the other end is gone, also in the middle of a photo."""
+    """End the process at once when the other end is closed, also in the middle of a photo."""
     ended = select.poll()
     ended.register(channel, 0)  # nothing but its end
     ended.poll()

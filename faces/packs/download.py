@@ -1,4 +1,4 @@
-"""Pulling a published pack: resumed when it was cut off, checked against its SHA-256, put in place in one rename."""
+"""Pulling a published pack: resumed when interrupted, checked by SHA-256, put in place by renaming."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import requests
 
-from faces.packs.model_pack import ModelFile, PublishedPack
+from faces.packs.published import ModelFile, PublishedPack
 from presente.errors import PackError
 from presente.files import sha256_file
 from presente.installation import command_line
@@ -61,7 +61,7 @@ def pull(pack: PublishedPack, into: Path, progress: DownloadProgress, url: str |
             "pack_unwritable", f"{folder} cannot be written ({exc}).", "Free space or mend its permissions."
         ) from exc
     finally:
-        archive.unlink(missing_ok=True)  # whatever is wrong with it is not taken for a beginning next time
+        archive.unlink(missing_ok=True)  # a bad archive must not be taken for a beginning next time
     return folder
 
 

@@ -56,11 +56,11 @@ class OpenVinoSession:
         self._own = threading.local()
 
     def get_inputs(self) -> Sequence[Port]:
-        """Inputs, as the model has them."""
+        """Inputs, in the model's order."""
         return self._inputs
 
     def get_outputs(self) -> Sequence[Port]:
-        """Outputs, as the model has them."""
+        """Outputs, in the model's order."""
         return self._outputs
 
     def run(self, names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:

@@ -1,8 +1,7 @@
-"""Inference sessions. One place decides runtime, precision and threads, so that insightface never decides them for us.
+"""Inference sessions. Runtime, precision and threads are decided here, never by insightface.
 
-Whatever is not ONNX Runtime on the file as it is - OpenVINO, or a graph that was rewritten for speed - is compared
-with just that when it is opened, and refused when it gives other numbers: templates of one pack can be compared
-whichever runtime made them.
+OpenVINO, and a graph that was rewritten for speed, are compared with ONNX Runtime on the unchanged file when they are
+opened, and refused when they give other numbers: so templates of one pack can be compared whichever runtime made them.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from faces.runtime.graphs import without_prelu
+from faces.runtime.graph_rewriting import without_prelu
 from presente.errors import ConfigError, PackError
 from presente.installation import command_line
 from presente.parallel import default_workers
@@ -152,7 +151,7 @@ def _rewritten(path: Path, plain: Session, options: RuntimeOptions) -> Session:
 
 
 def plain_session(path: Path, threads: int = 1) -> Session:
-    """ONNX Runtime on the file as it is: what all others are held to."""
+    """ONNX Runtime on the unchanged file, with which all other sessions are compared."""
     session: Session = _onnxruntime_session(path, str(path), threads)
     return session
 

@@ -1,4 +1,4 @@
-"""Who is who among all faces of one photo, each person at most once. Pure: no store, no index, no clock."""
+"""Assigning the faces of one photo to people, each person at most once. Pure: no store, no index, no clock."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-AssignmentOutcome = Literal["assigned", "ambiguous", "duplicate", "nobody"]
-"""``duplicate``: the face of somebody whom another face resembles more. ``nobody``: no score reaches the threshold."""
+AssignmentOutcome = Literal["assigned", "ambiguous", "duplicate", "unassigned"]
+"""``duplicate``: another face resembles the person more. ``unassigned``: no score reaches the threshold."""
 
 
 @dataclass(frozen=True, slots=True)
 class FaceAssignment:
-    """What one face is.
+    """The assignment of one face.
 
     Attributes:
-        outcome: what was found.
-        columns: the person (``assigned``, ``duplicate``), the persons it may be, best first (``ambiguous``), or none.
+        outcome: how clear the assignment is.
+        columns: the person (``assigned``, ``duplicate``), the people it may be, best first (``ambiguous``), or no one.
     """
 
     outcome: AssignmentOutcome
@@ -26,16 +26,17 @@ class FaceAssignment:
 
 
 def assign(scores: NDArray[np.float64], threshold: float, margin: float) -> list[FaceAssignment]:
-    """Give every person at most one face and every face at most one person, at the greatest total of what scores
-    exceed the threshold by (Kuhn-Munkres, through :func:`scipy.optimize.linear_sum_assignment`).
+    """Assign every face to at most one person, and every person to at most one face.
 
-    A face is ambiguous when, without the person it was given, the faces would be shared out among other people at
-    nearly the same total (less than ``margin`` lost), or when it lies nearer, by ``margin`` or more, to a person whom
-    another face was given: a second picture of that person is then likelier than a weak match.
+    The assignment has the greatest total gain, where a gain is what a score exceeds the threshold by (Kuhn-Munkres,
+    through :func:`scipy.optimize.linear_sum_assignment`). A face is ambiguous in two cases. Without the person whom it
+    was assigned to, the faces could be assigned to other people at nearly the same total (less than ``margin`` lost).
+    Or its score is higher, by ``margin`` or more, with a person whom another face was assigned to: then it is probably
+    a second picture of that person rather than a weak match.
 
     Args:
         scores: float64 (faces, people), cosines; -inf where there is none.
-        threshold: cosine from which (inclusive) a face may be a person.
+        threshold: the cosine from which (inclusive) a face may be a person.
         margin: a difference of cosines that is too small to decide by.
     """
     gains = np.where(scores >= threshold, scores - threshold, -np.inf)
@@ -52,25 +53,25 @@ def _judged(
 ) -> FaceAssignment:
     given = solution[1]
     if not np.isfinite(gains[face]).any():
-        return FaceAssignment("nobody")
+        return FaceAssignment("unassigned")
     nearest = int(gains[face].argmax())
     person = given.get(face)
     if person is None:
         return FaceAssignment("duplicate", (nearest,))
-    rivals = _replacements(face, gains, person, solution, margin)
+    others = _replacements(face, gains, person, solution, margin)
     if scores[face, nearest] - scores[face, person] >= margin:
-        rivals.add(nearest)
-    if not rivals:
+        others.add(nearest)
+    if not others:
         return FaceAssignment("assigned", (person,))
     return FaceAssignment(
-        "ambiguous", tuple(sorted({person, *rivals}, key=lambda column: -float(scores[face, column])))
+        "ambiguous", tuple(sorted({person, *others}, key=lambda column: -float(scores[face, column])))
     )
 
 
 def _replacements(
     face: int, gains: NDArray[np.float64], person: int, solution: tuple[float, dict[int, int]], margin: float
 ) -> set[int]:
-    """Whom the face may be instead, when nobody being that person costs next to nothing."""
+    """Whom the face may be instead, if an assignment without that person costs less than the margin."""
     total, given = solution
     without = gains.copy()
     without[:, person] = -np.inf
@@ -82,11 +83,11 @@ def _replacements(
 
 
 def _solve(gains: NDArray[np.float64]) -> tuple[float, dict[int, int]]:
-    """The greatest total gain, and who is who, by face; a face may stay without a person, which gains nothing."""
+    """The greatest total gain, and the person of each face. A face may stay without a person, which gains nothing."""
     from scipy.optimize import linear_sum_assignment
 
     faces = len(gains)
-    never, unassigned = -1e6, -1e-9  # at the threshold itself a face is still somebody
+    never, unassigned = -1e6, -1e-9  # at the threshold itself a face is still assigned
     offered = np.hstack([np.where(np.isfinite(gains), gains, never), np.full((faces, faces), unassigned)])
     rows, columns = linear_sum_assignment(offered, maximize=True)
     given = {int(row): int(column) for row, column in zip(rows, columns, strict=True) if column < gains.shape[1]}

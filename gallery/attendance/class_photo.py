@@ -1,4 +1,4 @@
-"""A class photo becomes attendance: every face one person at most, every person one face at most."""
+"""From a class photo to attendance: every face is at most one person, every person at most one face."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.attendance.assignment import FaceAssignment, assign
-from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, EntryKey, now
+from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, now
 from gallery.decision import Candidate
-from gallery.documents.attendance import NO_CLAIM, Attendance, Claim, SeenFace, StoredAttendance
+from gallery.documents.attendance import Attendance, EntryKey, SeenFace, StoredAttendance
+from gallery.documents.request_keys import NO_CLAIM, Claim
 from gallery.documents.values import Student
-from gallery.gallery import MAX_K
+from gallery.subject_search import MAX_K
 from presente.errors import NotFound, shown
 
 _NEAREST_ANYWHERE = 5
-"""People of the whole gallery who are considered for each face, beside the roster."""
+"""How many people of the whole gallery are considered for each face, beside the roster."""
 
 FaceStatus = Literal["present", "ambiguous", "off_roster", "duplicate", "unknown"]
 
@@ -34,7 +35,15 @@ class ClassPhotoFace:
 
 @dataclass(frozen=True, slots=True)
 class ClassPhoto:
-    """What attendance is taken of: a class, a date, and the photo (SHA-256); and the claim of the request."""
+    """What attendance is recorded from.
+
+    Attributes:
+        clase: the class.
+        fecha: the date, ISO.
+        photo: SHA-256 of the photo.
+        threshold: the cosine from which a face may be a person.
+        claim: the claim of the request.
+    """
 
     clase: str
     fecha: str
@@ -45,13 +54,13 @@ class ClassPhoto:
 
 @dataclass(frozen=True, slots=True)
 class FaceAttendance:
-    """What was made of one face.
+    """The result for one face.
 
     Attributes:
-        status: ``present``, ``ambiguous`` (a person decides), ``off_roster`` (somebody of another class),
-            ``duplicate`` (a second face of somebody), ``unknown``. Only the first two are ever recorded.
-        candidates: whom the face resembles, best first: those above the threshold, or the best of all below it.
-        entries: what holds for those of them who are on the roster, whoever said so.
+        status: ``present``; ``ambiguous`` (a person decides); ``off_roster`` (a student of another class);
+            ``duplicate`` (a second face of one person); ``unknown``. Only the first two are recorded.
+        candidates: whom the face resembles, best first: those above the threshold, or else the best one below it.
+        entries: the entries that hold for the candidates who are on the roster, whatever made them.
         recorded: whether this request added the first of these entries.
     """
 
@@ -67,84 +76,84 @@ class FaceAttendance:
 
 
 def record_class_photo(
-    register: AttendanceLog, faces: Sequence[ClassPhotoFace], lesson: ClassPhoto
+    attendance_log: AttendanceLog, faces: Sequence[ClassPhotoFace], class_photo: ClassPhoto
 ) -> list[FaceAttendance]:
-    """Record who of a class is in a photo; one result a face, in their order.
+    """Record who of a class is in a photo; one result per face, in the order of the faces.
 
-    Nothing is recorded twice, and nothing against what a person has said.
+    Nothing is recorded twice, and nothing that contradicts a person's statement.
 
     Raises:
-        NotFound: ``class_not_found`` when nobody is in the class.
+        NotFound: ``class_not_found`` when no student is in the class.
     """
-    gallery = register.gallery
+    gallery = attendance_log.gallery
     gallery.index.catch_up()
-    roster = {int(subject) for subject in gallery.roster(clase=lesson.clase, kind="student")}
+    roster = {int(subject) for subject in gallery.roster(clase=class_photo.clase, kind="student")}
     if not roster:
-        raise NotFound("class_not_found", f"Nobody is in class {shown(lesson.clase)}.", "Check clase.")
-    found = _sightings(register, faces, lesson, roster)
+        raise NotFound("class_not_found", f"No student is in class {shown(class_photo.clase)}.", "Check clase.")
+    results = _identify_faces(attendance_log, faces, class_photo, roster)
     drafts: dict[EntryKey, EntryDraft] = {}
-    for certain in ("present", "ambiguous"):  # who is clear on one face does not wait for another
-        for face, sighted in zip(faces, found, strict=True):
-            group = uuid.uuid4().hex if certain == "ambiguous" else ""
-            for candidate in sighted.candidates if sighted.status == certain else ():
+    for status in ("present", "ambiguous"):  # a student who is clear on one face does not wait for another face
+        for face, result in zip(faces, results, strict=True):
+            group = uuid.uuid4().hex if status == "ambiguous" else ""
+            for candidate in result.candidates if result.status == status else ():
                 if candidate.subject in roster:
-                    about = (candidate.subject, lesson.clase, lesson.fecha)
-                    drafts.setdefault(about, _by_photo(register, candidate, face, lesson, certain, group))
-    written = register.write(drafts, lesson.claim)
-    return [_with_entries(sighted, lesson, written) for sighted in found]
+                    key = (candidate.subject, class_photo.clase, class_photo.fecha)
+                    drafts.setdefault(key, _by_photo(attendance_log, candidate, face, class_photo, status, group))
+    written = attendance_log.write(drafts, class_photo.claim)
+    return [_with_entries(result, class_photo, written) for result in results]
 
 
-def _sightings(
-    register: AttendanceLog, faces: Sequence[ClassPhotoFace], lesson: ClassPhoto, roster: set[int]
+def _identify_faces(
+    attendance_log: AttendanceLog, faces: Sequence[ClassPhotoFace], class_photo: ClassPhoto, roster: set[int]
 ) -> list[FaceAttendance]:
     """Who each face is, before anything is written."""
-    gallery = register.gallery
+    gallery = attendance_log.gallery
     probes = np.array([face.vector for face in faces], dtype=np.float32).reshape(-1, gallery.dim)
-    own = gallery.search(probes, min(len(roster), MAX_K), lesson.clase)
+    in_class = gallery.search(probes, min(len(roster), MAX_K), class_photo.clase)
     anywhere = gallery.search(probes, _NEAREST_ANYWHERE)
-    near = [{candidate.subject: candidate for candidate in (*b, *a)} for a, b in zip(own, anywhere, strict=True)]
+    near = [{candidate.subject: candidate for candidate in (*b, *a)} for a, b in zip(in_class, anywhere, strict=True)]
     people = sorted({subject for row in near for subject in row})
     scores = np.full((len(faces), len(people)), -np.inf)
     for number, row in enumerate(near):
         for column, subject in enumerate(people):
             if subject in row:
                 scores[number, column] = row[subject].score
-    outcomes = assign(scores, lesson.threshold, gallery.settings.margin)
+    assignments = assign(scores, class_photo.threshold, gallery.settings.margin)
     return [
-        _sighted(outcome, [row[people[column]] for column in _columns(outcome, line)], roster)
-        for outcome, row, line in zip(outcomes, near, scores, strict=True)
+        _face_attendance(assignment, [row[people[column]] for column in _columns(assignment, line)], roster)
+        for assignment, row, line in zip(assignments, near, scores, strict=True)
     ]
 
 
-def _columns(outcome: FaceAssignment, scores: NDArray[np.float64]) -> Sequence[int]:
-    """The columns of an outcome; of nobody, the best there is."""
+def _columns(assignment: FaceAssignment, scores: NDArray[np.float64]) -> Sequence[int]:
+    """The columns of an assignment; of an unassigned face, that of the best score."""
     nearest = [int(scores.argmax())] if np.isfinite(scores).any() else []
-    return outcome.columns or nearest
+    return assignment.columns or nearest
 
 
-def _sighted(outcome: FaceAssignment, near: Sequence[Candidate], roster: set[int]) -> FaceAttendance:
+def _face_attendance(assignment: FaceAssignment, near: Sequence[Candidate], roster: set[int]) -> FaceAttendance:
     candidates = tuple(replace(candidate, rank=rank) for rank, candidate in enumerate(near, start=1))
     on_roster = any(candidate.subject in roster for candidate in candidates)
-    if outcome.outcome == "assigned":
+    if assignment.outcome == "assigned":
         return FaceAttendance("present" if on_roster else "off_roster", candidates)
-    if outcome.outcome == "ambiguous":
+    if assignment.outcome == "ambiguous":
         return FaceAttendance("ambiguous" if on_roster else "off_roster", candidates)
-    return FaceAttendance("duplicate" if outcome.outcome == "duplicate" else "unknown", candidates)
+    return FaceAttendance("duplicate" if assignment.outcome == "duplicate" else "unknown", candidates)
 
 
 def _by_photo(
-    register: AttendanceLog,
+    attendance_log: AttendanceLog,
     candidate: Candidate,
     face: ClassPhotoFace,
-    lesson: ClassPhoto,
+    class_photo: ClassPhoto,
     status: Literal["present", "ambiguous"],
     group: str,
 ) -> EntryDraft:
-    """What a face adds to what holds: nothing to what a person has said, nothing twice."""
-    gallery = register.gallery
+    """A draft of what a face shows; nothing is added to a person's statement, and nothing twice."""
+    gallery = attendance_log.gallery
 
-    def make(held: Attendance | None, turn: int) -> Attendance | None:
-        if held is not None and (held.source == "hand" or held.status in ("present", status)):
+    def draft(current: Attendance | None, revision: int) -> Attendance | None:
+        if current is not None and (current.source == "hand" or current.status in ("present", status)):
             return None
         template = gallery.nearest_template(face.vector, candidate.subject)
         if template is None:  # erased a moment ago
@@ -154,23 +163,24 @@ def _by_photo(
             pack=gallery.pack,
             box=face.box,
             score=candidate.score,
-            threshold=lesson.threshold,
+            threshold=class_photo.threshold,
             template=template,
             generation=gallery.index.generation,
-            photo=lesson.photo,
+            photo=class_photo.photo,
         )
-        about = (candidate.subject, lesson.clase, lesson.fecha)
-        return Attendance(*about, turn, status, "photo", now(), "", lesson.claim.key, group, seen)
+        key = (candidate.subject, class_photo.clase, class_photo.fecha)
+        return Attendance(*key, revision, status, "photo", now(), "", class_photo.claim.key, group, seen)
 
-    return make
+    return draft
 
 
 def _with_entries(
-    sighted: FaceAttendance, lesson: ClassPhoto, written: dict[EntryKey, tuple[StoredAttendance, bool]]
+    result: FaceAttendance, class_photo: ClassPhoto, written: dict[EntryKey, tuple[StoredAttendance, bool]]
 ) -> FaceAttendance:
-    if sighted.status not in ("present", "ambiguous"):
-        return sighted
-    abouts = [(candidate.subject, lesson.clase, lesson.fecha) for candidate in sighted.candidates]
-    holding = [written[about] for about in abouts if about in written]
-    recorded = any(added or (lesson.claim.key and held.entry.request == lesson.claim.key) for held, added in holding)
-    return replace(sighted, entries=tuple(held for held, _ in holding), recorded=bool(recorded))
+    if result.status not in ("present", "ambiguous"):
+        return result
+    keys = [(candidate.subject, class_photo.clase, class_photo.fecha) for candidate in result.candidates]
+    current = [written[key] for key in keys if key in written]
+    request = class_photo.claim.key
+    recorded = any(added or (request and stored.entry.request == request) for stored, added in current)
+    return replace(result, entries=tuple(stored for stored, _ in current), recorded=bool(recorded))

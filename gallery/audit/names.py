@@ -1,4 +1,4 @@
-"""Whether two names may be one person's: spelled with other accents or capitals, in another order, or in part."""
+"""Whether two names may be one person's: with other accents or capitals, in another order, or incomplete."""
 
 from __future__ import annotations
 
@@ -7,30 +7,29 @@ import unicodedata
 from difflib import SequenceMatcher
 
 _SIMILAR = 0.8
-"""From this ratio of :mod:`difflib` on, two words are taken for two spellings of one: Wirayuda and Wirajuda (0.875),
-Jon and John (0.857), Pérez and Peres (0.8). So are Daniel and Daniela (0.92), which is why names only ever weigh in
-where faces are close."""
+"""From this ratio of :mod:`difflib` on, two words count as two spellings of one: Wirayuda and Wirajuda (0.875), Jon and
+John (0.857), Pérez and Peres (0.8). So do Daniel and Daniela (0.92): names are used only where faces are similar."""
 
 _PARTICLES = frozenset({"de", "del", "la", "las", "los", "y", "da", "das", "do", "dos", "e", "von", "van"})
 
 
 def words(name: str) -> list[str]:
-    """The words of a name: no accents, no capitals, no punctuation, no particles."""
+    """The words of a name, without accents, capitals, punctuation and particles."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
     found = re.findall(r"\w+", plain.replace("_", " "))
     return [word for word in found if word not in _PARTICLES] or found
 
 
 def same_name(one: str, other: str) -> bool:
-    """Whether two texts are one name but for capitals and spaces."""
+    """Whether two texts are the same name, apart from capitals and spaces."""
     return one.casefold().split() == other.casefold().split()
 
 
 def alike(one: str, other: str) -> bool:
-    """Whether every word of the shorter name has a word of its own in the longer one, whatever the order.
+    """Whether every word of the shorter name has a word of its own in the longer one, in any order.
 
-    So a second surname may be missing, or a second name added; one word alone is not enough against several, unless the
-    names have one word each when written together (Dai-chul, Daichul).
+    So a second surname may be missing, or a second name added. A single word does not match several, except where both
+    names are equal without spaces (Dai-chul, Daichul).
     """
     shorter, longer = sorted((words(one), words(other)), key=len)
     if "".join(shorter) == "".join(longer):
@@ -39,14 +38,14 @@ def alike(one: str, other: str) -> bool:
         return False
     left = list(longer)
     for word in sorted(shorter, key=len, reverse=True):
-        best = max(left, key=lambda candidate: _likeness(word, candidate), default="")
-        if not best or _likeness(word, best) < _SIMILAR:
+        best = max(left, key=lambda candidate: _word_similarity(word, candidate), default="")
+        if not best or _word_similarity(word, best) < _SIMILAR:
             return False
         left.remove(best)
     return bool(shorter)
 
 
-def _likeness(one: str, other: str) -> float:
+def _word_similarity(one: str, other: str) -> float:
     """1 for the same word and for its initial; else difflib's ratio."""
     if one == other or (min(len(one), len(other)) == 1 and one[0] == other[0]):
         return 1.0

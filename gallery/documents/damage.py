@@ -1,4 +1,4 @@
-"""What is wrong in a store: findings, and the checks of one photo and one vector that every store shares."""
+"""Findings of damage in a store, and the checks of one photo and one vector, which every store shares."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import numpy as np
 from presente.installation import command_line
 
 DamageProgress = Callable[[int], None]
-"""Told how many photos more were looked at."""
+"""Is called with the number of further photos that were read."""
 
-UNIT = 1e-3
+_LENGTH_TOLERANCE = 1e-3
 """How far from 1 the length of a template may be."""
 
-RESTORE = "Restore a backup (docs/damage.md says how), and enrol again who came since."
+RESTORE = "Restore a backup (docs/damage.md says how), and enrol again the students who were added since."
 ENROL_AGAIN = f"Remove the photo with `{command_line('indexer remove MATRICULA --photo DIGITS')}`, and enrol it again."
 SYNC = f"Run `{command_line('indexer sync')}`: it embeds the photo, or says why it cannot."
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Something that is not as it was written.
+    """One finding: something stored is not as it was written.
 
     Attributes:
-        code: what kind of thing it is, stable.
+        code: the kind of damage; codes do not change between versions.
         what: what is wrong.
-        where: the photo, the template, the table or the file.
+        where: the photo, template, table or file.
         fix: what to do.
     """
 
@@ -38,18 +38,18 @@ class Damage:
     fix: str
 
     def line(self) -> str:
-        """For people."""
+        """The finding as a line of text."""
         return f"{self.code}: {self.where}: {self.what} {self.fix}"
 
 
 def photo_damage(content: bytes, sha256: str, where: str) -> Iterator[Damage]:
-    """Whether a photo's bytes are those that came."""
+    """Compare a photo's bytes with its SHA-256."""
     if hashlib.sha256(content).hexdigest() != sha256:
-        yield Damage("photo_changed", "The photo's bytes are not those that its SHA-256 names.", where, ENROL_AGAIN)
+        yield Damage("photo_changed", "The photo's bytes do not match its SHA-256.", where, ENROL_AGAIN)
 
 
 def vector_damage(vector: bytes, dim: int | None, where: str) -> Iterator[Damage]:
-    """Whether a template's bytes are float32 numbers of length 1, ``dim`` of them where that is known."""
+    """Check that a template's bytes are float32 numbers of length 1, ``dim`` of them where the dimension is known."""
     count, rest = divmod(len(vector), 4)
     if rest or not count or (dim is not None and count != dim):
         wanted = "a whole number of float32" if dim is None else f"{4 * dim}"
@@ -59,6 +59,6 @@ def vector_damage(vector: bytes, dim: int | None, where: str) -> Iterator[Damage
     with np.errstate(over="ignore", invalid="ignore"):
         length = float(np.linalg.norm(numbers))
     if not np.isfinite(length):
-        yield Damage("template_damaged", "It holds numbers that are none.", where, ENROL_AGAIN)
-    elif abs(length - 1) > UNIT:
+        yield Damage("template_damaged", "It holds NaN or infinity.", where, ENROL_AGAIN)
+    elif abs(length - 1) > _LENGTH_TOLERANCE:
         yield Damage("template_damaged", f"Its length is {length:.4g}, not 1.", where, ENROL_AGAIN)

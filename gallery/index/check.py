@@ -1,4 +1,4 @@
-"""Every published generation's files compared with its manifest, the large ones too, and the older ones."""
+"""Comparing the files of every published generation with its manifest, large files and older generations included."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from gallery.index.generations import GenerationStore
 from presente.errors import IndexDamaged
 from presente.installation import command_line
 
-_COMPACT = f"Run `{command_line('indexer compact')}`: it makes the index anew from the documents."
+_COMPACT = f"Run `{command_line('indexer compact')}`: it rebuilds the index from the documents."
 
 
-def index_damage(snapshots: GenerationStore) -> Iterator[Damage]:
-    """What is wrong in the files of an index. Of a generation in which rows of erased people were overwritten, vectors
-    and codes have no checksum any more: comparing them with the documents is all that can be done."""
-    for number in snapshots.generations():
+def index_damage(generations: GenerationStore) -> Iterator[Damage]:
+    """Findings in the files of an index.
+
+    In a generation with overwritten rows of erased people, the checksums of vectors and codes do not match any more:
+    these can only be compared with the documents.
+    """
+    for number in generations.numbers():
         try:
-            snapshots.check(snapshots.load(number))
+            generations.check(generations.load(number))
         except IndexDamaged as error:
-            if snapshots.path(number).exists():  # else superseded meanwhile
+            if generations.path(number).exists():  # otherwise it was replaced and deleted meanwhile
                 yield Damage(error.code, error.what, f"generation {number}", _COMPACT)

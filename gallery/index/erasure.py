@@ -1,4 +1,4 @@
-"""What is removed from the documents leaves the index's files, too; a thread sees to it while nobody asks."""
+"""Overwriting removed templates in the index's files, and following the documents while no request arrives."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.documents.values import DocumentStore
-from gallery.index.generation_files import GenerationFiles
+from gallery.documents.protocol import DocumentStore
+from gallery.index.erased_rows import GenerationFiles
 from gallery.index.generations import GenerationStore
 from gallery.index.template_parts import PublishedTemplates
 from presente.errors import IndexDamaged, PresenteError, StoreError
@@ -21,15 +21,18 @@ log = logging.getLogger(__name__)
 
 
 class Erasure:
-    """Templates that were removed and that files of generations may still hold. Safe to use from several threads."""
+    """The removed templates that files of generations may still contain. Safe to use from several threads.
 
-    def __init__(self, store: DocumentStore, snapshots: GenerationStore) -> None:
+    Attributes:
+        seen: how many removals were noted.
+    """
+
+    def __init__(self, store: DocumentStore, generations: GenerationStore) -> None:
         self._store = store
-        self._snapshots = snapshots
+        self._generations = generations
         self._waiting: set[int] = set()
         self._lock = threading.Lock()
         self.seen = 0
-        """How many removals were seen."""
 
     def add(self, removed: NDArray[np.int64]) -> None:
         """Note templates that were removed."""
@@ -39,19 +42,24 @@ class Erasure:
 
     @property
     def waiting(self) -> int:
-        """How many removed templates may still be in a file."""
+        """How many removed templates files may still contain."""
         return len(self._waiting)
 
     def waits_for(self, published: PublishedTemplates) -> bool:
-        """Whether rows of a generation are to be overwritten."""
-        return len(published.places(np.array(sorted(self._waiting), dtype=np.int64))) > 0
+        """Whether rows of these templates are to be overwritten."""
+        return len(published.rows_of_ids(np.array(sorted(self._waiting), dtype=np.int64))) > 0
 
     def finish(self, published: PublishedTemplates, identity: str) -> None:
-        """Overwrite the rows of what was removed, in the generation that is in use and in any newer one; delete the
-        older ones that hold something of it.
+        """Overwrite the rows of removed templates in the generation in use and in any newer one.
+
+        Older generations that contain removed templates are deleted.
+
+        Args:
+            published: the templates of the generation in use.
+            identity: the store's identity; generations of another store are left alone.
 
         Raises:
-            StoreError: ``erasure_incomplete``; what is left is tried again by the next call.
+            StoreError: ``erasure_incomplete``; the next call tries again.
         """
         with self._lock:
             if not self._waiting:
@@ -61,39 +69,39 @@ class Erasure:
             in_use = published.files
             if in_use is not None:
                 self._try(left, in_use.folder, partial(_overwrite, in_use, published, ids))
-            for number in self._snapshots.generations():
-                folder = self._snapshots.path(number)
+            for number in self._generations.numbers():
+                folder = self._generations.path(number)
                 if in_use is None or folder != in_use.folder:
                     self._try(left, folder, partial(self._clear, number, identity, ids))
-            left += [str(path) for path in self._snapshots.leftovers()]
+            left += [str(path) for path in self._generations.delete_leftovers()]
             if left:
                 raise StoreError(
                     "erasure_incomplete",
-                    "The documents hold nothing of what was removed any more, but vectors are left in "
+                    "The documents contain nothing of what was removed any more, but vectors are left in "
                     f"{'; '.join(left)}.",
-                    "Make it writable; it is finished at the next chance, for example the same request again.",
+                    "Make it writable. Erasing is finished at the next chance, for example by the same request again.",
                 )
             self._waiting.clear()
 
     def _clear(self, number: int, identity: str, ids: NDArray[np.int64]) -> None:
-        """Of a generation that is not in use here."""
-        origin = self._snapshots.origin(number)
-        if origin is not None and origin.store != identity:
-            return  # of other documents
-        if number < max(self._snapshots.generations(), default=number):
-            if origin is None or self._store.removed_since(origin.change):
-                self._snapshots.delete(number)
+        """Overwrite or delete a generation that is not in use here."""
+        documents = self._generations.indexed_documents(number)
+        if documents is not None and documents.store != identity:
+            return  # of another store
+        if number < max(self._generations.numbers(), default=number):
+            if documents is None or self._store.removed_since(documents.change):
+                self._generations.delete(number)
             return
         try:
-            newest = self._snapshots.load(number)
+            newest = self._generations.load(number)
         except IndexDamaged:
-            self._snapshots.delete(number)
+            self._generations.delete(number)
             return
-        held = PublishedTemplates(newest.templates, newest.vectors, newest.index, newest.files)
+        published = PublishedTemplates(newest.templates, newest.vectors, newest.index, newest.files)
         if newest.files is not None:
-            _overwrite(newest.files, held, ids)
-        elif len(held.places(ids)):
-            self._snapshots.delete(number)
+            _overwrite(newest.files, published, ids)
+        elif len(published.rows_of_ids(ids)):
+            self._generations.delete(number)
 
     @staticmethod
     def _try(left: list[str], folder: object, work: Callable[[], None]) -> None:
@@ -104,11 +112,11 @@ class Erasure:
 
 
 def _overwrite(files: GenerationFiles, published: PublishedTemplates, ids: NDArray[np.int64]) -> None:
-    files.overwrite(published.places(ids), published.index)
+    files.overwrite(published.rows_of_ids(ids), published.index)
 
 
 class Follower(Protocol):
-    """What a watcher watches over."""
+    """What a :class:`StoreWatcher` keeps up to date."""
 
     erasure: Erasure
 
@@ -116,30 +124,30 @@ class Follower(Protocol):
         """Apply what the documents have recorded since."""
 
     def finish_erasing(self) -> None:
-        """Overwrite what files still hold of templates that were removed."""
+        """Overwrite what files still contain of removed templates."""
 
 
 class StoreWatcher:
-    """A thread that lets an index follow the documents also while nobody asks it anything."""
+    """A thread that keeps an index up to date with the documents, also while no search asks for it."""
 
     def __init__(self, index: Follower, every_s: float, erased: Callable[[], None]) -> None:
-        """Start.
+        """Start the thread.
 
         Args:
-            index: what follows.
-            every_s: seconds between two looks.
-            erased: called after a look that saw somebody removed.
+            index: the index.
+            every_s: seconds between two updates.
+            erased: called after an update that saw a student removed.
         """
         self._index = index
         self._every_s = every_s
         self._erased = erased
         self._stopping = threading.Event()
-        self._said = ""
+        self._logged = ""
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the look that is under way."""
+        """Stop after the update that is under way."""
         self._stopping.set()
         self._thread.join()
 
@@ -153,8 +161,8 @@ class StoreWatcher:
                 if now != seen:
                     self._erased()
                     seen = now
-                self._said = ""
+                self._logged = ""
             except Exception as error:
-                if str(error) != self._said:  # once, not every second while it lasts
+                if str(error) != self._logged:  # once, not at every update while it lasts
                     log.error("%s", error, exc_info=None if isinstance(error, PresenteError | OSError) else error)
-                self._said = str(error)
+                self._logged = str(error)

@@ -6,21 +6,15 @@ A generation is a folder ``gen-0000000042``::
     templates.npy   int64 (3, n): template ids, ascending; their subjects; the rows in order of subject
     vectors.npy     float32 (n, d): the templates themselves, in order of id
     codes.faiss     what the kind of index needs beside them; the exact kind needs nothing
-    struck.npy      bool (n,): rows of people who were erased since; see :mod:`gallery.index.generation_files`
+    struck.npy      bool (n,): rows of people who were erased since; see :mod:`gallery.index.erased_rows`
 
-It is written under another name, flushed to disk, and renamed; a reader sees all of it or nothing. Readers map the two
-arrays: a start reads next to nothing, and processes share the pages.
+It is written under another name, flushed to disk, and renamed, so that a reader sees all of it or nothing. Readers map
+the two arrays: a start reads very little, and processes share the pages.
 """
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,14 +22,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.index.format_1 import read_first_format
-from gallery.index.generation_files import GenerationFiles, struck_rows, write_marks
+from gallery.index.erased_rows import GenerationFiles, mapped_array, read_erased_rows
+from gallery.index.format_1 import read_format_1
+from gallery.index.generation_writing import folder_lock, staging_folder, write_files, write_manifest
 from gallery.index.kinds.flat import FlatIndex
 from gallery.index.kinds.protocol import VectorIndex
 from gallery.index.kinds.registry import load_index
 from gallery.index.manifest import FORMAT, METRIC, IndexedDocuments, Manifest
-from gallery.index.recall_gate import GateReport, IndexSettings, choose_index
-from gallery.index.template_parts import TemplateSnapshot, by_subject
+from gallery.index.recall_gate import IndexSettings
+from gallery.index.template_snapshot import TemplateSnapshot
 from presente.errors import IndexDamaged, StoreError
 from presente.files import erase_folder, sha256_file, sync_folder
 from presente.installation import command_line
@@ -43,18 +38,24 @@ from presente.installation import command_line
 log = logging.getLogger(__name__)
 
 KEEP = 2
-"""Generations that stay on disk: the newest, and the one before it in case the newest is damaged."""
-_AT_ONCE = 64_000_000
-"""A file of vectors above this many bytes is compared with its checksum after the start, not before."""
+"""How many generations stay on disk: the newest, and the one before it in case the newest is damaged."""
+_CHECKED_LATER = 64_000_000
+"""A file of vectors with more bytes than this is compared with its checksum after the start, not before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A loaded generation, with the arrays that :class:`PublishedTemplates` takes.
+    """A loaded generation, with the arrays that :class:`gallery.index.template_parts.PublishedTemplates` takes.
 
-    ``files`` is None for format 1, whose arrays are copies. ``unchecked`` names the files whose checksums are still to
-    be compared (:meth:`GenerationStore.check`). ``struck``, int64, holds the rows of erased people, overwritten since;
-    where there are any, checksums tell nothing.
+    Attributes:
+        manifest: what the generation says of itself.
+        templates: int64 (3, n), see ``templates.npy``.
+        vectors: float32 (n, d).
+        index: the index over the vectors.
+        unchecked: the files whose checksums are still to be compared (:meth:`GenerationStore.check`).
+        files: the open files; None for format 1, whose arrays are copies.
+        erased_rows: int64, the rows of erased people, which were overwritten. If there are any, the checksums of
+            vectors and codes do not match any more.
     """
 
     manifest: Manifest
@@ -63,24 +64,30 @@ class Generation:
     index: VectorIndex
     unchecked: tuple[str, ...] = ()
     files: GenerationFiles | None = None
-    struck: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    erased_rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
 
 class GenerationStore:
-    """The folder that generations live in, and which kind of index they are published with."""
+    """The folder that contains the generations, and the kind of index that new ones get."""
 
     def __init__(self, folder: Path, settings: IndexSettings | None = None) -> None:
         self.folder = folder
         self.settings = settings or IndexSettings()
 
-    def generations(self) -> list[int]:
+    def path(self, number: int) -> Path:
+        """The folder of a generation."""
+        return self.folder / f"gen-{number:010d}"
+
+    def numbers(self) -> list[int]:
         """Numbers of the published generations, oldest first."""
         return sorted(int(path.name[4:]) for path in self.folder.glob("gen-*") if path.name[4:].isdigit())
 
+    # -- reading ----------------------------------------------------------------------------------------------------
+
     def latest(self) -> tuple[Generation | None, list[str]]:
-        """The newest generation that is whole, and a warning for every newer one that is not."""
+        """The newest undamaged generation, and a warning for every newer one that is damaged."""
         warnings: list[str] = []
-        for number in reversed(self.generations()):
+        for number in reversed(self.numbers()):
             try:
                 return self.load(number), warnings
             except IndexDamaged as exc:
@@ -88,8 +95,9 @@ class GenerationStore:
         return None, warnings
 
     def load(self, number: int) -> Generation:
-        """Load one generation and check its files against the manifest: all that is read; a large file of vectors,
-        which is only mapped, by its length.
+        """Load a generation and compare its files with the manifest.
+
+        A large file of vectors is only mapped: its length is checked here, its content by :meth:`check`.
 
         Raises:
             IndexDamaged: ``index_damaged``, naming the file and what is wrong with it.
@@ -102,46 +110,28 @@ class GenerationStore:
                     "index_damaged",
                     f"{folder} has format {manifest.format}, metric {manifest.metric}: unknown to this version.",
                 )
-            struck = struck_rows(folder)
-            names = [name for name in manifest.files if not len(struck) or name not in ("vectors.npy", "codes.faiss")]
-            late = tuple(name for name in names if name == "vectors.npy" and (folder / name).stat().st_size > _AT_ONCE)
+            erased = read_erased_rows(folder)
+            names = [name for name in manifest.files if not len(erased) or name not in ("vectors.npy", "codes.faiss")]
+            late = tuple(
+                name for name in names if name == "vectors.npy" and (folder / name).stat().st_size > _CHECKED_LATER
+            )
             _compare(folder, manifest, [name for name in names if name not in late])
             if manifest.format == FORMAT:
-                templates, vectors = (_mapped(folder / f"{name}.npy") for name in ("templates", "vectors"))
+                templates, vectors = _arrays(folder)
                 index = load_index(manifest.spec, folder / "codes.faiss", vectors)
                 files = GenerationFiles(folder, vectors)
             else:
-                templates, vectors = read_first_format(folder)
+                templates, vectors = read_format_1(folder)
                 index, files = FlatIndex(vectors), None
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
             raise IndexDamaged("index_damaged", f"{folder} cannot be read ({exc}).") from exc
         count = manifest.templates
         if vectors.shape != (count, manifest.dim) or templates.shape != (3, count):
             raise IndexDamaged("index_damaged", f"{folder} holds {vectors.shape}, its manifest says {count} templates.")
-        return Generation(manifest, templates, vectors, index, late, files, struck)
-
-    def seen_by(self, number: int) -> int:
-        """The last change that went into a generation; 0 when it does not say."""
-        origin = self.origin(number)
-        return 0 if origin is None else origin.change
-
-    def origin(self, number: int) -> IndexedDocuments | None:
-        """Which documents a generation was made of; None when it does not say."""
-        try:
-            return Manifest.read((self.path(number) / "manifest.json").read_text(encoding="utf-8")).origin
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            return None
-
-    def delete(self, number: int) -> None:
-        """Delete a generation, of which processes that map it keep their files until they let go.
-
-        Raises:
-            OSError: something of it is left.
-        """
-        erase_folder(self.path(number))
+        return Generation(manifest, templates, vectors, index, late, files, erased)
 
     def check(self, generation: Generation) -> None:
-        """Compare what :meth:`load` left unchecked; it reads all of it.
+        """Compare the checksums that :meth:`load` left unchecked. It reads the whole files.
 
         Raises:
             IndexDamaged: ``index_damaged``.
@@ -149,21 +139,30 @@ class GenerationStore:
         folder = self.path(generation.manifest.generation)
         try:
             _compare(folder, generation.manifest, generation.unchecked)
-        except FileNotFoundError:  # superseded and deleted meanwhile: what is mapped stays readable
+        except FileNotFoundError:  # replaced and deleted meanwhile: what is mapped stays readable
             return
         except OSError as exc:
             raise IndexDamaged("index_damaged", f"{folder} cannot be read ({exc}).") from exc
 
-    def publish(self, templates: TemplateSnapshot, origin: IndexedDocuments, keep: int = KEEP) -> Generation:
-        """Index some templates, measure the index, write both as a new generation and drop all but the newest ``keep``.
+    def indexed_documents(self, number: int) -> IndexedDocuments | None:
+        """The documents that a generation was made from; None when its manifest cannot be read."""
+        try:
+            return Manifest.read((self.path(number) / "manifest.json").read_text(encoding="utf-8")).origin
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None
+
+    # -- writing ----------------------------------------------------------------------------------------------------
+
+    def publish(self, templates: TemplateSnapshot, documents: IndexedDocuments, keep: int = KEEP) -> Generation:
+        """Index templates, measure the index, write both as a new generation, and delete all but the newest ``keep``.
 
         Raises:
             StoreError: ``index_unwritable`` when the disk refuses; what was published before stays as it was.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with self._staging() as staged:
-                generation = self._write(staged, templates, origin)
+            with staging_folder(self.folder) as staged:
+                generation = self._write(staged, templates, documents)
             self.prune(keep)
         except OSError as exc:
             raise StoreError(
@@ -173,49 +172,25 @@ class GenerationStore:
             ) from exc
         return generation
 
-    def prune(self, keep: int = KEEP) -> None:
-        """Delete all but the newest generations, and what writers left behind who are dead: their locks are free.
-
-        What cannot be deleted is logged, and tried again the next time.
-        """
-        for number in self.generations()[:-keep]:
-            try:
-                self.delete(number)
-            except OSError as exc:
-                log.warning("%s cannot be deleted (%s)", self.path(number), exc)
-        for leftover in self.leftovers():
-            log.warning("%s cannot be deleted", leftover)
-
-    def leftovers(self) -> list[Path]:
-        """Delete what dead writers left unfinished; what of it is still there."""
-        left = []
-        for leftover in self.folder.glob(".new-*"):
-            with _locked(leftover) as ours:
-                if ours:
-                    try:
-                        erase_folder(leftover)
-                    except OSError:
-                        left.append(leftover)
-        return left
-
-    def _write(self, staged: Path, templates: TemplateSnapshot, origin: IndexedDocuments) -> Generation:
-        with (staged / "templates.npy").open("wb") as stream:
-            np.save(stream, by_subject(templates.ids, templates.subjects))
-        _write_vectors(staged / "vectors.npy", templates)
-        rows, vectors = (_mapped(staged / f"{name}.npy") for name in ("templates", "vectors"))
-        index, gate = choose_index(vectors, rows[1], self.settings)
-        index.save(staged / "codes.faiss")
-        files = {path.name: sha256_file(path) for path in sorted(staged.iterdir())}
-        write_marks(staged, len(vectors))
+    def _write(self, staged: Path, templates: TemplateSnapshot, documents: IndexedDocuments) -> Generation:
+        index, gate_report, checksums = write_files(staged, templates, self.settings)
+        rows, vectors = _arrays(staged)
         while True:
-            number = max(self.generations(), default=0) + 1
-            manifest = self._manifest(number, origin, rows, vectors, index, gate, files)
-            (staged / "manifest.json").write_text(manifest.text(), encoding="utf-8")
-            for path in staged.iterdir():
-                with path.open("rb") as stream:
-                    os.fsync(stream.fileno())
-            sync_folder(staged)
-            opened = GenerationFiles(staged, vectors)
+            number = max(self.numbers(), default=0) + 1
+            manifest = Manifest(
+                format=FORMAT,
+                generation=number,
+                origin=documents,
+                dim=vectors.shape[1],
+                kind=index.spec.kind,
+                templates=len(vectors),
+                parameters=dict(index.spec.parameters),
+                subjects=len(np.unique(rows[1])),
+                gate=gate_report,
+                files=checksums,
+            )
+            write_manifest(staged, manifest)
+            files = GenerationFiles(staged, vectors)
             try:
                 staged.rename(self.path(number))
             except OSError:
@@ -223,87 +198,49 @@ class GenerationStore:
                     raise
                 continue  # another process published this number meanwhile
             sync_folder(self.folder)
-            opened.folder = self.path(number)
-            return Generation(manifest, rows, vectors, index, (), opened)
+            files.folder = self.path(number)
+            return Generation(manifest, rows, vectors, index, (), files)
 
-    @staticmethod
-    def _manifest(
-        number: int,
-        origin: IndexedDocuments,
-        rows: NDArray[np.int64],
-        vectors: NDArray[np.float32],
-        index: VectorIndex,
-        gate: GateReport,
-        files: dict[str, str],
-    ) -> Manifest:
-        return Manifest(
-            format=FORMAT,
-            generation=number,
-            origin=origin,
-            dim=vectors.shape[1],
-            kind=index.spec.kind,
-            templates=len(vectors),
-            parameters=dict(index.spec.parameters),
-            subjects=len(np.unique(rows[1])),
-            gate=gate,
-            files=files,
-        )
+    def delete(self, number: int) -> None:
+        """Delete a generation. Processes that map its files can read them until they let go.
 
-    @contextmanager
-    def _staging(self) -> Iterator[Path]:
-        """A folder to write a generation in, locked while its writer lives; gone afterwards unless it was renamed."""
-        while True:
-            staged = Path(tempfile.mkdtemp(dir=self.folder, prefix=".new-"))
-            with _locked(staged) as ours:
-                if not ours or not staged.exists():  # swept by another process before it was locked
-                    continue
-                try:
-                    yield staged
-                finally:
-                    shutil.rmtree(staged, ignore_errors=True)
-                return
+        Raises:
+            OSError: something of it is left.
+        """
+        erase_folder(self.path(number))
 
-    def path(self, number: int) -> Path:
-        """Where a generation is."""
-        return self.folder / f"gen-{number:010d}"
+    def prune(self, keep: int = KEEP) -> None:
+        """Delete all but the newest generations, and what dead writers left behind.
+
+        What cannot be deleted is logged, and tried again the next time.
+        """
+        for number in self.numbers()[:-keep]:
+            try:
+                self.delete(number)
+            except OSError as exc:
+                log.warning("%s cannot be deleted (%s)", self.path(number), exc)
+        for leftover in self.delete_leftovers():
+            log.warning("%s cannot be deleted", leftover)
+
+    def delete_leftovers(self) -> list[Path]:
+        """Delete what dead writers left unfinished: their locks are free. The folders that could not be deleted."""
+        left = []
+        for leftover in self.folder.glob(".new-*"):
+            with folder_lock(leftover) as locked:
+                if locked:
+                    try:
+                        erase_folder(leftover)
+                    except OSError:
+                        left.append(leftover)
+        return left
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[bool]:
-    """Hold a folder's lock, which its holder's death frees; False when another process holds it or it is gone."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except (FileNotFoundError, PermissionError):  # gone, or another user's
-        yield False
-        return
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(handle)
+def _arrays(folder: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+    """``templates.npy`` and ``vectors.npy``, mapped."""
+    return mapped_array(folder / "templates.npy"), mapped_array(folder / "vectors.npy")
 
 
 def _compare(folder: Path, manifest: Manifest, names: list[str] | tuple[str, ...]) -> None:
     for name in names:
         if sha256_file(folder / name) != manifest.files[name]:
             raise IndexDamaged("index_damaged", f"{folder / name} does not match its manifest.")
-
-
-def _mapped(path: Path) -> NDArray[Any]:
-    """An array of a file, mapped unless it is empty, without numpy's file object around it."""
-    if not path.stat().st_size:
-        raise ValueError(f"{path} is empty")
-    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-
-
-def _write_vectors(path: Path, templates: TemplateSnapshot) -> None:
-    """The vectors as ``numpy.save`` has them. Written, not mapped: a full disk is then an error and not a signal."""
-    header = {"descr": "<f4", "fortran_order": False, "shape": (len(templates), templates.dim)}
-    with path.open("wb") as stream:
-        np.lib.format.write_array_header_1_0(stream, header)
-        for block in templates.blocks():
-            stream.write(block.data)

@@ -1,4 +1,4 @@
-"""What a published generation says of itself."""
+"""The manifest of a published generation: what the generation says of itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ METRIC = "inner_product"
 
 @dataclass(frozen=True, slots=True)
 class IndexedDocuments:
-    """Which documents an index was made of: the store's identity, the pack, the last change seen and its mark."""
+    """Which documents an index was made from. The attributes are keys of the manifest.
+
+    Attributes:
+        store: the store's identity.
+        pack: tag of the pack.
+        change: the last change that was seen.
+        mark: the random word that belongs to that change.
+    """
 
     store: str
     pack: str
@@ -25,9 +32,20 @@ class IndexedDocuments:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The manifest of a generation; of format 1, whose indexes were all exact, it has no gate and no subjects' count.
+    """The manifest of a generation. The attributes are the keys of ``manifest.json``.
 
-    ``files`` maps file name to SHA-256.
+    Attributes:
+        format: 2, or 1 for generations of Presente 0.1.
+        generation: the number.
+        origin: the documents that it was made from.
+        dim: length of a template.
+        kind: the kind of index.
+        templates: how many templates there are.
+        metric: how templates are compared.
+        parameters: the parameters of the kind.
+        subjects: how many subjects have a template; None in format 1.
+        gate: the recall gate's report; None in format 1, whose indexes are all exact.
+        files: SHA-256 by file name.
     """
 
     format: int
@@ -44,7 +62,11 @@ class Manifest:
 
     @classmethod
     def read(cls, text: str) -> Manifest:
-        """From JSON; ``ValueError``, ``TypeError``, ``KeyError`` or ``AttributeError`` when it is not a manifest."""
+        """Read JSON.
+
+        Raises:
+            ValueError, TypeError, KeyError, AttributeError: it is not a manifest.
+        """
         described: dict[str, Any] = json.loads(text)
         gate = described.get("gate")
         return cls(
@@ -56,10 +78,10 @@ class Manifest:
         )
 
     def text(self) -> str:
-        """As JSON."""
+        """The manifest as JSON."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
     @property
     def spec(self) -> IndexSpec:
-        """How its index is made and searched."""
+        """How the index is made and searched."""
         return IndexSpec(self.kind, self.parameters)

@@ -1,4 +1,4 @@
-"""The release gate: an index is published only with its recall against exact search measured, and high enough."""
+"""The recall gate: an index is published only if its measured recall against exact search is high enough."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from gallery.index.kinds.rabitq import RABITQ
 from gallery.index.kinds.registry import CODED
 
 CODED_FROM = 20_000
-"""Templates from which ``auto`` takes codes: below, exact search takes little more time (docs/search.md)."""
+"""From this many templates on, ``auto`` uses codes; below, exact search takes little more time (docs/search.md)."""
 _PROBES = 500
 _SAME = 1e-6
-"""Scores this close are a tie, and either row is right."""
+"""Scores that are this close are a tie, and either row is right."""
 
-Asked = Literal["auto", "flat", "rabitq", "hnsw", "ivf"]
+AskedKind = Literal["auto", "flat", "rabitq", "hnsw", "ivf"]
 
 
 @dataclass(frozen=True, slots=True)
 class IndexSettings:
-    """Which kind of index is wanted, and the recall at 10 below which one is not published."""
+    """The kind of index that is wanted, and the recall at 10 below which an index is not published."""
 
-    kind: Asked = "auto"
+    kind: AskedKind = "auto"
     floor: float = 0.999
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredIndex:
-    """One index that was built and measured; its recall at 10 and how long both took, seconds."""
+    """An index that was built and measured: its recall at 10, and how many seconds both took."""
 
     kind: str
     parameters: dict[str, int]
@@ -45,15 +45,15 @@ class MeasuredIndex:
 
 @dataclass(frozen=True, slots=True)
 class GateReport:
-    """Why a generation has the index that it has.
+    """Why a generation has the index that it has. The attributes are keys of the manifest.
 
     Attributes:
         asked: the kind that the settings name.
-        reason: one sentence.
-        floor: the recall that was demanded.
-        recall: what the published index reaches; 1 for an exact one.
-        probes: how many searches that was measured on.
-        tried: everything that was built, in order.
+        reason: the reason, one sentence.
+        floor: the recall that was required.
+        recall: the recall of the published index; 1 for an exact one.
+        probes: how many searches the recall was measured with.
+        tried: every index that was built, in order.
     """
 
     asked: str
@@ -65,14 +65,20 @@ class GateReport:
 
     @classmethod
     def read(cls, described: dict[str, Any]) -> GateReport:
-        """From what :func:`dataclasses.asdict` gave, through JSON."""
-        return cls(**{**described, "tried": tuple(MeasuredIndex(**tried) for tried in described["tried"])})
+        """Read what :func:`dataclasses.asdict` returned, after it was written as JSON."""
+        return cls(**{**described, "tried": tuple(MeasuredIndex(**each) for each in described["tried"])})
 
 
 @dataclass(frozen=True, slots=True)
 class GroundTruth:
-    """Probes, float32 (m, d); the row of the matrix that each comes from, int64 (m,), and whether it must not be
-    answered with it, bool (m,); the exact scores of its nearest others, float32 (m, k), best first."""
+    """Probes, and what exact search finds for them.
+
+    Attributes:
+        probes: float32 (m, d).
+        rows: int64 (m,), the row of the matrix that each probe comes from.
+        left_out: bool (m,), whether that row does not count as an answer.
+        scores: float32 (m, k), the exact scores of the nearest rows that count, best first.
+    """
 
     probes: NDArray[np.float32]
     rows: NDArray[np.int64]
@@ -80,14 +86,16 @@ class GroundTruth:
     scores: NDArray[np.float32]
 
     def found(self, index: VectorIndex, k: int) -> NDArray[np.int64]:
-        """How many of each probe's k true neighbours an index finds when asked for one probe at a time, int64 (m,); of
-        those that tie, any."""
+        """How many of each probe's k true neighbours an index finds, int64 (m,). Of rows that tie, any one counts.
+
+        The index is searched as it is for a single probe.
+        """
         search = index.by_codes if isinstance(index, CodedIndex) else index.search
         scores = _others(*search(self.probes, k + 1), self.rows, self.left_out)
         return np.asarray((scores >= self.scores[:, k - 1 : k] - _SAME).sum(axis=1), dtype=np.int64)
 
     def recall(self, index: VectorIndex) -> float:
-        """Share of all true neighbours that an index finds."""
+        """The share of all true neighbours that an index finds."""
         k = self.scores.shape[1]
         return float(self.found(index, k).mean() / k)
 
@@ -95,15 +103,15 @@ class GroundTruth:
 def choose_index(
     matrix: NDArray[np.float32], subjects: NDArray[np.int64], settings: IndexSettings
 ) -> tuple[VectorIndex, GateReport]:
-    """The index for some templates: the first of those that may serve whose recall reaches the floor.
+    """Build the index for some templates: the first one whose recall reaches the floor.
 
-    Of every kind and build the depth is raised until the floor is reached, and then once more: the probes are only a
-    sample of what will be asked. A build that reaches it at its last depth only is not enough.
+    For every kind and build the depth is raised until the floor is reached, and then once more, because the probes are
+    only a sample of future searches. A build that reaches the floor only at its last depth is not used.
 
     Args:
         matrix: float32 (n, d) unit rows; the index keeps it.
-        subjects: int64 (n,), whose each row is.
-        settings: what is asked for.
+        subjects: int64 (n,), the subject id of each row.
+        settings: the kind that is wanted, and the floor.
     """
     count = len(matrix)
     wanted, reason = settings.kind, f"{settings.kind} was asked for."
@@ -112,54 +120,55 @@ def choose_index(
         reason = f"{count} templates are {'at least' if wanted == 'rabitq' else 'fewer than'} {CODED_FROM}."
     if wanted == "flat" or not count:
         return FlatIndex(matrix), GateReport(settings.kind, reason, settings.floor, 1.0, 0)
-    exam = ground_truth(matrix, subjects, _PROBES, len(matrix))
+    truth = ground_truth(matrix, subjects, _PROBES, len(matrix))
     tried: list[MeasuredIndex] = []
-    for how, parameters in _ladder(wanted):
+    for kind, parameters in _candidate_builds(wanted):
         start = time.perf_counter()
-        built = CodedIndex.build(how, matrix, parameters)
+        built = CodedIndex.build(kind, matrix, parameters)
         passed = False
-        for depth in how.depths:
+        for depth in kind.depths:
             index = built.at_depth(depth)
-            recall = exam.recall(index)
+            recall = truth.recall(index)
             tried.append(
                 MeasuredIndex(
-                    how.kind, dict(index.spec.parameters), round(recall, 6), round(time.perf_counter() - start, 3)
+                    kind.kind, dict(index.spec.parameters), round(recall, 6), round(time.perf_counter() - start, 3)
                 )
             )
             if passed and recall >= settings.floor:
                 return index, GateReport(
-                    settings.kind, reason, settings.floor, tried[-1].recall, len(exam.probes), tuple(tried)
+                    settings.kind, reason, settings.floor, tried[-1].recall, len(truth.probes), tuple(tried)
                 )
             passed = recall >= settings.floor
     reason = f"{reason} Nothing but exact search reaches a recall of {settings.floor:g}."
-    return FlatIndex(matrix), GateReport(settings.kind, reason, settings.floor, 1.0, len(exam.probes), tuple(tried))
+    return FlatIndex(matrix), GateReport(settings.kind, reason, settings.floor, 1.0, len(truth.probes), tuple(tried))
 
 
-def _ladder(wanted: str) -> Iterator[tuple[CodedKind, Mapping[str, int]]]:
-    """What may serve, in order: every build of the kind that is wanted, then of the one that loses least."""
+def _candidate_builds(wanted: str) -> Iterator[tuple[CodedKind, Mapping[str, int]]]:
+    """The builds to try, in order: those of the wanted kind, then those of the most accurate kind."""
     for kind in dict.fromkeys((wanted, RABITQ.kind)):
         for parameters in CODED[kind].builds:
             yield CODED[kind], parameters
 
 
 def ground_truth(matrix: NDArray[np.float32], subjects: NDArray[np.int64], probes: int, seed: int) -> GroundTruth:
-    """Probes like those that will come, and what exact search answers.
+    """Probes that resemble future ones, and what exact search finds for them.
 
-    Half are templates of subjects who have others, left out of their own answer; the rest are templates moved towards
-    another person's, which keeps them among faces, and a little at random: cosine about 0.7 with where they started.
+    Half of them are templates of subjects who have other templates; the template itself does not count as an answer.
+    The rest are templates that were moved towards another person's template, so that they still resemble faces, and a
+    little at random. Their cosine with the original template is about 0.7.
     """
     chance = np.random.default_rng(seed)
     drawn = chance.choice(len(matrix), min(probes, len(matrix)), replace=False)
-    _, whose, each = np.unique(subjects, return_inverse=True, return_counts=True)
-    left_out = (each[whose[drawn]] > 1) & (np.arange(len(drawn)) % 2 == 0)
-    asked = np.array(matrix[drawn])
+    _, owner, counts = np.unique(subjects, return_inverse=True, return_counts=True)
+    left_out = (counts[owner[drawn]] > 1) & (np.arange(len(drawn)) % 2 == 0)
+    rows = np.array(matrix[drawn])
     others = matrix[chance.integers(len(matrix), size=len(drawn))]
-    noise = chance.standard_normal(asked.shape).astype(np.float32) / np.float32(np.sqrt(matrix.shape[1]))
-    moved = asked + np.float32(0.8) * others + np.float32(0.6) * noise
+    noise = chance.standard_normal(rows.shape).astype(np.float32) / np.float32(np.sqrt(matrix.shape[1]))
+    moved = rows + np.float32(0.8) * others + np.float32(0.6) * noise
     moved /= np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), np.float32(1e-9))
-    asked[~left_out] = moved[~left_out]
+    rows[~left_out] = moved[~left_out]
     k = min(GATED_K, len(matrix) - 1) or 1
-    return GroundTruth(asked, drawn, left_out, _others(*nearest(matrix, asked, k + 1), drawn, left_out))
+    return GroundTruth(rows, drawn, left_out, _others(*nearest(matrix, rows, k + 1), drawn, left_out))
 
 
 def _others(
@@ -168,6 +177,6 @@ def _others(
     own: NDArray[np.int64],
     left_out: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
-    """The scores (m, k + 1) without that of each probe's own row where it is left out, best first, k of them."""
+    """The k best of k + 1 scores per probe, (m, k), best first, without the probe's own row where it is left out."""
     kept = np.where(left_out[:, None] & (rows == own[:, None]), -np.inf, scores)
     return np.asarray(-np.sort(-kept, axis=1)[:, :-1], dtype=np.float32)

@@ -1,4 +1,4 @@
-"""LiveIndex: what was published and what came since, searched as one; follows a document store."""
+"""Searching the published and the recent templates as one index, and keeping it up to date with the documents."""
 
 from __future__ import annotations
 
@@ -7,68 +7,72 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.documents.values import DocumentStore, Position
+from gallery.documents.protocol import DocumentStore
+from gallery.documents.values import Position
 from gallery.index.kinds.flat import FlatIndex, no_results
 from gallery.index.kinds.protocol import VectorIndex
-from gallery.index.template_parts import PublishedTemplates, RecentTemplates, TemplatePart, TemplateSnapshot
+from gallery.index.template_parts import PublishedTemplates, RecentTemplates, TemplatePart
+from gallery.index.template_snapshot import TemplateSnapshot
 from presente.recent_cache import RecentCache
 
-_ROSTERS = 16
-"""Rosters whose rows are remembered."""
+_MAX_SELECTIONS = 16
+"""How many selections of subjects are kept as rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class SelectedRows:
-    """The templates that a search is limited to: rows of each part."""
+    """The templates that a search is limited to: the rows of each part, int64."""
 
     rows: tuple[NDArray[np.int64], ...]
 
     def __len__(self) -> int:
+        """How many templates are selected."""
         return sum(len(rows) for rows in self.rows)
 
 
 class Searcher:
-    """Follows a document store by its change sequence. Not safe to change while it is searched.
+    """Follows a document store by its change sequence. It must not be changed while it is searched.
 
     Attributes:
-        published: the newest generation's templates, mapped from its files; none before there is one.
-        tail: those that came since.
+        published: the newest generation's templates, mapped from its files; empty before there is a generation.
+        recent: the templates that were added since.
         position: how far the store's changes are applied.
     """
 
     def __init__(self, published: PublishedTemplates, position: Position) -> None:
         self.published = published
-        self.tail = RecentTemplates(published.vectors.shape[1])
+        self.recent = RecentTemplates(published.vectors.shape[1])
         self.position = position
-        self._rosters: RecentCache[bytes, SelectedRows] = RecentCache(_ROSTERS)
+        self._selections: RecentCache[bytes, SelectedRows] = RecentCache(_MAX_SELECTIONS)
 
     @classmethod
     def empty(cls, dim: int) -> Searcher:
-        """An index of nobody that has seen no change."""
+        """An index without templates that has seen no change."""
         vectors = np.empty((0, dim), dtype=np.float32)
         return cls(PublishedTemplates(np.empty((3, 0), dtype=np.int64), vectors, FlatIndex(vectors)), Position())
 
     @classmethod
     def rebuild(cls, store: DocumentStore, dim: int) -> Searcher:
-        """A new index of everything that the store holds."""
-        live = cls.empty(dim)
-        # Ask for the position first: what happens while the templates are read is applied once more, which is harmless.
-        live.position = store.position()
+        """A new index of all templates in the store."""
+        searcher = cls.empty(dim)
+        # The position comes first: changes made while the templates are read are applied once more, which is harmless.
+        searcher.position = store.position()
         for batch in store.templates():
-            live.tail.append(batch.ids, batch.subjects, batch.vectors)
-        return live
+            searcher.recent.append(batch.ids, batch.subjects, batch.vectors)
+        return searcher
 
     def __len__(self) -> int:
+        """How many templates are in the index."""
         return sum(len(part) for part in self._parts)
 
     @property
     def index(self) -> VectorIndex:
-        """The index over what was published."""
+        """The index over the published templates."""
         return self.published.index
 
     @property
     def _parts(self) -> tuple[TemplatePart, ...]:
-        return (self.published, self.tail)
+        return (self.published, self.recent)
 
     @property
     def change(self) -> int:
@@ -76,61 +80,72 @@ class Searcher:
         return self.position.change
 
     def follow(self, store: DocumentStore, pack: str | None = None) -> NDArray[np.int64]:
-        """Apply the changes that the store has recorded since, of templates by a pack (None: the gallery's); the ids of
-        those that are removed for good, of which nothing remains in memory."""
+        """Apply the changes that the store has recorded since, of templates by a pack (None: the gallery's).
+
+        Returns:
+            the ids of the templates that were removed, int64. Nothing of them is left in memory.
+        """
         changes = store.changes(self.position)
         touched = np.union1d(changes.added, changes.removed)
         if len(touched):
-            self._rosters.clear()
+            self._selections.clear()
             for part in self._parts:
                 part.drop(touched)
         added = np.setdiff1d(changes.added, changes.removed)
         if len(added):
-            for batch in store.templates([int(i) for i in added], pack):  # those that are gone again are not there
-                self.tail.append(batch.ids, batch.subjects, batch.vectors)
+            for batch in store.templates([int(i) for i in added], pack):  # without those that were removed meanwhile
+                self.recent.append(batch.ids, batch.subjects, batch.vectors)
         if len(changes.removed):
-            self.published.index.forget(self.published.places(changes.removed))
+            self.published.index.forget(self.published.rows_of_ids(changes.removed))
         self.position = changes.position
         return changes.removed
 
-    def frozen(self) -> TemplateSnapshot:
-        """Everything in the index, as it is now."""
-        return TemplateSnapshot(self.published, self.tail)
+    def snapshot(self) -> TemplateSnapshot:
+        """All templates in the index, as it is now."""
+        return TemplateSnapshot(self.published, self.recent)
 
     def ids(self) -> NDArray[np.int64]:
         """Every template's id, int64 (n,), in no particular order."""
         return np.concatenate([part.ids[part.rows()] for part in self._parts])
 
-    def people(self) -> int:
+    def subject_count(self) -> int:
         """How many subjects have a template."""
-        came = np.unique(self.tail.subjects)
-        known = np.unique(self.published.subjects[self.published.rows_of(came)])
-        return self.published.people() + len(came) - len(known)
+        added = np.unique(self.recent.subjects)
+        known = np.unique(self.published.subjects[self.published.rows_of(added)])
+        return self.published.subject_count() + len(added) - len(known)
 
     def vectors(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The vectors of ids that are in the index, float32 (n, d)."""
-        found = np.empty((len(ids), self.tail.vectors.shape[1]), dtype=np.float32)
+        """The vectors of templates that are in the index, by id, float32 (n, d)."""
+        found = np.empty((len(ids), self.recent.vectors.shape[1]), dtype=np.float32)
         for part in self._parts:
             rows = part.rows()
-            held = part.ids[rows]
-            order = np.argsort(held, kind="stable")
-            places = np.minimum(np.searchsorted(held, ids, sorter=order), max(len(held) - 1, 0))
-            here = held[order[places]] == ids if len(held) else np.zeros(len(ids), dtype=bool)
+            part_ids = part.ids[rows]
+            order = np.argsort(part_ids, kind="stable")
+            places = np.minimum(np.searchsorted(part_ids, ids, sorter=order), max(len(part_ids) - 1, 0))
+            here = part_ids[order[places]] == ids if len(part_ids) else np.zeros(len(ids), dtype=bool)
             found[here] = part.vectors[rows[order[places[here]]]]
         return found
 
+    def subject_vectors(self, subject: int) -> NDArray[np.float32]:
+        """A copy of a subject's templates, float32 (t, d)."""
+        wanted = np.array([subject], dtype=np.int64)
+        return np.concatenate([np.array(part.vectors[part.rows_of(wanted)]) for part in self._parts])
+
     def select(self, subjects: NDArray[np.int64]) -> SelectedRows:
-        """All templates of some subjects. Those of the last few rosters asked for are remembered; one person's are
-        found as quickly as a roster that is remembered, and there are too many people."""
+        """All templates of some subjects, int64 (n,).
+
+        The last few selections are kept, which helps with rosters. Selections of one subject are not: looking one up
+        takes as long as finding it in the cache, and there are too many subjects.
+        """
         if len(subjects) <= 1:
             return self._rows_of(subjects)
-        return self._rosters.get(subjects.tobytes(), lambda: self._rows_of(np.unique(subjects)))
+        return self._selections.get(subjects.tobytes(), lambda: self._rows_of(np.unique(subjects)))
 
     def _rows_of(self, subjects: NDArray[np.int64]) -> SelectedRows:
         return SelectedRows(tuple(part.rows_of(subjects) for part in self._parts))
 
     def best_template(self, probe: NDArray[np.float32], subject: int) -> int | None:
-        """Id of the subject's template nearest to a float32 (d,) probe; None when there is none."""
+        """Id of the subject's template nearest to a float32 (d,) probe; None when the subject has no template."""
         best: tuple[float, int] | None = None
         for part in self._parts:
             rows = part.rows_of(np.array([subject], dtype=np.int64))
@@ -142,15 +157,15 @@ class Searcher:
     def best_per_subject(
         self, probes: NDArray[np.float32], k: int, only: SelectedRows | None = None
     ) -> list[list[tuple[int, float]]]:
-        """The k best subjects of each probe with their best template's cosine, best first.
+        """The k best subjects of each probe with the cosine of their best template, best first.
 
-        Templates are searched k at a time and then more, until k different subjects are seen or none are left: a
-        subject outside the list has no template above the last score in it.
+        Templates are searched to a depth that grows until k different subjects are found or no template is left. A
+        subject that was not found has no template above the last score that was.
 
         Args:
             probes: float32 (m, d), unit rows.
             k: how many subjects.
-            only: templates to search; None for all.
+            only: the templates to search; None for all.
         """
         total = len(self) if only is None else len(only)
         results: list[list[tuple[int, float]]] = [[] for _ in range(len(probes))]
@@ -173,15 +188,17 @@ class Searcher:
     def _nearest(
         self, probes: NDArray[np.float32], k: int, only: SelectedRows | None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The k best templates of each probe, best first: scores float32 (m, k), -inf at the end where there are no
-        more, and their subjects int64 (m, k)."""
+        """The k best templates of each probe, best first: scores float32 (m, k) and subjects int64 (m, k).
+
+        Where there are fewer than k, the scores end with -inf.
+        """
         scores, subjects = no_results(len(probes), 0)
         for number, part in enumerate(self._parts):
             rows = None if only is None else only.rows[number]
             if not len(part) or (rows is not None and not len(rows)):
                 continue
-            found, places = part.search(probes, k, rows)
+            found, found_rows = part.search(probes, k, rows)
             scores = np.hstack([scores, found])
-            subjects = np.hstack([subjects, part.subjects[places]])
+            subjects = np.hstack([subjects, part.subjects[found_rows]])
         order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         return np.take_along_axis(scores, order, axis=1), np.take_along_axis(subjects, order, axis=1)

@@ -1,4 +1,4 @@
-"""Calibration: how often somebody unknown would be named, as a curve over the score and the size of the gallery.
+"""Calibration: how often a stranger would be named, as a curve over the score and the size of the gallery.
 
 A stranger's best score is the maximum of as many impostor cosines as people are enrolled. Cosines of unrelated
 directions are close to normal, so their tail is exponential in the square of the cosine, and the square of the maximum
@@ -7,9 +7,9 @@ location grows with the logarithm of the number of people. With s the signed squ
 
     FPIR(score, people) = 1 - exp(-(people / fitted_people) * exp(intercept - slope * s))
 
-Fitted by maximum likelihood to the best scores of non-mated searches, censored on both sides: what is below the median
-says nothing about the tail, and of the topmost only the number counts, because among them are people who are enrolled
-under two names. Docs: docs/adr/0014-calibration.md.
+It is fitted by maximum likelihood to the best scores of non-mated searches, censored on both sides: scores below the
+median say nothing about the tail, and of the topmost scores only the number counts, because some of them belong to
+people who are enrolled under two names. Reasons: docs/adr/0014-calibration.md.
 """
 
 from __future__ import annotations
@@ -27,37 +27,37 @@ from presente.installation import command_line
 
 FORMAT = 1
 MIN_SEARCHES = 20
-_BODY = 0.5
-"""The share of searches, the lowest ones, of which only the number counts."""
-_TOP = 0.01
-"""The share of searches, the topmost ones, of which only the number counts."""
+_LOW_SHARE = 0.5
+"""The share of searches with the lowest scores, of which only the number counts."""
+_TOP_SHARE = 0.01
+"""The share of searches with the highest scores, of which only the number counts."""
 RESAMPLES = 100
-_ENOUGH = 0.5
-"""The share of resamples that must be fit to be fitted, or the spread that they give means nothing."""
+_MIN_USABLE_SHARE = 0.5
+"""The share of resamples that a curve must be fitted to; with fewer, their spread means nothing."""
 _EQUAL = 1e-5
-"""Scores that lie closer together than this are one: cosines of float32 vectors are not more exact."""
-_BEYOND = 700.0
-"""The largest exponent that is taken: what it gives is past every rate, and the next ones are past every float."""
-_FACTOR = 2.0
-"""A rate is supported when the 95 % interval of the rate at its threshold is within this factor of it."""
-_GROWN = 2.0
-"""A curve is stale when the gallery has this many times the people that it was fitted with, or as many times fewer."""
+"""Scores that are closer together than this are equal: cosines of float32 vectors are not more exact."""
+_MAX_EXPONENT = 700.0
+"""Exponents are limited to this: it gives more than every rate, and larger ones overflow."""
+_SUPPORT_FACTOR = 2.0
+"""A rate is supported when the 95 % interval at its threshold is within this factor of the rate."""
+_STALE_FACTOR = 2.0
+"""A curve is stale when the gallery has this many times more, or fewer, people than it was fitted with."""
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationCurve:
-    """FPIR as a function of score and number of people, and how far it can be trusted.
+    """FPIR as a function of the score and the number of people, and how far it can be trusted.
 
     Attributes:
         pack: tag of the model pack whose scores these are.
-        people: enrolled people that were searched when it was fitted.
-        searches, subjects: non-mated searches it was fitted to, and of how many different people.
+        people: how many enrolled people were searched when it was fitted.
+        searches, subjects: how many non-mated searches it was fitted to, and of how many different people.
         intercept, slope: of the formula in this module's docstring.
-        covariance: of intercept and slope (variance, covariance, variance), by resampling subjects.
+        covariance: of intercept and slope (variance, covariance, variance), from resampling the subjects.
         target: the rate that was asked for.
-        made_at: UTC, ISO.
+        made_at: when it was fitted, UTC, ISO.
         sources: how many searches came from where.
-        enrolled_twice: how many people looked enrolled twice, whose searches were left out.
+        enrolled_twice: how many people seemed to be enrolled twice; their searches were left out.
     """
 
     pack: str
@@ -73,18 +73,18 @@ class CalibrationCurve:
     enrolled_twice: int = 0
 
     def fpir(self, score: float, people: int) -> float:
-        """Expected share of strangers whose best score among ``people`` reaches ``score``."""
+        """The expected share of strangers whose best score among ``people`` people reaches ``score``."""
         return self._rate(self._log_intensity(score), people)
 
     def threshold(self, fpir: float, people: int) -> float:
-        """The score (a cosine, at most 1) that a share ``fpir`` of strangers reaches among ``people``."""
+        """The score (a cosine, at most 1) that a share ``fpir`` of strangers reaches among ``people`` people."""
         check_target(fpir)
         intensity = -math.log1p(-fpir) * self.people / max(people, 1)
         square = (self.intercept - math.log(intensity)) / self.slope
         return math.copysign(math.sqrt(min(abs(square), 1.0)), square)
 
     def interval(self, score: float, people: int) -> tuple[float, float]:
-        """95 % interval of :meth:`fpir`, from the spread of the fit alone."""
+        """The 95 % interval of :meth:`fpir`, from the spread of the fit alone."""
         square = score * abs(score)
         own, both, other = self.covariance
         variance = own - 2 * square * both + square * square * other
@@ -93,22 +93,22 @@ class CalibrationCurve:
         return low, high
 
     def doubt(self, fpir: float, people: int) -> str:
-        """Why the data cannot support a rate at a size; empty when they can.
+        """Why the data do not support a rate among ``people`` people; empty when they do.
 
-        Two things are asked: that the fit is sharp enough, and that the searches would show at least one such event at
-        the size they were made at. Beyond that the formula is all there is.
+        They support it when the fit is sharp enough, and when the searches would show at least one such event with the
+        number of people that were searched. Beyond that there is nothing but the formula.
         """
         score = self.threshold(fpir, people)
         low, high = self.interval(score, people)
-        if high > _FACTOR * fpir or low < fpir / _FACTOR:
+        if high > _SUPPORT_FACTOR * fpir or low < fpir / _SUPPORT_FACTOR:
             return f"the rate may be anything from {low:.2g} to {high:.2g}: more non-mated searches are needed"
         seen = self.fpir(score, self.people) * self.searches
         if seen < 1:
             return f"{self.searches} searches would show {seen:.2g} such events: more non-mated searches are needed"
         return ""
 
-    def twice_said(self) -> str:
-        """That people look enrolled twice, to be added to a sentence; empty when nobody does."""
+    def enrolled_twice_note(self) -> str:
+        """A note, to be appended to a sentence, on people who seem to be enrolled twice; empty when there are none."""
         if not self.enrolled_twice:
             return ""
         return (
@@ -117,29 +117,29 @@ class CalibrationCurve:
         )
 
     def stale(self, people: int) -> bool:
-        """Whether the gallery has grown or shrunk enough to fit anew; the curve adjusts for size meanwhile."""
-        return not self.people / _GROWN < people < self.people * _GROWN
+        """Whether the gallery grew or shrank so much that a new fit is due. Until then the curve adjusts for size."""
+        return not self.people / _STALE_FACTOR < people < self.people * _STALE_FACTOR
 
     def _log_intensity(self, score: float) -> float:
         return self.intercept - self.slope * score * abs(score)
 
     def _rate(self, log_intensity: float, people: int) -> float:
-        """The share of strangers who reach a score, given the logarithm of how many of them do per search."""
+        """The share of strangers who reach a score, given the logarithm of the intensity at it."""
         if people <= 0:
             return 0.0
         exponent = log_intensity + math.log(people) - math.log(self.people)
-        return -math.expm1(-math.exp(min(exponent, _BEYOND)))
+        return -math.expm1(-math.exp(min(exponent, _MAX_EXPONENT)))
 
     def to_json(self) -> str:
-        """As a store keeps it."""
+        """The curve as a store keeps it."""
         return json.dumps({"format": FORMAT, **asdict(self)}, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> CalibrationCurve | None:
-        """What a store kept; None when another version wrote it.
+        """Read what a store kept; None when another version wrote it.
 
         Raises:
-            StoreError: ``calibration_unreadable`` when it is damaged: which threshold was meant is not known then.
+            StoreError: ``calibration_unreadable`` when it is damaged: the threshold that it meant is unknown.
         """
         try:
             described = json.loads(text)
@@ -149,7 +149,7 @@ class CalibrationCurve:
             curve = cls(**described, covariance=(own, both, other))
             numbers = (curve.intercept, curve.slope, *curve.covariance, curve.target)
             if not all(math.isfinite(number) for number in numbers) or curve.slope <= 0 or curve.people < 1:
-                raise ValueError("its numbers cannot be")
+                raise ValueError("its numbers are impossible")
         except (ValueError, TypeError, KeyError, AttributeError) as exc:
             raise StoreError(
                 "calibration_unreadable",
@@ -160,7 +160,7 @@ class CalibrationCurve:
 
 
 def check_target(fpir: float) -> None:
-    """Refuse what is no rate to calibrate for: ``invalid_fpir``."""
+    """Refuse a number that is no rate to calibrate for: ``invalid_fpir``."""
     if not 0 < fpir < 0.5:
         raise InvalidInput("invalid_fpir", f"FPIR {fpir} was asked for.", "It must be above 0 and below 0.5.")
 
@@ -168,9 +168,13 @@ def check_target(fpir: float) -> None:
 def fit(
     scores: NDArray[np.floating], subjects: Sequence[object], seed: int = 1, resamples: int = RESAMPLES
 ) -> tuple[float, float, tuple[float, float, float]]:
-    """Intercept, slope and their covariance for best impostor scores, float (n,), each a search of a subject.
+    """Fit intercept, slope and their covariance to best impostor scores.
 
-    With fewer than two ``resamples`` the covariance is infinite: nothing is known of it.
+    Args:
+        scores: float (n,), the best score of each search.
+        subjects: the person whom each search is of.
+        seed: of the resampling.
+        resamples: how many resamples; with fewer than two the covariance is infinite, which means unknown.
 
     Raises:
         InvalidInput: ``too_few_searches``, ``unsuitable_scores``.
@@ -204,8 +208,8 @@ def fit(
         _fit(squares[np.concatenate([members[i] for i in chance.integers(len(members), size=len(members))])])
         for _ in range(resamples)
     ]
-    usable = np.array([draw for draw in drawn if draw is not None])  # a resample may happen to hold equal scores only
-    if len(usable) < max(2, _ENOUGH * resamples):
+    usable = np.array([draw for draw in drawn if draw is not None])  # a resample may contain equal scores only
+    if len(usable) < max(2, _MIN_USABLE_SHARE * resamples):
         raise _too_alike()
     spread = np.cov(usable.T)
     if not np.isfinite(spread).all():
@@ -215,21 +219,21 @@ def fit(
 
 def _too_alike() -> InvalidInput:
     return InvalidInput(
-        "unsuitable_scores", "The best scores of the searches are all but equal.", "Give photos of more people."
+        "unsuitable_scores", "The best scores of the searches are almost equal.", "Give photos of more people."
     )
 
 
 def _fit(squares: NDArray[np.float64]) -> tuple[float, float] | None:
-    """Maximum likelihood of a Gumbel distribution, below a low and above a high bound censored: intercept and slope.
-    None when what lies between the bounds is all but equal.
+    """Fit a Gumbel distribution by maximum likelihood, censored below a low and above a high bound: intercept, slope.
 
-    Squares are counted from the low bound in units of their own spread, so that location and width are of the order of
-    one whatever the pack; every exponential is cut off where its value no longer matters.
+    None when the scores between the bounds are almost equal. The squares are measured from the low bound in units of
+    their own spread, so that location and width are of the order of one for every pack. Every exponential is limited
+    where its value no longer matters.
     """
     from scipy.optimize import minimize
 
     ordered = np.sort(squares)
-    low, high = ordered[int(_BODY * len(ordered))], ordered[-1 - math.ceil(_TOP * len(ordered))]
+    low, high = ordered[int(_LOW_SHARE * len(ordered))], ordered[-1 - math.ceil(_TOP_SHARE * len(ordered))]
     inner = ordered[(ordered > low) & (ordered <= high)]
     below, above = int((ordered <= low).sum()), int((ordered > high).sum())
     scale = float(inner.std()) if len(inner) > 1 else 0.0
@@ -240,14 +244,14 @@ def _fit(squares: NDArray[np.float64]) -> tuple[float, float] | None:
 
     def cost(parameters: NDArray[np.float64]) -> float:
         location, log_width = float(parameters[0]), float(parameters[1])
-        if abs(log_width) > _WIDEST or abs(location) > math.exp(_WIDEST):
-            return _NEVER
+        if abs(log_width) > _MAX_LOG_WIDTH or abs(location) > math.exp(_MAX_LOG_WIDTH):
+            return _IMPOSSIBLE
         width = math.exp(log_width)
         z = (units - location) / width
         # log density of a Gumbel: -z - exp(-z) - log(width); log of its distribution: -exp(-z)
-        total = float((-z - np.exp(np.minimum(-z, _STEEP))).sum()) - len(units) * log_width
-        total -= below * math.exp(min(location / width, _STEEP))
-        missing = math.exp(min((location - top) / width, _STEEP))
+        total = float((-z - np.exp(np.minimum(-z, _MAX_LIKELIHOOD_EXPONENT))).sum()) - len(units) * log_width
+        total -= below * math.exp(min(location / width, _MAX_LIKELIHOOD_EXPONENT))
+        missing = math.exp(min((location - top) / width, _MAX_LIKELIHOOD_EXPONENT))
         # the logarithm of 1 - exp(-missing), which is that of missing itself when it is small
         total += above * (math.log(-math.expm1(-missing)) if missing > 1e-12 else (location - top) / width)
         return -total
@@ -259,11 +263,11 @@ def _fit(squares: NDArray[np.float64]) -> tuple[float, float] | None:
     return (intercept, slope) if math.isfinite(intercept) and math.isfinite(slope) else None
 
 
-_WIDEST = 30.0
-"""The logarithm of the widest, and of the narrowest, distribution that is looked at, in units of the scores' spread."""
-_STEEP = 500.0
-"""The largest exponent in the likelihood: sums of what it gives are still finite."""
-_NEVER = 1e300
+_MAX_LOG_WIDTH = 30.0
+"""The logarithm of the widest, and of the narrowest, distribution that is tried, in units of the scores' spread."""
+_MAX_LIKELIHOOD_EXPONENT = 500.0
+"""Exponents in the likelihood are limited to this, so that sums of the exponentials are finite."""
+_IMPOSSIBLE = 1e300
 
 
 def _cosine(square: float) -> float:

@@ -1,5 +1,8 @@
-"""Non-mated searches, and the calibration that they give: of strangers' photos where given, else of the cohort and of
-everybody enrolled against all others."""
+"""Impostor scores, the best scores of non-mated searches, and the calibration curve that is fitted to them.
+
+The searches are of strangers' photos where there are any; otherwise the cohort is searched among the students, and each
+student among all other students.
+"""
 
 from __future__ import annotations
 
@@ -11,33 +14,36 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.gallery import Gallery
+from gallery.documents.protocol import DocumentStore
 from gallery.threshold import calibration
 from gallery.threshold.calibration import RESAMPLES, CalibrationCurve
 from presente.errors import InvalidInput
 from presente.installation import command_line
 
-_CELLS = 1 << 23
-"""Scores that are in memory at once (32 MiB)."""
-_MOST = 20_000
-"""Searches of students, and of the cohort, that a curve is fitted to; a gallery of more gives a sample of its own."""
+_SCORES_AT_ONCE = 1 << 23
+"""How many scores are in memory at once (32 MiB)."""
+_MAX_SEARCHES = 20_000
+"""How many searches of students, and of the cohort, a curve is fitted to. Of larger galleries a sample is taken."""
 STRANGERS = "strangers"
 SAME_PHOTO = 0.95
-"""A cosine that photos of two people do not reach and one photo that was saved twice does (docs/audit.md: of LFW's
-10,522 pairs of one person, three do)."""
-_MOST_TWICE = 0.5
-"""From this share of people who look enrolled twice on, too little is left to calibrate by."""
-_GROUP = 20
-"""Other people whom each photo is compared with in a group, at least, and a share (:data:`_SHARE`) of all, at most so
-many (:data:`_GROUPED`)."""
-_SHARE, _GROUPED = 5, 500
+"""A cosine that photos of two people do not reach, and that one photo saved twice does (docs/audit.md: of LFW's 10,522
+pairs of photos of one person, three reach it)."""
+_MAX_TWICE_SHARE = 0.5
+"""From this share of people who seem to be enrolled twice on, too little is left to calibrate with."""
+_MIN_GROUP, _MAX_GROUP = 20, 500
+"""How many other people each template is compared with in a group, at least and at most."""
+_GROUP_SHARE = 5
+"""Between these bounds a group is one in so many of all people."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnrolledTemplates:
-    """A gallery to compare with: rows float32 (t, d) of length 1, person by person, and where each begins, int64 (p,).
+    """The templates of a gallery, person by person.
 
-    ``people`` are sorted.
+    Attributes:
+        people: names, sorted.
+        rows: float32 (t, d), of length 1.
+        starts: int64 (p,), the first row of each person.
     """
 
     people: tuple[str, ...]
@@ -47,19 +53,19 @@ class EnrolledTemplates:
 
 @dataclass(frozen=True, slots=True)
 class ImpostorScores:
-    """Best impostor scores, float64 (n,), of whom each search was, and where it came from."""
+    """Best scores of non-mated searches, float64 (n,); whose template was searched, and where the search came from."""
 
     scores: NDArray[np.float64]
     subjects: tuple[str, ...]
     sources: tuple[str, ...]
 
 
-def enrolled_people(gallery: Gallery, cohort: bool) -> EnrolledTemplates:
-    """The templates of the students, or of the cohort; people are subject ids."""
-    wanted = gallery.store.roster(kind="cohort" if cohort else "student")
-    batches = list(gallery.store.templates())
+def enrolled_people(store: DocumentStore, dim: int, cohort: bool) -> EnrolledTemplates:
+    """The templates, of ``dim`` dimensions, of the students or of the cohort. People are named by subject id."""
+    wanted = store.roster(kind="cohort" if cohort else "student")
+    batches = list(store.templates())
     if not batches:
-        return EnrolledTemplates((), np.empty((0, gallery.dim), dtype=np.float32), np.empty(0, dtype=np.int64))
+        return EnrolledTemplates((), np.empty((0, dim), dtype=np.float32), np.empty(0, dtype=np.int64))
     subjects = np.concatenate([batch.subjects for batch in batches])
     rows = np.concatenate([batch.vectors for batch in batches])
     kept = np.flatnonzero(np.isin(subjects, wanted))
@@ -68,27 +74,35 @@ def enrolled_people(gallery: Gallery, cohort: bool) -> EnrolledTemplates:
     return EnrolledTemplates(tuple(str(person) for person in people), rows[kept], starts)
 
 
-def person_scores(probes: NDArray[np.float32], gallery: EnrolledTemplates) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Best cosine of each probe, float32 (m, d) unit rows, with each of p people, a block of probes at a time: the
-    place of its first, and float32 (block, p)."""
-    step = max(1, _CELLS // max(len(gallery.rows), 1))
+def person_scores(
+    probes: NDArray[np.float32], enrolled: EnrolledTemplates
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """The best cosine of each probe, float32 (m, d) unit rows, with each of p people, in blocks of probes.
+
+    Yields the number of the block's first probe, and the cosines, float32 (block, p).
+    """
+    step = max(1, _SCORES_AT_ONCE // max(len(enrolled.rows), 1))
     for start in range(0, len(probes), step):
         block = probes[start : start + step]
-        if not gallery.people:
+        if not enrolled.people:
             yield start, np.empty((len(block), 0), dtype=np.float32)
             continue
-        scores = block @ gallery.rows.T
-        if len(gallery.rows) > len(gallery.people):
-            scores = np.maximum.reduceat(scores, gallery.starts, axis=1)
+        scores = block @ enrolled.rows.T
+        if len(enrolled.rows) > len(enrolled.people):
+            scores = np.maximum.reduceat(scores, enrolled.starts, axis=1)
         yield start, np.asarray(scores, dtype=np.float32)
 
 
 def best_impostors(
-    probes: NDArray[np.float32], gallery: EnrolledTemplates, own: NDArray[np.int64] | None = None
+    probes: NDArray[np.float32], enrolled: EnrolledTemplates, own: NDArray[np.int64] | None = None
 ) -> NDArray[np.float64]:
-    """Best score of each probe, float32 (m, d), with anybody; ``own`` int64 (m,) is the place of who it is not."""
+    """The best score of each probe, float32 (m, d), with any person but its own.
+
+    ``own``, int64 (m,), is the number of each probe's own person in ``enrolled``; None when no probe is of such a
+    person.
+    """
     best = np.empty(len(probes))
-    for start, scores in person_scores(probes, gallery):
+    for start, scores in person_scores(probes, enrolled):
         if own is not None:
             scores[np.arange(len(scores)), own[start : start + len(scores)]] = -1.0
         best[start : start + len(scores)] = scores.max(axis=1, initial=-1.0)
@@ -96,23 +110,23 @@ def best_impostors(
 
 
 def from_gallery(students: EnrolledTemplates, cohort: EnrolledTemplates) -> ImpostorScores:
-    """The cohort against the students, and each student's templates against all other students."""
-    own, ones = _some(students)
-    theirs, others = _some(cohort)
+    """The scores of the cohort among the students, and of each student's templates among all other students."""
+    own, owners = _sample(students)
+    theirs, cohort_owners = _sample(cohort)
     return ImpostorScores(
-        np.concatenate([best_impostors(own, students, ones), best_impostors(theirs, students)]),
-        (*(students.people[i] for i in ones), *(cohort.people[i] for i in others)),
-        ("left out",) * len(ones) + ("cohort",) * len(others),
+        np.concatenate([best_impostors(own, students, owners), best_impostors(theirs, students)]),
+        (*(students.people[i] for i in owners), *(cohort.people[i] for i in cohort_owners)),
+        ("left out",) * len(owners) + ("cohort",) * len(cohort_owners),
     )
 
 
-def _some(enrolled: EnrolledTemplates) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """At most so many templates, always the same, and the place of the person of each."""
-    places = np.repeat(np.arange(len(enrolled.people)), np.diff([*enrolled.starts, len(enrolled.rows)]))
-    if len(places) <= _MOST:
-        return enrolled.rows, places
-    drawn = np.sort(np.random.default_rng(len(places)).choice(len(places), _MOST, replace=False))
-    return enrolled.rows[drawn], places[drawn]
+def _sample(enrolled: EnrolledTemplates) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """At most :data:`_MAX_SEARCHES` templates, always the same, and the number of the person of each."""
+    owners = np.repeat(np.arange(len(enrolled.people)), np.diff([*enrolled.starts, len(enrolled.rows)]))
+    if len(owners) <= _MAX_SEARCHES:
+        return enrolled.rows, owners
+    drawn = np.sort(np.random.default_rng(len(owners)).choice(len(owners), _MAX_SEARCHES, replace=False))
+    return enrolled.rows[drawn], owners[drawn]
 
 
 def in_groups(
@@ -121,21 +135,21 @@ def in_groups(
     most: int,
     certain: float,
 ) -> tuple[ImpostorScores, int]:
-    """Searches of templates among the other people of a group drawn by chance, and how many people those are.
+    """The scores of templates among the other people of a random group, and how many other people a group has.
 
-    A person who is enrolled twice is seldom twice in a group, so that a gallery full of duplicates gives the curve of
-    one without; searches that reach ``certain``, which is one person's score, are left out.
+    A person who is enrolled twice is rarely twice in one group, so that a gallery full of duplicates gives the same
+    curve as one without. Searches that reach ``certain`` found the same person, and are left out.
 
     Args:
-        subjects: int64 (t,), whose each template is.
-        take: gives the templates of some rows, float32 (n, d).
+        subjects: int64 (t,), the subject id of each template.
+        take: returns the templates of some rows, float32 (n, d).
         most: about how many templates are searched.
-        certain: a cosine.
+        certain: the cosine from which two templates are of one person.
     """
     people, owner = np.unique(subjects, return_inverse=True)
     by_owner = np.argsort(owner, kind="stable")
     starts = np.searchsorted(owner[by_owner], np.arange(len(people) + 1))
-    size = min(max(_GROUP, len(people) // _SHARE), _GROUPED)
+    size = min(max(_MIN_GROUP, len(people) // _GROUP_SHARE), _MAX_GROUP)
     groups = max(1, round(len(people) / (size + 1)))
     drawn = np.random.default_rng(len(people)).permutation(len(people))
     scores: list[NDArray[np.float64]] = []
@@ -159,10 +173,17 @@ def in_groups(
 def calibrate(
     searches: ImpostorScores, people: int, pack: str, target: float, resamples: int = RESAMPLES
 ) -> CalibrationCurve:
-    """Fit the curve to non-mated searches among so many people; its spread by so many resamples.
+    """Fit a curve to the scores of non-mated searches.
 
-    A search whose best score no two people reach found the same person, under another name: it is no non-mated search,
-    and is left out together with the others of that person.
+    A search whose best score no two people reach found the same person under another name. It is no non-mated search,
+    and all searches of that person are left out.
+
+    Args:
+        searches: the scores.
+        people: how many people were searched.
+        pack: tag of the pack that made the templates.
+        target: the rate (FPIR) that was asked for.
+        resamples: how many resamples the spread of the fit is estimated with.
 
     Raises:
         InvalidInput: ``too_few_people``, ``too_few_searches``, ``unsuitable_scores``, ``enrolled_twice``.
@@ -172,10 +193,13 @@ def calibrate(
     searched = np.array(searches.subjects)
     twice = np.unique(searched[searches.scores >= SAME_PHOTO])
     subjects = len(set(searches.subjects))
-    if len(twice) >= _MOST_TWICE * subjects:
-        again, fix = "twice", f"Run `{command_line('indexer audit')}`, merge who is one person, and calibrate again."
+    if len(twice) >= _MAX_TWICE_SHARE * subjects:
+        again, fix = (
+            "twice",
+            f"Run `{command_line('indexer audit')}`, merge those who are one person, and calibrate again.",
+        )
         if STRANGERS in searches.sources:
-            again, fix = "after all", "Leave out the photos of who is enrolled, and calibrate again."
+            again, fix = "after all", "Leave out the photos of enrolled people, and calibrate again."
         raise InvalidInput(
             "enrolled_twice",
             f"{len(twice)} of {subjects} people look enrolled {again}: their photos score {SAME_PHOTO:g} and more with "
@@ -183,13 +207,13 @@ def calibrate(
             fix,
         )
     used = ~np.isin(searched, twice)
-    whose = searched[used].tolist()
-    intercept, slope, covariance = calibration.fit(searches.scores[used], whose, resamples=resamples)
+    names = searched[used].tolist()
+    intercept, slope, covariance = calibration.fit(searches.scores[used], names, resamples=resamples)
     return CalibrationCurve(
         pack=pack,
         people=people,
-        searches=len(whose),
-        subjects=len(set(whose)),
+        searches=len(names),
+        subjects=len(set(names)),
         intercept=intercept,
         slope=slope,
         covariance=covariance,
@@ -201,33 +225,7 @@ def calibrate(
 
 
 def strangers_of(templates: Sequence[tuple[str, NDArray[np.float32]]], students: EnrolledTemplates) -> ImpostorScores:
-    """Searches of (person, template) of people who are not enrolled."""
+    """The scores among the students of (person, template) of people who are not enrolled."""
     rows = np.stack([template for _, template in templates]) if templates else np.empty((0, students.rows.shape[1]))
     names = tuple(person for person, _ in templates)
     return ImpostorScores(best_impostors(np.asarray(rows, np.float32), students), names, (STRANGERS,) * len(names))
-
-
-def refit(gallery: Gallery) -> str:
-    """Fit the stored curve anew when the gallery has outgrown it, or it the gallery; what was done, empty if nothing.
-
-    A curve that came from strangers' photos stays: the photos are not kept, and the gallery itself knows less.
-
-    Raises:
-        InvalidInput: ``unsuitable_scores``, ``enrolled_twice``; the stored curve stays.
-        StoreError: of the store, or ``calibration_unreadable``.
-    """
-    people, curve = gallery.calibration()
-    if curve is None or not curve.stale(people):
-        return ""
-    grown = f"{curve.people} people were enrolled when the threshold was calibrated, {people} are now"
-    if STRANGERS in curve.sources:
-        return f"{grown}: calibrate again, with photos of strangers as then"
-    students, cohort = (enrolled_people(gallery, cohort=which) for which in (False, True))
-    try:
-        fitted = calibrate(from_gallery(students, cohort), len(students.people), gallery.pack, curve.target)
-    except InvalidInput as error:
-        if error.code not in ("too_few_people", "too_few_searches"):
-            raise
-        return f"{grown}, too few to calibrate again: {error.what}"
-    gallery.store.store_calibration(fitted.to_json())
-    return f"{grown}: it was calibrated again, by {fitted.searches} searches{fitted.twice_said()}"

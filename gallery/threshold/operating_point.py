@@ -1,4 +1,4 @@
-"""Which threshold holds for a search: a fixed cosine, or the calibration's curve at a rate, for the people searched."""
+"""The threshold of a search: a fixed cosine, or what the calibration curve gives for a rate and the people searched."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from presente.errors import ConfigError
 from presente.installation import command_line
 
 ThresholdTarget = float | Literal["stored"] | None
-"""A rate (FPIR) that the curve must give; ``stored``: the curve's own, if there is a curve; None: the fixed cosine."""
+"""A rate (FPIR) that the curve must give; ``stored``: the curve's rate, if there is a curve; None: the fixed cosine."""
 
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """The threshold of one search, where it came from, and what is known of its errors.
+    """The threshold of one search, where it comes from, and what is known of its errors.
 
-    ``people`` is how many a stranger is compared with; ``curve`` is None while the gallery is not calibrated;
-    ``target`` is the rate that gave the threshold, None when a cosine was given.
+    Attributes:
+        threshold: a cosine.
+        source: where it comes from.
+        people: how many people a stranger is compared with.
+        curve: the calibration; None while the gallery is not calibrated.
+        target: the rate that gave the threshold; None when a cosine was given.
     """
 
     threshold: float
@@ -28,13 +32,16 @@ class OperatingPoint:
     target: float | None = None
 
     def fpir(self, score: float | None) -> float | None:
-        """The expected share of strangers who score as high; None without a score or a calibration."""
+        """The expected share of strangers with a score this high; None without a score or a calibration.
+
+        To six significant digits: at the threshold for a rate it is that rate, not 0.000999999999999999.
+        """
         if score is None or self.curve is None:
             return None
-        return self.curve.fpir(score, self.people)
+        return float(f"{self.curve.fpir(score, self.people):.6g}")
 
     def warning(self) -> str:
-        """What a person should know about the calibration, empty when nothing."""
+        """What a person should know about the calibration; empty when there is nothing."""
         if self.curve is None:
             return ""
         if self.curve.stale(self.people):
@@ -46,7 +53,14 @@ class OperatingPoint:
 def operating_point(
     target: ThresholdTarget, fixed: float, source: str, curve: CalibrationCurve | None, people: int
 ) -> OperatingPoint:
-    """The limit that a target means. A rate that the data cannot support never lowers the threshold below ``fixed``.
+    """The operating point for a target. A rate that the data do not support never lowers the threshold below ``fixed``.
+
+    Args:
+        target: what is asked for.
+        fixed: the cosine that holds without a rate.
+        source: where ``fixed`` comes from.
+        curve: the calibration, if there is one.
+        people: how many people are searched.
 
     Raises:
         ConfigError: ``not_calibrated`` when a rate is asked for and there is no curve.
@@ -57,7 +71,7 @@ def operating_point(
     if curve is None:
         raise ConfigError(
             "not_calibrated",
-            f"PRESENTE_THRESHOLD asks for fpir={rate:g}, and the gallery has no calibration by its pack.",
+            f"The threshold is set to fpir={rate:g}, and the gallery has no calibration by its pack.",
             f"Run `{command_line(f'evaluation calibrate --fpir {rate:g}')}`, or give a cosine.",
         )
     threshold = curve.threshold(rate, people)

@@ -1,4 +1,4 @@
-"""Where photos come from. :func:`read_source` recognises what a path is."""
+"""Sources of photos, one module or folder per kind; :func:`read_source` recognises which kind a path is."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from indexer.sources.celeba.source import is_celeba, read_celeba
 from indexer.sources.folder import read_folder
 from indexer.sources.lfw import is_lfw, read_lfw
 from indexer.sources.links.fetching import fetch
-from indexer.sources.local import DEFAULT_RULES, FileRules
+from indexer.sources.local_files import DEFAULT_RULES, FileRules
 from indexer.sources.options import SourceKind, SourceOptions
-from indexer.sources.protocol import Source
 from indexer.sources.sheet.source import read_sheet
-from indexer.sources.sheet.table import SUFFIXES
-from presente.clock import MACHINE, Clock
+from indexer.sources.sheet.table import SHEET_SUFFIXES
+from indexer.sources.values import Source
+from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import InvalidInput
 from presente.installation import SAMPLE
 from presente.secrets import hidden_address
@@ -26,19 +26,19 @@ def read_source(
     name: str | Path,
     options: SourceOptions | None = None,
     read_link: Callable[[str], bytes] = fetch,
-    clock: Clock = MACHINE,
+    clock: Clock = MACHINE_CLOCK,
     attempt: SupervisedRun | None = None,
     files: FileRules = DEFAULT_RULES,
 ) -> Source:
-    """List the photos of a folder, of CelebA, of LFW, of a sheet or of a database; no photo is opened yet.
+    """List the photos of a folder, of CelebA, of LFW, of a sheet or of a database. No photo is opened yet.
 
     Args:
         name: where the source is: a path, ``mongodb://HOST/DATABASE`` of the first system, or ``sample``, the class
-            that comes with Presente (a file or folder of that name goes before it).
-        options: what a person said about it.
+            that comes with Presente (a file or folder of that name has precedence).
+        options: what the caller says about it.
         read_link: gets the photo behind a link of a sheet, in a worker thread.
-        clock: which date a moment is that a database keeps.
-        attempt: what earlier attempts at the same run crashed at.
+        clock: turns the moments that a database keeps into dates.
+        attempt: knows which photos crashed earlier attempts of the run.
         files: which local files are read.
 
     Raises:
@@ -50,10 +50,10 @@ def read_source(
     if is_database or options.kind == "database":
         from indexer.sources.first_system.source import read_first_system  # pymongo is imported only where it is used
 
-        shown = hidden_address(str(name))
+        address = hidden_address(str(name))
         if options.kind not in (None, "database"):
-            raise InvalidInput("wrong_kind", f"{shown} is a database, not a {options.kind}.", "Leave --kind out.")
-        options.check_suits("database", shown)
+            raise InvalidInput("wrong_kind", f"{address} is a database, not a {options.kind}.", "Leave --kind out.")
+        options.check_suits("database", address)
         return read_first_system(str(name), clock, attempt)
     path = _sample_or(Path(name))
     try:
@@ -61,7 +61,7 @@ def read_source(
         if not exists:
             fix = "Name a folder, a .csv or .xlsx sheet, or sample, the class that comes with Presente."
             raise InvalidInput("source_not_found", f"There is no {path}.", fix)
-        kind = options.kind or _recognised(path, is_folder)
+        kind = options.kind or _recognise(path, is_folder)
     except OSError as exc:
         raise InvalidInput(
             "unreadable_folder", f"{path} cannot be read ({exc.strerror}).", "Check its permissions."
@@ -77,7 +77,7 @@ def read_source(
         return read_folder(path, files)
     source = read_celeba(path, options, files) if kind == "celeba" else read_lfw(path, files)
     if options.kind is None:
-        note = f"{path} was taken for {kind}: its people are cohort, nobody's students (--kind folder makes students)"
+        note = f"{path} was taken for {kind}: its people are cohort, not students (--kind folder makes students)"
         source = replace(source, notes=(note, *source.notes))
     return source
 
@@ -86,13 +86,13 @@ def _sample_or(path: Path) -> Path:
     return SAMPLE / "students.csv" if path == Path("sample") and not path.exists() else path
 
 
-def _recognised(path: Path, is_folder: bool) -> SourceKind:
+def _recognise(path: Path, is_folder: bool) -> SourceKind:
     if is_folder:
         return "celeba" if is_celeba(path) else "lfw" if is_lfw(path) else "folder"
-    if path.suffix.lower() in SUFFIXES:
+    if path.suffix.lower() in SHEET_SUFFIXES:
         return "sheet"
     raise InvalidInput(
         "unknown_source",
         f"{path} is neither a folder nor a .csv or .xlsx sheet.",
-        "Name a folder with one folder a person, or a sheet with the student fields.",
+        "Name a folder with one folder per person, or a sheet with the student fields.",
     )

@@ -1,19 +1,21 @@
-"""A folder: one folder a person, or one photo a person named after them, or both.
+"""A folder as a source: one folder per person, or one photo per person, named after the person; or both.
 
-``Ana_Ruiz/1.jpg`` and ``Ana_Ruiz.jpg`` both make a student with matricula ``Ana_Ruiz``, called "Ana Ruiz".
+``Ana_Ruiz/1.jpg`` and ``Ana_Ruiz.jpg`` both make a student with matricula ``Ana_Ruiz`` and name "Ana Ruiz".
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
-from gallery.documents.values import Student, check_student
-from indexer.sources.local import DEFAULT_RULES, FileRules
-from indexer.sources.protocol import Source, SourcePhoto, readable
+from gallery.documents.student_rules import check_student
+from gallery.documents.values import Student
+from indexer.sources.local_files import DEFAULT_RULES, FileRules
+from indexer.sources.values import Source, SourcePhoto, printable_path
 from presente.errors import InvalidInput
 
-_PHOTO_LIKE = frozenset(
+_PHOTO_SUFFIXES = frozenset(
     {
         ".jpg",
         ".jpeg",
@@ -34,11 +36,11 @@ _PHOTO_LIKE = frozenset(
         "",
     }
 )
-"""Files that are tried, and refused with a reason when they cannot be used. Others (lists, notes) are ignored."""
+"""Files with these suffixes are read, and refused with a reason when they cannot be used. Others are ignored."""
 
 
-People = list[tuple[str, list[Path]]]
-"""Names, each with files."""
+FilesByPerson = list[tuple[str, list[Path]]]
+"""The name of each folder or single file, and the files that belong to it."""
 
 
 def read_folder(root: Path, rules: FileRules = DEFAULT_RULES) -> Source:
@@ -47,48 +49,50 @@ def read_folder(root: Path, rules: FileRules = DEFAULT_RULES) -> Source:
     Raises:
         InvalidInput: ``unreadable_folder``, ``empty_source``, ``invalid_student``.
     """
-    return source_of(root, people_in(root), _named, rules)
+    return source_from_people(root, files_by_person(root), _student_named, rules)
 
 
-def source_of(root: Path, people: People, student_named: Callable[[str], Student], rules: FileRules) -> Source:
-    """The photos of people whose files were listed; ``student_named`` makes a student of a file's or folder's name.
+def source_from_people(
+    root: Path, people: FilesByPerson, student_named: Callable[[str], Student], rules: FileRules
+) -> Source:
+    """The photos among the files of people; ``student_named`` makes a student from the name of a file or a folder.
 
     Raises:
         InvalidInput: ``empty_source``, or what ``student_named`` raises.
     """
     photos: dict[Student, list[SourcePhoto]] = {}
     ignored = 0
-    for entry, files in people:
-        kept = [path for path in files if photo_like(path)]
-        ignored += len(files) - len(kept)
-        if kept:
-            student = student_named(readable(Path(entry)))
-            theirs = photos.setdefault(student, [])  # two spellings of one name are one student
-            theirs += [SourcePhoto.in_file(student, path, rules) for path in kept]
+    for name, files in people:
+        paths = [path for path in files if has_photo_suffix(path)]
+        ignored += len(files) - len(paths)
+        if paths:
+            student = student_named(printable_path(Path(name)))
+            photos_of_student = photos.setdefault(student, [])  # two spellings of one name are one student
+            photos_of_student += [SourcePhoto.in_file(student, path, rules) for path in paths]
     if not photos:
         raise InvalidInput(
             "empty_source",
             f"{root} holds no photos.",
-            "It should have one folder of photos a person, or one photo a person.",
+            "It should have one folder of photos per person, or one photo per person.",
         )
-    return Source(readable(root), tuple(photo for theirs in photos.values() for photo in theirs), ignored=ignored)
+    return Source(printable_path(root), tuple(chain.from_iterable(photos.values())), ignored=ignored)
 
 
-def photo_like(path: Path) -> bool:
-    """Whether a file's name is a photo's."""
-    return path.suffix.lower() in _PHOTO_LIKE
+def has_photo_suffix(path: Path) -> bool:
+    """Whether a file's name is that of a photo."""
+    return path.suffix.lower() in _PHOTO_SUFFIXES
 
 
-def spoken(name: str) -> str:
-    """A person's name out of a file's: spaces for underscores."""
+def person_name(name: str) -> str:
+    """A person's name from the name of a file or folder: underscores become spaces."""
     return name.replace("_", " ").strip()
 
 
-def _named(name: str) -> Student:
-    return check_student(Student(matricula=name, nombre_del_alumno=spoken(name)))
+def _student_named(name: str) -> Student:
+    return check_student(Student(matricula=name, nombre_del_alumno=person_name(name)))
 
 
-def people_in(root: Path) -> People:
+def files_by_person(root: Path) -> FilesByPerson:
     """(name, files) of every folder and of every single file in ``root``, in a stable order.
 
     Raises:
@@ -105,7 +109,7 @@ def people_in(root: Path) -> People:
                 people.append((entry.stem, [entry]))
     except OSError as exc:
         raise InvalidInput(
-            "unreadable_folder", f"{readable(folder)} cannot be read ({exc.strerror}).", "Check its permissions."
+            "unreadable_folder", f"{printable_path(folder)} cannot be read ({exc.strerror}).", "Check its permissions."
         ) from exc
     return people
 

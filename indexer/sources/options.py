@@ -1,4 +1,4 @@
-"""What a person may say about a source beside where it is."""
+"""What the caller may say about a source: its kind, and options of one kind."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from presente.errors import InvalidInput
 
 SourceKind = Literal["folder", "celeba", "lfw", "sheet", "database"]
 Partition = Literal["train", "val", "test", "all"]
-Images = Literal["aligned", "wild"]
+ImageSet = Literal["aligned", "wild"]
 
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
-    """None (or False) everywhere is what nobody said anything about.
+    """Options of ``add``; an option that was not given is None or False.
 
     Attributes:
         kind: what the source is, instead of recognising it.
-        partition: CelebA: which part of ``list_eval_partition``; None is all.
-        images: CelebA: which of the two sets of photos; None is the aligned ones when they are there.
+        partition: CelebA: which part of ``list_eval_partition``; None means all.
+        images: CelebA: which of the two sets of photos; None means the aligned ones, if there are any.
         landmarks: CelebA, aligned: use the five landmarks that come with the photos; nothing is detected.
         columns: sheet: which column holds which field, ``field=Column,field=Column``.
     """
 
     kind: SourceKind | None = None
     partition: Partition | None = None
-    images: Images | None = None
+    images: ImageSet | None = None
     landmarks: bool = False
     columns: str | None = None
 
     def check_suits(self, kind: SourceKind, name: str) -> None:
-        """Refuse what means nothing to this kind of source.
+        """Refuse options that this kind of source does not have.
 
         Raises:
             InvalidInput: ``unsuitable_option``.

@@ -1,4 +1,4 @@
-"""Who may decode now: two lanes, each with memory of its own, so that no costly photo is in the way of a cheap one."""
+"""Which photo may be decoded now: two lanes with memory of their own, so that costly photos do not delay cheap ones."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from faces.image.decode import DecodedPhoto, ImageLimits, expected_cost
 from server.decoding.admission import Admission
-from server.decoding.workers import DecodingProcesses
+from server.decoding.processes import DecodingProcesses
 
 _COSTLY_NICE = 10
 

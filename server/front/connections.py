@@ -1,8 +1,8 @@
 """Which connections are open, and which one makes room when there are too many.
 
-A connection that waits for its client (for a request's head, or for its body) can go; one that is being answered stays.
-Those without a head go before those with half a body, and of each the one that has waited longest. So whoever opens
-many and sends nothing closes their own.
+A connection that waits for its client (for a request's head, or for its body) can be closed; one that is being answered
+stays. Those without a head go before those with half a body, and of each the one that has waited longest. A client that
+opens many connections and sends nothing thus closes its own.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def most_connections() -> int:
 
 
 def address_of(host: str) -> str:
-    """What counts as one address: an IPv4 address, or the 64 bits that an IPv6 user is given."""
+    """What counts as one address: an IPv4 address, or the /64 network that an IPv6 user is given."""
     try:
         ip = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

@@ -23,7 +23,7 @@ _ONCE = frozenset(
         b"x-request-id",
     }
 )
-"""Headers that say one thing: said twice, proxies and we might each believe another one."""
+"""Headers that may be there once: of two, a proxy and this server might each use another one."""
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(:[0-9]{0,5})?")
 
@@ -52,7 +52,9 @@ def check_framing(scope: Scope, target: bytes) -> None:
         raise InvalidInput("invalid_length", "Content-Length is not a number of bytes.", "Send one in digits.")
     host = headers.get(b"host")
     if not (host is None and scope["http_version"] == "1.0") and not _HOST.fullmatch(host or b""):
-        raise InvalidInput("invalid_host", "The request does not say whom it is for.", "Send the header Host.")
+        raise InvalidInput(
+            "invalid_host", "The request does not name the server that it is for.", "Send the header Host."
+        )
     if not target.startswith(b"/") and _authority(target) != host:
         raise InvalidInput("invalid_host", "The target and the header Host name two servers.", "Send one name.")
     scheme = headers.get(b"authorization", b"").partition(b" ")[0].lower()

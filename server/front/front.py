@@ -1,5 +1,5 @@
-"""The ASGI application in front of Flask: settles framing, asks whether the head is allowed, reads the body, and only
-then takes a thread. Everything that waits for a client waits here, in one event loop."""
+"""The ASGI application in front of Flask: it checks framing and head, reads the body, and only then takes a thread.
+Every wait for a client is here, in one event loop."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Any
 from flask import Flask, Response
 
 from presente.errors import Busy, PresenteError
-from presente.log_limits import rationed
+from presente.log_limits import rate_limited
 from server.app import refusal, refusal_of
 from server.front.connections import Connections
 from server.front.environ import Scope, check_framing, environ_of, length_of
+from server.front.http_connection import Connection
 from server.front.intake import ClientGone, Intake, Receive
-from server.front.protocol import Connection
-from server.front.workers import RequestThreads
+from server.front.request_threads import RequestThreads
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Head = tuple[int, list[tuple[bytes, bytes]]]
@@ -39,8 +39,8 @@ _ALWAYS = (
 _WITHOUT_BODY = frozenset({"DELETE", "GET", "HEAD", "OPTIONS"})
 _PIECE_BYTES = 256 * 1024
 _PAUSES_S = {415: 0.25, 422: 0.25, 429: 0.25, 503: 0.25}
-"""Seconds by which a refusal is delayed while other requests are being answered. It costs us next to nothing, and a
-client that gets it at once sends the same again at once."""
+"""Seconds by which a refusal is delayed while other requests are being answered. A refusal costs the server next to
+nothing, and a client that gets it at once sends the same again at once."""
 _PIECE_S = 30.0
 """How long a client may take for a piece of an answer."""
 _LINGER_S = 2.0
@@ -53,7 +53,7 @@ class Front:
 
     def __init__(self, app: Flask, connections: Connections, workers: RequestThreads, intake: Intake) -> None:
         self.connections = connections
-        self.log = rationed(logging.getLogger("presente.front"))
+        self.log = rate_limited(logging.getLogger("presente.front"))
         self._app = app
         self._workers = workers
         self._intake = intake
@@ -193,25 +193,25 @@ def _called(connection: Connection, app: Flask, environ: dict[str, Any]) -> tupl
     """
     if connection.gone:
         raise ClientGone
-    said: list[Head] = []
+    head: list[Head] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], _: object = None) -> Callable[[bytes], object]:
-        said[:] = [_head(int(status.partition(" ")[0]), headers)]
+        head[:] = [_head(int(status.partition(" ")[0]), headers)]
         return lambda _: None
 
     pieces = app.wsgi_app(environ, start_response)
-    if any(name == b"content-length" for name, _ in said[0][1]) or said[0][0] in (204, 304):
+    if any(name == b"content-length" for name, _ in head[0][1]) or head[0][0] in (204, 304):
         try:
-            return said[0], b"".join(pieces)
+            return head[0], b"".join(pieces)
         finally:
             _close(pieces)
-    return said[0], iter(pieces)
+    return head[0], iter(pieces)
 
 
 def _head(status: int, headers: Any) -> Head:
-    said = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    names = {name for name, _ in said}
-    return status, said + [each for each in _ALWAYS if each[0] not in names]
+    encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    names = {name for name, _ in encoded}
+    return status, encoded + [each for each in _ALWAYS if each[0] not in names]
 
 
 def _next(pieces: Iterator[bytes]) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Bodies on their way in: each by a deadline, all together within a budget of bytes."""
+"""Reads request bodies: each by a deadline, all together within a budget of bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
 class ClientGone(Exception):
-    """Whoever sent the request has hung up."""
+    """The client has closed its connection."""
 
 
 @dataclass(eq=False)
@@ -35,7 +35,7 @@ class _Arriving:
 
 
 class Intake:
-    """Reads bodies. When they would take more than the budget, the one that comes in slowest goes."""
+    """Reads bodies. When they would exceed the budget, the slowest one is refused."""
 
     def __init__(self, budget_bytes: int) -> None:
         self.budget_bytes = budget_bytes

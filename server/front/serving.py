@@ -10,12 +10,12 @@ import threading
 import uvicorn
 from flask import Flask
 
-from presente.log_limits import rationed
+from presente.log_limits import rate_limited
 from server.front.connections import Connections, most_connections
 from server.front.front import Front
+from server.front.http_connection import KEEP_ALIVE_S, Connection
 from server.front.intake import Intake
-from server.front.protocol import KEEP_ALIVE_S, Connection
-from server.front.workers import RequestThreads
+from server.front.request_threads import RequestThreads
 
 log = logging.getLogger(__name__)
 
@@ -87,8 +87,8 @@ class HttpServer:
             timeout_graceful_shutdown=_STOP_S,
         )
         logging.getLogger("uvicorn").setLevel(logging.ERROR)
-        rationed(logging.getLogger("uvicorn.error"))
-        rationed(logging.getLogger("asyncio"))
+        rate_limited(logging.getLogger("uvicorn.error"))
+        rate_limited(logging.getLogger("asyncio"))
         self._server = uvicorn.Server(config)
         self._started.set()
         try:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import json
-
-from flask import Blueprint, Response, jsonify, request
+import msgspec
+from flask import Blueprint, Response, request
 
 from presente.api_keys import AccessRole
-from server import enrolment
 from server.auth import needs
 from server.body_sizes import PHOTOS, takes
-from server.legacy import shapes
-from server.responses import streaming
+from server.idempotency import KeyedRequest
+from server.legacy.requests import UploadedStudent
+from server.legacy.responses import (
+    SavedReply,
+    StudentDocument,
+    UploadReply,
+    legacy_problem,
+    saved_reply,
+    student_document,
+)
+from server.operations import enrol_once
+from server.responses.problem import Problem
+from server.responses.streaming import json_list, streamed
 from server.routes.common import service
+from server.typed_routes import answers
 
 bp = Blueprint("first_page", __name__)
 
@@ -20,32 +30,33 @@ bp = Blueprint("first_page", __name__)
 @bp.post("/upload")
 @needs(AccessRole.ADMIN)
 @takes(PHOTOS)
-def upload() -> Response:
+@answers(UploadReply)
+def upload(body: UploadedStudent) -> UploadReply:
     """Enrol a student, or add a photo to one; identifiable when the reply arrives."""
-    photos, fields = shapes.uploaded(request)
-    enrolment.enrol(request, service(), fields, photos, "put")
-    return jsonify(message="Image uploaded successfully")
+    enrol_once.enrol(KeyedRequest.of(request), service(), body.fields, body.photos, "put")
+    return UploadReply()
 
 
 @bp.get("/get-students")
 @needs(AccessRole.ATTENDANCE)
+@answers(list[StudentDocument], streams="application/json")
 def get_students() -> Response:
     """All student documents."""
-    return streaming.streamed(streaming.json_list(map(shapes.document_json, service().everyone())), "application/json")
+    return streamed(json_list(map(student_document, service().everyone())), "application/json")
 
 
 @bp.post("/save_all_images")
 @needs(AccessRole.ADMIN)
-def save_all_images() -> Response:
+@answers(SavedReply)
+def save_all_images() -> SavedReply:
     """Write every stored photo into the export folder: the setting's, whatever the request says."""
-    done = service().save_photos()
-    return jsonify(message="All images saved successfully", saved=done.saved, skipped=done.skipped)
+    return saved_reply(service().save_photos())
 
 
 @bp.after_request
 def tell(response: Response) -> Response:
     """Say what is wrong also where that page looks for it."""
     if response.mimetype == "application/problem+json":
-        problem = response.get_json()
-        response.set_data(json.dumps({**problem, "message": problem["detail"], "error": problem["detail"]}))
+        problem = msgspec.json.decode(response.get_data(), type=Problem)
+        response.set_data(msgspec.json.encode(legacy_problem(problem)))
     return response

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
-from itertools import chain
-from typing import Any
+from itertools import chain, islice
+from typing import AnyStr
 
+import msgspec
 from flask import Response
 
 _AT_ONCE = 200
 """Items of a list that go out together."""
 
 
-def streamed(parts: Iterator[str], mimetype: str, **headers: str) -> Response:
-    """A reply of texts. The first is made at once, so that what fails at the beginning is answered as an error."""
-    first = next(parts, "")
-    return Response(chain([first], parts), mimetype=mimetype, headers=headers)
+def streamed(parts: Iterator[AnyStr], mimetype: str, **headers: str) -> Response:
+    """A reply of pieces. The first is made at once, so that what fails at the beginning is answered as an error."""
+    first = list(islice(parts, 1))
+    return Response(chain(first, parts), mimetype=mimetype, headers=headers)
 
 
-def json_list(items: Iterable[dict[str, Any]]) -> Iterator[str]:
+def json_list(items: Iterable[msgspec.Struct]) -> Iterator[bytes]:
     """A JSON array, a few items at a time."""
-    some: list[str] = []
-    before = "["
-    for item in items:
-        some.append(json.dumps(item, ensure_ascii=False, separators=(",", ":")))
-        if len(some) == _AT_ONCE:
-            yield before + ",".join(some)
-            before, some = ",", []
-    if some:
-        yield before + ",".join(some)
-        before = ","
-    yield "]\n" if before == "," else "[]\n"
+    encode = msgspec.json.Encoder().encode
+    left = iter(items)
+    before = b"["
+    while some := list(islice(left, _AT_ONCE)):
+        yield before + encode(some)[1:-1]
+        before = b","
+    yield b"[]\n" if before == b"[" else b"]\n"

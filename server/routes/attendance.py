@@ -1,153 +1,93 @@
-"""``/v1/attendance`` and ``/v1/participations``: who was in class, who took part."""
+"""``/v1/attendance``: who was in class."""
 
 from __future__ import annotations
 
-from typing import Any
+from flask import Blueprint, Response, g, request
 
-from flask import Blueprint, Response, g, jsonify, request
-
-from gallery.attendance.class_photo import ClassPhoto
-from gallery.documents.attendance import Claim, StoredAttendance, StoredParticipation
 from presente.api_keys import AccessRole
-from presente.recognition import digest_of
-from server import attendance, threshold_policy
+from server import threshold_policy
 from server.auth import needs
 from server.body_sizes import PHOTOS, takes
-from server.idempotency import carried_out
-from server.requests import parsing
-from server.responses import attendance_json
+from server.idempotency import KeyedRequest
+from server.operations.attendance_entries import record_by_hand, resolve_entry
+from server.operations.attendance_lists import attendance_lines, attendance_page
+from server.operations.class_photos import take_attendance
+from server.operations.school_dates import past_date
+from server.requests.attendance import (
+    LONGEST_PAGE,
+    AttendanceListParameters,
+    AttendanceParameters,
+    AttendanceStatement,
+    AttendanceSubmission,
+    Resolution,
+    entry_filter,
+    list_format,
+)
+from server.requests.cursors import position_of
+from server.requests.json_body import json_value
+from server.responses.attendance import (
+    AttendanceEntryJson,
+    AttendanceListReply,
+    ClassPhotoReply,
+    ResolvedReply,
+    attendance_list_reply,
+    class_photo_reply,
+    entry_json,
+    resolved_reply,
+)
+from server.responses.attendance_csv import as_csv
 from server.responses.streaming import streamed
 from server.routes.common import service
+from server.typed_routes import answers
 
-bp = Blueprint("attendance", __name__, url_prefix="/v1")
+bp = Blueprint("attendance", __name__, url_prefix="/v1/attendance")
 
 
-@bp.post("/attendance")
+@bp.post("")
 @needs(AccessRole.ATTENDANCE)
 @takes(PHOTOS)
-def take() -> tuple[Response, int]:
+@answers({200: ClassPhotoReply, 201: AttendanceEntryJson})
+def take(parameters: AttendanceParameters, body: AttendanceSubmission) -> ClassPhotoReply | AttendanceEntryJson:
     """Who of a class is in this photo? Or, without a photo, what a person says of one student."""
-    parameters = parsing.Parameters(request)
-    clase, fecha = attendance_json.class_and_date(parameters, service().clock)
-    threshold = parameters.number("threshold", float, -1, 1)
-    parameters.done()
-    threshold_policy.check(request, service().gallery, threshold)
-    said = attendance_json.by_hand(request)
-    return _by_photo(clase, fecha, threshold) if said is None else _by_hand(clase, fecha, said)
+    threshold_policy.check(request, service().gallery, parameters.threshold)
+    fecha = past_date(parameters.fecha, service().clock)
+    if body.statement is None:
+        return _by_photo(parameters, fecha, body.photo)
+    return _by_hand(parameters, fecha, body.statement)
 
 
-def _by_photo(clase: str, fecha: str | None, threshold: float | None) -> tuple[Response, int]:
-    photo = parsing.one_photo(request)
-
-    def work(claim: Claim) -> attendance.ClassPhotoResult:
-        lesson = ClassPhoto(
-            clase, fecha or attendance_json.today_of(claim, service().clock), digest_of(photo), 0.0, claim
-        )
-        return attendance.take(service(), photo, lesson, threshold)
-
-    said = {"photo": digest_of(photo)}
-    taken = carried_out(request, service(), said, work, concerned=lambda taken: taken.subjects)
-    return jsonify({"request_id": g.request_id, **attendance_json.roll_call_json(taken)}), 200
+def _by_photo(parameters: AttendanceParameters, fecha: str | None, photo: bytes) -> ClassPhotoReply:
+    sent, threshold = KeyedRequest.of(request), parameters.threshold
+    return class_photo_reply(g.request_id, take_attendance(sent, service(), photo, parameters.clase, fecha, threshold))
 
 
-def _by_hand(clase: str, fecha: str | None, said: dict[str, Any]) -> tuple[Response, int]:
-    student = service().gallery.student(attendance_json.short_text(said, "matricula", needed=True))
-    status, note = attendance_json.status_of(said), attendance_json.short_text(said, "note")
-
-    def work(claim: Claim) -> StoredAttendance:
-        day = fecha or attendance_json.today_of(claim, service().clock)
-        return service().register.record_by_hand(student.student.matricula, clase, day, status, note, claim)
-
-    stored = carried_out(request, service(), said, work, about=[student.id])
-    return jsonify(attendance_json.entry_json(stored, student.student)), 201
+def _by_hand(
+    parameters: AttendanceParameters, fecha: str | None, statement: AttendanceStatement
+) -> AttendanceEntryJson:
+    about = statement.matricula, parameters.clase, fecha
+    asked = json_value(request)
+    return entry_json(
+        *record_by_hand(KeyedRequest.of(request), service(), asked, about, statement.status, statement.note)
+    )
 
 
-@bp.get("/attendance")
+@bp.get("")
 @needs(AccessRole.ATTENDANCE)
-def listing() -> Response:
+@answers(AttendanceListReply, streams="text/csv")
+def listing(parameters: AttendanceListParameters) -> AttendanceListReply | Response:
     """The attendance list, as JSON or as CSV."""
-    parameters = parsing.Parameters(request)
-    which = attendance_json.selection_of(parameters, service().gallery)
-    history = parameters.choice("history", ("true", "false"), "false") == "true"
-    form = parameters.choice("format", ("json", "csv"), _preferred())
-    if form == "csv":
-        parameters.done()
-        lines = attendance_json.as_csv(attendance.attendance_lines(service(), which, history))
+    which, history = entry_filter(parameters, service().gallery), parameters.history
+    if list_format(parameters, request) == "csv":
+        lines = as_csv(attendance_lines(service(), which, history))
         return streamed(lines, "text/csv", **{"Content-Disposition": "attachment; filename=asistencia.csv"})
-    limit, after = attendance_json.page_of(parameters)
-    parameters.done()
-    page = attendance.attendance_page(service(), which, history, after, limit)
-    return jsonify(
-        attendance=[attendance_json.line_json(line) for line in page.lines],
-        present=service().register.records.count_present(which, history),
-        next_cursor=attendance_json.cursor_of(page.next),
-    )
+    after, limit = position_of(parameters.cursor), parameters.limit or LONGEST_PAGE
+    return attendance_list_reply(attendance_page(service(), which, history, after, limit))
 
 
-def _preferred() -> str:
-    best = request.accept_mimetypes.best_match(["application/json", "text/csv"])
-    return "csv" if best == "text/csv" else "json"
-
-
-@bp.patch("/attendance/<int:number>")
+@bp.patch("/<int:number>")
 @needs(AccessRole.ATTENDANCE)
-def resolve(number: int) -> Response:
+@answers(ResolvedReply)
+def resolve(number: int, body: Resolution) -> ResolvedReply:
     """A person confirms or rejects an entry."""
-    said = parsing.json_body(request, ("status", "note"))
-    status, note = attendance_json.status_of(said), attendance_json.short_text(said, "note")
-    settled = carried_out(
-        request,
-        service(),
-        said,
-        lambda claim: service().register.resolve(number, status, note, claim),
-        about=[service().register.entry(number).entry.subject or 0],
-        concerned=lambda settled: [stored.entry.subject or 0 for stored in settled],
-    )
-    students = service().gallery.store.subjects([stored.entry.subject or 0 for stored in settled])
-    return jsonify(
-        entries=[attendance_json.entry_json(stored, students.get(stored.entry.subject or 0)) for stored in settled]
-    )
-
-
-@bp.post("/participations")
-@needs(AccessRole.ATTENDANCE)
-def took_part() -> tuple[Response, int]:
-    """A student took part in class."""
-    said = parsing.json_body(request, ("matricula", "clase", "fecha", "kind", "note"))
-    student = service().gallery.student(attendance_json.short_text(said, "matricula", needed=True))
-    matricula, own = student.student.matricula, student.student.clase
-    clase = attendance_json.short_text(said, "clase", longest=200) or own
-    fecha = attendance_json.past_date(attendance_json.short_text(said, "fecha") or None, service().clock)
-    kind, note = attendance_json.short_text(said, "kind", longest=100), attendance_json.short_text(said, "note")
-
-    def work(claim: Claim) -> StoredParticipation:
-        day = fecha or attendance_json.today_of(claim, service().clock)
-        return service().register.took_part(matricula, clase, day, kind, note, claim)
-
-    stored = carried_out(request, service(), said, work, about=[student.id])
-    return jsonify(attendance_json.participation_json(stored, student.student)), 201
-
-
-@bp.get("/participations")
-@needs(AccessRole.ATTENDANCE)
-def took_part_listing() -> Response:
-    """The participations that count."""
-    parameters = parsing.Parameters(request)
-    which = attendance_json.selection_of(parameters, service().gallery)
-    history = parameters.choice("history", ("true", "false"), "false") == "true"
-    limit, after = attendance_json.page_of_numbers(parameters)
-    parameters.done()
-    found, following = attendance.participation_page(service(), which, history, after, limit)
-    return jsonify(
-        participations=[attendance_json.participation_json(stored, student) for student, stored in found],
-        count=service().register.records.count_participations(which, history),
-        next_cursor=None if following is None else str(following),
-    )
-
-
-@bp.delete("/participations/<int:number>")
-@needs(AccessRole.ATTENDANCE)
-def withdraw(number: int) -> tuple[str, int]:
-    """A person says that a participation does not count."""
-    service().register.withdraw(number, "")
-    return "", 204
+    asked = json_value(request)
+    return resolved_reply(resolve_entry(KeyedRequest.of(request), service(), asked, number, body.status, body.note))

@@ -7,12 +7,12 @@ from flask import current_app
 from server.service import Service, ServiceHandle
 
 
-def holder() -> ServiceHandle:
-    """The app's holder of its service."""
+def service_handle() -> ServiceHandle:
+    """The handle of the app's service."""
     found: ServiceHandle = current_app.extensions["presente"]
     return found
 
 
 def service() -> Service:
     """The service; 503 ``not_ready`` while it loads."""
-    return holder().get()
+    return service_handle().get()

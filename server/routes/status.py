@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flask import Blueprint, Response, jsonify, send_from_directory
+from flask import Blueprint, Response, send_from_directory
 
 from presente.api_keys import AccessRole
 from server.auth import needs
-from server.readiness import READY
-from server.responses.gallery_json import status_json
-from server.routes.common import holder, service
+from server.responses.status import LiveReply, NotReadyReply, ReadyReply, StatusReply, ready_reply, status_reply
+from server.routes.common import service, service_handle
+from server.typed_routes import answers
 
 bp = Blueprint("status", __name__)
 _PAGE = Path(__file__).resolve().parent.parent / "page"
@@ -18,24 +18,26 @@ _PAGE = Path(__file__).resolve().parent.parent / "page"
 
 @bp.get("/livez")
 @needs(AccessRole.OPEN)
-def live() -> Response:
+@answers(LiveReply)
+def live() -> LiveReply:
     """The process answers."""
-    return jsonify(status="alive")
+    return LiveReply()
 
 
 @bp.get("/readyz")
 @needs(AccessRole.OPEN)
-def ready() -> tuple[Response, int]:
+@answers({200: ReadyReply, 503: NotReadyReply})
+def ready() -> ReadyReply | NotReadyReply:
     """200 while queries are answered; else what keeps them from it."""
-    found = holder().ready()
-    return jsonify(found.as_dict()), 200 if found == READY else 503
+    return ready_reply(service_handle().ready())
 
 
 @bp.get("/v1/status")
 @needs(AccessRole.ATTENDANCE)
-def status() -> Response:
+@answers(StatusReply)
+def status() -> StatusReply:
     """Counts, pack, index, threshold."""
-    return jsonify(status_json(service().gallery.status(), service().clock))
+    return status_reply(service().gallery.status(), service().clock)
 
 
 @bp.get("/")

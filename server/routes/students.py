@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from flask import Blueprint, Response, g, jsonify, request
+from flask import Blueprint, g, request
 
-from presente import recognition
 from presente.api_keys import AccessRole
-from server import enrolment
 from server.auth import needs
 from server.body_sizes import PHOTOS, takes
-from server.enroller import Accepted
-from server.requests import parsing
-from server.responses import gallery_json
+from server.idempotency import KeyedRequest
+from server.operations import enrol_once
+from server.operations.student_lists import students_page
+from server.requests.photos import NoFields, SentPhotos
+from server.requests.students import (
+    EnrolmentFields,
+    EnrolmentParameters,
+    StudentChanges,
+    StudentListParameters,
+    changed_student,
+)
+from server.responses.students import (
+    EnrolmentReply,
+    StudentJson,
+    StudentListReply,
+    enrolment_reply,
+    student_json,
+    student_list_reply,
+)
 from server.routes.common import service
+from server.typed_routes import answers
 
 bp = Blueprint("students", __name__, url_prefix="/v1/students")
 
@@ -22,76 +37,54 @@ bp = Blueprint("students", __name__, url_prefix="/v1/students")
 @bp.post("")
 @needs(AccessRole.ADMIN)
 @takes(PHOTOS)
-def enrol() -> tuple[Response, int, dict[str, str]]:
+@answers({201: EnrolmentReply})
+def enrol(parameters: EnrolmentParameters, body: SentPhotos[EnrolmentFields]) -> tuple[EnrolmentReply, dict[str, str]]:
     """A new student with one photo or more; searchable when the reply arrives."""
-    photos, fields = parsing.photos_and_fields(
-        request, ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro", "consentimiento")
-    )
-    accepted = enrolment.enrol(request, service(), fields, photos, "create", parsing.force_of(request))
+    sent = KeyedRequest.of(request)
+    accepted = enrol_once.enrol(sent, service(), body.fields, body.photos, "create", parameters.force)
     location = f"/v1/students/{quote(accepted.student.student.matricula, safe='')}"
-    return _accepted(accepted), 201, {"Location": location}
+    return enrolment_reply(g.request_id, accepted), {"Location": location}
 
 
 @bp.post("/<matricula>/images")
 @needs(AccessRole.ADMIN)
 @takes(PHOTOS)
-def add_images(matricula: str) -> tuple[Response, int]:
+@answers({201: EnrolmentReply})
+def add_images(matricula: str, parameters: EnrolmentParameters, body: SentPhotos[NoFields]) -> EnrolmentReply:
     """More photos of a student."""
-    photos, _ = parsing.photos_and_fields(request)
-    return _accepted(enrolment.extend(request, service(), matricula, photos, parsing.force_of(request))), 201
-
-
-def _accepted(accepted: Accepted) -> Response:
-    return jsonify(
-        {
-            "request_id": g.request_id,
-            "student": gallery_json.student_json(accepted.student),
-            "photos": [recognition.face_json(face) for face in accepted.faces],
-            "warnings": [gallery_json.warning_json(warning) for warning in accepted.warnings],
-        }
-    )
+    accepted = enrol_once.add_photos(KeyedRequest.of(request), service(), matricula, body.photos, parameters.force)
+    return enrolment_reply(g.request_id, accepted)
 
 
 @bp.get("")
 @needs(AccessRole.ATTENDANCE)
-def listing() -> Response:
+@answers(StudentListReply)
+def listing(parameters: StudentListParameters) -> StudentListReply:
     """Students in order of matricula, a page at a time."""
-    parameters = parsing.Parameters(request)
-    limit = int(parameters.number("limit", int, 1, 1000) or 100)
-    found = service().gallery.store.students(
-        clase=parameters.text("clase"),
-        query=parameters.text("q"),
-        after=parameters.as_given("cursor") or "",
-        limit=limit + 1,
-    )
-    parameters.done()
-    more = len(found) > limit
-    return jsonify(
-        {
-            "students": [gallery_json.student_json(stored) for stored in found[:limit]],
-            "next_cursor": found[limit - 1].student.matricula if more else None,
-        }
-    )
+    found = students_page(service().gallery, parameters)
+    return student_list_reply(found, parameters.limit)
 
 
 @bp.get("/<matricula>")
 @needs(AccessRole.ATTENDANCE)
-def read(matricula: str) -> Response:
+@answers(StudentJson)
+def read(matricula: str) -> StudentJson:
     """One student."""
-    return jsonify(gallery_json.student_json(service().gallery.student(matricula)))
+    return student_json(service().gallery.student(matricula))
 
 
 @bp.patch("/<matricula>")
 @needs(AccessRole.ADMIN)
-def change(matricula: str) -> Response:
+@answers(StudentJson)
+def change(matricula: str, body: StudentChanges) -> StudentJson:
     """Change a student's fields."""
-    changed = parsing.changed(service().gallery.student(matricula).student, request)
-    return jsonify(gallery_json.student_json(service().change(changed)))
+    changed = changed_student(service().gallery.student(matricula).student, body)
+    return student_json(service().change(changed))
 
 
 @bp.delete("/<matricula>")
 @needs(AccessRole.ADMIN)
-def erase(matricula: str) -> tuple[str, int]:
+@answers({204: None})
+def erase(matricula: str) -> None:
     """Erase a student: document, photos, templates, index, snapshots."""
     service().erase(matricula)
-    return "", 204

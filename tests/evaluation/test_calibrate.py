@@ -1,4 +1,4 @@
-"""``python -m evaluation calibrate`` as people run it. On people it never saw: ``python -m benchmarks.calibration``."""
+"""``python -m evaluation calibrate`` on the sample class. ``python -m benchmarks.calibration`` tries strangers."""
 
 import json
 from pathlib import Path
@@ -8,13 +8,13 @@ import pytest
 
 from evaluation.consolidation import consolidate
 from gallery.threshold.impostor_scores import from_gallery, strangers_of
-from tests.conftest import SAMPLE, on_sqlite, unit
+from tests.conftest import SAMPLE, Command, on_sqlite, unit
 
 
+@pytest.mark.usefixtures("sample_gallery")
 @on_sqlite
-def test_calibrate_then_ask_for_a_rate(command) -> None:  # type: ignore[no-untyped-def]
+def test_calibrate_then_ask_for_a_rate(command: Command) -> None:
     photo, rate = SAMPLE / "probes" / "A0178" / "1.jpg", {"PRESENTE_THRESHOLD": "fpir=0.001"}
-    command("indexer", "add", SAMPLE / "students.csv")
     refused = command("evaluation", "predict", photo, **rate)
     assert refused.returncode == 2 and "not_calibrated" in refused.stderr
     done = command("evaluation", "calibrate", "--fpir", "0.01", "--json", **rate)
@@ -22,12 +22,12 @@ def test_calibrate_then_ask_for_a_rate(command) -> None:  # type: ignore[no-unty
     result = json.loads(done.stdout)
     assert result["sources"] == {"left out": 96} and result["people"] == 24
     assert not result["supported"] and "more non-mated" in result["doubt"]  # 24 people cannot show one in a hundred
-    command("indexer", "compact")  # a rebuild of the index does not touch it
+    command("indexer", "compact")  # rebuilding the index leaves the calibration alone
     told = command("evaluation", "predict", photo, "--json")
     assert told.returncode == 0, told.stderr
     own = json.loads(told.stdout)
     asked = json.loads(command("evaluation", "predict", photo, "--json", **rate).stdout)
-    # What the data cannot show does not lower the pack's threshold: strangers look more alike than classmates here.
+    # An unsupported rate does not lower the pack's threshold: here strangers look more like students than classmates.
     assert own["threshold"] == asked["threshold"] == result["threshold"] == 0.8 > result["rates"][4]["threshold"]
     face = asked["photos"][0]["faces"][0]
     assert face["decision"] == "known" and 0 < face["fpir"] < 0.001
@@ -43,7 +43,7 @@ def test_searches_by_hand() -> None:
     students = consolidate([("a", row([1, 0, 0])), ("a", row([1, 1, 0])), ("b", row([0, 1, 0]))], "best")
     cohort = consolidate([("z", row([0, 0, 1]))], "best")
     found = from_gallery(students, cohort)
-    assert found.scores == pytest.approx([0, 0.7071, 0.7071, 0], abs=1e-4)  # never with one's own photos
+    assert found.scores == pytest.approx([0, 0.7071, 0.7071, 0], abs=1e-4)  # no one is compared with their own photos
     assert found.subjects == ("a", "a", "b", "z") and found.sources == ("left out",) * 3 + ("cohort",)
     assert strangers_of([("z", row([0, 3, 4]))], students).scores == pytest.approx([0.6])
 
@@ -53,7 +53,7 @@ def row(values: list[float]) -> np.ndarray:
 
 
 @on_sqlite
-def test_a_gallery_that_grows_is_calibrated_again(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_gallery_that_grows_is_calibrated_again(command: Command, tmp_path: Path) -> None:
     for student in sorted((SAMPLE / "students").iterdir())[:10]:
         (tmp_path / "ten" / student.name).parent.mkdir(exist_ok=True)
         (tmp_path / "ten" / student.name).symlink_to(student)

@@ -1,4 +1,4 @@
-"""``python -m evaluation`` as people run it; the real figures, where real weights and faces are here."""
+"""``python -m evaluation`` on the sample class, and on real faces where real weights and faces are here."""
 
 import csv
 import json
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import SAMPLE, SHARED, on_sqlite
+from faces.packs.model_pack import ModelPack
+from tests.conftest import SAMPLE, SHARED, Command, on_sqlite
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def sample_list(tmp_path: Path) -> Path:
 
 
 @on_sqlite
-def test_the_sample_class(command, sample_list: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_sample_class(command: Command, sample_list: Path, tmp_path: Path) -> None:
     arguments = (
         "evaluation",
         "identification",
@@ -52,7 +53,7 @@ def test_the_sample_class(command, sample_list: Path, tmp_path: Path) -> None:  
 
 
 @on_sqlite
-def test_a_folder_split(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_folder_split(command: Command, tmp_path: Path) -> None:
     done = command(
         "evaluation",
         "identification",
@@ -70,7 +71,7 @@ def test_a_folder_split(command, tmp_path: Path) -> None:  # type: ignore[no-unt
 
 
 @on_sqlite
-def test_the_printed_threshold_keeps_the_strangers_out(command, sample_list: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_printed_threshold_keeps_the_strangers_out(command: Command, sample_list: Path, tmp_path: Path) -> None:
     done = command("evaluation", "identification", "--list", sample_list, "--root", SAMPLE, "--json", "--out", tmp_path)
     (point,) = json.loads(done.stdout)["open_set"]
     rows = [line.split("\t") for line in (tmp_path / "scores.tsv").read_text().splitlines()[1:]]
@@ -78,17 +79,17 @@ def test_the_printed_threshold_keeps_the_strangers_out(command, sample_list: Pat
 
 
 @on_sqlite
-def test_other_limits_are_not_answered_from_the_cache(command, sample_list: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_other_limits_are_not_answered_from_the_cache(command: Command, sample_list: Path, tmp_path: Path) -> None:
     words = ("evaluation", "identification", "--list", sample_list, "--root", SAMPLE, "--json")
     assert json.loads(command(*words, "--max-megapixels", "0.01").stdout)["reasons"] == {"too_many_pixels": 150}
     assert json.loads(command(*words).stdout)["reasons"] == {}
     assert (tmp_path / "cache" / "templates.db").exists()
-    command("indexer", "remove", "NOBODY")  # an erasure drops what is cached of anybody
+    command("indexer", "remove", "NOBODY")  # an erasure deletes all cached templates
     assert not (tmp_path / "cache" / "templates.db").exists()
 
 
 @on_sqlite
-def test_wrong_usage(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_wrong_usage(command: Command, tmp_path: Path) -> None:
     (tmp_path / "list.tsv").write_text("role\tperson\tpath\ngallery\ta\tnowhere.jpg\nprobe\ta\tnowhere.jpg\n")
     for arguments, code in (
         ((), "missing_protocol"),
@@ -101,8 +102,8 @@ def test_wrong_usage(command, tmp_path: Path) -> None:  # type: ignore[no-untype
         assert done.returncode == 2 and code in done.stderr, done.stderr
 
 
-def test_predict(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    command("indexer", "add", SAMPLE / "students.csv")
+@pytest.mark.usefixtures("sample_gallery")
+def test_predict(command: Command, tmp_path: Path) -> None:
     student = sorted(path.name for path in (SAMPLE / "probes").iterdir())[3]
     (tmp_path / "text.jpg").write_text("text")
     photos = [
@@ -123,7 +124,9 @@ def test_predict(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-de
 @pytest.mark.real
 @on_sqlite
 @pytest.mark.parametrize(("data", "rank1", "fnir"), [("lfw", 0.995, 0.01), ("celeba", 0.995, None)])
-def test_real_faces(command, real_pack, real_faces: Path, tmp_path: Path, data: str, rank1: float, fnir: float) -> None:  # type: ignore[no-untyped-def]
+def test_real_faces(
+    command: Command, real_pack: ModelPack, real_faces: Path, tmp_path: Path, data: str, rank1: float, fnir: float
+) -> None:
     done = command(
         "evaluation",
         "identification",

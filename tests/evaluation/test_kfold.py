@@ -1,4 +1,4 @@
-"""Splits that keep what they promise; figures against numbers worked by hand; the commands on the sample class."""
+"""Properties of the splits; figures worked by hand; the commands on the sample class."""
 
 import json
 from collections import Counter
@@ -9,8 +9,8 @@ import pytest
 from evaluation import kfold
 from evaluation.protocols import Entry
 from presente.errors import InvalidInput
-from tests.conftest import SAMPLE, on_sqlite
-from tests.evaluation.test_metrics import SEARCHES
+from tests.conftest import SAMPLE, Command, on_sqlite
+from tests.evaluation.searches import SEARCHES
 
 ENTRIES = [Entry("probe", f"p{i:02d}", Path(f"{i}/{k}.jpg")) for i in range(20) for k in range(2 + i % 3)]
 
@@ -42,10 +42,10 @@ def test_who_is_a_stranger_to_whom() -> None:
 
 def test_figures_by_hand() -> None:
     found = kfold.figures(SEARCHES, 0.45)
-    # Truth a a a a a ? ? ? ?, said a a ? a ? a ? ? ?: 3 + 3 of 9 right.
+    # Truth a a a a a ? ? ? ?, named a a ? a ? a ? ? ?: 3 + 3 of 9 right.
     assert found["accuracy"] == found["recall_weighted"] == pytest.approx(6 / 9)
     assert found["precision_weighted"] == pytest.approx((5 * 3 / 4 + 4 * 3 / 5) / 9)
-    assert (found["fnir"], found["fpir"]) == (3 / 5, 1 / 4)  # "said a" at rank 2 is luck in accuracy, a miss in FNIR
+    assert (found["fnir"], found["fpir"]) == (3 / 5, 1 / 4)  # naming "a" at rank 2 is right in accuracy, a miss in FNIR
     person = kfold.per_person(SEARCHES, 0.45)["a"]
     assert (person["precision"], person["recall"], person["support"]) == (3 / 4, 3 / 5, 5)
     assert kfold.mean_and_spread([{"x": 1.0}, {"x": 3.0}])["x"] == {"mean": 2.0, "std": pytest.approx(2**0.5)}
@@ -57,7 +57,7 @@ def test_too_few_photos() -> None:
 
 
 @on_sqlite
-def test_kfold_and_compare_on_the_sample_class(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_kfold_and_compare_on_the_sample_class(command: Command, tmp_path: Path) -> None:
     words = ("evaluation", "kfold", "--folder", SAMPLE / "students", "--json")
     result = json.loads(command(*words, "--split", "people").stdout)
     assert len(result["folds"]) == 5 and result["over_folds"]["accuracy"]["mean"] >= 0.95

@@ -1,6 +1,7 @@
-"""Metrics against numbers worked by hand, and against definitions broken on purpose."""
+"""Metrics compared with numbers worked by hand; definitions that are broken on purpose are noticed."""
 
 import math
+import random
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -19,28 +20,7 @@ from evaluation.templates import OK, TemplateResult
 from gallery.threshold.impostor_scores import person_scores
 from presente.errors import InvalidInput
 from tests.conftest import unit
-
-
-def mated(score: float, rank: int, best: float | None = None, outcome: str = OK) -> ProbeScores:
-    return ProbeScores(True, "a", "a.jpg", outcome, "a", score if best is None else best, score, rank)
-
-
-def stranger(score: float, outcome: str = OK) -> ProbeScores:
-    return ProbeScores(False, "x", "x.jpg", outcome, "a", score, -math.inf, 0)
-
-
-# Five mated searches: three found at rank 1, one at rank 2, one photo without a face. Four strangers.
-SEARCHES = [
-    mated(0.9, 1),
-    mated(0.6, 1),
-    mated(0.4, 1),
-    mated(0.5, 2, best=0.55),
-    mated(-math.inf, 0, outcome="no_face"),
-    stranger(0.5),
-    stranger(0.3),
-    stranger(0.2),
-    stranger(-math.inf, "no_face"),
-]
+from tests.evaluation.searches import SEARCHES, mated, stranger
 
 
 def test_closed_set_by_hand() -> None:
@@ -112,7 +92,7 @@ def test_scores_by_hand() -> None:
         entry("probe", "b"),
         entry("unknown", "y"),
     ]
-    outcomes = [
+    templates = [
         made(0, 1, 0),
         made(1, 0, 0),
         made(1, 1, 0),
@@ -123,7 +103,7 @@ def test_scores_by_hand() -> None:
         made(1, 0, 0),
         TemplateResult(None, "no_face"),
     ]
-    found = scores.identification_scores(entries, outcomes)
+    found = scores.identification_scores(entries, templates)
     assert [(s.best_person, s.mate_rank) for s in found] == [("a", 1), ("b", 0), ("b", 0), ("a", 2), ("", 0)]
     assert found[0].best_score == pytest.approx(1) and found[3].mate_score == pytest.approx(0)
     assert found[1].mate_score == -math.inf  # c was never enrolled: a failure to enrol is a miss
@@ -204,12 +184,12 @@ def test_enrolled_with_fewer_photos() -> None:
 
 
 def test_ten_thousand_against_ten_thousand_in_bounded_memory() -> None:
-    """Scores of 400 MB are never held at once. How long it takes: ``python -m benchmarks.evaluation``."""
+    """Scores of 400 MB are never held at once. ``python -m benchmarks.evaluation`` measures the time."""
     made_up = unit(np.random.default_rng(1).normal(size=(20_000, 64)))
     entries = [Entry("gallery" if i < 10_000 else "probe", f"{i % 10_000:05d}", Path("p")) for i in range(20_000)]
-    outcomes = [TemplateResult(row, OK) for row in made_up]
+    templates = [TemplateResult(row, OK) for row in made_up]
     tracemalloc.start()
-    found = scores.identification_scores(entries, outcomes)
+    found = scores.identification_scores(entries, templates)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(found) == 10_000 and metrics.rank_rate(found, 1) < 0.01  # the probes are random, too
@@ -226,7 +206,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("how", BROKEN)
 def test_metrics_broken_on_purpose_are_noticed(how: str) -> None:
-    """Each way of cheating that was seen elsewhere changes a number that a test above holds."""
+    """Each wrong definition that was seen elsewhere changes a number that a test above checks."""
 
     def figures(searches: list[ProbeScores]) -> list[float]:
         return [
@@ -244,7 +224,7 @@ def test_metrics_broken_on_purpose_are_noticed(how: str) -> None:
 TELLING = [*SEARCHES, ProbeScores(True, "a", "a.jpg", OK, "b", 0.6, 0.5, 1)]
 
 
-# -- experiments at random: whole galleries, of which metrics know only what is in the table ---------------------------
+# -- random experiments with whole galleries --------------------------------------------------------------------------
 
 EXPERIMENTS = st.builds(
     lambda seed, people, probes, strangers, lost: experiment(seed, people, probes, strangers, lost),
@@ -261,18 +241,18 @@ def experiment(seed: int, people: int, probes: int, strangers: int, lost: int) -
     chance = np.random.default_rng(seed)
     centres = unit(chance.normal(size=(people, 6)))
     entries = [entry("gallery", f"p{i}") for i in range(people)]
-    outcomes = [TemplateResult(row, OK) for row in centres]
+    templates = [TemplateResult(row, OK) for row in centres]
     for i in range(probes + strangers):
         who = int(chance.integers(people))
         near = centres[who] if i < probes else 0
         entries.append(entry("probe", f"p{who}", str(i)) if i < probes else entry("unknown", f"x{i}", str(i)))
         template = unit(near + 0.5 * chance.normal(size=6))
-        outcomes.append(TemplateResult(None, "no_face") if i % 7 < lost else TemplateResult(template, OK))
-    return scores.identification_scores(entries, outcomes)
+        templates.append(TemplateResult(None, "no_face") if i % 7 < lost else TemplateResult(template, OK))
+    return scores.identification_scores(entries, templates)
 
 
 def all_figures(searches: list[ProbeScores]) -> list[float]:
-    """Everything that does not name a score: closed set, and open set at rates."""
+    """All results that contain no score: closed set, and open set at rates."""
     points = [metrics.open_set(searches, fpir) for fpir in (0.0, 0.05, 0.2, 0.5)]
     return [
         *(metrics.rank_rate(searches, rank) for rank in range(1, 7)),
@@ -296,7 +276,7 @@ def test_only_the_order_of_scores_matters(searches: list[ProbeScores]) -> None:
 @settings(deadline=None)
 @given(EXPERIMENTS)
 def test_whose_the_photos_are_does_matter(searches: list[ProbeScores]) -> None:
-    """With probes and strangers exchanged nobody is found: strangers have no mate, and mates are enrolled."""
+    """With probes and strangers exchanged no one is found: strangers have no mate, and mates are enrolled."""
     swapped = [replace(s, mated=not s.mated) for s in searches]
     assert metrics.rank_rate(swapped, 6) == 0 and metrics.fnir_at(swapped, -1) == 1
     assert metrics.fpir_at(swapped, -1) == sum(s.mated and s.outcome == OK for s in searches) / sum(
@@ -306,11 +286,13 @@ def test_whose_the_photos_are_does_matter(searches: list[ProbeScores]) -> None:
 
 @settings(deadline=None)
 @given(EXPERIMENTS, st.floats(-1, 1), st.randoms())
-def test_accuracy_is_scikit_learns_and_order_is_nothing(searches: list[ProbeScores], threshold: float, chance) -> None:  # type: ignore[no-untyped-def]
+def test_accuracy_is_scikit_learns_and_order_is_nothing(
+    searches: list[ProbeScores], threshold: float, chance: random.Random
+) -> None:
     truth, said = metrics.answers(searches, threshold, "?")
     right = sum(one == other for one, other in zip(truth, said, strict=True)) / len(searches)
     assert kfold.figures(searches, threshold)["accuracy"] == accuracy_score(truth, said) == pytest.approx(right)
-    # Without ties, a mate who is named is at rank 1: the share of misses is what accuracy over the probes leaves.
+    # Without ties, a mate who is named is at rank 1: FNIR is 1 - the accuracy over the probes.
     mates = [s for s in searches if s.mated]
     assert metrics.fnir_at(searches, threshold) == pytest.approx(
         1 - accuracy_score(*metrics.answers(mates, threshold, "?")), abs=1e-12

@@ -1,4 +1,4 @@
-"""Reports: what is in them, that they ask nothing of the network, and that names of people stay text."""
+"""Reports: their figures, that they load nothing from the network, and that names of people stay text."""
 
 import io
 import json
@@ -15,16 +15,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from playwright.sync_api import Page
 
 from evaluation import error_curves, metrics, pages, plots, verification
-from evaluation.pages.model import share
+from evaluation.pages.parts import percent
 from evaluation.scores import write_scores
 from evaluation.verification import Comparison, write_comparisons
 from faces.embedder import FaceEmbedder
 from faces.thumbnail import face_thumbnail
 from presente.errors import InvalidInput
-from tests.conftest import ROOT, SAMPLE, on_sqlite
-from tests.evaluation.test_metrics import SEARCHES
+from tests.conftest import ROOT, SAMPLE, Command, on_sqlite
+from tests.evaluation.searches import SEARCHES
 
 SCRIPT = "<script>alert(1)</script>"
 QUOTED = 'a"><img src=x onerror=alert(2)>'
@@ -44,8 +45,8 @@ class Parsed(HTMLParser):
     def __post_init__(self) -> None:
         super().__init__()
 
-    def handle_starttag(self, tag, attrs) -> None:  # type: ignore[no-untyped-def]
-        self.tags.append((tag, dict(attrs)))
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
         if tag not in VOID:
             self.open.append(tag)
         if tag == "tr":
@@ -104,7 +105,7 @@ def class_list(tmp_path: Path) -> Path:
 
 
 @on_sqlite
-def test_a_run_leaves_a_report(command, class_list: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_run_leaves_a_report(command: Command, class_list: Path, tmp_path: Path) -> None:
     words = ("--list", class_list, "--group", "clase", "--fpir", "0.05", "0.2", "--out", "out", "--json")
     done = command("evaluation", "identification", *words, "--consolidation", "best", "centroid")
     assert done.returncode == 0, done.stderr
@@ -126,20 +127,20 @@ def test_a_run_leaves_a_report(command, class_list: Path, tmp_path: Path) -> Non
     assert page.all("b") == []
     # the figures are those of result.json
     value, interval, cases, _ = page.rows["Rank-1 identification rate"]
-    assert value == share(result["rank1"]) and cases == "48 of 48"
-    assert interval == " to ".join(share(bound) for bound in result["rank1_interval"])
+    assert value == percent(result["rank1"]) and cases == "48 of 48"
+    assert interval == " to ".join(percent(bound) for bound in result["rank1_interval"])
     for point, asked in zip(result["open_set"], ("5\u00a0%", "20\u00a0%"), strict=True):
         for name, row in (("fnir", f"FNIR at FPIR {asked}"), ("fpir", f"FPIR reached, {asked} asked")):
-            bounds = " to ".join(share(bound) for bound in point[f"{name}_interval"])
-            assert page.rows[row][:2] == [share(point[name]), bounds]
+            bounds = " to ".join(percent(bound) for bound in point[f"{name}_interval"])
+            assert page.rows[row][:2] == [percent(point[name]), bounds]
             assert page.rows[row][3] == f"{point['threshold']:.3f}"
     assert page.rows["Failures to enrol (FTE)"][2] == "0 of 24 photos"
     group = next(one for one in result["open_set"][0]["groups"] if one["group"] == "IA-101")
-    assert page.rows["IA-101"][4].startswith(share(group["fpir"]) + " (")
-    assert page.rows["centroid"][1] == share(result["variants"][1]["rank1"])
+    assert page.rows["IA-101"][4].startswith(percent(group["fpir"]) + " (")
+    assert page.rows["centroid"][1] == percent(result["variants"][1]["rank1"])
     for text in (result["pack_tag"], f"numpy {np.__version__}", str(class_list), result["detection"]):
         assert text in page.text
-    # made anew from the files alone: the same; with faces only when asked
+    # written anew from the files alone it is the same; it shows faces only when asked
     report.unlink()
     assert command("evaluation", "report", "out").returncode == 0
     assert report.read_bytes() == first
@@ -184,7 +185,7 @@ def test_verification_by_hand(tmp_path: Path) -> None:
     write_comparisons(tmp_path / "pairs.tsv", rows)
     page = parsed(pages.write_report(kept(tmp_path)))
     check_self_contained(page)
-    assert page.rows["TAR at FAR 25\u00a0%"][0] == share(3 / 4)  # 0.9, 0.8, 0.6: just above 0.4
+    assert page.rows["TAR at FAR 25\u00a0%"][0] == percent(3 / 4)  # 0.9, 0.8, 0.6: just above 0.4
     assert page.rows["TAR at FAR 1\u00a0%"][:3] == ["not shown", "–", "4 pairs are too few"]
     assert "4 pairs of two people do not show FAR 1\u00a0%" in page.text
     assert "1 pair of one person was taken for two" in page.text and "no template: no_face" in page.text
@@ -198,7 +199,7 @@ def test_identification_without_strangers(tmp_path: Path) -> None:
     page = parsed(pages.write_report(kept(tmp_path, protocol="identification", arguments=asked, **found)))
     assert "how often one would be named is not known" in page.text
     assert not (tmp_path / "roc.png").exists() and (tmp_path / "cmc.png").exists()
-    assert page.rows["Rank-1 identification rate"][0] == share(3 / 5)
+    assert page.rows["Rank-1 identification rate"][0] == percent(3 / 5)
     assert page.rows["Failures to acquire (FTA)"][2] == "1 of 5 photos"
 
 
@@ -211,10 +212,10 @@ def test_cross_validation_by_hand(tmp_path: Path) -> None:
     asked = {"split": "holdout", "pipeline": "present", "people": 2, "folds": folds}
     page = parsed(pages.write_report(kept(tmp_path, protocol="kfold", **asked)))
     check_self_contained(page)
-    assert page.rows["0"] == ["7", "5", "4", "1 / 2", *map(share, (6 / 9, (5 * 3 / 4 + 4 * 3 / 5) / 9, 6 / 9))] + [
-        share(rate) for rate in (3 / 5, 3 / 5, 1 / 4)
+    assert page.rows["0"] == ["7", "5", "4", "1 / 2", *map(percent, (6 / 9, (5 * 3 / 4 + 4 * 3 / 5) / 9, 6 / 9))] + [
+        percent(rate) for rate in (3 / 5, 3 / 5, 1 / 4)
     ]
-    assert page.rows["Mean"][4] == share((6 / 9 + 5 / 7) / 2)
+    assert page.rows["Mean"][4] == percent((6 / 9 + 5 / 7) / 2)
     assert page.rows["a"][3] == "3"  # the second fold's photos of that person, by person
     assert (tmp_path / "folds.png").exists() and "4 photos of enrolled people were not recognised" in page.text
 
@@ -228,7 +229,7 @@ def test_comparison_by_hand(tmp_path: Path) -> None:
     page = parsed(pages.write_report(kept(tmp_path, protocol="compare", arguments={"fpir": 0.25}, rows=rows)))
     check_self_contained(page)
     assert page.rows["present, p"] == page.rows[f"present, {SCRIPT}"]
-    assert page.rows["present, p"][:6] == [*map(share, (6 / 9, 3 / 5, 3 / 5, 1 / 4)), "0.450", share(2 / 5)]
+    assert page.rows["present, p"][:6] == [*map(percent, (6 / 9, 3 / 5, 3 / 5, 1 / 4)), "0.450", percent(2 / 5)]
 
 
 def test_a_face_is_cut_small(embedder: FaceEmbedder) -> None:
@@ -252,7 +253,7 @@ VALUES = st.lists(st.integers(-20, 20).map(lambda n: n / 20) | st.just(-math.inf
 
 @given(VALUES, VALUES)
 def test_curves_hold_rates_that_a_threshold_gives(mated: list[float], others: list[float]) -> None:
-    found = error_curves.curve(error_curves.Trials(np.array(mated), np.array(others)))
+    found = error_curves.error_curve(error_curves.Trials(np.array(mated), np.array(others)))
     points = {(sum(s >= t for s in others), sum(s < t for s in mated)) for t in [*mated, *others, math.inf] if t > -2}
     for positive, negative in zip(found.false_positive, found.false_negative, strict=True):
         assert (round(positive * len(others)), round(negative * len(mated))) in points
@@ -262,7 +263,7 @@ def test_curves_hold_rates_that_a_threshold_gives(mated: list[float], others: li
 
 
 def test_a_mate_behind_somebody_else_is_found_at_no_threshold() -> None:
-    found = error_curves.curve(error_curves.trials_of_searches(SEARCHES))
+    found = error_curves.error_curve(error_curves.trials_of_searches(SEARCHES))
     assert found.false_negative.min() == metrics.fnir_at(SEARCHES, -1) == 2 / 5
     assert found.trials == (4, 5)
 
@@ -283,7 +284,7 @@ def test_the_interval_of_the_eer_holds_it(mated: list[float], others: list[float
 def test_anything_can_be_drawn(mated: list[float], others: list[float]) -> None:
     """Warnings are errors here."""
     trials = error_curves.Trials(np.array(mated), np.array(others))
-    found = error_curves.curve(trials)
+    found = error_curves.error_curve(trials)
     for drawing in (
         plots.roc(found, "x", "y", []),
         plots.det(found, "x", "y", [(1.0, 0.0)]),
@@ -300,7 +301,7 @@ def test_plots_are_imported_only_where_one_is_made() -> None:
     assert done.stdout.strip() == "False"
 
 
-def test_a_browser_shows_all_of_it_and_asks_for_nothing(page, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_browser_shows_all_of_it_and_asks_for_nothing(page: Page, tmp_path: Path) -> None:
     write_comparisons(tmp_path / "pairs.tsv", [pair(i % 2, i < 20, i % 20 / 20 + 0.3 * (i < 20)) for i in range(40)])
     address = pages.write_report(kept(tmp_path, without_template=[])).as_uri()
     asked, complaints = [], []

@@ -1,4 +1,4 @@
-"""Recall of an index: on the sample class as people run it, and on indexes that miss on purpose."""
+"""Recall of an index: of the sample class, and of indexes that miss on purpose."""
 
 import json
 from pathlib import Path
@@ -6,20 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.index_recall import ask, read_tested, recall, write_tested
+from evaluation.index_recall import compare, read_searches, recall, write_searches
 from gallery.index.kinds.flat import FlatIndex
 from gallery.index.recall_gate import ground_truth
-from tests.conftest import SAMPLE, on_sqlite, unit
+from tests.conftest import SAMPLE, Command, on_sqlite, unit
 
 
 class Forgetful(FlatIndex):
-    """Exact, but for the place of the nearest that it overlooks."""
+    """Exact search that leaves out one place of the ranking."""
 
     def __init__(self, matrix: np.ndarray, overlooked: int) -> None:
         super().__init__(matrix)
         self.overlooked = overlooked
 
-    def search(self, probes, k, alive=None):  # type: ignore[no-untyped-def]
+    def search(self, probes: np.ndarray, k: int, alive: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         scores, rows = super().search(probes, k + 1, alive)
         gone = min(self.overlooked, k)
         return np.delete(scores, gone, axis=1), np.delete(rows, gone, axis=1)
@@ -28,12 +28,12 @@ class Forgetful(FlatIndex):
 @pytest.mark.parametrize(("overlooked", "at_1", "at_10"), [(None, 1.0, 1.0), (5, 1.0, 0.9), (0, 0.0, 0.9)])
 def test_what_is_overlooked_is_counted(overlooked: int | None, at_1: float, at_10: float, tmp_path: Path) -> None:
     rows = unit(np.random.default_rng(3).normal(size=(500, 16)))
-    # Nobody has two templates, so that none is left out: then the first place is the probe's own.
-    exam = ground_truth(rows, np.arange(500), 100, seed=1)
-    write_tested(
-        tmp_path / "search.tsv", ask(exam, FlatIndex(rows) if overlooked is None else Forgetful(rows, overlooked))
+    # No one has two templates, so no template is left out, and the first place is the probe's own.
+    truth = ground_truth(rows, np.arange(500), 100, seed=1)
+    write_searches(
+        tmp_path / "search.tsv", compare(truth, FlatIndex(rows) if overlooked is None else Forgetful(rows, overlooked))
     )
-    read = read_tested(tmp_path / "search.tsv")
+    read = read_searches(tmp_path / "search.tsv")
     found = recall(read)
     assert {one.kind for one in read} == {"perturbed"} and len({one.template for one in read}) == 100
     assert (found["searches"], found["recall_at_1"]) == (100, at_1) and found["recall_at_10"] == pytest.approx(at_10)
@@ -42,16 +42,16 @@ def test_what_is_overlooked_is_counted(overlooked: int | None, at_1: float, at_1
 
 def test_a_probe_that_is_left_out_is_no_answer() -> None:
     rows = unit(np.random.default_rng(3).normal(size=(60, 16)))
-    exam = ground_truth(rows, np.arange(60) // 2, 60, seed=1)
-    assert exam.left_out.sum() == 30
-    cosines = exam.probes @ rows.T
-    cosines[exam.left_out, exam.rows[exam.left_out]] = -1
-    assert np.allclose(-np.sort(-cosines, axis=1)[:, :10], exam.scores, atol=1e-6)
-    assert all(one.found == 10 and one.found_at_1 == 1 for one in ask(exam, FlatIndex(rows)))
+    truth = ground_truth(rows, np.arange(60) // 2, 60, seed=1)
+    assert truth.left_out.sum() == 30
+    cosines = truth.probes @ rows.T
+    cosines[truth.left_out, truth.rows[truth.left_out]] = -1
+    assert np.allclose(-np.sort(-cosines, axis=1)[:, :10], truth.scores, atol=1e-6)
+    assert all(one.found == 10 and one.found_at_1 == 1 for one in compare(truth, FlatIndex(rows)))
 
 
 @on_sqlite
-def test_the_sample_class(command) -> None:  # type: ignore[no-untyped-def]
+def test_the_sample_class(command: Command) -> None:
     none = command("evaluation", "search")
     assert none.returncode == 2 and "nothing_published" in none.stderr
     command("indexer", "add", SAMPLE / "students.csv")

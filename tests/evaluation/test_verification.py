@@ -1,4 +1,4 @@
-"""Verification against numbers worked by hand, against scikit-learn's, and on the real data where it is here."""
+"""Verification compared with numbers worked by hand and with scikit-learn; on real data where it is here."""
 
 import json
 import math
@@ -15,8 +15,9 @@ from evaluation.intervals import wilson
 from evaluation.pairs import generate_pairs, read_pairs
 from evaluation.protocols import Entry
 from evaluation.verification import Comparison, ScoredPairs
+from faces.packs.model_pack import ModelPack
 from presente.errors import InvalidInput
-from tests.conftest import SAMPLE, SHARED, on_sqlite
+from tests.conftest import SAMPLE, SHARED, Command, on_sqlite
 
 
 def scored(mated: list[float], others: list[float]) -> ScoredPairs:
@@ -72,8 +73,8 @@ def test_the_asked_far_is_never_exceeded(mated: list[float], others: list[float]
 def test_each_fold_is_decided_by_the_others() -> None:
     pairs = ScoredPairs(np.array([0, 0, 1, 1]), np.array([True, False, True, False]), np.array([0.9, 0.5, 0.45, 0.1]))
     first, second = verification.accuracy_by_fold(pairs)
-    assert (first.threshold, first.accuracy) == (pytest.approx(0.275), 0.5)  # 0.5 passes the others' threshold
-    assert (second.threshold, second.accuracy) == (pytest.approx(0.7), 0.5)
+    assert first.threshold == pytest.approx(0.275) and first.accuracy == 0.5  # 0.5 passes the others' threshold
+    assert second.threshold == pytest.approx(0.7) and second.accuracy == 0.5
 
 
 def test_lfw_pairs_are_read(tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ def test_a_table_survives_the_disk(tmp_path: Path) -> None:
 
 
 @on_sqlite
-def test_the_sample_class(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_sample_class(command: Command, tmp_path: Path) -> None:
     photos = sorted((SAMPLE / "students").glob("*/*.jpg"))
     rows = [f"gallery\t{path.parent.name}\t{path}" for path in photos] + [
         f"probe\t{photos[0].parent.name}\t{photos[0]}"
@@ -135,8 +136,8 @@ def test_the_sample_class(command, tmp_path: Path) -> None:  # type: ignore[no-u
 
 @pytest.mark.real
 @on_sqlite
-def test_lfw(command, real_pack, real_faces: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    """The first two folds: the whole takes minutes, and docs/evaluation.md has its command."""
+def test_lfw(command: Command, real_pack: ModelPack, real_faces: Path, tmp_path: Path) -> None:
+    """The first two folds: all ten take minutes, and docs/evaluation.md has the command."""
     lines = (real_faces / "lfw" / "pairs.txt").read_text().splitlines()
     some = [line for start in (1, 301, 601, 901) for line in lines[start : start + 50]]
     (tmp_path / "pairs.txt").write_text("\n".join(["2\t50", *some]) + "\n")

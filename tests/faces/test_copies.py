@@ -1,4 +1,4 @@
-"""Two copies of one photo, and what is left of a damaged one."""
+"""Copies of one photo, whole and damaged."""
 
 import io
 import random
@@ -17,7 +17,7 @@ PHOTOS = [path.read_bytes() for path in sorted((SAMPLE / "students").glob("*/*.j
 
 
 def changed(content: bytes, chance: random.Random) -> tuple[bytes, float]:
-    """A photo with a byte changed that shows, and in what share of the pixels; decoded without complaint."""
+    """A photo with one byte changed that libjpeg decodes without an error, and the share of pixels that differ."""
     while True:
         damaged = bytearray(content)
         damaged[chance.randrange(scan_start(content), len(content) - 2)] ^= chance.randrange(1, 256)

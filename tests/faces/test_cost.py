@@ -1,21 +1,23 @@
-"""What a photo costs is known before any of its pixels is decoded, and what is out of all proportion is refused."""
+"""The cost of a photo is known before any pixel is decoded; photos that cost far too much are refused."""
 
 import io
-import subprocess
+import os
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from benchmarks import bombs
-from benchmarks.bombs import chunk, encoded, exif, gradient, jpeg_with, plain, png, repeated_scans
+from benchmarks import costly_images
+from benchmarks.costly_images import chunk, encoded, exif, gradient, jpeg_with, plain, png, repeated_scans
 from faces.image.decode import ImageLimits, decode, expected_cost
 from faces.image.headers import read_header
 from faces.image.jpeg_damage import scan_damage
 from presente.errors import PhotoRefused
+from tests import programs
 from tests.conftest import ROOT, SAMPLE
 
 
@@ -114,7 +116,7 @@ def test_more_parts_than_any_encoder_writes_are_refused(data: bytes) -> None:
 def test_a_run_of_fill_bytes_is_gone_over_once() -> None:
     whole = jpeg_with()
     start = whole.index(b"\xff\xda") + 14
-    fill = b"\xff" * 3_000_000  # tried from each of them, it would take hours
+    fill = b"\xff" * 3_000_000  # a search that starts at each byte would take hours
     assert read_header(whole[:start] + fill + b"\0" + whole[start:]).width == 64
     assert read_header(whole[:2] + fill + whole[2:]).width == 64
     assert scan_damage(whole[:start] + fill + b"\0" + whole[start:]) is not None
@@ -122,7 +124,7 @@ def test_a_run_of_fill_bytes_is_gone_over_once() -> None:
 
 
 def upright(data: bytes) -> np.ndarray:
-    """By Pillow alone."""
+    """The same, decoded by Pillow alone."""
     return np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
 
 
@@ -166,7 +168,7 @@ def test_a_file_that_says_two_sizes_is_damaged() -> None:
     assert refusal(bytes(data)) == "damaged_image"
 
 
-KINDS = {
+KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "jpeg": ("RGB", "JPEG", {}),
     "progressive": ("RGB", "JPEG", {"progressive": True, "subsampling": 0}),
     "cmyk": ("CMYK", "JPEG", {"progressive": True}),
@@ -200,12 +202,10 @@ def test_no_more_memory_is_taken_than_was_said(kind: str, orientation: int, tmp_
     mode, form, options = KINDS[kind]
     made = Image.Exif()
     made[0x0112] = orientation
-    turned = {} if form == "PPM" else {"exif": made}
+    turned: dict[str, Any] = {} if form == "PPM" else {"exif": made}
     for name, size in (("small", (64, 64)), ("large", (3600, 2400))):
         (tmp_path / name).write_bytes(encoded(gradient(*size).convert(mode), form, **options, **turned))
-    done = subprocess.run(
-        [sys.executable, "-c", PEAK, tmp_path / "small", tmp_path / "large"], cwd=ROOT, capture_output=True, text=True
-    )
+    done = programs.run(["-c", PEAK, tmp_path / "small", tmp_path / "large"], ROOT, os.environ)
     taken, said = map(int, done.stdout.split())
     assert 0.4 * said < taken < said, done.stderr
 
@@ -217,6 +217,6 @@ def test_how_large_is_too_large_is_for_the_limits_alone() -> None:
 
 
 def test_a_webp_of_some_bytes_has_the_cost_of_its_canvas() -> None:
-    data = bombs.webp()
+    data = costly_images.webp()
     assert len(data) < 3000
     assert expected_cost(data, ImageLimits()).peak_bytes > 15 * 6320 * 6320

@@ -1,4 +1,4 @@
-"""Bytes to templates, with the sample pack; parity with insightface, with the real one."""
+"""Bytes to templates, with the sample pack; parity with insightface, with the real pack."""
 
 import io
 from pathlib import Path
@@ -49,8 +49,8 @@ def test_swapped_channels_are_seen(embedder: FaceEmbedder) -> None:
     right, wrong = [], []
     for path in sorted((SAMPLE / "strangers").glob("*.jpg")):
         aligned = embedder.portrait(embedder.decode(path.read_bytes()))
-        bgr = cv2.cvtColor(aligned.crop, cv2.COLOR_RGB2BGR)
-        expected = embedder.recogniser._network.get_feat(bgr)[0]
+        bgr = np.asarray(cv2.cvtColor(aligned.crop, cv2.COLOR_RGB2BGR), np.uint8)
+        expected = embedder.recogniser._network.get_feat([bgr])[0]
         ours, swapped = embedder.recogniser.embed([aligned.crop, np.ascontiguousarray(aligned.crop[:, :, ::-1])])
         right.append(float(ours @ expected / np.linalg.norm(expected)))
         wrong.append(float(swapped @ expected / np.linalg.norm(expected)))
@@ -76,7 +76,7 @@ def test_a_mirrored_photo_finds_the_mirrored_face(embedder: FaceEmbedder) -> Non
     face = embedder.portrait(photo).face
     mirrored = embedder.portrait(as_photo(photo.pixels[:, ::-1])).face
     assert np.allclose(mirrored.box[[2, 0]], width - face.box[[0, 2]], atol=8)
-    assert mirrored.landmarks[0, 0] < mirrored.landmarks[1, 0]  # left is left in the image, whoever's left it is
+    assert mirrored.landmarks[0, 0] < mirrored.landmarks[1, 0]  # left means left in the image, not the person's left
 
 
 def test_a_face_that_fills_the_frame_is_found(embedder: FaceEmbedder) -> None:
@@ -150,7 +150,7 @@ def test_a_tiny_face_is_not_enrolled(embedder: FaceEmbedder) -> None:
     canvas[60 : 60 + small.shape[0], 60 : 60 + small.shape[1]] = small
     with pytest.raises(PhotoRefused) as refused:
         embedder.portrait(as_photo(canvas))
-    assert refused.value.code in {"low_quality", "no_face"}
+    assert refused.value.code == "no_face"
 
 
 @pytest.mark.real
@@ -164,7 +164,7 @@ def test_parity_with_insightface(real_pack: ModelPack) -> None:
     path = f"{insightface.__path__[0]}/data/images/t1.jpg"
     ours = FaceEmbedder(real_pack, EmbedderSettings(detection=DetectionSettings(max_side=640, border=0.0)))
     photo = ours.decode(Path(path).read_bytes())
-    # insightface pads to a square; so that the network sees the same pixels, the photo is padded for both.
+    # insightface pads to a square: the photo is padded for both, so that the network sees the same pixels.
     side = max(photo.pixels.shape[:2])
     square = np.zeros((side, side, 3), np.uint8)
     square[: photo.pixels.shape[0], : photo.pixels.shape[1]] = photo.pixels
@@ -180,7 +180,7 @@ def test_parity_with_insightface(real_pack: ModelPack) -> None:
 
 
 @pytest.mark.real
-def test_every_orl_photo_has_a_face(real_pack: ModelPack, real_faces) -> None:  # type: ignore[no-untyped-def]
+def test_every_orl_photo_has_a_face(real_pack: ModelPack, real_faces: Path) -> None:
     embedder = FaceEmbedder(real_pack)
     paths = sorted((real_faces / "orl").glob("s*/*.pgm"))
     assert len(paths) == 400

@@ -1,4 +1,4 @@
-"""What libjpeg paints without a word: the codes of a damaged JPEG do not add up."""
+"""Damage that libjpeg decodes without an error: the codes of the JPEG do not add up."""
 
 import io
 import random
@@ -16,7 +16,7 @@ PHOTOS = [path.read_bytes() for path in sorted((SAMPLE / "students").glob("*/1.j
 
 
 def saved(mode: str = "RGB", size: tuple[int, int] = (75, 50), **options: object) -> bytes:
-    """A photo again, as other programs write it."""
+    """A photo saved again, as other programs do it."""
     out = io.BytesIO()
     Image.open(io.BytesIO(PHOTOS[0])).convert(mode).resize(size).save(out, "JPEG", **options)
     return out.getvalue()
@@ -81,4 +81,4 @@ def test_whatever_the_bytes_are_nothing_is_raised() -> None:
             damaged[chance.randrange(min(700, len(content)))] = chance.randrange(256)
         scan_damage(bytes(damaged[: chance.randrange(len(damaged))]))
         scan_damage(bytes(damaged))
-        assert scan_start(bytes(damaged)) >= 0
+        assert 0 <= scan_start(bytes(damaged)) <= len(damaged)

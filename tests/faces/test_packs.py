@@ -1,4 +1,4 @@
-"""Packs are found, checked, and pulled: from a local server that behaves as the real one may."""
+"""Packs are found, checked, and pulled from a local server that behaves like the real one."""
 
 import hashlib
 import io
@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from faces.packs.download import pull
-from faces.packs.model_pack import PUBLISHED, ModelFile, ModelPack, PublishedPack, find_pack, installed, load_pack
+from faces.packs.model_pack import ModelPack, find_pack, installed, load_pack
+from faces.packs.published import PUBLISHED, ModelFile, PublishedPack
 from presente.errors import PackError
-from tests.conftest import SAMPLE, on_sqlite
+from tests.conftest import SAMPLE, Command, on_sqlite
 
 DETECTION = (SAMPLE / "models" / "sample" / "det.onnx").read_bytes()
 RECOGNITION = (SAMPLE / "models" / "sample" / "rec.onnx").read_bytes()
@@ -30,7 +31,7 @@ def archive(**members: bytes) -> bytes:
     with zipfile.ZipFile(stream, "w") as zipped:
         for name, content in members.items():
             zipped.writestr(f"nested/{name}.onnx", content)
-        zipped.writestr("nested/2d106det.onnx", b"a model that nobody asked for")
+        zipped.writestr("nested/2d106det.onnx", b"a model that no one asked for")
     return stream.getvalue()
 
 
@@ -149,7 +150,7 @@ def test_a_missing_page_is_a_failed_download(site: str, tmp_path: Path) -> None:
 
 
 @on_sqlite
-def test_the_command_shows_the_licence_and_asks(command, site: str) -> None:  # type: ignore[no-untyped-def]
+def test_the_command_shows_the_licence_and_asks(command: Command, site: str) -> None:
     unasked = command("faces", "pull", "buffalo_s", "--url", site)
     assert unasked.returncode == 1 and "non-commercial" in unasked.stderr and "licence_not_accepted" in unasked.stderr
     wrong = command("faces", "pull", "buffalo_s", "--accept-licence", "--url", site)
@@ -159,7 +160,7 @@ def test_the_command_shows_the_licence_and_asks(command, site: str) -> None:  # 
 
 
 @on_sqlite
-def test_list_and_check(command) -> None:  # type: ignore[no-untyped-def]
+def test_list_and_check(command: Command) -> None:
     listed = json.loads(command("faces", "list", "--json").stdout)
     assert "sample" in listed["here"] and set(listed["can_be_pulled"]) == set(PUBLISHED)
     checked = json.loads(command("faces", "check", "sample", "--json").stdout)

@@ -1,24 +1,22 @@
-"""Runtimes give the same templates, from several threads too; what cannot be had is refused with what to do."""
+"""Runtimes give the same templates, also from several threads; what is not available is refused with a remedy."""
 
-import io
 import json
 import logging
 import threading
 from importlib import util
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from PIL import Image
 
 from faces.detection.detector import DetectionSettings
 from faces.embedder import EmbedderSettings, FaceEmbedder
-from faces.image.decode import decode
 from faces.packs.model_pack import ModelPack, load_pack
 from faces.runtime import session
-from faces.runtime.graphs import without_prelu
+from faces.runtime.graph_rewriting import without_prelu
 from faces.runtime.session import (
     RuntimeOptions,
     chosen_runtime,
@@ -28,7 +26,7 @@ from faces.runtime.session import (
     plain_session,
 )
 from presente.errors import ConfigError, PackError
-from tests.conftest import SAMPLE, on_sqlite
+from tests.conftest import SAMPLE, Command, on_sqlite
 
 HAS_OPENVINO = util.find_spec("openvino") is not None
 needs_openvino = pytest.mark.skipif(not HAS_OPENVINO, reason="OpenVINO is not installed (`make openvino`)")
@@ -73,7 +71,7 @@ def test_openvino_makes_the_same_templates_of_real_faces(real_pack: ModelPack, r
 
 @needs_openvino
 def test_a_session_serves_several_threads(sample_pack: ModelPack) -> None:
-    """Requests are each thread's own: what one thread was given is not overwritten by another's call."""
+    """Each thread has its own request: a call does not overwrite another thread's result."""
     session = open_session(sample_pack.recognition, OPENVINO)
     inputs = np.random.default_rng(1).uniform(-1, 1, (4, 1, 3, 112, 112)).astype(np.float32)
     name = session.get_inputs()[0].name
@@ -164,7 +162,7 @@ class Wrong:
     def __init__(self, right: session.Session) -> None:
         self.right = right
 
-    def run(self, names, feeds):  # type: ignore[no-untyped-def]
+    def run(self, names: Any, feeds: Any) -> list[Any]:
         return [1.1 * output for output in self.right.run(names, feeds)]
 
 
@@ -231,13 +229,40 @@ def test_bf16_is_near_or_refused(sample_pack: ModelPack) -> None:
 
 
 @on_sqlite
-def test_the_runtime_is_shown(command) -> None:  # type: ignore[no-untyped-def]
+def test_the_runtime_is_shown(command: Command) -> None:
     checked = json.loads(command("faces", "check", "sample", "--runtime", "onnxruntime", "--json").stdout)
     assert checked["runtime"].startswith("onnxruntime ") and checked["runtime"].endswith(" f32")
     status = json.loads(command("indexer", "status", "--json", PRESENTE_RUNTIME="onnxruntime").stdout)
     assert status["runtime"] == checked["runtime"]
     wrong = command("indexer", "status", "--runtime", "tensorrt")
     assert wrong.returncode == 2 and "PRESENTE_RUNTIME" in wrong.stderr
+
+
+def test_no_more_inferences_run_at_once_than_asked_for(sample_pack: ModelPack, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = open_session(sample_pack.recognition, RuntimeOptions("onnxruntime", at_once=2))
+    port = session.get_inputs()[0]
+    feeds = {port.name: np.zeros((4, 3, 112, 112), dtype=np.float32)}
+    running, most, lock = 0, 0, threading.Lock()
+    plain = session._run  # type: ignore[attr-defined]
+
+    def counted(*given: object) -> object:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        try:
+            return plain(*given)
+        finally:
+            with lock:
+                running -= 1
+
+    monkeypatch.setattr(session, "_run", counted)
+    threads = [threading.Thread(target=session.run, args=(None, feeds)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most <= 2
 
 
 # -- flip --------------------------------------------------------------------------------------------------------------
@@ -270,125 +295,3 @@ def test_flip_is_true_or_false(sample_pack: ModelPack, tmp_path: Path) -> None:
     with pytest.raises(PackError) as refused:
         load_pack(str(with_flip(sample_pack, tmp_path, "yes")), [])
     assert refused.value.code == "pack_invalid" and "flip" in str(refused.value)
-
-
-# -- fewer pixels ------------------------------------------------------------------------------------------------------
-
-
-def jpeg(path: Path, times: int, exif: Image.Exif | None = None) -> bytes:
-    image = Image.open(path).convert("RGB")
-    stream = io.BytesIO()
-    image.resize((image.width * times, image.height * times), Image.Resampling.BICUBIC).save(
-        stream, "JPEG", quality=95, **({"exif": exif} if exif else {})
-    )
-    return stream.getvalue()
-
-
-def test_a_large_jpeg_is_decoded_in_fewer_pixels() -> None:
-    data = jpeg(PHOTOS[0], 4)
-    whole = decode(data)
-    side = max(whole.pixels.shape)
-    for enough, reduction in ((side, 1), (side // 2, 2), (side // 2 + 1, 1), (side // 4, 4), (side // 100, 8)):
-        photo = decode(data, enough=enough)
-        assert photo.reduction == pytest.approx(reduction, rel=0.01)
-        assert max(photo.pixels.shape) >= min(enough, side // 8)
-    assert decode(PHOTOS[0].read_bytes(), enough=10**6).reduction == 1
-
-
-def test_a_reduced_portrait_is_the_same_face(embedder: FaceEmbedder) -> None:
-    for path in PHOTOS[:4]:
-        data = jpeg(path, 12)
-        reduced = embedder.read_portrait(data)[1]
-        whole = embedder.portrait(embedder.decode(data))
-        with embedder.opened_for_portrait(data) as photo:
-            assert photo.reduction == pytest.approx(2, rel=0.01)
-        assert np.abs(reduced.face.box - whole.face.box).max() < 0.02 * np.ptp(whole.face.box)
-        assert reduced.quality.size == pytest.approx(whole.quality.size, rel=0.03)
-        made = embedder.embed([reduced, whole])
-        assert made[0].template @ made[1].template > 0.98
-
-
-def test_a_small_face_in_a_large_photo_is_decoded_whole(embedder: FaceEmbedder) -> None:
-    image = Image.open(PHOTOS[0]).convert("RGB")
-    scene = Image.new("RGB", (3200, 2400), (128, 128, 128))
-    scene.paste(image, (1500, 1100))
-    stream = io.BytesIO()
-    scene.save(stream, "JPEG", quality=95)
-    found = embedder.read_portrait(stream.getvalue())[1]
-    whole = embedder.portrait(embedder.decode(stream.getvalue()))
-    assert (found.crop == whole.crop).all() and found.face.box[0] > 1450
-
-
-def test_a_first_look_finds_the_same_face(embedder: FaceEmbedder, sample_pack: ModelPack) -> None:
-    whole = opened(sample_pack, RuntimeOptions(), glance_side=0)
-    settled = 0
-    for path in PHOTOS:
-        photo = embedder.decode(path.read_bytes())
-        seen = embedder.detector.glance(photo.pixels)
-        assert whole.detector.glance(photo.pixels) is None
-        if seen is not None:
-            settled += 1
-            assert np.abs(seen.box - whole.portrait(photo).face.box).max() < 0.1 * np.ptp(seen.box)
-    assert settled >= len(PHOTOS) // 2
-
-
-def test_a_first_look_does_not_settle_for_a_face_at_the_edge(embedder: FaceEmbedder) -> None:
-    """Beside it there may be a smaller one in the middle, which a first look is too coarse for."""
-    image = Image.open(PHOTOS[0]).convert("RGB")
-    scene = Image.new("RGB", (900, 600), (128, 128, 128))
-    scene.paste(image, (0, 0))
-    assert embedder.detector.glance(np.array(scene)) is None
-    scene.paste(image, ((900 - image.width) // 2, (600 - image.height) // 2))
-    assert embedder.portrait(embedder.decode(_png(scene))).face.box[0] > 200
-
-
-def _png(image: Image.Image) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, "PNG")
-    return stream.getvalue()
-
-
-def test_fewer_anchors_are_decoded_to_the_same_faces(sample_pack: ModelPack) -> None:
-    from insightface.model_zoo.scrfd import SCRFD
-
-    from faces.detection.scrfd import LeanScrfd
-
-    session = open_session(sample_pack.detection, ORT)
-    pixels = np.array(Image.open(SAMPLE / "groups" / "group_01.jpg").convert("RGB"))[:384, :512].copy()
-    counts = []
-    for threshold in (0.3, 0.5, 0.999999):
-        lean = LeanScrfd(session=session)
-        lean.prepare(0, det_thresh=threshold)
-        boxes, landmarks = lean.faces(pixels)
-        bgr = np.ascontiguousarray(pixels[:, :, ::-1])
-        theirs = SCRFD(session=session).detect(bgr, input_size=(512, 384), det_thresh=threshold)
-        assert np.array_equal(theirs[0], boxes) and np.array_equal(theirs[1], landmarks)
-        counts.append(len(boxes))
-    assert counts[0] >= counts[1] > counts[2] == 0
-
-
-def test_no_more_inferences_run_at_once_than_asked_for(sample_pack: ModelPack, monkeypatch: pytest.MonkeyPatch) -> None:
-    session = open_session(sample_pack.recognition, RuntimeOptions("onnxruntime", at_once=2))
-    port = session.get_inputs()[0]
-    feeds = {port.name: np.zeros((4, 3, 112, 112), dtype=np.float32)}
-    running, most, lock = 0, 0, threading.Lock()
-    plain = session._run  # type: ignore[attr-defined]
-
-    def counted(*given: object) -> object:
-        nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
-        try:
-            return plain(*given)
-        finally:
-            with lock:
-                running -= 1
-
-    monkeypatch.setattr(session, "_run", counted)
-    threads = [threading.Thread(target=session.run, args=(None, feeds)) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert most <= 2

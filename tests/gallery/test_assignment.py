@@ -1,4 +1,4 @@
-"""Who is who among all faces of a photo, on tables small enough to work out by hand."""
+"""Assigning faces to people, on tables that are small enough to work out by hand."""
 
 import itertools
 
@@ -18,15 +18,19 @@ def is_(*columns: int) -> FaceAssignment:
     return FaceAssignment("assigned", columns)
 
 
-def test_everybody_is_somebody_else() -> None:
-    assert outcomes([[0.7, 0.1, NONE], [0.2, 0.8, 0.3], [0.1, 0.2, 0.39]]) == [is_(0), is_(1), FaceAssignment("nobody")]
+def test_every_face_gets_a_person_of_its_own() -> None:
+    assert outcomes([[0.7, 0.1, NONE], [0.2, 0.8, 0.3], [0.1, 0.2, 0.39]]) == [
+        is_(0),
+        is_(1),
+        FaceAssignment("unassigned"),
+    ]
 
 
-def test_at_the_threshold_a_face_is_somebody() -> None:
+def test_at_the_threshold_a_face_is_assigned() -> None:
     assert outcomes([[0.4]]) == [is_(0)]
-    assert outcomes([[np.nextafter(0.4, 0)]]) == [FaceAssignment("nobody")]
-    assert outcomes([[NONE]]) == [FaceAssignment("nobody")] and assign(np.empty((1, 0)), 0.4, 0.02) == [
-        FaceAssignment("nobody")
+    assert outcomes([[np.nextafter(0.4, 0)]]) == [FaceAssignment("unassigned")]
+    assert outcomes([[NONE]]) == [FaceAssignment("unassigned")] and assign(np.empty((1, 0)), 0.4, 0.02) == [
+        FaceAssignment("unassigned")
     ]
     assert assign(np.empty((0, 3)), 0.4, 0.02) == []
 
@@ -36,21 +40,21 @@ def test_two_people_too_close_to_call() -> None:
     assert outcomes([[0.60, 0.63, 0.1]]) == [is_(1)]
 
 
-def test_who_is_taken_by_another_face_is_no_rival() -> None:
-    """The second face settles who the first is: alone it would be ambiguous."""
+def test_a_person_who_is_assigned_to_another_face_makes_none_ambiguous() -> None:
+    """The second face decides who the first one is: alone it would be ambiguous."""
     assert outcomes([[0.60, 0.61], [0.1, 0.9]]) == [is_(0), is_(1)]
 
 
-def test_twins_who_are_both_there_are_both_present() -> None:
+def test_two_similar_people_who_are_both_there_are_both_assigned() -> None:
     assert outcomes([[0.70, 0.69], [0.69, 0.70]]) == [is_(0), is_(1)]
     assert outcomes([[0.70, 0.70], [0.70, 0.70]]) in ([is_(0), is_(1)], [is_(1), is_(0)])
 
 
-def test_a_person_is_given_one_face_only() -> None:
+def test_a_person_gets_one_face_only() -> None:
     assert outcomes([[0.85], [0.9]]) == [FaceAssignment("duplicate", (0,)), is_(0)]
 
 
-def test_a_second_picture_of_somebody_does_not_become_a_weak_match() -> None:
+def test_a_second_picture_of_a_person_does_not_become_a_weak_match() -> None:
     found = outcomes([[0.90, 0.45], [0.85, 0.45]])
     assert found == [is_(0), FaceAssignment("ambiguous", (0, 1))]
 
@@ -60,8 +64,8 @@ def test_the_total_is_the_greatest_there_is() -> None:
     for _ in range(200):
         scores = rng.uniform(0.2, 0.9, size=(3, 4))
         found = assign(scores, 0.4, 0.0)
-        given = {face: made.columns[0] for face, made in enumerate(found) if made.outcome == "assigned"}
-        assert len(set(given.values())) == len(given)
+        assigned = {face: made.columns[0] for face, made in enumerate(found) if made.outcome == "assigned"}
+        assert len(set(assigned.values())) == len(assigned)
         best = 0.0
         for choice in itertools.product([None, 0, 1, 2, 3], repeat=3):
             chosen = [column for column in choice if column is not None]
@@ -69,5 +73,5 @@ def test_the_total_is_the_greatest_there_is() -> None:
             if len(set(chosen)) == len(chosen) and all(gain >= 0 for gain in gains):
                 best = max(best, sum(gains))
         solved = [made for made in found if made.outcome in ("assigned", "ambiguous")]
-        if len(solved) == len(given):  # none was left to a person
-            assert sum(scores[face, column] - 0.4 for face, column in given.items()) == pytest.approx(best)
+        if len(solved) == len(assigned):  # no face was left to a person
+            assert sum(scores[face, column] - 0.4 for face, column in assigned.items()) == pytest.approx(best)

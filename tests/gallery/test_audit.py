@@ -1,5 +1,6 @@
-"""The rules of an audit, on vectors whose cosines are known by hand; and what they rest on, against plain loops."""
+"""The rules of an audit, on vectors whose cosines are known; and the comparisons they use, against plain loops."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -7,36 +8,39 @@ import pytest
 
 from gallery.audit import similarity
 from gallery.audit.audit import audit
+from gallery.audit.findings import Finding
 from gallery.audit.names import alike
-from gallery.audit.similarity import RIVALS, Levels, Similarity
+from gallery.audit.similarity import NEIGHBOURS, Levels, Similarity
 from gallery.documents.values import Enrolment
-from tests.conftest import enrolment, on_sqlite, unit
+from tests.conftest import OpenGallery, enrolment, on_sqlite, unit
 
 DIM = 64
 AXES = np.eye(DIM, dtype=np.float32)
 
 
 def photos(person: int, count: int, cosine: float = 0.8, seed: int = 0) -> np.ndarray:
-    """Unit rows around an axis of the first half: those of one person score ``cosine`` with each other, those of two
-    people 0, exactly."""
+    """Unit rows around an axis of the first half. Rows of one person have exactly ``cosine``, rows of two people 0."""
     own = np.sqrt(cosine) * AXES[person]
     others = np.sqrt(1 - cosine) * AXES[32 + seed + np.arange(count)]
     return (own + others).astype(np.float32)
 
 
 def good(matricula: str, vectors: np.ndarray, name: str = "", **quality: float) -> Enrolment:
-    """A student whose photos were measured as good, or as it says."""
+    """A student whose photos have a good quality, or the given one."""
     made = enrolment(matricula, vectors)
     measured = {"size": 100.0, "sharpness": 100.0, "yaw": 0.0} | quality
     shots = tuple(replace(shot, template=replace(shot.template, quality=measured)) for shot in made.photos)
     return Enrolment(replace(made.student, nombre_del_alumno=name or f"Nombre{matricula} {matricula}"), shots)
 
 
-@pytest.fixture
-def found(open_gallery):  # type: ignore[no-untyped-def]
-    """Enrols students beside a few in order, and gives what an audit says: kind, matriculas, number of photos."""
+Findings = Callable[..., Sequence[Finding]]
 
-    def audited(*students: Enrolment):  # type: ignore[no-untyped-def]
+
+@pytest.fixture
+def found(open_gallery: OpenGallery) -> Findings:
+    """Enrols students beside five without findings, and returns the findings."""
+
+    def audited(*students: Enrolment) -> Sequence[Finding]:
         gallery = open_gallery(dim=DIM)
         gallery.enrol([good(f"Z{number}", photos(20 + number, 3)) for number in range(5)])
         gallery.enrol(students)
@@ -45,19 +49,19 @@ def found(open_gallery):  # type: ignore[no-untyped-def]
     return audited
 
 
-def about(findings) -> list[tuple]:  # type: ignore[no-untyped-def, type-arg]
+def about(findings: Sequence[Finding]) -> list[tuple[str, list[str], int]]:
     return [(each.kind, [person.student.matricula for person in each.people], len(each.photos)) for each in findings]
 
 
 @on_sqlite
-def test_two_names_of_one_person(found) -> None:  # type: ignore[no-untyped-def]
+def test_two_names_of_one_person(found: Findings) -> None:
     one, other = good("A", photos(1, 4)), good("B", photos(1, 3, seed=8))
     assert about(found(one, other)) == [("same_person", ["A", "B"], 2)]
 
 
 @on_sqlite
 @pytest.mark.parametrize(("name", "same"), [("EVA LUZ", False), ("ANA MARIA RUIZ", True)])
-def test_close_names_need_less(found, name: str, same: bool) -> None:  # type: ignore[no-untyped-def]
+def test_close_names_need_less(found: Findings, name: str, same: bool) -> None:
     # 0.6 is above the threshold, 0.5, and below what these people's own photos ask for, 0.65
     near = 0.6 * AXES[1] / np.sqrt(0.8) + np.sqrt(1 - 0.36 / 0.8) * AXES[60]
     findings = found(good("A", photos(1, 4), "Ana Ruíz"), good("B", near, name))
@@ -65,14 +69,14 @@ def test_close_names_need_less(found, name: str, same: bool) -> None:  # type: i
 
 
 @on_sqlite
-def test_a_photo_of_somebody_else(found) -> None:  # type: ignore[no-untyped-def]
+def test_a_photo_of_another_person(found: Findings) -> None:
     mine, theirs = photos(1, 4), photos(2, 4, seed=8)
     swapped = good("A", np.vstack([mine[:3], theirs[:1]])), good("B", np.vstack([theirs[1:], mine[3:]]))
     assert sorted(about(found(*swapped))) == [("mislabelled", ["A", "B"], 2), ("mislabelled", ["B", "A"], 2)]
 
 
 @on_sqlite
-def test_one_photo_under_two_names(found) -> None:  # type: ignore[no-untyped-def]
+def test_one_photo_under_two_names(found: Findings) -> None:
     theirs = photos(2, 3, seed=8)
     (finding,) = found(good("A", np.vstack([photos(1, 3), theirs[:1]])), good("B", theirs))
     assert about([finding]) == [("duplicate", ["A", "B"], 2)]
@@ -80,7 +84,7 @@ def test_one_photo_under_two_names(found) -> None:  # type: ignore[no-untyped-de
 
 
 @on_sqlite
-def test_whose_photo_it_is_is_not_always_clear(found) -> None:  # type: ignore[no-untyped-def]
+def test_it_is_not_always_clear_whose_photo_it_is(found: Findings) -> None:
     (finding,) = found(good("A", photos(1, 1)), good("B", photos(1, 1)))
     assert about([finding]) == [("duplicate", ["A", "B"], 2)] and not finding.certain
     (finding,) = found(good("A", photos(1, 1), "Ana Ruiz"), good("B", photos(1, 1), "RUIZ, ANA"))
@@ -88,7 +92,7 @@ def test_whose_photo_it_is_is_not_always_clear(found) -> None:  # type: ignore[n
 
 
 @on_sqlite
-def test_photos_and_people_that_are_not_recognised(found) -> None:  # type: ignore[no-untyped-def]
+def test_photos_and_people_that_are_not_recognised(found: Findings) -> None:
     odd = good("A", np.vstack([photos(1, 3), photos(9, 1, seed=8)]))
     two = good("B", np.vstack([photos(2, 1), photos(3, 1, seed=8)]))
     kinds = [("hard_to_recognise", ["B"], 2), ("weak_photo", ["A"], 1)]
@@ -96,17 +100,16 @@ def test_photos_and_people_that_are_not_recognised(found) -> None:  # type: igno
 
 
 @on_sqlite
-def test_quality_counts_where_there_is_nothing_to_compare_with(found) -> None:  # type: ignore[no-untyped-def]
-    blurred = {"sharpness": 5.0}
+def test_quality_counts_where_there_is_nothing_to_compare_with(found: Findings) -> None:
     findings = found(
-        good("A", photos(1, 1), size=20.0), good("B", photos(2, 3), **blurred), good("C", photos(3, 1), yaw=-2.0)
+        good("A", photos(1, 1), size=20.0), good("B", photos(2, 3), sharpness=5.0), good("C", photos(3, 1), yaw=-2.0)
     )
     assert about(findings) == [("weak_photo", ["A"], 1), ("weak_photo", ["C"], 1)]
     assert "20 pixels wide" in findings[0].why and "turned away" in findings[1].why
 
 
 @on_sqlite
-def test_one_photo_saved_twice(found) -> None:  # type: ignore[no-untyped-def]
+def test_one_photo_saved_twice(found: Findings) -> None:
     mine = photos(1, 3)
     again = unit(mine[:1] + 0.01 * AXES[50])
     (finding,) = found(good("A", np.vstack([mine, again])))
@@ -114,21 +117,21 @@ def test_one_photo_saved_twice(found) -> None:  # type: ignore[no-untyped-def]
 
 
 @on_sqlite
-def test_rivals_are_those_of_a_plain_loop(open_gallery, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_neighbours_are_those_of_a_plain_loop(open_gallery: OpenGallery, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(similarity, "_BLOCK", 7)
     rng = np.random.default_rng(5)
     gallery = open_gallery(dim=4)
     gallery.enrol([enrolment(f"A{n}", unit(rng.normal(size=(rng.integers(1, 6), 4)))) for n in range(20)])
-    with gallery.index.reading() as live:
-        frozen = live.frozen()
-    found = Similarity(frozen, np.arange(len(frozen)), 0.6, 0.99)
-    found.find_rivals(lambda _: None)
+    with gallery.index.reading() as searcher:
+        snapshot = searcher.snapshot()
+    found = Similarity(snapshot, np.arange(len(snapshot)), 0.6, 0.99)
+    found.find_neighbours(lambda _: None)
     vectors, subjects = found.vectors(np.arange(len(found))), found.subjects
     cosines = vectors @ vectors.T
     for row, subject in enumerate(subjects):
         best = {int(other): float(cosines[row][subjects == other].max()) for other in set(subjects) - {subject}}
-        ranked = sorted(((s, -o) for o, s in best.items() if s >= 0.6), reverse=True)[:RIVALS]
-        kept = [(float(s), -int(o)) for o, s in zip(found.rivals[row], found.scores[row], strict=True) if o >= 0]
+        ranked = sorted(((s, -o) for o, s in best.items() if s >= 0.6), reverse=True)[:NEIGHBOURS]
+        kept = [(float(s), -int(o)) for o, s in zip(found.neighbours[row], found.scores[row], strict=True) if o >= 0]
         assert np.allclose(kept, ranked, atol=1e-6) if ranked else not kept
         own = [cosines[row, each] for each in np.flatnonzero(subjects == subject) if each != row]
         own = [score for score in own if score < 0.99]

@@ -1,24 +1,21 @@
-"""The curve against distributions whose truth is known, what it says it cannot know, and how a gallery uses it."""
+"""The curve against known distributions, what it says about its limits, and how a gallery uses it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from gallery.gallery import Gallery, GallerySettings
+from gallery.recalibration import refit
+from gallery.settings import GallerySettings
 from gallery.threshold.calibration import CalibrationCurve, fit
-from gallery.threshold.impostor_scores import EnrolledTemplates, from_gallery, refit
+from gallery.threshold.impostor_scores import EnrolledTemplates, from_gallery
 from gallery.threshold.operating_point import operating_point
 from presente.errors import ConfigError, InvalidInput
-from tests.conftest import DIM, PACK, enrolment, unit
-
-BY_HAND = CalibrationCurve(
-    PACK, 100, 1000, 200, 6.0, 50.0, (0.01, 0.02, 0.1), 0.01, "2026-11-21T00:00:00+00:00", {"cohort": 1000}
-)
+from tests.conftest import DIM, PACK, OpenGallery, enrolment, unit
+from tests.gallery.galleries import BY_HAND, store_curve, stored_curve
 
 
 def test_the_formula_by_hand() -> None:
@@ -34,7 +31,7 @@ def test_the_formula_by_hand() -> None:
     assert low < BY_HAND.fpir(0.4, 100) < high
 
 
-def test_what_it_cannot_know_is_said() -> None:
+def test_doubts_are_reported() -> None:
     sharp = replace(BY_HAND, covariance=(1e-4, 1e-4, 2e-4))
     assert sharp.doubt(0.01, 100) == "" and "events" in sharp.doubt(0.0001, 100)
     assert "events" in sharp.doubt(0.001, 1000)  # ten times the people asks for the tenth of the rate
@@ -42,19 +39,19 @@ def test_what_it_cannot_know_is_said() -> None:
     assert not BY_HAND.stale(150) and BY_HAND.stale(200) and BY_HAND.stale(50)
 
 
-def test_it_survives_the_store() -> None:
+def test_a_stored_curve_is_read_back() -> None:
     assert CalibrationCurve.from_json(BY_HAND.to_json()) == BY_HAND
     assert CalibrationCurve.from_json(BY_HAND.to_json().replace('"format": 1', '"format": 9')) is None
 
 
 def strangers(count: int, people: int, seed: int) -> np.ndarray:
-    """Best scores of random directions among random directions: what the model is made for."""
+    """Best scores of random directions among random directions: what the model assumes."""
     chance = np.random.default_rng(seed)
     gallery = unit(chance.normal(size=(people, 64)))
     return np.concatenate([(unit(chance.normal(size=(500, 64))) @ gallery.T).max(axis=1) for _ in range(count // 500)])
 
 
-def test_the_asked_rate_is_reached_on_strangers_it_never_saw_and_among_ten_times_the_people() -> None:
+def test_the_rate_holds_for_other_strangers_and_among_ten_times_the_people() -> None:
     intercept, slope, covariance = fit(strangers(5000, 200, seed=1), list(range(5000)))
     curve = replace(BY_HAND, people=200, searches=5000, intercept=intercept, slope=slope, covariance=covariance)
     for people, rate in ((200, 0.01), (200, 0.001), (2000, 0.01), (20, 0.01)):
@@ -65,10 +62,10 @@ def test_the_asked_rate_is_reached_on_strangers_it_never_saw_and_among_ten_times
 
 def test_people_under_two_names_do_not_move_the_threshold() -> None:
     clean = strangers(3000, 100, seed=3)
-    soiled = np.concatenate([clean[:-15], np.full(15, 0.9)])  # half a percent are in the gallery after all
+    with_duplicates = np.concatenate([clean[:-15], np.full(15, 0.9)])  # half a percent are in the gallery after all
     (one, two) = (
         replace(BY_HAND, intercept=a, slope=b).threshold(0.001, 100)
-        for a, b, _ in (fit(scores, list(range(3000))) for scores in (clean, soiled))
+        for a, b, _ in (fit(scores, list(range(3000))) for scores in (clean, with_duplicates))
     )
     assert two == pytest.approx(one, abs=0.02)
 
@@ -80,7 +77,7 @@ def test_too_little_is_refused() -> None:
         assert caught.value.code == code
 
 
-def test_which_threshold_holds() -> None:
+def test_which_threshold_is_used() -> None:
     assert operating_point(None, 0.4, "pack x", BY_HAND, 100).threshold == 0.4
     assert operating_point("stored", 0.4, "pack x", None, 100).source == "pack x"
     stored = operating_point("stored", 0.4, "pack x", BY_HAND, 100)
@@ -95,8 +92,8 @@ def test_which_threshold_holds() -> None:
     assert caught.value.code == "not_calibrated"
 
 
-def test_a_gallery_follows_its_curve(open_gallery: Callable[..., Gallery], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gallery.gallery._READ_AGAIN_S", 0.0)
+def test_a_gallery_follows_its_curve(open_gallery: OpenGallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gallery.threshold.stored_calibration._READ_AGAIN_S", 0.0)
     gallery = open_gallery()
     vectors = unit(np.random.default_rng(4).normal(size=(6, DIM)))
     gallery.enrol([enrolment(f"A{i}", row, clase="X" if i < 2 else "Y") for i, row in enumerate(vectors[:5])])
@@ -107,14 +104,14 @@ def test_a_gallery_follows_its_curve(open_gallery: Callable[..., Gallery], monke
     assert gallery.operating_point().threshold == BY_HAND.threshold(0.01, 6)
     assert gallery.operating_point(clase="X").threshold == BY_HAND.threshold(0.01, 2)  # a roster is a smaller gallery
     assert gallery.operating_point(0.3).source == "request" and gallery.operating_point(0.3).people == 6
-    assert gallery.status().limit == gallery.operating_point()
+    assert gallery.status().operating_point == gallery.operating_point()
     gallery.store.adopt_pack(PACK, DIM)
     assert gallery.store.calibration() is not None  # the same pack: nothing is stale
     gallery.store.adopt_pack("other@111111111111", DIM)
     assert gallery.store.calibration() is None
 
 
-def test_a_curve_of_another_pack_is_not_used(open_gallery: Callable[..., Gallery]) -> None:
+def test_a_curve_of_another_pack_is_not_used(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     gallery.store.store_calibration(replace(BY_HAND, pack="other@111111111111").to_json())
     gallery.enrol([enrolment("A1", unit(np.ones(DIM)))])
@@ -123,7 +120,7 @@ def test_a_curve_of_another_pack_is_not_used(open_gallery: Callable[..., Gallery
         gallery.operating_point()
 
 
-def test_a_gallery_that_has_outgrown_its_curve_is_calibrated_again(open_gallery: Callable[..., Gallery]) -> None:
+def test_a_gallery_that_has_outgrown_its_curve_is_calibrated_again(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     vectors = unit(np.random.default_rng(5).normal(size=(40, DIM)))
     gallery.enrol([enrolment(f"A{i:02d}", row) for i, row in enumerate(vectors[:12])])
@@ -144,24 +141,13 @@ def test_a_gallery_that_has_outgrown_its_curve_is_calibrated_again(open_gallery:
     assert "too few" in refit(open_gallery())
 
 
-def store_curve(gallery: Gallery, **changed: object) -> None:
-    curve = replace(BY_HAND, pack=PACK, target=0.03, **{"sources": {"left out": 50}, **changed})  # type: ignore[arg-type]
-    gallery.store.store_calibration(curve.to_json())
-
-
-def stored_curve(gallery: Gallery) -> CalibrationCurve:
-    curve = CalibrationCurve.from_json(gallery.store.calibration() or "")
-    assert curve is not None
-    return curve
-
-
 def test_a_large_gallery_gives_a_sample_of_its_searches(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = unit(np.random.default_rng(6).normal(size=(90, DIM)))
     students = EnrolledTemplates(tuple(f"{i:02d}" for i in range(30)), rows[:60], np.arange(0, 60, 2))
     cohort = EnrolledTemplates(("x", "y"), rows[60:], np.array([0, 10]))
     whole = from_gallery(students, cohort)
-    monkeypatch.setattr("gallery.threshold.impostor_scores._MOST", 20)
-    monkeypatch.setattr("gallery.threshold.impostor_scores._CELLS", 70)  # a search at a time
+    monkeypatch.setattr("gallery.threshold.impostor_scores._MAX_SEARCHES", 20)
+    monkeypatch.setattr("gallery.threshold.impostor_scores._SCORES_AT_ONCE", 70)  # a search at a time
     some = from_gallery(students, cohort)
     assert some.sources == ("left out",) * 20 + ("cohort",) * 20 and len(whole.scores) == 90
     both = set(zip(whole.subjects, whole.scores.round(5), strict=True))

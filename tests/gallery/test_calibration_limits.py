@@ -1,11 +1,10 @@
-"""No scores take the calibration down: a curve of finite numbers comes out, or an error that says what to do."""
+"""Whatever the scores, calibration gives a curve of finite numbers, or an error that says what to do."""
 
 from __future__ import annotations
 
 import itertools
 import json
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -13,12 +12,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gallery.gallery import Gallery, GallerySettings
+from gallery.recalibration import refit
+from gallery.settings import GallerySettings
 from gallery.threshold.calibration import RESAMPLES, CalibrationCurve, fit
-from gallery.threshold.impostor_scores import ImpostorScores, calibrate, refit
+from gallery.threshold.impostor_scores import ImpostorScores, calibrate
 from presente.errors import InvalidInput, StoreError
-from tests.conftest import DIM, PACK, enrolment, unit
-from tests.gallery.test_calibration import BY_HAND, store_curve, stored_curve
+from tests.conftest import DIM, PACK, OpenGallery, enrolment, unit
+from tests.gallery.galleries import BY_HAND, store_curve, stored_curve
 
 _Scores = list[float]
 _cosine = st.floats(-1, 1, width=32)
@@ -26,7 +26,7 @@ _cosine = st.floats(-1, 1, width=32)
 
 @st.composite
 def _shapes(draw: st.DrawFn) -> _Scores:
-    """Best scores as no gallery should have them: clustered, doubled, constant, with any spread, with -1 and 1."""
+    """Unusual best scores: clustered, doubled, constant, with any spread, with -1 and 1."""
     count = draw(st.integers(20, 120))
     chance = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     centres = draw(st.lists(_cosine, min_size=1, max_size=4))
@@ -74,42 +74,42 @@ def _check(curve: CalibrationCurve) -> None:
 @example([-1.0] * 30 + [1.0] * 30, 60)
 @example([0.1] * 35 + [0.5, 0.6, 0.7, 0.8, 0.9], 40)
 @settings(max_examples=150, deadline=None)
-def test_whatever_the_scores_a_curve_is_finite_or_refused(scores: _Scores, people: int) -> None:
+def test_a_curve_is_finite_or_refused_for_any_scores(scores: _Scores, people: int) -> None:
     curve = _curve_of(scores, [i % people for i in range(len(scores))], resamples=12)
     if curve is not None:
         _check(curve)
 
 
-def test_a_curve_that_is_as_steep_as_it_can_be_answers_for_every_score() -> None:
+def test_the_steepest_curve_gives_a_rate_for_every_score() -> None:
     for slope in (1e-3, 50.0, 1e6, 1e12):
         for intercept in (-1e9, 6.0, 1e9):
             _check(replace(BY_HAND, intercept=intercept, slope=slope))
     _check(replace(BY_HAND, covariance=(1e30, -1e30, 1e30)))
 
 
-def test_scores_that_are_no_numbers_are_refused() -> None:
+def test_scores_that_are_not_numbers_are_refused() -> None:
     for wrong in (math.nan, math.inf):
         with pytest.raises(InvalidInput) as caught:
             fit(np.array([*np.linspace(0.1, 0.5, 40), wrong]), list(range(41)))
         assert caught.value.code == "unsuitable_scores"
 
 
-def test_a_set_that_is_fine_is_not_refused_for_a_resample_that_is_not() -> None:
-    """Most scores are of two people: some draws hold nothing else."""
+def test_one_unusable_resample_does_not_refuse_usable_scores() -> None:
+    """Most scores are of two people: some resamples contain no others."""
     scores = np.concatenate([np.full(15, 0.3), np.full(15, 0.31), np.random.default_rng(7).normal(0.33, 0.02, 34)])
     subjects = [0] * 15 + [1] * 15 + [2 + i // 12 for i in range(34)]
     intercept, slope, covariance = fit(scores, subjects)
     assert slope > 0 and covariance[0] > 0 and math.isfinite(intercept)
 
 
-def test_searches_of_one_person_say_nothing_of_others() -> None:
+def test_searches_of_one_person_are_not_enough() -> None:
     with pytest.raises(InvalidInput) as caught:
         fit(np.random.default_rng(1).normal(0.3, 0.05, 50), [0] * 50)
     assert caught.value.code == "too_few_searches" and "one person" in str(caught.value)
 
 
 def test_the_fit_does_not_depend_on_the_unit() -> None:
-    """A pack whose cosines are ten times as close to zero gives the same curve, stretched."""
+    """A pack whose cosines are ten times smaller gives the same curve, scaled."""
     scores = np.random.default_rng(2).gumbel(0.3, 0.03, 2000).clip(0.01, 1)
     near = [fit(scores / stretch, list(range(2000)), seed=3) for stretch in (1.0, 10.0)]
     assert near[1][0] == pytest.approx(near[0][0], rel=1e-3)
@@ -120,7 +120,7 @@ def test_the_fit_does_not_depend_on_the_unit() -> None:
 
 
 def twins(people: int, doubled: int, dim: int = 64) -> ImpostorScores:
-    """Everybody against all others, when so many of them are there under two names with the same photo."""
+    """The scores of all people among all others, when some are enrolled under two names with the same photo."""
     rows = unit(np.random.default_rng(people).normal(size=(people, dim)))
     rows = np.concatenate([rows, rows[:doubled]])
     scores = rows @ rows.T
@@ -147,7 +147,7 @@ def test_some_people_who_are_enrolled_twice_do_not_move_the_curve() -> None:
         assert curve.threshold(0.01, 300) == pytest.approx(clean.threshold(0.01, 300), abs=0.02)
 
 
-def test_curves_that_were_stored_before_are_read() -> None:
+def test_curves_of_earlier_versions_are_read() -> None:
     described = json.loads(BY_HAND.to_json())
     del described["enrolled_twice"]
     assert CalibrationCurve.from_json(json.dumps(described)) == BY_HAND
@@ -171,13 +171,13 @@ def test_curves_that_were_stored_before_are_read() -> None:
         BY_HAND.to_json().replace("[0.01, 0.02, 0.1]", "[0.01]"),
     ],
 )
-def test_a_stored_calibration_that_is_damaged_is_an_error_that_says_so(kept: str) -> None:
+def test_a_damaged_calibration_is_a_typed_error(kept: str) -> None:
     with pytest.raises(StoreError) as caught:
         CalibrationCurve.from_json(kept)
     assert caught.value.code == "calibration_unreadable" and "evaluation calibrate" in caught.value.fix
 
 
-def test_a_gallery_with_a_damaged_calibration_says_so(open_gallery: Callable[..., Gallery]) -> None:
+def test_a_gallery_with_a_damaged_calibration_reports_it(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     gallery.enrol([enrolment("A1", unit(np.ones(DIM)))])
     gallery.settings = GallerySettings(0.5, "test", target="stored")
@@ -189,7 +189,7 @@ def test_a_gallery_with_a_damaged_calibration_says_so(open_gallery: Callable[...
     assert gallery.identify(unit(np.ones(DIM))[None, :])[1][0].candidates
 
 
-def test_refitting_refuses_twins_and_keeps_what_was_stored(open_gallery: Callable[..., Gallery]) -> None:
+def test_refitting_refuses_duplicates_and_keeps_the_stored_curve(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     rows = unit(np.random.default_rng(5).normal(size=(30, DIM)))
     gallery.enrol([enrolment(f"{name}{i:02d}", row) for name in "AB" for i, row in enumerate(rows)])

@@ -3,49 +3,26 @@
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from pymongo import MongoClient, ReadPreference
 
 from gallery.documents.mongo.store import MongoStore
+from gallery.documents.protocol import DocumentStore
 from gallery.documents.sqlite.migrations import STEPS, m004_other_classes
 from gallery.documents.sqlite.store import SqliteStore
-from gallery.documents.values import Consent, DocumentStore, Position, Student, Template, check_student
-from presente import composition
+from gallery.documents.student_rules import check_student
+from gallery.documents.values import Consent, Position, Student, Template
 from presente.errors import Conflict, InvalidInput, NotFound, StoreError
-from tests.conftest import DIM, PACK, enrolment, unit
+from tests.conftest import DIM, PACK, OpenStore, enrolment, student_in, unit
+from tests.gallery.conftest import vectors
 
 OTHER = "other@111111111111"
-OpenStore = Callable[[], DocumentStore]
-
-
-@pytest.fixture
-def open_store(store_url: str) -> Iterator[OpenStore]:
-    """Opens the same store again and again."""
-    opened: list[DocumentStore] = []
-
-    def open_one() -> DocumentStore:
-        opened.append(composition.open_store(store_url))
-        return opened[-1]
-
-    yield open_one
-    for store in opened:
-        store.close()
-
-
-@pytest.fixture
-def store(open_store: OpenStore) -> DocumentStore:
-    made = open_store()
-    made.claim_pack(PACK, DIM)
-    return made
-
-
-def vectors(count: int, seed: int = 1) -> np.ndarray:
-    return unit(np.random.default_rng(seed).normal(size=(count, DIM)))
 
 
 def all_ids(store: DocumentStore) -> list[int]:
@@ -68,7 +45,7 @@ def test_what_is_enrolled_is_read_back_exactly(store: DocumentStore, open_store:
         assert found.student == Student("A1", "Nombre A1", "IA-101", "2026-01-01")
         batch = next(iter(view.templates()))
         assert (batch.vectors == rows).all() and batch.vectors.dtype == np.float32
-        assert list(batch.subjects) == [found.id, found.id, view.student("A2").id]  # type: ignore[union-attr]
+        assert list(batch.subjects) == [found.id, found.id, student_in(view, "A2").id]
         assert view.counts() == view.counts().__class__(students=2, cohort=0, images=3, templates=3)
         assert view.subjects([found.id, 999]) == {found.id: found.student}
         assert len(view.embedded("A1", PACK)) == 2 and view.embedded("A1", OTHER) == set()
@@ -97,8 +74,8 @@ def test_changes_cover_additions_and_removals(store: DocumentStore) -> None:
     assert [int(i) for batch in store.templates(ids) for i in batch.ids] == ids[2:]
 
 
-def test_whatever_changes_a_roster_moves_the_position(store: DocumentStore) -> None:
-    """Rosters are remembered for as long as the position is the same."""
+def test_every_change_of_a_roster_moves_the_position(store: DocumentStore) -> None:
+    """Rosters are kept as long as the position is the same."""
     store.enrol([enrolment("A1", vectors(1)), enrolment("A2", vectors(1, 2))])
     known = store.student("A1")
     assert known is not None
@@ -136,7 +113,7 @@ def test_creating_is_all_or_nothing(store: DocumentStore) -> None:
     assert store.student("A1") is None and store.last_change() == change and store.counts().images == 1
 
 
-def test_extending_needs_the_student_and_leaves_the_fields(store: DocumentStore) -> None:
+def test_extending_needs_the_student_and_keeps_the_fields(store: DocumentStore) -> None:
     with pytest.raises(NotFound):
         store.enrol([enrolment("A1", vectors(1))], mode="extend")
     assert store.student("A1") is None and store.counts().images == 0
@@ -146,19 +123,21 @@ def test_extending_needs_the_student_and_leaves_the_fields(store: DocumentStore)
     assert found is not None and (found.student.clase, found.images) == ("IA-101", 2)
 
 
-def test_marks_tell_histories_apart(store: DocumentStore) -> None:
-    assert store.mark(0) == ""
+def test_change_marks_tell_histories_apart(store: DocumentStore) -> None:
+    assert store.change_mark(0) == ""
     store.enrol([enrolment("A1", vectors(1))])
     first = store.last_change()
     store.enrol([enrolment("A2", vectors(1, 2))])
-    assert store.mark(first) and store.mark(first) == store.mark(first) != store.mark(store.last_change())
-    assert store.mark(store.last_change() + 50) == ""
+    assert store.change_mark(first) and store.change_mark(first) == store.change_mark(first) != store.change_mark(
+        store.last_change()
+    )
+    assert store.change_mark(store.last_change() + 50) == ""
 
 
 def test_fields_are_updated(store: DocumentStore) -> None:
     store.enrol([enrolment("A1", vectors(1))])
     assert store.update(Student("A1", "Ana Ruiz", "IA-102", "2026-02-02"))
-    assert store.student("A1").student.nombre_del_alumno == "Ana Ruiz"  # type: ignore[union-attr]
+    assert student_in(store, "A1").student.nombre_del_alumno == "Ana Ruiz"
     assert not store.update(Student("A9", "Nadie"))
 
 
@@ -186,7 +165,7 @@ def test_a_student_of_two_classes_is_on_the_roster_of_both(store: DocumentStore,
         assert both.clases == ("IA-101", "IA-102", "100 % Taller")
         rosters = {clase: list(view.roster(clase=clase, kind="student")) for clase in (*both.clases, "IA-10", "%")}
         assert rosters["IA-101"] == rosters["100 % Taller"] == [found.id] and rosters["IA-10"] == rosters["%"] == []
-        assert rosters["IA-102"] == [found.id, view.student("A2").id]  # type: ignore[union-attr]
+        assert rosters["IA-102"] == [found.id, student_in(view, "A2").id]
         assert [each.student.matricula for each in view.students(clase="IA-102")] == ["A1", "A2"]
         assert [each.student.matricula for each in view.students(clase="IA-102", query="nombre a2")] == ["A2"]
         assert view.subjects([found.id])[found.id] == both
@@ -194,7 +173,7 @@ def test_a_student_of_two_classes_is_on_the_roster_of_both(store: DocumentStore,
     assert len(store.roster(clase="IA-101")) == 0 and len(store.roster(clase="IA-102")) == 2
 
 
-def test_another_packs_templates_wait_until_they_are_adopted(store: DocumentStore) -> None:
+def test_templates_of_another_pack_are_used_once_it_is_adopted(store: DocumentStore) -> None:
     store.enrol([enrolment("A1", vectors(2)), enrolment("A2", vectors(1, 3))])
     waiting = list(store.unembedded(OTHER))
     assert [photo.matricula for photo in waiting] == ["A1", "A1", "A2"] and list(store.unembedded(PACK)) == []
@@ -247,14 +226,14 @@ def test_many_threads_write_and_read(store: DocumentStore) -> None:
     assert len(store.changes(Position()).added) == 40
 
 
-def test_a_file_that_is_no_gallery_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_gallery_is_refused(tmp_path: Path) -> None:
     (tmp_path / "gallery.db").write_bytes(b"this is not a database, whatever its name says" * 100)
     with pytest.raises(StoreError) as caught:
         SqliteStore(tmp_path / "gallery.db")
     assert caught.value.code == "store_unavailable"
 
 
-def test_a_store_from_the_future_is_refused(tmp_path: Path) -> None:
+def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     SqliteStore(tmp_path / "gallery.db").close()
     with contextlib.closing(sqlite3.connect(tmp_path / "gallery.db")) as db:
         db.execute("PRAGMA user_version = 99")
@@ -263,7 +242,7 @@ def test_a_store_from_the_future_is_refused(tmp_path: Path) -> None:
     assert caught.value.code == "store_too_new"
 
 
-def test_a_file_from_before_there_were_other_classes_is_brought_up_to_date(tmp_path: Path) -> None:
+def test_a_file_without_other_classes_is_brought_up_to_date(tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(tmp_path / "gallery.db", isolation_level=None)) as db:
         before = STEPS[: STEPS.index(m004_other_classes)]
         for step in before:
@@ -302,7 +281,7 @@ UNUSABLE = pytest.mark.parametrize(
 
 
 @UNUSABLE
-def test_fields_that_cannot_be_stored_are_refused_shortly(student: Student) -> None:
+def test_the_refusal_of_fields_is_short(student: Student) -> None:
     with pytest.raises(InvalidInput) as caught:
         check_student(student)
     assert len(str(caught.value)) < 1000
@@ -339,7 +318,7 @@ on_mongo = pytest.mark.parametrize("store_url", ["mongo"], indirect=True)
 @on_mongo
 @pytest.mark.parametrize("size", [16_777_216, 20_000_000, 60_000_000])
 def test_a_photo_that_no_document_can_hold(store: DocumentStore, size: int) -> None:
-    """MongoDB refuses it in the middle of a write; FerretDB takes it."""
+    """MongoDB refuses it during the write; FerretDB accepts it."""
     given = enrolment("A1", vectors(1))
     large = replace(given, photos=(replace(given.photos[0], content=bytes(size)),))
     store.enrol([enrolment("A2", vectors(1))])
@@ -354,8 +333,8 @@ def test_a_photo_that_no_document_can_hold(store: DocumentStore, size: int) -> N
 
 
 @on_mongo
-def test_another_programs_photo_that_leaves_no_room(store: DocumentStore, store_url: str) -> None:
-    with MongoClient(store_url) as client:
+def test_another_programs_photo_that_is_too_large(store: DocumentStore, store_url: str) -> None:
+    with MongoClient[dict[str, Any]](store_url) as client:
         students = client.get_default_database().students
         fields = {"nombre_del_alumno": "N", "clase": "C", "fecha_de_registro": "2026-01-01"}
         students.insert_one({"matricula": "LARGE", **fields, "image": b"\xff\xd8\xff" + bytes(16_776_800)})
@@ -366,8 +345,8 @@ def test_another_programs_photo_that_leaves_no_room(store: DocumentStore, store_
 
 
 @on_mongo
-def test_another_programs_texts_get_their_one_form(store: DocumentStore, store_url: str) -> None:
-    with MongoClient(store_url) as client:
+def test_another_programs_texts_are_tidied(store: DocumentStore, store_url: str) -> None:
+    with MongoClient[dict[str, Any]](store_url) as client:
         students = client.get_default_database().students
         for matricula in ("N\u0303-1", "Ñ-1", "A2\u00a0"):
             students.insert_one({"matricula": matricula, "nombre_del_alumno": "Jose\u0301", "clase": "\u200bC"})
@@ -379,19 +358,19 @@ def test_another_programs_texts_get_their_one_form(store: DocumentStore, store_u
 
 
 @on_mongo
-def test_what_was_just_written_is_read_whatever_the_address_says(store_url: str) -> None:
-    """A secondary of a replica set lags behind: the order of writes counts on reading one's own."""
+def test_reads_see_own_writes_whatever_the_address_says(store_url: str) -> None:
+    """A secondary of a replica set lags behind, and the order of writes relies on reading own writes."""
     store = MongoStore(f"{store_url}?readPreference=secondaryPreferred")
     assert store._db.read_preference == store._db.students.read_preference == ReadPreference.PRIMARY
     store.close()
 
 
 @on_mongo
-def test_a_reservation_that_an_election_took_back_stops_no_follower(store: DocumentStore, store_url: str) -> None:
-    """Others have seen it before it was lost, and reserve past it."""
+def test_a_reservation_that_an_election_took_back_does_not_stop_followers(store: DocumentStore, store_url: str) -> None:
+    """Other processes saw it before it was lost, and reserve the numbers after it."""
     store.enrol([enrolment("A1", vectors(1))])
     position = store.position()
-    with MongoClient(store_url) as client:
+    with MongoClient[dict[str, Any]](store_url) as client:
         lost = client.get_default_database().changes.insert_one({"_id": position.change + 1, "n": 3, "mark": "m"})
         store.enrol([enrolment("A2", vectors(2))])
         client.get_default_database().changes.delete_one({"_id": lost.inserted_id})

@@ -1,100 +1,108 @@
-"""Whether photos show the student: the decision by itself, and its levels on galleries of made-up people."""
+"""Whether photos show the student: the decision alone, and its levels on galleries of random people."""
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 
-from gallery.enrolment.nearest_others import NOBODY, SimilarStudent, nearest_others, templates_of
-from gallery.enrolment.photo_check import Judged, judge, judge_photos
+from gallery.enrolment.nearest_others import NEW_STUDENT, SimilarStudent, nearest_others
+from gallery.enrolment.photo_check import PhotoJudgement, judge, judge_photos
 from gallery.enrolment.score_levels import DUPLICATE_RATE, STRANGER_RATE, EnrolmentLevels, LevelKeeper
 from gallery.threshold.calibration import CalibrationCurve
 from gallery.threshold.impostor_scores import STRANGERS
-from tests.conftest import DIM, PACK, enrolment, on_sqlite, unit
+from tests.conftest import DIM, PACK, OpenGallery, enrolment, on_sqlite, unit
 
 LEVELS = EnrolmentLevels(threshold=0.4, people=5, templates=1.0, curve=None)  # 0.23 may be, 0.3 surely
 NONE = np.empty((0, 8), dtype=np.float32)
 
 
 def at(cosine: float, axis: int = 1) -> np.ndarray:
-    """A unit vector of 8 with this cosine to the first axis, the rest on another."""
+    """A unit vector of 8 dimensions with this cosine to the first axis; the rest is on another axis."""
     vector = np.zeros(8, dtype=np.float32)
     vector[0], vector[axis] = cosine, np.sqrt(1 - cosine**2)
     return vector
 
 
 @pytest.mark.parametrize(
-    ("own", "rival", "outcome"),
+    ("own", "similar", "verdict"),
     [
         (0.31, None, "same"),
-        (0.31, 0.9, "same"),  # twins: a warning, not a refusal
+        (0.31, 0.9, "same"),  # a similar student: a warning, not a refusal
         (0.25, None, "doubtful"),
         (0.25, 0.5, "different"),
         (0.22, None, "different"),
         (-0.2, 0.5, "different"),
     ],
 )
-def test_a_face_is_the_students_or_may_be_or_is_not(own: float, rival: float | None, outcome: str) -> None:
-    assert judge(own, 1, None if rival is None else SimilarStudent("B", "Bea", rival), LEVELS) == outcome
+def test_the_verdict_about_a_face(own: float, similar: float | None, verdict: str) -> None:
+    assert judge(own, 1, None if similar is None else SimilarStudent("B", "Bea", similar), LEVELS) == verdict
 
 
-def judged(own: np.ndarray, *photos: np.ndarray, faces=None, rivals=None, rival_of=None) -> list[Judged]:  # type: ignore[no-untyped-def]
+def judged(
+    own: np.ndarray,
+    *photos: np.ndarray,
+    faces: Callable[[int], np.ndarray] | None = None,
+    similar: Sequence[SimilarStudent | None] | None = None,
+    similar_to: Callable[[np.ndarray], SimilarStudent | None] | None = None,
+) -> list[PhotoJudgement]:
     def no_more(photo: int) -> np.ndarray:
         return np.stack([photos[photo]])
 
     return judge_photos(
-        own, np.stack(photos), rivals or [None] * len(photos), LEVELS, faces or no_more, rival_of or (lambda _: None)
+        own, np.stack(photos), similar or [None] * len(photos), LEVELS, faces or no_more, similar_to or (lambda _: None)
     )
 
 
 def test_the_only_photo_of_a_new_student_is_the_first_evidence() -> None:
-    assert judged(NONE, at(1.0)) == [Judged("first")]
+    assert judged(NONE, at(1.0)) == [PhotoJudgement("first")]
 
 
-def test_of_several_faces_the_students_own_is_taken() -> None:
+def test_of_several_faces_the_students_is_used() -> None:
     stranger, own = at(0.0, 2), at(0.8)
     seen = SimilarStudent("B", "Bea", 0.7)
     (found,) = judged(
         at(1.0)[None],
         stranger,
         faces=lambda _: np.stack([stranger, at(0.0, 3), own]),
-        rivals=[SimilarStudent("C", "Cid", 0.9)],
-        rival_of=lambda face: seen if np.allclose(face, own) else None,
+        similar=[SimilarStudent("C", "Cid", 0.9)],
+        similar_to=lambda face: seen if np.allclose(face, own) else None,
     )
-    assert (found.outcome, found.face, found.rival) == ("same", 3, seen)
+    assert (found.verdict, found.face, found.similar) == ("same", 3, seen)
     assert found.own == pytest.approx(0.8)
 
 
-def test_a_bystander_who_only_may_be_the_student_is_not_taken_for_one() -> None:
+def test_a_bystander_who_may_be_the_student_is_not_used() -> None:
     (found,) = judged(at(1.0)[None], at(0.0, 2), faces=lambda _: np.stack([at(0.25)]))
-    assert (found.outcome, found.face) == ("different", 0)
+    assert (found.verdict, found.face) == ("different", 0)
     (found,) = judged(at(1.0)[None], at(0.24, 2), faces=lambda _: np.stack([at(0.28)]))
-    assert (found.outcome, found.face) == ("doubtful", 0)
+    assert (found.verdict, found.face) == ("doubtful", 0)
 
 
-def test_other_faces_are_not_looked_for_when_the_first_is_clear() -> None:
+def test_other_faces_are_not_embedded_when_the_first_is_clear() -> None:
     def fail(_: int) -> np.ndarray:
         raise AssertionError("not needed")
 
-    assert judged(at(1.0)[None], at(0.9), at(0.5, 2), faces=fail)[1].outcome == "same"
+    assert judged(at(1.0)[None], at(0.9), at(0.5, 2), faces=fail)[1].verdict == "same"
 
 
-def test_a_hard_photo_is_accepted_by_the_one_that_it_resembles_whatever_the_order() -> None:
+def test_a_difficult_photo_is_accepted_by_one_that_it_resembles_in_any_order() -> None:
     hard = at(0.1, 2)
     bridge = unit(at(1.0) + hard)
-    assert [each.outcome for each in judged(at(1.0)[None], hard, bridge)] == ["same", "same"]
-    assert judged(at(1.0)[None], hard)[0].outcome == "different"
+    assert [each.verdict for each in judged(at(1.0)[None], hard, bridge)] == ["same", "same"]
+    assert judged(at(1.0)[None], hard)[0].verdict == "different"
 
 
-def test_the_first_photo_of_a_new_student_may_be_the_odd_one_out() -> None:
+def test_the_first_photo_of_a_new_student_may_be_the_wrong_one() -> None:
     odd, one, two = at(0.0, 2), at(1.0), at(0.9)
-    outcomes = judged(NONE, odd, one, two)
-    assert [each.outcome for each in outcomes] == ["different", "first", "first"]
-    assert outcomes[0].photos == (1, 2) and outcomes[0].own == pytest.approx(0.0, abs=1e-6)
+    verdicts = judged(NONE, odd, one, two)
+    assert [each.verdict for each in verdicts] == ["different", "first", "first"]
+    assert verdicts[0].photos == (1, 2) and verdicts[0].own == pytest.approx(0.0, abs=1e-6)
     # of two that disagree the one that shows another student is out of place; else the second
-    assert [each.outcome for each in judged(NONE, odd, one, rivals=[SimilarStudent("B", "Bea", 0.9), None])] == [
+    assert [each.verdict for each in judged(NONE, odd, one, similar=[SimilarStudent("B", "Bea", 0.9), None])] == [
         "different",
         "first",
     ]
-    assert [each.outcome for each in judged(NONE, odd, one)] == ["first", "different"]
+    assert [each.verdict for each in judged(NONE, odd, one)] == ["first", "different"]
 
 
 def test_more_templates_are_more_chances_for_a_stranger() -> None:
@@ -115,7 +123,7 @@ def people(count: int, seed: int = 3, photos: int = 3) -> dict[str, np.ndarray]:
     return {f"{seed}-{number:03d}": found[number] for number in range(count)}
 
 
-def test_levels_come_from_the_gallery_itself_once_it_is_large_enough(open_gallery) -> None:  # type: ignore[no-untyped-def]
+def test_levels_come_from_the_gallery_itself_once_it_is_large_enough(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     keeper = LevelKeeper(gallery, 0.9)
     empty = keeper.now()
@@ -133,7 +141,7 @@ def test_levels_come_from_the_gallery_itself_once_it_is_large_enough(open_galler
     assert keeper.now().curve is not curve
 
 
-def test_everybody_enrolled_twice_makes_no_other_levels(open_gallery) -> None:  # type: ignore[no-untyped-def]
+def test_levels_are_the_same_when_all_students_are_enrolled_twice(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     some = people(150)
     gallery.enrol([enrolment(name, rows) for name, rows in some.items()])
@@ -146,7 +154,7 @@ def test_everybody_enrolled_twice_makes_no_other_levels(open_gallery) -> None:  
 
 
 @on_sqlite
-def test_a_stored_curve_that_can_be_trusted_is_taken(open_gallery) -> None:  # type: ignore[no-untyped-def]
+def test_a_stored_curve_is_used_if_it_can_be_trusted(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     gallery.enrol([enrolment(name, rows) for name, rows in people(24).items()])
 
@@ -155,7 +163,7 @@ def test_a_stored_curve_that_can_be_trusted_is_taken(open_gallery) -> None:  # t
             PACK, 24, 90, 24, 3.0, 30.0, (spread, 0.0, spread), 0.01, "2026-11-21T00:00:00+00:00", sources
         )
         gallery.store.store_calibration(curve.to_json())
-        gallery._curve_until = 0.0
+        gallery._calibration._valid_until = 0.0
         return curve
 
     def used() -> CalibrationCurve | None:
@@ -167,15 +175,17 @@ def test_a_stored_curve_that_can_be_trusted_is_taken(open_gallery) -> None:  # t
     assert used() not in (None, curve)
 
 
-def test_the_nearest_other_is_a_student_and_not_oneself(open_gallery) -> None:  # type: ignore[no-untyped-def]
+def test_the_nearest_other_is_another_student(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     some = people(3)
     (one, rows), (two, others), (three, last) = some.items()
     gallery.enrol([enrolment(one, rows), enrolment(two, others), enrolment(three, last, kind="cohort")])
     own = gallery.student(one).id
-    mine, free, twin = nearest_others(gallery, np.stack([rows[0], rows[0], last[0]]), [own, NOBODY, NOBODY], 0.9)
+    mine, free, twin = nearest_others(
+        gallery, np.stack([rows[0], rows[0], last[0]]), [own, NEW_STUDENT, NEW_STUDENT], 0.9
+    )
     assert mine is None and free is not None and (free.matricula, twin) == (one, None)
     (second,) = nearest_others(gallery, rows[:1], [own], -1.0)
     assert second is not None and (second.matricula, second.nombre_del_alumno) == (two, f"Nombre {two}")
-    np.testing.assert_array_equal(np.sort(templates_of(gallery, own), axis=0), np.sort(rows, axis=0))
-    assert templates_of(gallery, NOBODY).shape == (0, DIM)
+    np.testing.assert_array_equal(np.sort(gallery.templates_of(own), axis=0), np.sort(rows, axis=0))
+    assert gallery.templates_of(NEW_STUDENT).shape == (0, DIM)

@@ -1,22 +1,24 @@
-"""What is erased is in no file any more when the call returns, or the call says what is left."""
+"""What is erased is in no file when the call returns, or the call says what is left."""
 
 import contextlib
 import os
 import shutil
 import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import faiss
 import numpy as np
 import pytest
 
-from gallery.gallery import Gallery, GallerySettings
-from gallery.index.generation_files import GenerationFiles
+from gallery.gallery import Gallery
+from gallery.index.erased_rows import GenerationFiles
 from gallery.index.generations import GenerationStore
 from gallery.index.kinds.coded import CodedIndex
 from gallery.index.kinds.registry import CODED
 from gallery.index.recall_gate import IndexSettings
+from gallery.settings import GallerySettings
 from presente.composition import open_store
 from presente.errors import StoreError
 from tests.conftest import PACK, enrolment, on_sqlite, unit
@@ -29,12 +31,12 @@ def rows(count: int, seed: int) -> np.ndarray:
 
 
 def opened(url: str, index: Path, kind: str = "flat") -> Gallery:
-    snapshots = GenerationStore(index, IndexSettings(kind, 0.5))  # type: ignore[arg-type]
-    return Gallery(open_store(url), snapshots, PACK, DIM, GallerySettings(0.5, "test"))
+    generations = GenerationStore(index, IndexSettings(kind, 0.5))  # type: ignore[arg-type]
+    return Gallery(open_store(url), generations, PACK, DIM, GallerySettings(0.5, "test"))
 
 
 def holding(folder: Path, vectors: np.ndarray) -> list[str]:
-    """Files below a folder that hold any of these vectors."""
+    """The names of the files below a folder that contain any of these vectors."""
     files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     return [path.name for path, content in files.items() if any(row.tobytes() in content for row in vectors)]
 
@@ -54,14 +56,14 @@ def populated(url: str, index: Path, gone: np.ndarray, kind: str = "flat") -> Ga
 
 @pytest.mark.parametrize("kind", ["flat", "rabitq", "hnsw", "ivf"])
 @on_sqlite
-def test_an_erased_row_is_overwritten_and_everyone_else_is_found(
+def test_an_erased_row_is_overwritten_and_all_others_are_found(
     store_url: str, tmp_path: Path, gone: np.ndarray, kind: str
 ) -> None:
     gallery = populated(store_url, tmp_path / "index", gone, kind)
     generation = gallery.index.generation
     gallery.remove(["GONE"])
     assert holding(tmp_path / "index", gone) == []
-    assert gallery.index.generation == generation, "nothing is built anew inside the request"
+    assert gallery.index.generation == generation, "nothing is rebuilt during the request"
     again = opened(store_url, tmp_path / "index", kind)
     for each in (gallery, again):
         assert each.index.generation == generation and each.index.verify().agrees
@@ -73,18 +75,18 @@ def test_an_erased_row_is_overwritten_and_everyone_else_is_found(
     gallery.close(), again.close()
 
 
-@pytest.mark.parametrize("kind", sorted(CODED))
-def test_nothing_that_was_made_of_a_row_is_left_in_its_codes(tmp_path: Path, kind: str) -> None:
-    """Two indexes that differ in one row are the same codes once it is struck out, in memory and in the file."""
-    how, base, other = CODED[kind], rows(3000, 1), rows(3000, 1)
+@pytest.mark.parametrize("name", sorted(CODED))
+def test_no_code_of_an_erased_row_is_left(tmp_path: Path, name: str) -> None:
+    """Two indexes that differ in one row have the same codes once that row is erased, in memory and in the file."""
+    kind, base, other = CODED[name], rows(3000, 1), rows(3000, 1)
     other[77] = unit(other[77] + 0.1 * rows(1, 5)[0])  # near enough to be in the same cluster
     faiss.omp_set_num_threads(1)
     left = []
     for number, matrix in enumerate((base, other)):
-        codes = how.make(DIM, len(base), how.builds[0])
+        codes = kind.make(DIM, len(base), kind.builds[0])
         codes.train(base)
         codes.add(matrix)
-        index = CodedIndex(how, codes, matrix, how.builds[0])
+        index = CodedIndex(kind, codes, matrix, kind.builds[0])
         path = tmp_path / f"{number}.faiss"
         index.save(path)
         before = path.read_bytes()
@@ -94,7 +96,7 @@ def test_nothing_that_was_made_of_a_row_is_left_in_its_codes(tmp_path: Path, kin
         index.forget(np.array([77]))
         index.save(tmp_path / "memory.faiss")
         assert path.read_bytes() == (tmp_path / "memory.faiss").read_bytes() != before
-        left.append(how.place(codes, 77).memory.tobytes())
+        left.append(kind.locate(codes, 77).memory.tobytes())
     assert left[0] == left[1]
 
 
@@ -108,12 +110,12 @@ def test_an_erasure_that_a_file_refuses_is_an_error_and_is_finished_later(
 
     with monkeypatch.context() as patched:
         patched.setattr(GenerationFiles, "overwrite", refuse)
-        for _ in range(2):  # as long as it lasts, whoever asks is told, the same request again included
+        for _ in range(2):  # every caller gets the error while it lasts, also for the same request again
             with pytest.raises(StoreError) as caught:
                 gallery.remove(["GONE"])
             assert caught.value.code == "erasure_incomplete" and "gen-0000000001" in caught.value.what
         assert gallery.store.student("GONE") is None
-        assert gallery.search(gone[:1], 1)[0][0].student.matricula != "GONE"  # and nobody else has an error
+        assert gallery.search(gone[:1], 1)[0][0].student.matricula != "GONE"  # and other callers get no error
     assert gallery.remove(["GONE"]) == []
     assert holding(tmp_path / "index", gone) == []
     gallery.close()
@@ -141,7 +143,7 @@ def test_an_older_generation_that_cannot_be_deleted_is_an_error(
     gallery.close()
 
 
-def test_a_replica_purges_its_own_files_while_nobody_asks_it(store_url: str, tmp_path: Path, gone: np.ndarray) -> None:
+def test_a_replica_overwrites_its_own_files_without_a_request(store_url: str, tmp_path: Path, gone: np.ndarray) -> None:
     gallery = populated(store_url, tmp_path / "index", gone)
     replica = opened(store_url, tmp_path / "replica")
     replica.index.publish()
@@ -157,10 +159,10 @@ def test_a_replica_purges_its_own_files_while_nobody_asks_it(store_url: str, tmp
 
 
 @on_sqlite
-def test_a_log_that_a_reader_holds_is_an_error_and_is_emptied_later(
+def test_a_log_in_use_by_a_reader_is_an_error_and_is_emptied_later(
     store_url: str, tmp_path: Path, gone: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gallery.documents.sqlite.store._FOLD_S", 0.1)
+    monkeypatch.setattr("gallery.documents.sqlite.connections._CHECKPOINT_S", 0.1)
     gallery = populated(store_url, tmp_path / "index", gone)
     with contextlib.closing(sqlite3.connect(tmp_path / "gallery.db", isolation_level=None)) as reader:
         gallery.enrol([enrolment("LATER", rows(1, 9))])
@@ -182,7 +184,7 @@ def test_files_that_were_deleted_and_are_still_mapped_are_overwritten(
     store_url: str, tmp_path: Path, gone: np.ndarray
 ) -> None:
     gallery = populated(store_url, tmp_path / "index", gone)
-    mapped = gallery.index._live.published.vectors
+    mapped = gallery.index._searcher.published.vectors
     assert any((mapped == gone[0]).all(axis=1))
     shutil.rmtree(tmp_path / "index")
     gallery.remove(["GONE"])
@@ -199,7 +201,7 @@ def test_killed_between_the_documents_and_the_files(store_url: str, tmp_path: Pa
     gallery.close(), again.close()
 
 
-def test_a_generation_that_another_process_published_meanwhile_is_purged_too(
+def test_a_generation_that_another_process_published_is_overwritten_too(
     store_url: str, tmp_path: Path, gone: np.ndarray
 ) -> None:
     gallery = populated(store_url, tmp_path / "index", gone)
@@ -215,7 +217,7 @@ def test_a_generation_that_another_process_published_meanwhile_is_purged_too(
 
 
 @on_sqlite
-def test_a_backup_that_brings_somebody_back_is_not_served_from_a_struck_row(
+def test_a_student_of_a_restored_backup_is_not_served_from_an_overwritten_row(
     store_url: str, tmp_path: Path, gone: np.ndarray
 ) -> None:
     populated(store_url, tmp_path / "index", gone).close()
@@ -233,18 +235,18 @@ def test_a_backup_that_brings_somebody_back_is_not_served_from_a_struck_row(
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Path:
+def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 300 KB that can be filled."""
     folder = tmp_path / "disk"
     folder.mkdir()
     if os.system(f"mount -t tmpfs -o size=300k tmpfs {folder} 2>/dev/null") != 0:
         pytest.skip("no file system can be mounted here (it needs root)")
-    yield folder  # type: ignore[misc]
+    yield folder
     os.system(f"umount {folder}")
 
 
 @on_sqlite
-def test_a_full_disk_does_not_keep_anyone_from_being_erased(store_url: str, small_disk: Path, gone: np.ndarray) -> None:
+def test_erasing_works_on_a_full_disk(store_url: str, small_disk: Path, gone: np.ndarray) -> None:
     gallery = populated(store_url, small_disk / "index", gone)
     filler = (small_disk / "filler").open("wb", buffering=0)
     with pytest.raises(OSError, match="No space left"):
@@ -262,13 +264,13 @@ def test_a_full_disk_does_not_keep_anyone_from_being_erased(store_url: str, smal
 def test_an_erasure_reads_and_writes_next_to_nothing(
     store_url: str, tmp_path: Path, gone: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It builds no index, measures none, and writes no generation."""
+    """It neither builds nor measures an index, and writes no generation."""
     gallery = populated(store_url, tmp_path / "index", gone, "rabitq")
 
     def never(*_: object) -> None:
-        raise AssertionError("built anew")
+        raise AssertionError("rebuilt")
 
-    monkeypatch.setattr("gallery.index.generations.choose_index", never)
+    monkeypatch.setattr("gallery.index.generation_writing.choose_index", never)
     monkeypatch.setattr(CodedIndex, "build", never)
     gallery.remove(["GONE"])
     assert holding(tmp_path / "index", gone) == []

@@ -1,4 +1,4 @@
-"""Exported photos: names that are safe and exact, whole files, and nobody's photo outliving its deletion."""
+"""Exported photos: safe and exact names, whole files, and no file of a student who was erased."""
 
 import hashlib
 import os
@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gallery.documents.values import DocumentStore, EnrolledPhoto, Enrolment, StoredPhoto, Student, check_student
+from gallery.documents.protocol import DocumentStore
+from gallery.documents.student_rules import check_student
+from gallery.documents.values import EnrolledPhoto, Enrolment, StoredPhoto, Student
 from gallery.photo_export import Exported, PhotoExport
 from presente import composition
 from presente.errors import StoreError
@@ -60,20 +62,20 @@ def test_every_photo_becomes_a_file_once(store: DocumentStore, export: PhotoExpo
 
 
 @on_sqlite
-def test_every_matricula_has_names_of_its_own_inside_the_folder(store: DocumentStore, export: PhotoExport) -> None:
+def test_every_matricula_has_file_names_of_its_own_inside_the_folder(store: DocumentStore, export: PhotoExport) -> None:
     for name in NAMES:
-        if name not in (".", ".."):  # refused by now; a store may still hold them
+        if name not in (".", ".."):  # refused now; an older store may contain them
             check_student(Student(name, "Ana"))
     store.enrol([photographed(name, b"the same photo") for name in NAMES])
     assert export.save_all(store) == Exported(len(NAMES), 0)
     assert len(files(export)) == len(NAMES) and not any(name.startswith(".") for name in files(export))
     assert {path.name for path in export.folder.parent.iterdir()} == {"export"}
-    for gone, name in enumerate(NAMES, start=1):  # one by one: nobody else's file goes with it
+    for gone, name in enumerate(NAMES, start=1):  # one by one: no other student's file is deleted with it
         export.forget([name])
         assert len(files(export)) == len(NAMES) - gone
 
 
-def test_who_is_erased_while_their_own_photo_is_written(
+def test_a_student_who_is_erased_while_their_photo_is_written(
     store: DocumentStore, export: PhotoExport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.enrol([photographed("A1", b"one"), photographed("A2", b"two")])
@@ -89,7 +91,7 @@ def test_who_is_erased_while_their_own_photo_is_written(
     assert len(files(export)) == 1 and files(export).pop().startswith("A2_")
 
 
-def test_who_is_erased_while_photos_are_written_leaves_none(store: DocumentStore, export: PhotoExport) -> None:
+def test_a_student_who_is_erased_during_an_export_leaves_none(store: DocumentStore, export: PhotoExport) -> None:
     store.enrol([photographed("A1", b"one"), photographed("A2", b"two")])
 
     class Erasing:
@@ -114,7 +116,7 @@ def test_an_erasure_that_was_cut_off_is_finished(store: DocumentStore, export: P
     half, two, three = (hashlib.sha256(content).hexdigest()[:12] for content in (b"half", b"two", b"three"))
     for name in ("A1", "B1", "C1"):
         (export.folder / f"{name}_{half}.jpg.presente-part").write_bytes(b"ha")
-    (export.folder / "IMG_202611211504.jpg").write_bytes(b"somebody's own, with a name like ours")
+    (export.folder / "IMG_202611211504.jpg").write_bytes(b"another program's, with a name like ours")
     store.remove(["A1"])  # and the process dies before its files are forgotten
     export.forget_erased(store)
     assert files(export) == {

@@ -2,8 +2,8 @@
 
 import multiprocessing
 import threading
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import bson
 import numpy as np
@@ -11,14 +11,13 @@ import pytest
 from pymongo import MongoClient
 
 from gallery.decision import Candidate, decide
-from gallery.documents.values import Student
-from gallery.gallery import Gallery, GallerySettings
+from gallery.documents.values import Enrolment, Student
+from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
+from gallery.settings import GallerySettings
 from presente.composition import open_store
 from presente.errors import Conflict, InvalidInput, NotFound, PackError, StoreError
-from tests.conftest import DIM, PACK, enrolment, on_sqlite, unit
-
-OpenGallery = Callable[..., Gallery]
+from tests.conftest import DIM, PACK, OpenGallery, enrolment, on_sqlite, unit
 
 
 def vectors(count: int, seed: int = 1) -> np.ndarray:
@@ -174,21 +173,21 @@ def test_verify_sees_what_is_wrong_and_rebuild_mends_it(open_gallery: OpenGaller
     gallery = open_gallery()
     gallery.enrol([enrolment("A1", vectors(3))])
     assert gallery.index.verify().agrees
-    tail = gallery.index._live.tail
-    first, second, _ = (int(i) for i in sorted(tail.ids))
-    whose = tail.subjects[:1].copy()
-    tail.drop(np.array([second]))
-    tail.append(np.array([777]), whose, vectors(1, 9))
+    recent = gallery.index._searcher.recent
+    first, second, _ = (int(i) for i in sorted(recent.ids))
+    whose = recent.subjects[:1].copy()
+    recent.drop(np.array([second]))
+    recent.append(np.array([777]), whose, vectors(1, 9))
     found = gallery.index.verify()
     assert not found.agrees and found.missing_in_index == (second,) and found.missing_in_store == (777,)
-    tail.drop(np.array([first]))
-    tail.append(np.array([first]), whose, vectors(1, 5))
+    recent.drop(np.array([first]))
+    recent.append(np.array([first]), whose, vectors(1, 5))
     assert gallery.index.verify().different == (first,)
     gallery.index.rebuild()
     assert gallery.index.verify().agrees
 
 
-def test_a_start_replays_what_the_snapshot_has_not_seen(open_gallery: OpenGallery) -> None:
+def test_a_start_replays_what_the_generation_has_not_seen(open_gallery: OpenGallery) -> None:
     first = open_gallery()
     first.enrol([enrolment("A1", vectors(2)), enrolment("A2", vectors(2, 2))])
     first.index.publish()
@@ -232,11 +231,11 @@ def test_a_removed_student_leaves_no_byte_behind(open_gallery: OpenGallery, tmp_
     assert gallery.index.verify().agrees
 
 
-def _traces(folder: Path, store_url: str, enrolled) -> int:  # type: ignore[no-untyped-def]
-    """How many of a student's vectors, photos and names are in any file below the folder, or in any collection."""
+def _traces(folder: Path, store_url: str, enrolled: Enrolment) -> int:
+    """How many of a student's vectors, photos and names are in any file below the folder or in any collection."""
     everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     if store_url.startswith("mongodb"):
-        with MongoClient(store_url) as client:
+        with MongoClient[dict[str, Any]](store_url) as client:
             database = client.get_default_database()
             for name in database.list_collection_names():
                 everything += b"".join(bson.encode(document) for document in database[name].find())
@@ -246,7 +245,7 @@ def _traces(folder: Path, store_url: str, enrolled) -> int:  # type: ignore[no-u
 
 
 def test_searches_and_writes_at_once(open_gallery: OpenGallery) -> None:
-    """Whoever is enrolled for good is found by every query while others come and go."""
+    """Students who stay enrolled are found by every search while others are enrolled and removed."""
     gallery = open_gallery()
     rows = vectors(20, 3)
     gallery.enrol([enrolment(f"S{i}", row) for i, row in enumerate(rows)])
@@ -285,7 +284,7 @@ def test_generations_of_another_store_are_not_taken_for_ours(
     for file in tmp_path.glob("gallery.db*"):
         file.unlink()
     if store_url.startswith("mongodb"):
-        with MongoClient(store_url) as client:
+        with MongoClient[dict[str, Any]](store_url) as client:
             client.drop_database(store_url.rsplit("/", 1)[1])
     second = open_gallery()
     assert second.status().indexed == 0
@@ -308,12 +307,12 @@ def test_an_erasure_that_was_cut_off_is_finished_at_the_next_start(
     assert second.index.verify().agrees and second.status().indexed == 2
 
 
-def test_no_number_for_a_threshold_lets_nobody_in() -> None:
+def test_a_threshold_that_is_nan_lets_no_one_in() -> None:
     assert decide([candidate(0.9)], float("nan"), 0.02).verdict == "unknown"
 
 
 @on_sqlite
-def test_a_restored_backup_is_not_taken_for_what_was_indexed_since(open_gallery: OpenGallery, tmp_path: Path) -> None:
+def test_a_restored_backup_is_told_from_what_was_indexed_since(open_gallery: OpenGallery, tmp_path: Path) -> None:
     first = open_gallery()
     first.enrol([enrolment("A1", vectors(1, 51))])
     first.close(publish=True)
@@ -330,7 +329,7 @@ def test_a_restored_backup_is_not_taken_for_what_was_indexed_since(open_gallery:
     assert fourth.search(vectors(1, 53), 1)[0][0].student.matricula == "Y1"
 
 
-def test_a_follower_that_publishes_does_not_keep_whom_another_process_erased(
+def test_a_follower_that_publishes_keeps_no_student_whom_another_process_erased(
     open_gallery: OpenGallery, tmp_path: Path, store_url: str
 ) -> None:
     gone = enrolment("GONE", vectors(3, 71))
@@ -343,7 +342,7 @@ def test_a_follower_that_publishes_does_not_keep_whom_another_process_erased(
     assert _traces(tmp_path, store_url, gone) == 0
 
 
-def test_publishing_that_fails_in_the_background_fails_nobody(
+def test_publishing_that_fails_in_the_background_fails_no_request(
     open_gallery: OpenGallery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("gallery.index.document_index._PUBLISH_EVERY", 3)
@@ -352,7 +351,7 @@ def test_publishing_that_fails_in_the_background_fails_nobody(
     def full(*_: object) -> None:
         raise StoreError("index_unwritable", "The disk is full.")
 
-    monkeypatch.setattr(gallery.index.snapshots, "publish", full)
+    monkeypatch.setattr(gallery.index.generations, "publish", full)
     for i in range(8):
         gallery.enrol([enrolment(f"S{i}", vectors(1, 80 + i))])
     assert gallery.status().indexed == 8 and gallery.identify(vectors(1, 87))[1][0].student is not None

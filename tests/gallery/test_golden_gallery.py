@@ -3,7 +3,7 @@
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -19,7 +19,7 @@ from faces.embedder import FaceEmbedder
 from presente.clock import Clock
 from presente.composition import open_gallery as open_configured
 from presente.settings import load_settings
-from tests.conftest import SAMPLE
+from tests.conftest import SAMPLE, Command
 from tests.server.conftest import client_of
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -27,7 +27,6 @@ CLOCK = Clock("America/Mexico_City", lambda: datetime(2026, 11, 21, 15, tzinfo=U
 """Stands still within the 30 days for which the keys of requests are kept."""
 THRESHOLD = 0.366474
 """Of the stored calibration, at the 9 students who are enrolled."""
-Command = Callable[..., CompletedProcess[str]]
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +64,7 @@ def client(environment: dict[str, str], embedder: FaceEmbedder, tmp_path: Path) 
 
 def result(done: CompletedProcess[str]) -> dict[str, Any]:
     assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)  # type: ignore[no-any-return]
+    return json.loads(done.stdout)
 
 
 def answer(reply: TestResponse, status: int = 200) -> Any:

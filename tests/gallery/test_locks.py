@@ -1,4 +1,4 @@
-"""Locks and pools that an exception, a Ctrl-C above all, must not leave in a state that stops everybody else."""
+"""Locks and pools that an exception, such as a Ctrl-C, must not leave in a state that stops other threads."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from gallery.documents.sqlite.store import SqliteStore
-from gallery.gallery import Gallery
+from gallery.documents.values import Position
 from gallery.index.kinds.flat import FlatIndex
 from gallery.index.searcher import Searcher
 from gallery.index.template_parts import PublishedTemplates, RecentTemplates, by_subject
@@ -24,10 +24,10 @@ from presente import locks
 from presente.errors import StoreError
 from presente.locks import ReadWriteLock
 from presente.supervisor import Journal
-from tests.conftest import DIM, enrolment, on_sqlite, unit
+from tests.conftest import DIM, OpenGallery, enrolment, on_sqlite, unit
 
 HANGS_S = float(os.environ.get("PRESENTE_TEST_HANGS", "20"))
-"""How long a thread may take that should not wait at all."""
+"""How long a thread that should not wait may take."""
 
 
 def finishes(work: Callable[[], object]) -> bool:
@@ -38,7 +38,7 @@ def finishes(work: Callable[[], object]) -> bool:
 
 
 def is_free(lock: ReadWriteLock) -> bool:
-    """Whether two readers get it together, then a writer, then a reader again."""
+    """Whether two readers get the lock together, then a writer, then a reader again."""
 
     def use() -> None:
         with lock.read(), lock.read():
@@ -52,7 +52,7 @@ def is_free(lock: ReadWriteLock) -> bool:
 
 
 @contextmanager
-def interrupted_once(waiting: Callable[[], bool], then: Callable[[], None] = lambda: None) -> Iterator[None]:
+def interrupted_once(waiting: Callable[[], bool], then: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Press Ctrl-C once the main thread waits; then do something."""
     over = threading.Event()
 
@@ -79,7 +79,7 @@ def interrupted_once(waiting: Callable[[], bool], then: Callable[[], None] = lam
         thread.join()
 
 
-def test_a_writer_who_is_interrupted_while_waiting_keeps_nobody_out() -> None:
+def test_a_writer_that_is_interrupted_while_waiting_blocks_no_one() -> None:
     lock = ReadWriteLock()
     reading, go_on = threading.Event(), threading.Event()
 
@@ -106,7 +106,7 @@ def test_a_writer_who_is_interrupted_while_waiting_keeps_nobody_out() -> None:
     assert not alive
 
 
-def test_readers_who_stood_back_for_a_writer_go_on_when_it_gives_up() -> None:
+def test_readers_that_waited_for_a_writer_continue_when_it_gives_up() -> None:
     lock = ReadWriteLock()
     reading, go_on, read_too = threading.Event(), threading.Event(), threading.Event()
 
@@ -136,7 +136,7 @@ def test_readers_who_stood_back_for_a_writer_go_on_when_it_gives_up() -> None:
 
 @pytest.mark.parametrize("side", ["read", "write"])
 def test_an_exception_on_any_line_before_the_block_leaves_the_lock_free(side: str) -> None:
-    """A signal's exception may come between any two lines: it is raised on each of them once."""
+    """A signal's exception may come between any two lines: it is raised at each of them once."""
     at = 0
     while True:
         lock = ReadWriteLock()
@@ -149,7 +149,7 @@ def test_an_exception_on_any_line_before_the_block_leaves_the_lock_free(side: st
 
 
 def raised_at_line(number: int, block: AbstractContextManager[None]) -> bool:
-    """Raise at the so-manieth line that the lock's own code comes to on entering; False when it has no such line."""
+    """Raise at the n-th line that the lock's code executes on entering; False when there is no such line."""
     seen: set[tuple[str, int]] = set()  # a ``with`` is come to once more as it ends, where no signal's exception can be
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
@@ -194,7 +194,7 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 
 
 def can_write(path: Path) -> bool:
-    """Whether another program gets the write lock at once."""
+    """Whether another program gets the write lock without waiting."""
     other = sqlite3.connect(path, timeout=0, isolation_level=None)
     try:
         other.execute("BEGIN IMMEDIATE")
@@ -206,18 +206,18 @@ def can_write(path: Path) -> bool:
 
 
 def test_a_write_that_is_interrupted_as_it_begins_gives_the_write_lock_back(store: SqliteStore) -> None:
-    """SQLite waits for another's transaction; Ctrl-C is seen the moment it has begun ours."""
+    """SQLite waits for another transaction; Ctrl-C is raised as soon as ours has begun."""
     holder = sqlite3.connect(store.path, isolation_level=None, check_same_thread=False)
     holder.execute("BEGIN IMMEDIATE")
     asked = threading.Event()
-    connect = store._connect
+    connect = store._connections.connect
 
     def noticed() -> sqlite3.Connection:
         db = connect()
         db.set_trace_callback(lambda statement: asked.set() if statement.startswith("BEGIN") else None)
         return db
 
-    store._connect = noticed  # type: ignore[method-assign]
+    store._connections.connect = noticed  # type: ignore[method-assign]
     with interrupted_once(asked.is_set, lambda: holder.execute("ROLLBACK")):
         store.close()  # what is idle was made before anybody noticed
         store.store_calibration("{}")
@@ -227,7 +227,7 @@ def test_a_write_that_is_interrupted_as_it_begins_gives_the_write_lock_back(stor
     assert store.calibration() == "{}"
 
 
-def test_no_connection_goes_back_in_the_middle_of_a_transaction(store: SqliteStore) -> None:
+def test_no_connection_is_given_back_inside_a_transaction(store: SqliteStore) -> None:
     with pytest.raises(ZeroDivisionError), store._reading() as db:
         db.execute("BEGIN IMMEDIATE")
         raise ZeroDivisionError
@@ -235,7 +235,7 @@ def test_no_connection_goes_back_in_the_middle_of_a_transaction(store: SqliteSto
     store.store_calibration("{}")
 
 
-def test_a_rollback_that_fails_costs_the_connection_and_not_the_store(store: SqliteStore) -> None:
+def test_a_rollback_that_fails_closes_the_connection_and_not_the_store(store: SqliteStore) -> None:
     def deny(action: int, what: str | None, *_: object) -> int:
         return sqlite3.SQLITE_DENY if (action, what) == (sqlite3.SQLITE_TRANSACTION, "ROLLBACK") else sqlite3.SQLITE_OK
 
@@ -271,7 +271,7 @@ def test_the_journal_gives_every_slot_back() -> None:
         assert journal.take_under_way() == {b"folder/\xe9.jpg"}
 
 
-def test_a_tail_that_had_no_memory_for_more_takes_it_later(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recent_templates_can_grow_after_memory_was_short(monkeypatch: pytest.MonkeyPatch) -> None:
     tail = RecentTemplates(DIM)
     rows = unit(np.random.default_rng(1).normal(size=(200, DIM)))
     tail.append(np.arange(10), np.arange(10), rows[:10])
@@ -294,7 +294,7 @@ def test_a_tail_that_had_no_memory_for_more_takes_it_later(monkeypatch: pytest.M
 
 @pytest.fixture
 def asked_for(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many subjects each look-up of rows was for."""
+    """How many subjects each look-up of rows is for."""
     sizes: list[int] = []
     for part in (PublishedTemplates, RecentTemplates):
 
@@ -309,9 +309,7 @@ def asked_for(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 CLASSES, EACH = 16, 3
 
 
-def test_comparing_with_one_student_forgets_no_class(
-    open_gallery: Callable[..., Gallery], asked_for: list[int]
-) -> None:
+def test_comparing_with_one_student_drops_no_selection(open_gallery: OpenGallery, asked_for: list[int]) -> None:
     rows = unit(np.random.default_rng(1).normal(size=(CLASSES * EACH, DIM)))
     gallery = open_gallery()
     gallery.enrol([enrolment(f"A{i}", row, clase=f"C{i % CLASSES}") for i, row in enumerate(rows)])
@@ -331,36 +329,36 @@ def test_comparing_with_one_student_forgets_no_class(
 
 
 def classes_of(count: int) -> tuple[Searcher, list[np.ndarray]]:
-    """An index of so many classes of three, one template each, and their rosters."""
+    """An index of some classes with three students each, one template per student, and their rosters."""
     subjects = np.arange(1, count * EACH + 1)
     vectors = unit(np.random.default_rng(2).normal(size=(len(subjects), DIM)))
     published = PublishedTemplates(by_subject(subjects, subjects), vectors, FlatIndex(vectors))
-    return Searcher(published, 0), list(subjects.reshape(count, EACH))
+    return Searcher(published, Position()), list(subjects.reshape(count, EACH))
 
 
-def test_the_roster_that_was_used_longest_ago_is_forgotten_first(asked_for: list[int]) -> None:
-    live, rosters = classes_of(CLASSES + 1)
+def test_the_least_recently_used_selection_is_dropped_first(asked_for: list[int]) -> None:
+    searcher, rosters = classes_of(CLASSES + 1)
     for roster in rosters[:CLASSES]:
-        live.select(roster)
-    live.select(rosters[0])
-    live.select(rosters[CLASSES])  # one too many
+        searcher.select(roster)
+    searcher.select(rosters[0])
+    searcher.select(rosters[CLASSES])  # one too many
     asked_for.clear()
-    live.select(rosters[0])
+    searcher.select(rosters[0])
     assert asked_for == []
-    live.select(rosters[1])
+    searcher.select(rosters[1])
     assert asked_for == [EACH, EACH]
 
 
-def test_many_readers_at_once_get_their_own_rosters() -> None:
-    live, rosters = classes_of(60)
+def test_many_readers_at_once_get_their_own_selections() -> None:
+    searcher, rosters = classes_of(60)
     wrong: list[str] = []
 
     def read(seed: int) -> None:
         chance = np.random.default_rng(seed)
         try:
             for i in chance.integers(len(rosters), size=3000):
-                rows = live.select(rosters[i]).rows[0]
-                if live.published.subjects[np.sort(rows)].tolist() != rosters[i].tolist():
+                rows = searcher.select(rosters[i]).rows[0]
+                if searcher.published.subjects[np.sort(rows)].tolist() != rosters[i].tolist():
                     wrong.append(f"class {i}: rows {rows}")
         except Exception as error:  # noqa: BLE001 - reported by the test
             wrong.append(repr(error))
@@ -376,14 +374,14 @@ def test_many_readers_at_once_get_their_own_rosters() -> None:
     finally:
         sys.setswitchinterval(before)
     assert wrong == []
-    assert len(live._rosters) <= CLASSES
+    assert len(searcher._selections) <= CLASSES
 
 
 @on_sqlite
 def test_an_interrupted_enrolment_lets_a_publisher_finish(
-    open_gallery: Callable[..., Gallery], monkeypatch: pytest.MonkeyPatch
+    open_gallery: OpenGallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C while the main thread waits to apply a change: closing the gallery must not wait for ever."""
+    """Ctrl-C while the main thread waits to apply a change: closing the gallery must not hang."""
     gallery = open_gallery()
     rows = unit(np.random.default_rng(1).normal(size=(2, DIM)))
     lock = gallery.index._lock

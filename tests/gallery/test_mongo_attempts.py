@@ -1,4 +1,4 @@
-"""Writes under way on MongoDB: followers wait for them, the living are left alone, the dead are cleared away."""
+"""Writes under way in MongoDB: followers wait for them, and those of dead processes are recovered."""
 
 import contextlib
 import multiprocessing
@@ -18,10 +18,11 @@ import pytest
 from pymongo import MongoClient, monitoring
 
 from gallery.documents.mongo import attempts
+from gallery.documents.mongo.photo_writing import MongoPhotoWriter
 from gallery.documents.mongo.store import MongoStore
-from gallery.documents.mongo.writing import MongoWriter
-from gallery.gallery import Gallery, GallerySettings
+from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
+from gallery.settings import GallerySettings
 from presente.composition import open_store
 from presente.errors import Conflict, StoreError
 from tests.conftest import DIM, PACK, enrolment, unit
@@ -39,17 +40,17 @@ def opened(url: str, index: Path) -> Gallery:
 
 @contextlib.contextmanager
 def late(url: str, matricula: str, seed: int) -> Iterator[None]:
-    """Enrols in another thread, whose templates arrive after the block has run; it has announced them before."""
+    """Enrol in another thread, which announces its write before the block runs and writes templates after it."""
     store = MongoStore(url)
     reserved, go_on = threading.Event(), threading.Event()
-    put = store._writer._put_templates
+    put = store._writer.photos.put_templates
 
     def wait(*arguments: Any) -> None:
         reserved.set()
         assert go_on.wait(60)
         put(*arguments)
 
-    store._writer._put_templates = wait  # type: ignore[method-assign]
+    store._writer.photos.put_templates = wait  # type: ignore[assignment, method-assign]
     thread = threading.Thread(target=store.enrol, args=([enrolment(matricula, rows(2, seed))],))
     thread.start()
     assert reserved.wait(60)
@@ -62,17 +63,17 @@ def late(url: str, matricula: str, seed: int) -> Iterator[None]:
 
 
 def test_a_late_number_reaches_every_follower(store_url: str, tmp_path: Path) -> None:
-    """While a generation is written two indexes follow one store; each keeps its own account of what is to come."""
+    """While a generation is written, two indexes follow one store; each awaits writes on its own."""
     gallery = opened(store_url, tmp_path / "index")
     gallery.enrol([enrolment("FIRST", rows(2, 1))])
     with late(store_url, "LATE", 2):
         gallery.enrol([enrolment("NEXT", rows(2, 3))])
         position = gallery.index.position
         assert position.low_water < position.change
-        old = gallery.index._live
+        old = gallery.index._searcher
         gallery.index.publish()
-        assert gallery.index._live is not old
-    for index in (gallery.index._live, old):  # whoever asks first takes nothing from the other
+        assert gallery.index._searcher is not old
+    for index in (gallery.index._searcher, old):  # neither takes a change from the other
         index.follow(gallery.store)
         assert index.best_per_subject(rows(2, 2)[:1], 1)[0][0][1] > 0.999
     assert gallery.index.verify().agrees
@@ -82,7 +83,7 @@ def test_a_late_number_reaches_every_follower(store_url: str, tmp_path: Path) ->
     again.close(), gallery.close()
 
 
-def test_a_generation_that_was_published_meanwhile_is_continued_from_its_low_water_mark(
+def test_a_generation_published_during_a_write_is_continued_from_its_low_water_mark(
     store_url: str, tmp_path: Path
 ) -> None:
     gallery = opened(store_url, tmp_path / "index")
@@ -96,7 +97,7 @@ def test_a_generation_that_was_published_meanwhile_is_continued_from_its_low_wat
     again.close()
 
 
-def test_a_start_beside_a_write_takes_the_published_generation(
+def test_a_start_during_a_write_uses_the_published_generation(
     store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gallery = opened(store_url, tmp_path / "index")
@@ -123,7 +124,7 @@ def test_a_start_beside_a_write_takes_the_published_generation(
     again.close(), store.close()
 
 
-def test_an_index_that_is_made_anew_meanwhile_gets_the_late_ones_too(store_url: str, tmp_path: Path) -> None:
+def test_an_index_that_is_rebuilt_during_a_write_gets_its_templates_too(store_url: str, tmp_path: Path) -> None:
     opened(store_url, tmp_path / "index").close()
     with late(store_url, "LATE", 2):
         gallery = opened(store_url, tmp_path / "index")
@@ -144,22 +145,22 @@ def test_a_roster_is_read_again_once_a_late_student_is_there(store_url: str, tmp
     gallery.close()
 
 
-# -- the living and the dead ---------------------------------------------------------------------------------------
+# -- living and dead processes ---------------------------------------------------------------------------------------
 
 
 def enrol_and_hang(url: str, ready: Event, go_on: Event, place: str | None, lease_s: float, outcome: Any) -> None:
-    """A process that enrols A1 and stops before it is visible to anybody."""
+    """Enrol A1, and stop before A1 is visible."""
     if place:
-        attempts._place = lambda: place  # type: ignore[assignment]
+        attempts._place = lambda: place
     store = MongoStore(url, lease_s=lease_s)
-    show = MongoWriter._show
+    show = MongoPhotoWriter.make_visible
 
     def wait(*arguments: Any) -> None:
         ready.set()
         assert go_on.wait(120)
         show(*arguments)
 
-    MongoWriter._show = wait  # type: ignore[assignment, method-assign]
+    MongoPhotoWriter.make_visible = wait  # type: ignore[assignment, method-assign]
     try:
         store.enrol([enrolment("A1", rows(2, 1))], "create")
         outcome.put("acknowledged")
@@ -186,7 +187,7 @@ def hanging(url: str, place: str | None = None, lease_s: float = 60.0) -> Iterat
 
 def test_a_living_process_is_left_alone_however_long_it_takes(store_url: str) -> None:
     with hanging(store_url) as (_, go_on, outcome):
-        with MongoClient(store_url) as client:  # as old as it may be
+        with MongoClient[dict[str, Any]](store_url) as client:  # as old as it may be
             database = client.get_default_database()
             database.students.update_many({}, {"$set": {"since": 0}})
             assert database.students.count_documents({"enrolling": {"$exists": True}}) == 1
@@ -201,7 +202,7 @@ def test_a_living_process_is_left_alone_however_long_it_takes(store_url: str) ->
         store.close()
 
 
-def test_what_a_dead_process_began_is_cleared_away_also_without_a_restart(store_url: str, tmp_path: Path) -> None:
+def test_the_writes_of_a_dead_process_are_recovered_without_a_restart(store_url: str, tmp_path: Path) -> None:
     gallery = opened(store_url, tmp_path / "index")
     gallery.enrol([enrolment("FIRST", rows(1, 9))])
     with hanging(store_url) as (process, _, _outcome):
@@ -209,7 +210,7 @@ def test_what_a_dead_process_began_is_cleared_away_also_without_a_restart(store_
         assert gallery.index.position.awaited
         process.kill()
         process.join()
-        gallery.store._looked_at = -1e9  # type: ignore[attr-defined]  # a second passes
+        gallery.store._recovered_at = -1e9  # type: ignore[attr-defined]  # a second passes
         gallery.search(rows(1, 9), 1)
         gallery.search(rows(1, 9), 1)
     assert not gallery.index.position.awaited
@@ -224,7 +225,7 @@ def test_a_process_on_another_machine_lives_as_long_as_its_lease(store_url: str)
         store = MongoStore(store_url)
         with pytest.raises(Conflict):
             store.enrol([enrolment("A1", rows(1, 5))], "create")
-        with MongoClient(store_url) as client:
+        with MongoClient[dict[str, Any]](store_url) as client:
             database = client.get_default_database()
             almost = datetime.now(UTC) - timedelta(seconds=50)
             database.writers.update_many({"place": "elsewhere"}, {"$set": {"renewed": almost}})
@@ -263,7 +264,7 @@ def test_a_lease_is_renewed_while_its_process_lives(store_url: str) -> None:
     store = MongoStore(store_url, lease_s=0.6)
     store.enrol([enrolment("A1", rows(1, 1))])
     time.sleep(1.5)
-    with MongoClient(store_url) as client:
+    with MongoClient[dict[str, Any]](store_url) as client:
         (lease,) = client.get_default_database().writers.find()
         age = client.admin.command("hello")["localTime"] - lease["renewed"]
         assert age < timedelta(seconds=0.6)
@@ -271,13 +272,13 @@ def test_a_lease_is_renewed_while_its_process_lives(store_url: str) -> None:
         assert client.get_default_database().writers.count_documents({}) == 0
 
 
-def test_what_an_earlier_version_left_under_way_is_finished(store_url: str, tmp_path: Path) -> None:
+def test_unfinished_writes_of_an_earlier_version_are_finished(store_url: str, tmp_path: Path) -> None:
     gallery = opened(store_url, tmp_path / "index")
     gallery.enrol([enrolment("GONE", rows(2, 1)), enrolment("KEPT", rows(2, 2))])
     subject = gallery.student("GONE").id
     number = gallery.store.last_change()
     gallery.close()
-    with MongoClient(store_url) as client:
+    with MongoClient[dict[str, Any]](store_url) as client:
         database = client.get_default_database()
         database.gallery.delete_one({"_id": "schema"})
         database.changes.insert_one({"_id": number + 1, "n": 1, "of": "removal", "mark": "m"})
@@ -295,7 +296,7 @@ def test_what_an_earlier_version_left_under_way_is_finished(store_url: str, tmp_
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["new", "known"])
-def test_one_photo_enrolled_by_many_at_once_is_there_once(store_url: str, tmp_path: Path, known: bool) -> None:
+def test_a_photo_that_many_enrol_at_once_is_there_once(store_url: str, tmp_path: Path, known: bool) -> None:
     galleries = [opened(store_url, tmp_path / f"index{i}") for i in range(4)]
     if known:
         galleries[0].enrol([enrolment("A1", rows(1, 99))])
@@ -329,7 +330,7 @@ _WRITES = ("insert", "update", "delete")
 
 
 class Commands(monitoring.CommandListener):
-    """What is asked of the server."""
+    """Counts the commands that are sent to the server."""
 
     def __init__(self) -> None:
         self.names: Counter[str] = Counter()
@@ -351,13 +352,13 @@ class Commands(monitoring.CommandListener):
 
 @pytest.fixture
 def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
-    """Those of the clients that are made from here on."""
+    """The commands of the clients that are made from now on."""
     heard = Commands()
 
     def listening(*arguments: Any, **options: Any) -> MongoClient[Any]:
         return MongoClient(*arguments, **options, event_listeners=[heard])
 
-    monkeypatch.setattr("gallery.documents.mongo.store.MongoClient", listening)
+    monkeypatch.setattr("gallery.documents.mongo.connection.MongoClient", listening)
     return heard
 
 
@@ -374,7 +375,7 @@ def test_every_write_is_asked_to_be_in_the_journal(store_url: str, tmp_path: Pat
 
 
 def test_commands_of_a_request(store_url: str, tmp_path: Path, commands: Commands) -> None:
-    """Each is a round trip; three, 26 and 37 of them were needed once."""
+    """Each is a round trip; an earlier version needed 3, 26 and 37."""
     gallery = opened(store_url, tmp_path / "index")
     gallery.enrol([enrolment("A0", rows(2, 1)), enrolment("C1", rows(1, 7), kind="cohort")])
     gallery.identify(rows(2, 1))

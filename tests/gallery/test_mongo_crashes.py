@@ -1,52 +1,43 @@
-"""A process that dies before any one of its writes to MongoDB: what was acknowledged is there, the rest is nowhere."""
+"""A process dies before any one of its writes to MongoDB: acknowledged writes are complete, others leave nothing."""
 
 import contextlib
 import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from pymongo import MongoClient, monitoring
 
 from gallery.documents.attendance import Attendance, EntryFilter, Participation, SeenFace
-from gallery.gallery import Gallery, GallerySettings
-from gallery.index.generations import GenerationStore
-from presente.composition import open_store
+from gallery.gallery import Gallery
 from presente.errors import StoreError
-from tests.conftest import DIM, PACK, enrolment, unit
-from tests.killer import die_before
+from tests.conftest import PACK, enrolment
+from tests.gallery.conftest import vectors
+from tests.gallery.galleries import open_gallery
+from tests.killer import decided_once, die_before
 from tests.mongo_server import MongoServer, binary
 
 on_mongo = pytest.mark.parametrize("store_url", ["mongo"], indirect=True)
 
 
-def rows(count: int, seed: int) -> np.ndarray:
-    return unit(np.random.default_rng(seed).normal(size=(count, DIM)))
-
-
-def open_gallery(url: str, folder: Path) -> Gallery:
-    return Gallery(open_store(url), GenerationStore(folder / "index"), PACK, DIM, GallerySettings(0.5, "test"))
-
-
 def attend(gallery: Gallery) -> None:
     old, kept = gallery.student("OLD").id, gallery.student("KEPT").id
-    face = SeenFace(rows(1, 9)[0], PACK, (0.0, 0.0, 9.0, 9.0), 0.9, 0.5, 1, 0, "ab" * 32)
+    face = SeenFace(vectors(1, 9)[0], PACK, (0.0, 0.0, 9.0, 9.0), 0.9, 0.5, 1, 0, "ab" * 32)
     entries = [
         Attendance(subject, "IA-101", "2026-11-20", 0, "present", "photo", "2026-11-20T08:00:00+00:00", face=face)
         for subject in (old, kept)
     ]
-    assert gallery.store.records.add_attendance(entries) == []
+    assert gallery.store.attendance.add_entries(entries) == []
 
 
 def take_part(gallery: Gallery) -> None:
     old = gallery.student("OLD").id
     made = Participation(old, "IA-101", "2026-11-20", "pregunta", "", "2026-11-20T08:00:00+00:00", "request-1")
-    gallery.store.records.add_participation(made)
+    gallery.store.attendance.add_participation(made)
 
 
 def attend_again(gallery: Gallery) -> None:
-    """As somebody whose request got no answer does: what is there is not added once more."""
+    """Send the request again, as a client without an answer does: nothing is added twice."""
     with contextlib.suppress(AssertionError):
         attend(gallery)
 
@@ -60,7 +51,7 @@ DELTAS = {
     "attend": attend,
     "take part": take_part,
     "remove who attended": remove_who_attended,
-    "enrol": lambda gallery: gallery.enrol([enrolment("NEW", rows(2, 5)), enrolment("OLD", rows(3, 1))]),
+    "enrol": lambda gallery: gallery.enrol([enrolment("NEW", vectors(2, 5)), enrolment("OLD", vectors(3, 1))]),
     "remove": lambda gallery: gallery.remove(["OLD"]),
 }
 
@@ -70,43 +61,45 @@ DELTAS = {
 def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> None:
     acknowledged = False
     deadly = 0
+    happened: list[bool] = []
     while not acknowledged:
         deadly += 1
         assert deadly < 60
         url, folder = f"{store_url}_{deadly}", tmp_path / str(deadly)
         gallery = open_gallery(url, folder)
-        gallery.enrol([enrolment("OLD", rows(3, 1)), enrolment("KEPT", rows(2, 2))])
+        gallery.enrol([enrolment("OLD", vectors(3, 1)), enrolment("KEPT", vectors(2, 2))])
         gallery.close(publish=True)
         acknowledged = die_before(deadly, url, folder, __name__, action)
-        gallery = open_gallery(url, folder)  # what the dead process had begun is finished or cleared away here
+        gallery = open_gallery(url, folder)  # the writes of the dead process are finished or undone here
         assert gallery.index.verify().agrees
         present = {found.student.matricula: found for found in gallery.store.students()}
         assert present["KEPT"].templates == 2
         if action == "enrol":
-            assert not acknowledged or present["NEW"].templates == 2
-            assert "NEW" not in present or present["NEW"].images == 2
-            gallery.enrol([enrolment("NEW", rows(2, 5))], mode="put" if "NEW" in present else "create")
-            assert gallery.search(rows(1, 5)[:1], 1)[0][0].student.matricula == "NEW"
+            happened.append("NEW" in present)
+            assert "NEW" not in present or present["NEW"].images == present["NEW"].templates == 2
+            gallery.enrol([enrolment("NEW", vectors(2, 5))], mode="put" if "NEW" in present else "create")
+            assert gallery.search(vectors(1, 5)[:1], 1)[0][0].student.matricula == "NEW"
         elif action in ("attend", "take part"):
             old = gallery.student("OLD")
-            assert not acknowledged or (old.asistencias, old.participaciones) in ((1, 0), (0, 1))
+            happened.append((old.asistencias, old.participaciones) == ((1, 0) if action == "attend" else (0, 1)))
+            assert happened[-1] or old.asistencias == old.participaciones == 0
             again = {"attend": attend_again, "take part": take_part}[action]
             again(gallery)
             old = gallery.student("OLD")
             assert (old.asistencias, old.participaciones) == ((1, 0) if action == "attend" else (0, 1))
         else:
-            assert not (acknowledged and "OLD" in present)
+            happened.append("OLD" not in present)
             gallery.remove(["OLD"])
-            faces = [stored.entry for stored in gallery.store.records.attendance(EntryFilter())]
+            faces = [stored.entry for stored in gallery.store.attendance.entries(EntryFilter())]
             assert all(entry.face is None for entry in faces if entry.subject is None)
             assert all(entry.subject in (None, present["KEPT"].id) for entry in faces)
             assert {found.student.matricula for found in gallery.store.students()} == {"KEPT"}
-        assert gallery.store.records.miscounted() == []
+        assert gallery.store.attendance.miscounted() == []
         counts = gallery.store.counts()
         assert counts.images == counts.templates == sum(found.images for found in gallery.store.students())
         assert gallery.index.verify().agrees
         gallery.close()
-    assert deadly >= 5
+    assert deadly >= 5 and decided_once(happened), happened
 
 
 def test_the_server_goes_away_and_comes_back(tmp_path: Path) -> None:
@@ -114,23 +107,23 @@ def test_the_server_goes_away_and_comes_back(tmp_path: Path) -> None:
         pytest.skip("no MongoDB server to stop: build one with `make mongoserver` (needs Go)")
     server = MongoServer(tmp_path)
     gallery = open_gallery(f"{server.url}/away", tmp_path)
-    gallery.enrol([enrolment("A1", rows(1, 1))])
+    gallery.enrol([enrolment("A1", vectors(1, 1))])
     server.stop()
-    for ask in (lambda: gallery.search(rows(1, 1), 1), lambda: gallery.enrol([enrolment("A2", rows(1, 2))])):
+    for ask in (lambda: gallery.search(vectors(1, 1), 1), lambda: gallery.enrol([enrolment("A2", vectors(1, 2))])):
         with pytest.raises(StoreError) as caught:
             ask()
         assert caught.value.code == "store_unavailable"
     server.start()
     time.sleep(0.6)  # half a second after it was found away it is tried again
-    assert gallery.search(rows(1, 1), 1)[0][0].student.matricula == "A1"
-    gallery.enrol([enrolment("A2", rows(1, 2))])
+    assert gallery.search(vectors(1, 1), 1)[0][0].student.matricula == "A1"
+    gallery.enrol([enrolment("A2", vectors(1, 2))])
     assert gallery.store.counts().students == 2 and gallery.index.verify().agrees
     gallery.close()
     server.stop()
 
 
-class StopsBeforeTheLastWord(monitoring.CommandListener):
-    """Stops the server when a write is about to be said to be over."""
+class StopsBeforeTheEnd(monitoring.CommandListener):
+    """Stops the server when the end of a write is about to be announced."""
 
     def __init__(self, server: MongoServer) -> None:
         self.server: MongoServer | None = server
@@ -147,31 +140,33 @@ class StopsBeforeTheLastWord(monitoring.CommandListener):
         pass
 
 
-def test_the_server_goes_away_before_the_last_word_of_a_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All of it is there but that it is over: nobody waits for it as long as the process lives."""
+def test_the_server_goes_away_before_the_end_of_a_write_is_announced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything is written except the end: followers do not wait for it as long as the process lives."""
     if not binary().exists():
         pytest.skip("no MongoDB server to stop: build one with `make mongoserver` (needs Go)")
     server = MongoServer(tmp_path)
-    listener = StopsBeforeTheLastWord(server)
+    listener = StopsBeforeTheEnd(server)
 
     def listening(*arguments: Any, **options: Any) -> MongoClient[Any]:
         return MongoClient(*arguments, **options, event_listeners=[listener])
 
     with monkeypatch.context() as patched:
-        patched.setattr("gallery.documents.mongo.store.MongoClient", listening)
+        patched.setattr("gallery.documents.mongo.connection.MongoClient", listening)
         gallery = open_gallery(f"{server.url}/away", tmp_path)
     with pytest.raises(StoreError) as caught:
-        gallery.enrol([enrolment("A1", rows(2, 1))])
+        gallery.enrol([enrolment("A1", vectors(2, 1))])
     assert caught.value.code == "store_unavailable" and listener.server is None
     server.start()
     time.sleep(0.6)  # half a second after it was found away it is tried again
-    gallery.search(rows(1, 1), 1)
-    gallery.store._looked_at = -1e9  # type: ignore[attr-defined]  # a second passes
-    gallery.search(rows(1, 1), 1)
-    gallery.search(rows(1, 1), 1)
+    gallery.search(vectors(1, 1), 1)
+    gallery.store._recovered_at = -1e9  # type: ignore[attr-defined]  # a second passes
+    gallery.search(vectors(1, 1), 1)
+    gallery.search(vectors(1, 1), 1)
     assert not gallery.index.position.awaited
-    assert gallery.search(rows(2, 1)[:1], 1)[0][0].student.matricula == "A1"
-    gallery.enrol([enrolment("A1", rows(2, 1))])  # as whoever got no answer does
+    assert gallery.search(vectors(2, 1)[:1], 1)[0][0].student.matricula == "A1"
+    gallery.enrol([enrolment("A1", vectors(2, 1))])  # as a client without an answer does
     assert gallery.store.counts().templates == 2 and gallery.index.verify().agrees
     gallery.close()
     server.stop()

@@ -1,4 +1,4 @@
-"""A backup that is restored beside the log of a later life is refused, unless the two make the newest state.
+"""A backup that is restored beside the log of a newer file is refused, unless both together give the newest state.
 
 ``PRESENTE_TEST_LIVES=20 python -m pytest tests/gallery/test_stale_log.py -s`` tries more of them and counts.
 """
@@ -22,8 +22,8 @@ from tests.conftest import DIM, enrolment, unit
 NAME = "gallery.db"
 
 
-class Life:
-    """A store that is written to, never closed, and copied as it lies on the disk, as a crash leaves it."""
+class StoreHistory:
+    """A store that is written to, never closed, and copied as it is on disk, as after a crash."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         folder.mkdir()
@@ -32,26 +32,26 @@ class Life:
         self.store = SqliteStore(folder / NAME)
         self.enrolled = 0
 
-    def go_on(self, steps: int) -> None:
+    def write(self, steps: int) -> None:
         for _ in range(steps):
             what = self.chance.integers(8)
             if what == 0 and self.enrolled:
                 self.store.remove([f"A{self.chance.integers(self.enrolled)}"])  # empties the log
             elif what == 1:
-                self.fold("PASSIVE")
+                self.checkpoint("PASSIVE")
             elif what == 2:
-                self.fold("RESTART")
+                self.checkpoint("RESTART")
             else:
                 self.enrol()
 
     def enrol(self) -> None:
-        """A student whose photos fill pages of their own."""
+        """Enrol a student whose photos fill pages of their own."""
         made = enrolment(f"A{self.enrolled}", unit(self.chance.normal(size=(int(self.chance.integers(1, 4)), DIM))))
         photos = tuple(replace(photo, content=self.chance.bytes(9000)) for photo in made.photos)
         self.store.enrol([replace(made, photos=photos)])
         self.enrolled += 1
 
-    def fold(self, how: str) -> None:
+    def checkpoint(self, how: str) -> None:
         with self.store._reading() as db:
             db.execute(f"PRAGMA wal_checkpoint({how})")
 
@@ -62,7 +62,7 @@ class Life:
 
 
 def content(folder: Path, scratch: Path) -> list[str] | None:
-    """Everything in a store as SQLite reads it; None when it cannot. Reads a copy: reading changes it."""
+    """The content of a store as SQLite reads it; None when it cannot. Of a copy, because reading changes the file."""
     shutil.rmtree(scratch, ignore_errors=True)
     shutil.copytree(folder, scratch)
     try:
@@ -76,7 +76,7 @@ def content(folder: Path, scratch: Path) -> list[str] | None:
 
 
 def is_sound(folder: Path, scratch: Path) -> bool:
-    """What SQLite's own checks say after it has mixed the two."""
+    """Whether SQLite's own checks pass after it has mixed the two."""
     shutil.rmtree(scratch, ignore_errors=True)
     shutil.copytree(folder, scratch)
     db = sqlite3.connect(scratch / NAME)
@@ -108,11 +108,11 @@ def log_header(folder: Path) -> bytes:
 
 @pytest.mark.parametrize("seed", range(int(os.environ.get("PRESENTE_TEST_LIVES", "6"))))
 def test_a_file_is_refused_when_its_log_is_not_its_own(seed: int, tmp_path: Path) -> None:
-    """Every state of a life, crashed or backed up, as file under the log of every other."""
-    life = Life(tmp_path / "life", seed)
+    """Every state of a store, crashed or backed up, as the file beside the log of every other state."""
+    life = StoreHistory(tmp_path / "life", seed)
     states: list[Path] = []
     for number in range(9):
-        life.go_on(int(life.chance.integers(1, 6)))
+        life.write(int(life.chance.integers(1, 6)))
         states.append(tmp_path / f"state{number}")
         states[-1].mkdir()
         life.copy(states[-1], "", "-wal", "-shm")
@@ -148,13 +148,13 @@ def test_a_file_is_refused_when_its_log_is_not_its_own(seed: int, tmp_path: Path
     )
 
 
-def test_two_lives_that_part_after_a_backup_are_told_apart(tmp_path: Path) -> None:
+def test_two_histories_after_a_backup_are_told_apart(tmp_path: Path) -> None:
     for seed in range(4):
-        one = Life(tmp_path / f"one{seed}", seed)
-        one.go_on(5)
-        one.fold("TRUNCATE")
+        one = StoreHistory(tmp_path / f"one{seed}", seed)
+        one.write(5)
+        one.checkpoint("TRUNCATE")
         other_folder = tmp_path / f"other{seed}"
-        other = Life(other_folder, seed + 100)
+        other = StoreHistory(other_folder, seed + 100)
         other.store.close()
         for leftover in other_folder.glob(f"{NAME}*"):
             leftover.unlink()
@@ -162,7 +162,7 @@ def test_two_lives_that_part_after_a_backup_are_told_apart(tmp_path: Path) -> No
         other.store, other.enrolled = SqliteStore(other_folder / NAME), 1000
         for life in (one, other):
             life.store.enrol([enrolment(f"B{life.enrolled}", unit(np.ones(DIM)))])
-            life.fold("PASSIVE")
+            life.checkpoint("PASSIVE")
         both = tmp_path / f"both{seed}"
         both.mkdir()
         one.copy(both, "")
@@ -173,13 +173,13 @@ def test_two_lives_that_part_after_a_backup_are_told_apart(tmp_path: Path) -> No
 
 
 def test_the_refusal_says_what_to_do_and_leaves_both_files(tmp_path: Path) -> None:
-    life = Life(tmp_path / "life", 1)
+    life = StoreHistory(tmp_path / "life", 1)
     life.store.enrol([enrolment("A1", unit(np.ones(DIM)))])
-    life.fold("TRUNCATE")
+    life.checkpoint("TRUNCATE")
     backup = (life.folder / NAME).read_bytes()
     for name in ("A2", "A3"):
         life.store.enrol([enrolment(name, unit(np.ones(DIM)))])
-        life.fold("RESTART")
+        life.checkpoint("RESTART")
     life.store.enrol([enrolment("A4", unit(np.ones(DIM)))])
     crashed = tmp_path / "crashed"
     crashed.mkdir()

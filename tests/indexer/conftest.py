@@ -1,16 +1,17 @@
-"""What the tests of sources share."""
+"""Fixtures of the indexer's tests: a web server for links, a database of the first system, an opened store."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from pymongo import MongoClient
-from pymongo.database import Database
 
-from gallery.documents.values import DocumentStore
+from gallery.documents.protocol import DocumentStore
 from presente.composition import open_store
+from tests.conftest import OpenStore
 from tests.indexer.link_server import LinkServer
+from tests.indexer.sample import FirstSystem
 
 
 @pytest.fixture
@@ -21,15 +22,15 @@ def web() -> Iterator[LinkServer]:
 
 
 @pytest.fixture
-def first_system(mongo_server: str) -> Iterator[Database[dict[str, Any]]]:
-    """An empty database named as that system names it, but for a suffix."""
-    with MongoClient(mongo_server) as client:
+def first_system(mongo_server: str) -> Iterator[FirstSystem]:
+    """An empty database with the first system's name and a suffix."""
+    with MongoClient[dict[str, Any]](mongo_server) as client:
         yield client[f"fcRecog_{uuid.uuid4().hex[:8]}"]
 
 
 @pytest.fixture
-def store(store_url: str) -> Iterator[Callable[[], DocumentStore]]:
-    """Opens the gallery's store; closes it in the end."""
+def store(store_url: str) -> Iterator[OpenStore]:
+    """Opens the gallery's store; every opened store is closed after the test."""
     opened: list[DocumentStore] = []
 
     def open_one() -> DocumentStore:

@@ -1,4 +1,4 @@
-"""A web server on this machine for tests of links: it answers as it is told, and remembers what it was asked."""
+"""A web server on this machine for tests of links: it sends the replies that a test sets and records the requests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Reply:
-    """One answer. ``length`` is announced instead of the body's; ``pause_s`` passes before each thousandth byte."""
+    """One reply. ``length`` replaces the Content-Length of the body; ``pause_s`` passes before every thousand bytes."""
 
     status: int = 200
     body: bytes = b""
@@ -20,7 +20,7 @@ class Reply:
 
 
 class LinkServer:
-    """``replies`` holds the answers of each path in their order, the last of them again and again."""
+    """``replies`` holds the replies of each path in their order; the last one is repeated."""
 
     def __init__(self) -> None:
         self.replies: dict[str, list[Reply]] = {}
@@ -47,7 +47,7 @@ class LinkServer:
                     for start in range(0, len(reply.body), 1000):
                         time.sleep(reply.pause_s)
                         owner.sent += self.wfile.write(reply.body[start : start + 1000])
-                except OSError:  # the client has had enough
+                except OSError:  # the client closed the connection
                     pass
 
             def log_message(self, *arguments: object) -> None: ...
@@ -60,12 +60,12 @@ class LinkServer:
         self._thread.start()
 
     def tell(self, path: str, *replies: Reply) -> str:
-        """Answer a path so from now on; its full address."""
+        """Set the replies of a path; its full address."""
         self.replies[path] = list(replies)
         return self.address + path
 
     def wrap(self, context: object) -> None:
-        """Speak TLS from now on."""
+        """Use TLS from now on."""
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)  # type: ignore[attr-defined]
 
     def stop(self) -> None:

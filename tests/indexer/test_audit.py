@@ -1,15 +1,16 @@
-"""``indexer audit`` on the sample class with known faults planted in it, and the commands that it prints, run."""
+"""``indexer audit`` finds the faults that were planted in the sample class; the commands that it prints mend them."""
 
 import csv
 import json
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from presente.composition import open_store
-from tests.conftest import SAMPLE, on_sqlite
+from tests.conftest import SAMPLE, Command, on_sqlite
 
 SHEET = SAMPLE / "students.csv"
 
@@ -22,8 +23,8 @@ def environment(environment: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 def planted(tmp_path: Path) -> Path:
-    """The sample class, with one student under two names, two photos swapped, one student's photo filed under another
-    as well, and one photo saved twice."""
+    """The sample class with faults: a student under two names, two swapped photos, a student's photo also filed under
+    another student, and a photo saved twice."""
     with SHEET.open(encoding="utf-8") as stream:
         students = {row["matricula"]: row for row in csv.DictReader(stream)}
     photos = {name: [str(SAMPLE / photo) for photo in row["fotos"].split(";")] for name, row in students.items()}
@@ -43,13 +44,13 @@ def planted(tmp_path: Path) -> Path:
     return sheet
 
 
-def audited(command, *arguments: str) -> dict:  # type: ignore[no-untyped-def, type-arg]
+def audited(command: Command, *arguments: str) -> dict[str, Any]:
     done = command("indexer", "audit", "--json", *arguments)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)  # type: ignore[no-any-return]
+    return json.loads(done.stdout)
 
 
-def described(finding: dict) -> tuple:  # type: ignore[type-arg]
+def described(finding: dict[str, Any]) -> tuple[str, tuple[str, ...], str]:
     """What a finding is about: kind, matriculas, and which photo is in the wrong place."""
     return (
         finding["kind"],
@@ -58,10 +59,10 @@ def described(finding: dict) -> tuple:  # type: ignore[type-arg]
     )
 
 
-def test_what_was_planted_is_found_and_nothing_else_and_can_be_mended(  # type: ignore[no-untyped-def]
-    command, planted: Path, store_url: str
+def test_planted_faults_are_found_and_nothing_else_and_can_be_mended(
+    command: Command, planted: Path, store_url: str
 ) -> None:
-    command("indexer", "add", planted, "--force")  # else enrolment refuses what is mislabelled
+    command("indexer", "add", planted, "--force")  # otherwise enrolment refuses the mislabelled photos
     found = audited(command)
     assert (found["people"], found["photos"]) == (25, 100)
     assert sorted(map(described, found["findings"])) == [
@@ -86,17 +87,17 @@ def test_what_was_planted_is_found_and_nothing_else_and_can_be_mended(  # type: 
 
 
 @on_sqlite
-def test_a_class_in_order_has_no_findings(command) -> None:  # type: ignore[no-untyped-def]
-    assert audited(command)["findings"] == []  # nor one that is empty
+def test_a_class_in_order_has_no_findings(command: Command) -> None:
+    assert audited(command)["findings"] == []  # an empty class has none, either
     command("indexer", "add", SHEET)
     found = audited(command)
     assert found["findings"] == [] and found["levels"]["threshold"] == 0.8 < found["levels"]["usual"]
     assert command("indexer", "audit").stdout.startswith("24 people, 96 photos")
 
 
+@pytest.mark.usefixtures("sample_gallery")
 @on_sqlite
-def test_the_cohort_is_looked_at_only_when_asked(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    command("indexer", "add", SHEET)
+def test_the_cohort_is_audited_only_with_the_flag(command: Command, tmp_path: Path) -> None:
     for name, number in (("Ana_Ruiz", 1), ("Eva_Sol", 2)):
         person = tmp_path / "lfw" / name
         person.mkdir(parents=True)
@@ -109,10 +110,10 @@ def test_the_cohort_is_looked_at_only_when_asked(command, tmp_path: Path) -> Non
     assert "python -m indexer merge A0217 lfw-Ana_Ruiz" in text and "[high] One person under two names" in text
 
 
+@pytest.mark.usefixtures("sample_gallery")
 @on_sqlite
-def test_commands_that_cannot_be_done(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    command("indexer", "add", SHEET)
-    for words, code, said in (
+def test_commands_that_cannot_be_done(command: Command, tmp_path: Path) -> None:
+    for words, code, message in (
         (("merge", "A0217", "A0217"), 2, "same_student"),
         (("merge", "A0217", "NOBODY"), 1, "student_not_found"),
         (("move", "A0217", "NOBODY", "--photo", "0"), 1, "student_not_found"),
@@ -121,7 +122,7 @@ def test_commands_that_cannot_be_done(command, tmp_path: Path) -> None:  # type:
         (("remove", "A0217", "A0223", "--photo", "0"), 2, "unsuitable_option"),
     ):
         done = command("indexer", *words)
-        assert (done.returncode, said in done.stderr) == (code, True), (words, done.stderr)
+        assert (done.returncode, message in done.stderr) == (code, True), (words, done.stderr)
     other = command("indexer", "audit", PRESENTE_PACK=str(tmp_path))
     assert other.returncode == 1 and "error [" in other.stderr
     assert json.loads(command("indexer", "status", "--json").stdout)["templates"] == 96

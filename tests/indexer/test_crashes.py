@@ -1,4 +1,4 @@
-"""A photo that crashes a decoder, and with it the process: the run goes on without it, and says so."""
+"""A photo that crashes a decoder, and with it the process: the run goes on without the photo and reports it."""
 
 import faulthandler
 import json
@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from presente.supervisor import SupervisedRun, supervise
+from tests import programs
 from tests.conftest import ROOT, SAMPLE
 
 CRASHES = """
@@ -20,9 +21,9 @@ import signal, sys
 import faces.image.decoder as decoder
 
 decode = decoder.decode
-def deadly(data, *rest, **more):  # stands for a library with a bug in it
+def deadly(data, *rest, **more):  # stands for a library with a bug
     if b"deadly" in data[-20:]:
-        signal.raise_signal(signal.SIGSEGV)  # in this thread, as a bug does: not in whichever
+        signal.raise_signal(signal.SIGSEGV)  # in this thread, as a bug does
     return decode(data, *rest, **more)
 decoder.decode = deadly
 
@@ -34,7 +35,7 @@ sys.exit(cli.main(build_parser(), sys.argv[1:]))
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """The first ten students, and three photos that end with a word that the script above crashes at."""
+    """The first ten students, with three photos that make the script above crash."""
     folder = tmp_path / "photos"
     for student in sorted((SAMPLE / "students").iterdir())[:10]:
         shutil.copytree(student, folder / student.name)
@@ -45,14 +46,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 def run(environment: dict[str, str], *words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", CRASHES, *map(str, words)],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return programs.run(["-c", CRASHES, *words], ROOT, environment)
 
 
 def test_a_run_survives_photos_that_crash_it(photos: Path, environment: dict[str, str]) -> None:
@@ -63,14 +57,12 @@ def test_a_run_survives_photos_that_crash_it(photos: Path, environment: dict[str
     assert (report["photos"], report["done"], report["already"], report["left"]) == (43, 40, 0, 0)
     again = json.loads(run(environment, "add", photos, "--json").stdout)
     assert (again["done"], again["already"], again["refused"]) == (0, 40, 3)
-    verified = subprocess.run(
-        [sys.executable, "-m", "indexer", "verify", "--json"], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
+    verified = programs.run(["-m", "indexer", "verify", "--json"], ROOT, environment)
     assert json.loads(verified.stdout)["agrees"] and json.loads(verified.stdout)["templates"] == 40
 
 
 def crash(_: SupervisedRun) -> int:
-    faulthandler.disable()  # pytest's, which would print where it was
+    faulthandler.disable()  # pytest's, which would print a traceback
     os.kill(os.getpid(), signal.SIGSEGV)
     return 0
 
@@ -85,11 +77,11 @@ def test_a_run_that_only_crashes_ends() -> None:
     assert supervise(lambda _: 7) == 7
 
 
-def test_who_is_killed_on_purpose_is_not_started_again() -> None:
-    assert supervise(lambda _: os.kill(os.getpid(), signal.SIGKILL)) == 1  # type: ignore[func-returns-value, return-value]
+def test_a_process_that_is_killed_on_purpose_is_not_started_again() -> None:
+    assert supervise(lambda _: os.kill(os.getpid(), signal.SIGKILL)) == 1  # type: ignore[arg-type, return-value]
 
 
-def test_nobody_goes_on_when_the_run_is_killed(tmp_path: Path) -> None:
+def test_the_child_ends_when_the_run_is_killed(tmp_path: Path) -> None:
     script = (
         "import sys, time\nfrom presente.supervisor import supervise\n"
         "def run(_):\n    while True:\n        open(sys.argv[1], 'a').write('x')\n        time.sleep(0.02)\n"

@@ -2,34 +2,27 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from indexer.pipeline import BATCH
+from indexer.pipeline.stages import BATCH
 from presente.composition import open_store
-from tests.conftest import SAMPLE, on_sqlite
+from tests import programs
+from tests.conftest import SAMPLE, Command, on_sqlite, student_in
+from tests.indexer.sample import SHEET, added
 
-SHEET = SAMPLE / "students.csv"
 LONG = 10
-"""Copies of each student that make a run long enough to be cut off in the middle."""
+"""Copies of each student that make a run long enough to be interrupted."""
 
 
-def added(command, *arguments: str | Path, code: int = 0) -> dict:  # type: ignore[no-untyped-def, type-arg]
-    done = command("indexer", "add", *arguments, "--json")
-    assert done.returncode == code, done.stderr
-    report = json.loads(done.stdout)
-    assert report["photos"] == report["done"] + report["already"] + report["refused"] + report["left"]
-    return report  # type: ignore[no-any-return]
-
-
-def test_the_sample_class_is_indexed_once(command) -> None:  # type: ignore[no-untyped-def]
+def test_the_sample_class_is_indexed_once(command: Command) -> None:
     first = added(command, SHEET)
     assert (first["done"], first["already"], first["refused"]) == (96, 0, 0)
     again = added(command, SHEET)
@@ -45,7 +38,7 @@ def test_the_sample_class_is_indexed_once(command) -> None:  # type: ignore[no-u
     assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
 
 
-def test_changed_fields_and_new_photos_are_taken_up(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
+def test_changed_fields_and_new_photos_are_stored(command: Command, tmp_path: Path, store_url: str) -> None:
     photo = shutil.copy(SAMPLE / "strangers" / "01.jpg", tmp_path)
     sheet = tmp_path / "one.csv"
     sheet.write_text(f"matricula,nombre_del_alumno,clase,fotos\nA1,Ana,IA-101,{photo}\n")
@@ -54,12 +47,12 @@ def test_changed_fields_and_new_photos_are_taken_up(command, tmp_path: Path, sto
     report = added(command, sheet)
     assert (report["done"], report["already"], report["students_updated"]) == (0, 2, 1)
     store = open_store(store_url)
-    assert store.student("A1").student.nombre_del_alumno == "Ana Ruiz"  # type: ignore[union-attr]
+    assert student_in(store, "A1").student.nombre_del_alumno == "Ana Ruiz"
     store.close()
 
 
-def test_a_source_changes_only_the_fields_that_it_has(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
-    added(command, SHEET)
+@pytest.mark.usefixtures("sample_gallery")
+def test_a_source_changes_only_the_fields_that_it_has(command: Command, tmp_path: Path, store_url: str) -> None:
     folder = tmp_path / "more" / "A0178"
     folder.mkdir(parents=True)
     shutil.copy(SAMPLE / "probes" / "A0178" / "1.jpg", folder)
@@ -77,7 +70,7 @@ def test_a_source_changes_only_the_fields_that_it_has(command, tmp_path: Path, s
 
 
 @on_sqlite
-def test_names_that_are_not_text_do_not_stop_a_run(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_names_that_are_not_text_do_not_stop_a_run(command: Command, tmp_path: Path) -> None:
     photo = (SAMPLE / "strangers" / "01.jpg").read_bytes()
     for name in (b"Ana/jos\xe9.jpg", b"Ana/cut\xe9.jpg", b"Bea/1.jpg"):
         path = os.fsencode(tmp_path / "class") + b"/" + name
@@ -89,7 +82,7 @@ def test_names_that_are_not_text_do_not_stop_a_run(command, tmp_path: Path) -> N
 
 
 @on_sqlite
-def test_a_student_without_photos_and_a_report_without_a_place(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_student_without_photos_and_a_report_without_a_place(command: Command, tmp_path: Path) -> None:
     sheet = tmp_path / "one.csv"
     sheet.write_text("matricula,nombre_del_alumno,fotos\nA1,Ana,01.jpg\nA2,Eva,\n")
     shutil.copy(SAMPLE / "strangers" / "01.jpg", tmp_path)
@@ -100,7 +93,7 @@ def test_a_student_without_photos_and_a_report_without_a_place(command, tmp_path
 
 
 @on_sqlite
-def test_refused_photos_are_listed_with_their_reasons(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_refused_photos_have_their_reasons(command: Command, tmp_path: Path) -> None:
     source = tmp_path / "class"
     source.mkdir()
     whole = (SAMPLE / "strangers" / "01.jpg").read_bytes()
@@ -145,7 +138,7 @@ def test_refused_photos_are_listed_with_their_reasons(command, tmp_path: Path) -
         ("frobnicate",),
     ],
 )
-def test_wrong_usage_stores_nothing(command, tmp_path: Path, arguments: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
+def test_wrong_usage_stores_nothing(command: Command, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     (tmp_path / "bad.csv").write_text("matricula,nombre\nA1,Ana\n")
     done = command("indexer", *arguments)
     assert done.returncode == (1 if "nonesuch" in arguments else 2)
@@ -153,31 +146,40 @@ def test_wrong_usage_stores_nothing(command, tmp_path: Path, arguments: tuple[st
     assert not (tmp_path / "index").exists()
 
 
-def test_another_pack_is_refused_and_sync_takes_the_gallery_over(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    added(command, SHEET)
+@pytest.mark.usefixtures("sample_gallery")
+def test_another_pack_is_refused_and_sync_takes_the_gallery_over(command: Command, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(SAMPLE / "models" / "sample", other)
     described = json.loads((other / "pack.json").read_text())
     (other / "pack.json").write_text(json.dumps(described | {"name": "other"}))
-    # One more byte, which no model notices: other weights, as far as anybody can tell.
+    # One more byte, which no model notices: by their digest, these are other weights.
     with (other / "rec.onnx").open("ab") as stream:
         stream.write(b"\x3a\x00")
-    refused = command("indexer", "add", SHEET, "--pack", other)
+    assert command("evaluation", "calibrate", "--fpir", "0.02").returncode == 0
+    refused = command("indexer", "add", SHEET, "--pack", "other")  # the folder, relative to where the command runs
     assert refused.returncode == 1 and "pack_mismatch" in refused.stderr
     assert "sample@" in refused.stderr and "other@" in refused.stderr
-    synced = command("indexer", "sync", "--pack", other, "--json")
-    assert synced.returncode == 0, synced.stderr
-    assert json.loads(synced.stdout)["done"] == 96
+    (advice,) = re.findall(r"`python -m (indexer sync --pack [^`]+)`", refused.stderr)
+    synced = command(*shlex.split(advice), "--json")
+    assert synced.returncode == 0 and "does not belong" not in synced.stderr, synced.stderr
+    report = json.loads(synced.stdout)
+    assert report["done"] == 96
+    dropped, setting = report["notes"]
+    assert "calibration was dropped" in dropped and "sample@" in dropped
+    assert dropped.endswith("python -m evaluation calibrate --fpir 0.02")
+    assert setting == "set PRESENTE_PACK=other for the programs that use the gallery"
     status = json.loads(command("indexer", "status", "--json", PRESENTE_PACK=str(other)).stdout)
     assert status["pack"].startswith("other@") and status["templates"] == status["indexed"] == 96
-    assert json.loads(command("indexer", "sync", "--pack", other, "--json").stdout)["photos"] == 0
+    again = json.loads(command("indexer", "sync", "--pack", other, "--json").stdout)
+    assert (again["photos"], again["notes"]) == (0, [])
 
 
-def test_remove_and_compact(command) -> None:  # type: ignore[no-untyped-def]
-    added(command, SHEET)
+@pytest.mark.usefixtures("sample_gallery")
+def test_remove_and_compact(command: Command) -> None:
     first = sorted(path.name for path in (SAMPLE / "students").iterdir())[0]
     removed = command("indexer", "remove", first, "NOBODY", "--json")
-    assert removed.returncode == 1 and json.loads(removed.stdout) == {"removed": [first], "not_found": ["NOBODY"]}
+    result = json.loads(removed.stdout)
+    assert removed.returncode == 1 and (result["removed"], result["not_found"]) == ([first], ["NOBODY"])
     compacted = json.loads(command("indexer", "compact", "--json").stdout)
     assert compacted["templates"] == 92
     assert json.loads(command("indexer", "verify", "--json").stdout) == {
@@ -194,7 +196,7 @@ def test_remove_and_compact(command) -> None:  # type: ignore[no-untyped-def]
 
 @pytest.fixture
 def long_source(tmp_path: Path) -> Path:
-    """Many students, every photo with bytes of its own."""
+    """Many students; no two photos have the same bytes."""
     folder = tmp_path / "long"
     for student in sorted((SAMPLE / "students").iterdir()):
         for copy in range(LONG):
@@ -205,35 +207,30 @@ def long_source(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("with_signal", [signal.SIGKILL, signal.SIGINT])
-def test_cut_off_in_the_middle_and_finished_later(
-    command,
+def test_an_interrupted_run_is_finished_later(
+    command: Command,
     environment: dict[str, str],
     tmp_path: Path,
     long_source: Path,
     store_url: str,
-    with_signal: int,  # type: ignore[no-untyped-def]
+    with_signal: int,
 ) -> None:
     total = 24 * LONG
-    process = subprocess.Popen(
-        [sys.executable, "-m", "indexer", "add", str(long_source), "--json"],
-        cwd=tmp_path,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    with (tmp_path / "out").open("w") as out, (tmp_path / "err").open("w") as err:
+        process = programs.start(["-m", "indexer", "add", long_source, "--json"], tmp_path, environment, out, err)
     store = open_store(store_url)
     deadline = time.monotonic() + 60
     while store.counts().templates < 64 and time.monotonic() < deadline:
-        time.sleep(0.1)
+        time.sleep(0.05)
     process.send_signal(with_signal)
-    output, _ = process.communicate(timeout=60)
+    code = process.wait(60)
+    output = (tmp_path / "out").read_text()
     kept = store.counts().templates
-    assert 64 <= kept < total, "the run was not cut off in the middle"
+    assert 64 <= kept < total, "the run was not interrupted"
     if with_signal == signal.SIGINT:
         report = json.loads(output)
-        assert process.returncode == 130 and report["stopped"] == "interrupted"
-        # The last batch may have been committed and not yet reported; never the other way round.
+        assert code == 130 and report["stopped"] == "interrupted"
+        # The last batch may be committed and not yet reported, but never reported and not committed.
         assert 0 <= kept - report["done"] <= BATCH and report["left"] == total - report["done"]
     assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
     report = added(command, long_source)
@@ -244,27 +241,20 @@ def test_cut_off_in_the_middle_and_finished_later(
     assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
 
 
-@on_sqlite  # with a server, it is the server's disk that is full
+@on_sqlite  # with a server, the server's disk would be full
 def test_a_full_disk_stops_the_run_and_keeps_what_was_done(
     tmp_path: Path,
     environment: dict[str, str],
     long_source: Path,
     store_url: str,
-    command,  # type: ignore[no-untyped-def]
+    command: Command,
 ) -> None:
     limited = (
         "import resource,sys,runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (4_000_000,) * 2); "
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         "sys.argv = ['indexer', 'add', sys.argv[1], '--json']; runpy.run_module('indexer', run_name='__main__')"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", limited, str(long_source)],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = programs.run(["-c", limited, long_source], tmp_path, environment)
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
     store = open_store(store_url)
     kept = store.counts().templates
@@ -275,7 +265,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_was_done(
 
 
 @on_sqlite
-def test_help_has_an_example(command) -> None:  # type: ignore[no-untyped-def]
+def test_help_has_an_example(command: Command) -> None:
     for words in (
         ["indexer"],
         ["indexer", "add"],
@@ -289,7 +279,7 @@ def test_help_has_an_example(command) -> None:  # type: ignore[no-untyped-def]
         assert shown.returncode == 0 and "example:" in shown.stdout
 
 
-def test_consent_comes_with_the_sheet_and_is_asked_for(command, tmp_path: Path, store_url: str) -> None:  # type: ignore[no-untyped-def]
+def test_consent_comes_with_the_sheet_and_may_be_required(command: Command, tmp_path: Path, store_url: str) -> None:
     photo = shutil.copy(SAMPLE / "strangers" / "01.jpg", tmp_path)
     header = "matricula,nombre_del_alumno,consentimiento_fecha,consentimiento_texto,fotos\n"
     sheet = tmp_path / "consent.csv"
@@ -300,7 +290,7 @@ def test_consent_comes_with_the_sheet_and_is_asked_for(command, tmp_path: Path, 
     sheet.write_text(f"{header}A1,Ana Ruiz,,,{photo}\n")
     assert json.loads(command("indexer", "add", sheet, "--json").stdout)["students_updated"] == 1
     store = open_store(store_url)
-    student = store.student("A1").student  # type: ignore[union-attr]
+    student = student_in(store, "A1").student
     store.close()
     assert student.consentimiento is not None and student.consentimiento.texto == "aviso 3"
     assert student.nombre_del_alumno == "Ana Ruiz"

@@ -1,4 +1,4 @@
-"""A sheet names files of its own folder, and regular ones; everything else is refused row by row."""
+"""A sheet may name regular files below its own folder; any other file is refused, row by row."""
 
 import json
 import os
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from indexer.sources import local, read_source
-from indexer.sources.local import FileRules, read_beneath, read_file
+from indexer.sources import read_source
+from indexer.sources.local_files import FileRules, read_file, read_file_below
 from presente.errors import PhotoRefused
-from tests.conftest import SAMPLE, on_sqlite
+from tests.conftest import SAMPLE, Command, on_sqlite
 
 PHOTO = SAMPLE / "strangers" / "01.jpg"
 OUTSIDE, NO_FILE = "outside_sheet_folder", "not_a_file"
@@ -19,7 +19,7 @@ OUTSIDE, NO_FILE = "outside_sheet_folder", "not_a_file"
 
 @pytest.fixture
 def school(tmp_path: Path) -> Path:
-    """A folder for a sheet, with what may lie around."""
+    """A folder for a sheet, with files, links, a pipe and a socket that the sheet may name."""
     folder = tmp_path / "school"
     (folder / "fotos").mkdir(parents=True)
     shutil.copy(PHOTO, folder / "fotos" / "a.jpg")
@@ -34,7 +34,7 @@ def school(tmp_path: Path) -> Path:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(folder / "socket.jpg"))
     with (folder / "huge.jpg").open("wb") as stream:
-        stream.truncate(50 * 2**30)  # sparse: it has the size, not the bytes
+        stream.truncate(50 * 2**30)  # sparse: the size without the bytes
     return folder
 
 
@@ -80,7 +80,7 @@ PLACES = {
 
 
 @on_sqlite
-def test_each_row_is_refused_for_what_it_is_and_the_others_go_on(command, school: Path) -> None:  # type: ignore[no-untyped-def]
+def test_each_bad_row_is_refused_with_its_reason_and_the_others_are_enrolled(command: Command, school: Path) -> None:
     (school.parent / "school-too").mkdir()
     shutil.copy(PHOTO, school.parent / "school-too" / "a.jpg")
     lines = ["matricula,nombre_del_alumno,fotos"]
@@ -101,14 +101,16 @@ def test_each_row_is_refused_for_what_it_is_and_the_others_go_on(command, school
 
 
 def test_a_nul_in_a_path(school: Path) -> None:
-    with pytest.raises(OSError, match="is no path"):
-        read_beneath(school, school / "a\0.jpg", FileRules())
-    with pytest.raises(OSError, match="is no path"):
+    with pytest.raises(OSError, match="is not a path"):
+        read_file_below(school, school / "a\0.jpg", FileRules())
+    with pytest.raises(OSError, match="is not a path"):
         read_file(school / "a\0.jpg", 10)
 
 
-def test_a_link_put_in_the_way_after_the_look_is_not_followed(school: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between the look at where the links lead and the opening, the folder becomes a link that leads out."""
+def test_a_link_that_replaces_a_folder_after_the_check_is_not_followed(
+    school: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the check of the links and the opening, the folder is replaced by a link that leads out."""
     look = os.path.realpath
 
     def looked_at(path: object) -> str:
@@ -119,9 +121,9 @@ def test_a_link_put_in_the_way_after_the_look_is_not_followed(school: Path, monk
             shutil.copy(PHOTO, school.parent / "a.jpg")
         return str(found)
 
-    monkeypatch.setattr(local.os.path, "realpath", looked_at)
+    monkeypatch.setattr(os.path, "realpath", looked_at)
     with pytest.raises(OSError) as caught:
-        read_beneath(school, school / "fotos" / "a.jpg", FileRules())
+        read_file_below(school, school / "fotos" / "a.jpg", FileRules())
     assert not isinstance(caught.value, FileNotFoundError)
 
 
@@ -130,15 +132,15 @@ def test_no_descriptor_is_left_open(school: Path) -> None:
     for place in ("fotos/a.jpg", "pipe.jpg", "fotos/none.jpg", "huge.jpg", "../secret.jpg", "fotos/a.jpg/b"):
         for _ in range(3):
             try:
-                read_beneath(school, school / place, FileRules(100_000))
+                read_file_below(school, school / place, FileRules(100_000))
             except (OSError, PhotoRefused):
                 continue
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_folders_are_read_likewise_but_for_where_links_lead(school: Path) -> None:
-    """A folder is the operator's own: its links are followed, and still nothing but a regular file is read."""
-    codes = {}
+def test_in_a_folder_links_may_lead_anywhere(school: Path) -> None:
+    """A folder belongs to the operator: its links are followed, but only regular files are read."""
+    codes: dict[str, str | None] = {}
     for photo in read_source(school, files=FileRules(100_000)).photos:
         try:
             photo.read()
@@ -167,7 +169,7 @@ def test_a_file_that_grows_while_it_is_read(tmp_path: Path) -> None:
     with pytest.raises(PhotoRefused):
         read_file(path, 9)
     assert read_file(path, 10) == bytes(10)
-    proc = Path("/proc/self/maps")  # its size is said to be 0
+    proc = Path("/proc/self/maps")  # the system gives its size as 0
     with pytest.raises(PhotoRefused) as caught:
         read_file(proc, 100)
     assert caught.value.code == "too_many_bytes"

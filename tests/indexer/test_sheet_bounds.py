@@ -1,10 +1,8 @@
-"""Small sheets that would cost gigabytes: each is refused with the bound that it breaks, in little memory and time."""
+"""Small sheets that would take gigabytes: each is refused in little memory, and the error names the bound."""
 
 import io
 import json
 import os
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +12,11 @@ import pytest
 from indexer.sources import read_source
 from indexer.sources.sheet.bounds import BOUNDS
 from presente.errors import InvalidInput
+from tests import programs
 from tests.conftest import ROOT
 
 MEMORY = 400_000_000
-"""Bytes of address space beside what Python and the modules take before."""
+"""Bytes of address space in addition to what Python and the modules take."""
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 RELS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -70,13 +69,13 @@ def package(sheet: str | bytes, strings: str = "", styles: str = "", more: dict[
 
 
 def far_cells(rows: int, value: str = "<v>1</v>") -> bytes:
-    """One cell in the last column of every row, as the issue has it: 5.6 KB for 200 rows."""
+    """One cell in the last column of every row: 5.6 KB for 200 rows."""
     lines = "".join(student(row, f'<c r="XFD{row}">{value}</c>') for row in range(2, rows + 2))
     return package(HEAD + header() + lines + END)
 
 
 def lying(content: bytes) -> bytes:
-    """The same package, its directory saying that every part is small."""
+    """The same package with a directory that declares every part to be small."""
     at = content.find(b"PK\x01\x02")
     while at >= 0:
         content = content[: at + 24] + (100).to_bytes(4, "little") + content[at + 28 :]
@@ -224,7 +223,7 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes], str, str]] = {
     "UTF-16 NULs": ("csv", lambda: b"\xff\xfe" + bytes(20_000_000), "unreadable_sheet", "utf-32"),
     "UTF-16": ("csv", lambda: b"\xff\xfe" + b"a\0" * 14_000_000, "sheet_too_large", "1,000,000 characters"),
     "bytes": ("csv", lambda: b"a,b\n" * 9_000_000, "sheet_too_large", "32,000,000 bytes"),
-    "what is no text": ("csv", lambda: b"\x81" * 20_000_000, "unreadable_sheet", "byte 0"),
+    "bytes that are not text": ("csv", lambda: b"\x81" * 20_000_000, "unreadable_sheet", "byte 0"),
 }
 
 SCRIPT = """
@@ -235,7 +234,7 @@ from presente.errors import InvalidInput
 import openpyxl, openpyxl.styles.numbers, openpyxl.utils.datetime, unicodedata, encodings.cp1252
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + int(sys.argv[2]),) * 2)
-def peak():  # ru_maxrss would be the parent's, from before it became this program
+def peak():  # ru_maxrss would be that of the parent
     return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024
 before = peak()
 try:
@@ -248,9 +247,8 @@ print(json.dumps(found))
 
 
 def read_apart(path: Path) -> dict[str, object]:
-    """Read a sheet in a process that may take so much memory and no more."""
-    words = [sys.executable, "-c", SCRIPT, str(path), str(MEMORY)]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    """Read a sheet in a process with limited memory."""
+    done = programs.run(["-c", SCRIPT, path, str(MEMORY)], ROOT, os.environ)
     assert done.returncode == 0, done.stderr[-2000:]
     found: dict[str, object] = json.loads(done.stdout)
     return found
@@ -258,23 +256,23 @@ def read_apart(path: Path) -> dict[str, object]:
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused_with_the_bound_in_little_memory(tmp_path: Path, name: str) -> None:
-    kind, make, codes, said = BOMBS[name]
+    kind, make, codes, message = BOMBS[name]
     path = tmp_path / f"bomb.{kind}"
     path.write_bytes(make())
     found = read_apart(path)
-    assert found["code"] in codes.split("|") and said in str(found["what"]), found
+    assert found["code"] in codes.split("|") and message in str(found["what"]), found
     assert len(str(found["what"])) < 1000
     assert float(str(found["grown_mb"])) < 250, found
 
 
-def test_the_issues_workbook_stays_small(tmp_path: Path) -> None:
-    """5.6 KB took 81 MB, and at 20,000 rows 8 GB."""
+def test_a_workbook_of_far_cells_takes_little_memory(tmp_path: Path) -> None:
+    """Such a workbook of 5.6 KB once took 81 MB, and one of 20,000 rows 8 GB."""
     for rows in (200, 20_000):
         path = tmp_path / f"{rows}.xlsx"
         path.write_bytes(far_cells(rows))
         found = read_apart(path)
         assert found["code"] == "sheet_too_large" and float(str(found["grown_mb"])) < 50, found
-        path.write_bytes(far_cells(rows, ""))  # cells that are only coloured hold nothing
+        path.write_bytes(far_cells(rows, ""))  # cells that are only coloured have no value
         found = read_apart(path)
         assert (found["code"], found["what"]) == ("read", str(rows)) and float(str(found["grown_mb"])) < 150, found
 
@@ -297,7 +295,7 @@ def test_as_many_students_as_a_university_has(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
-def test_what_is_no_file(tmp_path: Path, kind: str) -> None:
+def test_a_pipe_and_a_device_are_not_sheets(tmp_path: Path, kind: str) -> None:
     os.mkfifo(tmp_path / f"pipe.{kind}")
     (tmp_path / f"zero.{kind}").symlink_to("/dev/zero")
     for name in ("pipe", "zero"):

@@ -1,20 +1,19 @@
-"""Sheets as offices make them: ../shared/cases/sheets, each with the right answer; and more of their kind."""
+"""Sheets as offices make them: those of ../shared/cases/sheets, each with the right answer, and others like them."""
 
 import datetime
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import openpyxl
 import pytest
+from openpyxl.worksheet.worksheet import Worksheet
 
 from faces.embedder import FaceEmbedder
-from gallery.gallery import Gallery
-from indexer.pipeline import add
+from indexer.pipeline.enrol_source import enrol_source
 from indexer.sources import read_source
-from indexer.sources.protocol import Source
+from indexer.sources.values import Source
 from presente.errors import InvalidInput
-from tests.conftest import SAMPLE, SHARED
+from tests.conftest import SAMPLE, SHARED, OpenGallery
 
 CASES = SHARED / "cases" / "sheets"
 HEADER = "matricula,nombre_del_alumno,clase,fotos\n"
@@ -54,7 +53,7 @@ def people(source: Source) -> list[tuple[str, str, str]]:
 
 @pytest.fixture
 def office(tmp_path: Path) -> Path:
-    """A folder with the cases, and four photos beside them."""
+    """A folder with the cases and four photos."""
     if not CASES.is_dir():
         pytest.skip("the cases are not here (../shared/cases/sheets)")
     for path in CASES.iterdir():
@@ -88,11 +87,9 @@ def test_two_spellings_of_a_matricula_are_refused_as_one(office: Path) -> None:
     assert caught.value.code == "duplicate_matricula" and "lines 2 and 3" in str(caught.value)
 
 
-def test_what_is_read_is_what_is_stored(
-    office: Path, embedder: FaceEmbedder, open_gallery: Callable[..., Gallery]
-) -> None:
+def test_what_is_read_is_what_is_stored(office: Path, embedder: FaceEmbedder, open_gallery: OpenGallery) -> None:
     gallery = open_gallery(embedder.pack.threshold, embedder.pack.dim, embedder.pack.tag)
-    report = add(read_source(office / "merged-class.xlsx"), embedder, gallery, 2, lambda *_: None)
+    report = enrol_source(read_source(office / "merged-class.xlsx"), embedder, gallery, 2, lambda *_: None)
     assert report.done == 4
     stored = [found.student for found in gallery.store.students()]
     assert [(each.matricula, each.clase) for each in stored] == [
@@ -108,9 +105,7 @@ def test_two_spellings_of_a_folder_are_one_student(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     photos = read_source(tmp_path).photos
-    assert [photo.student.matricula for photo in photos] == ["Ñ_1"] * 3 + ["O"] or [
-        photo.student.matricula for photo in photos
-    ] == ["O", *["Ñ_1"] * 3]
+    assert sorted(photo.student.matricula for photo in photos) == ["O", *["Ñ_1"] * 3]
     assert {photo.student.nombre_del_alumno for photo in photos} == {"Ñ 1", "O"}
     assert all(Path(photo.location).is_file() for photo in photos), "a path keeps the spelling that it has"
 
@@ -138,7 +133,7 @@ ROWS = (HEADER + "A1,Ana Núñez,IA-101,a.jpg\n").replace(",", ";")
         ("\n\nGrupo;IA-101\n" + ROWS).encode(),
     ],
 )
-def test_texts_of_every_kind(tmp_path: Path, content: bytes) -> None:
+def test_texts_in_every_encoding(tmp_path: Path, content: bytes) -> None:
     assert people(read_source(text(tmp_path, content))) == [("A1", "Ana Núñez", "IA-101")]
 
 
@@ -147,7 +142,7 @@ def test_lines_are_named_as_the_person_sees_them(tmp_path: Path) -> None:
         read_source(text(tmp_path, b"sep=,\n" + f"Grupo\n{HEADER}A1,,,a.jpg\n".encode()))
 
 
-def test_damaged_utf8_is_not_taken_for_windows(tmp_path: Path) -> None:
+def test_damaged_utf8_is_not_read_as_windows_1252(tmp_path: Path) -> None:
     broken = (HEADER + "A1,Ana Núñez,IA-101,a.jpg\nA2,Beto Ñ,IA-101,b.jpg\n").encode().replace(b"\xc3\x91", b"\xc3")
     with pytest.raises(InvalidInput) as caught:
         read_source(text(tmp_path, broken))
@@ -156,9 +151,10 @@ def test_damaged_utf8_is_not_taken_for_windows(tmp_path: Path) -> None:
 
 
 def test_values_of_a_workbook_as_people_write_them(tmp_path: Path) -> None:
-    """The reader is ours; the files are openpyxl's."""
+    """Files that openpyxl writes, read by our reader."""
     book = openpyxl.Workbook()
     sheet = book.active
+    assert isinstance(sheet, Worksheet)
     sheet.append(["matricula", "nombre_del_alumno", "clase", "fecha_de_registro", "fotos"])
     values = [
         (7, "Ana", 101.0, datetime.date(2026, 8, 4), "00000"),
@@ -179,5 +175,5 @@ def test_values_of_a_workbook_as_people_write_them(tmp_path: Path) -> None:
         ("00007", "101", "2026-08-04"),
         ("12.5", "True", "2026-08-03 14:33:21"),
         ("0012", "IA-1", ""),
-        ("1000000000000000", "", "2026-08-03"),  # a formula that no program has worked out has no value
+        ("1000000000000000", "", "2026-08-03"),  # a formula that no program has computed has no value
     ]

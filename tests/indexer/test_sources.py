@@ -49,7 +49,7 @@ def test_a_folder_with_folders_and_single_photos(tmp_path: Path) -> None:
         ("Ana_Ruiz", "2.HEIC"),
         ("Luis", "Luis.png"),
     ]
-    assert source.photos[0].student.nombre_del_alumno == "Ana Ruiz"
+    assert next(iter(source.photos)).student.nombre_del_alumno == "Ana Ruiz"
     assert source.ignored == 3
 
 
@@ -84,7 +84,7 @@ def test_wrong_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "photos.zip").touch()
     assert refusal(tmp_path / "photos.zip").code == "unknown_source"
 
-    def forbidden(path: Path) -> bool:  # the tests may run as root, whom no permission stops
+    def forbidden(path: Path) -> bool:  # the tests may run as root, who may read everything
         raise PermissionError(13, "Permission denied", str(path))
 
     (tmp_path / "Ana").mkdir()

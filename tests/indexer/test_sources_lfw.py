@@ -1,4 +1,4 @@
-"""LFW: recognised by how its photos are named; its people are nobody's students."""
+"""LFW is recognised by the names of its photos; its people are cohort, not students."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ import pytest
 from indexer.sources import read_source
 from indexer.sources.options import SourceOptions
 from presente.errors import InvalidInput
-from tests.conftest import SAMPLE, on_sqlite
+from tests.conftest import SAMPLE, Command, on_sqlite
 
 PHOTOS = ("Ana_de_la_Cruz/Ana_de_la_Cruz_0001.jpg", "Ana_de_la_Cruz/Ana_de_la_Cruz_0012.jpg", "Luis/Luis_0001.jpg")
 
@@ -44,7 +44,7 @@ def test_one_photo_with_another_name_makes_it_a_folder(tmp_path: Path, other: st
     assert len(named.photos) == 3 and named.ignored == 1 and not named.notes
 
 
-def test_what_a_person_says_decides(tmp_path: Path) -> None:
+def test_the_kind_that_the_caller_gives_decides(tmp_path: Path) -> None:
     source = read_source(tree(tmp_path, *PHOTOS), SourceOptions("folder"))
     assert {photo.student.matricula for photo in source.photos} == {"Ana_de_la_Cruz", "Luis"}
     with pytest.raises(InvalidInput) as caught:
@@ -53,7 +53,7 @@ def test_what_a_person_says_decides(tmp_path: Path) -> None:
 
 
 @on_sqlite
-def test_people_of_lfw_are_cohort(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_people_of_lfw_are_cohort(command: Command, tmp_path: Path) -> None:
     for person in sorted((SAMPLE / "students").iterdir())[:3]:
         folder = tmp_path / "lfw" / person.name
         folder.mkdir(parents=True)

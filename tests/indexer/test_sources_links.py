@@ -1,4 +1,4 @@
-"""Photos behind links: tried again, within limits, kept by content, and never from a private address unasked."""
+"""Photos behind links: retried within limits, cached by content, never from a private address unless allowed."""
 
 import contextlib
 import email.utils
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from indexer.sources.links.addresses import is_public
-from indexer.sources.links.downloads import Downloads
+from indexer.sources.links.download_cache import DownloadCache
 from indexer.sources.links.drive import direct_url
 from indexer.sources.links.fetching import LinkRules, fetch
 from presente.errors import PhotoRefused
@@ -46,7 +46,7 @@ def test_a_busy_server_is_asked_again(web: LinkServer, status: int) -> None:
     assert len(web.asked) == 3 + QUICK.attempts
 
 
-def test_what_asking_again_cannot_mend_is_asked_once(web: LinkServer) -> None:
+def test_an_error_that_a_retry_cannot_mend_is_not_retried(web: LinkServer) -> None:
     link = web.tell("/a.jpg", Reply(404))
     error = refusal(link)
     assert error.code == "link_failed" and "404" in str(error) and len(web.asked) == 1
@@ -162,7 +162,7 @@ def test_a_server_that_wants_a_login(web: LinkServer, status: int) -> None:
     assert refusal(web.tell("/a.jpg", Reply(status))).code == "not_shared"
 
 
-# -- where links may lead ----------------------------------------------------------------------------------------------
+# -- addresses that links may lead to ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -198,13 +198,13 @@ def test_only_http(link: str) -> None:
 @pytest.mark.parametrize(
     "link", ["http://a b/", "http://x:99999/", "http://nobody.invalid/a.jpg", "http://" + "a" * 99]
 )
-def test_addresses_that_lead_nowhere(link: str) -> None:
+def test_addresses_without_a_server(link: str) -> None:
     assert refusal(link).code == "link_failed"
 
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[list[str]]]:
-    """What the name server answers for each name, one list of addresses a question."""
+    """What the name server answers for each name: one list of addresses per question."""
     answers: dict[str, list[list[str]]] = {}
     real = socket.getaddrinfo
 
@@ -226,13 +226,13 @@ def test_one_private_address_among_others_is_enough(names: dict[str, list[list[s
 def test_the_connection_goes_to_the_address_that_was_checked(
     names: dict[str, list[list[str]]], web: LinkServer
 ) -> None:
-    names["photos.test"] = [["127.0.0.1"]]  # a second question would fail: there is no second answer
+    names["photos.test"] = [["127.0.0.1"]]  # a second question would fail, because there is no second answer
     web.tell("/a.jpg", Reply(body=PHOTO))
     assert fetch(f"http://photos.test:{web.port}/a.jpg", QUICK) == PHOTO
     assert web.hosts == [f"photos.test:{web.port}"] and names["photos.test"] == []
 
 
-def test_every_hop_is_checked(
+def test_every_redirect_is_checked(
     names: dict[str, list[list[str]]], web: LinkServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("indexer.sources.links.fetching.is_public", lambda address: address == "127.0.0.1")
@@ -250,7 +250,7 @@ def test_another_address_is_tried_when_one_is_away(names: dict[str, list[list[st
     assert fetch(f"http://photos.test:{web.port}/a.jpg", QUICK) == PHOTO
 
 
-def test_proxies_of_the_environment_play_no_part(web: LinkServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_of_the_environment_are_not_used(web: LinkServer, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     assert fetch(web.tell("/a.jpg", Reply(body=PHOTO)), QUICK) == PHOTO
@@ -277,31 +277,33 @@ def test_tls_checks_the_name_and_not_the_address(
     assert fetch(f"https://photos.test:{web.port}/a.jpg", trusting) == PHOTO
     wrong_name = refusal(f"https://other.test:{web.port}/a.jpg", trusting)
     assert wrong_name.code == "link_failed" and "certificate" in str(wrong_name)
-    assert refusal(f"https://photos.test:{web.port}/a.jpg").code == "link_failed", "nobody vouches for it"
+    assert refusal(f"https://photos.test:{web.port}/a.jpg").code == "link_failed", "no authority signed the certificate"
     assert web.asked == ["/a.jpg"]
 
 
-# -- what is kept ------------------------------------------------------------------------------------------------------
+# -- the cache ------------------------------------------------------------------------------------------------------
 
 
 def kept_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def test_a_second_reading_asks_nobody(web: LinkServer, tmp_path: Path) -> None:
+def test_a_second_reading_sends_no_request(web: LinkServer, tmp_path: Path) -> None:
     link = web.tell("/a.jpg", Reply(body=PHOTO))
-    assert Downloads(tmp_path, QUICK).read(link) == PHOTO
-    assert Downloads(tmp_path, QUICK).read(link) == PHOTO and len(web.asked) == 1
+    assert DownloadCache(tmp_path, QUICK).read(link) == PHOTO
+    assert DownloadCache(tmp_path, QUICK).read(link) == PHOTO and len(web.asked) == 1
     other = web.tell("/b.jpg", Reply(body=PHOTO))
-    assert Downloads(tmp_path, QUICK).read(other) == PHOTO and len(web.asked) == 2
+    assert DownloadCache(tmp_path, QUICK).read(other) == PHOTO and len(web.asked) == 2
     assert [path.parent.name for path in kept_files(tmp_path)] == ["contents", "links", "links"], "same content, once"
 
 
 @pytest.mark.parametrize("damaged", ["contents", "links"])
 @pytest.mark.parametrize("damage", [b"", b"\xff\x00", b"../../../etc/passwd", None])
-def test_what_was_damaged_is_fetched_again(web: LinkServer, tmp_path: Path, damaged: str, damage: bytes | None) -> None:
+def test_a_damaged_cache_entry_is_fetched_again(
+    web: LinkServer, tmp_path: Path, damaged: str, damage: bytes | None
+) -> None:
     link = web.tell("/a.jpg", Reply(body=PHOTO))
-    downloads = Downloads(tmp_path, QUICK)
+    downloads = DownloadCache(tmp_path, QUICK)
     downloads.read(link)
     file = next((tmp_path / damaged).iterdir())
     file.unlink() if damage is None else file.write_bytes(damage)
@@ -309,8 +311,8 @@ def test_what_was_damaged_is_fetched_again(web: LinkServer, tmp_path: Path, dama
     assert downloads.read(link) == PHOTO and len(web.asked) == 2, "and kept again"
 
 
-def test_what_was_refused_is_not_kept(web: LinkServer, tmp_path: Path) -> None:
-    downloads = Downloads(tmp_path, QUICK)
+def test_a_refused_photo_is_not_cached(web: LinkServer, tmp_path: Path) -> None:
+    downloads = DownloadCache(tmp_path, QUICK)
     link = web.tell("/a.jpg", Reply(body=b"<html>"), Reply(body=PHOTO))
     with pytest.raises(PhotoRefused):
         downloads.read(link)
@@ -321,7 +323,7 @@ def test_a_folder_that_cannot_be_written_costs_no_photo(
     web: LinkServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").touch()
-    downloads = Downloads(tmp_path / "file", QUICK)
+    downloads = DownloadCache(tmp_path / "file", QUICK)
     link = web.tell("/a.jpg", Reply(body=PHOTO))
     assert downloads.read(link) == downloads.read(link) == PHOTO and len(web.asked) == 2
     assert "not kept" in caplog.text
@@ -378,7 +380,7 @@ def test_other_links_are_left_as_they_are(link: str) -> None:
 
 def test_forms_of_one_file_are_one_download(web: LinkServer, tmp_path: Path) -> None:
     address = web.tell("/uc", Reply(303, headers={"Location": web.tell("/download", Reply(body=PHOTO))}))
-    downloads = Downloads(tmp_path, replace(QUICK, drive=address))
+    downloads = DownloadCache(tmp_path, replace(QUICK, drive=address))
     for form in (f"https://drive.google.com/open?id={ID}", f"https://drive.google.com/file/d/{ID}/view?usp=sharing"):
         assert downloads.read(form) == PHOTO
     assert web.asked == [f"/uc?export=download&confirm=t&id={ID}", "/download"]

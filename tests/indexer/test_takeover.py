@@ -1,7 +1,6 @@
-"""A database as the first system writes it is taken over as it is; what others write into ours is taken in."""
+"""A database of the first system is taken over; students whom another program writes into ours are taken in."""
 
 import base64
-import csv
 import hashlib
 import json
 import uuid
@@ -10,42 +9,16 @@ from typing import Any
 
 import pytest
 from pymongo import MongoClient
-from pymongo.database import Database
 
 from gallery.documents.attendance import EntryFilter
 from presente.composition import open_store
-from tests.conftest import SAMPLE, on_sqlite
-
-with (SAMPLE / "students.csv").open(encoding="utf-8") as stream:
-    STUDENTS = list(csv.DictReader(stream))
-ANA, EVA, LUZ, IRIS = STUDENTS[:4]
+from tests.conftest import Command, OpenStore, on_sqlite, student_in
+from tests.indexer.sample import ANA, EVA, IRIS, LUZ, FirstSystem, fields, identified, photo, take_over, url_of
 
 
-def photo(student: dict[str, str], number: int = 0) -> bytes:
-    return (SAMPLE / student["fotos"].split(";")[number]).read_bytes()
-
-
-def fields(student: dict[str, str], **other: Any) -> dict[str, Any]:
-    kept = {name: student[name] for name in ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro")}
-    return kept | {"asistencias": 0, "participaciones": 0} | other
-
-
-def url_of(database: Database[dict[str, Any]], mongo_server: str) -> str:
-    return f"{mongo_server}/{database.name}"
-
-
-def take_over(command, url: str, code: int) -> dict[str, Any]:  # type: ignore[no-untyped-def]
-    done = command("indexer", "add", url, "--json")
-    assert done.returncode == code, done.stderr
-    return json.loads(done.stdout)  # type: ignore[no-any-return]
-
-
-def identified(command, student: dict[str, str]) -> str:  # type: ignore[no-untyped-def]
-    done = command("evaluation", "predict", SAMPLE / "probes" / student["matricula"] / "1.jpg", "--json")
-    return json.loads(done.stdout)["photos"][0]["faces"][0]["nombre"]  # type: ignore[no-any-return]
-
-
-def test_a_database_of_the_first_system(command, first_system, mongo_server: str, store) -> None:  # type: ignore[no-untyped-def]
+def test_a_database_of_the_first_system(
+    command: Command, first_system: FirstSystem, mongo_server: str, store: OpenStore
+) -> None:
     torn = photo(EVA)[: len(photo(EVA)) // 3]
     flipped = bytearray(photo(LUZ))
     flipped[len(flipped) // 2] ^= 0xFF
@@ -90,19 +63,19 @@ def test_a_database_of_the_first_system(command, first_system, mongo_server: str
     assert stored[LUZ["matricula"]].asistencias == 3 and stored[LUZ["matricula"]].student.asistencias_previas == 1
     assert stored[LUZ["matricula"]].student.fecha_de_registro == "2025-02-01"
     contents = {kept.matricula: hashlib.sha256(kept.content).digest() for kept in view.unembedded("none")}
-    assert contents[EVA["matricula"]] == hashlib.sha256(photo(EVA)).digest()  # the copy, not the torn one
-    entries = len(view.records.attendance(EntryFilter())) + len(view.records.participations(EntryFilter()))
+    assert contents[EVA["matricula"]] == hashlib.sha256(photo(EVA)).digest()  # the copy, not the damaged photo
+    entries = len(view.attendance.entries(EntryFilter())) + len(view.attendance.participations(EntryFilter()))
     assert entries == 4
     for student, name in ((EVA, EVA["nombre_del_alumno"]), (LUZ, LUZ["nombre_del_alumno"]), (ANA, "ANA MAYUSCULA")):
         assert identified(command, student) == name
     again = take_over(command, url, 1)
     assert (again["done"], again["already"], again["students_updated"]) == (0, 5, 0)
-    assert len(view.records.attendance(EntryFilter())) + len(view.records.participations(EntryFilter())) == entries
+    assert len(view.attendance.entries(EntryFilter())) + len(view.attendance.participations(EntryFilter())) == entries
     assert first_system.estudiantes.count_documents({}) == 6 and first_system.images.count_documents({}) == 2
 
 
 @on_sqlite
-def test_neither_image_can_be_used(command, first_system, mongo_server: str) -> None:  # type: ignore[no-untyped-def]
+def test_neither_image_can_be_used(command: Command, first_system: FirstSystem, mongo_server: str) -> None:
     first_system.estudiantes.insert_many([fields(ANA, image=b"\xff\xd8\xffnothing"), fields(EVA), fields(LUZ, image=3)])
     first_system.images.insert_one({"matricula": ANA["matricula"], "image": "*** no base64 ***"})
     report = take_over(command, url_of(first_system, mongo_server), 1)
@@ -113,7 +86,9 @@ def test_neither_image_can_be_used(command, first_system, mongo_server: str) -> 
 
 
 @on_sqlite
-def test_what_is_no_database_of_the_first_system(command, first_system, mongo_server: str) -> None:  # type: ignore[no-untyped-def]
+def test_databases_that_are_not_of_the_first_system(
+    command: Command, first_system: FirstSystem, mongo_server: str
+) -> None:
     empty = command("indexer", "add", url_of(first_system, mongo_server))
     assert empty.returncode == 2 and "empty_source" in empty.stderr
     ours = f"{mongo_server}/ours_{uuid.uuid4().hex[:8]}"
@@ -127,17 +102,17 @@ def test_what_is_no_database_of_the_first_system(command, first_system, mongo_se
     assert used.returncode == 2 and "foreign_database" in used.stderr
 
 
+@pytest.mark.usefixtures("sample_gallery")
 @pytest.mark.parametrize("store_url", ["mongo"], indirect=True)
-def test_sync_takes_in_what_another_program_enrolled(command, store_url: str, store) -> None:  # type: ignore[no-untyped-def]
-    command("indexer", "add", SAMPLE / "students.csv")
+def test_sync_takes_in_what_another_program_enrolled(command: Command, store_url: str, store: OpenStore) -> None:
     command("indexer", "remove", *[student["matricula"] for student in (ANA, EVA, LUZ, IRIS)])
-    with MongoClient(store_url) as client:
+    with MongoClient[dict[str, Any]](store_url) as client:
         students = client.get_default_database().students
         students.insert_one(fields(ANA, image=photo(ANA), asistencias=5))
         students.insert_one(fields(EVA, image=base64.b64encode(photo(EVA)).decode()))
         students.insert_one(fields(LUZ, image=photo(LUZ)) | {"matricula": "bad/name"})
         students.insert_one(fields(IRIS, image=photo(IRIS), consentimiento="yes"))
-        assert json.loads(command("indexer", "status", "--json").stdout)["students"] == 20  # nobody trips over them
+        assert json.loads(command("indexer", "status", "--json").stdout)["students"] == 20  # nothing foreign
         done = command("indexer", "sync", "--json")
         report = json.loads(done.stdout)
         assert done.returncode == 1 and (report["photos"], report["done"], report["refused"]) == (4, 2, 2)
@@ -145,7 +120,7 @@ def test_sync_takes_in_what_another_program_enrolled(command, store_url: str, st
         assert identified(command, ANA) == ANA["nombre_del_alumno"]
         assert identified(command, EVA) == EVA["nombre_del_alumno"]
         assert students.find_one({"matricula": ANA["matricula"]}, {"image": 1}).keys() == {"_id"}  # type: ignore[union-attr]
-        assert store().student(ANA["matricula"]).asistencias == 5
+        assert student_in(store(), ANA["matricula"]).asistencias == 5
         assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
         students.update_one({"matricula": ANA["matricula"]}, {"$set": {"image": photo(ANA, 1)}})
         assert json.loads(command("indexer", "sync", "--json").stdout)["done"] == 1

@@ -1,4 +1,4 @@
-"""Taking over a database as the first system wrote it: the documents of ``images`` hold a photo and nothing else."""
+"""Taking over a database of the first system in which the documents of ``images`` hold a photo and nothing else."""
 
 import base64
 import hashlib
@@ -6,15 +6,15 @@ import random
 from typing import Any
 
 import numpy as np
-from pymongo.database import Database
 
 from faces.image.copies import fault_beside
 from faces.image.decode import decode
 from faces.image.jpeg_damage import scan_damage, scan_start
 from gallery.documents.attendance import EntryFilter
+from gallery.documents.values import Consent
 from presente.errors import PhotoRefused
-from tests.conftest import on_sqlite
-from tests.indexer.test_takeover import STUDENTS, fields, identified, photo, take_over, url_of
+from tests.conftest import Command, OpenStore, on_sqlite, student_in
+from tests.indexer.sample import STUDENTS, FirstSystem, fields, identified, photo, take_over, url_of
 
 PHOTOS = [photo(student) for student in STUDENTS]
 GONE = b"\xff\xd8" + bytes(3000)
@@ -22,7 +22,7 @@ GONE = b"\xff\xd8" + bytes(3000)
 
 
 def silently_damaged(content: bytes, seed: int = 1, lower: float = 0.6) -> bytes:
-    """A photo with one byte changed that decodes without complaint, with garbage in its lower part."""
+    """A photo with one changed byte that decodes without an error, with garbage in its lower part."""
     chance = random.Random(seed)
     start = scan_start(content)
     whole = decode(content).pixels.astype(np.int16)
@@ -38,7 +38,7 @@ def silently_damaged(content: bytes, seed: int = 1, lower: float = 0.6) -> bytes
 
 
 def two_damaged(content: bytes) -> tuple[bytes, bytes]:
-    """Two copies of a photo that are both damaged, the better one first."""
+    """Two damaged copies of a photo, the better one first."""
     one = silently_damaged(content)
     for seed in range(2, 50):
         other = silently_damaged(content, seed, 0.3)
@@ -47,8 +47,8 @@ def two_damaged(content: bytes) -> tuple[bytes, bytes]:
     raise AssertionError("no seed makes two that can be told apart")
 
 
-def as_uploaded(database: Database[dict[str, Any]], own: dict[int, bytes], count: int = 16, **more: Any) -> list[Any]:
-    """What that system wrote: at every upload one document in each collection; ``own`` was damaged later.
+def as_uploaded(database: FirstSystem, own: dict[int, bytes], count: int = 16, **more: Any) -> list[Any]:
+    """Insert what the first system wrote: one document per upload in each collection; ``own`` has damaged photos.
 
     Returns:
         the ids of the documents of ``images``.
@@ -69,13 +69,15 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def test_the_copy_is_found_however_the_photo_was_damaged(command, first_system, mongo_server: str, store) -> None:  # type: ignore[no-untyped-def]
+def test_the_copy_is_found_however_the_photo_was_damaged(
+    command: Command, first_system: FirstSystem, mongo_server: str, store: OpenStore
+) -> None:
     silent = silently_damaged(PHOTOS[1])
     copies = as_uploaded(
         first_system,
         {
             1: silent,
-            2: base64.b64encode(PHOTOS[2][: len(PHOTOS[2]) // 3]),  # type: ignore[dict-item]
+            2: base64.b64encode(PHOTOS[2][: len(PHOTOS[2]) // 3]),
             4: GONE,
             6: PHOTOS[20],
             8: GONE,
@@ -100,7 +102,7 @@ def test_the_copy_is_found_however_the_photo_was_damaged(command, first_system, 
         line = lines_about(report, place)
         assert "the fallback copy was used" in line and said in line and str(copies[place]) in line, line
         assert ("check it" in line) == (place in (8, 9))
-    assert "differs from its copy" in lines_about(report, 1) and scan_damage(silent) in lines_about(report, 1)
+    assert "differs from its copy" in lines_about(report, 1) and str(scan_damage(silent)) in lines_about(report, 1)
     assert "two copies differ" in lines_about(report, 13) and "own image is used" in lines_about(report, 13)
     assert len(report["warnings"]) == 8 and report["notes"] == []
     view = store()
@@ -115,7 +117,9 @@ def test_the_copy_is_found_however_the_photo_was_damaged(command, first_system, 
 
 
 @on_sqlite
-def test_both_damaged_none_there_and_one_too_many(command, first_system, mongo_server: str, store) -> None:  # type: ignore[no-untyped-def]
+def test_both_damaged_none_there_and_one_too_many(
+    command: Command, first_system: FirstSystem, mongo_server: str, store: OpenStore
+) -> None:
     (better, worse), (milder, wilder) = (two_damaged(PHOTOS[place]) for place in (2, 3))
     own = {2: better, 3: wilder, 5: silently_damaged(PHOTOS[5]), 7: PHOTOS[7][:4000], 10: PHOTOS[10][:9000]}
     copies = as_uploaded(
@@ -151,15 +155,15 @@ def test_both_damaged_none_there_and_one_too_many(command, first_system, mongo_s
     assert f"images: 1 document holds no image: {empty}" in said
     assert str(repeated) in "\n".join(report["notes"]) and str(repeated) not in said
     view = store()
-    flagged = {place: view.student(STUDENTS[place]["matricula"]).student.aviso for place in (2, 3, 5, 10, 13)}
+    flagged = {place: student_in(view, STUDENTS[place]["matricula"]).student.aviso for place in (2, 3, 5, 10, 13)}
     assert flagged == {2: "image_damaged", 3: "image_fallback", 5: "image_damaged", 10: "image_fallback", 13: ""}
     assert view.digests(STUDENTS[5]["matricula"]) == [digest(own[5])]
 
 
 @on_sqlite
-def test_shuffled_copies_are_found_by_content_and_never_guessed(
-    command, first_system, mongo_server: str, store
-) -> None:  # type: ignore[no-untyped-def]
+def test_shuffled_copies_are_found_by_content_or_not_at_all(
+    command: Command, first_system: FirstSystem, mongo_server: str, store: OpenStore
+) -> None:
     own = {2: silently_damaged(PHOTOS[2]), 5: PHOTOS[5][:6000], 8: GONE, 11: GONE}
     first_system.estudiantes.insert_many(
         [fields(STUDENTS[place], image=own.get(place, PHOTOS[place])) for place in range(16)]
@@ -176,7 +180,9 @@ def test_shuffled_copies_are_found_by_content_and_never_guessed(
     assert all(view.student(STUDENTS[place]["matricula"]) is None for place in (8, 11))
 
 
-def test_a_student_in_two_classes_keeps_both_and_the_sum(command, first_system, mongo_server: str, store) -> None:  # type: ignore[no-untyped-def]
+def test_a_student_in_two_classes_keeps_both_and_the_sum(
+    command: Command, first_system: FirstSystem, mongo_server: str, store: OpenStore
+) -> None:
     ana, eva = STUDENTS[:2]
     first_system.estudiantes.insert_many(
         [
@@ -192,15 +198,15 @@ def test_a_student_in_two_classes_keeps_both_and_the_sum(command, first_system, 
     (line,) = [line for line in report["notes"] if line.startswith(f"{ana['matricula']} is in 2 classes")]
     assert "asistencias 7 + 3, participaciones 4 + 1" in line
     view = store()
-    found = view.student(ana["matricula"])
+    found = student_in(view, ana["matricula"])
     assert found.student.clases == ("IA-101", "IA-102") and found.images == 4
     assert (found.asistencias, found.participaciones) == (10, 6)
-    other = view.student(eva["matricula"])
+    other = student_in(view, eva["matricula"])
     assert (other.asistencias, other.student.clases) == (5, ("IA-101",))
     assert other.student.fecha_de_registro == eva["fecha_de_registro"]
     assert list(view.roster(clase="IA-101")) == sorted([found.id, other.id])
     assert list(view.roster(clase="IA-102")) == [found.id]
-    (entry,) = view.records.participations(EntryFilter())
+    (entry,) = view.attendance.participations(EntryFilter())
     assert (entry.entry.clase, entry.entry.fecha) == ("IA-102", "2025-03-01")
     again = take_over(command, url_of(first_system, mongo_server), 0)
     assert (again["already"], again["students_updated"]) == (6, 0)
@@ -208,8 +214,10 @@ def test_a_student_in_two_classes_keeps_both_and_the_sum(command, first_system, 
 
 
 @on_sqlite
-def test_nothing_is_dropped_without_a_line(command, first_system, mongo_server: str, store) -> None:  # type: ignore[no-untyped-def]
-    odd = [
+def test_nothing_is_left_out_without_a_line(
+    command: Command, first_system: FirstSystem, mongo_server: str, store: OpenStore
+) -> None:
+    odd: list[dict[str, Any]] = [
         {"asistencias": "3", "participaciones": 2.0, "clase": 101, "correo": "a@x", "nota": 7},
         {"asistencias": "tres", "participaciones": -2, "correo": "b@x"},
         {"asistencias": 3.5, "participaciones": {"2025-03-01": True}, "fecha_de_registro": "hace tiempo"},
@@ -246,9 +254,9 @@ def test_nothing_is_dropped_without_a_line(command, first_system, mongo_server: 
     ):
         assert said in notes
     view = store()
-    stored = [view.student(student["matricula"]) for student in STUDENTS[:6]]
+    stored = [student_in(view, student["matricula"]) for student in STUDENTS[:6]]
     assert [found.asistencias for found in stored] == [3, 0, 3, 2, 0, 0]
     assert [found.participaciones for found in stored] == [2, 0, 0, 0, 0, 0]
-    assert stored[0].student.clase == "101" and stored[5].student.consentimiento.texto == "sí"
+    assert stored[0].student.clase == "101" and stored[5].student.consentimiento == Consent("2025-01-01", "sí")
     dates = [found.student.fecha_de_registro for found in stored]
     assert dates[2] == "" and dates[4].startswith("2025-02-03") and dates[5].startswith("2025")

@@ -1,4 +1,4 @@
-"""``python -m indexer verify --deep`` finds whatever is damaged: pages, photos, templates, references, files.
+"""``python -m indexer verify --deep`` finds all damage: of pages, photos, templates, references and files.
 
 ``PRESENTE_TEST_COPIES=24 python -m pytest tests/indexer/test_verify.py -s -k overwritten`` overwrites more pages.
 """
@@ -24,22 +24,23 @@ from pymongo import MongoClient
 
 from gallery.documents.damage import Damage
 from gallery.documents.values import Enrolment, Student
-from gallery.gallery import Gallery, GallerySettings
+from gallery.gallery import Gallery
 from gallery.index.check import index_damage
 from gallery.index.generations import GenerationStore
-from indexer.consistency import Consistency, verify
+from gallery.settings import GallerySettings
+from indexer.upkeep.consistency import ConsistencyReport, verify
 from presente import composition
 from presente.cli import Output
 from presente.errors import ConfigError
 from presente.settings import Settings, load_settings
-from tests.conftest import DIM, PACK, enrolment, on_sqlite, unit
+from tests.conftest import DIM, PACK, Command, OpenGallery, enrolment, on_sqlite, unit
 
 PAGE = 4096
 COPIES = int(os.environ.get("PRESENTE_TEST_COPIES", "8"))
 
 
 def filled(store_url: str, index: Path, people: int = 40, size: int = 9000, seed: int = 1) -> None:
-    """A gallery with photos that fill pages of their own, and pages that are free again; published."""
+    """Publish a gallery whose photos fill pages of their own, and which has free pages."""
     chance = np.random.default_rng(seed)
     gallery = Gallery(
         composition.open_store(store_url), GenerationStore(index), PACK, DIM, GallerySettings(0.5, "test")
@@ -65,19 +66,19 @@ def settings(store_url: str, tmp_path: Path) -> Settings:
     return load_settings(environment=given, folder=tmp_path)
 
 
-def looked(settings: Settings, deep: bool = True) -> Consistency:
+def verified(settings: Settings, deep: bool = True) -> ConsistencyReport:
     return verify(settings, deep, Output(as_json=True))
 
 
 def codes(settings: Settings) -> list[str]:
-    found = looked(settings)
+    found = verified(settings)
     assert found.agrees == (not found.findings and found.agreement is not None and found.agreement.agrees)
     for finding in found.findings:
         assert finding.fix and finding.where and finding.what
     return sorted(finding.code for finding in found.findings)
 
 
-def test_a_store_that_is_whole_has_no_findings(settings: Settings, command: Any, store_url: str) -> None:
+def test_an_undamaged_store_has_no_findings(settings: Settings, command: Any, store_url: str) -> None:
     assert codes(settings) == []
     done = command("indexer", "verify", "--deep", "--json")
     found = json.loads(done.stdout)
@@ -91,7 +92,7 @@ def test_a_store_that_is_whole_has_no_findings(settings: Settings, command: Any,
 
 
 def pages_in_use(file: bytes) -> dict[str, list[int]]:
-    """Numbers of the pages that hold something, by what they are; page 1 is the header's."""
+    """Numbers of the pages in use, by kind; page 1 is the header's."""
     free = set()
     trunk = int.from_bytes(file[32:36], "big")
     while trunk:
@@ -118,8 +119,8 @@ def database(settings: Settings) -> Path:
 
 
 @on_sqlite
-def test_one_page_overwritten_is_found_whatever_it_held(settings: Settings, tmp_path: Path) -> None:
-    """As a bad disk does it: eight copies for each kind of page, one page of each overwritten at random."""
+def test_an_overwritten_page_is_found_whatever_it_held(settings: Settings, tmp_path: Path) -> None:
+    """Damage as of a bad disk: several copies per kind of page, with one page of each overwritten at random."""
     whole = database(settings).read_bytes()
     chance = np.random.default_rng(11)
     kinds = pages_in_use(whole) | {"header": [1]}
@@ -132,10 +133,10 @@ def test_one_page_overwritten_is_found_whatever_it_held(settings: Settings, tmp_
             damaged = bytearray(whole)
             damaged[(number - 1) * PAGE : number * PAGE] = chance.bytes(PAGE)
             (folder / "gallery.db").write_bytes(damaged)
-            there = settings.having(store=f"sqlite:///{folder}/gallery.db", index=folder / "index")
-            if not looked(there).findings:
+            there = replace(settings, store=f"sqlite:///{folder}/gallery.db", index=folder / "index")
+            if not verified(there).findings:
                 missed.append(f"{kind} page {number}")
-            seen_at_once += not looked(there, deep=False).agrees  # may not see it, must not fall over it
+            seen_at_once += not verified(there, deep=False).agrees  # it need not find the damage, but must not crash
             shutil.rmtree(folder)
     sys.stdout.write(
         f"of {len(kinds) * COPIES} copies --deep missed {len(missed)}; without it {seen_at_once} noticed\n"
@@ -144,7 +145,7 @@ def test_one_page_overwritten_is_found_whatever_it_held(settings: Settings, tmp_
 
 
 @on_sqlite
-def test_what_the_command_says_of_a_file_that_no_gallery_opens_on(settings: Settings, command: Any) -> None:
+def test_the_command_on_a_file_that_no_gallery_opens(settings: Settings, command: Any) -> None:
     path = database(settings)
     whole = path.read_bytes()
     path.write_bytes(np.random.default_rng(1).bytes(PAGE) + whole[PAGE:])
@@ -160,7 +161,7 @@ def test_what_the_command_says_of_a_file_that_no_gallery_opens_on(settings: Sett
 
 @on_sqlite
 def test_verify_never_says_agree_when_reading_failed(settings: Settings) -> None:
-    """A template's row that cannot be read: neither SQLite's own error nor a vector of another length is agreement."""
+    """A row that cannot be read, or a vector of another length, is not agreement."""
     path = database(settings)
     whole = path.read_bytes()
     db = sqlite3.connect(path)
@@ -169,15 +170,15 @@ def test_verify_never_says_agree_when_reading_failed(settings: Settings) -> None
     damaged = bytearray(whole)
     damaged[(roots[0] - 1) * PAGE : roots[0] * PAGE] = bytes(PAGE)
     path.write_bytes(damaged)
-    quick = looked(settings, deep=False)
+    quick = verified(settings, deep=False)
     assert not quick.agrees and quick.agreement is None and quick.findings
     path.write_bytes(whole)
     _sql(settings, "UPDATE templates SET vector = substr(vector, 1, 7) WHERE id = (SELECT max(id) FROM templates)")
-    quick = looked(settings, deep=False)
+    quick = verified(settings, deep=False)
     assert not quick.agrees
 
 
-# -- what both stores may have wrong ---------------------------------------------------------------------
+# -- damage of documents ---------------------------------------------------------------------
 
 
 def _sql(settings: Settings, *statements: str) -> None:
@@ -204,7 +205,7 @@ def mongo(settings: Settings) -> Iterator[Any]:
 
 on_mongo = pytest.mark.parametrize("store_url", ["mongo"], indirect=True)
 
-SPOILED: dict[str, tuple[str, list[str]]] = {
+DAMAGES: dict[str, tuple[str, list[str]]] = {
     "a bit of a photo": (
         "UPDATE images SET content = flipped(content) WHERE id = 5",
         ["photo_changed"],
@@ -274,26 +275,26 @@ SPOILED: dict[str, tuple[str, list[str]]] = {
 
 
 @on_sqlite
-@pytest.mark.parametrize("what", SPOILED)
-def test_what_is_spoiled_in_a_file_is_found(what: str, settings: Settings) -> None:
-    statement, expected = SPOILED[what]
+@pytest.mark.parametrize("what", DAMAGES)
+def test_damage_in_a_file_is_found(what: str, settings: Settings) -> None:
+    statement, expected = DAMAGES[what]
     _sql(settings, statement)
     assert codes(settings) == expected
 
 
 @on_sqlite
-def test_counts_that_are_not_those_of_the_entries_are_told(settings: Settings) -> None:
+def test_wrong_counts_are_found(settings: Settings) -> None:
     _sql(settings, "UPDATE students SET asistencias = 3 WHERE id = 5")
-    found = looked(settings)
+    found = verified(settings)
     assert found.miscounted == ("A004",) and not found.agrees
 
 
-def _spoil_photo(db: Any) -> None:
+def _damage_photo(db: Any) -> None:
     kept = db.contents.find_one()
     db.contents.update_one({"_id": kept["_id"]}, {"$set": {"content": Binary(_flipped(bytes(kept["content"])))}})
 
 
-def _spoil_vector(db: Any, change: Callable[[bytes], bytes]) -> None:
+def _damage_vector(db: Any, change: Callable[[bytes], bytes]) -> None:
     kept = db.templates.find_one()
     db.templates.update_one({"_id": kept["_id"]}, {"$set": {"vector": Binary(change(bytes(kept["vector"])))}})
 
@@ -311,8 +312,8 @@ def _twice(db: Any) -> None:
     students.insert_one({**document, "_id": "copy", "subject": Int64(int(document["subject"]) + 100_000)})
 
 
-SPOILED_MONGO: dict[str, tuple[Callable[[Any], object], set[str]]] = {
-    "a bit of a photo": (_spoil_photo, {"photo_changed"}),
+DAMAGES_OF_MONGO: dict[str, tuple[Callable[[Any], object], set[str]]] = {
+    "a bit of a photo": (_damage_photo, {"photo_changed"}),
     "bytes that are gone": (lambda db: db.contents.delete_one({}), {"photo_without_bytes"}),
     "bytes that outlived": (
         lambda db: db.contents.insert_one({"_id": "77:ab", "student": Int64(77), "content": Binary(b"x")}),
@@ -328,11 +329,11 @@ SPOILED_MONGO: dict[str, tuple[Callable[[Any], object], set[str]]] = {
     ),
     "a photo without template": (lambda db: db.templates.delete_one({}), {"photo_without_template"}),
     "a vector that is short": (
-        lambda db: _spoil_vector(db, lambda vector: vector[:28]),
+        lambda db: _damage_vector(db, lambda vector: vector[:28]),
         {"template_damaged", "unreadable"},
     ),
     "no number": (
-        lambda db: _spoil_vector(db, lambda vector: b"\0\0\xc0\x7f" + vector[4:]),
+        lambda db: _damage_vector(db, lambda vector: b"\0\0\xc0\x7f" + vector[4:]),
         {"template_damaged"},
     ),
     "a matricula twice": (_twice, {"student_twice", "store_unavailable", "id_counter"}),
@@ -361,21 +362,21 @@ SPOILED_MONGO: dict[str, tuple[Callable[[Any], object], set[str]]] = {
 
 
 @on_mongo
-@pytest.mark.parametrize("what", SPOILED_MONGO)
-def test_what_is_spoiled_in_a_database_is_found(
+@pytest.mark.parametrize("what", DAMAGES_OF_MONGO)
+def test_damage_in_a_database_is_found(
     what: str, settings: Settings, mongo: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gallery.documents.mongo.check._SETTLE_S", 0.0)  # nobody else is writing
-    spoil, expected = SPOILED_MONGO[what]
-    spoil(mongo)
+    monkeypatch.setattr("gallery.documents.mongo.check._SETTLE_S", 0.0)  # no one else is writing
+    damage, expected = DAMAGES_OF_MONGO[what]
+    damage(mongo)
     assert set(codes(settings)) == expected
-    assert not looked(settings).agrees
+    assert not verified(settings).agrees
 
 
 @on_mongo
-def test_counts_that_are_not_those_of_the_entries_are_told_on_mongo(settings: Settings, mongo: Any) -> None:
+def test_wrong_counts_are_found_on_mongo(settings: Settings, mongo: Any) -> None:
     mongo.students.update_one({"matricula": "A004"}, {"$set": {"asistencias": 3}})
-    found = looked(settings)
+    found = verified(settings)
     assert found.miscounted == ("A004",) and not found.agrees
 
 
@@ -383,7 +384,7 @@ def test_counts_that_are_not_those_of_the_entries_are_told_on_mongo(settings: Se
 def test_a_write_that_is_under_way_is_no_damage(
     settings: Settings, mongo: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The bytes of a photo come before what is known of it, and its template after: whoever looks in between waits."""
+    """A photo's bytes are written before its record, and its template after: a check in between waits."""
     image = mongo.images.find_one()
     name = f"{int(image['student'])}:{'cd' * 32}"
     mongo.contents.insert_one({"_id": name, "student": image["student"], "content": Binary(b"x")})
@@ -395,10 +396,10 @@ def test_a_write_that_is_under_way_is_no_damage(
     assert codes(settings) == []
 
 
-def test_files_of_the_index_are_compared_also_those_of_older_generations(
-    settings: Settings, tmp_path: Path, open_gallery: Callable[..., Gallery], monkeypatch: pytest.MonkeyPatch
+def test_the_files_of_all_generations_are_checked(
+    settings: Settings, tmp_path: Path, open_gallery: OpenGallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gallery.index.generations._AT_ONCE", 100)  # all vectors are large
+    monkeypatch.setattr("gallery.index.generations._AT_ONCE", 100)  # every file of vectors counts as large
     gallery = open_gallery()
     gallery.enrol([enrolment("B1", unit(np.ones(DIM)))])
     gallery.close(publish=True)
@@ -436,15 +437,13 @@ def test_many_photos_are_read_in_little_memory(tmp_path: Path, store_url: str) -
     assert peak < 20_000_000
 
 
-def test_an_address_that_is_none_is_wrong_usage(tmp_path: Path) -> None:
+def test_an_invalid_address_is_wrong_usage(tmp_path: Path) -> None:
     settings = load_settings(environment={"PRESENTE_STORE": "redis://x"}, folder=tmp_path)
     with pytest.raises(ConfigError):
-        looked(settings)
+        verified(settings)
 
 
-def test_texts_that_are_not_in_their_one_form_are_told_and_what_mends_them(
-    command: Callable[..., Any], open_gallery: Callable[..., Gallery]
-) -> None:
+def test_untidy_texts_are_found_and_can_be_mended(command: Command, open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     rows = unit(np.random.default_rng(7).normal(size=(3, gallery.dim)))
     gallery.store.claim_pack(gallery.pack, gallery.dim)

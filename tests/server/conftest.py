@@ -3,9 +3,7 @@
 import contextlib
 import http.client
 import json
-import resource
-import subprocess
-import sys
+import os
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -15,16 +13,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from faces.embedder import FaceEmbedder
-from gallery.gallery import Gallery, GallerySettings
+from gallery.documents.values import Enrolment, Student
+from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
 from gallery.photo_export import PhotoExport
-from presente.clock import MACHINE, Clock
+from gallery.settings import GallerySettings
+from presente.clock import MACHINE_CLOCK, Clock
 from presente.composition import open_store
+from presente.recognition import enrolled_photo
 from server.app import create_app
 from server.service import Service, ServiceHandle
+from tests import programs
+from tests.server.declared_answers import CheckedClient, undeclared_anywhere
+from tests.server.sample import CLASS_OF, STUDENTS, photos
+
+Flask.test_client_class = CheckedClient
+"""Every test client compares what it gets with what the route declares."""
 
 
 @pytest.fixture
@@ -46,12 +54,12 @@ def client(gallery: Gallery, embedder: FaceEmbedder, tmp_path: Path) -> FlaskCli
     return client_of(gallery, embedder, tmp_path)
 
 
-def client_of(gallery: Gallery, embedder: FaceEmbedder, folder: Path, clock: Clock = MACHINE) -> FlaskClient:
+def client_of(gallery: Gallery, embedder: FaceEmbedder, folder: Path, clock: Clock = MACHINE_CLOCK) -> FlaskClient:
     """A client of a server of one gallery."""
-    holder = ServiceHandle()
+    service_handle = ServiceHandle()
     export = PhotoExport(folder / "export")
-    holder.put(Service(embedder, gallery, export, export.forget, clock))
-    return create_app(holder, 4_000_000).test_client()
+    service_handle.put(Service(embedder, gallery, export, export.forget, clock))
+    return create_app(service_handle, 4_000_000).test_client()
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,7 @@ class Reply:
 class Running:
     """A server process and how to reach it."""
 
-    process: subprocess.Popen[str]
+    process: programs.Process
     address: str
     started_s: float
     environment: dict[str, str] = field(repr=False)
@@ -89,7 +97,10 @@ class Running:
         with contextlib.closing(connection):
             connection.request(method, path, body, {name.replace("_", "-"): text for name, text in headers.items()})
             reply = connection.getresponse()
-            return Reply(reply.status, reply.headers, reply.read())
+            found = Reply(reply.status, reply.headers, reply.read())
+        wrong = undeclared_anywhere(method, path, found.status, found.headers.get_content_type(), found.body)
+        assert not wrong, wrong
+        return found
 
     def kill(self) -> None:
         self.process.kill()
@@ -100,33 +111,37 @@ class Running:
         return self.process.wait(20)
 
 
+Serve = Callable[..., Running]
+"""What the fixture `serve` is."""
+
+LIMITED = """
+import resource, runpy, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]),) * 2)
+sys.argv[:2] = ["server"]
+runpy.run_module("server", run_name="__main__", alter_sys=True)
+"""
+
+
+def words(port: int, descriptors: int | None) -> list[str]:
+    """Of a server, after ``python``."""
+    begin = ["-m", "server"] if descriptors is None else ["-c", LIMITED, str(descriptors)]
+    return [*begin, "--json", "--port", str(port)]
+
+
 def start_server(environment: dict[str, str], folder: Path, port: int = 0, descriptors: int | None = None) -> Running:
     """Start a server that works in a folder, and logs there; ``descriptors``: how many files it may have open."""
     begin = time.monotonic()
-
-    def limit() -> None:
-        if descriptors is not None:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
-
-    with (folder / "server.log").open("a") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "server", "--json", "--port", str(port)],
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            preexec_fn=limit,  # before any thread is started here
-        )
-    assert process.stdout is not None
-    with process.stdout as printed:
+    reader, writer = os.pipe()
+    with open(reader) as printed, open(writer, "w") as out, (folder / "server.log").open("a") as log:
+        process = programs.start(words(port, descriptors), folder, environment, out, log)
+        out.close()
         line = printed.readline()
     assert line, (folder / "server.log").read_text()
     return Running(process, json.loads(line)["address"], time.monotonic() - begin, environment)
 
 
 @pytest.fixture
-def serve(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Running]]:
+def serve(environment: dict[str, str], tmp_path: Path) -> Iterator[Serve]:
     """Starts servers on free ports; all are killed in the end."""
     started: list[Running] = []
 
@@ -136,4 +151,22 @@ def serve(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
 
     yield start
     for running in started:
+        if "COVERAGE_PROCESS_CONFIG" in os.environ:  # one that is killed says nothing of what it ran
+            running.stop()
         running.kill()
+
+
+@pytest.fixture
+def school(gallery: Gallery, embedder: FaceEmbedder) -> Gallery:
+    """The sample class, all of it, with one student moved to another class."""
+    gallery.enrol([enrolment_of(student, embedder) for student in STUDENTS])
+    return gallery
+
+
+def enrolment_of(student: dict[str, str], embedder: FaceEmbedder) -> Enrolment:
+    kept = []
+    for content in photos(student):
+        face = embedder.embed([embedder.portrait(embedder.decode(content))])[0]
+        kept.append(enrolled_photo(content, "image/jpeg", "test", face, embedder.pack.tag))
+    matricula, nombre = student["matricula"], student["nombre_del_alumno"]
+    return Enrolment(Student(matricula, nombre, CLASS_OF[matricula], student["fecha_de_registro"]), tuple(kept))

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.wrappers import Response
 
 from presente.api_keys import AccessRole, read_keys
 from server import auth
 from server.app import Access, create_app
 from server.service import ServiceHandle
-from tests.conftest import SAMPLE, on_sqlite
+from tests.conftest import SAMPLE, Command, on_sqlite
+from tests.server.conftest import Serve
+from tests.server.sample import ADMIN, ATTENDANCE, KEYS, UNKNOWN
 
-ADMIN, ATTENDANCE, UNKNOWN = "admin-0123456789abcdef", "attendance-0123456789", "unknown-0123456789ab"
-KEYS = f"admin:{ADMIN},attendance:{ATTENDANCE}"
 PAGE = "http://localhost:3000"
 PROBE = (SAMPLE / "probes" / "A0178" / "1.jpg").read_bytes()
 
@@ -49,11 +50,11 @@ ROLES = {
 @pytest.fixture
 def guarded(client: FlaskClient) -> FlaskClient:
     """The same service behind keys, for pages of one other site too."""
-    holder = client.application.extensions["presente"]
-    return create_app(holder, 4_000_000, Access(read_keys(KEYS), (PAGE,))).test_client()
+    service_handle = client.application.extensions["presente"]
+    return create_app(service_handle, 4_000_000, Access(read_keys(KEYS), (PAGE,))).test_client()
 
 
-def code_of(reply) -> str | None:  # type: ignore[no-untyped-def]
+def code_of(reply: Response) -> str | None:
     return reply.get_json()["code"] if reply.content_type == "application/problem+json" else None
 
 
@@ -108,7 +109,7 @@ def test_what_is_no_key(guarded: FlaskClient, headers: dict[str, str], code: str
 
 
 @on_sqlite
-def test_what_is_not_there_is_said_to_holders_of_a_key_only(guarded: FlaskClient) -> None:
+def test_only_clients_with_a_key_learn_that_an_address_does_not_exist(guarded: FlaskClient) -> None:
     assert guarded.get("/nowhere").status_code == 401
     assert guarded.get("/nowhere", headers={"X-API-Key": ATTENDANCE}).status_code == 404
     assert guarded.delete("/v1/identify", headers={"X-API-Key": ATTENDANCE}).status_code == 405
@@ -207,7 +208,7 @@ def until_closed(connection: socket.socket) -> bytes:
 
 
 @on_sqlite
-def test_a_refused_body_is_never_waited_for(serve) -> None:  # type: ignore[no-untyped-def]
+def test_a_refused_body_is_never_waited_for(serve: Serve) -> None:
     running = serve(PRESENTE_API_KEYS=KEYS, PRESENTE_CORS_ORIGINS=PAGE)
     body, chunked = "Content-Length: 10000000", "Transfer-Encoding: chunked"
     for expected, *lines in (
@@ -222,7 +223,7 @@ def test_a_refused_body_is_never_waited_for(serve) -> None:  # type: ignore[no-u
         assert head.startswith(b"HTTP/1.1 " + expected) and b"\r\nconnection: close" in head, head
         assert json.loads(problem)["status"] == int(expected)
         assert (b"access-control-allow-origin" in head) == ("evil" not in lines[-1])
-    for expected, length in ((b"200", 10**7), (b"413", 10**12)):  # nor one that nobody asked for
+    for expected, length in ((b"200", 10**7), (b"413", 10**12)):  # nor one that no client asked for
         with announced(running.address, "GET /livez HTTP/1.1", f"Content-Length: {length}") as connection:
             assert until_closed(connection).startswith(b"HTTP/1.1 " + expected)
     # A refused request without a body costs the client no connection, and an accepted body is read.
@@ -232,7 +233,9 @@ def test_a_refused_body_is_never_waited_for(serve) -> None:  # type: ignore[no-u
 
 
 @on_sqlite
-def test_with_keys_any_address_may_be_bound_and_nothing_prints_them(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_with_keys_any_address_may_be_bound_and_nothing_prints_them(
+    serve: Serve, command: Command, tmp_path: Path
+) -> None:
     refused = command("server", "--host", "0.0.0.0", "--port", "0")
     assert refused.returncode == 2 and "PRESENTE_API_KEYS" in refused.stderr
     running = serve(PRESENTE_API_KEYS=KEYS, PRESENTE_HOST="0.0.0.0")

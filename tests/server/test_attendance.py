@@ -5,7 +5,6 @@ import csv
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -14,61 +13,35 @@ from faces.embedder import FaceEmbedder
 from faces.packs.model_pack import ModelPack
 from gallery.documents.attendance import EntryFilter
 from gallery.documents.values import Consent, Enrolment, Student
-from gallery.gallery import Gallery, GallerySettings
+from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
+from gallery.settings import GallerySettings
 from presente.composition import open_store
 from presente.recognition import enrolled_photo
-from tests.conftest import SAMPLE
 from tests.server.conftest import client_of
-from tests.server.test_api import ANA, EVA, JPEG, PROBE, STRANGER, STUDENTS, enrol, problem
-
-DAY = "2026-11-20"
-GROUP = (SAMPLE / "groups" / "group_02.jpg").read_bytes()
-TRUTH = json.loads((SAMPLE / "groups" / "groups.json").read_text())["group_02.jpg"]
-THERE = sorted(face["matricula"] for face in TRUTH if face["matricula"])
-MOVED, HERE = THERE[0], THERE[1:]
-"""Who is in the photo: one who is moved to another class, the others; and a stranger."""
-CLASS = next(student["clase"] for student in STUDENTS if student["matricula"] == MOVED)
-WHOSE = {s["matricula"]: s["clase"] if s["matricula"] != MOVED else "IA-201" for s in STUDENTS}
-
-
-@pytest.fixture
-def school(gallery: Gallery, embedder: FaceEmbedder) -> Gallery:
-    """The sample class, all of it."""
-    enrolments = []
-    for student in STUDENTS:
-        photos = []
-        for name in student["fotos"].split(";"):
-            content = (SAMPLE / name).read_bytes()
-            face = embedder.embed([embedder.portrait(embedder.decode(content))])[0]
-            photos.append(enrolled_photo(content, "image/jpeg", "test", face, embedder.pack.tag))
-        fields = ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro")
-        values = {name: student[name] for name in fields} | {"clase": WHOSE[student["matricula"]]}
-        enrolments.append(Enrolment(Student(**values), tuple(photos)))
-    gallery.enrol(enrolments)
-    return gallery
-
-
-def send(client: FlaskClient, photo: bytes = GROUP, clase: str = CLASS, fecha: str = DAY, **headers: str) -> Any:
-    return client.post(f"/v1/attendance?clase={clase}&fecha={fecha}", data=photo, headers=JPEG | headers)
-
-
-def say(client: FlaskClient, matricula: str, status: str = "present", **more: str) -> Any:
-    body = {"matricula": matricula, "status": status, **more}
-    return client.post(f"/v1/attendance?clase={CLASS}&fecha={DAY}", json=body)
-
-
-def present(client: FlaskClient, query: str = f"clase={CLASS}&fecha={DAY}") -> list[str]:
-    lines = client.get(f"/v1/attendance?{query}").get_json()["attendance"]
-    return [line["matricula"] for line in lines if line["status"] == "present"]
-
-
-def asistencias(client: FlaskClient, matricula: str) -> int:
-    return int(client.get(f"/v1/students/{matricula}").get_json()["asistencias"])
+from tests.server.sample import (
+    ANA,
+    CLASS,
+    CLASS_OF,
+    DAY,
+    EVA,
+    HERE,
+    JPEG,
+    MOVED,
+    PROBE,
+    STRANGER,
+    asistencias,
+    enrol,
+    present,
+    problem,
+    say,
+    send,
+    twins,
+)
 
 
 def test_a_group_photo_is_the_attendance_and_counts_once(client: FlaskClient, school: Gallery) -> None:
-    assert len(HERE) == 8 and {WHOSE[matricula] for matricula in HERE} == {CLASS}
+    assert len(HERE) == 8 and {CLASS_OF[matricula] for matricula in HERE} == {CLASS}
     for number in range(2):
         reply = send(client).get_json()
         assert {face["recorded"] for face in reply["faces"] if face["status"] == "present"} == {number == 0}
@@ -80,13 +53,13 @@ def test_a_group_photo_is_the_attendance_and_counts_once(client: FlaskClient, sc
     assert present(client) == HERE
     assert [asistencias(client, matricula) for matricula in HERE] == [1] * len(HERE)
     assert asistencias(client, MOVED) == 0
-    assert len(school.store.records.attendance(EntryFilter())) == len(HERE)
+    assert len(school.store.attendance.entries(EntryFilter())) == len(HERE)
     send(client, fecha="2026-11-19")
-    assert asistencias(client, HERE[0]) == 2 and school.store.records.miscounted() == []
+    assert asistencias(client, HERE[0]) == 2 and school.store.attendance.miscounted() == []
 
 
 def test_a_student_of_two_classes_is_present_in_either(client: FlaskClient, school: Gallery) -> None:
-    home = WHOSE[MOVED]
+    home = CLASS_OF[MOVED]
     reply = client.patch(f"/v1/students/{MOVED}", json={"otras_clases": [CLASS, home, CLASS]}).get_json()
     assert (reply["clase"], reply["otras_clases"]) == (home, [CLASS])
     taken = send(client).get_json()
@@ -111,7 +84,7 @@ def test_an_entry_explains_itself(client: FlaskClient, school: Gallery) -> None:
     assert entry["score"] == seen["score"] and entry["box"] == seen["box"]
     assert entry["threshold"] == reply["threshold"] == school.settings.threshold
     assert entry["generation"] == school.index.generation and entry["pack"] == school.pack
-    stored = school.store.records.attendance_entry(entry["id"])
+    stored = school.store.attendance.entry(entry["id"])
     assert stored is not None and stored.entry.face is not None
     (batch,) = school.store.templates([entry["template"]])
     assert batch.subjects[0] == stored.entry.subject
@@ -122,7 +95,7 @@ def test_the_list_names_who_is_absent_and_opens_in_a_spreadsheet(client: FlaskCl
     client.patch(f"/v1/students/{HERE[0]}", json={"nombre_del_alumno": '=HYPERLINK("http://x")'})
     send(client)
     lines = client.get(f"/v1/attendance?clase={CLASS}&fecha={DAY}").get_json()
-    roster = sorted(matricula for matricula, clase in WHOSE.items() if clase == CLASS)
+    roster = sorted(matricula for matricula, clase in CLASS_OF.items() if clase == CLASS)
     assert [line["matricula"] for line in lines["attendance"]] == roster
     assert lines["present"] == len(HERE)
     for asked in (
@@ -138,16 +111,16 @@ def test_the_list_names_who_is_absent_and_opens_in_a_spreadsheet(client: FlaskCl
     assert everything["present"] == len(HERE) == len(everything["attendance"])
 
 
-def test_a_person_has_the_last_word_and_nothing_is_overwritten(client: FlaskClient, school: Gallery) -> None:
+def test_a_persons_statement_holds_and_nothing_is_overwritten(client: FlaskClient, school: Gallery) -> None:
     first = next(face for face in send(client).get_json()["faces"] if face["matricula"] == HERE[0])
     number = first["entries"][0]["id"]
-    settled = client.patch(f"/v1/attendance/{number}", json={"status": "rejected", "note": "era su hermana"})
-    (entry,) = settled.get_json()["entries"]
+    resolved = client.patch(f"/v1/attendance/{number}", json={"status": "rejected", "note": "era su hermana"})
+    (entry,) = resolved.get_json()["entries"]
     assert (entry["status"], entry["source"], entry["note"]) == ("rejected", "hand", "era su hermana")
     again = next(face for face in send(client).get_json()["faces"] if face["matricula"] == HERE[0])
     assert again["entries"] == [{"id": entry["id"], "status": "rejected"}] and not again["recorded"]
     assert HERE[0] not in present(client) and asistencias(client, HERE[0]) == 0
-    missed = next(matricula for matricula, clase in WHOSE.items() if clase == CLASS and matricula not in HERE)
+    missed = next(matricula for matricula, clase in CLASS_OF.items() if clase == CLASS and matricula not in HERE)
     assert say(client, missed, note="llegó tarde").status_code == 201
     assert (
         say(client, missed, note="llegó tarde").get_json()["id"]
@@ -156,14 +129,6 @@ def test_a_person_has_the_last_word_and_nothing_is_overwritten(client: FlaskClie
     assert missed in present(client) and asistencias(client, missed) == 1
     history = client.get(f"/v1/attendance?matricula={HERE[0]}&history=true").get_json()["attendance"]
     assert [(line["status"], line["source"]) for line in history] == [("present", "photo"), ("rejected", "hand")]
-
-
-def twins(gallery: Gallery, embedder: FaceEmbedder) -> None:
-    """Two students with the same photo: nobody can tell them apart."""
-    content = (SAMPLE / ANA["fotos"].split(";")[0]).read_bytes()
-    face = embedder.embed([embedder.portrait(embedder.decode(content))])[0]
-    photo = enrolled_photo(content, "image/jpeg", "test", face, embedder.pack.tag)
-    gallery.enrol([Enrolment(Student(name, name, CLASS), (photo,)) for name in ("T1", "T2")])
 
 
 def test_twins_are_left_to_a_person(client: FlaskClient, gallery: Gallery, embedder: FaceEmbedder) -> None:
@@ -177,14 +142,14 @@ def test_twins_are_left_to_a_person(client: FlaskClient, gallery: Gallery, embed
     lines = client.get(f"/v1/attendance?clase={CLASS}&fecha={DAY}").get_json()["attendance"]
     assert [line["status"] for line in lines] == ["ambiguous"] * 2
     chosen = next(line["id"] for line in lines if line["matricula"] == "T2")
-    settled = client.patch(f"/v1/attendance/{chosen}", json={"status": "present"}).get_json()["entries"]
-    assert [(entry["matricula"], entry["status"]) for entry in settled] == [("T2", "present"), ("T1", "rejected")]
+    resolved = client.patch(f"/v1/attendance/{chosen}", json={"status": "present"}).get_json()["entries"]
+    assert [(entry["matricula"], entry["status"]) for entry in resolved] == [("T2", "present"), ("T1", "rejected")]
     assert present(client) == ["T2"] and (asistencias(client, "T1"), asistencias(client, "T2")) == (0, 1)
 
 
-def test_erasure_takes_the_face_out_of_the_books(client: FlaskClient, school: Gallery, tmp_path: Path) -> None:
+def test_erasure_takes_the_face_out_of_the_entries(client: FlaskClient, school: Gallery, tmp_path: Path) -> None:
     send(client)
-    stored = school.store.records.attendance(EntryFilter(subject=school.student(HERE[0]).id))
+    stored = school.store.attendance.entries(EntryFilter(subject=school.student(HERE[0]).id))
     assert stored[0].entry.face is not None
     vector = stored[0].entry.face.vector.tobytes()
     database = tmp_path / "gallery.db"
@@ -195,7 +160,7 @@ def test_erasure_takes_the_face_out_of_the_books(client: FlaskClient, school: Ga
     assert lines["present"] == len(HERE)  # the count stays, without the person
     gone = [line for line in lines["attendance"] if line["matricula"] is None]
     assert [(line["nombre_del_alumno"], line["box"], line["score"]) for line in gone] == [(None, None, None)]
-    for entry in school.store.records.attendance(EntryFilter()):
+    for entry in school.store.attendance.entries(EntryFilter()):
         assert entry.entry.face is None or entry.entry.face.vector.tobytes() != vector
     if on_disk:
         for file in tmp_path.rglob("*"):
@@ -203,14 +168,14 @@ def test_erasure_takes_the_face_out_of_the_books(client: FlaskClient, school: Ga
 
 
 def test_an_idempotency_key_is_honoured(client: FlaskClient, school: Gallery) -> None:
-    first = send(client, **{"Idempotency-Key": "clase-1"}).get_json()
-    again = send(client, **{"Idempotency-Key": "clase-1"}).get_json()
+    first = send(client, headers={"Idempotency-Key": "clase-1"}).get_json()
+    again = send(client, headers={"Idempotency-Key": "clase-1"}).get_json()
     assert [face["recorded"] for face in again["faces"]] == [face["recorded"] for face in first["faces"]]
     assert [face["entries"] for face in again["faces"]] == [face["entries"] for face in first["faces"]]
-    problem(send(client, PROBE, **{"Idempotency-Key": "clase-1"}), 409, "idempotency_key_reused")
-    problem(send(client, fecha="2026-11-19", **{"Idempotency-Key": "clase-1"}), 409, "idempotency_key_reused")
-    problem(send(client, **{"Idempotency-Key": "ñ"}), 400, "invalid_idempotency_key")
-    assert len(school.store.records.attendance(EntryFilter())) == len(HERE)
+    problem(send(client, PROBE, headers={"Idempotency-Key": "clase-1"}), 409, "idempotency_key_reused")
+    problem(send(client, fecha="2026-11-19", headers={"Idempotency-Key": "clase-1"}), 409, "idempotency_key_reused")
+    problem(send(client, headers={"Idempotency-Key": "ñ"}), 400, "invalid_idempotency_key")
+    assert len(school.store.attendance.entries(EntryFilter())) == len(HERE)
 
 
 def test_participations_are_recorded_listed_and_counted(client: FlaskClient) -> None:
@@ -256,13 +221,13 @@ def test_wrong_requests_say_what_was_wrong(client: FlaskClient) -> None:
     assert client.get("/v1/attendance").get_json() == {"attendance": [], "present": 0, "next_cursor": None}
 
 
-def test_nobody_in_the_photo_and_strangers_only(client: FlaskClient, school: Gallery) -> None:
+def test_a_photo_of_strangers_only(client: FlaskClient, school: Gallery) -> None:
     reply = send(client, STRANGER).get_json()
     assert [(face["status"], face["nombre"]) for face in reply["faces"]] == [("unknown", "Desconocido")]
     encoded = base64.b64encode(STRANGER).decode()
     as_json = client.post(f"/v1/attendance?clase={CLASS}&fecha={DAY}", json={"image": encoded}).get_json()
     assert [face["status"] for face in as_json["faces"]] == ["unknown"]
-    assert present(client) == [] and school.store.records.attendance(EntryFilter()) == []
+    assert present(client) == [] and school.store.attendance.entries(EntryFilter()) == []
 
 
 def test_consent_is_kept_and_asked_for(gallery: Gallery, embedder: FaceEmbedder, tmp_path: Path) -> None:
@@ -330,7 +295,7 @@ def test_a_real_class_photo(real_pack: ModelPack, real_faces: Path, tmp_path: Pa
         reply = send(client, content, "real", f"2026-11-{day:02d}").get_json()
         assert not any(face["recorded"] or face["matricula"] == frequent for face in reply["faces"])
         unknown += reply["counts"].get("unknown", 0)
-    assert unknown == counted[frequent] + 1  # whoever is not enrolled is nobody
+    assert unknown == counted[frequent] + 1  # a student who is not enrolled is no one
     kept = {found.student.matricula: found.asistencias for found in gallery.store.students()}
     assert kept == {name: count for name, count in counted.items() if name != frequent}
     gallery.close()

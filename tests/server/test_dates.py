@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ from faces.embedder import FaceEmbedder
 from gallery.gallery import Gallery
 from presente.clock import Clock
 from tests.conftest import SAMPLE, on_sqlite
-from tests.server.conftest import Running, client_of
-from tests.server.test_api import ANA, EVA, JPEG, PROBE, STUDENTS, problem
+from tests.server.conftest import Running, Serve, client_of
+from tests.server.sample import ANA, EVA, JPEG, PROBE, STUDENTS, problem
 
 EVENING = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)
 """19:00 of the 20th in Mexico City."""
@@ -65,7 +64,7 @@ def test_tomorrow_is_the_schools_tomorrow(gallery: Gallery, embedder: FaceEmbedd
 
 
 @on_sqlite
-def test_a_server_uses_the_setting_and_not_the_machines_zone(serve: Callable[..., Running]) -> None:
+def test_a_server_uses_the_setting_and_not_the_machines_zone(serve: Serve) -> None:
     """Kiritimati and Pago Pago are 25 hours apart: their dates always differ."""
     dates: dict[str, set[str]] = {}
     for zone, machine in (
@@ -80,18 +79,18 @@ def test_a_server_uses_the_setting_and_not_the_machines_zone(serve: Callable[...
         def post(path: str, body: dict[str, str], server: Running = server) -> Any:
             return server.ask(path, json.dumps(body).encode(), "application/json")
 
-        said = {"matricula": student["matricula"]}
+        statement = {"matricula": student["matricula"]}
         made = {
             post("/v1/students", body_of(student))["student"]["fecha_de_registro"],
-            post("/v1/attendance?clase=X", said)["fecha"],
-            post("/v1/participations", said)["fecha"],
+            post("/v1/attendance?clase=X", statement)["fecha"],
+            post("/v1/participations", statement)["fecha"],
         }
         post("/upload", body_of(LUZ))
         made.add(server.ask(f"/v1/students/{LUZ['matricula']}")["fecha_de_registro"])
         dates[zone] = {before["today"], server.ask("/v1/status")["today"]}  # two if it was midnight just now
         assert made <= dates[zone]
         if zone == "Pacific/Pago_Pago":
-            future = json.dumps(said | {"fecha": max(dates["Pacific/Kiritimati"])}).encode()
+            future = json.dumps(statement | {"fecha": max(dates["Pacific/Kiritimati"])}).encode()
             reply = server.fetch("POST", "/v1/participations", future, Content_Type="application/json")
             assert (reply.status, reply.json["code"]) == (400, "invalid_fecha")
         server.stop()

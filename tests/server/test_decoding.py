@@ -18,7 +18,7 @@ from flask.testing import FlaskClient
 
 import faces.embedder
 import faces.image.decoder
-from benchmarks.bombs import encoded, gradient, plain, repeated_scans, webp
+from benchmarks.costly_images import encoded, gradient, plain, repeated_scans, webp
 from faces.embedder import FaceEmbedder
 from faces.image.cost import Cost
 from faces.image.decode import ImageLimits, decode, expected_cost
@@ -27,7 +27,7 @@ from gallery.gallery import Gallery
 from presente.errors import Busy, PhotoRefused
 from server.decoding.admission import Lane, default_memory, make_admission
 from server.decoding.decoder import AdmittedDecoder, open_decoder
-from server.decoding.workers import DecodingProcesses
+from server.decoding.processes import DecodingProcesses
 from tests.conftest import ROOT, SAMPLE, on_sqlite
 from tests.server.conftest import client_of
 
@@ -140,7 +140,7 @@ def test_no_route_decodes_in_the_server_itself(
     def never(*_: object) -> None:
         raise AssertionError("decoded in the server's own process")
 
-    monkeypatch.setattr(faces.decoder, "decode", never)
+    monkeypatch.setattr(faces.image.decoder, "decode", never)
     monkeypatch.setattr(faces.embedder, "decode", never)
     photos = [path.read_bytes() for path in sorted((SAMPLE / "students").rglob("*.jpg"))[:2]]
     fields = {"matricula": "A1", "nombre_del_alumno": "Ana", "clase": "IA-101"}
@@ -167,7 +167,8 @@ def test_no_route_decodes_in_the_server_itself(
 def test_eight_at_once_stay_within_the_budget_and_give_it_back(bomb: bytes, decoder: AdmittedDecoder) -> None:
     with decoder.opened(PHOTO, LIMITS, None):
         before = resident(os.getpid(), *decoder.processes)
-    peak, ended, outcomes = before, threading.Event(), []
+    peak, ended = before, threading.Event()
+    outcomes: list[int | str] = []
 
     def watch() -> None:
         nonlocal peak
@@ -261,7 +262,7 @@ def test_memory_is_given_back_after_an_error() -> None:
         assert lane.used == 0
 
 
-def test_turns_come_in_order_and_nobody_overtakes() -> None:
+def test_turns_come_in_the_order_of_arrival() -> None:
     lane, order = Lane(100 * MB, 4, 64), []
 
     def send(name: str, memory: int) -> None:
@@ -270,10 +271,10 @@ def test_turns_come_in_order_and_nobody_overtakes() -> None:
 
     threads = []
     with lane.turn(Cost(60 * MB, 0, 0.1)):
-        for number, (name, memory) in enumerate([("large", 90), ("small", 10), ("smaller", 5)]):
+        for name, memory in (("large", 90), ("small", 10), ("smaller", 5)):
             threads.append(threading.Thread(target=send, args=(name, memory)))
             threads[-1].start()
-            wait_for(lambda number=number: len(lane._queue) == number + 1)
+            wait_for(lambda: len(lane._queue) == len(threads))
         assert order == []
     for each in threads:
         each.join()
@@ -376,7 +377,7 @@ import sys, threading
 from faces.image.decode import ImageLimits
 from server.decoding.admission import make_admission
 from server.decoding.decoder import open_decoder
-from benchmarks.bombs import webp
+from benchmarks.costly_images import webp
 
 decoder = open_decoder(make_admission(1_200_000_000, 2))
 bomb = webp()
@@ -406,7 +407,7 @@ def test_no_process_outlives_a_server_that_is_killed() -> None:
 
 
 @on_sqlite
-def test_whoever_comes_while_others_are_read_may_come_again(
+def test_a_photo_that_finds_no_turn_may_be_sent_again(
     gallery: Gallery, sample_pack: ModelPack, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     decoder = open_decoder(make_admission(200 * MB, 2))
@@ -418,11 +419,11 @@ def test_whoever_comes_while_others_are_read_may_come_again(
     try:
         with decoder.admission.cheap.turn(Cost(99 * MB, 0, 0.1)):
             refused = client.post("/v1/students", **send)
-            assert refused.status_code == 503 and refused.json["code"] == "busy"
+            assert refused.status_code == 503 and refused.get_json()["code"] == "busy"
             assert int(refused.headers["Retry-After"]) >= 1
             assert "Traceback" not in caplog.text
         assert client.post("/v1/students", **send).status_code == 201
         refused = client.post("/v1/identify", data=webp(), content_type="image/webp")
-        assert (refused.status_code, refused.json["code"]) == (422, "too_much_memory")
+        assert (refused.status_code, refused.get_json()["code"]) == (422, "too_much_memory")
     finally:
         decoder.close()

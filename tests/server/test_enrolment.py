@@ -1,4 +1,4 @@
-"""An enrolment over HTTP is refused, or says so, when a photo shows somebody else."""
+"""An enrolment over HTTP is refused, or says so, when a photo shows another person."""
 
 import io
 import json
@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from faces.embedder import FaceEmbedder
 from faces.packs.model_pack import ModelPack
-from gallery.gallery import Gallery, GallerySettings
+from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
+from gallery.settings import GallerySettings
 from presente.composition import open_store
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import client_of
-from tests.server.test_api import ANA, EVA, JPEG, PROBE, STRANGER, STUDENTS, enrol, photos, problem
-from tests.server.test_first_page import upload
+from tests.server.sample import ANA, EVA, JPEG, PROBE, STRANGER, STUDENTS, enrol, photos, problem, upload
 
 IMAGES = f"/v1/students/{ANA['matricula']}/images"
 GROUP = (SAMPLE / "groups" / "group_01.jpg").read_bytes()
@@ -32,7 +33,7 @@ def enrol_all(client: FlaskClient) -> None:
         assert enrol(client, student).status_code == 201
 
 
-def new(client: FlaskClient, *contents: bytes, matricula: str = "N1", query: str = ""):  # type: ignore[no-untyped-def]
+def new(client: FlaskClient, *contents: bytes, matricula: str = "N1", query: str = "") -> TestResponse:
     files = [(io.BytesIO(content), f"{number}.jpg") for number, content in enumerate(contents)]
     return client.post(
         f"/v1/students{query}", data={"matricula": matricula, "nombre_del_alumno": "Nueva", "image": files}
@@ -40,7 +41,7 @@ def new(client: FlaskClient, *contents: bytes, matricula: str = "N1", query: str
 
 
 @pytest.mark.parametrize("whole_class", [False, True])
-def test_somebody_elses_photo_is_refused_and_nothing_is_stored(
+def test_a_photo_of_another_person_is_refused_and_nothing_is_stored(
     client: FlaskClient, gallery: Gallery, whole_class: bool
 ) -> None:
     enrol_all(client) if whole_class else enrol(client, ANA)
@@ -128,14 +129,14 @@ def test_photos_of_a_new_student_must_agree(client: FlaskClient, gallery: Galler
 
 
 @on_sqlite
-def test_what_enrolling_asks_is_read_strictly(client: FlaskClient) -> None:
+def test_requests_to_enrol_are_read_strictly(client: FlaskClient) -> None:
     problem(new(client, PROBE, query="?force=yes"), 400, "invalid_force")
     problem(new(client, PROBE, query="?forced=true"), 400, "unknown_parameter")
     enrol(client, ANA)
     problem(client.post(f"{IMAGES}?force=1", data=PROBE, headers=JPEG), 400, "invalid_force")
 
 
-def test_the_first_pages_upload_changes_nobody_whom_the_photo_does_not_show(
+def test_the_first_pages_upload_changes_no_student_whom_the_photo_does_not_show(
     client: FlaskClient, gallery: Gallery
 ) -> None:
     client.post("/upload", json=upload(ANA))
@@ -154,7 +155,7 @@ def test_the_first_pages_upload_changes_nobody_whom_the_photo_does_not_show(
     assert (after.images, after.student.nombre_del_alumno, after.student.clase) == (2, "Ana", "IA-102")
 
 
-def test_the_first_pages_upload_for_somebody_without_a_template_goes_by_the_name(
+def test_the_first_pages_upload_for_a_student_without_a_template_goes_by_the_name(
     client: FlaskClient, gallery: Gallery
 ) -> None:
     client.post("/upload", json=upload(ANA))
@@ -182,7 +183,7 @@ def test_of_two_who_enrol_one_face_at_once_one_is_refused(client: FlaskClient, g
     own = photos(ANA)
 
     def one(number: int) -> int:
-        return new(client.application.test_client(), own[number], matricula=f"N{number}").status_code  # type: ignore[no-any-return]
+        return new(client.application.test_client(), own[number], matricula=f"N{number}").status_code
 
     with ThreadPoolExecutor(4) as threads:
         assert sorted(threads.map(one, range(4))) == [201, 409, 409, 409]

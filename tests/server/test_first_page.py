@@ -1,7 +1,6 @@
 """The first React page: the calls it makes, as a browser sends them, and what it finds in the answers."""
 
 import base64
-import csv
 import hashlib
 import io
 import json
@@ -12,26 +11,12 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from gallery.gallery import Gallery
-from server.legacy.shapes import iso_date
-from tests.conftest import SAMPLE, on_sqlite
-from tests.server.conftest import Reply, Running
+from server.legacy.requests import iso_date
+from tests.conftest import SAMPLE, Command, on_sqlite
+from tests.server.conftest import Reply, Running, Serve
+from tests.server.sample import ADMIN, ANA, ATTENDANCE, EVA, STUDENTS, photo, upload
 
 PAGE = "http://localhost:3000"
-ADMIN, ATTENDANCE = "admin-0123456789abcdef", "attendance-0123456789"
-with (SAMPLE / "students.csv").open(encoding="utf-8") as stream:
-    STUDENTS = list(csv.DictReader(stream))
-ANA, EVA = STUDENTS[0], STUDENTS[1]
-
-
-def photo(student: dict[str, str], number: int = 0) -> bytes:
-    return (SAMPLE / student["fotos"].split(";")[number]).read_bytes()
-
-
-def upload(student: dict[str, str], number: int = 0, **other: object) -> dict[str, object]:
-    """What the page sends when its form is filled in."""
-    fields = {name: student[name] for name in ("nombre_del_alumno", "matricula", "clase")}
-    data_url = "data:image/jpeg;base64," + base64.b64encode(photo(student, number)).decode()
-    return {**fields, "fecha_de_registro": "2026-11-21T15:04:05.000Z", "image": data_url, **other}
 
 
 def from_page(running: Running, method: str, path: str, body: object = None, key: str = ADMIN) -> Reply:
@@ -40,7 +25,7 @@ def from_page(running: Running, method: str, path: str, body: object = None, key
     if body is not None:
         send["Content_Type"] = "application/json"
     asking = {"Access_Control_Request_Method": method, "Access_Control_Request_Headers": "authorization,content-type"}
-    told = running.fetch("OPTIONS", path, Origin=PAGE, **asking)
+    told = running.fetch("OPTIONS", path, None, Origin=PAGE, **asking)
     assert told.status == 204 and told.headers["Access-Control-Allow-Origin"] == PAGE
     assert method in told.headers["Access-Control-Allow-Methods"]
     for name in ("Authorization", "Content-Type"):
@@ -58,7 +43,7 @@ def file_of(student: dict[str, str], number: int) -> str:
     return f"{student['matricula']}_{hashlib.sha256(photo(student, number)).hexdigest()[:12]}.jpg"
 
 
-def test_its_calls_are_answered_as_it_expects(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_its_calls_are_answered_as_it_expects(serve: Serve, command: Command, tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     settings = {"PRESENTE_EXPORT": str(folder)}
     running = serve(PRESENTE_API_KEYS=f"admin:{ADMIN},attendance:{ATTENDANCE}", PRESENTE_CORS_ORIGINS=PAGE, **settings)
@@ -94,17 +79,19 @@ def test_its_calls_are_answered_as_it_expects(serve, command, tmp_path: Path) ->
     for path, body in (("/upload", upload(ANA)), ("/save_all_images", None)):
         refused = from_page(running, "POST", path, body, key=ATTENDANCE)
         assert refused.status == 403 and refused.json["message"] == refused.json["error"] == refused.json["detail"]
-    nobody = from_page(running, "GET", "/get-students", key="nobody-0123456789abc")
-    assert nobody.status == 401 and "key" in nobody.json["message"]
+    unknown = from_page(running, "GET", "/get-students", key="nobody-0123456789abc")
+    assert unknown.status == 401 and "key" in unknown.json["message"]
 
-    # Nobody's photo outlives its deletion, whoever erases them.
+    # No photo outlives its student's deletion, by whichever program.
     erased = running.fetch("DELETE", f"/v1/students/{ANA['matricula']}", X_API_Key=ADMIN)
     assert erased.status == 204 and exported(folder) == {file_of(EVA, 0)}
     assert command("indexer", "remove", EVA["matricula"], **settings).returncode == 0
     assert exported(folder) == set()
 
 
-def test_an_erasure_that_was_cut_off_is_finished_at_the_next_start(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_an_erasure_that_was_cut_off_is_finished_at_the_next_start(
+    serve: Serve, command: Command, tmp_path: Path
+) -> None:
     running = serve()
     from_own_page = {"Content_Type": "application/json", "Origin": running.address}
     for student in (ANA, EVA):

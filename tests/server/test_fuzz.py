@@ -4,24 +4,41 @@
 """
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from benchmarks import fuzz
-from benchmarks.fuzz_checks import Answer, Process, faults
+from benchmarks.fuzz_checks import Answer, faults
 from benchmarks.fuzz_requests import Sent
-from tests.conftest import SAMPLE
-from tests.server.conftest import Running
+from benchmarks.processes import ServerProcess
+from tests.conftest import Command
+from tests.server.conftest import Serve
+from tests.server.declared_answers import undeclared_anywhere
 
 REQUESTS = int(os.environ.get("PRESENTE_TEST_FUZZ", "600"))
 
 
+def faults_and_undeclared(sent: Sent, answer: Answer) -> list[str]:
+    """What is wrong with a reply, also by what its route declares."""
+    found = list(faults(sent, answer))
+    if 200 <= answer.status < 300:
+        kind = answer.headers.get("content-type", "")
+        found.append(undeclared_anywhere(sent.method, sent.target, answer.status, kind, answer.body))
+    return [fault for fault in found if fault]
+
+
+@pytest.mark.usefixtures("sample_gallery")
 def test_nothing_that_is_sent_breaks_the_server(
-    serve: Callable[..., Running], command: Callable[..., object], tmp_path: Path, environment: dict[str, str]
+    serve: Serve,
+    command: Command,
+    tmp_path: Path,
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    command("indexer", "add", SAMPLE / "students.csv")
+    monkeypatch.setattr(fuzz, "faults", faults_and_undeclared)
     running = serve(PRESENTE_API_KEYS=fuzz.KEYS)
-    process = Process(running.process.pid, tmp_path / "server.log")
+    process = ServerProcess(running.process.pid, tmp_path / "server.log")
     requester, making = fuzz.made(seed=1, requests=REQUESTS, files=REQUESTS // 20)
     outcome = fuzz.run(making, running.address.removeprefix("http://"), process, clients=2)
     assert running.fetch("GET", "/livez").status == 200

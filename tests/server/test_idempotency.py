@@ -15,14 +15,30 @@ from flask.testing import FlaskClient
 from pymongo import MongoClient
 
 from faces.embedder import FaceEmbedder
-from gallery.documents.attendance import KEPT_DAYS, Claim, EntryFilter
+from gallery.documents.attendance import EntryFilter
+from gallery.documents.request_keys import KEPT_DAYS, Claim
 from gallery.gallery import Gallery
 from presente.clock import Clock
 from presente.recognition import digest_of
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import client_of
-from tests.server.test_api import ANA, EVA, JPEG, PROBE, STRANGER, enrol, problem
-from tests.server.test_attendance import CLASS, DAY, GROUP, HERE, asistencias, present, say, school, send, twins  # noqa: F401
+from tests.server.sample import (
+    ANA,
+    CLASS,
+    DAY,
+    EVA,
+    GROUP,
+    HERE,
+    JPEG,
+    PROBE,
+    STRANGER,
+    asistencias,
+    enrol,
+    problem,
+    say,
+    send,
+    twins,
+)
 
 KEY = {"Idempotency-Key": "c0ffee-1"}
 PHOTO = base64.b64encode((SAMPLE / ANA["fotos"].split(";")[0]).read_bytes()).decode()
@@ -47,7 +63,7 @@ def keyed(client: FlaskClient, body: dict[str, str], query: str = f"clase={CLASS
 
 
 def entries(gallery: Gallery) -> list[tuple[int | None, str]]:
-    stored = gallery.store.records.attendance(EntryFilter())
+    stored = gallery.store.attendance.entries(EntryFilter())
     return [(each.entry.subject, each.entry.status) for each in stored]
 
 
@@ -141,8 +157,8 @@ def test_nothing_is_left_of_the_requests_about_who_was_erased(people: FlaskClien
     people.delete(f"/v1/students/{ANA['matricula']}")
     problem(keyed(people, state(note="secreto")), 404, "student_not_found")
     probe = Claim(KEY["Idempotency-Key"], "another", datetime.now(UTC).isoformat(timespec="seconds"))
-    assert gallery.store.records.claim(probe, ()) == probe  # nobody has it
-    kept = gallery.store.records.claim(Claim("e", "another", probe.at), ())
+    assert gallery.store.request_keys.claim(probe, ()) == probe  # no request has it
+    kept = gallery.store.request_keys.claim(Claim("e", "another", probe.at), ())
     assert kept.done and not kept.first and kept.digest != "another"
 
 
@@ -166,15 +182,15 @@ def test_a_retry_after_midnight_is_about_the_day_of_the_first(
     times = [evening]
     client = client_of(gallery, embedder, tmp_path, Clock("America/Mexico_City", lambda: times[-1]))
     made = [client.post("/v1/students", json=NEW, headers={"Idempotency-Key": "n"}).get_json()["student"]]
-    said = state("N1")
-    first = [keyed(client, said, f"clase={CLASS}").get_json()]
+    statement = state("N1")
+    first = [keyed(client, statement, f"clase={CLASS}").get_json()]
     took_part = [
         client.post("/v1/participations", json={"matricula": "N1"}, headers={"Idempotency-Key": "p"}).get_json()
     ]
     photo = {"Idempotency-Key": "f"}
     taken = [client.post("/v1/attendance?clase=IA-101", data=PROBE, headers=JPEG | photo).get_json()["fecha"]]
     times.append(evening + timedelta(seconds=20))
-    first.append(keyed(client, said, f"clase={CLASS}").get_json())
+    first.append(keyed(client, statement, f"clase={CLASS}").get_json())
     took_part.append(
         client.post("/v1/participations", json={"matricula": "N1"}, headers={"Idempotency-Key": "p"}).get_json()
     )
@@ -184,7 +200,7 @@ def test_a_retry_after_midnight_is_about_the_day_of_the_first(
     assert took_part[0] == took_part[1] and took_part[0]["fecha"] == "2026-11-20"
     assert made[0]["fecha_de_registro"] == made[1]["fecha_de_registro"] == "2026-11-20"
     assert taken == ["2026-11-20"] * 2
-    assert keyed(client, said, f"clase={CLASS}").status_code == 201
+    assert keyed(client, statement, f"clase={CLASS}").status_code == 201
 
 
 # -- PATCH, participations, photos ---------------------------------------------------------------------------------
@@ -193,20 +209,20 @@ def test_a_retry_after_midnight_is_about_the_day_of_the_first(
 def test_settling_an_entry(client: FlaskClient, gallery: Gallery, embedder: FaceEmbedder) -> None:
     twins(gallery, embedder)
     send(client, PROBE)
-    one, other = (stored.id for stored in gallery.store.records.attendance(EntryFilter()))
+    one, other = (stored.id for stored in gallery.store.attendance.entries(EntryFilter()))
 
-    def settle(number: int, status: str = "present") -> Any:
+    def resolve(number: int, status: str = "present") -> Any:
         return client.patch(f"/v1/attendance/{number}", json={"status": status}, headers=KEY)
 
-    first = settle(one)
+    first = resolve(one)
     assert [entry["status"] for entry in first.get_json()["entries"]] == ["present", "rejected"]
-    assert settle(one).get_json() == first.get_json()
-    problem(settle(other), 409, "idempotency_key_reused")
-    problem(settle(one, "rejected"), 409, "idempotency_key_reused")
+    assert resolve(one).get_json() == first.get_json()
+    problem(resolve(other), 409, "idempotency_key_reused")
+    problem(resolve(one, "rejected"), 409, "idempotency_key_reused")
     client.patch(f"/v1/attendance/{one}", json={"status": "rejected"})
     client.patch(f"/v1/attendance/{other}", json={"status": "present"})
     before = entries(gallery)
-    again = settle(one)
+    again = resolve(one)
     assert again.status_code == 200
     assert [entry["status"] for entry in again.get_json()["entries"]] == ["rejected", "present"]
     assert entries(gallery) == before
@@ -218,7 +234,7 @@ def test_settling_an_entry(client: FlaskClient, gallery: Gallery, embedder: Face
     )
     assert len(entries(gallery)) == len(before) + 1
     gallery.remove(["T1", "T2"])
-    problem(settle(one), 404, "entry_not_found")
+    problem(resolve(one), 404, "entry_not_found")
 
 
 def test_participations(people: FlaskClient, gallery: Gallery) -> None:
@@ -246,18 +262,18 @@ def test_participations(people: FlaskClient, gallery: Gallery) -> None:
     problem(post(), 404, "student_not_found")
 
 
-def test_a_class_photo(client: FlaskClient, school: Gallery) -> None:  # noqa: F811
-    first = send(client, **KEY).get_json()
+def test_a_class_photo(client: FlaskClient, school: Gallery) -> None:
+    first = send(client, headers=KEY).get_json()
     for student in HERE[:2]:
         say(client, student, "rejected")
     before = entries(school)
-    again = send(client, **KEY)
+    again = send(client, headers=KEY)
     assert again.status_code == 200 and entries(school) == before
     assert again.get_json()["counts"] == first["counts"]
     for other in (
-        send(client, PROBE, **KEY),
-        send(client, clase="IA-201", **KEY),
-        send(client, fecha="2026-11-19", **KEY),
+        send(client, PROBE, headers=KEY),
+        send(client, clase="IA-201", headers=KEY),
+        send(client, fecha="2026-11-19", headers=KEY),
         client.post(f"/v1/attendance?clase={CLASS}&fecha={DAY}&threshold=0.9", data=GROUP, headers=JPEG | KEY),
         keyed(client, state(HERE[0])),
     ):
@@ -267,13 +283,13 @@ def test_a_class_photo(client: FlaskClient, school: Gallery) -> None:  # noqa: F
     assert entries(school) == before
 
 
-def test_a_photo_that_showed_nobody_records_nobody_later(client: FlaskClient, gallery: Gallery) -> None:
-    """It was of a class before somebody was enrolled in it; the retry is no new roll call."""
+def test_a_photo_that_showed_no_student_records_none_later(client: FlaskClient, gallery: Gallery) -> None:
+    """It was taken before a student was enrolled; the retry takes no attendance anew."""
     enrol(client, EVA, clase=CLASS)
-    first = send(client, PROBE, **KEY).get_json()
+    first = send(client, PROBE, headers=KEY).get_json()
     assert [face["status"] for face in first["faces"]] == ["unknown"]
     enrol(client, ANA, clase=CLASS)
-    again = send(client, PROBE, **KEY).get_json()
+    again = send(client, PROBE, headers=KEY).get_json()
     assert entries(gallery) == [] and not any(face["recorded"] for face in again["faces"])
     assert [face["recorded"] for face in send(client, PROBE).get_json()["faces"]] == [True]
 
@@ -344,7 +360,7 @@ def test_an_enrolment_whose_answer_was_cut_off_is_answered(client: FlaskClient, 
 def undo(store_url: str) -> None:
     """Make every request one that was begun and not finished."""
     if store_url.startswith("mongodb"):
-        with MongoClient(store_url) as client:
+        with MongoClient[dict[str, Any]](store_url) as client:
             done = client.get_default_database().requests.update_many({}, {"$set": {"done": False}}).matched_count
     else:
         with closing(sqlite3.connect(store_url.removeprefix("sqlite:///"))) as db, db:
@@ -358,7 +374,7 @@ def test_more_photos_of_a_student(people: FlaskClient, gallery: Gallery) -> None
     gallery.take_photos(ANA["matricula"], [digest_of(PROBE)])
     again = people.post(path, data=PROBE, headers=JPEG | KEY)
     assert (again.status_code, again.get_json()["photos"]) == (201, first.get_json()["photos"])
-    assert digest_of(PROBE) not in gallery.store.digests(ANA["matricula"])  # somebody took it away since
+    assert digest_of(PROBE) not in gallery.store.digests(ANA["matricula"])  # it was taken away since
     problem(people.post(path, data=STRANGER, headers=JPEG | KEY), 409, "idempotency_key_reused")
     elsewhere = f"/v1/students/{EVA['matricula']}/images"
     problem(people.post(elsewhere, data=PROBE, headers=JPEG | KEY), 409, "idempotency_key_reused")

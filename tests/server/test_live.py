@@ -8,11 +8,13 @@ import http.client
 import http.server
 import io
 import json
+import os
 import re
 import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -21,24 +23,26 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from playwright.sync_api import Page
 
-from tests.conftest import ROOT, SAMPLE, on_sqlite
+from tests.conftest import ROOT, SAMPLE, Command, on_sqlite
+from tests.server.conftest import Running, Serve
 
 with (SAMPLE / "students.csv").open(encoding="utf-8") as stream:
     STUDENTS = list(csv.DictReader(stream))
 
 
-def enrol(running, student: dict[str, str]) -> None:  # type: ignore[no-untyped-def]
+def enrol(running: Running, student: dict[str, str]) -> None:
     fields = {name: student[name] for name in ("matricula", "nombre_del_alumno", "clase")}
     photos = [base64.b64encode((SAMPLE / name).read_bytes()).decode() for name in student["fotos"].split(";")]
     running.ask("/v1/students", json.dumps(fields | {"images": photos}).encode(), "application/json")
 
 
-def who(running, photo: Path) -> list[str]:  # type: ignore[no-untyped-def]
+def who(running: Running, photo: Path) -> list[str]:
     return [face["nombre"] for face in running.ask("/v1/identify", photo.read_bytes())["faces"]]
 
 
-def test_nothing_that_was_acknowledged_is_lost_when_the_server_is_killed(serve, command) -> None:  # type: ignore[no-untyped-def]
+def test_nothing_that_was_acknowledged_is_lost_when_the_server_is_killed(serve: Serve, command: Command) -> None:
     for student in STUDENTS[:4]:
         running = serve()
         enrol(running, student)
@@ -54,7 +58,7 @@ def test_nothing_that_was_acknowledged_is_lost_when_the_server_is_killed(serve, 
     assert who(running, SAMPLE / "probes" / STUDENTS[0]["matricula"] / "1.jpg") == ["Desconocido"]
 
 
-def test_a_stop_is_clean_and_publishes(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_stop_is_clean_and_publishes(serve: Serve, command: Command, tmp_path: Path) -> None:
     running = serve()
     enrol(running, STUDENTS[0])
     assert running.stop() == 0
@@ -64,7 +68,7 @@ def test_a_stop_is_clean_and_publishes(serve, command, tmp_path: Path) -> None: 
     assert "Traceback" not in (tmp_path / "server.log").read_text()
 
 
-def test_what_the_indexer_adds_and_removes_is_seen_at_once(serve, command) -> None:  # type: ignore[no-untyped-def]
+def test_what_the_indexer_adds_and_removes_is_seen_at_once(serve: Serve, command: Command) -> None:
     running = serve()
     probe = SAMPLE / "probes" / STUDENTS[2]["matricula"] / "2.jpg"
     assert who(running, probe) == ["Desconocido"]
@@ -74,8 +78,10 @@ def test_what_the_indexer_adds_and_removes_is_seen_at_once(serve, command) -> No
     assert who(running, probe) == ["Desconocido"]
 
 
-def test_a_replica_forgets_whom_another_server_erased_while_nobody_asks_it(serve, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    command("indexer", "add", SAMPLE / "students.csv")
+@pytest.mark.usefixtures("sample_gallery")
+def test_a_replica_without_requests_forgets_students_whom_another_server_erased(
+    serve: Serve, command: Command, tmp_path: Path
+) -> None:
     gone = STUDENTS[0]["matricula"]
     replica = serve(PRESENTE_INDEX=str(tmp_path / "replica"), PRESENTE_EXPORT=str(tmp_path / "copies"))
     replica.ask("/save_all_images", b"{}", "application/json")
@@ -100,8 +106,8 @@ def test_a_replica_forgets_whom_another_server_erased_while_nobody_asks_it(serve
     assert copies() == 0 and len(left) == len(held) and left.count(bytes(512)) >= len(photos) > held.count(bytes(512))
 
 
-def test_many_clients_at_once_get_their_own_answers(serve, command) -> None:  # type: ignore[no-untyped-def]
-    command("indexer", "add", SAMPLE / "students.csv")
+@pytest.mark.usefixtures("sample_gallery")
+def test_many_clients_at_once_get_their_own_answers(serve: Serve, command: Command) -> None:
     running = serve()
     wanted = [
         (SAMPLE / "probes" / s["matricula"] / f"{i}.jpg", s["nombre_del_alumno"]) for s in STUDENTS for i in (1, 2)
@@ -112,11 +118,12 @@ def test_many_clients_at_once_get_their_own_answers(serve, command) -> None:  # 
 
 
 @on_sqlite
-def test_the_port_and_the_address_are_checked(serve, command) -> None:  # type: ignore[no-untyped-def]
+def test_the_port_and_the_address_are_checked(serve: Serve, command: Command) -> None:
     running = serve()
     port = running.address.rsplit(":", 1)[1]
     taken = command("server", "--port", port)
     assert taken.returncode == 2 and "address_unavailable" in taken.stderr
+    assert "another program uses this port" in taken.stderr and "None" not in taken.stderr
     opened = command("server", "--host", "0.0.0.0")
     assert opened.returncode == 2 and "unprotected_address" in opened.stderr
     unknown = command("server", "--port", "0", "--pack", "nonesuch")
@@ -124,7 +131,7 @@ def test_the_port_and_the_address_are_checked(serve, command) -> None:  # type: 
 
 
 @on_sqlite
-def test_a_body_that_is_too_large_is_refused_over_the_wire(serve) -> None:  # type: ignore[no-untyped-def]
+def test_a_body_that_is_too_large_is_refused_over_the_wire(serve: Serve) -> None:
     running = serve()
     with pytest.raises(urllib.error.HTTPError) as caught:
         running.ask("/v1/identify", bytes(17_000_000))
@@ -146,11 +153,11 @@ def test_a_body_that_is_too_large_is_refused_over_the_wire(serve) -> None:  # ty
     assert running.ask("/readyz")["status"] == "ready"
 
 
+@pytest.mark.usefixtures("sample_gallery")
 @on_sqlite
-def test_the_readmes_curl_lines_work_as_printed(serve, command) -> None:  # type: ignore[no-untyped-def]
+def test_the_readmes_curl_lines_work_as_printed(serve: Serve, command: Command) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
-    command("indexer", "add", SAMPLE / "students.csv")
     running = serve()
     text = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
     lines = re.findall(r"^(?:\$ )?(curl .+)$", text, flags=re.MULTILINE)
@@ -164,9 +171,9 @@ def test_the_readmes_curl_lines_work_as_printed(serve, command) -> None:  # type
         assert done.returncode == 0 and done.stdout.strip()[-3:] in {"200", "201", "204"}, (line, done.stdout)
 
 
+@pytest.mark.usefixtures("sample_gallery")
 @on_sqlite
-def test_the_page_names_the_people_in_a_photo(serve, command, page) -> None:  # type: ignore[no-untyped-def]
-    command("indexer", "add", SAMPLE / "students.csv")
+def test_the_page_names_the_people_in_a_photo(serve: Serve, command: Command, page: Page) -> None:
     running = serve()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
@@ -186,7 +193,7 @@ def test_the_page_names_the_people_in_a_photo(serve, command, page) -> None:  # 
 
 
 @on_sqlite
-def test_the_page_asks_for_a_key_where_one_is_needed(serve, page, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_page_asks_for_a_key_where_one_is_needed(serve: Serve, page: Page, tmp_path: Path) -> None:
     key = "attendance-0123456789"
     running = serve(PRESENTE_API_KEYS=f"attendance:{key}")
     page.goto(running.address)
@@ -235,7 +242,7 @@ def other_sites() -> Iterator[list[str]]:
 
 
 @on_sqlite
-def test_a_browser_lets_a_listed_page_call_and_another_not(serve, page, other_sites: list[str]) -> None:  # type: ignore[no-untyped-def]
+def test_a_browser_lets_a_listed_page_call_and_another_not(serve: Serve, page: Page, other_sites: list[str]) -> None:
     key = "admin-0123456789abcdef"
     listed_page, other_page = other_sites
     running = serve(PRESENTE_API_KEYS=f"admin:{key}", PRESENTE_CORS_ORIGINS=listed_page)
@@ -273,7 +280,33 @@ def _gif() -> bytes:
 
 
 @on_sqlite
-def test_interrupting_the_server_ends_it(serve) -> None:  # type: ignore[no-untyped-def]
+def test_interrupting_the_server_ends_it(serve: Serve) -> None:
     running = serve()
     running.process.send_signal(signal.SIGINT)
     assert running.process.wait(20) == 0
+
+
+@on_sqlite
+def test_the_walkthrough_of_attendance_goes_as_it_is_written(serve: Serve, command: Command, tmp_path: Path) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    page = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
+    section = page.partition("### A walkthrough")[2].partition("\n## ")[0]
+    script = "\n".join(line[4:] for line in section.splitlines() if line.startswith("    "))
+    command("indexer", "add", SAMPLE / "students.csv")
+    running = serve()
+    script = script.replace("server=http://127.0.0.1:8000", f"server={running.address}")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    (tmp_path / "data_sample").symlink_to(SAMPLE)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, env={"PATH": path}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert '"code"' not in done.stdout, done.stdout  # no answer was an error
+    lines = {
+        line["matricula"]: line for line in running.ask("/v1/attendance?clase=IA-102&fecha=2026-11-20")["attendance"]
+    }
+    assert (lines["A0241"]["status"], lines["A0241"]["note"]) == ("rejected", "era su hermana")
+    assert (lines["A0283"]["status"], lines["A0283"]["source"]) == ("present", "hand")
+    assert lines["A0278"]["source"] == "photo" and lines["A0288"]["status"] == "absent"
+    assert len((tmp_path / "asistencia.csv").read_text().splitlines()) == len(lines) + 1

@@ -18,7 +18,7 @@ import pytest
 
 from tests.conftest import SAMPLE
 from tests.mongo_server import MongoServer, binary
-from tests.server.test_api import STUDENTS
+from tests.server.sample import STUDENTS
 
 AWAY_S = float(os.environ.get("PRESENTE_TEST_OUTAGE", "3"))
 STRANGER = base64.b64encode((SAMPLE / "strangers" / "01.jpg").read_bytes()).decode()

@@ -1,5 +1,4 @@
-"""Lists a page at a time: whole, each line once, with counts of the whole list; long replies are written as they are
-read."""
+"""Lists a page at a time: all pages have each line once, and counts of the whole list; long replies are streamed."""
 
 import csv
 import io
@@ -13,26 +12,26 @@ from gallery.documents.attendance import Attendance, EntryFilter, Participation
 from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery
 from tests.conftest import on_sqlite
-from tests.server.test_api import problem
+from tests.server.sample import problem
 
 AT = "2026-11-21T08:00:00+00:00"
 DAYS = ("2026-11-19", "2026-11-20")
 
 
 @pytest.fixture
-def books(gallery: Gallery) -> dict[str, int]:
+def recorded(gallery: Gallery) -> dict[str, int]:
     """Seven students, without photos, six of them in one class; subject ids by matricula."""
     people = [Student(f"P{number}", f"Nombre {number}", "C-1" if number else "C-2", DAYS[0]) for number in range(7)]
     gallery.store.enrol([Enrolment(person, ()) for person in reversed(people)])
     ids = {person.matricula: gallery.student(person.matricula).id for person in people}
-    records = gallery.store.records
+    attendance = gallery.store.attendance
     seen = [("P5", "present"), ("P1", "present"), ("P3", "rejected"), ("P0", "present")]
     for day in DAYS:
-        said = [Attendance(ids[who], "C-1", day, 0, status, "hand", AT) for who, status in seen]  # type: ignore[arg-type]
-        records.add_attendance(said)
-    records.add_attendance([Attendance(ids["P1"], "C-1", DAYS[0], 1, "rejected", "hand", AT)])
+        statements = [Attendance(ids[who], "C-1", day, 0, status, "hand", AT) for who, status in seen]  # type: ignore[arg-type]
+        attendance.add_entries(statements)
+    attendance.add_entries([Attendance(ids["P1"], "C-1", DAYS[0], 1, "rejected", "hand", AT)])
     for number in range(5):
-        records.add_participation(Participation(ids["P2"], "C-1", DAYS[0], "x", "", AT, f"r{number}"))
+        attendance.add_participation(Participation(ids["P2"], "C-1", DAYS[0], "x", "", AT, f"r{number}"))
     return ids
 
 
@@ -63,9 +62,9 @@ def whole(client: FlaskClient, query: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "query", ["clase=C-1&fecha=2026-11-19", "clase=C-1", "history=true", "matricula=P1", "clase=X"]
+    "query", ["clase=C-1&fecha=2026-11-19", "clase=C-1", "history=true", "matricula=P1", "clase=C-2"]
 )
-def test_attendance_in_pages_is_attendance(client: FlaskClient, books: dict[str, int], query: str) -> None:
+def test_attendance_in_pages_is_attendance(client: FlaskClient, recorded: dict[str, int], query: str) -> None:
     everything = whole(client, query)
     for limit in (1, 2, 3, 7, 1000):
         found = pages(client, f"/v1/attendance?{query}", "attendance", limit)
@@ -77,7 +76,9 @@ def test_attendance_in_pages_is_attendance(client: FlaskClient, books: dict[str,
     assert [(row["fecha"], row["matricula"], row["status"]) for row in rows] == names(everything)
 
 
-def test_a_class_on_a_date_has_everybody_in_order(client: FlaskClient, books: dict[str, int], gallery: Gallery) -> None:
+def test_a_class_on_a_date_has_every_student_in_order(
+    client: FlaskClient, recorded: dict[str, int], gallery: Gallery
+) -> None:
     expected = ["P0 present", "P1 rejected", "P2 absent", "P3 rejected", "P4 absent", "P5 present", "P6 absent"]
     day = "clase=C-1&fecha=2026-11-19"
     assert [f"{matricula} {status}" for _, matricula, status in names(whole(client, day))] == expected
@@ -87,14 +88,30 @@ def test_a_class_on_a_date_has_everybody_in_order(client: FlaskClient, books: di
     assert gone == [None, "P0", "P1", "P2", "P3", "P4", "P6"]
 
 
-def test_participations_in_pages(client: FlaskClient, books: dict[str, int], gallery: Gallery) -> None:
-    third = gallery.store.records.participations(EntryFilter())[2].id
+def test_participations_in_pages(client: FlaskClient, recorded: dict[str, int], gallery: Gallery) -> None:
+    third = gallery.store.attendance.participations(EntryFilter())[2].id
     assert client.delete(f"/v1/participations/{third}").status_code == 204
-    for query, count in (("", 4), ("history=true", 6), ("matricula=P2", 4), ("clase=X", 0)):
+    for query, count in (("", 4), ("history=true", 6), ("matricula=P2", 4), ("clase=C-2", 0)):
         for limit in (1, 2, 1000):
             found = pages(client, f"/v1/participations?{query}", "participations", limit)
             ids = [line["id"] for page in found for line in page["participations"]]
             assert ids == sorted(set(ids)) and len(ids) == count and {page["count"] for page in found} == {count}
+
+
+def test_a_list_of_a_class_that_does_not_exist(client: FlaskClient, recorded: dict[str, int], gallery: Gallery) -> None:
+    for path in (
+        "/v1/students?clase=",
+        "/v1/attendance?clase=",
+        "/v1/attendance?format=csv&clase=",
+        "/v1/participations?clase=",
+    ):
+        assert "'X'" in problem(client.get(f"{path}X"), 404, "class_not_found")
+        assert client.get(f"{path}C-2").status_code == 200  # a student is in it, and nothing is recorded of it
+    gallery.remove([f"P{number}" for number in range(7)])
+    problem(client.get("/v1/students?clase=C-2"), 404, "class_not_found")
+    for path in ("/v1/students", "/v1/attendance", "/v1/participations"):  # its students are gone, its entries stay
+        assert client.get(f"{path}?clase=C-1&limit=1").status_code == 200
+    assert client.get("/v1/students?clase=C-1").get_json()["students"] == []
 
 
 def test_cursors_that_are_none(client: FlaskClient) -> None:
@@ -111,8 +128,7 @@ def test_cursors_that_are_none(client: FlaskClient) -> None:
         "W" * 3999,
         "[[[[",
     ):
-        reply = client.get("/v1/attendance", query_string={"cursor": cursor})
-        assert reply.status_code == 400 and reply.get_json()["code"] in ("invalid_cursor", "invalid_parameter")
+        problem(client.get("/v1/attendance", query_string={"cursor": cursor}), 400, "invalid_cursor")
     for cursor in ("x", "-1", "1.0", "9" * 19, "٣"):
         problem(client.get("/v1/participations", query_string={"cursor": cursor}), 400, "invalid_cursor")
     for path in ("/v1/attendance", "/v1/participations"):

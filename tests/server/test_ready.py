@@ -6,7 +6,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from gallery.gallery import Gallery
 from presente.errors import StoreError
 from server import readiness
 from server.readiness import ReadinessCheck
-from tests.conftest import DIM, SAMPLE, enrolment, on_sqlite, unit
+from tests.conftest import DIM, SAMPLE, OpenGallery, enrolment, on_sqlite, unit
 from tests.mongo_server import MongoServer, binary
 
 PROBE = (SAMPLE / "probes" / "A0178" / "1.jpg").read_bytes()
@@ -34,8 +34,7 @@ def until(running: Any, status: int) -> tuple[int, int, dict[str, Any]]:
 
 
 @pytest.fixture
-def serving(serve: Any, command: Any, tmp_path: Path) -> Any:
-    assert command("indexer", "add", SAMPLE / "students.csv").returncode == 0
+def serving(serve: Any, sample_gallery: None) -> Any:
     running = serve()
     assert until(running, 200) == (200, 200, {"status": "ready"})
     return running
@@ -92,7 +91,7 @@ def keep_calibration(store_url: str, text: str | None) -> None:
                 db.execute("INSERT INTO gallery VALUES ('calibration', ?)", (text,))
         db.close()
         return
-    with MongoClient(store_url) as client:
+    with MongoClient[dict[str, Any]](store_url) as client:
         kept = client.get_default_database().gallery
         kept.delete_one({"_id": "calibration"})
         if text is not None:
@@ -114,7 +113,7 @@ def test_another_pack(serving: Any, command: Any, store_url: str) -> None:
             db.execute("INSERT INTO changes (removed, template) VALUES (0, 0)")
         db.close()
     else:
-        with MongoClient(store_url) as client:
+        with MongoClient[dict[str, Any]](store_url) as client:
             client.get_default_database().gallery.update_one({"_id": "pack"}, {"$set": {"tag": "other@1"}})
         command("indexer", "remove", "A0178")  # something changes
     assert until(serving, 503) == (503, 503, {"status": "unavailable", "code": "pack_mismatch"})
@@ -122,8 +121,8 @@ def test_another_pack(serving: Any, command: Any, store_url: str) -> None:
 
 @pytest.mark.parametrize("store_url", ["mongo"], indirect=True)
 def test_a_collection_that_is_renamed_and_comes_back(serving: Any, store_url: str) -> None:
-    """Whoever is asked for is found by the index, and nobody knows the name: no answer is better than that one."""
-    with MongoClient(store_url) as client:
+    """The index finds people whom the documents do not know: an error is better than such an answer."""
+    with MongoClient[dict[str, Any]](store_url) as client:
         db = client.get_default_database()
         kept = list(db.students.find())
         db.students.drop()
@@ -173,9 +172,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @on_sqlite
-def test_many_questions_are_one(
-    open_gallery: Callable[..., Gallery], asked: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_questions_are_one(open_gallery: OpenGallery, asked: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     gallery = open_gallery()
     check = ReadinessCheck(gallery)
     monkeypatch.setattr(readiness, "EVERY_S", 1000.0)
@@ -191,9 +188,7 @@ def test_many_questions_are_one(
 
 
 @on_sqlite
-def test_a_question_that_hangs_is_an_answer(
-    open_gallery: Callable[..., Gallery], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_question_that_hangs_is_an_answer(open_gallery: OpenGallery, monkeypatch: pytest.MonkeyPatch) -> None:
     entered, go_on = threading.Event(), threading.Event()
 
     def hang(gallery: Gallery) -> None:
@@ -213,7 +208,7 @@ def test_a_question_that_hangs_is_an_answer(
 
 
 def test_an_empty_gallery_is_ready_and_one_without_its_documents_is_not(
-    open_gallery: Callable[..., Gallery], store_url: str, monkeypatch: pytest.MonkeyPatch
+    open_gallery: OpenGallery, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gallery = open_gallery()
     readiness.probe(gallery)
@@ -225,9 +220,7 @@ def test_an_empty_gallery_is_ready_and_one_without_its_documents_is_not(
     assert caught.value.code == "documents_missing"
 
 
-def test_what_is_not_foreseen_is_not_ready(
-    open_gallery: Callable[..., Gallery], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_not_foreseen_is_not_ready(open_gallery: OpenGallery, monkeypatch: pytest.MonkeyPatch) -> None:
     gallery = open_gallery()
     gallery.store.store_calibration(json.dumps([1]))
     assert ReadinessCheck(gallery).now().code == "calibration_unreadable"
@@ -237,5 +230,5 @@ def test_what_is_not_foreseen_is_not_ready(
 
     monkeypatch.setattr(gallery, "identify", wrong)
     gallery.store.store_calibration("")
-    monkeypatch.setattr(gallery, "_curve_until", 0.0)
+    monkeypatch.setattr(gallery._calibration, "_valid_until", 0.0)
     assert ReadinessCheck(gallery).now().code == "internal_error"

@@ -5,13 +5,14 @@ from pathlib import Path
 
 from presente.logs import HidingFormatter
 from tests.conftest import on_sqlite
-from tests.test_secrets import KEY, WORD
+from tests.sample_secrets import KEY, WORD
+from tests.server.conftest import Serve
 
 ADDRESS = f"mongodb://ana:{WORD}@h/db"
 
 
 @on_sqlite
-def test_replies_and_log_of_a_server_with_keys(serve, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_replies_and_log_of_a_server_with_keys(serve: Serve, tmp_path: Path) -> None:
     running = serve(PRESENTE_API_KEYS=KEY)
     key = KEY.partition(":")[2]
     replies = [

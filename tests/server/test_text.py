@@ -1,4 +1,4 @@
-"""Text over HTTP: one student however the name is spelled, none whom no address leads to."""
+"""Text over HTTP: one student however the name is spelled, and none without an address."""
 
 import base64
 import io
@@ -7,18 +7,19 @@ from urllib.parse import quote, urlencode
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery
 from tests.conftest import SAMPLE, enrolment, unit
-from tests.server.test_api import problem
+from tests.server.sample import problem
 
 COMPOSED, APART = "Ñ-1", "N\u0303-1"
 CLASS = "IA\u0301-1"
 PHOTO = (SAMPLE / "students" / "A0178" / "1.jpg").read_bytes()
 
 
-def post(client: FlaskClient, **fields: str):  # type: ignore[no-untyped-def]
+def post(client: FlaskClient, **fields: str) -> TestResponse:
     whole = {"matricula": APART, "nombre_del_alumno": "Jose\u0301\u00a0Ruiz", "clase": CLASS, **fields}
     return client.post("/v1/students?force=true", data={**whole, "image": (io.BytesIO(PHOTO), "a.jpg")})
 
@@ -55,14 +56,16 @@ def test_one_student_in_every_spelling(client: FlaskClient, gallery: Gallery) ->
 
 
 @pytest.mark.parametrize("matricula", [".", "..", "\u200b.\u00a0", "a/b", "\u00a0", "A\x001", "A\x1b1"])
-def test_nobody_whom_no_address_leads_to(client: FlaskClient, gallery: Gallery, matricula: str) -> None:
+def test_a_matricula_without_an_address_is_refused(client: FlaskClient, gallery: Gallery, matricula: str) -> None:
     code = "missing_field" if matricula == "\u00a0" else "invalid_student"
     problem(post(client, matricula=matricula), 400, code)
     assert gallery.store.counts().students == 0
 
 
 @pytest.mark.parametrize("matricula", ["...", "%2F", "a%2e", "?q=1", "#", "a b", "\\", ";x", "+", "&", "-", "ñ"])
-def test_everybody_else_is_reached_by_the_address_that_enrolling_gave(client: FlaskClient, matricula: str) -> None:
+def test_every_other_matricula_is_reached_by_the_address_that_enrolling_gave(
+    client: FlaskClient, matricula: str
+) -> None:
     made = post(client, matricula=matricula)
     assert made.status_code == 201
     assert client.get(made.headers["Location"]).get_json()["matricula"] == matricula

@@ -1,17 +1,17 @@
-"""What a picture's file says of itself, read from its bytes without decoding a pixel and without an image library.
+"""Headers of image files, read from their bytes without decoding a pixel and without an image library.
 
-Libraries read more than they need: thumbnails, profiles, texts and tags that a file of some kilobytes can make as
-costly as it likes. Here only size, kind of pixels, number of passes and orientation are read, in bounded time, and
-which parts of the file the decoder is to see.
+Libraries read more than they need: thumbnails, profiles, texts and tags, which a file of some kilobytes can make
+very costly. Here only size, kind of pixels, number of passes and orientation are read, in bounded time, and the parts
+of the file that the decoder needs.
 """
 
 from __future__ import annotations
 
+from faces.image.headers.header import Header
 from faces.image.headers.jpeg import read_jpeg
-from faces.image.headers.model import Header
 from faces.image.headers.png import SIGNATURE, read_png
 from faces.image.headers.pnm import read_pnm
-from faces.image.headers.sniff import sniff
+from faces.image.headers.refused_formats import refused_format
 from faces.image.headers.webp import read_webp
 from presente.errors import PhotoRefused
 
@@ -37,7 +37,7 @@ def read_header(data: bytes) -> Header:
         raise PhotoRefused(
             "damaged_image", "The file's header is damaged or cut short.", "Send the whole file again."
         ) from exc
-    name = sniff(data)
+    name = refused_format(data)
     if name is None:
         raise PhotoRefused("not_an_image", "These bytes are not an image.", "Send a JPEG, PNG or WebP file.")
     raise PhotoRefused(

@@ -1,10 +1,10 @@
-"""JPEG (ITU T.81): the frame, how many scans, and the segments without what only cameras and editors read."""
+"""JPEG (ITU T.81): the frame, how many scans, and the segments that the decoder needs."""
 
 from __future__ import annotations
 
 import re
 
-from faces.image.headers.model import Header, too_costly
+from faces.image.headers.header import Header, too_costly
 from faces.image.headers.orientation import orientation_in_exif, orientation_in_xmp
 
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")

@@ -1,6 +1,6 @@
-"""How a picture is to be turned: EXIF's tag 0x0112 (CIPA DC-008), read alone.
+"""The orientation of a picture: EXIF's tag 0x0112 (CIPA DC-008), read alone.
 
-Libraries load every tag: 5,000 tags that all point to the same megabyte are 5 GB.
+Libraries load every tag: 5,000 tags that all point to the same megabyte become 5 GB.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from faces.image.headers.model import Header, too_costly
+from faces.image.headers.header import Header, too_costly
 from faces.image.headers.orientation import orientation_in_exif, orientation_in_xmp
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -60,7 +60,7 @@ def read_png(data: bytes) -> Header:
 
 
 def _orientation(name: bytes, body: bytes) -> int | None:
-    """What a chunk that is no part of the picture says of the orientation."""
+    """The orientation that a chunk of metadata gives; None when it gives none."""
     if name == b"eXIf":
         return orientation_in_exif(body)
     if name == b"iTXt":

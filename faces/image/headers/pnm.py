@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from faces.image.headers.model import Header
+from faces.image.headers.header import Header
 
 _BLANK = rb"(?:[ \t\n\v\f\r]|#[^\r\n]*[\r\n])+"
 _HEAD = re.compile(rb"P([456])%b(\d{1,9})%b(\d{1,9})" % (_BLANK, _BLANK))

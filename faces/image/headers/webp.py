@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faces.image.headers.model import Header, too_costly
+from faces.image.headers.header import Header, too_costly
 from faces.image.headers.orientation import orientation_in_exif, orientation_in_xmp
 
 _MOST_CHUNKS = 20_000

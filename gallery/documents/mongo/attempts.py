@@ -1,12 +1,12 @@
-"""Writes that are under way on MongoDB, and whether the processes behind them still live.
+"""Writes that are under way in MongoDB, and whether the processes behind them are alive.
 
-A write of several documents is an *attempt*: one document in ``writing``, there from before the first of them until
-after the last. A follower of the change sequence waits for the attempts that are under way. An attempt whose process is
-dead is undone or finished by the process that meets it.
+A write of several documents is an *attempt*. It is announced by a document in ``writing``, which exists from before the
+first write until after the last. Followers of the change sequence wait for the attempts that are under way. An attempt
+of a dead process is undone or finished by the first process that finds it.
 
-A process is dead when it is gone, which the same machine can see, or when its lease has run out: it renews a document
-in ``writers`` as long as it lives. The server's clock stamps the renewals and the server's clock judges them, so that
-the clocks of the machines need not agree.
+A process is dead when it no longer exists, which processes on the same machine can see, or when its lease has expired.
+A living process renews its lease, a document in ``writers``. The server's clock stamps the renewals and decides whether
+they are too old, so that the machines' clocks need not agree.
 """
 
 from __future__ import annotations
@@ -24,21 +24,23 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from gallery.documents.mongo.shapes import Document
+from gallery.documents.foreign_documents import Document
 from presente.errors import StoreError
 
 log = logging.getLogger(__name__)
 
 LEASE_S = 60.0
-"""How long a process that does not renew its lease is taken to live: several renewals may fail, and the clocks of the
-members of a replica set may differ by some seconds."""
+"""How long a lease lasts: several renewals may fail, and the clocks of the members of a replica set may differ by some
+seconds."""
 _RENEWALS = 6
 """Renewals per lease."""
 
 
 class MongoAttempts:
-    """The attempts of one store object, and those of others as far as they can be seen. Safe to use from several
-    threads. Lets pymongo's errors through: the store translates them."""
+    """The attempts of one store object, and what can be known of others'. Safe to use from several threads.
+
+    Lets pymongo's errors through: the store translates them.
+    """
 
     def __init__(self, db: Database[dict[str, Any]], lease_s: float = LEASE_S) -> None:
         self._db = db
@@ -52,12 +54,12 @@ class MongoAttempts:
         self._renewed_at = 0.0
 
     def begin(self, what: str, after: int, **about: Any) -> str:
-        """Announce an attempt, before its first write; its name.
+        """Announce an attempt, before its first write; the attempt's name.
 
         Args:
-            what: what is done, for who has to finish or undo it.
-            after: a number of the change sequence before every one that the attempt will use.
-            about: what else it takes to finish or undo it.
+            what: what kind of write it is, for the process that may have to finish or undo it.
+            after: a number of the change sequence below every number that the attempt will use.
+            about: what else is needed to finish or undo it.
         """
         self._hold_lease()
         name = uuid.uuid4().hex
@@ -71,7 +73,7 @@ class MongoAttempts:
         return name
 
     def check(self) -> None:
-        """Refuse to go on when the lease may have run out: another process may be undoing what this one does.
+        """Refuse to continue when the lease may have expired: another process may be undoing this attempt.
 
         Raises:
             StoreError: ``lease_lost``.
@@ -82,14 +84,14 @@ class MongoAttempts:
             raise _lost()
 
     def end(self, name: str) -> None:
-        """Say that an attempt is over: all of it is written. From here on followers see it.
+        """Announce that an attempt is over: everything is written, and followers see it from now on.
 
         Raises:
-            StoreError: ``lease_lost`` when another process took this one for dead and ended the attempt.
+            StoreError: ``lease_lost`` when another process considered this one dead and ended the attempt.
         """
         try:
             ours = self._db.writing.delete_one({"_id": name}).deleted_count
-        finally:  # no answer, then it may still be there: nobody goes on with it, so that whoever recovers ends it
+        finally:  # if there was no answer, the marker may still exist: recovery removes it
             self._active.discard(name)
         if not ours:
             raise _lost()
@@ -99,7 +101,7 @@ class MongoAttempts:
         self._active.discard(name)
 
     def under_way(self) -> dict[str, int]:
-        """The attempts of all processes that are not over, and the number that each one's come after."""
+        """The attempts of all processes that are not over, each with the number below those that it uses."""
         return {str(found["_id"]): int(found["after"]) for found in self._db.writing.find({}, {"after": 1})}
 
     def dead(self) -> list[Document]:
@@ -107,25 +109,25 @@ class MongoAttempts:
         return [found for found in list(self._db.writing.find()) if not self._lives(found)]
 
     def lives(self, name: str) -> bool:
-        """Whether an attempt is under way in a process that lives."""
+        """Whether an attempt is under way in a living process."""
         found = self._db.writing.find_one({"_id": name})
         return found is not None and self._lives(found)
 
     def bury(self, attempt: Document) -> None:
-        """Say that a dead process's attempt is finished or undone."""
+        """Remove the announcement of an attempt that was finished or undone, and the lease of its dead process."""
         self._db.writing.delete_one({"_id": attempt["_id"]})
         if attempt["writer"] != self._writer and not self._db.writing.find_one({"writer": attempt["writer"]}):
             self._db.writers.delete_one({"_id": attempt["writer"]})
 
     def close(self) -> None:
-        """Give the lease back. What was abandoned is dead from here on, for everyone."""
+        """Give the lease back. Abandoned attempts count as dead from now on, for every process."""
         self._closing.set()
         if self._renewer is not None:
             self._renewer.join()
             try:
                 self._db.writers.delete_one({"_id": self._writer})
             except PyMongoError as error:
-                log.warning("the lease of this process runs out by itself (%s)", error)
+                log.warning("the lease of this process was not given back and expires by itself (%s)", error)
 
     def _lives(self, attempt: Document) -> bool:
         if attempt["writer"] == self._writer:
@@ -149,7 +151,7 @@ class MongoAttempts:
 
     def _renew(self) -> None:
         asked = _monotonic()
-        # A lease that others took for run out is simply taken anew: what they undid is seen at the attempt's end.
+        # A lease that others considered expired is simply renewed: the end of the attempt shows that it was undone.
         self._db.writers.update_one(
             {"_id": self._writer}, {"$currentDate": {"renewed": True}, "$set": self._process}, upsert=True
         )
@@ -159,25 +161,25 @@ class MongoAttempts:
         while not self._closing.wait(self._lease_s / _RENEWALS):
             try:
                 self._renew()
-            except PyMongoError as error:  # a server that is away has no one who takes us for dead either
+            except PyMongoError as error:  # while the server is away, no other process can consider this one dead
                 log.info("the lease was not renewed (%s)", error)
 
 
 def _lost() -> StoreError:
     return StoreError(
         "lease_lost",
-        "The database did not hear of this process for too long, and another one may have undone what it was writing.",
+        "The database did not hear from this process for too long, and another process may have undone what it wrote.",
         "Send the request again.",
     )
 
 
 def _monotonic() -> float:
-    """Seconds that also pass while the machine sleeps, where the system can say."""
+    """Seconds; where the system supports it, they also pass while the machine sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 def _place() -> str:
-    """Where a process id means something: a boot of a machine and, on Linux, a namespace of processes in it."""
+    """Where a process id is valid: the boot of a machine and, on Linux, the process namespace."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot} {Path('/proc/self/ns/pid').stat().st_ino}"
@@ -186,8 +188,8 @@ def _place() -> str:
 
 
 def _started(pid: int) -> int | None:
-    """When a process started, in ticks since the boot; None where the system does not say. -1 when it is gone, or dead
-    and only not yet waited for."""
+    """When a process started, in ticks since the boot; -1 when it does not exist or is a zombie; None where the system
+    does not say."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
@@ -199,7 +201,7 @@ def _started(pid: int) -> int | None:
 
 
 def _runs(pid: int, started: object) -> bool:
-    """Whether the process that had an id then still has it."""
+    """Whether the process that had this id and start time still runs."""
     now = _started(pid)
     if now is not None:
         return now == started

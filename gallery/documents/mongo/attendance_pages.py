@@ -1,5 +1,8 @@
-"""The attendance list on MongoDB, a few classes and dates at a time: an entry does not know its student's matricula, by
-which the list is ordered within a class and date, so these are read whole, but not the entries' faces."""
+"""Reading the attendance list in MongoDB by whole dates and classes.
+
+Within a date and class the list is sorted by matricula, which entries do not contain. So the entries of a date and
+class are read together, without their faces.
+"""
 
 from __future__ import annotations
 
@@ -11,28 +14,30 @@ from pymongo import ASCENDING
 from pymongo.collection import Collection as MongoCollection
 
 from gallery.documents.attendance import ListPosition
-from gallery.documents.mongo.shapes import Document
+from gallery.documents.foreign_documents import Document
 
-_LIGHT = {"student": 1, "clase": 1, "fecha": 1, "turn": 1}
+_WITHOUT_FACE = {"student": 1, "clase": 1, "fecha": 1, "turn": 1}
 
 
 def days(
-    attendance: MongoCollection[dict[str, Any]], wanted: Document, after: ListPosition | None, chunk: int
+    attendance: MongoCollection[dict[str, Any]], wanted: Document, after: ListPosition | None, page_size: int
 ) -> Iterator[list[Document]]:
-    """The entries of whole classes and dates, in order of date and class, from the one that a place is of: about
-    ``chunk`` entries at a time, with student, class, date and turn."""
+    """The entries of whole dates and classes, in order of date and class, in pages of about ``page_size`` entries.
+
+    They have student, class, date and turn only. The first page begins with the date and class of ``after``.
+    """
     start = None if after is None else (after.fecha, after.clase)
     inclusive = True
     while True:
         which = wanted if start is None else {"$and": [wanted, _from(*start, inclusive)]}
         order = [("fecha", ASCENDING), ("clase", ASCENDING), ("_id", ASCENDING)]
-        some: list[Document] = list(attendance.find(which, _LIGHT).sort(order).limit(chunk))
+        some: list[Document] = list(attendance.find(which, _WITHOUT_FACE).sort(order).limit(page_size))
         if not some:
             return
-        last, cut = _day(some[-1]), len(some) == chunk
+        last, cut = _day(some[-1]), len(some) == page_size
         if cut and _day(some[0]) == last:
-            some = list(attendance.find({"$and": [wanted, {"fecha": last[0], "clase": last[1]}]}, _LIGHT))
-        elif cut:  # the last may go on
+            some = list(attendance.find({"$and": [wanted, {"fecha": last[0], "clase": last[1]}]}, _WITHOUT_FACE))
+        elif cut:  # the last date and class may continue
             some = [entry for entry in some if _day(entry) != last]
         yield some
         if not cut:
@@ -40,14 +45,16 @@ def days(
         start, inclusive = _day(some[-1]), False
 
 
-def newest(entries: Iterable[Document]) -> list[Document]:
-    """Of each student, class and date the entry with the last turn; an erased student's entries each stand alone,
-    under numbers of their own."""
-    ordered = sorted(entries, key=lambda entry: (*about(entry), int(entry["turn"])))
-    return [list(same)[-1] for _, same in groupby(ordered, key=about)]
+def latest_documents(entries: Iterable[Document]) -> list[Document]:
+    """The entry with the greatest turn of each student, class and date.
+
+    Each entry of an erased student has a number of its own, so all of them are returned.
+    """
+    ordered = sorted(entries, key=lambda entry: (*entry_key(entry), int(entry["turn"])))
+    return [list(same)[-1] for _, same in groupby(ordered, key=entry_key)]
 
 
-def about(entry: Document) -> tuple[int, str, str]:
+def entry_key(entry: Document) -> tuple[int, str, str]:
     """Student, class and date."""
     return int(entry["student"]), str(entry["clase"]), str(entry["fecha"])
 

@@ -1,7 +1,7 @@
-"""Everything in a MongoDB store read and compared with what must be true of it, a page at a time. Nothing is written.
+"""Read everything in a MongoDB store, page by page, and check what must be true of it. Nothing is written.
 
-MongoDB has no snapshot of a whole database that a standalone server could give: others may write meanwhile. So what
-looks wrong is looked at once more at the end, and is a finding only when it is still so.
+A standalone MongoDB server has no snapshot of a whole database: others may write meanwhile. So each suspicion is
+checked again at the end, and is reported only when it is still true.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from gallery.documents.damage import ENROL_AGAIN, RESTORE, SYNC, Damage, DamageProgress, photo_damage, vector_damage
-from gallery.documents.mongo.shapes import Document, content_id, student_of
+from gallery.documents.foreign_documents import Document, student_of
+from gallery.documents.mongo.shapes import content_id
 
-_BATCH = 4096
+_PAGE = 4096
 _SETTLE_S = 2.0
-"""How long a write of somebody else may need to be whole."""
+"""How long a write of another process may take to be complete."""
 _RESTART = "It is finished or undone when Presente is next started on this store."
 
 
@@ -32,21 +33,21 @@ def mongo_damage(
     dead: Callable[[], list[Document]],
     progress: DamageProgress = lambda _: None,
 ) -> Iterator[Damage]:
-    """What is wrong in a store's database.
+    """Findings in a store's database.
 
     Args:
         db: the database.
-        dead: gives the announced writes that nobody is going to finish.
-        progress: is told how many photos more were looked at.
+        dead: gives the announced writes of dead processes.
+        progress: is told how many further photos were read.
 
     Raises:
-        PyMongoError: the server cannot be asked.
+        PyMongoError: the server cannot be reached.
     """
     yield from _Check(db, dead, progress).run()
 
 
 def unopened_damage(url: str, default: str, progress: DamageProgress) -> Iterator[Damage]:
-    """What is wrong in the database at an address, which no store could be opened on; why not is told already."""
+    """Findings in a database that could not be opened as a store. The reason for that was reported before."""
     try:
         client: MongoClient[dict[str, Any]] = MongoClient(url, serverSelectionTimeoutMS=1000)
     except (PyMongoError, ValueError):
@@ -56,12 +57,12 @@ def unopened_damage(url: str, default: str, progress: DamageProgress) -> Iterato
 
 
 _Which = tuple[str, dict[str, Any]]
-"""A collection, and what a document of it has."""
+"""A collection, and a filter for its documents."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Suspect:
-    """What looks wrong: something is there, and what belongs to it is not (None: whatever else is there)."""
+    """A suspicion: one document exists, and the document that belongs to it does not (None: needs no other one)."""
 
     damage: Damage
     there: _Which
@@ -69,7 +70,7 @@ class _Suspect:
 
 
 class _Check:
-    """One look at a database."""
+    """One check of a database."""
 
     def __init__(
         self, db: Database[dict[str, Any]], dead: Callable[[], list[Document]], progress: DamageProgress
@@ -92,7 +93,7 @@ class _Check:
         yield from self._sequence()
         for attempt in self.dead():
             where = f"writing {attempt['_id']}"
-            yield Damage("write_unfinished", f"A process died at a {attempt['what']}.", where, _RESTART)
+            yield Damage("write_unfinished", f"A process died during the write {attempt['what']!r}.", where, _RESTART)
         if self.suspects:
             time.sleep(_SETTLE_S)
             yield from (suspect.damage for suspect in self.suspects if self._is_still(suspect))
@@ -108,11 +109,11 @@ class _Check:
         return self.db[collection].find_one(document, {"_id": 1}) is not None
 
     def _pages(self, collection: str, fields: dict[str, int], key: str = "_id") -> Iterator[list[dict[str, Any]]]:
-        """All documents in order of a key, some at a time."""
+        """All documents in order of a key, page by page."""
         last: Any = None
         while True:
             which = {} if last is None else {key: {"$gt": last}}
-            page = list(self.db[collection].find(which, fields).sort(key, 1).limit(_BATCH))
+            page = list(self.db[collection].find(which, fields).sort(key, 1).limit(_PAGE))
             if not page:
                 return
             last = page[-1][key]
@@ -134,16 +135,16 @@ class _Check:
         for page in self._pages("students", {"image": 0}):
             for document in page:
                 where = f"student {document.get('matricula')}"
-                if "subject" not in document:  # another program's, which sync takes in
+                if "subject" not in document:  # another program's: sync takes it in
                     continue
                 subject = int(document["subject"])
                 self.newest = max(self.newest, subject)
                 matricula = str(document.get("matricula"))
                 if matricula in matriculas:
-                    what = "The matricula is there more than once."
+                    what = "The matricula exists more than once."
                     yield Damage("student_twice", what, where, "Delete one of the documents, then `indexer verify`.")
                 if subject in self.names:
-                    yield Damage("student_twice", f"The id {subject} is {self.names[subject]}'s, too.", where, RESTORE)
+                    yield Damage("student_twice", f"{self.names[subject]} has the id {subject}, too.", where, RESTORE)
                 matriculas.add(matricula)
                 self.names[subject] = matricula
                 try:
@@ -152,10 +153,10 @@ class _Check:
                     yield Damage("text_damaged", f"The document cannot be read ({exc!r}).", where, RESTORE)
 
     def _where(self, subject: int, sha256: object) -> str:
-        return f"photo {str(sha256)[:12]} of {self.names.get(subject, 'nobody')}"
+        return f"photo {str(sha256)[:12]} of {self.names.get(subject, 'a missing student')}"
 
     def _photos(self) -> Iterator[Damage]:
-        """The bytes of every photo, one photo in memory at a time."""
+        """The bytes of every photo. One photo is in memory at a time."""
         for page in self._pages("images", {"student": 1, "sha256": 1}):
             for image in page:
                 self.progress(1)
@@ -165,7 +166,7 @@ class _Check:
                 where = self._where(subject, sha256)
                 if subject not in self.names:
                     self._suspect(
-                        Damage("photo_without_student", "Its student is not there.", where, RESTORE),
+                        Damage("photo_without_student", "Its student does not exist.", where, RESTORE),
                         ("images", {"_id": Int64(number)}),
                         ("students", {"subject": Int64(subject)}),
                     )
@@ -173,7 +174,7 @@ class _Check:
                 kept = self.db.contents.find_one({"_id": name})
                 if kept is None:
                     self._suspect(
-                        Damage("photo_without_bytes", "Its bytes are not there.", where, ENROL_AGAIN),
+                        Damage("photo_without_bytes", "Its bytes do not exist.", where, ENROL_AGAIN),
                         ("images", {"_id": Int64(number)}),
                         ("contents", {"_id": name}),
                     )
@@ -181,7 +182,7 @@ class _Check:
                     yield from photo_damage(bytes(kept["content"]), sha256, where)
 
     def _bytes_without_photo(self) -> None:
-        """Nobody's photo outlives its deletion."""
+        """No bytes are left of a photo that was deleted."""
         for page in self._pages("contents", {"student": 1}):
             named = [(str(found["_id"]), *str(found["_id"]).partition(":")[::2]) for found in page]
             digests = list({sha256 for _, _, sha256 in named})
@@ -197,7 +198,7 @@ class _Check:
                     self._suspect(
                         Damage(
                             "bytes_without_photo",
-                            "Bytes are kept of a photo that is not there.",
+                            "Bytes are stored of a photo that does not exist.",
                             f"contents {name[:24]}",
                             "Delete the document from the collection contents.",
                         ),
@@ -213,13 +214,16 @@ class _Check:
                 number, image, subject = (int(template[name]) for name in ("_id", "image", "student"))
                 templates.append(number)
                 self.newest = max(self.newest, number)
-                where = f"template {number} of {self.names.get(subject, 'nobody')}"
+                where = f"template {number} of {self.names.get(subject, 'a missing student')}"
                 if template["pack"] == self.tag:
                     embedded.add(image)
                 if self.owners.get(image) != subject:
                     self._suspect(
                         Damage(
-                            "template_without_photo", "Its photo is not there, or of somebody else.", where, RESTORE
+                            "template_without_photo",
+                            "Its photo does not exist, or belongs to another student.",
+                            where,
+                            RESTORE,
                         ),
                         ("templates", {"_id": Int64(number)}),
                         ("images", {"_id": Int64(image), "student": Int64(subject)}),
@@ -231,7 +235,7 @@ class _Check:
                 Damage(
                     "photo_without_template",
                     f"It has no template by {self.tag}.",
-                    f"photo {image} of {self.names.get(self.owners[image], 'nobody')}",
+                    f"photo {image} of {self.names.get(self.owners[image], 'a missing student')}",
                     SYNC,
                 ),
                 ("images", {"_id": Int64(image)}),
@@ -250,7 +254,7 @@ class _Check:
                     )
 
     def _entries(self) -> Iterator[Damage]:
-        """The faces that attendance keeps."""
+        """The faces of attendance entries."""
         for page in self._pages("attendance", {"face": 1}):
             for entry in page:
                 self.newest = max(self.newest, int(entry["_id"]))
@@ -269,5 +273,5 @@ class _Check:
                     yield Damage("change_missing", what, "changes", RESTORE)
                 following = first + int(reserved["n"])
         if self.newest >= following:
-            what = f"The id {self.newest} was given, and the last number is {following - 1}: ids would come twice."
+            what = f"The id {self.newest} exists, and the last number is {following - 1}: ids would be given twice."
             yield Damage("id_counter", what, "changes", RESTORE)

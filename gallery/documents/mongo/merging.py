@@ -1,8 +1,8 @@
-"""Merging two students on MongoDB, and moving photos: the order of writes makes every crash point safe.
+"""Merging two students in MongoDB, and moving photos, in an order that makes a crash at any point safe.
 
-A merge is announced with what it will change before anything is touched; one that was cut off is finished by whoever
-meets it. Every step of it can be done again. Moving a photo copies it, then deletes it where it was: cut off in
-between it is in both places, and doing it again finishes it.
+A merge announces what it will change before it changes anything. If it is cut off, the first process that finds the
+announcement finishes it: every step can be repeated. Moving a photo copies it and then deletes the original. If that is
+cut off, the photo is in both places, and repeating the call finishes it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,16 @@ from bson import Int64
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from gallery.documents.attendance import EntryFilter, merged_turns
-from gallery.documents.mongo.attendance import MongoRecords
+from gallery.documents.attendance import EntryFilter
+from gallery.documents.attendance_rules import merged_revisions
+from gallery.documents.foreign_documents import Document, student_of
+from gallery.documents.mongo.attendance import MongoAttendance
+from gallery.documents.mongo.request_keys import MongoRequestKeys
 from gallery.documents.mongo.sequence import MongoSequence
-from gallery.documents.mongo.shapes import SEEN, Document, content_id, fields_of, student_of
-from gallery.documents.mongo.writing import MongoWriter
-from gallery.documents.values import PhotoFile, Template, merged, student_not_found
+from gallery.documents.mongo.shapes import VISIBLE, content_id, fields_of
+from gallery.documents.mongo.student_writing import MongoStudentWriter
+from gallery.documents.student_rules import merge_students, student_not_found
+from gallery.documents.values import PhotoFile, Template
 from presente.errors import Conflict
 
 
@@ -29,93 +33,100 @@ class MongoMerger:
     """Merges students and moves photos. Lets pymongo's errors through: the store translates them."""
 
     def __init__(
-        self, db: Database[dict[str, Any]], sequence: MongoSequence, records: MongoRecords, writer: MongoWriter
+        self,
+        db: Database[dict[str, Any]],
+        sequence: MongoSequence,
+        attendance: MongoAttendance,
+        request_keys: MongoRequestKeys,
+        writer: MongoStudentWriter,
     ) -> None:
         self._db = db
         self._sequence = sequence
-        self._records = records
+        self._attendance = attendance
+        self._request_keys = request_keys
         self._writer = writer
 
     def merge(self, keep: str, other: str) -> None:
-        """Announce what will change, then change it."""
+        """Announce what will change, then change it. See :meth:`gallery.documents.protocol.DocumentStore.merge`."""
         kept, gone = self._known(keep), self._known(other)
         before = fields_of(student_of(kept))
-        after = fields_of(merged(student_of(kept), student_of(gone)))
+        after = fields_of(merge_students(student_of(kept), student_of(gone)))
         about = {
             "student": Int64(gone["subject"]),
             "into": Int64(kept["subject"]),
             "fields": {name: value for name, value in after.items() if before.get(name) != value},
             "turns": [
-                {"entry": Int64(number), "turn": turn} for number, turn in self._turns(gone["subject"], kept["subject"])
+                {"entry": Int64(number), "turn": revision}
+                for number, revision in self._revisions(gone["subject"], kept["subject"])
             ],
         }
-        with self._writer.attempt("merge", **about) as attempt:
+        with self._writer.recovery.attempt("merge", **about) as attempt:
             self.finish({**about, "_id": attempt})
 
     def finish(self, announced: Document) -> None:
-        """Do what a merge announced, however much of it is done already."""
+        """Do what a merge announced, however much of it was done before."""
         source, target = int(announced["student"]), int(announced["into"])
         attempt = str(announced["_id"])
-        self._sequence.reserve(1, "fields", attempt)  # so that a follower reads the rosters again
-        with suppress(Conflict):  # the one who should stay was removed meanwhile: both are the same person
+        self._sequence.reserve(1, "fields", attempt)  # so that followers read the rosters again
+        with suppress(Conflict):  # the kept student was removed meanwhile: both are the same person
             for image in list(self._db.images.find({"student": Int64(source)}).sort("_id")):
                 self._copy(image, target, attempt)
             changes = {"$set": {**announced["fields"], "recount": True}}
             if self._db.students.update_one({"subject": Int64(target)}, changes).matched_count:
-                self._db.students.delete_many({"subject": Int64(source)})  # nobody adds entries from here on
+                self._db.students.delete_many({"subject": Int64(source)})  # from now on no one adds entries
                 self._move_entries(source, target, [(int(at["entry"]), at["turn"]) for at in announced["turns"]])
             else:
-                self._writer.erase(target, attempt)  # with the photos that it was just given
-        self._writer.erase(source, attempt)
+                self._writer.eraser.erase(target, attempt)  # with the photos that were just copied
+        self._writer.eraser.erase(source, attempt)
 
-    def _move_entries(self, source: int, target: int, turns: Collection[tuple[int, int]]) -> None:
-        """As it was planned, which what is moved already cannot change; then what came after the plan."""
+    def _move_entries(self, source: int, target: int, revisions: Collection[tuple[int, int]]) -> None:
+        """Move the announced entries, with the announced revisions; then those that were added after that."""
         while True:
-            for number, turn in turns:
-                with suppress(DuplicateKeyError):  # somebody was quicker: in the next round it gets another turn
+            for number, revision in revisions:
+                with suppress(DuplicateKeyError):  # the revision was taken meanwhile: the next round gives another one
                     self._db.attendance.update_one(
                         {"_id": Int64(number), "student": Int64(source)},
-                        {"$set": {"student": Int64(target), "turn": turn}},
+                        {"$set": {"student": Int64(target), "turn": revision}},
                     )
-            turns = self._turns(source, target)
-            if not turns:
+            revisions = self._revisions(source, target)
+            if not revisions:
                 break
         self._db.participations.update_many({"student": Int64(source)}, {"$set": {"student": Int64(target)}})
-        self._records.join(source, target)
-        self._records.refresh(target)
+        self._request_keys.merge(source, target)
+        self._attendance.counts.refresh(target)
 
-    def _turns(self, source: int, target: int) -> list[tuple[int, int]]:
-        books = (self._records.attendance(EntryFilter(subject=int(subject))) for subject in (target, source))
-        return merged_turns(*books)
+    def _revisions(self, source: int, target: int) -> list[tuple[int, int]]:
+        entries = (self._attendance.entries(EntryFilter(subject=int(subject))) for subject in (target, source))
+        return merged_revisions(*entries)
 
     def take_photos(self, matricula: str, digests: Collection[str], to: str | None) -> None:
-        """Copy photos to another student, if there is one; then erase them here, the record of each last."""
+        """Copy photos to the other student, if there is one; then erase them here, the record of each one last."""
         subject = int(self._known(matricula)["subject"])
         target = None if to is None else int(self._known(to)["subject"])
         which = {"student": Int64(subject), "sha256": {"$in": sorted(digests)}}
-        with self._writer.attempt("photos") as attempt:
+        with self._writer.recovery.attempt("photos") as attempt:
             for image in list(self._db.images.find(which).sort("_id")):
                 if target is not None:
                     self._copy(image, target, attempt)
-                self._writer.drop_templates({"image": image["_id"]}, attempt)
+                self._writer.eraser.drop_templates({"image": image["_id"]}, attempt)
                 self._db.contents.delete_one({"_id": content_id(subject, image["sha256"])})
                 self._db.images.delete_one({"_id": image["_id"]})
 
     def _copy(self, image: Document, target: int, attempt: str) -> None:
-        """Give a subject a photo and its templates, under new ids; what is there already stays.
+        """Copy a photo and its templates to a subject, under new ids; what is there already stays.
 
         Raises:
             Conflict: ``student_removed``.
         """
         kept = self._db.contents.find_one({"_id": content_id(image["student"], image["sha256"])})
-        if kept is None:  # its erasure was cut off
+        if kept is None:  # its erasure was cut off earlier
             return
         photo = PhotoFile(bytes(kept["content"]), image["sha256"], image["media_type"], image["source"])
         templates = [_template_of(found) for found in self._db.templates.find({"image": image["_id"]}).sort("_id")]
-        self._writer.put_photos({(target, photo.sha256): (photo, templates)}, attempt)
+        self._writer.photos.put_photos({(target, photo.sha256): (photo, templates)}, attempt)
 
     def _known(self, matricula: str) -> Document:
-        found = self._db.students.find_one({"matricula": matricula, **SEEN})
+        found = self._db.students.find_one({"matricula": matricula, **VISIBLE})
         if found is None:
             raise student_not_found(matricula)
         return found

@@ -1,4 +1,4 @@
-"""The change sequence on MongoDB: one row of numbers for everything that has an id."""
+"""The change sequence in MongoDB: one sequence of numbers for everything that has an id."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from bson import Int64
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from gallery.documents.mongo.shapes import Document
+from gallery.documents.foreign_documents import Document
 
 
 class MongoSequence:
     """Numbers that are reserved before they are used. Safe to use from several threads.
 
-    A reservation is a document: ``_id`` is its first number, ``n`` how many there are; the first ``students`` of them
-    are subjects, the last ``templates`` are templates, and ``attempt`` names the write that uses them.
+    A reservation is a document: ``_id`` is its first number, ``n`` how many numbers it has. The first ``students`` of
+    them are subject ids, the last ``templates`` are template ids, and ``attempt`` names the write that uses them.
     """
 
     def __init__(self, db: Database[dict[str, Any]]) -> None:
@@ -28,10 +28,18 @@ class MongoSequence:
         self._lock = threading.Lock()
 
     def reserve(self, count: int, of: str, attempt: str = "", students: int = 0, templates: int = 0) -> range:
-        """Take ``count`` consecutive numbers that nobody else gets, in a document of their own.
+        """Reserve ``count`` consecutive numbers, which no other caller gets.
 
-        A reservation's ``_id`` is its first number and the next one's is just past its last, so two that want the same
-        numbers want the same ``_id``, and inserting it decides: the one thing that every server does atomically.
+        The ``_id`` of a reservation is its first number, and the ``_id`` of the next one follows its last. So two
+        callers who want the same numbers insert the same ``_id``, and one of them fails: inserting a document is the
+        one thing that every server does atomically.
+
+        Args:
+            count: how many numbers.
+            of: what they are for.
+            attempt: the name of the write that uses them.
+            students: how many of them, the first ones, are subject ids.
+            templates: how many of them, the last ones, are template ids.
         """
         about = {"of": of, "attempt": attempt, "students": students, "templates": templates}
         with self._lock:
@@ -47,53 +55,54 @@ class MongoSequence:
                 return range(start, start + count)
 
     def known(self) -> int:
-        """A number that is reserved, and before every one that is still to be reserved. Asks nobody."""
+        """A reserved number that is below every number that is still to be reserved. The server is not asked."""
         return self._next - 1
 
     def last(self) -> int:
-        """The last number that is reserved, 0 when none is."""
+        """The last reserved number, 0 when there is none."""
         with self._lock:
             self._skip_taken()
             return self._next - 1
 
     def mark(self, number: int) -> str:
-        """The random word of the reservation that ends with a number; empty when none does."""
+        """The random word of the reservation that ends with a number; empty when there is none."""
         found = self._changes.find_one({"_id": {"$lte": Int64(number)}}, sort=[("_id", -1)])
         if found is None or int(found["_id"]) + int(found["n"]) - 1 != number:
             return ""
         return str(found["mark"])
 
-    def goes_on_after(self, number: int) -> bool:
-        """Whether anything was reserved after the end of a reservation.
+    def continues_after(self, number: int) -> bool:
+        """Whether anything was reserved after a number.
 
-        Not always just past it: others may have reserved past one that an election in a replica set took back.
+        There may be a gap after the number: an election in a replica set can take a reservation back while later ones
+        stay.
         """
         return self._changes.find_one({"_id": {"$gt": Int64(number)}}, {"_id": 1}) is not None
 
     def since(self, number: int) -> list[Document]:
-        """The reservations past the end of one, in order."""
+        """The reservations after a number, in order."""
         return list(self._changes.find({"_id": {"$gt": Int64(number)}}, {"mark": 0}).sort("_id", 1))
 
     def of_attempt(self, attempt: str, after: int) -> list[Document]:
-        """What an attempt reserved; ``after`` as it was announced."""
+        """What an attempt reserved; ``after`` is the number that it announced."""
         return [found for found in self.since(after) if found.get("attempt") == attempt]
 
     def _skip_taken(self) -> None:
-        """Move on past the reservations that others made."""
+        """Continue after the reservations that other processes made."""
         for taken in self.since(self._next - 1):
             self._next = int(taken["_id"]) + int(taken["n"])
 
 
 def numbers(reservation: Mapping[str, Any], kind: str) -> range:
-    """The numbers of a reservation that are ``students`` or ``templates``."""
+    """Those numbers of a reservation that are subject ids (``students``) or template ids (``templates``)."""
     first, count = int(reservation["_id"]), int(reservation["n"])
     if kind == "students":
         return range(first, first + int(reservation.get("students", 0)))
-    # Reservations of Presente 0.1 were of one kind each.
+    # A reservation of Presente 0.1 was for one kind of id.
     templates = count if reservation.get("of") == "template" else int(reservation.get("templates", 0))
     return range(first + count - templates, first + count)
 
 
 def removals(reservations: Iterable[Document]) -> list[Int64]:
-    """The numbers of those that are removals."""
+    """The numbers of the reservations that are for removals."""
     return [Int64(found["_id"]) for found in reservations if found.get("of") == "removal"]

@@ -1,7 +1,7 @@
-"""Everything in a SQLite store read and compared with what must be true of it. Nothing is written.
+"""Read everything in a SQLite file and check what must be true of it. Nothing is written.
 
-It asks the file itself, not the store: a file that no store can be opened on is still looked at. A page that cannot be
-read costs what is on it and nothing else.
+The file is read directly, not through a store: a file that cannot be opened as a store is checked, too. A page that
+cannot be read hides what is on it and nothing else.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from gallery.documents.sqlite.stale_log import refuse_stale_log
 from presente.errors import StoreError
 
 _MESSAGES = 1000
-"""Messages of SQLite's own check that are listed."""
+"""How many messages of SQLite's own check are reported at most."""
 _BATCH = 4096
 _WAIT_S = 30.0
 
 
 def sqlite_damage(path: Path, progress: DamageProgress = lambda _: None) -> Iterator[Damage]:
-    """What is wrong in a store's file, nothing when there is no file."""
+    """Findings in a store's file; none when there is no file."""
     try:
         refuse_stale_log(path)
     except StoreError as error:
@@ -53,7 +53,7 @@ def _unreadable(where: str, exc: Exception) -> Damage:
 
 
 class _Check:
-    """One look at the open file."""
+    """One check of the open file."""
 
     def __init__(self, db: sqlite3.Connection, path: Path, progress: DamageProgress) -> None:
         self.db = db
@@ -63,33 +63,36 @@ class _Check:
     def run(self, check: Callable[[_Check], Iterator[Damage]]) -> Iterator[Damage]:
         try:
             yield from check(self)
-        except (sqlite3.Error, ValueError, TypeError, KeyError) as exc:  # SQLite keeps any type in any column
+        except (sqlite3.Error, ValueError, TypeError, KeyError) as exc:  # SQLite stores any type in any column
             yield _unreadable(check.__name__.replace("_", " "), exc)
 
     # -- the file as such -------------------------------------------------------------------------------------------
 
     def pages(self) -> Iterator[Damage]:
-        """SQLite's own check of every page, of the indexes and of the constraints."""
+        """SQLite's own check of every page, the indexes and the constraints."""
         for row in self.db.execute(f"PRAGMA integrity_check({_MESSAGES})"):
             if row[0] != "ok":
                 yield Damage("damaged_page", " ".join(str(row[0]).split()) + ".", str(self.path), RESTORE)
 
     def references(self) -> Iterator[Damage]:
+        """Every reference leads to a row."""
         for table, row, parent, _ in self.db.execute("PRAGMA foreign_key_check"):
-            yield Damage("lost_reference", f"It names a row of {parent} that is not there.", f"{table} {row}", RESTORE)
+            yield Damage(
+                "lost_reference", f"It refers to a row of {parent} that does not exist.", f"{table} {row}", RESTORE
+            )
 
     def ids(self) -> Iterator[Damage]:
-        """An id that was given once must never be given again: indexes remember ids."""
-        given = {row[0]: row[1] for row in self.db.execute("SELECT name, seq FROM sqlite_sequence")}
+        """No id will be given twice: indexes keep ids."""
+        last_given = {row[0]: row[1] for row in self.db.execute("SELECT name, seq FROM sqlite_sequence")}
         for table, column in (("students", "id"), ("images", "id"), ("templates", "id"), ("changes", "seq")):
             newest = self.db.execute(f"SELECT max({column}) FROM {table}").fetchone()[0] or 0
-            if not isinstance(given.get(table, 0), int) or given.get(table, 0) < newest:
-                what = (
-                    f"The last id was {newest}, and {given.get(table, 'nothing')} is on record: ids would come twice."
-                )
+            if not isinstance(last_given.get(table, 0), int) or last_given.get(table, 0) < newest:
+                recorded = last_given.get(table, "nothing")
+                what = f"The last id is {newest}, and {recorded} is recorded as such: ids would be given twice."
                 yield Damage("id_counter", what, table, RESTORE)
 
     def settings(self) -> Iterator[Damage]:
+        """The store has an identity, and its pack can be read."""
         kept = {row[0]: row[1] for row in self.db.execute("SELECT key, value FROM gallery")}
         if not kept.get("identity"):
             yield Damage("setting_damaged", "The store's identity is missing.", "gallery identity", RESTORE)
@@ -101,18 +104,18 @@ class _Check:
     # -- the change sequence ----------------------------------------------------------------------------------------
 
     def changes(self) -> Iterator[Damage]:
-        """The sequence has no gap, and templates are there exactly when it says so."""
+        """The sequence has no gap, and it agrees with the templates that exist."""
         count, last = self.db.execute("SELECT count(*), coalesce(max(seq), 0) FROM changes").fetchone()
         if count != last:
             yield Damage("change_missing", f"{last - count} of {last} changes are missing.", "changes", RESTORE)
         added = "SELECT template FROM changes WHERE removed = 0"
         removed = "SELECT template FROM changes WHERE removed = 1"
         for which, what, fix in (
-            (f"SELECT id FROM templates WHERE id NOT IN ({added})", "Nothing records that it came.", ENROL_AGAIN),
+            (f"SELECT id FROM templates WHERE id NOT IN ({added})", "Its addition is not recorded.", ENROL_AGAIN),
             (f"SELECT id FROM templates WHERE id IN ({removed})", "It is recorded as removed.", RESTORE),
             (
                 f"{added} AND template NOT IN (SELECT id FROM templates) AND template NOT IN ({removed})",
-                "It is gone, and nothing records that it was removed.",
+                "It does not exist, and its removal is not recorded.",
                 SYNC,
             ),
         ):
@@ -122,6 +125,7 @@ class _Check:
     # -- row by row -------------------------------------------------------------------------------------------------
 
     def students(self) -> Iterator[Damage]:
+        """The texts of students."""
         for row, where in self._rows("students", "SELECT * FROM students WHERE id = ?1"):
             if isinstance(row, Damage):
                 yield row
@@ -132,6 +136,7 @@ class _Check:
             yield from _json_damage(row, "otras_clases", list, where)
 
     def photos(self) -> Iterator[Damage]:
+        """The bytes of photos, their students and templates."""
         tag = self._tag()
         query = (
             "SELECT i.sha256, i.content, s.matricula, "
@@ -143,15 +148,16 @@ class _Check:
             if isinstance(row, Damage):
                 yield row
                 continue
-            where = f"photo {str(row['sha256'])[:12]} of {row['matricula'] or 'nobody'}"
+            where = f"photo {str(row['sha256'])[:12]} of {row['matricula'] or 'a missing student'}"
             if row["matricula"] is None:
-                yield Damage("photo_without_student", "Its student is not there.", where, RESTORE)
+                yield Damage("photo_without_student", "Its student does not exist.", where, RESTORE)
             yield from _text_damage(row, where)
             yield from photo_damage(_bytes(row["content"]), row["sha256"], where)
             if tag and not row["embedded"]:
                 yield Damage("photo_without_template", f"It has no template by {tag}.", where, SYNC)
 
     def templates(self) -> Iterator[Damage]:
+        """The vectors of templates, and their photos."""
         pack = self._pack_or_none()
         query = (
             "SELECT t.pack, t.vector, t.box, t.quality, t.student, i.student AS owner, i.sha256, s.matricula "
@@ -162,11 +168,11 @@ class _Check:
             if isinstance(row, Damage):
                 yield row
                 continue
-            where = f"{where} (photo {str(row['sha256'])[:12]} of {row['matricula'] or 'nobody'})"
+            where = f"{where} (photo {str(row['sha256'])[:12]} of {row['matricula'] or 'a missing student'})"
             if row["owner"] is None:
-                yield Damage("template_without_photo", "Its photo is not there.", where, RESTORE)
+                yield Damage("template_without_photo", "Its photo does not exist.", where, RESTORE)
             elif row["owner"] != row["student"]:
-                yield Damage("template_without_photo", "Its photo is of somebody else.", where, ENROL_AGAIN)
+                yield Damage("template_without_photo", "Its photo belongs to another student.", where, ENROL_AGAIN)
             dim = pack[1] if pack is not None and pack[0] == row["pack"] else None
             yield from vector_damage(_bytes(row["vector"]), dim, where)
             yield from _text_damage(row, where)
@@ -174,7 +180,7 @@ class _Check:
             yield from _json_damage(row, "quality", dict, where)
 
     def entries(self) -> Iterator[Damage]:
-        """Attendance and participation."""
+        """The texts and faces of attendance and participation."""
         for table in ("attendance", "participations"):
             for row, where in self._rows(table, f"SELECT * FROM {table} WHERE id = ?1"):
                 if isinstance(row, Damage):
@@ -186,9 +192,9 @@ class _Check:
                     yield from vector_damage(_bytes(row["vector"] or b""), None, where)
 
     def _rows(self, table: str, query: str, *more: object) -> Iterator[tuple[sqlite3.Row | Damage, str]]:
-        """Every row by id, each asked for by itself: what stands in its place when it cannot be read, and where it is.
+        """Every row by id, or the finding that it cannot be read; and where it is.
 
-        No transaction lasts longer than one row: nobody who erases waits for us.
+        Each row is a query of its own, so that no transaction lasts longer and an erasure never waits for the check.
         """
         name = {"images": "photo", "templates": "template", "students": "student"}.get(table, f"{table} entry")
         last = 0
@@ -209,7 +215,7 @@ class _Check:
                 except sqlite3.Error as exc:
                     yield _unreadable(where, exc), where
                     continue
-                if row is not None:  # else removed meanwhile
+                if row is not None:  # otherwise it was removed meanwhile
                     yield row, where
 
     def _pack(self) -> tuple[str, int] | None:
@@ -222,7 +228,7 @@ class _Check:
     def _pack_or_none(self) -> tuple[str, int] | None:
         try:
             return self._pack()
-        except (ValueError, TypeError, KeyError, sqlite3.Error):  # a finding of its own
+        except (ValueError, TypeError, KeyError, sqlite3.Error):  # reported as a finding of its own
             return None
 
     def _tag(self) -> str:
@@ -244,20 +250,20 @@ _CHECKS: Sequence[Callable[[_Check], Iterator[Damage]]] = (
 
 
 def _bytes(value: object) -> bytes:
-    """What a column of bytes holds, also when it came to be text."""
+    """The content of a column of bytes, even if it has become text."""
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
 
 
 def _text_damage(row: sqlite3.Row, where: str) -> Iterator[Damage]:
-    """Texts that are no UTF-8, or no texts."""
-    for name in row.keys():  # noqa: SIM118 - a row's iterator gives values
+    """Texts that are not UTF-8."""
+    for name in row.keys():  # noqa: SIM118 - iterating a row gives values
         value = row[name]
         if isinstance(value, str) and not value.isascii() and any("\udc80" <= letter <= "\udcff" for letter in value):
             yield Damage("text_damaged", f"{name} is not text.", where.encode("utf-8", "replace").decode(), RESTORE)
 
 
 def _json_damage(row: sqlite3.Row, name: str, kind: type, where: str) -> Iterator[Damage]:
-    """A column of JSON that is none, or of another kind; NULL is nothing."""
+    """A column that is not JSON, or JSON of another type. NULL is allowed."""
     if name not in row.keys() or row[name] is None:  # noqa: SIM118
         return
     try:

@@ -1,6 +1,6 @@
-"""The schema of the SQLite store, as numbered steps. A step's statements and its record commit together.
+"""The schema of the SQLite store, as numbered steps. The statements of a step and its number are committed together.
 
-Never edit a step that was released: add one.
+Never edit a step that was released: add a new one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from presente.errors import StoreError
 
 
 def m001_create_tables(db: sqlite3.Connection) -> None:
-    """Students, their photos, templates, and the change sequence, which triggers keep: nobody can forget it."""
+    """Students, photos, templates, and the change sequence, which triggers write, so that no statement can skip it."""
     for statement in (
         """CREATE TABLE students (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -56,10 +56,10 @@ def m001_create_tables(db: sqlite3.Connection) -> None:
 
 
 def m002_attendance(db: sqlite3.Connection) -> None:
-    """The books of attendance and participation, the counts they give, consent.
+    """Attendance and participation, the counts that they add up to, consent.
 
-    A trigger takes a student out of the books when the student is erased, and the face of everybody whom the same face
-    might have been.
+    When a student is erased, a trigger clears the student's entries, and removes the face from every entry of a group
+    of entries (one ambiguous face) that the student is part of.
     """
     for statement in (
         "ALTER TABLE students ADD COLUMN consentimiento TEXT",
@@ -109,9 +109,9 @@ def m002_attendance(db: sqlite3.Connection) -> None:
 
 
 def m003_roster_changes(db: sqlite3.Connection) -> None:
-    """Who is in which class is part of the change sequence, too: ``removed`` is 2, and ``template`` nobody's.
+    """Changes of rosters become part of the change sequence: ``removed`` is 2, and ``template`` is 0.
 
-    A follower that has seen the last change has seen the rosters as they are.
+    So a follower that has seen the last change has seen the present rosters.
     """
     noted = "BEGIN INSERT INTO changes (removed, template) VALUES (2, 0); END"
     for statement in (
@@ -124,7 +124,7 @@ def m003_roster_changes(db: sqlite3.Connection) -> None:
 
 
 def m004_other_classes(db: sqlite3.Connection) -> None:
-    """Further classes of a student, as a JSON list of texts; ``clase`` stays the first."""
+    """Further classes of a student, as a JSON list of texts. ``clase`` stays the first class."""
     for statement in (
         "ALTER TABLE students ADD COLUMN otras_clases TEXT NOT NULL DEFAULT '[]'",
         "DROP TRIGGER student_moved",
@@ -136,9 +136,9 @@ def m004_other_classes(db: sqlite3.Connection) -> None:
 
 
 def m005_requests(db: sqlite3.Connection) -> None:
-    """The keys of requests, each claimed once, and whom a request is about.
+    """The keys of requests, each claimed once, and the students whom a request is about.
 
-    A trigger drops the requests about a student who is erased: a digest of few words can be guessed.
+    When a student is erased, a trigger deletes the requests about the student: a digest of a few words can be guessed.
     """
     for statement in (
         """CREATE TABLE requests (
@@ -161,7 +161,7 @@ def m005_requests(db: sqlite3.Connection) -> None:
 
 
 def m006_pages(db: sqlite3.Connection) -> None:
-    """What lists that are read a page at a time go by."""
+    """The indexes that reading a list page by page needs."""
     for statement in (
         "CREATE INDEX attendance_by_day ON attendance (fecha, clase)",
         "CREATE INDEX participations_withdrawn ON participations (withdraws) WHERE withdraws IS NOT NULL",
@@ -180,21 +180,21 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
 
 
 def migrate(db: sqlite3.Connection) -> None:
-    """Bring the schema up to date; ``PRAGMA user_version`` counts the steps that were taken.
+    """Bring the schema up to date. ``PRAGMA user_version`` is the number of steps that were applied.
 
     Raises:
         StoreError: ``store_too_new`` when a newer Presente made the file.
     """
     db.execute("BEGIN IMMEDIATE")
     try:
-        done = int(db.execute("PRAGMA user_version").fetchone()[0])
-        if done > len(STEPS):
+        applied = int(db.execute("PRAGMA user_version").fetchone()[0])
+        if applied > len(STEPS):
             raise StoreError(
                 "store_too_new",
-                f"The store has schema {done}, this version knows {len(STEPS)}.",
+                f"The store has schema {applied}, this version knows {len(STEPS)}.",
                 "Run the version of Presente that wrote it, or a newer one.",
             )
-        for number, step in enumerate(STEPS[done:], start=done + 1):
+        for number, step in enumerate(STEPS[applied:], start=applied + 1):
             step(db)
             db.execute(f"PRAGMA user_version = {number}")
         db.execute("COMMIT")

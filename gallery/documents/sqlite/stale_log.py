@@ -1,11 +1,12 @@
-"""Whether SQLite's write-ahead log belongs to the file that it lies beside.
+"""Whether a SQLite file and the write-ahead log beside it belong together.
 
-SQLite replays a log whose own checksums are right over whatever file has the name: also over a backup that was
-restored while the log of a later life stayed behind, and what comes out is a mixture of the two. Nothing in SQLite's
-format says which file a log continues. So every transaction of ours leaves a mark in the file's header, on page 1, in
-the field that is the application's own (``PRAGMA application_id``): 16 random bits, and 16 of the transaction before.
-The log then holds page 1 of each of its transactions, and belongs to a file whose mark is one of theirs, or is the one
-that the first of them names as the one before. By chance a log that does not belong passes once in 65,000 times.
+SQLite replays a log with valid checksums over any file that has the matching name. If a backup was restored while the
+log of the newer file stayed behind, the result is a mixture of the two. SQLite's format does not say which file a log
+continues. So each of our transactions writes a mark into the file's header, on page 1, in the field that belongs to the
+application (``PRAGMA application_id``): 16 random bits, and the 16 random bits of the transaction before. The log
+contains page 1 of each of its transactions. It belongs to a file whose mark is the mark of one of these transactions,
+or is the one that the first of them names as its predecessor. A log that does not belong passes by chance once in
+65,000 times.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ _HEADER, _FRAME = 32, 24
 _MAGIC = (0x377F0682, 0x377F0683)
 _MARK_AT = 68
 _BITS = 16
-_LOOKS, _BETWEEN_S = 20, 0.05
+_ATTEMPTS, _WAIT_S = 20, 0.05
 
 
-def leave_mark(db: sqlite3.Connection) -> None:
-    """Mark the transaction that has just begun."""
+def mark_transaction(db: sqlite3.Connection) -> None:
+    """Write a mark for the transaction that has just begun."""
     before = (int(db.execute("PRAGMA application_id").fetchone()[0]) & 0xFFFFFFFF) >> _BITS
     own = 1 + secrets.randbelow((1 << _BITS) - 1)
     mark = own << _BITS | before
@@ -35,30 +36,30 @@ def leave_mark(db: sqlite3.Connection) -> None:
 
 
 def refuse_stale_log(path: Path) -> None:
-    """Refuse a file with the log of another life beside it. To be asked before SQLite opens it, which replays the log.
+    """Refuse a file beside the log of another state of it. Call it before SQLite opens the file and replays the log.
 
     Raises:
         StoreError: ``stale_log``.
     """
-    seen: tuple[object, ...] | None = None
-    for _ in range(_LOOKS):
-        looked = _look(path)
-        if looked is None:
+    previous: tuple[object, ...] | None = None
+    for _ in range(_ATTEMPTS):
+        mismatch = _mismatch(path)
+        if mismatch is None:
             return
-        if looked == seen:  # twice alike: no other process is in the middle of emptying the log
+        if mismatch == previous:  # unchanged: no other process is emptying the log at this moment
             raise StoreError(
                 "stale_log",
                 f"{path}-wal is not the log of {path}, but of another state of it: a backup was restored, and the log "
                 "stayed behind. Together they would be a mixture of both.",
-                f"To have the backup's state, delete {path.name}-wal and {path.name}-shm and keep {path.name}; else "
-                "put the file back that the log belongs to.",
+                f"To have the backup's state, delete {path.name}-wal and {path.name}-shm and keep {path.name}; "
+                "otherwise put back the file that the log belongs to.",
             )
-        seen = looked
-        time.sleep(_BETWEEN_S)
+        previous = mismatch
+        time.sleep(_WAIT_S)
 
 
-def _look(path: Path) -> tuple[object, ...] | None:
-    """What speaks against the log: the file's mark and size, the log's header, size and marks. None if nothing does."""
+def _mismatch(path: Path) -> tuple[object, ...] | None:
+    """The headers, size and marks of a file and of a log that does not belong to it; None if it belongs."""
     header = _read(path, 100)
     log_path = path.with_name(f"{path.name}-wal")
     log_header = _read(log_path, _HEADER)
@@ -80,7 +81,7 @@ def _read(path: Path, count: int) -> bytes:
 
 
 def _marks(path: Path, header: bytes) -> list[int]:
-    """The mark of each transaction in a log, in order; frames of an earlier use of the same log have other salts."""
+    """The mark of each transaction in a log, in order. Frames of an earlier use of the log have other salts."""
     if len(header) < _HEADER or int.from_bytes(header[:4], "big") not in _MAGIC:
         return []
     size = _FRAME + int.from_bytes(header[8:12], "big")

@@ -1,1 +1,1 @@
-"""Vector indexes: one protocol, one file per kind."""
+"""The kinds of vector index: one protocol, one module per kind."""

@@ -1,4 +1,4 @@
-"""Exact search: the oracle that other kinds are held to, and what all of them finish with."""
+"""Exact search. Other kinds are measured against it, and use it to score the candidates that they find."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from presente.errors import InvalidInput
 from presente.parallel import default_workers
 
 BATCH = 32
-"""From this many probes on, a search is a matrix product that gains from every core."""
+"""From this many probes on, a search is a matrix product that runs on every core."""
 
 faiss.cvar.distance_compute_blas_threshold = 16_384
-"""Probes times dimensions from which FAISS takes a matrix product: 32 of 512-d. With its own 128,000, up to 250 probes
-take six times as long (docs/adr/0013-index.md)."""
+"""Probes times dimensions from which FAISS uses a matrix product: 32 probes of 512 dimensions. With FAISS's default of
+128,000, up to 250 probes take six times as long (docs/adr/0013-index.md)."""
 
 
 def set_threads(probes: int) -> None:
-    """Give the coming FAISS call one thread, or every core for a batch.
+    """Set the number of threads for the next FAISS call: one, or one per core for a batch of probes.
 
-    OpenMP's thread count belongs to the calling thread, so it is set at every search: a server's worker thread never
-    inherits what another thread set. One query is bound by memory bandwidth and gains nothing from a team.
+    OpenMP keeps the number per calling thread, so it is set at every search: a server's worker thread does not inherit
+    what another thread set. A single probe is limited by memory bandwidth, and more threads do not make it faster.
     """
     faiss.omp_set_num_threads(1 if probes < BATCH else default_workers())
 
 
 def checked(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
-    """The vectors as contiguous float32 (n, dim).
+    """Check vectors; the vectors as contiguous float32 (n, dim).
 
     Raises:
         InvalidInput: ``dimension_mismatch`` naming both numbers, or ``not_finite``.
@@ -50,13 +50,13 @@ def checked(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
 def nearest(
     matrix: NDArray[np.float32], probes: NDArray[np.float32], k: int, alive: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The k best rows of a matrix for each probe, exactly; as :meth:`VectorIndex.search`.
+    """The k best rows of a matrix for each probe, exactly; returns the same as :meth:`VectorIndex.search`.
 
     Args:
-        matrix: float32 (n, d), contiguous; it may be mapped from a file, and is not copied.
+        matrix: float32 (n, d), contiguous. It may be mapped from a file; it is not copied.
         probes: float32 (m, d), contiguous and finite.
         k: how many rows.
-        alive: bool (n,), the rows that count; None for all.
+        alive: bool (n,), the rows that may be found; None for all.
     """
     scores, rows = no_results(len(probes), k)
     found = min(k, len(matrix))
@@ -65,7 +65,7 @@ def nearest(
     best = np.empty((len(probes), found), dtype=np.float32)
     places = np.empty((len(probes), found), dtype=np.int64)
     selector = None
-    if alive is not None:  # the bitmap is bound to a name until the search returns: FAISS keeps a raw pointer
+    if alive is not None:  # the name keeps the bitmap alive until the search returns: FAISS has a raw pointer
         bitmap = np.packbits(alive, bitorder="little")
         selector = faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap))
     set_threads(len(probes))
@@ -82,7 +82,10 @@ def nearest(
 def ranked(
     matrix: NDArray[np.float32], probes: NDArray[np.float32], candidates: NDArray[np.int64], k: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The k best of each probe's candidate rows, int64 (m, c), -1 for none; as :meth:`VectorIndex.search`."""
+    """The k best of each probe's candidate rows; returns the same as :meth:`VectorIndex.search`.
+
+    ``candidates`` is int64 (m, c), with -1 for no row.
+    """
     exact = np.empty(candidates.shape, dtype=np.float32)
     faiss.fvec_inner_products_by_idx(
         *(faiss.swig_ptr(array) for array in (exact, probes, matrix, candidates)),
@@ -98,7 +101,7 @@ def ranked(
 
 
 def no_results(probes: int, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """What a search finds where there is nobody: scores of -inf, float32 (probes, k), and rows of -1, int64."""
+    """The result of a search without rows: scores of -inf, float32 (probes, k), and rows of -1, int64."""
     return np.full((probes, k), -np.inf, dtype=np.float32), np.full((probes, k), -1, dtype=np.int64)
 
 
@@ -119,7 +122,7 @@ class FlatIndex:
         return False
 
     def forget(self, rows: NDArray[np.int64]) -> None:
-        """Nothing was made of them."""
+        """Nothing was made from the rows."""
 
     def forget_in_file(self, handle: int, rows: NDArray[np.int64]) -> None:
-        """There is no file."""
+        """There is no file to overwrite."""

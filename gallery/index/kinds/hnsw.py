@@ -13,7 +13,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.index.kinds.coded import CodedKind, CodeLocation, flat_place
+from gallery.index.kinds.coded import CodedKind, CodeLocation, contiguous_location
 
 
 def _make(dim: int, count: int, parameters: Mapping[str, int]) -> Any:  # noqa: ARG001 - other kinds need it
@@ -28,18 +28,18 @@ def _candidates(codes: Any, probes: NDArray[np.float32], depth: int, least: int)
     return found
 
 
-def _place(codes: Any, row: int) -> CodeLocation:
+def _locate(codes: Any, row: int) -> CodeLocation:
     stored = faiss.downcast_index(codes.storage)
     flat = faiss.rev_swig_ptr(stored.codes.data(), stored.codes.size())
-    return flat_place(flat, row * stored.code_size, stored.code_size)
+    return contiguous_location(flat, row * stored.code_size, stored.code_size)
 
 
-def _strike(codes: Any, row: int, code: NDArray[np.uint8]) -> None:  # noqa: ARG001 - other kinds need it
-    """What remains is a node of the graph that is near nobody."""
+def _erase_code(codes: Any, row: int, code: NDArray[np.uint8]) -> None:  # noqa: ARG001 - other kinds need it
+    """Overwrite the code with that of a zero vector. What remains is a node of the graph that is near no probe."""
     stored = faiss.downcast_index(codes.storage)
     code[:] = stored.sa_encode(np.zeros((1, codes.d), dtype=np.float32))[0]
 
 
 _DEPTHS = (64, 128, 256, 512, 1024)
-HNSW = CodedKind("hnsw", ({"links": 32}, {"links": 64}), _DEPTHS, _make, _candidates, _place, _strike)
+HNSW = CodedKind("hnsw", ({"links": 32}, {"links": 64}), _DEPTHS, _make, _candidates, _locate, _erase_code)
 """``depth`` is how many nodes a search keeps (efSearch)."""

@@ -1,4 +1,4 @@
-"""Clusters of 8-bit codes, of which a search visits the nearest.
+"""Clusters of 8-bit codes. A search visits the clusters nearest to the probe.
 
 Jegou, Douze and Schmid, "Product Quantization for Nearest Neighbor Search", TPAMI 2011, section IV; FAISS's
 ``IndexIVFScalarQuantizer``.
@@ -21,7 +21,7 @@ _CANDIDATES = 100
 def _make(dim: int, count: int, parameters: Mapping[str, int]) -> Any:
     lists = max(1, min(parameters["lists"], count // 64))
     codes = faiss.index_factory(dim, f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT)
-    codes.cp.min_points_per_centroid = 1  # or FAISS prints a warning where a gallery is small
+    codes.cp.min_points_per_centroid = 1  # otherwise FAISS prints a warning for small galleries
     return codes
 
 
@@ -31,7 +31,7 @@ def _candidates(codes: Any, probes: NDArray[np.float32], depth: int, least: int)
     return found
 
 
-def _place(codes: Any, row: int) -> CodeLocation:
+def _locate(codes: Any, row: int) -> CodeLocation:
     lists, size = codes.invlists, codes.code_size
     first: NDArray[np.uint8] | None = None
     before = 0
@@ -39,20 +39,20 @@ def _place(codes: Any, row: int) -> CodeLocation:
         length = lists.list_size(number)
         if not length:
             continue
-        held = faiss.rev_swig_ptr(lists.get_codes(number), length * size)
-        first = held if first is None else first
+        codes_of_list = faiss.rev_swig_ptr(lists.get_codes(number), length * size)
+        first = codes_of_list if first is None else first
         places = np.flatnonzero(faiss.rev_swig_ptr(lists.get_ids(number), length) == row)
         if len(places):
             start = int(places[0]) * size
-            return CodeLocation(held[start : start + size], first, before + start)
+            return CodeLocation(codes_of_list[start : start + size], first, before + start)
         before += length * (size + 8)  # FAISS writes a list's codes, then its ids
     raise IndexError(f"row {row} is in no list")
 
 
-def _strike(codes: Any, row: int, code: NDArray[np.uint8]) -> None:  # noqa: ARG001 - other kinds need it
+def _erase_code(codes: Any, row: int, code: NDArray[np.uint8]) -> None:  # noqa: ARG001 - other kinds need it
     zero = np.zeros((1, codes.d), dtype=np.float32)
     code[:] = codes.sa_encode(zero)[0, -codes.code_size :]
 
 
-IVF = CodedKind("ivf", ({"lists": 512},), (16, 32, 64, 128, 256), _make, _candidates, _place, _strike)
+IVF = CodedKind("ivf", ({"lists": 512},), (16, 32, 64, 128, 256), _make, _candidates, _locate, _erase_code)
 """``depth`` is how many clusters are visited."""

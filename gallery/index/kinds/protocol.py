@@ -1,4 +1,4 @@
-"""The protocol of a vector index. An index knows rows of unit vectors; it does not know whose they are."""
+"""The protocol of a vector index. An index knows rows of unit vectors, and does not know which subject a row is of."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ KindName = Literal["flat", "rabitq", "hnsw", "ivf"]
 
 @dataclass(frozen=True, slots=True)
 class IndexSpec:
-    """How an index is made and searched: its kind and that kind's parameters, whole numbers by name."""
+    """How an index is made and searched: its kind, and the parameters of that kind, integers by name."""
 
     kind: KindName
     parameters: Mapping[str, int] = field(default_factory=dict)
 
 
 class VectorIndex(Protocol):
-    """Nearest rows, by inner product, of a float32 (n, d) matrix that never changes. Safe to search from many threads.
+    """Finds the nearest rows, by inner product, of a float32 (n, d) matrix that never changes.
 
-    Scores are always computed on the matrix itself: a kind may overlook a row, it never misjudges one.
+    It may be searched by several threads at once. Scores are always computed from the matrix: a kind may miss a row,
+    but the scores of the rows that it finds are exact.
     """
 
     spec: IndexSpec
@@ -32,18 +33,21 @@ class VectorIndex(Protocol):
     def search(
         self, probes: NDArray[np.float32], k: int, alive: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The k best rows of each of m probes: scores float32 (m, k), descending, and rows int64 (m, k); where fewer
-        than k are found, the rest is -inf and -1. With ``alive``, bool (n,), only the rows that it marks."""
+        """The k best rows of each of m probes: scores float32 (m, k), descending, and rows int64 (m, k).
+
+        Where fewer than k rows are found, the rest is -inf and -1. With ``alive``, bool (n,), only rows for which it is
+        true are found."""
 
     def forget(self, rows: NDArray[np.int64]) -> None:
-        """Overwrite in memory what was made of some rows, which nobody asks for any more. Never beside a search."""
+        """Overwrite in memory what was made from some rows, which must not be found any more. Never during a search."""
 
     def forget_in_file(self, handle: int, rows: NDArray[np.int64]) -> None:
-        """Overwrite the same in the file that :meth:`save` wrote, or this index was read from, open for both.
+        """Overwrite the same in the file that :meth:`save` wrote or that this index was loaded from.
 
+        ``handle`` is a descriptor that is open for reading and writing.
         Raises ``OSError`` when the disk refuses."""
 
     def save(self, path: Path) -> bool:
-        """Write what this kind needs beside the matrix; False when that is nothing.
+        """Write what this kind needs beside the matrix; False when it needs nothing.
 
         Raises ``OSError`` when the disk refuses."""

@@ -1,4 +1,4 @@
-"""Which kinds of index there are."""
+"""All kinds of index, by name, and loading an index of any kind."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from gallery.index.kinds.protocol import IndexSpec, VectorIndex
 from gallery.index.kinds.rabitq import RABITQ
 from presente.errors import IndexDamaged
 
-CODED: dict[str, CodedKind] = {how.kind: how for how in (RABITQ, HNSW, IVF)}
-"""Every kind but ``flat``, which needs no codes."""
+CODED: dict[str, CodedKind] = {kind.kind: kind for kind in (RABITQ, HNSW, IVF)}
+"""Every kind except ``flat``, which needs no codes."""
 
 
 def load_index(spec: IndexSpec, path: Path, matrix: NDArray[np.float32]) -> VectorIndex:
-    """An index that was saved at a path, over its float32 (n, d) matrix.
+    """Load the index that was saved at a path, over its float32 (n, d) matrix.
 
     Raises:
         IndexDamaged: ``index_damaged``.
     """
     if spec.kind == FlatIndex.spec.kind:
         return FlatIndex(matrix)
-    how = CODED.get(spec.kind)
-    if how is None or "depth" not in spec.parameters:
+    kind = CODED.get(spec.kind)
+    if kind is None or "depth" not in spec.parameters:
         raise IndexDamaged(
             "index_damaged", f"{path.parent} is of kind {spec.kind!r}, which this version does not read."
         )
-    return CodedIndex.load(how, path, matrix, spec.parameters)
+    return CodedIndex.load(kind, path, matrix, spec.parameters)

@@ -1,1 +1,1 @@
-"""CelebA as a source: its photos, and the lists that say who is who."""
+"""CelebA as a source: its photos, and the lists that name the person in each."""

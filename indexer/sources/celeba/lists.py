@@ -1,7 +1,7 @@
-"""CelebA's lists: a photo's name and whole numbers a line, separated by spaces or commas, below up to two head lines.
+"""Reads CelebA's lists: per line a photo's name and whole numbers, separated by spaces or commas.
 
-The originals are text (``identity_CelebA.txt``), Kaggle's are ``.csv``; some begin with a count, some with column
-names, some with both.
+The originals are text (``identity_CelebA.txt``), Kaggle's are ``.csv``. Up to two header lines come first: a count,
+the names of the columns, or both.
 """
 
 from __future__ import annotations
@@ -14,17 +14,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.sources.protocol import readable
+from indexer.sources.values import printable_path
 from presente.errors import InvalidInput
 
 _FOLDERS = ("", "Anno", "Eval")
 _NAME = re.compile(r"[\w-][\w.-]{0,60}\.(jpg|jpeg|png)", re.IGNORECASE | re.ASCII)
-_HEAD_LINES = 2
+_HEADER_LINES = 2
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoList:
-    """One list: ``names`` (n,) of photos, as bytes, and ``numbers`` int64 (n, k) that belong to them."""
+    """One list.
+
+    Attributes:
+        path: its file.
+        names: bytes (n,), names of photos.
+        numbers: int64 (n, k), the numbers of each photo.
+    """
 
     path: Path
     names: NDArray[np.bytes_]
@@ -34,31 +40,32 @@ class PhotoList:
         """The list's row of each name.
 
         Raises:
-            InvalidInput: ``incomplete_list``, naming the first photo that the list has not.
+            InvalidInput: ``incomplete_list``, naming the first photo that is not in the list.
         """
         if np.array_equal(names, self.names):
             return np.arange(len(names))
         order = np.argsort(self.names, kind="stable")
         places = np.minimum(np.searchsorted(self.names, names, sorter=order), len(order) - 1)
         rows: NDArray[np.int64] = order[places]
-        absent = np.flatnonzero(self.names[rows] != names)
-        if len(absent):
+        missing = np.flatnonzero(self.names[rows] != names)
+        if len(missing):
             raise InvalidInput(
                 "incomplete_list",
-                f"{readable(self.path)} does not name {names[absent[0]].decode()} and {len(absent) - 1:,} more photos.",
+                f"{printable_path(self.path)} does not name {names[missing[0]].decode()} "
+                f"and {len(missing) - 1:,} more photos.",
                 "Take the lists of one download.",
             )
         return rows
 
 
 def find_list(root: Path, stem: str) -> Path | None:
-    """Where a list is: in the root, or in the download's ``Anno`` or ``Eval``; text before commas."""
+    """Where a list is: in the root, or in the download's ``Anno`` or ``Eval``; ``.txt`` before ``.csv``; or None."""
     places = (root / folder / f"{stem}{suffix}" for folder in _FOLDERS for suffix in (".txt", ".csv"))
     return next((path for path in places if path.is_file()), None)
 
 
-def needed_list(root: Path, stem: str, columns: int) -> PhotoList:
-    """Find a list and read it.
+def require_list(root: Path, stem: str, columns: int) -> PhotoList:
+    """Find a list, which must be there, and read it.
 
     Raises:
         InvalidInput: ``missing_list``, ``unreadable_list``, ``malformed_list`` naming the line.
@@ -67,7 +74,7 @@ def needed_list(root: Path, stem: str, columns: int) -> PhotoList:
     if path is None:
         raise InvalidInput(
             "missing_list",
-            f"{readable(root)} has no {stem}.txt (or .csv), nor have its folders Anno and Eval.",
+            f"{printable_path(root)} has no {stem}.txt (or .csv), nor do its folders Anno and Eval.",
             "It comes with CelebA: http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html (identities: on request to its "
             "authors, or in the download's Anno folder).",
         )
@@ -75,7 +82,7 @@ def needed_list(root: Path, stem: str, columns: int) -> PhotoList:
 
 
 def read_list(path: Path, columns: int) -> PhotoList:
-    """Read a list with ``columns`` whole numbers behind each name.
+    """Read a list with ``columns`` whole numbers after each name.
 
     Raises:
         InvalidInput: ``unreadable_list``, ``malformed_list`` naming the line.
@@ -87,29 +94,29 @@ def read_list(path: Path, columns: int) -> PhotoList:
         with path.open(encoding="utf-8-sig") as stream:
             for line, text in enumerate(stream, start=1):
                 values = text.replace(",", " ").split()
-                if not values or (line <= _HEAD_LINES and _is_head(values)):
+                if not values or (line <= _HEADER_LINES and _is_header(values)):
                     continue
-                names.append(_entry(path, line, values, columns, numbers))
+                names.append(_parse_entry(path, line, values, columns, numbers))
                 lines.append(line)
     except (OSError, UnicodeDecodeError) as exc:
         raise InvalidInput(
-            "unreadable_list", f"{readable(path)} cannot be read ({exc}).", "Download it again."
+            "unreadable_list", f"{printable_path(path)} cannot be read ({exc}).", "Download it again."
         ) from exc
     if not names:
-        raise InvalidInput("malformed_list", f"{readable(path)} names no photos.", "Download it again.")
+        raise InvalidInput("malformed_list", f"{printable_path(path)} names no photos.", "Download it again.")
     table = np.frombuffer(numbers, dtype=np.int64).reshape(len(names), columns)
     found = PhotoList(path, np.array(names, dtype=np.bytes_), table)
     _check_distinct(found, lines)
     return found
 
 
-def _is_head(values: list[str]) -> bool:
+def _is_header(values: list[str]) -> bool:
     """Whether a line is a count of photos, or names of columns."""
     return (len(values) == 1 and values[0].isdecimal()) or all(re.fullmatch("[A-Za-z_]+", value) for value in values)
 
 
-def _entry(path: Path, line: int, values: list[str], columns: int, numbers: array[int]) -> bytes:
-    """The photo's name; its numbers are put behind those that are there."""
+def _parse_entry(path: Path, line: int, values: list[str], columns: int, numbers: array[int]) -> bytes:
+    """The photo's name; its numbers are appended to ``numbers``."""
     try:
         if len(values) != columns + 1 or not _NAME.fullmatch(values[0]):
             raise ValueError
@@ -117,7 +124,7 @@ def _entry(path: Path, line: int, values: list[str], columns: int, numbers: arra
     except (ValueError, OverflowError) as exc:
         raise InvalidInput(
             "malformed_list",
-            f"{readable(path)}, line {line}: {' '.join(values)[:80]!r} is no photo with {columns} whole number"
+            f"{printable_path(path)}, line {line}: {' '.join(values)[:80]!r} is not a photo with {columns} whole number"
             f"{'s' if columns > 1 else ''}.",
             "Download the list again.",
         ) from exc
@@ -126,11 +133,12 @@ def _entry(path: Path, line: int, values: list[str], columns: int, numbers: arra
 
 def _check_distinct(found: PhotoList, lines: array[int]) -> None:
     order = np.argsort(found.names, kind="stable")
-    again = np.flatnonzero(found.names[order[1:]] == found.names[order[:-1]])
-    if len(again):
-        first, second = (lines[order[again[0] + offset]] for offset in (0, 1))
+    repeated = np.flatnonzero(found.names[order[1:]] == found.names[order[:-1]])
+    if len(repeated):
+        first, second = (lines[order[repeated[0] + offset]] for offset in (0, 1))
         raise InvalidInput(
             "malformed_list",
-            f"{readable(found.path)}: lines {first} and {second} both have {found.names[order[again[0]]].decode()}.",
+            f"{printable_path(found.path)}: lines {first} and {second} both have "
+            f"{found.names[order[repeated[0]]].decode()}.",
             "Each photo may be listed once.",
         )

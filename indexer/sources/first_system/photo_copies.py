@@ -2,257 +2,209 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from faces.image.copies import Thumbnail, thumbnail
-from gallery.documents.mongo.adoption import image_bytes
 from gallery.documents.values import Student
-from indexer.sources.first_system.pairing import Marks, Paired, Pairing, pair
-from indexer.sources.protocol import Fallback, SourcePhoto
-from presente.errors import InvalidInput, PhotoRefused, StoreError
+from indexer.sources.first_system.copy_matches import CollectionIdentifiers, CopyMatches, MatchedCopy
+from indexer.sources.first_system.copy_matching import match_copies
+from indexer.sources.first_system.documents import (
+    COPIES,
+    IMAGE_FIELDS,
+    LINK_FIELDS,
+    STUDENTS,
+    Document,
+    HashedDocument,
+    declared_hashes,
+    hash_documents,
+    join_limited,
+    names_of,
+    photo_of,
+    undamaged_part,
+    verified_photo,
+)
+from indexer.sources.values import Fallback, SourcePhoto
+from presente.errors import PhotoRefused, StoreError
 from presente.supervisor import SupervisedRun
 
-STUDENTS, COPIES = "estudiantes", "images"
-IMAGES = ("image", "imagen", "data", "content")
-HASHES = ("sha256", "image_sha256", "hash", "image_hash", "md5", "image_md5", "checksum")
-LINKS = ("estudiante_id", "student_id", "id_estudiante", "estudiante", "student")
-_BY_LENGTH = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
-_AT_ONCE = 8
-"""Documents that are in memory at once while all photos are hashed."""
-
-_COMPARED = 200
-"""Photos without a copy of the same bytes that are always looked at, however few there are of the others."""
-
-_LISTED = 20
-"""Documents that a line of the report names."""
-
-Document = Mapping[str, Any]
+_ALWAYS_COMPARED = 200
+"""Photos without an identical copy that are always checked for damage, however many others have none either."""
 
 
 @dataclass(frozen=True, slots=True)
-class Copies:
-    """Where the second copy of each student's photo is, by the id of the student's document.
+class PhotoCopies:
+    """Where the second copy of each student's photo is.
 
-    ``lines`` say what of ``images`` is nobody's.
+    Attributes:
+        database: of the first system.
+        found: by the id of a student's document, the id of the copy and how it was matched.
+        undecided: by the id of a student's document, the ids of copies of which each may be its own.
+        compares: whether photos without an identical copy are checked for damage: not where most photos are like that.
+        warnings: documents of ``images`` that are lost, one line per reason.
+        notes: documents of ``images`` that are left out and whose photo is not lost.
     """
 
     database: Database[dict[str, Any]]
-    found: Mapping[str, tuple[Any, Paired]]
+    found: Mapping[str, tuple[Any, MatchedCopy]]
     undecided: Mapping[str, tuple[Any, ...]]
     compares: bool
-    """Whether photos that have no copy of the same bytes are looked at for damage: not where most are like that."""
-
-    lines: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def photo(self, student: Student, document: Document) -> SourcePhoto:
-        """A student's photo, and what takes its place when it is damaged."""
-        collection, place = self.database[STUDENTS], str(document["_id"])
-
-        def own() -> bytes:
-            return _checked(*_fetched(collection.find_one({"_id": document["_id"]}), "The student's own image"))
-
-        return SourcePhoto(student, f"{STUDENTS} {place}", _translated(own), self._fallback(place))
-
-    def _fallback(self, place: str) -> Fallback:
-        if place in self.undecided:
-            return Fallback(_refusing(self.undecided[place]), suspect=self.compares)
-        if place not in self.found:
-            return Fallback(_missing, suspect=self.compares)
-        copy, paired = self.found[place]
+        """A student's photo, with the copy that replaces it when it is damaged."""
+        collection, own_id = self.database[STUDENTS], str(document["_id"])
 
         def read() -> bytes:
-            return _checked(*_fetched(self.database[COPIES].find_one({"_id": copy}), "The copy in images"))
+            return verified_photo(*photo_of(collection.find_one({"_id": document["_id"]}), "The student's own image"))
 
-        found = f"{COPIES} {copy}, found {paired.how}{'' if paired.sure else ': check it'}"
-        different = self.compares and paired.differs
-        return Fallback(_translated(read), found, differs=different, suspect=different)
+        return SourcePhoto(student, f"{STUDENTS} {own_id}", _with_store_errors(read), self._fallback(own_id))
+
+    def _fallback(self, own_id: str) -> Fallback:
+        if own_id in self.undecided:
+            return Fallback(_ambiguous(self.undecided[own_id]), suspect=self.compares)
+        if own_id not in self.found:
+            return Fallback(_no_copy, suspect=self.compares)
+        copy_id, match = self.found[own_id]
+
+        def read() -> bytes:
+            return verified_photo(*photo_of(self.database[COPIES].find_one({"_id": copy_id}), "The copy in images"))
+
+        found = f"{COPIES} {copy_id}, found {match.how}{'' if match.sure else ': check it'}"
+        differs = self.compares and match.differs
+        return Fallback(_with_store_errors(read), found, differs=differs, suspect=differs)
+
+
+def find_copies(
+    database: Database[dict[str, Any]], students: Sequence[HashedDocument], attempt: SupervisedRun
+) -> PhotoCopies:
+    """Match the documents of ``images`` with the students' documents.
+
+    The photos of ``images`` are read once, for their hashes; those that hashes do not match are read once more.
+    """
+    declared = [declared_hashes(each.document) for each in students]
+    copies = hash_documents(
+        database[COPIES], {"sha256", *(algorithm for hashes in declared for _, algorithm, _ in hashes)}
+    )
+    if not copies:
+        return PhotoCopies(database, {}, {}, False)
+    own = CollectionIdentifiers(
+        [tuple(names_of(each.document, ())) for each in students],
+        [each.digests for each in students],
+        [frozenset(digest for _, _, digest in hashes) for hashes in declared],
+    )
+    other = CollectionIdentifiers(
+        [tuple(names_of(each.document, LINK_FIELDS)) for each in copies],
+        [each.digests for each in copies],
+        [frozenset()] * len(copies),
+    )
+    own_ids, copy_ids = ([each.document["_id"] for each in documents] for documents in (students, copies))
+    reader = _PhotoReader(database, {"own": (STUDENTS, own_ids), "copy": (COPIES, copy_ids)}, attempt)
+    matches = match_copies(own, other, reader.read, reader.read_thumbnail)
+    identical = sum(bool(own.digests[each] & other.digests[match.copy]) for each, match in matches.found.items())
+    warnings, notes = _unmatched(matches, own, other, copy_ids)
+    return PhotoCopies(
+        database,
+        {
+            str(own_ids[each]): (copy_ids[match.copy], _compare_with_declared(own.declared_digests[each], other, match))
+            for each, match in matches.found.items()
+        },
+        {str(own_ids[each]): tuple(copy_ids[copy] for copy in several) for each, several in matches.undecided.items()},
+        len(students) - identical <= max(_ALWAYS_COMPARED, len(students) // 2),
+        warnings,
+        notes,
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """A document as it was read, without its photo: the photo's hashes, and how many photos it had."""
+class _PhotoReader:
+    """Reads photos of both collections, by side (``own`` or ``copy``) and place."""
 
-    document: Document
-    digests: frozenset[str]
-    photos: int
+    database: Database[dict[str, Any]]
+    sides: Mapping[str, tuple[str, Sequence[Any]]]
+    attempt: SupervisedRun
 
+    def read(self, side: str, place: int) -> bytes:
+        """The bytes, as far as there are any."""
+        collection, ids = self.sides[side]
+        document = self.database[collection].find_one({"_id": ids[place]}, dict.fromkeys(IMAGE_FIELDS, 1))
+        return undamaged_part(document or {})
 
-def read_all(collection: Collection[dict[str, Any]], algorithms: Iterable[str] = ("sha256",)) -> list[Read]:
-    """Go through a collection once, in order of insertion; photos are hashed and let go."""
-    found = []
-    for document in collection.find({}, batch_size=_AT_ONCE).sort("_id", 1):
-        content = _as_it_is(document)
-        digests = frozenset(hashlib.new(name, content).hexdigest() for name in algorithms) if content else frozenset()
-        photos = sum(bool(document.pop(name, None)) for name in IMAGES)
-        found.append(Read(document, digests, photos))
-    return found
-
-
-def find_copies(database: Database[dict[str, Any]], students: Sequence[Read], attempt: SupervisedRun) -> Copies:
-    """Read the photos of ``images`` once, for their hashes, and those that hashes do not settle once more."""
-    said = [_said(read.document) for read in students]
-    copies = read_all(database[COPIES], {"sha256", *(algorithm for hashes in said for _, algorithm, _ in hashes)})
-    if not copies:
-        return Copies(database, {}, {}, False)
-    own = Marks(
-        [tuple(_names(read.document, ())) for read in students],
-        [read.digests for read in students],
-        [frozenset(digest for _, _, digest in hashes) for hashes in said],
-    )
-    theirs = Marks(
-        [tuple(_names(read.document, LINKS)) for read in copies],
-        [read.digests for read in copies],
-        [frozenset()] * len(copies),
-    )
-    own_ids, ids = ([read.document["_id"] for read in each] for each in (students, copies))
-    sides = {"own": (STUDENTS, own_ids), "copy": (COPIES, ids)}
-
-    def reads(side: str, place: int) -> bytes:
-        name, places = sides[side]
-        found = database[name].find_one({"_id": places[place]}, dict.fromkeys(IMAGES, 1))
-        return _as_it_is(found or {})
-
-    def looks(side: str, place: int) -> Thumbnail | None:
-        item = f"{sides[side][0]} {sides[side][1][place]}, compared"
-        if attempt.is_culprit(item):
+    def read_thumbnail(self, side: str, place: int) -> Thumbnail | None:
+        """What can be seen of the photo; None when nothing can, or when reading it crashed an earlier attempt."""
+        collection, ids = self.sides[side]
+        item = f"{collection} {ids[place]}, compared"
+        if self.attempt.is_culprit(item):
             return None
-        with attempt.journal.at(item):
-            return thumbnail(reads(side, place))
-
-    pairing = pair(own, theirs, reads, looks)
-    same = sum(bool(own.digests[each] & theirs.digests[found.copy]) for each, found in pairing.found.items())
-    return Copies(
-        database,
-        {
-            str(own_ids[each]): (ids[found.copy], _held_against(own.said[each], theirs, found))
-            for each, found in pairing.found.items()
-        },
-        {str(own_ids[each]): tuple(ids[copy] for copy in several) for each, several in pairing.undecided.items()},
-        len(students) - same <= max(_COMPARED, len(students) // 2),
-        *_left_over(pairing, own, theirs, ids),
-    )
+        with self.attempt.journal.at(item):
+            return thumbnail(self.read(side, place))
 
 
-def _held_against(said: frozenset[str], copies: Marks, found: Paired) -> Paired:
-    """A copy that is not what the student's hash says may be damaged, too, or another photo."""
-    if not said or said & copies.digests[found.copy]:
-        return found
-    return replace(found, how=f"{found.how}, though not what the student's hash says", sure=False)
+def _compare_with_declared(declared: frozenset[str], copies: CollectionIdentifiers, match: MatchedCopy) -> MatchedCopy:
+    """The match; no longer sure when the copy has not the hash that the student's document declares.
+
+    Such a copy may be damaged, too, or another photo.
+    """
+    if not declared or declared & copies.digests[match.copy]:
+        return match
+    return replace(match, how=f"{match.how}, though not what the student's hash says", sure=False)
 
 
-def _left_over(
-    pairing: Pairing, own: Marks, theirs: Marks, ids: Sequence[object]
+def _unmatched(
+    matches: CopyMatches, own: CollectionIdentifiers, copies: CollectionIdentifiers, ids: Sequence[object]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What of ``images`` is nobody's copy: as lines to look at; and as notes where no photo is lost with it."""
-    known = frozenset[str]().union(*own.digests)
-    left = [copy for copy in range(len(ids)) if copy not in pairing.taken]
+    """Warnings and notes on copies that belong to no student: notes where the photo is not lost with the copy."""
+    stored = frozenset[str]().union(*own.digests)
+    left = matches.unassigned(range(len(ids)))
     groups = (
-        [ids[copy] for copy in left if not theirs.digests[copy]],
-        [ids[copy] for copy in left if theirs.digests[copy] and not theirs.digests[copy] & known],
-        [ids[copy] for copy in left if theirs.digests[copy] & known],
+        [ids[copy] for copy in left if not copies.digests[copy]],
+        [ids[copy] for copy in left if copies.digests[copy] and not copies.digests[copy] & stored],
+        [ids[copy] for copy in left if copies.digests[copy] & stored],
     )
-    lines = (
+    texts = (
         "holds no image|hold no image",
         "is no student's copy, as far as can be told, and is left out|are no student's copies, as far as can be told, "
         "and are left out",
         f"repeats a photo of {STUDENTS} once more|repeat photos of {STUDENTS} once more",
     )
-    told = [_line(line, ids) if ids else "" for line, ids in zip(lines, groups, strict=True)]
-    return tuple(line for line in told[:2] if line), tuple(line for line in told[2:] if line)
+    lines = [_line(text, group) if group else "" for text, group in zip(texts, groups, strict=True)]
+    return tuple(line for line in lines[:2] if line), tuple(line for line in lines[2:] if line)
 
 
 def _line(text: str, ids: Sequence[object]) -> str:
-    one, _, several = text.partition("|")
-    return f"{COPIES}: {f'1 document {one}' if len(ids) == 1 else f'{len(ids)} documents {several}'}: {listed(ids)}"
+    """``text`` has the singular and the plural, separated by ``|``."""
+    singular, _, plural = text.partition("|")
+    count = f"1 document {singular}" if len(ids) == 1 else f"{len(ids)} documents {plural}"
+    return f"{COPIES}: {count}: {join_limited(ids)}"
 
 
-def listed(items: Sequence[object]) -> str:
-    """Items by name, the first of them when they are many."""
-    more = f" and {len(items) - _LISTED} more" if len(items) > _LISTED else ""
-    return ", ".join(str(item) for item in items[:_LISTED]) + more
-
-
-# -- documents -----------------------------------------------------------------------------------------------------
-
-
-def _names(document: Document, links: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """(what kind of name, name), surest first; a copy's own id last."""
-    linked = [("id", str(document[name])) for name in links if document.get(name) is not None]
-    called = [(name, str(document[name])) for name in ("matricula", "nombre_del_alumno") if document.get(name)]
-    yield from (*linked, *called, ("id", str(document["_id"])))
-
-
-def _said(document: Document) -> list[tuple[str, str, str]]:
-    """The hashes that a document says its image has: in which field, algorithm and digest."""
-    values = {name: str(document[name]).lower() for name in HASHES if isinstance(document.get(name), str)}
-    return [(name, _BY_LENGTH[len(value)], value) for name, value in values.items() if len(value) in _BY_LENGTH]
-
-
-def _as_it_is(document: Document) -> bytes:
-    """A document's photo, for comparing: of damaged base64 what can still be read; empty when there is nothing."""
-    value = next((document[name] for name in IMAGES if document.get(name)), b"")
-    try:
-        return image_bytes(value) if value else b""
-    except InvalidInput:
-        text = value.decode("ascii", "replace") if isinstance(value, bytes) else value
-        if not isinstance(text, str):
-            return b""
-    letters = "".join(text.rpartition(",")[2].split())
-    plain = "".join(letter if letter in _BASE64 else "A" for letter in letters)
-    return base64.b64decode(plain[: len(plain) // 4 * 4])
-
-
-_BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
-
-
-def _translated(read: Callable[[], bytes]) -> Callable[[], bytes]:
+def _with_store_errors(read: Callable[[], bytes]) -> Callable[[], bytes]:
     def reading() -> bytes:
         try:
             return read()
         except PyMongoError as exc:
-            raise StoreError("source_unavailable", f"The source went away ({exc}).", "Run the command again.") from exc
+            raise StoreError(
+                "source_unavailable", f"The source became unavailable ({exc}).", "Run the command again."
+            ) from exc
 
     return reading
 
 
-def _missing() -> bytes:
+def _no_copy() -> bytes:
     raise PhotoRefused("no_image", "No document of images can be its copy.", "Send the photo again.")
 
 
-def _refusing(several: Sequence[object]) -> Callable[[], bytes]:
+def _ambiguous(copies: Sequence[object]) -> Callable[[], bytes]:
     def refuse() -> bytes:
         raise PhotoRefused(
             "ambiguous_copy",
-            f"{len(several)} documents of {COPIES} may be its copy, and nothing says which: {listed(several)}.",
+            f"{len(copies)} documents of {COPIES} may be its copy, and nothing says which: {join_limited(copies)}.",
             "Look at them, and enrol the right one by hand.",
         )
 
     return refuse
-
-
-def _fetched(document: Document | None, what: str) -> tuple[Document, bytes]:
-    found = next((document[name] for name in IMAGES if document.get(name)), None) if document else None
-    if document is None or found is None:
-        raise PhotoRefused("no_image", f"{what} is not there.", "Send the photo again.")
-    try:
-        return document, image_bytes(found)
-    except InvalidInput as error:
-        raise PhotoRefused(error.code, f"{what} cannot be read: {error.what}", error.fix) from error
-
-
-def _checked(document: Document, content: bytes) -> bytes:
-    """The bytes, if they are what the document's hash says."""
-    for name, algorithm, wanted in _said(document):
-        if not hmac.compare_digest(hashlib.new(algorithm, content).hexdigest(), wanted):
-            raise PhotoRefused("hash_mismatch", f"The image is not what its {name} says.", "It was damaged.")
-    return content

@@ -1,4 +1,4 @@
-"""Which addresses a link from somebody's sheet may lead to: public ones, unless private links are allowed."""
+"""Which addresses a link of a sheet may lead to: public ones, unless private links are allowed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ASSIGNMENTS_V4 = ipaddress.IPv4Network("192.0.0.0/24")
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """Every address of a host, in the system's order; whoever connects must connect to one of these, not to the name.
+    """Every address of a host, in the system's order. The caller must connect to one of them, not to the name.
 
     Raises:
         OSError: the name cannot be resolved.
@@ -19,12 +19,12 @@ def resolve(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError as exc:
-        raise OSError(f"{host!r} is no host name") from exc
-    return list(dict.fromkeys(str(place[4][0]) for place in found))
+        raise OSError(f"{host!r} is not a host name") from exc
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the open internet's: not private, loopback, link-local, multicast or reserved.
+    """Whether an IP address is of the open internet: not private, loopback, link-local, multicast or reserved.
 
     An IPv4 address inside an IPv6 one counts as itself; tunnels that may lead anywhere (6to4) are not public.
     """

@@ -6,24 +6,24 @@ from dataclasses import dataclass, field
 
 
 class OutOfBounds(Exception):
-    """A sheet is larger than a list of students may be. The text says which bound, to go after "it": it has more..."""
+    """A sheet is larger than a list of students may be. The text names the bound and is the end of a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a sheet may have. A class has some thousand students; these are for the largest university at once.
+    """How large a sheet may be. A school has some thousand students; these bounds allow the largest university at once.
 
     Attributes:
-        bytes: of the file.
-        inflated: of what is unpacked of a workbook.
+        bytes: bytes of the file.
+        inflated: bytes of a workbook after unpacking.
         members: parts of a workbook.
-        elements: XML elements that are looked at.
-        rows: lines that hold something.
-        columns: columns that hold something.
-        cells: cells, those before a filled one in its line included; as many again that merging fills.
-        text: characters of one cell, which is Excel's own limit.
-        characters: of all cells together, one that is shared counted wherever it is.
-        line: characters of one line of text, quoted line breaks included.
+        elements: XML elements that are read.
+        rows: lines that are not empty.
+        columns: the last column that may hold a value.
+        cells: cells, with the empty ones before a filled one in its line, and those that merging fills.
+        text: characters of one cell; the same limit as Excel's.
+        characters: characters of all cells together; a shared string counts in each cell.
+        line: characters of one line of text, with quoted line breaks.
     """
 
     bytes: int = 32_000_000
@@ -47,14 +47,14 @@ class Bounds:
         self.check_length(len(text))
         return text
 
-    def account(self) -> Account:
-        """Counts what is read."""
-        return Account(self)
+    def count(self) -> SheetUsage:
+        """A new count of what is read of one sheet."""
+        return SheetUsage(self)
 
 
 @dataclass(slots=True)
-class Account:
-    """What was read so far of one sheet."""
+class SheetUsage:
+    """Counts what was read of one sheet so far; every method raises ``OutOfBounds`` when that is too much."""
 
     bounds: Bounds
     rows: int = field(default=0)
@@ -62,20 +62,20 @@ class Account:
     characters: int = field(default=0)
 
     def add_row(self, width: int = 0) -> None:
-        """Count a line that holds something, and the cells up to its last filled one."""
+        """Count a line that is not empty, and its cells up to the last filled one."""
         self.rows += 1
         self._add_cells(width)
         if self.rows > self.bounds.rows:
             raise OutOfBounds(f"it has more than {self.bounds.rows:,} rows")
 
     def add_cell(self, value: object) -> None:
-        """Count what a filled cell holds."""
+        """Count the characters of a filled cell."""
         self.characters += len(value) if isinstance(value, str) else 8
         if self.characters > self.bounds.characters:
             raise OutOfBounds(f"its cells have more than {self.bounds.characters:,} characters")
 
-    def add_carried(self, value: object) -> None:
-        """Count a filled cell that the file has not: a value that is merged over several rows, in one of them."""
+    def add_merged(self, value: object) -> None:
+        """Count a cell that merging fills: the value of the first row of merged cells, in another row."""
         self._add_cells(1)
         self.add_cell(value)
 

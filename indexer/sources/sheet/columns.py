@@ -1,4 +1,4 @@
-"""Which column of a sheet holds which field: as a person said, or by the column's name."""
+"""Finds the column of a sheet that holds each field: as ``--columns`` says, or by the column's name."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.sources.protocol import readable
+from indexer.sources.values import printable_path
 from presente.errors import InvalidInput
 
 REQUIRED = ("matricula", "nombre_del_alumno", "fotos")
 OPTIONAL = ("clase", "fecha_de_registro", "consentimiento_fecha", "consentimiento_texto")
 
-_ALSO_CALLED: dict[str, tuple[str, ...]] = {
+_OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "matricula": ("matricula del alumno", "numero de matricula", "numero de control", "student id"),
     "nombre_del_alumno": ("nombre", "nombre completo", "alumno", "name", "full name", "student name"),
     "fotos": ("foto", "ingrese sus fotos", "fotografias", "photos", "photo", "image", "images", "imagenes"),
@@ -23,48 +23,49 @@ _ALSO_CALLED: dict[str, tuple[str, ...]] = {
     "consentimiento_texto": ("consentimiento", "consent"),
     "fecha_de_registro": ("marca temporal", "timestamp", "fecha", "date"),
 }
-"""Never "ID": forms number their answers 1, 2, 3 under that name."""
+"""Names that are guessed. Not "ID", because forms number their answers 1, 2, 3 under that name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mapped:
-    """Where each field's column is, and a line that says what was guessed."""
+class ColumnMapping:
+    """The column of each field, from 0; and a line that says which were guessed, if any were."""
 
-    places: Mapping[str, int]
+    columns: Mapping[str, int]
     notes: tuple[str, ...]
 
 
-def map_columns(path: Path, columns: tuple[str, ...], said: str | None) -> Mapped:
+def map_columns(path: Path, columns: tuple[str, ...], declared: str | None) -> ColumnMapping:
     """Find the column of every field.
 
     Args:
         path: the sheet, for errors.
         columns: its column names.
-        said: ``field=Column,field=Column``; a field without a column is left out, one that is not named is guessed.
+        declared: ``field=Column,field=Column``, as ``--columns`` has it. A field without a column is left out; a field
+            that is not named is guessed.
 
     Raises:
         InvalidInput: ``invalid_columns``, ``missing_column``, ``ambiguous_column``.
     """
-    named = _parsed(said) if said is not None else {}
-    places = {field: _named_place(path, columns, field, column) for field, column in named.items() if column}
+    named = _parse_declaration(declared) if declared is not None else {}
+    found = {field: _named_column(path, columns, field, column) for field, column in named.items() if column}
     guessed = []
     for field in (*REQUIRED, *OPTIONAL):
-        place = None if field in named else _guessed_place(path, columns, field, set(places.values()))
-        if place is not None:
-            places[field] = place
-            if columns[place] != field:
-                guessed.append(f"{columns[place]!r} is {field}")
-    missing = [field for field in REQUIRED if field not in places]
+        column = None if field in named else _guess_column(path, columns, field, set(found.values()))
+        if column is not None:
+            found[field] = column
+            if columns[column] != field:
+                guessed.append(f"{columns[column]!r} is {field}")
+    missing = [field for field in REQUIRED if field not in found]
     if missing:
-        raise _missing(path, columns, missing)
-    note = f"{readable(path)}: columns were guessed: {', '.join(guessed)} (--columns says otherwise)"
-    return Mapped(places, (note,) if guessed else ())
+        raise _missing_columns(path, columns, missing)
+    note = f"{printable_path(path)}: columns were guessed: {', '.join(guessed)} (--columns overrides this)"
+    return ColumnMapping(found, (note,) if guessed else ())
 
 
-def _parsed(said: str) -> dict[str, str]:
-    """What ``--columns`` says. A column name that holds a comma is quoted together with its field."""
+def _parse_declaration(declared: str) -> dict[str, str]:
+    """Column by field. A column name that holds a comma is quoted together with its field."""
     known = (*REQUIRED, *OPTIONAL)
-    pairs = [pair.partition("=") for pair in next(csv.reader([said], skipinitialspace=True), [])]
+    pairs = [pair.partition("=") for pair in next(csv.reader([declared], skipinitialspace=True), [])]
     fields = [field.strip() for field, _, _ in pairs]
     for field, equals, _ in pairs:
         if not equals or field.strip() not in known or fields.count(field.strip()) > 1:
@@ -76,25 +77,25 @@ def _parsed(said: str) -> dict[str, str]:
     return {field.strip(): column.strip() for field, _, column in pairs}
 
 
-def _named_place(path: Path, columns: tuple[str, ...], field: str, name: str) -> int:
-    """The column that a person named: exactly, or but for case, accents, spaces and signs."""
-    exact = [place for place, column in enumerate(columns) if column == name]
-    found = exact or [place for place, column in enumerate(columns) if _plain(column) == _plain(name)]
+def _named_column(path: Path, columns: tuple[str, ...], field: str, name: str) -> int:
+    """The column of that name: the same name, or one that differs in case, accents, spaces and signs only."""
+    exact = [number for number, column in enumerate(columns) if column == name]
+    found = exact or [number for number, column in enumerate(columns) if _plain(column) == _plain(name)]
     if not found:
         raise InvalidInput(
             "missing_column",
-            f"{readable(path)} has no column {name!r} for {field}; it has {_listed(columns)}.",
+            f"{printable_path(path)} has no column {name!r} for {field}; it has {_quoted(columns)}.",
             "Correct --columns.",
         )
     return _only(path, columns, field, found)
 
 
-def _guessed_place(path: Path, columns: tuple[str, ...], field: str, taken: set[int]) -> int | None:
-    """The column that is called like the field, or else like one of the field's other names."""
-    free = [place for place in range(len(columns)) if place not in taken]
-    own = [place for place in free if _plain(columns[place]) == _plain(field)]
-    others = {_plain(name) for name in _ALSO_CALLED[field]}
-    found = own or [place for place in free if _plain(columns[place]) in others]
+def _guess_column(path: Path, columns: tuple[str, ...], field: str, taken: set[int]) -> int | None:
+    """The column with the field's name, else with one of the field's other names; None when there is none."""
+    free = [number for number in range(len(columns)) if number not in taken]
+    same_name = [number for number in free if _plain(columns[number]) == _plain(field)]
+    others = {_plain(name) for name in _OTHER_NAMES[field]}
+    found = same_name or [number for number in free if _plain(columns[number]) in others]
     return _only(path, columns, field, found) if found else None
 
 
@@ -102,28 +103,28 @@ def _only(path: Path, columns: tuple[str, ...], field: str, found: list[int]) ->
     if len(found) > 1:
         raise InvalidInput(
             "ambiguous_column",
-            f"{readable(path)}: {_listed(tuple(columns[place] for place in found))} could each be {field}.",
-            f'Say which: --columns "{field}={columns[found[0]]}"; give columns different names.',
+            f"{printable_path(path)}: {_quoted(tuple(columns[number] for number in found))} could each be {field}.",
+            f'Say which: --columns "{field}={columns[found[0]]}"; or give the columns different names.',
         )
     return found[0]
 
 
-def _missing(path: Path, columns: tuple[str, ...], missing: list[str]) -> InvalidInput:
+def _missing_columns(path: Path, columns: tuple[str, ...], missing: list[str]) -> InvalidInput:
     mail = next((column for column in columns if "mail" in _plain(column) or "correo" in _plain(column)), None)
     example = mail or next((column for column in columns if column), "ID")
     return InvalidInput(
         "missing_column",
-        f"{readable(path)} has no column {', '.join(missing)}; it has {_listed(columns)}.",
+        f"{printable_path(path)} has no column {', '.join(missing)}; it has {_quoted(columns)}.",
         f'Say which it is, for example --columns "{missing[0]}={example}". '
-        f"Needed: {', '.join(REQUIRED)}; welcome: {', '.join(OPTIONAL)}.",
+        f"Needed: {', '.join(REQUIRED)}; optional: {', '.join(OPTIONAL)}.",
     )
 
 
-def _listed(columns: tuple[str, ...]) -> str:
+def _quoted(columns: tuple[str, ...]) -> str:
     return ", ".join(repr(column) for column in columns if column) or "none"
 
 
 def _plain(name: str) -> str:
-    """A name without case, accents, spaces and signs."""
+    """A name without case, accents, spaces and signs, for comparing."""
     letters = unicodedata.normalize("NFKD", name.casefold())
     return "".join(letter for letter in letters if letter.isalnum())

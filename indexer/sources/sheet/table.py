@@ -1,4 +1,4 @@
-"""A .csv or .xlsx file as lines of text, whatever program wrote it, and within bounds whoever wrote it."""
+"""Reads a .csv or .xlsx file as lines of text, as any program may have written it, within bounds."""
 
 from __future__ import annotations
 
@@ -14,101 +14,105 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.sources.local import read_file
-from indexer.sources.protocol import readable
-from indexer.sources.sheet.bounds import BOUNDS, Account, OutOfBounds
+from indexer.sources.local_files import read_file
+from indexer.sources.sheet.bounds import BOUNDS, OutOfBounds, SheetUsage
 from indexer.sources.sheet.workbook import read_workbook
+from indexer.sources.values import printable_path
 from presente.errors import InvalidInput, PhotoRefused
 
-_WORKBOOKS = (".xlsx", ".xlsm")
-SUFFIXES = (".csv", *_WORKBOOKS)
-_DAMAGE = (
+_WORKBOOK_SUFFIXES = (".xlsx", ".xlsm")
+SHEET_SUFFIXES = (".csv", *_WORKBOOK_SUFFIXES)
+_DAMAGE_ERRORS = (
     OSError,
     EOFError,
     LookupError,
     ValueError,
     TypeError,
     OverflowError,
-    RuntimeError,  # encrypted, or compressed in ways that Python does not know
+    RuntimeError,  # encrypted, or compressed in ways that Python cannot read
     zipfile.BadZipFile,
     zlib.error,
     xml.parsers.expat.ExpatError,
 )
-"""What a damaged workbook makes the modules that it is read with raise."""
+"""Errors that reading a damaged workbook may raise."""
 
-_MARKS = (  # the longest first: one of UTF-32's begins with one of UTF-16's
+_BYTE_ORDER_MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_WINDOWS = "cp1252"
+_WINDOWS_1252 = "cp1252"
 _DELIMITERS = ",;\t"
-_LOOKED_AT = 20
-"""Lines in which the separator is looked for."""
+_SEPARATOR_LINES = 20
+"""First lines in which the separator is looked for."""
 
-_SEPARATOR = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 
 SheetLine = tuple[int, list[str]]
+"""The number of a line, and one text per column, the last of them not empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class SheetTable:
-    """Lines that hold something, (line number, one text per column, none empty at the end), and how they were read."""
+    """The lines of a sheet that are not empty, and notes on how they were read."""
 
     path: Path
     lines: tuple[SheetLine, ...]
     notes: tuple[str, ...] = ()
 
-    def headed(self, place: int) -> tuple[tuple[str, ...], tuple[SheetLine, ...]]:
-        """The columns' names in one of the lines, and the lines below it; the empty cells at their ends are left out.
+    def lines_below_header(self, header: int) -> tuple[SheetLine, ...]:
+        """The lines below the line that has the columns' names, which is ``lines[header]``.
 
         Raises:
             InvalidInput: ``unreadable_sheet``, naming the line that has more texts than there are columns.
         """
-        columns = tuple(self.lines[place][1]) if self.lines else ()
-        for number, cells in self.lines[place + 1 :]:
+        columns = self.lines[header][1] if self.lines else []
+        for number, cells in self.lines[header + 1 :]:
             if len(cells) > len(columns):
                 raise InvalidInput(
                     "unreadable_sheet",
-                    f"{readable(self.path)}, line {number}: more values than columns.",
+                    f"{printable_path(self.path)}, line {number}: more values than columns.",
                     "Put values that hold the separator in double quotes; give every column a name.",
                 )
-        return columns, self.lines[place + 1 :]
+        return self.lines[header + 1 :]
 
 
 def read_table(path: Path) -> SheetTable:
-    """Read a workbook's first sheet, or a text separated by ``,`` ``;`` or tabs.
+    """Read a workbook's first visible sheet, or a text separated by ``,`` ``;`` or tabs.
 
     Raises:
-        InvalidInput: ``unreadable_sheet``, or ``sheet_too_large``, which says the bound.
+        InvalidInput: ``unreadable_sheet``, or ``sheet_too_large``, which names the bound.
     """
     try:
         content = read_file(path, BOUNDS.bytes)
-        return _workbook(path, content) if path.suffix.lower() in _WORKBOOKS else _text(path, content)
+        is_workbook = path.suffix.lower() in _WORKBOOK_SUFFIXES
+        return _read_workbook(path, content) if is_workbook else _read_text(path, content)
     except OutOfBounds as exc:
         raise _too_large(path, str(exc)) from exc
     except PhotoRefused as exc:
         if exc.code == "too_many_bytes":
             raise _too_large(path, f"it has more than {BOUNDS.bytes:,} bytes") from exc
-        raise InvalidInput("unreadable_sheet", f"{readable(path)} is no file.", "Name the sheet's own file.") from exc
+        raise InvalidInput(
+            "unreadable_sheet", f"{printable_path(path)} is not a file.", "Name the sheet's own file."
+        ) from exc
     except OSError as exc:
         raise InvalidInput(
-            "unreadable_sheet", f"{readable(path)} cannot be read ({exc.strerror}).", "Check its permissions."
+            "unreadable_sheet", f"{printable_path(path)} cannot be read ({exc.strerror}).", "Check its permissions."
         ) from exc
 
 
 def _too_large(path: Path, why: str) -> InvalidInput:
     return InvalidInput(
         "sheet_too_large",
-        f"{readable(path)} is larger than a sheet may be: {why}.",
+        f"{printable_path(path)} is larger than a sheet may be: {why}.",
         "Keep only the students' columns and rows: copy them into a new sheet, or split it.",
     )
 
 
 def _trimmed(lines: Iterable[SheetLine]) -> Iterator[SheetLine]:
-    """Cells without the spaces around them, lines without the empty cells at their end, and none that are empty."""
+    """Lines that are not empty, without the empty cells at their end; cells without the spaces around them."""
     for number, cells in lines:
         texts = [cell.strip() for cell in cells]
         while texts and not texts[-1]:
@@ -120,78 +124,82 @@ def _trimmed(lines: Iterable[SheetLine]) -> Iterator[SheetLine]:
 # -- text ------------------------------------------------------------------------------------------------------------
 
 
-def _text(path: Path, content: bytes) -> SheetTable:
+def _read_text(path: Path, content: bytes) -> SheetTable:
     try:
         text, encoding = _decoded(content)
-        notes = (f"{readable(path)} is not UTF-8 and was read as Windows-1252",) if encoding == _WINDOWS else ()
+        notes = (
+            (f"{printable_path(path)} is not UTF-8 and was read as Windows-1252",) if encoding == _WINDOWS_1252 else ()
+        )
         return SheetTable(path, tuple(_trimmed(_csv_lines(text))), notes)
     except (UnicodeDecodeError, csv.Error) as exc:
         raise InvalidInput(
-            "unreadable_sheet", f"{readable(path)} cannot be read ({_why(exc)}).", "Save it as CSV in UTF-8."
+            "unreadable_sheet",
+            f"{printable_path(path)} cannot be read ({_short_reason(exc)}).",
+            "Save it as CSV in UTF-8.",
         ) from exc
 
 
-def _why(exc: Exception) -> str:
-    """What was wrong, without the whole of what it was wrong with."""
-    return f"byte {exc.start:,} is no {exc.encoding}" if isinstance(exc, UnicodeDecodeError) else str(exc)
+def _short_reason(exc: Exception) -> str:
+    """Why a text cannot be read, without quoting the text."""
+    return f"byte {exc.start:,} is not {exc.encoding}" if isinstance(exc, UnicodeDecodeError) else str(exc)
 
 
 def _decoded(content: bytes) -> tuple[str, str]:
-    """A text and its encoding: what its byte order mark says, else UTF-8, else Windows' own, if it can be neither else.
+    """A text and its encoding: that of its byte order mark, else UTF-8, else Windows-1252.
 
     Raises:
-        UnicodeDecodeError: it is none of these.
-        csv.Error: it has NULs, as no text has.
+        UnicodeDecodeError: the content is none of these, or damaged UTF-8.
+        csv.Error: the content has NULs, which no text has.
     """
-    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "")
+    encoding = next((name for mark, name in _BYTE_ORDER_MARKS if content.startswith(mark)), "")
     if not encoding and b"\0" in content:
-        raise csv.Error("it holds NULs, as no text does")
+        raise csv.Error("it holds NULs, which no text does")
     try:
         text = content.decode(encoding or "utf-8")
     except UnicodeDecodeError:
-        if encoding or not content.decode("utf-8", "ignore").isascii():  # UTF-8 that is damaged is not Windows'
+        if encoding or not content.decode("utf-8", "ignore").isascii():  # damaged UTF-8, not Windows-1252
             raise
-        encoding = _WINDOWS
-        text = content.decode(_WINDOWS)
+        encoding = _WINDOWS_1252
+        text = content.decode(_WINDOWS_1252)
     if "\0" in text:
-        raise csv.Error("it holds NULs, as no text does")
+        raise csv.Error("it holds NULs, which no text does")
     return text, encoding
 
 
 def _csv_lines(text: str) -> Iterator[SheetLine]:
-    """The lines; a first one like ``sep=;``, which Excel writes, says the separator."""
-    said = _SEPARATOR.match(text)
-    if said:
-        text = text[said.end() :]
-    delimiter = said[1] if said else _delimiter(text[: BOUNDS.line].splitlines()[:_LOOKED_AT])
-    account = BOUNDS.account()
-    taken = 0
+    """The lines. A first line like ``sep=;``, which Excel writes, names the separator and is left out."""
+    declared = _SEPARATOR_LINE.match(text)
+    if declared:
+        text = text[declared.end() :]
+    delimiter = declared[1] if declared else _guess_delimiter(text[: BOUNDS.line].splitlines()[:_SEPARATOR_LINES])
+    usage = BOUNDS.count()
+    length = 0
 
-    def physical() -> Iterator[str]:
-        nonlocal taken
+    def physical_lines() -> Iterator[str]:
+        nonlocal length
         for line in io.StringIO(text, newline=""):
-            taken += len(line)
-            if taken > BOUNDS.line:
+            length += len(line)
+            if length > BOUNDS.line:
                 raise OutOfBounds(f"a line has more than {BOUNDS.line:,} characters")
             yield line
 
-    reader = csv.reader(physical(), delimiter=delimiter, strict=True)
+    reader = csv.reader(physical_lines(), delimiter=delimiter, strict=True)
     for cells in reader:
-        taken = 0
+        length = 0
         while cells and not cells[-1]:
             cells.pop()
         if len(cells) > BOUNDS.columns:
             raise OutOfBounds(f"line {reader.line_num} has a value beyond column {BOUNDS.columns}")
         if cells:
-            account.add_row(len(cells))
+            usage.add_row(len(cells))
             for cell in filter(None, cells):
                 BOUNDS.check_length(len(cell))
-                account.add_cell(cell)
-            yield reader.line_num + bool(said), cells
+                usage.add_cell(cell)
+            yield reader.line_num + bool(declared), cells
 
 
-def _delimiter(lines: list[str]) -> str:
-    """What separates the columns: what most separates the first line that may name the three that are needed."""
+def _guess_delimiter(lines: list[str]) -> str:
+    """The separator: the most frequent one in the first line that may name the three columns that are needed."""
     header = next((line for line in lines if max(map(line.count, _DELIMITERS)) >= 2), "\n".join(lines[:1]))
     return max(_DELIMITERS, key=header.count)
 
@@ -199,33 +207,33 @@ def _delimiter(lines: list[str]) -> str:
 # -- workbooks -------------------------------------------------------------------------------------------------------
 
 
-def _workbook(path: Path, content: bytes) -> SheetTable:
+def _read_workbook(path: Path, content: bytes) -> SheetTable:
     try:
         sheet = read_workbook(content)
-        account = BOUNDS.account()
-        lines = ((number, _cells(values, account)) for number, values in sheet.rows)
+        usage = BOUNDS.count()
+        lines = ((number, _cells(values, usage)) for number, values in sheet.rows)
         notes = []
         if sheet.others:
             others = ", ".join(map(repr, sheet.others[:10]))
-            notes.append(f"{readable(path)}: the sheet {sheet.name!r} was read, and not {others}")
+            notes.append(f"{printable_path(path)}: the sheet {sheet.name!r} was read, and not {others}")
         if sheet.hidden:
             rows = ", ".join(map(str, sheet.hidden[:10])) + (", ..." if len(sheet.hidden) > 10 else "")
-            notes.append(f"{readable(path)}: hidden rows were read like the others: {rows}")
+            notes.append(f"{printable_path(path)}: hidden rows were read, too: {rows}")
         return SheetTable(path, tuple(_trimmed(lines)), tuple(notes))
-    except _DAMAGE as exc:
+    except _DAMAGE_ERRORS as exc:
         raise InvalidInput(
-            "unreadable_sheet", f"{readable(path)} cannot be read ({exc}).", "Save it again as .xlsx, or as .csv."
+            "unreadable_sheet", f"{printable_path(path)} cannot be read ({exc}).", "Save it again as .xlsx, or as .csv."
         ) from exc
 
 
-def _cells(values: Mapping[int, object], account: Account) -> list[str]:
+def _cells(values: Mapping[int, object], usage: SheetUsage) -> list[str]:
     width = max(values, default=-1) + 1
-    account.add_row(width)
-    return [_shown(values.get(place)) for place in range(width)]
+    usage.add_row(width)
+    return [_cell_text(values.get(column)) for column in range(width)]
 
 
-def _shown(value: object) -> str:
-    """A workbook's value as a person would write it: dates as ISO 8601, whole numbers without a fraction."""
+def _cell_text(value: object) -> str:
+    """A workbook's value as text: dates in ISO form, whole numbers without a fraction."""
     if isinstance(value, datetime.datetime):
         at_midnight = value.time() == datetime.time()
         return value.date().isoformat() if at_midnight else value.isoformat(" ", "seconds")

@@ -1,0 +1,28 @@
+"""The terms of a report, with a sentence each: docs/metrics.md for readers who have only the report."""
+
+_TERMS = {
+    "Score": "Cosine of two templates, -1 to 1: higher is more alike. It is not a probability.",
+    "Threshold": "The score from which a photo is given a name, or two photos are called the same person's.",
+    "Interval": "95 % score interval of Wilson: with so many trials the true rate may lie anywhere in it. Photos of "
+    "one person are not independent, so the interval is, if anything, too narrow.",
+    "FTE": "Failure to enrol: a photo for the gallery that gave no template.",
+    "FTA": "Failure to acquire: a photo that was searched or compared and gave no template. It counts as a miss.",
+    "Rank-k": "Share of searches of enrolled people with at most k - 1 other people scoring as high as the right one.",
+    "FPIR": "False positive identification rate: share of strangers' photos for which any person scores at or "
+    "above the threshold.",
+    "FNIR": "False negative identification rate: share of enrolled people's photos for which the right person is not "
+    "first, or scores below the threshold.",
+    "DIR": "Detection and identification rate: 1 - FNIR.",
+    "FAR": "False accept rate: share of pairs of two people that score at or above the threshold.",
+    "FRR": "False reject rate: share of pairs of one person that score below the threshold. TAR is 1 - FRR.",
+    "EER": "Equal error rate: where FAR and FRR are the same.",
+    "Accuracy of folds": "Share of a fold's pairs decided rightly at the threshold that was best for all other folds.",
+    "Accuracy": "Share of photos named rightly; “Desconocido” is the right name of a stranger.",
+    "Precision and recall": "Of photos given a name, the share that is that person's; of a person's photos, the share "
+    "given the name. Weighted by how many photos each has.",
+}
+
+
+def terms(*names: str) -> list[tuple[str, str]]:
+    """Some of them, in the order given."""
+    return [(name, _TERMS[name]) for name in names]

@@ -1,0 +1,54 @@
+"""The header that is read of every format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from presente.errors import PhotoRefused
+
+ImageFormat = Literal["JPEG", "PNG", "WEBP", "PPM"]
+"""Pillow's name of the format."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The size of a picture, the cost of decoding its file, and the parts of the file that the decoder needs.
+
+    Attributes:
+        kind: the format.
+        width: pixels of a row, before the orientation is applied.
+        height: rows.
+        held: bytes that are held per pixel of the decoded picture, beside the result.
+        coefficients: bytes that a JPEG of several scans holds until all are read.
+        pixel_ns: nanoseconds of CPU time per pixel of the file.
+        byte_ns: nanoseconds per byte of the file.
+        orientation: EXIF's, 1 to 8.
+        kept: the parts of the file, in order, that the decoder needs.
+    """
+
+    kind: ImageFormat
+    width: int
+    height: int
+    held: float
+    pixel_ns: float
+    byte_ns: float
+    coefficients: int = 0
+    orientation: int = 1
+    kept: tuple[slice, ...] = (slice(None),)
+
+    @property
+    def pixels(self) -> int:
+        """Width times height."""
+        return self.width * self.height
+
+    def essence(self, data: bytes) -> bytes:
+        """The file without metadata and further pictures, which the pixels do not need."""
+        if self.kept == (slice(None),):
+            return data
+        return b"".join(data[part] for part in self.kept)
+
+
+def too_costly(what: str) -> PhotoRefused:
+    """The refusal of a file whose decoding would cost too much for its picture; ``what``: the reason."""
+    return PhotoRefused("too_costly", f"The photo would cost too much to decode: {what}.", "Save it as a plain JPEG.")

@@ -1,0 +1,85 @@
+"""The counts on students' documents in MongoDB, kept in step with attendance and participation.
+
+A student carries ``recount`` from before an entry is written until the counts include it, so that the counts that a
+dead process left behind are corrected at the next start. Counts carry the number of entries that they were made of
+(``recorded``): counts of fewer entries never replace counts of more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from bson import Int64
+from pymongo.database import Database
+
+from gallery.documents.attendance import StoredAttendance, StoredParticipation, Tally
+from gallery.documents.attendance_rules import tally
+from gallery.documents.foreign_documents import Document
+from gallery.documents.mongo.attendance_documents import attendance_of, participation_of
+
+
+class MongoAttendanceCounts:
+    """The counts of students. Lets pymongo's errors through: the store translates them."""
+
+    def __init__(self, db: Database[dict[str, Any]]) -> None:
+        self._db = db
+
+    def begin(self, subjects: Iterable[int | None]) -> set[int]:
+        """Mark students for a recount, before entries are written; those who exist."""
+        wanted = {"subject": {"$in": [Int64(subject) for subject in subjects if subject is not None]}}
+        self._db.students.update_many(wanted, {"$set": {"recount": True}})
+        return {int(found["subject"]) for found in self._db.students.find(wanted, {"subject": 1})}
+
+    def refresh(self, subject: int) -> None:
+        """Set a student's counts to what the entries add up to, unless another process did so with more entries."""
+        counted, recorded = self._tally(subject)
+        student = self._db.students.find_one({"subject": Int64(subject)})
+        if student is None:
+            return
+        counts = {
+            "asistencias": int(student.get("asistencias_previas", 0)) + counted.asistencias,
+            "participaciones": int(student.get("participaciones_previas", 0)) + counted.participaciones,
+            "recorded": recorded,
+        }
+        older = {"$or": [{"recorded": {"$exists": False}}, {"recorded": {"$lte": recorded}}]}
+        self._db.students.update_one({"subject": Int64(subject), **older}, {"$set": counts, "$unset": {"recount": ""}})
+
+    def recover(self) -> None:
+        """Refresh the counts of the students whose last entries a dead process wrote."""
+        for found in list(self._db.students.find({"recount": True}, {"subject": 1})):
+            self.refresh(int(found["subject"]))
+
+    def recount(self) -> None:
+        """Refresh the counts of all students."""
+        for student in list(self._db.students.find({"subject": {"$exists": True}}, {"subject": 1})):
+            self.refresh(int(student["subject"]))
+
+    def miscounted(self) -> list[str]:
+        """Matriculas, sorted, of the students whose counts differ from their entries."""
+        attendance: dict[int | None, list[StoredAttendance]] = {}
+        participations: dict[int | None, list[StoredParticipation]] = {}
+        for entry in map(attendance_of, self._db.attendance.find({}, {"face": 0})):
+            attendance.setdefault(entry.entry.subject, []).append(entry)
+        for other in map(participation_of, self._db.participations.find()):
+            participations.setdefault(other.entry.subject, []).append(other)
+        return sorted(
+            str(student["matricula"])
+            for student in self._db.students.find({"subject": {"$exists": True}})
+            if _counts_of(student)
+            != tally(attendance.get(int(student["subject"]), ()), participations.get(int(student["subject"]), ()))
+        )
+
+    def _tally(self, subject: int) -> tuple[Tally, int]:
+        own = {"student": Int64(subject)}
+        attendance = [attendance_of(found) for found in self._db.attendance.find(own, {"face": 0})]
+        participations = [participation_of(found) for found in self._db.participations.find(own)]
+        return tally(attendance, participations), len(attendance) + len(participations)
+
+
+def _counts_of(student: Document) -> Tally:
+    """The counts on a student's document, without the earlier counts."""
+    return Tally(
+        int(student.get("asistencias", 0)) - int(student.get("asistencias_previas", 0)),
+        int(student.get("participaciones", 0)) - int(student.get("participaciones_previas", 0)),
+    )

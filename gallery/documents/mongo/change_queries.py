@@ -1,0 +1,58 @@
+"""Following the change sequence of a MongoDB store while writes of several documents are under way."""
+
+from __future__ import annotations
+
+import numpy as np
+from bson import Int64
+
+from gallery.documents.mongo.attempts import MongoAttempts
+from gallery.documents.mongo.connection import MongoConnection
+from gallery.documents.mongo.sequence import MongoSequence, numbers, removals
+from gallery.documents.values import Changes, Position
+
+
+class MongoChangeQueries:
+    """What a follower asks of the change sequence. Lets pymongo's errors through: the store translates them."""
+
+    def __init__(self, connection: MongoConnection, sequence: MongoSequence, attempts: MongoAttempts) -> None:
+        self._db = connection.db
+        self._sequence = sequence
+        self._attempts = attempts
+
+    def position(self) -> Position:
+        """The position of a follower that asks for it first and then reads all templates."""
+        last = self._sequence.last()  # before the attempts: those that were under way then are among them
+        return Position(last, tuple(sorted(self._attempts.under_way().items())))
+
+    def is_over(self, position: Position) -> bool:
+        """Whether a write that the position waits for is no longer under way."""
+        return bool({name for name, _ in position.awaited} - self._attempts.under_way().keys())
+
+    def changes(self, position: Position) -> Changes:
+        """The changes since a position: those of writes that are over."""
+        awaited = dict(position.awaited)
+        reserved = [
+            found
+            for found in self._sequence.since(position.low_water)
+            if int(found["_id"]) > position.change or found.get("attempt") in awaited
+        ]
+        under_way = self._attempts.under_way()  # after the reservations: an attempt that is not in it is over
+        over = [found for found in reserved if found.get("attempt") not in under_way]
+        still_open = {name: before for name, before in awaited.items() if name in under_way}
+        for found in reserved:
+            if found.get("attempt") in under_way:
+                still_open.setdefault(found["attempt"], int(found["_id"]) - 1)
+        added = [number for found in over for number in numbers(found, "templates")]
+        numbered = removals(over)
+        gone = self._db.removals.find({"_id": {"$in": numbered}}) if numbered else ()
+        removed = [int(template) for found in gone for template in found["templates"]]
+        last = max([position.change, *(int(found["_id"]) + int(found["n"]) - 1 for found in reserved)])
+        return Changes(
+            Position(last, tuple(sorted(still_open.items()))),
+            np.unique(np.array(added, dtype=np.int64)),
+            np.unique(np.array(removed, dtype=np.int64)),
+        )
+
+    def removed_since(self, change: int) -> bool:
+        """Whether any template was removed after a change."""
+        return self._db.removals.find_one({"_id": {"$gt": Int64(change)}}, {"_id": 1}) is not None

@@ -1,0 +1,55 @@
+"""Erasing students and templates in MongoDB. Every step can be repeated, so that a cut-off erasure can be finished."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import Int64
+from pymongo.database import Database
+
+from gallery.documents.foreign_documents import Document
+from gallery.documents.mongo.attendance import MongoAttendance
+from gallery.documents.mongo.request_keys import MongoRequestKeys
+from gallery.documents.mongo.sequence import MongoSequence
+
+_PAGE = 4096
+"""Templates that are deleted at once."""
+
+
+class MongoEraser:
+    """Erases inside an attempt. Lets pymongo's errors through: the store translates them."""
+
+    def __init__(
+        self,
+        db: Database[dict[str, Any]],
+        sequence: MongoSequence,
+        attendance: MongoAttendance,
+        request_keys: MongoRequestKeys,
+    ) -> None:
+        self._db = db
+        self._sequence = sequence
+        self._attendance = attendance
+        self._request_keys = request_keys
+
+    def erase(self, subject: int, attempt: str) -> None:
+        """Delete a student first, so that no one adds to the student any more, and then what belongs to the student."""
+        own = {"student": Int64(subject)}
+        self._db.students.delete_many({"subject": Int64(subject)})
+        if not self.drop_templates(own, attempt):
+            self._sequence.reserve(1, "fields", attempt)  # so that followers read the rosters again
+        self._db.images.delete_many(own)
+        self._db.contents.delete_many(own)
+        self._request_keys.forget(subject)
+        self._attendance.forget(subject)
+
+    def drop_templates(self, which: Document, attempt: str) -> int:
+        """Record templates as removed and delete them, until there are none left; how many there were."""
+        dropped = 0
+        while True:
+            ids = [template["_id"] for template in self._db.templates.find(which, {"_id": 1}).limit(_PAGE)]
+            if not ids:
+                return dropped
+            number = self._sequence.reserve(1, "removal", attempt)[0]
+            self._db.removals.insert_one({"_id": Int64(number), "templates": ids})
+            self._db.templates.delete_many({"_id": {"$in": ids}})
+            dropped += len(ids)

@@ -1,0 +1,147 @@
+"""Reading photos and templates in MongoDB, page by page. A page is one call; the caller may write between pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from bson import Int64
+from pymongo import ASCENDING
+
+from gallery.documents.foreign_documents import Document
+from gallery.documents.mongo.connection import MongoConnection
+from gallery.documents.mongo.shapes import VISIBLE, content_id
+from gallery.documents.values import EnrolledTemplate, StoredPhoto, TemplateBatch
+
+_PAGE = 4096
+"""Templates, or ids of photos, that one query reads."""
+_PHOTO_PAGE = 16
+"""Photos that one query reads."""
+
+
+class MongoPhotoQueries:
+    """Photos and templates of a MongoDB store."""
+
+    def __init__(self, connection: MongoConnection) -> None:
+        self._connection = connection
+        self._db = connection.db
+
+    def embedded(self, matricula: str, pack: str) -> set[str]:
+        """SHA-256 of the student's photos that have a template by a pack."""
+        with self._connection.calls():
+            found = self._db.students.find_one({"matricula": matricula, **VISIBLE}, {"subject": 1})
+            if found is None:
+                return set()
+            images = {
+                int(image["_id"]): str(image["sha256"])
+                for image in self._db.images.find({"student": found["subject"]}, {"sha256": 1})
+            }
+            done = self._db.templates.find({"student": found["subject"], "pack": pack}, {"image": 1})
+            return {images[int(template["image"])] for template in done if int(template["image"]) in images}
+
+    def digests(self, matricula: str) -> list[str]:
+        """SHA-256 of the student's photos, sorted."""
+        with self._connection.calls():
+            found = self._db.students.find_one({"matricula": matricula, **VISIBLE}, {"subject": 1})
+            if found is None:
+                return []
+            images = self._db.images.find({"student": found["subject"]}, {"sha256": 1})
+            return sorted(str(image["sha256"]) for image in images)
+
+    def templates(self, ids: Sequence[int] | None, pack: str) -> Iterator[TemplateBatch]:
+        """Templates by a pack in order of id, in batches; without ``ids`` all of them."""
+        wanted = None if ids is None else sorted(int(i) for i in ids)
+        last = 0
+        while wanted is None or wanted:
+            with self._connection.calls():
+                which: dict[str, Any] = {"$gt": Int64(last)}
+                if wanted is not None:
+                    which = {"$in": [Int64(i) for i in wanted[:_PAGE]]}
+                    wanted = wanted[_PAGE:]
+                rows = list(
+                    self._db.templates.find({"_id": which, "pack": pack}, {"student": 1, "vector": 1})
+                    .sort("_id", ASCENDING)
+                    .limit(_PAGE)
+                )
+            if rows:
+                last = int(rows[-1]["_id"])
+                yield _batch(rows)
+            elif wanted is None:
+                return
+
+    def enrolled(self, pack: str) -> Iterator[EnrolledTemplate]:
+        """What is known of the templates by a pack, in order of id."""
+        last = 0
+        while True:
+            with self._connection.calls():
+                which = {"_id": {"$gt": Int64(last)}, "pack": pack}
+                wanted = {"image": 1, "student": 1, "quality": 1}
+                rows = list(self._db.templates.find(which, wanted).sort("_id", ASCENDING).limit(_PAGE))
+                described = self._db.images.find({"_id": {"$in": [row["image"] for row in rows]}})
+                images = {image["_id"]: image for image in described}
+            if not rows:
+                return
+            last = int(rows[-1]["_id"])
+            for row in rows:
+                image = images.get(row["image"])
+                if image is not None:  # otherwise it was removed meanwhile
+                    yield EnrolledTemplate(
+                        int(row["_id"]), int(row["student"]), image["sha256"], image["source"], row["quality"]
+                    )
+
+    def unembedded(self, pack: str) -> Iterator[StoredPhoto]:
+        """Every photo that has no template by a pack, in order of id."""
+        for ids in self._image_ids():
+            with self._connection.calls():
+                done = {
+                    int(found["image"])
+                    for found in self._db.templates.find(
+                        {"image": {"$in": [Int64(i) for i in ids]}, "pack": pack}, {"image": 1}
+                    )
+                }
+            yield from self._photos([i for i in ids if i not in done], {})
+
+    def photos(self) -> Iterator[StoredPhoto]:
+        """Every photo, in order of id."""
+        for ids in self._image_ids():
+            yield from self._photos(ids, VISIBLE)
+
+    def _image_ids(self) -> Iterator[list[int]]:
+        last = 0
+        while True:
+            with self._connection.calls():
+                found = self._db.images.find({"_id": {"$gt": Int64(last)}}, {"_id": 1})
+                ids = [int(image["_id"]) for image in found.sort("_id", ASCENDING).limit(_PAGE)]
+            if not ids:
+                return
+            last = ids[-1]
+            yield ids
+
+    def _photos(self, ids: Sequence[int], owner: Document) -> Iterator[StoredPhoto]:
+        """The photos with these ids that still exist, of students who match the filter ``owner``."""
+        for start in range(0, len(ids), _PHOTO_PAGE):
+            some = [Int64(i) for i in ids[start : start + _PHOTO_PAGE]]
+            with self._connection.calls():
+                found = list(self._db.images.find({"_id": {"$in": some}}).sort("_id", ASCENDING))
+                owners = self._db.students.find({"subject": {"$in": [image["student"] for image in found]}, **owner})
+                names = {int(document["subject"]): str(document["matricula"]) for document in owners}
+            for image in found:
+                with self._connection.calls():
+                    kept = self._db.contents.find_one({"_id": content_id(image["student"], image["sha256"])})
+                if kept is not None and int(image["student"]) in names:
+                    yield StoredPhoto(
+                        id=int(image["_id"]),
+                        matricula=names[int(image["student"])],
+                        sha256=image["sha256"],
+                        content=bytes(kept["content"]),
+                        media_type=image["media_type"],
+                    )
+
+
+def _batch(rows: Sequence[Document]) -> TemplateBatch:
+    return TemplateBatch(
+        ids=np.array([row["_id"] for row in rows], dtype=np.int64),
+        subjects=np.array([row["student"] for row in rows], dtype=np.int64),
+        vectors=np.frombuffer(b"".join(row["vector"] for row in rows), dtype="<f4").reshape(len(rows), -1),
+    )

@@ -1,0 +1,202 @@
+"""Enrolling, changing and removing students in MongoDB, in an order that makes a crash at any point safe.
+
+See docs/adr/0008-mongodb.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bson import Int64
+from pymongo.database import Database
+
+from gallery.documents.foreign_documents import Document, foreign_student
+from gallery.documents.mongo.attempts import MongoAttempts
+from gallery.documents.mongo.attendance import MongoAttendance
+from gallery.documents.mongo.erasing import MongoEraser
+from gallery.documents.mongo.photo_writing import MongoPhotoWriter, Owner, PhotoKey, WantedPhotos, insert_new
+from gallery.documents.mongo.recovery import MongoRecovery
+from gallery.documents.mongo.sequence import MongoSequence
+from gallery.documents.mongo.shapes import fields_of
+from gallery.documents.student_rules import student_exists, student_not_found
+from gallery.documents.values import Enrolment, EnrolmentMode, PhotoFile, Student, Template
+from presente.clock import Clock
+
+
+class MongoStudentWriter:
+    """Writes students, for several threads at once. Lets pymongo's errors through: the store translates them.
+
+    Attributes:
+        clock: tells which date a moment is that another program wrote.
+        photos: writes photos and templates.
+        recovery: runs writes as attempts.
+        eraser: erases inside an attempt.
+    """
+
+    def __init__(
+        self,
+        db: Database[dict[str, Any]],
+        sequence: MongoSequence,
+        attendance: MongoAttendance,
+        attempts: MongoAttempts,
+        eraser: MongoEraser,
+        clock: Clock,
+    ) -> None:
+        self.clock = clock
+        self.eraser = eraser
+        self.recovery = MongoRecovery(db, sequence, attempts, eraser)
+        self.photos = MongoPhotoWriter(db, sequence, attempts, self.recovery, eraser)
+        self._db = db
+        self._sequence = sequence
+        self._attendance = attendance
+        self._attempts = attempts
+
+    # -- enrolling --------------------------------------------------------------------------------------------------
+
+    def enrol(self, enrolments: Sequence[Enrolment], mode: EnrolmentMode) -> None:
+        """Store students and photos. A new student is visible once everything of the student is there.
+
+        Raises:
+            Conflict, NotFound: as the mode says.
+        """
+        latest = {enrolment.student.matricula: enrolment.student for enrolment in enrolments}
+        while True:
+            found = self._existing(latest, mode)
+            subjects = {matricula: int(document["subject"]) for matricula, document in found.items()}
+            wanted: dict[PhotoKey, tuple[PhotoFile, list[Template]]] = {}
+            for enrolment in enrolments:
+                owner = subjects.get(enrolment.student.matricula, enrolment.student.matricula)
+                for photo in enrolment.photos:
+                    wanted[owner, photo.sha256] = photo, [photo.template]
+            new = [student for matricula, student in latest.items() if matricula not in found]
+            if self._enrol(new, [found[m] for m in found], wanted, latest if mode == "put" else {}):
+                return
+
+    def _existing(self, latest: Mapping[str, Student], mode: EnrolmentMode) -> dict[str, Document]:
+        """The documents of those students who exist, by matricula.
+
+        Raises:
+            Conflict, NotFound: as the mode says.
+        """
+        while True:
+            there = list(self._db.students.find({"matricula": {"$in": list(latest)}}))
+            changed = False
+            for document in there:
+                if "subject" not in document:
+                    self.number(document, foreign_student(document, self.clock))
+                    changed = True
+                elif "enrolling" in document and not self._attempts.lives(document["enrolling"]):
+                    self._clear_left_over(document)
+                    changed = True
+            if changed:
+                continue
+            if mode == "create" and there:
+                raise student_exists(min(document["matricula"] for document in there))
+            found: dict[str, Document] = {str(document["matricula"]): document for document in there}
+            if mode == "extend" and len(found) < len(latest):
+                raise student_not_found(min(latest.keys() - found.keys()))
+            return found
+
+    def _clear_left_over(self, document: Document) -> None:
+        """Undo the attempt that left a student behind; if its marker is gone already, remove the student alone."""
+        attempt = self._db.writing.find_one({"_id": document["enrolling"]})
+        if attempt is not None:
+            self.recovery.recover(attempt)
+        elif self._db.students.find_one({"_id": document["_id"], "enrolling": document["enrolling"]}) is not None:
+            self.remove_subject(int(document["subject"]))
+
+    def _enrol(
+        self, new: Sequence[Student], found: Sequence[Document], wanted: WantedPhotos, fields: Mapping[str, Student]
+    ) -> bool:
+        """Write new students, photos, and the fields of existing students; False when a matricula was just taken."""
+        images, missing, templates = self.photos.find_missing(wanted)
+        changed = [
+            document
+            for document in found
+            if document["matricula"] in fields
+            and any(document.get(name) != value for name, value in fields_of(fields[document["matricula"]]).items())
+        ]
+        waited_for = [document for document in found if "enrolling" in document]
+        if not (new or missing or templates or changed or waited_for):
+            return True
+        with self.recovery.attempt("enrol") as attempt:
+            reserved = self._sequence.reserve(
+                max(1, len(new) + len(missing) + len(templates)), "enrolment", attempt, len(new), len(templates)
+            )
+            ids = iter(reserved)
+            subjects: dict[Owner, int] = {student.matricula: next(ids) for student in new}
+            if not self._insert_invisible(new, subjects, attempt):
+                self._db.students.delete_many({"enrolling": attempt})  # another attempt took one of the matriculas
+                return False
+            images |= self.photos.put_images({key: wanted[key][0] for key in missing}, subjects, ids)
+            self.photos.put_templates(
+                [(images[key], subjects.get(key[0], key[0]), template) for key, template in templates], ids
+            )
+            for document in changed:
+                self._set_fields(document, fields_of(fields[document["matricula"]]))
+            self._attempts.check()
+            existing = {int(document["subject"]) for document in found}
+            self.photos.make_visible({*subjects.values(), *existing}, attempt)
+        return True
+
+    def _insert_invisible(self, students: Sequence[Student], subjects: Mapping[Owner, int], attempt: str) -> bool:
+        """Insert new students who are invisible until the attempt is over; False when one exists already."""
+        documents = [
+            {
+                "subject": Int64(subjects[student.matricula]),
+                **fields_of(student),
+                "asistencias": student.asistencias_previas,
+                "participaciones": student.participaciones_previas,
+                "enrolling": attempt,
+            }
+            for student in students
+        ]
+        return not insert_new(self._db.students, documents)
+
+    # -- fields -----------------------------------------------------------------------------------------------------
+
+    def number(self, document: Document, student: Student) -> None:
+        """Give a student whom another program wrote a subject id, and the fields in our form."""
+        counts = {"asistencias": student.asistencias_previas, "participaciones": student.participaciones_previas}
+        with self.recovery.attempt("number") as attempt:
+            subject = self._sequence.reserve(1, "subject", attempt)[0]
+            self._db.students.update_one(
+                {"_id": document["_id"], "subject": {"$exists": False}},
+                {"$set": {**fields_of(student), **counts, "subject": Int64(subject)}},
+            )
+
+    def update(self, student: Student) -> bool:
+        """Replace a student's fields; False when there is no such student."""
+        found = self._db.students.find_one({"matricula": student.matricula, "subject": {"$exists": True}})
+        if found is None or "enrolling" in found:
+            return False
+        without = {} if student.consentimiento else {"$unset": {"consentimiento": ""}}
+        with self.recovery.attempt("update") as attempt:
+            self._sequence.reserve(1, "fields", attempt)  # so that followers read the rosters again
+            self._set_fields(found, fields_of(student), without)
+        return True
+
+    def _set_fields(self, document: Document, fields: Document, more: Document | None = None) -> None:
+        changes = {"$set": {**fields, "recount": True}, **(more or {})}
+        self._db.students.update_one({"_id": document["_id"]}, changes)
+        self._attendance.counts.refresh(int(document["subject"]))
+
+    # -- removing ---------------------------------------------------------------------------------------------------
+
+    def remove(self, matriculas: Sequence[str]) -> list[str]:
+        """Erase students and everything that belongs to them; the matriculas that existed."""
+        removed = []
+        for matricula in dict.fromkeys(matriculas):
+            found = self._db.students.find_one({"matricula": matricula, "subject": {"$exists": True}}, {"subject": 1})
+            if found is not None:
+                self.remove_subject(int(found["subject"]))
+                removed.append(matricula)
+            elif self._db.students.delete_many({"matricula": matricula}).deleted_count:  # another program's
+                removed.append(matricula)
+        return removed
+
+    def remove_subject(self, subject: int) -> None:
+        """Erase a student; if it is cut off, recovery finishes it."""
+        with self.recovery.attempt("remove", student=Int64(subject)) as attempt:
+            self.eraser.erase(subject, attempt)

@@ -1,0 +1,133 @@
+"""Attendance and participation as rows of SQLite: reading, adding, merging and counting them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gallery.documents.attendance import (
+    Attendance,
+    EntryFilter,
+    Participation,
+    SeenFace,
+    StoredAttendance,
+    StoredParticipation,
+    Tally,
+)
+from gallery.documents.attendance_rules import merged_revisions, tally
+
+ATTENDANCE_COLUMNS = "student, clase, fecha, turn, status, source, at, note, request, face_group, face, vector"
+PARTICIPATION_COLUMNS = "student, clase, fecha, kind, note, at, request, withdraws"
+_ATTRIBUTES = {"student": "subject", "turn": "revision"}
+"""The attributes of entries whose columns are called otherwise, by column."""
+_FACE_FIELDS = ("pack", "box", "score", "threshold", "template", "generation", "photo")
+
+
+def _values(entry: Attendance | Participation, columns: Sequence[str]) -> list[object]:
+    return [getattr(entry, _ATTRIBUTES.get(column, column)) for column in columns]
+
+
+def insert_attendance(db: sqlite3.Connection, entry: Attendance) -> bool:
+    """Add an entry; False when its revision is taken or its student is gone."""
+    face = entry.face
+    described = None if face is None else json.dumps({name: getattr(face, name) for name in _FACE_FIELDS})
+    vector = None if face is None else np.ascontiguousarray(face.vector, dtype="<f4").tobytes()
+    values = [*_values(entry, ATTENDANCE_COLUMNS.split(", ")[:-2]), described, vector]
+    added = db.execute(
+        f"INSERT INTO attendance ({ATTENDANCE_COLUMNS}) SELECT {', '.join('?' * len(values))} "
+        "WHERE EXISTS (SELECT 1 FROM students WHERE id = ?) ON CONFLICT (student, clase, fecha, turn) DO NOTHING",
+        [*values, entry.subject],
+    )
+    return added.rowcount == 1
+
+
+def insert_participation(db: sqlite3.Connection, entry: Participation) -> None:
+    """Add a participation, unless there is one with the same request."""
+    db.execute(
+        f"INSERT INTO participations ({PARTICIPATION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (request) DO NOTHING",
+        _values(entry, PARTICIPATION_COLUMNS.split(", ")),
+    )
+
+
+def conditions(which: EntryFilter) -> tuple[str, list[object]]:
+    """A filter as the text and the values of a WHERE clause."""
+    values = {
+        "clase = ?": which.clase,
+        "fecha >= ?": which.desde,
+        "fecha <= ?": which.hasta,
+        "student = ?": which.subject,
+        "request = ?": which.request,
+        "face_group = ?": which.face_group,
+    }
+    given = {condition: value for condition, value in values.items() if value is not None}
+    return " AND ".join(given) or "1", list(given.values())
+
+
+def read_attendance(db: sqlite3.Connection, which: EntryFilter, faces: bool = True) -> list[StoredAttendance]:
+    """Entries in the order in which they were added, on request without faces, which takes less time."""
+    where, values = conditions(which)
+    columns = ATTENDANCE_COLUMNS if faces else ATTENDANCE_COLUMNS.replace("face, vector", "NULL, NULL")
+    rows = db.execute(f"SELECT id, {columns} FROM attendance WHERE {where} ORDER BY id", values)
+    return [attendance_of(row) for row in rows.fetchall()]
+
+
+def attendance_of(row: Sequence[Any]) -> StoredAttendance:
+    """An entry from its id and :data:`ATTENDANCE_COLUMNS`."""
+    face = None
+    if row[-2] is not None:
+        described = json.loads(row[-2])
+        described["box"] = tuple(described["box"])
+        face = SeenFace(vector=np.frombuffer(row[-1], dtype="<f4"), **described)
+    columns = ATTENDANCE_COLUMNS.split(", ")[:-2]
+    values = {_ATTRIBUTES.get(column, column): value for column, value in zip(columns, row[1:-2], strict=True)}
+    return StoredAttendance(row[0], Attendance(face=face, **values))
+
+
+def read_participations(db: sqlite3.Connection, which: EntryFilter) -> list[StoredParticipation]:
+    """Participations in the order in which they were added."""
+    where, values = conditions(which)
+    rows = db.execute(f"SELECT id, {PARTICIPATION_COLUMNS} FROM participations WHERE {where} ORDER BY id", values)
+    return [participation_of(row) for row in rows.fetchall()]
+
+
+def participation_of(row: Sequence[Any]) -> StoredParticipation:
+    """A participation from its id and :data:`PARTICIPATION_COLUMNS`."""
+    return StoredParticipation(row[0], Participation(*row[1:]))
+
+
+def merge_entries(db: sqlite3.Connection, source: int, target: int) -> None:
+    """Give a subject the entries of another."""
+    own, others = (read_attendance(db, EntryFilter(subject=subject), faces=False) for subject in (target, source))
+    for number, revision in merged_revisions(own, others):
+        db.execute("UPDATE attendance SET student = ?, turn = ? WHERE id = ?", (target, revision, number))
+    db.execute("UPDATE participations SET student = ? WHERE student = ?", (target, source))
+
+
+def recount(db: sqlite3.Connection, subjects: Iterable[int | None]) -> None:
+    """Set the counts of students to what the entries add up to."""
+    for subject in subjects:
+        counted = _tally(db, subject)
+        db.execute(
+            "UPDATE students SET asistencias = asistencias_previas + ?, "
+            "participaciones = participaciones_previas + ? WHERE id = ?",
+            (counted.asistencias, counted.participaciones, subject),
+        )
+
+
+def miscounted(db: sqlite3.Connection) -> list[str]:
+    """Matriculas, sorted, of the students whose counts differ from their entries."""
+    rows = db.execute(
+        "SELECT id, matricula, asistencias - asistencias_previas, participaciones - participaciones_previas "
+        "FROM students ORDER BY matricula"
+    ).fetchall()
+    return [row[1] for row in rows if Tally(row[2], row[3]) != _tally(db, row[0])]
+
+
+def _tally(db: sqlite3.Connection, subject: int | None) -> Tally:
+    which = EntryFilter(subject=subject)
+    return tally(read_attendance(db, which, faces=False), read_participations(db, which))

@@ -1,0 +1,166 @@
+"""Students as rows of SQLite: reading, searching and writing them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gallery.documents.sqlite.attendance_rows import recount
+from gallery.documents.student_rules import student_exists, student_not_found
+from gallery.documents.values import Consent, EnrolmentMode, StoredStudent, Student, SubjectKind
+
+_FIELDS = (
+    "matricula",
+    "nombre_del_alumno",
+    "clase",
+    "fecha_de_registro",
+    "kind",
+    "consentimiento",
+    "aviso",
+    "asistencias_previas",
+    "participaciones_previas",
+    "otras_clases",
+)
+_COLUMNS = ", ".join(f"s.{name}" for name in _FIELDS)
+_IN_CLASS = (
+    "(s.clase = ?1 OR (s.otras_clases != '[]' AND EXISTS (SELECT 1 FROM json_each(s.otras_clases) WHERE value = ?1)))"
+)
+# An enrolment without a consent keeps the stored one.
+_REPLACED = ", ".join(
+    f"{name} = " + (f"coalesce(excluded.{name}, {name})" if name == "consentimiento" else f"excluded.{name}")
+    for name in _FIELDS[1:]
+)
+
+
+def student_by_matricula(db: sqlite3.Connection, matricula: str) -> StoredStudent | None:
+    """The student with a matricula; None when there is none."""
+    found = _stored(db, "s.matricula = ?", [matricula], limit=1)
+    return found[0] if found else None
+
+
+def list_students(
+    db: sqlite3.Connection, clase: str | None, query: str | None, kind: SubjectKind | None, after: str, limit: int
+) -> list[StoredStudent]:
+    """See :meth:`gallery.documents.protocol.DocumentStore.students`."""
+    where, values = ["s.matricula > ?"], [after]
+    for condition, value in ((_IN_CLASS.replace("?1", f"?{len(values) + 1}"), clase), ("s.kind = ?", kind)):
+        if value is not None:
+            where.append(condition)
+            values.append(value)
+    if query:
+        where.append("(s.nombre_del_alumno LIKE ? ESCAPE '\\' OR s.matricula LIKE ? ESCAPE '\\')")
+        escaped = query.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        values += [f"%{escaped}%"] * 2
+    return _stored(db, " AND ".join(where), values, limit)
+
+
+def _stored(db: sqlite3.Connection, where: str, values: Sequence[object], limit: int) -> list[StoredStudent]:
+    rows = db.execute(
+        f"SELECT s.id, (SELECT count(*) FROM images i WHERE i.student = s.id), "
+        f"(SELECT count(*) FROM templates t WHERE t.student = s.id), "
+        f"s.asistencias, s.participaciones, {_COLUMNS} "
+        f"FROM students s WHERE {where} ORDER BY s.matricula LIMIT ?",
+        (*values, limit),
+    ).fetchall()
+    return [
+        StoredStudent(
+            id=row[0],
+            images=row[1],
+            templates=row[2],
+            asistencias=row[3],
+            participaciones=row[4],
+            student=_student(row[5:]),
+        )
+        for row in rows
+    ]
+
+
+def students_by_subject(db: sqlite3.Connection, ids: Sequence[int]) -> dict[int, Student]:
+    """Students by subject id; those who do not exist are left out."""
+    rows = db.execute(
+        f"SELECT s.id, {_COLUMNS} FROM students s WHERE s.id IN (SELECT value FROM json_each(?))",
+        (json.dumps([int(i) for i in ids]),),
+    ).fetchall()
+    return {row[0]: _student(row[1:]) for row in rows}
+
+
+def roster(db: sqlite3.Connection, clase: str | None, kind: SubjectKind | None) -> NDArray[np.int64]:
+    """Subject ids, sorted, of a class, of a kind, or of both."""
+    rows = db.execute(
+        f"SELECT s.id FROM students s WHERE (?1 IS NULL OR {_IN_CLASS}) AND (?2 IS NULL OR s.kind = ?2) ORDER BY s.id",
+        (clase, kind),
+    ).fetchall()
+    return np.array([row[0] for row in rows], dtype=np.int64)
+
+
+def find_student(db: sqlite3.Connection, matricula: str) -> tuple[int, Student]:
+    """A student's subject id and fields.
+
+    Raises:
+        NotFound: ``student_not_found``.
+    """
+    row = db.execute(f"SELECT s.id, {_COLUMNS} FROM students s WHERE s.matricula = ?", (matricula,)).fetchone()
+    if row is None:
+        raise student_not_found(matricula)
+    return int(row[0]), _student(row[1:])
+
+
+def put_student(db: sqlite3.Connection, student: Student, mode: EnrolmentMode) -> int:
+    """Write a student's fields as the mode says; the subject id.
+
+    Raises:
+        Conflict, NotFound: as the mode says.
+    """
+    row = db.execute("SELECT id FROM students WHERE matricula = ?", (student.matricula,)).fetchone()
+    if row is not None and mode == "create":
+        raise student_exists(student.matricula)
+    if row is None and mode == "extend":
+        raise student_not_found(student.matricula)
+    if row is not None and mode == "extend":
+        return int(row[0])
+    stored = db.execute(
+        f"INSERT INTO students ({', '.join(_FIELDS)}) VALUES ({', '.join('?' * len(_FIELDS))}) "
+        f"ON CONFLICT (matricula) DO UPDATE SET {_REPLACED} RETURNING id",
+        _row(student),
+    )
+    subject = int(stored.fetchone()[0])
+    recount(db, [subject])
+    return subject
+
+
+def replace_student(db: sqlite3.Connection, student: Student) -> bool:
+    """Replace all fields of a student, the consent included; False when there is no such student."""
+    if db.execute("SELECT 1 FROM students WHERE matricula = ?", (student.matricula,)).fetchone() is None:
+        return False
+    subject = put_student(db, student, "put")
+    if student.consentimiento is None:
+        db.execute("UPDATE students SET consentimiento = NULL WHERE id = ?", (subject,))
+    recount(db, [subject])
+    return True
+
+
+def _row(student: Student) -> list[object]:
+    """A student's columns, in the order of ``_FIELDS``."""
+    values = {name: getattr(student, name) for name in _FIELDS}
+    consent = student.consentimiento
+    as_json = {
+        "consentimiento": json.dumps(asdict(consent)) if consent else None,
+        "otras_clases": json.dumps(student.otras_clases, ensure_ascii=False),
+    }
+    return list((values | as_json).values())
+
+
+def _student(row: Sequence[Any]) -> Student:
+    values = dict(zip(_FIELDS, row, strict=True))
+    consent = values["consentimiento"]
+    from_json = {
+        "consentimiento": Consent(**json.loads(consent)) if consent else None,
+        "otras_clases": tuple(json.loads(values["otras_clases"])),
+    }
+    return Student(**values | from_json)

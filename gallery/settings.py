@@ -1,0 +1,34 @@
+"""How a gallery decides, and what it demands of enrolments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gallery.threshold.operating_point import ThresholdTarget
+
+DuplicatePolicy = Literal["refuse", "warn", "allow"]
+"""What happens to a student whose photos clearly show another student."""
+
+
+@dataclass(frozen=True, slots=True)
+class GallerySettings:
+    """The settings of a gallery.
+
+    Attributes:
+        threshold: the cosine from which a face is known, unless ``target`` gives another one.
+        threshold_source: where that cosine comes from.
+        margin: two people who both reach the threshold and are closer than this are ambiguous.
+        consent_required: whether students without consent on record are refused.
+        target: the rate that gives the threshold.
+        duplicates: what the programs that enrol do with duplicates.
+        pack_name: how ``--pack`` names the pack, for advice in errors.
+    """
+
+    threshold: float
+    threshold_source: str
+    margin: float = 0.02
+    consent_required: bool = False
+    target: ThresholdTarget = None
+    duplicates: DuplicatePolicy = "warn"
+    pack_name: str = ""

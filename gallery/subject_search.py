@@ -1,0 +1,90 @@
+"""Searching the index for subjects: whom a search may return, and the nearest of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gallery.decision import Candidate
+from gallery.documents.protocol import DocumentStore
+from gallery.documents.rosters import Rosters
+from gallery.documents.values import Position, Student, SubjectKind
+from gallery.index.document_index import DocumentIndex
+from gallery.index.kinds.flat import checked
+from presente.errors import InvalidInput
+
+MAX_K = 1000
+"""The largest number of subjects that a search returns per probe."""
+_BLOCK = 256
+"""Probes that are searched under one hold of the lock, so that writers do not wait for a whole batch."""
+
+
+class SubjectSearch:
+    """Searches as of the last time that the index caught up with the documents. Safe to use from several threads."""
+
+    def __init__(self, store: DocumentStore, index: DocumentIndex, dim: int) -> None:
+        self._store = store
+        self._index = index
+        self._dim = dim
+        self._rosters = Rosters(store)
+        self._subject_count: tuple[Position | None, int] = None, 0
+
+    def roster(self, clase: str | None, kind: SubjectKind | None) -> NDArray[np.int64]:
+        """Subject ids, sorted, of a class or a kind."""
+        return self._rosters.of(self._index.position, clase, kind)
+
+    def searchable(self, clase: str | None, cohort: bool) -> NDArray[np.int64] | None:
+        """Subject ids that a search may return; None for all subjects."""
+        if clase is not None:
+            return self.roster(clase, None if cohort else "student")
+        if cohort or not self._rosters.has_cohort(self._index.position):
+            return None
+        return self.roster(None, "student")
+
+    def count(self, only: NDArray[np.int64] | None) -> int:
+        """How many people a search among ``only`` compares with; None for all subjects who have a template."""
+        if only is not None:
+            return len(only)
+        with self._index.reading() as searcher:
+            if self._subject_count[0] != searcher.position:
+                self._subject_count = searcher.position, searcher.subject_count()
+            return self._subject_count[1]
+
+    def nearest(self, probes: NDArray[np.float32], k: int, only: NDArray[np.int64] | None) -> list[list[Candidate]]:
+        """The k nearest subjects of each probe, float32 (m, d), as candidates."""
+        found = self.hits(probes, k, only)
+        students = self._store.subjects(list({subject for hits in found for subject, _ in hits}))
+        return [_ranked(hits, students) for hits in found]
+
+    def hits(
+        self, probes: NDArray[np.float32], k: int, only: NDArray[np.int64] | None
+    ) -> list[list[tuple[int, float]]]:
+        """The k nearest subjects of each probe, float32 (m, d): subject ids and cosines, best first.
+
+        Raises:
+            InvalidInput: ``dimension_mismatch``, ``not_finite``.
+        """
+        rows = checked(probes, self._dim)
+        found: list[list[tuple[int, float]]] = []
+        for start in range(0, len(rows), _BLOCK):
+            with self._index.reading() as searcher:
+                selected = None if only is None else searcher.select(only)
+                found += searcher.best_per_subject(rows[start : start + _BLOCK], k, selected)
+        return found
+
+
+def check_k(k: int) -> None:
+    """Refuse a number of subjects that no search returns: ``invalid_k``."""
+    if not 1 <= k <= MAX_K:
+        raise InvalidInput("invalid_k", f"k is {k}.", f"It must be between 1 and {MAX_K}.")
+
+
+def _ranked(hits: Sequence[tuple[int, float]], students: dict[int, Student]) -> list[Candidate]:
+    """Candidates, best first, without subjects who were removed between the search and the look-up."""
+    existing = [(subject, score) for subject, score in hits if subject in students]
+    return [
+        Candidate(rank=rank, score=score, subject=subject, student=students[subject])
+        for rank, (subject, score) in enumerate(existing, start=1)
+    ]

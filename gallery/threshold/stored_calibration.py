@@ -1,0 +1,36 @@
+"""The calibration curve in a store, read again once per second."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from gallery.documents.protocol import DocumentStore
+from gallery.threshold.calibration import CalibrationCurve
+
+_READ_AGAIN_S = 1.0
+"""How long a curve is used before the store is asked again."""
+
+
+class StoredCalibration:
+    """The calibration curve of one pack. What another process stores is seen within a second."""
+
+    def __init__(self, store: DocumentStore, pack: str) -> None:
+        self._store = store
+        self._pack = pack
+        self._curve: CalibrationCurve | None = None
+        self._valid_until = -math.inf
+
+    def curve(self) -> CalibrationCurve | None:
+        """The stored curve; None when there is none, or it is of another pack.
+
+        Raises:
+            StoreError: ``calibration_unreadable``.
+        """
+        now = time.monotonic()
+        if now >= self._valid_until:
+            stored = self._store.calibration()
+            curve = CalibrationCurve.from_json(stored) if stored else None
+            self._curve = curve if curve is not None and curve.pack == self._pack else None
+            self._valid_until = now + _READ_AGAIN_S
+        return self._curve

@@ -1,0 +1,193 @@
+"""What a run enrolled, what it refused and why. The counts add up: photos = done + already + refused + left."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+INTERRUPTED = "interrupted"
+"""``RunReport.stopped`` of a run that Ctrl-C ended."""
+
+INTERNAL_ERROR = "internal_error"
+"""The code of an error that should not have happened; the log has the details."""
+
+REFUSALS_SHOWN = 5
+"""Refused photos of one reason that are named on the terminal."""
+
+_MESSAGES_SHOWN = 20
+"""Warnings, and notes, that are shown on the terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A photo that was not enrolled: where it is, the reason's code, and the reason in words."""
+
+    location: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailure:
+    """A step after the photos that failed: its name, the error's code, the reason, and what repeats the step."""
+
+    step: str
+    code: str
+    reason: str
+    repeat: str
+
+    def line(self) -> str:
+        """For people."""
+        return f"{self.step} failed [{self.code}]: {self.reason} What was done before is kept. To repeat: {self.repeat}"
+
+
+@dataclass(slots=True)
+class PossibleDuplicate:
+    """Two matriculas that may belong to one person.
+
+    Attributes:
+        matricula: of the student who was enrolled.
+        other: of the student who was there before.
+        score: the best cosine between the two.
+        photos: how many photos of the first clearly show the second.
+    """
+
+    matricula: str
+    other: str
+    score: float
+    photos: int = 1
+
+    def __str__(self) -> str:
+        """One line for people."""
+        photos = f"{self.photos} photo{'' if self.photos == 1 else 's'}"
+        return f"{self.matricula} and {self.other} may be one person (score {self.score:.2f} on {photos})"
+
+
+@dataclass(slots=True)
+class RunReport:
+    """The account of one run. ``done`` is counted after the store's commit, never before.
+
+    Attributes:
+        source: what was read.
+        photos: how many photos the run has to deal with.
+        ignored: files of the source whose names are not those of photos.
+        absent: photos that a list of the source names and its folder does not hold; they are not in ``photos``.
+        warnings: what a person should look at; any of them makes the exit code 1.
+        notes: how the source was understood; nothing that went wrong.
+        done, already: photos that were enrolled, and that the gallery had already.
+        refused: photos that were not enrolled.
+        duplicates: by both matriculas, students who may be one person.
+        students_updated: students whose fields were changed.
+        seconds: how long the run took.
+        stopped: why the run ended early: ``interrupted``, or an error's code; None when it did not.
+        failures: steps after the photos that failed.
+    """
+
+    source: str
+    photos: int
+    ignored: int = 0
+    absent: int = 0
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    done: int = 0
+    already: int = 0
+    refused: list[Refusal] = field(default_factory=list)
+    duplicates: dict[tuple[str, str], PossibleDuplicate] = field(default_factory=dict)
+    students_updated: int = 0
+    seconds: float = 0.0
+    stopped: str | None = None
+    failures: list[StepFailure] = field(default_factory=list)
+
+    def add_duplicate(self, matricula: str, other: str, score: float) -> None:
+        """Count a photo of one student that clearly shows another."""
+        pair = (matricula, other)
+        known = self.duplicates.setdefault(pair, PossibleDuplicate(matricula, other, score, 0))
+        known.photos, known.score = known.photos + 1, max(known.score, score)
+
+    @property
+    def left(self) -> int:
+        """Photos that the run did not reach."""
+        return self.photos - self.done - self.already - len(self.refused)
+
+    @property
+    def rate(self) -> float:
+        """Photos per second, those that needed no inference included."""
+        return (self.photos - self.left) / self.seconds if self.seconds else 0.0
+
+    def refused_by_code(self) -> dict[str, list[Refusal]]:
+        """The refusals of each code, the most frequent code first."""
+        groups: defaultdict[str, list[Refusal]] = defaultdict(list)
+        for refusal in self.refused:
+            groups[refusal.code].append(refusal)
+        return dict(sorted(groups.items(), key=lambda group: -len(group[1])))
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json`` and for a report file in JSON: every refusal, however many there are."""
+        return {
+            "source": self.source,
+            "photos": self.photos,
+            "done": self.done,
+            "already": self.already,
+            "refused": len(self.refused),
+            "left": self.left,
+            "ignored": self.ignored,
+            "absent": self.absent,
+            "warnings": [*self.warnings, *map(str, self.duplicates.values())],
+            "possible_duplicates": [asdict(pair) for pair in self.duplicates.values()],
+            "notes": list(self.notes),
+            "students_updated": self.students_updated,
+            "stopped": self.stopped,
+            "failures": [asdict(failure) for failure in self.failures],
+            "reasons": {code: len(refusals) for code, refusals in self.refused_by_code().items()},
+            "refusals": [
+                {"location": refusal.location, "code": refusal.code, "reason": refusal.reason}
+                for refusal in self.refused
+            ],
+            "seconds": round(self.seconds, 2),
+            "images_per_s": round(self.rate, 1),
+        }
+
+    def lines(self) -> Iterator[str]:
+        """Everything, for a report file that people read."""
+        yield from self._lines(None, None)
+
+    def summary(self) -> Iterator[str]:
+        """For the terminal: refusals by reason with the first ``REFUSALS_SHOWN`` photos of each, the first messages."""
+        yield from self._lines(REFUSALS_SHOWN, _MESSAGES_SHOWN)
+
+    def _lines(self, refusals_shown: int | None, messages_shown: int | None) -> Iterator[str]:
+        yield (
+            f"{self.source}: {self.photos} photos: {self.done} enrolled, {self.already} already there, "
+            f"{len(self.refused)} refused, {self.left} left, in {self.seconds:.1f} s ({self.rate:.1f} per second)"
+        )
+        if self.ignored:
+            yield f"{self.ignored} files were ignored: their names are not those of photos"
+        yield from _first(self.notes, messages_shown, "notes")
+        yield from _first([*self.warnings, *map(str, self.duplicates.values())], messages_shown, "warnings")
+        if self.students_updated:
+            yield f"{self.students_updated} students' fields were updated"
+        for code, refusals in self.refused_by_code().items():
+            yield from _refusal_lines(code, refusals, refusals_shown)
+        if self.stopped:
+            yield f"stopped: {self.stopped}; run the same command again to go on"
+        for failure in self.failures:
+            yield failure.line()
+
+
+def _refusal_lines(code: str, refusals: Sequence[Refusal], shown: int | None) -> Iterator[str]:
+    """The refusals of one code. A reason that all of them share is said once."""
+    shared = refusals[0].reason if all(refusal.reason == refusals[0].reason for refusal in refusals) else ""
+    yield f"refused, {code}: {len(refusals)}{'. ' if shared else ''}{shared}"
+    named = [refusal.location if shared else f"{refusal.location}: {refusal.reason}" for refusal in refusals[:shown]]
+    yield from (f"  {line}" for line in named)
+    if len(named) < len(refusals):
+        yield f"  and {len(refusals) - len(named)} more; --report FILE lists all"
+
+
+def _first(messages: Iterable[str], shown: int | None, what: str) -> Iterator[str]:
+    messages = list(messages)
+    yield from messages[:shown]
+    if shown is not None and len(messages) > shown:
+        yield f"and {len(messages) - shown} more {what}; --report FILE lists all"

@@ -1,0 +1,203 @@
+"""The settings of every program, each declared once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from presente.api_keys import ApiKey, described_keys, read_keys
+from presente.installation import SAMPLE
+from presente.secrets import hidden_address
+from presente.settings.declaration import Setting, declared_settings, setting
+from presente.settings.values import (
+    TargetRate,
+    choice,
+    cosine_or_rate,
+    number,
+    path,
+    path_or_none,
+    paths,
+    shown_paths,
+    truth,
+    web_origins,
+    whole_number,
+    zone_name,
+)
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+"""The folder that was cloned."""
+
+IndexKind = Literal["auto", "flat", "rabitq", "hnsw", "ivf"]
+Consent = Literal["optional", "required"]
+Duplicates = Literal["refuse", "warn", "allow"]
+RuntimeName = Literal["auto", "onnxruntime", "openvino"]
+Precision = Literal["f32", "bf16"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Settings:
+    """Every setting's value, and in ``came_from`` where each came from: a flag, a variable, a file or the default.
+
+    It has no ``repr`` of its values: one may hold a password.
+    """
+
+    store: str = setting(
+        "sqlite:///var/gallery.db",
+        str,
+        "where students, photos and templates live: sqlite:///PATH or mongodb://HOST:PORT/DATABASE",
+        details="See [MongoDB](mongodb.md).",
+        show=hidden_address,
+    )
+    index: Path = setting("var/index", path, "where published index generations live")
+    index_kind: IndexKind = setting(
+        "auto",
+        choice(IndexKind),
+        "kind of index: auto (by size), flat, rabitq, hnsw or ivf",
+        details="See [search](search.md).",
+    )
+    recall_floor: float = setting(
+        "0.999",
+        number(0.0, 1.0),
+        "share of the 10 nearest templates that an index must find to be published; else a more careful one is",
+    )
+    pack: str = setting("sample", str, "model pack: a name, or a folder")
+    models: tuple[Path, ...] = setting(
+        "",
+        paths,
+        f"extra places to look for packs, separated by {os.pathsep!r}",
+        details="See [packs](#packs).",
+        show=shown_paths,
+    )
+    threshold: float | TargetRate | None = setting(
+        "",
+        cosine_or_rate,
+        "cosine from which a face is known, or fpir=RATE: the share of strangers who may be named",
+        default_means="what calibration stored, else the pack's own",
+        details="`fpir=0.001` is one stranger in a thousand ([calibration](adr/0014-calibration.md)).",
+    )
+    margin: float = setting(
+        "0.02", number(0.0, 2.0), "two people above the threshold and closer to each other than this are ambiguous"
+    )
+    strict: bool = setting("false", truth, "refuse enrolment photos that show several faces")
+    consent: Consent = setting(
+        "optional",
+        choice(Consent),
+        "optional, or required: a student without consentimiento on record is not enrolled",
+    )
+    timezone: str = setting(
+        "",
+        zone_name,
+        "the school's time zone, an IANA name like America/Mexico_City; every date that is made here is of it",
+        default_means="the machine's",
+        details="See [dates](http.md#dates). The zone of a container is UTC: set the school's there.",
+    )
+    duplicates: Duplicates = setting(
+        "warn",
+        choice(Duplicates),
+        "what becomes of a new student who clearly is enrolled already: refuse, warn (and set aviso), or allow",
+        details="A warning is in the reply or the report, too ([why](adr/0016-enrolment.md)).",
+    )
+    detect_side: int = setting("640", whole_number(64, 4096), "longest side of a photo as the detector sees it, pixels")
+    max_megapixels: float = setting("40", number(0.01, 1000.0), "larger photos are refused")
+    max_bytes: int = setting("16000000", whole_number(1000, 16_000_000), "larger image files are refused")
+    export: Path = setting("var/export", path, "where POST /save_all_images writes the stored photos")
+    cache: Path = setting(
+        "var/cache", path, "where evaluation keeps templates, and the indexer the photos that it downloaded"
+    )
+    sheet_root: Path | None = setting(
+        "",
+        path_or_none,
+        "folder in which the photos that a sheet names may lie, beside the sheet's own folder",
+        default_means="only the sheet's own folder",
+        details="[Why](#sources-of-indexer-add).",
+    )
+    private_links: bool = setting("false", truth, "allow links of sheets that lead to private addresses")
+    runtime: RuntimeName = setting(
+        "auto",
+        choice(RuntimeName),
+        "what runs the models: onnxruntime, openvino, or auto (OpenVINO where it is installed)",
+        details="See [bulk](bulk.md).",
+    )
+    precision: Precision = setting(
+        "f32", choice(Precision), "of the models' arithmetic: f32, or bf16 (OpenVINO only, on CPUs that have it)"
+    )
+    workers: int = setting(
+        "0", whole_number(0, 256), "photos that the indexer works on at once", default_means="one per core"
+    )
+    host: str = setting(
+        "127.0.0.1", str, "address that the server binds", details="Only loopback without `PRESENTE_API_KEYS`."
+    )
+    port: int = setting("8000", whole_number(0, 65535), "port that the server binds; 0: any free one")
+    memory_mb: int = setting(
+        "0",
+        whole_number(0, 1_000_000),
+        "megabytes for photos that the server is reading, from decoding until their faces are cut out",
+        default_means="1,024 and 192 per core, at most half of the machine's or container's memory",
+        details="The models, the index and uploads are not in it. With less than 1,024 for one photo, the largest are "
+        "refused ([admission](http.md#photos-that-cost-much)).",
+    )
+    server_threads: int = setting("8", whole_number(1, 256), "requests that the server answers at once")
+    api_keys: tuple[ApiKey, ...] = setting(
+        "",
+        read_keys,
+        "who may use the server: ROLE:KEY,... with the roles attendance and admin",
+        default_means="everyone on this machine, no one else",
+        details="Never shown, only counted ([keys](http.md#keys)).",
+        show=described_keys,
+        secret=True,
+    )
+    cors_origins: tuple[str, ...] = setting(
+        "",
+        web_origins,
+        "origins of other sites' pages that may use the server, like http://localhost:3000, separated by ','",
+        show=",".join,
+    )
+    came_from: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def pack_places(self) -> tuple[Path, ...]:
+        """Where packs are looked for, in order: the extra places, ours, insightface's own."""
+        return (*self.models, SAMPLE / "models", *([self.pulled_packs] if _has_home() else []))
+
+    @property
+    def template_cache(self) -> Path:
+        """Where evaluation keeps templates, by the content of their photos."""
+        return self.cache / "templates.db"
+
+    @property
+    def download_cache(self) -> Path:
+        """Where the indexer keeps photos that it downloaded."""
+        return self.cache / "downloads"
+
+    @property
+    def pulled_packs(self) -> Path:
+        """Where insightface keeps its packs, and where ``faces pull`` puts them."""
+        return Path("~/.insightface/models").expanduser()
+
+    def described(self) -> list[dict[str, str]]:
+        """Variable, value, where it came from and meaning of every setting, for people and for ``--json``."""
+        return [
+            {
+                "name": each.variable,
+                "value": each.show(getattr(self, each.name)),
+                "from": self.came_from.get(each.name, "default"),
+                "meaning": each.meaning,
+            }
+            for each in SETTINGS
+        ]
+
+
+SETTINGS: tuple[Setting, ...] = declared_settings(Settings)
+"""What is known about each setting, in the order in which people are shown them."""
+
+
+def _has_home() -> bool:
+    """Whether there is a home folder at all: a container's user may have none."""
+    try:
+        Path.home()
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,140 @@
+"""From a setting's text to its value. A reader raises ValueError, whose text says what the setting must be."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRate:
+    """A threshold given as the share of strangers who may be named; the gallery's calibration makes a cosine of it."""
+
+    fpir: float
+
+    def __str__(self) -> str:
+        """As it is written in a setting."""
+        return f"fpir={self.fpir:g}"
+
+
+def path(text: str) -> Path:
+    """A path; ``~`` is the home folder."""
+    return Path(text).expanduser()
+
+
+def path_or_none(text: str) -> Path | None:
+    """A path; None when empty."""
+    return path(text) if text else None
+
+
+def paths(text: str) -> tuple[Path, ...]:
+    """Paths, separated as in ``PATH``."""
+    return tuple(path(part) for part in text.split(os.pathsep) if part)
+
+
+def shown_paths(value: tuple[Path, ...]) -> str:
+    """Paths as :func:`paths` reads them."""
+    return os.pathsep.join(str(each) for each in value)
+
+
+def whole_number(low: int, high: int) -> Callable[[str], int]:
+    """A reader of whole numbers from ``low`` to ``high``."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            raise ValueError(f"it must be a whole number from {low} to {high}")
+        return value
+
+    return read
+
+
+def number(low: float, high: float) -> Callable[[str], float]:
+    """A reader of finite numbers from ``low`` to ``high``."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise ValueError(f"it must be a number from {low:g} to {high:g}")
+        return value
+
+    return read
+
+
+_TRUTHS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+def truth(text: str) -> bool:
+    """True or false, in any of the usual words."""
+    if text.lower() not in _TRUTHS:
+        raise ValueError("it must be true or false")
+    return _TRUTHS[text.lower()]
+
+
+def choice(words: Any) -> Callable[[str], Any]:
+    """A reader of one of the words of a ``Literal``; its values are of that type."""
+    *others, last = get_args(words)
+
+    def read(text: str) -> Any:
+        if text not in (*others, last):
+            raise ValueError(f"it must be {', '.join(others)} or {last}")
+        return text
+
+    return read
+
+
+def cosine_or_rate(text: str) -> float | TargetRate | None:
+    """A cosine, or ``fpir=RATE``; None when empty.
+
+    A rate is above 0, which no calibration can promise, and below 0.5, from which a threshold would separate nothing.
+    """
+    if not text:
+        return None
+    if text.startswith("fpir="):
+        rate = number(0.0, 0.5)(text.removeprefix("fpir="))
+        if rate in (0.0, 0.5):
+            raise ValueError("a rate must be above 0 and below 0.5")
+        return TargetRate(rate)
+    return number(-1.0, 1.0)(text)
+
+
+def zone_name(text: str) -> str:
+    """An IANA name; empty: the machine's own zone."""
+    try:
+        return ZoneInfo(text).key if text else ""
+    except (KeyError, ValueError, OSError) as exc:  # a folder of zones is an OSError
+        raise ValueError(
+            "it must be a name of the IANA database like America/Mexico_City, America/Tijuana or Europe/Madrid"
+        ) from exc
+
+
+def web_origins(text: str) -> tuple[str, ...]:
+    """Origins of web pages (RFC 6454), separated by commas, each written as browsers send it."""
+    return tuple(_web_origin(part.strip()) for part in text.split(",")) if text.strip() else ()
+
+
+def _web_origin(text: str) -> str:
+    """One origin. Another way of writing it is refused, since it would never match."""
+    if text == "*":
+        raise ValueError("* would let every page of the web use this server from a visitor's browser; list the origins")
+    parts = urlsplit(text)
+    port = "" if parts.port in (None, {"http": 80, "https": 443}.get(parts.scheme)) else f":{parts.port}"
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    if parts.scheme not in ("http", "https") or not host or not text.isascii():
+        raise ValueError(f"{text!r} is not an origin like http://localhost:3000")
+    written = f"{parts.scheme}://{host}{port}"
+    if text != written:
+        raise ValueError(f"{text!r} is not how a browser sends it; write {written}")
+    return text

@@ -1,0 +1,89 @@
+"""Attendance by photo: a class photo to entries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from faces.embedder import EmbeddedFace
+from gallery.attendance.class_photo import ClassPhoto, ClassPhotoFace, FaceAttendance, record_class_photo
+from gallery.documents.request_keys import Claim
+from gallery.threshold.operating_point import OperatingPoint
+from presente.recognition import Timings, digest_of, empty_search_hint
+from server.idempotency import KeyedRequest, carried_out
+from server.operations.school_dates import today_of
+from server.service import Service
+
+
+@dataclass(frozen=True, slots=True)
+class ClassPhotoResult:
+    """A class photo's faces, largest first, and what was made of each; ``hint`` when no one was there to compare."""
+
+    faces: tuple[tuple[EmbeddedFace, FaceAttendance], ...]
+    class_photo: ClassPhoto
+    operating_point: OperatingPoint
+    generation: int
+    timings_ms: dict[str, float]
+    hint: str | None
+
+    @property
+    def subjects(self) -> set[int]:
+        """Whom the photo may show."""
+        return {
+            candidate.subject
+            for _, attendance in self.faces
+            if attendance.status != "unknown"
+            for candidate in attendance.candidates
+        }
+
+
+def take_attendance(
+    sent: KeyedRequest, service: Service, photo: bytes, clase: str, fecha: str | None, threshold: float | None
+) -> ClassPhotoResult:
+    """Record who of a class is in a photo, once per key.
+
+    Args:
+        sent: what is known of the request that was sent.
+        service: whose gallery it is.
+        photo: the photo's bytes.
+        clase: whose attendance it is.
+        fecha: of which date; None for the day of the request's first attempt.
+        threshold: instead of the gallery's own.
+
+    Raises:
+        PhotoRefused: the bytes are not a photo that can be used.
+        NotFound: ``class_not_found``.
+        Conflict: ``idempotency_key_reused``.
+    """
+
+    def work(claim: Claim) -> ClassPhotoResult:
+        day = fecha or today_of(claim, service.clock)
+        return _record(service, photo, ClassPhoto(clase, day, digest_of(photo), 0.0, claim), threshold)
+
+    asked = {"photo": digest_of(photo)}
+    return carried_out(sent, service, asked, work, concerned=lambda taken: taken.subjects)
+
+
+def _record(service: Service, photo: bytes, class_photo: ClassPhoto, threshold: float | None) -> ClassPhotoResult:
+    timings = Timings()
+    aligned = service.embedder.read_faces(photo, timings.stage).faces
+    with timings.stage("embed"):
+        embedded = service.embedder.embed(aligned)
+    with timings.stage("record"):
+        operating_point = service.gallery.operating_point(threshold)
+        class_photo = replace(class_photo, threshold=operating_point.threshold)
+        found = record_class_photo(service.attendance_log, [_face(face) for face in embedded], class_photo)
+    return ClassPhotoResult(
+        tuple(zip(embedded, found, strict=True)),
+        class_photo,
+        operating_point,
+        service.gallery.index.generation,
+        timings.as_dict(),
+        None
+        if all(attendance.candidates for attendance in found)
+        else empty_search_hint(service.gallery, class_photo.clase, False),
+    )
+
+
+def _face(embedded: EmbeddedFace) -> ClassPhotoFace:
+    x1, y1, x2, y2 = (round(float(value), 1) for value in embedded.face.box)
+    return ClassPhotoFace(embedded.template, (x1, y1, x2, y2))

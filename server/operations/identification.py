@@ -1,0 +1,50 @@
+"""Questions about faces that change nothing: who is it, who is nearest, is it this person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gallery.decision import Candidate
+from gallery.threshold.operating_point import OperatingPoint
+from presente.errors import InvalidInput
+from presente.recognition import empty_search_hint
+from server.requests.identification import Probes, SearchParameters, VerifyFields, VerifyParameters, k_of
+from server.requests.photos import SentPhotos
+from server.service import Service, VerifyResult
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The candidates of each embedding, best first; ``hint`` when no one could be searched."""
+
+    candidates: list[list[Candidate]]
+    operating_point: OperatingPoint
+    hint: str | None
+
+
+def search(service: Service, parameters: SearchParameters, probes: Probes) -> SearchResult:
+    """The nearest people of each embedding."""
+    clase, cohort = parameters.clase, parameters.cohort
+    found = service.search(probes.rows, k_of(parameters, probes), clase, cohort)
+    empty = bool(found) and not any(found)
+    return SearchResult(
+        found,
+        service.gallery.operating_point(None, clase, cohort),
+        empty_search_hint(service.gallery, clase, cohort) if empty else None,
+    )
+
+
+def verify(service: Service, parameters: VerifyParameters, sent: SentPhotos[VerifyFields]) -> tuple[str, VerifyResult]:
+    """Whether a photo shows a student; and the matricula as it was sent.
+
+    Raises:
+        InvalidInput: ``missing_field``.
+    """
+    matricula = sent.fields.matricula or parameters.matricula
+    if len(sent.photos) != 1 or not matricula:
+        raise InvalidInput(
+            "missing_field",
+            "One photo and a matricula are needed.",
+            "Send the photo in the field image and the matricula beside it or in the query.",
+        )
+    return matricula, service.verify(sent.photos[0], matricula, parameters.threshold)

@@ -1,0 +1,24 @@
+"""The list of students."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gallery.documents.values import StoredStudent
+from gallery.gallery import Gallery
+from server.operations.known_classes import check_class
+from server.requests.students import StudentListParameters
+
+
+def students_page(gallery: Gallery, parameters: StudentListParameters) -> Sequence[StoredStudent]:
+    """A page of students in order of matricula, and one more if there is a next page.
+
+    Raises:
+        NotFound: ``class_not_found``.
+    """
+    found = gallery.store.students(
+        clase=parameters.clase, query=parameters.q, after=parameters.cursor or "", limit=parameters.limit + 1
+    )
+    if not found:
+        check_class(gallery, parameters.clase)
+    return found

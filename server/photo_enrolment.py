@@ -1,0 +1,190 @@
+"""How photos are enrolled: they are read, judged, and stored only if they are the student's."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from faces.embedder import EmbeddedFace, FaceEmbedder
+from gallery.audit.names import same_name
+from gallery.documents.student_rules import check_student, student_exists, student_not_found
+from gallery.documents.values import Enrolment, EnrolmentMode, StoredStudent, Student
+from gallery.enrolment.nearest_others import NEW_STUDENT, SimilarStudent
+from gallery.enrolment.photo_check import POSSIBLE_DUPLICATE, PhotoJudgement, different_person, possible_duplicate
+from gallery.enrolment.score_levels import EnrolmentLevels
+from gallery.gallery import Gallery
+from presente.enrolment import EnrolmentJudge, EnrolmentVerdict, PendingEnrolment, Portrait, every_face
+from presente.errors import Conflict, InvalidInput, PhotoRefused
+from presente.recognition import enrolled_photo
+
+_SENT = ("nombre_del_alumno", "clase", "fecha_de_registro")
+"""The fields that an enrolment sets of a student who exists; the others stay as they are."""
+
+_LOOK = "Check the matricula and the photo. Nothing was stored"
+_FORCE = f"{_LOOK}; if it is right all the same, force=true enrols it."
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateWarning:
+    """A photo of an enrolment, counted from 1, that clearly shows another student; ``fpir`` is the share of really new
+    people who score as high, None when that is not known."""
+
+    similar: SimilarStudent
+    fpir: float | None
+    photo: int
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedEnrolment:
+    """An enrolment: the student as stored, the face that was taken of each photo, and warnings for a person."""
+
+    student: StoredStudent
+    faces: tuple[EmbeddedFace, ...]
+    warnings: tuple[DuplicateWarning, ...]
+
+
+class PhotoEnroller:
+    """Enrols students in one gallery. Safe to use from several threads."""
+
+    def __init__(self, gallery: Gallery, embedder: FaceEmbedder) -> None:
+        self.gallery = gallery
+        self.embedder = embedder
+        self._judge = EnrolmentJudge(gallery, embedder.pack.threshold)
+        self._one_at_a_time = threading.Lock()
+
+    def enrol(
+        self, student: Student, photos: Sequence[bytes], mode: EnrolmentMode, force: bool = False
+    ) -> AcceptedEnrolment:
+        """Enrol a student, all photos or none; they are searchable when this returns.
+
+        Args:
+            student: with the fields as they shall be.
+            photos: the photos.
+            mode: as :data:`EnrolmentMode`; ``put`` changes the fields only of a student whom the photos clearly show,
+                or whose stored name is the one that was sent.
+            force: take photos that clearly are not the student's, too, and duplicates.
+
+        Raises:
+            Conflict: ``different_person``, ``possible_duplicate``, and as :meth:`Gallery.enrol`.
+        """
+        if not photos:
+            raise InvalidInput("no_photos", "No photo was sent.", "Send at least one, in the field image.")
+        student = check_student(student)
+        self.gallery.check_consent(student)
+        stored = self.gallery.store.student(student.matricula)
+        if stored is not None and mode == "create":
+            raise student_exists(student.matricula)  # checked again below; checking first spares the inference
+        read = [self._read(number, content) for number, content in enumerate(photos, start=1)]
+        with self._one_at_a_time:  # one enrolment is stored before the next is judged
+            return self._enrol(student, photos, read, mode, force)
+
+    def enrolled(self, matricula: str, photos: Sequence[bytes]) -> AcceptedEnrolment:
+        """What :meth:`enrol` answers for photos that a student has been enrolled with; nothing is stored.
+
+        Raises:
+            NotFound: ``student_not_found``.
+        """
+        stored = self.gallery.student(matricula)
+        read = [self._read(number, content) for number, content in enumerate(photos, start=1)]
+        levels, verdicts = self._judged(stored.student, stored, read, photos)
+        return AcceptedEnrolment(stored, tuple(face for face, _ in verdicts), self._warnings(verdicts, levels))
+
+    def _enrol(
+        self,
+        student: Student,
+        photos: Sequence[bytes],
+        read: Sequence[tuple[str, EmbeddedFace]],
+        mode: EnrolmentMode,
+        force: bool,
+    ) -> AcceptedEnrolment:
+        stored = self.gallery.store.student(student.matricula)
+        if stored is not None and mode == "create":
+            raise student_exists(student.matricula)
+        levels, verdicts = self._judged(student, stored, read, photos)
+        if not force:
+            self._check(student.matricula, [judged for _, judged in verdicts], mode)
+        if stored is not None:
+            if mode == "put":
+                _check_fields(stored, student, [judged for _, judged in verdicts])
+            student = replace(stored.student, **{name: getattr(student, name) for name in _SENT})
+        warnings = self._warnings(verdicts, levels)
+        if warnings:
+            student = replace(student, aviso=student.aviso or POSSIBLE_DUPLICATE)
+        made = tuple(
+            enrolled_photo(content, media_type, "http", face, self.gallery.pack)
+            for content, (media_type, _), (face, _) in zip(photos, read, verdicts, strict=True)
+        )
+        self.gallery.enrol([Enrolment(student, made)], mode)
+        kept = self.gallery.student(student.matricula)
+        if warnings and mode == "extend" and not kept.student.aviso:  # which leaves the fields alone
+            if not self.gallery.store.update(replace(kept.student, aviso=POSSIBLE_DUPLICATE)):
+                raise student_not_found(student.matricula)
+            kept = self.gallery.student(student.matricula)
+        return AcceptedEnrolment(kept, tuple(face for face, _ in verdicts), warnings)
+
+    def _judged(
+        self,
+        student: Student,
+        stored: StoredStudent | None,
+        read: Sequence[tuple[str, EmbeddedFace]],
+        photos: Sequence[bytes],
+    ) -> tuple[EnrolmentLevels, list[EnrolmentVerdict]]:
+        subject = NEW_STUDENT if stored is None else stored.id
+        portraits = [
+            Portrait(face, partial(every_face, content, self.embedder))
+            for (_, face), content in zip(read, photos, strict=True)
+        ]
+        pending = PendingEnrolment(student, subject, self.gallery.templates_of(subject), portraits)
+        levels, (verdicts,) = self._judge.judge([pending])
+        return levels, verdicts
+
+    def _check(self, matricula: str, judged: Sequence[PhotoJudgement], mode: EnrolmentMode) -> None:
+        """Refuse photos that clearly are not the student's; and duplicates, where they are refused."""
+        fix = f"{_LOOK}." if mode == "put" else _FORCE  # the first page's route has no force
+        wrong = [number for number, each in enumerate(judged, start=1) if each.verdict == "different"]
+        if wrong:
+            first = judged[wrong[0] - 1]
+            against = "the student's own photos"
+            if first.photos:
+                against = f"{_photos([photo + 1 for photo in first.photos]).lower()} of this request"
+            what = f"{_photos(wrong)} {'does' if len(wrong) == 1 else 'do'} not show"
+            raise different_person(what, matricula, first, against, fix)
+        if self.gallery.settings.duplicates == "refuse":
+            for number, each in enumerate(judged, start=1):
+                if each.similar is not None:
+                    raise possible_duplicate(f"Photo {number}", matricula, each.similar, fix)
+
+    def _warnings(self, verdicts: Sequence[EnrolmentVerdict], levels: EnrolmentLevels) -> tuple[DuplicateWarning, ...]:
+        if self.gallery.settings.duplicates == "allow":
+            return ()
+        return tuple(
+            DuplicateWarning(judged.similar, levels.fpir(judged.similar.score), number)
+            for number, (_, judged) in enumerate(verdicts, start=1)
+            if judged.similar is not None
+        )
+
+    def _read(self, number: int, content: bytes) -> tuple[str, EmbeddedFace]:
+        try:
+            return self.embedder.embed_portrait(content)
+        except PhotoRefused as exc:
+            raise PhotoRefused(exc.code, f"Photo {number}: {exc.what}", f"{exc.fix} Nothing was stored.") from exc
+
+
+def _check_fields(stored: StoredStudent, student: Student, judged: Sequence[PhotoJudgement]) -> None:
+    """Refuse to change the fields of a student whom the photos do not clearly show, unless the name is theirs."""
+    clear = any(each.verdict == "same" for each in judged)
+    if not clear and not same_name(stored.student.nombre_del_alumno, student.nombre_del_alumno):
+        raise Conflict(
+            "different_person",
+            f"Matricula {student.matricula!r} is {stored.student.nombre_del_alumno}'s, and the photo does not clearly "
+            f"show that student: {student.nombre_del_alumno!r} was sent.",
+            f"{_LOOK}.",
+        )
+
+
+def _photos(numbers: Sequence[int]) -> str:
+    """Photo 1; Photos 1, 2 and 4."""
+    *before, last = map(str, numbers)
+    return f"Photos {', '.join(before)} and {last}" if before else f"Photo {last}"

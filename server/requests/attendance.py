@@ -1,0 +1,177 @@
+"""What requests say and ask of attendance and participation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from flask import Request
+from msgspec import Meta
+
+from gallery.documents.attendance import EntryFilter
+from gallery.documents.attendance_rules import check_date
+from gallery.gallery import Gallery
+from presente.errors import InvalidInput
+from presente.face_json import JsonObject
+from server.requests.fields import (
+    Clase,
+    Fecha,
+    History,
+    NamedStudent,
+    Note,
+    PageSize,
+    QueryText,
+    Threshold,
+    rules,
+)
+from server.requests.json_body import json_object, read_json
+from server.requests.photos import NoFields, read_photos
+
+LONGEST_PAGE = 1000
+_LONGEST_CURSOR = 4000
+_CURSOR = "next_cursor of the page before, as it was."
+
+Status = Annotated[
+    Literal["present", "rejected"],
+    Meta(description="Whether the student was there.", extra=rules(code="invalid_status")),
+]
+
+
+class AttendanceParameters(JsonObject, frozen=True, kw_only=True):
+    """The query string of attendance that is taken."""
+
+    clase: Annotated[
+        QueryText,
+        Meta(
+            description="Whose attendance it is.",
+            extra=rules(missing="missing_parameter", fix="Say whose attendance it is: ?clase=IA-101."),
+        ),
+    ]
+    fecha: Fecha | None = None
+    threshold: Threshold | None = None
+
+
+class AttendanceStatement(JsonObject, frozen=True, kw_only=True):
+    """What a person says of one student, class and date."""
+
+    matricula: NamedStudent
+    status: Status = "present"
+    note: Note = ""
+
+
+class Resolution(JsonObject, frozen=True, kw_only=True):
+    """What a person says of an entry."""
+
+    status: Status = "present"
+    note: Note = ""
+
+
+class ParticipationStatement(JsonObject, frozen=True, kw_only=True):
+    """That a student took part in class."""
+
+    matricula: NamedStudent
+    clase: Annotated[
+        str,
+        Meta(max_length=200, description="In which class; the student's own if empty.", extra=rules(printable=True)),
+    ] = ""
+    fecha: Annotated[
+        str,
+        Meta(
+            max_length=500,
+            description="When, an ISO date; today if empty.",
+            extra_json_schema={"format": "date"},
+            extra=rules(printable=True, date=True),
+        ),
+    ] = ""
+    kind: Annotated[
+        str, Meta(max_length=100, description="What the student did, in a word.", extra=rules(printable=True))
+    ] = ""
+    note: Note = ""
+
+
+class EntryListParameters(JsonObject, frozen=True, kw_only=True):
+    """Conditions of a list of entries, dates inclusive."""
+
+    clase: Clase | None = None
+    matricula: Annotated[QueryText | None, Meta(description="Only this student.")] = None
+    fecha: Annotated[Fecha | None, Meta(description="Only this date; not beside desde or hasta.")] = None
+    desde: Annotated[Fecha | None, Meta(description="From this date on.")] = None
+    hasta: Annotated[Fecha | None, Meta(description="Until this date.")] = None
+    history: History = False
+
+
+class AttendanceListParameters(EntryListParameters, frozen=True, kw_only=True):
+    """The query string of the attendance list; ``limit`` and ``cursor`` do not go with CSV, which is the whole list."""
+
+    format: Annotated[Literal["json", "csv"] | None, Meta(description="As Accept says when missing.")] = None
+    limit: PageSize | None = None
+    cursor: Annotated[str, Meta(max_length=_LONGEST_CURSOR, description=_CURSOR)] | None = None
+
+
+class ParticipationListParameters(EntryListParameters, frozen=True, kw_only=True):
+    """The query string of the list of participations."""
+
+    limit: PageSize = LONGEST_PAGE
+    cursor: Annotated[
+        str,
+        Meta(
+            max_length=200,
+            pattern="^[0-9]{1,18}$",
+            description=_CURSOR,
+            extra=rules(code="invalid_cursor", fix=f"Send {_CURSOR}"),
+        ),
+    ] = "0"
+
+
+@dataclass(frozen=True, slots=True)
+class AttendanceSubmission:
+    """A photo of a class, empty beside a statement; or a person's statement."""
+
+    photo: bytes
+    statement: AttendanceStatement | None = None
+
+    @classmethod
+    def read(cls, request: Request) -> AttendanceSubmission:
+        """Of a body: JSON without ``image`` is a statement.
+
+        Raises:
+            InvalidInput: ``one_photo_needed``, or what is wrong with the body.
+        """
+        if request.mimetype == "application/json":
+            body = json_object(request, AttendanceStatement)
+            if "image" not in body:
+                return cls(b"", read_json(request, AttendanceStatement))
+        return cls(read_photos(request, NoFields).one())
+
+
+def list_format(parameters: AttendanceListParameters, request: Request) -> Literal["json", "csv"]:
+    """How the attendance list is asked for: as the query string says, else as Accept does.
+
+    Raises:
+        InvalidInput: ``unknown_parameter``: a page of CSV is asked for.
+    """
+    accepted = request.accept_mimetypes.best_match(["application/json", "text/csv"])
+    chosen = parameters.format or ("csv" if accepted == "text/csv" else "json")
+    if chosen == "csv" and (parameters.limit is not None or parameters.cursor is not None):
+        raise InvalidInput(
+            "unknown_parameter", "limit and cursor do not go with CSV.", "Leave them out: CSV is the whole list."
+        )
+    return chosen
+
+
+def entry_filter(parameters: EntryListParameters, gallery: Gallery) -> EntryFilter:
+    """The conditions of a list.
+
+    Raises:
+        InvalidInput: ``invalid_fecha``: a date beside a span of dates.
+        NotFound: ``student_not_found``.
+    """
+    fecha, desde, hasta = parameters.fecha, parameters.desde, parameters.hasta
+    if fecha and (desde or hasta):
+        raise InvalidInput("invalid_fecha", "fecha is given beside desde or hasta.", "Give one or the other.")
+    subject = gallery.student(parameters.matricula).id if parameters.matricula else None
+    return EntryFilter(parameters.clase, _iso(fecha or desde), _iso(fecha or hasta), subject)
+
+
+def _iso(text: str | None) -> str | None:
+    return None if text is None else check_date(text)

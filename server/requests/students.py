@@ -1,0 +1,145 @@
+"""What requests say of students: who is enrolled, what is changed, who is listed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from gallery.documents.values import Consent, Student
+from presente.face_json import JsonObject
+from server.requests.fields import Clase, Force, PageSize, QueryText, rules
+
+_LONGEST = 200
+_DATE_OR_TIME = {"anyOf": [{"format": "date"}, {"format": "date-time"}]}
+
+Matricula = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        description="The student's number, unique.",
+        extra=rules(missing="missing_field", fix="Send it with the photo."),
+    ),
+]
+Name = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        description="The student's name.",
+        extra=rules(missing="missing_field", fix="Send it with the photo."),
+    ),
+]
+OwnClass = Annotated[str, Meta(description=f"The student's class, at most {_LONGEST} characters; may be empty.")]
+Registered = Annotated[
+    str,
+    Meta(
+        description="ISO date, or date and time, of the registration; today when missing.",
+        extra_json_schema=_DATE_OR_TIME,
+    ),
+]
+
+
+class ConsentFields(JsonObject, frozen=True, kw_only=True):
+    """That a student agreed to be enrolled."""
+
+    fecha: Annotated[str, Meta(description="When, as an ISO date.", extra_json_schema=_DATE_OR_TIME)]
+    texto: Annotated[str, Meta(description="To which text.")]
+
+
+SentConsent = Annotated[
+    ConsentFields | UnsetType | None,
+    Meta(
+        description="The student's consent; null for none. In a form it is JSON text.",
+        extra=rules(code="invalid_consent", fix='It must look like {"fecha": "2026-08-01", "texto": "..."}.'),
+    ),
+]
+
+
+class StudentFields(JsonObject, frozen=True, kw_only=True):
+    """A student to enrol, as the first page describes one."""
+
+    matricula: Matricula
+    nombre_del_alumno: Name
+    clase: OwnClass | UnsetType = UNSET
+    fecha_de_registro: Registered | UnsetType = UNSET
+
+
+class EnrolmentFields(StudentFields, frozen=True, kw_only=True):
+    """A student to enrol."""
+
+    consentimiento: SentConsent = UNSET
+
+
+class EnrolmentParameters(JsonObject, frozen=True, kw_only=True):
+    """The query string of an enrolment."""
+
+    force: Force = False
+
+
+class StudentListParameters(JsonObject, frozen=True, kw_only=True):
+    """The query string of the list of students."""
+
+    clase: Clase | None = None
+    q: Annotated[QueryText | None, Meta(description="A part of a name or matricula.")] = None
+    limit: PageSize = 100
+    cursor: Annotated[
+        QueryText | None, Meta(description="next_cursor of the page before, as it was.", extra=rules(verbatim=True))
+    ] = None
+
+
+class StudentChanges(JsonObject, frozen=True, kw_only=True):
+    """Fields of a student that change; those that are missing stay."""
+
+    nombre_del_alumno: Annotated[str | UnsetType, Meta(description="The student's name.")] = UNSET
+    clase: OwnClass | UnsetType = UNSET
+    fecha_de_registro: Registered | UnsetType = UNSET
+    aviso: Annotated[
+        str | UnsetType, Meta(description="A code that says what a person should look at; empty: done.")
+    ] = UNSET
+    consentimiento: SentConsent = UNSET
+    otras_clases: Annotated[
+        list[str] | UnsetType,
+        Meta(description="Every further class; replaces the list.", extra=rules(fix="Send a list of class names.")),
+    ] = UNSET
+
+
+def student_of(fields: EnrolmentFields, today: str) -> Student:
+    """The student whom an enrolment describes; registered ``today`` unless it says otherwise."""
+    return Student(
+        matricula=fields.matricula,
+        nombre_del_alumno=fields.nombre_del_alumno,
+        clase=fields.clase or "",
+        fecha_de_registro=fields.fecha_de_registro or today,
+        consentimiento=_consent(fields.consentimiento or None),
+    )
+
+
+def asked_of(fields: EnrolmentFields) -> dict[str, Any]:
+    """What an enrolment asks, for comparing requests: the fields that were sent, the consent as JSON text."""
+    asked: dict[str, Any] = msgspec.to_builtins(fields)
+    return {name: value if name != "consentimiento" else json.dumps(value) for name, value in asked.items()}
+
+
+def changed_student(student: Student, changes: StudentChanges) -> Student:
+    """A stored student with the fields of a PATCH; ``consentimiento`` null takes the consent back."""
+    given: dict[str, Any] = {
+        name: value for name in StudentChanges.__struct_fields__ if (value := getattr(changes, name)) is not UNSET
+    }
+    if "consentimiento" in given:
+        given["consentimiento"] = _consent(given["consentimiento"])
+    if "otras_clases" in given:
+        given["otras_clases"] = tuple(given["otras_clases"])
+    made = replace(student, **given)
+    return replace(made, otras_clases=other_classes(made))
+
+
+def other_classes(student: Student) -> tuple[str, ...]:
+    """The classes beside ``clase``, each once."""
+    return tuple(clase for clase in student.clases if clase != student.clase)
+
+
+def _consent(fields: ConsentFields | None) -> Consent | None:
+    return None if fields is None else Consent(fields.fecha, fields.texto)

@@ -1,0 +1,102 @@
+"""Replies about faces: who it is, whether it is this person, who is nearest."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from presente.face_json import (
+    CandidateJson,
+    FaceJson,
+    IdentifiedFaceJson,
+    JsonObject,
+    candidate_json,
+    face_json,
+    identified_face_json,
+)
+from presente.recognition import Identified
+from server.operations.identification import SearchResult
+from server.service import VerifyResult
+
+RequestId = Annotated[str, Meta(description="Also in the header X-Request-Id.")]
+Pack = Annotated[str, Meta(description="The model pack that made the templates.")]
+HeldTo = Annotated[float, Meta(description="The cosine that scores were held to.")]
+HeldToSource = Annotated[str, Meta(description="Where the threshold comes from.")]
+Hint = Annotated[str | None, Meta(description="What to do when no one could be searched; else null.")]
+
+
+class IdentifyTimings(JsonObject, frozen=True, kw_only=True):
+    """Milliseconds that the stages of an identification took."""
+
+    decode: float
+    detect: float
+    embed: float
+    search: float
+    total: float
+
+
+class IdentifyReply(JsonObject, frozen=True, kw_only=True):
+    """Who is in a photo; faces largest first."""
+
+    request_id: RequestId
+    pack: Pack
+    threshold: HeldTo
+    threshold_source: HeldToSource
+    hint: Hint
+    faces: list[IdentifiedFaceJson]
+    timings_ms: IdentifyTimings
+
+
+class SearchReply(JsonObject, frozen=True, kw_only=True):
+    """The nearest people of each embedding, best first."""
+
+    request_id: RequestId
+    pack: Pack
+    hint: Hint
+    results: list[list[CandidateJson]]
+
+
+class VerifyReply(JsonObject, frozen=True, kw_only=True):
+    """Whether a photo shows a student."""
+
+    request_id: RequestId
+    pack: Pack
+    matricula: str
+    same_person: Annotated[bool, Meta(description="Whether score >= threshold.")]
+    threshold: HeldTo
+    score: Annotated[float | None, Meta(description="Null when the student has no template.")]
+    face: FaceJson
+
+
+def identify_reply(request_id: str, pack: str, found: Identified) -> IdentifyReply:
+    """The faces of a photo, and who they are."""
+    return IdentifyReply(
+        request_id=request_id,
+        pack=pack,
+        threshold=found.operating_point.threshold,
+        threshold_source=found.operating_point.source,
+        hint=found.hint,
+        faces=[identified_face_json(face, decision, found.operating_point) for face, decision in found.faces],
+        timings_ms=IdentifyTimings(**found.timings_ms),
+    )
+
+
+def search_reply(request_id: str, pack: str, found: SearchResult) -> SearchReply:
+    """The candidates of each embedding."""
+    point = found.operating_point
+    results = [[candidate_json(candidate, point) for candidate in candidates] for candidates in found.candidates]
+    return SearchReply(request_id=request_id, pack=pack, hint=found.hint, results=results)
+
+
+def verify_reply(request_id: str, pack: str, matricula: str, found: VerifyResult) -> VerifyReply:
+    """Whether they are the same person."""
+    return VerifyReply(
+        request_id=request_id,
+        pack=pack,
+        matricula=matricula,
+        same_person=found.same_person,
+        threshold=found.threshold,
+        score=found.score,
+        face=face_json(found.face),
+    )

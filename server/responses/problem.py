@@ -1,0 +1,26 @@
+"""Errors as RFC 9457 has them: problem details."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from presente.face_json import JsonObject
+
+
+class Problem(JsonObject, frozen=True, kw_only=True):
+    """What was wrong, and what to do."""
+
+    type: str = "about:blank"
+    title: Annotated[str, Meta(description="The code in words.")]
+    status: Annotated[int, Meta(description="The HTTP status.")]
+    detail: Annotated[str, Meta(description="What was wrong, and what to do.")]
+    code: Annotated[str, Meta(description="Stable, for programs.")]
+    request_id: Annotated[str, Meta(description="Also in the header X-Request-Id and in the server's log.")]
+
+
+def problem_of(status: int, code: str, detail: str, request_id: str) -> Problem:
+    """The problem of an error."""
+    title = code.replace("_", " ").capitalize()
+    return Problem(title=title, status=status, detail=detail, code=code, request_id=request_id)

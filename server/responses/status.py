@@ -1,0 +1,142 @@
+"""Replies about the server itself: that it lives, that it is ready, its gallery at a glance."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from gallery.status import GalleryStatus
+from gallery.threshold.operating_point import OperatingPoint
+from presente import __version__
+from presente.clock import Clock
+from presente.face_json import JsonObject
+from server.readiness import READY, Readiness
+
+
+class LiveReply(JsonObject, frozen=True, kw_only=True):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class ReadyReply(JsonObject, frozen=True, kw_only=True):
+    """Queries are answered."""
+
+    status: Literal["ready"] = "ready"
+
+
+class NotReadyReply(JsonObject, frozen=True, kw_only=True):
+    """What keeps queries from being answered."""
+
+    status: Literal["loading", "unavailable"]
+    code: Annotated[str | UnsetType, Meta(description="Of the error that queries meet.")] = UNSET
+
+
+class CalibrationJson(JsonObject, frozen=True, kw_only=True):
+    """What the calibration says of itself."""
+
+    people: Annotated[int, Meta(description="How many people it was measured with.")]
+    searches: Annotated[int, Meta(description="How many searches of strangers it was measured on.")]
+    made_at: str
+    fpir: Annotated[float | None, Meta(description="Share of strangers who score as high as the threshold.")]
+    warning: Annotated[str, Meta(description="What a person should know; empty when all is well.")]
+
+
+class MeasuredIndexJson(JsonObject, frozen=True, kw_only=True):
+    """An index that was built and measured."""
+
+    kind: str
+    parameters: dict[str, int]
+    recall: Annotated[float, Meta(description="At 10.")]
+    seconds: Annotated[float, Meta(description="How long building and measuring took.")]
+
+
+class GateReportJson(JsonObject, frozen=True, kw_only=True):
+    """Why the index is of its kind; see :class:`gallery.index.recall_gate.GateReport`."""
+
+    asked: str
+    reason: str
+    floor: float
+    recall: float
+    probes: int
+    tried: list[MeasuredIndexJson]
+
+
+class StatusReply(JsonObject, frozen=True, kw_only=True):
+    """The gallery at a glance."""
+
+    version: Annotated[str, Meta(description="Of Presente.")]
+    subjects: Annotated[int, Meta(description="Students and cohort.")]
+    students: int
+    cohort: Annotated[int, Meta(description="People who are no one's students.")]
+    images: int
+    templates: int
+    indexed: Annotated[int, Meta(description="Templates that searches find.")]
+    pack: Annotated[str, Meta(description="The model pack's name.")]
+    pack_tag: Annotated[str, Meta(description="The pack's name and the digest of its models.")]
+    dim: Annotated[int, Meta(description="Length of a template.")]
+    index_kind: str
+    index_parameters: dict[str, int]
+    index_gate: Annotated[GateReportJson | None, Meta(description="Null until the gate has seen the index.")]
+    generation: Annotated[int, Meta(description="The published generation; 0 before the first.")]
+    unpublished: int
+    unerased: int
+    change: Annotated[int, Meta(description="The last change of the documents that the index has seen.")]
+    threshold: Annotated[float, Meta(description="The cosine in force when all students are searched.")]
+    threshold_source: Annotated[str, Meta(description="Where the threshold comes from.")]
+    calibration: Annotated[CalibrationJson | None, Meta(description="Null: the gallery is not calibrated.")]
+    margin: float
+    timezone: str
+    today: str
+
+
+def ready_reply(found: Readiness) -> ReadyReply | NotReadyReply:
+    """Whether queries are answered."""
+    if found == READY:
+        return ReadyReply()
+    return NotReadyReply(status=found.status, code=found.code or UNSET)  # type: ignore[arg-type]
+
+
+def status_reply(status: GalleryStatus, clock: Clock) -> StatusReply:
+    """The gallery at a glance, and the school's date."""
+    counts, index = status.counts, status.index_described()
+    return StatusReply(
+        version=__version__,
+        subjects=counts.students + counts.cohort,
+        students=counts.students,
+        cohort=counts.cohort,
+        images=counts.images,
+        templates=counts.templates,
+        indexed=status.indexed,
+        pack=status.pack.split("@")[0],
+        pack_tag=status.pack,
+        dim=status.dim,
+        **index | {"index_gate": _gate_json(index["index_gate"])},
+        threshold=status.operating_point.threshold,
+        threshold_source=status.operating_point.source,
+        calibration=_calibration_json(status.operating_point),
+        margin=status.settings.margin,
+        timezone=clock.described(),
+        today=clock.today(),
+    )
+
+
+def _gate_json(described: dict[str, Any] | None) -> GateReportJson | None:
+    if described is None:
+        return None
+    tried = [MeasuredIndexJson(**measured) for measured in described["tried"]]
+    return GateReportJson(**described | {"tried": tried})
+
+
+def _calibration_json(operating_point: OperatingPoint) -> CalibrationJson | None:
+    curve = operating_point.curve
+    if curve is None:
+        return None
+    return CalibrationJson(
+        people=curve.people,
+        searches=curve.searches,
+        made_at=curve.made_at,
+        fpir=operating_point.fpir(operating_point.threshold),
+        warning=operating_point.warning(),
+    )

@@ -1,0 +1,113 @@
+"""Replies about students: their documents, and what came of an enrolment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from gallery.documents.values import StoredStudent
+from presente.face_json import FaceJson, Fpir, JsonObject, Score, face_json
+from server.photo_enrolment import AcceptedEnrolment, DuplicateWarning
+from server.requests.students import other_classes
+from server.responses.identification import RequestId
+
+
+class ConsentJson(JsonObject, frozen=True, kw_only=True):
+    """That a student agreed to be enrolled: when, and to which text."""
+
+    fecha: str
+    texto: str
+
+
+class StudentJson(JsonObject, frozen=True, kw_only=True):
+    """A student document; never the photos."""
+
+    matricula: str
+    nombre_del_alumno: str
+    clase: Annotated[str, Meta(description="The class, or the first of several.")]
+    fecha_de_registro: Annotated[str, Meta(description="ISO date, or date and time.")]
+    otras_clases: Annotated[list[str], Meta(description="Further classes that the student is in.")]
+    kind: Annotated[Literal["student", "cohort"], Meta(description="cohort: in the index, but no one's student.")]
+    asistencias: Annotated[int, Meta(description="How often the student was present.")]
+    participaciones: Annotated[int, Meta(description="How often the student took part.")]
+    consentimiento: Annotated[ConsentJson | None, Meta(description="The consent; null when none is on record.")]
+    aviso: Annotated[str, Meta(description="A code that says what a person should look at; empty when nothing.")]
+    images: Annotated[int, Meta(description="Photos that are stored.")]
+    templates: Annotated[int, Meta(description="Templates of the gallery's pack.")]
+
+
+class StudentListReply(JsonObject, frozen=True, kw_only=True):
+    """A page of students, in order of matricula."""
+
+    students: list[StudentJson]
+    next_cursor: Annotated[str | None, Meta(description="Goes into cursor as it is; null on the last page.")]
+
+
+class WarningJson(JsonObject, frozen=True, kw_only=True):
+    """What a person should look at after an enrolment."""
+
+    code: Literal["possible_duplicate"]
+    matricula: Annotated[str, Meta(description="Of the student whom the photo clearly shows.")]
+    nombre_del_alumno: str
+    score: Score
+    fpir: Fpir
+    photo: Annotated[int, Meta(description="Counted from 1.")]
+
+
+class EnrolmentReply(JsonObject, frozen=True, kw_only=True):
+    """The student as stored, the face that was taken of each photo, and warnings."""
+
+    request_id: RequestId
+    student: StudentJson
+    photos: list[FaceJson]
+    warnings: list[WarningJson]
+
+
+def student_json(stored: StoredStudent) -> StudentJson:
+    """A student document."""
+    student, consent = stored.student, stored.student.consentimiento
+    return StudentJson(
+        matricula=student.matricula,
+        nombre_del_alumno=student.nombre_del_alumno,
+        clase=student.clase,
+        fecha_de_registro=student.fecha_de_registro,
+        otras_clases=list(other_classes(student)),
+        kind=student.kind,
+        asistencias=stored.asistencias,
+        participaciones=stored.participaciones,
+        consentimiento=None if consent is None else ConsentJson(fecha=consent.fecha, texto=consent.texto),
+        aviso=student.aviso,
+        images=stored.images,
+        templates=stored.templates,
+    )
+
+
+def student_list_reply(found: Sequence[StoredStudent], limit: int) -> StudentListReply:
+    """A page of at most ``limit`` students, of ``limit + 1`` that were looked for."""
+    return StudentListReply(
+        students=[student_json(stored) for stored in found[:limit]],
+        next_cursor=found[limit - 1].student.matricula if len(found) > limit else None,
+    )
+
+
+def enrolment_reply(request_id: str, accepted: AcceptedEnrolment) -> EnrolmentReply:
+    """What came of an enrolment."""
+    return EnrolmentReply(
+        request_id=request_id,
+        student=student_json(accepted.student),
+        photos=[face_json(face) for face in accepted.faces],
+        warnings=[_warning_json(warning) for warning in accepted.warnings],
+    )
+
+
+def _warning_json(warning: DuplicateWarning) -> WarningJson:
+    return WarningJson(
+        code="possible_duplicate",
+        matricula=warning.similar.matricula,
+        nombre_del_alumno=warning.similar.nombre_del_alumno,
+        score=warning.similar.score,
+        fpir=warning.fpir,
+        photo=warning.photo,
+    )

@@ -1,0 +1,47 @@
+"""``/v1/participations``: who took part."""
+
+from __future__ import annotations
+
+from flask import Blueprint, request
+
+from presente.api_keys import AccessRole
+from server.auth import needs
+from server.idempotency import KeyedRequest
+from server.operations.participations import participation_page, record_participation
+from server.requests.attendance import ParticipationListParameters, ParticipationStatement, entry_filter
+from server.requests.json_body import json_value
+from server.responses.participations import (
+    ParticipationJson,
+    ParticipationListReply,
+    participation_json,
+    participation_list_reply,
+)
+from server.routes.common import service
+from server.typed_routes import answers
+
+bp = Blueprint("participations", __name__, url_prefix="/v1/participations")
+
+
+@bp.post("")
+@needs(AccessRole.ATTENDANCE)
+@answers({201: ParticipationJson})
+def record(body: ParticipationStatement) -> ParticipationJson:
+    """A student took part in class."""
+    return participation_json(*record_participation(KeyedRequest.of(request), service(), json_value(request), body))
+
+
+@bp.get("")
+@needs(AccessRole.ATTENDANCE)
+@answers(ParticipationListReply)
+def listing(parameters: ParticipationListParameters) -> ParticipationListReply:
+    """The participations that count."""
+    which, after = entry_filter(parameters, service().gallery), int(parameters.cursor)
+    return participation_list_reply(participation_page(service(), which, parameters.history, after, parameters.limit))
+
+
+@bp.delete("/<int:number>")
+@needs(AccessRole.ATTENDANCE)
+@answers({204: None})
+def withdraw(number: int) -> None:
+    """A person says that a participation does not count."""
+    service().attendance_log.withdraw(number, "")

@@ -1,0 +1,74 @@
+"""Compares answers with what their routes declare: every member, no other, and every type."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.exceptions import HTTPException
+from werkzeug.test import TestResponse
+
+from server.app import create_app
+from server.legacy.responses import LegacyProblem
+from server.responses.problem import Problem
+from server.service import ServiceHandle
+from server.typed_routes import types_of
+
+_ANY_APP = create_app(ServiceHandle(), 1)
+
+
+def undeclared(app: Flask, method: str, path: str, status: int, kind: str, body: bytes) -> str:
+    """What is wrong with an answer, by its route's declaration; empty when nothing is."""
+    kind = kind.partition(";")[0]
+    try:
+        endpoint, _ = app.url_map.bind("localhost").match(
+            unquote(urlsplit(path).path) or "/", "GET" if method == "HEAD" else method
+        )
+    except HTTPException:
+        endpoint = ""
+    except ValueError:  # an address that cannot be split
+        return ""
+    ours = not endpoint or endpoint in _ANY_APP.view_functions  # a test may add a route of its own
+    if method in ("HEAD", "OPTIONS") or endpoint in ("status.page", "status.asset") or not ours:
+        return ""
+    if kind == "application/problem+json":
+        return _misfit(body, LegacyProblem if endpoint.startswith("first_page.") else Problem)
+    types = types_of(app, endpoint) if endpoint else None
+    if types is None or types.replies is None or status not in types.replies:
+        return f"{method} {path} does not declare the status {status}"
+    declared = types.replies[status]
+    if declared is None:
+        return f"{method} {path} answers {status} with a body" if body else ""
+    if kind == types.streams != "application/json":
+        return ""
+    return _misfit(body, declared) if kind == "application/json" else f"{method} {path} answers with {kind}"
+
+
+def undeclared_anywhere(method: str, path: str, status: int, kind: str, body: bytes) -> str:
+    """The same of a server that runs elsewhere."""
+    return undeclared(_ANY_APP, method, path, status, kind, body)
+
+
+def _misfit(body: bytes, declared: Any) -> str:
+    try:
+        msgspec.json.decode(body, type=declared, strict=True)
+    except msgspec.MsgspecError as exc:
+        return f"{getattr(declared, '__name__', declared)}: {exc} {body[:300]!r}"
+    return ""
+
+
+class CheckedClient(FlaskClient):
+    """A test client that fails where an answer is not as its route declares it."""
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        reply = super().open(*args, **kwargs)
+        streamed, body = reply.is_streamed, reply.get_data()
+        if streamed:
+            reply.response = iter([body])
+        path, kind = reply.request.environ["REQUEST_URI"], reply.content_type or ""
+        wrong = undeclared(self.application, reply.request.method, path, reply.status_code, kind, body)
+        assert not wrong, wrong
+        return reply
