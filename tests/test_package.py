@@ -1,9 +1,11 @@
 """What the wheel holds, and that it serves the sample class where there is no clone (ADR 22)."""
 
 import csv
+import fcntl
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -28,26 +30,53 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel as pip builds it, without a network."""
-    folder = tmp_path_factory.mktemp("wheel")
-    words = ["wheel", "--quiet", "--no-build-isolation", "--no-deps", "--no-index", "--wheel-dir", folder, ROOT]
-    done = subprocess.run([sys.executable, "-m", "pip", *map(str, words)], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    (made,) = folder.glob("*.whl")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``wheels`` and an environment, ``installed``: made once, however many processes test."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = shared / "package"
+    with (shared / "package.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            install(build(folder / "wheels"), folder / "installed")
+            (folder / "done").touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wheel(built: Path) -> Path:
+    """The wheel."""
+    (made,) = (built / "wheels").glob("*.whl")
     return made
 
 
 @pytest.fixture(scope="session")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment of its own with the wheel in it, and requirements from this one, which has no Presente."""
-    folder = tmp_path_factory.mktemp("installed")
+def installed(built: Path) -> Path:
+    """The environment's folder."""
+    return built / "installed"
+
+
+def build(folder: Path) -> Path:
+    """The wheel as pip builds it, without a network."""
+    pip("wheel", "--no-build-isolation", "--no-deps", "--no-index", "--wheel-dir", folder, ROOT)
+    (made,) = folder.glob("*.whl")
+    return made
+
+
+def install(wheel: Path, folder: Path) -> None:
+    """Make an environment with the wheel in it; requirements come from this one, which has no Presente."""
     venv.create(folder, with_pip=False, symlinks=True)
+    pip("--python", folder / "bin" / "python", "install", "--no-deps", "--no-index", wheel)
     site = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
-    words = ["--python", folder / "bin" / "python", "install", "--quiet", "--no-deps", "--no-index", wheel]
-    subprocess.run([sys.executable, "-m", "pip", *map(str, words)], check=True, timeout=120)
     (site / "requirements.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
-    return folder
+
+
+def pip(*words: str | Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", *map(str, words), "--quiet"], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture
