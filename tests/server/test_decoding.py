@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-import faces.embedder
 import faces.image.decoder
+import faces.reading
 from benchmarks.costly_images import encoded, gradient, plain, repeated_scans, webp
 from faces.embedder import FaceEmbedder
 from faces.image.cost import Cost
@@ -141,7 +141,7 @@ def test_no_route_decodes_in_the_server_itself(
         raise AssertionError("decoded in the server's own process")
 
     monkeypatch.setattr(faces.image.decoder, "decode", never)
-    monkeypatch.setattr(faces.embedder, "decode", never)
+    monkeypatch.setattr(faces.reading, "decode", never)
     photos = [path.read_bytes() for path in sorted((SAMPLE / "students").rglob("*.jpg"))[:2]]
     fields = {"matricula": "A1", "nombre_del_alumno": "Ana", "clase": "IA-101"}
     files = [(photo, f"{number}.jpg", "image/jpeg") for number, photo in enumerate(photos)]

@@ -58,7 +58,6 @@ class Client:
         self.running, self.promised, self.rng, self.number = running, promised, rng, number
 
     def work(self) -> None:
-        actions = [self.enrol, self.enrol, self.erase, self.attend, self.take_part, self.record_by_hand]
         with contextlib.suppress(OSError, HTTPException, urllib.error.URLError, ValueError):
             for step in range(1000):
                 name = f"{self.number}-{step}"
