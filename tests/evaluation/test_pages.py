@@ -1,5 +1,7 @@
 """Reports: their figures, that they load nothing from the network, and that names of people stay text."""
 
+from __future__ import annotations
+
 import io
 import json
 import math
@@ -9,13 +11,13 @@ import sys
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from playwright.sync_api import Page
 
 from evaluation import error_curves, metrics, pages, plots, verification
 from evaluation.pages.parts import percent
@@ -26,6 +28,9 @@ from faces.thumbnail import face_thumbnail
 from presente.errors import InvalidInput
 from tests.conftest import ROOT, SAMPLE, Command, on_sqlite
 from tests.evaluation.searches import SEARCHES
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page  # which only CI installs
 
 SCRIPT = "<script>alert(1)</script>"
 QUOTED = 'a"><img src=x onerror=alert(2)>'

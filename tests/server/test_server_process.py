@@ -1,5 +1,7 @@
 """The server as a process: what survives when it is killed, and what its own README and page promise."""
 
+from __future__ import annotations
+
 import base64
 import concurrent.futures
 import contextlib
@@ -19,14 +21,17 @@ import time
 import urllib.error
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page
 
 from tests.conftest import ROOT, SAMPLE, Command, on_sqlite
 from tests.server.conftest import Running, Serve
 from tests.server.sample import STUDENTS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page  # which only CI installs
 
 
 def enrol(running: Running, student: dict[str, str]) -> None:
