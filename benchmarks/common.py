@@ -17,7 +17,6 @@ from typing import Any
 
 from presente import cli
 from presente.settings import SETTINGS, Settings, load_settings
-from presente.settings.flags import add_settings_flags
 
 
 def parser(prog: str, about: str, example: str, settings: bool = True) -> argparse.ArgumentParser:
@@ -26,7 +25,7 @@ def parser(prog: str, about: str, example: str, settings: bool = True) -> argpar
     made.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     made.add_argument("--seed", type=int, default=1, help="the same seed makes the same data")
     if settings:
-        add_settings_flags(made)
+        made.add_settings()
     return made
 
 

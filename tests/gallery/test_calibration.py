@@ -134,7 +134,7 @@ def test_a_gallery_that_has_outgrown_its_curve_is_calibrated_again(open_gallery:
     again = stored_curve(gallery)
     assert (again.people, again.searches, again.target, again.pack) == (40, 40, 0.03, PACK)
     assert refit(open_gallery()) == ""
-    store_curve(gallery, people=6, sources={"strangers": 500})  # whose photos nobody has any more
+    store_curve(gallery, people=6, sources={"strangers": 500})  # whose photos are not there any more
     assert "with photos of strangers" in refit(open_gallery()) and stored_curve(gallery).people == 6
     gallery.remove([f"A{i:02d}" for i in range(1, 40)])
     store_curve(gallery, people=6)

@@ -219,7 +219,7 @@ def test_a_write_that_is_interrupted_as_it_begins_gives_the_write_lock_back(stor
 
     store._connections.connect = noticed  # type: ignore[method-assign]
     with interrupted_once(asked.is_set, lambda: holder.execute("ROLLBACK")):
-        store.close()  # what is idle was made before anybody noticed
+        store.close()  # what is idle was made before the file was found to be another
         store.store_calibration("{}")
     holder.close()
     assert can_write(store.path)

@@ -149,7 +149,7 @@ def test_levels_are_the_same_when_all_students_are_enrolled_twice(open_gallery: 
     gallery.enrol([enrolment(f"again-{name}", unit(rows + 0.02)) for name, rows in some.items()])
     full = LevelKeeper(gallery, 0.9).now()
     assert clean.curve is not None and full.curve is not None
-    for score in (0.4, 0.6):  # else nobody would be refused, and nobody found twice
+    for score in (0.4, 0.6):  # else no one would be refused, and no one found twice
         assert full.curve.fpir(score, 1) == pytest.approx(clean.curve.fpir(score, 1), rel=0.4)
 
 
