@@ -33,7 +33,7 @@ class CannotCarry(Exception):
 
 
 class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Hatchling's door."""
+    """Build hook that hatchling calls before and after it makes a wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Have the wheel made of a copy in which the rooms are in their place."""
@@ -45,7 +45,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         build_data["force_include"][str(package)] = "presente"
 
     def finalize(self, version: str, _build_data: dict[str, Any], _artifact_path: str) -> None:
-        """Drop the copy."""
+        """Delete the copy that :meth:`initialize` made."""
         if version != "editable":
             self._copy.cleanup()
 

@@ -26,7 +26,7 @@ from evaluation.templates import (
 from faces.embedder import FaceEmbedder
 from faces.thumbnail import face_thumbnail
 from presente import cli, composition
-from presente.errors import InvalidInput, PhotoRefused, StoreError
+from presente.errors import ConfigError, InvalidInput, PhotoRefused, StoreError
 from presente.settings import Settings
 
 _VERSIONS = ("numpy", "onnxruntime", "insightface", "scikit-learn", "scipy", "matplotlib")
@@ -72,7 +72,7 @@ class Experiment:
         try:
             point = composition.deployed_point(self.settings, self.pack)
             threshold, source = point.threshold, point.source
-        except StoreError as error:
+        except (StoreError, ConfigError) as error:
             self.output.note(f"warning: the gallery's threshold is not known ({error}); the pack's is taken instead")
             threshold, source = self.pack.threshold, self.pack.threshold_source
         return {

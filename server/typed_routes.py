@@ -63,7 +63,8 @@ def answers(replies: Any, streams: str = "") -> Callable[[Callable[..., Any]], C
         def answered(**in_path: Any) -> Response:
             if types.parameters is not None:
                 in_path["parameters"] = read_parameters(request, types.parameters)
-            elif request.args and request.path.startswith("/v1/"):  # a misspelled parameter must not be passed over: ?dry_run=true
+            # A misspelled parameter must not be passed over: ?dry_run=true.
+            elif request.args and request.path.startswith("/v1/"):
                 read_parameters(request, NoParameters)
             if types.body is not None:
                 in_path["body"] = _read_body(types.body)

@@ -40,10 +40,9 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     entries = read_photos(arguments)
     experiment = Experiment(settings, output)
     deployed = experiment.deployed()
+    others = [Experiment(replace(settings, pack=name), output) for name in arguments.packs]
     rows = [_row(experiment, pipeline, deployed, entries, arguments) for pipeline in _ALL]
-    for name in arguments.packs:
-        other = Experiment(replace(settings, pack=name), output)
-        rows.append(_row(other, PRESENT, other.deployed(), entries, arguments))
+    rows += [_row(other, PRESENT, other.deployed(), entries, arguments) for other in others]
     result = {
         **experiment.description("compare", arguments, unused_flags(arguments)),
         "photos": len(entries),

@@ -44,16 +44,14 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     folds = kfold.split(entries, arguments.split, arguments.folds, arguments.seed)
     experiment = Experiment(settings, output)
     pipeline = NOTEBOOK if arguments.notebook else PRESENT
+    deployed = experiment.deployed() if pipeline.threshold is None else None
     templates = _templates(experiment, pipeline, entries)
-    deployed = experiment.deployed()
-    threshold = deployed["threshold"] if pipeline.threshold is None else pipeline.threshold
+    threshold = float(pipeline.threshold or 0.0) if deployed is None else deployed["threshold"]
     measured = [_fold(arguments, number, fold, entries, templates, threshold) for number, fold in enumerate(folds)]
     result: dict[str, Any] = {
         **experiment.description("kfold", arguments),
         "pipeline": pipeline.name,
-        "threshold_described": deployed["described"]
-        if pipeline.threshold is None
-        else f"{threshold:g} (the notebook's)",
+        "threshold_described": f"{threshold:g} (the notebook's)" if deployed is None else deployed["described"],
         "split": arguments.split,
         "seed": arguments.seed,
         "photos": len(entries),

@@ -44,6 +44,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
             raise InvalidInput("invalid_far", f"FAR {rate} was asked for.", "It must be above 0 and below 1.")
     pairs = _pairs(arguments)
     experiment = Experiment(settings, output)
+    deployed = experiment.deployed()
     photos = sorted({path for pair in pairs for path in (pair.left, pair.right)})
     templates = dict(zip(photos, experiment.embed(photos), strict=True))
     table = arguments.out / "pairs.tsv"
@@ -52,7 +53,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     result = {
         **experiment.description("verification", arguments, ("folds", "each", "seed") if arguments.pairs else ()),
         "photos": len(photos),
-        **results.verification_result(comparisons, arguments.far, experiment.deployed()),
+        **results.verification_result(comparisons, arguments.far, deployed),
         "scores": str(table),
     }
     output.result(experiment.finish(result, arguments.out, arguments.faces), lines(result))

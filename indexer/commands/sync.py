@@ -41,7 +41,8 @@ def _run_attempt(arguments: argparse.Namespace, settings: Settings, output: cli.
         before = store.pack()
         with output.bar(None, "photo") as progress:
             report = embed_stored_photos(store, embedder, settings.workers, progress, attempt)
-        if before not in (None, store.pack()) and settings.came_from["pack"] == "--pack":
+        changed = not report.stopped and before not in (None, store.pack())  # a store that went away is in the report
+        if changed and settings.came_from["pack"] == "--pack":
             report.notes += (f"set PRESENTE_PACK={shlex.quote(settings.pack)} for the programs that use the gallery",)
     finally:
         store.close()

@@ -40,9 +40,12 @@ def record_past_attendance(gallery: Gallery, entries: Sequence[PastAttendance]) 
 
 
 def _request_key(entry: PastAttendance, repeat: int) -> str:
-    """What makes a participation unique in the store. Stores hold such keys: the text must never change."""
+    """What makes a participation unique in the store.
+
+    Stores hold such keys, so the text must never change: it is that of Presente 0.1, with the names of that time.
+    """
     text = (
-        f"(PastAttendance(book={entry.field!r}, matricula={entry.matricula!r}, fecha={entry.fecha!r}, "
+        f"(History(book={entry.field!r}, matricula={entry.matricula!r}, fecha={entry.fecha!r}, "
         f"clase={entry.clase!r}, kind={entry.kind!r}, note={entry.note!r}), {repeat})"
     )
     return hashlib.sha256(text.encode()).hexdigest()

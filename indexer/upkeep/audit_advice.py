@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gallery.audit.findings import Audit, AuditedPerson, AuditedPhoto, Finding
+from presente.installation import command_line
 
 PHOTO_DIGITS = 12
 """Digits of a photo's SHA-256 by which commands name the photo."""
@@ -78,7 +79,7 @@ def _remove(photo: AuditedPhoto) -> str:
 
 
 def _command(*words: str) -> str:
-    return shlex.join(["python", "-m", "indexer", *words])
+    return command_line(f"indexer {shlex.join(words)}")
 
 
 def audit_json(found: Audit) -> dict[str, Any]:
