@@ -21,7 +21,7 @@ from typing import Any
 from benchmarks import common, costly_images
 from benchmarks.processes import peak
 from benchmarks.servers import BenchmarkServer, served
-from presente.settings import ROOT
+from presente.installation import IMPORT_ROOT as ROOT
 
 ATTENDANCE, ADMIN = "attendance-0123456789", "admin-0123456789abcdef"
 _SOURCE = "127.0.0.2"

@@ -20,7 +20,8 @@ from evaluation.pairs import read_pairs
 from evaluation.verification import ScoredPairs, accuracy_by_fold
 from indexer.sources.folder import read_folder
 from presente import composition
-from presente.settings import ROOT, Settings, load_settings
+from presente.installation import IMPORT_ROOT as ROOT
+from presente.settings import Settings, load_settings
 
 
 def measure(given: argparse.Namespace, settings: Settings, locations: list[str]) -> dict[str, Any]:

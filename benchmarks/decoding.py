@@ -18,8 +18,8 @@ from faces.image.decoder import Decoder, InlineDecoder
 from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery
 from presente import composition
+from presente.installation import IMPORT_ROOT as ROOT
 from presente.recognition import IdentifyQuery, enrolled_photo, identify
-from presente.settings import ROOT
 from server.decoding.admission import open_admission
 from server.decoding.decoder import AdmittedDecoder, open_decoder
 

@@ -26,7 +26,8 @@ from benchmarks.face_vectors import face_vectors
 from benchmarks.servers import served
 from gallery.documents.values import EnrolledPhoto, Enrolment, Student, Template
 from presente import composition
-from presente.settings import ROOT, Settings
+from presente.installation import IMPORT_ROOT as ROOT
+from presente.settings import Settings
 
 _BATCH = 1000
 _PROBE = ROOT / "data_sample" / "probes" / "A0178" / "1.jpg"

@@ -24,7 +24,7 @@ from benchmarks.fuzz_checks import SLOW_S, Answer, faults, waits
 from benchmarks.fuzz_requests import ADMIN, ATTENDANCE, Requests, Sent
 from benchmarks.processes import ServerProcess
 from benchmarks.servers import served
-from presente.settings import ROOT
+from presente.installation import IMPORT_ROOT as ROOT
 
 KEYS = f"admin:{ADMIN},attendance:{ATTENDANCE}"
 _SHOWN = 20

@@ -23,7 +23,7 @@ from PIL import Image
 from benchmarks import common
 from benchmarks.processes import tree_memory_mb
 from presente import composition
-from presente.settings import ROOT
+from presente.installation import IMPORT_ROOT as ROOT
 
 _SIZE = (178, 218)
 _PEOPLE = 10_177

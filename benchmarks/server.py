@@ -18,7 +18,8 @@ from typing import Any
 
 from benchmarks import common
 from benchmarks.servers import SAMPLE_CLASS, served
-from presente.settings import ROOT, load_settings
+from presente.installation import IMPORT_ROOT as ROOT
+from presente.settings import load_settings
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks import common
 from benchmarks.processes import ServerProcess
-from presente.settings import ROOT
+from presente.installation import IMPORT_ROOT as ROOT
 
 SAMPLE_CLASS = ROOT / "data_sample" / "students.csv"
 _PATIENCE_S = 30.0

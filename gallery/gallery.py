@@ -17,14 +17,12 @@ from gallery.index.generations import GenerationStore
 from gallery.index.kinds.flat import checked
 from gallery.settings import GallerySettings
 from gallery.status import GalleryStatus
-from gallery.subject_search import MAX_K, SubjectSearch, check_k
+from gallery.subject_search import SubjectSearch, check_k
 from gallery.threshold.calibration import CalibrationCurve
 from gallery.threshold.operating_point import OperatingPoint, operating_point
 from gallery.threshold.stored_calibration import StoredCalibration
 from presente.errors import InvalidInput, PackError, PhotoRefused
 from presente.text import tidy
-
-__all__ = ["MAX_K", "Gallery", "GallerySettings"]
 
 
 class Gallery:
@@ -189,7 +187,7 @@ class Gallery:
 
         Args:
             probes: float32 (m, d) unit rows.
-            k: 1 to :data:`MAX_K`; fewer are returned when the gallery has fewer.
+            k: 1 to :data:`gallery.subject_search.MAX_K`; fewer are returned when the gallery has fewer.
             clase: only students of this class.
             cohort: also the people who are no students.
 

@@ -170,7 +170,7 @@ def gallery_settings(settings: Settings, pack: ModelPack) -> GallerySettings:
 
 
 def deployed_point(settings: Settings, pack: ModelPack) -> OperatingPoint:
-    """The threshold that a server with these settings uses now, and where it comes from; makes no store.
+    """The threshold that a server with these settings uses now, and where it comes from; makes no SQLite file.
 
     Without a gallery of this pack it is what the settings or the pack give.
 

@@ -97,13 +97,13 @@ def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: Id
 
 def empty_search_hint(gallery: Gallery, clase: str | None, cohort: bool) -> str:
     """Why no one could be searched, and what to do."""
-    counts = gallery.store.counts()
     if clase is not None and not gallery.store.students(clase=clase, limit=1):
         return f"No one is in class {shown(clase)}: check clase, or search without it."
     if clase is not None:
         return (
             f"No one in class {shown(clase)} whom this search may find has a template: add photos, or leave out clase."
         )
+    counts = gallery.store.counts()
     if counts.cohort and not cohort:
         return (
             f"No student with a template is enrolled; the cohort ({counts.cohort}) is searched only with cohort=true, "

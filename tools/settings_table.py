@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from presente.settings import ROOT, SETTINGS
+from presente.installation import IMPORT_ROOT as ROOT
+from presente.settings import SETTINGS
 from presente.settings.declaration import Setting
 
 PAGE = ROOT / "docs" / "commands.md"

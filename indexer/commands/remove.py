@@ -34,13 +34,13 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     try:
         named = [gallery.named(matricula) for matricula in arguments.matricula]
         held = {matricula: holdings(gallery, matricula) for matricula in named}
-        removed = set(gallery.remove(named))
+        removed = gallery.remove(named)
         composition.forget_copies(settings, named)
     finally:
         gallery.close()
     erased = [student for matricula, student in held.items() if student is not None and matricula in removed]
     not_found = [matricula for matricula in named if matricula not in removed]
-    output.result(erasure_json(erased, not_found), erasure_lines(erased, not_found))
+    output.result(erasure_json(removed, erased, not_found), erasure_lines(erased, not_found))
     return cli.PARTLY_FAILED if not_found else cli.DONE
 
 

@@ -62,13 +62,13 @@ def holdings(gallery: Gallery, matricula: str) -> ErasedStudent | None:
     )
 
 
-def erasure_json(erased: Sequence[ErasedStudent], not_found: Sequence[str]) -> dict[str, Any]:
-    """For ``--json``."""
+def erasure_json(removed: Sequence[str], erased: Sequence[ErasedStudent], not_found: Sequence[str]) -> dict[str, Any]:
+    """For ``--json``; ``removed`` also has students who were enrolled after ``erased`` was read."""
     return {
-        "removed": [student.matricula for student in erased],
+        "removed": list(removed),
         "not_found": list(not_found),
         "erased": [asdict(student) for student in erased],
-        "not_reached": list(NOT_REACHED) if erased else [],
+        "not_reached": list(NOT_REACHED) if removed else [],
     }
 
 

@@ -27,9 +27,6 @@ from presente.settings.values import (
     zone_name,
 )
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-"""The folder that was cloned."""
-
 IndexKind = Literal["auto", "flat", "rabitq", "hnsw", "ivf"]
 Consent = Literal["optional", "required"]
 Duplicates = Literal["refuse", "warn", "allow"]

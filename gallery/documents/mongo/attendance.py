@@ -31,6 +31,7 @@ from gallery.documents.mongo.attendance_documents import (
 )
 from gallery.documents.mongo.attendance_pages import days, entry_key, latest_documents
 from gallery.documents.mongo.connection import MongoConnection
+from gallery.documents.mongo.request_keys import MongoRequestKeys
 from gallery.documents.mongo.sequence import MongoSequence
 from gallery.documents.mongo.shapes import missing_subjects
 from gallery.documents.student_rules import student_not_found
@@ -46,10 +47,11 @@ class MongoAttendance:
         counts: the counts on students' documents.
     """
 
-    def __init__(self, connection: MongoConnection, sequence: MongoSequence) -> None:
+    def __init__(self, connection: MongoConnection, sequence: MongoSequence, request_keys: MongoRequestKeys) -> None:
         self._connection = connection
         self._db = connection.db
         self._sequence = sequence
+        self._request_keys = request_keys
         self.counts = MongoAttendanceCounts(connection.db)
 
     def prepare(self) -> None:
@@ -95,13 +97,14 @@ class MongoAttendance:
     def _finish(self, subjects: Iterable[int | None]) -> set[int]:
         """Refresh the counts after entries were written; the students who were erased meanwhile.
 
-        Their entries are cleared again.
+        Their entries are cleared again, and the keys of requests about them are deleted.
         """
         wanted = {subject for subject in subjects if subject is not None}
         for subject in wanted:
             self.counts.refresh(subject)
         gone = missing_subjects(self._db, wanted)
         for subject in gone:
+            self._request_keys.forget(subject)
             self.forget(subject)
         return gone
 

@@ -28,7 +28,7 @@ class MongoRequestKeys:
         self._db.requests.create_index([("at", ASCENDING)], name="time")
 
     def recover(self) -> None:
-        """Drop the unfinished claims of dead processes about students who were erased at that moment."""
+        """Drop the unfinished claims that name a student who does not exist any more."""
         for begun in list(self._db.requests.find({"done": False})):
             if missing_subjects(self._db, begun["students"]):
                 self._db.requests.delete_one({"_id": begun["_id"]})

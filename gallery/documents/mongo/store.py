@@ -96,10 +96,10 @@ class MongoStore:
     def _prepare(self, clock: Clock, lease_s: float) -> None:
         create_indexes(self._db)
         self._sequence = MongoSequence(self._db)
-        self._attendance = MongoAttendance(self._connection, self._sequence)
-        self._attendance.prepare()
         self._request_keys = MongoRequestKeys(self._connection)
         self._request_keys.prepare()
+        self._attendance = MongoAttendance(self._connection, self._sequence, self._request_keys)
+        self._attendance.prepare()
         self._attempts = MongoAttempts(self._db, lease_s)
         eraser = MongoEraser(self._db, self._sequence, self._attendance, self._request_keys)
         self._writer = MongoStudentWriter(self._db, self._sequence, self._attendance, self._attempts, eraser, clock)

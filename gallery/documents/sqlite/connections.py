@@ -29,9 +29,8 @@ class SqliteConnections:
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self._writer = threading.RLock()  # the threads of this process wait for each other here, in order
-        self._erasures = (
-            1  # counts erasures; starts at 1 for those of a process that was killed before the log was empty
-        )
+        # Counts erasures. It starts at 1, for those of a process that was killed before the log was empty.
+        self._erasures = 1
         self._emptied_up_to = 0  # how many of these erasures the log no longer contains
         self._was_busy = False
         self._closed = False

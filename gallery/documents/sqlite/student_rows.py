@@ -141,7 +141,6 @@ def replace_student(db: sqlite3.Connection, student: Student) -> bool:
     subject = put_student(db, student, "put")
     if student.consentimiento is None:
         db.execute("UPDATE students SET consentimiento = NULL WHERE id = ?", (subject,))
-    recount(db, [subject])
     return True
 
 
