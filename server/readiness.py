@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -28,10 +28,6 @@ class Readiness:
 
     status: Literal["ready", "loading", "unavailable"]
     code: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """As the reply says it."""
-        return {"status": self.status} | ({"code": self.code} if self.code else {})
 
 
 READY, LOADING = Readiness("ready"), Readiness("loading")

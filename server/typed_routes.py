@@ -77,7 +77,7 @@ def answers(replies: Any, streams: str = "") -> Callable[[Callable[..., Any]], C
 
 
 def types_of(app: Flask, endpoint: str) -> RouteTypes:
-    """What an endpoint declares; nothing for files of the page."""
+    """What an endpoint declares, to which tests hold its replies; nothing for files of the page."""
     types: RouteTypes = app.view_functions[endpoint].__dict__.get(_DECLARED, RouteTypes())
     return types
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import UNSET
+
 from gallery.decision import Candidate
 from gallery.threshold.operating_point import OperatingPoint
 from presente.errors import InvalidInput
@@ -40,7 +42,7 @@ def verify(service: Service, parameters: VerifyParameters, sent: SentPhotos[Veri
     Raises:
         InvalidInput: ``missing_field``.
     """
-    matricula = sent.fields.matricula or parameters.matricula
+    matricula = parameters.matricula if sent.fields.matricula is UNSET else sent.fields.matricula
     if len(sent.photos) != 1 or not matricula:
         raise InvalidInput(
             "missing_field",

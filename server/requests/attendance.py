@@ -14,6 +14,7 @@ from gallery.gallery import Gallery
 from presente.errors import InvalidInput
 from presente.face_json import JsonObject
 from server.requests.fields import (
+    LONGEST_PAGE,
     Clase,
     Fecha,
     History,
@@ -27,7 +28,6 @@ from server.requests.fields import (
 from server.requests.json_body import json_object, read_json
 from server.requests.photos import NoFields, read_photos
 
-LONGEST_PAGE = 1000
 _LONGEST_CURSOR = 4000
 _CURSOR = "next_cursor of the page before, as it was."
 
@@ -37,11 +37,11 @@ Status = Annotated[
 ]
 
 
-SaidStatus = Annotated[
+RequiredStatus = Annotated[
     Literal["present", "rejected"],
     Meta(
         description="Whether the student was there.",
-        extra=rules(code="invalid_status", missing="missing_field", fix="Send status: present or rejected."),
+        extra=rules(code="invalid_status", missing="missing_field", missing_fix="Send status: present or rejected."),
     ),
 ]
 
@@ -53,7 +53,7 @@ class AttendanceParameters(JsonObject, frozen=True, kw_only=True):
         QueryText,
         Meta(
             description="Whose attendance it is.",
-            extra=rules(missing="missing_parameter", fix="Say whose attendance it is: ?clase=IA-101."),
+            extra=rules(missing="missing_parameter", missing_fix="Say whose attendance it is: ?clase=IA-101."),
         ),
     ]
     fecha: Fecha | None = None
@@ -71,7 +71,7 @@ class AttendanceStatement(JsonObject, frozen=True, kw_only=True):
 class Resolution(JsonObject, frozen=True, kw_only=True):
     """What a person says of an entry. The status is to be said: a note alone must confirm nothing."""
 
-    status: SaidStatus
+    status: RequiredStatus
     note: Note = ""
 
 

@@ -27,7 +27,8 @@ class FieldRules:
             ``invalid_parameter`` for a text, else ``invalid_`` and the parameter's name.
         out_of_bounds: of the error when the type fits and the bounds do not; empty: ``code``.
         missing: of the error when the field is absent, or empty and needs a character; empty: ``code``.
-        fix: what to do; empty: the sentence that follows from the type.
+        fix: what to do when the value does not fit its type; empty: the sentence that follows from the type.
+        missing_fix: what to do when it is missing; empty: likewise.
         verbatim: whether a text is taken letter by letter. Other texts are brought into their one form.
         printable: whether a text may only have characters that can be shown.
         date: whether a text is an ISO date, or empty.
@@ -37,6 +38,7 @@ class FieldRules:
     out_of_bounds: str = ""
     missing: str = ""
     fix: str = ""
+    missing_fix: str = ""
     verbatim: bool = False
     printable: bool = False
     date: bool = False
@@ -56,7 +58,8 @@ K = Annotated[
     ),
 ]
 Threshold = Annotated[float, Meta(ge=-1, le=1, description="Cosine to hold scores to, instead of the gallery's own.")]
-PageSize = Annotated[int, Meta(ge=1, le=1000, description="Lines per page.")]
+LONGEST_PAGE = 1000
+PageSize = Annotated[int, Meta(ge=1, le=LONGEST_PAGE, description="Lines per page.")]
 QueryText = Annotated[str, Meta(max_length=LONGEST_TEXT)]
 Cohort = Annotated[bool, Meta(description="Whether people who are no one's students are searched too.")]
 History = Annotated[bool, Meta(description="Whether every entry is listed, not only those that hold.")]

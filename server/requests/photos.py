@@ -14,7 +14,7 @@ from presente.errors import InvalidInput, PhotoRefused, listed, shown
 from presente.face_json import JsonObject
 from presente.text import from_base64
 from server.requests import json_parser
-from server.requests.fields import LONGEST_BASE64, MAX_PHOTOS, Base64Photo, rules
+from server.requests.fields import MAX_PHOTOS, Base64Photo, rules
 from server.requests.json_body import json_object
 from server.requests.validation import declared, typed
 
@@ -152,15 +152,11 @@ def _raw(request: Request) -> bytes:
 def decode_base64(text: str) -> bytes:
     """Base64, plain or as a data URL, to bytes.
 
+    The length is bounded by the field's type, before this.
+
     Raises:
-        InvalidInput: ``too_many_bytes``, ``invalid_base64``.
+        InvalidInput: ``invalid_base64``.
     """
-    if len(text) > LONGEST_BASE64:
-        raise InvalidInput(
-            "too_many_bytes",
-            f"The image is a text of {len(text):,} characters, the limit is {LONGEST_BASE64:,}.",
-            "Send a smaller JPEG.",
-        )
     try:
         return from_base64(text.partition(",")[2] if text.startswith("data:") else text)
     except ValueError as exc:

@@ -21,7 +21,7 @@ Matricula = Annotated[
     Meta(
         min_length=1,
         description="The student's number, unique.",
-        extra=rules(missing="missing_field", fix="Send it with the photo."),
+        extra=rules(missing="missing_field", missing_fix="Send it with the photo."),
     ),
 ]
 Name = Annotated[
@@ -29,7 +29,7 @@ Name = Annotated[
     Meta(
         min_length=1,
         description="The student's name.",
-        extra=rules(missing="missing_field", fix="Send it with the photo."),
+        extra=rules(missing="missing_field", missing_fix="Send it with the photo."),
     ),
 ]
 OwnClass = Annotated[str, Meta(description=f"The student's class, at most {_LONGEST} characters; may be empty.")]

@@ -23,7 +23,7 @@ from server.requests.fields import FieldRules
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
 _PLACE = " - at `$"
-"""Before the place in msgspec's messages, which end with it; what is quoted before it may look the same."""
+"""msgspec's messages end with this and the place of the value. A quoted value may hold it, too: the last one counts."""
 
 _STEP = re.compile(r"\.(\w+)|\[[^]]*\]")
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
@@ -121,13 +121,14 @@ def _refused(
         return _missing(fields[missing[1]], in_query)
     top, *steps = (step[1] for step in _STEP.finditer(place))
     field = inner = fields[top]
+    value = sent[top]
     for name in steps:
         if isinstance(inner.type, inspect.ListType):
             item = _field(top, inner.type.item_type)
             inner = item if item.rules != FieldRules() else replace(item, rules=inner.rules)
         elif isinstance(inner.type, inspect.StructType) and name:
-            inner = _fields(inner.type)[name]
-    value = sent[top]
+            field = inner = _fields(inner.type)[name]
+            value = value[name]
     if value == "" and inner.rules.missing:
         return _missing(field, in_query)
     fits = not (missing or any(words in message for words in ("got `", "unknown field", "matching regex")))
@@ -146,7 +147,7 @@ def _misfit(
 
 def _missing(field: DeclaredField, in_query: bool) -> InvalidInput:
     code = field.rules.missing or _code(field, in_query)
-    return InvalidInput(code, f"{field.name} is missing.", field.rules.fix or f"It must be {expected(field)}.")
+    return InvalidInput(code, f"{field.name} is missing.", field.rules.missing_fix or f"It must be {expected(field)}.")
 
 
 def _code(field: DeclaredField, in_query: bool) -> str:
@@ -178,5 +179,5 @@ def expected(field: DeclaredField) -> str:
     if isinstance(kind, inspect.BoolType):
         return "one of true, false"
     if isinstance(kind, inspect.ListType):
-        return "a list"
+        return "a list" if kind.max_length is None else f"a list of at most {kind.max_length}"
     return "an object"

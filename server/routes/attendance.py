@@ -14,7 +14,6 @@ from server.operations.attendance_lists import attendance_lines, attendance_page
 from server.operations.class_photos import take_attendance
 from server.operations.school_dates import past_date
 from server.requests.attendance import (
-    LONGEST_PAGE,
     AttendanceListParameters,
     AttendanceParameters,
     AttendanceStatement,
@@ -24,6 +23,7 @@ from server.requests.attendance import (
     list_format,
 )
 from server.requests.cursors import position_of
+from server.requests.fields import LONGEST_PAGE
 from server.requests.json_body import json_value
 from server.responses.attendance import (
     AttendanceEntryJson,
