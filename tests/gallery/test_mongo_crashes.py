@@ -170,3 +170,31 @@ def test_the_server_goes_away_before_the_end_of_a_write_is_announced(
     assert gallery.store.counts().templates == 2 and gallery.index.verify().agrees
     gallery.close()
     server.stop()
+
+
+@on_mongo
+def test_a_key_that_outlived_its_student_goes_with_an_entry_that_comes_too_late(
+    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process died after it had marked the request as done, and before it looked whether the student was there."""
+    gallery = open_gallery(store_url, tmp_path)
+    gallery.enrol([enrolment("OLD", vectors(1, 1))])
+    gallery.close()
+    gallery = open_gallery(store_url, tmp_path)
+    subject = gallery.student("OLD").id
+    with MongoClient[dict[str, Any]](store_url) as client:
+        requests = client.get_default_database().requests
+        counts = gallery.store.attendance.counts  # type: ignore[attr-defined]
+        begin = counts.begin
+
+        def begin_and_erase(subjects: Any) -> Any:
+            there = begin(subjects)
+            gallery.store.remove(["OLD"])
+            requests.insert_one({"_id": "k", "digest": "d", "at": "2026-11-20", "done": True, "students": [subject]})
+            return there
+
+        monkeypatch.setattr(counts, "begin", begin_and_erase)
+        late = Attendance(subject, "IA-101", "2026-11-20", 0, "present", "hand", "2026-11-20T08:00:00+00:00")
+        assert gallery.store.attendance.add_entries([late]) == [late]
+        assert requests.count_documents({}) == 0
+    gallery.close()
