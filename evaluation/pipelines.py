@@ -14,7 +14,7 @@ import numpy as np
 
 from evaluation.consolidation import Consolidation
 from evaluation.templates import NO_FACE, OK, RoleMakers, TemplateMaker, TemplateResult, as_served, settings_key
-from faces.detection.detector import DetectedFace, most_prominent
+from faces.detection.detected_face import DetectedFace, most_prominent
 from faces.embedder import FaceEmbedder
 from faces.image.decode import RGB
 from faces.runtime.session import open_session

@@ -6,6 +6,8 @@ points that insightface publishes; a test holds it to insightface's own ``norm_c
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -55,7 +57,31 @@ def cut_box(pixels: RGB, box: NDArray[np.floating], size: int, margin: float) ->
 
 
 def align(pixels: RGB, landmarks: NDArray[np.floating]) -> RGB:
-    """Cut the 112x112 aligned crop out of a photo: RGB uint8 in, RGB uint8 (112, 112, 3) out, black outside."""
-    return np.asarray(
-        cv2.warpAffine(pixels, similarity_transform(landmarks), (SIZE, SIZE), borderValue=(0, 0, 0)), dtype=np.uint8
+    """Cut the 112x112 aligned crop out of a photo: RGB uint8 in, RGB uint8 (112, 112, 3) out, black outside.
+
+    A face of more than twice as many pixels is shrunk first by averaging: a crop that takes one pixel of many has the
+    noise of one.
+    """
+    transform = similarity_transform(landmarks)
+    times = int(1 / math.hypot(transform[0, 0], transform[1, 0]))
+    if times >= 2:
+        pixels, transform = _shrunk(pixels, transform, times)
+    return np.asarray(cv2.warpAffine(pixels, transform, (SIZE, SIZE), borderValue=(0, 0, 0)), dtype=np.uint8)
+
+
+def _shrunk(pixels: RGB, transform: NDArray[np.float64], times: int) -> tuple[RGB, NDArray[np.float64]]:
+    """The part of a photo that a transform to a crop needs, with ``times`` fewer pixels per side, and its transform."""
+    turn, shift = transform[:, :2], transform[:, 2]
+    corners = (np.array([[0, 0], [SIZE, 0], [0, SIZE], [SIZE, SIZE]]) - shift) @ np.linalg.inv(turn).T
+    height, width = pixels.shape[:2]
+    left, top = (int(edge) for edge in np.clip(np.floor(corners.min(axis=0)) - times, 0, [width - 1, height - 1]))
+    right, bottom = (
+        int(edge) for edge in np.clip(np.ceil(corners.max(axis=0)) + times, [left + 1, top + 1], [width, height])
     )
+    part = pixels[top:bottom, left:right]
+    size = (max(1, (right - left) // times), max(1, (bottom - top) // times))
+    across, down = part.shape[1] / size[0], part.shape[0] / size[1]
+    # A pixel's centre lies at half a pixel: a point x of the photo is at (x - left + 0.5) / across - 0.5 of the part.
+    scaled = turn * np.array([across, down])
+    origin = turn @ np.array([left + across / 2 - 0.5, top + down / 2 - 0.5]) + shift
+    return cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.hstack([scaled, origin[:, None]])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faces.detection.detector import DetectedFace, Detector
+from faces.detection.detected_face import DetectedFace
+from faces.detection.detector import Detector
 from faces.image.decoder import Decoder
 from faces.packs.model_pack import ModelPack
 from faces.quality import Quality
@@ -19,17 +21,22 @@ from presente.errors import PackError
 
 __all__ = ["EMBEDDING_VERSION", "AlignedFace", "EmbeddedFace", "EmbedderSettings", "FaceEmbedder", "ReadPhoto"]
 
-EMBEDDING_VERSION = 2
+EMBEDDING_VERSION = 3
 """Raised when decoding, detection or alignment changes the templates of photos: cached templates are stale then."""
+
+
+_AT_ONCE = 16
+"""Faces in one call of the model: more take as long per face, and more memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedFace:
-    """A face and its template, float32 (d,) of length 1."""
+    """A face and its template, float32 (d,) of length 1; ``rotated`` as for :class:`faces.reading.AlignedFace`."""
 
     face: DetectedFace
     quality: Quality
     template: NDArray[np.float32]
+    rotated: int = 0
 
 
 class FaceEmbedder(PhotoReader):
@@ -63,11 +70,14 @@ class FaceEmbedder(PhotoReader):
         return described_runtime(self.settings.runtime)
 
     def embed(self, faces: Sequence[AlignedFace]) -> list[EmbeddedFace]:
-        """Templates of aligned faces, in their order, in one batch."""
-        templates = self.recogniser.embed([face.crop for face in faces])
+        """Templates of aligned faces, in their order."""
+        templates = [
+            self.recogniser.embed([face.crop for face in faces[start : start + _AT_ONCE]])
+            for start in range(0, len(faces), _AT_ONCE)
+        ]
         return [
-            EmbeddedFace(face=aligned.face, quality=aligned.quality, template=template)
-            for aligned, template in zip(faces, templates, strict=True)
+            EmbeddedFace(aligned.face, aligned.quality, template, aligned.rotated)
+            for aligned, template in zip(faces, chain.from_iterable(templates), strict=True)
         ]
 
     def embed_portrait(self, data: bytes, landmarks: NDArray[np.float32] | None = None) -> tuple[str, EmbeddedFace]:

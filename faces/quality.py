@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from faces.detection.detector import DetectedFace
+from faces.detection.detected_face import DetectedFace
 from faces.image.decode import RGB
 from faces.opencv import cv2
 

@@ -6,15 +6,17 @@ Server, indexer and evaluation read photos with :meth:`PhotoReader.read_portrait
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faces.alignment import SIZE, align, cut_box
-from faces.detection.detector import DetectedFace, DetectionSettings, Detector, face_at, most_prominent
+from faces.detection.detected_face import DetectedFace, face_at, most_prominent
+from faces.detection.detector import DetectionSettings, Detector
+from faces.detection.finder import FaceFinder, Found, Stage, untimed
 from faces.image.decode import RGB, DecodedPhoto, ImageLimits, decode
 from faces.image.decoder import Decoder, InlineDecoder
 from faces.packs.model_pack import Preprocessing
@@ -22,25 +24,33 @@ from faces.quality import Quality, QualityRules, measure
 from faces.runtime.session import RuntimeOptions
 from presente.errors import PhotoRefused
 
-Stage = Callable[[str], AbstractContextManager[object]]
-"""Gives a context that a stage of reading, ``decode`` or ``detect``, is carried out in: a caller's stopwatch."""
+Detail = Literal["auto", "portrait", "group"]
+"""How closely a photo is looked at: as its faces ask for; for large faces only; for small faces in any case."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlignedFace:
-    """A detected face, its crop for the recogniser (RGB uint8), and its quality: all that recognition needs."""
+    """A detected face, its crop for the recogniser (RGB uint8), and its quality: all that recognition needs.
+
+    ``rotated``: degrees, clockwise, by which the photo had to be turned for its faces to be upright: 0, 90, 180 or 270.
+    """
 
     face: DetectedFace
     crop: RGB
     quality: Quality
+    rotated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ReadPhoto:
-    """Every face of a photo, largest first, and the most prominent of them; None when there is none."""
+    """Every face of a photo, largest first, and the most prominent of them; None when there is none.
+
+    ``rotated`` as for :class:`AlignedFace`.
+    """
 
     faces: tuple[AlignedFace, ...]
     prominent: AlignedFace | None
+    rotated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +63,6 @@ class EmbedderSettings:
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     strict: bool = False
     """Refuse an enrolment photo with several faces (``multiple_faces``) instead of taking the most prominent."""
-
-
-def _untimed(_: str) -> AbstractContextManager[object]:
-    return nullcontext()
 
 
 class PhotoReader:
@@ -78,29 +84,42 @@ class PhotoReader:
             decoder: decodes the photos; None: the caller's own thread does.
         """
         self.detector = detector
+        self.finder = FaceFinder(detector)
         self.settings = settings
         self._preprocessing = preprocessing
         self._decoder = decoder or InlineDecoder()
 
     # -- the two ways to read a photo --------------------------------------------------------------------------------
 
-    def read_faces(self, data: bytes, stage: Stage = _untimed) -> ReadPhoto:
-        """Read a photo to identify people: every face, at full resolution, whatever its quality.
+    def read_faces(self, data: bytes, stage: Stage = untimed, detail: Detail = "auto") -> ReadPhoto:
+        """Read a photo to identify people: every face, whatever its size and quality.
 
-        The photo's pixels are given back before this returns.
+        A large JPEG is decoded in fewer pixels first, and in all of them only when its faces are small. The photo's
+        pixels are given back before this returns.
+
+        Args:
+            data: the photo's bytes.
+            stage: times the stages: ``decode``, ``detect``, and in that each look, as :class:`FaceFinder` says.
+            detail: ``portrait`` leaves out the closer look for small faces; ``group`` takes it in any case.
 
         Raises:
             PhotoRefused: as :func:`faces.image.decode.decode`.
         """
-        with ExitStack() as held:
-            with stage("decode"):
-                photo = held.enter_context(self.opened(data))
-            with stage("detect"):
-                faces = tuple(self.detect(photo))
-                height, width = photo.pixels.shape[:2]
-        if not faces:
-            return ReadPhoto((), None)
-        return ReadPhoto(faces, faces[most_prominent([each.face for each in faces], height, width)])
+        found: Found | None = None
+        for enough in (None,) if detail == "group" else (self.portrait_side, None):
+            with ExitStack() as held:
+                with stage("decode"):
+                    photo = held.enter_context(self._decoder.opened(data, self.settings.limits, enough))
+                with stage("detect"):
+                    found = found or self.finder.first_looks(photo.pixels, stage)
+                    closer = self._closer_is_due(photo, found, detail)
+                    if closer and photo.reduction > 1:
+                        found = found.enlarged(photo.reduction)
+                        continue
+                    if closer:
+                        found = self.finder.closer_look(photo.pixels, found, stage)
+                    return self._read(photo, found)
+        raise AssertionError("a photo that is decoded whole is read")
 
     def read_portrait(self, data: bytes, landmarks: NDArray[np.float32] | None = None) -> tuple[str, AlignedFace]:
         """Read a photo to enrol its one person: its media type, and the face that :meth:`portrait` chooses.
@@ -112,11 +131,13 @@ class PhotoReader:
         """
         if landmarks is None:
             with self.opened_for_portrait(data) as photo:
-                face = self._prominent(photo) if photo.reduction > 1 else None
-                if face is None:
+                if photo.reduction == 1:
                     return photo.media_type, self.portrait(photo)
-                if min(face.box[2:] - face.box[:2]) >= 2 * SIZE:
-                    return photo.media_type, self._usable(photo, face)
+                found = self._first_looks(photo)
+                if found.faces and not self._closer_is_due(photo, found, "auto", most_prominent_only=True):
+                    face = self._chosen(photo, found)
+                    if face.side >= 2 * SIZE:
+                        return photo.media_type, self._usable(photo, face, found.turns)
         with self.opened(data) as photo:
             return photo.media_type, self.portrait(photo, landmarks)
 
@@ -134,7 +155,7 @@ class PhotoReader:
 
     @property
     def portrait_side(self) -> int:
-        """The longest side, in pixels, in which a portrait is decoded at least."""
+        """The longest side, in pixels, in which a photo is decoded at least: twice what detection looks at."""
         return 2 * self.settings.detection.max_side
 
     def opened(self, data: bytes) -> AbstractContextManager[DecodedPhoto]:
@@ -150,8 +171,11 @@ class PhotoReader:
         return decode(data, self.settings.limits)
 
     def detect(self, photo: DecodedPhoto) -> list[AlignedFace]:
-        """Every face of a photo, largest first, aligned and measured."""
-        return [self._align(photo, face) for face in self.detector.detect(photo.pixels)]
+        """Every face of a decoded photo, largest first, aligned and measured."""
+        found = self.finder.first_looks(photo.pixels)
+        if self._closer_is_due(photo, found, "auto"):
+            found = self.finder.closer_look(photo.pixels, found)
+        return list(self._read(photo, found).faces)
 
     def portrait(self, photo: DecodedPhoto, landmarks: NDArray[np.float32] | None = None) -> AlignedFace:
         """The one face that an enrolment photo is of: the most prominent, if it is good enough.
@@ -165,13 +189,13 @@ class PhotoReader:
             PhotoRefused: ``no_face``; ``multiple_faces`` when strict; ``low_quality`` with what is wrong.
         """
         height, width = photo.pixels.shape[:2]
-        if landmarks is None:
-            face = self._prominent(photo)
-        elif self._preprocessing is None:
-            face = face_at(landmarks, height, width)
-        else:
-            face = self._boxed(photo, landmarks)
-        return self._usable(photo, face)
+        if landmarks is not None:
+            known = face_at(landmarks, height, width) if self._preprocessing is None else self._boxed(photo, landmarks)
+            return self._usable(photo, known)
+        found = self._first_looks(photo)
+        if self._closer_is_due(photo, found, "auto", most_prominent_only=True):
+            found = self.finder.closer_look(photo.pixels, found)
+        return self._usable(photo, self._chosen(photo, found), found.turns)
 
     def cut(self, pixels: RGB, face: DetectedFace) -> RGB:
         """The crop of a face that the recogniser takes: uint8 (s, s, 3), s being 112 for an ArcFace."""
@@ -182,32 +206,51 @@ class PhotoReader:
     def _boxed(self, photo: DecodedPhoto, landmarks: NDArray[np.float32]) -> DetectedFace:
         """The detected face in which landmarks lie: a crop by a box needs one."""
         x, y = landmarks.mean(axis=0)
-        for face in self.detector.detect(photo.pixels):
+        for face in self.finder.first_looks(photo.pixels).faces:
             if face.box[0] <= x <= face.box[2] and face.box[1] <= y <= face.box[3]:
                 return face
         raise PhotoRefused("no_face", "No face was found where the photo's landmarks are.")
 
-    def _prominent(self, photo: DecodedPhoto) -> DetectedFace:
-        """The most prominent face, in ``photo.pixels``."""
-        glanced = None if self.settings.strict else self.detector.glance(photo.pixels)
-        if glanced is not None:
-            return glanced
-        faces = self.detector.detect(photo.pixels)
-        if not faces:
+    def _first_looks(self, photo: DecodedPhoto) -> Found:
+        """The faces of a photo of one person: only the most prominent, when a look at few pixels tells which it is."""
+        glanced = None if self.settings.strict else self.detector.prominent_at_a_glance(photo.pixels)
+        if glanced is not None and self.finder.is_upright(photo.pixels, glanced):
+            return Found((glanced,))
+        return self.finder.first_looks(photo.pixels)
+
+    def _closer_is_due(
+        self, photo: DecodedPhoto, found: Found, detail: Detail, most_prominent_only: bool = False
+    ) -> bool:
+        """Whether ``found``, in the photo's decoded pixels, calls for the closer look."""
+        height, width = (round(side * photo.reduction) for side in photo.pixels.shape[:2])
+        if detail == "auto":
+            return self.finder.closer_is_due(found.enlarged(photo.reduction), height, width, most_prominent_only)
+        return detail == "group" and self.finder.closer_is_due(Found(()), height, width)
+
+    def _chosen(self, photo: DecodedPhoto, found: Found) -> DetectedFace:
+        """The most prominent face of a photo to enrol."""
+        if not found.faces:
             raise PhotoRefused(
                 "no_face",
                 "No face was found in the photo.",
                 "Use a photo that shows the face from the front, well lit.",
             )
-        if self.settings.strict and len(faces) > 1:
+        if self.settings.strict and len(found.faces) > 1:
             raise PhotoRefused(
-                "multiple_faces", f"The photo shows {len(faces)} faces.", "Use a photo of one person only."
+                "multiple_faces", f"The photo shows {len(found.faces)} faces.", "Use a photo of one person only."
             )
         height, width = photo.pixels.shape[:2]
-        return faces[most_prominent(faces, height, width)]
+        return found.faces[most_prominent(found.faces, height, width)]
 
-    def _usable(self, photo: DecodedPhoto, face: DetectedFace) -> AlignedFace:
-        chosen = self._align(photo, face)
+    def _read(self, photo: DecodedPhoto, found: Found) -> ReadPhoto:
+        if not found.faces:
+            return ReadPhoto((), None)
+        height, width = photo.pixels.shape[:2]
+        faces = tuple(self._align(photo, face, found.turns) for face in found.faces)
+        return ReadPhoto(faces, faces[most_prominent(found.faces, height, width)], 90 * found.turns)
+
+    def _usable(self, photo: DecodedPhoto, face: DetectedFace, turns: int = 0) -> AlignedFace:
+        chosen = self._align(photo, face, turns)
         failures = self.settings.rules.failures(chosen.quality)
         if failures:
             raise PhotoRefused(
@@ -215,8 +258,8 @@ class PhotoReader:
             )
         return chosen
 
-    def _align(self, photo: DecodedPhoto, face: DetectedFace) -> AlignedFace:
+    def _align(self, photo: DecodedPhoto, face: DetectedFace, turns: int) -> AlignedFace:
         crop = self.cut(photo.pixels, face)
         aligned = crop if self._preprocessing is None else align(photo.pixels, face.landmarks)
         whole = face.enlarged(photo.reduction)
-        return AlignedFace(face=whole, crop=crop, quality=measure(whole, aligned))
+        return AlignedFace(face=whole, crop=crop, quality=measure(whole, aligned), rotated=90 * turns)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from insightface.utils.face_align import norm_crop
 
 from faces.alignment import REFERENCE, align, similarity_transform
-from faces.detection.detector import DetectedFace, DetectionSettings, most_prominent, paint_canvas, plan_canvas
+from faces.detection.detected_face import DetectedFace, most_prominent
+from faces.detection.views import paint, plan_canvas, whole
 
 SIDES = st.integers(16, 9000)
 

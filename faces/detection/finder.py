@@ -1,0 +1,245 @@
+"""How closely a photo is looked at, and which way up: every face of it, at every size that occurs in practice.
+
+One look is never enough. The detectors miss faces that are larger than about half of their input, and those of fewer
+than about 12 pixels in it. So a photo is seen in at most three looks: a glance at few pixels, for faces that fill the
+frame; the usual look; and, when the photo is much larger than that and its faces are small or none was found, a closer
+one in tiles. A photo without an upright face is looked at turned, too. docs/adr/0027-looks.md has the measurements.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faces.detection.detected_face import DetectedFace, largest_first, most_prominent
+from faces.detection.detector import Detector
+from faces.detection.views import tiles
+from faces.image.decode import RGB
+
+Stage = Callable[[str], AbstractContextManager[object]]
+"""Gives a context that a stage of reading is carried out in: a caller's stopwatch."""
+
+_BEST_SIDE = 96
+"""Side of a face, in pixels of the canvas, at which its landmarks are found best (docs/adr/0027-looks.md)."""
+
+_OVERLAP_FACE = 36
+"""Tiles overlap by a face of so many pixels in the usual look, which sees the larger faces that tiles cut."""
+
+_GLANCE_FROM = 320
+"""Longest side of the usual look from which a face may be too large for it."""
+
+_CLOSER_FROM = 1.5
+"""How many times more pixels per side a closer look must have to be worth its time."""
+
+_SAME = 0.4
+"""Two boxes are one face when they share so much of their union."""
+
+_WITHIN = 0.6
+"""Or so much of the smaller one."""
+
+_TURNED_SCORE = 0.6
+"""A photo is read turned when the faces found then have at least this score together."""
+
+_SURE = 0.85
+"""Upright faces have such scores; of those found in LFW's photos turned upside down, none has."""
+
+_LIKELY = 0.7
+_LEVEL = 30.0
+"""Faces that lie on their side, if they are found, have lower scores or are seen to lie, by so many degrees."""
+
+_DOUBT = 0.05
+"""A face may be turned when its score is then at most by so much lower: the whole look at the photo decides."""
+
+_MOST_FACES = 500
+"""Faces of one photo, the largest: a photo of a stadium does not stop the service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The faces of a photo, largest first, in its pixels, and the clockwise quarter turns in which it is upright."""
+
+    faces: tuple[DetectedFace, ...]
+    turns: int = 0
+
+    def enlarged(self, times: float) -> Found:
+        """The same in the photo enlarged by this factor."""
+        return Found(tuple(face.enlarged(times) for face in self.faces), self.turns)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A face and the scale at which it was seen."""
+
+    face: DetectedFace
+    scale: float
+
+    @property
+    def misfit(self) -> float:
+        """How far its size on the canvas is from the best."""
+        return abs(math.log(max(self.face.side * self.scale, 1.0) / _BEST_SIDE))
+
+
+def untimed(_: str) -> AbstractContextManager[object]:
+    """A stage that no one times."""
+    return nullcontext()
+
+
+class FaceFinder:
+    """Finds every face of a photo. Safe to use from several threads."""
+
+    def __init__(self, detector: Detector) -> None:
+        self.detector = detector
+        self._settings = detector.settings
+
+    def first_looks(self, pixels: RGB, stage: Stage = untimed) -> Found:
+        """The faces that a glance and the usual look show, of the photo as it is or, if that is better, turned.
+
+        ``stage`` times the looks: ``detect_glance``, ``detect_usual``, ``detect_turned``.
+        """
+        upright = Found(tuple(self._usual(pixels, 0, stage)))
+        return self._best(pixels, upright, lambda turns: self._turned(pixels, turns, stage), self._turns_to_try)
+
+    def closer_look(self, pixels: RGB, found: Found, stage: Stage = untimed) -> Found:
+        """``found``, of the same pixels, and the faces that a closer look adds. It is timed as ``detect_closer``."""
+        with stage("detect_closer"):
+            closer = self._closer(pixels, found)
+            if found.turns:
+                return closer
+            return self._best(
+                pixels,
+                closer,
+                lambda turns: self._closer(pixels, Found((), turns)),
+                lambda pixels, faces: self._turns_to_try(pixels, faces) if faces else (),
+            )
+
+    def closer_is_due(self, found: Found, height: int, width: int, most_prominent_only: bool = False) -> bool:
+        """Whether a photo of this size may show faces that the first looks miss: it is much larger than they see it,
+        and what was found is small, or nothing.
+
+        Args:
+            found: what the first looks found, in the photo's pixels.
+            height: of the whole photo.
+            width: likewise.
+            most_prominent_only: only the most prominent face is wanted.
+        """
+        usual = min(1.0, self._settings.max_side / max(height, width))
+        if self._closer_scale(height, width) < _CLOSER_FROM * usual:
+            return False
+        if not found.faces:
+            return True
+        if most_prominent_only:
+            smallest = found.faces[most_prominent(found.faces, height, width)].side
+        else:
+            smallest = min(face.side for face in found.faces)
+        return smallest * usual < self._settings.closer_face
+
+    def is_upright(self, pixels: RGB, face: DetectedFace) -> bool:
+        """Whether a face certainly stands upright; if not, :meth:`first_looks` finds out how it stands."""
+        return not self._possible_turns(pixels, face)
+
+    # -- looks -------------------------------------------------------------------------------------------------------
+
+    def _usual(self, pixels: RGB, turns: int, stage: Stage) -> list[DetectedFace]:
+        longest = max(pixels.shape[:2])
+        usual_side, glance_side = min(self._settings.max_side, longest), self._settings.glance_side
+        seen: list[_Seen] = []
+        if glance_side and usual_side > max(_GLANCE_FROM, glance_side):
+            with stage("detect_glance"):
+                seen += [_Seen(face, glance_side / longest) for face in self.detector.glance(pixels, turns)]
+        with stage("detect_usual"):
+            seen += [_Seen(face, usual_side / longest) for face in self.detector.detect(pixels, turns)]
+        return _merged(seen)
+
+    def _turned(self, pixels: RGB, turns: int, stage: Stage) -> Found:
+        with stage("detect_turned"):
+            return Found(tuple(self._usual(pixels, turns, untimed)), turns)
+
+    def _closer(self, pixels: RGB, found: Found) -> Found:
+        height, width = pixels.shape[:2]
+        scale = self._closer_scale(height, width)
+        usual = min(1.0, self._settings.max_side / max(height, width))
+        seen = [_Seen(face, usual) for face in found.faces]
+        tile_side = self._settings.tile_side
+        overlap = min(math.ceil(_OVERLAP_FACE * scale / usual), tile_side // 2)
+        for tile in tiles(height, width, scale, tile_side, overlap, found.turns):
+            seen += [_Seen(face, scale) for face in self.detector.view(pixels, tile)]
+        return Found(tuple(_merged(seen)), found.turns)
+
+    def _closer_scale(self, height: int, width: int) -> float:
+        return min(1.0, math.sqrt(self._settings.closer_pixels / (height * width)))
+
+    # -- which way up ------------------------------------------------------------------------------------------------
+
+    def _best(
+        self,
+        pixels: RGB,
+        upright: Found,
+        look: Callable[[int], Found],
+        turns_to_try: Callable[[RGB, Sequence[DetectedFace]], Sequence[int]],
+    ) -> Found:
+        """The photo as it is, or turned, whichever shows more upright faces, by the sum of their scores."""
+        best, worth = upright, _worth(upright)
+        for turns in turns_to_try(pixels, upright.faces):
+            turned = look(turns)
+            if _worth(turned) > max(worth, _TURNED_SCORE):
+                best, worth = turned, _worth(turned)
+        return best
+
+    def _turns_to_try(self, pixels: RGB, faces: Sequence[DetectedFace]) -> Sequence[int]:
+        """The clockwise quarter turns by which a photo may have to be turned to be upright, none when it is."""
+        if not faces:
+            return (1, 2, 3)
+        return self._possible_turns(pixels, faces[most_prominent(faces, *pixels.shape[:2])])
+
+    def _possible_turns(self, pixels: RGB, face: DetectedFace) -> Sequence[int]:
+        """The clockwise quarter turns that may make a face upright, the likeliest first; none when it is."""
+        level = abs(face.roll) <= _LEVEL
+        if level and face.score >= _SURE:
+            return ()
+        suspected = (2,) if level and face.score >= _LIKELY else (1, 2, 3)
+        scores = {turns: self.detector.turned_score(pixels, face, turns) for turns in suspected}
+        possible = [turns for turns in suspected if scores[turns] > face.score - _DOUBT]
+        return sorted(possible, key=lambda turns: -scores[turns])
+
+
+def _quarter_turns(face: DetectedFace) -> int:
+    """The clockwise quarter turns by which a face is turned, 0 to 3."""
+    return round(face.roll / 90) % 4
+
+
+def _worth(found: Found) -> float:
+    """The sum of the scores of the faces that are upright in the photo turned as it was."""
+    return sum(face.score for face in found.faces if (_quarter_turns(face) + found.turns) % 4 == 0)
+
+
+def _merged(seen: Sequence[_Seen]) -> list[DetectedFace]:
+    """Every face once, largest first.
+
+    Of several boxes for one face, the one is kept whose size suited the detector best. Of a box inside another, the one
+    with the better score: a part of a face passes for a small face, and faces in a row for a large one.
+    """
+    ordered = sorted(seen, key=lambda each: each.misfit)
+    once = _without(ordered, lambda shared, area, areas: shared > _SAME * (area + areas - shared))
+    once.sort(key=lambda each: -each.face.score)
+    kept = _without(once, lambda shared, area, areas: shared > _WITHIN * np.minimum(area, areas))
+    return largest_first([each.face for each in kept])[:_MOST_FACES]
+
+
+def _without(
+    ordered: Sequence[_Seen], is_double: Callable[[NDArray[np.float64], float, NDArray[np.float64]], NDArray[np.bool_]]
+) -> list[_Seen]:
+    """Faces without those that are doubles of one before them, by the areas of what they share and of both boxes."""
+    boxes = np.array([each.face.box for each in ordered], dtype=np.float64).reshape(-1, 4)
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    kept: list[int] = []
+    for place, box in enumerate(boxes):
+        sides = np.minimum(box[2:], boxes[kept, 2:]) - np.maximum(box[:2], boxes[kept, :2])
+        shared = np.prod(np.maximum(sides, 0), axis=1)
+        if not is_double(shared, float(areas[place]), areas[kept]).any():
+            kept.append(place)
+    return [ordered[place] for place in kept]
