@@ -17,7 +17,10 @@ from faces.image.headers.tiff import is_tiff, read_tiff
 from faces.image.headers.webp import read_webp
 from presente.errors import PhotoRefused
 
-__all__ = ["Header", "read_header"]
+__all__ = ["ACCEPTED_FORMATS", "Header", "read_header"]
+
+ACCEPTED_FORMATS = "JPEG, PNG, WebP, HEIC, AVIF or TIFF"
+"""For messages; binary PNM, which is accepted, too, is no format of photos that people send."""
 
 
 def read_header(data: bytes) -> Header:
@@ -45,5 +48,7 @@ def read_header(data: bytes) -> Header:
         ) from exc
     name = refused_format(data)
     if name is None:
-        raise PhotoRefused("not_an_image", "These bytes are not an image.", "Send a JPEG, PNG, WebP, HEIC, AVIF or TIFF file.")
+        raise PhotoRefused(
+            "not_an_image", "These bytes are not an image.", "Send a JPEG, PNG, WebP, HEIC, AVIF or TIFF file."
+        )
     raise unsupported(f"{name} files")

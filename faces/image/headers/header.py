@@ -20,7 +20,8 @@ class Header:
         width: pixels of a row that are decoded, before the orientation is applied.
         height: rows.
         held: bytes that are held per pixel of the decoded picture, beside the result.
-        coefficients: bytes that a JPEG of several scans holds until all are read.
+        decoding_bytes: bytes that are held in addition while the file is decoded, and are freed before the result is
+            filled: a JPEG of several scans holds all its coefficients.
         pixel_ns: nanoseconds of CPU time per pixel of the file.
         byte_ns: nanoseconds per byte of the file.
         orientation: EXIF's, 1 to 8.
@@ -34,7 +35,7 @@ class Header:
     held: float
     pixel_ns: float
     byte_ns: float
-    coefficients: int = 0
+    decoding_bytes: int = 0
     orientation: int = 1
     shown: tuple[int, int, int, int] | None = None
     kept: tuple[slice | bytes, ...] = (slice(None),)

@@ -3,8 +3,8 @@
 The decoder gets a file that is written anew with this picture alone: no thumbnails, no depth, no transparency, no
 metadata and no other pictures, whatever their number and size. Colour profiles are left out, as of other formats.
 
-A picture is turned as ``irot`` and ``imir`` say. EXIF's orientation does not count in HEIF (annex A): phones write both,
-and whoever applies both turns the photo twice.
+A picture is turned as ``irot`` and ``imir`` say. EXIF's orientation does not count in HEIF (annex A): phones write
+both, and a reader that applies both turns the photo twice.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from faces.image.headers import av1, hevc
-from faces.image.headers.boxes import Numbers, Part, box, boxes_in, full_box
+from faces.image.headers.boxes import Numbers, Part, box, full_box
 from faces.image.headers.coded_picture import CodedPicture
 from faces.image.headers.header import Header, ImageFormat, too_costly, unsupported
 from faces.image.headers.heif_items import Items, item_parts, read_items
@@ -48,8 +48,8 @@ class _Codec:
 
 
 _CODECS = {
-    b"hvc1": _Codec("HEIF", b"heic", b"hvcC", 30, 180),
-    b"av01": _Codec("AVIF", b"avif", b"av1C", 22, 100),
+    b"hvc1": _Codec("HEIF", b"heic", b"hvcC", 20, 180),
+    b"av01": _Codec("AVIF", b"avif", b"av1C", 20, 60),
 }
 
 
@@ -168,14 +168,15 @@ def _described(
         raise too_costly(f"its tiles have {decoded:,} pixels, the picture {pixels:,}")
     if (total := sum(each.size for each in tiles)) > 2 * len(data):
         raise too_costly("its tiles share their bytes")
-    planes = max(each.coded.plane_bytes for each in tiles)
-    largest = max(each.coded.width * each.coded.height for each in tiles)
+    coded = CodedPicture.largest([each.coded for each in tiles], max(each.coded.count for each in tiles))
+    held, meanwhile = _held(codec, coded, pixels, bool(grid))
     shown, orientation = _transformed(data, items, size)
     return Header(
         codec.kind,
         *size,
-        held=_held(codec, planes) + (planes * largest / pixels if grid else 0),
-        pixel_ns=codec.pixel_ns * planes * decoded / pixels,
+        held=held,
+        decoding_bytes=meanwhile,
+        pixel_ns=codec.pixel_ns * coded.plane_bytes * decoded / pixels,
         byte_ns=codec.byte_ns * max(1.0, total / len(data)),
         orientation=orientation,
         shown=shown,
@@ -183,11 +184,18 @@ def _described(
     )
 
 
-def _held(codec: _Codec, planes: float) -> float:
-    """Bytes per pixel that a decoder holds: the planes, those that it predicts from or converts, and the colours."""
-    if codec.kind == "HEIF":
-        return 2 * planes + 3
-    return planes + 8
+def _held(codec: _Codec, coded: CodedPicture, pixels: int, in_tiles: bool) -> tuple[float, int]:
+    """Bytes that are held beside the result: per pixel to the end, and in addition while the file is decoded.
+
+    libheif holds the planes twice, for HEVC predicts from pictures, and then converts them; of tiles it holds one, and
+    the planes that they are put together in. libavif keeps its planes.
+    """
+    colours, largest = 3 if coded.colour else 1, coded.width * coded.height
+    if codec.kind == "AVIF":
+        return coded.plane_bytes + colours + 1.5, int(coded.plane_bytes * largest) if in_tiles else 0
+    if in_tiles:
+        return colours + 0.5, int(coded.plane_bytes * (pixels + 2 * largest))
+    return colours + 2.0, int((2 * coded.plane_bytes - 1.5) * pixels)
 
 
 def _transformed(data: bytes, items: Items, size: tuple[int, int]) -> tuple[tuple[int, int, int, int] | None, int]:
@@ -234,8 +242,10 @@ def _file(codec: _Codec, tiles: Sequence[_Tile], size: tuple[int, int], grid: by
     kinds = [b"grid"] * bool(grid) + [b"hvc1" if codec.kind == "HEIF" else b"av01"] * len(tiles)
     sizes = [len(grid)] * bool(grid) + [each.size for each in tiles]
     ids = [number.to_bytes(2) for number in range(1, len(kinds) + 1)]
+    hidden = [False] + [True] * (len(kinds) - 1)  # what a grid is made of is no picture of its own
     entries = [
-        full_box(b"infe", item, bytes(2), kind, b"\0", version=2) for item, kind in zip(ids, kinds, strict=True)
+        full_box(b"infe", item, bytes(2), kind, b"\0", version=2, flags=flag)
+        for item, kind, flag in zip(ids, kinds, hidden, strict=True)
     ]
     head = box(b"ftyp", codec.brand, bytes(4), b"mif1", b"miaf", codec.brand)
 
@@ -256,9 +266,7 @@ def _file(codec: _Codec, tiles: Sequence[_Tile], size: tuple[int, int], grid: by
             box(
                 b"iprp",
                 box(b"ipco", *shared),
-                full_box(
-                    b"ipma", len(ids).to_bytes(4), *(i + p for i, p in zip(ids, of_items, strict=True))
-                ),
+                full_box(b"ipma", len(ids).to_bytes(4), *(i + p for i, p in zip(ids, of_items, strict=True))),
             ),
         )
 

@@ -20,8 +20,9 @@ _MOST_SAMPLES = 5
 _LONGEST = 70_000
 """Bytes of any other value: tables of JPEG, a palette."""
 
-_SIZES = {1: 1, 3: 2, 4: 4, 7: 1}
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _FORMS = {1: "B", 3: "H", 4: "I"}
+"""By the kind of a value: its bytes, and how a whole number is unpacked."""
 
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _COLOURS = 254, 256, 257, 258, 259, 262
 _OFFSETS, _ORIENTATION, _SAMPLES, _ROWS, _COUNTS, _PLANES = 273, 274, 277, 278, 279, 284
@@ -188,10 +189,15 @@ def _file(page: _Directory) -> tuple[slice | bytes, ...]:
     """The file with another directory at its end, which has only what is needed, at the places where it lies."""
     data = page.data
     kept = sorted(tag for tag in page.entries if tag in _NEEDED)
+    total = 0
     for tag in kept:
-        _, kind, count = struct.unpack_from(f"{page.order}HHI", data, page.entries[tag])
-        if tag not in _ARRAYS and count * _SIZES.get(kind, 8) > _LONGEST:
+        _, kind, count, place = struct.unpack_from(f"{page.order}HHII", data, page.entries[tag])
+        size = count * _SIZES.get(kind, len(data))
+        if tag not in _ARRAYS and size > _LONGEST:
             raise too_costly(f"tag {tag} has {count:,} values")
+        total += size if size > 4 else 0
+        if total > len(data) or (size > 4 and place + size > len(data)):
+            raise ValueError("values beyond the end of the file")
     start = len(data) + len(data) % 2
     pack: Callable[..., bytes] = struct.pack
     entries = b"".join(data[place : place + 12] for place in (page.entries[tag] for tag in kept))
