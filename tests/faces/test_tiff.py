@@ -92,6 +92,7 @@ def test_sixteen_bits_of_colour_are_scaled() -> None:
 def test_both_orders_of_bytes_and_tiles_are_read() -> None:
     little = decode(grey_page()).pixels
     assert (little[..., 0] == np.arange(64)).all()
+    tags: dict[int, tuple[int, tuple[int, ...]]]
     tags = {256: (3, (64,)), 257: (3, (64,)), 258: (3, (8,)), 262: (3, (1,)), 322: (3, (32,)), 323: (3, (64,))}
     tags |= {324: (4, (8, 8 + 32 * 64)), 325: (4, (32 * 64,) * 2)}
     halves = bytes(range(32)) * 64 + bytes(range(32, 64)) * 64

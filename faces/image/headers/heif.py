@@ -111,7 +111,8 @@ def read_heif(data: bytes) -> Header:
 
 def _top_boxes(data: bytes) -> list[tuple[bytes, int, int]]:
     """The boxes of a file, of which the last may be cut short: the pictures' bytes are looked at later."""
-    found, place = [], 0
+    found: list[tuple[bytes, int, int]] = []
+    place = 0
     while place + 8 <= len(data) and len(found) < 256:
         size = int.from_bytes(data[place : place + 4])
         content = place + (16 if size == 1 else 8)

@@ -56,7 +56,7 @@ def _kinds(data: bytes, part: Part) -> dict[int, bytes]:
     """The kind of each item (``iinf``)."""
     numbers = Numbers(data, *part)
     first = part[0] + (8 if _version(numbers) else 6)
-    kinds = {}
+    kinds: dict[int, bytes] = {}
     for name, start, end in boxes_in(data, first, part[1]):
         entry = Numbers(data, start, end)
         if name == b"infe" and (version := _version(entry)) >= 2:
@@ -69,7 +69,7 @@ def _kinds(data: bytes, part: Part) -> dict[int, bytes]:
 def _references(data: bytes, part: Part) -> dict[int, list[int]]:
     """What derived pictures are made of (``dimg`` in ``iref``)."""
     width = 4 if _version(Numbers(data, *part)) else 2
-    made_of = {}
+    made_of: dict[int, list[int]] = {}
     for name, start, end in boxes_in(data, part[0] + 4, part[1]):
         if name == b"dimg":
             numbers = Numbers(data, start, end)
