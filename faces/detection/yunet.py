@@ -1,4 +1,4 @@
-"""YuNet of OpenCV's model zoo (Wu, Peng, Yu: YuNet, a tiny millisecond-level face detector, 2023), whose weights are MIT.
+"""YuNet of OpenCV's model zoo (Wu, Peng, Yu: YuNet, a tiny millisecond-level face detector, 2023). Its licence is MIT.
 
 Its twelve outputs, four per stride, have one row per cell of the stride's grid: two scores, a box, five landmarks. They
 are decoded as OpenCV's ``FaceDetectorYN`` does it.

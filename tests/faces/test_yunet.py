@@ -170,6 +170,17 @@ def test_the_two_are_told_apart_in_a_folder_without_a_description(folder: Path) 
     assert pack.preprocessing is None  # it has not SFace's digest: an ArcFace, for all that is known
 
 
+def test_a_published_embedder_is_known_by_its_digest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "pack.json").unlink()
+    assert load_pack(str(folder), []).preprocessing is None
+    content = (folder / "rec.onnx").read_bytes()
+    known = ModelFile("another name.onnx", hashlib.sha256(content).hexdigest(), len(content))
+    zoo = PUBLISHED["opencv_zoo"]
+    made = PublishedPack("x", None, zoo.detection, known, 128, preprocessing=zoo.preprocessing)
+    monkeypatch.setitem(PUBLISHED, "x", made)
+    assert load_pack(str(folder), []).preprocessing == zoo.preprocessing
+
+
 @pytest.mark.parametrize(
     "wrong", [{"crop": "eyes"}, {"size": 96}, {"margin": 8}, {"colours": "hsv"}, {"scale": 0}, {"mean": "x"}]
 )
