@@ -44,9 +44,9 @@ def photos_by_format(photo: bytes) -> dict[str, list[bytes]]:
         ],
         "HEIC": [path.read_bytes() for path in sorted(_HEIC.glob("*.heic")) if path.stat().st_size > 3000],
         "AVIF": [
-            _saved(image, "AVIF"),
-            _saved(alpha, "AVIF", exif=exif),
-            _saved(image, "AVIF", save_all=True, append_images=[image.rotate(90)]),
+            _saved(image, "AVIF", max_threads=1),
+            _saved(alpha, "AVIF", exif=exif, max_threads=1),
+            _saved(image, "AVIF", subsampling="4:4:4", max_threads=1),  # a sequence would have the time of day in it
         ],
         "TIFF": [
             _saved(image, "TIFF"),
@@ -54,7 +54,7 @@ def photos_by_format(photo: bytes) -> dict[str, list[bytes]]:
             _saved(image, "TIFF", compression="jpeg"),
             _saved(palette, "TIFF", compression="tiff_adobe_deflate", tiffinfo={0x0112: 6}),
             _saved(deep, "TIFF"),
-            _saved(image.convert("1"), "TIFF", compression="group4"),
+            _saved(image.convert("1"), "TIFF", compression="packbits"),
         ],
         "PNM": [_saved(image, "PPM"), _saved(grey, "PPM"), _saved(grey.convert("1"), "PPM"), _saved(deep, "PPM")],
     }

@@ -189,7 +189,6 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "jpeg in tiff": ("RGB", "TIFF", {"compression": "jpeg"}),
     "ycbcr in tiff": ("YCbCr", "TIFF", {"compression": "tiff_lzw"}),
     "grey tiff": ("L", "TIFF", {"compression": "packbits"}),
-    "fax": ("1", "TIFF", {"compression": "group4"}),
 }
 HEIC = ("flat", "flat_444", "flat_ten_bits", "tiles")
 """Photos of tests/faces/photos that are as large as the others, and one of tiles."""

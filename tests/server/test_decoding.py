@@ -222,6 +222,20 @@ def test_a_process_takes_no_more_than_it_may(make_workers: Callable[..., Decodin
     assert decoded(workers, PHOTO).shape[2] == 3
 
 
+def test_what_libraries_print_of_a_damaged_photo_is_not_in_the_log(
+    make_workers: Callable[..., DecodingProcesses], capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = bytearray(encoded(gradient(300, 200), "TIFF", compression="tiff_adobe_deflate"))
+    data[60:90] = bytes(30)
+    with pytest.raises(PhotoRefused):
+        decode(bytes(data), LIMITS)
+    assert "ZIPDecode" in capfd.readouterr().err  # here, libtiff prints
+    with pytest.raises(PhotoRefused) as refused:
+        decoded(make_workers(), bytes(data))
+    assert refused.value.code == "damaged_image"
+    assert capfd.readouterr().err == ""
+
+
 def heic_of_24_megapixels() -> bytes:
     """As a phone writes it: in tiles of some 250 x 300 pixels, 3 MB."""
     tile = picture_of((ROOT / "tests" / "faces" / "photos" / "plain.heic").read_bytes())
