@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.costly_images import encoded, gradient, plain
+from benchmarks.costly_images import encoded, gradient, plain, repeated_scans
 from benchmarks.fuzz_files import damaged_photo
 from faces.image.decode import ImageLimits, decode, expected_cost
 from faces.image.headers import read_header
@@ -149,6 +149,15 @@ COSTLY = {
     "a thousand sizes of samples": grey_page(tag258=(3, (8,) * 1000)),
     "tables of a megabyte": grey_page(tag347=(1, (0,) * 1_000_000)),
 }
+
+
+def test_scans_of_a_jpeg_inside_are_counted() -> None:
+    jpeg = repeated_scans(2000, 1500, 200)
+    tags: dict[int, tuple[int, tuple[int, ...]]]
+    tags = {256: (4, (2000,)), 257: (4, (1500,)), 258: (3, (8, 8, 8)), 259: (3, (7,)), 262: (3, (6,)), 277: (3, (3,))}
+    tags |= {273: (4, (8,)), 278: (4, (1500,)), 279: (4, (len(jpeg),)), 530: (3, (2, 2))}
+    assert refused(made_by_hand(tags, jpeg)).code == "too_costly"
+    assert expected_cost(tiff(gradient(2000, 1500), "jpeg")).seconds < 0.5
 
 
 @pytest.mark.parametrize("kind", COSTLY)

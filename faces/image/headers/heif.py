@@ -48,8 +48,8 @@ class _Codec:
 
 
 _CODECS = {
-    b"hvc1": _Codec("HEIF", b"heic", b"hvcC", 20, 180),
-    b"av01": _Codec("AVIF", b"avif", b"av1C", 20, 60),
+    b"hvc1": _Codec("HEIF", b"heic", b"hvcC", 24, 200),
+    b"av01": _Codec("AVIF", b"avif", b"av1C", 26, 60),
 }
 
 

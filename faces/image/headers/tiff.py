@@ -33,9 +33,12 @@ _NEEDED = frozenset(
 )
 _ARRAYS = frozenset({_OFFSETS, _COUNTS, _TILE_OFFSETS, _TILE_COUNTS})
 
-_CODECS = {1: (10, 1), 5: (30, 60), 7: (40, 60), 8: (40, 30), 32773: (20, 10), 32946: (40, 30)}
-"""By the compression (none, LZW, JPEG, deflate, PackBits, deflate): nanoseconds per pixel and per byte. Fax is not
-accepted: its pictures are black and white, and libtiff prints a line per row that is wrong."""
+_CODECS = {1: (5, 1), 5: (10, 15), 7: (8, 30), 8: (12, 15), 32773: (8, 5), 32946: (12, 15)}
+"""By the compression (none, LZW, JPEG, deflate, PackBits, deflate): nanoseconds per byte of the pixels and of the file.
+Fax is not accepted: its pictures are black and white, and libtiff prints a line per row that is wrong."""
+
+_JPEG, _SCAN = 7, b"\xff\xda"
+"""The compression, and the marker of each scan of the JPEGs in strips; a progressive one has several."""
 
 _WHITE_IS_ZERO, _YCBCR = 0, 6
 _ACCEPTED = frozenset({_WHITE_IS_ZERO, 1, 2, 3, 5, _YCBCR})
@@ -132,13 +135,14 @@ def _described(page: _Directory) -> Header:
     block, padded = _blocks(page, width, height)
     pixel_ns, byte_ns = _CODECS[compression]
     over = padded / (width * height)
+    scans = page.data.count(_SCAN) / (padded / block) if compression == _JPEG else 1.0
     bytes_per_pixel = samples * depth / 8 if colours != _YCBCR else 4
     return Header(
         "TIFF",
         width,
         height,
         held=_picture_bytes(samples, depth) + bytes_per_pixel * block / (width * height),
-        pixel_ns=5 + over * pixel_ns * max(1.0, bytes_per_pixel),
+        pixel_ns=5 + over * (pixel_ns * max(1.0, bytes_per_pixel) + samples * max(0.0, scans - 1)),
         byte_ns=byte_ns,
         orientation=_orientation(page),
         kept=_file(page),
