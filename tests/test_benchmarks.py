@@ -107,7 +107,7 @@ def test_photo_formats() -> None:
     for each in found.values():
         assert 0 < each["bytes_per_pixel"] < each["bytes_per_pixel_said"] and each["ns_per_pixel"] > 0
     own = ROOT / "tests" / "faces" / "photos" / "iphone.heic"
-    assert list(printed("benchmarks.photo_formats", own)["photos"]) == ["iphone.heic"]
+    assert list(printed("benchmarks.photo_formats", str(own))["photos"]) == ["iphone.heic"]
 
 
 def test_attendance_lists() -> None:
