@@ -51,7 +51,7 @@ class FaceEmbedder(PhotoReader):
             PackError: ``unsuitable_model``, and as :func:`faces.runtime.session.open_session`.
         """
         settings = settings or EmbedderSettings()
-        detector = Detector(open_session(pack.detection, settings.runtime), settings.detection)
+        detector = Detector(open_session(pack.detection, settings.runtime, any_size=True), settings.detection)
         super().__init__(detector, pack.preprocessing, settings, decoder)
         self.pack = pack
         self.recogniser = Recogniser(

@@ -86,7 +86,8 @@ class PhotoReader:
         self.detector = detector
         self.finder = FaceFinder(detector)
         self.settings = settings
-        self._preprocessing = preprocessing
+        # None: faces are aligned by their landmarks, for whatever network
+        self._preprocessing = preprocessing if preprocessing is not None and preprocessing.crop == "box" else None
         self._decoder = decoder or InlineDecoder()
 
     # -- the two ways to read a photo --------------------------------------------------------------------------------

@@ -51,17 +51,13 @@ class DetectionSettings:
 
 
 class Detector:
-    """SCRFD on a session that the caller configured. Safe to use from several threads."""
+    """SCRFD or YuNet on a session that the caller configured. Safe to use from several threads."""
 
     def __init__(self, session: Session, settings: DetectionSettings | None = None) -> None:
-        from faces.detection.scrfd import (
-            LeanScrfd,  # imports insightface, which is slow: only when a detector is really made
-        )
+        from faces.detection.networks import face_network
 
         self.settings = settings or DetectionSettings()
-        # No model_file: given one, SCRFD opens another session for every input size that it meets.
-        self._scrfd = LeanScrfd(session=session)
-        self._scrfd.prepare(0, det_thresh=self.settings.min_score)
+        self._scrfd = face_network(session, self.settings.min_score)
 
     def detect(self, pixels: RGB, turns: int = 0) -> list[DetectedFace]:
         """The faces of an RGB uint8 (h, w, 3) photo that the usual look shows, largest first.

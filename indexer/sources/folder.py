@@ -31,6 +31,7 @@ _PHOTO_SUFFIXES = frozenset(
         ".tiff",
         ".heic",
         ".heif",
+        ".hif",
         ".avif",
         ".jxl",
         "",

@@ -76,13 +76,20 @@ async function identify(file) {
   }
   const count = body.faces.length;
   say(`${count} ${count === 1 ? "cara" : "caras"} / ${count === 1 ? "face" : "faces"}, ${body.timings_ms.total} ms`);
-  await draw(file, body.faces);
+  element("picture").hidden = !(await draw(file, body.faces));
   list(body.faces);
   element("result").hidden = false;
 }
 
+/** Draw the photo and its faces; false when the browser does not show photos of its kind (HEIC, TIFF). */
 async function draw(file, faces) {
-  const picture = await createImageBitmap(file, { imageOrientation: "from-image" });
+  let picture;
+  try {
+    picture = await createImageBitmap(file, { imageOrientation: "from-image" });
+  } catch {
+    element("message").textContent += " · Este navegador no muestra este tipo de foto. / This browser does not show photos of this kind.";
+    return false;
+  }
   const canvas = element("picture");
   canvas.width = picture.width;
   canvas.height = picture.height;
@@ -104,6 +111,7 @@ async function draw(file, faces) {
     pen.fillStyle = "#fff";
     pen.fillText(label, left + size * 0.3, bottom - size * 0.1);
   });
+  return true;
 }
 
 function list(faces) {
