@@ -83,7 +83,6 @@ class PhotoReader:
             settings: limits, quality rules, strictness.
             decoder: decodes the photos; None: the caller's own thread does.
         """
-        self.detector = detector
         self.finder = FaceFinder(detector)
         self.settings = settings
         # None: faces are aligned by their landmarks, for whatever network
@@ -217,7 +216,7 @@ class PhotoReader:
 
     def _first_looks(self, photo: DecodedPhoto) -> Found:
         """The faces of a photo of one person: only the most prominent, when a look at few pixels tells which it is."""
-        glanced = None if self.settings.strict else self.detector.prominent_at_a_glance(photo.pixels)
+        glanced = None if self.settings.strict else self.finder.detector.prominent_at_a_glance(photo.pixels)
         if glanced is not None and self.finder.is_upright(photo.pixels, glanced):
             return Found((glanced,))
         return self.finder.first_looks(photo.pixels)

@@ -3,7 +3,7 @@
 One look is never enough. The detectors miss faces that are larger than about half of their input, and those of fewer
 than about 12 pixels in it. So a photo is seen in at most three looks: a glance at few pixels, for faces that fill the
 frame; the usual look; and, when the photo is much larger than that and its faces are small or none was found, a closer
-one in tiles. A photo without an upright face is looked at turned, too. docs/adr/0027-looks.md has the measurements.
+one in tiles. A photo without an upright face is looked at turned, too. docs/adr/0028-looks.md has the measurements.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Wanted = Literal["all", "largest", "most prominent"]
 """Which faces of a photo are wanted."""
 
 _BEST_SIDE = 96
-"""Side of a face, in pixels of the canvas, at which its landmarks are found best (docs/adr/0027-looks.md)."""
+"""Side of a face, in pixels of the canvas, at which its landmarks are found best (docs/adr/0028-looks.md)."""
 
 _OVERLAP_FACE = 36
 """Tiles overlap by a face of so many pixels in the usual look, which sees the larger faces that tiles cut."""

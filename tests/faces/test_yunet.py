@@ -115,7 +115,8 @@ def test_no_face_is_an_empty_answer(models: Path) -> None:
 
 
 def test_the_detector_gives_the_photo_s_own_pixels(models: Path) -> None:
-    detector = Detector(open_session(models / "fixed.onnx", ORT, any_size=True), DetectionSettings(border=0))
+    session = open_session(models / "fixed.onnx", ORT, any_size=True)
+    detector = Detector(face_network(session, 0.5), DetectionSettings(border=0))
     (face, *_) = detector.detect(photo_with(320, 480, (64, 96, 32)))
     inside = expected(photo_with(320, 480, (64, 96, 32)), 0.6)
     assert any(np.allclose(np.clip(e[1], 0, [480, 320, 480, 320]), face.box, atol=0.01) for e in inside)
