@@ -2,7 +2,9 @@
 
 import datetime
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -52,13 +54,80 @@ def people(source: Source) -> list[tuple[str, str, str]]:
     return [(each.matricula, each.nombre_del_alumno, each.clase) for each in students]
 
 
-@pytest.fixture
-def office(tmp_path: Path) -> Path:
-    """A folder with the cases and four photos."""
-    if not CASES.is_dir():
+FIELDS = ["matricula", "nombre_del_alumno", "clase", "fecha_de_registro", "fotos"]
+
+
+def make_workbooks(folder: Path) -> None:
+    """The workbooks of the table, as openpyxl writes them."""
+    students = [["A1", "Ana Uno"], ["A2", "Beto Dos"], ["A3", "Caro Tres"], ["A4", "Dani Cuatro"]]
+    rows = [[*each, "IA-101", None, f"{photo}.jpg"] for each, photo in zip(students, "abcd", strict=True)]
+    merged = [row[:] for row in rows]
+    merged[1][2] = merged[2][2] = None
+    merged[3][2] = "IA-102"
+    dated = [[*row[:3], fecha, row[4]] for row, fecha in zip(rows, DATES, strict=False)]
+    spaced = [["A1", "Ana\u00a0Uno", *rows[0][2:]], ["A2\u00a0", *rows[1][1:]]]
+    cases: list[tuple[str, list[Any], Callable[[Worksheet], object]]] = [
+        ("leading-zeros", [[123, *rows[0][1:]], [7, *rows[1][1:]]], show_zeros),
+        ("merged-class", merged, lambda sheet: sheet.merge_cells("C2:C4")),
+        ("nbsp-name", spaced, lambda _: None),
+        ("dates", dated, lambda _: None),
+        ("hidden-row-two-sheets", rows[:2], hide_and_add_notes),
+        ("title-row", rows[:1], add_title),
+    ]
+    for name, lines, change in cases:
+        book = openpyxl.Workbook()
+        sheet = book.active
+        assert isinstance(sheet, Worksheet)
+        for line in (FIELDS, *lines):
+            sheet.append(line)
+        change(sheet)
+        book.save(folder / f"{name}.xlsx")
+
+
+DATES = ("2026-08-15", "15/08/2026", datetime.datetime(2026, 8, 15))
+
+
+def show_zeros(sheet: Worksheet) -> None:
+    for row in (2, 3):
+        sheet.cell(row, 1).number_format = "00000"
+
+
+def hide_and_add_notes(sheet: Worksheet) -> None:
+    sheet.row_dimensions[3].hidden = True
+    sheet.parent.create_sheet("Notas").append(["Beto se dio de baja"])
+
+
+def add_title(sheet: Worksheet) -> None:
+    sheet.insert_rows(1)
+    sheet.cell(1, 1).value = "Lista del grupo IA-101"
+    sheet.merge_cells("A1:E1")
+
+
+def make_texts(folder: Path) -> None:
+    """The texts of the table, byte by byte."""
+    ana = "matricula;nombre_del_alumno;clase;fotos\r\nA1;Ana Núñez;IA-101;a.jpg\r\n"
+    twice = f"{HEADER}\u00d1-1,Íñigo Uno,IA-101,a.jpg\nN\u0303-1,Íñigo Uno,IA-101,b.jpg\n"
+    for name, content in {
+        "excel-sep-line": b"\xef\xbb\xbfsep=;\r\n" + ana.encode(),
+        "cp1252": ana.encode("cp1252"),
+        "utf16": b"\xff\xfe" + ana.replace(";", "\t").encode("utf-16-le"),
+        "nfc-nfd": twice.encode(),
+        "quoted-newline": f'{HEADER}A1,"Uno,\nAna",IA-101,a.jpg\n'.encode(),
+    }.items():
+        (folder / f"{name}.csv").write_bytes(content)
+
+
+@pytest.fixture(params=["made", "shared"])
+def office(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A folder with the cases, those that are made here or those of the shared folder, and four photos."""
+    if request.param == "made":
+        make_workbooks(tmp_path)
+        make_texts(tmp_path)
+    elif not CASES.is_dir():
         pytest.skip("the cases are not here (../shared/cases/sheets)")
-    for path in CASES.iterdir():
-        shutil.copy(path, tmp_path)
+    else:
+        for path in CASES.iterdir():
+            shutil.copy(path, tmp_path)
     for name, number in zip("abcd", range(1, 5), strict=True):
         shutil.copy(SAMPLE / "strangers" / f"{number:02d}.jpg", tmp_path / f"{name}.jpg")
     return tmp_path

@@ -38,7 +38,6 @@ _COUNTED_LINES = 1_000
 _SEPARATOR_LINE = re.compile(r"sep=(.)(?:\r\n|\r|\n)", re.IGNORECASE)
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _QUOTES_FAULT = "its double quotes do not match: close each one that opens a cell, and double those inside a cell"
-_SWALLOWED_FAULT = "holds a line break and a separator: a double quote before it is not closed"
 
 
 def decoded(content: bytes) -> tuple[str, str]:
@@ -135,7 +134,7 @@ class _CsvReader:
             if not self._consumed:
                 return
             end = start + len(self._consumed)
-            faults = self._faults(cells or [])
+            faults = self._faults(cells or [], f"lines {start} to {end - 1}")
             if (cells or not "".join(self._consumed).strip()) and faults is not None:
                 yield SheetLine(start, cells or [], faults)
             else:
@@ -150,7 +149,7 @@ class _CsvReader:
                 raise OutOfBounds(f"a line has more than {BOUNDS.line:,} characters")
             yield line
 
-    def _faults(self, cells: Sequence[str]) -> dict[int, str] | None:
+    def _faults(self, cells: Sequence[str], where: str) -> dict[int, str] | None:
         """By column, what is wrong with cells of several lines; None when one of these is a line of its own."""
         faults: dict[int, str] = {}
         is_long = len(self._consumed) > 1 and self._consumed[0].count(self._delimiter) >= self._separators
@@ -159,7 +158,7 @@ class _CsvReader:
             if max(counts, default=0) >= self._separators:
                 return None
             if is_long and any(counts):
-                faults[column] = _SWALLOWED_FAULT
+                faults[column] = f"is on {where} and holds a separator there: a double quote before it is not closed"
         return faults
 
     def _foreign_separators(self, part: str) -> int:
