@@ -94,6 +94,7 @@ def show_zeros(sheet: Worksheet) -> None:
 
 def hide_and_add_notes(sheet: Worksheet) -> None:
     sheet.row_dimensions[3].hidden = True
+    assert sheet.parent is not None
     sheet.parent.create_sheet("Notas").append(["Beto se dio de baja"])
 
 
