@@ -195,7 +195,7 @@ class RunReport:
             f"({self.rate:.1f} per second)"
         )
         if self.refused_rows:
-            yield f"{self.refused_rows} rows of the sheet were refused"
+            yield f"rows of the sheet that were refused: {self.refused_rows}"
         if self.withheld:
             yield "nothing was enrolled, because not everything could be (--all-or-nothing)"
         if self.ignored:

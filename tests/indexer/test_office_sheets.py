@@ -171,6 +171,32 @@ def test_a_list_as_a_secretary_makes_it(tmp_path: Path) -> None:
         assert said in notes, (said, notes)
 
 
+def test_merged_cells_give_no_student_what_is_anothers(tmp_path: Path) -> None:
+    def merge(sheet: Worksheet) -> None:
+        for cells in ("A2:A3", "B2:B3", "C2:C8", "B4:B5", "D6:D7"):
+            sheet.merge_cells(cells)
+
+    rows = [student(number) for number in (1, 1, 2, 3, 4, 5, 6)]
+    rows[1][3] = "more.jpg"
+    source = read_source(book(tmp_path / "a.xlsx", NAMES, *rows, change=merge))
+    assert people(source) == [right(1)[0], ("A1", "Ana 1", "IA-101", "more.jpg"), *right(2, 4, 6)]
+    assert refused(source) == {5: "unusable_cell", 7: "unusable_cell"}
+    assert reason(source, 5).startswith("B5 (nombre_del_alumno) ") and reason(source, 7).startswith("D7 (fotos) ")
+
+
+def test_the_empty_sheet_of_a_template_is_not_the_list(tmp_path: Path) -> None:
+    path = book(tmp_path / "a.xlsx", NAMES)
+    made = openpyxl.load_workbook(path)
+    full = made.create_sheet("IA-102")
+    full.append(NAMES)
+    full.append(student(1))
+    made.save(path)
+    source = read_source(path)
+    assert (
+        people(source) == right(1) and not source.warnings and "'IA-102' was read, and not 'Sheet'" in source.notes[0]
+    )
+
+
 def test_thousands_of_empty_rows_and_styled_cells(tmp_path: Path) -> None:
     def style(sheet: Worksheet) -> None:
         for row in range(4, 3000):
@@ -272,6 +298,26 @@ def test_line_breaks_in_cells_that_are_meant(tmp_path: Path) -> None:
     assert not source.refused
     semicolons = 'matricula;nombre_del_alumno;clase;fotos\nA1;Ana 1;IA-101;"1.jpg;2.jpg\n3.jpg;4.jpg;5.jpg;6.jpg"\n'
     assert len(people(read_source(csv_file(tmp_path / "b.csv", semicolons)))) == 6
+
+
+def test_how_people_keep_zeros_in_a_csv(tmp_path: Path) -> None:
+    text = (
+        HEADER.replace(",", "|")
+        + '="00123"|Ana|IA-101|1.jpg, 2.jpg\n"=""00007"""|Eva|IA-101|b, c.jpg\n=A1|Luz|IA-101|d.jpg\n'
+    )
+    source = read_source(csv_file(tmp_path / "a.csv", text))
+    assert [(each[0], each[3]) for each in people(source)] == [
+        ("00123", "1.jpg"),
+        ("00123", "2.jpg"),
+        ("00007", "b, c.jpg"),
+    ]
+    assert refused(source) == {4: "unusable_cell"} and "is a formula" in reason(source, 4)
+
+
+def test_a_cell_cannot_write_on_the_terminal(tmp_path: Path) -> None:
+    source = read_source(csv_file(tmp_path / "a.csv", HEADER + "A1,Ana,IA-101,\x1b[2J\u202ex.jpg\n"))
+    (photo,) = source.photos
+    assert photo.location == str(tmp_path / "\\x1b[2J\\u202ex.jpg")
 
 
 def test_encodings_that_are_not_named_in_the_file(tmp_path: Path) -> None:
@@ -471,7 +517,7 @@ def test_the_usable_rows_are_enrolled_and_all_refusals_are_in_one_report(
     ]
     assert report["reasons"] == {"invalid_student": 1, "not_an_image": 1}
     text = (office / "report.txt").read_text()
-    assert "1 rows of the sheet were refused" in text and f"{office / 'class.xlsx'}, line 3" in text
+    assert "rows of the sheet that were refused: 1" in text and f"{office / 'class.xlsx'}, line 3" in text
 
 
 def test_all_or_nothing(command: Command, office: Path, store_url: str) -> None:

@@ -48,6 +48,7 @@ class SheetLine:
         cells: one text per column, the last of them not empty.
         faults: by column, what is wrong with its cell; the end of a sentence.
         moments: columns whose cells hold a date or a time, not a text or a number.
+        merged: columns whose cells have the value of a cell above that they are merged with.
         fault: what is wrong with the line as a whole; empty when nothing is.
     """
 
@@ -55,6 +56,7 @@ class SheetLine:
     cells: list[str]
     faults: dict[int, str] = field(default_factory=dict)
     moments: frozenset[int] = frozenset()
+    merged: frozenset[int] = frozenset()
     fault: str = ""
 
     def text(self, column: int) -> str:
@@ -64,6 +66,8 @@ class SheetLine:
 
 def text_fault(text: str) -> str:
     """What is wrong with a text that a program exported instead of a value; empty when nothing is."""
+    if text.startswith("="):
+        return "is a formula, not its value: copy the column, and paste it as values"
     return error_fault(text).what if _ERROR_TEXT.fullmatch(text) else ""
 
 

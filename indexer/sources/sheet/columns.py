@@ -9,15 +9,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.sources.values import printable_path
-from presente.errors import InvalidInput
+from presente.errors import InvalidInput, shown
 
 REQUIRED = ("matricula", "nombre_del_alumno", "fotos")
 OPTIONAL = ("clase", "fecha_de_registro", "consentimiento_fecha", "consentimiento_texto")
 
+_QUOTED = 30
+"""Columns that an error names at most."""
+
 _OTHER_NAMES: dict[str, tuple[str, ...]] = {
-    "matricula": ("matricula del alumno", "numero de matricula", "numero de control", "student id"),
-    "nombre_del_alumno": ("nombre", "nombre completo", "alumno", "name", "full name", "student name"),
-    "fotos": ("foto", "ingrese sus fotos", "fotografias", "photos", "photo", "image", "images", "imagenes"),
+    "matricula": (
+        "matricula del alumno",
+        *(f"{number} {kind}" for number in ("numero de", "num de", "no de", "no") for kind in ("matricula", "control")),
+        "student id",
+    ),
+    "nombre_del_alumno": (
+        *("nombre", "nombre completo", "nombre completo del alumno", "nombre y apellidos", "apellidos y nombre"),
+        *("alumno", "alumna", "alumno(a)", "estudiante", "name", "full name", "student name"),
+    ),
+    "fotos": (
+        *("foto", "ingrese sus fotos", "fotografia", "fotografias", "imagen", "imagenes"),
+        *("photos", "photo", "image", "images"),
+    ),
     "clase": ("grupo", "class", "group"),
     "consentimiento_fecha": ("fecha de consentimiento", "consent date"),
     "consentimiento_texto": ("consentimiento", "consent"),
@@ -121,7 +134,8 @@ def _missing_columns(path: Path, columns: tuple[str, ...], missing: list[str]) -
 
 
 def _quoted(columns: tuple[str, ...]) -> str:
-    return ", ".join(repr(column) for column in columns if column) or "none"
+    named = [shown(column) for column in columns if column]
+    return ", ".join(named[:_QUOTED]) + (f" and {len(named) - _QUOTED} more" if len(named) > _QUOTED else "") or "none"
 
 
 def _plain(name: str) -> str:

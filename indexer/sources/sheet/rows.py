@@ -16,6 +16,7 @@ from indexer.sources.sheet.table import SheetTable, numbered
 from indexer.sources.values import RefusedRow, printable_path
 from presente.errors import InvalidInput, shown
 
+_FILL = "Fill the column fotos with paths or links; pictures inside the sheet are not read."
 _DATES = ("fecha_de_registro", "consentimiento_fecha")
 
 
@@ -108,14 +109,33 @@ def _read_row(
     student = _student(rows, line, row)
     places = photo_places(row["fotos"])
     if not places:
-        raise _RowFault("no_photos", f"{student.matricula} has no photos. Fill the column fotos.")
-    _add(rows, StudentRow(student, line.number, places))
+        raise _RowFault("no_photos", f"{student.matricula} has no photos. {_FILL}")
+    _add(rows, StudentRow(student, line.number, places), _merged_cell(mapping, line))
 
 
-def _add(rows: SheetRows, row: StudentRow) -> None:
-    """Add a student; or photos to the student of an earlier line, if name and class are the same."""
-    first = rows.students.setdefault(row.student.matricula, row)
-    if first is row:
+def _merged_cell(mapping: ColumnMapping, line: SheetLine) -> str:
+    """The cell of matricula, name or photos that is merged with one of the line above; empty when there is none."""
+    merged = [_cell(mapping, line, name) for name in REQUIRED if mapping.columns[name] in line.merged]
+    return next(iter(merged), "")
+
+
+def _cell(mapping: ColumnMapping, line: SheetLine, name: str) -> str:
+    return f"{column_letters(mapping.columns[name])}{line.number} ({name})"
+
+
+def _add(rows: SheetRows, row: StudentRow, merged: str) -> None:
+    """Add a student; or photos to the student of an earlier line, if name and class are the same.
+
+    ``merged`` is a cell of the row that is one with a cell of an earlier row: what it says is not another student's.
+    """
+    first = rows.students.get(row.student.matricula)
+    if first is None:
+        if merged:
+            raise _RowFault(
+                "unusable_cell",
+                f"{merged} is merged with a cell of another student. Split the cells, and give each row its own value.",
+            )
+        rows.students[row.student.matricula] = row
         return
     first_fecha, first_consent = first.student.fecha_de_registro, first.student.consentimiento
     if replace(row.student, fecha_de_registro=first_fecha, consentimiento=first_consent) != first.student:
@@ -131,7 +151,7 @@ def _add(rows: SheetRows, row: StudentRow) -> None:
 def _check_cells(table: SheetTable, mapping: ColumnMapping, line: SheetLine) -> None:
     """Refuse a line by what its cells are, whatever the student's fields may be."""
     for name, column in mapping.columns.items():
-        cell = name if table.sheet is None else f"{column_letters(column)}{line.number} ({name})"
+        cell = name if table.sheet is None else _cell(mapping, line, name)
         if column in line.faults:
             raise _RowFault("unusable_cell", f"{cell} {line.faults[column]}.")
         if column in line.moments and name not in _DATES:

@@ -67,19 +67,24 @@ class _Header:
 
 
 def _find_header(tables: Iterator[SheetTable], columns: str | None) -> tuple[SheetTable, _Header]:
-    """The first table that has the columns, and where.
+    """The first table that has the columns and lines below them, and where the columns are.
 
     Raises:
         InvalidInput: what is wrong with the first table, when none has the columns.
     """
-    first_error = None
+    first_error = empty = None
     for table in tables:
         try:
-            return table, _header(table, columns)
+            header = _header(table, columns)
+            if len(table.lines) > header.line + 1:
+                return table, header
+            empty = empty or (table, header)
         except InvalidInput as exc:
             first_error = first_error or exc
             if exc.code != "missing_column":  # the columns are there, and it is not clear which is which
                 break
+    if empty is not None:
+        return empty
     assert first_error is not None
     raise first_error
 
@@ -129,6 +134,11 @@ def _photo(
     student: Student, folder: Path, place: str, read_link: Callable[[str], bytes], rules: FileRules
 ) -> SourcePhoto:
     if LINK.match(place):
-        return SourcePhoto(student, hidden(place), partial(read_link, place))
+        return SourcePhoto(student, _shown(hidden(place)), partial(read_link, place))
     path = folder / place
-    return SourcePhoto(student, printable_path(path), partial(read_file_below, folder, path, rules))
+    return SourcePhoto(student, _shown(printable_path(path)), partial(read_file_below, folder, path, rules))
+
+
+def _shown(place: str) -> str:
+    """A place as a terminal may show it: what a stranger wrote into a cell must not move its cursor."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in place)

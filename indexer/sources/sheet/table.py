@@ -6,6 +6,7 @@ What a file is follows from its content, not from its name: programs export one 
 from __future__ import annotations
 
 import csv
+import re
 import xml.parsers.expat
 import zipfile
 import zlib
@@ -38,6 +39,9 @@ _DAMAGE_ERRORS = (
     xml.parsers.expat.ExpatError,
 )
 """Errors that reading a damaged workbook may raise."""
+
+_QUOTED_TEXT = re.compile(r'="([^"]*)"')
+"""``="00123"``: how people keep a spreadsheet from taking a text of a CSV file for a number."""
 
 _LONGEST_SAMPLE = 40
 _NAMED = 10
@@ -96,7 +100,7 @@ def _too_large(path: Path, why: str) -> InvalidInput:
 def _trimmed(lines: Iterable[SheetLine]) -> Iterator[SheetLine]:
     """Lines that are not empty, without the empty cells at their end; cells without the spaces around them."""
     for line in lines:
-        line.cells[:] = [cell.strip() for cell in line.cells]
+        line.cells[:] = [_QUOTED_TEXT.sub(r"\1", cell.strip()).strip() for cell in line.cells]
         while line.cells and not line.cells[-1]:
             line.cells.pop()
         if line.cells or line.fault:
@@ -154,7 +158,7 @@ def _workbook_tables(path: Path, content: bytes) -> Iterator[SheetTable]:
 
 def _table(path: Path, sheet: Worksheet) -> SheetTable:
     shown, usage = printable_path(path), BOUNDS.count()
-    lines = tuple(_trimmed(_line(number, values, usage) for number, values in sheet.rows))
+    lines = tuple(_trimmed(_line(number, values, usage, sheet.merged.get(number)) for number, values in sheet.rows))
     notes = []
     if path.suffix.lower() in _TEXT_SUFFIXES:
         notes.append(f"{shown} is a workbook, not a text with separators, and was read as one")
@@ -166,7 +170,7 @@ def _table(path: Path, sheet: Worksheet) -> SheetTable:
     return SheetTable(path, lines, tuple(notes), sheet.name)
 
 
-def _line(number: int, values: Mapping[int, object], usage: SheetUsage) -> SheetLine:
+def _line(number: int, values: Mapping[int, object], usage: SheetUsage, merged: Iterable[int] | None) -> SheetLine:
     width = max(values, default=-1) + 1
     usage.add_row(width)
     return SheetLine(
@@ -174,6 +178,7 @@ def _line(number: int, values: Mapping[int, object], usage: SheetUsage) -> Sheet
         [cell_text(values.get(column)) for column in range(width)],
         {column: fault for column, value in values.items() if (fault := value_fault(value))},
         frozenset(column for column, value in values.items() if is_moment(value)),
+        frozenset(merged or ()),
     )
 
 

@@ -14,11 +14,10 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-from indexer.sources.folder import has_photo_suffix
 from indexer.sources.sheet.bounds import BOUNDS, OutOfBounds, SheetUsage
 from indexer.sources.sheet.cells import SheetLine
+from indexer.sources.sheet.photo_places import is_photo_name
 
 _BYTE_ORDER_MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -28,7 +27,7 @@ _BYTE_ORDER_MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 WINDOWS_1252 = "cp1252"
-_DELIMITERS = ",;\t"
+_DELIMITERS = ",;\t|"
 _SEPARATOR_LINES = 20
 """First lines in which the separator is looked for."""
 
@@ -164,7 +163,7 @@ class _CsvReader:
     def _foreign_separators(self, part: str) -> int:
         """The separators in a line of a cell, if it is not a list of photos."""
         pieces = [piece.strip() for piece in part.split(self._delimiter)]
-        are_photos = all(not piece or "://" in piece or _is_photo_name(piece) for piece in pieces)
+        are_photos = all(not piece or "://" in piece or is_photo_name(piece) for piece in pieces)
         return 0 if are_photos else len(pieces) - 1
 
     def _line_by_line(self, start: int) -> Iterator[SheetLine]:
@@ -175,7 +174,3 @@ class _CsvReader:
                 cells = next(csv.reader([line], delimiter=self._delimiter), [])
             fault = "" if cells or not line.strip() else _QUOTES_FAULT
             yield SheetLine(start + place, cells, fault=fault)
-
-
-def _is_photo_name(piece: str) -> bool:
-    return bool(Path(piece).suffix) and has_photo_suffix(Path(piece))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 import xml.parsers.expat
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import NoReturn
@@ -37,12 +37,14 @@ class Worksheet:
         others: the names of the other worksheets.
         rows: (line, values by column, from 0) of each row that holds a value.
         hidden: lines that the sheet hides.
+        merged: by line, the columns whose value is that of a cell above that they are merged with.
     """
 
     name: str
     others: tuple[str, ...]
     rows: list[SheetRow]
     hidden: tuple[int, ...]
+    merged: Mapping[int, Collection[int]]
 
 
 def read_worksheets(content: bytes, bounds: Bounds = BOUNDS) -> Iterator[Worksheet]:
@@ -83,7 +85,8 @@ class _Workbook:
             reader = WorksheetReader(strings, formats, from_1904, self._bounds)
             self._parse(part, reader.start, reader.end, reader.text)
             others = tuple(other for other, _, other_part in sheets if other_part != part)
-            yield Worksheet(name, others, reader.rows(), tuple(reader.hidden))
+            rows = reader.rows()
+            yield Worksheet(name, others, rows, tuple(reader.hidden), reader.filled)
 
     # -- parts ------------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import datetime
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from indexer.sources.sheet.bounds import Bounds, OutOfBounds
@@ -35,6 +36,7 @@ class WorksheetReader:
 
     Attributes:
         hidden: lines that the sheet hides.
+        filled: by line, the columns that :meth:`rows` filled with the value of a cell above.
     """
 
     def __init__(self, strings: Sequence[str], formats: Sequence[str], from_1904: bool, bounds: Bounds) -> None:
@@ -47,6 +49,7 @@ class WorksheetReader:
             bounds: how large the sheet may be.
         """
         self.hidden: list[int] = []
+        self.filled: defaultdict[int, set[int]] = defaultdict(set)
         self._strings = strings
         self._formats = formats
         self._from_1904 = from_1904
@@ -112,9 +115,11 @@ class WorksheetReader:
         for first, last, column in self._merged:
             begin, end = bisect.bisect_left(lines, first), bisect.bisect_right(lines, last)
             if begin < len(rows) and lines[begin] == first and column in rows[begin][1]:
-                for _, values in rows[begin + 1 : end]:
+                for line, values in rows[begin + 1 : end]:
                     self._usage.add_merged(rows[begin][1][column])
-                    values.setdefault(column, rows[begin][1][column])
+                    if column not in values:
+                        values[column] = rows[begin][1][column]
+                        self.filled[line].add(column)
         return rows
 
     def _add_cell(self, value: CellValue) -> None:
