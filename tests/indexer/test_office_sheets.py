@@ -235,6 +235,16 @@ def test_a_column_that_is_there_twice_refuses_the_sheet(tmp_path: Path) -> None:
     assert people(source) == right(1)
 
 
+def test_names_in_two_columns_are_pointed_out(tmp_path: Path) -> None:
+    rows = [["Nombre(s)", "Apellidos", "No. de control", "Fotografía"], ["Ana", "Ruiz", 175, "a.jpg"]]
+    with pytest.raises(InvalidInput, match=r"no column nombre_del_alumno; it has 'Nombre\(s\)', 'Apellidos'"):
+        read_source(book(tmp_path / "a.xlsx", *rows))
+    rows[0][0] = "Nombre"
+    source = read_source(book(tmp_path / "a.xlsx", *rows))
+    assert people(source) == [("175", "Ana", "", "a.jpg")]
+    assert "the names are those of 'Nombre' alone, without 'Apellidos'" in source.notes[1]
+
+
 def test_a_form_that_a_student_answered_twice(tmp_path: Path) -> None:
     rows = [
         ["2026/8/3 2:33:21 p. m. GMT-6", "A1", "Ana", "a.jpg"],
@@ -326,6 +336,7 @@ def test_encodings_that_are_not_named_in_the_file(tmp_path: Path) -> None:
         assert people(read_source(csv_file(tmp_path / "a.csv", text, encoding)))[0][1] == "Íñigo Núñez"
     source = read_source(csv_file(tmp_path / "a.csv", text, "cp1252"))
     assert "Windows-1252" in source.notes[0] and "Íñigo" in source.notes[0]
+    assert not read_source(csv_file(tmp_path / "dos.csv", text + "\x1a")).refused
     tabs = read_source(csv_file(tmp_path / "Texto Unicode.txt", text.replace(",", "\t"), "utf-16"))
     assert people(tabs)[0][1] == "Íñigo Núñez" and not tabs.notes
 

@@ -71,8 +71,14 @@ def map_columns(path: Path, columns: tuple[str, ...], declared: str | None) -> C
     missing = [field for field in REQUIRED if field not in found]
     if missing:
         raise _missing_columns(path, columns, missing)
-    note = f"{printable_path(path)}: columns were guessed: {', '.join(guessed)} (--columns overrides this)"
-    return ColumnMapping(found, (note,) if guessed else ())
+    shown_path = printable_path(path)
+    notes = [f"{shown_path}: columns were guessed: {', '.join(guessed)} (--columns overrides this)"] if guessed else []
+    surnames = [column for column in range(len(columns)) if _plain(columns[column]).startswith("apellido")]
+    if set(surnames) - set(found.values()):
+        unused = ", ".join(repr(columns[column]) for column in surnames if column not in found.values())
+        name = columns[found["nombre_del_alumno"]]
+        notes.append(f"{shown_path}: the names are those of {name!r} alone, without {unused}: join them in one column")
+    return ColumnMapping(found, tuple(notes))
 
 
 def _parse_declaration(declared: str) -> dict[str, str]:
@@ -127,7 +133,9 @@ def _missing_columns(path: Path, columns: tuple[str, ...], missing: list[str]) -
     example = mail or next((column for column in columns if column), "ID")
     return InvalidInput(
         "missing_column",
-        f"{printable_path(path)} has no column {', '.join(missing)}; it has {_quoted(columns)}.",
+        f"{printable_path(path)} has no column {', '.join(missing)}; it has {_quoted(columns)}."
+        if any(columns)
+        else f"{printable_path(path)} is empty: it has no column {', '.join(missing)}.",
         f'Say which it is, for example --columns "{missing[0]}={example}". '
         f"Needed: {', '.join(REQUIRED)}; optional: {', '.join(OPTIONAL)}.",
     )

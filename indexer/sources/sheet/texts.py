@@ -27,6 +27,9 @@ _BYTE_ORDER_MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 WINDOWS_1252 = "cp1252"
+_DOS_END = "\x1a"
+"""Programs of DOS, and some that came after them, end a text with this character."""
+
 _DELIMITERS = ",;\t|"
 _SEPARATOR_LINES = 20
 """First lines in which the separator is looked for."""
@@ -58,7 +61,7 @@ def decoded(content: bytes) -> tuple[str, str]:
         text = content.decode(WINDOWS_1252)
     if "\0" in text:
         raise csv.Error("it holds NULs, which no text does")
-    return text, encoding
+    return text.rstrip(_DOS_END), encoding
 
 
 def _unmarked_utf16(content: bytes) -> str:
