@@ -120,7 +120,8 @@ def _text_table(path: Path, content: bytes) -> SheetTable:
         if path.suffix.lower() in _WORKBOOK_SUFFIXES:
             notes.append(f"{shown} is a text with separators (CSV), not a workbook, and was read as one")
         if encoding == WINDOWS_1252:
-            notes.append(f"{shown} is not UTF-8 and was read as Windows-1252 ({_accented(text)!r})")
+            sample = _accented(text)
+            notes.append(f"{shown} is not UTF-8 and was read as Windows-1252" + (f" ({sample!r})" if sample else ""))
         lines = tuple(_trimmed(csv_lines(text)))
     except (UnicodeDecodeError, csv.Error) as exc:
         raise InvalidInput(
@@ -135,7 +136,8 @@ def _text_table(path: Path, content: bytes) -> SheetTable:
 
 def _accented(text: str) -> str:
     """A word of a text that shows whether its encoding was taken rightly."""
-    return next(word for word in text.split() if not word.isascii())[:_LONGEST_SAMPLE]
+    words = (found[0] for found in re.finditer(r"\w+", text))
+    return next((word for word in words if not word.isascii()), "")[:_LONGEST_SAMPLE]
 
 
 def _short_reason(exc: Exception) -> str:
