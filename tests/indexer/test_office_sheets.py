@@ -558,3 +558,29 @@ def test_a_sheet_of_which_no_row_can_be_used_says_so(command: Command, tmp_path:
     report = json.loads(done.stdout)
     assert done.returncode == 1 and enrolled(store_url) == set()
     assert (report["photos"], report["refused_rows"]) == (0, 2) and "Traceback" not in done.stderr
+
+
+@on_sqlite
+def test_what_the_photos_show_is_foreseen(command: Command, tmp_path: Path, store_url: str) -> None:
+    """All or nothing also compares the photos of a student with each other, and knows those that are stored."""
+    for name, number in (("a", 1), ("b", 2)):
+        shutil.copy(SAMPLE / "strangers" / f"{number:02d}.jpg", tmp_path / f"{name}.jpg")
+    ana = sorted((SAMPLE / "students").glob("*/*.jpg"))[:3]
+    for number, path in enumerate(ana):
+        shutil.copy(path, tmp_path / f"ana{number}.jpg")
+    sheet = csv_file(
+        tmp_path / "a.csv", HEADER + "A1,Ana,IA-101,ana0.jpg;ana1.jpg;ana2.jpg;b.jpg\nA2,Eva,IA-101,a.jpg\n"
+    )
+    report = json.loads(command("indexer", "add", sheet, "--all-or-nothing", "--json").stdout)
+    assert report["reasons"] == {"different_person": 1} and report["withheld"] and enrolled(store_url) == set()
+    csv_file(sheet, HEADER + "A1,Ana,IA-101,ana0.jpg\n")
+    assert command("indexer", "add", sheet).returncode == 0
+    csv_file(sheet, HEADER + "A1,Ana Ruiz,IA-101,ana0.jpg\nA2,,IA-101,a.jpg\n")
+    report = json.loads(command("indexer", "add", sheet, "--all-or-nothing", "--json").stdout)
+    assert (report["already"], report["students_updated"], report["withheld"]) == (1, 0, True)
+    store = open_store(store_url)
+    assert [each.student.nombre_del_alumno for each in store.students()] == ["Ana"], "no field was written either"
+    store.close()
+    csv_file(sheet, HEADER + "A1,Ana Ruiz,IA-101,ana0.jpg\nA2,Eva,IA-101,a.jpg\n")
+    report = json.loads(command("indexer", "add", sheet, "--all-or-nothing", "--json").stdout)
+    assert (report["done"], report["already"], report["students_updated"]) == (1, 1, 1)
