@@ -48,7 +48,6 @@ class SheetLine:
         cells: one text per column, the last of them not empty.
         faults: by column, what is wrong with its cell; the end of a sentence.
         moments: columns whose cells hold a date or a time, not a text or a number.
-        merged: columns whose cells have the value of a cell above that they are merged with.
         fault: what is wrong with the line as a whole; empty when nothing is.
     """
 
@@ -56,7 +55,6 @@ class SheetLine:
     cells: list[str]
     faults: dict[int, str] = field(default_factory=dict)
     moments: frozenset[int] = frozenset()
-    merged: frozenset[int] = frozenset()
     fault: str = ""
 
     def text(self, column: int) -> str:

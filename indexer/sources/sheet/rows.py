@@ -110,12 +110,14 @@ def _read_row(
     places = photo_places(row["fotos"])
     if not places:
         raise _RowFault("no_photos", f"{student.matricula} has no photos. {_FILL}")
-    _add(rows, StudentRow(student, line.number, places), _merged_cell(mapping, line))
+    _add(rows, StudentRow(student, line.number, places), _merged_cell(table, mapping, line))
 
 
-def _merged_cell(mapping: ColumnMapping, line: SheetLine) -> str:
+def _merged_cell(table: SheetTable, mapping: ColumnMapping, line: SheetLine) -> str:
     """The cell of matricula, name or photos that is merged with one of the line above; empty when there is none."""
-    merged = [_cell(mapping, line, name) for name in REQUIRED if mapping.columns[name] in line.merged]
+    merged = [
+        _cell(mapping, line, name) for name in REQUIRED if table.is_below_merged(line.number, mapping.columns[name])
+    ]
     return next(iter(merged), "")
 
 

@@ -5,13 +5,15 @@ What a file is follows from its content, not from its name: programs export one 
 
 from __future__ import annotations
 
+import bisect
 import csv
 import re
 import xml.parsers.expat
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from indexer.sources.local_files import read_file
@@ -57,12 +59,20 @@ class SheetTable:
         lines: the lines.
         notes: how the lines were read.
         sheet: the name of the workbook's sheet; None for a text.
+        merged: by column, (first line, last line) of the cells that are merged downwards, in order.
     """
 
     path: Path
     lines: tuple[SheetLine, ...]
     notes: tuple[str, ...] = ()
     sheet: str | None = None
+    merged: Mapping[int, Sequence[tuple[int, int]]] = field(default_factory=dict)
+
+    def is_below_merged(self, line: int, column: int) -> bool:
+        """Whether a cell is merged with one above, whose value it has."""
+        ranges = self.merged.get(column, ())
+        place = bisect.bisect_left(ranges, (line, 0)) - 1
+        return place >= 0 and line <= ranges[place][1]
 
 
 def read_tables(path: Path) -> Iterator[SheetTable]:
@@ -160,7 +170,7 @@ def _workbook_tables(path: Path, content: bytes) -> Iterator[SheetTable]:
 
 def _table(path: Path, sheet: Worksheet) -> SheetTable:
     shown, usage = printable_path(path), BOUNDS.count()
-    lines = tuple(_trimmed(_line(number, values, usage, sheet.merged.get(number)) for number, values in sheet.rows))
+    lines = tuple(_trimmed(_line(number, values, usage) for number, values in sheet.rows))
     notes = []
     if path.suffix.lower() in _TEXT_SUFFIXES:
         notes.append(f"{shown} is a workbook, not a text with separators, and was read as one")
@@ -169,10 +179,13 @@ def _table(path: Path, sheet: Worksheet) -> SheetTable:
         notes.append(f"{shown}: the sheet {sheet.name!r} was read, and not {others}")
     if sheet.hidden:
         notes.append(f"{shown}: hidden rows were read, too: {numbered(sheet.hidden)}")
-    return SheetTable(path, lines, tuple(notes), sheet.name)
+    merged: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    for first, last, column in sorted(sheet.merged):
+        merged[column].append((first, last))
+    return SheetTable(path, lines, tuple(notes), sheet.name, merged)
 
 
-def _line(number: int, values: Mapping[int, object], usage: SheetUsage, merged: Iterable[int] | None) -> SheetLine:
+def _line(number: int, values: Mapping[int, object], usage: SheetUsage) -> SheetLine:
     width = max(values, default=-1) + 1
     usage.add_row(width)
     return SheetLine(
@@ -180,7 +193,6 @@ def _line(number: int, values: Mapping[int, object], usage: SheetUsage, merged: 
         [cell_text(values.get(column)) for column in range(width)],
         {column: fault for column, value in values.items() if (fault := value_fault(value))},
         frozenset(column for column, value in values.items() if is_moment(value)),
-        frozenset(merged or ()),
     )
 
 

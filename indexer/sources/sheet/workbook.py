@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 import xml.parsers.expat
 import zipfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import NoReturn
@@ -37,14 +37,14 @@ class Worksheet:
         others: the names of the other worksheets.
         rows: (line, values by column, from 0) of each row that holds a value.
         hidden: lines that the sheet hides.
-        merged: by line, the columns whose value is that of a cell above that they are merged with.
+        merged: (first line, last line, column) of the cells that are merged downwards.
     """
 
     name: str
     others: tuple[str, ...]
     rows: list[SheetRow]
     hidden: tuple[int, ...]
-    merged: Mapping[int, Collection[int]]
+    merged: tuple[tuple[int, int, int], ...]
 
 
 def read_worksheets(content: bytes, bounds: Bounds = BOUNDS) -> Iterator[Worksheet]:
@@ -86,7 +86,7 @@ class _Workbook:
             self._parse(part, reader.start, reader.end, reader.text)
             others = tuple(other for other, _, other_part in sheets if other_part != part)
             rows = reader.rows()
-            yield Worksheet(name, others, rows, tuple(reader.hidden), reader.filled)
+            yield Worksheet(name, others, rows, tuple(reader.hidden), tuple(reader.merged))
 
     # -- parts ------------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 import datetime
 import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from indexer.sources.sheet.bounds import Bounds, OutOfBounds
@@ -36,7 +35,7 @@ class WorksheetReader:
 
     Attributes:
         hidden: lines that the sheet hides.
-        filled: by line, the columns that :meth:`rows` filled with the value of a cell above.
+        merged: (first line, last line, column) of the cells that are merged downwards.
     """
 
     def __init__(self, strings: Sequence[str], formats: Sequence[str], from_1904: bool, bounds: Bounds) -> None:
@@ -49,13 +48,12 @@ class WorksheetReader:
             bounds: how large the sheet may be.
         """
         self.hidden: list[int] = []
-        self.filled: defaultdict[int, set[int]] = defaultdict(set)
+        self.merged: list[tuple[int, int, int]] = []
         self._strings = strings
         self._formats = formats
         self._from_1904 = from_1904
         self._bounds = bounds
         self._rows: list[SheetRow] = []
-        self._merged: list[tuple[int, int, int]] = []
         self._usage = bounds.count()
         self._line = 0
         self._column = -1
@@ -112,14 +110,12 @@ class WorksheetReader:
         """The rows in order of line. A value of cells that are merged downwards is in each of their rows."""
         rows = sorted(self._rows, key=lambda row: row[0])
         lines = [line for line, _ in rows]
-        for first, last, column in self._merged:
+        for first, last, column in self.merged:
             begin, end = bisect.bisect_left(lines, first), bisect.bisect_right(lines, last)
             if begin < len(rows) and lines[begin] == first and column in rows[begin][1]:
-                for line, values in rows[begin + 1 : end]:
+                for _, values in rows[begin + 1 : end]:
                     self._usage.add_merged(rows[begin][1][column])
-                    if column not in values:
-                        values[column] = rows[begin][1][column]
-                        self.filled[line].add(column)
+                    values.setdefault(column, rows[begin][1][column])
         return rows
 
     def _add_cell(self, value: CellValue) -> None:
@@ -137,9 +133,9 @@ class WorksheetReader:
         """Note cells that are merged downwards."""
         found = _RANGE.fullmatch(reference)
         if found and int(found[2]) < int(found[4]) and _column_number(found[1]) < self._bounds.columns:
-            if len(self._merged) >= self._bounds.rows:
+            if len(self.merged) >= self._bounds.rows:
                 raise OutOfBounds(f"it merges cells more than {self._bounds.rows:,} times")
-            self._merged.append((int(found[2]), int(found[4]), _column_number(found[1])))
+            self.merged.append((int(found[2]), int(found[4]), _column_number(found[1])))
 
     def _cell_value(self, text: str) -> CellValue:
         """The value of a cell, an empty text when it has none, or what is wrong with the cell."""
