@@ -134,8 +134,8 @@ def _assignments(
 ) -> list[FaceAssignment]:
     """The assignment of each face. Second pictures of a person are set apart before the others are assigned.
 
-    They are those that an identification of the photo calls ``duplicate``; its columns are the person, then whoever
-    else reaches the threshold.
+    They are those that an identification of the photo calls ``duplicate``; its columns are the person, then the other
+    people whose scores reach the threshold.
     """
     ranked = [sorted(row.values(), key=lambda candidate: -candidate.score) for row in near]
     decisions = once_each([decide(candidates, threshold, margin) for candidates in ranked])

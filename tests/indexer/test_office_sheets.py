@@ -236,7 +236,7 @@ def test_a_column_that_is_there_twice_refuses_the_sheet(tmp_path: Path) -> None:
 
 
 def test_names_in_two_columns_are_pointed_out(tmp_path: Path) -> None:
-    rows = [["Nombre(s)", "Apellidos", "No. de control", "Fotografía"], ["Ana", "Ruiz", 175, "a.jpg"]]
+    rows: list[Row] = [["Nombre(s)", "Apellidos", "No. de control", "Fotografía"], ["Ana", "Ruiz", 175, "a.jpg"]]
     with pytest.raises(InvalidInput, match=r"no column nombre_del_alumno; it has 'Nombre\(s\)', 'Apellidos'"):
         read_source(book(tmp_path / "a.xlsx", *rows))
     rows[0][0] = "Nombre"
