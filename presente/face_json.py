@@ -22,7 +22,7 @@ Rotated = Annotated[
     Literal[0, 90, 180, 270],
     Meta(description="Degrees, clockwise, by which the photo had to be turned; boxes are in the photo as it was sent."),
 ]
-Reason = Literal["below_threshold", "two_people_too_close", "empty_gallery"]
+Reason = Literal["below_threshold", "two_people_too_close", "another_face_is_closer", "empty_gallery"]
 
 
 class JsonObject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,7 +63,10 @@ class CandidateJson(JsonObject, frozen=True, kw_only=True):
 class IdentifiedFaceJson(FaceJson, frozen=True, kw_only=True):
     """A face and who it is."""
 
-    decision: Annotated[Literal["known", "unknown", "ambiguous"], Meta(description="Known at score >= threshold.")]
+    decision: Annotated[
+        Literal["known", "unknown", "ambiguous", "duplicate"],
+        Meta(description="Known at score >= threshold; duplicate: a further face of a person who is named already."),
+    ]
     nombre: Annotated[str, Meta(description='"Desconocido" unless the decision is known.')]
     matricula: Annotated[str | None, Meta(description="Null unless the decision is known.")]
     score: Annotated[float | None, Meta(description="The best candidate's; null when no one was searched.")]

@@ -17,7 +17,7 @@ import numpy as np
 
 from faces.embedder import EmbeddedFace, FaceEmbedder
 from faces.reading import Detail
-from gallery.decision import Decision
+from gallery.decision import Decision, once_each
 from gallery.documents.values import EnrolledPhoto, Template
 from gallery.gallery import Gallery
 from gallery.threshold.operating_point import OperatingPoint
@@ -80,7 +80,7 @@ class Identified:
 
 
 def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: IdentifyQuery) -> Identified:
-    """Find every face of a photo and say who it is.
+    """Find every face of a photo and say who it is. A person is named for one face at most (:func:`once_each`).
 
     Raises:
         PhotoRefused: the bytes are not a photo that can be used.
@@ -96,7 +96,7 @@ def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: Id
         held_to, decisions = gallery.identify(probes, query.k, query.threshold, query.clase, query.cohort)
     empty = any(decision.reason == "empty_gallery" for decision in decisions)
     hint = empty_search_hint(gallery, query.clase, query.cohort) if empty else None
-    named = tuple(zip(faces, decisions, strict=True))
+    named = tuple(zip(faces, once_each(decisions), strict=True))
     return Identified(named, held_to, timings.as_dict(), hint, read.rotated)
 
 

@@ -1,7 +1,7 @@
 "use strict";
 
 const element = (id) => document.getElementById(id);
-const COLOURS = { known: "#22a06b", unknown: "#d9483f", ambiguous: "#d39b16" };
+const COLOURS = { known: "#22a06b", unknown: "#d9483f", ambiguous: "#d39b16", duplicate: "#7a6ff0" };
 
 /** A child with text; text is always set as text, never as markup. */
 function add(parent, tag, text, className = "") {
@@ -10,6 +10,18 @@ function add(parent, tag, text, className = "") {
   child.className = className;
   parent.append(child);
   return child;
+}
+
+/** A face's name in a few words; a second picture of a person says of whom. */
+function shortName(face) {
+  const name = face.decision === "duplicate" ? face.candidates[0].nombre_del_alumno : face.nombre;
+  return (face.decision === "duplicate" ? "= " : "") + name.split(" ")[0];
+}
+
+/** A face's whole name. */
+function wholeName(face) {
+  if (face.decision !== "duplicate") return face.nombre;
+  return `Otra cara de / Another face of ${face.candidates[0].nombre_del_alumno}`;
 }
 
 /** fetch with the key, if one was given. A server that wants one has the field for it shown; it is kept for this tab. */
@@ -101,7 +113,7 @@ async function draw(file, faces) {
   pen.textBaseline = "bottom";
   faces.forEach((face, index) => {
     const [x1, y1, x2, y2] = face.box;
-    const label = `${index + 1} ${face.nombre.split(" ")[0]}`; // the table has whole names, which would overlap here
+    const label = `${index + 1} ${shortName(face)}`; // the table has whole names, which would overlap here
     pen.strokeStyle = pen.fillStyle = COLOURS[face.decision];
     pen.strokeRect(x1, y1, x2 - x1, y2 - y1);
     const width = pen.measureText(label).width + size * 0.6;
@@ -120,7 +132,7 @@ function list(faces) {
   faces.forEach((face, index) => {
     const row = add(body, "tr", "");
     add(row, "td", String(index + 1));
-    add(row, "td", face.nombre, face.decision);
+    add(row, "td", wholeName(face), face.decision);
     add(row, "td", face.matricula ?? "–");
     add(row, "td", face.score === null ? "–" : face.score.toFixed(3));
     add(row, "td", face.candidates.map((c) => `${c.nombre_del_alumno} ${c.score.toFixed(2)}`).join(" · "));

@@ -89,7 +89,9 @@ def test_a_student_without_photos_and_a_report_without_a_place(command: Command,
     nowhere = command("indexer", "add", sheet, "--report", "/nowhere/report.txt")
     assert nowhere.returncode == 2 and "unwritable_report" in nowhere.stderr
     report = added(command, sheet, code=1)
-    assert report["done"] == 1 and "line 3: A2 has no photos" in report["warnings"][0]
+    assert (report["done"], report["refused"], report["refused_rows"], report["left"]) == (1, 0, 1, 0)
+    (row,) = report["refusals"]
+    assert (row["location"], row["line"], row["code"]) == (f"{sheet}, line 3", 3, "no_photos")
 
 
 @on_sqlite
