@@ -75,7 +75,7 @@ def test_a_reduced_portrait_is_the_same_face(embedder: FaceEmbedder) -> None:
         reduced = embedder.read_portrait(data)[1]
         whole = embedder.portrait(embedder.decode(data))
         with embedder.opened_for_portrait(data) as photo:
-            assert photo.reduction == pytest.approx(4, rel=0.01)
+            assert photo.reduction in (pytest.approx(2, rel=0.01), pytest.approx(4, rel=0.01))
         assert np.abs(reduced.face.box - whole.face.box).max() < 0.02 * np.ptp(whole.face.box)
         assert reduced.quality.size == pytest.approx(whole.quality.size, rel=0.03)
         made = embedder.embed([reduced, whole])
@@ -132,7 +132,9 @@ def test_a_photo_is_decoded_in_all_pixels_only_where_its_faces_need_them(sample_
 def test_a_turned_photo_is_read_alike_in_both_ways(embedder: FaceEmbedder) -> None:
     for path in PHOTOS[:2]:
         upright = Image.open(path).convert("RGB")
-        plain = embedder.embed_portrait(_png(upright))[1].template
+        whole = embedder.read_faces(_png(upright)).prominent
+        assert whole is not None
+        plain = embedder.embed([whole])[0].template
         for turns in (1, 2, 3):
             data = _png(upright.rotate(90 * turns, expand=True))
             face = embedder.embed_portrait(data)[1]
