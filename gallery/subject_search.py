@@ -71,7 +71,7 @@ class SubjectSearch:
         for start in range(0, len(rows), _BLOCK):
             with self._index.reading() as searcher:
                 selected = None if only is None else searcher.select(only)
-                found += searcher.best_per_subject(rows[start : start + _BLOCK], k, selected)
+                found += searcher.best_subjects(rows[start : start + _BLOCK], k, selected)
         return found
 
 

@@ -170,10 +170,10 @@ def test_subjects_are_found_even_when_one_has_hundreds_of_templates(kind: str, t
     expected = sorted(best.items(), key=lambda item: -item[1])
     assert index.subject_count() == len(set(subjects))
     for k in (5, 1000):
-        found = index.best_per_subject(centre[None, :], k)[0]
+        found = index.best_subjects(centre[None, :], k)[0]
         assert [subject for subject, _ in found] == [subject for subject, _ in expected[:k]]
         assert np.allclose([score for _, score in found], [score for _, score in expected[:k]], atol=1e-5)
-    selected = index.best_per_subject(centre[None, :], 5, index.select(np.array([3, 9, 77])))[0]
+    selected = index.best_subjects(centre[None, :], 5, index.select(np.array([3, 9, 77])))[0]
     assert [subject for subject, _ in selected] == [subject for subject, _ in expected if subject in (3, 9)]
     assert index.best_template(rows[501], subjects[501]) == 502 and index.best_template(centre, 77) is None
 

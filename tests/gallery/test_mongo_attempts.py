@@ -75,7 +75,7 @@ def test_a_late_number_reaches_every_follower(store_url: str, tmp_path: Path) ->
         assert gallery.index._searcher is not old
     for index in (gallery.index._searcher, old):  # neither takes a change from the other
         index.follow(gallery.store)
-        assert index.best_per_subject(rows(2, 2)[:1], 1)[0][0][1] > 0.999
+        assert index.best_subjects(rows(2, 2)[:1], 1)[0][0][1] > 0.999
     assert gallery.index.verify().agrees
     again = opened(store_url, tmp_path / "index")
     assert again.index.generation == 1 and again.index.verify().agrees
