@@ -41,7 +41,7 @@ class Pipeline:
     swapped: bool = False
     first: bool = False
     square: bool = False
-    consolidation: Consolidation = "best"
+    consolidation: Consolidation = "served"
     threshold: float | None = None
 
 

@@ -24,6 +24,9 @@ LEAST_LENGTH = 0.75
 """The least length that a mean of templates is counted with. Of LFW's people with three to eight templates, 99 of 100
 means are longer."""
 
+_GROWTH = (1 + 1 / LEAST_LENGTH) / 2
+"""By how much a score can exceed the highest cosine, if that is positive."""
+
 Vectors = NDArray[np.float32]
 
 
@@ -65,6 +68,11 @@ def person_scores(cosines: Vectors, starts: NDArray[np.int64], lengths: Vectors)
     return combine(best, np.add.reduceat(cosines, starts, axis=1) / counts, lengths)
 
 
+def best_template(cosines: Vectors, starts: NDArray[np.int64], lengths: Vectors) -> Vectors:  # noqa: ARG001
+    """The highest cosine alone, of the arguments of :func:`person_scores`: to compare with it, not to decide by."""
+    return np.asarray(np.maximum.reduceat(cosines, starts, axis=1))
+
+
 def scores_with(probes: Vectors, templates: Vectors) -> Vectors:
     """Scores of probes, float32 (m, d) unit rows, with one person, float32 (t, d), t > 0: float32 (m,)."""
     start = np.zeros(1, dtype=np.int64)
@@ -83,4 +91,9 @@ def at_most(cosines: Vectors) -> Vectors:
     No mean exceeds the largest cosine. Divided by the length it grows by a third at most if it is positive, and it falls
     if it is not. No score exceeds 1.
     """
-    return np.asarray(np.where(cosines > 0, np.minimum(cosines * (1 + 1 / LEAST_LENGTH) / 2, 1), cosines))
+    return np.asarray(np.where(cosines > 0, np.minimum(cosines * _GROWTH, 1), cosines))
+
+
+def least_cosine(score: float) -> float:
+    """The cosine that a person's nearest template has at least if the person reaches a score."""
+    return score / _GROWTH if score > 0 else score

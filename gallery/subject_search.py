@@ -61,7 +61,7 @@ class SubjectSearch:
     def hits(
         self, probes: NDArray[np.float32], k: int, only: NDArray[np.int64] | None
     ) -> list[list[tuple[int, float]]]:
-        """The k nearest subjects of each probe, float32 (m, d): subject ids and cosines, best first.
+        """The k nearest subjects of each probe, float32 (m, d): subject ids and scores, best first.
 
         Raises:
             InvalidInput: ``dimension_mismatch``, ``not_finite``.

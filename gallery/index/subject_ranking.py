@@ -2,8 +2,8 @@
 
 Templates are searched to a depth. Every subject of whom a template was found is scored by all its templates. No other
 subject has a template closer than the last one that was found, so that its score is at most
-:func:`gallery.person_score.at_most` of that. If the k-th best score is as high, the search is finished; otherwise it goes
-deeper.
+:func:`gallery.person_score.at_most` of that. If the k-th best score is as high, the search is finished; otherwise it
+goes deeper.
 """
 
 from __future__ import annotations
@@ -142,7 +142,10 @@ def _best_scored(
     least, most = bounds(best, mean)
     kept = np.flatnonzero(most >= _kth_of_each(pairs.probes, least, k))
     lengths = np.concatenate(
-        [_mean_lengths(rows, number, kept[at : at + _PAIRS_AT_ONCE]) for at in range(0, max(len(kept), 1), _PAIRS_AT_ONCE)]
+        [
+            _mean_lengths(rows, number, kept[at : at + _PAIRS_AT_ONCE])
+            for at in range(0, max(len(kept), 1), _PAIRS_AT_ONCE)
+        ]
     )
     pairs, scores = pairs[kept], combine(best[kept], mean[kept], lengths)
     order = np.lexsort((pairs.subjects, -scores, pairs.probes))
@@ -207,7 +210,7 @@ def _mean_lengths(rows: Sequence[_PartRows], number: Numbers, pairs: Numbers) ->
 
 
 def _groups(counts: Numbers) -> tuple[Numbers, Numbers]:
-    """Of groups of these sizes that lie one after another: the numbers of those that are not empty, and their starts."""
+    """Of groups of these sizes, one after another: the numbers of those that are not empty, and where they start."""
     which = np.flatnonzero(counts)
     return which, (np.cumsum(counts) - counts)[which]
 

@@ -22,10 +22,13 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.person_score import SCORE
 from presente.errors import InvalidInput, StoreError
 from presente.installation import command_line
 
-FORMAT = 1
+FORMAT = 2
+BEST_TEMPLATE = "best"
+"""The score that curves of format 1 were fitted to: that of a person's best template alone."""
 MIN_SEARCHES = 20
 _LOW_SHARE = 0.5
 """The share of searches with the lowest scores, of which only the number counts."""
@@ -58,6 +61,7 @@ class CalibrationCurve:
         made_at: when it was fitted, UTC, ISO.
         sources: how many searches came from where.
         enrolled_twice: how many people seemed to be enrolled twice; their searches were left out.
+        score: the score that it was fitted to: :data:`gallery.person_score.SCORE`, or that of an earlier version.
     """
 
     pack: str
@@ -71,6 +75,7 @@ class CalibrationCurve:
     made_at: str
     sources: dict[str, int]
     enrolled_twice: int = 0
+    score: str = SCORE
 
     def fpir(self, score: float, people: int) -> float:
         """The expected share of strangers whose best score among ``people`` people reaches ``score``."""
@@ -130,6 +135,15 @@ class CalibrationCurve:
         exponent = log_intensity + math.log(people) - math.log(self.people)
         return -math.expm1(-math.exp(min(exponent, _MAX_EXPONENT)))
 
+    def of_another_score(self) -> str:
+        """Why it does not hold for the scores of this version, and what to do; empty when it does."""
+        if self.score == SCORE:
+            return ""
+        return (
+            f"the stored calibration does not hold: it was fitted to the score {self.score!r}, it is {SCORE!r} now; "
+            f"run `{command_line(f'evaluation calibrate --fpir {self.target:g}')}`"
+        )
+
     def to_json(self) -> str:
         """The curve as a store keeps it."""
         return json.dumps({"format": FORMAT, **asdict(self)}, allow_nan=False)
@@ -143,8 +157,11 @@ class CalibrationCurve:
         """
         try:
             described = json.loads(text)
-            if described.pop("format", None) != FORMAT:
+            made_in = described.pop("format", None)
+            if made_in not in (1, FORMAT):
                 return None
+            if made_in == 1:
+                described["score"] = BEST_TEMPLATE
             own, both, other = described.pop("covariance")
             curve = cls(**described, covariance=(own, both, other))
             numbers = (curve.intercept, curve.slope, *curve.covariance, curve.target)

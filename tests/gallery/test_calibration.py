@@ -41,7 +41,7 @@ def test_doubts_are_reported() -> None:
 
 def test_a_stored_curve_is_read_back() -> None:
     assert CalibrationCurve.from_json(BY_HAND.to_json()) == BY_HAND
-    assert CalibrationCurve.from_json(BY_HAND.to_json().replace('"format": 1', '"format": 9')) is None
+    assert CalibrationCurve.from_json(BY_HAND.to_json().replace('"format": 2', '"format": 9')) is None
 
 
 def strangers(count: int, people: int, seed: int) -> np.ndarray:
