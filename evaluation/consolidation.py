@@ -13,7 +13,7 @@ from gallery.person_score import best_template, person_scores
 from gallery.threshold.impostor_scores import EnrolledTemplates, scores_with_people
 
 Consolidation = Literal["served", "best", "centroid", "notebook"]
-"""``served``: every template, by the score of :mod:`gallery.person_score`, as the service does. ``best``: every template,
+"""``served``: every template, by :mod:`gallery.person_score`, as the service does. ``best``: every template, and
 a person's score is that of the best. ``centroid``: the mean of templates of length 1. ``notebook``: the mean of the
 network's vectors, of which long ones weigh more, as in the first system."""
 

@@ -88,8 +88,8 @@ def bounds(best: Vectors, mean: Vectors) -> tuple[Vectors, Vectors]:
 def at_most(cosines: Vectors) -> Vectors:
     """The highest score that a person can have none of whose templates is closer than a cosine.
 
-    No mean exceeds the largest cosine. Divided by the length it grows by a third at most if it is positive, and it falls
-    if it is not. No score exceeds 1.
+    No mean exceeds the largest cosine. Divided by the length it grows by a third at most if it is positive; otherwise it
+    does not grow. No score exceeds 1.
     """
     return np.asarray(np.where(cosines > 0, np.minimum(cosines * _GROWTH, 1), cosines))
 
