@@ -64,8 +64,8 @@ def person_scores(cosines: Vectors, starts: NDArray[np.int64], lengths: Vectors)
     if cosines.shape[1] == len(starts):
         return cosines
     counts = np.diff([*starts, cosines.shape[1]]).astype(np.float32)
-    best = np.maximum.reduceat(cosines, starts, axis=1)
-    return combine(best, np.add.reduceat(cosines, starts, axis=1) / counts, lengths)
+    mean = np.asarray(np.add.reduceat(cosines, starts, axis=1) / counts, dtype=np.float32)
+    return combine(np.maximum.reduceat(cosines, starts, axis=1), mean, lengths)
 
 
 def best_template(cosines: Vectors, starts: NDArray[np.int64], lengths: Vectors) -> Vectors:  # noqa: ARG001
@@ -88,8 +88,8 @@ def bounds(best: Vectors, mean: Vectors) -> tuple[Vectors, Vectors]:
 def at_most(cosines: Vectors) -> Vectors:
     """The highest score that a person can have none of whose templates is closer than a cosine.
 
-    No mean exceeds the largest cosine. Divided by the length it grows by a third at most if it is positive; otherwise it
-    does not grow. No score exceeds 1.
+    No mean exceeds the largest cosine. Divided by the length it grows by a third at most if it is positive, otherwise
+    it does not grow. No score exceeds 1.
     """
     return np.asarray(np.where(cosines > 0, np.minimum(cosines * _GROWTH, 1), cosines))
 

@@ -1,7 +1,7 @@
 """Calibration: how often a stranger would be named, as a curve over the score and the size of the gallery.
 
-A stranger's best score is the maximum of as many impostor cosines as people are enrolled. Cosines of unrelated
-directions are close to normal, so their tail is exponential in the square of the cosine, and the square of the maximum
+A stranger's best score is the maximum of as many impostor scores as people are enrolled. Cosines of unrelated
+directions, and means of such cosines, are close to normal, so their tail is exponential in the square of the cosine, and the square of the maximum
 follows a Gumbel distribution (Coles, *An Introduction to Statistical Modeling of Extreme Values*, 2001, ch. 3), whose
 location grows with the logarithm of the number of people. With s the signed square of the score::
 
@@ -82,7 +82,7 @@ class CalibrationCurve:
         return self._rate(self._log_intensity(score), people)
 
     def threshold(self, fpir: float, people: int) -> float:
-        """The score (a cosine, at most 1) that a share ``fpir`` of strangers reaches among ``people`` people."""
+        """The score (at most 1) that a share ``fpir`` of strangers reaches among ``people`` people."""
         check_target(fpir)
         intensity = -math.log1p(-fpir) * self.people / max(people, 1)
         square = (self.intercept - math.log(intensity)) / self.slope

@@ -83,7 +83,7 @@ class StatusReply(JsonObject, frozen=True, kw_only=True):
     unpublished: int
     unerased: int
     change: Annotated[int, Meta(description="The last change of the documents that the index has seen.")]
-    threshold: Annotated[float, Meta(description="The cosine in force when all students are searched.")]
+    threshold: Annotated[float, Meta(description="The score that makes a face known when all students are searched.")]
     threshold_source: Annotated[str, Meta(description="Where the threshold comes from.")]
     calibration: Annotated[CalibrationJson | None, Meta(description="Null: the gallery is not calibrated.")]
     unused_calibration: Annotated[

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, roc_curve
 
 from evaluation import kfold, metrics, scores
-from evaluation.consolidation import consolidate, scores_of
+from evaluation.consolidation import Consolidation, consolidate, scores_of
 from evaluation.protocols import Entry, checked, first_photos, read_list, split_folder
 from evaluation.scores import ProbeScores
 from evaluation.templates import OK, TemplateResult
@@ -172,9 +172,14 @@ def test_what_was_said() -> None:
 def test_consolidation_by_hand() -> None:
     long, short, probe = np.array([4.0, 0.0]), np.array([0.0, 1.0]), unit(np.array([[1.0, 1.0]]))
     templates = [("b", short.astype(np.float32)), ("a", long.astype(np.float32)), ("a", short.astype(np.float32))]
-    ways = (("served", (0.7071 + 0.7071 / 0.75) / 2), ("best", 0.7071), ("centroid", 1.0), ("notebook", 5 / 34**0.5))
+    ways: tuple[tuple[Consolidation, float], ...] = (
+        ("served", (0.7071 + 0.7071 / 0.75) / 2),
+        ("best", 0.7071),
+        ("centroid", 1.0),
+        ("notebook", 5 / 34**0.5),
+    )
     for how, expected in ways:
-        gallery = consolidate(templates, how)  # type: ignore[arg-type]
+        gallery = consolidate(templates, how)
         assert gallery.people == ("a", "b")
         assert next(scores_of(probe, gallery, how)) == pytest.approx([expected, 0.7071], abs=1e-4)
 
