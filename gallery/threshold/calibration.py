@@ -1,9 +1,10 @@
 """Calibration: how often a stranger would be named, as a curve over the score and the size of the gallery.
 
 A stranger's best score is the maximum of as many impostor scores as people are enrolled. Cosines of unrelated
-directions, and means of such cosines, are close to normal, so their tail is exponential in the square of the cosine, and the square of the maximum
-follows a Gumbel distribution (Coles, *An Introduction to Statistical Modeling of Extreme Values*, 2001, ch. 3), whose
-location grows with the logarithm of the number of people. With s the signed square of the score::
+directions, and means of such cosines, are close to normal. So the tail of the scores is exponential in the square of
+the score, and the square of the maximum follows a Gumbel distribution (Coles, *An Introduction to Statistical Modeling
+of Extreme Values*, 2001, ch. 3), whose location grows with the logarithm of the number of
+people. With s the signed square of the score::
 
     FPIR(score, people) = 1 - exp(-(people / fitted_people) * exp(intercept - slope * s))
 
