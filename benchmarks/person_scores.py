@@ -1,4 +1,4 @@
-"""``python -m benchmarks.person_scores``: ways to score a person with several templates, by repeated draws of a gallery.
+"""``python -m benchmarks.person_scores``: ways to score a person with several templates, by drawn galleries.
 
 Per draw some people with enough photos are enrolled, with some photos each. Their other photos are probes, those of
 everyone else are strangers. Photos are read as the service reads them. A difference is that to the best template alone.
