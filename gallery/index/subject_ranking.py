@@ -15,7 +15,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.index.kinds.flat import no_results, set_threads
+from gallery.index.kinds.flat import set_threads
 from gallery.index.template_parts import TemplatePart
 from gallery.person_score import at_most, bounds, combine, counted_lengths
 
@@ -30,17 +30,16 @@ Numbers = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class _Pairs:
-    """Pairs of a probe (its number) and a subject (its id), with the cosine of the nearest template that was found."""
+    """Pairs of a probe (its number) and a subject (its id), by probe."""
 
     probes: Numbers
     subjects: Numbers
-    cosines: Vectors
 
     def __len__(self) -> int:
         return len(self.probes)
 
-    def __getitem__(self, which: NDArray[np.bool_] | Numbers) -> _Pairs:
-        return _Pairs(self.probes[which], self.subjects[which], self.cosines[which])
+    def __getitem__(self, which: Numbers) -> _Pairs:
+        return _Pairs(self.probes[which], self.subjects[which])
 
 
 def nearest_subjects(
@@ -70,7 +69,7 @@ def nearest_subjects(
         last = np.where(found, cosines, np.inf).min(axis=1, initial=np.inf)
         if own is not None:
             found &= ids != own[:, None]
-        scored, scores = _best_scored(parts, probes[pending], _nearest_of_each(cosines, subjects, found), k, own)
+        scored, scores = _best_scored(parts, probes[pending], _pairs_of(subjects, found), k, own)
         ends = np.searchsorted(scored.probes, np.arange(len(pending) + 1))
         unfinished = []
         for place, probe in enumerate(pending):
@@ -95,30 +94,30 @@ def _nearest_templates(
 
     Where there are fewer than k, the cosines end with -inf.
     """
-    cosines, ids = no_results(len(probes), 0)
-    subjects = ids
+    found: list[tuple[Vectors, Numbers, Numbers]] = []
     for number, part in enumerate(parts):
         rows = None if only is None else only[number]
-        if not len(part) or (rows is not None and not len(rows)):
-            continue
-        found, found_rows = part.search(probes, k, rows)
-        cosines = np.hstack([cosines, found])
-        ids = np.hstack([ids, part.ids[found_rows]])
-        subjects = np.hstack([subjects, part.subjects[found_rows]])
+        if len(part) and (rows is None or len(rows)):
+            cosines, found_rows = part.search(probes, k, rows)
+            found.append((cosines, part.ids[found_rows], part.subjects[found_rows]))
+    if len(found) == 1:
+        return found[0]
+    cosines, ids, subjects = (np.hstack(each) for each in zip(*found, strict=True))
     order = np.argsort(-cosines, axis=1, kind="stable")[:, :k]
     return tuple(np.take_along_axis(each, order, axis=1) for each in (cosines, ids, subjects))  # type: ignore[return-value]
 
 
-def _nearest_of_each(cosines: Vectors, subjects: Numbers, found: NDArray[np.bool_]) -> _Pairs:
-    """The pairs of probes and subjects in what was found, each once, by probe and then by cosine."""
-    every = _Pairs(np.nonzero(found)[0], subjects[found], cosines[found])
-    order = np.lexsort((-every.cosines, every.subjects, every.probes))
-    probes, people = every.probes[order], every.subjects[order]
+def _pairs_of(subjects: Numbers, found: NDArray[np.bool_]) -> _Pairs:
+    """The pairs of probes and subjects in what was found, int64 and bool (m, k), each once."""
+    if len(subjects) == 1:
+        people = np.unique(subjects[found])
+        return _Pairs(np.zeros(len(people), dtype=np.int64), people)
+    probes, people = np.nonzero(found)[0], subjects[found]
+    order = np.lexsort((people, probes))
+    probes, people = probes[order], people[order]
     new = np.ones(len(order), dtype=bool)
     new[1:] = (probes[1:] != probes[:-1]) | (people[1:] != people[:-1])
-    first = order[new]
-    first = first[np.lexsort((every.subjects[first], -every.cosines[first], every.probes[first]))]
-    return every[first]
+    return _Pairs(probes[new], people[new])
 
 
 def _best_scored(
