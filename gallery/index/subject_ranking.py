@@ -8,6 +8,7 @@ goes deeper.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ from gallery.person_score import at_most, bounds, combine, counted_lengths
 
 _DEEPER = 4
 """By how much a search that is not finished goes deeper."""
+_FEW = 4
+"""Up to so many templates per subject on average, the first depth is the same."""
 _PAIRS_AT_ONCE = 4096
 """Of how many pairs the templates are in memory at once."""
 
@@ -61,7 +64,8 @@ def nearest_subjects(
     total = sum(map(len, parts if only is None else only))
     results: list[list[tuple[int, float]]] = [[] for _ in range(len(probes))]
     pending = np.arange(len(probes))
-    depth = min(first_depth(k), total)
+    each = sum(map(len, parts)) / max(sum(part.subject_count() for part in parts), 1)
+    depth = min(first_depth(k, each), total)
     while len(pending) and depth:
         own = None if left_out is None else left_out[pending]
         cosines, ids, subjects = _nearest_templates(parts, probes[pending], depth, only)
@@ -82,9 +86,12 @@ def nearest_subjects(
     return results
 
 
-def first_depth(k: int) -> int:
-    """How many templates are searched first: nearly always enough for k subjects (docs/adr/0025-person-score.md)."""
-    return 16 * k + 64
+def first_depth(k: int, each: float) -> int:
+    """How many templates are searched first: nearly always enough for k subjects of whom each has so many.
+
+    How many are needed: docs/adr/0025-person-score.md.
+    """
+    return round((16 * k + 64) * max(1.0, math.sqrt(each / _FEW)))
 
 
 def _nearest_templates(

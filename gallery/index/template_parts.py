@@ -46,6 +46,9 @@ class TemplatePart(Protocol):
     def rows_of_each(self, subjects: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """As :meth:`rows_of`, and how many rows each subject has, int64, 0 for a subject who has none."""
 
+    def subject_count(self) -> int:
+        """How many subjects have a template here."""
+
     def drop(self, ids: NDArray[np.int64]) -> None:
         """Remove templates by id; unknown ids are ignored."""
 
@@ -143,7 +146,7 @@ class RecentTemplates:
         self._subjects = np.empty(0, dtype=np.int64)
         self._vectors = np.empty((0, dim), dtype=np.float32)
         self._count = 0
-        self._by_subject: NDArray[np.int64] | None = None  # the rows in order of subject, once they are asked for
+        self._by_subject: tuple[NDArray[np.int64], int] | None = None
 
     def __len__(self) -> int:
         """How many templates there are."""
@@ -190,10 +193,18 @@ class RecentTemplates:
         return self.rows_of_each(subjects)[0]
 
     def rows_of_each(self, subjects: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        order = self._by_subject
-        if order is None:  # several searches may find it missing at once: each makes the same
-            order = self._by_subject = np.argsort(self.subjects, kind="stable")
-        return _runs(self.subjects, order, subjects)
+        return _runs(self.subjects, self._in_order()[0], subjects)
+
+    def subject_count(self) -> int:
+        return self._in_order()[1]
+
+    def _in_order(self) -> tuple[NDArray[np.int64], int]:
+        """The rows in order of subject, and how many subjects there are. Computed once after every change."""
+        known = self._by_subject
+        if known is None:  # several searches may find it missing at once: each makes the same
+            order = np.argsort(self.subjects, kind="stable")
+            known = self._by_subject = order, int(np.count_nonzero(np.diff(self.subjects[order], prepend=-1)))
+        return known
 
     def drop(self, ids: NDArray[np.int64]) -> None:
         self._by_subject = None

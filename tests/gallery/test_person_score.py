@@ -196,7 +196,7 @@ def test_small_galleries_agree_with_the_oracle_at_any_depth(data: st.DataObject)
     probes = unit(chance.normal(size=(3, 4)))
     k = data.draw(st.integers(1, 6))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(subject_ranking, "first_depth", lambda _: 1)
+        patch.setattr(subject_ranking, "first_depth", lambda *_: 1)
         found = nearest_subjects((published, recent), probes, k)
     for each, probe in zip(found, probes, strict=True):
         check(each, oracle(rows[left], subjects[left], probe), k)
@@ -211,7 +211,7 @@ def test_a_person_is_found_whose_nearest_template_is_not_the_nearest() -> None:
     index = Searcher.empty(3)
     index.recent.append(np.arange(4), np.array([1, 2, 2, 2]), np.vstack([one, around]))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(subject_ranking, "first_depth", lambda _: 1)
+        patch.setattr(subject_ranking, "first_depth", lambda *_: 1)
         (best,) = index.best_subjects(probe, 1)[0]
     assert best[0] == 2 and best[1] == pytest.approx(by_hand(probe[0], around), abs=1e-6)
 
@@ -265,7 +265,7 @@ def test_an_index_that_misses_people_does_not_pass() -> None:
 
 
 def test_depths_are_measured_for_what_a_search_of_ten_asks() -> None:
-    assert first_depth(GATED_K) == GATED_TEMPLATES
+    assert first_depth(GATED_K, 1) == first_depth(GATED_K, 4) == GATED_TEMPLATES == first_depth(GATED_K, 16) / 2
     index, report = choose_index(crowd(1500, 2), np.repeat(np.arange(1500), 2), IndexSettings("rabitq"))
     assert index.spec.kind == "rabitq" and report.recall >= 0.999
     assert LEAST_LENGTH == 0.75  # as docs/adr/0025-person-score.md and docs/metrics.md say

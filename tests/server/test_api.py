@@ -239,7 +239,8 @@ def test_a_students_life(client: FlaskClient) -> None:
     problem(client.patch(path, json={"matricula": "B1"}), 400, "unknown_field")
     problem(client.patch(path, json={"clase": 7}), 400, "invalid_field")
     verified = client.post(f"/v1/verify?matricula={matricula}", data=PROBE, headers=JPEG).get_json()
-    assert verified["same_person"] and verified["score"] == pytest.approx(1.0, abs=1e-3)
+    # The photo itself is one of the student's five: the best cosine is 1, that of the centroid less.
+    assert verified["same_person"] and 0.95 < verified["score"] < 0.999
     other = client.post("/v1/verify", data={"matricula": matricula, "image": (io.BytesIO(STRANGER), "s")}).get_json()
     assert not other["same_person"] and other["score"] < other["threshold"]
     assert client.delete(path).status_code == 204
