@@ -46,7 +46,7 @@ def _soft_maximum(probes: Vectors, templates: Vectors) -> Vectors:
     return np.asarray(np.log(np.exp(10 * probes @ templates.T).mean(axis=1)) / 10)
 
 
-WAYS: Mapping[str, Callable[[Vectors, Vectors], Vectors]] = {
+WAYS: Mapping[str, Callable[[Vectors, Vectors], NDArray[np.floating]]] = {
     "best": lambda probes, templates: (probes @ templates.T).max(axis=1),
     "mean of cosines": lambda probes, templates: (probes @ templates.T).mean(axis=1),
     "centroid": _centroid,
@@ -58,7 +58,7 @@ WAYS: Mapping[str, Callable[[Vectors, Vectors], Vectors]] = {
     "centroid of best two": _of_nearest_two,
     "soft maximum": _soft_maximum,
 }
-"""Each gives the scores, float32 (m,), of probes, float32 (m, d), with the templates of a person, float32 (t, d)."""
+"""Each gives the scores, (m,), of probes, float32 (m, d), with the templates of a person, float32 (t, d)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +79,13 @@ class Draw:
 
     probed: NDArray[np.int64]
     strange: NDArray[np.int64]
-    mates: Mapping[str, Vectors]
-    best: Mapping[str, Vectors]
+    mates: Mapping[str, NDArray[np.floating]]
+    best: Mapping[str, NDArray[np.floating]]
 
 
 def draw(photos: Photos, people: int, enrol: Sequence[int], chance: np.random.Generator) -> Draw:
     """Enrol some people, each with as many photos as one of ``enrol`` says, and search for everyone else."""
-    usable = np.isfinite(photos.enrolled).all(axis=1)
+    usable = np.asarray(np.isfinite(photos.enrolled).all(axis=1))
     counts = np.bincount(photos.people)
     chosen = chance.permutation(np.flatnonzero(counts >= _LEAST_PHOTOS))[:people]
     templates, probes = [], []
