@@ -22,7 +22,7 @@ from evaluation.consolidation import consolidate
 from evaluation.experiment import Experiment
 from evaluation.protocols import Entry, read_list, read_people
 from gallery.threshold.calibration import CalibrationCurve
-from gallery.threshold.impostor_scores import ImpostorScores, calibrate, person_scores
+from gallery.threshold.impostor_scores import ImpostorScores, calibrate, scores_with_people
 from presente.cli import Output
 from presente.settings import load_settings
 
@@ -33,10 +33,10 @@ Templates = list[tuple[str, NDArray[np.float32]]]
 
 def impostors(probes: Templates, enrolled: Templates) -> NDArray[np.float64]:
     """Best score of every probe with people whose names have no word in common with the probe's, float64 (n,)."""
-    gallery = consolidate(enrolled, "best")
+    gallery = consolidate(enrolled, "served")
     words = [_words(person) for person in gallery.people]
     best = np.empty(len(probes))
-    for start, scores in person_scores(np.stack([template for _, template in probes]), gallery):
+    for start, scores in scores_with_people(np.stack([template for _, template in probes]), gallery):
         for i, row in enumerate(scores, start):
             own = _words(probes[i][0])
             row[[place for place, other in enumerate(words) if own & other]] = -1.0

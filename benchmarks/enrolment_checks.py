@@ -27,6 +27,7 @@ from gallery.enrolment.photo_check import judge
 from gallery.enrolment.score_levels import STRANGER_RATE, STUDENT_RATE, EnrolmentLevels, LevelKeeper
 from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
+from gallery.person_score import scores_with
 from gallery.settings import GallerySettings
 from presente import cli, composition
 from presente.settings import Settings, load_settings
@@ -77,7 +78,7 @@ class Trial:
         wrong = []
         for (_, template), matricula, rival in zip(photos, matriculas, rivals, strict=True):
             own = self.enrolled[matricula].templates
-            wrong.append(judge(float((own @ template).max()), len(own), rival, self.levels) == "different")
+            wrong.append(judge(float(scores_with(template[None], own)[0]), len(own), rival, self.levels) == "different")
         return np.array(wrong)
 
     def warned(self, photos: Sequence[tuple[str, Vectors]]) -> list[str | None]:

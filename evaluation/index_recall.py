@@ -3,9 +3,9 @@
 The table is tab-separated UTF-8, one line per search, with the columns
 
     template     the row of the published templates that the probe comes from
-    kind         left_out (the probe is the template, which is no answer) or perturbed (the template, moved)
-    wanted       the number of nearest templates to find: 10, or all others of a smaller gallery
-    found_at_1   1 when the nearest is found; a tie with it will do
+    kind         left_out (the probe is the template, which is not its person's) or perturbed (the template, moved)
+    wanted       the number of nearest people to find: 10, or all of a smaller gallery
+    found_at_1   1 when the nearest is found; a tie with one will do
     found        the number of the ``wanted`` nearest that are found
 """
 

@@ -34,14 +34,14 @@ class Pipeline:
         first: the face with the best detection score instead of the most prominent one.
         square: insightface's own square canvas of 640 pixels instead of one chosen from the photo.
         consolidation: what a person is compared by.
-        threshold: cosine from which a person is named; None: the one in force.
+        threshold: score from which a person is named; None: the one in force.
     """
 
     name: str
     swapped: bool = False
     first: bool = False
     square: bool = False
-    consolidation: Consolidation = "best"
+    consolidation: Consolidation = "served"
     threshold: float | None = None
 
 

@@ -7,7 +7,7 @@ The table is tab-separated UTF-8, one line per search, with the columns
     path          the photo
     outcome       ok, or why the photo gave no template (no_face, low_quality, ...): a failure to acquire
     best_person   the enrolled person with the highest score; empty without a template
-    best_score    that score (cosine)
+    best_score    that score
     mate_score    the score of the person's own gallery entry; empty for strangers and without a template
     mate_rank     1 when no other person scores as high; ties count against the mate
     group         the value of the list's column that --group names; empty without one
@@ -23,12 +23,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.consolidation import Consolidation, consolidate
+from evaluation.consolidation import Consolidation, consolidate, scores_of
 from evaluation.protocols import Entry
 from evaluation.tables import read_score, read_table, shown_score, write_table
 from evaluation.templates import TemplateResult
 from faces.recognition import unit_rows
-from gallery.threshold.impostor_scores import person_scores
 
 _COLUMNS = ("role", "person", "path", "outcome", "best_person", "best_score", "mate_score", "mate_rank", "group")
 
@@ -49,7 +48,7 @@ class ProbeScores:
 
 
 def identification_scores(
-    entries: Sequence[Entry], templates: Sequence[TemplateResult], how: Consolidation = "best"
+    entries: Sequence[Entry], templates: Sequence[TemplateResult], how: Consolidation = "served"
 ) -> list[ProbeScores]:
     """Compare every probe and stranger with every enrolled person; exact, in blocks, so that memory is bounded."""
     together = list(zip(entries, templates, strict=True))
@@ -65,7 +64,7 @@ def identification_scores(
     places = {person: i for i, person in enumerate(gallery.people)}
     usable = [made.template for _, made in searched if made.template is not None]
     probes = unit_rows(np.stack(usable)) if usable else np.empty((0, 0), dtype=np.float32)
-    scores = (row for _, block in person_scores(probes, gallery) for row in block)
+    scores = scores_of(probes, gallery, how)
     return [
         _search(entry, made.code, None if made.template is None else next(scores), gallery.people, places)
         for entry, made in searched

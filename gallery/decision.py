@@ -13,7 +13,7 @@ Verdict = Literal["known", "unknown", "ambiguous", "duplicate"]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A subject that a search found: the cosine of its best template, and its rank among the subjects (1 is best)."""
+    """A subject that a search found: score (:mod:`gallery.person_score`), and rank among the subjects (1 is best)."""
 
     rank: int
     score: float
@@ -29,7 +29,7 @@ class Decision:
         verdict: ``known``, ``unknown``, ``ambiguous``, or ``duplicate``: another face of the photo is closer to the
             person, who is the first of the candidates.
         student: None unless the verdict is ``known``: a stranger never gets the nearest name.
-        score: the best candidate's cosine; None when there was no candidate.
+        score: the best candidate's; None when there was no candidate.
         reason: why the face is not known.
         candidates: whom the face resembles, best first.
     """
@@ -46,7 +46,7 @@ def decide(candidates: Sequence[Candidate], threshold: float, margin: float) -> 
 
     Args:
         candidates: best first, one per subject.
-        threshold: the cosine from which (inclusive) a face is known.
+        threshold: the score from which (inclusive) a face is known.
         margin: if the two best both reach the threshold and are closer than this, the face is ``ambiguous``.
     """
     ranked = tuple(candidates)

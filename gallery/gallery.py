@@ -183,7 +183,7 @@ class Gallery:
     def search(
         self, probes: NDArray[np.float32], k: int, clase: str | None = None, cohort: bool = False
     ) -> list[list[Candidate]]:
-        """The k nearest subjects of each probe, by each subject's best template. Scores are exact.
+        """The k nearest subjects of each probe, by :mod:`gallery.person_score`. Scores are exact.
 
         Args:
             probes: float32 (m, d) unit rows.
@@ -226,7 +226,7 @@ class Gallery:
         ]
 
     def nearest_subjects(self, probes: NDArray[np.float32], k: int) -> list[list[tuple[int, float]]]:
-        """The k nearest students of each probe, float32 (m, d) unit rows: subject ids and cosines, best first.
+        """The k nearest students of each probe, float32 (m, d) unit rows: subject ids and scores, best first.
 
         Raises:
             InvalidInput: ``dimension_mismatch``, ``not_finite``.
@@ -235,7 +235,7 @@ class Gallery:
         return self._search.hits(probes, k, self.searchable())
 
     def compare(self, probe: NDArray[np.float32], matricula: str) -> float | None:
-        """The best cosine of a float32 (d,) probe with one student's templates; None when there are none.
+        """The score of a float32 (d,) probe with one student, by all templates; None when there are none.
 
         Raises:
             NotFound: ``student_not_found``.
@@ -305,11 +305,20 @@ class Gallery:
         people, curve = self._search.count(only), self._calibration.curve()
         if threshold is not None:
             return OperatingPoint(threshold, "request", people, curve)
-        own = self.settings
-        return operating_point(own.target, own.threshold, own.threshold_source, curve, people)
+        own, unused = self.settings, self.unused_calibration()
+        return operating_point(own.target, own.threshold, own.threshold_source, curve, people, unused)
+
+    def unused_calibration(self) -> str:
+        """Why a stored calibration of this pack does not hold, and what to do; empty when none is passed over."""
+        stored = self._calibration.stored()
+        return "" if stored is None else stored.of_another_score()
+
+    def stored_calibration(self) -> CalibrationCurve | None:
+        """The stored curve of this pack, even if it was fitted to the score of an earlier version."""
+        return self._calibration.stored()
 
     def calibration(self) -> tuple[int, CalibrationCurve | None]:
-        """How many students a search compares with, and the stored curve if it is of this pack.
+        """How many students a search compares with, and the stored curve if it is of this pack and of this score.
 
         A curve that another process stores is seen within a second.
         """

@@ -1,4 +1,4 @@
-"""Fitting the stored calibration again once the gallery has outgrown it."""
+"""Fitting the stored calibration again once the gallery has outgrown it, or persons are scored in another way."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from presente.errors import InvalidInput
 
 
 def refit(gallery: Gallery) -> str:
-    """Fit the stored curve again if it is stale; what was done, in words, empty if nothing was.
+    """Fit the stored curve again if it is stale, or of another score; what was done, in words, empty if nothing was.
 
     A curve that was fitted to strangers' photos stays: the photos are not kept, and the gallery alone tells less.
 
@@ -16,10 +16,12 @@ def refit(gallery: Gallery) -> str:
         InvalidInput: ``unsuitable_scores``, ``enrolled_twice``; the stored curve stays.
         StoreError: of the store, or ``calibration_unreadable``.
     """
-    people, curve = gallery.calibration()
-    if curve is None or not curve.stale(people):
+    (people, _), curve = gallery.calibration(), gallery.stored_calibration()
+    if curve is None or not (curve.stale(people) or curve.of_another_score()):
         return ""
     grown = f"{curve.people} people were enrolled when the threshold was calibrated, {people} are now"
+    if curve.of_another_score():
+        grown = f"the calibration was fitted to another score of a person ({curve.score!r})"
     if STRANGERS in curve.sources:
         return f"{grown}: calibrate again, with photos of strangers as then"
     students, cohort = (enrolled_people(gallery.store, gallery.dim, cohort=which) for which in (False, True))

@@ -16,8 +16,8 @@ class GallerySettings:
     """The settings of a gallery.
 
     Attributes:
-        threshold: the cosine from which a face is known, unless ``target`` gives another one.
-        threshold_source: where that cosine comes from.
+        threshold: the score from which a face is known, unless ``target`` gives another one.
+        threshold_source: where that threshold comes from.
         margin: two people who both reach the threshold and are closer than this are ambiguous.
         consent_required: whether students without consent on record are refused.
         target: the rate that gives the threshold.

@@ -61,7 +61,7 @@ class SubjectSearch:
     def hits(
         self, probes: NDArray[np.float32], k: int, only: NDArray[np.int64] | None
     ) -> list[list[tuple[int, float]]]:
-        """The k nearest subjects of each probe, float32 (m, d): subject ids and cosines, best first.
+        """The k nearest subjects of each probe, float32 (m, d): subject ids and scores, best first.
 
         Raises:
             InvalidInput: ``dimension_mismatch``, ``not_finite``.
@@ -71,7 +71,7 @@ class SubjectSearch:
         for start in range(0, len(rows), _BLOCK):
             with self._index.reading() as searcher:
                 selected = None if only is None else searcher.select(only)
-                found += searcher.best_per_subject(rows[start : start + _BLOCK], k, selected)
+                found += searcher.best_subjects(rows[start : start + _BLOCK], k, selected)
         return found
 
 

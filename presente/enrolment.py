@@ -18,6 +18,7 @@ from gallery.enrolment.nearest_others import SimilarStudent, nearest_others
 from gallery.enrolment.photo_check import PhotoJudgement, judge_photos
 from gallery.enrolment.score_levels import EnrolmentLevels, LevelKeeper
 from gallery.gallery import Gallery
+from gallery.person_score import mean_lengths, person_scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +69,14 @@ class EnrolmentJudge:
         probes = [portrait.face.template for each in pending for portrait in each.portraits]
         own = [each.subject for each in pending for _ in each.portraits]
         stored_others = iter(nearest_others(self.gallery, np.array(probes), own, levels.duplicate))
-        batch: list[tuple[Student, NDArray[np.float32]]] = []
+        batch: list[tuple[Student, NDArray[np.float32]]] = []  # each student with the templates, (t, d)
         verdicts = []
         for each in pending:
             found = self._judge(each, [next(stored_others) for _ in each.portraits], batch, levels)
             verdicts.append(found)
-            batch += [(each.student, face.template) for face, judged in found if judged.verdict != "different"]
+            taken = [face.template for face, judged in found if judged.verdict != "different"]
+            if taken:
+                batch.append((each.student, np.array(taken)))
         return levels, verdicts
 
     def _judge(
@@ -85,12 +88,15 @@ class EnrolmentJudge:
     ) -> list[EnrolmentVerdict]:
         """Judge the photos of one student.
 
-        ``stored_others`` holds, per photo, the nearest other student of the gallery; ``batch`` the templates of the
-        students who were judged before in the same call.
+        ``stored_others`` holds, per photo, the nearest other student of the gallery; ``batch`` the students who
+        were judged before in the same call, with their templates.
         """
         portraits, own = pending.portraits, pending.student.matricula
+        if batch:
+            counts = np.array([len(templates) for _, templates in batch])
+            rows, starts = np.concatenate([templates for _, templates in batch]), np.cumsum(counts) - counts
+            lengths = mean_lengths(rows, starts)
         faces_of_photo: dict[int, Sequence[EmbeddedFace]] = {}
-        batch_templates = np.array([template for _, template in batch], dtype=np.float32).reshape(-1, self.gallery.dim)
 
         def embed_all(photo: int) -> NDArray[np.float32]:
             """The templates of all faces of a photo, float32 (n, d)."""
@@ -102,9 +108,9 @@ class EnrolmentJudge:
             """The nearest other student: the stored one, or one of the batch whose score is higher."""
             if stored is not None and stored.matricula == own:  # enrolled since the call began
                 stored = None
-            if not len(batch_templates):
+            if not batch:
                 return stored
-            scores = batch_templates @ template
+            scores = person_scores(template[None] @ rows.T, starts, lengths)[0]
             place = int(scores.argmax())
             student, score = batch[place][0], float(scores[place])
             if score < levels.duplicate or (stored is not None and stored.score >= score):

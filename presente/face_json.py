@@ -13,7 +13,13 @@ from gallery.threshold.operating_point import OperatingPoint
 UNKNOWN = "Desconocido"
 """The name of a face that no one enrolled has."""
 
-Score = Annotated[float, Meta(description="Cosine similarity, -1 to 1; higher is closer.")]
+Score = Annotated[
+    float,
+    Meta(
+        description="From -1 to 1, higher is closer: the mean of the cosines with the person's best template and with "
+        "the centroid of the person's templates; with one template the plain cosine. Not a probability."
+    ),
+]
 Fpir = Annotated[
     float | None,
     Meta(description="Share of strangers whose best score is as high; null without a calibration or a score."),

@@ -140,6 +140,17 @@ def test_calibration() -> None:
     assert all(len(row["fpir"]) == 2 and 0 <= row["mean"] <= 1 for row in found["summary"])
 
 
+def test_person_scores() -> None:
+    found = printed(
+        "benchmarks.person_scores", "--folder", str(SAMPLE / "students"), "--people", "12", "--repeats", "2"
+    )
+    rows = {row["score"]: row for row in found["scores"]}
+    assert found["enrol"] == [3] and found["probes"] == 12 and found["strangers"] == 48
+    assert rows["best+centroid"]["fnir_at_0.01"] <= rows["best"]["fnir_at_0.01"] + 0.05
+    assert rows["best"]["fnir_at_0.01_difference"] == [0.0, 0.0]
+    assert all(row["rank1"] == 1.0 for row in rows.values())  # drawn people are told apart well
+
+
 def test_enrolment_checks() -> None:
     found = printed(
         "benchmarks.enrolment_checks", "--folder", str(SAMPLE / "students"), "--people", "6", "12", "--repeats", "2"

@@ -41,9 +41,10 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--consolidation",
         nargs="+",
-        default=["best"],
+        default=["served"],
         choices=get_args(Consolidation),
-        help="what a person is compared by: the best template, or a centroid (notebook: of unnormalised vectors); "
+        help="what a person is compared by: best template and centroid, as the service does (served), either alone, "
+        "or the centroid of unnormalised vectors (notebook); "
         "the first is that of the main result",
     )
     add_out(parser, "identification")
@@ -86,7 +87,7 @@ def _variant(
 ) -> dict[str, Any]:
     """One way of enrolling, with a scores file of its own."""
     kept = range(len(entries)) if photos is None else first_photos(entries, photos)
-    name = "scores" if how == "best" else f"scores-{how}"
+    name = "scores" if how == "served" else f"scores-{how}"
     table = arguments.out / (f"{name}.tsv" if photos is None else f"{name}-{photos}.tsv")
     searches = scores.identification_scores([entries[i] for i in kept], [templates[i] for i in kept], how)
     scores.write_scores(table, searches)

@@ -1,7 +1,9 @@
 """The terms of a report, with a sentence each: docs/metrics.md for readers who have only the report."""
 
 _TERMS = {
-    "Score": "Cosine of two templates, -1 to 1: higher is more alike. It is not a probability.",
+    "Score": "How alike a photo and a person, or two photos, are: from -1 to 1, higher is more alike. Of two photos it "
+    "is the cosine of their templates. With a person of several photos it is the mean of the best of these cosines and "
+    "of that with the photos' centroid. It is not a probability.",
     "Threshold": "The score from which a photo is given a name, or two photos are called the same person's.",
     "Interval": "95 % score interval of Wilson: with so many trials the true rate may lie anywhere in it. Photos of "
     "one person are not independent, so the interval is, if anything, too narrow.",

@@ -35,9 +35,9 @@ def assign(scores: NDArray[np.float64], threshold: float, margin: float) -> list
     a second picture of that person rather than a weak match.
 
     Args:
-        scores: float64 (faces, people), cosines; -inf where there is none.
-        threshold: the cosine from which (inclusive) a face may be a person.
-        margin: a difference of cosines that is too small to decide by.
+        scores: float64 (faces, people); -inf where there is none.
+        threshold: the score from which (inclusive) a face may be a person.
+        margin: a difference of scores that is too small to decide by.
     """
     gains = np.where(scores >= threshold, scores - threshold, -np.inf)
     total, given = _solve(gains)

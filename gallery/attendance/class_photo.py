@@ -41,7 +41,7 @@ class ClassPhoto:
         clase: the class.
         fecha: the date, ISO.
         photo: SHA-256 of the photo.
-        threshold: the cosine from which a face may be a person.
+        threshold: the score from which a face may be a person.
         claim: the claim of the request.
     """
 

@@ -13,6 +13,7 @@ from gallery.audit.names import alike
 from gallery.audit.similarity import Rows, Similarity
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.values import EnrolledTemplate
+from gallery.person_score import at_most, scores_with
 
 _GAP = 0.1
 """A photo is mislabelled if it is nearer to another person's photos than to its own person's by at least this share of
@@ -38,8 +39,8 @@ class _Link:
 
 @dataclass(frozen=True, slots=True)
 class _LeftOut:
-    """A photo (row) compared without its own row: its best score with its person's other photos (-inf without any), its
-    best score with another person, and that person's subject id (-1 for no one)."""
+    """A photo (row) searched for without its own row: its score with its person by the other photos (-inf without any),
+    its best score with another person, and that person's subject id (-1 for no one)."""
 
     row: int
     own: float
@@ -236,7 +237,7 @@ class AuditRules:
     def _unrecognised(self) -> Iterator[Finding]:
         """Photos that would not be recognised by their person's other photos, and people with mostly such photos."""
         levels, similarity = self.levels, self.similarity
-        nearest = similarity.scores[:, 0]
+        nearest = at_most(similarity.scores[:, 0])
         missed = (similarity.own < levels.known) | ((nearest >= levels.known) & (nearest >= similarity.own))
         missed |= np.isin(similarity.subjects, list(self.disturbed))
         for subject in np.unique(similarity.subjects[missed]).tolist():
@@ -266,14 +267,18 @@ class AuditRules:
     def _leave_out(self, row: int) -> _LeftOut:
         """Compare a photo with all others."""
         own = self._others(row)
-        with_own = float(self.similarity.between(np.array([row]), own).max()) if len(own) else -np.inf
+        with_own = self._score_with(row, own)
         nearest, best = -1, -np.inf
         for subject in self._neighbours(row):
-            theirs = self._kept(self.similarity.rows_of(subject))
-            score = float(self.similarity.between(np.array([row]), theirs).max()) if len(theirs) else -np.inf
+            score = self._score_with(row, self._kept(self.similarity.rows_of(subject)))
             if score > best:
                 nearest, best = subject, score
         return _LeftOut(row, with_own, best, nearest)
+
+    def _score_with(self, row: int, rows: Rows) -> float:
+        """The score of a photo with a person who has these photos; -inf without any."""
+        vectors = self.similarity.vectors
+        return float(scores_with(vectors(np.array([row])), vectors(rows))[0]) if len(rows) else -np.inf
 
     def _recognised(self, photo: _LeftOut) -> bool:
         return photo.own >= self.levels.known and photo.own > photo.other

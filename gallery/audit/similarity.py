@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.index.template_snapshot import TemplateSnapshot
+from gallery.person_score import combine, counted_lengths, least_cosine
 
 NEIGHBOURS = 3
 """How many other people are kept for each photo: enough for a person who is in the gallery under four names."""
@@ -52,10 +53,10 @@ class Similarity:
 
     Attributes:
         templates, subjects: ids, int64 (n,).
-        own: float32 (n,), the best cosine with another photo of the same subject that is not the same photo; -inf where
-            there is none.
-        neighbours, scores: int64 and float32 (n, NEIGHBOURS), the nearest other subjects who reach the threshold, best
-            first, and the cosine with the best template of each; -1 and -inf where there are no more.
+        own: float32 (n,), the score (:mod:`gallery.person_score`) with the same subject by the other photos that are
+            not the same photo; -inf where there are none.
+        neighbours, scores: int64 and float32 (n, NEIGHBOURS), the nearest other subjects who may reach the threshold,
+            best first, and the cosine with the best template of each; -1 and -inf where there are no more.
         repeated: int64 (t, 2), pairs of rows of one subject that are one photo.
         levels: what scores mean here.
     """
@@ -135,7 +136,7 @@ class Similarity:
             different = np.isfinite(block)
             total += float(np.nansum(block, dtype=np.float64))
             pairs += int(different.sum())
-            self.own[rows[start : start + _BLOCK]] = np.where(different, block, -np.inf).max(axis=1)
+            self.own[rows[start : start + _BLOCK]] = _scores_with_others(block, different, vectors)
         if pairs:
             self._within[person] = total / pairs
         return np.concatenate(repeated)
@@ -151,7 +152,7 @@ class Similarity:
             for other in range(start, len(self), _BLOCK):
                 others = np.arange(other, min(other + _BLOCK, len(self)))
                 cosines = vectors @ (vectors if other == start else self.vectors(others)).T
-                one, two = np.divmod(np.flatnonzero(cosines >= self.levels.known), len(others))
+                one, two = np.divmod(np.flatnonzero(cosines >= least_cosine(self.levels.known)), len(others))
                 strangers = self.subjects[block[one]] != self.subjects[others[two]]
                 one, two = one[strangers], two[strangers]
                 found = cosines[one, two]
@@ -176,3 +177,13 @@ class Similarity:
         order, place = order[place < NEIGHBOURS], place[place < NEIGHBOURS]
         self.neighbours[touched], self.scores[touched] = -1, -np.inf
         self.neighbours[rows[order], place], self.scores[rows[order], place] = subjects[order], scores[order]
+
+
+def _scores_with_others(cosines: Scores, counted: NDArray[np.bool_], vectors: NDArray[np.float32]) -> Scores:
+    """The scores of photos, float32 (m,), with those photos (m, n) of a person that count; -inf where none does."""
+    number = counted.sum(axis=1)
+    some = np.maximum(number, 1)
+    lengths = np.linalg.norm(counted.astype(np.float32) @ vectors, axis=1) / some
+    best = np.where(counted, cosines, -np.inf).max(axis=1)
+    mean = np.where(counted, cosines, 0).sum(axis=1) / some
+    return np.where(number > 1, combine(best, mean, counted_lengths(lengths)), best)

@@ -26,9 +26,9 @@ class SeenFace:
         vector: the face's template, float32 (d,), length 1.
         pack: tag of the model pack that made the template.
         box: x1, y1, x2, y2 in pixels of the upright photo.
-        score: cosine with the student's nearest template.
-        threshold: the cosine that the score was compared with.
-        template: id of that nearest template.
+        score: with the student, by all templates (:mod:`gallery.person_score`).
+        threshold: what the score was compared with.
+        template: id of the student's nearest template.
         generation: number of the index generation that was published then.
         photo: SHA-256 of the photo.
     """

@@ -16,7 +16,7 @@ NEW_STUDENT = -1
 
 @dataclass(frozen=True, slots=True)
 class SimilarStudent:
-    """Another student whom a face clearly shows, and the score with the best of that student's templates."""
+    """Another student whom a face clearly shows, and the score with that student."""
 
     matricula: str
     nombre_del_alumno: str
@@ -32,7 +32,7 @@ def nearest_others(
         gallery: the gallery as it is now.
         probes: the faces, float32 (m, d) unit rows.
         own: the subject id of each face, :data:`NEW_STUDENT` when it has none.
-        level: a cosine.
+        level: a score.
     """
     found: list[tuple[int, float] | None] = []
     for subject, hits in zip(own, gallery.nearest_subjects(probes, 2), strict=True):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gallery.enrolment.nearest_others import SimilarStudent
 from gallery.enrolment.score_levels import EnrolmentLevels
+from gallery.person_score import scores_with
 from presente.errors import Conflict
 
 POSSIBLE_DUPLICATE = "possible_duplicate"
@@ -35,7 +36,7 @@ class PhotoJudgement:
     Attributes:
         verdict: whether it shows the student.
         face: which face was judged: 0 for the most prominent one, n for the n-th of the photo's other faces.
-        own: the best score with the student's templates; None when there were none to compare with.
+        own: the score with the student; None when there were no templates to compare with.
         level: the level that ``own`` is below, if the verdict is ``different``.
         similar: another student whom the face clearly shows.
         photos: the photos of the same enrolment that it was compared with, if the student had none before.
@@ -53,7 +54,7 @@ def judge(own: float, templates: int, similar: SimilarStudent | None, levels: En
     """Whether a face shows a student.
 
     Args:
-        own: the face's best score with the student's templates.
+        own: the face's score with the student.
         templates: how many templates these are.
         similar: another student whom the face clearly shows.
         levels: what scores mean.
@@ -99,9 +100,8 @@ def judge_photos(
     searched_all_faces = False
     while waiting:
         count = len(templates)
-        scores = np.array([vectors[photo] for photo in waiting]) @ np.array(templates).T
-        best = scores.max(axis=1)
-        if not searched_all_faces and best.max() < levels.surely(count):
+        scores = scores_with(np.array([vectors[photo] for photo in waiting]), np.array(templates))
+        if not searched_all_faces and scores.max() < levels.surely(count):
             searched_all_faces = True  # once: the remaining photos are not clear, their other faces may be
             for photo in waiting:
                 found = _clearly(faces(photo), np.array(templates), levels.surely(count))
@@ -109,8 +109,8 @@ def judge_photos(
                     which[photo], vectors[photo] = found[0] + 1, found[1]
                     others[photo] = similar_to(found[1])
             continue
-        place = int(best.argmax())
-        photo, score = waiting.pop(place), float(best[place])
+        place = int(scores.argmax())
+        photo, score = waiting.pop(place), float(scores[place])
         verdict = judge(score, count, others[photo], levels)
         compared = first if not len(own) else ()
         judged[photo] = PhotoJudgement(verdict, which[photo], score, levels.may_be(count), others[photo], compared)
@@ -123,7 +123,7 @@ def _clearly(faces: Vectors, templates: Vectors, level: float) -> tuple[int, Vec
     """The face that clearly is the student's, and its number; None when none is."""
     if not len(faces):
         return None
-    scores = (faces @ templates.T).max(axis=1)
+    scores = scores_with(faces, templates)
     place = int(scores.argmax())
     return (place, faces[place]) if scores[place] >= level else None
 

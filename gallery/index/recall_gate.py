@@ -1,26 +1,32 @@
-"""The recall gate: an index is published only if its measured recall against exact search is high enough."""
+"""The recall gate: an index is published only if it finds enough of the people whom exact search finds."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.index.kinds.coded import GATED_K, CodedIndex, CodedKind
-from gallery.index.kinds.flat import FlatIndex, nearest
+from gallery.index.kinds.coded import CodedIndex, CodedKind
+from gallery.index.kinds.flat import FlatIndex
 from gallery.index.kinds.protocol import VectorIndex
 from gallery.index.kinds.rabitq import RABITQ
 from gallery.index.kinds.registry import CODED
+from gallery.index.subject_ranking import nearest_subjects
+from gallery.index.template_parts import PublishedTemplates, by_subject
 
 CODED_FROM = 20_000
 """From this many templates on, ``auto`` uses codes; below, exact search takes little more time (docs/search.md)."""
+GATED_K = 10
+"""Recall is measured for this many people."""
 _PROBES = 500
+_BLOCK = 250
+"""Probes that are searched at once, which bounds the memory."""
 _SAME = 1e-6
-"""Scores that are this close are a tie, and either row is right."""
+"""Scores that are this close are a tie, and either person is right."""
 
 AskedKind = Literal["auto", "flat", "rabitq", "hnsw", "ivf"]
 
@@ -71,33 +77,52 @@ class GateReport:
 
 @dataclass(frozen=True, slots=True)
 class GroundTruth:
-    """Probes, and what exact search finds for them.
+    """Probes, and whom exact search finds for them.
 
     Attributes:
+        matrix: float32 (n, d), the templates.
+        templates: int64 (3, n), as :func:`gallery.index.template_parts.by_subject` returns it; an id is a row.
         probes: float32 (m, d).
         rows: int64 (m,), the row of the matrix that each probe comes from.
-        left_out: bool (m,), whether that row does not count as an answer.
-        scores: float32 (m, k), the exact scores of the nearest rows that count, best first.
+        left_out: bool (m,), whether that row is no template of its person.
+        scores: float32 (m, k), the exact scores of the nearest people, best first.
     """
 
+    matrix: NDArray[np.float32]
+    templates: NDArray[np.int64]
     probes: NDArray[np.float32]
     rows: NDArray[np.int64]
     left_out: NDArray[np.bool_]
     scores: NDArray[np.float32]
 
     def found(self, index: VectorIndex, k: int) -> NDArray[np.int64]:
-        """How many of each probe's k true neighbours an index finds, int64 (m,). Of rows that tie, any one counts.
+        """How many of each probe's k nearest people an index finds, int64 (m,). Of people who tie, anyone counts.
 
         The index is searched as it is for a single probe.
         """
-        search = index.by_codes if isinstance(index, CodedIndex) else index.search
-        scores = _others(*search(self.probes, k + 1), self.rows, self.left_out)
+        scores = self._search(index.as_for_one() if isinstance(index, CodedIndex) else index, k)
         return np.asarray((scores >= self.scores[:, k - 1 : k] - _SAME).sum(axis=1), dtype=np.int64)
 
     def recall(self, index: VectorIndex) -> float:
-        """The share of all true neighbours that an index finds."""
+        """The share of all nearest people that an index finds."""
         k = self.scores.shape[1]
         return float(self.found(index, k).mean() / k)
+
+    def with_scores(self, k: int) -> GroundTruth:
+        """The same probes, with the exact scores of the k nearest people."""
+        return replace(self, scores=self._search(FlatIndex(self.matrix), k))
+
+    def _search(self, index: VectorIndex, k: int) -> NDArray[np.float32]:
+        """The scores of the k best people by an index, float32 (m, k), best first; -inf where there are fewer."""
+        part = PublishedTemplates(self.templates, self.matrix, index)
+        left_out = np.where(self.left_out, self.rows, -1)
+        scores = np.full((len(self.probes), k), -np.inf, dtype=np.float32)
+        for start in range(0, len(self.probes), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            found = nearest_subjects((part,), self.probes[block], k, left_out=left_out[block])
+            for row, people in zip(scores[block], found, strict=True):
+                row[: len(people)] = [score for _, score in people]
+        return scores
 
 
 def choose_index(
@@ -151,15 +176,15 @@ def _candidate_builds(wanted: str) -> Iterator[tuple[CodedKind, Mapping[str, int
 
 
 def ground_truth(matrix: NDArray[np.float32], subjects: NDArray[np.int64], probes: int, seed: int) -> GroundTruth:
-    """Probes that resemble future ones, and what exact search finds for them.
+    """Probes that resemble future ones, and whom exact search finds for them.
 
-    Half of them are templates of subjects who have other templates; the template itself does not count as an answer.
+    Half of them are templates of subjects who have other templates; the template itself does not count as theirs.
     The rest are templates that were moved towards another person's template, so that they still resemble faces, and a
     little at random. Their cosine with the original template is about 0.7.
     """
     chance = np.random.default_rng(seed)
     drawn = chance.choice(len(matrix), min(probes, len(matrix)), replace=False)
-    _, owner, counts = np.unique(subjects, return_inverse=True, return_counts=True)
+    people, owner, counts = np.unique(subjects, return_inverse=True, return_counts=True)
     left_out = (counts[owner[drawn]] > 1) & (np.arange(len(drawn)) % 2 == 0)
     rows = np.array(matrix[drawn])
     others = matrix[chance.integers(len(matrix), size=len(drawn))]
@@ -167,16 +192,6 @@ def ground_truth(matrix: NDArray[np.float32], subjects: NDArray[np.int64], probe
     moved = rows + np.float32(0.8) * others + np.float32(0.6) * noise
     moved /= np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), np.float32(1e-9))
     rows[~left_out] = moved[~left_out]
-    k = min(GATED_K, len(matrix) - 1) or 1
-    return GroundTruth(rows, drawn, left_out, _others(*nearest(matrix, rows, k + 1), drawn, left_out))
-
-
-def _others(
-    scores: NDArray[np.float32],
-    rows: NDArray[np.int64],
-    own: NDArray[np.int64],
-    left_out: NDArray[np.bool_],
-) -> NDArray[np.float32]:
-    """The k best of k + 1 scores per probe, (m, k), best first, without the probe's own row where it is left out."""
-    kept = np.where(left_out[:, None] & (rows == own[:, None]), -np.inf, scores)
-    return np.asarray(-np.sort(-kept, axis=1)[:, :-1], dtype=np.float32)
+    templates = by_subject(np.arange(len(matrix)), np.asarray(subjects))
+    unscored = np.empty((len(rows), 0), dtype=np.float32)
+    return GroundTruth(matrix, templates, rows, drawn, left_out, unscored).with_scores(min(GATED_K, len(people)))

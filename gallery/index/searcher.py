@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.values import Position
-from gallery.index.kinds.flat import FlatIndex, no_results
+from gallery.index.kinds.flat import FlatIndex
 from gallery.index.kinds.protocol import VectorIndex
+from gallery.index.subject_ranking import nearest_subjects
 from gallery.index.template_parts import PublishedTemplates, RecentTemplates, TemplatePart
 from gallery.index.template_snapshot import TemplateSnapshot
 from presente.recent_cache import RecentCache
@@ -154,51 +155,14 @@ class Searcher:
                 best = max(best or (-np.inf, -1), (float(scores.max()), int(part.ids[rows[scores.argmax()]])))
         return best[1] if best else None
 
-    def best_per_subject(
+    def best_subjects(
         self, probes: NDArray[np.float32], k: int, only: SelectedRows | None = None
     ) -> list[list[tuple[int, float]]]:
-        """The k best subjects of each probe with the cosine of their best template, best first.
-
-        Templates are searched to a depth that grows until k different subjects are found or no template is left. A
-        subject that was not found has no template above the last score that was.
+        """The k best subjects of each probe with their scores (:mod:`gallery.person_score`), best first.
 
         Args:
-            probes: float32 (m, d), unit rows.
+            probes: float32 (m, d), contiguous unit rows.
             k: how many subjects.
             only: the templates to search; None for all.
         """
-        total = len(self) if only is None else len(only)
-        results: list[list[tuple[int, float]]] = [[] for _ in range(len(probes))]
-        pending = np.arange(len(probes))
-        depth = min(max(2 * k, k + 16), total)
-        while len(pending) and depth:
-            scores, subjects = self._nearest(probes[pending], depth, only)
-            unfinished = []
-            for row, probe in enumerate(pending):
-                found = np.isfinite(scores[row])
-                _, first = np.unique(subjects[row][found], return_index=True)
-                best = np.sort(first)[:k]
-                if len(best) < k and depth < total:
-                    unfinished.append(probe)
-                results[probe] = [(int(subjects[row][i]), float(scores[row][i])) for i in best]
-            pending = np.array(unfinished, dtype=np.int64)
-            depth = min(depth * 4, total)
-        return results
-
-    def _nearest(
-        self, probes: NDArray[np.float32], k: int, only: SelectedRows | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The k best templates of each probe, best first: scores float32 (m, k) and subjects int64 (m, k).
-
-        Where there are fewer than k, the scores end with -inf.
-        """
-        scores, subjects = no_results(len(probes), 0)
-        for number, part in enumerate(self._parts):
-            rows = None if only is None else only.rows[number]
-            if not len(part) or (rows is not None and not len(rows)):
-                continue
-            found, found_rows = part.search(probes, k, rows)
-            scores = np.hstack([scores, found])
-            subjects = np.hstack([subjects, part.subjects[found_rows]])
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-        return np.take_along_axis(scores, order, axis=1), np.take_along_axis(subjects, order, axis=1)
+        return nearest_subjects(self._parts, probes, k, None if only is None else only.rows)

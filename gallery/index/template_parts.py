@@ -41,7 +41,13 @@ class TemplatePart(Protocol):
         """The rows of templates that are not removed, int64, ascending."""
 
     def rows_of(self, subjects: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The rows of some subjects' templates, in no particular order."""
+        """The rows of some subjects' templates, subject by subject."""
+
+    def rows_of_each(self, subjects: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """As :meth:`rows_of`, and how many rows each subject has, int64, 0 for a subject who has none."""
+
+    def subject_count(self) -> int:
+        """How many subjects have a template here."""
 
     def drop(self, ids: NDArray[np.int64]) -> None:
         """Remove templates by id; unknown ids are ignored."""
@@ -95,12 +101,14 @@ class PublishedTemplates:
         return np.arange(self._count) if self._alive is None else np.flatnonzero(self._alive)
 
     def rows_of(self, subjects: NDArray[np.int64]) -> NDArray[np.int64]:
-        first, last = (
-            np.searchsorted(self.subjects, subjects, side, sorter=self._by_subject) for side in ("left", "right")
-        )
-        places = np.repeat(first, last - first) + _within(last - first)
-        rows = np.asarray(self._by_subject[places])
-        return rows if self._alive is None else rows[self._alive[rows]]
+        return self.rows_of_each(subjects)[0]
+
+    def rows_of_each(self, subjects: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        rows, counts = _runs(self.subjects, self._by_subject, subjects)
+        if self._alive is None:
+            return rows, counts
+        alive = self._alive[rows]
+        return rows[alive], np.bincount(np.repeat(np.arange(len(counts)), counts)[alive], minlength=len(counts))
 
     def rows_of_ids(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """The rows of some templates, removed or not; unknown ids are ignored."""
@@ -138,6 +146,7 @@ class RecentTemplates:
         self._subjects = np.empty(0, dtype=np.int64)
         self._vectors = np.empty((0, dim), dtype=np.float32)
         self._count = 0
+        self._by_subject: tuple[NDArray[np.int64], int] | None = None
 
     def __len__(self) -> int:
         """How many templates there are."""
@@ -165,6 +174,7 @@ class RecentTemplates:
             InvalidInput: ``dimension_mismatch``, ``not_finite``.
         """
         rows = checked(vectors, self._vectors.shape[1])
+        self._by_subject = None
         end = self._count + len(rows)
         if end > len(self._ids):
             room = max(end, 2 * self._count, 64)
@@ -180,9 +190,24 @@ class RecentTemplates:
         return np.arange(self._count)
 
     def rows_of(self, subjects: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.flatnonzero(np.isin(self.subjects, subjects))
+        return self.rows_of_each(subjects)[0]
+
+    def rows_of_each(self, subjects: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        return _runs(self.subjects, self._in_order()[0], subjects)
+
+    def subject_count(self) -> int:
+        return self._in_order()[1]
+
+    def _in_order(self) -> tuple[NDArray[np.int64], int]:
+        """The rows in order of subject, and how many subjects there are. Computed once after every change."""
+        known = self._by_subject
+        if known is None:  # several searches may find it missing at once: each makes the same
+            order = np.argsort(self.subjects, kind="stable")
+            known = self._by_subject = order, int(np.count_nonzero(np.diff(self.subjects[order], prepend=-1)))
+        return known
 
     def drop(self, ids: NDArray[np.int64]) -> None:
+        self._by_subject = None
         for row in np.flatnonzero(np.isin(self.ids, ids))[::-1]:
             last = self._count = self._count - 1
             for array in (self._ids, self._subjects, self._vectors):
@@ -198,6 +223,14 @@ class RecentTemplates:
 def by_subject(ids: NDArray[np.int64], subjects: NDArray[np.int64]) -> NDArray[np.int64]:
     """Ids, subjects and the rows in order of subject, int64 (3, n): what :class:`PublishedTemplates` takes."""
     return np.stack([ids, subjects, np.argsort(subjects, kind="stable")])
+
+
+def _runs(
+    of: NDArray[np.int64], order: NDArray[np.int64], subjects: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows of each of some subjects, and how many they are; ``order`` sorts ``of``, the subject of each row."""
+    first, last = (np.searchsorted(of, subjects, side, sorter=order) for side in ("left", "right"))
+    return np.asarray(order[np.repeat(first, last - first) + _within(last - first)]), last - first
 
 
 def _within(sizes: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,9 +1,10 @@
 """Calibration: how often a stranger would be named, as a curve over the score and the size of the gallery.
 
-A stranger's best score is the maximum of as many impostor cosines as people are enrolled. Cosines of unrelated
-directions are close to normal, so their tail is exponential in the square of the cosine, and the square of the maximum
-follows a Gumbel distribution (Coles, *An Introduction to Statistical Modeling of Extreme Values*, 2001, ch. 3), whose
-location grows with the logarithm of the number of people. With s the signed square of the score::
+A stranger's best score is the maximum of as many impostor scores as people are enrolled. Cosines of unrelated
+directions, and means of such cosines, are close to normal. So the tail of the scores is exponential in the square of
+the score, and the square of the maximum follows a Gumbel distribution (Coles, *An Introduction to Statistical Modeling
+of Extreme Values*, 2001, ch. 3), whose location grows with the logarithm of the number of
+people. With s the signed square of the score::
 
     FPIR(score, people) = 1 - exp(-(people / fitted_people) * exp(intercept - slope * s))
 
@@ -22,10 +23,13 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.person_score import SCORE
 from presente.errors import InvalidInput, StoreError
 from presente.installation import command_line
 
-FORMAT = 1
+FORMAT = 2
+BEST_TEMPLATE = "best"
+"""The score that curves of format 1 were fitted to: that of a person's best template alone."""
 MIN_SEARCHES = 20
 _LOW_SHARE = 0.5
 """The share of searches with the lowest scores, of which only the number counts."""
@@ -58,6 +62,7 @@ class CalibrationCurve:
         made_at: when it was fitted, UTC, ISO.
         sources: how many searches came from where.
         enrolled_twice: how many people seemed to be enrolled twice; their searches were left out.
+        score: the score that it was fitted to: :data:`gallery.person_score.SCORE`, or that of an earlier version.
     """
 
     pack: str
@@ -71,13 +76,14 @@ class CalibrationCurve:
     made_at: str
     sources: dict[str, int]
     enrolled_twice: int = 0
+    score: str = SCORE
 
     def fpir(self, score: float, people: int) -> float:
         """The expected share of strangers whose best score among ``people`` people reaches ``score``."""
         return self._rate(self._log_intensity(score), people)
 
     def threshold(self, fpir: float, people: int) -> float:
-        """The score (a cosine, at most 1) that a share ``fpir`` of strangers reaches among ``people`` people."""
+        """The score (at most 1) that a share ``fpir`` of strangers reaches among ``people`` people."""
         check_target(fpir)
         intensity = -math.log1p(-fpir) * self.people / max(people, 1)
         square = (self.intercept - math.log(intensity)) / self.slope
@@ -130,6 +136,15 @@ class CalibrationCurve:
         exponent = log_intensity + math.log(people) - math.log(self.people)
         return -math.expm1(-math.exp(min(exponent, _MAX_EXPONENT)))
 
+    def of_another_score(self) -> str:
+        """Why it does not hold for the scores of this version, and what to do; empty when it does."""
+        if self.score == SCORE:
+            return ""
+        return (
+            f"the stored calibration does not hold: it was fitted to the score {self.score!r}, it is {SCORE!r} now; "
+            f"run `{command_line(f'evaluation calibrate --fpir {self.target:g}')}`"
+        )
+
     def to_json(self) -> str:
         """The curve as a store keeps it."""
         return json.dumps({"format": FORMAT, **asdict(self)}, allow_nan=False)
@@ -143,8 +158,11 @@ class CalibrationCurve:
         """
         try:
             described = json.loads(text)
-            if described.pop("format", None) != FORMAT:
+            made_in = described.pop("format", None)
+            if made_in not in (1, FORMAT):
                 return None
+            if made_in == 1:
+                described["score"] = BEST_TEMPLATE
             own, both, other = described.pop("covariance")
             curve = cls(**described, covariance=(own, both, other))
             numbers = (curve.intercept, curve.slope, *curve.covariance, curve.target)

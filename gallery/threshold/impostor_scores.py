@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.documents.protocol import DocumentStore
+from gallery.person_score import SCORE, mean_lengths, person_scores
 from gallery.threshold import calibration
 from gallery.threshold.calibration import RESAMPLES, CalibrationCurve
 from presente.errors import InvalidInput
@@ -74,23 +75,24 @@ def enrolled_people(store: DocumentStore, dim: int, cohort: bool) -> EnrolledTem
     return EnrolledTemplates(tuple(str(person) for person in people), rows[kept], starts)
 
 
-def person_scores(
-    probes: NDArray[np.float32], enrolled: EnrolledTemplates
+def scores_with_people(
+    probes: NDArray[np.float32],
+    enrolled: EnrolledTemplates,
+    score: Callable[..., NDArray[np.float32]] = person_scores,
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """The best cosine of each probe, float32 (m, d) unit rows, with each of p people, in blocks of probes.
+    """The score of each probe, float32 (m, d) unit rows, with each of p people, in blocks of probes.
 
-    Yields the number of the block's first probe, and the cosines, float32 (block, p).
+    Yields the number of the block's first probe, and the scores, float32 (block, p). Only comparisons of scores give
+    another ``score`` than :func:`gallery.person_score.person_scores`.
     """
     step = max(1, _SCORES_AT_ONCE // max(len(enrolled.rows), 1))
+    lengths = mean_lengths(enrolled.rows, enrolled.starts)
     for start in range(0, len(probes), step):
         block = probes[start : start + step]
         if not enrolled.people:
             yield start, np.empty((len(block), 0), dtype=np.float32)
             continue
-        scores = block @ enrolled.rows.T
-        if len(enrolled.rows) > len(enrolled.people):
-            scores = np.maximum.reduceat(scores, enrolled.starts, axis=1)
-        yield start, np.asarray(scores, dtype=np.float32)
+        yield start, score(block @ enrolled.rows.T, enrolled.starts, lengths)
 
 
 def best_impostors(
@@ -102,7 +104,7 @@ def best_impostors(
     person.
     """
     best = np.empty(len(probes))
-    for start, scores in person_scores(probes, enrolled):
+    for start, scores in scores_with_people(probes, enrolled):
         if own is not None:
             scores[np.arange(len(scores)), own[start : start + len(scores)]] = -1.0
         best[start : start + len(scores)] = scores.max(axis=1, initial=-1.0)
@@ -211,6 +213,7 @@ def calibrate(
     intercept, slope, covariance = calibration.fit(searches.scores[used], names, resamples=resamples)
     return CalibrationCurve(
         pack=pack,
+        score=SCORE,
         people=people,
         searches=len(names),
         subjects=len(set(names)),

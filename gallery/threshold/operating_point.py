@@ -23,6 +23,7 @@ class OperatingPoint:
         people: how many people a stranger is compared with.
         curve: the calibration; None while the gallery is not calibrated.
         target: the rate that gave the threshold; None when a cosine was given.
+        unused: why a stored calibration does not hold, and what to do; empty when none is passed over.
     """
 
     threshold: float
@@ -30,6 +31,7 @@ class OperatingPoint:
     people: int
     curve: CalibrationCurve | None
     target: float | None = None
+    unused: str = ""
 
     def fpir(self, score: float | None) -> float | None:
         """The expected share of strangers with a score this high; None without a score or a calibration.
@@ -43,7 +45,7 @@ class OperatingPoint:
     def warning(self) -> str:
         """What a person should know about the calibration; empty when there is nothing."""
         if self.curve is None:
-            return ""
+            return self.unused
         if self.curve.stale(self.people):
             return f"calibrated with {self.curve.people} people, {self.people} are searched: calibrate again"
         doubt = "" if self.target is None else self.curve.doubt(self.target, self.people)
@@ -51,7 +53,7 @@ class OperatingPoint:
 
 
 def operating_point(
-    target: ThresholdTarget, fixed: float, source: str, curve: CalibrationCurve | None, people: int
+    target: ThresholdTarget, fixed: float, source: str, curve: CalibrationCurve | None, people: int, unused: str = ""
 ) -> OperatingPoint:
     """The operating point for a target. A rate that the data do not support never lowers the threshold below ``fixed``.
 
@@ -61,17 +63,19 @@ def operating_point(
         source: where ``fixed`` comes from.
         curve: the calibration, if there is one.
         people: how many people are searched.
+        unused: why a stored calibration does not hold, if one is passed over.
 
     Raises:
         ConfigError: ``not_calibrated`` when a rate is asked for and there is no curve.
     """
     rate = curve.target if target == "stored" and curve is not None else target
     if not isinstance(rate, float):
-        return OperatingPoint(fixed, source, people, curve)
+        return OperatingPoint(fixed, source, people, curve, unused=unused)
     if curve is None:
         raise ConfigError(
             "not_calibrated",
-            f"The threshold is set to fpir={rate:g}, and the gallery has no calibration by its pack.",
+            f"The threshold is set to fpir={rate:g}, and "
+            + (f"{unused}." if unused else "the gallery has no calibration by its pack."),
             f"Run `{command_line(f'evaluation calibrate --fpir {rate:g}')}`, or give a cosine.",
         )
     threshold = curve.threshold(rate, people)

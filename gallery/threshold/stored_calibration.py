@@ -22,7 +22,16 @@ class StoredCalibration:
         self._valid_until = -math.inf
 
     def curve(self) -> CalibrationCurve | None:
-        """The stored curve; None when there is none, or it is of another pack.
+        """The stored curve; None when there is none, or it is of another pack or another score.
+
+        Raises:
+            StoreError: ``calibration_unreadable``.
+        """
+        stored = self.stored()
+        return None if stored is None or stored.of_another_score() else stored
+
+    def stored(self) -> CalibrationCurve | None:
+        """The stored curve of this pack, whichever score it was fitted to; None when there is none.
 
         Raises:
             StoreError: ``calibration_unreadable``.

@@ -62,7 +62,7 @@ class PossibleDuplicate:
     Attributes:
         matricula: of the student who was enrolled.
         other: of the student who was there before.
-        score: the best cosine between the two.
+        score: that of the photo with the other.
         photos: how many photos of the first clearly show the second.
     """
 

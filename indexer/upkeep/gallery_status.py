@@ -26,7 +26,8 @@ class StatusReport:
     Attributes:
         gallery: counts, pack and index, whichever pack the settings name.
         pack: the pack that the settings name; None when there is no such pack.
-        calibration: the stored curve, if it is of the gallery's pack.
+        calibration: the stored curve, if it is of the gallery's pack and of this version's score.
+        unused_calibration: why a stored curve does not hold, and what to do; empty when none is passed over.
         point: the threshold in force and its source; None when it cannot be known, which is a problem as well.
         problems: what keeps the gallery from identifying anyone.
     """
@@ -34,6 +35,7 @@ class StatusReport:
     gallery: GalleryStatus
     pack: ModelPack | None
     calibration: CalibrationCurve | None
+    unused_calibration: str
     point: OperatingPoint | None
     problems: tuple[PresenteError, ...]
 
@@ -52,6 +54,7 @@ class StatusReport:
             "threshold": None if self.point is None else self.point.threshold,
             "threshold_source": None if self.point is None else self.point.source,
             "calibration": self._calibration_json(),
+            "unused_calibration": self.unused_calibration,
             "problems": [{"code": error.code, "what": error.what, "fix": error.fix} for error in self.problems],
             **status.index_described(),
             "timezone": composition.open_clock(settings).described(),
@@ -67,7 +70,7 @@ class StatusReport:
             "calibration": self._calibration_words(),
         }
         for key, value in shown.items():
-            if key not in ("settings", "problems", "threshold_source"):
+            if key not in ("settings", "problems", "threshold_source", "unused_calibration"):
                 yield f"{key:16s} {value}"
         for item in settings.described():
             yield f"{item['name']:24s} {item['value'] or '-':28s} from {item['from']}"
@@ -94,7 +97,7 @@ class StatusReport:
     def _calibration_words(self) -> str:
         curve = self.calibration
         if curve is None:
-            return f"none; to make one: {_CALIBRATE}"
+            return f"none: {self.unused_calibration}" if self.unused_calibration else f"none; to make one: {_CALIBRATE}"
         warning = "" if self.point is None else self.point.warning()
         made = f"of {curve.made_at}, {curve.searches} searches among {curve.people} people, for fpir={curve.target:g}"
         return f"{made}; {warning}" if warning else made
@@ -117,14 +120,15 @@ def read_status(settings: Settings) -> StatusReport:
     try:
         point: OperatingPoint | None = None
         people, curve = gallery.calibration()
+        unused = gallery.unused_calibration()
         if pack is not None:
             try:
                 _check_pack(gallery, pack, settings)
                 own = composition.gallery_settings(settings, pack)
-                point = operating_point(own.target, own.threshold, own.threshold_source, curve, people)
+                point = operating_point(own.target, own.threshold, own.threshold_source, curve, people, unused)
             except (PackError, ConfigError) as error:
                 problems.append(error)
-        return StatusReport(gallery.status(), pack, curve, point, tuple(problems))
+        return StatusReport(gallery.status(), pack, curve, unused, point, tuple(problems))
     finally:
         gallery.close()
 

@@ -58,7 +58,7 @@ class Settings:
     recall_floor: float = setting(
         "0.999",
         number(0.0, 1.0),
-        "share of the 10 nearest templates that an index must find to be published; else a more careful one is",
+        "share of the 10 nearest people whom an index must find to be published; else a more careful one is",
     )
     pack: str = setting("sample", str, "model pack: a name, or a folder")
     models: tuple[Path, ...] = setting(
@@ -71,7 +71,7 @@ class Settings:
     threshold: float | TargetRate | None = setting(
         "",
         cosine_or_rate,
-        "cosine from which a face is known, or fpir=RATE: the share of strangers who may be named",
+        "score from which a face is known, or fpir=RATE: the share of strangers who may be named",
         default_means="what calibration stored, else the pack's own",
         details="`fpir=0.001` is one stranger in a thousand ([calibration](adr/0014-calibration.md)).",
     )

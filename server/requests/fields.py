@@ -59,7 +59,7 @@ K = Annotated[
         ge=1, le=1000, description="How many people to list for each face or embedding.", extra=rules(code="invalid_k")
     ),
 ]
-Threshold = Annotated[float, Meta(ge=-1, le=1, description="Cosine to hold scores to, instead of the gallery's own.")]
+Threshold = Annotated[float, Meta(ge=-1, le=1, description="Score to hold to, instead of the gallery's own.")]
 LONGEST_PAGE = 1000
 PageSize = Annotated[int, Meta(ge=1, le=LONGEST_PAGE, description="Lines per page.")]
 QueryText = Annotated[str, Meta(max_length=LONGEST_TEXT)]

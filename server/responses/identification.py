@@ -22,7 +22,7 @@ from server.service import VerifyResult
 
 RequestId = Annotated[str, Meta(description="Also in the header X-Request-Id.")]
 Pack = Annotated[str, Meta(description="The model pack that made the templates.")]
-HeldTo = Annotated[float, Meta(description="The cosine that scores were held to.")]
+HeldTo = Annotated[float, Meta(description="What scores were held to.")]
 HeldToSource = Annotated[str, Meta(description="Where the threshold comes from.")]
 Hint = Annotated[str | None, Meta(description="What to do when no one could be searched; else null.")]
 

@@ -83,9 +83,12 @@ class StatusReply(JsonObject, frozen=True, kw_only=True):
     unpublished: int
     unerased: int
     change: Annotated[int, Meta(description="The last change of the documents that the index has seen.")]
-    threshold: Annotated[float, Meta(description="The cosine in force when all students are searched.")]
+    threshold: Annotated[float, Meta(description="The score that makes a face known when all students are searched.")]
     threshold_source: Annotated[str, Meta(description="Where the threshold comes from.")]
     calibration: Annotated[CalibrationJson | None, Meta(description="Null: the gallery is not calibrated.")]
+    unused_calibration: Annotated[
+        str, Meta(description="Why a stored calibration does not hold, and what to do; empty when none is passed over.")
+    ]
     margin: float
     timezone: str
     today: str
@@ -116,6 +119,7 @@ def status_reply(status: GalleryStatus, clock: Clock) -> StatusReply:
         threshold=status.operating_point.threshold,
         threshold_source=status.operating_point.source,
         calibration=_calibration_json(status.operating_point),
+        unused_calibration=status.operating_point.unused,
         margin=status.settings.margin,
         timezone=clock.described(),
         today=clock.today(),

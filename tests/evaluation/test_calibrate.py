@@ -40,10 +40,12 @@ def test_calibrate_then_ask_for_a_rate(command: Command) -> None:
 
 
 def test_searches_by_hand() -> None:
-    students = consolidate([("a", row([1, 0, 0])), ("a", row([1, 1, 0])), ("b", row([0, 1, 0]))], "best")
-    cohort = consolidate([("z", row([0, 0, 1]))], "best")
+    students = consolidate([("a", row([1, 0, 0])), ("a", row([1, 1, 0])), ("b", row([0, 1, 0]))], "served")
+    cohort = consolidate([("z", row([0, 0, 1]))], "served")
     found = from_gallery(students, cohort)
-    assert found.scores == pytest.approx([0, 0.7071, 0.7071, 0], abs=1e-4)  # no one is compared with their own photos
+    # No one is compared with their own photos; b scores with both of a's, whose mean is 22.5 degrees from each.
+    with_a = (np.cos(np.pi / 4) + np.cos(3 * np.pi / 8)) / 2
+    assert found.scores == pytest.approx([0, 0.7071, with_a, 0], abs=1e-4)
     assert found.subjects == ("a", "a", "b", "z") and found.sources == ("left out",) * 3 + ("cohort",)
     assert strangers_of([("z", row([0, 3, 4]))], students).scores == pytest.approx([0.6])
 

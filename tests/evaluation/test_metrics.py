@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, roc_curve
 
 from evaluation import kfold, metrics, scores
-from evaluation.consolidation import consolidate
+from evaluation.consolidation import Consolidation, consolidate, scores_of
 from evaluation.protocols import Entry, checked, first_photos, read_list, split_folder
 from evaluation.scores import ProbeScores
 from evaluation.templates import OK, TemplateResult
-from gallery.threshold.impostor_scores import person_scores
 from presente.errors import InvalidInput
 from tests.conftest import unit
 from tests.evaluation.searches import SEARCHES, mated, stranger
@@ -105,7 +104,8 @@ def test_scores_by_hand() -> None:
     ]
     found = scores.identification_scores(entries, templates)
     assert [(s.best_person, s.mate_rank) for s in found] == [("a", 1), ("b", 0), ("b", 0), ("a", 2), ("", 0)]
-    assert found[0].best_score == pytest.approx(1) and found[3].mate_score == pytest.approx(0)
+    # The second of a's two templates is the probe; their mean is 22.5 degrees away.
+    assert found[0].best_score == pytest.approx((1 + np.cos(np.pi / 8)) / 2) and found[3].mate_score == pytest.approx(0)
     assert found[1].mate_score == -math.inf  # c was never enrolled: a failure to enrol is a miss
     assert found[2].best_score == pytest.approx(0.6)
     assert found[4].outcome == "no_face" and found[4].best_score == -math.inf
@@ -172,10 +172,16 @@ def test_what_was_said() -> None:
 def test_consolidation_by_hand() -> None:
     long, short, probe = np.array([4.0, 0.0]), np.array([0.0, 1.0]), unit(np.array([[1.0, 1.0]]))
     templates = [("b", short.astype(np.float32)), ("a", long.astype(np.float32)), ("a", short.astype(np.float32))]
-    for how, expected in (("best", 0.7071), ("centroid", 1.0), ("notebook", 5 / 34**0.5)):
-        gallery = consolidate(templates, how)  # type: ignore[arg-type]
+    ways: tuple[tuple[Consolidation, float], ...] = (
+        ("served", (0.7071 + 0.7071 / 0.75) / 2),
+        ("best", 0.7071),
+        ("centroid", 1.0),
+        ("notebook", 5 / 34**0.5),
+    )
+    for how, expected in ways:
+        gallery = consolidate(templates, how)
         assert gallery.people == ("a", "b")
-        assert next(person_scores(probe, gallery))[1][0] == pytest.approx([expected, 0.7071], abs=1e-4)
+        assert next(scores_of(probe, gallery, how)) == pytest.approx([expected, 0.7071], abs=1e-4)
 
 
 def test_enrolled_with_fewer_photos() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 
@@ -41,7 +42,43 @@ def test_doubts_are_reported() -> None:
 
 def test_a_stored_curve_is_read_back() -> None:
     assert CalibrationCurve.from_json(BY_HAND.to_json()) == BY_HAND
-    assert CalibrationCurve.from_json(BY_HAND.to_json().replace('"format": 1', '"format": 9')) is None
+    assert CalibrationCurve.from_json(BY_HAND.to_json().replace('"format": 2', '"format": 9')) is None
+
+
+def of_the_best_template() -> str:
+    """The curve as a version stored it that scored a person by the best template."""
+    described = json.loads(BY_HAND.to_json()) | {"format": 1}
+    del described["score"]
+    return json.dumps(described)
+
+
+def test_a_curve_of_another_score_does_not_hold(open_gallery: OpenGallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gallery.threshold.stored_calibration._READ_AGAIN_S", 0.0)
+    gallery = open_gallery()
+    vectors = unit(np.random.default_rng(4).normal(size=(60, DIM)))
+    gallery.enrol([enrolment(f"A{i}", vectors[2 * i : 2 * i + 2]) for i in range(30)])
+    gallery.settings = GallerySettings(0.1, "test", target="stored")
+    gallery.store.store_calibration(of_the_best_template())
+    point = gallery.operating_point()
+    assert (point.threshold, point.source, point.curve, gallery.calibration()[1]) == (0.1, "test", None, None)
+    assert "'best'" in point.warning() and "evaluation calibrate --fpir 0.01" in point.warning()
+    gallery.settings = GallerySettings(0.1, "test", target=0.01)
+    with pytest.raises(ConfigError, match="fitted to the score 'best'") as caught:
+        gallery.operating_point()
+    assert caught.value.code == "not_calibrated"
+    told = refit(gallery)
+    assert "another score" in told and "was calibrated again" in told
+    curve = gallery.calibration()[1]
+    assert curve is not None and curve.people == 30 and curve.target == 0.01
+    assert gallery.operating_point().source == "calibrated fpir=0.01" and refit(gallery) == ""
+
+
+def test_a_curve_of_strangers_and_another_score_stays_for_a_person_to_replace(open_gallery: OpenGallery) -> None:
+    gallery = open_gallery()
+    gallery.enrol([enrolment(f"A{i}", row) for i, row in enumerate(unit(np.eye(DIM)[:4]))])
+    kept = json.dumps(json.loads(of_the_best_template()) | {"sources": {"strangers": 50}})
+    gallery.store.store_calibration(kept)
+    assert "with photos of strangers" in refit(gallery) and gallery.store.calibration() == kept
 
 
 def strangers(count: int, people: int, seed: int) -> np.ndarray:

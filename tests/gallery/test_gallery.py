@@ -14,6 +14,7 @@ from gallery.decision import Candidate, Decision, decide, once_each
 from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
+from gallery.person_score import scores_with
 from gallery.settings import GallerySettings
 from presente.composition import open_store
 from presente.errors import Conflict, InvalidInput, NotFound, PackError, StoreError
@@ -143,7 +144,9 @@ def test_one_student_is_compared(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     rows = np.eye(DIM, dtype=np.float32)
     gallery.enrol([enrolment("A1", rows[:2]), enrolment("A2", rows[2])])
-    assert gallery.compare(rows[1], "A1") == pytest.approx(1.0)
+    # A1's two templates are at a right angle: their mean has length 0.707 and counts as 0.75 long.
+    assert gallery.compare(rows[1], "A1") == pytest.approx((1 + 0.5 / 0.75) / 2)
+    assert gallery.compare(rows[2], "A2") == pytest.approx(1.0)
     assert gallery.compare(rows[2], "A1") == pytest.approx(0.0)
     with pytest.raises(NotFound):
         gallery.compare(rows[0], "A9")
@@ -178,9 +181,8 @@ def test_random_operations_agree_with_a_plain_model(tmp_path: Path, store_url: s
         else:
             probe = unit(chance.normal(size=(1, DIM)))
             k = int(chance.integers(1, 12))
-            expected = sorted(((float((rows @ probe[0]).max()), name) for name, rows in truth.items()), reverse=True)[
-                :k
-            ]
+            scored = ((float(scores_with(probe, rows)[0]), name) for name, rows in truth.items())
+            expected = sorted(scored, reverse=True)[:k]
             found = [(c.score, c.student.matricula) for c in gallery.search(probe, k)[0]]
             assert [name for _, name in found] == [name for _, name in expected]
             assert np.allclose([s for s, _ in found], [s for s, _ in expected], atol=1e-5)

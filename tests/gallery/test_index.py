@@ -14,6 +14,7 @@ from gallery.index.manifest import IndexedDocuments
 from gallery.index.recall_gate import IndexSettings, choose_index
 from gallery.index.searcher import Searcher
 from gallery.index.template_parts import PublishedTemplates, RecentTemplates
+from gallery.person_score import scores_with
 from presente.errors import IndexDamaged, InvalidInput
 from tests import programs
 from tests.conftest import DIM, ROOT, unit
@@ -164,16 +165,15 @@ def test_subjects_are_found_even_when_one_has_hundreds_of_templates(kind: str, t
         part = made(kind, rows[half], tmp_path, half + 1, np.array(subjects)[half])
         index = Searcher(part, Position())
         index.recent.append(half + 2, np.array(subjects)[half + 1], rows[half + 1])
-    best: dict[int, float] = {}
-    for subject, score in zip(subjects, rows @ centre, strict=True):
-        best[subject] = max(best.get(subject, -2.0), float(score))
-    expected = sorted(best.items(), key=lambda item: -item[1])
+    people = {subject: rows[np.array(subjects) == subject] for subject in subjects}
+    scores = {subject: float(scores_with(centre[None, :], own)[0]) for subject, own in people.items()}
+    expected = sorted(scores.items(), key=lambda item: -item[1])
     assert index.subject_count() == len(set(subjects))
     for k in (5, 1000):
-        found = index.best_per_subject(centre[None, :], k)[0]
+        found = index.best_subjects(centre[None, :], k)[0]
         assert [subject for subject, _ in found] == [subject for subject, _ in expected[:k]]
         assert np.allclose([score for _, score in found], [score for _, score in expected[:k]], atol=1e-5)
-    selected = index.best_per_subject(centre[None, :], 5, index.select(np.array([3, 9, 77])))[0]
+    selected = index.best_subjects(centre[None, :], 5, index.select(np.array([3, 9, 77])))[0]
     assert [subject for subject, _ in selected] == [subject for subject, _ in expected if subject in (3, 9)]
     assert index.best_template(rows[501], subjects[501]) == 502 and index.best_template(centre, 77) is None
 

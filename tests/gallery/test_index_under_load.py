@@ -17,6 +17,7 @@ import pytest
 from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
 from gallery.index.recall_gate import IndexSettings
+from gallery.person_score import scores_with
 from gallery.settings import GallerySettings
 from presente.composition import open_store
 from tests.conftest import PACK, enrolment, on_sqlite, unit
@@ -105,7 +106,7 @@ class Model:
 
     def best(self, probe: np.ndarray, k: int, clase: str | None = None) -> list[tuple[str, float]]:
         scores = {
-            name: float((rows @ probe).max())
+            name: float(scores_with(probe[None, :], rows)[0])
             for name, rows in self.people.items()
             if clase is None or self.clase(name) == clase
         }

@@ -10,6 +10,7 @@ from gallery.documents.attendance import Attendance, AttendanceStatus, EntryFilt
 from gallery.documents.attendance_rules import latest, merged_revisions
 from gallery.documents.values import Consent, EnrolledPhoto, Enrolment
 from gallery.gallery import Gallery
+from gallery.person_score import scores_with
 from presente.errors import InvalidInput, NotFound, PackError
 from tests.conftest import DIM, enrolment
 from tests.gallery.conftest import vectors
@@ -64,8 +65,9 @@ def check_merged(gallery: Gallery) -> None:
     }
     assert len(attendance.participations(EntryFilter(subject=merged.id))) == 3
     assert gallery.index.verify().agrees
-    for found in gallery.search(np.vstack([vectors(2, 1), vectors(2, 2)]), 1):
-        assert found[0].student.matricula == "KEEP" and found[0].score > 0.999
+    everyone = np.vstack([vectors(2, 1), vectors(2, 2)])
+    for found, score in zip(gallery.search(everyone, 1), scores_with(everyone, everyone), strict=True):
+        assert found[0].student.matricula == "KEEP" and found[0].score == pytest.approx(score)
 
 
 def test_two_names_become_one(store_url: str, tmp_path: Path) -> None:

@@ -243,7 +243,8 @@ def test_a_students_life(client: FlaskClient) -> None:
     problem(client.patch(path, json={"matricula": "B1"}), 400, "unknown_field")
     problem(client.patch(path, json={"clase": 7}), 400, "invalid_field")
     verified = client.post(f"/v1/verify?matricula={matricula}", data=PROBE, headers=JPEG).get_json()
-    assert verified["same_person"] and verified["score"] == pytest.approx(1.0, abs=1e-3)
+    # The photo itself is one of the student's five: the best cosine is 1, that of the centroid less.
+    assert verified["same_person"] and 0.95 < verified["score"] < 0.999
     other = client.post("/v1/verify", data={"matricula": matricula, "image": (io.BytesIO(STRANGER), "s")}).get_json()
     assert not other["same_person"] and other["score"] < other["threshold"]
     assert client.delete(path).status_code == 204
@@ -281,7 +282,8 @@ def test_search_with_json_and_npy(client: FlaskClient, gallery: Gallery) -> None
     by_npy = client.post("/v1/search?k=2", data=stream.getvalue(), headers={"Content-Type": "application/x-npy"})
     assert by_npy.get_json()["results"] == by_json
     assert [found[0]["matricula"] for found in by_json] == [ANA["matricula"], EVA["matricula"]]
-    assert by_json[0][0]["score"] == pytest.approx(1.0, abs=1e-3) and len(by_json[0]) == 2
+    # Each is one of the four photos of that student: the best cosine is 1, that of the centroid a little less.
+    assert 0.95 < by_json[0][0]["score"] < 0.999 and len(by_json[0]) == 2
     assert client.post("/v1/search", json={"embeddings": np.zeros((0, 128)).tolist()}).status_code == 400
 
 

@@ -291,7 +291,8 @@ def test_a_real_class_photo(real_pack: ModelPack, real_faces: Path, tmp_path: Pa
             assert reply["counts"].get("present", 0) + reply["counts"].get("unknown", 0) == faces
         assert sorted(face["matricula"] for face in seen) == present(client, f"clase=real&fecha=2026-11-{day:02d}")
     counted = {found.student.matricula: found.asistencias for found in gallery.store.students()}
-    assert sum(counted.values()) == 22  # of 23 faces; one, bearded, is "Desconocido"
+    # Of 23 faces; one, bearded, is "Desconocido", and one scores 0.414, below the general default of 0.42.
+    assert sum(counted.values()) == 21
     frequent = max(counted, key=lambda name: counted[name])
     client.delete(f"/v1/students/{frequent}")
     unknown = 0
@@ -300,7 +301,7 @@ def test_a_real_class_photo(real_pack: ModelPack, real_faces: Path, tmp_path: Pa
         reply = send(client, content, "real", f"2026-11-{day:02d}").get_json()
         assert not any(face["recorded"] or face["matricula"] == frequent for face in reply["faces"])
         unknown += reply["counts"].get("unknown", 0)
-    assert unknown == counted[frequent] + 1  # a student who is not enrolled is no one
+    assert unknown == counted[frequent] + 2  # a student who is not enrolled is no one
     kept = {found.student.matricula: found.asistencias for found in gallery.store.students()}
     assert kept == {name: count for name, count in counted.items() if name != frequent}
     gallery.close()

@@ -19,8 +19,9 @@ from gallery.index.kinds.protocol import IndexSpec, KindName
 from presente.errors import IndexDamaged
 from presente.parallel import default_workers
 
-GATED_K = 10
-"""Depths are measured for this many neighbours. A search for more neighbours goes deeper in proportion."""
+GATED_TEMPLATES = 224
+"""Depths are measured for this many templates, with which a search of ten subjects begins. A search for more templates
+goes deeper in proportion."""
 _MAX_SPARE = 1000
 """If more rows than this are left out, an exact search is cheaper than finding more candidates and dropping some."""
 _MAX_PRODUCT = 30_000_000
@@ -78,6 +79,7 @@ class CodedIndex:
         self._codes = codes
         self._matrix = matrix
         self._codes_at = -1  # where they begin in the file, once there is one
+        self._max_product = _MAX_PRODUCT
         self.spec = IndexSpec(kind.kind, dict(parameters))
 
     @classmethod
@@ -115,21 +117,21 @@ class CodedIndex:
         """The same codes, searched to another depth."""
         return CodedIndex(self._kind, self._codes, self._matrix, {**self.spec.parameters, "depth": depth})
 
+    def as_for_one(self) -> CodedIndex:
+        """The same codes; a batch of probes is searched as each of them is alone, for measuring."""
+        same = CodedIndex(self._kind, self._codes, self._matrix, self.spec.parameters)
+        same._max_product = 0
+        return same
+
     def search(
         self, probes: NDArray[np.float32], k: int, alive: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         rows = checked(probes, self._matrix.shape[1])
-        if len(rows) >= BATCH and self._matrix.size <= _MAX_PRODUCT:
+        if len(rows) >= BATCH and self._matrix.size <= self._max_product:
             return nearest(self._matrix, rows, k, alive)
-        return self.by_codes(rows, k, alive)
-
-    def by_codes(
-        self, rows: NDArray[np.float32], k: int, alive: NDArray[np.bool_] | None = None
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """As :meth:`search`, but always by codes. The probes must be contiguous and finite."""
         count = len(self._matrix)
         spare = 0 if alive is None else count - int(np.count_nonzero(alive))
-        depth = -(-self.spec.parameters["depth"] * max(k, GATED_K) // GATED_K)
+        depth = -(-self.spec.parameters["depth"] * max(k, GATED_TEMPLATES) // GATED_TEMPLATES)
         if spare > _MAX_SPARE or 4 * max(depth, k + spare) > count:
             return nearest(self._matrix, rows, k, alive)
         set_threads(len(rows))

@@ -22,7 +22,7 @@ def _make(dim: int, count: int, parameters: Mapping[str, int]) -> Any:  # noqa: 
 
 def _candidates(codes: Any, probes: NDArray[np.float32], depth: int, least: int) -> NDArray[np.int64]:
     # Without search parameters: fast scan refuses them, selectors included.
-    found: NDArray[np.int64] = codes.search(probes, max(depth, least))[1]
+    found: NDArray[np.int64] = codes.search(probes, depth + least)[1]
     return found
 
 
@@ -40,4 +40,4 @@ def _erase_code(codes: Any, row: int, block: NDArray[np.uint8]) -> None:
 
 _BUILDS = ({"bits": 1}, {"bits": 2}, {"bits": 4})
 RABITQ = CodedKind("rabitq", _BUILDS, (100, 200, 400, 800), _make, _candidates, _locate, _erase_code)
-"""``depth`` is how many candidates are compared exactly."""
+"""``depth`` is how many more candidates are compared exactly than are asked for."""
