@@ -14,12 +14,13 @@ from evaluation.commands import (
     kfold,
     predict,
     report,
+    robustness,
     search,
     verification,
 )
 from presente import cli, logs
 
-COMMANDS = (verification, identification, kfold, search, compare, classroom, calibrate, report, predict)
+COMMANDS = (verification, identification, kfold, search, compare, classroom, robustness, calibrate, report, predict)
 
 
 def build_parser() -> argparse.ArgumentParser:

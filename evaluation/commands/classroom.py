@@ -147,7 +147,7 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
         yield (
             f"faces of {one['size']} pixels: found {one['found']} of {one['faces']} (95 %: {found_low:.3f} to "
             f"{found_high:.3f}), false faces {one['false_faces']}; present {one['present']} of {one['students']} "
-            f"students (95 %: {low:.3f} to {high:.3f}), ambiguous {one['ambiguous']}, missed {one['missed']}, named wrongly "
-            f"{one['named_wrongly']}; strangers named {one['strangers_named']} of {one['strangers']}"
+            f"students (95 %: {low:.3f} to {high:.3f}), ambiguous {one['ambiguous']}, missed {one['missed']}, "
+            f"named wrongly {one['named_wrongly']}; strangers named {one['strangers_named']} of {one['strangers']}"
         )
     yield from results.written_lines(result)
