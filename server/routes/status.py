@@ -7,6 +7,7 @@ from pathlib import Path
 from flask import Blueprint, Response, send_from_directory
 
 from presente.api_keys import AccessRole
+from presente.installation import SAMPLE
 from server.auth import needs
 from server.responses.status import LiveReply, NotReadyReply, ReadyReply, StatusReply, ready_reply, status_reply
 from server.routes.common import service, service_handle
@@ -45,6 +46,13 @@ def status() -> StatusReply:
 def page() -> Response:
     """What is running, and a form to try a photo."""
     return send_from_directory(_PAGE, "index.html")
+
+
+@bp.get("/page/sample/<path:name>")
+@needs(AccessRole.OPEN)
+def sample_photo(name: str) -> Response:
+    """A drawn photo of several people of the sample class, which the page offers to try."""
+    return send_from_directory(SAMPLE / "groups", name)
 
 
 @bp.get("/page/<path:name>")
