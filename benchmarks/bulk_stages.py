@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from benchmarks import common
 from faces.alignment import align
 from faces.detection.detector import Detector
+from faces.detection.finder import FaceFinder
+from faces.detection.networks import face_network
 from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
 from faces.image.decode import DecodedPhoto, decode
 from faces.quality import measure
@@ -56,7 +58,8 @@ def by_stage(given: Settings, locations: Sequence[str]) -> dict[str, float]:
         options = replace(composition.runtime_options(settings), at_once=1)
         detection = _Clocked(open_session(pack.detection, options))
         recognition = _Clocked(open_session(pack.recognition, options))
-        embedder.detector = Detector(detection, embedder.settings.detection)
+        found = embedder.settings.detection
+        embedder.finder = FaceFinder(Detector(face_network(detection, found.min_score), found))
         embedder.recogniser = Recogniser(recognition, pack.recognition, pack.flip, pack.preprocessing)
         gallery = composition.open_gallery(settings, pack)
         try:

@@ -82,6 +82,8 @@ def all_kinds() -> dict[str, bytes]:
         "JPEG with 1,000 scans": repeated_scans(3000, 3000, 1000),
         "JPEG with 90 scans": repeated_scans(1500, 1500, 90),
         "plain WebP of 6,320 x 6,320": webp(),
+        "plain AVIF of 6,320 x 6,320": encoded(plain(6320, 6320), "AVIF", speed=10),
+        "deflated TIFF of 6,320 x 6,320": encoded(plain(6320, 6320), "TIFF", compression="tiff_adobe_deflate"),
         "PPM in text": b"P3 1200 %d 255\n" % rows + b"120 90 60 " * (1200 * rows),
         "PNG of 40 megapixels": encoded(plain(8000, 5000), "PNG"),
         "JPEG of 40 megapixels": encoded(large, "JPEG", quality=80),

@@ -8,9 +8,13 @@ import random
 import struct
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+_HEIC = Path(__file__).resolve().parent.parent / "tests" / "faces" / "photos"
+"""Nothing here encodes HEIC."""
 
 _EXTREMES = (b"\x00\x00\x00\x00", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x80\x00\x00\x00", b"\x00\x00\x00\x01")
 
@@ -37,6 +41,20 @@ def photos_by_format(photo: bytes) -> dict[str, list[bytes]]:
             _saved(image, "WEBP"),
             _saved(alpha, "WEBP", lossless=True),
             _saved(image, "WEBP", save_all=True, append_images=[image.rotate(90)], exif=exif),
+        ],
+        "HEIC": [path.read_bytes() for path in sorted(_HEIC.glob("*.heic")) if path.stat().st_size > 3000],
+        "AVIF": [
+            _saved(image, "AVIF", max_threads=1),
+            _saved(alpha, "AVIF", exif=exif, max_threads=1),
+            _saved(image, "AVIF", subsampling="4:4:4", max_threads=1),  # a sequence would have the time of day in it
+        ],
+        "TIFF": [
+            _saved(image, "TIFF"),
+            _saved(alpha, "TIFF", compression="tiff_lzw"),
+            _saved(image, "TIFF", compression="jpeg"),
+            _saved(palette, "TIFF", compression="tiff_adobe_deflate", tiffinfo={0x0112: 6}),
+            _saved(deep, "TIFF"),
+            _saved(image.convert("1"), "TIFF", compression="packbits"),
         ],
         "PNM": [_saved(image, "PPM"), _saved(grey, "PPM"), _saved(grey.convert("1"), "PPM"), _saved(deep, "PPM")],
     }
@@ -65,6 +83,10 @@ def damaged_photo(rng: random.Random, data: bytes) -> bytes:
         return _damaged_jpeg(rng, data)
     if data.startswith(b"RIFF"):
         return _damaged_webp(rng, data)
+    if data[4:8] == b"ftyp":
+        return _damaged_in_place(rng, data, len(data))
+    if data[:2] in (b"II", b"MM"):
+        return _damaged_in_place(rng, data, int.from_bytes(data[4:8], "little") + 300)
     return _damaged_pnm(rng, data)
 
 
@@ -199,6 +221,18 @@ def _damaged_webp(rng: random.Random, data: bytes) -> bytes:
         name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2) for name, content in chunks
     )
     return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
+
+
+def _damaged_in_place(rng: random.Random, data: bytes, end: int) -> bytes:
+    """Numbers of boxes or tags that are others; the file keeps its length, so that most of it is still found."""
+    out = bytearray(data)
+    start = max(0, min(end, len(data)) - rng.choice((300, 700, len(data))))
+    for _ in range(rng.choice((1, 1, 2, 5))):
+        place = rng.randrange(start, max(start + 1, min(end, len(data)) - 4))
+        width = rng.choice((1, 1, 2, 4))
+        value = rng.choice((0, 1, 2, 3, 255, 2**15, 2**31 - 1, 2**32 - 1, rng.randrange(2**32))) % 256**width
+        out[place : place + width] = value.to_bytes(width, rng.choice(("big", "little")))
+    return bytes(out)
 
 
 def _damaged_pnm(rng: random.Random, data: bytes) -> bytes:

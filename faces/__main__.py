@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from pathlib import Path
 
 from faces.packs.download import pull
-from faces.packs.model_pack import installed, load_pack
+from faces.packs.model_pack import Terms, installed, load_pack, terms_of
 from faces.packs.published import PUBLISHED
 from presente import cli, logs
 from presente.errors import InvalidInput, PackError
@@ -16,12 +17,32 @@ from presente.settings import Settings
 
 def run_list(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Print the packs that are here, and those that can be pulled."""
-    here = {name: str(folder) for name, folder in installed(settings.pack_places)}
+    here = dict(installed(settings.pack_places))
     pullable = sorted(PUBLISHED.keys() - here.keys())
-    lines = [f"{name:12s} here      {folder}" for name, folder in here.items()]
-    lines += [f"{name:12s} can be pulled   ({PUBLISHED[name].licence})" for name in pullable]
-    output.result({"here": here, "can_be_pulled": pullable}, lines)
+    terms = {name: _terms(folder) for name, folder in here.items()}
+    terms |= {name: Terms(PUBLISHED[name].licence, PUBLISHED[name].use) for name in pullable}
+    lines = [
+        f"{name:12s} {'here' if name in here else 'can be pulled':14s} for {each.use:14s} ({each.licence})"
+        for name, each in terms.items()
+    ]
+    lines += [f"{name:12s} {folder}" for name, folder in here.items()]
+    output.result(
+        {
+            "here": {name: str(folder) for name, folder in here.items()},
+            "can_be_pulled": pullable,
+            "terms": {name: {"licence": each.licence, "use": each.use} for name, each in terms.items()},
+        },
+        lines,
+    )
     return cli.DONE
+
+
+def _terms(folder: Path) -> Terms:
+    """A pack's terms; a folder whose ``pack.json`` is wrong states none."""
+    try:
+        return terms_of(folder)
+    except PackError:
+        return Terms("not stated", "not stated")
 
 
 def run_pull(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -33,7 +54,7 @@ def run_pull(arguments: argparse.Namespace, settings: Settings, output: cli.Outp
         raise InvalidInput(
             "unknown_pack", f"{arguments.name!r} cannot be pulled.", f"Name one of {', '.join(sorted(PUBLISHED))}."
         )
-    output.note(f"{pack.name}: {pack.licence}. Terms: https://github.com/deepinsight/insightface#license")
+    output.note(f"{pack.name}: {pack.licence}; for {pack.use}. Terms: {pack.terms}")
     if not arguments.accept_licence and not _accepted():
         raise PackError(
             "licence_not_accepted",
@@ -73,6 +94,7 @@ def run_check(arguments: argparse.Namespace, settings: Settings, output: cli.Out
         "threshold": pack.threshold,
         "threshold_source": pack.threshold_source,
         "licence": pack.licence,
+        "use": terms_of(pack.detection.parent).use,
         "runtime": embedder.runtime,
         "detection": str(pack.detection),
         "recognition": str(pack.recognition),
@@ -99,9 +121,11 @@ def build_parser() -> argparse.ArgumentParser:
         "Download a published pack (resumed, checked).",
         "faces pull buffalo_l --accept-licence",
     )
-    pulling.add_argument("name", help="buffalo_l, buffalo_m, buffalo_s, buffalo_sc or antelopev2")
+    pulling.add_argument("name", help="opencv_zoo, buffalo_l, buffalo_m, buffalo_s, buffalo_sc or antelopev2")
     pulling.add_argument("--accept-licence", action="store_true", help="accept the pack's licence without being asked")
-    pulling.add_argument("--url", help="address of a mirror of the archive")
+    pulling.add_argument(
+        "--url", help="address of a mirror: of the archive, or of the folder that opencv_zoo's two files are in"
+    )
     checking = cli.subcommand(
         commands, "check", run_check, "Check a pack's files and open both models.", "faces check sample"
     )

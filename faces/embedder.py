@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from faces.detection.detected_face import DetectedFace
 from faces.detection.detector import Detector
+from faces.detection.networks import face_network
 from faces.image.decoder import Decoder
 from faces.packs.model_pack import ModelPack
 from faces.quality import Quality
@@ -51,7 +52,8 @@ class FaceEmbedder(PhotoReader):
             PackError: ``unsuitable_model``, and as :func:`faces.runtime.session.open_session`.
         """
         settings = settings or EmbedderSettings()
-        detector = Detector(open_session(pack.detection, settings.runtime), settings.detection)
+        session = open_session(pack.detection, settings.runtime, any_size=True)
+        detector = Detector(face_network(session, settings.detection.min_score), settings.detection)
         super().__init__(detector, pack.preprocessing, settings, decoder)
         self.pack = pack
         self.recogniser = Recogniser(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from faces.alignment import SIZE, align, cut_box
 from faces.detection.detected_face import DetectedFace, face_at, most_prominent
 from faces.detection.detector import DetectionSettings, Detector
-from faces.detection.finder import FaceFinder, Found, Stage, untimed
+from faces.detection.finder import FaceFinder, Found, Stage, Wanted, untimed
 from faces.image.decode import RGB, DecodedPhoto, ImageLimits, decode
 from faces.image.decoder import Decoder, InlineDecoder
 from faces.packs.model_pack import Preprocessing
@@ -83,15 +83,17 @@ class PhotoReader:
             settings: limits, quality rules, strictness.
             decoder: decodes the photos; None: the caller's own thread does.
         """
-        self.detector = detector
         self.finder = FaceFinder(detector)
         self.settings = settings
-        self._preprocessing = preprocessing
+        # None: faces are aligned by their landmarks, for whatever network
+        self._preprocessing = preprocessing if preprocessing is not None and preprocessing.crop == "box" else None
         self._decoder = decoder or InlineDecoder()
 
     # -- the two ways to read a photo --------------------------------------------------------------------------------
 
-    def read_faces(self, data: bytes, stage: Stage = untimed, detail: Detail = "auto") -> ReadPhoto:
+    def read_faces(
+        self, data: bytes, stage: Stage = untimed, detail: Detail = "auto", wanted: Wanted = "all"
+    ) -> ReadPhoto:
         """Read a photo to identify people: every face, whatever its size and quality.
 
         A large JPEG is decoded in fewer pixels first, and in all of them only when its faces are small. The photo's
@@ -101,6 +103,7 @@ class PhotoReader:
             data: the photo's bytes.
             stage: times the stages: ``decode``, ``detect``, and in that each look, as :class:`FaceFinder` says.
             detail: ``portrait`` leaves out the closer look for small faces; ``group`` takes it in any case.
+            wanted: the faces whose size decides on the closer look when ``detail`` is ``auto``; all are read.
 
         Raises:
             PhotoRefused: as :func:`faces.image.decode.decode`.
@@ -112,7 +115,7 @@ class PhotoReader:
                     photo = held.enter_context(self._decoder.opened(data, self.settings.limits, enough))
                 with stage("detect"):
                     found = found or self.finder.first_looks(photo.pixels, stage)
-                    closer = self._closer_is_due(photo, found, detail)
+                    closer = self._closer_is_due(photo, found, detail, wanted)
                     if closer and photo.reduction > 1:
                         found = found.enlarged(photo.reduction)
                         continue
@@ -134,7 +137,7 @@ class PhotoReader:
                 if photo.reduction == 1:
                     return photo.media_type, self.portrait(photo)
                 found = self._first_looks(photo)
-                if found.faces and not self._closer_is_due(photo, found, "auto", most_prominent_only=True):
+                if found.faces and not self._closer_is_due(photo, found, "auto", "most prominent"):
                     face = self._chosen(photo, found)
                     if face.side >= 2 * SIZE:
                         return photo.media_type, self._usable(photo, face, found.turns)
@@ -193,7 +196,7 @@ class PhotoReader:
             known = face_at(landmarks, height, width) if self._preprocessing is None else self._boxed(photo, landmarks)
             return self._usable(photo, known)
         found = self._first_looks(photo)
-        if self._closer_is_due(photo, found, "auto", most_prominent_only=True):
+        if self._closer_is_due(photo, found, "auto", "most prominent"):
             found = self.finder.closer_look(photo.pixels, found)
         return self._usable(photo, self._chosen(photo, found), found.turns)
 
@@ -213,18 +216,16 @@ class PhotoReader:
 
     def _first_looks(self, photo: DecodedPhoto) -> Found:
         """The faces of a photo of one person: only the most prominent, when a look at few pixels tells which it is."""
-        glanced = None if self.settings.strict else self.detector.prominent_at_a_glance(photo.pixels)
+        glanced = None if self.settings.strict else self.finder.detector.prominent_at_a_glance(photo.pixels)
         if glanced is not None and self.finder.is_upright(photo.pixels, glanced):
             return Found((glanced,))
         return self.finder.first_looks(photo.pixels)
 
-    def _closer_is_due(
-        self, photo: DecodedPhoto, found: Found, detail: Detail, most_prominent_only: bool = False
-    ) -> bool:
+    def _closer_is_due(self, photo: DecodedPhoto, found: Found, detail: Detail, wanted: Wanted = "all") -> bool:
         """Whether ``found``, in the photo's decoded pixels, calls for the closer look."""
         height, width = (round(side * photo.reduction) for side in photo.pixels.shape[:2])
         if detail == "auto":
-            return self.finder.closer_is_due(found.enlarged(photo.reduction), height, width, most_prominent_only)
+            return self.finder.closer_is_due(found.enlarged(photo.reduction), height, width, wanted)
         return detail == "group" and self.finder.closer_is_due(Found(()), height, width)
 
     def _chosen(self, photo: DecodedPhoto, found: Found) -> DetectedFace:

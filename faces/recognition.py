@@ -81,7 +81,11 @@ class _Declared:
     def __init__(self, session: Session, preprocessing: Preprocessing) -> None:
         self._session, self._preprocessing = session, preprocessing
         self._input = session.get_inputs()[0].name
-        self.input_size = tuple(session.get_inputs()[0].shape[2:][::-1])
+        shape = session.get_inputs()[0].shape
+        self.input_size = tuple(shape[2:][::-1])
+        self._at_once = shape[0] if isinstance(shape[0], int) else None
+        """Crops that the network takes at once, when it takes only so many."""
+
         self.output_shape = session.get_outputs()[0].shape
 
     def get_feat(self, bgr: Sequence[RGB]) -> NDArray[np.float32]:
@@ -89,4 +93,9 @@ class _Declared:
         wanted = self._preprocessing
         pixels = np.stack(bgr)[..., :: -1 if wanted.colours == "rgb" else 1].transpose(0, 3, 1, 2)
         given = (pixels.astype(np.float32) - np.float32(wanted.mean)) / np.float32(wanted.scale)
-        return np.asarray(self._session.run(None, {self._input: np.ascontiguousarray(given)})[0], dtype=np.float32)
+        step = self._at_once or len(given)
+        rows = [
+            self._session.run(None, {self._input: np.ascontiguousarray(given[start : start + step])})[0]
+            for start in range(0, len(given), step)
+        ]
+        return np.concatenate(rows).astype(np.float32, copy=False)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from gallery.documents.values import Student
 
-Verdict = Literal["known", "unknown", "ambiguous"]
+Verdict = Literal["known", "unknown", "ambiguous", "duplicate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class Decision:
     """The decision about one face.
 
     Attributes:
-        verdict: ``known``, ``unknown`` or ``ambiguous``.
+        verdict: ``known``, ``unknown``, ``ambiguous``, or ``duplicate``: another face of the photo is closer to the
+            person, who is the first of the candidates.
         student: None unless the verdict is ``known``: a stranger never gets the nearest name.
         score: the best candidate's cosine; None when there was no candidate.
         reason: why the face is not known.
@@ -57,3 +58,30 @@ def decide(candidates: Sequence[Candidate], threshold: float, margin: float) -> 
     if len(ranked) > 1 and ranked[1].score >= threshold and best.score - ranked[1].score < margin:
         return Decision("ambiguous", None, best.score, "two_people_too_close", ranked)
     return Decision("known", best.student, best.score, None, ranked)
+
+
+def once_each(decisions: Sequence[Decision]) -> list[Decision]:
+    """Name each person of one photo for one face: of the faces known as a person, the one with the highest score.
+
+    The others are ``duplicate``: a collage, a mirror or a screen shows a person twice, or someone resembles the person.
+    Of equal scores the first counts.
+
+    Args:
+        decisions: one per face of the photo, each made as if the face were alone.
+    """
+    closest: dict[int, int] = {}
+    for face, decision in enumerate(decisions):
+        if decision.verdict == "known":
+            person = decision.candidates[0].subject
+            if person not in closest or _score(decision) > _score(decisions[closest[person]]):
+                closest[person] = face
+    return [
+        decision
+        if decision.verdict != "known" or closest[decision.candidates[0].subject] == face
+        else replace(decision, verdict="duplicate", student=None, reason="another_face_is_closer")
+        for face, decision in enumerate(decisions)
+    ]
+
+
+def _score(decision: Decision) -> float:
+    return decision.candidates[0].score

@@ -3,6 +3,9 @@
 A file is called ``NAME_DIGEST.EXTENSION``. NAME is the matricula in a form that file systems accept, different for
 every matricula. DIGEST is the first 12 hex digits of the photo's SHA-256. Its length is fixed, so that the name of the
 file tells exactly whose photo it is: A1_0123456789ab.jpg is A1's, even if there is a student A1_x.
+
+Photos that browsers do not show (HEIC, TIFF) are written as JPEG. The digest in the name is still that of the stored
+photo, and a comment in the JPEG says which it was made of.
 """
 
 from __future__ import annotations
@@ -11,15 +14,15 @@ import hashlib
 import os
 import re
 import threading
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.values import StoredPhoto
-from presente.errors import StoreError
+from presente.errors import PhotoRefused, StoreError
 from presente.files import sha256_file, sync_folder
 
 _EXTENSIONS = {
@@ -27,7 +30,14 @@ _EXTENSIONS = {
     "image/png": "png",
     "image/webp": "webp",
     "image/x-portable-anymap": "pnm",
+    "image/avif": "avif",
+    "image/heic": "heic",
+    "image/tiff": "tif",
 }
+_NOT_SHOWN = frozenset({"image/heic", "image/tiff"})
+"""What few browsers show."""
+
+_MADE_OF = b"presente: made of SHA-256 "
 _UNFINISHED = ".presente-part"
 _FILE_NAME = re.compile(rf"(.+)_([0-9a-f]{{12}})\.(?:{'|'.join(_EXTENSIONS.values())}|img)({re.escape(_UNFINISHED)})?")
 _MAX_NAME = 150
@@ -49,21 +59,31 @@ class PhotoExport:
         self.folder = folder
         self._writing = threading.Lock()
 
-    def save_all(self, store: DocumentStore) -> Exported:
+    def save_all(self, store: DocumentStore, as_jpeg: Callable[[bytes], bytes]) -> Exported:
         """Write every photo of a store that is not in the folder yet. Each file appears whole or not at all.
+
+        Args:
+            store: the photos.
+            as_jpeg: makes a JPEG of a photo that browsers do not show. One that it refuses (``PhotoRefused``) is
+                written as it is.
 
         Raises:
             StoreError: ``export_unwritable``; what was written before stays.
+            Busy: ``busy``, from ``as_jpeg``; likewise.
         """
         saved = skipped = 0
         with self._writing, self._translated_errors():
             self.folder.mkdir(parents=True, exist_ok=True)
             for photo in store.photos():
-                target = self.folder / _file_name(photo)
-                if target.exists():
+                names = _file_names(photo)
+                if any((self.folder / name).exists() for name in names):
                     skipped += 1
                     continue
-                written = _write(target, photo.content)
+                target, content = self.folder / names[-1], photo.content
+                if len(names) > 1:
+                    with suppress(PhotoRefused):
+                        target, content = self.folder / names[0], _signed(as_jpeg(photo.content), photo.sha256)
+                written = _write(target, content)
                 if store.student(photo.matricula) is None:  # erased since it was read, when forget() found no file yet
                     target.unlink(missing_ok=True)
                 elif written:
@@ -97,11 +117,7 @@ class PhotoExport:
                 unknown -= {_name(stored.student.matricula) for stored in page}
                 after = page[-1].student.matricula
             self._delete(
-                [
-                    path
-                    for path, match in files
-                    if match[1] in unknown and (match[3] or sha256_file(path).startswith(match[2]))
-                ]
+                [path for path, match in files if match[1] in unknown and (match[3] or _is_copy(path, match[2]))]
             )
 
     def _files(self) -> list[tuple[Path, re.Match[str]]]:
@@ -139,8 +155,23 @@ def _name(matricula: str) -> str:
     return quoted
 
 
-def _file_name(photo: StoredPhoto) -> str:
-    return f"{_name(photo.matricula)}_{photo.sha256[:12]}.{_EXTENSIONS.get(photo.media_type, 'img')}"
+def _file_names(photo: StoredPhoto) -> list[str]:
+    """The names that a photo's file may have: that of its JPEG first, if browsers do not show it, then its own."""
+    extensions = ["jpg"] * (photo.media_type in _NOT_SHOWN) + [_EXTENSIONS.get(photo.media_type, "img")]
+    return [f"{_name(photo.matricula)}_{photo.sha256[:12]}.{each}" for each in extensions]
+
+
+def _signed(jpeg: bytes, sha256: str) -> bytes:
+    """A JPEG with a comment that says which photo it was made of."""
+    comment = _MADE_OF + sha256.encode()
+    return jpeg[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2) + comment + jpeg[2:]
+
+
+def _is_copy(path: Path, digest: str) -> bool:
+    """Whether a file has the digest that is in its name, or was made of a photo that has."""
+    with path.open("rb") as stream:
+        beginning = stream.read(100)
+    return beginning[6:].startswith(_MADE_OF + digest.encode()) or sha256_file(path).startswith(digest)
 
 
 def _write(target: Path, content: bytes) -> bool:

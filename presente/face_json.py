@@ -18,7 +18,11 @@ Fpir = Annotated[
     float | None,
     Meta(description="Share of strangers whose best score is as high; null without a calibration or a score."),
 ]
-Reason = Literal["below_threshold", "two_people_too_close", "empty_gallery"]
+Rotated = Annotated[
+    Literal[0, 90, 180, 270],
+    Meta(description="Degrees, clockwise, by which the photo had to be turned; boxes are in the photo as it was sent."),
+]
+Reason = Literal["below_threshold", "two_people_too_close", "another_face_is_closer", "empty_gallery"]
 
 
 class JsonObject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,6 +45,7 @@ class FaceJson(JsonObject, frozen=True, kw_only=True):
     landmarks: Annotated[list[list[float]], Meta(description="Eyes, nose and corners of the mouth, as x, y in pixels.")]
     detection_score: Annotated[float, Meta(description="The detector's score, 0 to 1.")]
     quality: QualityJson
+    rotated: Rotated
 
 
 class CandidateJson(JsonObject, frozen=True, kw_only=True):
@@ -58,7 +63,10 @@ class CandidateJson(JsonObject, frozen=True, kw_only=True):
 class IdentifiedFaceJson(FaceJson, frozen=True, kw_only=True):
     """A face and who it is."""
 
-    decision: Annotated[Literal["known", "unknown", "ambiguous"], Meta(description="Known at score >= threshold.")]
+    decision: Annotated[
+        Literal["known", "unknown", "ambiguous", "duplicate"],
+        Meta(description="Known at score >= threshold; duplicate: a further face of a person who is named already."),
+    ]
     nombre: Annotated[str, Meta(description='"Desconocido" unless the decision is known.')]
     matricula: Annotated[str | None, Meta(description="Null unless the decision is known.")]
     score: Annotated[float | None, Meta(description="The best candidate's; null when no one was searched.")]
@@ -79,6 +87,7 @@ def face_members(face: EmbeddedFace) -> dict[str, Any]:
         "landmarks": [[round(float(x), 1), round(float(y), 1)] for x, y in face.face.landmarks],
         "detection_score": round(face.face.score, 4),
         "quality": QualityJson(**face.quality.as_dict()),
+        "rotated": face.rotated,
     }
 
 

@@ -16,7 +16,8 @@ import msgspec
 import numpy as np
 
 from faces.embedder import EmbeddedFace, FaceEmbedder
-from gallery.decision import Decision
+from faces.reading import Detail
+from gallery.decision import Decision, once_each
 from gallery.documents.values import EnrolledPhoto, Template
 from gallery.gallery import Gallery
 from gallery.threshold.operating_point import OperatingPoint
@@ -60,31 +61,34 @@ class IdentifyQuery:
     faces: WhichFaces = "all"
     clase: str | None = None
     cohort: bool = False
+    detail: Detail = "auto"
 
 
 @dataclass(frozen=True, slots=True)
 class Identified:
     """A photo's faces, largest first, with a decision for each.
 
-    ``hint`` says what to do when there was no one to compare with; None otherwise.
+    ``hint`` says what to do when there was no one to compare with; None otherwise. ``rotated``: degrees, clockwise, by
+    which the photo had to be turned.
     """
 
     faces: tuple[tuple[EmbeddedFace, Decision], ...]
     operating_point: OperatingPoint
     timings_ms: dict[str, float]
     hint: str | None = None
+    rotated: int = 0
 
 
 def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: IdentifyQuery) -> Identified:
-    """Find every face of a photo and say who it is.
+    """Find every face of a photo and say who it is. A person is named for one face at most (:func:`once_each`).
 
     Raises:
         PhotoRefused: the bytes are not a photo that can be used.
         InvalidInput: ``invalid_k``.
     """
     timings = Timings()
-    read = embedder.read_faces(content, timings.stage).faces
-    aligned = read[:1] if query.faces == "largest" else read
+    read = embedder.read_faces(content, timings.stage, query.detail, query.faces)
+    aligned = read.faces[:1] if query.faces == "largest" else read.faces
     with timings.stage("embed"):
         faces = embedder.embed(aligned)
     with timings.stage("search"):
@@ -92,7 +96,8 @@ def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: Id
         held_to, decisions = gallery.identify(probes, query.k, query.threshold, query.clase, query.cohort)
     empty = any(decision.reason == "empty_gallery" for decision in decisions)
     hint = empty_search_hint(gallery, query.clase, query.cohort) if empty else None
-    return Identified(tuple(zip(faces, decisions, strict=True)), held_to, timings.as_dict(), hint)
+    named = tuple(zip(faces, once_each(decisions), strict=True))
+    return Identified(named, held_to, timings.as_dict(), hint, read.rotated)
 
 
 def empty_search_hint(gallery: Gallery, clase: str | None, cohort: bool) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faces.embedder import EmbeddedFace, FaceEmbedder
+from faces.image.jpeg_copy import jpeg_copy
 from faces.recognition import unit_rows
 from gallery.attendance.attendance_log import AttendanceLog
 from gallery.decision import Candidate
@@ -130,7 +131,11 @@ class Service:
 
     def save_photos(self) -> Exported:
         """Write every stored photo that is not there yet into the export folder."""
-        return self.export.save_all(self.gallery.store)
+        return self.export.save_all(self.gallery.store, self._as_jpeg)
+
+    def _as_jpeg(self, content: bytes) -> bytes:
+        with self.embedder.opened(content) as photo:
+            return jpeg_copy(photo.pixels)
 
 
 class ServiceHandle:

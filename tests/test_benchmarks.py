@@ -98,7 +98,16 @@ def test_attacks() -> None:
 
 def test_fuzz() -> None:
     found = printed("benchmarks.fuzz", "--requests", "60", "--files", "2", "--seed", "5")
-    assert (found["requests"], found["failed"], found["verify_agrees"]) == (68, 0, True) and found["routes"] > 20
+    assert (found["requests"], found["failed"], found["verify_agrees"]) == (74, 0, True) and found["routes"] > 20
+
+
+def test_photo_formats() -> None:
+    found = printed("benchmarks.photo_formats", "--width", "1500", "--height", "1000")["photos"]
+    assert {"JPEG", "AVIF", "TIFF", "flat_444"} <= found.keys()
+    for each in found.values():
+        assert 0 < each["bytes_per_pixel"] < each["bytes_per_pixel_said"] and each["ns_per_pixel"] > 0
+    own = ROOT / "tests" / "faces" / "photos" / "iphone.heic"
+    assert list(printed("benchmarks.photo_formats", str(own))["photos"]) == ["iphone.heic"]
 
 
 def test_attendance_lists() -> None:

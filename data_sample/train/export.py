@@ -154,6 +154,7 @@ def write_pack(models: Path, threshold: float) -> None:
         "dim": DIM,
         "threshold": threshold,
         "licence": "MIT",
+        "use": "anyone",
         "about": "Trained on drawn, fictional faces only; it recognises drawings, not photos of real people.",
     }
     (models / "pack.json").write_text(json.dumps(pack, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

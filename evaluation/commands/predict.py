@@ -57,13 +57,19 @@ def _predicted(path: Path, embedder: FaceEmbedder, gallery: Gallery, query: Iden
     return {"photo": str(path), "faces": identified_json(found), **hint}
 
 
+def _name(face: dict[str, Any]) -> str:
+    if face["decision"] == "duplicate":
+        return f"another face of {face['candidates'][0]['nombre_del_alumno']}"
+    return str(face["nombre"])
+
+
 def _predicted_lines(result: dict[str, Any]) -> list[str]:
     if "error" in result:
         return [f"{result['photo']}: {result['what']}"]
     if not result["faces"]:
         return [f"{result['photo']}: no face"]
     return [
-        f"{result['photo']}: {face['nombre']}"
+        f"{result['photo']}: {_name(face)}"
         + (f" ({face['matricula']})" if face["matricula"] else "")
         + ("" if face["score"] is None else f", score {face['score']:.3f}")
         for face in result["faces"]

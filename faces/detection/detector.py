@@ -1,4 +1,4 @@
-"""Views of a photo to faces: boxes, five landmarks, scores. The network is insightface's SCRFD; the geometry is ours.
+"""Views of a photo to faces: boxes, five landmarks, scores. The geometry is ours.
 
 insightface resizes every photo to one square. That upscales small photos (one of 178x218 costs fifteen times as much
 as necessary) and misses faces that fill the frame. Here the network's input is chosen from the photo: never upscaled,
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from faces.detection.detected_face import DetectedFace, largest_first, most_prominent, prominence
+from faces.detection.networks import FaceNetwork
 from faces.detection.views import View, inner_edges, paint, plan_canvas, to_photo, whole
 from faces.image.decode import RGB
 from faces.opencv import cv2
-from faces.runtime.session import Session
 
 _CUT_PX = 2.0
 """A box that ends so near to a view's inner edge, in pixels of the canvas, belongs to a face that the view cuts."""
@@ -51,17 +51,12 @@ class DetectionSettings:
 
 
 class Detector:
-    """SCRFD on a session that the caller configured. Safe to use from several threads."""
+    """A network that finds faces, and the sizes at which it sees a photo. Safe to use from several threads."""
 
-    def __init__(self, session: Session, settings: DetectionSettings | None = None) -> None:
-        from faces.detection.scrfd import (
-            LeanScrfd,  # imports insightface, which is slow: only when a detector is really made
-        )
-
+    def __init__(self, network: FaceNetwork, settings: DetectionSettings | None = None) -> None:
+        """Find faces with a network; see :func:`faces.detection.networks.face_network`."""
         self.settings = settings or DetectionSettings()
-        # No model_file: given one, SCRFD opens another session for every input size that it meets.
-        self._scrfd = LeanScrfd(session=session)
-        self._scrfd.prepare(0, det_thresh=self.settings.min_score)
+        self._network = network
 
     def detect(self, pixels: RGB, turns: int = 0) -> list[DetectedFace]:
         """The faces of an RGB uint8 (h, w, 3) photo that the usual look shows, largest first.
@@ -95,7 +90,7 @@ class Detector:
         """The faces that a view of a photo shows, largest first, without those that its inner edges cut."""
         height, width = pixels.shape[:2]
         canvas = plan_canvas(view)
-        boxes, landmarks = self._scrfd.faces(paint(pixels, view, canvas))
+        boxes, landmarks = self._network.faces(paint(pixels, view, canvas))
         corners = to_photo(boxes[:, :4].reshape(-1, 2, 2), view, canvas)
         ordered = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
         whole_faces = np.ones(len(boxes), dtype=bool)
@@ -133,4 +128,4 @@ class Detector:
         turned = np.rot90(part, -turns)[:_CHECK_SIDE, :_CHECK_SIDE]
         canvas = np.zeros((_CHECK_SIDE, _CHECK_SIDE, 3), dtype=np.uint8)
         canvas[: turned.shape[0], : turned.shape[1]] = turned
-        return max((float(box[4]) for box in self._scrfd.faces(canvas)[0]), default=0.0)
+        return max((float(box[4]) for box in self._network.faces(canvas)[0]), default=0.0)

@@ -3,7 +3,7 @@
 One look is never enough. The detectors miss faces that are larger than about half of their input, and those of fewer
 than about 12 pixels in it. So a photo is seen in at most three looks: a glance at few pixels, for faces that fill the
 frame; the usual look; and, when the photo is much larger than that and its faces are small or none was found, a closer
-one in tiles. A photo without an upright face is looked at turned, too. docs/adr/0027-looks.md has the measurements.
+one in tiles. A photo without an upright face is looked at turned, too. docs/adr/0028-looks.md has the measurements.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,11 @@ from faces.image.decode import RGB
 Stage = Callable[[str], AbstractContextManager[object]]
 """Gives a context that a stage of reading is carried out in: a caller's stopwatch."""
 
+Wanted = Literal["all", "largest", "most prominent"]
+"""Which faces of a photo are wanted."""
+
 _BEST_SIDE = 96
-"""Side of a face, in pixels of the canvas, at which its landmarks are found best (docs/adr/0027-looks.md)."""
+"""Side of a face, in pixels of the canvas, at which its landmarks are found best (docs/adr/0028-looks.md)."""
 
 _OVERLAP_FACE = 36
 """Tiles overlap by a face of so many pixels in the usual look, which sees the larger faces that tiles cut."""
@@ -117,7 +121,7 @@ class FaceFinder:
                 lambda pixels, faces: self._turns_to_try(pixels, faces) if faces else (),
             )
 
-    def closer_is_due(self, found: Found, height: int, width: int, most_prominent_only: bool = False) -> bool:
+    def closer_is_due(self, found: Found, height: int, width: int, wanted: Wanted = "all") -> bool:
         """Whether a photo of this size may show faces that the first looks miss: it is much larger than they see it,
         and what was found is small, or nothing.
 
@@ -125,18 +129,19 @@ class FaceFinder:
             found: what the first looks found, in the photo's pixels.
             height: of the whole photo.
             width: likewise.
-            most_prominent_only: only the most prominent face is wanted.
+            wanted: which faces must not be small.
         """
         usual = min(1.0, self._settings.max_side / max(height, width))
         if self._closer_scale(height, width) < _CLOSER_FROM * usual:
             return False
         if not found.faces:
             return True
-        if most_prominent_only:
-            smallest = found.faces[most_prominent(found.faces, height, width)].side
+        if wanted == "all":
+            side = min(face.side for face in found.faces)
         else:
-            smallest = min(face.side for face in found.faces)
-        return smallest * usual < self._settings.closer_face
+            first = 0 if wanted == "largest" else most_prominent(found.faces, height, width)
+            side = found.faces[first].side
+        return side * usual < self._settings.closer_face
 
     def is_upright(self, pixels: RGB, face: DetectedFace) -> bool:
         """Whether a face certainly stands upright; if not, :meth:`first_looks` finds out how it stands."""

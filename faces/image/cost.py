@@ -1,7 +1,7 @@
 """The cost of decoding a photo, in memory and CPU time, estimated from its header.
 
-The constants were measured with Pillow 13 and libjpeg-turbo 3 (docs/adr/0021-decoding.md has the figures), and rounded
-up.
+The constants were measured with Pillow 13, libjpeg-turbo 3, libheif 1.23 and dav1d 1.5 (docs/adr/0021-decoding.md and
+docs/adr/0026-formats.md have the figures), and rounded up.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ _ALLOWED_S = 1.0
 _ALLOWED_S_PER_PIXEL = 150e-9
 """Three times what the slowest ordinary photo takes, and a second for small ones."""
 
+_ALLOWED_S_PER_VIDEO_PIXEL = 300e-9
+"""Of HEVC and AV1, which take several times what a JPEG takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -44,7 +47,7 @@ def cost_of(header: Header, size: int, enough: int | None) -> Cost:
     result = _RESULT * pixels
     held = math.ceil(header.held * pixels)
     converting = strip_rows(header.width) * _CONVERTING * header.width
-    peak = 2 * size + held + max(header.coefficients, result + converting)  # the one is freed before the other
+    peak = 2 * size + held + max(header.decoding_bytes, result + converting)  # the one is freed before the other
     return Cost(peak + _FIXED_BYTES, result, (header.pixel_ns * header.pixels + header.byte_ns * size) * 1e-9)
 
 
@@ -78,5 +81,6 @@ def refuse_too_costly(header: Header, size: int) -> None:
         PhotoRefused: ``too_costly``.
     """
     seconds = cost_of(header, size, None).seconds
-    if seconds > _ALLOWED_S + _ALLOWED_S_PER_PIXEL * header.pixels:
+    per_pixel = _ALLOWED_S_PER_VIDEO_PIXEL if header.kind in ("HEIF", "AVIF") else _ALLOWED_S_PER_PIXEL
+    if seconds > _ALLOWED_S + per_pixel * header.pixels:
         raise too_costly(f"{seconds:.0f} seconds for {header.width} x {header.height} pixels")

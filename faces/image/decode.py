@@ -14,13 +14,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import AvifImagePlugin, Image, UnidentifiedImageError
 
 from faces.image.cost import Cost, cost_of, draft_size, refuse_too_costly, strip_rows
 from faces.image.headers import Header, read_header
+from faces.image.headers.header import unsupported
 from presente.errors import PhotoRefused
 
 Image.MAX_IMAGE_PIXELS = None  # ImageLimits sets the limit instead
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # photos are decoded at once, each by one core
 
 RGB = NDArray[np.uint8]
 """A decoded photo: uint8, shape (height, width, 3), channels in the order red, green, blue."""
@@ -30,8 +32,14 @@ _MEDIA_TYPES = {
     "PNG": "image/png",
     "WEBP": "image/webp",
     "PPM": "image/x-portable-anymap",
+    "HEIF": "image/heic",
+    "AVIF": "image/avif",
+    "TIFF": "image/tiff",
 }
-ACCEPTED_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".pgm", ".ppm", ".pnm"})
+ACCEPTED_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".pgm", ".ppm", ".pnm"}
+    | {".heic", ".heif", ".hif", ".avif", ".tif", ".tiff"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +84,11 @@ def decode(
     enough: int | None = None,
     allocate: Callable[[int, int], RGB] = empty,
 ) -> DecodedPhoto:
-    """Decode a JPEG, PNG, WebP or binary PNM file into an upright RGB photo.
+    """Decode a JPEG, PNG, WebP, HEIC, AVIF, TIFF or binary PNM file into an upright RGB photo.
 
-    CMYK, palette, 16-bit, grey and transparent pictures are converted; transparent pixels become white. Of an animation
-    the first frame is taken.
+    CMYK, palette, 16-bit, grey and transparent pictures are converted; transparent pixels become white, but for those
+    of HEIC and AVIF, whose transparency is a picture of its own. Of an animation the first frame is taken, of several
+    pictures or pages the one that is shown first.
 
     Args:
         data: the file.
@@ -93,16 +102,9 @@ def decode(
             ``too_many_pixels``, ``too_small``, ``too_costly`` or ``damaged_image``.
     """
     header = _accepted_header(data, limits or ImageLimits())
-    longest = max(header.width, header.height)
     try:
-        image = Image.open(io.BytesIO(header.essence(data)), formats=(header.kind,))
-        if image.size != (header.width, header.height):
-            raise ValueError("it says two sizes")
-        smaller = draft_size(header.width, header.height, enough) if header.kind == "JPEG" else None
-        if smaller is not None:
-            image.draft(image.mode, smaller)
-        image.load()
-        pixels = _upright_rgb(image, header.orientation, allocate)
+        rows = _heif_rows(header, data) if header.kind == "HEIF" else _pillow_rows(header, data, enough)
+        pixels = _upright_rgb(rows, header, allocate)
     except (
         OSError,
         SyntaxError,
@@ -111,14 +113,17 @@ def decode(
         IndexError,
         KeyError,
         TypeError,
+        RuntimeError,
         struct.error,
         zlib.error,
     ) as exc:
+        if header.kind == "TIFF" and isinstance(exc, UnidentifiedImageError):
+            raise unsupported("TIFF files with pixels of this kind") from exc
         why = "" if isinstance(exc, UnidentifiedImageError) else f" ({exc})"  # which names an object, not a reason
         raise PhotoRefused(
             "damaged_image", f"The {header.kind} file is damaged or cut short{why}.", "Send the whole file again."
         ) from exc
-    return DecodedPhoto(pixels, _MEDIA_TYPES[header.kind], longest / max(pixels.shape[:2]))
+    return DecodedPhoto(pixels, _MEDIA_TYPES[header.kind], max(header.window[2:]) / max(pixels.shape[:2]))
 
 
 def _accepted_header(data: bytes, limits: ImageLimits) -> Header:
@@ -138,28 +143,74 @@ def _accepted_header(data: bytes, limits: ImageLimits) -> Header:
             f"The photo is too large: {header.width} x {header.height} pixels, the limit is {limits.max_pixels:,}.",
             "Scale it down before sending it.",
         )
-    if min(header.width, header.height) < limits.min_side:
+    _, _, width, height = header.window
+    if min(width, height) < limits.min_side:
         raise PhotoRefused(
             "too_small",
-            f"The photo is {header.width} x {header.height} pixels.",
+            f"The photo is {width} x {height} pixels.",
             f"Send one of at least {limits.min_side} pixels per side.",
         )
     refuse_too_costly(header, len(data))
     return header
 
 
-def _upright_rgb(image: Image.Image, orientation: int, allocate: Callable[[int, int], RGB]) -> RGB:
-    """Any Pillow mode to RGB uint8, turned as EXIF says, without a copy of the whole."""
-    swapped = orientation >= 5
-    pixels = allocate(*(image.size if swapped else image.size[::-1]))
-    lying = _as_stored(pixels, orientation)
+@dataclass(frozen=True, slots=True)
+class _StoredRows:
+    """A picture as the file stores it: its size, and a function that gives some of its rows, (rows, width, 1 or 3)."""
+
+    width: int
+    height: int
+    between: Callable[[int, int], NDArray[np.uint8]]
+
+
+def _pillow_rows(header: Header, data: bytes, enough: int | None) -> _StoredRows:
+    """A picture that Pillow decodes."""
+    image = Image.open(io.BytesIO(header.essence(data)), formats=(header.kind,))
+    if image.size != (header.width, header.height):
+        raise ValueError("it says two sizes")
+    smaller = draft_size(header.width, header.height, enough) if header.kind == "JPEG" else None
+    if smaller is not None:
+        image.draft(image.mode, smaller)
+    image.load()
     grey16 = image.mode.startswith("I")  # 16-bit samples, or what Pillow rescales a PNM's other ranges to
     wide = grey16 and int(image.getextrema()[1]) > 255  # type: ignore[arg-type]  # of one channel they are two numbers
-    rows = strip_rows(image.width)
-    for top in range(0, image.height, rows):
-        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+
+    def between(top: int, bottom: int) -> NDArray[np.uint8]:
+        strip = image.crop((0, top, image.width, bottom))
         strip.info = image.info
-        lying[top : top + rows] = _grey16(strip, wide) if grey16 else _to_rgb(strip)
+        return _grey16(strip, wide) if grey16 else _to_rgb(strip)
+
+    return _StoredRows(*image.size, between)
+
+
+def _heif_rows(header: Header, data: bytes) -> _StoredRows:
+    """A picture in HEVC, which libheif decodes in one thread, into 8 bits per sample."""
+    import pi_heif
+
+    pi_heif.options.DECODE_THREADS = 1
+    image = pi_heif.open_heif(header.essence(data), convert_hdr_to_8bit=True)
+    if image.size != (header.width, header.height) or image.mode not in ("RGB", "L"):
+        raise ValueError("it says two sizes, or colours of no kind")
+    samples = np.asarray(image)
+    if samples.shape[:2] != (header.height, header.width):
+        raise ValueError("it says two sizes")
+    pixels = samples.reshape(header.height, header.width, -1)
+
+    def between(top: int, bottom: int, _owner: object = image) -> NDArray[np.uint8]:
+        return pixels[top:bottom]  # the library's own memory, which goes when the image does
+
+    return _StoredRows(header.width, header.height, between)
+
+
+def _upright_rgb(rows: _StoredRows, header: Header, allocate: Callable[[int, int], RGB]) -> RGB:
+    """A stored picture as RGB uint8, turned as EXIF says, without a copy of the whole."""
+    left, first, width, height = header.shown or (0, 0, rows.width, rows.height)
+    pixels = allocate(*((width, height) if header.orientation >= 5 else (height, width)))
+    lying = _as_stored(pixels, header.orientation)
+    count = strip_rows(width)
+    for top in range(0, height, count):
+        bottom = min(top + count, height)
+        lying[top:bottom] = rows.between(first + top, first + bottom)[:, left : left + width]
     return pixels
 
 

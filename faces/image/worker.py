@@ -52,6 +52,7 @@ def main() -> int:
     threading.Thread(target=_end_with, args=(channel,), daemon=True).start()
     os.nice(given.nice)
     warnings.simplefilter("ignore")  # a photo's refusal says all that matters
+    _silence_libraries()
     if (mapped := _own_memory(0)) > 0:
         resource.setrlimit(resource.RLIMIT_AS, (mapped + given.memory, mapped + given.memory))
     at_first = _own_memory(1)
@@ -71,6 +72,14 @@ def main() -> int:
         if last:
             break
     return 0
+
+
+def _silence_libraries() -> None:
+    """Keep what C libraries print (libtiff, of each damaged file) out of the server's log, but not Python's errors."""
+    sys.stderr = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace", buffering=1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 
 def _own_file(descriptor: int, height: int, width: int) -> RGB:

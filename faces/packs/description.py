@@ -10,6 +10,12 @@ from typing import Any, Literal
 
 from presente.errors import PackError
 
+_ALIGNED = 112
+"""Side, in pixels, of a face that is aligned by its landmarks."""
+
+USES = ("anyone", "research only")
+"""Who may use a pack, as far as the licence of its weights says; "not stated" where none is given."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
@@ -19,7 +25,8 @@ class Preprocessing:
         size: side of its input in pixels.
         mean, scale: of a pixel v it is given (v - mean) / scale.
         colours: their order.
-        crop: which part of the photo; ``box``: the detector's box, stretched to a square.
+        crop: which part of the photo; ``box``: the detector's box, stretched to a square; ``landmarks``: the face
+            aligned by its five landmarks, as for an ArcFace, 112 pixels per side.
         margin: what is added around the box, both sides together, in pixels of the input.
     """
 
@@ -27,7 +34,7 @@ class Preprocessing:
     mean: float
     scale: float
     colours: Literal["rgb", "bgr"]
-    crop: Literal["box"]
+    crop: Literal["box", "landmarks"]
     margin: float
 
     @classmethod
@@ -46,8 +53,10 @@ class Preprocessing:
         made = cls(**described)
         if not (isinstance(made.size, int) and 0 <= made.margin < made.size and made.scale > 0):
             raise ValueError("'input' must have a whole size above its margin, and a scale above 0")
-        if made.colours not in ("rgb", "bgr") or made.crop != "box":
-            raise ValueError("'input' must have colours rgb or bgr, and crop box")
+        if made.colours not in ("rgb", "bgr") or made.crop not in ("box", "landmarks"):
+            raise ValueError("'input' must have colours rgb or bgr, and crop box or landmarks")
+        if made.crop == "landmarks" and (made.size, made.margin) != (_ALIGNED, 0):
+            raise ValueError(f"'input' with crop landmarks must have size {_ALIGNED} and margin 0")
         return made
 
 
@@ -69,6 +78,8 @@ def read_description(folder: Path) -> dict[str, Any]:
                 raise ValueError(f"{number!r} must be a number")
         if not isinstance(described.get("flip", False), bool):
             raise ValueError("'flip' must be true or false")
+        if described.get("use", USES[0]) not in USES:
+            raise ValueError(f"'use' must be one of {', '.join(USES)}")
         if "input" in described:
             Preprocessing.read(described["input"])
         if not -1 <= described.get("threshold", 0) <= 1:

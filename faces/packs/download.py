@@ -24,9 +24,16 @@ _TIMEOUT_S = (10, 60)
 
 
 def pull(pack: PublishedPack, into: Path, progress: DownloadProgress, url: str | None = None) -> Path:
-    """Fetch a pack's archive and install its two models as ``into/NAME/``; nothing else of the archive is kept.
+    """Fetch a pack and install its two models as ``into/NAME/``; nothing else of an archive is kept.
 
-    An interrupted download stays beside the target as ``NAME.zip.part`` and is continued by the next call.
+    An interrupted download stays beside the target as ``NAME.zip.part``, or as ``NAME-FILE.part`` where the models are
+    published by themselves, and is continued by the next call.
+
+    Args:
+        pack: what to fetch.
+        into: the folder of packs.
+        progress: is told how far it is.
+        url: address of a mirror of the archive; of the folder with both files where there is no archive.
 
     Returns:
         the pack's folder.
@@ -34,6 +41,8 @@ def pull(pack: PublishedPack, into: Path, progress: DownloadProgress, url: str |
     Raises:
         PackError: ``download_failed`` (which file goes where, by hand), ``checksum_mismatch``, ``pack_incomplete``.
     """
+    if pack.url is None:
+        return _pull_files(pack, into, progress, url)
     folder = into / pack.name
     archive = into / f"{pack.name}.zip.part"
     source = url or pack.url
@@ -41,12 +50,8 @@ def pull(pack: PublishedPack, into: Path, progress: DownloadProgress, url: str |
         into.mkdir(parents=True, exist_ok=True)
         _fetch(source, archive, progress)
     except (requests.RequestException, OSError) as exc:
-        raise PackError(
-            "download_failed",
-            f"{source} could not be fetched ({exc}).",
-            f"Without a network: take {pack.name}.zip from a machine that has one, unpack it, and put "
-            f"{folder / pack.detection.name} and {folder / pack.recognition.name} there; then run "
-            f"`{command_line(f'faces check {pack.name}')}`.",
+        raise _failed(
+            source, exc, pack, folder, f"take {pack.name}.zip from a machine that has one, unpack it"
         ) from exc
     try:
         _install(archive, pack, folder)
@@ -63,6 +68,47 @@ def pull(pack: PublishedPack, into: Path, progress: DownloadProgress, url: str |
     finally:
         archive.unlink(missing_ok=True)  # a bad archive must not be taken for a beginning next time
     return folder
+
+
+def _pull_files(pack: PublishedPack, into: Path, progress: DownloadProgress, url: str | None) -> Path:
+    """Fetch and install the two models of a pack that are published by themselves; see :func:`pull`."""
+    folder = into / pack.name
+    files = (pack.detection, pack.recognition)
+    total, before = sum(file.size for file in files), 0
+    staged = {file: into / f"{pack.name}-{file.name}.part" for file in files}
+    for file, target in staged.items():
+        source = f"{(url or file.folder_url).rstrip('/')}/{file.name}"
+        try:
+            into.mkdir(parents=True, exist_ok=True)
+            _fetch(source, target, lambda done, _, before=before: progress(before + done, total))  # type: ignore[misc]
+        except (requests.RequestException, OSError) as exc:
+            raise _failed(source, exc, pack, folder, "fetch both files with a machine that has one") from exc
+        if (digest := sha256_file(target)) != file.sha256:
+            target.unlink()  # it must not be taken for a beginning next time
+            raise PackError(
+                "checksum_mismatch",
+                f"{file.name} of {pack.name} has SHA-256 {digest}, expected {file.sha256}; nothing was installed.",
+                "Run the command again, and check the address.",
+            )
+        before += file.size
+    try:
+        folder.mkdir(exist_ok=True)
+        for file, target in staged.items():
+            target.replace(folder / file.name)
+    except OSError as exc:
+        raise PackError(
+            "pack_unwritable", f"{folder} cannot be written ({exc}).", "Free space or mend its permissions."
+        ) from exc
+    return folder
+
+
+def _failed(source: str, why: Exception, pack: PublishedPack, folder: Path, fetched: str) -> PackError:
+    return PackError(
+        "download_failed",
+        f"{source} could not be fetched ({why}).",
+        f"Without a network: {fetched}, and put {folder / pack.detection.name} and {folder / pack.recognition.name} "
+        f"there; then run `{command_line(f'faces check {pack.name}')}`.",
+    )
 
 
 def _fetch(url: str, target: Path, progress: DownloadProgress) -> None:

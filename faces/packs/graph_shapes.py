@@ -6,6 +6,9 @@ from pathlib import Path
 
 from presente.errors import PackError
 
+_DETECTORS = (9, 12)
+"""Outputs of SCRFD with five landmarks, three for each of three strides, and of YuNet, which has four."""
+
 
 def _graph_shapes(path: Path) -> tuple[list[int | None], list[list[int | None]]]:
     """Shapes of the first input and of all outputs, None where a size is dynamic; weights are not kept."""
@@ -27,7 +30,8 @@ def _graph_shapes(path: Path) -> tuple[list[int | None], list[list[int | None]]]
 def tell_apart(folder: Path) -> tuple[Path, Path]:
     """The detector and the embedder among a folder's ONNX files.
 
-    SCRFD has nine outputs (five landmarks at three strides); ArcFace has one, from a fixed 112x112 input.
+    SCRFD has nine outputs (five landmarks at three strides), YuNet twelve; an embedder has one, from a fixed 112x112
+    input.
 
     Raises:
         PackError: ``pack_incomplete`` when there is not exactly one of each, ``damaged_model``.
@@ -35,14 +39,14 @@ def tell_apart(folder: Path) -> tuple[Path, Path]:
     detectors, recognisers = [], []
     for path in sorted(folder.glob("*.onnx")):
         inputs, outputs = _graph_shapes(path)
-        if len(outputs) == 9:
+        if len(outputs) in _DETECTORS:
             detectors.append(path)
         elif len(outputs) == 1 and inputs[2:4] == [112, 112] and (outputs[0][-1] or 0) >= 64:
             recognisers.append(path)
     if len(detectors) != 1 or len(recognisers) != 1:
         raise PackError(
             "pack_incomplete",
-            f"{folder} must hold one SCRFD detector with five landmarks and one 112x112 ArcFace "
+            f"{folder} must hold one detector with five landmarks (SCRFD or YuNet) and one 112x112 "
             f"embedder; it holds {len(detectors)} and {len(recognisers)}.",
             'Remove the others, or name the two in a pack.json: {"detection": "...", "recognition": "..."}.',
         )

@@ -1,10 +1,10 @@
 """Model packs: which two ONNX files make templates, where they lie, which digests they must have, and their licence.
 
-A pack is a folder in InsightFace's layout, ``NAME/*.onnx``: one SCRFD detector with five landmarks and one ArcFace
+A pack is a folder in InsightFace's layout, ``NAME/*.onnx``: one detector with five landmarks (SCRFD or YuNet) and one
 embedder. Other models in the folder are never opened by the runtime. A ``pack.json`` beside them may name the two files
-and give ``dim``, ``threshold``, ``licence`` and ``flip``, and for an embedder that is no ArcFace ``input``
-(:class:`Preprocessing`). InsightFace's own packs are known by name; in any other folder the two are told apart by the
-shapes of their graphs.
+and give ``dim``, ``threshold``, ``licence``, ``use`` and ``flip``, and for an embedder that is no ArcFace ``input``
+(:class:`Preprocessing`). Published packs are known by name; in any other folder the two are told apart by their graphs,
+and SFace is known by its digest.
 """
 
 from __future__ import annotations
@@ -21,7 +21,16 @@ from presente.errors import PackError
 from presente.files import sha256_file
 from presente.installation import command_line
 
-__all__ = ["DEFAULT_THRESHOLD", "ModelPack", "Preprocessing", "find_pack", "installed", "load_pack"]
+__all__ = [
+    "DEFAULT_THRESHOLD",
+    "ModelPack",
+    "Preprocessing",
+    "Terms",
+    "find_pack",
+    "installed",
+    "load_pack",
+    "terms_of",
+]
 
 DEFAULT_THRESHOLD = 0.42
 """Cosine from which a face is known when neither a calibration nor the pack gives a threshold.
@@ -94,8 +103,8 @@ def find_pack(name: str, places: Iterable[Path]) -> Path:
         fix = f"Pull it with `{command_line(f'faces pull {name}')}`."
     else:
         fix = (
-            f"Name one of {', '.join(sorted(PUBLISHED))} or sample, or a folder that holds an SCRFD and an ArcFace "
-            f"ONNX file; `{command_line('faces list')}` shows what is here."
+            f"Name one of {', '.join(sorted(PUBLISHED))} or sample, or a folder that holds a detector and an "
+            f"embedder as ONNX files; `{command_line('faces list')}` shows what is here."
         )
     raise PackError("pack_not_found", f"There is no pack {name!r} in: {', '.join(dict.fromkeys(searched))}.", fix)
 
@@ -115,6 +124,7 @@ def load_pack(name: str, places: Iterable[Path]) -> ModelPack:
         detection, recognition = folder / published.detection.name, folder / published.recognition.name
     else:
         detection, recognition = tell_apart(folder)
+    terms = terms_of(folder)
     missing = [str(path) for path in (detection, recognition) if not path.is_file()]
     if missing:
         raise PackError(
@@ -125,7 +135,7 @@ def load_pack(name: str, places: Iterable[Path]) -> ModelPack:
     digests = [sha256_file(path) for path in (detection, recognition)]
     if published and not described:
         _check_digests(published, (detection, recognition), digests)
-    preprocessing = Preprocessing.read(described["input"]) if "input" in described else None
+    preprocessing = Preprocessing.read(described["input"]) if "input" in described else _known_input(digests[1])
     if preprocessing is not None:
         digests.append(repr(preprocessing))
     return ModelPack(
@@ -134,12 +144,37 @@ def load_pack(name: str, places: Iterable[Path]) -> ModelPack:
         recognition=recognition,
         dim=int(described["dim"]) if "dim" in described else output_dim(recognition),
         threshold=float(described.get("threshold", DEFAULT_THRESHOLD)),
-        licence=str(described.get("licence", published.licence if published else "not stated")),
+        licence=terms.licence,
         digest=hashlib.sha256("\n".join(digests).encode()).hexdigest(),
         flip=bool(described.get("flip", False)),
         preprocessing=preprocessing,
         threshold_declared="threshold" in described,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The licence of a pack's weights, and who may use them: ``anyone``, ``research only`` or ``not stated``."""
+
+    licence: str
+    use: str
+
+
+def terms_of(folder: Path) -> Terms:
+    """The terms of the pack in a folder, from its ``pack.json`` or, for a published pack, as published.
+
+    Raises:
+        PackError: ``pack_invalid``.
+    """
+    described = read_description(folder)
+    published = None if described else PUBLISHED.get(folder.name)
+    otherwise = Terms(published.licence, published.use) if published else Terms("not stated", "not stated")
+    return Terms(str(described.get("licence", otherwise.licence)), str(described.get("use", otherwise.use)))
+
+
+def _known_input(digest: str) -> Preprocessing | None:
+    """What a published embedder with this digest takes; None for an ArcFace and for all others."""
+    return next((pack.preprocessing for pack in PUBLISHED.values() if pack.recognition.sha256 == digest), None)
 
 
 def installed(places: Sequence[Path]) -> list[tuple[str, Path]]:

@@ -41,6 +41,28 @@ def without_prelu(path: Path) -> bytes | None:
     return bytes(model.SerializeToString())
 
 
+def with_free_size(path: Path) -> bytes | None:
+    """The model in ``path`` with height and width of its input left open; None when they are open already.
+
+    YuNet says that it takes 640 x 640 pixels, though nothing in it depends on that; OpenCV does not mind what it says.
+    """
+    import onnx
+
+    model = onnx.load(str(path))
+    weights = {tensor.name for tensor in model.graph.initializer}
+    (picture, *_) = (value for value in model.graph.input if value.name not in weights)
+    dims = picture.type.tensor_type.shape.dim
+    if len(dims) != 4 or not (dims[2].dim_value and dims[3].dim_value):
+        return None
+    for dim, name in ((dims[2], "height"), (dims[3], "width")):
+        dim.dim_param = name
+    del model.graph.value_info[:]
+    for value in model.graph.output:
+        for number, dim in enumerate(value.type.tensor_type.shape.dim):
+            dim.dim_param = f"{value.name}_{number}"
+    return bytes(model.SerializeToString())
+
+
 def _as_convolutions(
     node: onnx.NodeProto, slopes: NDArray[np.floating]
 ) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from faces.runtime.graph_rewriting import without_prelu
+from faces.runtime.graph_rewriting import with_free_size, without_prelu
 from presente.errors import ConfigError, PackError
 from presente.installation import command_line
 from presente.parallel import default_workers
@@ -111,8 +111,14 @@ def described_runtime(options: RuntimeOptions) -> str:
     return f"{runtime} {metadata.version(runtime)} {options.precision}"
 
 
-def open_session(path: Path, options: RuntimeOptions) -> Session:
+def open_session(path: Path, options: RuntimeOptions, any_size: bool = False) -> Session:
     """Open an ONNX file for inference.
+
+    Args:
+        path: the file.
+        options: how it is run.
+        any_size: whether a network that says it takes pictures of one size shall take others, if it can; on ONNX
+            Runtime only.
 
     Raises:
         ConfigError: ``runtime_not_installed``, ``precision_unavailable``.
@@ -122,7 +128,7 @@ def open_session(path: Path, options: RuntimeOptions) -> Session:
     runtime = chosen_runtime(options)
     plain = plain_session(path, options.threads)
     if runtime == "onnxruntime":
-        return _InTurns(_rewritten(path, plain, options), options.at_once)
+        return _InTurns(_rewritten(path, plain, options, any_size), options.at_once)
     from faces.runtime.openvino import OpenVinoSession  # importable only where OpenVINO is installed
 
     session = OpenVinoSession(path, options.precision, options.threads, options.at_once)
@@ -137,8 +143,11 @@ def open_session(path: Path, options: RuntimeOptions) -> Session:
     return session
 
 
-def _rewritten(path: Path, plain: Session, options: RuntimeOptions) -> Session:
-    """The model without PReLU when it has any, and gives the same numbers then; else ``plain``."""
+def _rewritten(path: Path, plain: Session, options: RuntimeOptions, any_size: bool) -> Session:
+    """The model without PReLU when it has any, or of any size, if it gives the same numbers then; else ``plain``."""
+    free = _of_any_size(path, options) if any_size else None
+    if free is not None and difference(free, plain) <= _TOLERANCE["f32"]:
+        return free
     model = without_prelu(path)
     if model is None:
         return plain
@@ -148,6 +157,34 @@ def _rewritten(path: Path, plain: Session, options: RuntimeOptions) -> Session:
         return session
     log.warning("%s gives other numbers when its PReLUs are rewritten (off by %.2g): left as it is", path, off)
     return plain
+
+
+def _of_any_size(path: Path, options: RuntimeOptions) -> Session | None:
+    """A model of one size as one of any size; None when it is that already, or computes with its size."""
+    model = with_free_size(path)
+    if model is None:
+        return None
+    try:
+        session: Session = _onnxruntime_session(path, model, options.threads)
+        _try_sizes(session)
+    except PackError as error:
+        log.warning("%s takes pictures of its own size only: %s", path, error.what)
+        return None
+    return session
+
+
+def _try_sizes(session: Session) -> None:
+    """Run a session on two small pictures.
+
+    Raises:
+        PackError: ``damaged_model``: it cannot.
+    """
+    name = session.get_inputs()[0].name
+    for height, width in ((64, 96), (160, 32)):
+        try:
+            session.run(None, {name: np.zeros((1, 3, height, width), np.float32)})
+        except Exception as exc:  # as below
+            raise PackError("damaged_model", f"It does not take {width} x {height} pixels ({exc}).", "") from exc
 
 
 def plain_session(path: Path, threads: int = 1) -> Session:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gallery.attendance.assignment import FaceAssignment, assign
 from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, now
-from gallery.decision import Candidate
+from gallery.decision import Candidate, decide, once_each
 from gallery.documents.attendance import Attendance, EntryKey, SeenFace, StoredAttendance
 from gallery.documents.request_keys import NO_CLAIM, Claim
 from gallery.documents.values import Student
@@ -118,11 +118,35 @@ def _identify_faces(
         for column, subject in enumerate(people):
             if subject in row:
                 scores[number, column] = row[subject].score
-    assignments = assign(scores, class_photo.threshold, gallery.settings.margin)
+    assignments = _assignments(near, scores, people, class_photo.threshold, gallery.settings.margin)
     return [
         _face_attendance(assignment, [row[people[column]] for column in _columns(assignment, line)], roster)
         for assignment, row, line in zip(assignments, near, scores, strict=True)
     ]
+
+
+def _assignments(
+    near: Sequence[Mapping[int, Candidate]],
+    scores: NDArray[np.float64],
+    people: Sequence[int],
+    threshold: float,
+    margin: float,
+) -> list[FaceAssignment]:
+    """The assignment of each face. Second pictures of a person are set apart before the others are assigned.
+
+    They are those that an identification of the photo calls ``duplicate``; its columns are the person, then the other
+    people whose scores reach the threshold.
+    """
+    ranked = [sorted(row.values(), key=lambda candidate: -candidate.score) for row in near]
+    decisions = once_each([decide(candidates, threshold, margin) for candidates in ranked])
+    second = [face for face, decision in enumerate(decisions) if decision.verdict == "duplicate"]
+    first = scores.copy()
+    first[second] = -np.inf
+    assignments = assign(first, threshold, margin)
+    for face in second:
+        above = [candidate.subject for candidate in ranked[face] if candidate.score >= threshold]
+        assignments[face] = FaceAssignment("duplicate", tuple(people.index(subject) for subject in above))
+    return assignments
 
 
 def _columns(assignment: FaceAssignment, scores: NDArray[np.float64]) -> Sequence[int]:

@@ -47,6 +47,11 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--force", action="store_true", help="also enrol photos that clearly are not the student's, and duplicates"
     )
+    parser.add_argument(
+        "--all-or-nothing",
+        action="store_true",
+        help="enrol nothing if a row or a photo is refused; everything is gone through twice",
+    )
     add_report_flag(parser)
 
 
@@ -88,8 +93,20 @@ def _run_attempt(arguments: argparse.Namespace, settings: Settings, output: cli.
     with ExitStack() as cleanup, closing(source):
         cleanup.callback(gallery.close)
         embedder = composition.open_embedder(settings, pack)
-        with output.bar(len(source.photos), "photo") as progress:
-            report = enrol_source(source, embedder, gallery, settings.workers, progress, attempt, arguments.force)
+        steps = len(source.photos) * (2 if arguments.all_or_nothing else 1)
+        with output.bar(steps, "photo") as progress:
+            report = enrol_source(
+                source,
+                embedder,
+                gallery,
+                settings.workers,
+                progress,
+                attempt,
+                arguments.force,
+                arguments.all_or_nothing,
+            )
+        if report.withheld:
+            return publish_and_report(report, None, arguments.report, output)
         cleanup.pop_all()  # the gallery is closed after publishing
     return publish_and_report(report, lambda: gallery, arguments.report, output)
 

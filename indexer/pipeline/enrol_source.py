@@ -14,7 +14,7 @@ from indexer.pipeline.crash_guard import CrashGuard
 from indexer.pipeline.enrolment_checks import EnrolmentChecks
 from indexer.pipeline.past_attendance import record_past_attendance
 from indexer.pipeline.photo_reading import read_photo
-from indexer.pipeline.run_report import RunReport
+from indexer.pipeline.run_report import Refusal, RunReport
 from indexer.pipeline.stages import embed_in_batches, refusal, run_timed, write_in_batches
 from indexer.pipeline.values import AlignedPhoto, SubjectInRun
 from indexer.sources.values import Source, SourcePhoto
@@ -32,20 +32,46 @@ def enrol_source(
     progress: ProgressBar,
     attempt: SupervisedRun | None = None,
     force: bool = False,
+    all_or_nothing: bool = False,
 ) -> RunReport:
     """Enrol the photos of a source. A photo that the gallery has (same bytes, same pack) costs a hash, no inference.
 
     The photos of students are compared with those that the gallery has of them; ``force`` enrols them whatever they
     show. People of the cohort are as their data set labels them.
 
+    With ``all_or_nothing`` the photos are first gone through without a write. If one of them is refused, or a line of
+    the sheet was, then nothing is enrolled, and the report has every refusal. ``progress`` counts every photo twice.
+
     Ctrl-C or an error ends the run early: ``stopped`` of the report says so, and only what was committed is counted.
     """
-    report = RunReport(source.name, len(source.photos), source.ignored, source.absent, source.warnings, source.notes)
-    run = _SourceEnrolment(source, embedder, gallery, report, progress, attempt or SupervisedRun(), force)
+    attempt = attempt or SupervisedRun()
+    if all_or_nothing and not attempt.done_before:  # a run that crashed after the rehearsal goes on
+        report = _report(source)
+        rehearsal = _Rehearsal(source, embedder, gallery, report, progress, attempt, force)
+        run_timed(report, lambda: rehearsal.run(workers))
+        report.withheld = bool(report.refused)
+        if report.refused or report.stopped:
+            return report
+    report = _report(source)
+    run = _SourceEnrolment(source, embedder, gallery, report, progress, attempt, force)
     run_timed(report, lambda: run.run(workers))
     earlier = min(run.attempt.done_before, report.already)  # enrolled by an attempt that crashed
     report.done, report.already = report.done + earlier, report.already - earlier
     return report
+
+
+def _report(source: Source) -> RunReport:
+    """The report of a run before its first photo."""
+    refused = [Refusal(row.location, row.code, row.reason, row.line) for row in source.refused]
+    return RunReport(
+        source.name,
+        len(source.photos),
+        source.ignored,
+        source.absent,
+        source.warnings,
+        source.notes,
+        refused=refused,
+    )
 
 
 class _SourceEnrolment:
@@ -183,3 +209,24 @@ class _SourceEnrolment:
     def _refuse(self, location: str, error: BaseException) -> None:
         self.report.refused.append(refusal(location, error))
         self.progress(1, len(self.report.refused))
+
+
+class _Rehearsal(_SourceEnrolment):
+    """The same run without a write: it finds out what would be refused."""
+
+    def run(self, workers: int) -> None:
+        write_in_batches(
+            embed_in_batches(self.embedder, self._aligned_photos(workers), workers),
+            self._write,
+            lambda photo, error: self._refuse(photo.location, error),
+            owner=lambda photo: photo.subject,
+        )
+
+    def _write(self, batch: Sequence[tuple[AlignedPhoto, EmbeddedFace]]) -> None:
+        for photo, face in self.checks.accepted(batch):
+            photo.subject.templates.append(face.template)  # further photos of the student are compared with it
+            self.progress(1)
+
+    def _count_already(self, subject: SubjectInRun) -> None:
+        subject.outdated = False  # for the run that follows, the student is looked up again
+        super()._count_already(subject)

@@ -1,4 +1,8 @@
-"""What a run enrolled, what it refused and why. The counts add up: photos = done + already + refused + left."""
+"""What a run enrolled, what it refused and why.
+
+The counts add up: photos = done + already + refused photos + left. Refused lines of a sheet are counted beside them,
+because it is not known how many photos they stand for.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +26,19 @@ _MESSAGES_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A photo that was not enrolled: where it is, the reason's code, and the reason in words."""
+    """A photo that was not enrolled, or a line of a sheet that cannot be used.
+
+    Attributes:
+        location: where it is.
+        code: the reason's code.
+        reason: the reason in words.
+        line: the number of the line; None when a photo was refused.
+    """
 
     location: str
     code: str
     reason: str
+    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +89,13 @@ class RunReport:
         warnings: what a person should look at; any of them makes the exit code 1.
         notes: how the source was understood; nothing that went wrong.
         done, already: photos that were enrolled, and that the gallery had already.
-        refused: photos that were not enrolled.
+        refused: lines of the sheet that cannot be used, and photos that were not enrolled.
         duplicates: by both matriculas, students who may be one person.
         students_updated: students whose fields were changed.
         seconds: how long the run took.
         stopped: why the run ended early: ``interrupted``, or an error's code; None when it did not.
         failures: steps after the photos that failed.
+        withheld: whether nothing was enrolled because something was refused, as the caller wished.
     """
 
     source: str
@@ -99,6 +112,7 @@ class RunReport:
     seconds: float = 0.0
     stopped: str | None = None
     failures: list[StepFailure] = field(default_factory=list)
+    withheld: bool = False
 
     def add_duplicate(self, matricula: str, other: str, score: float) -> None:
         """Count a photo of one student that clearly shows another."""
@@ -107,9 +121,19 @@ class RunReport:
         known.photos, known.score = known.photos + 1, max(known.score, score)
 
     @property
+    def refused_rows(self) -> int:
+        """How many of the refusals are lines of a sheet."""
+        return sum(refusal.line is not None for refusal in self.refused)
+
+    @property
+    def refused_photos(self) -> int:
+        """How many of the refusals are photos."""
+        return len(self.refused) - self.refused_rows
+
+    @property
     def left(self) -> int:
-        """Photos that the run did not reach."""
-        return self.photos - self.done - self.already - len(self.refused)
+        """Photos that the run did not reach, or did not enrol because others were refused."""
+        return self.photos - self.done - self.already - self.refused_photos
 
     @property
     def rate(self) -> float:
@@ -130,7 +154,9 @@ class RunReport:
             "photos": self.photos,
             "done": self.done,
             "already": self.already,
-            "refused": len(self.refused),
+            "refused": self.refused_photos,
+            "refused_rows": self.refused_rows,
+            "withheld": self.withheld,
             "left": self.left,
             "ignored": self.ignored,
             "absent": self.absent,
@@ -142,7 +168,12 @@ class RunReport:
             "failures": [asdict(failure) for failure in self.failures],
             "reasons": {code: len(refusals) for code, refusals in self.refused_by_code().items()},
             "refusals": [
-                {"location": refusal.location, "code": refusal.code, "reason": refusal.reason}
+                {
+                    "location": refusal.location,
+                    "line": refusal.line,
+                    "code": refusal.code,
+                    "reason": refusal.reason,
+                }
                 for refusal in self.refused
             ],
             "seconds": round(self.seconds, 2),
@@ -160,8 +191,13 @@ class RunReport:
     def _lines(self, refusals_shown: int | None, messages_shown: int | None) -> Iterator[str]:
         yield (
             f"{self.source}: {self.photos} photos: {self.done} enrolled, {self.already} already there, "
-            f"{len(self.refused)} refused, {self.left} left, in {self.seconds:.1f} s ({self.rate:.1f} per second)"
+            f"{self.refused_photos} refused, {self.left} left, in {self.seconds:.1f} s "
+            f"({self.rate:.1f} per second)"
         )
+        if self.refused_rows:
+            yield f"rows of the sheet that were refused: {self.refused_rows}"
+        if self.withheld:
+            yield "nothing was enrolled, because not everything could be (--all-or-nothing)"
         if self.ignored:
             yield f"{self.ignored} files were ignored: their names are not those of photos"
         yield from _first(self.notes, messages_shown, "notes")

@@ -12,6 +12,7 @@ from indexer.sources.lfw import is_lfw, read_lfw
 from indexer.sources.links.fetching import fetch
 from indexer.sources.local_files import DEFAULT_RULES, FileRules
 from indexer.sources.options import SourceKind, SourceOptions
+from indexer.sources.sheet.file_kind import OTHER_SHEETS, other_sheet
 from indexer.sources.sheet.source import read_sheet
 from indexer.sources.sheet.table import SHEET_SUFFIXES
 from indexer.sources.values import Source
@@ -92,6 +93,8 @@ def _recognise(path: Path, is_folder: bool) -> SourceKind:
         return "celeba" if is_celeba(path) else "lfw" if is_lfw(path) else "folder"
     if path.suffix.lower() in SHEET_SUFFIXES:
         return "sheet"
+    if path.suffix.lower() in OTHER_SHEETS:
+        raise other_sheet(path, OTHER_SHEETS[path.suffix.lower()])
     raise InvalidInput(
         "unknown_source",
         f"{path} is neither a folder nor a .csv or .xlsx sheet.",

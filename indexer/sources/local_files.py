@@ -4,18 +4,24 @@ The person who runs the indexer may not be the author of a sheet. So the files t
 sheet's own folder, or in a folder that the settings allow. Links are followed first; the file that they lead to counts.
 Someone could replace a folder by a link between that check and the opening. So the file is opened from its folder
 downwards, one part of its path at a time, without following any link.
+
+A sheet and a disk may spell one name in two ways: macOS separates letters and accents, Windows writes ``\\`` between
+folders and does not tell ``A.JPG`` from ``a.jpg``. A file that is not there as it is written is looked for so.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from presente.errors import PhotoRefused
+from presente.text import tidy
 
 _FILE_FLAGS = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 """If a pipe or a terminal takes the file's place after the check, opening it neither waits nor changes anything."""
@@ -60,7 +66,7 @@ def read_file_below(folder: Path, path: Path, rules: FileRules) -> bytes:
         OSError: the file is missing, or cannot be read.
     """
     with _impossible_paths_as_os_errors(path):
-        real = Path(os.path.realpath(path))
+        real = Path(os.path.realpath(_as_on_disk(folder, path)))
         allowed = [Path(os.path.realpath(each)) for each in (folder, rules.sheet_root) if each is not None]
     if real in allowed:
         raise _not_a_file()
@@ -75,6 +81,47 @@ def read_file_below(folder: Path, path: Path, rules: FileRules) -> bytes:
         _check_regular(os.stat(real.name, dir_fd=parent, follow_symlinks=False))
         handle = os.open(real.name, os.O_RDONLY | os.O_NOFOLLOW | _FILE_FLAGS, dir_fd=parent)
     return _read(handle, rules.max_bytes)
+
+
+def _as_on_disk(folder: Path, path: Path) -> Path:
+    """A path below ``folder`` as the disk spells it; the path itself when it exists, or when no one file is meant."""
+    if os.path.lexists(path) or not path.is_relative_to(folder):
+        return path
+    parts = str(path.relative_to(folder)).replace("\\", "/").split("/")
+    here = folder
+    for part in parts:
+        if not os.path.lexists(here / part):
+            names = _names_in(str(here), _changed(here)).get(_plain(part), ())
+            if len(names) != 1:
+                return path
+            part = names[0]
+        here /= part
+    return here
+
+
+def _changed(folder: Path) -> int:
+    """When a folder changed last; 0 when it cannot be told."""
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@lru_cache(maxsize=16)
+def _names_in(folder: str, changed: int) -> Mapping[str, Sequence[str]]:  # noqa: ARG001
+    """The names in a folder by their plain form. ``changed``, when the folder did, keeps old lists from being used."""
+    names = defaultdict(list)
+    try:
+        for path in Path(folder).iterdir():
+            names[_plain(path.name)].append(path.name)
+    except OSError:
+        return {}
+    return dict(names)
+
+
+def _plain(name: str) -> str:
+    """A name in one form, whatever its case, its spaces and the way in which its accents are written."""
+    return tidy(tidy(name).casefold())
 
 
 @contextmanager

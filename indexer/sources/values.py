@@ -41,7 +41,7 @@ class SourcePhoto:
     Attributes:
         student: whose it is.
         location: where it is, for people and for the report.
-        read: gets the bytes; called in a worker thread, once.
+        read: gets the bytes; called in a worker thread, once; twice when a run is rehearsed.
         fallback: another copy, if the source has one.
         landmarks: float32 (5, 2), pixels of the photo, in the detector's order, when the source knows them: then
             nothing is detected.
@@ -93,6 +93,16 @@ class PastAttendance:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A line of a source that cannot be used: where it is, its number, the reason's code, and the reason in words."""
+
+    location: str
+    line: int
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """All photos of a source, those of one person together.
 
@@ -106,6 +116,7 @@ class Source:
         past_attendance: attendance and participation that the source knows of.
         close: gives back what the source holds.
         notes: how the source was understood, one line each; nothing that went wrong.
+        refused: lines of a sheet that cannot be used.
     """
 
     name: str
@@ -117,6 +128,7 @@ class Source:
     past_attendance: tuple[PastAttendance, ...] = ()
     close: Callable[[], None] = lambda: None
     notes: tuple[str, ...] = ()
+    refused: tuple[RefusedRow, ...] = ()
 
 
 def printable_path(path: Path) -> str:

@@ -14,8 +14,8 @@ from presente.errors import Busy, PhotoRefused
 from presente.machine import machine_memory
 from presente.parallel import default_workers
 
-_CHEAP_S = 1.0
-"""CPU time of a cheap photo: one of 24 megapixels, or a progressive one of 12."""
+_CHEAP_S = 1.75
+"""CPU time of a cheap photo: one of 24 megapixels, be it a phone's HEIC, or a progressive one of 12."""
 
 _CHEAP_BYTES_PER_CORE = 192_000_000
 """What a JPEG of 24 megapixels takes."""

@@ -11,12 +11,16 @@ from gallery.threshold.operating_point import OperatingPoint
 from presente.recognition import Timings, digest_of, empty_search_hint
 from server.idempotency import KeyedRequest, carried_out
 from server.operations.school_dates import today_of
+from server.requests.attendance import AttendanceParameters
 from server.service import Service
 
 
 @dataclass(frozen=True, slots=True)
 class ClassPhotoResult:
-    """A class photo's faces, largest first, and what was made of each; ``hint`` when no one was there to compare."""
+    """A class photo's faces, largest first, and what was made of each; ``hint`` when no one was there to compare.
+
+    ``rotated``: degrees, clockwise, by which the photo had to be turned.
+    """
 
     faces: tuple[tuple[EmbeddedFace, FaceAttendance], ...]
     class_photo: ClassPhoto
@@ -24,6 +28,7 @@ class ClassPhotoResult:
     generation: int
     timings_ms: dict[str, float]
     hint: str | None
+    rotated: int
 
     @property
     def subjects(self) -> set[int]:
@@ -37,7 +42,7 @@ class ClassPhotoResult:
 
 
 def take_attendance(
-    sent: KeyedRequest, service: Service, photo: bytes, clase: str, fecha: str | None, threshold: float | None
+    sent: KeyedRequest, service: Service, photo: bytes, parameters: AttendanceParameters, fecha: str | None
 ) -> ClassPhotoResult:
     """Record who of a class is in a photo, once per key.
 
@@ -45,9 +50,8 @@ def take_attendance(
         sent: what is known of the request that was sent.
         service: whose gallery it is.
         photo: the photo's bytes.
-        clase: whose attendance it is.
+        parameters: whose attendance it is, and how the photo is read and judged.
         fecha: of which date; None for the day of the request's first attempt.
-        threshold: instead of the gallery's own.
 
     Raises:
         PhotoRefused: the bytes are not a photo that can be used.
@@ -57,19 +61,22 @@ def take_attendance(
 
     def work(claim: Claim) -> ClassPhotoResult:
         day = fecha or today_of(claim, service.clock)
-        return _record(service, photo, ClassPhoto(clase, day, digest_of(photo), 0.0, claim), threshold)
+        class_photo = ClassPhoto(parameters.clase, day, digest_of(photo), 0.0, claim)
+        return _record(service, photo, class_photo, parameters)
 
     asked = {"photo": digest_of(photo)}
     return carried_out(sent, service, asked, work, concerned=lambda taken: taken.subjects)
 
 
-def _record(service: Service, photo: bytes, class_photo: ClassPhoto, threshold: float | None) -> ClassPhotoResult:
+def _record(
+    service: Service, photo: bytes, class_photo: ClassPhoto, parameters: AttendanceParameters
+) -> ClassPhotoResult:
     timings = Timings()
-    aligned = service.embedder.read_faces(photo, timings.stage).faces
+    read = service.embedder.read_faces(photo, timings.stage, parameters.detail)
     with timings.stage("embed"):
-        embedded = service.embedder.embed(aligned)
+        embedded = service.embedder.embed(read.faces)
     with timings.stage("record"):
-        operating_point = service.gallery.operating_point(threshold)
+        operating_point = service.gallery.operating_point(parameters.threshold)
         class_photo = replace(class_photo, threshold=operating_point.threshold)
         found = record_class_photo(service.attendance_log, [_face(face) for face in embedded], class_photo)
     return ClassPhotoResult(
@@ -81,6 +88,7 @@ def _record(service: Service, photo: bytes, class_photo: ClassPhoto, threshold: 
         None
         if all(attendance.candidates for attendance in found)
         else empty_search_hint(service.gallery, class_photo.clase, False),
+        read.rotated,
     )
 
 

@@ -6,7 +6,7 @@ const SAMPLES = [
   ["phone_class.jpg", "Una clase entera, con un teléfono", "A whole class, by phone"],
   ["close_up.jpg", "De muy cerca", "A close-up"],
 ];
-const COLOURS = { known: "#22a06b", unknown: "#d9483f", ambiguous: "#d39b16" };
+const COLOURS = { known: "#22a06b", unknown: "#d9483f", ambiguous: "#d39b16", duplicate: "#7a6ff0" };
 
 /** A child with text; text is always set as text, never as markup. */
 function add(parent, tag, text, className = "") {
@@ -15,6 +15,18 @@ function add(parent, tag, text, className = "") {
   child.className = className;
   parent.append(child);
   return child;
+}
+
+/** A face's name in a few words; a second picture of a person says of whom. */
+function shortName(face) {
+  const name = face.decision === "duplicate" ? face.candidates[0].nombre_del_alumno : face.nombre;
+  return (face.decision === "duplicate" ? "= " : "") + name.split(" ")[0];
+}
+
+/** A face's whole name. */
+function wholeName(face) {
+  if (face.decision !== "duplicate") return face.nombre;
+  return `Otra cara de / Another face of ${face.candidates[0].nombre_del_alumno}`;
 }
 
 /** fetch with the key, if one was given. A server that wants one has the field for it shown; it is kept for this tab. */
@@ -107,13 +119,20 @@ async function identify(file) {
   }
   const count = body.faces.length;
   say(`${count} ${count === 1 ? "cara" : "caras"} / ${count === 1 ? "face" : "faces"}, ${body.timings_ms.total} ms`);
-  await draw(file, body.faces);
+  element("picture").hidden = !(await draw(file, body.faces));
   list(body.faces);
   element("result").hidden = false;
 }
 
+/** Draw the photo and its faces; false when the browser does not show photos of its kind (HEIC, TIFF). */
 async function draw(file, faces) {
-  const picture = await createImageBitmap(file, { imageOrientation: "from-image" });
+  let picture;
+  try {
+    picture = await createImageBitmap(file, { imageOrientation: "from-image" });
+  } catch {
+    element("message").textContent += " · Este navegador no muestra este tipo de foto. / This browser does not show photos of this kind.";
+    return false;
+  }
   const canvas = element("picture");
   canvas.width = picture.width;
   canvas.height = picture.height;
@@ -125,7 +144,7 @@ async function draw(file, faces) {
   pen.textBaseline = "bottom";
   faces.forEach((face, index) => {
     const [x1, y1, x2, y2] = face.box;
-    const label = `${index + 1} ${face.nombre.split(" ")[0]}`; // the table has whole names, which would overlap here
+    const label = `${index + 1} ${shortName(face)}`; // the table has whole names, which would overlap here
     pen.strokeStyle = pen.fillStyle = COLOURS[face.decision];
     pen.strokeRect(x1, y1, x2 - x1, y2 - y1);
     const width = pen.measureText(label).width + size * 0.6;
@@ -135,6 +154,7 @@ async function draw(file, faces) {
     pen.fillStyle = "#fff";
     pen.fillText(label, left + size * 0.3, bottom - size * 0.1);
   });
+  return true;
 }
 
 function list(faces) {
@@ -143,7 +163,7 @@ function list(faces) {
   faces.forEach((face, index) => {
     const row = add(body, "tr", "");
     add(row, "td", String(index + 1));
-    add(row, "td", face.nombre, face.decision);
+    add(row, "td", wholeName(face), face.decision);
     add(row, "td", face.matricula ?? "–");
     add(row, "td", face.score === null ? "–" : face.score.toFixed(3));
     add(row, "td", face.candidates.map((c) => `${c.nombre_del_alumno} ${c.score.toFixed(2)}`).join(" · "));

@@ -16,6 +16,7 @@ from presente.face_json import JsonObject
 from server.requests.fields import (
     LONGEST_PAGE,
     Clase,
+    DetailParameter,
     Fecha,
     History,
     NamedStudent,
@@ -58,6 +59,7 @@ class AttendanceParameters(JsonObject, frozen=True, kw_only=True):
     ]
     fecha: Fecha | None = None
     threshold: Threshold | None = None
+    detail: DetailParameter = "auto"
 
 
 class AttendanceStatement(JsonObject, frozen=True, kw_only=True):

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from faces.reading import Detail
+
 LONGEST_TEXT = 200
 """Characters of a text in a query string, unless its field says otherwise: a longer one is no one's name or class."""
 
@@ -65,6 +67,14 @@ Cohort = Annotated[bool, Meta(description="Whether people who are no one's stude
 History = Annotated[bool, Meta(description="Whether every entry is listed, not only those that hold.")]
 Force = Annotated[
     bool, Meta(description="Whether photos are stored that clearly are not the student's, or duplicates.")
+]
+
+DetailParameter = Annotated[
+    Detail,
+    Meta(
+        description="How closely the photo is looked at: as its faces ask for; for large faces only, which is quicker; "
+        "for small faces in any case."
+    ),
 ]
 
 Clase = Annotated[str, Meta(max_length=LONGEST_TEXT, description="Only this class.")]

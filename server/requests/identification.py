@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from presente.errors import InvalidInput
 from presente.face_json import JsonObject
 from presente.recognition import IdentifyQuery, WhichFaces
-from server.requests.fields import Clase, Cohort, K, QueryText, Threshold, rules
+from server.requests.fields import Clase, Cohort, DetailParameter, K, QueryText, Threshold, rules
 from server.requests.json_body import read_json
 from server.requests.npy import read_npy
 
@@ -30,10 +30,11 @@ class IdentifyParameters(JsonObject, frozen=True, kw_only=True):
     faces: Annotated[WhichFaces, Meta(description="All faces of the photo, or only the largest.")] = "all"
     clase: Clase | None = None
     cohort: Cohort = False
+    detail: DetailParameter = "auto"
 
     def query(self) -> IdentifyQuery:
         """What is asked of the gallery."""
-        return IdentifyQuery(self.k, self.threshold, self.faces, self.clase, self.cohort)
+        return IdentifyQuery(self.k, self.threshold, self.faces, self.clase, self.cohort, self.detail)
 
 
 class SearchParameters(JsonObject, frozen=True, kw_only=True):

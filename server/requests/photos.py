@@ -96,7 +96,7 @@ def read_photos(request: Request, fields: type[_Fields]) -> SentPhotos[_Fields]:
         raise InvalidInput(
             "unsupported_media_type",
             f"A body of type {shown(kind)} is not understood.",
-            "Say in Content-Type what it is: image/jpeg, image/png or image/webp, a form, or JSON with base64.",
+            "Say in Content-Type what it is: image/jpeg, image/heic or another image, a form, or JSON with base64.",
         )
     if len(sent.photos) > MAX_PHOTOS:
         raise InvalidInput(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -11,11 +11,20 @@ from gallery.attendance.class_photo import FaceAttendance
 from gallery.documents.attendance import StoredAttendance
 from gallery.documents.values import Student
 from gallery.threshold.operating_point import OperatingPoint
-from presente.face_json import UNKNOWN, CandidateJson, FaceJson, Fpir, JsonObject, candidate_json, face_members
+from presente.face_json import (
+    UNKNOWN,
+    CandidateJson,
+    FaceJson,
+    Fpir,
+    JsonObject,
+    Rotated,
+    candidate_json,
+    face_members,
+)
 from server.operations.attendance_lists import AttendanceLine, AttendancePage
 from server.operations.class_photos import ClassPhotoResult
 from server.requests.cursors import cursor_of
-from server.responses.identification import HeldTo, HeldToSource, Hint, RequestId
+from server.responses.identification import HeldTo, HeldToSource, Hint, ReadingTimings, RequestId
 
 FaceStatus = Literal["present", "ambiguous", "off_roster", "duplicate", "unknown"]
 EntryStatus = Literal["present", "ambiguous", "rejected"]
@@ -38,14 +47,10 @@ _REASONS: dict[str, Any] = {
 _SEEN = ("score", "threshold", "box", "template", "pack", "generation", "photo")
 
 
-class AttendanceTimings(JsonObject, frozen=True, kw_only=True):
+class AttendanceTimings(ReadingTimings, frozen=True, kw_only=True):
     """Milliseconds that the stages of taking attendance took."""
 
-    decode: float
-    detect: float
-    embed: float
     record: float
-    total: float
 
 
 class EntryStateJson(JsonObject, frozen=True, kw_only=True):
@@ -86,6 +91,7 @@ class ClassPhotoReply(JsonObject, frozen=True, kw_only=True):
     generation: Annotated[int, Meta(description="The published index generation of that moment.")]
     counts: Annotated[dict[str, int], Meta(description="How many faces have each status.")]
     hint: Hint
+    rotated: Rotated
     faces: list[ClassPhotoFaceJson]
     timings_ms: AttendanceTimings
 
@@ -158,6 +164,7 @@ def class_photo_reply(request_id: str, taken: ClassPhotoResult) -> ClassPhotoRep
         generation=taken.generation,
         counts={status: statuses.count(status) for status in sorted(set(statuses))},
         hint=taken.hint,
+        rotated=cast("Rotated", taken.rotated),
         faces=[_face(face, attendance, taken.operating_point) for face, attendance in taken.faces],
         timings_ms=AttendanceTimings(**taken.timings_ms),
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from presente.face_json import (
     CandidateJson,
     FaceJson,
     IdentifiedFaceJson,
     JsonObject,
+    Rotated,
     candidate_json,
     face_json,
     identified_face_json,
@@ -26,14 +27,26 @@ HeldToSource = Annotated[str, Meta(description="Where the threshold comes from."
 Hint = Annotated[str | None, Meta(description="What to do when no one could be searched; else null.")]
 
 
-class IdentifyTimings(JsonObject, frozen=True, kw_only=True):
-    """Milliseconds that the stages of an identification took."""
+Look = Annotated[float | UnsetType, Meta(description="A part of detect; not there when the look was not taken.")]
+
+
+class ReadingTimings(JsonObject, frozen=True, kw_only=True):
+    """Milliseconds that the stages of reading a photo took, and each look at it."""
 
     decode: float
     detect: float
+    detect_glance: Look = UNSET
+    detect_usual: Look = UNSET
+    detect_turned: Look = UNSET
+    detect_closer: Look = UNSET
     embed: float
-    search: float
     total: float
+
+
+class IdentifyTimings(ReadingTimings, frozen=True, kw_only=True):
+    """Milliseconds that the stages of an identification took."""
+
+    search: float
 
 
 class IdentifyReply(JsonObject, frozen=True, kw_only=True):
@@ -44,6 +57,7 @@ class IdentifyReply(JsonObject, frozen=True, kw_only=True):
     threshold: HeldTo
     threshold_source: HeldToSource
     hint: Hint
+    rotated: Rotated
     faces: list[IdentifiedFaceJson]
     timings_ms: IdentifyTimings
 
@@ -77,6 +91,7 @@ def identify_reply(request_id: str, pack: str, found: Identified) -> IdentifyRep
         threshold=found.operating_point.threshold,
         threshold_source=found.operating_point.source,
         hint=found.hint,
+        rotated=cast("Rotated", found.rotated),
         faces=[identified_face_json(face, decision, found.operating_point) for face, decision in found.faces],
         timings_ms=IdentifyTimings(**found.timings_ms),
     )

@@ -57,8 +57,8 @@ def take(parameters: AttendanceParameters, body: AttendanceSubmission) -> ClassP
 
 
 def _by_photo(parameters: AttendanceParameters, fecha: str | None, photo: bytes) -> ClassPhotoReply:
-    sent, threshold = KeyedRequest.of(request), parameters.threshold
-    return class_photo_reply(g.request_id, take_attendance(sent, service(), photo, parameters.clase, fecha, threshold))
+    taken = take_attendance(KeyedRequest.of(request), service(), photo, parameters, fecha)
+    return class_photo_reply(g.request_id, taken)
 
 
 def _by_hand(

@@ -13,12 +13,15 @@ from PIL import Image, ImageOps
 
 from benchmarks import costly_images
 from benchmarks.costly_images import chunk, encoded, exif, gradient, jpeg_with, plain, png, repeated_scans
+from benchmarks.heif_files import Item, grid_of, heif, picture_of, size_box, turned
 from faces.image.decode import ImageLimits, decode, expected_cost
 from faces.image.headers import read_header
 from faces.image.jpeg_damage import scan_damage
 from presente.errors import PhotoRefused
 from tests import programs
 from tests.conftest import ROOT, SAMPLE
+
+PHOTOS = ROOT / "tests" / "faces" / "photos"
 
 
 def refusal(data: bytes) -> str:
@@ -177,11 +180,23 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "webp": ("RGB", "WEBP", {"lossless": True, "method": 0}),
     "lossy": ("RGBA", "WEBP", {"method": 0}),
     "ppm": ("RGB", "PPM", {}),
+    "avif": ("RGB", "AVIF", {"speed": 10}),
+    "avif in full colour": ("RGB", "AVIF", {"speed": 10, "subsampling": "4:4:4"}),
+    "grey avif": ("L", "AVIF", {"speed": 10, "subsampling": "4:0:0"}),
+    "tiff": ("RGB", "TIFF", {}),
+    "tiff in one strip": ("RGB", "TIFF", {"compression": "tiff_lzw", "tiffinfo": {278: 2400}}),
+    "deflated tiff": ("RGBA", "TIFF", {"compression": "tiff_adobe_deflate"}),
+    "jpeg in tiff": ("RGB", "TIFF", {"compression": "jpeg"}),
+    "ycbcr in tiff": ("YCbCr", "TIFF", {"compression": "tiff_lzw"}),
+    "grey tiff": ("L", "TIFF", {"compression": "packbits"}),
 }
+HEIC = ("flat", "flat_444", "flat_ten_bits", "tiles")
+"""Photos of tests/faces/photos that are as large as the others, and one of tiles."""
 
 PEAK = """
 import sys
 from pathlib import Path
+from benchmarks.heif_files import Item, grid_of, heif, picture_of, size_box, turned
 from faces.image.decode import ImageLimits, decode, expected_cost
 limits = ImageLimits(max_bytes=10**9)
 def status(name):
@@ -195,6 +210,15 @@ print(status("VmHWM") - before, expected_cost(data, limits).peak_bytes)
 """
 
 
+def measured(small: bytes, large: bytes, folder: Path) -> tuple[int, int]:
+    """Bytes that a process grows by while it decodes the large file, and what the estimate says."""
+    for name, data in (("small", small), ("large", large)):
+        (folder / name).write_bytes(data)
+    done = programs.run(["-c", PEAK, folder / "small", folder / "large"], ROOT, os.environ)
+    taken, said = map(int, done.stdout.split())
+    return taken, said
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is measured as Linux tells it")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("orientation", [1, 6])
@@ -202,12 +226,31 @@ def test_no_more_memory_is_taken_than_was_said(kind: str, orientation: int, tmp_
     mode, form, options = KINDS[kind]
     made = Image.Exif()
     made[0x0112] = orientation
-    turned: dict[str, Any] = {} if form == "PPM" else {"exif": made}
-    for name, size in (("small", (64, 64)), ("large", (3600, 2400))):
-        (tmp_path / name).write_bytes(encoded(gradient(*size).convert(mode), form, **options, **turned))
-    done = programs.run(["-c", PEAK, tmp_path / "small", tmp_path / "large"], ROOT, os.environ)
-    taken, said = map(int, done.stdout.split())
-    assert 0.4 * said < taken < said, done.stderr
+    turned: dict[str, Any] = {} if form in ("PPM", "TIFF") else {"exif": made}
+    if form == "TIFF":
+        options = options | {"tiffinfo": options.get("tiffinfo", {}) | {0x0112: orientation}}
+    small, large = (
+        encoded(gradient(*size).convert(mode), form, **options, **turned) for size in ((64, 64), (3600, 2400))
+    )
+    taken, said = measured(small, large, tmp_path)
+    assert 0.4 * said < taken < said
+
+
+def heic_in_tiles() -> bytes:
+    tile = picture_of((PHOTOS / "plain.heic").read_bytes())
+    tiles = [tile] * (15 * 9)  # of 246 x 298
+    items = range(2, 2 + len(tiles))
+    grid = Item(b"grid", grid_of(9, 15, 3600, 2400), (size_box(3600, 2400), turned(3)), True, {b"dimg": list(items)})
+    return heif([grid, *tiles])
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is measured as Linux tells it")
+@pytest.mark.parametrize("kind", HEIC)
+def test_no_more_memory_is_taken_for_heic_than_was_said(kind: str, tmp_path: Path) -> None:
+    large = heic_in_tiles() if kind == "tiles" else (PHOTOS / f"{kind}.heic").read_bytes()
+    assert decode(large).pixels.size == 3 * 3600 * 2400
+    taken, said = measured((PHOTOS / "plain.heic").read_bytes(), large, tmp_path)
+    assert 0.4 * said < taken < said
 
 
 def test_how_large_is_too_large_is_for_the_limits_alone() -> None:

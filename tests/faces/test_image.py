@@ -30,12 +30,12 @@ def refusal(data: bytes, limits: ImageLimits | None = None) -> str:
 
 def test_channels_come_out_red_green_blue() -> None:
     red = Image.new("RGB", (32, 32), (250, 20, 10))
-    for kind in ("PNG", "JPEG", "WEBP", "PPM"):
+    for kind in ("PNG", "JPEG", "WEBP", "PPM", "AVIF", "TIFF"):
         pixel = decode(encoded(red, kind)).pixels[16, 16]
         assert pixel[0] > 200 and pixel[2] < 60, kind
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "PPM"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "PPM", "AVIF", "TIFF"])
 def test_media_type_is_read_from_the_bytes(kind: str) -> None:
     photo = decode(encoded(picture(), kind))
     assert photo.pixels.shape == (40, 60, 3)
@@ -83,7 +83,8 @@ def test_refusals_by_what_the_bytes_are() -> None:
     assert refusal(b"hello, this is text") == "not_an_image"
     assert refusal(encoded(picture(), "GIF")) == "unsupported_format"
     assert refusal(encoded(picture(), "BMP")) == "unsupported_format"
-    assert refusal(b"\x00\x00\x00\x18ftypheic" + bytes(64)) == "unsupported_format"
+    assert refusal(b"\x00\x00\x00\x18ftypheic" + bytes(64)) == "damaged_image"
+    assert refusal(b"\x00\x00\x00\x18ftypisom" + bytes(64)) == "unsupported_format"
     assert refusal(b"%PDF-1.7 ...") == "unsupported_format"
     assert refusal(encoded(picture(size=(10, 100)), "PNG")) == "too_small"
     assert refusal(bytes(1001), ImageLimits(max_bytes=1000)) == "too_many_bytes"
@@ -97,7 +98,7 @@ def test_a_bomb_is_refused_by_its_header() -> None:
     assert refusal(huge) == "too_many_pixels"
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
 def test_a_file_cut_short_is_damaged(kind: str) -> None:
     whole = encoded(picture(size=(200, 200)), kind)
     assert refusal(whole[: len(whole) * 2 // 3]) == "damaged_image"

@@ -30,7 +30,7 @@ def test_every_face_is_read_largest_first(embedder: FaceEmbedder) -> None:
         yield
 
     read = embedder.read_faces(GROUP, stage)
-    assert stages == ["decode", "detect"]
+    assert stages == ["decode", "detect", "detect_glance", "detect_usual"]
     areas = [aligned.face.area for aligned in read.faces]
     assert len(areas) > 1 and areas == sorted(areas, reverse=True)
     # The most prominent is nearer the middle than the largest, which stands at the edge.
@@ -97,8 +97,8 @@ def test_a_first_look_finds_the_same_face(embedder: FaceEmbedder, sample_pack: M
     sure = 0
     for path in PHOTOS:
         photo = embedder.decode(path.read_bytes())
-        seen = embedder.detector.glance(photo.pixels)
-        assert whole.detector.glance(photo.pixels) is None
+        seen = embedder.detector.prominent_at_a_glance(photo.pixels)
+        assert whole.detector.prominent_at_a_glance(photo.pixels) is None
         if seen is not None:
             sure += 1
             assert np.abs(seen.box - whole.portrait(photo).face.box).max() < 0.1 * np.ptp(seen.box)
@@ -110,7 +110,7 @@ def test_a_first_look_does_not_take_a_face_at_the_edge(embedder: FaceEmbedder) -
     image = Image.open(PHOTOS[0]).convert("RGB")
     scene = Image.new("RGB", (900, 600), (128, 128, 128))
     scene.paste(image, (0, 0))
-    assert embedder.detector.glance(np.array(scene)) is None
+    assert embedder.detector.prominent_at_a_glance(np.array(scene)) is None
     scene.paste(image, ((900 - image.width) // 2, (600 - image.height) // 2))
     assert embedder.portrait(embedder.decode(_png(scene))).face.box[0] > 200
 

@@ -345,6 +345,24 @@ def test_another_programs_photo_that_is_too_large(store: DocumentStore, store_ur
 
 
 @on_mongo
+def test_another_programs_photos_have_the_type_of_their_bytes(store: DocumentStore, store_url: str) -> None:
+    begin = {
+        "image/jpeg": b"\xff\xd8\xff",
+        "image/heic": b"\0\0\0\x18ftypheic",
+        "image/avif": b"\0\0\0\x1cftypavif",
+        "image/tiff": b"II*\0",
+        "application/octet-stream": b"GIF89a",
+    }
+    with MongoClient[dict[str, Any]](store_url) as client:
+        students = client.get_default_database().students
+        for number, (kind, content) in enumerate(begin.items()):
+            fields = {"nombre_del_alumno": kind, "clase": "C", "fecha_de_registro": "2026-01-01"}
+            students.insert_one({"matricula": f"A{number}", **fields, "image": content + bytes(9)})
+    assert store.adopt() == []
+    assert [photo.media_type for photo in store.photos()] == list(begin)
+
+
+@on_mongo
 def test_another_programs_texts_are_tidied(store: DocumentStore, store_url: str) -> None:
     with MongoClient[dict[str, Any]](store_url) as client:
         students = client.get_default_database().students

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pymongo import MongoClient
 
-from gallery.decision import Candidate, decide
+from gallery.decision import Candidate, Decision, decide, once_each
 from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
@@ -46,6 +46,25 @@ def test_decisions(scores: list[float], verdict: str, reason: str | None) -> Non
     assert (decision.verdict, decision.reason) == (verdict, reason)
     assert (decision.student is not None) == (verdict == "known")
     assert decision.score == (scores[0] if scores else None)
+
+
+def test_a_person_is_named_for_the_closest_face_of_a_photo() -> None:
+    def face(*scores: float) -> Decision:
+        """The decision about a face with these scores; the first is of person 1, the second of person 2, and so on."""
+        order = sorted(range(len(scores)), key=lambda person: -scores[person])
+        ranked = [
+            Candidate(rank, scores[person], person + 1, Student("A", "A")) for rank, person in enumerate(order, start=1)
+        ]
+        return decide(ranked, 0.5, 0.02)
+
+    photo = [face(0.7, 0.1), face(0.9, 0.6), face(0.2, 0.8), face(0.9, 0.1), face(0.1, 0.2), face(0.95, 0.94)]
+    found = once_each(photo)
+    assert [made.verdict for made in found] == ["duplicate", "known", "known", "duplicate", "unknown", "ambiguous"]
+    for before, after in zip(photo, found, strict=True):
+        assert (after.student is not None) == (after.verdict == "known")
+        assert (after.score, after.candidates) == (before.score, before.candidates)
+        assert after.reason == ("another_face_is_closer" if after.verdict == "duplicate" else before.reason)
+    assert once_each(found[1:3]) == found[1:3] and once_each([]) == []
 
 
 def test_enrolled_is_found_and_strangers_are_not(open_gallery: OpenGallery) -> None:

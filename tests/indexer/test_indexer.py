@@ -15,7 +15,7 @@ from PIL import Image
 from indexer.pipeline.stages import BATCH
 from presente.composition import open_store
 from tests import programs
-from tests.conftest import SAMPLE, Command, on_sqlite, student_in
+from tests.conftest import ROOT, SAMPLE, Command, on_sqlite, student_in
 from tests.indexer.sample import SHEET, added
 
 LONG = 10
@@ -89,7 +89,9 @@ def test_a_student_without_photos_and_a_report_without_a_place(command: Command,
     nowhere = command("indexer", "add", sheet, "--report", "/nowhere/report.txt")
     assert nowhere.returncode == 2 and "unwritable_report" in nowhere.stderr
     report = added(command, sheet, code=1)
-    assert report["done"] == 1 and "line 3: A2 has no photos" in report["warnings"][0]
+    assert (report["done"], report["refused"], report["refused_rows"], report["left"]) == (1, 0, 1, 0)
+    (row,) = report["refusals"]
+    assert (row["location"], row["line"], row["code"]) == (f"{sheet}, line 3", 3, "no_photos")
 
 
 @on_sqlite
@@ -101,7 +103,9 @@ def test_refused_photos_have_their_reasons(command: Command, tmp_path: Path) -> 
     (source / "text.jpg").write_text("not a photo")
     (source / "empty.png").touch()
     (source / "cut.jpg").write_bytes(whole[: len(whole) // 2])
-    (source / "heic.heic").write_bytes(b"\x00\x00\x00\x18ftypheic" + bytes(99))
+    (source / "whole.heic").write_bytes((ROOT / "tests" / "faces" / "photos" / "iphone.heic").read_bytes())
+    (source / "cut.heic").write_bytes((ROOT / "tests" / "faces" / "photos" / "iphone.heic").read_bytes()[:3000])
+    (source / "huge.jxl").write_bytes(b"\xff\x0a" + bytes(99))
     Image.new("RGB", (200, 200), (90, 120, 80)).save(source / "nobody.png")
     Image.new("1", (10_000, 5_000)).save(source / "bomb.png")
     (source / "moving.gif").write_bytes(b"GIF89a" + bytes(50))
@@ -112,17 +116,18 @@ def test_refused_photos_have_their_reasons(command: Command, tmp_path: Path) -> 
         "text.jpg": "not_an_image",
         "empty.png": "empty_image",
         "cut.jpg": "damaged_image",
-        "heic.heic": "unsupported_format",
+        "cut.heic": "damaged_image",
+        "huge.jxl": "unsupported_format",
         "nobody.png": "no_face",
         "bomb.png": "too_many_pixels",
         "moving.gif": "unsupported_format",
         "dangling.jpg": "file_not_found",
     }
-    assert report["done"] == 1 and sum(report["reasons"].values()) == 8
+    assert report["done"] == 2 and sum(report["reasons"].values()) == 9
     text = (tmp_path / "report.txt").read_text()
     assert "too_many_pixels: 1" in text and str(source / "bomb.png") in text
     status = json.loads(command("indexer", "status", "--json").stdout)
-    assert (status["students"], status["images"], status["templates"]) == (1, 1, 1)
+    assert (status["students"], status["images"], status["templates"]) == (2, 2, 2)
 
 
 @on_sqlite

@@ -67,7 +67,8 @@ PLACES = {
     "~/a.jpg": "file_not_found",
     "~root/a.jpg": "file_not_found",
     "\\\\server\\share\\a.jpg": "file_not_found",
-    "..\\secret.jpg": "file_not_found",
+    "..\\secret.jpg": OUTSIDE,
+    "fotos\\A.JPG": None,
     "C:\\Windows\\win.ini": "file_not_found",
     "round.jpg": NO_FILE,
     "fotos/a.jpg/b.jpg": "unreadable_file",
@@ -98,6 +99,31 @@ def test_each_bad_row_is_refused_with_its_reason_and_the_others_are_enrolled(com
     allowed = command("indexer", "add", sheet, "--force", "--json", "--sheet-root", school.parent)
     reasons = json.loads(allowed.stdout)["reasons"]
     assert reasons[OUTSIDE] == sum(place.startswith(("/etc", "/dev", "/proc", "/nowhere", "zero")) for place in PLACES)
+
+
+SPELLINGS = {
+    "fotos/n\u0303u.jpg": "ñu.jpg",  # NFD in the sheet, NFC on the disk
+    "fotos/\u00f1a.jpg": "n\u0303a.jpg",  # the other way round
+    "FOTOS\\Ana Uno.JPG": "ana uno.jpg",
+    "fotos/foto\u00a01.jpg": "foto 1.jpg",
+    "fotos/pantalla 10.00 AM.jpg": "pantalla 10.00\u202fAM.jpg",
+    "fotos\\as\\is.jpg": "../fotos\\as\\is.jpg",  # a name that really has the sign is taken as it is
+}
+
+
+def test_a_file_is_found_however_its_name_is_spelled(tmp_path: Path) -> None:
+    (tmp_path / "fotos").mkdir()
+    for number, name in enumerate(SPELLINGS.values()):
+        (tmp_path / "fotos" / name).write_bytes(bytes([number]))
+    for number, place in enumerate(SPELLINGS):
+        assert read_file_below(tmp_path, tmp_path / place, FileRules()) == bytes([number]), place
+    (tmp_path / "fotos" / "ANA UNO.jpg").touch()
+    with pytest.raises(FileNotFoundError):  # two files could be meant
+        read_file_below(tmp_path, tmp_path / "fotos" / "Ana Uno.JPG", FileRules())
+    (tmp_path / "fotos" / "outside.jpg").symlink_to(PHOTO)
+    with pytest.raises(PhotoRefused) as caught:
+        read_file_below(tmp_path, tmp_path / "Fotos" / "Outside.jpg", FileRules())
+    assert caught.value.code == OUTSIDE
 
 
 def test_a_nul_in_a_path(school: Path) -> None:

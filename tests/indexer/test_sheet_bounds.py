@@ -216,7 +216,7 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes], str, str]] = {
     "columns": ("csv", lambda: b"," * 10_000_000, "sheet_too_large", "1,000,000 characters"),
     "columns in one short line": ("csv", lambda: b",x" * 400_000, "sheet_too_large", "column 256"),
     "a line of quoted line breaks": ("csv", lambda: b'"a\n",' * 5_000_000, "sheet_too_large", "1,000,000 characters"),
-    "a quote that never ends": ("csv", lambda: b'matricula,"' + b"x\n" * 10_000_000, "unreadable_sheet", "field limit"),
+    "a quote that never ends": ("csv", lambda: b'matricula,"' + b"x\n" * 10_000_000, "sheet_too_large", "rows"),
     "rows": ("csv", lambda: b"a,b,c,d\n" * 200_000, "sheet_too_large", "100,000 rows"),
     "empty rows": ("csv", lambda: b"\n" * 3_000_000, "missing_column", "no column"),
     "NULs": ("csv", lambda: bytes(20_000_000), "unreadable_sheet", "NULs"),

@@ -2,7 +2,9 @@
 
 import datetime
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -42,6 +44,7 @@ RIGHT: dict[str, tuple[list[tuple[str, str, str]], tuple[str, ...]]] = {
     "excel-sep-line.csv": ([("A1", "Ana Núñez", "IA-101")], ()),
     "cp1252.csv": ([("A1", "Ana Núñez", "IA-101")], ("Windows-1252",)),
     "utf16.csv": ([("A1", "Ana Núñez", "IA-101")], ()),
+    "nfc-nfd.csv": ([("Ñ-1", "Íñigo Uno", "IA-101")], ("more photos", "line 3")),
     "quoted-newline.csv": ([("A1", "Uno, Ana", "IA-101")], ()),
 }
 
@@ -51,13 +54,81 @@ def people(source: Source) -> list[tuple[str, str, str]]:
     return [(each.matricula, each.nombre_del_alumno, each.clase) for each in students]
 
 
-@pytest.fixture
-def office(tmp_path: Path) -> Path:
-    """A folder with the cases and four photos."""
-    if not CASES.is_dir():
+FIELDS = ["matricula", "nombre_del_alumno", "clase", "fecha_de_registro", "fotos"]
+
+
+def make_workbooks(folder: Path) -> None:
+    """The workbooks of the table, as openpyxl writes them."""
+    students = [["A1", "Ana Uno"], ["A2", "Beto Dos"], ["A3", "Caro Tres"], ["A4", "Dani Cuatro"]]
+    rows = [[*each, "IA-101", None, f"{photo}.jpg"] for each, photo in zip(students, "abcd", strict=True)]
+    merged = [row[:] for row in rows]
+    merged[1][2] = merged[2][2] = None
+    merged[3][2] = "IA-102"
+    dated = [[*row[:3], fecha, row[4]] for row, fecha in zip(rows, DATES, strict=False)]
+    spaced = [["A1", "Ana\u00a0Uno", *rows[0][2:]], ["A2\u00a0", *rows[1][1:]]]
+    cases: list[tuple[str, list[Any], Callable[[Worksheet], object]]] = [
+        ("leading-zeros", [[123, *rows[0][1:]], [7, *rows[1][1:]]], show_zeros),
+        ("merged-class", merged, lambda sheet: sheet.merge_cells("C2:C4")),
+        ("nbsp-name", spaced, lambda _: None),
+        ("dates", dated, lambda _: None),
+        ("hidden-row-two-sheets", rows[:2], hide_and_add_notes),
+        ("title-row", rows[:1], add_title),
+    ]
+    for name, lines, change in cases:
+        book = openpyxl.Workbook()
+        sheet = book.active
+        assert isinstance(sheet, Worksheet)
+        for line in (FIELDS, *lines):
+            sheet.append(line)
+        change(sheet)
+        book.save(folder / f"{name}.xlsx")
+
+
+DATES = ("2026-08-15", "15/08/2026", datetime.datetime(2026, 8, 15))
+
+
+def show_zeros(sheet: Worksheet) -> None:
+    for row in (2, 3):
+        sheet.cell(row, 1).number_format = "00000"
+
+
+def hide_and_add_notes(sheet: Worksheet) -> None:
+    sheet.row_dimensions[3].hidden = True
+    assert sheet.parent is not None
+    sheet.parent.create_sheet("Notas").append(["Beto se dio de baja"])
+
+
+def add_title(sheet: Worksheet) -> None:
+    sheet.insert_rows(1)
+    sheet.cell(1, 1).value = "Lista del grupo IA-101"
+    sheet.merge_cells("A1:E1")
+
+
+def make_texts(folder: Path) -> None:
+    """The texts of the table, byte by byte."""
+    ana = "matricula;nombre_del_alumno;clase;fotos\r\nA1;Ana Núñez;IA-101;a.jpg\r\n"
+    twice = f"{HEADER}\u00d1-1,Íñigo Uno,IA-101,a.jpg\nN\u0303-1,Íñigo Uno,IA-101,b.jpg\n"
+    for name, content in {
+        "excel-sep-line": b"\xef\xbb\xbfsep=;\r\n" + ana.encode(),
+        "cp1252": ana.encode("cp1252"),
+        "utf16": b"\xff\xfe" + ana.replace(";", "\t").encode("utf-16-le"),
+        "nfc-nfd": twice.encode(),
+        "quoted-newline": f'{HEADER}A1,"Uno,\nAna",IA-101,a.jpg\n'.encode(),
+    }.items():
+        (folder / f"{name}.csv").write_bytes(content)
+
+
+@pytest.fixture(params=["made", "shared"])
+def office(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A folder with the cases, those that are made here or those of the shared folder, and four photos."""
+    if request.param == "made":
+        make_workbooks(tmp_path)
+        make_texts(tmp_path)
+    elif not CASES.is_dir():
         pytest.skip("the cases are not here (../shared/cases/sheets)")
-    for path in CASES.iterdir():
-        shutil.copy(path, tmp_path)
+    else:
+        for path in CASES.iterdir():
+            shutil.copy(path, tmp_path)
     for name, number in zip("abcd", range(1, 5), strict=True):
         shutil.copy(SAMPLE / "strangers" / f"{number:02d}.jpg", tmp_path / f"{name}.jpg")
     return tmp_path
@@ -66,7 +137,7 @@ def office(tmp_path: Path) -> Path:
 def test_every_case_is_tried() -> None:
     if CASES.is_dir():
         found = {path.name for path in CASES.iterdir()} - {"README.md"}
-        assert found == {*RIGHT, "nfc-nfd.csv"}
+        assert found == {*RIGHT}
 
 
 @pytest.mark.parametrize("name", RIGHT)
@@ -79,12 +150,6 @@ def test_a_case_comes_out_right(office: Path, name: str) -> None:
     assert all(word in notes for word in said) and bool(notes) == bool(said), notes
     if name == "dates.xlsx":
         assert {photo.student.fecha_de_registro for photo in source.photos} == {"2026-08-15"}
-
-
-def test_two_spellings_of_a_matricula_are_refused_as_one(office: Path) -> None:
-    with pytest.raises(InvalidInput) as caught:
-        read_source(office / "nfc-nfd.csv")
-    assert caught.value.code == "duplicate_matricula" and "lines 2 and 3" in str(caught.value)
 
 
 def test_what_is_read_is_what_is_stored(office: Path, embedder: FaceEmbedder, open_gallery: OpenGallery) -> None:
@@ -138,8 +203,8 @@ def test_texts_in_every_encoding(tmp_path: Path, content: bytes) -> None:
 
 
 def test_lines_are_named_as_the_person_sees_them(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="line 4"):
-        read_source(text(tmp_path, b"sep=,\n" + f"Grupo\n{HEADER}A1,,,a.jpg\n".encode()))
+    source = read_source(text(tmp_path, b"sep=,\n" + f"Grupo\n{HEADER}A1,,,a.jpg\n".encode()))
+    assert [row.line for row in source.refused] == [4]
 
 
 def test_damaged_utf8_is_not_read_as_windows_1252(tmp_path: Path) -> None:
@@ -158,9 +223,12 @@ def test_values_of_a_workbook_as_people_write_them(tmp_path: Path) -> None:
     sheet.append(["matricula", "nombre_del_alumno", "clase", "fecha_de_registro", "fotos"])
     values = [
         (7, "Ana", 101.0, datetime.date(2026, 8, 4), "00000"),
-        (12.5, "Eva", True, datetime.datetime(2026, 8, 3, 14, 33, 21, 500_000), "General"),
+        (12.5, "Eva", 12, datetime.datetime(2026, 8, 3, 14, 33, 21, 500_000), "General"),
         ("0012", "Luis ", "IA-1", None, "General"),
-        (1e15, "Sol", "=1+1", datetime.datetime(2026, 8, 3), "0"),
+        (99_999_999_999_999, "Sol", "IA-2", datetime.datetime(2026, 8, 3), "0"),
+        (123, "Mar", "IA-2", None, '"A"00000'),
+        (1234567, "Paz", "IA-2", None, "00-0000;[Red]-00"),
+        (5, "Luz", "IA-2", None, "\\A0_)"),
     ]
     for row, (matricula, name, clase, fecha, form) in enumerate(values, start=2):
         sheet.append([matricula, name, clase, fecha, "a.jpg"])
@@ -173,7 +241,10 @@ def test_values_of_a_workbook_as_people_write_them(tmp_path: Path) -> None:
     students = [photo.student for photo in read_source(tmp_path / "class.xlsx").photos]
     assert [(each.matricula, each.clase, each.fecha_de_registro) for each in students] == [
         ("00007", "101", "2026-08-04"),
-        ("12.5", "True", "2026-08-03 14:33:21"),
+        ("12.5", "12", "2026-08-03 14:33:21"),
         ("0012", "IA-1", ""),
-        ("1000000000000000", "", "2026-08-03"),  # a formula that no program has computed has no value
+        ("99999999999999", "IA-2", "2026-08-03"),
+        ("A00123", "IA-2", ""),
+        ("123-4567", "IA-2", ""),
+        ("5", "IA-2", ""),  # a format that is not understood
     ]

@@ -63,19 +63,84 @@ def test_a_spreadsheets_csv(tmp_path: Path) -> None:
     ]
 
 
+def refused_rows(path: Path) -> list[tuple[int, str]]:
+    rows = read_source(path).refused
+    assert all(row.location == f"{path}, line {row.line}" and row.reason.endswith(".") for row in rows)
+    return [(row.line, row.code) for row in rows]
+
+
 def test_wrong_sheets_say_what_and_where(tmp_path: Path) -> None:
     missing = refusal(sheet(tmp_path, "matricula,nombre_del_alumno\nA1,Ana\n"))
     assert missing.code == "missing_column" and "fotos" in str(missing)
-    twice = refusal(sheet(tmp_path, HEADER + "A1,Ana,,,a.jpg\nA2,Eva,,,b.jpg\nA1,Iris,,,c.jpg\n"))
-    assert twice.code == "duplicate_matricula" and "lines 2 and 4" in str(twice) and "A1" in str(twice)
-    nameless = refusal(sheet(tmp_path, HEADER + "A1,,,,a.jpg\n"))
-    assert nameless.code == "invalid_student" and "line 2" in str(nameless)
-    dated = refusal(sheet(tmp_path, HEADER + "A1,Ana,,12/31/2025,a.jpg\n"))
-    assert dated.code == "invalid_student" and "2025-31-12" in str(dated), "the day comes first"
-    assert refusal(sheet(tmp_path, HEADER + "A1,Ana,,,\n")).code == "empty_source"
-    assert refusal(sheet(tmp_path, HEADER + "A1,Ana,,,a.jpg,more\n")).code == "unreadable_sheet"
+    assert refusal(sheet(tmp_path, HEADER)).code == "empty_source"
     assert refusal(sheet(tmp_path, HEADER + "A1,José\x81,,,a.jpg\n", "latin-1")).code == "unreadable_sheet"
     assert refusal(sheet(tmp_path, "")).code == "missing_column"
+
+
+def test_wrong_rows_are_refused_and_the_others_are_read(tmp_path: Path) -> None:
+    path = sheet(
+        tmp_path,
+        HEADER + "A1,Ana,,,a.jpg\nA2,Eva,,,b.jpg\nA1,Iris,,,c.jpg\nA3,,,,d.jpg\nA4,Sol,,12/31/2025,e.jpg\n"
+        "A5,Luz,,,\nA6,Paz,,,f.jpg,more\nA7,Mar,,,g.jpg\n",
+    )
+    assert refused_rows(path) == [
+        (4, "duplicate_matricula"),
+        (5, "invalid_student"),
+        (6, "invalid_student"),
+        (7, "no_photos"),
+        (8, "malformed_row"),
+    ]
+    source = read_source(path)
+    assert [(photo.student.matricula, photo.student.nombre_del_alumno) for photo in source.photos] == [
+        ("A1", "Ana"),
+        ("A2", "Eva"),
+        ("A7", "Mar"),
+    ]
+    reasons = {row.line: row.reason for row in source.refused}
+    assert "Lines 2 and 4" in reasons[4] and "'A1'" in reasons[4]
+    assert "'12/31/2025'" in reasons[6] and "no month 31" in reasons[6] and '"fecha_de_registro="' in reasons[6]
+    assert not source.warnings and not source.notes
+
+
+def test_what_systems_leave_in_folders_is_passed_over(tmp_path: Path) -> None:
+    litter = [
+        "Thumbs.db",
+        "A1/Thumbs.db",
+        "A1/desktop.ini",
+        "A1/.DS_Store",
+        "A1/._1.jpg",
+        "A1/Icon\r",
+        "A1/@eaDir/1.jpg/x.jpg",
+    ]
+    for name in ["A1/1.jpg", "__MACOSX/A1/1.jpg", "$RECYCLE.BIN/2.jpg", *litter]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    source = read_source(tmp_path)
+    assert [photo.location for photo in source.photos] == [str(tmp_path / "A1" / "1.jpg")]
+    assert source.ignored == 0 and not source.notes and not source.refused
+
+
+def test_photos_in_nested_folders_are_the_students(tmp_path: Path) -> None:
+    for name in (
+        "A1/2025/x.jpg",
+        "A1/2026/enero/y.jpg",
+        "A1/z.jpg",
+        "A2/w.jpg",
+        "A3/only/deep/v.png",
+        "A3/notes/n.txt",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "A1" / "around").symlink_to(tmp_path)
+    source = read_source(tmp_path)
+    assert [(photo.student.matricula, Path(photo.location).name) for photo in source.photos] == [
+        ("A1", "z.jpg"),
+        ("A1", "x.jpg"),
+        ("A1", "y.jpg"),
+        ("A2", "w.jpg"),
+        ("A3", "v.png"),
+    ]
+    assert len(source.notes) == 2 and "A1/2025, A1/2026/enero" in source.notes[0] and source.ignored == 1
 
 
 def test_wrong_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,7 +138,9 @@ BAD_PHOTOS = {
     "truncated": (PROBE[: len(PROBE) // 2], 422, "damaged_image"),
     "bomb": (image("PNG", Image.new("1", (10_000, 5_001))), 422, "too_many_pixels"),
     "gif": (image("GIF"), 415, "unsupported_format"),
-    "heic": (b"\x00\x00\x00\x18ftypheic" + bytes(40), 415, "unsupported_format"),
+    "jpeg xl": (b"\xff\x0a" + bytes(40), 415, "unsupported_format"),
+    "video": (b"\x00\x00\x00\x18ftypisom" + bytes(40), 415, "unsupported_format"),
+    "heic": (b"\x00\x00\x00\x18ftypheic" + bytes(40), 422, "damaged_image"),
     "tiny": (image("PNG", Image.new("RGB", (4, 4))), 422, "too_small"),
 }
 

@@ -19,6 +19,7 @@ from flask.testing import FlaskClient
 import faces.image.decoder
 import faces.reading
 from benchmarks.costly_images import encoded, gradient, plain, repeated_scans, webp
+from benchmarks.heif_files import Item, grid_of, heif, picture_of, size_box
 from faces.embedder import FaceEmbedder
 from faces.image.cost import Cost
 from faces.image.decode import ImageLimits, decode, expected_cost
@@ -101,8 +102,11 @@ def test_pixels_are_those_of_decoding_at_home(decoder: AdmittedDecoder) -> None:
             ("P", "PNG"),
             ("RGB", "WEBP"),
             ("L", "PPM"),
+            ("RGB", "AVIF"),
+            ("RGBA", "TIFF"),
         )
     ]
+    made += [(ROOT / "tests" / "faces" / "photos" / f"{name}.heic").read_bytes() for name in ("iphone", "flat_444")]
     large = encoded(gradient(3001, 2003), "JPEG")
     for data, enough in [(data, None) for data in [*made, PHOTO]] + [(large, 1500), (large, 1280), (large, 300)]:
         with decoder.opened(data, LIMITS, enough) as photo:
@@ -117,6 +121,7 @@ def test_pixels_are_those_of_decoding_at_home(decoder: AdmittedDecoder) -> None:
         (b"", "empty_image"),
         (b"hello", "not_an_image"),
         (b"GIF89a" + bytes(50), "unsupported_format"),
+        ((ROOT / "tests" / "faces" / "photos" / "iphone.heic").read_bytes()[:2500], "damaged_image"),
         (encoded(gradient(200, 200), "PNG")[:900], "damaged_image"),
         (repeated_scans(64, 64, 300), "too_costly"),
         (encoded(plain(8, 100), "PNG"), "too_small"),
@@ -217,12 +222,40 @@ def test_a_process_takes_no_more_than_it_may(make_workers: Callable[..., Decodin
     assert decoded(workers, PHOTO).shape[2] == 3
 
 
+def test_what_libraries_print_of_a_damaged_photo_is_not_in_the_log(
+    make_workers: Callable[..., DecodingProcesses], capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = bytearray(encoded(gradient(300, 200), "TIFF", compression="tiff_adobe_deflate"))
+    data[60:90] = bytes(30)
+    with pytest.raises(PhotoRefused):
+        decode(bytes(data), LIMITS)
+    assert "ZIPDecode" in capfd.readouterr().err  # here, libtiff prints
+    with pytest.raises(PhotoRefused) as refused:
+        decoded(make_workers(), bytes(data))
+    assert refused.value.code == "damaged_image"
+    assert capfd.readouterr().err == ""
+
+
+def heic_of_24_megapixels() -> bytes:
+    """As a phone writes it: in tiles of some 250 x 300 pixels, 3 MB."""
+    tile = picture_of((ROOT / "tests" / "faces" / "photos" / "plain.heic").read_bytes())
+    message = (4_000).to_bytes(4) + b"\x4e\1" + bytes(3_998)
+    tile = Item(tile.kind, message + tile.content, tile.properties)
+    rows, columns = 15, 24
+    ids = list(range(2, 2 + rows * columns))
+    size = (5712, 4284)
+    return heif(
+        [Item(b"grid", grid_of(rows, columns, *size), (size_box(*size),), True, {b"dimg": ids}), *[tile] * len(ids)]
+    )
+
+
 def test_the_default_is_enough_for_every_accepted_photo_and_no_more_than_half_of_a_machine() -> None:
     for cores in (1, 2, 16):
         admission = make_admission(default_memory(cores, 64_000 * MB), cores)
         assert admission.lane_of(expected_cost(webp(), LIMITS)) is admission.costly
         ordinary = encoded(gradient(5600, 4200), "JPEG", quality=90)
         assert admission.lane_of(expected_cost(ordinary, LIMITS)) is admission.cheap
+        assert admission.lane_of(expected_cost(heic_of_24_megapixels(), LIMITS)) is admission.cheap
         assert admission.cheap.at_once == cores and admission.costly.at_once == 1
     assert default_memory(2, 1_000 * MB) == 500 * MB
 

@@ -192,6 +192,12 @@ def test_the_page_names_the_people_in_a_photo(serve: Serve, command: Command, pa
     assert complaints == []
     page.set_input_files("#photo", {"name": "x.gif", "mimeType": "image/gif", "buffer": _gif()})
     page.wait_for_selector("#message.error:has-text('unsupported_format')")
+    page.set_input_files("#photo", ROOT / "tests" / "faces" / "photos" / "iphone.heic")
+    page.wait_for_selector("#message:has-text('does not show photos of this kind')")  # and says who is in it
+    page.wait_for_selector("#picture", state="hidden")
+    assert page.locator("#faces tr").count() == 1
+    page.set_input_files("#photo", SAMPLE / "groups" / "group_02.jpg")
+    page.wait_for_selector("#picture", state="visible")
 
 
 @pytest.mark.usefixtures("sample_gallery")

@@ -105,7 +105,7 @@ def _described(frame: bytes, several: bool, scans: int, orientation: int, kept: 
         width,
         height,
         held=1 if count == 1 else 4,
-        coefficients=128 * blocks if several else 0,
+        decoding_bytes=128 * blocks if several else 0,
         pixel_ns=8 + samples * (4 + (scans if several else 0)),
         byte_ns=30,
         orientation=orientation,

@@ -19,7 +19,17 @@ from gallery.documents.student_rules import check_student, student_exists
 from gallery.documents.values import NotAdopted, PhotoFile
 from presente.errors import InvalidInput
 
-_SIGNATURES = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG", "image/png"), (b"RIFF", "image/webp"))
+_SIGNATURES = (
+    (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"\x89PNG", "image/png"),
+    (0, b"RIFF", "image/webp"),
+    (0, b"II*\0", "image/tiff"),
+    (0, b"MM\0*", "image/tiff"),
+    (4, b"ftypavi", "image/avif"),
+    (4, b"ftyphe", "image/heic"),
+    (4, b"ftypmif1", "image/heic"),
+)
+"""Where a file's first bytes are of a format, and which it is."""
 
 
 def adopt(db: Database[dict[str, Any]], writer: MongoStudentWriter) -> list[NotAdopted]:
@@ -52,8 +62,13 @@ def _adopt_one(db: Database[dict[str, Any]], writer: MongoStudentWriter, documen
     if numbered is None:  # removed meanwhile
         return
     if content is not None:
-        kind = next((kind for start, kind in _SIGNATURES if content.startswith(start)), "application/octet-stream")
+        kind = _media_type(content)
         photo = PhotoFile(content, hashlib.sha256(content).hexdigest(), kind, "another program")
         with writer.recovery.attempt("photos") as attempt:
             writer.photos.put_photos({(int(numbered["subject"]), photo.sha256): (photo, [])}, attempt)
     db.students.update_one({"_id": document["_id"]}, {"$unset": {"image": ""}})
+
+
+def _media_type(content: bytes) -> str:
+    found = (kind for place, start, kind in _SIGNATURES if content.startswith(start, place))
+    return next(found, "application/octet-stream")

@@ -9,15 +9,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.sources.values import printable_path
-from presente.errors import InvalidInput
+from presente.errors import InvalidInput, shown
 
 REQUIRED = ("matricula", "nombre_del_alumno", "fotos")
 OPTIONAL = ("clase", "fecha_de_registro", "consentimiento_fecha", "consentimiento_texto")
 
+_QUOTED = 30
+"""Columns that an error names at most."""
+
 _OTHER_NAMES: dict[str, tuple[str, ...]] = {
-    "matricula": ("matricula del alumno", "numero de matricula", "numero de control", "student id"),
-    "nombre_del_alumno": ("nombre", "nombre completo", "alumno", "name", "full name", "student name"),
-    "fotos": ("foto", "ingrese sus fotos", "fotografias", "photos", "photo", "image", "images", "imagenes"),
+    "matricula": (
+        "matricula del alumno",
+        *(f"{number} {kind}" for number in ("numero de", "num de", "no de", "no") for kind in ("matricula", "control")),
+        "student id",
+    ),
+    "nombre_del_alumno": (
+        *("nombre", "nombre completo", "nombre completo del alumno", "nombre y apellidos", "apellidos y nombre"),
+        *("alumno", "alumna", "alumno(a)", "estudiante", "name", "full name", "student name"),
+    ),
+    "fotos": (
+        *("foto", "ingrese sus fotos", "fotografia", "fotografias", "imagen", "imagenes"),
+        *("photos", "photo", "image", "images"),
+    ),
     "clase": ("grupo", "class", "group"),
     "consentimiento_fecha": ("fecha de consentimiento", "consent date"),
     "consentimiento_texto": ("consentimiento", "consent"),
@@ -58,8 +71,14 @@ def map_columns(path: Path, columns: tuple[str, ...], declared: str | None) -> C
     missing = [field for field in REQUIRED if field not in found]
     if missing:
         raise _missing_columns(path, columns, missing)
-    note = f"{printable_path(path)}: columns were guessed: {', '.join(guessed)} (--columns overrides this)"
-    return ColumnMapping(found, (note,) if guessed else ())
+    shown_path = printable_path(path)
+    notes = [f"{shown_path}: columns were guessed: {', '.join(guessed)} (--columns overrides this)"] if guessed else []
+    surnames = [column for column in range(len(columns)) if _plain(columns[column]).startswith("apellido")]
+    if set(surnames) - set(found.values()):
+        unused = ", ".join(repr(columns[column]) for column in surnames if column not in found.values())
+        name = columns[found["nombre_del_alumno"]]
+        notes.append(f"{shown_path}: the names are those of {name!r} alone, without {unused}: join them in one column")
+    return ColumnMapping(found, tuple(notes))
 
 
 def _parse_declaration(declared: str) -> dict[str, str]:
@@ -114,14 +133,17 @@ def _missing_columns(path: Path, columns: tuple[str, ...], missing: list[str]) -
     example = mail or next((column for column in columns if column), "ID")
     return InvalidInput(
         "missing_column",
-        f"{printable_path(path)} has no column {', '.join(missing)}; it has {_quoted(columns)}.",
+        f"{printable_path(path)} has no column {', '.join(missing)}; it has {_quoted(columns)}."
+        if any(columns)
+        else f"{printable_path(path)} is empty: it has no column {', '.join(missing)}.",
         f'Say which it is, for example --columns "{missing[0]}={example}". '
         f"Needed: {', '.join(REQUIRED)}; optional: {', '.join(OPTIONAL)}.",
     )
 
 
 def _quoted(columns: tuple[str, ...]) -> str:
-    return ", ".join(repr(column) for column in columns if column) or "none"
+    named = [shown(column) for column in columns if column]
+    return ", ".join(named[:_QUOTED]) + (f" and {len(named) - _QUOTED} more" if len(named) > _QUOTED else "") or "none"
 
 
 def _plain(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Reads the first visible sheet of an .xlsx workbook as rows of values, within bounds.
+"""Reads the visible sheets of an .xlsx workbook as rows of values, within bounds.
 
 Only what a list of students needs is read: the cells, the shared strings, the number formats, which cells are merged
 and which rows are hidden. The parts stream through expat, and the unpacked bytes are counted, not the sizes that the
@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 import xml.parsers.expat
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import NoReturn
@@ -37,16 +37,18 @@ class Worksheet:
         others: the names of the other worksheets.
         rows: (line, values by column, from 0) of each row that holds a value.
         hidden: lines that the sheet hides.
+        merged: (first line, last line, column) of the cells that are merged downwards.
     """
 
     name: str
     others: tuple[str, ...]
     rows: list[SheetRow]
     hidden: tuple[int, ...]
+    merged: tuple[tuple[int, int, int], ...]
 
 
-def read_workbook(content: bytes, bounds: Bounds = BOUNDS) -> Worksheet:
-    """The first sheet that is not hidden, or the first one if all are.
+def read_worksheets(content: bytes, bounds: Bounds = BOUNDS) -> Iterator[Worksheet]:
+    """The sheets that are not hidden, in order, or the first one if all are. Each is read when it is asked for.
 
     Raises:
         OutOfBounds: the workbook is larger than a list of students may be; the text says which bound.
@@ -55,7 +57,7 @@ def read_workbook(content: bytes, bounds: Bounds = BOUNDS) -> Worksheet:
     if content.count(_DIRECTORY_ENTRY) > bounds.members:
         raise OutOfBounds(f"it holds more than {bounds.members:,} parts")
     with zipfile.ZipFile(BytesIO(content)) as package:
-        return _Workbook(package, bounds).sheet()
+        yield from _Workbook(package, bounds).sheets()
 
 
 class _Workbook:
@@ -67,26 +69,24 @@ class _Workbook:
         self._bytes = self._elements = 0
         self._names = {name.lower(): name for name in package.namelist()}
 
-    def sheet(self) -> Worksheet:
-        """See :func:`read_workbook`."""
+    def sheets(self) -> Iterator[Worksheet]:
+        """See :func:`read_worksheets`."""
         workbook = next(iter(self._related("", "officeDocument").values()), "xl/workbook.xml")
         entries, from_1904 = self._sheet_entries(workbook)
         parts = self._related(workbook, "worksheet")
         sheets = [(name, visible, parts[key]) for name, key, visible in entries if key in parts]
         if not sheets:
             raise ValueError("it has no worksheet")
-        name, _, part = next((sheet for sheet in sheets if sheet[1]), sheets[0])
-        strings = next(iter(self._related(workbook, "sharedStrings").values()), None)
+        shared = next(iter(self._related(workbook, "sharedStrings").values()), None)
         styles = next(iter(self._related(workbook, "styles").values()), None)
-        reader = WorksheetReader(
-            self._strings(strings) if strings and self._has(strings) else [],
-            self._formats(styles) if styles and self._has(styles) else [],
-            from_1904,
-            self._bounds,
-        )
-        self._parse(part, reader.start, reader.end, reader.text)
-        others = tuple(other for other, _, other_part in sheets if other_part != part)
-        return Worksheet(name, others, reader.rows(), tuple(reader.hidden))
+        strings = self._strings(shared) if shared and self._has(shared) else []
+        formats = self._formats(styles) if styles and self._has(styles) else []
+        for name, _, part in [sheet for sheet in sheets if sheet[1]] or sheets[:1]:
+            reader = WorksheetReader(strings, formats, from_1904, self._bounds)
+            self._parse(part, reader.start, reader.end, reader.text)
+            others = tuple(other for other, _, other_part in sheets if other_part != part)
+            rows = reader.rows()
+            yield Worksheet(name, others, rows, tuple(reader.hidden), tuple(reader.merged))
 
     # -- parts ------------------------------------------------------------------------------------------------------
 

@@ -8,12 +8,24 @@ import re
 from collections.abc import Mapping, Sequence
 
 from indexer.sources.sheet.bounds import Bounds, OutOfBounds
+from indexer.sources.sheet.cells import EXACT_DIGITS, UNCOMPUTED, CellFault, cell_text, damaged_fault, error_fault
 
 _CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 _RANGE = re.compile(r"([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})")
-_ZERO_PADDED = re.compile(r"(0{1,32})(?:;.*)?", re.DOTALL)
+_PADDED = re.compile(r"""((?:0|"[^";]*"|\\.|[- /():]){1,64})(?:;.*)?""", re.DOTALL)
+"""A format that shows a whole number as digits with zeros before them, and with fixed texts: ``00000``, ``"A"000-00``.
+Excel does not require quotation marks around these signs."""
 
-CellValue = str | int | float | bool | datetime.datetime | datetime.date | datetime.time | datetime.timedelta
+_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
+"""How workbooks write characters that XML does not have, such as carriage returns."""
+
+_SURROGATES = {f"D{digit}" for digit in "89ABCDEF"}
+
+_PADDED_PART = re.compile(r"""0|"([^"]*)"|\\(.)|(.)""", re.DOTALL)
+
+CellValue = (
+    str | int | float | bool | datetime.datetime | datetime.date | datetime.time | datetime.timedelta | CellFault
+)
 SheetRow = tuple[int, dict[int, CellValue]]
 """The line of a row, and its values by column, from 0."""
 
@@ -23,6 +35,7 @@ class WorksheetReader:
 
     Attributes:
         hidden: lines that the sheet hides.
+        merged: (first line, last line, column) of the cells that are merged downwards.
     """
 
     def __init__(self, strings: Sequence[str], formats: Sequence[str], from_1904: bool, bounds: Bounds) -> None:
@@ -35,16 +48,17 @@ class WorksheetReader:
             bounds: how large the sheet may be.
         """
         self.hidden: list[int] = []
+        self.merged: list[tuple[int, int, int]] = []
         self._strings = strings
         self._formats = formats
         self._from_1904 = from_1904
         self._bounds = bounds
         self._rows: list[SheetRow] = []
-        self._merged: list[tuple[int, int, int]] = []
         self._usage = bounds.count()
         self._line = 0
         self._column = -1
         self._cell_type = self._cell_style = ""
+        self._is_formula = self._has_value = False
         self._text_tag: str | None = None
         self._pieces: list[str] = []
         self._length = 0
@@ -62,8 +76,12 @@ class WorksheetReader:
             self._column = _column_number(reference[1]) if reference else self._column + 1
             self._cell_type, self._cell_style = attributes.get("t", "n"), attributes.get("s", "")
             self._pieces, self._length = [], 0
+            self._is_formula = self._has_value = False
         elif tag in ("v", "t"):
             self._text_tag = tag
+            self._has_value = True
+        elif tag == "f":
+            self._is_formula = True
         elif tag == "rPh":
             self._phonetic_depth += 1
         elif tag == "mergeCell":
@@ -75,10 +93,10 @@ class WorksheetReader:
             self._text_tag = None
         elif tag == "rPh":
             self._phonetic_depth -= 1
-        elif tag == "c" and self._pieces:
-            value = self._value("".join(self._pieces))
+        elif tag == "c":
+            value = self._cell_value("".join(self._pieces))
             self._pieces = []
-            if value is not None and value != "":
+            if value != "":
                 self._add_cell(value)
 
     def text(self, piece: str) -> None:
@@ -92,7 +110,7 @@ class WorksheetReader:
         """The rows in order of line. A value of cells that are merged downwards is in each of their rows."""
         rows = sorted(self._rows, key=lambda row: row[0])
         lines = [line for line, _ in rows]
-        for first, last, column in self._merged:
+        for first, last, column in self.merged:
             begin, end = bisect.bisect_left(lines, first), bisect.bisect_right(lines, last)
             if begin < len(rows) and lines[begin] == first and column in rows[begin][1]:
                 for _, values in rows[begin + 1 : end]:
@@ -115,23 +133,45 @@ class WorksheetReader:
         """Note cells that are merged downwards."""
         found = _RANGE.fullmatch(reference)
         if found and int(found[2]) < int(found[4]) and _column_number(found[1]) < self._bounds.columns:
-            if len(self._merged) >= self._bounds.rows:
+            if len(self.merged) >= self._bounds.rows:
                 raise OutOfBounds(f"it merges cells more than {self._bounds.rows:,} times")
-            self._merged.append((int(found[2]), int(found[4]), _column_number(found[1])))
+            self.merged.append((int(found[2]), int(found[4]), _column_number(found[1])))
 
-    def _value(self, text: str) -> CellValue | None:
+    def _cell_value(self, text: str) -> CellValue:
+        """The value of a cell, an empty text when it has none, or what is wrong with the cell."""
+        if not text:
+            has_empty_result = self._cell_type == "str" and self._has_value
+            return UNCOMPUTED if self._is_formula and not has_empty_result else ""
+        if self._cell_type == "e":
+            return error_fault(text.strip())
+        try:
+            return self._value(text)
+        except (ValueError, OverflowError):
+            return damaged_fault(text.strip()[:32])
+
+    def _value(self, text: str) -> CellValue:
+        """The value that a text stands for; ``ValueError`` when it is not of the cell's type."""
         if self._cell_type == "s":
-            return self._strings[int(text)] if 0 <= int(text) < len(self._strings) else None
+            return _unescaped(self._shared_string(int(text)))
         if self._cell_type == "b":
-            return text.strip() == "1"
+            return text.strip() in ("1", "true")
         if self._cell_type == "d":
             return datetime.datetime.fromisoformat(text.strip())
         if self._cell_type != "n":
-            return text
+            return _unescaped(text)
         number = _number(text)
         style = whole_number(self._cell_style)
         number_format = self._formats[style] if style < len(self._formats) else "General"
         return _formatted(number, number_format, self._from_1904)
+
+    def _shared_string(self, number: int) -> str:
+        if not 0 <= number < len(self._strings):
+            raise ValueError("there is no such text")
+        return self._strings[number]
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPED.sub(lambda found: found[0] if found[1][:2].upper() in _SURROGATES else chr(int(found[1], 16)), text)
 
 
 def _formatted(number: float, number_format: str, from_1904: bool) -> CellValue:
@@ -146,10 +186,26 @@ def _formatted(number: float, number_format: str, from_1904: bool) -> CellValue:
         except (OverflowError, ValueError):
             return number
         return number if moment is None else moment
-    padded = _ZERO_PADDED.fullmatch(number_format)
-    if padded and number == int(number) and number >= 0:
-        return str(int(number)).zfill(len(padded[1]))
+    padded = _PADDED.fullmatch(number_format) if abs(number) < 10**EXACT_DIGITS else None
+    if padded and "0" in padded[1] and number == int(number) and number >= 0:
+        return _padded(cell_text(number), padded[1])
     return number
+
+
+def _padded(digits: str, number_format: str) -> str:
+    """Digits in the places of a format's zeros, from the right; more digits than zeros go where the first zero is."""
+    parts = list(_PADDED_PART.finditer(number_format))
+    zeros = sum(part[0] == "0" for part in parts)
+    digits = digits.zfill(zeros)
+    first, rest = digits[: len(digits) - zeros + 1], iter(digits[len(digits) - zeros + 1 :])
+    shown, seen = [], False
+    for part in parts:
+        if part[0] != "0":
+            shown.append(part[1] or part[2] or part[3] or "")
+        else:
+            shown.append(next(rest) if seen else first)
+            seen = True
+    return "".join(shown)
 
 
 def _number(text: str) -> float:

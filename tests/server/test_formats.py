@@ -1,0 +1,70 @@
+"""HEIC, AVIF and TIFF over HTTP: identified and enrolled as a JPEG is, kept as they came, exported as all can see."""
+
+import base64
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+from PIL import Image
+
+from benchmarks.costly_images import encoded
+from gallery.gallery import Gallery
+from tests.conftest import ROOT, SAMPLE, Command, on_sqlite
+from tests.server.conftest import Serve
+from tests.server.sample import PROBE, STUDENTS, enrol, problem
+
+HEIC = (ROOT / "tests" / "faces" / "photos" / "iphone.heic").read_bytes()
+SHOWN = next(student for student in STUDENTS if student["matricula"] == "A0178")
+JPEG = (SAMPLE / "probes" / "A0178" / "1.jpg").read_bytes()
+PICTURE = Image.open(io.BytesIO(JPEG)).convert("RGB")
+FORMATS = {
+    "image/heic": HEIC,
+    "image/heif": HEIC,
+    "image/avif": encoded(PICTURE, "AVIF"),
+    "image/tiff": encoded(PICTURE, "TIFF", compression="tiff_lzw"),
+}
+
+
+def test_a_running_server_knows_a_student_in_every_format(serve: Serve, tmp_path: Path, command: Command) -> None:
+    folder = tmp_path / "photos"
+    running = serve(PRESENTE_EXPORT=str(folder))
+    fields = {name: SHOWN[name] for name in ("matricula", "nombre_del_alumno", "clase")}
+    body = json.dumps(fields | {"images": [base64.b64encode(HEIC).decode()]}).encode()
+    assert running.fetch("POST", "/v1/students", body, Content_Type="application/json").status == 201
+    expected = running.ask("/v1/identify", JPEG)["faces"][0]
+    assert expected["matricula"] == SHOWN["matricula"]
+    for kind, data in FORMATS.items():
+        form = b'--x\r\nContent-Disposition: form-data; name="image"; filename="IMG_0001"\r\n'
+        form += f"Content-Type: {kind}\r\n\r\n".encode() + data + b"\r\n--x--\r\n"
+        text = json.dumps({"image": f"data:{kind};base64,{base64.b64encode(data).decode()}"}).encode()
+        for sent, content_type in ((data, kind), (form, "multipart/form-data; boundary=x"), (text, "application/json")):
+            (face,) = running.ask("/v1/identify", sent, content_type)["faces"]
+            assert face["matricula"] == SHOWN["matricula"]
+            assert np.abs(np.subtract(face["box"], expected["box"])).max() < 4
+    assert running.ask("/save_all_images", b"", "application/json")["saved"] == 1
+    (written,) = folder.iterdir()
+    with Image.open(written) as shown:
+        assert (shown.format, shown.size) == ("JPEG", PICTURE.size)
+        assert np.abs(np.asarray(shown).astype(int) - np.asarray(PICTURE)).mean() < 4
+    assert command("indexer", "verify").returncode == 0
+
+
+@pytest.mark.parametrize("kind", ["image/heic", "image/avif", "image/tiff"])
+def test_what_was_enrolled_is_kept_as_it_came(client: FlaskClient, gallery: Gallery, kind: str) -> None:
+    fields = {"matricula": "A1", "nombre_del_alumno": "Ana", "image": (io.BytesIO(FORMATS[kind]), "1")}
+    assert client.post("/v1/students", data=fields).status_code == 201
+    (stored,) = gallery.store.photos()
+    assert (stored.content, stored.media_type) == (FORMATS[kind], kind)
+
+
+@on_sqlite
+def test_what_is_still_refused_is_415(client: FlaskClient) -> None:
+    enrol(client, STUDENTS[0])
+    for data in (encoded(PICTURE, "GIF"), encoded(PICTURE, "BMP"), encoded(PICTURE, "TIFF", compression="zstd")):
+        problem(
+            client.post("/v1/identify", data=data, headers={"Content-Type": "image/tiff"}), 415, "unsupported_format"
+        )
+    assert client.post("/v1/identify", data=PROBE, headers={"Content-Type": "image/heic"}).status_code == 200
