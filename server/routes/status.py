@@ -48,15 +48,9 @@ def page() -> Response:
     return send_from_directory(_PAGE, "index.html")
 
 
-@bp.get("/page/sample/<path:name>")
-@needs(AccessRole.OPEN)
-def sample_photo(name: str) -> Response:
-    """A drawn photo of several people of the sample class, which the page offers to try."""
-    return send_from_directory(SAMPLE / "groups", name)
-
-
 @bp.get("/page/<path:name>")
 @needs(AccessRole.OPEN)
 def asset(name: str) -> Response:
-    """The page's style and script."""
-    return send_from_directory(_PAGE, name)
+    """The page's style and script; below ``sample/`` the drawn photos that it offers to try."""
+    sample = name.startswith("sample/")
+    return send_from_directory(SAMPLE / "groups" if sample else _PAGE, name.removeprefix("sample/") if sample else name)

@@ -23,7 +23,6 @@ PROBE = (SAMPLE / "probes" / "A0178" / "1.jpg").read_bytes()
 ROLES = {
     "GET /": AccessRole.OPEN,
     "GET /page/<path:name>": AccessRole.OPEN,
-    "GET /page/sample/<path:name>": AccessRole.OPEN,
     "GET /livez": AccessRole.OPEN,
     "GET /readyz": AccessRole.OPEN,
     "GET /v1/status": AccessRole.ATTENDANCE,
