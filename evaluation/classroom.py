@@ -27,6 +27,7 @@ from evaluation.templates import TemplateResult
 from faces.embedder import EmbeddedFace, FaceEmbedder
 from faces.image.decode import RGB
 from faces.packs.model_pack import ModelPack
+from faces.reading import Detail
 from gallery.attendance.attendance_log import AttendanceLog
 from gallery.attendance.class_photo import ClassPhoto, ClassPhotoFace, FaceAttendance, record_class_photo
 from gallery.documents.values import EnrolledPhoto, Enrolment, Student, Template
@@ -219,9 +220,14 @@ def temporary_gallery(
             gallery.close()
 
 
-def take_attendance(content: bytes, number: int, embedder: FaceEmbedder, gallery: Gallery) -> list[_Seen]:
-    """Read a class photo and record attendance from it, as the server does; each photo is of a day of its own."""
-    embedded = embedder.embed(embedder.read_faces(content).faces)
+def take_attendance(
+    content: bytes, number: int, embedder: FaceEmbedder, gallery: Gallery, detail: Detail = "auto"
+) -> list[_Seen]:
+    """Read a class photo and record attendance from it, as the server does; each photo is of a day of its own.
+
+    ``detail`` as for :meth:`FaceEmbedder.read_faces`.
+    """
+    embedded = embedder.embed(embedder.read_faces(content, detail=detail).faces)
     day = date(2000, 1, 1) + timedelta(days=number)
     threshold = gallery.operating_point().threshold
     class_photo = ClassPhoto(_CLASS, day.isoformat(), digest_of(content), threshold)

@@ -6,7 +6,7 @@ import argparse
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from evaluation import class_faces, classroom, protocols, results
 from evaluation.class_faces import ClassFace
@@ -14,6 +14,7 @@ from evaluation.classroom import FaceSizes, Scene, SitterFinder
 from evaluation.experiment import Experiment, add_out
 from evaluation.protocols import Entry
 from evaluation.templates import TemplateResult
+from faces.reading import Detail
 from gallery.settings import GallerySettings
 from presente import cli
 from presente.errors import InvalidInput
@@ -52,6 +53,12 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--width", type=int, default=4000, metavar="PX", help="width of the class photos")
     parser.add_argument("--height", type=int, default=3000, metavar="PX", help="their height")
+    parser.add_argument(
+        "--detail",
+        choices=get_args(Detail),
+        default="auto",
+        help="how closely the photos are looked at, as for POST /v1/attendance",
+    )
     parser.add_argument("--seed", type=int, default=1, help="seed of who is in a photo, where, and in front of what")
     parser.add_argument(
         "--images", type=Path, metavar="DIR", help="write the class photos there: they show people's faces"
@@ -121,7 +128,7 @@ def _measured(
                     number += 1
                     content, boxes = classroom.compose(sitters, each, scene, embedder, seed)
                     _keep(content, arguments.images, number)
-                    seen = classroom.take_attendance(content, number, embedder, gallery)
+                    seen = classroom.take_attendance(content, number, embedder, gallery, arguments.detail)
                     found += classroom.compare_faces(seen, sitters, boxes, number, each)
                     progress(1)
     return found

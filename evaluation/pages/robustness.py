@@ -51,7 +51,7 @@ def build(result: dict[str, Any], out: Path) -> ReportPage:
 
 
 def _title(one: dict[str, Any]) -> str:
-    return str(one["transform"]).replace("_", " ").capitalize()
+    return "JPEG" if one["transform"] == "jpeg" else str(one["transform"]).replace("_", " ").capitalize()
 
 
 def _table(one: dict[str, Any], levels: list[LevelRates]) -> ReportTable:
@@ -70,18 +70,12 @@ def _table(one: dict[str, Any], levels: list[LevelRates]) -> ReportTable:
 
 
 def _figure(one: dict[str, Any], levels: list[LevelRates]) -> Figure:
-    def dots(name: str) -> list[plots.Dot]:
-        return [
-            plots.Dot(level.level.replace("_", " "), getattr(level, name), getattr(level, f"{interval}"))
-            for level in levels
-            for interval in (f"{name.removesuffix('_rate')}_interval",)
-        ]
-
+    names = [level.level.replace("_", " ") for level in levels]
+    found = [plots.Dot(name, level.found_rate, level.found_interval) for name, level in zip(names, levels, strict=True)]
+    first = [plots.Dot(name, level.rank1, level.rank1_interval) for name, level in zip(names, levels, strict=True)]
     recognised = [
-        plots.Dot(
-            level.level.replace("_", " "), 1 - level.fnir, (1 - level.fnir_interval[1], 1 - level.fnir_interval[0])
-        )
-        for level in levels
+        plots.Dot(name, 1 - level.fnir, (1 - level.fnir_interval[1], 1 - level.fnir_interval[0]))
+        for name, level in zip(names, levels, strict=True)
     ]
     said = "; ".join(f"{level.level}: FNIR {percent(level.fnir)}" for level in levels)
     return Figure(
@@ -90,7 +84,7 @@ def _figure(one: dict[str, Any], levels: list[LevelRates]) -> Figure:
         f"{one['unit'].capitalize()}. Recognised is 1 - FNIR. Lines beside points: 95 % intervals.",
         f"Share of probes found, with the right person first, and recognised at each level. {said}.",
         plots.levels(
-            [("found", dots("found_rate")), ("rank-1", dots("rank1")), ("recognised", recognised)],
+            [("found", found), ("rank-1", first), ("recognised", recognised)],
             one["unit"],
             _title(one),
         ),
