@@ -156,7 +156,7 @@ def _soft_edge(size: tuple[int, int], face: Box) -> NDArray[np.float32]:
 
     def ramp(at: NDArray[np.float32], first: float, last: float, end: int) -> NDArray[np.float32]:
         before, after = max(1.0, first * _FEATHER), max(1.0, (end - last) * _FEATHER)
-        return np.clip(np.minimum(at / before, (end - at) / after), 0, 1).astype(np.float32)
+        return np.asarray(np.clip(np.minimum(at / before, (end - at) / after), 0, 1), dtype=np.float32)
 
     return ramp(x, face[0], face[2], size[0])[None, :] * ramp(y, face[1], face[3], size[1])[:, None]
 

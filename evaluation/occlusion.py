@@ -89,4 +89,4 @@ def _line(photo: RGB, points: NDArray[np.float64], colour: tuple[int, int, int],
 
 
 def _fixed(points: NDArray[np.float64]) -> NDArray[np.int32]:
-    return np.round(points * 2**_FIXED_POINT).astype(np.int32)
+    return np.asarray(np.round(points * 2**_FIXED_POINT), dtype=np.int32)

@@ -128,24 +128,23 @@ def _turned(pixels: RGB, _: DetectedFace, level: str) -> _Picture:
     degrees = float(level)
     height, width = pixels.shape[:2]
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    if degrees % 90 == 0:
-        turned = np.ascontiguousarray(np.rot90(pixels, -round(degrees / 90)))
     new_width = round(abs(width * cos) + abs(height * sin))
     new_height = round(abs(width * sin) + abs(height * cos))
     turn = np.array([[cos, -sin], [sin, cos]])
     shift = np.array([new_width, new_height]) / 2 - turn @ np.array([width, height]) / 2
     moved = np.hstack([turn, shift[:, None]])
-    if degrees % 90 != 0:
-        colour = tuple(round(float(mean)) for mean in pixels.mean(axis=(0, 1)))
-        turned = cv2.warpAffine(
-            pixels,
-            moved,
-            (new_width, new_height),
-            flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=colour,
-        )
-    return _Picture(turned, moved)
+    if degrees % 90 == 0:
+        return _Picture(np.ascontiguousarray(np.rot90(pixels, -round(degrees / 90))), moved)
+    colour = tuple(round(float(mean)) for mean in pixels.mean(axis=(0, 1)))
+    turned = cv2.warpAffine(
+        pixels,
+        moved,
+        (new_width, new_height),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=colour,
+    )
+    return _Picture(np.asarray(turned, dtype=np.uint8), moved)
 
 
 def _close_up(pixels: RGB, face: DetectedFace, level: str) -> _Picture:
@@ -162,7 +161,7 @@ def _scaled(pixels: RGB, scale: float, corner: tuple[int, int] = (0, 0)) -> _Pic
     """A part of a photo, whose corner lies there, in another size."""
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
     blend = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    resized = cv2.resize(np.ascontiguousarray(pixels), size, interpolation=blend)
+    resized = np.asarray(cv2.resize(np.ascontiguousarray(pixels), size, interpolation=blend), dtype=np.uint8)
     across, down = size[0] / pixels.shape[1], size[1] / pixels.shape[0]
     return _Picture(
         resized, np.array([[across, 0, -corner[0] * across], [0, down, -corner[1] * down]], dtype=np.float64)
@@ -174,7 +173,8 @@ def _jpeg(pixels: RGB, _: DetectedFace, level: str) -> _Picture:
 
 
 def _blurred(pixels: RGB, face: DetectedFace, level: str) -> _Picture:
-    return _unmoved(cv2.GaussianBlur(pixels, (0, 0), max(0.1, float(level) / 100 * face.side)))
+    blurred = cv2.GaussianBlur(pixels, (0, 0), max(0.1, float(level) / 100 * face.side))
+    return _unmoved(np.asarray(blurred, dtype=np.uint8))
 
 
 def _dark(pixels: RGB, _: DetectedFace, level: str) -> _Picture:
@@ -193,7 +193,8 @@ def _small(pixels: RGB, face: DetectedFace, level: str) -> _Picture:
 def _enlarged(pixels: RGB, face: DetectedFace, level: str) -> _Picture:
     """The photo in fewer pixels, enlarged to its own size again."""
     small = _small(pixels, face, level).pixels
-    return _unmoved(cv2.resize(small, (pixels.shape[1], pixels.shape[0]), interpolation=cv2.INTER_CUBIC))
+    enlarged = cv2.resize(small, (pixels.shape[1], pixels.shape[0]), interpolation=cv2.INTER_CUBIC)
+    return _unmoved(np.asarray(enlarged, dtype=np.uint8))
 
 
 def _covered(pixels: RGB, face: DetectedFace, level: str) -> _Picture:
