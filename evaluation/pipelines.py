@@ -65,7 +65,7 @@ def makers(embedder: FaceEmbedder, pipeline: Pipeline) -> RoleMakers:
     """
     if not (pipeline.swapped or pipeline.first or pipeline.square):
         return as_served(embedder, raw=True)
-    detect = _square_detector(embedder) if pipeline.square else embedder.detector.detect
+    detect = _square_detector(embedder) if pipeline.square else lambda pixels: embedder.finder.first_looks(pixels).faces
 
     def make(content: bytes) -> TemplateResult:
         try:
@@ -89,7 +89,7 @@ def makers(embedder: FaceEmbedder, pipeline: Pipeline) -> RoleMakers:
     return RoleMakers(maker, maker)  # the notebook read all photos alike
 
 
-def _square_detector(embedder: FaceEmbedder) -> Callable[[RGB], list[DetectedFace]]:
+def _square_detector(embedder: FaceEmbedder) -> Callable[[RGB], Sequence[DetectedFace]]:
     """insightface's SCRFD as its FaceAnalysis runs it, best score first."""
     from insightface.model_zoo.scrfd import SCRFD
 
@@ -97,7 +97,7 @@ def _square_detector(embedder: FaceEmbedder) -> Callable[[RGB], list[DetectedFac
     scrfd = SCRFD(session=session)
     scrfd.prepare(0, det_thresh=embedder.settings.detection.min_score)
 
-    def detect(pixels: RGB) -> list[DetectedFace]:
+    def detect(pixels: RGB) -> Sequence[DetectedFace]:
         boxes, landmarks = scrfd.detect(np.ascontiguousarray(pixels[:, :, ::-1]), input_size=(_SQUARE, _SQUARE))
         return [
             DetectedFace(box[:4].astype(np.float32), points.astype(np.float32), float(box[4]))

@@ -84,4 +84,5 @@ def _shrunk(pixels: RGB, transform: NDArray[np.float64], times: int) -> tuple[RG
     # A pixel's centre lies at half a pixel: a point x of the photo is at (x - left + 0.5) / across - 0.5 of the part.
     scaled = turn * np.array([across, down])
     origin = turn @ np.array([left + across / 2 - 0.5, top + down / 2 - 0.5]) + shift
-    return cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.hstack([scaled, origin[:, None]])
+    shrunk = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return shrunk, np.hstack([scaled, origin[:, None]])

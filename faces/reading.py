@@ -6,6 +6,7 @@ Server, indexer and evaluation read photos with :meth:`PhotoReader.read_portrait
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import Literal
@@ -13,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from faces.alignment import SIZE, align, cut_box
+from faces.alignment import align, cut_box
 from faces.detection.detected_face import DetectedFace, face_at, most_prominent
 from faces.detection.detector import DetectionSettings, Detector
 from faces.detection.finder import FaceFinder, Found, Stage, Wanted, untimed
@@ -63,6 +64,16 @@ class EmbedderSettings:
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     strict: bool = False
     """Refuse an enrolment photo with several faces (``multiple_faces``) instead of taking the most prominent."""
+
+
+_ENOUGH = 160
+"""Pixels per side with which a face gives nearly the template that all of the photo's pixels give: cosine 0.996
+(docs/adr/0028-looks.md)."""
+
+
+def _need_all_pixels(faces: Sequence[DetectedFace]) -> bool:
+    """Whether a face of a photo that was decoded in fewer pixels, in which these are its faces, needs all of them."""
+    return any(face.side < _ENOUGH for face in faces)
 
 
 class PhotoReader:
@@ -116,7 +127,7 @@ class PhotoReader:
                 with stage("detect"):
                     found = found or self.finder.first_looks(photo.pixels, stage)
                     closer = self._closer_is_due(photo, found, detail, wanted)
-                    if closer and photo.reduction > 1:
+                    if photo.reduction > 1 and (closer or _need_all_pixels(found.faces)):
                         found = found.enlarged(photo.reduction)
                         continue
                     if closer:
@@ -139,7 +150,7 @@ class PhotoReader:
                 found = self._first_looks(photo)
                 if found.faces and not self._closer_is_due(photo, found, "auto", "most prominent"):
                     face = self._chosen(photo, found)
-                    if face.side >= 2 * SIZE:
+                    if not _need_all_pixels([face]):
                         return photo.media_type, self._usable(photo, face, found.turns)
         with self.opened(data) as photo:
             return photo.media_type, self.portrait(photo, landmarks)
@@ -158,15 +169,15 @@ class PhotoReader:
 
     @property
     def portrait_side(self) -> int:
-        """The longest side, in pixels, in which a photo is decoded at least: twice what detection looks at."""
-        return 2 * self.settings.detection.max_side
+        """The longest side, in pixels, in which a photo is decoded at least: more than the usual look has."""
+        return self.settings.detection.max_side * 3 // 2
 
     def opened(self, data: bytes) -> AbstractContextManager[DecodedPhoto]:
         """Bytes to an upright RGB photo, for as long as the block lasts; see :meth:`Decoder.opened`."""
         return self._decoder.opened(data, self.settings.limits, None)
 
     def opened_for_portrait(self, data: bytes) -> AbstractContextManager[DecodedPhoto]:
-        """As :meth:`opened`, but a large JPEG in fewer pixels: per side still twice as many as detection looks at."""
+        """As :meth:`opened`, but a large JPEG in fewer pixels: its longest side has still :attr:`portrait_side`."""
         return self._decoder.opened(data, self.settings.limits, self.portrait_side)
 
     def decode(self, data: bytes) -> DecodedPhoto:

@@ -160,7 +160,7 @@ def speed(recogniser: Recogniser) -> Report:
         return round(1000 * min(times), 2)
 
     return {
-        "detect_320_ms": best(lambda: recogniser.embedder.detector.detect(blank)),
+        "detect_320_ms": best(lambda: recogniser.embedder.finder.detector.detect(blank)),
         "embed_ms": best(lambda: recogniser.embedder.recogniser.embed([crop])),
     }
 

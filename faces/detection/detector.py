@@ -63,11 +63,13 @@ class Detector:
 
         ``turns``: clockwise quarter turns that the photo is given for it; the faces are in the photo as it is.
         """
-        return self.view(pixels, whole(*pixels.shape[:2], self.settings.max_side, self.settings.border, turns))
+        height, width = pixels.shape[:2]
+        return self.view(pixels, whole(height, width, self.settings.max_side, self.settings.border, turns))
 
     def glance(self, pixels: RGB, turns: int = 0) -> list[DetectedFace]:
         """The faces that a look at few pixels shows, largest first: those that are large in the photo."""
-        return self.view(pixels, whole(*pixels.shape[:2], self.settings.glance_side, self.settings.border, turns))
+        height, width = pixels.shape[:2]
+        return self.view(pixels, whole(height, width, self.settings.glance_side, self.settings.border, turns))
 
     def prominent_at_a_glance(self, pixels: RGB) -> DetectedFace | None:
         """The most prominent face, when a look at few pixels is enough to tell which one it is; else None.
@@ -124,7 +126,7 @@ class Detector:
         if scale < 1:
             blend = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
             size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
-            part = cv2.resize(part, size, interpolation=blend)
+            part = np.asarray(cv2.resize(part, size, interpolation=blend), dtype=np.uint8)
         turned = np.rot90(part, -turns)[:_CHECK_SIDE, :_CHECK_SIDE]
         canvas = np.zeros((_CHECK_SIDE, _CHECK_SIDE, 3), dtype=np.uint8)
         canvas[: turned.shape[0], : turned.shape[1]] = turned

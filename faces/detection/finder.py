@@ -49,9 +49,6 @@ _WITHIN = 0.6
 _TURNED_SCORE = 0.6
 """A photo is read turned when the faces found then have at least this score together."""
 
-_SURE = 0.85
-"""Upright faces have such scores; of those found in LFW's photos turned upside down, none has."""
-
 _LIKELY = 0.7
 _LEVEL = 30.0
 """Faces that lie on their side, if they are found, have lower scores or are seen to lie, by so many degrees."""
@@ -204,8 +201,6 @@ class FaceFinder:
     def _possible_turns(self, pixels: RGB, face: DetectedFace) -> Sequence[int]:
         """The clockwise quarter turns that may make a face upright, the likeliest first; none when it is."""
         level = abs(face.roll) <= _LEVEL
-        if level and face.score >= _SURE:
-            return ()
         suspected = (2,) if level and face.score >= _LIKELY else (1, 2, 3)
         scores = {turns: self.detector.turned_score(pixels, face, turns) for turns in suspected}
         possible = [turns for turns in suspected if scores[turns] > face.score - _DOUBT]

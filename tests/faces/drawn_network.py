@@ -50,8 +50,6 @@ class DrawnFaceNetwork:
             score = (0.9, 0.6, 0.65, 0.6)[turns]
             boxes.append([left, top, left + width, top + height, score])
             landmarks.append(points * [width, height] + [left, top])
-        order = np.argsort([-box[4] for box in boxes], kind="stable") if boxes else []
-        return (
-            np.array(boxes, dtype=np.float32).reshape(-1, 5)[order],
-            np.array(landmarks, dtype=np.float32).reshape(-1, 5, 2)[order],
-        )
+        found = np.array(boxes, dtype=np.float32).reshape(-1, 5)
+        order = np.argsort(-found[:, 4], kind="stable")
+        return found[order], np.array(landmarks, dtype=np.float32).reshape(-1, 5, 2)[order]

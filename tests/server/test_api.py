@@ -49,7 +49,9 @@ def test_enrolled_is_identified_and_a_stranger_is_desconocido(client: FlaskClien
     body = client.post("/v1/identify?k=2", data=PROBE, headers=JPEG).get_json()
     assert body["pack"] == "sample" and body["threshold_source"] == "pack sample"
     assert body["threshold"] == pytest.approx(embedder.pack.threshold, abs=1e-4)
-    assert set(body["timings_ms"]) == {"decode", "detect", "embed", "search", "total"}
+    looks = {"detect_glance", "detect_usual"}
+    assert set(body["timings_ms"]) == {"decode", "detect", "embed", "search", "total"} | looks
+    assert body["rotated"] == 0 and body["faces"][0]["rotated"] == 0
     face = body["faces"][0]
     assert (face["decision"], face["matricula"], face["nombre"], face["reason"]) == (
         "known",
