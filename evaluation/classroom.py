@@ -60,8 +60,8 @@ class FaceSizes:
             InvalidInput: ``invalid_size``.
         """
         try:
-            least, _, most = text.partition("-")
-            sizes = cls(float(least), float(most or least))
+            least, dash, most = text.partition("-")
+            sizes = cls(float(least), float(most if dash else least))
         except ValueError:
             sizes = cls(0, 0)
         if not 8 <= sizes.least <= sizes.most < math.inf:

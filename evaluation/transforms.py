@@ -103,20 +103,20 @@ class Transform:
 
 
 def chosen(texts: Sequence[str]) -> list[tuple[Transform, list[str]]]:
-    """Transforms with their levels, from texts like ``blur`` or ``turned=90,180``; all of them when there are none.
+    """Transforms with their levels, each once, from texts like ``blur`` or ``turned=90,180``; all when there are none.
 
     Raises:
         InvalidInput: ``unknown_transform``, ``invalid_level``.
     """
-    found = []
+    found: dict[str, dict[str, None]] = {}
     for text in texts or TRANSFORMS:
         name, _, levels = text.partition("=")
         if name not in TRANSFORMS:
             raise InvalidInput("unknown_transform", f"{name!r} is no transform.", f"Give {', '.join(TRANSFORMS)}.")
         transform = TRANSFORMS[name]
         asked = [transform.checked(level) for level in levels.split(",")] if levels else list(transform.levels)
-        found.append((transform, asked))
-    return found
+        found.setdefault(name, {}).update(dict.fromkeys(asked))
+    return [(TRANSFORMS[name], list(levels)) for name, levels in found.items()]
 
 
 def _unmoved(pixels: RGB, quality: int = _QUALITY) -> _Picture:

@@ -108,6 +108,7 @@ def test_transforms_and_levels_are_asked_for() -> None:
     assert [transform.name for transform, _ in chosen([])] == list(TRANSFORMS)
     ((transform, levels),) = chosen(["turned=90,180"])
     assert (transform.name, levels) == ("turned", ["90", "180"])
+    assert [levels for _, levels in chosen(["blur=1,1", "blur=2,1"])] == [["1", "2"]]
     for text, code in (
         ("tilted", "unknown_transform"),
         ("jpeg=0", "invalid_level"),
