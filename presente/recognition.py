@@ -27,6 +27,9 @@ from presente.installation import command_line
 
 WhichFaces = Literal["all", "largest"]
 
+MAX_CANDIDATES = 100_000
+"""Of all faces of a photo together: with many faces, each has fewer than the request asks for."""
+
 
 @dataclass(slots=True)
 class Timings:
@@ -93,7 +96,8 @@ def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: Id
         faces = embedder.embed(aligned)
     with timings.stage("search"):
         probes = np.array([face.template for face in faces], dtype=np.float32).reshape(-1, gallery.dim)
-        held_to, decisions = gallery.identify(probes, query.k, query.threshold, query.clase, query.cohort)
+        k = min(query.k, MAX_CANDIDATES // max(1, len(faces)))
+        held_to, decisions = gallery.identify(probes, k, query.threshold, query.clase, query.cohort)
     empty = any(decision.reason == "empty_gallery" for decision in decisions)
     hint = empty_search_hint(gallery, query.clase, query.cohort) if empty else None
     named = tuple(zip(faces, once_each(decisions), strict=True))

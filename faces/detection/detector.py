@@ -20,9 +20,6 @@ from faces.opencv import cv2
 _CUT_PX = 2.0
 """A box that ends so near to a view's inner edge, in pixels of the canvas, belongs to a face that the view cuts."""
 
-_CHECK_SIDE = 96
-"""Side in pixels of the canvas on which one face is seen turned; the face takes half of it."""
-
 
 @dataclass(frozen=True, slots=True)
 class DetectionSettings:
@@ -111,14 +108,16 @@ class Detector:
         ]
         return largest_first([face for face in faces if face.area > 0])
 
-    def turned_score(self, pixels: RGB, face: DetectedFace, turns: int) -> float:
-        """The score of one face when it is seen at few pixels, turned by clockwise quarter turns; 0: not found then.
+    def turned_score(self, pixels: RGB, face: DetectedFace, turns: int, side: int) -> float:
+        """The score of one face when it is seen turned by clockwise quarter turns; 0: not found then.
+
+        It is seen on a canvas of ``side`` pixels per side, a multiple of 32, of which it takes half.
 
         SCRFD finds faces that lie or stand on their heads, too, at a lower score, and may take a mouth for eyes.
         """
-        scale = _CHECK_SIDE / 2 / float(max(face.box[2:] - face.box[:2]))
+        scale = side / 2 / float(max(face.box[2:] - face.box[:2]))
         centre = (face.box[:2] + face.box[2:]) / 2
-        half = _CHECK_SIDE / 2 / scale
+        half = side / 2 / scale
         height, width = pixels.shape[:2]
         left, top = (max(0, int(edge)) for edge in centre - half)
         right, bottom = (int(edge) for edge in np.minimum(np.ceil(centre + half), [width, height]))
@@ -127,7 +126,7 @@ class Detector:
             blend = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
             size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
             part = np.asarray(cv2.resize(part, size, interpolation=blend), dtype=np.uint8)
-        turned = np.rot90(part, -turns)[:_CHECK_SIDE, :_CHECK_SIDE]
-        canvas = np.zeros((_CHECK_SIDE, _CHECK_SIDE, 3), dtype=np.uint8)
+        turned = np.rot90(part, -turns)[:side, :side]
+        canvas = np.zeros((side, side, 3), dtype=np.uint8)
         canvas[: turned.shape[0], : turned.shape[1]] = turned
         return max((float(box[4]) for box in self._network.faces(canvas)[0]), default=0.0)

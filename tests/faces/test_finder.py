@@ -47,14 +47,14 @@ def test_a_face_that_fills_the_frame_is_found(side: int) -> None:
     looking = finder()
     ((x1, y1, x2, y2),) = boxes(find(looking, photo))
     assert abs(x1 - margin) < side / 50 and abs(y2 - side + margin) < side / 50 and x2 > x1 and y1 < y2
-    assert len(seen(looking)) == 2
+    assert len(seen(looking)) == 3  # and the face once more, upside down
 
 
-def test_a_small_photo_is_looked_at_once() -> None:
+def test_a_small_photo_needs_no_glance() -> None:
     photo = blank(250, 250)
     draw(photo, 70, 70, 100)
     looking = finder()
-    assert len(find(looking, photo).faces) == 1 and len(seen(looking)) == 1
+    assert len(find(looking, photo).faces) == 1 and len(seen(looking)) == 2
 
 
 @pytest.mark.parametrize("side", [30, 40, 60, 80, 120, 200, 400, 900])
@@ -89,7 +89,7 @@ def test_large_faces_need_no_closer_look() -> None:
     draw(photo, 1500, 900, 1000)
     looking = finder()
     found = find(looking, photo)
-    assert len(found.faces) == 1 and len(seen(looking)) == 2
+    assert len(found.faces) == 1 and len(seen(looking)) == 3
     assert looking.closer_is_due(Found(()), *PHONE) and not looking.closer_is_due(Found(()), 700, 900)
 
 

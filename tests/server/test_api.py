@@ -49,8 +49,7 @@ def test_enrolled_is_identified_and_a_stranger_is_desconocido(client: FlaskClien
     body = client.post("/v1/identify?k=2", data=PROBE, headers=JPEG).get_json()
     assert body["pack"] == "sample" and body["threshold_source"] == "pack sample"
     assert body["threshold"] == pytest.approx(embedder.pack.threshold, abs=1e-4)
-    looks = {"detect_glance", "detect_usual"}
-    assert set(body["timings_ms"]) == {"decode", "detect", "embed", "search", "total"} | looks
+    assert set(body["timings_ms"]) == {"decode", "detect", "detect_usual", "embed", "search", "total"}
     assert body["rotated"] == 0 and body["faces"][0]["rotated"] == 0
     face = body["faces"][0]
     assert (face["decision"], face["matricula"], face["nombre"], face["reason"]) == (
@@ -115,7 +114,8 @@ def test_a_group_photo_largest_first_or_only_the_largest(client: FlaskClient) ->
     assert len(faces) >= 8 and areas == sorted(areas, reverse=True)
     assert {face["reason"] for face in faces} == {"empty_gallery"} and faces[0]["score"] is None
     largest = client.post("/v1/identify?faces=largest", data=group, headers=JPEG).get_json()["faces"]
-    assert len(largest) == 1 and largest[0]["box"] == faces[0]["box"]
+    # of the largest alone no closer look is taken
+    assert len(largest) == 1 and np.abs(np.subtract(largest[0]["box"], faces[0]["box"])).max() < 6
 
 
 def test_no_face_is_an_empty_list_when_asking_and_an_error_when_enrolling(
