@@ -51,7 +51,8 @@ def build(result: dict[str, Any], out: Path) -> ReportPage:
 
 
 def _title(one: dict[str, Any]) -> str:
-    return "JPEG" if one["transform"] == "jpeg" else str(one["transform"]).replace("_", " ").capitalize()
+    name = str(one["transform"])
+    return {"jpeg": "JPEG", "close_up": "Close-up"}.get(name, name.capitalize())
 
 
 def _table(one: dict[str, Any], levels: list[LevelRates]) -> ReportTable:
@@ -81,7 +82,7 @@ def _figure(one: dict[str, Any], levels: list[LevelRates]) -> Figure:
     return Figure(
         f"robustness-{one['transform']}",
         _title(one),
-        f"{one['unit'].capitalize()}. Recognised is 1 - FNIR. Lines beside points: 95 % intervals.",
+        f"{one['unit'][:1].upper()}{one['unit'][1:]}. Recognised is 1 - FNIR. Lines beside points: 95 % intervals.",
         f"Share of probes found, with the right person first, and recognised at each level. {said}.",
         plots.levels(
             [("found", found), ("rank-1", first), ("recognised", recognised)],
