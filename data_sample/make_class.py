@@ -10,9 +10,11 @@ import csv
 import dataclasses
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +23,12 @@ from PIL import Image
 from .draw import (
     ENROLLED,
     EVERYDAY,
+    Desk,
     Identity,
+    Portrait,
     Seat,
     Spread,
+    Truth,
     render_portrait,
     render_scene,
     sample_identity,
@@ -38,6 +43,13 @@ COLUMNS = ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro", "foto
 ENROLLED_PHOTOS, PROBE_PHOTOS, STRANGER_COUNT = 4, 2, 6
 QUALITY = 88
 GROUP_SIZE = (960, 600)
+PHONE_SIZE, PHONE_QUALITY = (4000, 3000), 80
+PHONE_ROWS = (56.0, 72.0, 92.0, 118.0)
+"""Width of the faces in each row of the phone's class photo, from the back to the front, in pixels."""
+DESK = (176, 138, 98)
+PHONE_SEED = STRANGERS.start + 5017
+"""Every student in the photo scores well above the threshold: with other seeds one or two come close to it."""
+CLOSE_UP_SIZE, CLOSE_UP_FACE = (1200, 1500), 0.72
 
 
 @dataclass(frozen=True)
@@ -89,11 +101,11 @@ def strangers() -> list[Identity]:
     return people
 
 
-def write_photo(pixels: NDArray[np.uint8], path: Path) -> None:
+def write_photo(pixels: NDArray[np.uint8], path: Path, quality: int = QUALITY) -> None:
     """Write a photo (H, W, 3), uint8, RGB, as JPEG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "JPEG", quality=QUALITY)
+    Image.fromarray(pixels).save(stream, "JPEG", quality=quality)
     path.write_bytes(stream.getvalue())
 
 
@@ -174,8 +186,51 @@ def arrange(people: Sequence[Identity], seed: int) -> tuple[list[Seat], Look]:
     return seats, place
 
 
+def arrange_class(people: Sequence[Identity], seed: int) -> tuple[list[Seat], list[Desk], Look]:
+    """Place a whole class at the desks of a phone's photo: small faces, smaller behind than in front."""
+    rng = np.random.default_rng([0x6209, seed])
+    width, height = PHONE_SIZE
+    place = dataclasses.replace(
+        sample_look(seed, ENROLLED), background="board", dark=0.0, blur=0.0, noise=0.0, gain=1.0, gamma=1.0, jpeg=None
+    )
+    seats: list[Seat] = []
+    desks: list[Desk] = []
+    for row, (face, members) in enumerate(zip(PHONE_ROWS, _rows(people), strict=True)):
+        middle = height * (0.41 + 0.145 * row)
+        step = width / (len(members) + 0.6)
+        for k, who in enumerate(members):
+            look = sample_look(seed * 64 + len(seats), ENROLLED)
+            look = dataclasses.replace(look, light_x=place.light_x, light_y=place.light_y, contrast=place.contrast)
+            x = step * (k + (0.65 if row % 2 else 0.95)) + float(rng.normal(0, 25))
+            y = middle + float(rng.normal(0, 10))
+            seats.append(Seat(who, look, x, y, face * float(rng.uniform(0.95, 1.05))))
+        desks.append(Desk(len(seats), middle + 2.4 * face, min(height, middle + 7.2 * face), DESK))
+    return seats, desks, place
+
+
+def _rows(people: Sequence[Identity]) -> list[Sequence[Identity]]:
+    """People in as many rows as the phone's photo has, about as many in each."""
+    edges = [round(len(people) * row / len(PHONE_ROWS)) for row in range(len(PHONE_ROWS) + 1)]
+    return [people[first:last] for first, last in pairwise(edges)]
+
+
+def draw_close_up(who: Identity, seed: int) -> Portrait:
+    """Draw a photo that a person takes from too near: the face fills the frame."""
+    look = dataclasses.replace(
+        sample_look(seed, ENROLLED),
+        face=CLOSE_UP_FACE,
+        shift_x=0.0,
+        shift_y=0.03,
+        dark=0.0,
+        blur=0.0,
+        noise=0.0,
+        jpeg=None,
+    )
+    return render_portrait(who, look, *CLOSE_UP_SIZE)
+
+
 def write_groups(out: Path, students: Sequence[Student]) -> None:
-    """Write two group photos and groups.json, which says who is where."""
+    """Write two group photos, a phone's photo of all, a close-up, and groups.json, which says who is where."""
     names = {s.who.seed: s.matricula for s in students}
     half = len(students) // 2
     first = [s.who for s in students[:half]][:10]
@@ -186,12 +241,25 @@ def write_groups(out: Path, students: Sequence[Student]) -> None:
         seats, place = arrange(people, STRANGERS.start + 5000 + number)
         scene = render_scene(seats, place, *GROUP_SIZE)
         write_photo(scene.pixels, out / "groups" / f"group_{number:02d}.jpg")
-        truth[f"group_{number:02d}.jpg"] = [
-            {"box": [round(v, 1) for v in t.box], "matricula": names.get(seat.who.seed)}
-            for seat, t in zip(seats, scene.truths, strict=True)
-        ]
+        truth[f"group_{number:02d}.jpg"] = _truths(seats, scene.truths, names)
+    seats, desks, place = arrange_class([*(s.who for s in students), strangers()[-1]], PHONE_SEED)
+    scene = render_scene(seats, place, *PHONE_SIZE, desks)
+    write_photo(scene.pixels, out / "groups" / "phone_class.jpg", PHONE_QUALITY)
+    truth["phone_class.jpg"] = _truths(seats, scene.truths, names)
+    near = draw_close_up(students[3].who, STRANGERS.start + 5004)
+    write_photo(near.pixels, out / "groups" / "close_up.jpg")
+    truth["close_up.jpg"] = [_truth(students[3].who, near.truth, names)]
     text = json.dumps(truth, indent=1, ensure_ascii=False) + "\n"
     (out / "groups" / "groups.json").write_text(text, encoding="utf-8")
+
+
+def _truths(seats: Sequence[Seat], truths: Sequence[Truth], names: Mapping[int, str]) -> list[dict[str, Any]]:
+    return [_truth(seat.who, truth, names) for seat, truth in zip(seats, truths, strict=True)]
+
+
+def _truth(who: Identity, truth: Truth, names: Mapping[int, str]) -> dict[str, Any]:
+    """What groups.json says of one face."""
+    return {"box": [round(v, 1) for v in truth.box], "matricula": names.get(who.seed)}
 
 
 def make_class(out: Path) -> None:

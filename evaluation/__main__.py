@@ -6,10 +6,21 @@ import argparse
 import logging
 import sys
 
-from evaluation.commands import calibrate, compare, identification, kfold, predict, report, search, verification
+from evaluation.commands import (
+    calibrate,
+    classroom,
+    compare,
+    identification,
+    kfold,
+    predict,
+    report,
+    robustness,
+    search,
+    verification,
+)
 from presente import cli, logs
 
-COMMANDS = (verification, identification, kfold, search, compare, calibrate, report, predict)
+COMMANDS = (verification, identification, kfold, search, compare, classroom, robustness, calibrate, report, predict)
 
 
 def build_parser() -> argparse.ArgumentParser:

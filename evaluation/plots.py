@@ -199,6 +199,28 @@ def dots(kinds: Sequence[tuple[str, Sequence[Dot]]], label: str, title: str) -> 
         return _drawn(axes, title)
 
 
+def levels(lines: Sequence[tuple[str, Sequence[Dot]]], label: str, title: str) -> Drawing:
+    """Shares of at most three kinds over levels, one line per kind; the levels are in the order of the first kind."""
+    names = list(dict.fromkeys(dot.label for _, several in lines for dot in several))
+    with mpl.rc_context(_STYLE):
+        axes = _axes()
+        for place, (kind, several) in enumerate(lines):
+            where = np.array([names.index(dot.label) for dot in several]) + 0.08 * (place - (len(lines) - 1) / 2)
+            bounds = np.array([dot.interval for dot in several]).reshape(-1, 2).T
+            colour, marker, style = (_MATED, _OTHERS, _THIRD)[place], "osD"[place], ("-", "--", ":")[place]
+            axes.vlines(where, *bounds, color=colour, lw=2, alpha=0.45)
+            shares = [dot.share for dot in several]
+            axes.plot(where, shares, marker, ls=style, color=colour, ms=5, label=kind, clip_on=False, zorder=5)
+        axes.set_xticks(range(len(names)), [name[:16] for name in names], parse_math=False, fontsize=9)
+        axes.set(xlabel=label, ylabel="Share", xlim=(-0.4, len(names) - 0.6), ylim=(0, 1.01))
+        if sum(map(len, names)) > 60:
+            axes.tick_params(axis="x", rotation=30)
+        _percent(axes.yaxis)
+        _figure(axes).subplots_adjust(top=_TOP - 0.045)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(lines), fontsize=9, borderaxespad=0.2)
+        return _drawn(axes, title)
+
+
 def _axes(height: float = 4.4) -> Axes:
     figure = Figure(figsize=(6.4, height))
     FigureCanvasAgg(figure)

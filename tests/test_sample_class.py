@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from data_sample.make_class import choose_students, write_experiment
+from data_sample.make_class import choose_students, write_experiment, write_groups
 from faces.embedder import EmbeddedFace, FaceEmbedder
 from tests.conftest import SAMPLE
 
@@ -82,6 +83,32 @@ def test_every_face_of_a_group_is_named(embedder: FaceEmbedder, enrolled: dict[s
         score, matricula = nearest(face.template, enrolled)
         assert (matricula if score >= embedder.pack.threshold else None) == expected["matricula"]
     assert any(known["matricula"] is None for known in GROUPS["group_02.jpg"])
+
+
+def test_the_demo_has_a_phones_photo_of_the_class_and_a_close_up() -> None:
+    photo, sides = SAMPLE / "groups" / "phone_class.jpg", [_side(known["box"]) for known in GROUPS["phone_class.jpg"]]
+    with Image.open(photo) as opened:
+        assert opened.size == (4000, 3000)
+    assert photo.stat().st_size < 600_000
+    assert {known["matricula"] for known in GROUPS["phone_class.jpg"]} == {each["matricula"] for each in STUDENTS} | {
+        None
+    }
+    assert 45 < min(sides) < 60 and 100 < max(sides) < 130
+    with Image.open(SAMPLE / "groups" / "close_up.jpg") as opened:
+        (near,) = GROUPS["close_up.jpg"]
+        assert max(opened.size) <= 1600 and _side(near["box"]) > 0.6 * opened.width
+
+
+def test_the_photos_of_the_demo_are_drawn_again_byte_for_byte(tmp_path: Path) -> None:
+    (tmp_path / "groups").mkdir()
+    write_groups(tmp_path, choose_students())
+    made = {path.name: path.read_bytes() for path in (tmp_path / "groups").iterdir()}
+    assert made == {path.name: path.read_bytes() for path in (SAMPLE / "groups").iterdir()}
+
+
+def _side(box: Sequence[float]) -> float:
+    """Shorter side of a box."""
+    return min(box[2] - box[0], box[3] - box[1])
 
 
 def _overlap(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray) -> float:

@@ -3,12 +3,13 @@
 from .identity import Identity, sample_identity
 from .look import ENROLLED, EVERYDAY, TRAINING, Look, Spread, sample_look
 from .portrait import Portrait, Truth, render_portrait
-from .scene import Scene, Seat, render_scene
+from .scene import Desk, Scene, Seat, render_scene
 
 __all__ = [
     "ENROLLED",
     "EVERYDAY",
     "TRAINING",
+    "Desk",
     "Identity",
     "Look",
     "Portrait",

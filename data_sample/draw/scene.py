@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .background import draw_background
+from .colour import Colour, scale
 from .identity import Identity
 from .look import Look
 from .person import Truth, draw_person
@@ -34,11 +35,34 @@ class Scene:
     truths: tuple[Truth, ...]
 
 
-def render_scene(seats: Sequence[Seat], look: Look, width: int, height: int) -> Scene:
+@dataclass(frozen=True)
+class Desk:
+    """A row of desks across the picture: it stands before the first `behind` seats, from `top` to `bottom`."""
+
+    behind: int
+    top: float
+    bottom: float
+    colour: Colour
+
+
+def render_scene(seats: Sequence[Seat], look: Look, width: int, height: int, desks: Sequence[Desk] = ()) -> Scene:
     """Draw people from the first seat (behind) to the last (in front); `look` gives place and camera."""
     pixels = draw_background(look.background, look.background_seed, width, height)
-    truths = tuple(_paste(pixels, seat) for seat in seats)
-    return Scene(develop(pixels, look), truths)
+    truths = []
+    for number, seat in enumerate(seats, start=1):
+        truths.append(_paste(pixels, seat))
+        for desk in desks:
+            if desk.behind == number:
+                _draw_desk(pixels, desk)
+    return Scene(develop(pixels, look), tuple(truths))
+
+
+def _draw_desk(pixels: NDArray[np.float32], desk: Desk) -> None:
+    """Draw a desk's top and its darker front."""
+    top, bottom = round(desk.top), round(desk.bottom)
+    edge = top + max(2, (bottom - top) // 8)
+    pixels[top:edge] = np.array(desk.colour, dtype=np.float32) / 255
+    pixels[edge:bottom] = np.array(scale(desk.colour, 0.72), dtype=np.float32) / 255
 
 
 def _paste(pixels: NDArray[np.float32], seat: Seat) -> Truth:

@@ -18,6 +18,11 @@ _TERMS = {
     "FAR": "False accept rate: share of pairs of two people that score at or above the threshold.",
     "FRR": "False reject rate: share of pairs of one person that score below the threshold. TAR is 1 - FRR.",
     "EER": "Equal error rate: where FAR and FRR are the same.",
+    "Size of a face": "Shorter side of the box that the detector draws around it, in pixels of the photo.",
+    "Found": "A face counts as found when a box that the service found and its own share 0.35 of their union.",
+    "Present": "A student is recorded as present by the student's own face, as POST /v1/attendance records it.",
+    "False face": "Something that the service took for a face where none was put.",
+    "Level": "How strongly a photo was changed; “as it is” is the photo itself.",
     "Accuracy of folds": "Share of a fold's pairs decided rightly at the threshold that was best for all other folds.",
     "Accuracy": "Share of photos named rightly; “Desconocido” is the right name of a stranger.",
     "Precision and recall": "Of photos given a name, the share that is that person's; of a person's photos, the share "

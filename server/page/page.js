@@ -1,6 +1,11 @@
 "use strict";
 
 const element = (id) => document.getElementById(id);
+const SAMPLES = [
+  ["group_02.jpg", "Un grupo", "A group"],
+  ["phone_class.jpg", "Una clase entera, con un teléfono", "A whole class, by phone"],
+  ["close_up.jpg", "De muy cerca", "A close-up"],
+];
 const COLOURS = { known: "#22a06b", unknown: "#d9483f", ambiguous: "#d39b16", duplicate: "#7a6ff0" };
 
 /** A child with text; text is always set as text, never as markup. */
@@ -63,6 +68,32 @@ async function showStatus() {
     add(term, "span", english).lang = "en";
     add(entry, "dd", String(value));
   }
+  if (status.pack === "sample") offerSamples();
+}
+
+/** Photos to try, where the sample pack runs, which recognises drawings. */
+function offerSamples() {
+  const offered = element("samples");
+  if (!offered.hidden) return;
+  for (const [name, spanish, english] of SAMPLES) {
+    const button = add(offered, "button", "");
+    button.type = "button";
+    const picture = add(button, "img", "");
+    picture.src = `/page/sample/${name}`;
+    picture.alt = "";
+    add(button, "span", `${spanish} `);
+    add(button, "span", english).lang = "en";
+    button.addEventListener("click", async () => {
+      say("Buscando… / Searching…");
+      try {
+        const reply = await fetch(picture.src);
+        await identify(await reply.blob());
+      } catch (error) {
+        say(`El servidor no responde. / The server does not answer. (${error.message})`, true);
+      }
+    });
+  }
+  offered.hidden = false;
 }
 
 function say(text, isError = false) {

@@ -7,6 +7,7 @@ from pathlib import Path
 from flask import Blueprint, Response, send_from_directory
 
 from presente.api_keys import AccessRole
+from presente.installation import SAMPLE
 from server.auth import needs
 from server.responses.status import LiveReply, NotReadyReply, ReadyReply, StatusReply, ready_reply, status_reply
 from server.routes.common import service, service_handle
@@ -50,5 +51,6 @@ def page() -> Response:
 @bp.get("/page/<path:name>")
 @needs(AccessRole.OPEN)
 def asset(name: str) -> Response:
-    """The page's style and script."""
-    return send_from_directory(_PAGE, name)
+    """The page's style and script; below ``sample/`` the drawn photos that it offers to try."""
+    sample = name.startswith("sample/")
+    return send_from_directory(SAMPLE / "groups" if sample else _PAGE, name.removeprefix("sample/") if sample else name)

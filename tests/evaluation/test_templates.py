@@ -15,12 +15,16 @@ from faces.quality import QualityRules
 from gallery.documents.values import Student
 from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
+from gallery.photo_export import PhotoExport
 from gallery.settings import GallerySettings
 from indexer.pipeline.enrol_source import enrol_source
 from indexer.sources.folder import read_folder
+from presente.clock import MACHINE_CLOCK
 from presente.composition import open_store
 from presente.recognition import IdentifyQuery, identify
+from server.app import create_app
 from server.photo_enrolment import PhotoEnroller
+from server.service import Service, ServiceHandle
 from tests.conftest import SAMPLE, on_sqlite
 
 GROUP = (SAMPLE / "groups" / "group_01.jpg").read_bytes()
@@ -90,6 +94,40 @@ def test_a_gallerys_photo_is_read_as_server_and_indexer_enrol_it(
     for matricula in ("S1", "Indexed"):
         stored = gallery.compare(template, matricula)
         assert stored == pytest.approx(1, abs=1e-6)
-    # Read as a probe the same photo gives another template: at full resolution, without the first look.
-    assert not np.array_equal(template_of(as_served(embedder).of("probe"), content), template)
     assert as_served(embedder).of("unknown").key == as_served(embedder).of("probe").key != as_enrolled(embedder).key
+
+
+@on_sqlite
+def test_a_probe_that_enrolment_refuses_is_answered_as_the_server_answers_it(
+    embedder: FaceEmbedder, gallery: Gallery, tmp_path: Path
+) -> None:
+    handle = ServiceHandle()
+    export = PhotoExport(tmp_path / "export")
+    handle.put(Service(embedder, gallery, export, export.forget, MACHINE_CLOCK))
+    client = create_app(handle, 4_000_000).test_client()
+    person, probe = SAMPLE / "students" / "A0178", SAMPLE / "probes" / "A0178" / "1.jpg"
+    photos = [path.read_bytes() for path in sorted(person.glob("*.jpg"))]
+    PhotoEnroller(gallery, embedder).enrol(Student("A0178", "Ana"), photos, "create")
+    content = far_away(embedder, probe)
+
+    files = {"matricula": "A1", "nombre_del_alumno": "Bea", "image": (io.BytesIO(content), "1.jpg")}
+    assert client.post("/v1/students", data=files).get_json()["code"] == "low_quality"
+    assert as_enrolled(embedder).make(content).code == "low_quality"
+
+    (face,) = client.post("/v1/identify", data=content, content_type="image/png").get_json()["faces"]
+    template = template_of(as_served(embedder).of("probe"), content)
+    assert face["quality"]["size"] < QualityRules().min_size
+    ((candidate,),) = gallery.search(template[None], 1)
+    assert face["candidates"][0]["matricula"] == candidate.student.matricula == "A0178"
+    assert face["candidates"][0]["score"] == pytest.approx(candidate.score, abs=1e-4)
+
+
+def far_away(embedder: FaceEmbedder, path: Path) -> bytes:
+    """A photo in so few pixels that its face is too small to enrol."""
+    face = embedder.read_faces(path.read_bytes()).faces[0].face
+    scale = (QualityRules().min_size - 1) / face.side
+    stream = io.BytesIO()
+    with Image.open(path) as photo:
+        size = (round(photo.width * scale), round(photo.height * scale))
+        photo.resize(size, Image.Resampling.LANCZOS).save(stream, "PNG")
+    return stream.getvalue()

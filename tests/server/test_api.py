@@ -383,7 +383,10 @@ def test_status_and_page(client: FlaskClient) -> None:
     for name in ("style.css", "page.js"):
         with client.get(f"/page/{name}") as asset:
             assert asset.status_code == 200
-    assert client.get("/page/../app.py").status_code == 404
+    with client.get("/page/sample/phone_class.jpg") as photo:
+        assert photo.status_code == 200 and photo.data == (SAMPLE / "groups" / "phone_class.jpg").read_bytes()
+    for outside in ("/page/../app.py", "/page/sample/../students.csv", "/page/sample/nothing.jpg"):
+        assert client.get(outside).status_code == 404
 
 
 def test_an_unexpected_failure_says_so_and_keeps_its_details(

@@ -200,6 +200,18 @@ def test_the_page_names_the_people_in_a_photo(serve: Serve, command: Command, pa
     page.wait_for_selector("#picture", state="visible")
 
 
+@pytest.mark.usefixtures("sample_gallery")
+@on_sqlite
+@pytest.mark.parametrize("name", ["phone_class.jpg", "close_up.jpg"])
+def test_the_page_offers_photos_of_the_sample_class(serve: Serve, page: Page, name: str) -> None:
+    page.goto(serve().address)
+    page.click(f"#samples button:has(img[src='/page/sample/{name}'])")
+    page.wait_for_selector("#faces tr")
+    expected = json.loads((SAMPLE / "groups" / "groups.json").read_text())[name]
+    cells = page.locator("#faces tr td:nth-child(3)").all_inner_texts()
+    assert sorted(cells) == sorted(face["matricula"] or "–" for face in expected)
+
+
 @on_sqlite
 def test_the_page_asks_for_a_key_where_one_is_needed(serve: Serve, page: Page, tmp_path: Path) -> None:
     key = "attendance-0123456789"
