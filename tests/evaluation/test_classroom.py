@@ -16,7 +16,7 @@ from evaluation.pages.parts import percent
 from faces.packs.model_pack import ModelPack
 from presente.errors import InvalidInput
 from tests.conftest import SAMPLE, SHARED, Command, on_sqlite
-from tests.evaluation.test_pages import check_self_contained, faces_in, parsed
+from tests.evaluation.report_page import check_self_contained, faces_in, parsed
 
 ANA = ClassFace(1, "80", 80.2, "student", "Ana", "ana.jpg", True, "present", "Ana", 0.8)
 FACES = [

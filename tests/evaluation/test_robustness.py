@@ -19,7 +19,7 @@ from faces.embedder import FaceEmbedder
 from faces.packs.model_pack import ModelPack
 from presente.errors import InvalidInput
 from tests.conftest import SAMPLE, SHARED, Command, on_sqlite
-from tests.evaluation.test_pages import check_self_contained, parsed
+from tests.evaluation.report_page import check_self_contained, parsed
 
 PROBE = SAMPLE / "probes" / "A0178" / "1.jpg"
 
