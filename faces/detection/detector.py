@@ -42,7 +42,7 @@ class DetectionSettings:
     min_score: float = 0.5
     glance_side: int = 152
     glance_face: int = 48
-    closer_pixels: int = 4_000_000
+    closer_pixels: int = 6_000_000
     closer_face: int = 64
     tile_side: int = 864
 

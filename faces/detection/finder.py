@@ -28,7 +28,7 @@ Stage = Callable[[str], AbstractContextManager[object]]
 Wanted = Literal["all", "largest", "most prominent"]
 """Which faces of a photo are wanted."""
 
-_BEST_SIDE = 96
+_BEST_SIDE = 125
 """Side of a face, in pixels of the canvas, at which its landmarks are found best (docs/adr/0028-looks.md)."""
 
 _OVERLAP_FACE = 36
@@ -114,12 +114,12 @@ class FaceFinder:
     def closer_look(self, pixels: RGB, found: Found, stage: Stage = untimed) -> Found:
         """``found``, of the same pixels, and the faces that a closer look adds. It is timed as ``detect_closer``."""
         with stage("detect_closer"):
-            closer = self._closer(pixels, found)
-            if found.turns:
-                return closer
+            if found.turns:  # seen in few pixels, small faces may have misled
+                upright = self._closer(pixels, Found(()))
+                return self._best(pixels, upright, lambda _: self._closer(pixels, found), lambda *_: [found.turns])
             return self._best(
                 pixels,
-                closer,
+                self._closer(pixels, found),
                 lambda turns: self._closer(pixels, Found((), turns)),
                 lambda pixels, faces: self._turns_to_try(pixels, faces) if faces else (),
             )

@@ -29,8 +29,10 @@ def draw(photo: RGB, left: int, top: int, side: int, turns: int = 0) -> None:
 class DrawnFaceNetwork:
     """Finds drawn faces; ``seen`` has the size of every canvas that it was given."""
 
-    def __init__(self) -> None:
+    def __init__(self, clear: int = 0) -> None:
+        """``clear``: pixels below which a face that stands upright looks as if it stood on its head, and the reverse."""
         self.seen: list[tuple[int, int]] = []
+        self._clear = clear
 
     def faces(self, canvas: RGB) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See :meth:`faces.detection.networks.FaceNetwork.faces`."""
@@ -45,6 +47,8 @@ class DrawnFaceNetwork:
             rows, columns = (np.arange(size // 8, size // 8 + max(1, size // 8)) for size in part.shape)
             ends = [part[rows], part[:, -1 - columns], part[-1 - rows], part[:, columns]]
             turns = int(np.argmax([end.mean() for end in ends]))  # the forehead is the brightest
+            if min(width, height) < self._clear and turns % 2 == 0:
+                turns = 2 - turns
             x, y = _POINTS.T
             points = {1: np.stack([1 - y, x], axis=1), 3: np.stack([y, 1 - x], axis=1)}.get(turns, _POINTS)
             score = (0.9, 0.6, 0.65, 0.6)[turns]

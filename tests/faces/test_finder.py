@@ -123,6 +123,17 @@ def test_a_turned_photo_is_read_turned_and_its_boxes_are_its_own(turns: int, sid
     assert round(near[0].roll) % 360 == 90 * turns
 
 
+def test_faces_of_few_pixels_do_not_turn_a_class_photo() -> None:
+    """They look upside down in the first looks; the closer look is taken both ways, and sees that they are not."""
+    looking = FaceFinder(Detector(DrawnFaceNetwork(clear=18)))
+    photo = blank(*PHONE)
+    for column in range(12):
+        draw(photo, 200 + 300 * column, 900, 90)
+    assert looking.first_looks(photo).turns == 2
+    found = find(looking, photo)
+    assert found.turns == 0 and len(found.faces) == 12
+
+
 def test_one_who_lies_down_does_not_turn_a_group() -> None:
     photo = blank(600, 800)
     draw(photo, 300, 200, 200, turns=1)
@@ -137,7 +148,7 @@ def test_a_photo_of_no_one_is_looked_at_a_bounded_number_of_times() -> None:
     assert find(looking, blank(*PHONE)) == Found(())
     small = [size for size in seen(looking) if max(size) <= 800]
     assert len(small) == 8  # a glance and the usual look, each way up
-    assert sum(height * width for height, width in seen(looking)) < 8_000_000
+    assert sum(height * width for height, width in seen(looking)) < 11_000_000
 
 
 @settings(max_examples=60, deadline=None)
@@ -147,7 +158,7 @@ def test_whatever_its_shape_a_photo_costs_a_bounded_number_of_pixels(height: int
         height = 20_000_000 // width
     looking = finder()
     find(looking, blank(height, width))
-    assert sum(rows * columns for rows, columns in seen(looking)) < 12_000_000
+    assert sum(rows * columns for rows, columns in seen(looking)) < 15_000_000
     assert max(max(size) for size in seen(looking)) <= 896
 
 
