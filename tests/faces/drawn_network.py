@@ -30,7 +30,7 @@ class DrawnFaceNetwork:
     """Finds drawn faces; ``seen`` has the size of every canvas that it was given."""
 
     def __init__(self, clear: int = 0) -> None:
-        """``clear``: pixels below which a face that stands upright looks as if it stood on its head, and the reverse."""
+        """``clear``: pixels below which an upright face looks upside down, and the reverse."""
         self.seen: list[tuple[int, int]] = []
         self._clear = clear
 
