@@ -234,7 +234,7 @@ class PhotoReader:
 
     def _closer_is_due(self, photo: DecodedPhoto, found: Found, detail: Detail, wanted: Wanted = "all") -> bool:
         """Whether ``found``, in the photo's decoded pixels, calls for the closer look."""
-        height, width = (round(side * photo.reduction) for side in photo.pixels.shape[:2])
+        height, width = photo.size
         if detail == "auto":
             return self.finder.closer_is_due(found.enlarged(photo.reduction), height, width, wanted)
         return detail == "group" and self.finder.closer_is_due(Found(()), height, width)
@@ -273,5 +273,5 @@ class PhotoReader:
     def _align(self, photo: DecodedPhoto, face: DetectedFace, turns: int) -> AlignedFace:
         crop = self.cut(photo.pixels, face)
         aligned = crop if self._preprocessing is None else align(photo.pixels, face.landmarks)
-        whole = face.enlarged(photo.reduction)
+        whole = face if photo.reduction == 1 else face.enlarged(photo.reduction).clipped(*photo.size)
         return AlignedFace(face=whole, crop=crop, quality=measure(whole, aligned), rotated=90 * turns)

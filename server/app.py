@@ -65,7 +65,9 @@ def create_app(service_handle: ServiceHandle, max_body_bytes: int, access: Acces
     """
     app = Flask("presente", static_folder=None)
     app.request_class = _Request
-    app.config.update(MAX_CONTENT_LENGTH=max_body_bytes, MAX_FORM_MEMORY_SIZE=body_sizes.SMALL)
+    # The form's limit holds for photos, too: the parser counts what it has read of a part and cannot hand on yet, which
+    # is the whole of a photo without a line break. A body has room for more than four of them.
+    app.config.update(MAX_CONTENT_LENGTH=max_body_bytes, MAX_FORM_MEMORY_SIZE=max(max_body_bytes // 4, 1_000_000))
     app.extensions["presente"] = service_handle
     app.extensions["presente.api_keys"] = access.keys
     app.url_map.converters["int"] = _Number

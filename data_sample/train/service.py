@@ -33,7 +33,7 @@ class Recogniser:
 
     def find(self, pixels: NDArray[np.uint8]) -> list[Found]:
         """Return the faces of a photo (H, W, 3), RGB, largest first."""
-        aligned = self.embedder.detect(DecodedPhoto(pixels, "image/png"))
+        aligned = self.embedder.detect(DecodedPhoto(pixels, "image/png", pixels.shape[:2]))
         return [
             Found(face.face.box, face.face.score, face.face.landmarks, face.template)
             for face in self.embedder.embed(aligned)

@@ -50,6 +50,11 @@ class DetectedFace:
         factor = np.float32(times)
         return replace(self, box=self.box * factor, landmarks=self.landmarks * factor)
 
+    def clipped(self, height: int, width: int) -> DetectedFace:
+        """The same face with its box inside a photo of this size."""
+        limits = np.array([width, height, width, height], dtype=np.float32)
+        return replace(self, box=np.clip(self.box, 0, limits))
+
 
 def face_at(landmarks: NDArray[np.float32], height: int, width: int) -> DetectedFace:
     """The face whose five landmarks (5, 2) are known, in a photo of this size: its box spans them, its score is 1.

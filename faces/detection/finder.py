@@ -47,7 +47,7 @@ _WITHIN = 0.6
 """Or so much of the smaller one."""
 
 _TURNED_SCORE = 0.6
-"""A photo is read turned when the faces found then have at least this score together."""
+"""A photo is looked at turned when no face has this score, and read turned when its faces have it together then."""
 
 _SURE = 0.87
 """Most upright faces have such a score in a glance; of LFW's and the sample class's upside down, none has."""
@@ -114,15 +114,18 @@ class FaceFinder:
     def closer_look(self, pixels: RGB, found: Found, stage: Stage = untimed) -> Found:
         """``found``, of the same pixels, and the faces that a closer look adds. It is timed as ``detect_closer``."""
         with stage("detect_closer"):
+            upright = self._closer(pixels, Found(()) if found.turns else found)
             if found.turns:  # seen in few pixels, small faces may have misled
-                upright = self._closer(pixels, Found(()))
                 return self._best(pixels, upright, lambda _: self._closer(pixels, found), lambda *_: [found.turns])
-            return self._best(
-                pixels,
-                self._closer(pixels, found),
-                lambda turns: self._closer(pixels, Found((), turns)),
-                lambda pixels, faces: self._turns_to_try(pixels, faces) if faces else (),
+            if upright.faces:
+                return self._best(
+                    pixels, upright, lambda turns: self._closer(pixels, Found((), turns)), self._turns_to_try
+                )
+            less = self._settings.closer_pixels // 3
+            turned = self._best(
+                pixels, upright, lambda turns: self._closer(pixels, Found((), turns), less), self._turns_to_try
             )
+            return self._closer(pixels, turned) if turned.faces else turned
 
     def closer_is_due(self, found: Found, height: int, width: int, wanted: Wanted = "all") -> bool:
         """Whether a photo of this size may show faces that the first looks miss: it is much larger than they see it,
@@ -169,9 +172,10 @@ class FaceFinder:
         with stage("detect_turned"):
             return Found(tuple(self._usual(pixels, turns, untimed)), turns)
 
-    def _closer(self, pixels: RGB, found: Found) -> Found:
+    def _closer(self, pixels: RGB, found: Found, most_pixels: int = 0) -> Found:
+        """``found`` and what the tiles show, at ``most_pixels`` of the whole photo (0: as the settings say)."""
         height, width = pixels.shape[:2]
-        scale = self._closer_scale(height, width)
+        scale = min(1.0, math.sqrt((most_pixels or self._settings.closer_pixels) / (height * width)))
         usual = min(1.0, self._settings.max_side / max(height, width))
         seen = [_Seen(face, usual) for face in found.faces]
         tile_side = self._settings.tile_side
@@ -193,16 +197,17 @@ class FaceFinder:
         turns_to_try: Callable[[RGB, Sequence[DetectedFace]], Sequence[int]],
     ) -> Found:
         """The photo as it is, or turned, whichever shows more upright faces, by the sum of their scores."""
-        best, worth = upright, _worth(upright)
+        best = upright
         for turns in turns_to_try(pixels, upright.faces):
             turned = look(turns)
-            if _worth(turned) > max(worth, _TURNED_SCORE):
-                best, worth = turned, _worth(turned)
+            if _worth(turned, best) > max(_worth(best, turned), _TURNED_SCORE):
+                best, turned = turned, best
+            best = _each_upright(best, turned)
         return best
 
     def _turns_to_try(self, pixels: RGB, faces: Sequence[DetectedFace]) -> Sequence[int]:
         """The clockwise quarter turns by which a photo may have to be turned to be upright, none when it is."""
-        if not faces:
+        if max((face.score for face in faces), default=0.0) < _TURNED_SCORE:
             return (1, 2, 3)
         return self._possible_turns(pixels, faces[most_prominent(faces, *pixels.shape[:2])])
 
@@ -220,34 +225,70 @@ def _quarter_turns(face: DetectedFace) -> int:
     return round(face.roll / 90) % 4
 
 
-def _worth(found: Found) -> float:
-    """The sum of the scores of the faces that are upright in the photo turned as it was."""
-    return sum(face.score for face in found.faces if (_quarter_turns(face) + found.turns) % 4 == 0)
+def _worth(found: Found, other: Found) -> float:
+    """The sum of the scores of the faces that are upright in the photo turned as it was.
+
+    Those that the other way up shows with a better score do not count: there they are upright.
+    """
+    return sum(
+        face.score
+        for face in found.faces
+        if (_quarter_turns(face) + found.turns) % 4 == 0
+        and max((twin.score for twin in _twins(face, other)), default=0.0) <= face.score
+    )
+
+
+def _twins(face: DetectedFace, found: Found) -> list[DetectedFace]:
+    """The faces that another look shows in the same place."""
+    shared, area, areas = _shared(_boxes([face])[0], _boxes(found.faces))
+    return [found.faces[place] for place in np.flatnonzero(shared > _SAME * (area + areas - shared))]
+
+
+def _each_upright(found: Found, other: Found) -> Found:
+    """The faces of ``found``, each as the other way up shows it if it scores better so, and clear ones only seen there."""
+    faces = [max([face, *_twins(face, other)], key=lambda each: each.score) for face in found.faces]
+    faces += [face for face in other.faces if face.score >= _LIKELY and not _twins(face, found)]
+    return Found(tuple(largest_first(faces)), found.turns)
 
 
 def _merged(seen: Sequence[_Seen]) -> list[DetectedFace]:
     """Every face once, largest first.
 
     Of several boxes for one face, the one is kept whose size suited the detector best. Of a box inside another, the one
-    with the better score: a part of a face passes for a small face, and faces in a row for a large one.
+    with the better score, unless both are clear faces (a child before a grown-up, a photo in a hand): a part of a face
+    passes for a small face, and faces in a row for a large one.
     """
     ordered = sorted(seen, key=lambda each: each.misfit)
-    once = _without(ordered, lambda shared, area, areas: shared > _SAME * (area + areas - shared))
+    once = _without(ordered, lambda shared, area, areas, _: shared > _SAME * (area + areas - shared))
     once.sort(key=lambda each: -each.face.score)
-    kept = _without(once, lambda shared, area, areas: shared > _WITHIN * np.minimum(area, areas))
+    kept = _without(once, lambda s, area, areas, score: (s > _WITHIN * np.minimum(area, areas)) & (score < _LIKELY))
     return largest_first([each.face for each in kept])[:_MOST_FACES]
 
 
-def _without(
-    ordered: Sequence[_Seen], is_double: Callable[[NDArray[np.float64], float, NDArray[np.float64]], NDArray[np.bool_]]
-) -> list[_Seen]:
-    """Faces without those that are doubles of one before them, by the areas of what they share and of both boxes."""
-    boxes = np.array([each.face.box for each in ordered], dtype=np.float64).reshape(-1, 4)
-    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+_IsDouble = Callable[[NDArray[np.float64], float, NDArray[np.float64], float], NDArray[np.bool_]]
+"""Of the areas that a box shares with others, its area, theirs, and its score: whether it is a double of each."""
+
+
+def _without(ordered: Sequence[_Seen], is_double: _IsDouble) -> list[_Seen]:
+    """Faces without those that are doubles of one before them."""
+    boxes = _boxes([each.face for each in ordered])
     kept: list[int] = []
-    for place, box in enumerate(boxes):
-        sides = np.minimum(box[2:], boxes[kept, 2:]) - np.maximum(box[:2], boxes[kept, :2])
-        shared = np.prod(np.maximum(sides, 0), axis=1)
-        if not is_double(shared, float(areas[place]), areas[kept]).any():
+    for place, each in enumerate(ordered):
+        shared, area, areas = _shared(boxes[place], boxes[kept])
+        if not is_double(shared, area, areas, each.face.score).any():
             kept.append(place)
     return [ordered[place] for place in kept]
+
+
+def _shared(
+    box: NDArray[np.float64], others: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
+    """The areas that a box (4,) shares with others (n, 4), its own area, and theirs."""
+    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
+    areas: NDArray[np.float64] = np.prod(others[:, 2:] - others[:, :2], axis=1)
+    shared: NDArray[np.float64] = np.prod(np.maximum(sides, 0), axis=1)
+    return shared, float(np.prod(box[2:] - box[:2])), areas
+
+
+def _boxes(faces: Sequence[DetectedFace]) -> NDArray[np.float64]:
+    return np.array([face.box for face in faces], dtype=np.float64).reshape(-1, 4)

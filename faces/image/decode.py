@@ -55,13 +55,20 @@ class ImageLimits:
 class DecodedPhoto:
     """A decoded photo.
 
-    ``pixels`` is uint8 RGB of shape (height, width, 3), upright; ``media_type`` is read from the bytes;
-    ``reduction`` is the number of the file's pixels per pixel of ``pixels``, along a side: 1 when all were decoded.
+    Attributes:
+        pixels: uint8 RGB of shape (height, width, 3), upright.
+        media_type: read from the bytes.
+        size: height and width of the whole photo, upright; they are those of ``pixels`` when all were decoded.
     """
 
     pixels: RGB
     media_type: str
-    reduction: float = 1.0
+    size: tuple[int, int]
+
+    @property
+    def reduction(self) -> float:
+        """The number of the file's pixels per pixel of ``pixels``, along a side: 1 when all were decoded."""
+        return float(max(self.size) / max(self.pixels.shape[:2]))
 
 
 def empty(height: int, width: int) -> RGB:
@@ -123,7 +130,9 @@ def decode(
         raise PhotoRefused(
             "damaged_image", f"The {header.kind} file is damaged or cut short{why}.", "Send the whole file again."
         ) from exc
-    return DecodedPhoto(pixels, _MEDIA_TYPES[header.kind], max(header.window[2:]) / max(pixels.shape[:2]))
+    width, height = header.window[2:]
+    size = (width, height) if header.orientation >= 5 else (height, width)
+    return DecodedPhoto(pixels, _MEDIA_TYPES[header.kind], size)
 
 
 def _accepted_header(data: bytes, limits: ImageLimits) -> Header:

@@ -106,7 +106,7 @@ def _reply(job: dict[str, Any], data: bytes, allocate: Callable[[int, int], RGB]
         return {"refused": [refused.code, refused.what, refused.fix]}
     except MemoryError:
         return {"refused": ["too_costly", "The photo took more memory to decode than its header says.", ""]}
-    return {"shape": photo.pixels.shape[:2], "media_type": photo.media_type, "reduction": photo.reduction}
+    return {"shape": photo.pixels.shape[:2], "media_type": photo.media_type, "size": photo.size}
 
 
 def _own_memory(column: int) -> int:

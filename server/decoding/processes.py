@@ -254,7 +254,8 @@ def _pixel_bytes(reply: dict[str, Any]) -> int:
 
 
 def _photo(reply: dict[str, Any], pixels: NDArray[np.uint8]) -> DecodedPhoto:
-    return DecodedPhoto(pixels.reshape(*reply["shape"], 3), reply["media_type"], reply["reduction"])
+    height, width = reply["size"]
+    return DecodedPhoto(pixels.reshape(*reply["shape"], 3), reply["media_type"], (height, width))
 
 
 def _keep_size(descriptor: int) -> None:

@@ -29,10 +29,16 @@ def draw(photo: RGB, left: int, top: int, side: int, turns: int = 0) -> None:
 class DrawnFaceNetwork:
     """Finds drawn faces; ``seen`` has the size of every canvas that it was given."""
 
-    def __init__(self, clear: int = 0) -> None:
-        """``clear``: pixels below which an upright face looks upside down, and the reverse."""
+    def __init__(self, clear: int = 0, upright_only: int = 0) -> None:
+        """A network with weak sides.
+
+        Args:
+            clear: pixels below which an upright face looks upside down, and the reverse.
+            upright_only: pixels below which only upright faces are seen.
+        """
         self.seen: list[tuple[int, int]] = []
         self._clear = clear
+        self._upright_only = upright_only
 
     def faces(self, canvas: RGB) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See :meth:`faces.detection.networks.FaceNetwork.faces`."""
@@ -49,6 +55,8 @@ class DrawnFaceNetwork:
             turns = int(np.argmax([end.mean() for end in ends]))  # the forehead is the brightest
             if min(width, height) < self._clear and turns % 2 == 0:
                 turns = 2 - turns
+            if turns and min(width, height) < self._upright_only:
+                continue
             x, y = _POINTS.T
             points = {1: np.stack([1 - y, x], axis=1), 3: np.stack([y, 1 - x], axis=1)}.get(turns, _POINTS)
             score = (0.9, 0.6, 0.65, 0.6)[turns]

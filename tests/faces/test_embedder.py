@@ -24,7 +24,7 @@ def template(embedder: FaceEmbedder, photo: DecodedPhoto) -> np.ndarray:
 
 
 def as_photo(pixels: np.ndarray) -> DecodedPhoto:
-    return DecodedPhoto(np.ascontiguousarray(pixels), "image/png")
+    return DecodedPhoto(np.ascontiguousarray(pixels), "image/png", pixels.shape[:2])
 
 
 def test_a_template_is_a_unit_row_of_the_packs_length(embedder: FaceEmbedder) -> None:
@@ -127,7 +127,7 @@ def test_known_landmarks_make_the_face_that_detection_makes(embedder: FaceEmbedd
     (x1, y1), (x2, y2) = known.face.landmarks.min(axis=0), known.face.landmarks.max(axis=0)
     assert known.face.box.tolist() == [x1, y1, x2, y2]
     assert (known.quality.yaw, known.quality.sharpness) == (detected.quality.yaw, detected.quality.sharpness)
-    nobody = DecodedPhoto(np.full_like(photo.pixels, 90), "image/png")
+    nobody = DecodedPhoto(np.full_like(photo.pixels, 90), "image/png", photo.size)
     with pytest.raises(PhotoRefused, match="no detail") as caught:
         embedder.portrait(nobody, detected.face.landmarks)
     assert caught.value.code == "low_quality", "the rules are the same"

@@ -143,12 +143,34 @@ def test_one_who_lies_down_does_not_turn_a_group() -> None:
     assert found.turns == 0 and len(found.faces) == 3
 
 
+def test_people_who_lie_side_by_side_are_each_read_upright() -> None:
+    """Two upright and one on their head, in the middle, the largest: none is read in the wrong direction."""
+    photo = blank(600, 900)
+    draw(photo, 300, 180, 240, turns=2)
+    draw(photo, 60, 200, 150)
+    draw(photo, 650, 200, 150)
+    found = find(finder(), photo)
+    assert found.turns == 0 and len(found.faces) == 3
+    assert sorted(abs(round(face.roll)) for face in found.faces) == [0, 0, 180]
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_small_faces_of_a_turned_class_photo_are_found(turns: int) -> None:
+    """A network that sees small faces only upright: the closer look has to be taken turned."""
+    photo = blank(*PHONE)
+    draw(photo, 300, 150, 34)
+    draw(photo, 2000, 1600, 34)
+    looking = FaceFinder(Detector(DrawnFaceNetwork(upright_only=26)))
+    found = find(looking, np.ascontiguousarray(np.rot90(photo, -turns)))
+    assert len(found.faces) == 2 and found.turns == (4 - turns) % 4
+
+
 def test_a_photo_of_no_one_is_looked_at_a_bounded_number_of_times() -> None:
     looking = finder()
     assert find(looking, blank(*PHONE)) == Found(())
     small = [size for size in seen(looking) if max(size) <= 800]
     assert len(small) == 8  # a glance and the usual look, each way up
-    assert sum(height * width for height, width in seen(looking)) < 11_000_000
+    assert sum(height * width for height, width in seen(looking)) < 20_000_000
 
 
 @settings(max_examples=60, deadline=None)
@@ -158,7 +180,7 @@ def test_whatever_its_shape_a_photo_costs_a_bounded_number_of_pixels(height: int
         height = 20_000_000 // width
     looking = finder()
     find(looking, blank(height, width))
-    assert sum(rows * columns for rows, columns in seen(looking)) < 15_000_000
+    assert sum(rows * columns for rows, columns in seen(looking)) < 26_000_000
     assert max(max(size) for size in seen(looking)) <= 896
 
 
@@ -185,6 +207,8 @@ def test_a_part_of_a_face_is_no_second_face() -> None:
     around = face(0, -40, 215, 150, 0.55)
     kept = _merged([_Seen(around, 0.5), *(_Seen(each, 1.0) for each in row)])
     assert len(kept) == 2 and all(any(face is each for face in kept) for each in row)
+    child = face(60, 80, 160, 180, 0.8)
+    assert len(_merged([_Seen(child, 1.0), _Seen(whole, 0.16)])) == 2
     seen_twice = [_Seen(face(0, 0, 100, 100, 0.7), 0.3), _Seen(face(5, 5, 105, 102, 0.6), 1.0)]
     (only,) = _merged(seen_twice)
     assert only is seen_twice[1].face

@@ -129,6 +129,21 @@ def test_a_photo_is_decoded_in_all_pixels_only_where_its_faces_need_them(sample_
     assert np.abs(reduced.face.box - whole.face.box).max() < 0.02 * np.ptp(whole.face.box)
 
 
+def test_boxes_stay_inside_a_photo_that_is_decoded_in_fewer_pixels(embedder: FaceEmbedder) -> None:
+    """libjpeg rounds the reduced sides up: a box at the far edge may reach past the whole photo's."""
+    image = Image.open(PHOTOS[0]).convert("RGB")
+    for width, height in ((2401, 1801), (3203, 2399), (7681, 5121)):
+        scene = Image.new("RGB", (width, height), (128, 128, 128))
+        side = height * 2 // 3
+        scene.paste(image.resize((side, side)), (width - side, height - side * 5 // 6))
+        stream = io.BytesIO()
+        scene.save(stream, "JPEG", quality=90)
+        with embedder.opened_for_portrait(stream.getvalue()) as photo:
+            assert photo.size == (height, width) and photo.reduction > 1
+        for face in embedder.read_faces(stream.getvalue(), detail="portrait").faces:
+            assert face.face.box[2] <= width and face.face.box[3] <= height
+
+
 def test_a_turned_photo_is_read_alike_in_both_ways(embedder: FaceEmbedder) -> None:
     for path in PHOTOS[:2]:
         upright = Image.open(path).convert("RGB")

@@ -112,7 +112,7 @@ def test_pixels_are_those_of_decoding_at_home(decoder: AdmittedDecoder) -> None:
         with decoder.opened(data, LIMITS, enough) as photo:
             here = decode(data, LIMITS, enough)
             assert (photo.pixels == here.pixels).all()
-            assert (photo.media_type, photo.reduction) == (here.media_type, here.reduction)
+            assert (photo.media_type, photo.size) == (here.media_type, here.size)
 
 
 @pytest.mark.parametrize(

@@ -68,3 +68,20 @@ def test_what_is_still_refused_is_415(client: FlaskClient) -> None:
             client.post("/v1/identify", data=data, headers={"Content-Type": "image/tiff"}), 415, "unsupported_format"
         )
     assert client.post("/v1/identify", data=PROBE, headers={"Content-Type": "image/heic"}).status_code == 200
+
+
+@on_sqlite
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "PPM"])
+def test_a_large_photo_in_a_form_is_read_whatever_its_bytes(client: FlaskClient, kind: str) -> None:
+    """Noise has line breaks at random places, a flat PPM has none after its header: neither is too long a field."""
+    if kind == "PPM":
+        picture = Image.new("RGB", (600, 500), (90, 90, 90))
+    else:
+        picture = Image.fromarray(np.random.default_rng(7).integers(0, 255, (900, 1000, 3), dtype=np.uint8))
+    stream = io.BytesIO()
+    picture.save(stream, kind)
+    content = stream.getvalue()
+    assert len(content) > 500_000
+    for _ in range(3):
+        reply = client.post("/v1/identify", data={"image": (io.BytesIO(content), "photo")})
+        assert reply.status_code == 200, reply.text
