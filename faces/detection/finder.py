@@ -245,7 +245,7 @@ def _twins(face: DetectedFace, found: Found) -> list[DetectedFace]:
 
 
 def _each_upright(found: Found, other: Found) -> Found:
-    """The faces of ``found``, each as the other way up shows it if it scores better so, and clear ones only seen there."""
+    """The faces of ``found``, each as the other way up shows it if it scores better so; clear ones only seen there, too."""
     faces = [max([face, *_twins(face, other)], key=lambda each: each.score) for face in found.faces]
     faces += [face for face in other.faces if face.score >= _LIKELY and not _twins(face, found)]
     return Found(tuple(largest_first(faces)), found.turns)
