@@ -273,5 +273,5 @@ class PhotoReader:
     def _align(self, photo: DecodedPhoto, face: DetectedFace, turns: int) -> AlignedFace:
         crop = self.cut(photo.pixels, face)
         aligned = crop if self._preprocessing is None else align(photo.pixels, face.landmarks)
-        whole = face if photo.reduction == 1 else face.enlarged(photo.reduction).clipped(*photo.size)
+        whole = face.enlarged(photo.reduction).clipped(*photo.size)
         return AlignedFace(face=whole, crop=crop, quality=measure(whole, aligned), rotated=90 * turns)

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from faces.detection.detected_face import DetectedFace, largest_first, most_prominent
+from faces.detection.detected_face import DetectedFace, most_prominent
 from faces.detection.detector import Detector
+from faces.detection.merging import CLEAR, Sighting, joined, merged, same_face
 from faces.detection.views import tiles
 from faces.image.decode import RGB
 
@@ -27,9 +27,6 @@ Stage = Callable[[str], AbstractContextManager[object]]
 
 Wanted = Literal["all", "largest", "most prominent"]
 """Which faces of a photo are wanted."""
-
-_BEST_SIDE = 125
-"""Side of a face, in pixels of the canvas, at which its landmarks are found best (docs/adr/0028-looks.md)."""
 
 _OVERLAP_FACE = 36
 """Tiles overlap by a face of so many pixels in the usual look, which sees the larger faces that tiles cut."""
@@ -40,19 +37,12 @@ _GLANCE_FROM = 320
 _CLOSER_FROM = 1.5
 """How many times more pixels per side a closer look must have to be worth its time."""
 
-_SAME = 0.4
-"""Two boxes are one face when they share so much of their union."""
-
-_WITHIN = 0.6
-"""Or so much of the smaller one."""
-
 _TURNED_SCORE = 0.6
 """A photo is looked at turned when no face has this score, and read turned when its faces have it together then."""
 
 _SURE = 0.87
 """Most upright faces have such a score in a glance; of LFW's and the sample class's upside down, none has."""
 
-_LIKELY = 0.7
 _LEVEL = 30.0
 """Faces that lie on their side, if they are found, have lower scores or are seen to lie, by so many degrees."""
 
@@ -61,9 +51,6 @@ _FEW, _MORE = 64, 128
 
 _DOUBT = 0.05
 """A face may be turned when its score is then at most by so much lower: the whole look at the photo decides."""
-
-_MOST_FACES = 500
-"""Faces of one photo, the largest: a photo of a stadium does not stop the service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +63,6 @@ class Found:
     def enlarged(self, times: float) -> Found:
         """The same in the photo enlarged by this factor."""
         return Found(tuple(face.enlarged(times) for face in self.faces), self.turns)
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """A face and the scale at which it was seen."""
-
-    face: DetectedFace
-    scale: float
-
-    @property
-    def misfit(self) -> float:
-        """How far its size on the canvas is from the best."""
-        return abs(math.log(max(self.face.side * self.scale, 1.0) / _BEST_SIDE))
 
 
 def untimed(_: str) -> AbstractContextManager[object]:
@@ -108,7 +82,7 @@ class FaceFinder:
 
         ``stage`` times the looks: ``detect_glance``, ``detect_usual``, ``detect_turned``.
         """
-        upright = Found(tuple(self._usual(pixels, 0, stage)))
+        upright = Found(self._usual(pixels, 0, stage))
         return self._best(pixels, upright, lambda turns: self._turned(pixels, turns, stage), self._turns_to_try)
 
     def closer_look(self, pixels: RGB, found: Found, stage: Stage = untimed) -> Found:
@@ -117,15 +91,17 @@ class FaceFinder:
             upright = self._closer(pixels, Found(()) if found.turns else found)
             if found.turns:  # seen in few pixels, small faces may have misled
                 return self._best(pixels, upright, lambda _: self._closer(pixels, found), lambda *_: [found.turns])
-            if upright.faces:
+            if _any_sure(upright.faces):
                 return self._best(
                     pixels, upright, lambda turns: self._closer(pixels, Found((), turns)), self._turns_to_try
                 )
-            less = self._settings.closer_pixels // 3
+            less = self._settings.closer_pixels // 3  # enough to tell which way is up
             turned = self._best(
                 pixels, upright, lambda turns: self._closer(pixels, Found((), turns), less), self._turns_to_try
             )
-            return self._closer(pixels, turned) if turned.faces else turned
+            if not turned.turns:
+                return turned
+            return Found(joined(self._closer(pixels, Found((), turned.turns)).faces, upright.faces), turned.turns)
 
     def closer_is_due(self, found: Found, height: int, width: int, wanted: Wanted = "all") -> bool:
         """Whether a photo of this size may show faces that the first looks miss: it is much larger than they see it,
@@ -157,32 +133,32 @@ class FaceFinder:
 
     # -- looks -------------------------------------------------------------------------------------------------------
 
-    def _usual(self, pixels: RGB, turns: int, stage: Stage) -> list[DetectedFace]:
+    def _usual(self, pixels: RGB, turns: int, stage: Stage) -> tuple[DetectedFace, ...]:
         longest = max(pixels.shape[:2])
         usual_side, glance_side = min(self._settings.max_side, longest), self._settings.glance_side
-        seen: list[_Seen] = []
+        seen: list[Sighting] = []
         if glance_side and usual_side > max(_GLANCE_FROM, glance_side):
             with stage("detect_glance"):
-                seen += [_Seen(face, glance_side / longest) for face in self.detector.glance(pixels, turns)]
+                seen += [Sighting(face, glance_side / longest) for face in self.detector.glance(pixels, turns)]
         with stage("detect_usual"):
-            seen += [_Seen(face, usual_side / longest) for face in self.detector.detect(pixels, turns)]
-        return _merged(seen)
+            seen += [Sighting(face, usual_side / longest) for face in self.detector.detect(pixels, turns)]
+        return merged(seen)
 
     def _turned(self, pixels: RGB, turns: int, stage: Stage) -> Found:
         with stage("detect_turned"):
-            return Found(tuple(self._usual(pixels, turns, untimed)), turns)
+            return Found(self._usual(pixels, turns, untimed), turns)
 
     def _closer(self, pixels: RGB, found: Found, most_pixels: int = 0) -> Found:
         """``found`` and what the tiles show, at ``most_pixels`` of the whole photo (0: as the settings say)."""
         height, width = pixels.shape[:2]
         scale = min(1.0, math.sqrt((most_pixels or self._settings.closer_pixels) / (height * width)))
         usual = min(1.0, self._settings.max_side / max(height, width))
-        seen = [_Seen(face, usual) for face in found.faces]
+        seen = [Sighting(face, usual) for face in found.faces]
         tile_side = self._settings.tile_side
         overlap = min(math.ceil(_OVERLAP_FACE * scale / usual), tile_side // 2)
         for tile in tiles(height, width, scale, tile_side, overlap, found.turns):
-            seen += [_Seen(face, scale) for face in self.detector.view(pixels, tile)]
-        return Found(tuple(_merged(seen)), found.turns)
+            seen += [Sighting(face, scale) for face in self.detector.view(pixels, tile)]
+        return Found(merged(seen), found.turns)
 
     def _closer_scale(self, height: int, width: int) -> float:
         return min(1.0, math.sqrt(self._settings.closer_pixels / (height * width)))
@@ -202,22 +178,27 @@ class FaceFinder:
             turned = look(turns)
             if _worth(turned, best) > max(_worth(best, turned), _TURNED_SCORE):
                 best, turned = turned, best
-            best = _each_upright(best, turned)
+            best = Found(joined(best.faces, turned.faces), best.turns)
         return best
 
     def _turns_to_try(self, pixels: RGB, faces: Sequence[DetectedFace]) -> Sequence[int]:
         """The clockwise quarter turns by which a photo may have to be turned to be upright, none when it is."""
-        if max((face.score for face in faces), default=0.0) < _TURNED_SCORE:
+        if not _any_sure(faces):
             return (1, 2, 3)
         return self._possible_turns(pixels, faces[most_prominent(faces, *pixels.shape[:2])])
 
     def _possible_turns(self, pixels: RGB, face: DetectedFace) -> Sequence[int]:
         """The clockwise quarter turns that may make a face upright, the likeliest first; none when it is."""
         level = abs(face.roll) <= _LEVEL
-        suspected, side = ((2,), _FEW) if level and face.score >= _LIKELY else ((1, 2, 3), _MORE)
+        suspected, side = ((2,), _FEW) if level and face.score >= CLEAR else ((1, 2, 3), _MORE)
         scores = {turns: self.detector.turned_score(pixels, face, turns, side) for turns in suspected}
         possible = [turns for turns in suspected if scores[turns] > face.score - _DOUBT]
         return sorted(possible, key=lambda turns: -scores[turns])
+
+
+def _any_sure(faces: Sequence[DetectedFace]) -> bool:
+    """Whether any face is sure enough for its photo not to be looked at in every turn."""
+    return any(face.score >= _TURNED_SCORE for face in faces)
 
 
 def _quarter_turns(face: DetectedFace) -> int:
@@ -230,65 +211,10 @@ def _worth(found: Found, other: Found) -> float:
 
     Those that the other way up shows with a better score do not count: there they are upright.
     """
+    scores = np.array([face.score for face in other.faces])
+    better = np.where(same_face(found.faces, other.faces), scores, 0.0).max(axis=1, initial=0.0)
     return sum(
         face.score
-        for face in found.faces
-        if (_quarter_turns(face) + found.turns) % 4 == 0
-        and max((twin.score for twin in _twins(face, other)), default=0.0) <= face.score
+        for face, score in zip(found.faces, better, strict=True)
+        if (_quarter_turns(face) + found.turns) % 4 == 0 and score <= face.score
     )
-
-
-def _twins(face: DetectedFace, found: Found) -> list[DetectedFace]:
-    """The faces that another look shows in the same place."""
-    shared, area, areas = _shared(_boxes([face])[0], _boxes(found.faces))
-    return [found.faces[place] for place in np.flatnonzero(shared > _SAME * (area + areas - shared))]
-
-
-def _each_upright(found: Found, other: Found) -> Found:
-    """The faces of ``found``, each as the other way up shows it if it scores better so; clear ones only seen there, too."""
-    faces = [max([face, *_twins(face, other)], key=lambda each: each.score) for face in found.faces]
-    faces += [face for face in other.faces if face.score >= _LIKELY and not _twins(face, found)]
-    return Found(tuple(largest_first(faces)), found.turns)
-
-
-def _merged(seen: Sequence[_Seen]) -> list[DetectedFace]:
-    """Every face once, largest first.
-
-    Of several boxes for one face, the one is kept whose size suited the detector best. Of a box inside another, the one
-    with the better score, unless both are clear faces (a child before a grown-up, a photo in a hand): a part of a face
-    passes for a small face, and faces in a row for a large one.
-    """
-    ordered = sorted(seen, key=lambda each: each.misfit)
-    once = _without(ordered, lambda shared, area, areas, _: shared > _SAME * (area + areas - shared))
-    once.sort(key=lambda each: -each.face.score)
-    kept = _without(once, lambda s, area, areas, score: (s > _WITHIN * np.minimum(area, areas)) & (score < _LIKELY))
-    return largest_first([each.face for each in kept])[:_MOST_FACES]
-
-
-_IsDouble = Callable[[NDArray[np.float64], float, NDArray[np.float64], float], NDArray[np.bool_]]
-"""Of the areas that a box shares with others, its area, theirs, and its score: whether it is a double of each."""
-
-
-def _without(ordered: Sequence[_Seen], is_double: _IsDouble) -> list[_Seen]:
-    """Faces without those that are doubles of one before them."""
-    boxes = _boxes([each.face for each in ordered])
-    kept: list[int] = []
-    for place, each in enumerate(ordered):
-        shared, area, areas = _shared(boxes[place], boxes[kept])
-        if not is_double(shared, area, areas, each.face.score).any():
-            kept.append(place)
-    return [ordered[place] for place in kept]
-
-
-def _shared(
-    box: NDArray[np.float64], others: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
-    """The areas that a box (4,) shares with others (n, 4), its own area, and theirs."""
-    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
-    areas: NDArray[np.float64] = np.prod(others[:, 2:] - others[:, :2], axis=1)
-    shared: NDArray[np.float64] = np.prod(np.maximum(sides, 0), axis=1)
-    return shared, float(np.prod(box[2:] - box[:2])), areas
-
-
-def _boxes(faces: Sequence[DetectedFace]) -> NDArray[np.float64]:
-    return np.array([face.box for face in faces], dtype=np.float64).reshape(-1, 4)

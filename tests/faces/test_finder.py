@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faces.detection.detector import DetectionSettings, Detector
-from faces.detection.finder import FaceFinder, Found, untimed
+from faces.detection.finder import FaceFinder, Found
 from faces.image.decode import RGB
 from tests.faces.drawn_network import DrawnFaceNetwork, draw
 
@@ -184,6 +184,23 @@ def test_whatever_its_shape_a_photo_costs_a_bounded_number_of_pixels(height: int
     assert max(max(size) for size in seen(looking)) <= 896
 
 
+def test_textures_that_look_like_faces_cost_a_bounded_number_of_pixels() -> None:
+    """A network that sees a weak face everywhere is not asked to look at every turn in all pixels."""
+    looking = FaceFinder(Detector(DrawnFaceNetwork(everywhere=0.55)))
+    find(looking, blank(*PHONE))
+    assert sum(rows * columns for rows, columns in seen(looking)) < 30_000_000
+
+
+def test_a_crowd_half_upside_down_is_cut_to_the_largest_too() -> None:
+    photo = blank(2000, 2000)
+    for row in range(36):
+        for column in range(36):
+            draw(photo, column * 55 + 5, row * 55 + 5, 40, turns=2 * (column % 2))
+    draw(photo, 900, 900, 200, turns=2)
+    found = find(finder(), photo)
+    assert len(found.faces) == 500
+
+
 def test_crowds_are_cut_to_the_largest() -> None:
     photo = blank(2000, 2000)
     for row in range(40):
@@ -191,26 +208,3 @@ def test_crowds_are_cut_to_the_largest() -> None:
             draw(photo, column * 50 + 5, row * 50 + 5, 30 + (row + column) % 8)
     found = find(finder(), photo)
     assert len(found.faces) == 500 and found.faces[-1].side >= 34
-
-
-def test_a_part_of_a_face_is_no_second_face() -> None:
-    from faces.detection.detected_face import DetectedFace
-    from faces.detection.finder import _merged, _Seen
-
-    def face(x1: float, y1: float, x2: float, y2: float, score: float) -> DetectedFace:
-        return DetectedFace(np.array([x1, y1, x2, y2], np.float32), np.zeros((5, 2), np.float32), score)
-
-    whole, eye = face(0, 0, 400, 400, 0.9), face(60, 80, 160, 180, 0.6)
-    (only,) = _merged([_Seen(eye, 1.0), _Seen(whole, 0.16)])
-    assert only is whole
-    row = [face(0, 0, 100, 100, 0.8), face(110, 0, 210, 100, 0.85)]
-    around = face(0, -40, 215, 150, 0.55)
-    kept = _merged([_Seen(around, 0.5), *(_Seen(each, 1.0) for each in row)])
-    assert len(kept) == 2 and all(any(face is each for face in kept) for each in row)
-    child = face(60, 80, 160, 180, 0.8)
-    assert len(_merged([_Seen(child, 1.0), _Seen(whole, 0.16)])) == 2
-    seen_twice = [_Seen(face(0, 0, 100, 100, 0.7), 0.3), _Seen(face(5, 5, 105, 102, 0.6), 1.0)]
-    (only,) = _merged(seen_twice)
-    assert only is seen_twice[1].face
-    with untimed("detect"):
-        assert _merged([]) == []
