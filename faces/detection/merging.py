@@ -50,8 +50,8 @@ def joined(faces: Sequence[DetectedFace], others: Sequence[DetectedFace]) -> tup
 
     Faces that only the other way up shows are added if they are clear.
     """
-    seen_here = same_face(others, faces).any(axis=1)
-    added = [other for other, here in zip(others, seen_here, strict=True) if here or other.score >= CLEAR]
+    seen_here = same_face(others, faces)
+    added = [other for other, here in zip(others, seen_here, strict=True) if here.any() or other.score >= CLEAR]
     return _each_once(sorted([*faces, *added], key=lambda face: -face.score))
 
 
