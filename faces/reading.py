@@ -132,7 +132,7 @@ class PhotoReader:
                         continue
                     if closer:
                         found = self.finder.closer_look(photo.pixels, found, stage)
-                    return self._read(photo, found)
+                    return self.read(photo, found)
         raise AssertionError("a photo that is decoded whole is read")
 
     def read_portrait(self, data: bytes, landmarks: NDArray[np.float32] | None = None) -> tuple[str, AlignedFace]:
@@ -189,7 +189,7 @@ class PhotoReader:
         found = self.finder.first_looks(photo.pixels)
         if self._closer_is_due(photo, found, "auto"):
             found = self.finder.closer_look(photo.pixels, found)
-        return list(self._read(photo, found).faces)
+        return list(self.read(photo, found).faces)
 
     def portrait(self, photo: DecodedPhoto, landmarks: NDArray[np.float32] | None = None) -> AlignedFace:
         """The one face that an enrolment photo is of: the most prominent, if it is good enough.
@@ -254,7 +254,8 @@ class PhotoReader:
         height, width = photo.pixels.shape[:2]
         return found.faces[most_prominent(found.faces, height, width)]
 
-    def _read(self, photo: DecodedPhoto, found: Found) -> ReadPhoto:
+    def read(self, photo: DecodedPhoto, found: Found) -> ReadPhoto:
+        """The faces that were found in a decoded photo, aligned and measured."""
         if not found.faces:
             return ReadPhoto((), None)
         height, width = photo.pixels.shape[:2]

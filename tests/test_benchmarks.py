@@ -151,6 +151,17 @@ def test_person_scores() -> None:
     assert all(row["rank1"] == 1.0 for row in rows.values())  # drawn people are told apart well
 
 
+def test_looks() -> None:
+    found = printed(
+        "benchmarks.looks", "--folder", str(SAMPLE / "students"), "--people", "6", "--size", "120", "--megapixels", "0",
+        "6", "--reduced", "900",
+    )  # fmt: skip
+    few, more = found["class_photos"]
+    assert few["faces"] == more["faces"] == 6 and more["found"] >= max(5, few["found"])
+    assert [row["right"] for row in found["turned"]] == [6, 6, 6, 6]
+    assert found["reduced"][0]["cosine"]["median"] > 0.9
+
+
 def test_enrolment_checks() -> None:
     found = printed(
         "benchmarks.enrolment_checks", "--folder", str(SAMPLE / "students"), "--people", "6", "12", "--repeats", "2"

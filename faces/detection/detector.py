@@ -53,7 +53,7 @@ class Detector:
     def __init__(self, network: FaceNetwork, settings: DetectionSettings | None = None) -> None:
         """Find faces with a network; see :func:`faces.detection.networks.face_network`."""
         self.settings = settings or DetectionSettings()
-        self._network = network
+        self.network = network
 
     def detect(self, pixels: RGB, turns: int = 0) -> list[DetectedFace]:
         """The faces of an RGB uint8 (h, w, 3) photo that the usual look shows, largest first.
@@ -89,7 +89,7 @@ class Detector:
         """The faces that a view of a photo shows, largest first, without those that its inner edges cut."""
         height, width = pixels.shape[:2]
         canvas = plan_canvas(view)
-        boxes, landmarks = self._network.faces(paint(pixels, view, canvas))
+        boxes, landmarks = self.network.faces(paint(pixels, view, canvas))
         corners = to_photo(boxes[:, :4].reshape(-1, 2, 2), view, canvas)
         ordered = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
         whole_faces = np.ones(len(boxes), dtype=bool)
@@ -129,4 +129,4 @@ class Detector:
         turned = np.rot90(part, -turns)[:side, :side]
         canvas = np.zeros((side, side, 3), dtype=np.uint8)
         canvas[: turned.shape[0], : turned.shape[1]] = turned
-        return max((float(box[4]) for box in self._network.faces(canvas)[0]), default=0.0)
+        return max((float(box[4]) for box in self.network.faces(canvas)[0]), default=0.0)

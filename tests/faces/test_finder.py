@@ -20,7 +20,7 @@ def finder(**given: int) -> FaceFinder:
 
 
 def seen(finder: FaceFinder) -> list[tuple[int, int]]:
-    network = finder.detector._network
+    network = finder.detector.network
     assert isinstance(network, DrawnFaceNetwork)
     return network.seen
 
