@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks import common
-from evaluation.composites import cutout, empty_room, matched, paste, places
+from evaluation.composites import Box, cutout, empty_room, matched, paste, places
 from faces.detection.detected_face import DetectedFace, most_prominent
 from faces.detection.detector import Detector
 from faces.detection.finder import FaceFinder, Found
@@ -52,14 +52,15 @@ def portraits(folder: Path, count: int, embedder: FaceEmbedder) -> list[Portrait
     return found
 
 
-def class_photos(people: Sequence[Portrait], size: float, seed: int) -> tuple[RGB, list[tuple[float, ...]]]:
+def class_photos(people: Sequence[Portrait], size: float, seed: int) -> tuple[RGB, list[Box]]:
     """A photo of 12 megapixels with faces of one size, and where they are."""
-    photo, truth = empty_room(_WIDTH, _HEIGHT, seed), []
+    photo = empty_room(_WIDTH, _HEIGHT, seed)
+    truth: list[Box] = []
     for person, place in zip(people, places([size] * len(people), _WIDTH, _HEIGHT, None, seed), strict=True):
         height, width = person.pixels.shape[:2]
         cut = cutout(_box(person.face), [], width, height)
         if cut is not None:
-            truth.append(tuple(paste(photo, person.pixels, cut, place)))
+            truth.append(paste(photo, person.pixels, cut, place))
     return photo, truth
 
 
@@ -132,7 +133,7 @@ def _largest_template(embedder: FaceEmbedder, content: bytes, enough: int | None
     return embedder.embed(embedder.read(photo, Found(found.faces[:1], found.turns)).faces)[0].template
 
 
-def _box(face: DetectedFace) -> tuple[float, float, float, float]:
+def _box(face: DetectedFace) -> Box:
     x1, y1, x2, y2 = (float(edge) for edge in face.box)
     return x1, y1, x2, y2
 
