@@ -40,7 +40,7 @@ class Portrait:
 
 def portraits(folder: Path, count: int, embedder: FaceEmbedder) -> list[Portrait]:
     """The first photo of so many people, without those in which no face is found."""
-    found = []
+    found: list[Portrait] = []
     for person in sorted(each for each in folder.iterdir() if each.is_dir()):
         photo = next(iter(sorted(person.glob("*.jpg"))), None)
         if photo is None or len(found) == count:
