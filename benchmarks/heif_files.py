@@ -28,6 +28,9 @@ class Item:
     refers: Mapping[bytes, Sequence[int]] = field(default_factory=dict)
     """Ids of other items, by the name of the reference: ``dimg``, ``thmb``, ``auxl``, ``cdsc``."""
 
+    repeats: int = 1
+    """How often its bytes are named as a piece of it."""
+
 
 def size_box(width: int, height: int) -> bytes:
     """An ``ispe``."""
@@ -62,7 +65,8 @@ def _meta(items: Sequence[Item], primary: int, start: int) -> bytes:
     idat, places, of_items, entries, references = b"", b"", b"", b"", b""
     for number, item in enumerate(items, start=1):
         offset = len(idat) if item.inside else start
-        places += struct.pack(">HHHHII", number, item.inside, 0, 1, offset, len(item.content))
+        places += struct.pack(">HHHH", number, item.inside, 0, item.repeats)
+        places += struct.pack(">II", offset, len(item.content)) * item.repeats
         if item.inside:
             idat += item.content
         else:

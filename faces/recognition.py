@@ -84,7 +84,7 @@ class _Declared:
         shape = session.get_inputs()[0].shape
         self.input_size = tuple(shape[2:][::-1])
         self._at_once = shape[0] if isinstance(shape[0], int) else None
-        """Crops that the network takes at once, when it takes only so many."""
+        """Crops that the network takes at once, when it takes only so many. Zeros stand in for missing ones."""
 
         self.output_shape = session.get_outputs()[0].shape
 
@@ -94,8 +94,10 @@ class _Declared:
         pixels = np.stack(bgr)[..., :: -1 if wanted.colours == "rgb" else 1].transpose(0, 3, 1, 2)
         given = (pixels.astype(np.float32) - np.float32(wanted.mean)) / np.float32(wanted.scale)
         step = self._at_once or len(given)
+        missing = np.zeros((-len(given) % step, *given.shape[1:]), np.float32)
+        given = np.concatenate([given, missing]) if len(missing) else given
         rows = [
             self._session.run(None, {self._input: np.ascontiguousarray(given[start : start + step])})[0]
             for start in range(0, len(given), step)
         ]
-        return np.concatenate(rows).astype(np.float32, copy=False)
+        return np.concatenate(rows)[: len(bgr)].astype(np.float32, copy=False)

@@ -58,16 +58,16 @@ def yunet(path: Path, side: int | None = 640, bound: bool = False) -> Path:
     return _saved(path, nodes, constants, picture, outputs)
 
 
-def sface(path: Path, seed: int = 1) -> Path:
-    """An embedder of one crop at a time: 128 sums of colours."""
+def sface(path: Path, seed: int = 1, at_once: int = 1) -> Path:
+    """An embedder of so many crops at a time: 128 sums of colours."""
     weights = np.random.default_rng(seed).normal(size=(128, 3 * 14 * 14)).astype(np.float32)
     nodes = [
         helper.make_node("AveragePool", ["data"], ["pool"], kernel_shape=[8, 8], strides=[8, 8]),
         helper.make_node("Flatten", ["pool"], ["flat"]),
         helper.make_node("Gemm", ["flat", "weights"], ["fc1"], transB=1),
     ]
-    crop = helper.make_tensor_value_info("data", TensorProto.FLOAT, [1, 3, 112, 112])
-    template = helper.make_tensor_value_info("fc1", TensorProto.FLOAT, [1, 128])
+    crop = helper.make_tensor_value_info("data", TensorProto.FLOAT, [at_once, 3, 112, 112])
+    template = helper.make_tensor_value_info("fc1", TensorProto.FLOAT, [at_once, 128])
     return _saved(path, nodes, [numpy_helper.from_array(weights, "weights")], crop, [template])
 
 

@@ -3,6 +3,7 @@
 import io
 import itertools
 import random
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +170,72 @@ def test_what_takes_too_long_is_refused_by_the_header() -> None:
     assert refusal(heif([TILE, *entries])) == "too_costly"
     crowded = box(b"ftyp", b"heic" + bytes(4) + b"heic") + full_box(b"meta", box(b"free", b"") * 9000)
     assert refusal(crowded) == "too_costly"
+
+
+def tiles(made: list[Item], ids: list[int] | None = None, filling: int = 0, repeats: int = 1) -> bytes:
+    """A file of a row of tiles, cut to 240 x 290 pixels per tile."""
+    numbers = ids or list(range(2, 2 + len(made)))
+    size = (240 * len(numbers), 290)
+    said = grid_of(1, len(numbers), *size) + bytes(filling)
+    grid = Item(b"grid", said, (size_box(*size),), refers={b"dimg": numbers}, repeats=repeats)
+    return heif([grid, *made])
+
+
+def header_refusal(data: bytes) -> str:
+    with pytest.raises(PhotoRefused) as caught:
+        read_header(data)
+    return caught.value.code
+
+
+def test_bytes_that_are_named_many_times_are_not_put_together() -> None:
+    whole_file = Item(TILE.kind, bytes(20_000), TILE.properties, repeats=4000)
+    assert header_refusal(heif([whole_file])) == "too_costly"  # damaged, too: its units would have been read
+    few = Item(TILE.kind, bytes(20_000), TILE.properties, repeats=4)
+    assert header_refusal(tiles([few, few])) == "too_costly"  # 8 times what there is, 4 times in each
+    damaged = Item(TILE.kind, b"\0\0\0\3\x4e\1\0" * 1000, TILE.properties)
+    assert header_refusal(tiles([damaged], [2] * 20)) == "too_costly"
+    twice = tiles([TILE], [2, 2])
+    assert read_header(twice).essence(twice).count(TILE.content) == 2
+
+
+def test_of_a_grid_s_bytes_the_beginning_is_read() -> None:
+    once, often = tiles([TILE, TILE]), tiles([TILE, TILE], filling=20_000, repeats=4000)
+    tracemalloc.start()
+    header = read_header(often)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 5_000_000  # all of them have 80 MB
+    assert header.essence(often) == read_header(once).essence(once)
+
+
+@pytest.mark.parametrize(("file", "unit"), [(PLAIN, b"\0\0\0\3\x4e\1\0"), (AVIF, b"\x7a\0")], ids=["heic", "avif"])
+def test_the_units_of_all_tiles_count_together(file: bytes, unit: bytes) -> None:
+    one = picture_of(file)
+    many = Item(one.kind, unit * 4000 + one.content, one.properties)
+    assert read_header(tiles([many] * 4)).width == 4 * 240
+    assert header_refusal(tiles([many] * 5)) == "too_costly"
+
+
+def test_a_decoder_s_configuration_is_short() -> None:
+    content, others = TILE.properties[0][8:], TILE.properties[1:]
+    long = Item(TILE.kind, TILE.content, (box(b"hvcC", content + bytes(5000)), *others))
+    assert header_refusal(heif([long])) == "too_costly"
+    array = b"\x27" + (900).to_bytes(2) + b"\0\2\x4e\1" * 900
+    crowded = box(b"hvcC", content[:22] + bytes([content[22] + 1]) + content[23:] + array)
+    many = Item(TILE.kind, TILE.content, (crowded, *others))
+    assert read_header(tiles([many] * 10)).width == 10 * 240
+    assert header_refusal(tiles([many] * 20)) == "too_costly"
+
+
+@pytest.mark.parametrize("item", [1, 2], ids=["another list", "list of another picture"])
+def test_only_the_first_list_of_the_primary_picture_s_tiles_is_read(item: int) -> None:
+    data = tiles([TILE, TILE])
+    plainly = read_header(data).essence(data)
+    further = tiles([TILE, TILE, Item(b"grid", b"", refers={b"dimg": [7, 7]})], [2, 3])
+    said = b"dimg" + b"".join(number.to_bytes(2) for number in (4, 2, 7, 7))
+    assert further.count(said) == 1
+    lying = further.replace(said, b"dimg" + item.to_bytes(2) + b"\xff\xff" + said[8:])
+    assert read_header(lying).essence(lying) == plainly
 
 
 def test_other_kinds_of_heif_are_refused_by_name() -> None:

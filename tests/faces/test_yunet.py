@@ -134,6 +134,20 @@ def test_sface_gets_red_green_blue_from_0_to_255_one_crop_at_a_time(models: Path
         assert float(template @ sface_by_hand(crop[:, :, ::-1])) < 0.999
 
 
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_network_of_several_crops_at_once_takes_fewer_and_more(tmp_path: Path, flip: bool) -> None:
+    session = open_session(sface(tmp_path / "four.onnx", at_once=4), ORT)
+    recogniser = Recogniser(session, tmp_path / "four.onnx", flip, PUBLISHED["opencv_zoo"].preprocessing)
+    crops = list(np.random.default_rng(3).integers(0, 256, (6, 112, 112, 3), dtype=np.uint8))
+    for number in (1, 4, 6):
+        vectors = recogniser.features(crops[:number])
+        assert vectors.shape == (number, 128)
+        for crop, template in zip(crops, recogniser.embed(crops[:number]), strict=False):
+            alone = recogniser.embed([crop])[0]
+            assert np.allclose(template, alone, atol=1e-6)
+            assert flip or float(template @ sface_by_hand(crop)) > 0.99999
+
+
 @pytest.fixture
 def folder(models: Path, tmp_path: Path) -> Path:
     """A pack of both networks with a description."""

@@ -1,8 +1,10 @@
 """HEIC, AVIF and TIFF over HTTP: identified and enrolled as a JPEG is, kept as they came, exported as all can see."""
 
 import base64
+import hashlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,11 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from benchmarks.costly_images import encoded
+from faces.image.jpeg_copy import jpeg_copy
+from gallery.documents.values import Enrolment
 from gallery.gallery import Gallery
-from tests.conftest import ROOT, SAMPLE, Command, on_sqlite
+from presente.errors import PhotoRefused
+from tests.conftest import ROOT, SAMPLE, Command, enrolment, on_sqlite
 from tests.server.conftest import Serve
 from tests.server.sample import PROBE, STUDENTS, enrol, problem
 
@@ -58,6 +63,38 @@ def test_what_was_enrolled_is_kept_as_it_came(client: FlaskClient, gallery: Gall
     assert client.post("/v1/students", data=fields).status_code == 201
     (stored,) = gallery.store.photos()
     assert (stored.content, stored.media_type) == (FORMATS[kind], kind)
+
+
+def enrolled(matricula: str, content: bytes, gallery: Gallery) -> Enrolment:
+    """A student with a TIFF, whatever it shows."""
+    made = enrolment(matricula, np.eye(gallery.dim, dtype=np.float32)[:1])
+    (photo,) = made.photos
+    template = replace(photo.template, pack=gallery.pack)
+    digest = hashlib.sha256(content).hexdigest()
+    kept = replace(photo, content=content, sha256=digest, media_type="image/tiff", template=template)
+    return replace(made, photos=(kept,))
+
+
+@pytest.mark.parametrize("size", [(66_000, 20), (20, 66_000)])
+def test_a_photo_that_no_jpeg_can_hold_is_exported_as_it_came(
+    client: FlaskClient, gallery: Gallery, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    long = encoded(Image.new("RGB", size), "TIFF", compression="tiff_lzw")
+    gallery.store.enrol([enrolled("A1", long, gallery), enrolled("A2", FORMATS["image/tiff"], gallery)])
+    reply = client.post("/save_all_images")
+    assert (reply.status_code, reply.json and reply.json["saved"]) == (200, 2)
+    one, two = sorted((tmp_path / "export").iterdir())
+    assert one.read_bytes() == long and one.suffix == ".tif"
+    with Image.open(two) as shown:
+        assert (shown.format, shown.size) == ("JPEG", PICTURE.size)
+
+
+def test_the_longest_side_of_a_jpeg() -> None:
+    with Image.open(io.BytesIO(jpeg_copy(np.zeros((1, 65_500, 3), np.uint8)))) as longest:
+        assert longest.size == (65_500, 1)
+    with pytest.raises(PhotoRefused) as caught:
+        jpeg_copy(np.zeros((65_501, 1, 3), np.uint8))
+    assert caught.value.code == "too_many_pixels"
 
 
 @on_sqlite

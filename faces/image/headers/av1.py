@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from faces.image.headers.bit_reader import BitReader
-from faces.image.headers.coded_picture import CodedPicture
-from faces.image.headers.header import too_costly
+from faces.image.headers.coded_picture import CodedPicture, UnitCount
 
 _SEQUENCE, _FRAME_HEADER, _FRAME = 1, 3, 6
 _LONGEST_SEQUENCE = 512
-_MOST_UNITS = 4096
 
 
-def coded_picture(config: bytes, data: bytes) -> CodedPicture:
+def coded_picture(config: bytes, data: bytes, units: UnitCount) -> CodedPicture:
     """The picture that an item codes: ``config`` its ``av1C``, ``data`` its open bitstream units.
 
-    Of several sizes that the bitstream gives, the largest.
+    ``units`` counts them. Of several sizes that the bitstream gives, the largest.
 
     Raises:
         PhotoRefused: ``too_costly``.
@@ -24,17 +22,14 @@ def coded_picture(config: bytes, data: bytes) -> CodedPicture:
     colour = 0.0 if grey else 2 / (1 << narrow + low)
     said: list[CodedPicture] = []
     place, pictures = 0, 0
-    for _ in range(_MOST_UNITS):
-        if place >= len(data):
-            break
+    while place < len(data):
+        units.add()
         kind, start, end = _unit(data, place)
         if kind == _SEQUENCE:
             width, height = _size(data[start : min(end, start + _LONGEST_SEQUENCE)])
             said.append(CodedPicture(width, height, colour, bool(high)))
         pictures += kind in (_FRAME, _FRAME_HEADER)
         place = end
-    else:
-        raise too_costly(f"it has more than {_MOST_UNITS:,} units")
     return CodedPicture.largest(said, pictures)
 
 

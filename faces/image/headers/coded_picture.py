@@ -10,6 +10,22 @@ from faces.image.headers.header import too_costly
 _MOST_PICTURES = 8
 """A still picture is one; a layered AVIF has up to four."""
 
+_MOST_UNITS = 16_384
+"""Of a file. A photo in slices of one row of blocks has some hundred, one in 1,024 tiles has five per tile."""
+
+
+class UnitCount:
+    """Counts the units of all bitstreams of a file, those in the decoders' configurations included."""
+
+    def __init__(self) -> None:
+        self._found = 0
+
+    def add(self) -> None:
+        """One more. PhotoRefused: ``too_costly``."""
+        self._found += 1
+        if self._found > _MOST_UNITS:
+            raise too_costly(f"it has more than {_MOST_UNITS:,} units")
+
 
 @dataclass(frozen=True, slots=True)
 class CodedPicture:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from faces.image.headers import av1, hevc
 from faces.image.headers.boxes import Numbers, Part, box, full_box
-from faces.image.headers.coded_picture import CodedPicture
+from faces.image.headers.coded_picture import CodedPicture, UnitCount
 from faces.image.headers.header import Header, ImageFormat, too_costly, unsupported
 from faces.image.headers.heif_items import Items, item_parts, read_items
 from faces.image.headers.turning import orientation_after
@@ -28,6 +28,13 @@ _MOST_TILES = 1024
 _MOST_PIXELS_OVER = 4
 """How many times the picture's pixels the tiles may have: those at the edges reach beyond it."""
 
+_MOST_FILES_OVER = 2
+"""How many times the file's bytes the tiles may have: several may be one, as of a border."""
+
+_LONGEST_CONFIG = 4096
+"""Bytes of a decoder's configuration. Those of phones have about 110."""
+
+_LONGEST_GRID = 12
 _SMALL = 1_000_000
 _ESSENTIAL = 0x80
 _ROOM = 128
@@ -92,7 +99,7 @@ def read_heif(data: bytes) -> Header:
     items = read_items(data, start + 4, end)
     kind = items.kinds.get(items.primary)
     grid = kind == b"grid"
-    tile_ids = items.made_of.get(items.primary, []) if grid else [items.primary]
+    tile_ids = items.made_of if grid else [items.primary]
     kinds = {items.kinds.get(each) for each in tile_ids}
     if len(kinds) != 1:
         raise ValueError("a picture of no kind")
@@ -103,7 +110,13 @@ def read_heif(data: bytes) -> Header:
     if len(tile_ids) > _MOST_TILES:
         raise too_costly(f"it has more than {_MOST_TILES:,} tiles")
     codec = _CODECS[tile_kind]
-    tiles = [_tile(data, items, each, codec) for each in tile_ids]
+    places = {each: item_parts(items, each) for each in dict.fromkeys(tile_ids)}
+    sizes = {each: sum(last - first for first, last in parts) for each, parts in places.items()}
+    if sum(sizes[each] for each in tile_ids) > _MOST_FILES_OVER * len(data):
+        raise too_costly("its tiles share their bytes")
+    units = UnitCount()
+    read = {each: _tile(data, items, each, parts, codec, units) for each, parts in places.items()}
+    tiles = [read[each] for each in tile_ids]
     if grid:
         return _grid(data, items, codec, tiles)
     return _described(data, items, codec, tiles, (tiles[0].width, tiles[0].height), b"")
@@ -126,8 +139,10 @@ def _top_boxes(data: bytes) -> list[tuple[bytes, int, int]]:
 
 def _grid(data: bytes, items: Items, codec: _Codec, tiles: Sequence[_Tile]) -> Header:
     """The header of a picture in tiles."""
-    said = b"".join(data[start:end] for start, end in item_parts(items, items.primary))
-    numbers = Numbers(said, 0, min(len(said), 12))
+    said = b""
+    for start, end in item_parts(items, items.primary):
+        said += data[start : min(end, start + _LONGEST_GRID - len(said))]
+    numbers = Numbers(said, 0, len(said))
     numbers.next(1)
     size = 4 if numbers.next(1) & 1 else 2
     rows, columns = numbers.next(1) + 1, numbers.next(1) + 1
@@ -137,20 +152,21 @@ def _grid(data: bytes, items: Items, codec: _Codec, tiles: Sequence[_Tile]) -> H
         raise ValueError("tiles that do not make a grid")
     if first.width * columns < width or first.height * rows < height:
         raise ValueError("tiles that do not cover the picture")
-    return _described(data, items, codec, tiles, (width, height), said[:12])
+    return _described(data, items, codec, tiles, (width, height), said)
 
 
-def _tile(data: bytes, items: Items, item: int, codec: _Codec) -> _Tile:
-    """A coded picture of a file."""
+def _tile(data: bytes, items: Items, item: int, parts: list[Part], codec: _Codec, units: UnitCount) -> _Tile:
+    """A coded picture of a file, whose bytes lie in these parts."""
     config, extent = items.property_of(item, codec.config), items.property_of(item, b"ispe")
     if config is None or extent is None:
         raise ValueError("a picture without a size")
-    parts = item_parts(items, item)
+    if config[1] - config[0] > _LONGEST_CONFIG:
+        raise too_costly(f"its decoder's configuration has more than {_LONGEST_CONFIG:,} bytes")
     numbers = Numbers(data, extent[0] + 4, extent[1])
     width, height = numbers.next(4), numbers.next(4)
     bitstream = b"".join(data[start:end] for start, end in parts)
     read = hevc.coded_picture if codec.kind == "HEIF" else av1.coded_picture
-    coded = read(data[slice(*config)], bitstream)
+    coded = read(data[slice(*config)], bitstream, units)
     if coded.width > width + _ROOM or coded.height > height + _ROOM or not width or not height:
         raise ValueError(f"it says two sizes, {width} x {height} and {coded.width} x {coded.height}")
     kept = [box(codec.config, data[slice(*config)]), full_box(b"ispe", width.to_bytes(4), height.to_bytes(4))]
@@ -167,8 +183,7 @@ def _described(
     decoded = sum(each.coded.width * each.coded.height * each.coded.count for each in tiles)
     if decoded > _MOST_PIXELS_OVER * pixels + _SMALL * tiles[0].coded.count:
         raise too_costly(f"its tiles have {decoded:,} pixels, the picture {pixels:,}")
-    if (total := sum(each.size for each in tiles)) > 2 * len(data):
-        raise too_costly("its tiles share their bytes")
+    total = sum(each.size for each in tiles)
     coded = CodedPicture.largest([each.coded for each in tiles], max(each.coded.count for each in tiles))
     held, meanwhile = _held(codec, coded, pixels, bool(grid))
     shown, orientation = _transformed(data, items, size)

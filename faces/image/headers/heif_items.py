@@ -21,8 +21,8 @@ class Items:
     kinds: dict[int, bytes]
     places: dict[int, list[Part]]
     properties: dict[int, list[Property]]
-    made_of: dict[int, list[int]]
-    """The items that a derived picture is made of, in their order."""
+    made_of: list[int]
+    """The items that the primary one is made of, in their order; none when it is no derived picture."""
 
     def property_of(self, item: int, name: bytes) -> Part | None:
         """Where a property's content lies; None when the item does not have it."""
@@ -41,7 +41,7 @@ def read_items(data: bytes, start: int, end: int) -> Items:
         raise ValueError("a box is missing")
     numbers = Numbers(data, *parts[b"pitm"])
     primary = numbers.next(4 if _version(numbers) else 2)
-    made_of = _references(data, parts[b"iref"]) if b"iref" in parts else {}
+    made_of = _made_of(data, parts[b"iref"], primary) if b"iref" in parts else []
     places = _places(data, parts[b"iloc"], parts.get(b"idat", (0, 0)))
     return Items(primary, _kinds(data, parts[b"iinf"]), places, _properties(data, parts[b"iprp"]), made_of)
 
@@ -66,16 +66,15 @@ def _kinds(data: bytes, part: Part) -> dict[int, bytes]:
     return kinds
 
 
-def _references(data: bytes, part: Part) -> dict[int, list[int]]:
-    """What derived pictures are made of (``dimg`` in ``iref``)."""
+def _made_of(data: bytes, part: Part, primary: int) -> list[int]:
+    """What a derived picture is made of: its first ``dimg`` in ``iref``. No other list is read."""
     width = 4 if _version(Numbers(data, *part)) else 2
-    made_of: dict[int, list[int]] = {}
     for name, start, end in boxes_in(data, part[0] + 4, part[1]):
         if name == b"dimg":
             numbers = Numbers(data, start, end)
-            item, count = numbers.next(width), numbers.next(2)
-            made_of.setdefault(item, [numbers.next(width) for _ in range(count)])
-    return made_of
+            if numbers.next(width) == primary:
+                return [numbers.next(width) for _ in range(numbers.next(2))]
+    return []
 
 
 def _places(data: bytes, part: Part, idat: Part) -> dict[int, list[Part]]:

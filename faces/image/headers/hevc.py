@@ -6,31 +6,26 @@ What the container says of the size is not what the decoder goes by: it makes ro
 from __future__ import annotations
 
 from faces.image.headers.bit_reader import BitReader
-from faces.image.headers.coded_picture import CodedPicture
-from faces.image.headers.header import too_costly
+from faces.image.headers.coded_picture import CodedPicture, UnitCount
 
 _SPS = 33
 _LONGEST_SPS = 128
 """Bytes at the beginning of a sequence parameter set in which its size lies."""
 
-_MOST_UNITS = 16_384
-"""A photo in slices of one row of blocks has some hundred."""
 
-
-def coded_picture(config: bytes, data: bytes) -> CodedPicture:
+def coded_picture(config: bytes, data: bytes, units: UnitCount) -> CodedPicture:
     """The picture that an item codes: ``config`` its ``hvcC``, ``data`` its NAL units, each with its length.
 
-    Of several sizes that the bitstream gives, the largest.
+    ``units`` counts them. Of several sizes that the bitstream gives, the largest.
 
     Raises:
         PhotoRefused: ``too_costly``.
         ValueError, IndexError: it is damaged.
     """
-    said = [_picture(unit) for unit in _units_of_config(config) if _kind(unit) == _SPS]
+    said = [_picture(unit) for unit in _units_of_config(config, units) if _kind(unit) == _SPS]
     length, place, pictures = (config[21] & 3) + 1, 0, 0
-    for _ in range(_MOST_UNITS):
-        if place >= len(data):
-            break
+    while place < len(data):
+        units.add()
         size = int.from_bytes(data[place : place + length])
         start, place = place + length, place + length + size
         if size < 3 or place > len(data):
@@ -39,8 +34,6 @@ def coded_picture(config: bytes, data: bytes) -> CodedPicture:
             said.append(_picture(data[start : min(place, start + _LONGEST_SPS)]))
         elif kind < 32:
             pictures += data[start + 2] >> 7  # whether it is the first slice of a picture
-    else:
-        raise too_costly(f"it has more than {_MOST_UNITS:,} units")
     return CodedPicture.largest(said, pictures)
 
 
@@ -50,19 +43,20 @@ def _kind(unit: bytes) -> int:
     return 63 if further else unit[0] >> 1 & 63
 
 
-def _units_of_config(config: bytes) -> list[bytes]:
+def _units_of_config(config: bytes, units: UnitCount) -> list[bytes]:
     """The NAL units in an ``hvcC`` (ISO/IEC 14496-15)."""
-    units, place = [], 23
+    found, place = [], 23
     for _ in range(config[22]):
         count = int.from_bytes(config[place + 1 : place + 3])
         place += 3
         for _ in range(count):
+            units.add()
             size = int.from_bytes(config[place : place + 2])
             if size < 2 or place + 2 + size > len(config):
                 raise ValueError("a unit that is cut short")
-            units.append(config[place + 2 : place + 2 + size])
+            found.append(config[place + 2 : place + 2 + size])
             place += 2 + size
-    return units
+    return found
 
 
 def _picture(unit: bytes) -> CodedPicture:
