@@ -122,3 +122,5 @@ def test_a_large_photo_in_a_form_is_read_whatever_its_bytes(client: FlaskClient,
     for _ in range(3):
         reply = client.post("/v1/identify", data={"image": (io.BytesIO(content), "photo")})
         assert reply.status_code == 200, reply.text
+        assert reply.request is not None
+        reply.request.environ["wsgi.input"].close()  # the test client leaves its temporary file open
