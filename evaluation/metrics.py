@@ -78,6 +78,15 @@ def fnir_at(searches: Sequence[ProbeScores], threshold: float) -> float:
     return sum(not found(search, threshold) for search in mated) / len(mated)
 
 
+def no_strangers() -> InvalidInput:
+    """The error of an FPIR that is to be measured without a stranger."""
+    return InvalidInput(
+        "no_strangers",
+        "There are no non-mated searches, so FPIR cannot be measured.",
+        "Give some photos the role unknown.",
+    )
+
+
 def check_rate(fpir: float) -> None:
     """Refuse a number that is no rate: ``invalid_fpir``."""
     if not 0 <= fpir < 1:
@@ -163,9 +172,5 @@ def _stranger_scores(searches: Sequence[ProbeScores]) -> NDArray[np.float64]:
     """Best score of every non-mated search, float64 (n,); -inf for a failure to acquire, which names no one."""
     scores = np.array([search.best_score for search in searches if not search.mated], dtype=np.float64)
     if not len(scores):
-        raise InvalidInput(
-            "no_strangers",
-            "There are no non-mated searches, so FPIR cannot be measured.",
-            "Give some photos the role unknown.",
-        )
+        raise no_strangers()
     return scores

@@ -46,7 +46,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--strangers", type=int, default=6, metavar="N", help="most people in it who are not enrolled")
     parser.add_argument("--gallery-photos", type=int, default=3, metavar="N", help="most enrolled photos per person")
     parser.add_argument(
-        "--photos", type=int, default=1, metavar="N", help="class photos per size, each of other people"
+        "--photos", type=int, default=1, metavar="N", help="class photos per size, each of people drawn anew"
     )
     parser.add_argument(
         "--rows", type=int, metavar="N", help="rows of faces; as many as spread them evenly, if not given"

@@ -55,6 +55,8 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
         metrics.check_rate(arguments.fpir)
     asked = transforms.chosen(arguments.transform)
     entries = _entries(read_photos(arguments), arguments)
+    if arguments.fpir is not None and not any(entry.role == "unknown" for entry in entries):
+        raise metrics.no_strangers()
     experiment = Experiment(settings, output)
     deployed = experiment.deployed()
     table = arguments.out / "scores.tsv"

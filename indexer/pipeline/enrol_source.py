@@ -23,6 +23,11 @@ from presente.parallel import in_threads
 from presente.recognition import digest_of, enrolled_photo
 from presente.supervisor import SupervisedRun
 
+_PARTLY_ENROLLED = (
+    "a part was enrolled in spite of --all-or-nothing: what was refused, or stopped the run, did not show when "
+    "everything was read first. What was enrolled is kept; correct the rest, and run the same command again"
+)
+
 
 def enrol_source(
     source: Source,
@@ -41,6 +46,10 @@ def enrol_source(
 
     With ``all_or_nothing`` the photos are first gone through without a write. If one of them is refused, or a line of
     the sheet was, then nothing is enrolled, and the report has every refusal. ``progress`` counts every photo twice.
+    The writes that follow are one transaction per batch: a part is enrolled, and a warning says so, when the run is
+    stopped or a photo is refused after all. That happens by Ctrl-C, an error of the store, a photo that changed, a
+    decoder that crashes, other programs that write to the gallery, or a duplicate in an earlier batch of this source.
+    A process that is ended leaves a part enrolled and no report.
 
     Ctrl-C or an error ends the run early: ``stopped`` of the report says so, and only what was committed is counted.
     """
@@ -57,6 +66,8 @@ def enrol_source(
     run_timed(report, lambda: run.run(workers))
     earlier = min(run.attempt.done_before, report.already)  # enrolled by an attempt that crashed
     report.done, report.already = report.done + earlier, report.already - earlier
+    if all_or_nothing and (report.refused or report.stopped) and (report.done or report.students_updated):
+        report.warnings += (_PARTLY_ENROLLED,)
     return report
 
 

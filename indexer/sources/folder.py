@@ -146,9 +146,9 @@ def _files_below(folder: Path) -> Iterator[Path]:
     waiting = [folder]
     while waiting:
         entries = _visible(waiting.pop())
-        folders = [path for path in entries if path.is_dir()]
+        folders = {path for path in entries if path.is_dir()}
         yield from (path for path in entries if path not in folders)
-        waiting += [path for path in reversed(folders) if not path.is_symlink()]
+        waiting += [path for path in reversed(entries) if path in folders and not path.is_symlink()]
 
 
 def _visible(folder: Path) -> list[Path]:

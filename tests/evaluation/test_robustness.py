@@ -179,6 +179,16 @@ def test_wrong_usage(command: Command) -> None:
     assert done.returncode == 2 and "missing_protocol" in done.stderr
 
 
+@on_sqlite
+def test_a_rate_without_strangers_is_refused_before_any_photo_is_read(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "list.tsv").write_text("role\tperson\tpath\ngallery\tA\tgone.jpg\nprobe\tA\tgone.jpg\n")
+    words = ("evaluation", "robustness", "--list", tmp_path / "list.tsv", "--out", tmp_path / "out")
+    done = command(*words, "--fpir", "0.05")
+    assert done.returncode == 2 and "no_strangers" in done.stderr and not (tmp_path / "out").exists()
+    without = command(*words, "--transform", "blur=1")
+    assert without.returncode and "no_strangers" not in without.stderr
+
+
 @pytest.mark.real
 @on_sqlite
 def test_real_faces(command: Command, real_pack: ModelPack, real_faces: Path) -> None:

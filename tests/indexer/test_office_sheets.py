@@ -2,44 +2,26 @@
 
 import datetime
 import io
-import json
 import random
-import shutil
+import unicodedata
 import zipfile
-from collections.abc import Callable
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Literal
 
 import openpyxl
 import pytest
 from openpyxl.worksheet.worksheet import Worksheet
 
+from gallery.documents.values import Consent
 from indexer.sources import read_source
+from indexer.sources.options import SourceOptions
+from indexer.sources.sheet import columns
 from indexer.sources.sheet.dates import read_date
 from indexer.sources.values import Source
-from presente.composition import open_store
 from presente.errors import InvalidInput
-from tests.conftest import SAMPLE, Command, on_sqlite
-
-NAMES = ["matricula", "nombre_del_alumno", "clase", "fotos"]
-Row = list[Any]
-
-
-def book(path: Path, *rows: Row, change: Callable[[Worksheet], object] = lambda _: None) -> Path:
-    """A workbook with these rows, and what ``change`` does to its sheet."""
-    made = openpyxl.Workbook()
-    sheet = made.active
-    assert isinstance(sheet, Worksheet)
-    for row in rows:
-        sheet.append(row)
-    change(sheet)
-    made.save(path)
-    return path
-
-
-def csv_file(path: Path, text: str, encoding: str = "utf-8") -> Path:
-    path.write_bytes(text.encode(encoding))
-    return path
+from tests.indexer.office import HEADER, NAMES, Row, book, csv_file
 
 
 def people(source: Source) -> list[tuple[str, str, str, str]]:
@@ -235,6 +217,32 @@ def test_a_column_that_is_there_twice_refuses_the_sheet(tmp_path: Path) -> None:
     assert people(source) == right(1)
 
 
+def test_each_cell_is_compared_with_names_once_per_line_and_a_long_one_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: Counter[str] = Counter()
+
+    def normalize(form: Literal["NFKD"], text: str) -> str:
+        compared[text] += 1
+        return unicodedata.normalize(form, text)
+
+    monkeypatch.setattr(columns, "unicodedata", SimpleNamespace(normalize=normalize))
+    lines: list[Row] = [[*["x" * 30_000] * 100, "y" * columns.LONGEST_NAME, "y" * 201] for _ in range(12)]
+    with pytest.raises(InvalidInput, match="no column matricula") as caught:
+        read_source(book(tmp_path / "a.xlsx", *lines))
+    assert compared["y" * columns.LONGEST_NAME] == 11, "once for each line that may name the columns"
+    assert max(map(len, compared)) == columns.LONGEST_NAME
+    assert len(str(caught.value)) < 10_000
+
+
+def test_a_column_with_a_very_long_name_is_found_by_exactly_that_name(tmp_path: Path) -> None:
+    question = "Suba tres fotos de frente. " * 10
+    path = book(tmp_path / "a.xlsx", ["matricula", "nombre_del_alumno", "clase", question], student(1))
+    with pytest.raises(InvalidInput, match="no column fotos"):
+        read_source(path)
+    assert people(read_source(path, SourceOptions(columns=f"fotos={question}"))) == right(1)
+
+
 def test_names_in_two_columns_are_pointed_out(tmp_path: Path) -> None:
     rows: list[Row] = [["Nombre(s)", "Apellidos", "No. de control", "Fotografía"], ["Ana", "Ruiz", 175, "a.jpg"]]
     with pytest.raises(InvalidInput, match=r"no column nombre_del_alumno; it has 'Nombre\(s\)', 'Apellidos'"):
@@ -259,9 +267,41 @@ def test_a_form_that_a_student_answered_twice(tmp_path: Path) -> None:
     assert any("more photos of a student" in note and "line 5" in note for note in source.notes)
 
 
-# -- texts -------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("first", "second", "taken", "noted"),
+    [
+        (",", "2026-08-15,si", ("2026-08-15", "si"), False),
+        ("2026-08-15,si", ",", ("2026-08-15", "si"), False),
+        ("2026-08-15,si", "2026-08-15,si", ("2026-08-15", "si"), False),
+        ("2026-01-01,old", "2026-08-15,new", ("2026-08-15", "new"), True),
+        ("2026-08-15,new", "2026-01-01,old", ("2026-08-15", "new"), True),
+        ("2026-08-15,one", "2026-08-15,two", ("2026-08-15", "two"), True),
+    ],
+)
+def test_the_consent_of_a_student_with_several_rows(
+    tmp_path: Path, first: str, second: str, taken: tuple[str, str], noted: bool
+) -> None:
+    header = "matricula,nombre_del_alumno,fotos,consentimiento_fecha,consentimiento_texto\n"
+    text = f"{header}A1,Ana,a.jpg,{first}\nA1,Ana,b.jpg,{second}\n"
+    source = read_source(csv_file(tmp_path / "a.csv", text))
+    assert [Path(photo.location).name for photo in source.photos] == ["a.jpg", "b.jpg"]
+    assert {photo.student.consentimiento for photo in source.photos} == {Consent(*taken)}
+    assert any("another consent" in note and "line 3" in note for note in source.notes) == noted
 
-HEADER = "matricula,nombre_del_alumno,clase,fotos\n"
+
+@pytest.mark.parametrize(
+    ("dates", "taken"), [(("", "2026-08-15"), "2026-08-15"), (("2026-08-03", "2026-08-01"), "2026-08-03")]
+)
+def test_the_date_of_registration_is_that_of_the_first_row_that_has_one(
+    tmp_path: Path, dates: tuple[str, str], taken: str
+) -> None:
+    first, second = dates
+    text = f"matricula,nombre_del_alumno,fotos,fecha_de_registro\nA1,Ana,a.jpg,{first}\nA1,Ana,b.jpg,{second}\n"
+    source = read_source(csv_file(tmp_path / "a.csv", text))
+    assert [photo.student.fecha_de_registro for photo in source.photos] == [taken, taken]
+
+
+# -- texts -------------------------------------------------------------------------------------------------------------
 
 
 def line(number: int) -> str:
@@ -322,6 +362,15 @@ def test_how_people_keep_zeros_in_a_csv(tmp_path: Path) -> None:
         ("00007", "b, c.jpg"),
     ]
     assert refused(source) == {4: "unusable_cell"} and "is a formula" in reason(source, 4)
+
+
+def test_an_equals_sign_and_quotes_inside_a_cell_stay(tmp_path: Path) -> None:
+    text = HEADER + 'A1,"Ana =""la"" Uno",IA-101,"https://h/p?n=""Ana"""\n'
+    asked: list[str] = []
+    source = read_source(csv_file(tmp_path / "a.csv", text), read_link=lambda link: asked.append(link) or b"")
+    (photo,) = source.photos
+    photo.read()
+    assert photo.student.nombre_del_alumno == 'Ana ="la" Uno' and asked == ['https://h/p?n="Ana"']
 
 
 def test_a_cell_cannot_write_on_the_terminal(tmp_path: Path) -> None:
@@ -433,19 +482,6 @@ PIECES = [
 ]  # fmt: skip
 
 
-def checked(path: Path, given: set[str]) -> None:
-    """Read a sheet: it is refused with a code, or each line is refused or read; no matricula is made up."""
-    try:
-        source = read_source(path)
-    except InvalidInput as error:
-        assert error.code in {"missing_column", "ambiguous_column", "empty_source", "unreadable_sheet"}, error
-        return
-    assert {photo.student.matricula for photo in source.photos} <= given
-    assert len({row.line for row in source.refused}) == len(source.refused)
-    for text in (*source.notes, *source.warnings, *(f"{row.location}{row.code}{row.reason}" for row in source.refused)):
-        text.encode()
-
-
 @pytest.mark.parametrize("seed", range(4))
 def test_cells_of_any_text_in_a_csv(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
@@ -486,101 +522,9 @@ def test_cells_of_any_value_in_a_workbook(tmp_path: Path, seed: int) -> None:
         for number, row in enumerate(rows, start=1):
             owners = {each[0] for each in people(source) if each[3] == f"{number}.jpg"}
             assert len(owners) <= 1, (row, people(source))
-        checked(path, {photo.student.matricula for photo in source.photos})
-
-
-# -- the whole way -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Path:
-    """A folder with a sheet of four students: the second row is not usable, and the third one's photo shows no face."""
-    for name, number in (("a", 1), ("b", 2), ("d", 3)):
-        shutil.copy(SAMPLE / "strangers" / f"{number:02d}.jpg", tmp_path / f"{name}.jpg")
-    (tmp_path / "c.jpg").write_text("not a photo")
-    rows: list[Row] = [
-        ["A1", "Ana", "IA-101", "a.jpg"],
-        ["A2", None, "IA-101", "b.jpg"],
-        ["A3", "Luz", "IA-101", "c.jpg"],
-    ]
-    book(tmp_path / "class.xlsx", NAMES, *rows, ["A4", "Sol", "IA-101", "d.jpg"])
-    return tmp_path
-
-
-def enrolled(store_url: str) -> set[str]:
-    store = open_store(store_url)
-    found = {each.student.matricula for each in store.students()}
-    store.close()
-    return found
-
-
-def test_the_usable_rows_are_enrolled_and_all_refusals_are_in_one_report(
-    command: Command, office: Path, store_url: str
-) -> None:
-    done = command("indexer", "add", office / "class.xlsx", "--report", office / "report.txt", "--json")
-    report = json.loads(done.stdout)
-    assert done.returncode == 1 and enrolled(store_url) == {"A1", "A4"}
-    counts = [report[name] for name in ("photos", "done", "refused", "refused_rows", "left", "withheld")]
-    assert counts == [3, 2, 1, 1, 0, False]
-    assert [(each["line"], each["code"]) for each in report["refusals"]] == [
-        (3, "invalid_student"),
-        (None, "not_an_image"),
-    ]
-    assert report["reasons"] == {"invalid_student": 1, "not_an_image": 1}
-    text = (office / "report.txt").read_text()
-    assert "rows of the sheet that were refused: 1" in text and f"{office / 'class.xlsx'}, line 3" in text
-
-
-def test_all_or_nothing(command: Command, office: Path, store_url: str) -> None:
-    sheet = office / "class.xlsx"
-    done = command("indexer", "add", sheet, "--all-or-nothing", "--json")
-    report = json.loads(done.stdout)
-    assert done.returncode == 1 and enrolled(store_url) == set()
-    assert report["withheld"] and (report["done"], report["left"]) == (0, 2)
-    assert {each["code"] for each in report["refusals"]} == {"invalid_student", "not_an_image"}
-    assert "nothing was enrolled" in command("indexer", "add", sheet, "--all-or-nothing").stdout
-    status = json.loads(command("indexer", "status", "--json").stdout)
-    assert (status["students"], status["indexed"]) == (0, 0)
-    book(sheet, NAMES, ["A1", "Ana", "IA-101", "a.jpg"], ["A4", "Sol", "IA-101", "d.jpg; b.jpg"])
-    one_stranger = json.loads(command("indexer", "add", sheet, "--all-or-nothing", "--json").stdout)
-    assert one_stranger["withheld"] == bool(one_stranger["refusals"])
-    book(sheet, NAMES, ["A1", "Ana", "IA-101", "a.jpg"], ["A4", "Sol", "IA-101", "d.jpg"])
-    done = command("indexer", "add", sheet, "--all-or-nothing", "--json")
-    assert done.returncode == 0 and enrolled(store_url) == {"A1", "A4"}
-    report = json.loads(done.stdout)
-    assert (report["photos"], report["done"], report["already"], report["withheld"]) == (2, 2, 0, False)
-
-
-@on_sqlite
-def test_a_sheet_of_which_no_row_can_be_used_says_so(command: Command, tmp_path: Path, store_url: str) -> None:
-    sheet = csv_file(tmp_path / "a.csv", HEADER + "A1,,IA-101,a.jpg\nA2,Eva,IA-101,\n")
-    done = command("indexer", "add", sheet, "--json")
-    report = json.loads(done.stdout)
-    assert done.returncode == 1 and enrolled(store_url) == set()
-    assert (report["photos"], report["refused_rows"]) == (0, 2) and "Traceback" not in done.stderr
-
-
-@on_sqlite
-def test_what_the_photos_show_is_foreseen(command: Command, tmp_path: Path, store_url: str) -> None:
-    """All or nothing also compares the photos of a student with each other, and knows those that are stored."""
-    for name, number in (("a", 1), ("b", 2)):
-        shutil.copy(SAMPLE / "strangers" / f"{number:02d}.jpg", tmp_path / f"{name}.jpg")
-    ana = sorted((SAMPLE / "students").glob("*/*.jpg"))[:3]
-    for number, path in enumerate(ana):
-        shutil.copy(path, tmp_path / f"ana{number}.jpg")
-    sheet = csv_file(
-        tmp_path / "a.csv", HEADER + "A1,Ana,IA-101,ana0.jpg;ana1.jpg;ana2.jpg;b.jpg\nA2,Eva,IA-101,a.jpg\n"
-    )
-    report = json.loads(command("indexer", "add", sheet, "--all-or-nothing", "--json").stdout)
-    assert report["reasons"] == {"different_person": 1} and report["withheld"] and enrolled(store_url) == set()
-    csv_file(sheet, HEADER + "A1,Ana,IA-101,ana0.jpg\n")
-    assert command("indexer", "add", sheet).returncode == 0
-    csv_file(sheet, HEADER + "A1,Ana Ruiz,IA-101,ana0.jpg\nA2,,IA-101,a.jpg\n")
-    report = json.loads(command("indexer", "add", sheet, "--all-or-nothing", "--json").stdout)
-    assert (report["already"], report["students_updated"], report["withheld"]) == (1, 0, True)
-    store = open_store(store_url)
-    assert [each.student.nombre_del_alumno for each in store.students()] == ["Ana"], "no field was written either"
-    store.close()
-    csv_file(sheet, HEADER + "A1,Ana Ruiz,IA-101,ana0.jpg\nA2,Eva,IA-101,a.jpg\n")
-    report = json.loads(command("indexer", "add", sheet, "--all-or-nothing", "--json").stdout)
-    assert (report["done"], report["already"], report["students_updated"]) == (1, 1, 1)
+        given = {unicodedata.normalize("NFC", str(row[0]).strip()).removesuffix(".0") for row in rows}
+        assert {each[0] for each in people(source)} <= given, "no matricula is made up"
+        assert len({row.line for row in source.refused}) == len(source.refused)
+        refusals = (f"{row.location}{row.code}{row.reason}" for row in source.refused)
+        for text in (*source.notes, *source.warnings, *refusals):
+            text.encode()

@@ -1,5 +1,6 @@
 """Small sheets that would take gigabytes: each is refused in little memory, and the error names the bound."""
 
+import dataclasses
 import io
 import json
 import os
@@ -7,13 +8,16 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from indexer.sources import read_source
+from indexer.sources.sheet import table, workbook
 from indexer.sources.sheet.bounds import BOUNDS
 from presente.errors import InvalidInput
 from tests import programs
 from tests.conftest import ROOT
+from tests.indexer.office import book
 
 MEMORY = 400_000_000
 """Bytes of address space in addition to what Python and the modules take."""
@@ -313,3 +317,25 @@ def test_a_package_with_other_compression_is_refused(tmp_path: Path) -> None:
         (tmp_path / "class.xlsx").write_bytes(stream.getvalue())
         with pytest.raises(InvalidInput, match="compressed in a way"):
             read_source(tmp_path / "class.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("bound", "value", "said"),
+    [("characters", 100, "100 characters"), ("rows", 3, "3 rows"), ("cells", 15, "15 cells")],
+)
+def test_the_sheets_of_a_workbook_count_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, value: int, said: str
+) -> None:
+    """Each sheet is within the bound, and both together are not."""
+    bounds = dataclasses.replace(BOUNDS, **{bound: value})
+    monkeypatch.setattr(table, "BOUNDS", bounds)
+    monkeypatch.setattr(table, "read_worksheets", lambda content: workbook.read_worksheets(content, bounds))
+    rows = [["no"] * 4, ["x" * 15] * 4]
+    read_tables = table.read_tables
+    assert len(list(read_tables(book(tmp_path / "one.xlsx", *rows)))) == 1
+    made = openpyxl.load_workbook(tmp_path / "one.xlsx")
+    made.copy_worksheet(made["Sheet"])
+    made.save(tmp_path / "two.xlsx")
+    with pytest.raises(InvalidInput, match=said) as caught:
+        list(read_tables(tmp_path / "two.xlsx"))
+    assert caught.value.code == "sheet_too_large"

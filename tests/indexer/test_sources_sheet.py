@@ -185,7 +185,8 @@ def test_a_workbook_with_flipped_bytes_is_read_or_refused(tmp_path: Path) -> Non
         ("photos/a.jpg; https://x/b.jpg", ["photos/a.jpg", "https://x/b.jpg"]),
         ("drive.google.com/open?id=1, " + DRIVE + "open?id=2", [DRIVE + "open?id=1", DRIVE + "open?id=2"]),
         ("file:///etc/passwd", ["file:///etc/passwd"]),
-        (" ; ,", [","]),
+        (" ; ,", []),
+        ("a.jpg, b.jpg,", ["a.jpg", "b.jpg"]),
         ("", []),
     ],
 )  # fmt: skip

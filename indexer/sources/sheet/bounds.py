@@ -1,4 +1,7 @@
-"""How large a sheet may be: in bytes, rows, columns and characters, counted while it is read."""
+"""How large a sheet may be: in bytes, rows, columns and characters, counted while it is read.
+
+The sheets of a workbook count together, as far as they are read.
+"""
 
 from __future__ import annotations
 
@@ -48,13 +51,13 @@ class Bounds:
         return text
 
     def count(self) -> SheetUsage:
-        """A new count of what is read of one sheet."""
+        """A new count of what is read of one file."""
         return SheetUsage(self)
 
 
 @dataclass(slots=True)
 class SheetUsage:
-    """Counts what was read of one sheet so far; every method raises ``OutOfBounds`` when that is too much."""
+    """Counts what was read of one file so far; every method raises ``OutOfBounds`` when that is too much."""
 
     bounds: Bounds
     rows: int = field(default=0)

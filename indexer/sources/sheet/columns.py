@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ OPTIONAL = ("clase", "fecha_de_registro", "consentimiento_fecha", "consentimient
 
 _QUOTED = 30
 """Columns that an error names at most."""
+
+LONGEST_NAME = 200
+"""Characters of a column's name at most. Of longer cells, only one that is exactly a name of ``--columns`` is found."""
 
 _OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "matricula": (
@@ -60,20 +64,21 @@ def map_columns(path: Path, columns: tuple[str, ...], declared: str | None) -> C
         InvalidInput: ``invalid_columns``, ``missing_column``, ``ambiguous_column``.
     """
     named = _parse_declaration(declared) if declared is not None else {}
-    found = {field: _named_column(path, columns, field, column) for field, column in named.items() if column}
+    plain = tuple(map(_plain, columns))
+    found = {field: _named_column(path, columns, plain, field, column) for field, column in named.items() if column}
     guessed = []
     for field in (*REQUIRED, *OPTIONAL):
-        column = None if field in named else _guess_column(path, columns, field, set(found.values()))
+        column = None if field in named else _guess_column(path, columns, plain, field, set(found.values()))
         if column is not None:
             found[field] = column
             if columns[column] != field:
                 guessed.append(f"{columns[column]!r} is {field}")
     missing = [field for field in REQUIRED if field not in found]
     if missing:
-        raise _missing_columns(path, columns, missing)
+        raise _missing_columns(path, columns, plain, missing)
     shown_path = printable_path(path)
     notes = [f"{shown_path}: columns were guessed: {', '.join(guessed)} (--columns overrides this)"] if guessed else []
-    surnames = [column for column in range(len(columns)) if _plain(columns[column]).startswith("apellido")]
+    surnames = [column for column in range(len(columns)) if plain[column].startswith("apellido")]
     if set(surnames) - set(found.values()):
         unused = ", ".join(repr(columns[column]) for column in surnames if column not in found.values())
         name = columns[found["nombre_del_alumno"]]
@@ -96,10 +101,11 @@ def _parse_declaration(declared: str) -> dict[str, str]:
     return {field.strip(): column.strip() for field, _, column in pairs}
 
 
-def _named_column(path: Path, columns: tuple[str, ...], field: str, name: str) -> int:
+def _named_column(path: Path, columns: tuple[str, ...], plain: tuple[str, ...], field: str, name: str) -> int:
     """The column of that name: the same name, or one that differs in case, accents, spaces and signs only."""
     exact = [number for number, column in enumerate(columns) if column == name]
-    found = exact or [number for number, column in enumerate(columns) if _plain(column) == _plain(name)]
+    wanted = _plain(name)
+    found = exact or [number for number, column in enumerate(plain) if column and column == wanted]
     if not found:
         raise InvalidInput(
             "missing_column",
@@ -109,13 +115,20 @@ def _named_column(path: Path, columns: tuple[str, ...], field: str, name: str) -
     return _only(path, columns, field, found)
 
 
-def _guess_column(path: Path, columns: tuple[str, ...], field: str, taken: set[int]) -> int | None:
+def _guess_column(
+    path: Path, columns: tuple[str, ...], plain: tuple[str, ...], field: str, taken: set[int]
+) -> int | None:
     """The column with the field's name, else with one of the field's other names; None when there is none."""
     free = [number for number in range(len(columns)) if number not in taken]
-    same_name = [number for number in free if _plain(columns[number]) == _plain(field)]
-    others = {_plain(name) for name in _OTHER_NAMES[field]}
-    found = same_name or [number for number in free if _plain(columns[number]) in others]
+    name = _plain(field)
+    same_name = [number for number in free if plain[number] == name]
+    found = same_name or [number for number in free if plain[number] in _other_names(field)]
     return _only(path, columns, field, found) if found else None
+
+
+@functools.cache
+def _other_names(field: str) -> frozenset[str]:
+    return frozenset(map(_plain, _OTHER_NAMES[field]))
 
 
 def _only(path: Path, columns: tuple[str, ...], field: str, found: list[int]) -> int:
@@ -128,9 +141,10 @@ def _only(path: Path, columns: tuple[str, ...], field: str, found: list[int]) ->
     return found[0]
 
 
-def _missing_columns(path: Path, columns: tuple[str, ...], missing: list[str]) -> InvalidInput:
-    mail = next((column for column in columns if "mail" in _plain(column) or "correo" in _plain(column)), None)
-    example = mail or next((column for column in columns if column), "ID")
+def _missing_columns(path: Path, columns: tuple[str, ...], plain: tuple[str, ...], missing: list[str]) -> InvalidInput:
+    named = [(column, name) for column, name in zip(columns, plain, strict=True) if name]
+    mail = next((column for column, name in named if "mail" in name or "correo" in name), None)
+    example = mail or next((column for column, _ in named), "ID")
     return InvalidInput(
         "missing_column",
         f"{printable_path(path)} has no column {', '.join(missing)}; it has {_quoted(columns)}."
@@ -147,6 +161,8 @@ def _quoted(columns: tuple[str, ...]) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name without case, accents, spaces and signs, for comparing."""
+    """A name without case, accents, spaces and signs, for comparing; empty when it is too long for a name."""
+    if len(name) > LONGEST_NAME:
+        return ""
     letters = unicodedata.normalize("NFKD", name.casefold())
     return "".join(letter for letter in letters if letter.isalnum())

@@ -22,7 +22,7 @@ def photo_places(cell: str) -> list[str]:
             links = (link.strip(",") for link in re.split(r"\s+|,(?=\s|https?://)", piece))
             places += [f"https://{link}" if _DRIVE.match(link) else link for link in links if link]
         else:
-            names = [name.strip() for name in piece.split(",")]
+            names = [name for name in map(str.strip, piece.split(",")) if name]
             places += names if all(map(is_photo_name, names)) else [piece]
     return places
 

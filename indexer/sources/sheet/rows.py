@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -40,6 +41,7 @@ class SheetRows:
         repeated: lines that repeat the columns' names.
         blank: lines with neither matricula nor name nor photos.
         unnamed: lines that have values in columns without a name.
+        consents: lines with another consent than an earlier line of the student.
         ambiguous: lines with a date that another country reads in another way.
     """
 
@@ -49,6 +51,7 @@ class SheetRows:
     repeated: list[int] = field(default_factory=list)
     blank: list[int] = field(default_factory=list)
     unnamed: list[int] = field(default_factory=list)
+    consents: list[int] = field(default_factory=list)
     ambiguous: list[int] = field(default_factory=list)
 
     def notes(self, name: str) -> list[str]:
@@ -58,6 +61,7 @@ class SheetRows:
             (self.repeated, "passed over, because they repeat the columns' names"),
             (self.blank, "passed over, because they have neither matricula nor name nor photos"),
             (self.unnamed, "values in columns without a name were passed over"),
+            (self.consents, "another consent than that of an earlier line; the one of the later date was taken"),
             (self.ambiguous, "dates were read with the day first (03/04/2026 is the 3rd of April)"),
         )
         return [f"{name}: {what}: line {numbered(lines)}" for lines, what in said if lines]
@@ -128,6 +132,8 @@ def _cell(mapping: ColumnMapping, line: SheetLine, name: str) -> str:
 def _add(rows: SheetRows, row: StudentRow, merged: str) -> None:
     """Add a student; or photos to the student of an earlier line, if name and class are the same.
 
+    What the earlier line leaves empty, the date of registration and the consent, is taken from the later one.
+
     ``merged`` is a cell of the row that is one with a cell of an earlier row: what it says is not another student's.
     """
     first = rows.students.get(row.student.matricula)
@@ -146,8 +152,26 @@ def _add(rows: SheetRows, row: StudentRow, merged: str) -> None:
             f"Lines {first.line} and {row.line} both have matricula {shown(row.student.matricula)}, but not the same "
             "name and class. The first of them was taken. Correct the matricula, the name or the class.",
         )
+    if first_consent and row.student.consentimiento not in (None, first_consent):
+        rows.consents.append(row.line)
+    first.student = replace(
+        first.student,
+        fecha_de_registro=first_fecha or row.student.fecha_de_registro,
+        consentimiento=_later(first_consent, row.student.consentimiento),
+    )
     first.places += row.places
     rows.merged.append(row.line)
+
+
+def _later(first: Consent | None, second: Consent | None) -> Consent | None:
+    """Of the consents of two lines, the one of the later date; of one date, that of the later line."""
+    if first is None or second is None:
+        return first or second
+    return first if _day(first) > _day(second) else second
+
+
+def _day(consent: Consent) -> datetime.date:
+    return datetime.datetime.fromisoformat(consent.fecha).date()
 
 
 def _check_cells(table: SheetTable, mapping: ColumnMapping, line: SheetLine) -> None:

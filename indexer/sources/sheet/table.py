@@ -110,7 +110,7 @@ def _too_large(path: Path, why: str) -> InvalidInput:
 def _trimmed(lines: Iterable[SheetLine]) -> Iterator[SheetLine]:
     """Lines that are not empty, without the empty cells at their end; cells without the spaces around them."""
     for line in lines:
-        line.cells[:] = [_QUOTED_TEXT.sub(r"\1", cell.strip()).strip() for cell in line.cells]
+        line.cells[:] = [cell.strip() for cell in line.cells]
         while line.cells and not line.cells[-1]:
             line.cells.pop()
         if line.cells or line.fault:
@@ -118,6 +118,14 @@ def _trimmed(lines: Iterable[SheetLine]) -> Iterator[SheetLine]:
 
 
 # -- text ------------------------------------------------------------------------------------------------------------
+
+
+def _unquoted(lines: Iterable[SheetLine]) -> Iterator[SheetLine]:
+    """Lines whose cells ``="00123"`` are ``00123``."""
+    for line in lines:
+        quoted = (_QUOTED_TEXT.fullmatch(cell.strip()) for cell in line.cells)
+        line.cells[:] = [found[1] if found else cell for cell, found in zip(line.cells, quoted, strict=True)]
+        yield line
 
 
 def _text_table(path: Path, content: bytes) -> SheetTable:
@@ -132,7 +140,7 @@ def _text_table(path: Path, content: bytes) -> SheetTable:
         if encoding == WINDOWS_1252:
             sample = _accented(text)
             notes.append(f"{shown} is not UTF-8 and was read as Windows-1252" + (f" ({sample!r})" if sample else ""))
-        lines = tuple(_trimmed(csv_lines(text)))
+        lines = tuple(_trimmed(_unquoted(csv_lines(text))))
     except (UnicodeDecodeError, csv.Error) as exc:
         raise InvalidInput(
             "unreadable_sheet", f"{shown} cannot be read ({_short_reason(exc)}).", "Save it as CSV in UTF-8."
@@ -159,17 +167,18 @@ def _short_reason(exc: Exception) -> str:
 
 
 def _workbook_tables(path: Path, content: bytes) -> Iterator[SheetTable]:
+    usage = BOUNDS.count()
     try:
         for sheet in read_worksheets(content):
-            yield _table(path, sheet)
+            yield _table(path, sheet, usage)
     except _DAMAGE_ERRORS as exc:
         raise InvalidInput(
             "unreadable_sheet", f"{printable_path(path)} cannot be read ({exc}).", "Save it again as .xlsx, or as .csv."
         ) from exc
 
 
-def _table(path: Path, sheet: Worksheet) -> SheetTable:
-    shown, usage = printable_path(path), BOUNDS.count()
+def _table(path: Path, sheet: Worksheet, usage: SheetUsage) -> SheetTable:
+    shown = printable_path(path)
     lines = tuple(_trimmed(_line(number, values, usage) for number, values in sheet.rows))
     notes = []
     if path.suffix.lower() in _TEXT_SUFFIXES:

@@ -61,11 +61,12 @@ def read_worksheets(content: bytes, bounds: Bounds = BOUNDS) -> Iterator[Workshe
 
 
 class _Workbook:
-    """The parts of a package, read one after the other; their bytes and elements are counted together."""
+    """The parts of a package, read one after the other; their bytes, elements and cells are counted together."""
 
     def __init__(self, package: zipfile.ZipFile, bounds: Bounds) -> None:
         self._package = package
         self._bounds = bounds
+        self._usage = bounds.count()
         self._bytes = self._elements = 0
         self._names = {name.lower(): name for name in package.namelist()}
 
@@ -82,7 +83,7 @@ class _Workbook:
         strings = self._strings(shared) if shared and self._has(shared) else []
         formats = self._formats(styles) if styles and self._has(styles) else []
         for name, _, part in [sheet for sheet in sheets if sheet[1]] or sheets[:1]:
-            reader = WorksheetReader(strings, formats, from_1904, self._bounds)
+            reader = WorksheetReader(strings, formats, from_1904, self._usage)
             self._parse(part, reader.start, reader.end, reader.text)
             others = tuple(other for other, _, other_part in sheets if other_part != part)
             rows = reader.rows()

@@ -7,7 +7,7 @@ import datetime
 import re
 from collections.abc import Mapping, Sequence
 
-from indexer.sources.sheet.bounds import Bounds, OutOfBounds
+from indexer.sources.sheet.bounds import OutOfBounds, SheetUsage
 from indexer.sources.sheet.cells import EXACT_DIGITS, UNCOMPUTED, CellFault, cell_text, damaged_fault, error_fault
 
 _CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
@@ -38,23 +38,23 @@ class WorksheetReader:
         merged: (first line, last line, column) of the cells that are merged downwards.
     """
 
-    def __init__(self, strings: Sequence[str], formats: Sequence[str], from_1904: bool, bounds: Bounds) -> None:
+    def __init__(self, strings: Sequence[str], formats: Sequence[str], from_1904: bool, usage: SheetUsage) -> None:
         """Start with no rows.
 
         Args:
             strings: the workbook's shared strings.
             formats: the number format of each cell style.
             from_1904: whether the workbook counts days from 1904, not from 1900.
-            bounds: how large the sheet may be.
+            usage: counts what is read, of all sheets of the workbook together.
         """
         self.hidden: list[int] = []
         self.merged: list[tuple[int, int, int]] = []
         self._strings = strings
         self._formats = formats
         self._from_1904 = from_1904
-        self._bounds = bounds
+        self._bounds = usage.bounds
         self._rows: list[SheetRow] = []
-        self._usage = bounds.count()
+        self._usage = usage
         self._line = 0
         self._column = -1
         self._cell_type = self._cell_style = ""
