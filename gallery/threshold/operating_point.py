@@ -76,7 +76,8 @@ def operating_point(
             "not_calibrated",
             f"The threshold is set to fpir={rate:g}, and "
             + (f"{unused}." if unused else "the gallery has no calibration by its pack."),
-            f"Run `{command_line(f'evaluation calibrate --fpir {rate:g}')}`, or give a cosine.",
+            ("Run that" if unused else f"Run `{command_line(f'evaluation calibrate --fpir {rate:g}')}`")
+            + ", or give a score.",
         )
     threshold = curve.threshold(rate, people)
     if curve.doubt(rate, people):
