@@ -22,6 +22,7 @@ from evaluation.protocols import Entry, read_list, read_people
 from evaluation.templates import TemplateResult, as_enrolled, as_probe
 from gallery.person_score import SCORE, scores_with
 from presente.cli import Output
+from presente.errors import InvalidInput
 from presente.settings import load_settings
 
 RATES = (0.01, 0.001)
@@ -84,18 +85,32 @@ class Draw:
 
 
 def draw(photos: Photos, people: int, enrol: Sequence[int], chance: np.random.Generator) -> Draw:
-    """Enrol some people, each with as many photos as one of ``enrol`` says, and search for everyone else."""
+    """Enrol some people, each with as many photos as one of ``enrol`` says, and search for everyone else.
+
+    Raises:
+        InvalidInput: ``too_few_people`` when no one has enough photos, or no stranger is left; ``no_usable_photo``.
+    """
     usable = np.asarray(np.isfinite(photos.enrolled).all(axis=1))
     counts = np.bincount(photos.people)
     chosen = chance.permutation(np.flatnonzero(counts >= _LEAST_PHOTOS))[:people]
+    if not len(chosen):
+        raise InvalidInput("too_few_people", f"No one has {_LEAST_PHOTOS} photos.", "Give more photos per person.")
     templates, probes = [], []
     for person in chosen:
         own = chance.permutation(np.flatnonzero(photos.people == person))
         kept = own[usable[own]][: min(int(chance.choice(enrol)), len(own) - 1)]
+        if not len(kept):
+            raise InvalidInput(
+                "no_usable_photo",
+                f"Person {person + 1}, by name, has no photo to enrol.",
+                "Leave that person out, or give other photos.",
+            )
         templates.append(photos.enrolled[kept])
         probes.append(np.setdiff1d(own, kept))
     searched = np.concatenate(probes)
     strangers = np.flatnonzero(~np.isin(photos.people, chosen) & np.isfinite(photos.probes).all(axis=1))
+    if not len(strangers):
+        raise InvalidInput("too_few_people", "No photo of a stranger is left.", "Enrol fewer with --people.")
     asked = np.nan_to_num(photos.probes[np.concatenate([searched, strangers])])
     own = np.repeat(np.arange(len(chosen)), [len(each) for each in probes])
     failed = ~np.isfinite(photos.probes[searched]).all(axis=1)

@@ -303,9 +303,9 @@ class Gallery:
 
     def _operating_point(self, threshold: float | None, only: NDArray[np.int64] | None) -> OperatingPoint:
         people, curve = self._search.count(only), self._calibration.curve()
-        if threshold is not None:
-            return OperatingPoint(threshold, "request", people, curve)
         own, unused = self.settings, self.unused_calibration()
+        if threshold is not None:
+            return OperatingPoint(threshold, "request", people, curve, unused=unused)
         return operating_point(own.target, own.threshold, own.threshold_source, curve, people, unused)
 
     def unused_calibration(self) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gallery.gallery import Gallery
-from gallery.threshold.impostor_scores import STRANGERS, calibrate, enrolled_people, from_gallery
+from gallery.threshold.calibration import STRANGERS
+from gallery.threshold.impostor_scores import calibrate, enrolled_people, from_gallery
 from presente.errors import InvalidInput
 
 

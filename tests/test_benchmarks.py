@@ -8,8 +8,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from benchmarks.person_scores import Photos, draw
+from presente.errors import InvalidInput
 from tests import programs
 from tests.conftest import ROOT, SAMPLE
 
@@ -160,6 +163,20 @@ def test_looks() -> None:
     assert few["faces"] == more["faces"] == 6 and more["found"] >= max(5, few["found"])
     assert [row["right"] for row in found["turned"]] == [6, 6, 6, 6]
     assert found["reduced"][0]["cosine"]["median"] > 0.9
+
+
+def test_person_scores_refuse_photos_that_make_no_gallery() -> None:
+    vectors = np.random.default_rng(1).normal(size=(50, 16)).astype(np.float32)
+    unusable = vectors.copy()
+    unusable[:5] = np.nan
+    people = np.repeat(np.arange(10), 5)
+    for enrolled, each, enough, words in (
+        (vectors, people, 10, "stranger"),
+        (unusable, people, 10, "Person 1,"),
+        (vectors, np.arange(50), 5, "No one has 4"),
+    ):
+        with pytest.raises(InvalidInput, match=words):
+            draw(Photos(each, enrolled, vectors), enough, [3], np.random.default_rng(1))
 
 
 def test_enrolment_checks() -> None:

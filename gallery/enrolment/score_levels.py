@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gallery.gallery import Gallery
-from gallery.threshold.calibration import MIN_SEARCHES, CalibrationCurve
-from gallery.threshold.impostor_scores import STRANGERS, calibrate, in_groups
+from gallery.threshold.calibration import MIN_SEARCHES, STRANGERS, CalibrationCurve
+from gallery.threshold.impostor_scores import calibrate, in_groups
 from presente.errors import InvalidInput
 
 STRANGER_RATE = 0.01

@@ -1,9 +1,9 @@
-"""The subjects nearest to a probe, by :mod:`gallery.person_score`, exactly, whatever finds the nearest templates.
+"""The subjects nearest to a probe, by :mod:`gallery.person_score`: exactly, if the nearest templates are found exactly.
 
 Templates are searched to a depth. Every subject of whom a template was found is scored by all its templates. No other
 subject has a template closer than the last one that was found, so that its score is at most
 :func:`gallery.person_score.at_most` of that. If the k-th best score is as high, the search is finished; otherwise it
-goes deeper.
+goes deeper, and where it would have to go far, everyone is scored.
 """
 
 from __future__ import annotations
@@ -24,8 +24,14 @@ _DEEPER = 4
 """By how much a search that is not finished goes deeper."""
 _FEW = 4
 """Up to so many templates per subject on average, the first depth is the same."""
+_EVERYONE = 4
+"""If the next depth were one of so many parts of all templates, or more, everyone is scored instead."""
 _PAIRS_AT_ONCE = 4096
-"""Of how many pairs the templates are in memory at once."""
+"""Of how many pairs the means are in memory at once."""
+_TEMPLATES_AT_ONCE = 1 << 19
+"""How many templates of pairs are scored at once, or those of one probe."""
+_NUMBERS_AT_ONCE = 1 << 22
+"""How many numbers of templates, or cosines of probes with everyone, are in memory at once."""
 
 Vectors = NDArray[np.float32]
 Numbers = NDArray[np.int64]
@@ -73,16 +79,19 @@ def nearest_subjects(
         last = np.where(found, cosines, np.inf).min(axis=1, initial=np.inf)
         if own is not None:
             found &= ids != own[:, None]
-        scored, scores = _best_scored(parts, probes[pending], _pairs_of(subjects, found), k, own)
-        ends = np.searchsorted(scored.probes, np.arange(len(pending) + 1))
+        best = _best_of_pairs(parts, probes[pending], _pairs_of(subjects, found), k, own)
         unfinished = []
         for place, probe in enumerate(pending):
-            best = slice(ends[place], ends[place + 1])
-            results[probe] = list(zip(scored.subjects[best].tolist(), scores[best].tolist(), strict=True))[:k]
-            if depth < total and (len(results[probe]) < k or results[probe][-1][1] < at_most(last[place])):
+            results[probe] = best[place]
+            if depth < total and (len(best[place]) < k or best[place][-1][1] < at_most(last[place])):
                 unfinished.append(probe)
         pending = np.array(unfinished, dtype=np.int64)
         depth = min(depth * _DEEPER, total)
+        if len(pending) and depth * _EVERYONE >= total:
+            own = None if left_out is None else left_out[pending]
+            for probe, found_people in zip(pending, _best_of_all(parts, probes[pending], k, only, own), strict=True):
+                results[probe] = found_people
+            break
     return results
 
 
@@ -127,6 +136,81 @@ def _pairs_of(subjects: Numbers, found: NDArray[np.bool_]) -> _Pairs:
     return _Pairs(probes[new], people[new])
 
 
+def _best_of_pairs(
+    parts: Sequence[TemplatePart], probes: Vectors, pairs: _Pairs, k: int, left_out: Numbers | None
+) -> list[list[tuple[int, float]]]:
+    """The k best subjects of each probe's pairs with their scores, best first; some probes' pairs at once."""
+    counted = parts if len(probes) > 1 else ()
+    sizes = sum((part.rows_of_each(pairs.subjects)[1] for part in counted), start=np.zeros(len(pairs), dtype=np.int64))
+    ends = np.searchsorted(pairs.probes, np.arange(len(probes) + 1))
+    templates = np.concatenate([[0], np.cumsum(sizes)])[ends]
+    results: list[list[tuple[int, float]]] = []
+    while len(results) < len(probes):
+        first = len(results)
+        last = int(np.searchsorted(templates, templates[first] + _TEMPLATES_AT_ONCE, side="right")) - 1
+        last = min(max(last, first + 1), len(probes))
+        block = np.arange(ends[first], ends[last])
+        scored, scores = _best_scored(parts, probes, pairs[block], k, left_out)
+        edges = np.searchsorted(scored.probes, np.arange(first, last + 1))
+        for start, end in zip(edges[:-1], np.minimum(edges[1:], edges[:-1] + k), strict=True):
+            results.append(list(zip(scored.subjects[start:end].tolist(), scores[start:end].tolist(), strict=True)))
+    return results
+
+
+def _best_of_all(
+    parts: Sequence[TemplatePart], probes: Vectors, k: int, only: Sequence[Numbers] | None, left_out: Numbers | None
+) -> list[list[tuple[int, float]]]:
+    """The k best of all subjects for each probe with their scores, best first: cosines with every template."""
+    searched = [part.rows() for part in parts] if only is None else only
+    subjects = np.unique(np.concatenate([part.subjects[rows] for part, rows in zip(parts, searched, strict=True)]))
+    rows = [_PartRows.of(part, subjects) for part in parts if len(part)]
+    number = sum((each.counts for each in rows), start=np.zeros(len(subjects), dtype=np.int64))
+    lengths = _mean_lengths(rows, number, np.arange(len(subjects)))
+    results = []
+    step = max(1, _NUMBERS_AT_ONCE // int(number.sum()))
+    for start in range(0, len(probes), step):
+        block = probes[start : start + step]
+        best = np.full((len(block), len(subjects)), -np.inf, dtype=np.float32)
+        mean = np.zeros_like(best)
+        for each in rows:
+            which, starts = _groups(each.counts)
+            if len(which):
+                cosines = _cosines_with_all(block, each)
+                best[:, which] = np.maximum(best[:, which], np.maximum.reduceat(cosines, starts, axis=1))
+                mean[:, which] += np.add.reduceat(cosines, starts, axis=1)
+        scores = combine(best, mean / number.astype(np.float32), lengths)
+        if left_out is not None:
+            _score_without(parts, block, left_out[start : start + step], subjects, scores)
+        for line in scores:
+            least = np.partition(line, -k)[-k] if k < len(line) else -np.inf
+            chosen = np.flatnonzero((line >= least) & np.isfinite(line))
+            chosen = chosen[np.argsort(-line[chosen], kind="stable")][:k]
+            results.append(list(zip(subjects[chosen].tolist(), line[chosen].tolist(), strict=True)))
+    return results
+
+
+def _score_without(
+    parts: Sequence[TemplatePart], probes: Vectors, left_out: Numbers, subjects: Numbers, scores: Vectors
+) -> None:
+    """Replace the scores, (m, p), of those of whom a template is left out; -inf if it is their only one."""
+    for part in parts:
+        rows = np.flatnonzero(np.isin(part.ids, left_out))
+        rows = rows[np.isin(part.subjects[rows], subjects)]
+        asked, which = np.nonzero(left_out[:, None] == part.ids[rows])
+        if len(asked):
+            pairs, new = _best_scored(parts, probes, _Pairs(asked, part.subjects[rows[which]]), 1, left_out)
+            scores[pairs.probes, np.searchsorted(subjects, pairs.subjects)] = new
+
+
+def _cosines_with_all(probes: Vectors, part: _PartRows) -> Vectors:
+    """The cosines of probes with all rows of a part, float32 (m, r). Some vectors at a time are copied."""
+    cosines = np.empty((len(probes), len(part.rows)), dtype=np.float32)
+    step = max(1, _NUMBERS_AT_ONCE // probes.shape[1])
+    for start in range(0, len(part.rows), step):
+        np.matmul(probes, part.vectors[part.rows[start : start + step]].T, out=cosines[:, start : start + step])
+    return cosines
+
+
 def _best_scored(
     parts: Sequence[TemplatePart], probes: Vectors, pairs: _Pairs, k: int, left_out: Numbers | None
 ) -> tuple[_Pairs, Vectors]:
@@ -135,54 +219,59 @@ def _best_scored(
     The mean of the cosines bounds a score from both sides (:func:`gallery.person_score.bounds`), so that the lengths of
     means are computed only for pairs that can reach what k subjects reach.
     """
-    rows = [_PartRows.of(part, probes, pairs, left_out) for part in parts if len(part)]
+    rows = [_PartRows.of(part, pairs.subjects, _left_out_of(pairs, left_out)) for part in parts if len(part)]
     number = sum((each.counts for each in rows), start=np.zeros(len(pairs), dtype=np.int64))
     best = np.full(len(pairs), -np.inf, dtype=np.float32)
     mean = np.zeros(len(pairs), dtype=np.float32)
     for each in rows:
         which, starts = _groups(each.counts)
         if len(which):
-            best[which] = np.maximum(best[which], np.maximum.reduceat(each.cosines, starts))
-            mean[which] += np.add.reduceat(each.cosines, starts)
+            cosines = _cosines(probes, np.repeat(pairs.probes, each.counts), each.vectors, each.rows)
+            best[which] = np.maximum(best[which], np.maximum.reduceat(cosines, starts))
+            mean[which] += np.add.reduceat(cosines, starts)
     mean /= np.maximum(number, 1)
     least, most = bounds(best, mean)
     kept = np.flatnonzero(most >= _kth_of_each(pairs.probes, least, k))
-    lengths = np.concatenate(
-        [
-            _mean_lengths(rows, number, kept[at : at + _PAIRS_AT_ONCE])
-            for at in range(0, max(len(kept), 1), _PAIRS_AT_ONCE)
-        ]
-    )
+    # A subject's mean is the same for every probe, unless a template is left out.
+    shortened = np.logical_or.reduce([each.shortened[kept] for each in rows])
+    same = np.where(shortened, -1 - np.arange(len(kept)), pairs.subjects[kept])
+    _, first, of = np.unique(same, return_index=True, return_inverse=True)
+    lengths = _mean_lengths(rows, number, kept[first])[of]
     pairs, scores = pairs[kept], combine(best[kept], mean[kept], lengths)
     order = np.lexsort((pairs.subjects, -scores, pairs.probes))
     return pairs[order], scores[order]
 
 
+def _left_out_of(pairs: _Pairs, left_out: Numbers | None) -> Numbers | None:
+    """The template that is left out in each pair."""
+    return None if left_out is None else left_out[pairs.probes]
+
+
 @dataclass(frozen=True, slots=True)
 class _PartRows:
-    """The templates of each pair's subject in one part, pair by pair.
+    """The templates of several subjects in one part, subject by subject. A subject may be there several times.
 
     Attributes:
         vectors: float32 (n, d), of the part.
         rows: int64 (r,), rows of ``vectors``.
-        counts: int64, how many rows each pair has.
-        cosines: float32 (r,), with the pair's probe.
+        counts: int64, how many rows each subject has.
+        shortened: bool, of which subjects a template was left out.
     """
 
     vectors: Vectors
     rows: Numbers
     counts: Numbers
-    cosines: Vectors
+    shortened: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, part: TemplatePart, probes: Vectors, pairs: _Pairs, left_out: Numbers | None) -> _PartRows:
-        rows, counts = part.rows_of_each(pairs.subjects)
-        probe_of = np.repeat(pairs.probes, counts)
-        if left_out is not None:
-            counted = part.ids[rows] != left_out[probe_of]
-            counts = np.bincount(np.repeat(np.arange(len(pairs)), counts)[counted], minlength=len(pairs))
-            rows, probe_of = rows[counted], probe_of[counted]
-        return cls(part.vectors, rows, counts, _cosines(probes, probe_of, part.vectors, rows))
+    def of(cls, part: TemplatePart, subjects: Numbers, left_out: Numbers | None = None) -> _PartRows:
+        """The templates without those that are left out, an id per subject."""
+        rows, counts = part.rows_of_each(subjects)
+        if left_out is None:
+            return cls(part.vectors, rows, counts, np.zeros(len(subjects), dtype=bool))
+        counted = part.ids[rows] != np.repeat(left_out, counts)
+        left = np.bincount(np.repeat(np.arange(len(subjects)), counts)[counted], minlength=len(subjects))
+        return cls(part.vectors, rows[counted], left, left != counts)
 
 
 def _kth_of_each(probes: Numbers, values: Vectors, k: int) -> Vectors:
@@ -196,23 +285,34 @@ def _kth_of_each(probes: Numbers, values: Vectors, k: int) -> Vectors:
     return np.repeat(kth, counts[which])
 
 
-def _mean_lengths(rows: Sequence[_PartRows], number: Numbers, pairs: Numbers) -> Vectors:
-    """What :func:`gallery.person_score.mean_lengths` gives, for some pairs, of templates that lie in several parts.
+def _mean_lengths(rows: Sequence[_PartRows], number: Numbers, which: Numbers) -> Vectors:
+    """What :func:`gallery.person_score.mean_lengths` gives, for some subjects, of templates that lie in several parts.
 
-    ``number`` is how many templates each pair has in all parts.
+    ``number`` is how many templates each subject has in all parts; ``which`` are places in it.
     """
-    lengths = np.ones(len(pairs), dtype=np.float32)
-    several = number[pairs] > 1
-    if several.any():
-        sums = np.zeros((int(several.sum()), rows[0].vectors.shape[1]), dtype=np.float32)
+    lengths = np.ones(len(which), dtype=np.float32)
+    several = np.flatnonzero(number[which] > 1)
+    for start in range(0, len(several), _PAIRS_AT_ONCE):
+        block = several[start : start + _PAIRS_AT_ONCE]
+        sums = np.zeros((len(block), rows[0].vectors.shape[1]), dtype=np.float32)
         for part in rows:
-            starts = (np.cumsum(part.counts) - part.counts)[pairs[several]]
-            counts = part.counts[pairs[several]]
-            for size in np.unique(counts[counts > 0]):  # of equal sizes at once: numpy's reduceat is slow
-                which = counts == size
-                sums[which] += part.vectors[part.rows[starts[which][:, None] + np.arange(size)]].sum(axis=1)
-        lengths[several] = np.sqrt(np.einsum("ij,ij->i", sums, sums)) / number[pairs[several]]
+            _add_sums(part, which[block], sums)
+        lengths[block] = np.sqrt(np.einsum("ij,ij->i", sums, sums)) / number[which[block]]
     return counted_lengths(lengths)
+
+
+def _add_sums(part: _PartRows, which: Numbers, sums: Vectors) -> None:
+    """Add the templates of some subjects in a part to their sums, (len(which), d)."""
+    starts, counts = (np.cumsum(part.counts) - part.counts)[which], part.counts[which]
+    most = max(1, _NUMBERS_AT_ONCE // sums.shape[1])
+    for size in map(int, np.unique(counts[counts > 0])):  # of equal sizes at once: numpy's reduceat is slow
+        places = np.flatnonzero(counts == size)
+        step = max(1, most // size)
+        for at in range(0, len(places), step):
+            some = places[at : at + step]
+            for first in range(0, size, most):
+                rows = part.rows[starts[some][:, None] + np.arange(first, min(size, first + most))]
+                sums[some] += part.vectors[rows].sum(axis=1)
 
 
 def _groups(counts: Numbers) -> tuple[Numbers, Numbers]:

@@ -30,6 +30,8 @@ from presente.installation import command_line
 FORMAT = 2
 BEST_TEMPLATE = "best"
 """The score that curves of format 1 were fitted to: that of a person's best template alone."""
+STRANGERS = "strangers"
+"""The source of searches with photos of people who are not enrolled."""
 MIN_SEARCHES = 20
 _LOW_SHARE = 0.5
 """The share of searches with the lowest scores, of which only the number counts."""
@@ -140,9 +142,10 @@ class CalibrationCurve:
         """Why it does not hold for the scores of this version, and what to do; empty when it does."""
         if self.score == SCORE:
             return ""
+        photos = " --unknown DIR" if STRANGERS in self.sources else ""
         return (
             f"the stored calibration does not hold: it was fitted to the score {self.score!r}, it is {SCORE!r} now; "
-            f"run `{command_line(f'evaluation calibrate --fpir {self.target:g}')}`"
+            f"run `{command_line(f'evaluation calibrate --fpir {self.target:g}{photos}')}`"
         )
 
     def to_json(self) -> str:

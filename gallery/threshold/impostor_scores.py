@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gallery.documents.protocol import DocumentStore
 from gallery.person_score import SCORE, mean_lengths, person_scores
 from gallery.threshold import calibration
-from gallery.threshold.calibration import RESAMPLES, CalibrationCurve
+from gallery.threshold.calibration import RESAMPLES, STRANGERS, CalibrationCurve
 from presente.errors import InvalidInput
 from presente.installation import command_line
 
@@ -25,7 +25,6 @@ _SCORES_AT_ONCE = 1 << 23
 """How many scores are in memory at once (32 MiB)."""
 _MAX_SEARCHES = 20_000
 """How many searches of students, and of the cohort, a curve is fitted to. Of larger galleries a sample is taken."""
-STRANGERS = "strangers"
 SAME_PHOTO = 0.95
 """A cosine that photos of two people do not reach, and that one photo saved twice does (docs/audit.md: of LFW's 10,522
 pairs of photos of one person, three reach it)."""

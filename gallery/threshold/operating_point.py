@@ -1,4 +1,4 @@
-"""The threshold of a search: a fixed cosine, or what the calibration curve gives for a rate and the people searched."""
+"""The threshold of a search: a fixed score, or what the calibration curve gives for a rate and the people searched."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from presente.errors import ConfigError
 from presente.installation import command_line
 
 ThresholdTarget = float | Literal["stored"] | None
-"""A rate (FPIR) that the curve must give; ``stored``: the curve's rate, if there is a curve; None: the fixed cosine."""
+"""A rate (FPIR) that the curve must give; ``stored``: the curve's rate, if there is a curve; None: the fixed score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,11 @@ class OperatingPoint:
     """The threshold of one search, where it comes from, and what is known of its errors.
 
     Attributes:
-        threshold: a cosine.
+        threshold: a score.
         source: where it comes from.
         people: how many people a stranger is compared with.
         curve: the calibration; None while the gallery is not calibrated.
-        target: the rate that gave the threshold; None when a cosine was given.
+        target: the rate that gave the threshold; None when a score was given.
         unused: why a stored calibration does not hold, and what to do; empty when none is passed over.
     """
 
@@ -59,7 +59,7 @@ def operating_point(
 
     Args:
         target: what is asked for.
-        fixed: the cosine that holds without a rate.
+        fixed: the score that holds without a rate.
         source: where ``fixed`` comes from.
         curve: the calibration, if there is one.
         people: how many people are searched.
@@ -76,7 +76,8 @@ def operating_point(
             "not_calibrated",
             f"The threshold is set to fpir={rate:g}, and "
             + (f"{unused}." if unused else "the gallery has no calibration by its pack."),
-            f"Run `{command_line(f'evaluation calibrate --fpir {rate:g}')}`, or give a cosine.",
+            ("Run that" if unused else f"Run `{command_line(f'evaluation calibrate --fpir {rate:g}')}`")
+            + ", or give a score.",
         )
     threshold = curve.threshold(rate, people)
     if curve.doubt(rate, people):

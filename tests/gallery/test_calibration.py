@@ -61,7 +61,9 @@ def test_a_curve_of_another_score_does_not_hold(open_gallery: OpenGallery, monke
     gallery.store.store_calibration(of_the_best_template())
     point = gallery.operating_point()
     assert (point.threshold, point.source, point.curve, gallery.calibration()[1]) == (0.1, "test", None, None)
-    assert "'best'" in point.warning() and "evaluation calibrate --fpir 0.01" in point.warning()
+    assert "'best'" in point.warning() and "evaluation calibrate --fpir 0.01`" in point.warning()
+    asked = gallery.operating_point(0.3)
+    assert asked.source == "request" and asked.warning() == point.warning()
     gallery.settings = GallerySettings(0.1, "test", target=0.01)
     with pytest.raises(ConfigError, match="fitted to the score 'best'") as caught:
         gallery.operating_point()
@@ -79,6 +81,8 @@ def test_a_curve_of_strangers_and_another_score_stays_for_a_person_to_replace(op
     kept = json.dumps(json.loads(of_the_best_template()) | {"sources": {"strangers": 50}})
     gallery.store.store_calibration(kept)
     assert "with photos of strangers" in refit(gallery) and gallery.store.calibration() == kept
+    warning = gallery.operating_point(0.3).warning()
+    assert "evaluation calibrate --fpir 0.01 --unknown DIR`" in warning
 
 
 def strangers(count: int, people: int, seed: int) -> np.ndarray:

@@ -8,8 +8,7 @@ import pytest
 from gallery.enrolment.nearest_others import NEW_STUDENT, SimilarStudent, nearest_others
 from gallery.enrolment.photo_check import PhotoJudgement, judge, judge_photos
 from gallery.enrolment.score_levels import DUPLICATE_RATE, STRANGER_RATE, EnrolmentLevels, LevelKeeper
-from gallery.threshold.calibration import CalibrationCurve
-from gallery.threshold.impostor_scores import STRANGERS
+from gallery.threshold.calibration import STRANGERS, CalibrationCurve
 from tests.conftest import DIM, PACK, OpenGallery, enrolment, on_sqlite, unit
 
 LEVELS = EnrolmentLevels(threshold=0.4, people=5, templates=1.0, curve=None)  # 0.23 may be, 0.3 surely

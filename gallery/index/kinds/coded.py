@@ -20,8 +20,8 @@ from presente.errors import IndexDamaged
 from presente.parallel import default_workers
 
 GATED_TEMPLATES = 224
-"""Depths are measured for this many templates, with which a search of ten subjects begins. A search for more templates
-goes deeper in proportion."""
+"""Depths are measured for this many templates, with which a search of ten subjects begins. A search for fewer compares
+as many candidates, one for more goes deeper in proportion, so that none is shallower than what was measured."""
 _MAX_SPARE = 1000
 """If more rows than this are left out, an exact search is cheaper than finding more candidates and dropping some."""
 _MAX_PRODUCT = 30_000_000
@@ -131,11 +131,12 @@ class CodedIndex:
             return nearest(self._matrix, rows, k, alive)
         count = len(self._matrix)
         spare = 0 if alive is None else count - int(np.count_nonzero(alive))
-        depth = -(-self.spec.parameters["depth"] * max(k, GATED_TEMPLATES) // GATED_TEMPLATES)
-        if spare > _MAX_SPARE or 4 * max(depth, k + spare) > count:
+        templates = max(k, GATED_TEMPLATES)
+        depth, least = -(-self.spec.parameters["depth"] * templates // GATED_TEMPLATES), templates + spare
+        if spare > _MAX_SPARE or 4 * max(depth, least) > count:
             return nearest(self._matrix, rows, k, alive)
         set_threads(len(rows))
-        candidates = self._kind.candidates(self._codes, rows, depth + spare, k + spare)
+        candidates = self._kind.candidates(self._codes, rows, depth + spare, least)
         if alive is not None:
             candidates = np.where(alive[candidates], candidates, -1)
         return ranked(self._matrix, rows, candidates, k)

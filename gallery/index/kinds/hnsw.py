@@ -23,7 +23,7 @@ def _make(dim: int, count: int, parameters: Mapping[str, int]) -> Any:  # noqa: 
 
 
 def _candidates(codes: Any, probes: NDArray[np.float32], depth: int, least: int) -> NDArray[np.int64]:
-    asked = max(depth, least)
+    asked = depth + least
     found: NDArray[np.int64] = codes.search(probes, asked, params=faiss.SearchParametersHNSW(efSearch=asked))[1]
     return found
 
@@ -42,4 +42,4 @@ def _erase_code(codes: Any, row: int, code: NDArray[np.uint8]) -> None:  # noqa:
 
 _DEPTHS = (64, 128, 256, 512, 1024)
 HNSW = CodedKind("hnsw", ({"links": 32}, {"links": 64}), _DEPTHS, _make, _candidates, _locate, _erase_code)
-"""``depth`` is how many nodes a search keeps (efSearch)."""
+"""``depth`` is how many more nodes a search keeps (efSearch) than templates are asked for."""
