@@ -24,7 +24,7 @@ _DEEPER = 4
 """By how much a search that is not finished goes deeper."""
 _FEW = 4
 """Up to so many templates per subject on average, the first depth is the same."""
-_EVERYONE = 4
+_EVERYONE = 16
 """If the next depth were one of so many parts of all templates, or more, everyone is scored instead."""
 _PAIRS_AT_ONCE = 4096
 """Of how many pairs the means are in memory at once."""
@@ -178,7 +178,7 @@ def _best_of_all(
                 cosines = _cosines_with_all(block, each)
                 best[:, which] = np.maximum(best[:, which], np.maximum.reduceat(cosines, starts, axis=1))
                 mean[:, which] += np.add.reduceat(cosines, starts, axis=1)
-        scores = combine(best, mean / number.astype(np.float32), lengths)
+        scores = combine(best, np.asarray(mean / number, dtype=np.float32), lengths)
         if left_out is not None:
             _score_without(parts, block, left_out[start : start + step], subjects, scores)
         for line in scores:

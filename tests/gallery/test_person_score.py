@@ -214,7 +214,7 @@ def test_small_galleries_agree_with_the_oracle_at_any_depth(data: st.DataObject)
     k = data.draw(st.integers(1, 6))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(subject_ranking, "first_depth", lambda *_: 1)
-        patch.setattr(subject_ranking, "_EVERYONE", data.draw(st.sampled_from([0, 1, 4, 100])))
+        patch.setattr(subject_ranking, "_EVERYONE", data.draw(st.sampled_from([0, 1, 4, 16])))
         for name in ("_TEMPLATES_AT_ONCE", "_PAIRS_AT_ONCE", "_NUMBERS_AT_ONCE"):
             patch.setattr(subject_ranking, name, data.draw(st.sampled_from([1, 9, 1000])))
         found = nearest_subjects((published, recent), probes, k)
@@ -245,9 +245,7 @@ def test_a_person_is_found_whose_nearest_template_is_not_the_nearest() -> None:
 
 
 @pytest.mark.parametrize("probes", [1, 3])
-def test_where_everyone_is_about_as_near_a_search_goes_deeper_once(
-    monkeypatch: pytest.MonkeyPatch, probes: int
-) -> None:
+def test_where_everyone_is_about_as_near_everyone_is_scored(monkeypatch: pytest.MonkeyPatch, probes: int) -> None:
     """The templates lie in a narrow cone: no bound can tell anyone apart before nearly all templates are found."""
     rows = unit(vectors(1, 20, 64) + 0.65 * vectors(4000, 21, 64)).astype(np.float32)
     subjects, depths = np.arange(4000) // 2, []
@@ -261,7 +259,7 @@ def test_where_everyone_is_about_as_near_a_search_goes_deeper_once(
     asked = np.ascontiguousarray(unit(vectors(1, 20, 64) + 0.65 * vectors(probes, 22, 64)), dtype=np.float32)
     for found, probe in zip(nearest_subjects((part,), asked, 5), asked, strict=True):
         check(found, oracle(rows, subjects, probe), 5)
-    assert depths == [first_depth(5, 2), 4 * first_depth(5, 2)]
+    assert depths == [first_depth(5, 2)]
 
 
 def test_the_mean_of_a_person_is_computed_once_for_many_probes(monkeypatch: pytest.MonkeyPatch) -> None:
