@@ -28,7 +28,7 @@ from gallery.person_score import (
     scores_with,
 )
 from tests.conftest import DIM, unit
-from tests.gallery.test_index import KINDS, crowd, made, vectors
+from tests.gallery.indexes import KINDS, crowd, made, vectors
 
 
 def by_hand(probe: np.ndarray, templates: np.ndarray) -> float:
