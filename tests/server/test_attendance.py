@@ -88,7 +88,10 @@ def test_an_entry_explains_itself(client: FlaskClient, school: Gallery) -> None:
     assert stored is not None and stored.entry.face is not None
     (batch,) = school.store.templates([entry["template"]])
     assert batch.subjects[0] == stored.entry.subject
-    assert float(batch.vectors[0] @ stored.entry.face.vector) == pytest.approx(entry["score"], abs=1e-5)
+    vector = stored.entry.face.vector
+    assert school.compare(vector, HERE[0]) == pytest.approx(entry["score"], abs=1e-5)
+    nearest = float(batch.vectors[0] @ vector)  # the template is the evidence, the score that of all of the student's
+    assert nearest == pytest.approx(float((school.templates_of(stored.entry.subject) @ vector).max()), abs=1e-5)
 
 
 def test_the_list_names_who_is_absent_and_opens_in_a_spreadsheet(client: FlaskClient, school: Gallery) -> None:
