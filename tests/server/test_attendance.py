@@ -88,10 +88,11 @@ def test_an_entry_explains_itself(client: FlaskClient, school: Gallery) -> None:
     assert stored is not None and stored.entry.face is not None
     (batch,) = school.store.templates([entry["template"]])
     assert batch.subjects[0] == stored.entry.subject
-    vector = stored.entry.face.vector
+    vector, subject = stored.entry.face.vector, stored.entry.subject
     assert school.compare(vector, HERE[0]) == pytest.approx(entry["score"], abs=1e-5)
+    assert subject is not None
     nearest = float(batch.vectors[0] @ vector)  # the template is the evidence, the score that of all of the student's
-    assert nearest == pytest.approx(float((school.templates_of(stored.entry.subject) @ vector).max()), abs=1e-5)
+    assert nearest == pytest.approx(float((school.templates_of(subject) @ vector).max()), abs=1e-5)
 
 
 def test_the_list_names_who_is_absent_and_opens_in_a_spreadsheet(client: FlaskClient, school: Gallery) -> None:
