@@ -7,20 +7,14 @@ import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
+
+from presente.access_roles import AccessRole
 
 _KEY = re.compile(r"[!-~]{16,}")  # what an HTTP header can carry
 
 
-class AccessRole(IntEnum):
-    """What a request may do; each role may also do what the roles before it may. ``OPEN`` needs no key."""
-
-    OPEN = 0
-    ATTENDANCE = 1
-    ADMIN = 2
-
-
-_GRANTED = {role.name.lower(): role for role in AccessRole if role is not AccessRole.OPEN}
+_GRANTED = {role.value: role for role in (AccessRole.ATTENDANCE, AccessRole.VIEWER, AccessRole.ADMIN)}
+"""Roles of all classes. A key of settings says nothing of classes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,14 @@ from typing import Any
 from flask import Flask, Request, Response, g, request
 from werkzeug.routing import IntegerConverter, Map
 
-from presente.api_keys import AccessRole, ApiKey
+from presente.access_roles import AccessRole
+from presente.api_keys import ApiKey
 from presente.errors import PresenteError
 from presente.log_limits import rate_limited
-from server import auth, body_sizes, cors, errors
+from server import body_sizes, cors, errors
+from server.access import authentication
+from server.access.caller import NO_ONE
+from server.access.permissions import permission_needed
 from server.legacy import routes as legacy
 from server.routes import attendance, identify, participations, status, students
 from server.service import ServiceHandle
@@ -76,7 +80,7 @@ def create_app(service_handle: ServiceHandle, max_body_bytes: int, access: Acces
         app.register_blueprint(blueprint)
     errors.install(app)
 
-    failures = auth.Failures()
+    failures = authentication.Failures()
 
     @app.before_request
     def begin() -> Response | None:
@@ -88,7 +92,8 @@ def create_app(service_handle: ServiceHandle, max_body_bytes: int, access: Acces
         cors.check_origin(request, access.origins)
         if (answer := cors.preflight(request)) is not None:
             return answer
-        g.role = auth.check(request, auth.role_needed(app, request.endpoint), access.keys, failures)
+        needed = permission_needed(app, request.endpoint)
+        g.caller = authentication.check(request, needed, access.keys, failures)
         body_sizes.check(request, body_sizes.of(app, request.endpoint), max_body_bytes)
         return None
 
@@ -97,7 +102,7 @@ def create_app(service_handle: ServiceHandle, max_body_bytes: int, access: Acces
         response.headers["X-Request-Id"] = g.request_id
         cors.allow_reading(response, request, access.origins)
         # Never the query string or a name: a log must not outlive a student's deletion.
-        strangers = g.get("role", AccessRole.OPEN) is AccessRole.OPEN or response.status_code in _REFUSED
+        strangers = g.get("caller", NO_ONE).role is AccessRole.NONE or response.status_code in _REFUSED
         (sparingly if strangers else log).info(
             "%s %s %s %d %.1f ms",
             g.request_id,
@@ -117,7 +122,7 @@ def refusal(app: Flask, environ: dict[str, Any], length: int) -> Response | None
     None when the body may be read. A small body with a known key is always read: such a client may take a thread, and
     is refused there.
     """
-    if length <= _SMALL_BYTES and auth.is_known(environ, app.extensions["presente.api_keys"]):
+    if length <= _SMALL_BYTES and authentication.is_known(environ, app.extensions["presente.api_keys"]):
         return None
     with app.request_context(environ):
         try:

@@ -10,8 +10,8 @@ import logging
 from flask import Request, g
 
 from gallery.gallery import Gallery
-from presente.api_keys import AccessRole
 from presente.errors import Forbidden
+from server.access.permissions import Permission
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ def check(
     own = gallery.operating_point(None, clase, cohort).threshold
     if threshold >= own:
         return
-    if g.role < AccessRole.ADMIN:
+    if not g.caller.may(Permission.ADMINISTER):
         raise Forbidden(
             "threshold_too_low",
             f"threshold is {threshold:g}, and below the gallery's {own:.4f} strangers would be named.",

@@ -13,7 +13,8 @@ import pytest
 import faces.__main__
 import indexer.__main__
 import server.__main__
-from presente.api_keys import AccessRole, find_key, read_keys
+from presente.access_roles import AccessRole
+from presente.api_keys import find_key, read_keys
 from presente.cli import main
 from presente.errors import ConfigError
 from presente.settings import Settings, load_settings, unknown_variables, without_settings

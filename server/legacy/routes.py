@@ -5,8 +5,7 @@ from __future__ import annotations
 import msgspec
 from flask import Blueprint, Response, request
 
-from presente.api_keys import AccessRole
-from server.auth import needs
+from server.access.permissions import Permission, needs
 from server.body_sizes import PHOTOS, takes
 from server.idempotency import KeyedRequest
 from server.legacy.requests import UploadedStudent
@@ -28,7 +27,7 @@ bp = Blueprint("first_page", __name__)
 
 
 @bp.post("/upload")
-@needs(AccessRole.ADMIN)
+@needs(Permission.MANAGE)
 @takes(PHOTOS)
 @answers(UploadReply)
 def upload(body: UploadedStudent) -> UploadReply:
@@ -38,7 +37,7 @@ def upload(body: UploadedStudent) -> UploadReply:
 
 
 @bp.get("/get-students")
-@needs(AccessRole.ATTENDANCE)
+@needs(Permission.READ)
 @answers(list[StudentDocument], streams="application/json")
 def get_students() -> Response:
     """All student documents."""
@@ -46,7 +45,7 @@ def get_students() -> Response:
 
 
 @bp.post("/save_all_images")
-@needs(AccessRole.ADMIN)
+@needs(Permission.MANAGE)
 @answers(SavedReply)
 def save_all_images() -> SavedReply:
     """Write every stored photo into the export folder: the setting's, whatever the request says."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g, request
 
-from presente.api_keys import AccessRole
 from server import threshold_policy
-from server.auth import needs
+from server.access.permissions import Permission, needs
 from server.body_sizes import PHOTOS, takes
 from server.idempotency import KeyedRequest
 from server.operations.attendance_entries import record_by_hand, resolve_entry
@@ -44,7 +43,7 @@ bp = Blueprint("attendance", __name__, url_prefix="/v1/attendance")
 
 
 @bp.post("")
-@needs(AccessRole.ATTENDANCE)
+@needs(Permission.RECORD)
 @takes(PHOTOS)
 @answers({200: ClassPhotoReply, 201: AttendanceEntryJson})
 def take(parameters: AttendanceParameters, body: AttendanceSubmission) -> ClassPhotoReply | AttendanceEntryJson:
@@ -72,7 +71,7 @@ def _by_hand(
 
 
 @bp.get("")
-@needs(AccessRole.ATTENDANCE)
+@needs(Permission.READ)
 @answers(AttendanceListReply, streams="text/csv")
 def listing(parameters: AttendanceListParameters) -> AttendanceListReply | Response:
     """The attendance list, as JSON or as CSV."""
@@ -85,7 +84,7 @@ def listing(parameters: AttendanceListParameters) -> AttendanceListReply | Respo
 
 
 @bp.patch("/<int:number>")
-@needs(AccessRole.ATTENDANCE)
+@needs(Permission.RECORD)
 @answers(ResolvedReply)
 def resolve(number: int, body: Resolution) -> ResolvedReply:
     """A person confirms or rejects an entry."""

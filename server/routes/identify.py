@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, g, request
 
-from presente.api_keys import AccessRole
 from server import threshold_policy
-from server.auth import needs
+from server.access.permissions import Permission, needs
 from server.body_sizes import EMBEDDINGS, PHOTOS, takes
 from server.operations import identification as operations
 from server.requests.identification import IdentifyParameters, Probes, SearchParameters, VerifyFields, VerifyParameters
@@ -19,7 +18,7 @@ bp = Blueprint("identify", __name__, url_prefix="/v1")
 
 
 @bp.post("/identify")
-@needs(AccessRole.ATTENDANCE)
+@needs(Permission.ASK)
 @takes(PHOTOS)
 @answers(responses.IdentifyReply)
 def identify(parameters: IdentifyParameters, body: SentPhotos[NoFields]) -> responses.IdentifyReply:
@@ -31,7 +30,7 @@ def identify(parameters: IdentifyParameters, body: SentPhotos[NoFields]) -> resp
 
 
 @bp.post("/search")
-@needs(AccessRole.ATTENDANCE)
+@needs(Permission.ASK)
 @takes(EMBEDDINGS)
 @answers(responses.SearchReply)
 def search(parameters: SearchParameters, body: Probes) -> responses.SearchReply:
@@ -41,7 +40,7 @@ def search(parameters: SearchParameters, body: Probes) -> responses.SearchReply:
 
 
 @bp.post("/verify")
-@needs(AccessRole.ATTENDANCE)
+@needs(Permission.ASK)
 @takes(PHOTOS)
 @answers(responses.VerifyReply)
 def verify(parameters: VerifyParameters, body: SentPhotos[VerifyFields]) -> responses.VerifyReply:

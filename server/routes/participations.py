@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, request
 
-from presente.api_keys import AccessRole
-from server.auth import needs
+from server.access.permissions import Permission, needs
 from server.idempotency import KeyedRequest
 from server.operations.participations import participation_page, record_participation
 from server.requests.attendance import ParticipationListParameters, ParticipationStatement, entry_filter
@@ -23,7 +22,7 @@ bp = Blueprint("participations", __name__, url_prefix="/v1/participations")
 
 
 @bp.post("")
-@needs(AccessRole.ATTENDANCE)
+@needs(Permission.RECORD)
 @answers({201: ParticipationJson})
 def record(body: ParticipationStatement) -> ParticipationJson:
     """A student took part in class."""
@@ -31,7 +30,7 @@ def record(body: ParticipationStatement) -> ParticipationJson:
 
 
 @bp.get("")
-@needs(AccessRole.ATTENDANCE)
+@needs(Permission.READ)
 @answers(ParticipationListReply)
 def listing(parameters: ParticipationListParameters) -> ParticipationListReply:
     """The participations that count."""
@@ -40,7 +39,7 @@ def listing(parameters: ParticipationListParameters) -> ParticipationListReply:
 
 
 @bp.delete("/<int:number>")
-@needs(AccessRole.ATTENDANCE)
+@needs(Permission.RECORD)
 @answers({204: None})
 def withdraw(number: int) -> None:
     """A person says that a participation does not count."""

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from flask import Blueprint, Response, send_from_directory
 
-from presente.api_keys import AccessRole
 from presente.installation import SAMPLE
-from server.auth import needs
+from server.access.permissions import Permission, needs
 from server.responses.status import LiveReply, NotReadyReply, ReadyReply, StatusReply, ready_reply, status_reply
 from server.routes.common import service, service_handle
 from server.typed_routes import answers
@@ -18,7 +17,7 @@ _PAGE = Path(__file__).resolve().parent.parent / "page"
 
 
 @bp.get("/livez")
-@needs(AccessRole.OPEN)
+@needs(Permission.OPEN)
 @answers(LiveReply)
 def live() -> LiveReply:
     """The process answers."""
@@ -26,7 +25,7 @@ def live() -> LiveReply:
 
 
 @bp.get("/readyz")
-@needs(AccessRole.OPEN)
+@needs(Permission.OPEN)
 @answers({200: ReadyReply, 503: NotReadyReply})
 def ready() -> ReadyReply | NotReadyReply:
     """200 while queries are answered; else what keeps them from it."""
@@ -34,7 +33,7 @@ def ready() -> ReadyReply | NotReadyReply:
 
 
 @bp.get("/v1/status")
-@needs(AccessRole.ATTENDANCE)
+@needs(Permission.STATUS)
 @answers(StatusReply)
 def status() -> StatusReply:
     """Counts, pack, index, threshold."""
@@ -42,14 +41,14 @@ def status() -> StatusReply:
 
 
 @bp.get("/")
-@needs(AccessRole.OPEN)
+@needs(Permission.OPEN)
 def page() -> Response:
     """What is running, and a form to try a photo."""
     return send_from_directory(_PAGE, "index.html")
 
 
 @bp.get("/page/<path:name>")
-@needs(AccessRole.OPEN)
+@needs(Permission.OPEN)
 def asset(name: str) -> Response:
     """The page's style and script; below ``sample/`` the drawn photos that it offers to try."""
     sample = name.startswith("sample/")

@@ -6,8 +6,7 @@ from urllib.parse import quote
 
 from flask import Blueprint, g, request
 
-from presente.api_keys import AccessRole
-from server.auth import needs
+from server.access.permissions import Permission, needs
 from server.body_sizes import PHOTOS, takes
 from server.idempotency import KeyedRequest
 from server.operations import enrol_once
@@ -35,7 +34,7 @@ bp = Blueprint("students", __name__, url_prefix="/v1/students")
 
 
 @bp.post("")
-@needs(AccessRole.ADMIN)
+@needs(Permission.ENROL)
 @takes(PHOTOS)
 @answers({201: EnrolmentReply})
 def enrol(parameters: EnrolmentParameters, body: SentPhotos[EnrolmentFields]) -> tuple[EnrolmentReply, dict[str, str]]:
@@ -47,7 +46,7 @@ def enrol(parameters: EnrolmentParameters, body: SentPhotos[EnrolmentFields]) ->
 
 
 @bp.post("/<matricula>/images")
-@needs(AccessRole.ADMIN)
+@needs(Permission.ADD_PHOTOS)
 @takes(PHOTOS)
 @answers({201: EnrolmentReply})
 def add_images(matricula: str, parameters: EnrolmentParameters, body: SentPhotos[NoFields]) -> EnrolmentReply:
@@ -57,7 +56,7 @@ def add_images(matricula: str, parameters: EnrolmentParameters, body: SentPhotos
 
 
 @bp.get("")
-@needs(AccessRole.ATTENDANCE)
+@needs(Permission.READ)
 @answers(StudentListReply)
 def listing(parameters: StudentListParameters) -> StudentListReply:
     """Students in order of matricula, a page at a time."""
@@ -66,7 +65,7 @@ def listing(parameters: StudentListParameters) -> StudentListReply:
 
 
 @bp.get("/<matricula>")
-@needs(AccessRole.ATTENDANCE)
+@needs(Permission.READ)
 @answers(StudentJson)
 def read(matricula: str) -> StudentJson:
     """One student."""
@@ -74,7 +73,7 @@ def read(matricula: str) -> StudentJson:
 
 
 @bp.patch("/<matricula>")
-@needs(AccessRole.ADMIN)
+@needs(Permission.MANAGE)
 @answers(StudentJson)
 def change(matricula: str, body: StudentChanges) -> StudentJson:
     """Change a student's fields."""
@@ -83,7 +82,7 @@ def change(matricula: str, body: StudentChanges) -> StudentJson:
 
 
 @bp.delete("/<matricula>")
-@needs(AccessRole.ADMIN)
+@needs(Permission.MANAGE)
 @answers({204: None})
 def erase(matricula: str) -> None:
     """Erase a student: document, photos, templates, index, snapshots."""

@@ -9,8 +9,9 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.wrappers import Response
 
-from presente.api_keys import AccessRole, read_keys
-from server import auth
+from presente.access_roles import AccessRole
+from presente.api_keys import read_keys
+from server.access.permissions import GRANTED, Permission, permission_needed
 from server.app import Access, create_app
 from server.service import ServiceHandle
 from tests.conftest import SAMPLE, Command, on_sqlite
@@ -20,30 +21,30 @@ from tests.server.sample import ADMIN, ATTENDANCE, KEYS, UNKNOWN
 PAGE = "http://localhost:3000"
 PROBE = (SAMPLE / "probes" / "A0178" / "1.jpg").read_bytes()
 
-ROLES = {
-    "GET /": AccessRole.OPEN,
-    "GET /page/<path:name>": AccessRole.OPEN,
-    "GET /livez": AccessRole.OPEN,
-    "GET /readyz": AccessRole.OPEN,
-    "GET /v1/status": AccessRole.ATTENDANCE,
-    "POST /v1/identify": AccessRole.ATTENDANCE,
-    "POST /v1/search": AccessRole.ATTENDANCE,
-    "POST /v1/verify": AccessRole.ATTENDANCE,
-    "GET /v1/students": AccessRole.ATTENDANCE,
-    "POST /v1/students": AccessRole.ADMIN,
-    "GET /v1/students/<matricula>": AccessRole.ATTENDANCE,
-    "PATCH /v1/students/<matricula>": AccessRole.ADMIN,
-    "DELETE /v1/students/<matricula>": AccessRole.ADMIN,
-    "POST /v1/students/<matricula>/images": AccessRole.ADMIN,
-    "POST /v1/attendance": AccessRole.ATTENDANCE,
-    "GET /v1/attendance": AccessRole.ATTENDANCE,
-    "PATCH /v1/attendance/<int:number>": AccessRole.ATTENDANCE,
-    "POST /v1/participations": AccessRole.ATTENDANCE,
-    "GET /v1/participations": AccessRole.ATTENDANCE,
-    "DELETE /v1/participations/<int:number>": AccessRole.ATTENDANCE,
-    "POST /upload": AccessRole.ADMIN,
-    "POST /save_all_images": AccessRole.ADMIN,
-    "GET /get-students": AccessRole.ATTENDANCE,
+PERMISSIONS = {
+    "GET /": Permission.OPEN,
+    "GET /page/<path:name>": Permission.OPEN,
+    "GET /livez": Permission.OPEN,
+    "GET /readyz": Permission.OPEN,
+    "GET /v1/status": Permission.STATUS,
+    "POST /v1/identify": Permission.ASK,
+    "POST /v1/search": Permission.ASK,
+    "POST /v1/verify": Permission.ASK,
+    "GET /v1/students": Permission.READ,
+    "POST /v1/students": Permission.ENROL,
+    "GET /v1/students/<matricula>": Permission.READ,
+    "PATCH /v1/students/<matricula>": Permission.MANAGE,
+    "DELETE /v1/students/<matricula>": Permission.MANAGE,
+    "POST /v1/students/<matricula>/images": Permission.ADD_PHOTOS,
+    "POST /v1/attendance": Permission.RECORD,
+    "GET /v1/attendance": Permission.READ,
+    "PATCH /v1/attendance/<int:number>": Permission.RECORD,
+    "POST /v1/participations": Permission.RECORD,
+    "GET /v1/participations": Permission.READ,
+    "DELETE /v1/participations/<int:number>": Permission.RECORD,
+    "POST /upload": Permission.MANAGE,
+    "POST /save_all_images": Permission.MANAGE,
+    "GET /get-students": Permission.READ,
 }
 
 
@@ -58,25 +59,25 @@ def code_of(reply: Response) -> str | None:
     return reply.get_json()["code"] if reply.content_type == "application/problem+json" else None
 
 
-def test_every_route_needs_the_role_that_is_written_here() -> None:
+def test_every_route_needs_the_permission_that_is_written_here() -> None:
     app = create_app(ServiceHandle(), 1)
     found = {
-        f"{method} {rule.rule}": auth.role_needed(app, rule.endpoint)
+        f"{method} {rule.rule}": permission_needed(app, rule.endpoint)
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
-    assert found == ROLES
+    assert found == PERMISSIONS
 
 
 @on_sqlite
 def test_each_key_opens_what_its_role_opens(guarded: FlaskClient) -> None:
     guarded.application.add_url_rule("/forgotten", view_func=lambda: "no role was declared")
-    for route, needed in {**ROLES, "GET /forgotten": AccessRole.ADMIN}.items():
+    for route, needed in {**PERMISSIONS, "GET /forgotten": Permission.ADMINISTER}.items():
         method, _, path = route.partition(" ")
         path = path.replace("<matricula>", "A1").replace("<int:number>", "1").replace("<path:name>", "page.js")
         for headers, granted, refused in (
-            ({}, AccessRole.OPEN, (401, "missing_key")),
-            ({"Authorization": f"Bearer {UNKNOWN}"}, AccessRole.OPEN, (401, "unknown_key")),
+            ({}, AccessRole.NONE, (401, "missing_key")),
+            ({"Authorization": f"Bearer {UNKNOWN}"}, AccessRole.NONE, (401, "unknown_key")),
             ({"Authorization": f"Bearer {ATTENDANCE}"}, AccessRole.ATTENDANCE, (403, "role_not_enough")),
             ({"X-API-Key": ATTENDANCE}, AccessRole.ATTENDANCE, (403, "role_not_enough")),
             ({"Authorization": f"bearer {ADMIN}"}, AccessRole.ADMIN, None),
@@ -84,7 +85,7 @@ def test_each_key_opens_what_its_role_opens(guarded: FlaskClient) -> None:
         ):
             own = {"REMOTE_ADDR": f"10.0.0.{len(path)}"}  # wrong keys are counted per address
             with guarded.open(path, method=method, headers=headers, environ_base=own) as reply:
-                if granted >= needed:
+                if needed in GRANTED[granted]:
                     assert reply.status_code not in (401, 403), (route, headers)
                 else:
                     assert (reply.status_code, code_of(reply)) == refused, (route, headers)

@@ -1,27 +1,24 @@
-"""Keys: which client may ask for what. Decided from a request's head, before its body is read.
-
-A route declares the role that it needs: ``@needs(AccessRole.ATTENDANCE)``. A route that declares none needs ADMIN.
-"""
+"""Who asks, and whether the caller may. Decided from a request's head, before its body is read."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from flask import Flask, Request
+from flask import Request
 
-from presente.api_keys import AccessRole, ApiKey, find_key
+from presente.api_keys import ApiKey, find_key
 from presente.errors import Busy, Forbidden, Unauthorized
 from presente.log_limits import rate_limited
+from server.access.caller import LOCAL, NO_ONE, Caller
+from server.access.permissions import Permission, roles_with
 from server.front.connections import address_of
 
 log = rate_limited(logging.getLogger("presente.api_keys"))
 
-_View = TypeVar("_View", bound=Callable[..., Any])
-_DECLARED = "presente_role"
 _BURST = 10
 _PER_S = 0.2
 _ADDRESSES = 10_000
@@ -51,26 +48,8 @@ class Failures:
         return allowed
 
 
-def needs(role: AccessRole) -> Callable[[_View], _View]:
-    """Declare the role that a route needs; goes below the route's own decorator."""
-
-    def declare(view: _View) -> _View:
-        view.__dict__[_DECLARED] = role
-        return view
-
-    return declare
-
-
-def role_needed(app: Flask, endpoint: str | None) -> AccessRole:
-    """The role that an endpoint needs; without a route ATTENDANCE: strangers need not know which routes exist."""
-    if endpoint is None:
-        return AccessRole.ATTENDANCE
-    role: AccessRole = app.view_functions[endpoint].__dict__.get(_DECLARED, AccessRole.ADMIN)
-    return role
-
-
-def check(request: Request, needed: AccessRole, keys: Sequence[ApiKey], failures: Failures) -> AccessRole:
-    """The role of a request; one whose key does not suffice is refused.
+def check(request: Request, needed: Permission, keys: Sequence[ApiKey], failures: Failures) -> Caller:
+    """Who makes a request; one whose key does not suffice is refused.
 
     Without any keys everything is allowed: every client on this machine is admin.
 
@@ -80,9 +59,9 @@ def check(request: Request, needed: AccessRole, keys: Sequence[ApiKey], failures
         Forbidden: ``role_not_enough``.
     """
     if not keys:
-        return AccessRole.ADMIN
-    if needed is AccessRole.OPEN:
-        return AccessRole.OPEN
+        return LOCAL
+    if needed is Permission.OPEN:
+        return NO_ONE
     given = _given(request.environ)
     if not given:
         raise Unauthorized("missing_key", "A key is needed here.", "Send it as Authorization: Bearer KEY.")
@@ -93,13 +72,14 @@ def check(request: Request, needed: AccessRole, keys: Sequence[ApiKey], failures
             raise Busy("too_many_wrong_keys", "Too many wrong keys came from this address.", "Check the key, and wait.")
         log.warning("a wrong key from %s", address)
         raise Unauthorized("unknown_key", "The key is none of this server's.", "Check it; PRESENTE_API_KEYS has them.")
-    if key.role < needed:
+    caller = Caller(key.role, f"key:setting-{keys.index(key) + 1}")
+    if not caller.may(needed):
         raise Forbidden(
             "role_not_enough",
-            f"The key is of role {key.role.name.lower()}, and this needs {needed.name.lower()}.",
+            f"The key is of role {caller.role}, and this needs {' or '.join(roles_with(needed))}.",
             "Use another key.",
         )
-    return key.role
+    return caller
 
 
 def is_known(environ: Mapping[str, Any], keys: Sequence[ApiKey]) -> bool:
