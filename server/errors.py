@@ -1,4 +1,4 @@
-"""Errors to RFC 9457 problem details. The one table that decides an error's HTTP status is here."""
+"""Errors to RFC 9457 problem details. The status of an error is that of its code; without one in the table, its class's."""
 
 from __future__ import annotations
 
@@ -25,22 +25,11 @@ from presente.errors import (
     Unauthorized,
     without_folders,
 )
+from server.error_codes import STATUS_OF
 from server.responses.problem import problem_of
 
 log = logging.getLogger(__name__)
 
-_BY_CODE = {
-    "too_many_bytes": 413,
-    "unsupported_format": 415,
-    "unsupported_media_type": 415,
-    "not_an_image": 415,
-    "length_required": 411,
-    "request_timeout": 408,
-    "too_many_wrong_keys": 429,
-    "empty_image": 400,
-    "index_unwritable": 507,
-    "export_unwritable": 507,
-}
 _BY_CLASS: tuple[tuple[type[PresenteError], int], ...] = (
     (PhotoRefused, 422),
     (InvalidInput, 400),
@@ -63,7 +52,7 @@ _RETRY_AFTER_S = {429: "5", 503: "1"}
 def status_of(error: PresenteError) -> int:
     """The HTTP status that an error becomes."""
     by_class = next((status for kind, status in _BY_CLASS if isinstance(error, kind)), 500)
-    return _BY_CODE.get(error.code, by_class)
+    return STATUS_OF.get(error.code, by_class)
 
 
 def problem_bytes(status: int, code: str, detail: str) -> bytes:

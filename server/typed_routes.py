@@ -6,8 +6,8 @@ What it answers stands in ``@answers``: the status of each type of reply. A repl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -35,26 +35,36 @@ class RouteTypes:
         body: of its body; None when it reads none. A struct is JSON; ``SentPhotos`` has the fields beside the photos.
         replies: of what it answers when all is well, by status.
         streams: the media type of a reply that is written while it is read, beside those in JSON; empty for none.
+        refuses: codes of its refusals, beside those that its other types and every route have
+            (:mod:`server.error_codes`).
+        headers: names of the headers that its replies have beside those of every reply, with what they say.
     """
 
     parameters: type[msgspec.Struct] | None = None
     body: Any = None
     replies: Replies | None = None
     streams: str = ""
+    refuses: frozenset[str] = frozenset()
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def answers(replies: Any, streams: str = "") -> Callable[[Callable[..., Any]], Callable[..., Response]]:
+def answers(
+    replies: Any, streams: str = "", refuses: Iterable[str] = (), headers: Mapping[str, str] | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Declare what a route answers; goes below the route's own decorator.
 
     Args:
         replies: the type of its reply, with status 200, or the type for each status.
         streams: the media type of a reply that the view makes itself.
+        refuses, headers: see :class:`RouteTypes`.
     """
     by_status: Replies = replies if isinstance(replies, Mapping) else {200: replies}
 
     def declare(view: Callable[..., Any]) -> Callable[..., Response]:
         hints = get_type_hints(view)
-        types = RouteTypes(hints.get("parameters"), hints.get("body"), by_status, streams)
+        types = RouteTypes(
+            hints.get("parameters"), hints.get("body"), by_status, streams, frozenset(refuses), headers or {}
+        )
         if types.parameters is not None:
             declared(types.parameters)  # a type that cannot be read is an error here, not at the first request
         statuses = {type(None) if kind is None else kind: status for status, kind in by_status.items()}

@@ -6,10 +6,14 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from typing import ClassVar
 
 from flask import Request
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
+from server.requests.body_forms import BodyForms
+from server.requests.fields import Base64Photo
 from server.requests.json_body import json_object
 from server.requests.photos import from_json
 from server.requests.students import EnrolmentFields, StudentFields
@@ -18,12 +22,20 @@ from server.requests.validation import declared
 _SPANISH_DATE = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
 
 
+class FirstPageUpload(StudentFields, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """A student and a photo, as that page sends them; further members are ignored."""
+
+    image: Base64Photo | UnsetType | None = UNSET
+
+
 @dataclass(frozen=True, slots=True)
 class UploadedStudent:
     """An upload: the student's fields, and the photo if there is one."""
 
     photos: tuple[bytes, ...]
     fields: EnrolmentFields
+
+    FORMS: ClassVar[BodyForms] = (FirstPageUpload,)
 
     @classmethod
     def read(cls, request: Request) -> UploadedStudent:

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, request
 
 from server.access.permissions import Permission, needs
 from server.body_sizes import PHOTOS, takes
+from server.error_codes import ENROLMENT, GALLERY, KEYED, PHOTO, WRITES
 from server.idempotency import KeyedRequest
 from server.legacy.requests import UploadedStudent
 from server.legacy.responses import (
@@ -29,7 +30,7 @@ bp = Blueprint("first_page", __name__)
 @bp.post("/upload")
 @needs(Permission.MANAGE)
 @takes(PHOTOS)
-@answers(UploadReply)
+@answers(UploadReply, refuses=GALLERY | ENROLMENT | KEYED | WRITES | PHOTO)
 def upload(body: UploadedStudent) -> UploadReply:
     """Enrol a student, or add a photo to one; identifiable when the reply arrives."""
     enrol_once.enrol(KeyedRequest.of(request), service(), body.fields, body.photos, "put")
@@ -38,7 +39,7 @@ def upload(body: UploadedStudent) -> UploadReply:
 
 @bp.get("/get-students")
 @needs(Permission.READ)
-@answers(list[StudentDocument], streams="application/json")
+@answers(list[StudentDocument], streams="application/json", refuses=GALLERY)
 def get_students() -> Response:
     """All student documents."""
     return streamed(json_list(map(student_document, service().everyone())), "application/json")
@@ -46,7 +47,7 @@ def get_students() -> Response:
 
 @bp.post("/save_all_images")
 @needs(Permission.MANAGE)
-@answers(SavedReply)
+@answers(SavedReply, refuses=GALLERY | {"export_unwritable"})
 def save_all_images() -> SavedReply:
     """Write every stored photo into the export folder: the setting's, whatever the request says."""
     return saved_reply(service().save_photos())

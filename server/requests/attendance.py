@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from flask import Request
 from msgspec import Meta
@@ -13,6 +13,7 @@ from gallery.documents.attendance_rules import check_date
 from gallery.gallery import Gallery
 from presente.errors import InvalidInput
 from presente.face_json import JsonObject
+from server.requests.body_forms import BodyForms
 from server.requests.fields import (
     LONGEST_PAGE,
     Clase,
@@ -27,7 +28,7 @@ from server.requests.fields import (
     rules,
 )
 from server.requests.json_body import json_object, read_json
-from server.requests.photos import NoFields, read_photos
+from server.requests.photos import NoFields, SentPhotos, read_photos
 
 _LONGEST_CURSOR = 4000
 _CURSOR = "next_cursor of the page before, as it was."
@@ -90,7 +91,7 @@ class ParticipationStatement(JsonObject, frozen=True, kw_only=True):
         Meta(
             max_length=500,
             description="When, an ISO date; today if empty.",
-            extra_json_schema={"format": "date"},
+            extra_json_schema={"anyOf": [{"format": "date"}, {"const": ""}]},
             extra=rules(printable=True, date=True),
         ),
     ] = ""
@@ -140,6 +141,8 @@ class AttendanceSubmission:
 
     photo: bytes
     statement: AttendanceStatement | None = None
+
+    FORMS: ClassVar[BodyForms] = (SentPhotos[NoFields], AttendanceStatement)
 
     @classmethod
     def read(cls, request: Request) -> AttendanceSubmission:

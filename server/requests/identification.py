@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from flask import Request
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from presente.errors import InvalidInput
 from presente.face_json import JsonObject
 from presente.recognition import IdentifyQuery, WhichFaces
+from server.requests.body_forms import BodyForms, RawBody
 from server.requests.fields import Clase, Cohort, DetailParameter, K, QueryText, Threshold, rules
 from server.requests.json_body import read_json
 from server.requests.npy import read_npy
@@ -78,6 +79,8 @@ class Probes:
 
     rows: NDArray[np.float32]
     k: int | None
+
+    FORMS: ClassVar[BodyForms] = (SearchBody, RawBody("application/octet-stream", "The bytes of numpy.save."))
 
     @classmethod
     def read(cls, request: Request) -> Probes:

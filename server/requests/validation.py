@@ -158,6 +158,25 @@ def _code(field: DeclaredField, in_query: bool) -> str:
     return "invalid_parameter" if isinstance(field.type, inspect.StrType) else f"invalid_{field.name}"
 
 
+def codes_of_fields(kind: type[msgspec.Struct], in_query: bool = False) -> frozenset[str]:
+    """The codes with which the fields of a type are refused, and with which an unknown one is."""
+    found = {"unknown_parameter" if in_query else "unknown_field"}
+    waiting = list(declared(kind).values())
+    while waiting:
+        field = waiting.pop()
+        found |= {_code(field, in_query), field.rules.out_of_bounds, field.rules.missing}
+        if in_query:
+            found.add("invalid_parameter")  # too long, or there twice
+        if field.rules.date:
+            found.add("invalid_fecha")
+        if isinstance(field.type, inspect.StructType):
+            waiting += _fields(field.type).values()
+        elif isinstance(field.type, inspect.ListType):
+            item = _field(field.name, field.type.item_type)
+            found |= {item.rules.code, item.rules.out_of_bounds, item.rules.missing}
+    return frozenset(found - {""})
+
+
 def _unknown(unknown: set[str], fields: Mapping[str, DeclaredField], in_query: bool) -> InvalidInput:
     what = "parameter" if in_query else "field"
     known = ", ".join(sorted(fields) if in_query else fields) or "none"

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, g, request
 from server import threshold_policy
 from server.access.permissions import Permission, needs
 from server.body_sizes import PHOTOS, takes
+from server.error_codes import GALLERY, KEYED
 from server.idempotency import KeyedRequest
 from server.operations.attendance_entries import record_by_hand, resolve_entry
 from server.operations.attendance_lists import attendance_lines, attendance_page
@@ -45,7 +46,10 @@ bp = Blueprint("attendance", __name__, url_prefix="/v1/attendance")
 @bp.post("")
 @needs(Permission.RECORD)
 @takes(PHOTOS)
-@answers({200: ClassPhotoReply, 201: AttendanceEntryJson})
+@answers(
+    {200: ClassPhotoReply, 201: AttendanceEntryJson},
+    refuses=GALLERY | KEYED | {"class_not_found", "one_photo_needed", "student_not_found", "threshold_too_low"},
+)
 def take(parameters: AttendanceParameters, body: AttendanceSubmission) -> ClassPhotoReply | AttendanceEntryJson:
     """Who of a class is in this photo? Or, without a photo, what a person says of one student."""
     threshold_policy.check(request, service().gallery, parameters.threshold)
@@ -72,7 +76,11 @@ def _by_hand(
 
 @bp.get("")
 @needs(Permission.READ)
-@answers(AttendanceListReply, streams="text/csv")
+@answers(
+    AttendanceListReply,
+    streams="text/csv",
+    refuses=GALLERY | {"class_not_found", "invalid_cursor", "student_not_found"},
+)
 def listing(parameters: AttendanceListParameters) -> AttendanceListReply | Response:
     """The attendance list, as JSON or as CSV."""
     which, history = entry_filter(parameters, service().gallery), parameters.history
@@ -85,7 +93,7 @@ def listing(parameters: AttendanceListParameters) -> AttendanceListReply | Respo
 
 @bp.patch("/<int:number>")
 @needs(Permission.RECORD)
-@answers(ResolvedReply)
+@answers(ResolvedReply, refuses=GALLERY | KEYED | {"entry_not_found", "student_not_found"})
 def resolve(number: int, body: Resolution) -> ResolvedReply:
     """A person confirms or rejects an entry."""
     asked = json_value(request)

@@ -7,6 +7,7 @@ from flask import Blueprint, g, request
 from server import threshold_policy
 from server.access.permissions import Permission, needs
 from server.body_sizes import EMBEDDINGS, PHOTOS, takes
+from server.error_codes import GALLERY, PORTRAIT
 from server.operations import identification as operations
 from server.requests.identification import IdentifyParameters, Probes, SearchParameters, VerifyFields, VerifyParameters
 from server.requests.photos import NoFields, SentPhotos
@@ -20,7 +21,7 @@ bp = Blueprint("identify", __name__, url_prefix="/v1")
 @bp.post("/identify")
 @needs(Permission.ASK)
 @takes(PHOTOS)
-@answers(responses.IdentifyReply)
+@answers(responses.IdentifyReply, refuses=GALLERY | {"one_photo_needed", "threshold_too_low"})
 def identify(parameters: IdentifyParameters, body: SentPhotos[NoFields]) -> responses.IdentifyReply:
     """Who is in this photo?"""
     query = parameters.query()
@@ -32,7 +33,9 @@ def identify(parameters: IdentifyParameters, body: SentPhotos[NoFields]) -> resp
 @bp.post("/search")
 @needs(Permission.ASK)
 @takes(EMBEDDINGS)
-@answers(responses.SearchReply)
+@answers(
+    responses.SearchReply, refuses=GALLERY | {"dimension_mismatch", "invalid_embeddings", "invalid_npy", "not_finite"}
+)
 def search(parameters: SearchParameters, body: Probes) -> responses.SearchReply:
     """The nearest people of many embeddings."""
     found = operations.search(service(), parameters, body)
@@ -42,7 +45,10 @@ def search(parameters: SearchParameters, body: Probes) -> responses.SearchReply:
 @bp.post("/verify")
 @needs(Permission.ASK)
 @takes(PHOTOS)
-@answers(responses.VerifyReply)
+@answers(
+    responses.VerifyReply,
+    refuses=GALLERY | PORTRAIT | {"missing_parameter", "one_photo_needed", "student_not_found", "threshold_too_low"},
+)
 def verify(parameters: VerifyParameters, body: SentPhotos[VerifyFields]) -> responses.VerifyReply:
     """Are the photo and the student of this matricula the same person?"""
     threshold_policy.check(request, service().gallery, parameters.threshold)

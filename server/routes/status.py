@@ -8,6 +8,7 @@ from flask import Blueprint, Response, send_from_directory
 
 from presente.installation import SAMPLE
 from server.access.permissions import Permission, needs
+from server.error_codes import GALLERY
 from server.responses.status import LiveReply, NotReadyReply, ReadyReply, StatusReply, ready_reply, status_reply
 from server.routes.common import service, service_handle
 from server.typed_routes import answers
@@ -34,7 +35,7 @@ def ready() -> ReadyReply | NotReadyReply:
 
 @bp.get("/v1/status")
 @needs(Permission.STATUS)
-@answers(StatusReply)
+@answers(StatusReply, refuses=GALLERY)
 def status() -> StatusReply:
     """Counts, pack, index, threshold."""
     return status_reply(service().gallery.status(), service().clock)

@@ -12,7 +12,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
 from server.app import create_app
+from server.error_codes import STATUS_OF
 from server.legacy.responses import LegacyProblem
+from server.openapi.route_errors import codes_of
 from server.responses.problem import Problem
 from server.service import ServiceHandle
 from server.typed_routes import types_of
@@ -24,18 +26,19 @@ def undeclared(app: Flask, method: str, path: str, status: int, kind: str, body:
     """What is wrong with an answer, by its route's declaration; empty when nothing is."""
     kind = kind.partition(";")[0]
     try:
-        endpoint, _ = app.url_map.bind("localhost").match(
+        endpoint, in_path = app.url_map.bind("localhost").match(
             unquote(urlsplit(path).path) or "/", "GET" if method == "HEAD" else method
         )
     except HTTPException:
-        endpoint = ""
+        endpoint, in_path = "", {}
     except ValueError:  # an address that cannot be split
         return ""
     ours = not endpoint or endpoint in _ANY_APP.view_functions  # a test may add a route of its own
     if method in ("HEAD", "OPTIONS") or endpoint in ("status.page", "status.asset") or not ours:
         return ""
     if kind == "application/problem+json":
-        return _misfit(body, LegacyProblem if endpoint.startswith("first_page.") else Problem)
+        misfit = _misfit(body, LegacyProblem if endpoint.startswith("first_page.") else Problem)
+        return misfit or (_undeclared_code(app, endpoint, status, body, bool(in_path)) if endpoint else "")
     types = types_of(app, endpoint) if endpoint else None
     if types is None or types.replies is None or status not in types.replies:
         return f"{method} {path} does not declare the status {status}"
@@ -45,6 +48,14 @@ def undeclared(app: Flask, method: str, path: str, status: int, kind: str, body:
     if kind == types.streams != "application/json":
         return ""
     return _misfit(body, declared) if kind == "application/json" else f"{method} {path} answers with {kind}"
+
+
+def _undeclared_code(app: Flask, endpoint: str, status: int, body: bytes, in_path: bool) -> str:
+    code = msgspec.json.decode(body)["code"]
+    if STATUS_OF.get(code) != status:
+        return f"{endpoint}: {code} is {STATUS_OF.get(code)} in server/error_codes.py, and was {status}"
+    declared = codes_of(app, endpoint, ["a parameter"] if in_path else ())
+    return "" if code in declared else f"{endpoint} does not declare the code {code}: @answers(refuses=...)"
 
 
 def undeclared_anywhere(method: str, path: str, status: int, kind: str, body: bytes) -> str:

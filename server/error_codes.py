@@ -1,0 +1,80 @@
+"""The codes of errors that clients can meet, with the HTTP status of each.
+
+A route names the codes of its own in ``@answers(refuses=...)``; here are the groups that several routes have.
+:mod:`server.openapi.route_errors` adds the codes that follow from what a route declares otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+CODES: Mapping[int, frozenset[str]] = {
+    400: frozenset({
+        "bad_request", "dimension_mismatch", "empty_image", "invalid_base64", "invalid_cohort",
+        "invalid_consent", "invalid_cursor", "invalid_detail", "invalid_embeddings", "invalid_faces", "invalid_fecha",
+        "invalid_field", "invalid_force", "invalid_format", "invalid_history", "invalid_host",
+        "invalid_idempotency_key", "invalid_json", "invalid_k", "invalid_length", "invalid_limit", "invalid_npy",
+        "invalid_parameter", "invalid_status", "invalid_student", "invalid_threshold", "missing_field",
+        "missing_parameter", "no_photos", "not_finite", "one_photo_needed", "repeated_header", "too_many_photos",
+        "two_keys", "unknown_field", "unknown_parameter",
+    }),
+    401: frozenset({"missing_key", "unknown_key"}),
+    403: frozenset({"foreign_host", "foreign_origin", "role_not_enough", "threshold_too_low"}),
+    404: frozenset({"class_not_found", "entry_not_found", "not_found", "student_not_found"}),
+    405: frozenset({"method_not_allowed"}),
+    408: frozenset({"request_timeout"}),
+    409: frozenset({
+        "different_person", "idempotency_key_reused", "possible_duplicate", "student_exists", "student_removed",
+    }),
+    411: frozenset({"length_required"}),
+    413: frozenset({"too_many_bytes"}),
+    415: frozenset({"not_an_image", "unsupported_format", "unsupported_media_type"}),
+    422: frozenset({
+        "consent_missing", "crashed", "damaged_image", "low_quality", "multiple_faces", "no_face", "too_costly",
+        "too_many_pixels", "too_much_memory", "too_small",
+    }),
+    429: frozenset({"too_many_wrong_keys"}),
+    431: frozenset({"head_too_large"}),
+    500: frozenset({"internal_error"}),
+    503: frozenset({
+        "busy", "calibration_unreadable", "documents_missing", "erasure_incomplete", "lease_lost", "not_ready",
+        "pack_mismatch", "request_in_progress", "store_unavailable",
+    }),
+    507: frozenset({"export_unwritable", "index_unwritable"}),
+}  # fmt: skip
+"""Every code that a client can meet, by its status."""
+
+STATUS_OF: Mapping[str, int] = {code: status for status, codes in CODES.items() for code in codes}
+"""The status of each code."""
+
+ALWAYS = frozenset({
+    "bad_request", "busy", "foreign_host", "foreign_origin", "head_too_large", "internal_error", "invalid_host",
+    "invalid_length", "length_required", "repeated_header", "request_timeout", "too_many_bytes", "two_keys",
+})  # fmt: skip
+"""What any request may be refused for by its head or its framing, or when the server fails."""
+
+KEYS = frozenset({"missing_key", "role_not_enough", "too_many_wrong_keys", "unknown_key"})
+"""What a request that needs a key may be refused for."""
+
+GALLERY = frozenset({"calibration_unreadable", "lease_lost", "not_ready", "pack_mismatch", "store_unavailable"})
+"""What every request to the gallery may be refused for."""
+
+PHOTO = frozenset({
+    "crashed", "damaged_image", "empty_image", "not_an_image", "too_costly", "too_many_pixels", "too_much_memory",
+    "too_small", "unsupported_format",
+})  # fmt: skip
+"""What a photo may be refused for when it is read."""
+
+PORTRAIT = frozenset({"low_quality", "multiple_faces", "no_face"})
+"""What a photo of one person may be refused for."""
+
+ENROLMENT = PORTRAIT | {
+    "consent_missing", "different_person", "invalid_student", "no_photos", "possible_duplicate", "student_removed",
+}  # fmt: skip
+"""What photos of a student may be refused for."""
+
+KEYED = frozenset({"idempotency_key_reused", "invalid_idempotency_key", "request_in_progress"})
+"""What a request may be refused for that may carry an Idempotency-Key."""
+
+WRITES = frozenset({"index_unwritable"})
+"""What a request that changes the index may be refused for."""

@@ -1,0 +1,101 @@
+"""Request bodies as OpenAPI describes them: each form of a body with its media types and schema."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, get_args, get_origin
+
+import msgspec
+
+from server.requests.body_forms import BodyForms, RawBody
+from server.requests.fields import MAX_PHOTOS
+from server.requests.photos import SentPhotos, json_type_of
+from server.requests.validation import declared
+from server.typed_routes import RouteTypes
+
+IMAGES = ("image/jpeg", "image/png", "image/webp", "image/heic", "image/heif", "image/avif", "image/tiff")
+"""Media types of a photo that is the body. The bytes decide what it is."""
+
+JsonSchema = dict[str, Any]
+SchemaOf = Callable[[Any], JsonSchema]
+
+
+def forms_of(types: RouteTypes) -> BodyForms:
+    """The forms in which a route takes a body; none when it reads none."""
+    if types.body is None:
+        return ()
+    forms: BodyForms = getattr(types.body, "FORMS", (types.body,))
+    return forms
+
+
+def request_body(types: RouteTypes, schema_of: SchemaOf) -> JsonSchema | None:
+    """The body of a route; None when it reads none.
+
+    Args:
+        types: of the route.
+        schema_of: gives the schema of a type.
+    """
+    forms = forms_of(types)
+    if not forms:
+        return None
+    content: dict[str, JsonSchema] = {}
+    for form in forms:
+        for media_type, found in _media(form, schema_of).items():
+            there = content.get(media_type)
+            content[media_type] = found if there is None else {"schema": {"anyOf": [there["schema"], found["schema"]]}}
+    return {"required": True, "content": content}
+
+
+def _media(form: Any, schema_of: SchemaOf) -> dict[str, JsonSchema]:
+    if isinstance(form, RawBody):
+        return {form.media_type: {"schema": {"type": "string", "format": "binary", "description": form.description}}}
+    if get_origin(form) is SentPhotos:
+        (fields,) = get_args(form)
+        return _photo_media(fields, schema_of)
+    return {"application/json": {"schema": schema_of(form)}}
+
+
+def _photo_media(fields: type[msgspec.Struct], schema_of: SchemaOf) -> dict[str, JsonSchema]:
+    """A photo as the body, where nothing has to stand beside it; a form; JSON."""
+    raw: JsonSchema = {"schema": {"type": "string", "format": "binary", "minLength": 1}}
+    beside: JsonSchema = schema_of(fields)
+    needed = _required(fields)
+    content = {} if needed else dict.fromkeys(IMAGES, raw)
+    form: JsonSchema = {
+        "type": "object",
+        "properties": {
+            "image": {
+                "type": "array",
+                "items": {"type": "string", "format": "binary"},
+                "minItems": 1,
+                "maxItems": MAX_PHOTOS,
+                "description": "A photo; the field is there once per photo.",
+            },
+            **{name: _in_form(name, fields, beside) for name in declared(fields)},
+        },
+        "required": ["image", *needed],
+        "additionalProperties": False,
+    }
+    in_json = {"allOf": [schema_of(json_type_of(fields))], "anyOf": [{"required": ["image"]}, {"required": ["images"]}]}
+    return {
+        **content,
+        "multipart/form-data": {"schema": form},
+        "application/json": {"schema": in_json},
+    }
+
+
+def _in_form(name: str, fields: type[msgspec.Struct], _: JsonSchema) -> JsonSchema:
+    """A field of a form: text; an object is JSON text."""
+    (_reference,), components = msgspec.json.schema_components([fields])
+    schema: JsonSchema = components[fields.__name__]["properties"][name]
+    if "$ref" in schema or "$ref" in str(schema.get("anyOf", "")):
+        return {
+            "type": "string",
+            "description": schema.get("description", "JSON text."),
+            "contentMediaType": "application/json",
+        }
+    return {key: value for key, value in schema.items() if key != "default"}
+
+
+def _required(fields: type[msgspec.Struct]) -> list[str]:
+    return [field.encode_name for field in msgspec.structs.fields(fields) if field.required]
