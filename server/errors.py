@@ -1,4 +1,4 @@
-"""Errors to RFC 9457 problem details. The status of an error is that of its code; without one in the table, its class's."""
+"""Errors to RFC 9457 problem details. The status of an error is that of its code, else that of its class."""
 
 from __future__ import annotations
 

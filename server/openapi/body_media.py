@@ -58,7 +58,6 @@ def _media(form: Any, schema_of: SchemaOf) -> dict[str, JsonSchema]:
 def _photo_media(fields: type[msgspec.Struct], schema_of: SchemaOf) -> dict[str, JsonSchema]:
     """A photo as the body, where nothing has to stand beside it; a form; JSON."""
     raw: JsonSchema = {"schema": {"type": "string", "format": "binary", "minLength": 1}}
-    beside: JsonSchema = schema_of(fields)
     needed = _required(fields)
     content = {} if needed else dict.fromkeys(IMAGES, raw)
     form: JsonSchema = {
@@ -71,7 +70,7 @@ def _photo_media(fields: type[msgspec.Struct], schema_of: SchemaOf) -> dict[str,
                 "maxItems": MAX_PHOTOS,
                 "description": "A photo; the field is there once per photo.",
             },
-            **{name: _in_form(name, fields, beside) for name in declared(fields)},
+            **{name: _in_form(name, fields) for name in declared(fields)},
         },
         "required": ["image", *needed],
         "additionalProperties": False,
@@ -84,7 +83,7 @@ def _photo_media(fields: type[msgspec.Struct], schema_of: SchemaOf) -> dict[str,
     }
 
 
-def _in_form(name: str, fields: type[msgspec.Struct], _: JsonSchema) -> JsonSchema:
+def _in_form(name: str, fields: type[msgspec.Struct]) -> JsonSchema:
     """A field of a form: text; an object is JSON text."""
     (_reference,), components = msgspec.json.schema_components([fields])
     schema: JsonSchema = components[fields.__name__]["properties"][name]

@@ -64,7 +64,7 @@ def describe(app: Flask) -> JsonSchema:
             continue
         path = _IN_PATH.sub(lambda part: f"{{{part['name']}}}", rule.rule)
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            paths.setdefault(path, {})[method.lower()] = _operation(app, rule, method, types, schemas)
+            paths.setdefault(path, {})[method.lower()] = _operation(app, rule, types, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -89,7 +89,7 @@ def describe(app: Flask) -> JsonSchema:
     }
 
 
-def _operation(app: Flask, rule: Rule, method: str, types: RouteTypes, schemas: _Schemas) -> JsonSchema:
+def _operation(app: Flask, rule: Rule, types: RouteTypes, schemas: _Schemas) -> JsonSchema:
     view = app.view_functions[rule.endpoint]
     summary, _, rest = inspect.cleandoc(view.__doc__ or rule.endpoint).partition("\n")
     permission = permission_needed(app, rule.endpoint)
@@ -167,7 +167,7 @@ def _in_headers(codes: Iterable[str]) -> Iterable[JsonSchema]:
             "name": "Idempotency-Key",
             "in": "header",
             "required": False,
-            "description": "A text that no other request has: the request is carried out once, however often it is sent.",
+            "description": "A text that no other request has: however often it is sent, it is carried out once.",
             "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
         }
 

@@ -47,7 +47,7 @@ def search(parameters: SearchParameters, body: Probes) -> responses.SearchReply:
 @takes(PHOTOS)
 @answers(
     responses.VerifyReply,
-    refuses=GALLERY | PORTRAIT | {"missing_parameter", "one_photo_needed", "student_not_found", "threshold_too_low"},
+    refuses=GALLERY | PORTRAIT | {"missing_field", "one_photo_needed", "student_not_found", "threshold_too_low"},
 )
 def verify(parameters: VerifyParameters, body: SentPhotos[VerifyFields]) -> responses.VerifyReply:
     """Are the photo and the student of this matricula the same person?"""

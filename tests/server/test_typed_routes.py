@@ -30,6 +30,7 @@ from tests.server.declared_answers import undeclared
 from tests.server.sample import ANA, JPEG, PROBE, enrol, problem
 
 APP = create_app(ServiceHandle(), 1)
+PROBLEM = "application/problem+json"
 FILES = {"status.page", "status.asset"}
 
 
@@ -118,8 +119,17 @@ def test_a_reply_that_is_not_as_declared_is_found() -> None:
     assert "Invalid enum value" in wrong({"status": "dead"})
     assert "missing" in wrong({"students": []}, "/v1/students")
     assert "does not declare" in wrong({}, status=201) and "answers with" in wrong({}, kind="text/html")
-    problem = {"type": "about:blank", "title": "t", "status": 404, "detail": "d", "code": "c", "request_id": "r"}
+    problem = {
+        "type": "about:blank",
+        "title": "t",
+        "status": 404,
+        "detail": "d",
+        "code": "student_not_found",
+        "request_id": "r",
+    }
     assert wrong(problem, "/v1/students/x", 404, "application/problem+json") == ""
+    assert "does not declare the code" in wrong(problem | {"code": "entry_not_found"}, "/v1/students/x", 404, PROBLEM)
+    assert "is 404 in" in wrong(problem, "/v1/students/x", 400, PROBLEM)
     assert "message" in wrong(problem, "/get-students", 404, "application/problem+json")
     assert "unknown field" in wrong(problem | {"message": ""}, "/v1/status", 404, "application/problem+json")
 
