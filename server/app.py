@@ -22,7 +22,7 @@ from server.access import authentication
 from server.access.caller import NO_ONE
 from server.access.permissions import permission_needed
 from server.legacy import routes as legacy
-from server.routes import attendance, identify, participations, status, students
+from server.routes import api_description, attendance, identify, participations, status, students
 from server.service import ServiceHandle
 
 log = logging.getLogger("presente.access")
@@ -76,7 +76,7 @@ def create_app(service_handle: ServiceHandle, max_body_bytes: int, access: Acces
     app.extensions["presente.api_keys"] = access.keys
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
-    for blueprint in (status.bp, identify.bp, students.bp, attendance.bp, participations.bp, legacy.bp):
+    for blueprint in (api_description.bp, status.bp, identify.bp, students.bp, attendance.bp, participations.bp, legacy.bp):
         app.register_blueprint(blueprint)
     errors.install(app)
 

@@ -19,6 +19,8 @@ from server.responses.problem import Problem
 from server.service import ServiceHandle
 from server.typed_routes import types_of
 
+FILES = frozenset({"api_description.asset", "api_description.page", "status.asset", "status.page"})
+"""Endpoints that answer with files, which no type describes."""
 _ANY_APP = create_app(ServiceHandle(), 1)
 
 
@@ -34,7 +36,7 @@ def undeclared(app: Flask, method: str, path: str, status: int, kind: str, body:
     except ValueError:  # an address that cannot be split
         return ""
     ours = not endpoint or endpoint in _ANY_APP.view_functions  # a test may add a route of its own
-    if method in ("HEAD", "OPTIONS") or endpoint in ("status.page", "status.asset") or not ours:
+    if method in ("HEAD", "OPTIONS") or endpoint in FILES or not ours:
         return ""
     if kind == "application/problem+json":
         misfit = _misfit(body, LegacyProblem if endpoint.startswith("first_page.") else Problem)

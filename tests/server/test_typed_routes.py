@@ -26,12 +26,11 @@ from server.requests.validation import _code, declared
 from server.service import ServiceHandle
 from server.typed_routes import RouteTypes, answers, types_of
 from tests.conftest import ROOT, on_sqlite
-from tests.server.declared_answers import undeclared
+from tests.server.declared_answers import FILES, undeclared
 from tests.server.sample import ANA, JPEG, PROBE, enrol, problem
 
 APP = create_app(ServiceHandle(), 1)
 PROBLEM = "application/problem+json"
-FILES = {"status.page", "status.asset"}
 
 
 def routes() -> Iterator[tuple[str, RouteTypes]]:
