@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
-from flask import Flask, Request, Response, g, request
+from flask import Flask, Request, Response, current_app, g, request
+from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import IntegerConverter, Map
 
 from presente.access_roles import AccessRole
@@ -76,7 +77,15 @@ def create_app(service_handle: ServiceHandle, max_body_bytes: int, access: Acces
     app.extensions["presente.api_keys"] = access.keys
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
-    for blueprint in (api_description.bp, status.bp, identify.bp, students.bp, attendance.bp, participations.bp, legacy.bp):
+    for blueprint in (
+        api_description.bp,
+        status.bp,
+        identify.bp,
+        students.bp,
+        attendance.bp,
+        participations.bp,
+        legacy.bp,
+    ):
         app.register_blueprint(blueprint)
     errors.install(app)
 
@@ -92,7 +101,7 @@ def create_app(service_handle: ServiceHandle, max_body_bytes: int, access: Acces
         cors.check_origin(request, access.origins)
         if (answer := cors.preflight(request)) is not None:
             return answer
-        needed = permission_needed(app, request.endpoint)
+        needed = permission_needed(app, request.endpoint or _endpoint_of_another_method(request))
         g.caller = authentication.check(request, needed, access.keys, failures)
         body_sizes.check(request, body_sizes.of(app, request.endpoint), max_body_bytes)
         return None
@@ -114,6 +123,15 @@ def create_app(service_handle: ServiceHandle, max_body_bytes: int, access: Acces
         return response
 
     return app
+
+
+def _endpoint_of_another_method(request: Request) -> str | None:
+    """The endpoint that a path has for another method: a caller who may use it is told which methods there are."""
+    error = request.routing_exception
+    if not isinstance(error, MethodNotAllowed) or not error.valid_methods:
+        return None
+    endpoint: str = current_app.create_url_adapter(request).match(method=next(iter(error.valid_methods)))[0]  # type: ignore[union-attr]
+    return endpoint
 
 
 def refusal(app: Flask, environ: dict[str, Any], length: int) -> Response | None:

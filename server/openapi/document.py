@@ -50,7 +50,7 @@ class _Schemas:
     def of(self, kind: Any) -> JsonSchema:
         """A reference to the schema of a type, which is kept."""
         (schema,), components = msgspec.json.schema_components([kind], ref_template=_SCHEMAS)
-        self.components.update(components)
+        self.components.update({name: _with_types(each) for name, each in components.items()})
         return dict(schema)
 
 
@@ -134,13 +134,14 @@ def _in_query(types: RouteTypes) -> Iterable[JsonSchema]:
     _, components = msgspec.json.schema_components([types.parameters])
     described = components[types.parameters.__name__]
     for name, schema in described["properties"].items():
-        plain = _without_null(schema)
+        plain = _without_null(_with_types(schema))
         text = plain.pop("description", "")
         yield {
             "name": name,
             "in": "query",
             "required": name in described["required"],
             "description": text,
+            "allowEmptyValue": True,  # as good as absent
             "schema": plain,
         }
 
@@ -154,13 +155,27 @@ def _without_null(schema: JsonSchema) -> JsonSchema:
     return {**rest, "anyOf": kept} if kept else rest
 
 
+def _with_types(schema: Any) -> Any:
+    """A schema in which a choice of texts says that it is text: pages and generators show a type."""
+    if isinstance(schema, list):
+        return [_with_types(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {key: _with_types(value) for key, value in schema.items()}
+    choices = made.get("enum")
+    if isinstance(choices, list) and "type" not in made and all(isinstance(each, str) for each in choices):
+        made["type"] = "string"
+    return made
+
+
 def _in_headers(codes: Iterable[str]) -> Iterable[JsonSchema]:
     yield {
         "name": "X-Request-Id",
         "in": "header",
         "required": False,
-        "description": "An id of yours, which the reply and the log repeat; another text is replaced.",
-        "schema": {"type": "string", "maxLength": 64},
+        "description": "An id of yours: up to 64 letters, digits, dots, dashes and underscores. The reply and the log "
+        "repeat it; another text is replaced.",
+        "schema": {"type": "string"},
     }
     if set(codes) >= KEYED:
         yield {

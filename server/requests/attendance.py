@@ -146,14 +146,14 @@ class AttendanceSubmission:
 
     @classmethod
     def read(cls, request: Request) -> AttendanceSubmission:
-        """Of a body: JSON without ``image`` is a statement.
+        """Of a body: JSON without a photo is a statement.
 
         Raises:
             InvalidInput: ``one_photo_needed``, or what is wrong with the body.
         """
         if request.mimetype == "application/json":
             body = json_object(request, AttendanceStatement)
-            if "image" not in body:
+            if not {"image", "images"} & body.keys():
                 return cls(b"", read_json(request, AttendanceStatement))
         return cls(read_photos(request, NoFields).one())
 

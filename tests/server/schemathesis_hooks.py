@@ -1,0 +1,41 @@
+"""What Schemathesis is told of this API: which refusals no schema can announce. Run by test_openapi_contract.py."""
+
+from typing import Any
+
+import schemathesis
+from schemathesis.checks import CHECKS
+from schemathesis.specs.openapi import checks
+
+SAID_IN_WORDS = frozenset({
+    # what a photo shows, and whether bytes are one
+    "crashed", "damaged_image", "empty_image", "invalid_base64", "low_quality", "multiple_faces", "no_face",
+    "not_an_image", "too_costly", "too_many_pixels", "too_much_memory", "too_small", "unsupported_format",
+    # texts in their one form, without characters that cannot be shown; dates that exist and are not to come
+    "invalid_consent", "invalid_fecha", "invalid_field", "invalid_parameter", "invalid_student",
+    # arrays: one length, the pack's dimension, finite, not too many results
+    "dimension_mismatch", "invalid_embeddings", "invalid_k", "invalid_npy", "not_finite",
+    # one of two places, one of two fields, a cursor of another list
+    "invalid_cursor", "missing_field", "missing_parameter", "no_photos", "one_photo_needed", "too_many_photos",
+    "unknown_parameter",
+})  # fmt: skip
+"""Codes of refusals of a request that fits its schema."""
+
+checks.AUTH_REJECTION_STATUSES = frozenset(checks.AUTH_REJECTION_STATUSES) | {429}  # after ten wrong keys
+_accepts_what_fits = CHECKS.get_one("positive_data_acceptance")
+CHECKS.unregister("positive_data_acceptance")
+
+
+@schemathesis.check
+def positive_data_acceptance(ctx: Any, response: Any, case: Any) -> bool | None:
+    """The check of that name, but for refusals that the documentation announces in words."""
+    if response.status_code in (400, 415, 422) and response.json()["code"] in SAID_IN_WORDS:
+        return None
+    found: bool | None = _accepts_what_fits(ctx, response, case)
+    return found
+
+
+@schemathesis.hook
+def before_call(_: Any, case: Any, __: Any) -> None:
+    """Headers are texts, also those that Schemathesis takes from another answer."""
+    if case.headers:
+        case.headers = {name: str(text) for name, text in case.headers.items()}
