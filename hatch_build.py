@@ -24,7 +24,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 ROOMS = ("faces", "gallery", "indexer", "server", "evaluation", "tools")
 SAMPLE = ("students.csv", "identify.tsv", "README.md", "students", "probes", "strangers", "groups", "models")
 """Of ``data_sample``: the class and the pack, not the programs that drew and trained them."""
-CLONE_ONLY = ("tools/compile_imports.py",)
+CLONE_ONLY = ("tools/compile_imports.py", "tools/openapi_examples.py", "tools/schemathesis_hooks.py")
 """Modules of the rooms that only a clone needs."""
 
 

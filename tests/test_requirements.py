@@ -9,6 +9,7 @@ from packaging.utils import canonicalize_name
 from tests.pins import pinned
 
 LEFT_OUT = {
+    ("flask-openapi3-swagger", "flask-openapi3"),  # only the files of Swagger UI in it are used
     ("insightface", "opencv-python"),  # the headless build provides it
     ("scikit-image", "imageio"),  # only skimage.io needs it, like tifffile; skimage.graph needs networkx
     ("scikit-image", "networkx"),

@@ -6,7 +6,9 @@ import inspect
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from http import HTTPStatus
+from importlib import resources
 from typing import Any
 
 import msgspec
@@ -52,6 +54,14 @@ class _Schemas:
         (schema,), components = msgspec.json.schema_components([kind], ref_template=_SCHEMAS)
         self.components.update({name: _with_types(each) for name, each in components.items()})
         return dict(schema)
+
+
+@cache
+def examples() -> dict[str, dict[str, Any]]:
+    """By operation and status an answer of a server of the sample class; ``tools/openapi_examples.py`` makes them."""
+    text = resources.files(__package__).joinpath("examples.json").read_text(encoding="utf-8")
+    found: dict[str, dict[str, Any]] = msgspec.json.decode(text)
+    return found
 
 
 def describe(app: Flask) -> JsonSchema:
@@ -105,7 +115,7 @@ def _operation(app: Flask, rule: Rule, types: RouteTypes, schemas: _Schemas) -> 
         "x-roles": roles,
         "security": [] if opened else [{"bearer": []}, {"key": []}],
         "parameters": [*_in_path(rule), *_in_query(types), *_in_headers(codes)],
-        "responses": {**_replies(types, schemas), **_refusals(codes, legacy, schemas)},
+        "responses": _with_examples(rule.endpoint, {**_replies(types, schemas), **_refusals(codes, legacy, schemas)}),
     }
     body = request_body(types, schemas.of)
     if body is not None:
@@ -114,6 +124,12 @@ def _operation(app: Flask, rule: Rule, types: RouteTypes, schemas: _Schemas) -> 
             body["description"] = f"At most {limit} bytes."
         described["requestBody"] = body
     return described
+
+
+def _with_examples(endpoint: str, responses: JsonSchema) -> JsonSchema:
+    for status, example in examples().get(endpoint.replace(".", "_"), {}).items():
+        next(iter(responses[status]["content"].values()))["example"] = example
+    return responses
 
 
 def _described(rest: str, roles: list[str], opened: bool) -> str:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from flask.testing import FlaskClient
 
@@ -15,8 +16,10 @@ from presente.access_roles import AccessRole
 from server.access.permissions import permission_needed, roles_with
 from server.app import create_app
 from server.error_codes import CODES
-from server.openapi.document import describe
+from server.openapi.document import describe, examples
+from server.responses.problem import Problem
 from server.service import ServiceHandle
+from server.typed_routes import types_of
 from tests.conftest import ROOT, on_sqlite
 from tests.server.conftest import Serve
 from tests.server.declared_answers import FILES
@@ -104,6 +107,17 @@ def test_every_code_can_be_answered_by_some_route(document: Any) -> None:
     assert unannounced <= {"method_not_allowed", "documents_missing"}, unannounced
 
 
+def test_the_examples_fit_what_is_declared(document: Any) -> None:
+    """They are answers of an earlier day: ``python -m tools.openapi_examples`` makes them again."""
+    seen = 0
+    for endpoint in APP.view_functions:
+        for status, example in examples().get(endpoint.replace(".", "_"), {}).items():
+            declared = (types_of(APP, endpoint).replies or {}).get(int(status), Problem)
+            msgspec.convert(example, declared, strict=True)
+            seen += 1
+    assert seen == sum(map(len, examples().values())) > 15
+
+
 def test_a_photo_may_be_sent_in_every_form(document: Any) -> None:
     described = operations(document)
     identify = described["POST", "/v1/identify"]["requestBody"]["content"]
@@ -152,7 +166,7 @@ def test_the_live_server_does_what_is_described(serve: Serve, tmp_path: Path) ->
         *("run", f"{running.address}/openapi.json", "--checks", "all", "--max-examples", EXAMPLES, "--seed", "1"),
         *("--request-timeout", "60", "--continue-on-failure", "--no-color", "--phases", "coverage,fuzzing,stateful"),
     ]
-    environment = {**os.environ, "SCHEMATHESIS_HOOKS": str(ROOT / "tests" / "server" / "schemathesis_hooks.py")}
+    environment = {**os.environ, "SCHEMATHESIS_HOOKS": str(ROOT / "tools" / "schemathesis_hooks.py")}
     done = subprocess.run(
         [sys.executable, "-m", "schemathesis.cli", *words],
         cwd=folder, env=environment, capture_output=True, text=True, check=False,
@@ -162,3 +176,25 @@ def test_the_live_server_does_what_is_described(serve: Serve, tmp_path: Path) ->
     assert tested and int(tested[1]) > 20 and " errored" not in done.stdout, done.stdout[-2000:]
     running.stop()
     assert " 500 " not in (tmp_path / "server.log").read_text(encoding="utf-8")
+
+
+@on_sqlite
+@pytest.mark.usefixtures("sample_gallery")
+def test_the_page_shows_every_operation_and_tries_one_with_a_key(serve: Serve, page: Any, document: Any) -> None:
+    running = serve(PRESENTE_API_KEYS=KEYS)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{running.address}/docs")
+    page.wait_for_selector(".opblock")
+    assert page.locator(".opblock").count() == len(operations(document))
+    page.click("button.authorize")
+    page.locator("input[aria-label='auth-bearer-value']").fill(ADMIN)
+    page.locator(".auth-btn-wrapper button.authorize").first.click()
+    page.locator(".auth-btn-wrapper button.btn-done").first.click()
+    page.click("#operations-status-status_status .opblock-summary")
+    page.click("#operations-status-status_status .try-out__btn")
+    page.click("#operations-status-status_status .execute")
+    page.wait_for_selector("#operations-status-status_status .live-responses-table .response-col_status")
+    shown = page.inner_text("#operations-status-status_status .live-responses-table")
+    assert "200" in shown and '"subjects": 24' in shown
+    assert all(url.startswith((running.address, "data:", "blob:")) for url in asked), asked

@@ -1,0 +1,94 @@
+"""``python -m tools.openapi_examples``: write the examples of the API's description.
+
+Each is what a server of the sample class answered; lists are cut to two items. What differs from run to run is what
+it was this time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+import requests
+
+from presente.installation import IMPORT_ROOT as ROOT
+from presente.installation import SAMPLE
+
+TARGET = ROOT / "server" / "openapi" / "examples.json"
+_JPEG = {"Content-Type": "image/jpeg"}
+_LONGEST_LIST = 2
+_PATIENCE_S = 60
+
+
+def main() -> int:
+    """Ask, and write."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        words = [sys.executable, "-m"]
+        subprocess.run([*words, "indexer", "add", "sample", "--json"], cwd=folder, env=environment, check=True)
+        server = subprocess.Popen(
+            [*words, "server", "--port", "0", "--json"], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
+        )
+        try:
+            assert server.stdout is not None
+            examples = asked(str(json.loads(server.stdout.readline())["address"]))
+        finally:
+            server.terminate()
+            server.wait(_PATIENCE_S)
+    TARGET.write_text(json.dumps(examples, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    sys.stdout.write(f"{len(examples)} operations: {TARGET.relative_to(ROOT)}\n")
+    return 0
+
+
+def asked(address: str) -> dict[str, dict[str, Any]]:
+    """By operation and status what the server answers."""
+    probe = (SAMPLE / "probes" / "A0178" / "1.jpg").read_bytes()
+    group = (SAMPLE / "groups" / "group_02.jpg").read_bytes()
+    found: dict[str, dict[str, Any]] = {}
+
+    def ask(operation: str, method: str, path: str, **sent: Any) -> Any:
+        reply = requests.request(method, address + path, timeout=_PATIENCE_S, **sent)
+        value = reply.json()
+        found.setdefault(operation, {})[str(reply.status_code)] = _short(value)
+        return value
+
+    ask("status_live", "GET", "/livez")
+    ask("status_ready", "GET", "/readyz")
+    ask("status_status", "GET", "/v1/status")
+    ask("identify_identify", "POST", "/v1/identify?k=2", data=probe, headers=_JPEG)
+    ask("identify_identify", "POST", "/v1/identify?k=0", data=probe, headers=_JPEG)
+    ask("identify_verify", "POST", "/v1/verify?matricula=A0178", data=probe, headers=_JPEG)
+    ask("students_listing", "GET", "/v1/students?limit=2")
+    ask("students_read", "GET", "/v1/students/A0178")
+    ask("students_read", "GET", "/v1/students/A9999")
+    ask("students_change", "PATCH", "/v1/students/A0178", json={"otras_clases": ["IA-102"]})
+    new = {"matricula": "A9001", "nombre_del_alumno": "Vega Salinas, Inés", "clase": "IA-101"}
+    stranger = {"image": ("ines.jpg", (SAMPLE / "strangers" / "01.jpg").read_bytes(), "image/jpeg")}
+    ask("students_enrol", "POST", "/v1/students", data=new, files=stranger)
+    ask("attendance_take", "POST", "/v1/attendance?clase=IA-102", data=group, headers=_JPEG)
+    ask("attendance_take", "POST", "/v1/attendance?clase=IA-102", json={"matricula": "A0283", "note": "llegó tarde"})
+    listed = ask("attendance_listing", "GET", "/v1/attendance?clase=IA-102&limit=2")
+    entry = next(line["id"] for line in listed["attendance"] if line["id"] is not None)
+    ask("attendance_resolve", "PATCH", f"/v1/attendance/{entry}", json={"status": "rejected", "note": "era su hermana"})
+    ask("participations_record", "POST", "/v1/participations", json={"matricula": "A0178", "kind": "pregunta"})
+    ask("participations_listing", "GET", "/v1/participations")
+    ask("first_page_get_students", "GET", "/get-students")
+    return found
+
+
+def _short(value: Any) -> Any:
+    """A value whose lists of objects are cut; coordinates and scores stay whole."""
+    if isinstance(value, dict):
+        return {name: _short(each) for name, each in value.items()}
+    if isinstance(value, list):
+        kept = value[:_LONGEST_LIST] if value and isinstance(value[0], dict) else value
+        return [_short(each) for each in kept]
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
