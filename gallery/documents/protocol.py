@@ -190,8 +190,11 @@ class DocumentStore(Protocol):
         kind: SubjectKind | None = "student",
         after: str = "",
         limit: int = 100,
+        clases: Collection[str] | None = None,
     ) -> list[StoredStudent]:
-        """Students in order of matricula, after ``after``; ``query`` is a part of a name or of a matricula."""
+        """Students in order of matricula, after ``after``.
+
+        ``query`` is a part of a name or of a matricula; a student is in one of ``clases``."""
 
     def subjects(self, ids: Sequence[int]) -> dict[int, Student]:
         """Students by subject id. Ids of students who do not exist (any more) are left out."""

@@ -48,7 +48,7 @@ bp = Blueprint("attendance", __name__, url_prefix="/v1/attendance")
 @answers({200: ClassPhotoReply, 201: AttendanceEntryJson})
 def take(parameters: AttendanceParameters, body: AttendanceSubmission) -> ClassPhotoReply | AttendanceEntryJson:
     """Who of a class is in this photo? Or, without a photo, what a person says of one student."""
-    threshold_policy.check(request, service().gallery, parameters.threshold)
+    threshold_policy.check(request, service().gallery.whole, parameters.threshold)
     fecha = past_date(parameters.fecha, service().clock)
     if body.statement is None:
         return _by_photo(parameters, fecha, body.photo)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from flask import current_app
+from flask import current_app, g
 
+from server.access.caller import Caller
 from server.service import Service, ServiceHandle
 
 
@@ -14,5 +15,6 @@ def service_handle() -> ServiceHandle:
 
 
 def service() -> Service:
-    """The service; 503 ``not_ready`` while it loads."""
-    return service_handle().get()
+    """The service, for the part of the school that the caller may see; 503 ``not_ready`` while it loads."""
+    caller: Caller = g.caller
+    return service_handle().get().within(caller.scope)

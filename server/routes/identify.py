@@ -45,6 +45,6 @@ def search(parameters: SearchParameters, body: Probes) -> responses.SearchReply:
 @answers(responses.VerifyReply)
 def verify(parameters: VerifyParameters, body: SentPhotos[VerifyFields]) -> responses.VerifyReply:
     """Are the photo and the student of this matricula the same person?"""
-    threshold_policy.check(request, service().gallery, parameters.threshold)
+    threshold_policy.check(request, service().gallery.whole, parameters.threshold)
     matricula, found = operations.verify(service(), parameters, body)
     return responses.verify_reply(g.request_id, service().embedder.pack.name, matricula, found)

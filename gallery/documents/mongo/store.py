@@ -264,9 +264,10 @@ class MongoStore:
         kind: SubjectKind | None = "student",
         after: str = "",
         limit: int = 100,
+        clases: Collection[str] | None = None,
     ) -> list[StoredStudent]:
         with self._connection.calls():
-            return student_queries.list_students(self._db, clase, query, kind, after, limit)
+            return student_queries.list_students(self._db, clase, query, kind, after, limit, clases)
 
     def subjects(self, ids: Sequence[int]) -> dict[int, Student]:
         if not ids:

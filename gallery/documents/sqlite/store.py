@@ -187,9 +187,10 @@ class SqliteStore:
         kind: SubjectKind | None = "student",
         after: str = "",
         limit: int = 100,
+        clases: Collection[str] | None = None,
     ) -> list[StoredStudent]:
         with self._reading() as db:
-            return student_rows.list_students(db, clase, query, kind, after, limit)
+            return student_rows.list_students(db, clase, query, kind, after, limit, clases)
 
     def subjects(self, ids: Sequence[int]) -> dict[int, Student]:
         with self._reading() as db:
