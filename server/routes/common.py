@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import current_app, g
 
+from server.access.authentication import Authenticator
 from server.access.caller import Caller
 from server.service import Service, ServiceHandle
 
@@ -11,6 +12,12 @@ from server.service import Service, ServiceHandle
 def service_handle() -> ServiceHandle:
     """The handle of the app's service."""
     found: ServiceHandle = current_app.extensions["presente"]
+    return found
+
+
+def authenticator() -> Authenticator:
+    """What tells who asks."""
+    found: Authenticator = current_app.extensions["presente.authenticator"]
     return found
 
 

@@ -11,8 +11,9 @@ from werkzeug.wrappers import Response
 
 from presente.access_roles import AccessRole
 from presente.api_keys import read_keys
+from server.access.authentication import Access
 from server.access.permissions import GRANTED, Permission, permission_needed
-from server.app import Access, create_app
+from server.app import create_app
 from server.service import ServiceHandle
 from tests.conftest import SAMPLE, Command, on_sqlite
 from tests.server.conftest import Serve
