@@ -12,6 +12,8 @@ import evaluation.__main__
 import faces.__main__
 import indexer.__main__
 import server.__main__
+import server.commands.keys
+import server.commands.users
 from presente.settings import SETTINGS, Settings
 from server.app import create_app
 from server.service import ServiceHandle
@@ -62,6 +64,10 @@ def commands() -> list[tuple[str, argparse.ArgumentParser]]:
         parser = program.__main__.build_parser()
         (group,) = (each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
         found += [(f"{program.__name__} {name}", each) for name, each in group.choices.items()]
+    for module in (server.commands.keys, server.commands.users):
+        (group,) = (each for each in module.build_parser()._actions if isinstance(each, argparse._SubParsersAction))
+        program = module.__name__.rpartition(".")[2]
+        found += [(f"presente {program} {name}", each) for name, each in group.choices.items()]
     return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from gallery.documents.access import AccessKey, Account, Grant, digest_of_secret
+from gallery.documents.access_protocol import AccessStore
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.student_rules import student_not_found
 from presente.access_roles import AccessRole
@@ -64,7 +65,7 @@ def grant_of(store: DocumentStore, role: AccessRole, classes: Sequence[str], mat
 # -- keys --------------------------------------------------------------------------------------------------------------
 
 
-def add_key(store: DocumentStore, name: str, grant: Grant) -> tuple[AccessKey, str]:
+def add_key(store: AccessStore, name: str, grant: Grant) -> tuple[AccessKey, str]:
     """Make a key: as stored, and its text, which is known to no one afterwards.
 
     Raises:
@@ -73,25 +74,25 @@ def add_key(store: DocumentStore, name: str, grant: Grant) -> tuple[AccessKey, s
     """
     text = new_key()
     made = AccessKey(check_name(name), digest_of_secret(text), grant, _now())
-    if not store.access.add_key(made):
+    if not store.add_key(made):
         raise _name_taken(name)
     return made, text
 
 
-def revoke_key(store: DocumentStore, name: str) -> None:
+def revoke_key(store: AccessStore, name: str) -> None:
     """Delete a key. Servers refuse it within about two seconds.
 
     Raises:
         NotFound: ``key_not_found``.
     """
-    if not store.access.remove_key(name):
+    if not store.remove_key(name):
         raise NotFound("key_not_found", f"There is no key {shown(name)}.", "Look at the list of keys.")
 
 
 # -- accounts ----------------------------------------------------------------------------------------------------------
 
 
-def add_account(store: DocumentStore, name: str, grant: Grant, password: str) -> Account:
+def add_account(store: AccessStore, name: str, grant: Grant, password: str) -> Account:
     """Make an account.
 
     Raises:
@@ -101,28 +102,28 @@ def add_account(store: DocumentStore, name: str, grant: Grant, password: str) ->
     check_name(name)
     if grant.role not in ROLES_OF_ACCOUNTS:
         raise InvalidInput("invalid_grant", f"The role is {grant.role}, which is for machines.", "Make a key of it.")
-    if store.access.account(name) is not None:
+    if store.account(name) is not None:
         raise _name_taken(name)  # checked again below; checking first spares the hash
     made = Account(name, grant, hash_password(password), True, _now())
-    if not store.access.add_account(made):
+    if not store.add_account(made):
         raise _name_taken(name)
     return made
 
 
-def account_of(store: DocumentStore, name: str) -> Account:
+def account_of(store: AccessStore, name: str) -> Account:
     """An account.
 
     Raises:
         NotFound: ``account_not_found``.
     """
-    found = store.access.account(name)
+    found = store.account(name)
     if found is None:
         raise NotFound("account_not_found", f"There is no account {shown(name)}.", "Look at the list of accounts.")
     return found
 
 
 def change_account(
-    store: DocumentStore,
+    store: AccessStore,
     name: str,
     grant: Grant | None = None,
     password: str | None = None,
@@ -145,13 +146,13 @@ def change_account(
         enabled=stored.enabled if enabled is None else enabled,
     )
     if _is_admin(stored) and not _is_admin(changed):
-        others = [each for each in store.access.accounts() if _is_admin(each) and each.name != name]
+        others = [each for each in store.accounts() if _is_admin(each) and each.name != name]
         if not others:
             raise Conflict("last_admin", f"{name} is the only admin who may log in.", "Make another admin first.")
-    if not store.access.replace_account(changed):
+    if not store.replace_account(changed):
         account_of(store, name)
     if password is not None or not changed.enabled:
-        store.access.end_sessions_of(name)
+        store.end_sessions_of(name)
     return changed
 
 

@@ -7,7 +7,6 @@ import threading
 from dataclasses import dataclass, replace
 
 from gallery.documents.access import Account, Grant
-from gallery.documents.protocol import DocumentStore
 from presente.access_roles import AccessRole
 from presente.errors import Conflict, Forbidden, Unauthorized
 from server.access.administration import add_account
@@ -84,7 +83,7 @@ class LoginDesk:
         """Whether the first admin is still to be made."""
         return bool(self._setup_code) and not self._register.has_admin()
 
-    def set_up(self, store: DocumentStore, code: str, name: str, password: str, address: str) -> Account:
+    def set_up(self, code: str, name: str, password: str, address: str) -> Account:
         """Make the first admin with the code of this server's terminal, which is worth nothing afterwards.
 
         Raises:
@@ -103,7 +102,7 @@ class LoginDesk:
                     "wrong_setup_code", "The code is not the one of this server.", "It is on the server's terminal."
                 )
             self._delays.right(address, "", "")
-            made = add_account(store, name, Grant(AccessRole.ADMIN), password)
+            made = add_account(self._register.store, name, Grant(AccessRole.ADMIN), password)
             self._setup_code = ""
             self._register.refresh()
         return made

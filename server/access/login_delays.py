@@ -36,11 +36,11 @@ class DelayRule:
         return 0.0 if wrong <= self.free else min(self.longest_s, 2.0 ** (min(wrong, 64) - self.free - 1))
 
 
-BY_ADDRESS = DelayRule(free=10, longest_s=900, forgiven_s=60)
-"""A school may have one address, so ten people may err at once."""
+BY_ADDRESS = DelayRule(free=20, longest_s=60, forgiven_s=60)
+"""A school may have one address, so several people may err at once."""
 BY_ACCOUNT = DelayRule(free=10, longest_s=30, forgiven_s=60)
 """Guesses from many addresses at one account. The delay stays short, since it meets the owner's new browser, too."""
-BY_DEVICE = DelayRule(free=5, longest_s=900, forgiven_s=60)
+BY_DEVICE = DelayRule(free=5, longest_s=60, forgiven_s=60)
 
 
 class LoginDelays:

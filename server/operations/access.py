@@ -33,7 +33,7 @@ def make_key(store: DocumentStore, authenticator: Authenticator, wanted: NewKey)
         NotFound: ``student_not_found``.
     """
     grant = administration.grant_of(store, AccessRole(wanted.role), wanted.classes, wanted.matricula)
-    made = administration.add_key(store, wanted.name, grant)
+    made = administration.add_key(store.access, wanted.name, grant)
     authenticator.register.refresh()
     return made
 
@@ -44,7 +44,7 @@ def revoke_key(store: DocumentStore, authenticator: Authenticator, name: str) ->
     Raises:
         NotFound: ``key_not_found``.
     """
-    administration.revoke_key(store, name)
+    administration.revoke_key(store.access, name)
     authenticator.register.refresh()
 
 
@@ -57,7 +57,7 @@ def make_account(store: DocumentStore, authenticator: Authenticator, wanted: New
         NotFound: ``student_not_found``.
     """
     grant = administration.grant_of(store, AccessRole(wanted.role), wanted.classes, wanted.matricula)
-    made = administration.add_account(store, wanted.name, grant, wanted.password)
+    made = administration.add_account(store.access, wanted.name, grant, wanted.password)
     authenticator.register.refresh()
     return made
 
@@ -70,7 +70,7 @@ def change_account(store: DocumentStore, authenticator: Authenticator, name: str
         InvalidInput: ``invalid_grant``, ``invalid_password``.
         NotFound: ``account_not_found``, ``student_not_found``.
     """
-    now = administration.account_of(store, name).grant
+    now = administration.account_of(store.access, name).grant
     grant = None
     if changes.role is not UNSET or changes.classes is not UNSET or changes.matricula is not UNSET:
         role = now.role if changes.role is UNSET else AccessRole(changes.role)
@@ -80,7 +80,7 @@ def change_account(store: DocumentStore, authenticator: Authenticator, name: str
         grant = administration.grant_of(store, role, classes, matricula)
     password = None if changes.password is UNSET else changes.password
     enabled = None if changes.enabled is UNSET else changes.enabled
-    changed = administration.change_account(store, name, grant, password, enabled)
+    changed = administration.change_account(store.access, name, grant, password, enabled)
     if password is not None or not changed.enabled:
         authenticator.sessions.end_all_of(name)
     authenticator.register.refresh()

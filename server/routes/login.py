@@ -13,7 +13,7 @@ from server.access.proxies import came_over_tls, client_address
 from server.access.tokens import csrf_token
 from server.requests.access import LoginFields, SetupFields
 from server.responses.access import AccountJson, LoginOptionsReply, SessionReply, account_json, session_reply
-from server.routes.common import authenticator, service
+from server.routes.common import authenticator
 from server.typed_routes import answers
 
 bp = Blueprint("login", __name__, url_prefix="/v1")
@@ -72,7 +72,7 @@ def setup(body: SetupFields) -> AccountJson:
     """Make the first admin, with the code that the server printed on its terminal."""
     _check_accounts()
     address = client_address(request, authenticator().access.proxies)
-    return account_json(_desk().set_up(service().gallery.store, body.code, body.name, body.password, address))
+    return account_json(_desk().set_up(body.code, body.name, body.password, address))
 
 
 def _desk() -> LoginDesk:

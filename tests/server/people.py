@@ -55,14 +55,14 @@ def authenticator_of(app: Flask) -> Authenticator:
 
 def key_of(app: Flask, gallery: Gallery, name: str, grant: Grant) -> dict[str, str]:
     """A new key of the store, as the header that carries it."""
-    _, text = administration.add_key(gallery.store, name, grant)
+    _, text = administration.add_key(gallery.store.access, name, grant)
     authenticator_of(app).register.refresh()
     return {"Authorization": f"Bearer {text}"}
 
 
 def logged_in(app: Flask, gallery: Gallery, name: str, grant: Grant) -> tuple[FlaskClient, dict[str, str]]:
     """A browser in which the owner of a new account has logged in, and the header that its requests need."""
-    administration.add_account(gallery.store, name, grant, PASSWORD)
+    administration.add_account(gallery.store.access, name, grant, PASSWORD)
     authenticator_of(app).register.refresh()
     browser = app.test_client()
     assert browser.post("/v1/login", json={"name": name, "password": PASSWORD}).status_code == 204
