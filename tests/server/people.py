@@ -44,8 +44,10 @@ def guarded_app(gallery: Gallery, embedder: FaceEmbedder, folder: Path, access: 
     app = create_app(handle, 4_000_000, access, register)
     register.follow(gallery.store.access)
     handle.put(Service(embedder, gallery, export, export.forget))
-    yield app
-    register.stop()
+    try:
+        yield app
+    finally:
+        register.stop()
 
 
 def authenticator_of(app: Flask) -> Authenticator:

@@ -269,6 +269,21 @@ def test_before_the_store_is_open_its_keys_are_not_unknown(gallery: Gallery) -> 
 # -- guessing ------------------------------------------------------------------------------------------------------
 
 
+class Hands:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def stop_the_clock(app: Flask) -> None:
+    """Let no delay of an app's pass, however long the test takes."""
+    app.extensions["presente.login_desk"]._delays = LoginDelays(Hands())
+
+
 def test_wrong_names_and_wrong_passwords_cannot_be_told_apart(app: Flask, gallery: Gallery) -> None:
     administration.add_account(gallery.store.access, "ruiz", TEACHER, PASSWORD)
     replies = [log_in(app.test_client(), *given) for given in (("ruiz", "wrong"), ("nobody", "wrong"), ("", ""))]
@@ -279,9 +294,10 @@ def test_wrong_names_and_wrong_passwords_cannot_be_told_apart(app: Flask, galler
 
 
 def test_guesses_are_slowed_down_and_delay_no_browser_that_is_known(app: Flask, gallery: Gallery) -> None:
+    stop_the_clock(app)
     browser, _ = logged_in(app, gallery, "ruiz", TEACHER)
     guesser = app.test_client()
-    replies = [log_in(guesser, password="wrong") for _ in range(BY_ADDRESS.free + 2)]
+    replies = [log_in(guesser, password="wrong") for _ in range(BY_ACCOUNT.free + 2)]
     assert {reply.status_code for reply in replies[:-1]} == {401}
     problem(replies[-1], 429, "too_many_logins")
     assert 1 <= int(replies[-1].headers["Retry-After"]) <= BY_ADDRESS.longest_s
@@ -294,16 +310,6 @@ def test_guesses_are_slowed_down_and_delay_no_browser_that_is_known(app: Flask, 
     administration.add_account(gallery.store.access, "other", TEACHER, PASSWORD)
     guesser.set_cookie("presente_device", stolen.value)
     problem(log_in(guesser, "other"), 429, "too_many_logins")  # the mark is of another account
-
-
-class Hands:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def seconds_to_wait(delays: LoginDelays, *attempt: str) -> int:
@@ -362,6 +368,7 @@ def test_logging_in_to_the_own_account_allows_no_guesses_at_others() -> None:
 def test_behind_a_proxy_each_client_counts_for_itself(gallery: Gallery, embedder: FaceEmbedder, tmp_path: Path) -> None:
     administration.add_account(gallery.store.access, "ruiz", TEACHER, PASSWORD)
     with guarded_app(gallery, embedder, tmp_path, Access(accounts=True, proxies=("127.0.0.0/8",))) as app:
+        stop_the_clock(app)
         client = app.test_client()
         for _ in range(BY_ADDRESS.free + 1):
             log_in(client, "nobody", "wrong", headers={"X-Forwarded-For": "10.0.0.1"})
