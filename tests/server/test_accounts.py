@@ -370,8 +370,8 @@ def test_behind_a_proxy_each_client_counts_for_itself(gallery: Gallery, embedder
     with guarded_app(gallery, embedder, tmp_path, Access(accounts=True, proxies=("127.0.0.0/8",))) as app:
         stop_the_clock(app)
         client = app.test_client()
-        for _ in range(BY_ADDRESS.free + 1):
-            log_in(client, "nobody", "wrong", headers={"X-Forwarded-For": "10.0.0.1"})
+        for number in range(BY_ADDRESS.free + 1):
+            log_in(client, f"nobody-{number}", "wrong", headers={"X-Forwarded-For": "10.0.0.1"})
         one, other = ({"X-Forwarded-For": f"{spoofed}10.0.0.{n}"} for spoofed, n in (("8.8.8.8, ", 1), ("", 2)))
         problem(log_in(client, headers=one), 429, "too_many_logins")
         assert log_in(client, headers=other).status_code == 204
