@@ -64,10 +64,9 @@ def commands() -> list[tuple[str, argparse.ArgumentParser]]:
         parser = program.__main__.build_parser()
         (group,) = (each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
         found += [(f"{program.__name__} {name}", each) for name, each in group.choices.items()]
-    for module in (server.commands.keys, server.commands.users):
-        (group,) = (each for each in module.build_parser()._actions if isinstance(each, argparse._SubParsersAction))
-        program = module.__name__.rpartition(".")[2]
-        found += [(f"presente {program} {name}", each) for name, each in group.choices.items()]
+    for word, made in (("keys", server.commands.keys.build_parser()), ("users", server.commands.users.build_parser())):
+        (group,) = (each for each in made._actions if isinstance(each, argparse._SubParsersAction))
+        found += [(f"presente {word} {name}", each) for name, each in group.choices.items()]
     return found
 
 

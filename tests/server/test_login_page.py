@@ -26,7 +26,7 @@ def log_in(running: Running, name: str, password: str = PASSWORD) -> dict[str, s
     assert reply.status == 204, reply.body
     cookies = [line.partition(";")[0] for line in reply.headers.get_all("Set-Cookie") or ()]
     headers = {"Cookie": "; ".join(cookies)}
-    return headers | {"X_CSRF_Token": running.fetch("GET", "/v1/session", **headers).json["csrf_token"]}
+    return headers | {"X_CSRF_Token": running.fetch("GET", "/v1/session", None, **headers).json["csrf_token"]}
 
 
 def add_user(environment: dict[str, str], folder: Path, *words: str) -> None:
@@ -109,7 +109,7 @@ def test_nothing_works_from_outside_without_a_key_or_a_session_and_sessions_outl
 
     def statuses(server: Running, **headers: str) -> dict[str, int]:
         asked = ("/livez", "/readyz", "/", "/v1/login", "/v1/status", "/v1/students", "/v1/session", "/nowhere")
-        return {path: server.fetch("GET", path, Host="aula.example", **headers).status for path in asked}
+        return {path: server.fetch("GET", path, None, Host="aula.example", **headers).status for path in asked}
 
     closed = dict.fromkeys(("/v1/status", "/v1/students", "/v1/session", "/nowhere"), 401)
     assert statuses(running) == dict.fromkeys(("/livez", "/readyz", "/", "/v1/login"), 200) | closed
@@ -130,7 +130,7 @@ def test_nothing_works_from_outside_without_a_key_or_a_session_and_sessions_outl
     again = serve(**on)
     again.address = again.address.replace("0.0.0.0", "127.0.0.1")
     assert identify(again, **browser).status == 200
-    assert again.fetch("POST", "/v1/logout", **browser).status == 204
+    assert again.fetch("POST", "/v1/logout", None, **browser).status == 204
     assert statuses(again, Cookie=browser["Cookie"])["/v1/session"] == 401
 
 
