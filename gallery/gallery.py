@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from gallery.decision import Candidate, Decision, decide
 from gallery.documents.photo_digests import complete_digest
 from gallery.documents.protocol import DocumentStore
+from gallery.documents.scope import WHOLE_SCHOOL, Scope
+from gallery.documents.scoped_documents import documents_within
 from gallery.documents.student_rules import student_not_found
 from gallery.documents.values import Enrolment, EnrolmentMode, StoredStudent, Student, SubjectKind
 from gallery.index.document_index import DocumentIndex
@@ -37,6 +40,7 @@ class Gallery:
         settings: how the gallery decides.
         pack: tag of the model pack.
         dim: length of its templates.
+        scope: which part of the school this gallery shows.
     """
 
     def __init__(
@@ -65,6 +69,27 @@ class Gallery:
             raise
         self._search = SubjectSearch(store, self.index, dim)
         self._calibration = StoredCalibration(store, pack)
+        self.scope = WHOLE_SCHOOL
+        self._whole: Gallery | None = None
+
+    def within(self, scope: Scope) -> Gallery:
+        """This gallery as a caller sees it who may see only a part of the school: other students do not exist in it.
+
+        It lists, searches, compares and records within the scope (:mod:`gallery.documents.scoped_documents`). It cannot
+        enrol and erase.
+        """
+        if scope.is_whole:
+            return self.whole
+        view = copy(self.whole)
+        view.scope, view._whole = scope, self.whole
+        view.store = documents_within(self.whole.store, scope)
+        view._search = self.whole._search.within(scope)
+        return view
+
+    @property
+    def whole(self) -> Gallery:
+        """The gallery of which this is a part; itself when it is no part."""
+        return self._whole or self
 
     def close(self, publish: bool = False) -> None:
         """Close the store. With ``publish``, write a generation first if anything changed since the last one."""
@@ -326,8 +351,8 @@ class Gallery:
         return self._search.count(self.searchable()), self._calibration.curve()
 
     def status(self) -> GalleryStatus:
-        """Counts, pack, index and threshold."""
-        point = self.operating_point()
+        """Counts, pack, index and threshold, of the whole school."""
+        point = self.whole.operating_point()
         with self.index.reading() as searcher:
             return GalleryStatus(
                 counts=self.store.counts(),

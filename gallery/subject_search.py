@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from gallery.decision import Candidate
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.rosters import Rosters
+from gallery.documents.scope import WHOLE_SCHOOL, Scope
 from gallery.documents.values import Position, Student, SubjectKind
 from gallery.index.document_index import DocumentIndex
 from gallery.index.kinds.flat import checked
@@ -29,15 +31,39 @@ class SubjectSearch:
         self._index = index
         self._dim = dim
         self._rosters = Rosters(store)
+        self._scope = WHOLE_SCHOOL
         self._subject_count: tuple[Position | None, int] = None, 0
 
+    def within(self, scope: Scope) -> SubjectSearch:
+        """The search among the people of a scope. It shares the rosters that were read."""
+        view = copy(self)
+        view._scope = scope
+        return view
+
     def roster(self, clase: str | None, kind: SubjectKind | None) -> NDArray[np.int64]:
-        """Subject ids, sorted, of a class or a kind."""
-        return self._rosters.of(self._index.position, clase, kind)
+        """Subject ids, sorted, of a class or a kind; without a class, of everyone in the scope.
+
+        Raises:
+            Forbidden: ``class_not_yours``.
+        """
+        scope, position = self._scope, self._index.position
+        scope.check_class(clase)
+        if scope.matricula:
+            own = self._store.student(scope.matricula)
+            members = self._rosters.of(position, clase, kind)
+            return np.intersect1d(members, [0 if own is None else own.id])
+        if clase is not None or scope.classes is None:
+            return self._rosters.of(position, clase, kind)
+        each = [self._rosters.of(position, name, kind) for name in sorted(scope.classes)]
+        return np.unique(np.concatenate(each)) if each else np.empty(0, dtype=np.int64)
 
     def searchable(self, clase: str | None, cohort: bool) -> NDArray[np.int64] | None:
-        """Subject ids that a search may return; None for all subjects."""
-        if clase is not None:
+        """Subject ids that a search may return; None for all subjects.
+
+        Raises:
+            Forbidden: ``class_not_yours``.
+        """
+        if clase is not None or not self._scope.is_whole:
             return self.roster(clase, None if cohort else "student")
         if cohort or not self._rosters.has_cohort(self._index.position):
             return None

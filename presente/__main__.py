@@ -14,6 +14,8 @@ _ABOUT = {
     "index": "put photos in, keep the gallery in order",
     "eval": "measure, and try",
     "packs": "model packs on this machine",
+    "users": "accounts of people",
+    "keys": "keys for machines",
 }
 _EXAMPLES = """example:
   presente index add sample
@@ -60,6 +62,10 @@ def _program(command: str) -> Callable[[list[str]], int]:
         from indexer.__main__ import main as program
     elif command == "eval":
         from evaluation.__main__ import main as program
+    elif command == "users":
+        from server.commands.users import main as program
+    elif command == "keys":
+        from server.commands.keys import main as program
     else:
         from faces.__main__ import main as program
     return program

@@ -46,6 +46,10 @@ class Output:
             for line in lines:
                 print(hidden(line))
 
+    def secret(self, data: dict[str, Any], text: str) -> None:
+        """Print the result of making a secret: all of it with ``--json``, else only the secret's text."""
+        print(json.dumps(data, ensure_ascii=False, allow_nan=False) if self.as_json else text)
+
     @staticmethod
     def note(text: str) -> None:
         """Print a line on stderr for the person at the terminal."""

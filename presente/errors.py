@@ -90,7 +90,14 @@ class Conflict(PresenteError):
 
 
 class Busy(PresenteError):
-    """A request for which there is no room or no time now. Nothing was done; the client can send it again later."""
+    """A request for which there is no room or no time now. Nothing was done; the client can send it again later.
+
+    ``retry_after_s``: after how many seconds, where that is known.
+    """
+
+    def __init__(self, code: str, what: str, fix: str = "", retry_after_s: int | None = None) -> None:
+        super().__init__(code, what, fix)
+        self.retry_after_s = retry_after_s
 
 
 class PackError(PresenteError):

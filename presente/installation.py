@@ -21,6 +21,9 @@ SAMPLE = (_PACKAGE if INSTALLED else IMPORT_ROOT) / "data_sample"
 COMMANDS = {"server": "serve", "indexer": "index", "evaluation": "eval", "faces": "packs"}
 """Each program's room, and the word of the ``presente`` command that starts it."""
 
+ADDED_COMMANDS = ("users", "keys")
+"""Words of the ``presente`` command that start no program of a room."""
+
 
 def command_line(words: str) -> str:
     """What to type to run a program of ours, as messages and ``--help`` say it.
@@ -29,6 +32,8 @@ def command_line(words: str) -> str:
     Words that begin with no such program are left as they are: benchmarks are only in a clone.
     """
     program, _, rest = words.partition(" ")
+    if program in ADDED_COMMANDS:
+        return f"{'presente' if INSTALLED else 'python -m presente'} {words}"
     if program not in COMMANDS:
         return words
     start = f"presente {COMMANDS[program]}" if INSTALLED else f"python -m {program}"

@@ -112,6 +112,8 @@ def empty_search_hint(gallery: Gallery, clase: str | None, cohort: bool) -> str:
         return (
             f"No one in class {shown(clase)} whom this search may find has a template: add photos, or leave out clase."
         )
+    if not gallery.scope.is_whole:
+        return "No one in your classes has a template: add photos."
     counts = gallery.store.counts()
     if counts.cohort and not cohort:
         return (

@@ -10,13 +10,18 @@ import signal
 import sys
 import threading
 from contextlib import ExitStack
+from datetime import timedelta
 from functools import partial
 
 from presente import cli, composition, logs
 from presente.errors import ConfigError
 from presente.machine import give_memory_back
 from presente.settings import Settings
-from server.app import Access, create_app
+from server.access.authentication import Access
+from server.access.login import LoginDesk
+from server.access.register import AccessRegister
+from server.access.sessions import SessionLimits
+from server.app import create_app
 from server.decoding.admission import open_admission
 from server.decoding.decoder import open_decoder
 from server.front.serving import HttpServer
@@ -43,7 +48,8 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
     give_memory_back()
     max_body = int(settings.max_bytes * _LARGEST_PHOTOS_A_REQUEST * _BASE64_GROWTH)
     service_handle = ServiceHandle()
-    app = create_app(service_handle, max_body, Access(settings.api_keys, settings.cors_origins))
+    register = AccessRegister()
+    app = create_app(service_handle, max_body, access_of(settings), register)
     try:
         http = HttpServer(app, settings.host, settings.port, settings.server_threads, _BODIES * max_body)
     except OSError as exc:
@@ -57,6 +63,8 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         pack = composition.open_pack(settings)
         gallery = composition.open_gallery(settings, pack)
         cleanup.callback(gallery.close, publish=True)
+        register.follow(gallery.store.access)
+        cleanup.callback(register.stop)
         if warning := gallery.operating_point().warning():  # and a rate without a calibration stops here
             logging.warning("%s", warning)
         decoder = open_decoder(open_admission(settings.memory_mb))
@@ -75,12 +83,33 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         embedder = composition.open_embedder(settings, pack, decoder)
         forget = partial(composition.forget_copies, settings)
         service_handle.put(Service(embedder, gallery, export, forget, composition.open_clock(settings)))
+        if settings.accounts == "on":
+            _offer_setup(app.extensions["presente.login_desk"], output)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         address = f"http://{host}:{http.port}"
         output.result({"address": address, "pack": pack.name}, [f"Presente answers on {address} (pack {pack.name})"])
         sys.stdout.flush()
         stop.wait()
     return cli.DONE
+
+
+def access_of(settings: Settings) -> Access:
+    """Who may use the server, by the settings."""
+    limits = SessionLimits(timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours))
+    return Access(
+        keys=settings.api_keys,
+        origins=settings.cors_origins,
+        accounts=settings.accounts == "on",
+        proxies=settings.trusted_proxies,
+        student_photos=settings.student_photos,
+        session_limits=limits,
+    )
+
+
+def _offer_setup(desk: LoginDesk, output: cli.Output) -> None:
+    """While there is no admin, say on the terminal, and only there, with which code the first one is made."""
+    if code := desk.open_setup():
+        output.note(f"No admin has an account yet. Open the page, and make the first one with this code: {code}")
 
 
 def address_unavailable(host: str, port: int, error: OSError) -> ConfigError:
@@ -91,8 +120,8 @@ def address_unavailable(host: str, port: int, error: OSError) -> ConfigError:
 
 
 def _check_address(settings: Settings) -> None:
-    """Without keys the server may only be reached from this machine."""
-    if settings.api_keys:
+    """Without keys and accounts the server may only be reached from this machine."""
+    if settings.api_keys or settings.accounts == "on":
         return
     try:
         loopback = settings.host == "localhost" or ipaddress.ip_address(settings.host).is_loopback
@@ -102,7 +131,8 @@ def _check_address(settings: Settings) -> None:
         raise ConfigError(
             "unprotected_address",
             f"PRESENTE_HOST is {settings.host!r}, which others can reach, and there are no keys.",
-            "Set PRESENTE_API_KEYS to ROLE:KEY, for example admin: and 32 random letters; or bind 127.0.0.1.",
+            "Set PRESENTE_API_KEYS to ROLE:KEY, for example admin: and 32 random letters, or PRESENTE_ACCOUNTS=on; or "
+            "bind 127.0.0.1.",
         )
 
 

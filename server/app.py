@@ -6,7 +6,6 @@ import logging
 import re
 import time
 import uuid
-from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
@@ -15,15 +14,18 @@ from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import IntegerConverter, Map
 
 from presente.access_roles import AccessRole
-from presente.api_keys import ApiKey
 from presente.errors import PresenteError
 from presente.log_limits import rate_limited
 from server import body_sizes, cors, errors
-from server.access import authentication
+from server.access.authentication import OPEN_TO_THIS_MACHINE, Authenticator
+from server.access.authentication import Access as Access
 from server.access.caller import NO_ONE
+from server.access.login import LoginDesk
 from server.access.permissions import permission_needed
+from server.access.register import AccessRegister
 from server.legacy import routes as legacy
-from server.routes import api_description, attendance, identify, participations, status, students
+from server.routes import access as access_routes
+from server.routes import api_description, attendance, identify, login, participations, status, students
 from server.service import ServiceHandle
 
 log = logging.getLogger("presente.access")
@@ -51,22 +53,19 @@ class _Request(Request):
         return BytesIO()
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Who may use the server: clients with one of ``keys`` (without keys every client on this machine), and pages of
-    ``origins`` beside its own."""
-
-    keys: tuple[ApiKey, ...] = ()
-    origins: tuple[str, ...] = ()
-
-
-def create_app(service_handle: ServiceHandle, max_body_bytes: int, access: Access = Access()) -> Flask:
+def create_app(
+    service_handle: ServiceHandle,
+    max_body_bytes: int,
+    access: Access = OPEN_TO_THIS_MACHINE,
+    register: AccessRegister | None = None,
+) -> Flask:
     """Build the application.
 
     Args:
         service_handle: gives the service once it is loaded.
         max_body_bytes: larger request bodies are refused with 413 before they are read.
         access: who may use it.
+        register: knows the keys and accounts of the store, once it follows the store.
     """
     app = Flask("presente", static_folder=None)
     app.request_class = _Request
@@ -74,35 +73,29 @@ def create_app(service_handle: ServiceHandle, max_body_bytes: int, access: Acces
     # is the whole of a photo without a line break. A body has room for more than four of them.
     app.config.update(MAX_CONTENT_LENGTH=max_body_bytes, MAX_FORM_MEMORY_SIZE=max(max_body_bytes // 4, 1_000_000))
     app.extensions["presente"] = service_handle
-    app.extensions["presente.api_keys"] = access.keys
+    register = register or AccessRegister()
+    authenticator = Authenticator(access, register)
+    app.extensions["presente.authenticator"] = authenticator
+    app.extensions["presente.login_desk"] = LoginDesk(register, authenticator.sessions)
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
-    for blueprint in (
-        api_description.bp,
-        status.bp,
-        identify.bp,
-        students.bp,
-        attendance.bp,
-        participations.bp,
-        legacy.bp,
-    ):
+    rooms = (api_description, status, login, access_routes, identify, students, attendance, participations, legacy)
+    for blueprint in (room.bp for room in rooms):
         app.register_blueprint(blueprint)
     errors.install(app)
-
-    failures = authentication.Failures()
 
     @app.before_request
     def begin() -> Response | None:
         given = request.headers.get("X-Request-Id", "")
         g.request_id = given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
         g.started = time.perf_counter()
-        if not access.keys:  # without keys, a client must be on this machine
+        if not access.protects:  # then a client must be on this machine
             cors.check_host(request)
         cors.check_origin(request, access.origins)
         if (answer := cors.preflight(request)) is not None:
             return answer
         needed = permission_needed(app, request.endpoint or _endpoint_of_another_method(request))
-        g.caller = authentication.check(request, needed, access.keys, failures)
+        g.caller, g.login = authenticator.check(request, needed)
         body_sizes.check(request, body_sizes.of(app, request.endpoint), max_body_bytes)
         return None
 
@@ -140,7 +133,7 @@ def refusal(app: Flask, environ: dict[str, Any], length: int) -> Response | None
     None when the body may be read. A small body with a known key is always read: such a client may take a thread, and
     is refused there.
     """
-    if length <= _SMALL_BYTES and authentication.is_known(environ, app.extensions["presente.api_keys"]):
+    if length <= _SMALL_BYTES and app.extensions["presente.authenticator"].is_known(environ):
         return None
     with app.request_context(environ):
         try:
@@ -148,6 +141,11 @@ def refusal(app: Flask, environ: dict[str, Any], length: int) -> Response | None
         except Exception as error:  # noqa: BLE001  # answered as every error of a route
             answer = app.handle_user_exception(error)
         return None if answer is None else app.process_response(app.make_response(answer))
+
+
+def asks_store(app: Flask, environ: dict[str, Any], length: int) -> bool:
+    """Whether :func:`refusal` asks the store, for which the event loop must not wait."""
+    return length > _SMALL_BYTES and bool(app.extensions["presente.authenticator"].asks_store(environ))
 
 
 def refusal_of(app: Flask, environ: dict[str, Any], error: PresenteError) -> Response:

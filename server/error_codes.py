@@ -12,19 +12,26 @@ CODES: Mapping[int, frozenset[str]] = {
     400: frozenset({
         "bad_request", "dimension_mismatch", "empty_image", "invalid_base64", "invalid_cohort",
         "invalid_consent", "invalid_cursor", "invalid_detail", "invalid_embeddings", "invalid_faces", "invalid_fecha",
-        "invalid_field", "invalid_force", "invalid_format", "invalid_history", "invalid_host",
-        "invalid_idempotency_key", "invalid_json", "invalid_k", "invalid_length", "invalid_limit", "invalid_npy",
-        "invalid_parameter", "invalid_status", "invalid_student", "invalid_threshold", "missing_field",
+        "invalid_field", "invalid_force", "invalid_format", "invalid_grant", "invalid_history", "invalid_host",
+        "invalid_idempotency_key", "invalid_json", "invalid_k", "invalid_length", "invalid_limit", "invalid_name",
+        "invalid_npy", "invalid_parameter", "invalid_password", "invalid_status", "invalid_student", "invalid_threshold", "missing_field",
         "missing_parameter", "no_photos", "not_finite", "one_photo_needed", "repeated_header", "too_many_photos",
         "two_keys", "unknown_field", "unknown_parameter",
     }),
-    401: frozenset({"missing_key", "unknown_key"}),
-    403: frozenset({"foreign_host", "foreign_origin", "role_not_enough", "threshold_too_low"}),
-    404: frozenset({"class_not_found", "entry_not_found", "not_found", "student_not_found"}),
+    401: frozenset({"missing_key", "session_ended", "unknown_key", "wrong_password"}),
+    403: frozenset({
+        "class_not_yours", "force_not_allowed", "foreign_host", "foreign_origin", "own_photos_not_allowed",
+        "role_not_enough", "threshold_too_low", "wrong_csrf_token", "wrong_setup_code",
+    }),
+    404: frozenset({
+        "account_not_found", "accounts_off", "class_not_found", "entry_not_found", "key_not_found", "not_found",
+        "student_not_found",
+    }),
     405: frozenset({"method_not_allowed"}),
     408: frozenset({"request_timeout"}),
     409: frozenset({
-        "different_person", "idempotency_key_reused", "possible_duplicate", "student_exists", "student_removed",
+        "already_set_up", "different_person", "idempotency_key_reused", "last_admin", "name_taken", "possible_duplicate",
+        "student_exists", "student_removed",
     }),
     411: frozenset({"length_required"}),
     413: frozenset({"too_many_bytes"}),
@@ -33,7 +40,7 @@ CODES: Mapping[int, frozenset[str]] = {
         "consent_missing", "crashed", "damaged_image", "low_quality", "multiple_faces", "no_face", "too_costly",
         "too_many_pixels", "too_much_memory", "too_small",
     }),
-    429: frozenset({"too_many_wrong_keys"}),
+    429: frozenset({"too_many_logins", "too_many_wrong_keys"}),
     431: frozenset({"head_too_large"}),
     500: frozenset({"internal_error"}),
     503: frozenset({
@@ -53,8 +60,13 @@ ALWAYS = frozenset({
 })  # fmt: skip
 """What any request may be refused for by its head or its framing, or when the server fails."""
 
-KEYS = frozenset({"missing_key", "role_not_enough", "too_many_wrong_keys", "unknown_key"})
-"""What a request that needs a key may be refused for."""
+KEYS = frozenset({
+    "missing_key", "role_not_enough", "session_ended", "too_many_wrong_keys", "unknown_key", "wrong_csrf_token",
+})  # fmt: skip
+"""What a request that needs a key or a session may be refused for."""
+
+SCOPED = frozenset({"class_not_yours"})
+"""What a caller of some classes may be refused for who names another one."""
 
 GALLERY = frozenset({"calibration_unreadable", "lease_lost", "not_ready", "pack_mismatch", "store_unavailable"})
 """What every request to the gallery may be refused for."""

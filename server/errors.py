@@ -91,7 +91,10 @@ def install(app: Flask) -> None:
         if status >= 500 and not isinstance(error, Busy) and error.code not in _EXPECTED:
             # Where a pack does not match, the line says it all, and every request gets it.
             log.error("%s %s", g.request_id, error, exc_info=None if isinstance(error, PackError) else error)
-        return problem(status, error.code, str(error) if status < 500 else without_folders(str(error)))
+        response = problem(status, error.code, str(error) if status < 500 else without_folders(str(error)))
+        if isinstance(error, Busy) and error.retry_after_s is not None:
+            response.headers["Retry-After"] = str(error.retry_after_s)
+        return response
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from faces.image.jpeg_copy import jpeg_copy
 from faces.recognition import unit_rows
 from gallery.attendance.attendance_log import AttendanceLog
 from gallery.decision import Candidate
+from gallery.documents.scope import Scope
 from gallery.documents.student_rules import check_student, student_not_found
 from gallery.documents.values import EnrolmentMode, StoredStudent, Student
 from gallery.gallery import Gallery
@@ -65,14 +67,31 @@ class Service:
         self.attendance_log = AttendanceLog(gallery)
         self._enroller = PhotoEnroller(gallery, embedder)
 
+    def within(self, scope: Scope) -> Service:
+        """This service for a caller who may see only a part of the school: it answers as if no one else was enrolled.
+
+        The original is reached through ``gallery.whole``, by those few operations that say what they do with it.
+        """
+        if scope.is_whole:
+            return self
+        view = copy(self)
+        view.gallery = self.gallery.within(scope)
+        view.attendance_log = AttendanceLog(view.gallery)
+        return view
+
     def identify(self, content: bytes, query: IdentifyQuery) -> Identified:
-        """Find every face of a photo and say who it is."""
+        """Find every face of a photo and say who it is.
+
+        Raises:
+            Forbidden: ``class_not_yours``.
+        """
+        self.gallery.scope.check_class(query.clase)  # a search would refuse it, too, once the photo was read
         return identify(content, self.embedder, self.gallery, query)
 
     def verify(self, content: bytes, matricula: str, threshold: float | None) -> VerifyResult:
         """Compare a photo's most prominent face with one student's templates."""
         face = self.embedder.embed_portrait(content)[1]
-        held_to = self.gallery.operating_point(threshold).threshold
+        held_to = self.gallery.whole.operating_point(threshold).threshold
         score = self.gallery.compare(face.template, matricula)
         return VerifyResult(face, score, held_to, score is not None and score >= held_to)
 

@@ -12,6 +12,8 @@ import evaluation.__main__
 import faces.__main__
 import indexer.__main__
 import server.__main__
+import server.commands.keys
+import server.commands.users
 from presente.settings import SETTINGS, Settings
 from server.app import create_app
 from server.service import ServiceHandle
@@ -62,6 +64,9 @@ def commands() -> list[tuple[str, argparse.ArgumentParser]]:
         parser = program.__main__.build_parser()
         (group,) = (each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
         found += [(f"{program.__name__} {name}", each) for name, each in group.choices.items()]
+    for word, made in (("keys", server.commands.keys.build_parser()), ("users", server.commands.users.build_parser())):
+        (group,) = (each for each in made._actions if isinstance(each, argparse._SubParsersAction))
+        found += [(f"presente {word} {name}", each) for name, each in group.choices.items()]
     return found
 
 

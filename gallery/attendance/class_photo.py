@@ -15,6 +15,7 @@ from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, now
 from gallery.decision import Candidate, decide, once_each
 from gallery.documents.attendance import Attendance, EntryKey, SeenFace, StoredAttendance
 from gallery.documents.request_keys import NO_CLAIM, Claim
+from gallery.documents.scope import Scope
 from gallery.documents.values import Student
 from gallery.subject_search import MAX_K
 from presente.errors import NotFound, shown
@@ -62,17 +63,29 @@ class FaceAttendance:
         candidates: whom the face resembles, best first: those above the threshold, or else the best one below it.
         entries: the entries that hold for the candidates who are on the roster, whatever made them.
         recorded: whether this request added the first of these entries.
+        unnamed: whether the best candidate was left out because the caller may not see that student.
     """
 
     status: FaceStatus
     candidates: tuple[Candidate, ...]
     entries: tuple[StoredAttendance, ...] = ()
     recorded: bool = False
+    unnamed: bool = False
 
     @property
     def student(self) -> Student | None:
-        """Who it is; None unless that is clear."""
-        return self.candidates[0].student if self.status in ("present", "off_roster") else None
+        """Who it is; None unless that is clear, and the caller may know it."""
+        known = self.status in ("present", "off_roster") and not self.unnamed
+        return self.candidates[0].student if known else None
+
+    def within(self, scope: Scope) -> FaceAttendance:
+        """The result for a caller who sees a part of the school: what it is stays, who it is only of that part."""
+        seen = tuple(candidate for candidate in self.candidates if scope.sees(candidate.student))
+        return replace(
+            self,
+            candidates=tuple(replace(candidate, rank=rank) for rank, candidate in enumerate(seen, start=1)),
+            unnamed=self.candidates[:1] != seen[:1],
+        )
 
 
 def record_class_photo(
@@ -80,9 +93,11 @@ def record_class_photo(
 ) -> list[FaceAttendance]:
     """Record who of a class is in a photo; one result per face, in the order of the faces.
 
-    Nothing is recorded twice, and nothing that contradicts a person's statement.
+    Nothing is recorded twice, and nothing that contradicts a person's statement. The results name people of the whole
+    school, whatever part of it the gallery shows: :meth:`FaceAttendance.within`.
 
     Raises:
+        Forbidden: ``class_not_yours``.
         NotFound: ``class_not_found`` when no student is in the class.
     """
     gallery = attendance_log.gallery
@@ -110,7 +125,7 @@ def _identify_faces(
     gallery = attendance_log.gallery
     probes = np.array([face.vector for face in faces], dtype=np.float32).reshape(-1, gallery.dim)
     in_class = gallery.search(probes, min(len(roster), MAX_K), class_photo.clase)
-    anywhere = gallery.search(probes, _NEAREST_ANYWHERE)
+    anywhere = gallery.whole.search(probes, _NEAREST_ANYWHERE)  # a student of another class is none of this one
     near = [{candidate.subject: candidate for candidate in (*b, *a)} for a, b in zip(in_class, anywhere, strict=True)]
     people = sorted({subject for row in near for subject in row})
     scores = np.full((len(faces), len(people)), -np.inf)

@@ -118,7 +118,10 @@ class StoredParticipation:
 
 @dataclass(frozen=True, slots=True)
 class EntryFilter:
-    """Which entries are asked for: those that meet every condition that is not None. Dates are inclusive."""
+    """Which entries are asked for: those that meet every condition that is not None. Dates are inclusive.
+
+    ``clases``: those of one of these classes.
+    """
 
     clase: str | None = None
     desde: str | None = None
@@ -126,6 +129,7 @@ class EntryFilter:
     subject: int | None = None
     request: str | None = None
     face_group: str | None = None
+    clases: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.documents.access_protocol import AccessStore
 from gallery.documents.attendance import (
     Attendance,
     EntryFilter,
@@ -120,6 +121,10 @@ class DocumentStore(Protocol):
     def request_keys(self) -> RequestKeyStore:
         """The keys of requests that must be carried out once."""
 
+    @property
+    def access(self) -> AccessStore:
+        """Keys, accounts and sessions."""
+
     def identity(self) -> str:
         """A random name that the store got when it was created. It tells whether an index was made from this store."""
 
@@ -190,8 +195,11 @@ class DocumentStore(Protocol):
         kind: SubjectKind | None = "student",
         after: str = "",
         limit: int = 100,
+        clases: Collection[str] | None = None,
     ) -> list[StoredStudent]:
-        """Students in order of matricula, after ``after``; ``query`` is a part of a name or of a matricula."""
+        """Students in order of matricula, after ``after``.
+
+        ``query`` is a part of a name or of a matricula; a student is in one of ``clases``."""
 
     def subjects(self, ids: Sequence[int]) -> dict[int, Student]:
         """Students by subject id. Ids of students who do not exist (any more) are left out."""

@@ -16,6 +16,7 @@ from presente.settings.values import (
     TargetRate,
     choice,
     cosine_or_rate,
+    networks,
     number,
     path,
     path_or_none,
@@ -32,6 +33,7 @@ Consent = Literal["optional", "required"]
 Duplicates = Literal["refuse", "warn", "allow"]
 RuntimeName = Literal["auto", "onnxruntime", "openvino"]
 Precision = Literal["f32", "bf16"]
+OffOrOn = Literal["off", "on"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -125,7 +127,10 @@ class Settings:
         "0", whole_number(0, 256), "photos that the indexer works on at once", default_means="one per core"
     )
     host: str = setting(
-        "127.0.0.1", str, "address that the server binds", details="Only loopback without `PRESENTE_API_KEYS`."
+        "127.0.0.1",
+        str,
+        "address that the server binds",
+        details="Only loopback without `PRESENTE_API_KEYS` and `PRESENTE_ACCOUNTS`.",
     )
     port: int = setting("8000", whole_number(0, 65535), "port that the server binds; 0: any free one")
     memory_mb: int = setting(
@@ -140,11 +145,27 @@ class Settings:
     api_keys: tuple[ApiKey, ...] = setting(
         "",
         read_keys,
-        "who may use the server: ROLE:KEY,... with the roles attendance and admin",
+        "who may use the server: ROLE:KEY,... with the roles attendance, viewer and admin",
         default_means="everyone on this machine, no one else",
-        details="Never shown, only counted ([keys](http.md#keys)).",
+        details="Never shown, only counted ([keys](access.md#keys)).",
         show=described_keys,
         secret=True,
+    )
+    accounts: OffOrOn = setting(
+        "off",
+        choice(OffOrOn),
+        "on: people log in, and nothing is answered without a key or a session; off: only keys, if there are any",
+        details="With it the server may bind any address ([access](access.md)).",
+    )
+    session_idle_minutes: int = setting("60", whole_number(5, 10_080), "minutes without a request that end a session")
+    session_hours: int = setting("12", whole_number(1, 720), "hours after which a session ends in any case")
+    student_photos: bool = setting("false", truth, "let students who log in add photos of themselves")
+    trusted_proxies: tuple[str, ...] = setting(
+        "",
+        networks,
+        "addresses or networks of proxies whose X-Forwarded-Proto and X-Forwarded-For are believed, separated by ','",
+        details="See [behind TLS](access.md#behind-tls).",
+        show=",".join,
     )
     cors_origins: tuple[str, ...] = setting(
         "",

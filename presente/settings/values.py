@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
@@ -118,6 +119,11 @@ def zone_name(text: str) -> str:
         raise ValueError(
             "it must be a name of the IANA database like America/Mexico_City, America/Tijuana or Europe/Madrid"
         ) from exc
+
+
+def networks(text: str) -> tuple[str, ...]:
+    """Addresses and networks (CIDR), separated by commas."""
+    return tuple(str(ip_network(part.strip(), strict=False)) for part in text.split(",")) if text.strip() else ()
 
 
 def web_origins(text: str) -> tuple[str, ...]:

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Request
+from werkzeug.http import parse_cookie
 
+from gallery.documents.access import Grant, LoginSession
+from presente.access_roles import AccessRole
 from presente.api_keys import ApiKey, find_key
 from presente.errors import Busy, Forbidden, Unauthorized
 from presente.log_limits import rate_limited
 from server.access.caller import LOCAL, NO_ONE, Caller
 from server.access.permissions import Permission, roles_with
+from server.access.proxies import came_over_tls
+from server.access.register import AccessRegister
+from server.access.sessions import DEFAULT_LIMITS, SessionLimits, Sessions
+from server.access.tokens import KEY_PREFIX, csrf_token
 from server.front.connections import address_of
 
 log = rate_limited(logging.getLogger("presente.api_keys"))
 
+SESSION_COOKIE = "presente_session"
+TLS_PREFIX = "__Host-"
+"""Of cookies that were set over TLS: browsers take such a name only from this host, with Secure, and for every path."""
+
 _BURST = 10
 _PER_S = 0.2
 _ADDRESSES = 10_000
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Failures:
@@ -48,43 +62,154 @@ class Failures:
         return allowed
 
 
-def check(request: Request, needed: Permission, keys: Sequence[ApiKey], failures: Failures) -> Caller:
-    """Who makes a request; one whose key does not suffice is refused.
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may use the server.
 
-    Without any keys everything is allowed: every client on this machine is admin.
-
-    Raises:
-        Unauthorized: ``missing_key``, ``unknown_key``.
-        Busy: ``too_many_wrong_keys``.
-        Forbidden: ``role_not_enough``.
+    Attributes:
+        keys: of the settings.
+        origins: pages of other sites that may use the server.
+        accounts: whether people may log in. Without keys and accounts every client on this machine is admin.
+        proxies: networks of the proxies that are believed what they say of a request.
+        student_photos: whether a student may add own photos.
+        session_limits: how long a session lasts.
     """
-    if not keys:
-        return LOCAL
-    if needed is Permission.OPEN:
-        return NO_ONE
-    given = _given(request.environ)
-    if not given:
-        raise Unauthorized("missing_key", "A key is needed here.", "Send it as Authorization: Bearer KEY.")
-    key = find_key(keys, given)
-    if key is None:
+
+    keys: tuple[ApiKey, ...] = ()
+    origins: tuple[str, ...] = ()
+    accounts: bool = False
+    proxies: tuple[str, ...] = ()
+    student_photos: bool = False
+    session_limits: SessionLimits = DEFAULT_LIMITS
+
+    @property
+    def protects(self) -> bool:
+        """Whether a key or a session is asked for."""
+        return bool(self.keys) or self.accounts
+
+
+OPEN_TO_THIS_MACHINE = Access()
+"""Every client on this machine, as admin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The session of a request: its token, as the cookie has it, and what the store knows of it."""
+
+    token: str
+    session: LoginSession
+
+
+class Authenticator:
+    """Tells who makes a request. Safe to use from several threads."""
+
+    def __init__(self, access: Access, register: AccessRegister) -> None:
+        self.access = access
+        self.register = register
+        self.sessions = Sessions(register, access.session_limits)
+        self._failures = Failures()
+
+    def check(self, request: Request, needed: Permission) -> tuple[Caller, Login | None]:
+        """Who makes a request, and by which session; one who may not do it is refused.
+
+        Raises:
+            Unauthorized: ``missing_key``, ``unknown_key``, ``session_ended``.
+            Busy: ``too_many_wrong_keys``.
+            Forbidden: ``role_not_enough``, ``wrong_csrf_token``, ``own_photos_not_allowed``.
+            StoreError: ``not_ready`` while the store's keys and accounts are not known.
+        """
+        if not self.access.protects:
+            return LOCAL, None
+        if needed is Permission.OPEN:
+            return NO_ONE, None
+        login = None
+        if given := _given(request.environ):
+            caller = self._of_key(request, given)
+        elif token := self._token(request):
+            caller, login = self._of_session(request, token)
+        else:
+            raise Unauthorized(
+                "missing_key", "A key is needed here.", "Send it as Authorization: Bearer KEY, or log in."
+            )
+        self._check_permission(caller, needed)
+        return caller, login
+
+    def _check_permission(self, caller: Caller, needed: Permission) -> None:
+        if not caller.may(needed):
+            raise Forbidden(
+                "role_not_enough",
+                f"{caller.name} is of role {caller.role}, and this needs {' or '.join(roles_with(needed))}.",
+                "Use another key, or another account.",
+            )
+        if caller.role is AccessRole.STUDENT and needed is Permission.ADD_PHOTOS and not self.access.student_photos:
+            raise Forbidden(
+                "own_photos_not_allowed", "Students may not add photos here.", "PRESENTE_STUDENT_PHOTOS allows it."
+            )
+
+    def _of_key(self, request: Request, given: str) -> Caller:
+        key = find_key(self.access.keys, given)
+        if key is not None:
+            return Caller(key.role, f"key:setting-{self.access.keys.index(key) + 1}")
+        if given.startswith(KEY_PREFIX):
+            _ = self.register.store  # before it is open, no one knows whose key that is
+            stored = self.register.key(given)
+            if stored is not None:
+                self.register.used("key", stored.name)
+                return _caller(f"key:{stored.name}", stored.grant)
         address = address_of(request.remote_addr or "-")
-        if not failures.one_more(address):
+        if not self._failures.one_more(address):
             raise Busy("too_many_wrong_keys", "Too many wrong keys came from this address.", "Check the key, and wait.")
         log.warning("a wrong key from %s", address)
-        raise Unauthorized("unknown_key", "The key is none of this server's.", "Check it; PRESENTE_API_KEYS has them.")
-    caller = Caller(key.role, f"key:setting-{keys.index(key) + 1}")
-    if not caller.may(needed):
-        raise Forbidden(
-            "role_not_enough",
-            f"The key is of role {caller.role}, and this needs {' or '.join(roles_with(needed))}.",
-            "Use another key.",
-        )
-    return caller
+        raise Unauthorized("unknown_key", "The key is none of this server's.", "Check it; it may have been revoked.")
+
+    def _token(self, request: Request) -> str:
+        if not self.access.accounts:
+            return ""
+        return request.cookies.get(cookie_name(SESSION_COOKIE, came_over_tls(request, self.access.proxies)), "")
+
+    def _of_session(self, request: Request, token: str) -> tuple[Caller, Login]:
+        session = self.sessions.find(token)
+        account = None
+        if session is not None:
+            account = self.register.account(session.account)
+            if account is None:  # made a moment ago, by another server
+                self.register.refresh()
+                account = self.register.account(session.account)
+        if session is None or account is None or not account.enabled:
+            raise Unauthorized("session_ended", "The session has ended.", "Log in again.")
+        if request.method not in _SAFE:
+            sent = request.headers.get("X-CSRF-Token", "")
+            if not hmac.compare_digest(sent.encode(), csrf_token(token).encode()):
+                raise Forbidden(
+                    "wrong_csrf_token",
+                    "The header X-CSRF-Token is not that of the session.",
+                    "Send csrf_token of GET /v1/session.",
+                )
+        return _caller(f"user:{account.name}", account.grant), Login(token, session)
+
+    def is_known(self, environ: Mapping[str, Any]) -> bool:
+        """Whether a WSGI request has one of the keys, or a token that a server of this store made. Asks no store."""
+        if not self.access.protects:
+            return True
+        if given := _given(environ):
+            return find_key(self.access.keys, given) is not None or self.register.key(given) is not None
+        return self.asks_store(environ)
+
+    def asks_store(self, environ: Mapping[str, Any]) -> bool:
+        """Whether the store has to be asked who makes a WSGI request: it has a token that one of its servers made."""
+        if not self.access.accounts or not self.register.is_loaded or _given(environ):
+            return False
+        cookies = parse_cookie(environ.get("HTTP_COOKIE", ""))
+        return any(self.sessions.may_be(cookies.get(prefix + SESSION_COOKIE, "")) for prefix in ("", TLS_PREFIX))
 
 
-def is_known(environ: Mapping[str, Any], keys: Sequence[ApiKey]) -> bool:
-    """Whether a WSGI request has one of the keys; without any keys, every request counts as known."""
-    return not keys or find_key(keys, _given(environ)) is not None
+def cookie_name(name: str, tls: bool) -> str:
+    """A cookie's name, which says whether it was set over TLS."""
+    return TLS_PREFIX + name if tls else name
+
+
+def _caller(name: str, grant: Grant) -> Caller:
+    return Caller(grant.role, name, grant.classes, grant.matricula)
 
 
 def _given(environ: Mapping[str, Any]) -> str:

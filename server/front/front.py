@@ -15,7 +15,7 @@ from flask import Flask, Response
 
 from presente.errors import Busy, PresenteError
 from presente.log_limits import rate_limited
-from server.app import refusal, refusal_of
+from server.app import asks_store, refusal, refusal_of
 from server.front.connections import Connections
 from server.front.environ import Scope, check_framing, environ_of, length_of
 from server.front.http_connection import Connection
@@ -91,7 +91,8 @@ class Front:
             await self._refuse(connection, refusal_of(self._app, environ, error), True, receive, send)
             return
         length = length_of(scope)
-        if (refused := refusal(self._app, environ, length)) is not None:
+        refused = await self._refusal(environ, length)
+        if refused is not None:
             await self._refuse(connection, refused, length > 0, receive, send)
             return
         unread = length > 0 and scope["method"] in _WITHOUT_BODY
@@ -112,6 +113,15 @@ class Front:
             await self._refuse(connection, refusal_of(self._app, environ, error), unread, receive, send)
         finally:
             self._intake.release(length)
+
+    async def _refusal(self, environ: dict[str, Any], length: int) -> Response | None:
+        if not asks_store(self._app, environ, length):
+            return refusal(self._app, environ, length)
+        try:
+            context = contextvars.copy_context()
+            return await self._workers.run(context.run, refusal, self._app, environ, length)
+        except Busy as error:
+            return refusal_of(self._app, environ, error)
 
     async def _answer(
         self, connection: Connection, environ: dict[str, Any], unread: bool, receive: Receive, send: Send

@@ -17,6 +17,7 @@ from werkzeug.routing import Rule
 
 from presente import __version__
 from server import body_sizes
+from server.access.authentication import SESSION_COOKIE
 from server.access.permissions import Permission, permission_needed, roles_with
 from server.error_codes import KEYED
 from server.legacy.responses import LegacyProblem
@@ -33,6 +34,8 @@ _TAGS = {
     "students": "Students and their photos.",
     "attendance": "Attendance: entries of classes and dates.",
     "participations": "Participations in class.",
+    "access": "Keys of machines and accounts of people.",
+    "login": "Logging in and out.",
     "status": "Whether the service answers, and what it holds.",
     "first_page": "What the first React page calls.",
 }
@@ -94,6 +97,13 @@ def describe(app: Flask) -> JsonSchema:
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "A key, as Authorization: Bearer KEY."},
                 "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key."},
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": SESSION_COOKIE,
+                    "description": "Of a person who has logged in; behind TLS its name begins with __Host-. Requests that "
+                    "change something send csrf_token of GET /v1/session in X-CSRF-Token.",
+                },
             },
         },
     }
@@ -113,7 +123,7 @@ def _operation(app: Flask, rule: Rule, types: RouteTypes, schemas: _Schemas) -> 
         "description": _described(rest.strip(), roles, opened),
         "tags": [rule.endpoint.partition(".")[0]],
         "x-roles": roles,
-        "security": [] if opened else [{"bearer": []}, {"key": []}],
+        "security": [] if opened else [{"bearer": []}, {"key": []}, {"session": []}],
         "parameters": [*_in_path(rule), *_in_query(types), *_in_headers(codes)],
         "responses": _with_examples(rule.endpoint, {**_replies(types, schemas), **_refusals(codes, legacy, schemas)}),
     }

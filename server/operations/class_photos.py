@@ -55,9 +55,11 @@ def take_attendance(
 
     Raises:
         PhotoRefused: the bytes are not a photo that can be used.
+        Forbidden: ``class_not_yours``.
         NotFound: ``class_not_found``.
         Conflict: ``idempotency_key_reused``.
     """
+    service.gallery.scope.check_class(parameters.clase)
 
     def work(claim: Claim) -> ClassPhotoResult:
         day = fecha or today_of(claim, service.clock)
@@ -65,7 +67,9 @@ def take_attendance(
         return _record(service, photo, class_photo, parameters)
 
     asked = {"photo": digest_of(photo)}
-    return carried_out(sent, service, asked, work, concerned=lambda taken: taken.subjects)
+    taken = carried_out(sent, service, asked, work, concerned=lambda taken: taken.subjects)
+    seen = tuple((face, attendance.within(service.gallery.scope)) for face, attendance in taken.faces)
+    return replace(taken, faces=seen)
 
 
 def _record(
@@ -76,7 +80,7 @@ def _record(
     with timings.stage("embed"):
         embedded = service.embedder.embed(read.faces)
     with timings.stage("record"):
-        operating_point = service.gallery.operating_point(parameters.threshold)
+        operating_point = service.gallery.whole.operating_point(parameters.threshold)
         class_photo = replace(class_photo, threshold=operating_point.threshold)
         found = record_class_photo(service.attendance_log, [_face(face) for face in embedded], class_photo)
     return ClassPhotoResult(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gallery.documents.request_keys import Claim
 from gallery.documents.values import EnrolmentMode, Student
-from presente.errors import Conflict, StoreError
+from presente.errors import Conflict, Forbidden, StoreError
 from presente.recognition import digest_of
 from server.idempotency import KeyedRequest, carried_out
 from server.operations.school_dates import today_of
@@ -14,6 +15,8 @@ from server.photo_enrolment import AcceptedEnrolment
 from server.requests.students import EnrolmentFields, asked_of, student_of
 from server.service import Service
 
+_NAMING_OTHERS = frozenset({"different_person", "possible_duplicate"})
+"""Codes of errors that say whom a photo seems to show."""
 _COMPARED = ("nombre_del_alumno", "clase", "fecha_de_registro", "consentimiento")
 
 
@@ -61,8 +64,12 @@ def add_photos(
 ) -> AcceptedEnrolment:
     """Add photos to a student, once per key.
 
+    A caller who sees a part of the school is told of no one else whom a photo may show.
+
     Raises:
         NotFound: ``student_not_found``.
+        Forbidden: ``force_not_allowed``.
+        Conflict: ``different_person``, ``possible_duplicate``.
     """
     known = service.gallery.student(matricula)
     asked = {"photos": [digest_of(photo) for photo in photos]}
@@ -70,7 +77,16 @@ def add_photos(
     def work(claim: Claim) -> AcceptedEnrolment:
         return _enrol(service, known.student, photos, "extend", claim, force)
 
-    return carried_out(sent, service, asked, work, about=[known.id])
+    whole = service.gallery.scope.is_whole
+    if force and not whole:
+        raise Forbidden("force_not_allowed", "force is for an admin.", "Send the photos without it.")
+    try:
+        accepted = carried_out(sent, service, asked, work, about=[known.id])
+    except Conflict as error:
+        if whole or error.code not in _NAMING_OTHERS:
+            raise
+        raise Conflict(error.code, "A photo does not clearly show the student.", "Nothing was stored.") from None
+    return accepted if whole else replace(accepted, warnings=())
 
 
 def _enrol(

@@ -28,8 +28,10 @@ class ParticipationPage:
 def record_participation(
     sent: KeyedRequest, service: Service, asked: Mapping[str, object], statement: ParticipationStatement
 ) -> tuple[StoredParticipation, Student]:
-    """Record that a student took part, once per key; without a class it is the student's own, without a date the day
-    of the request's first attempt.
+    """Record that a student took part, once per key.
+
+    Without a class it is the student's first one of those that the caller sees, without a date the day of the request's
+    first attempt.
 
     Args:
         sent: what is known of the request that was sent.
@@ -43,7 +45,7 @@ def record_participation(
         Conflict: ``idempotency_key_reused``.
     """
     stored = service.gallery.student(statement.matricula)
-    matricula, clase = stored.student.matricula, statement.clase or stored.student.clase
+    matricula, clase = stored.student.matricula, statement.clase or service.gallery.scope.class_of(stored.student)
     fecha = past_date(statement.fecha, service.clock)
 
     def work(claim: Claim) -> StoredParticipation:

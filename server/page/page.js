@@ -32,8 +32,14 @@ function wholeName(face) {
 /** fetch with the key, if one was given. A server that wants one has the field for it shown; it is kept for this tab. */
 async function ask(path, options = {}) {
   const key = sessionStorage.getItem("key");
-  const headers = key ? { ...options.headers, Authorization: `Bearer ${key}` } : options.headers;
+  const headers = { ...options.headers };
+  if (key) headers.Authorization = `Bearer ${key}`;
+  if (login.csrfToken) headers["X-CSRF-Token"] = login.csrfToken;
   const reply = await fetch(path, { ...options, headers });
+  if (reply.status === 401 && login.accounts) {
+    showWho(null); // the session has ended
+    return reply;
+  }
   if (reply.status === 401) {
     sessionStorage.removeItem("key");
     element("refused").textContent = key ? "Esa clave no es de este servidor. / That key is none of this server's." : "";
@@ -45,9 +51,9 @@ async function ask(path, options = {}) {
 async function showStatus() {
   const reply = await ask("/v1/status");
   const list = element("status");
-  list.hidden = reply.status === 401;
-  if (reply.status === 401) {
-    element("key").focus();
+  list.hidden = reply.status === 401 || reply.status === 403;
+  if (list.hidden) {
+    if (!login.accounts) element("key").focus();
     return;
   }
   if (!reply.ok) {
@@ -187,4 +193,3 @@ for (const name of ["dragover", "dragleave", "drop"]) {
     if (name === "drop" && event.dataTransfer.files.length) identify(event.dataTransfer.files[0]);
   });
 }
-showStatus();

@@ -34,6 +34,7 @@ class FieldRules:
         verbatim: whether a text is taken letter by letter. Other texts are brought into their one form.
         printable: whether a text may only have characters that can be shown.
         date: whether a text is an ISO date, or empty.
+        secret: whether errors do not quote the value.
     """
 
     code: str = ""
@@ -44,6 +45,7 @@ class FieldRules:
     verbatim: bool = False
     printable: bool = False
     date: bool = False
+    secret: bool = False
 
 
 def rules(**given: Any) -> dict[str, Any]:

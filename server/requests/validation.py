@@ -140,9 +140,8 @@ def _misfit(
 ) -> InvalidInput:
     code = (out_of_bounds and inner.rules.out_of_bounds) or _code(inner, in_query)
     fix = "" if out_of_bounds else inner.rules.fix
-    return InvalidInput(
-        code, f"{field.name} is {'null' if value is None else shown(value)}.", fix or f"It must be {expected(inner)}."
-    )
+    quoted = "not one that can be taken" if inner.rules.secret else "null" if value is None else shown(value)
+    return InvalidInput(code, f"{field.name} is {quoted}.", fix or f"It must be {expected(inner)}.")
 
 
 def _missing(field: DeclaredField, in_query: bool) -> InvalidInput:

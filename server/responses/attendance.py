@@ -173,7 +173,7 @@ def class_photo_reply(request_id: str, taken: ClassPhotoResult) -> ClassPhotoRep
 def _face(face: EmbeddedFace, attendance: FaceAttendance, operating_point: OperatingPoint) -> ClassPhotoFaceJson:
     student = attendance.student
     score = attendance.candidates[0].score if attendance.candidates else None
-    unknown = "below_threshold" if attendance.candidates else "empty_gallery"
+    unknown = "below_threshold" if attendance.candidates or attendance.unnamed else "empty_gallery"
     return ClassPhotoFaceJson(
         **face_members(face),
         status=attendance.status,

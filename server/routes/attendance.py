@@ -7,7 +7,7 @@ from flask import Blueprint, Response, g, request
 from server import threshold_policy
 from server.access.permissions import Permission, needs
 from server.body_sizes import PHOTOS, takes
-from server.error_codes import GALLERY, KEYED
+from server.error_codes import GALLERY, KEYED, SCOPED
 from server.idempotency import KeyedRequest
 from server.operations.attendance_entries import record_by_hand, resolve_entry
 from server.operations.attendance_lists import attendance_lines, attendance_page
@@ -48,11 +48,14 @@ bp = Blueprint("attendance", __name__, url_prefix="/v1/attendance")
 @takes(PHOTOS)
 @answers(
     {200: ClassPhotoReply, 201: AttendanceEntryJson},
-    refuses=GALLERY | KEYED | {"class_not_found", "one_photo_needed", "student_not_found", "threshold_too_low"},
+    refuses=GALLERY
+    | SCOPED
+    | KEYED
+    | {"class_not_found", "one_photo_needed", "student_not_found", "threshold_too_low"},
 )
 def take(parameters: AttendanceParameters, body: AttendanceSubmission) -> ClassPhotoReply | AttendanceEntryJson:
     """Who of a class is in this photo? Or, without a photo, what a person says of one student."""
-    threshold_policy.check(request, service().gallery, parameters.threshold)
+    threshold_policy.check(request, service().gallery.whole, parameters.threshold)
     fecha = past_date(parameters.fecha, service().clock)
     if body.statement is None:
         return _by_photo(parameters, fecha, body.photo)
@@ -79,7 +82,7 @@ def _by_hand(
 @answers(
     AttendanceListReply,
     streams="text/csv",
-    refuses=GALLERY | {"class_not_found", "invalid_cursor", "student_not_found"},
+    refuses=GALLERY | SCOPED | {"class_not_found", "invalid_cursor", "student_not_found"},
 )
 def listing(parameters: AttendanceListParameters) -> AttendanceListReply | Response:
     """The attendance list, as JSON or as CSV."""
@@ -93,7 +96,7 @@ def listing(parameters: AttendanceListParameters) -> AttendanceListReply | Respo
 
 @bp.patch("/<int:number>")
 @needs(Permission.RECORD)
-@answers(ResolvedReply, refuses=GALLERY | KEYED | {"entry_not_found", "student_not_found"})
+@answers(ResolvedReply, refuses=GALLERY | SCOPED | KEYED | {"entry_not_found", "student_not_found"})
 def resolve(number: int, body: Resolution) -> ResolvedReply:
     """A person confirms or rejects an entry."""
     asked = json_value(request)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from flask import current_app
+from flask import current_app, g
 
+from server.access.authentication import Authenticator
+from server.access.caller import Caller
 from server.service import Service, ServiceHandle
 
 
@@ -13,6 +15,13 @@ def service_handle() -> ServiceHandle:
     return found
 
 
+def authenticator() -> Authenticator:
+    """What tells who asks."""
+    found: Authenticator = current_app.extensions["presente.authenticator"]
+    return found
+
+
 def service() -> Service:
-    """The service; 503 ``not_ready`` while it loads."""
-    return service_handle().get()
+    """The service, for the part of the school that the caller may see; 503 ``not_ready`` while it loads."""
+    caller: Caller = g.caller
+    return service_handle().get().within(caller.scope)

@@ -7,7 +7,7 @@ from flask import Blueprint, g, request
 from server import threshold_policy
 from server.access.permissions import Permission, needs
 from server.body_sizes import EMBEDDINGS, PHOTOS, takes
-from server.error_codes import GALLERY, PORTRAIT
+from server.error_codes import GALLERY, PORTRAIT, SCOPED
 from server.operations import identification as operations
 from server.requests.identification import IdentifyParameters, Probes, SearchParameters, VerifyFields, VerifyParameters
 from server.requests.photos import NoFields, SentPhotos
@@ -21,7 +21,7 @@ bp = Blueprint("identify", __name__, url_prefix="/v1")
 @bp.post("/identify")
 @needs(Permission.ASK)
 @takes(PHOTOS)
-@answers(responses.IdentifyReply, refuses=GALLERY | {"one_photo_needed", "threshold_too_low"})
+@answers(responses.IdentifyReply, refuses=GALLERY | SCOPED | {"one_photo_needed", "threshold_too_low"})
 def identify(parameters: IdentifyParameters, body: SentPhotos[NoFields]) -> responses.IdentifyReply:
     """Who is in this photo?"""
     query = parameters.query()
@@ -34,7 +34,8 @@ def identify(parameters: IdentifyParameters, body: SentPhotos[NoFields]) -> resp
 @needs(Permission.ASK)
 @takes(EMBEDDINGS)
 @answers(
-    responses.SearchReply, refuses=GALLERY | {"dimension_mismatch", "invalid_embeddings", "invalid_npy", "not_finite"}
+    responses.SearchReply,
+    refuses=GALLERY | SCOPED | {"dimension_mismatch", "invalid_embeddings", "invalid_npy", "not_finite"},
 )
 def search(parameters: SearchParameters, body: Probes) -> responses.SearchReply:
     """The nearest people of many embeddings."""
@@ -47,10 +48,13 @@ def search(parameters: SearchParameters, body: Probes) -> responses.SearchReply:
 @takes(PHOTOS)
 @answers(
     responses.VerifyReply,
-    refuses=GALLERY | PORTRAIT | {"missing_field", "one_photo_needed", "student_not_found", "threshold_too_low"},
+    refuses=GALLERY
+    | SCOPED
+    | PORTRAIT
+    | {"missing_field", "one_photo_needed", "student_not_found", "threshold_too_low"},
 )
 def verify(parameters: VerifyParameters, body: SentPhotos[VerifyFields]) -> responses.VerifyReply:
     """Are the photo and the student of this matricula the same person?"""
-    threshold_policy.check(request, service().gallery, parameters.threshold)
+    threshold_policy.check(request, service().gallery.whole, parameters.threshold)
     matricula, found = operations.verify(service(), parameters, body)
     return responses.verify_reply(g.request_id, service().embedder.pack.name, matricula, found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, request
 
 from server.access.permissions import Permission, needs
-from server.error_codes import GALLERY, KEYED
+from server.error_codes import GALLERY, KEYED, SCOPED
 from server.idempotency import KeyedRequest
 from server.operations.participations import participation_page, record_participation
 from server.requests.attendance import ParticipationListParameters, ParticipationStatement, entry_filter
@@ -24,7 +24,7 @@ bp = Blueprint("participations", __name__, url_prefix="/v1/participations")
 
 @bp.post("")
 @needs(Permission.RECORD)
-@answers({201: ParticipationJson}, refuses=GALLERY | KEYED | {"student_not_found"})
+@answers({201: ParticipationJson}, refuses=GALLERY | SCOPED | KEYED | {"student_not_found"})
 def record(body: ParticipationStatement) -> ParticipationJson:
     """A student took part in class."""
     return participation_json(*record_participation(KeyedRequest.of(request), service(), json_value(request), body))
@@ -32,7 +32,7 @@ def record(body: ParticipationStatement) -> ParticipationJson:
 
 @bp.get("")
 @needs(Permission.READ)
-@answers(ParticipationListReply, refuses=GALLERY | {"class_not_found", "student_not_found"})
+@answers(ParticipationListReply, refuses=GALLERY | SCOPED | {"class_not_found", "student_not_found"})
 def listing(parameters: ParticipationListParameters) -> ParticipationListReply:
     """The participations that count."""
     which, after = entry_filter(parameters, service().gallery), int(parameters.cursor)
@@ -41,7 +41,7 @@ def listing(parameters: ParticipationListParameters) -> ParticipationListReply:
 
 @bp.delete("/<int:number>")
 @needs(Permission.RECORD)
-@answers({204: None}, refuses=GALLERY | {"entry_not_found"})
+@answers({204: None}, refuses=GALLERY | SCOPED | {"entry_not_found"})
 def withdraw(number: int) -> None:
     """A person says that a participation does not count."""
     service().attendance_log.withdraw(number, "")

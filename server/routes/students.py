@@ -8,7 +8,7 @@ from flask import Blueprint, g, request
 
 from server.access.permissions import Permission, needs
 from server.body_sizes import PHOTOS, takes
-from server.error_codes import ENROLMENT, GALLERY, KEYED, WRITES
+from server.error_codes import ENROLMENT, GALLERY, KEYED, SCOPED, WRITES
 from server.idempotency import KeyedRequest
 from server.operations import enrol_once
 from server.operations.student_lists import students_page
@@ -39,7 +39,7 @@ bp = Blueprint("students", __name__, url_prefix="/v1/students")
 @takes(PHOTOS)
 @answers(
     {201: EnrolmentReply},
-    refuses=GALLERY | ENROLMENT | KEYED | WRITES | {"student_exists"},
+    refuses=GALLERY | SCOPED | ENROLMENT | KEYED | WRITES | {"student_exists"},
     headers={"Location": "The address of the student."},
 )
 def enrol(parameters: EnrolmentParameters, body: SentPhotos[EnrolmentFields]) -> tuple[EnrolmentReply, dict[str, str]]:
@@ -53,7 +53,15 @@ def enrol(parameters: EnrolmentParameters, body: SentPhotos[EnrolmentFields]) ->
 @bp.post("/<matricula>/images")
 @needs(Permission.ADD_PHOTOS)
 @takes(PHOTOS)
-@answers({201: EnrolmentReply}, refuses=GALLERY | ENROLMENT | KEYED | WRITES | {"student_not_found"})
+@answers(
+    {201: EnrolmentReply},
+    refuses=GALLERY
+    | SCOPED
+    | ENROLMENT
+    | KEYED
+    | WRITES
+    | {"force_not_allowed", "own_photos_not_allowed", "student_not_found"},
+)
 def add_images(matricula: str, parameters: EnrolmentParameters, body: SentPhotos[NoFields]) -> EnrolmentReply:
     """More photos of a student."""
     accepted = enrol_once.add_photos(KeyedRequest.of(request), service(), matricula, body.photos, parameters.force)
@@ -62,7 +70,7 @@ def add_images(matricula: str, parameters: EnrolmentParameters, body: SentPhotos
 
 @bp.get("")
 @needs(Permission.READ)
-@answers(StudentListReply, refuses=GALLERY | {"class_not_found"})
+@answers(StudentListReply, refuses=GALLERY | SCOPED | {"class_not_found"})
 def listing(parameters: StudentListParameters) -> StudentListReply:
     """Students in order of matricula, a page at a time."""
     found = students_page(service().gallery, parameters)
@@ -71,7 +79,7 @@ def listing(parameters: StudentListParameters) -> StudentListReply:
 
 @bp.get("/<matricula>")
 @needs(Permission.READ)
-@answers(StudentJson, refuses=GALLERY | {"student_not_found"})
+@answers(StudentJson, refuses=GALLERY | SCOPED | {"student_not_found"})
 def read(matricula: str) -> StudentJson:
     """One student."""
     return student_json(service().gallery.student(matricula))
@@ -79,7 +87,7 @@ def read(matricula: str) -> StudentJson:
 
 @bp.patch("/<matricula>")
 @needs(Permission.MANAGE)
-@answers(StudentJson, refuses=GALLERY | {"invalid_student", "student_not_found"})
+@answers(StudentJson, refuses=GALLERY | SCOPED | {"invalid_student", "student_not_found"})
 def change(matricula: str, body: StudentChanges) -> StudentJson:
     """Change a student's fields."""
     changed = changed_student(service().gallery.student(matricula).student, body)
@@ -88,7 +96,9 @@ def change(matricula: str, body: StudentChanges) -> StudentJson:
 
 @bp.delete("/<matricula>")
 @needs(Permission.MANAGE)
-@answers({204: None}, refuses=GALLERY | WRITES | {"erasure_incomplete", "export_unwritable", "student_not_found"})
+@answers(
+    {204: None}, refuses=GALLERY | SCOPED | WRITES | {"erasure_incomplete", "export_unwritable", "student_not_found"}
+)
 def erase(matricula: str) -> None:
     """Erase a student: document, photos, templates, index, snapshots."""
     service().erase(matricula)

@@ -11,8 +11,9 @@ from werkzeug.wrappers import Response
 
 from presente.access_roles import AccessRole
 from presente.api_keys import read_keys
+from server.access.authentication import Access
 from server.access.permissions import GRANTED, Permission, permission_needed
-from server.app import Access, create_app
+from server.app import create_app
 from server.service import ServiceHandle
 from tests.conftest import SAMPLE, Command, on_sqlite
 from tests.server.conftest import Serve
@@ -27,6 +28,17 @@ PERMISSIONS = {
     "GET /livez": Permission.OPEN,
     "GET /readyz": Permission.OPEN,
     "GET /v1/status": Permission.STATUS,
+    "GET /v1/login": Permission.OPEN,
+    "POST /v1/login": Permission.OPEN,
+    "POST /v1/setup": Permission.OPEN,
+    "POST /v1/logout": Permission.KNOWN,
+    "GET /v1/session": Permission.KNOWN,
+    "GET /v1/keys": Permission.ADMINISTER,
+    "POST /v1/keys": Permission.ADMINISTER,
+    "DELETE /v1/keys/<name>": Permission.ADMINISTER,
+    "GET /v1/users": Permission.ADMINISTER,
+    "POST /v1/users": Permission.ADMINISTER,
+    "PATCH /v1/users/<name>": Permission.ADMINISTER,
     "POST /v1/identify": Permission.ASK,
     "POST /v1/search": Permission.ASK,
     "POST /v1/verify": Permission.ASK,
@@ -74,7 +86,12 @@ def test_each_key_opens_what_its_role_opens(guarded: FlaskClient) -> None:
     guarded.application.add_url_rule("/forgotten", view_func=lambda: "no role was declared")
     for route, needed in {**PERMISSIONS, "GET /forgotten": Permission.ADMINISTER}.items():
         method, _, path = route.partition(" ")
-        path = path.replace("<matricula>", "A1").replace("<int:number>", "1").replace("<path:name>", "page.js")
+        path = (
+            path.replace("<matricula>", "A1")
+            .replace("<int:number>", "1")
+            .replace("<path:name>", "page.js")
+            .replace("<name>", "x")
+        )
         for headers, granted, refused in (
             ({}, AccessRole.NONE, (401, "missing_key")),
             ({"Authorization": f"Bearer {UNKNOWN}"}, AccessRole.NONE, (401, "unknown_key")),

@@ -20,7 +20,8 @@ from gallery.threshold.calibration import CalibrationCurve
 from presente.api_keys import read_keys
 from presente.errors import InvalidInput, StoreError, listed, shown, without_folders
 from server import body_sizes
-from server.app import Access, create_app
+from server.access.authentication import Access
+from server.app import create_app
 from server.requests import json_parser
 from server.requests.photos import decode_base64
 from server.service import ServiceHandle

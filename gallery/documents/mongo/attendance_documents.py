@@ -33,6 +33,8 @@ def filter_of(which: EntryFilter) -> dict[str, Any]:
         )
         if value is not None
     }
+    if which.clases is not None:
+        conditions["$and"] = [{"clase": {"$in": sorted(which.clases)}}]
     dates = {name: day for name, day in (("$gte", which.desde), ("$lte", which.hasta)) if day is not None}
     if dates:
         conditions["fecha"] = dates

@@ -8,6 +8,7 @@ from bson import Int64
 from pymongo.database import Database
 
 from gallery.documents.foreign_documents import Document
+from gallery.documents.mongo.access import MongoAccess
 from gallery.documents.mongo.attendance import MongoAttendance
 from gallery.documents.mongo.request_keys import MongoRequestKeys
 from gallery.documents.mongo.sequence import MongoSequence
@@ -25,15 +26,21 @@ class MongoEraser:
         sequence: MongoSequence,
         attendance: MongoAttendance,
         request_keys: MongoRequestKeys,
+        access: MongoAccess,
     ) -> None:
         self._db = db
         self._sequence = sequence
         self._attendance = attendance
         self._request_keys = request_keys
+        self._access = access
 
     def erase(self, subject: int, attempt: str) -> None:
-        """Delete a student first, so that no one adds to the student any more, and then what belongs to the student."""
+        """Delete a student's keys and accounts, which name the student, then the student, so that no one adds to the
+        student any more, and then what belongs to the student."""
         own = {"student": Int64(subject)}
+        for student in list(self._db.students.find({"subject": Int64(subject)}, {"matricula": 1, "enrolling": 1})):
+            if "enrolling" not in student:  # an enrolment that is undone takes no account away
+                self._access.forget(str(student["matricula"]))
         self._db.students.delete_many({"subject": Int64(subject)})
         if not self.drop_templates(own, attempt):
             self._sequence.reserve(1, "fields", attempt)  # so that followers read the rosters again

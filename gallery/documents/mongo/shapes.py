@@ -35,6 +35,11 @@ def in_class(clase: str) -> Document:
     return {"$or": [{"clase": clase}, {"otras_clases": clase}]}
 
 
+def in_one_of(clases: Collection[str]) -> Document:
+    """The filter for students who are in one of some classes."""
+    return {"$or": [{field: {"$in": sorted(clases)}} for field in ("clase", "otras_clases")]}
+
+
 def missing_subjects(db: Database[dict[str, Any]], subjects: Collection[int]) -> set[int]:
     """Those of some subject ids that no student has."""
     wanted = {int(subject) for subject in subjects}

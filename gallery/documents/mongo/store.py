@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from gallery.documents.damage import Damage, DamageProgress
 from gallery.documents.foreign_documents import Document
 from gallery.documents.mongo import student_queries
+from gallery.documents.mongo.access import MongoAccess
 from gallery.documents.mongo.adoption import adopt
 from gallery.documents.mongo.attempts import LEASE_S, MongoAttempts
 from gallery.documents.mongo.attendance import MongoAttendance
@@ -100,8 +101,10 @@ class MongoStore:
         self._request_keys.prepare()
         self._attendance = MongoAttendance(self._connection, self._sequence, self._request_keys)
         self._attendance.prepare()
+        self._access = MongoAccess(self._connection)
+        self._access.prepare()
         self._attempts = MongoAttempts(self._db, lease_s)
-        eraser = MongoEraser(self._db, self._sequence, self._attendance, self._request_keys)
+        eraser = MongoEraser(self._db, self._sequence, self._attendance, self._request_keys, self._access)
         self._writer = MongoStudentWriter(self._db, self._sequence, self._attendance, self._attempts, eraser, clock)
         self._merger = MongoMerger(self._db, self._sequence, self._attendance, self._request_keys, self._writer)
         self._changes = MongoChangeQueries(self._connection, self._sequence, self._attempts)
@@ -122,6 +125,10 @@ class MongoStore:
     @property
     def request_keys(self) -> MongoRequestKeys:
         return self._request_keys
+
+    @property
+    def access(self) -> MongoAccess:
+        return self._access
 
     def close(self) -> None:
         self._attempts.close()
@@ -264,9 +271,10 @@ class MongoStore:
         kind: SubjectKind | None = "student",
         after: str = "",
         limit: int = 100,
+        clases: Collection[str] | None = None,
     ) -> list[StoredStudent]:
         with self._connection.calls():
-            return student_queries.list_students(self._db, clase, query, kind, after, limit)
+            return student_queries.list_students(self._db, clase, query, kind, after, limit, clases)
 
     def subjects(self, ids: Sequence[int]) -> dict[int, Student]:
         if not ids:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from pymongo import ASCENDING
 from pymongo.database import Database
 
 from gallery.documents.foreign_documents import Document, student_of
-from gallery.documents.mongo.shapes import VISIBLE, in_class
+from gallery.documents.mongo.shapes import VISIBLE, in_class, in_one_of
 from gallery.documents.values import Counts, StoredStudent, Student, SubjectKind
 
 
@@ -30,13 +30,17 @@ def list_students(
     kind: SubjectKind | None,
     after: str,
     limit: int,
+    clases: Collection[str] | None = None,
 ) -> list[StoredStudent]:
     """See :meth:`gallery.documents.protocol.DocumentStore.students`."""
     which: dict[str, Any] = {"matricula": {"$gt": after}}
     which |= _of(clase, kind)
+    further: list[Document] = [] if clases is None else [in_one_of(clases)]
     if query:
         part = {"$regex": re.escape(query), "$options": "i"}
-        which = {"$and": [which, {"$or": [{"nombre_del_alumno": part}, {"matricula": part}]}]}
+        further.append({"$or": [{"nombre_del_alumno": part}, {"matricula": part}]})
+    if further:
+        which = {"$and": [which, *further]}
     return _stored(db, which, limit)
 
 

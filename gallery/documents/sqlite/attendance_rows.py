@@ -63,6 +63,7 @@ def conditions(which: EntryFilter) -> tuple[str, list[object]]:
         "student = ?": which.subject,
         "request = ?": which.request,
         "face_group = ?": which.face_group,
+        "clase IN (SELECT value FROM json_each(?))": None if which.clases is None else json.dumps(sorted(which.clases)),
     }
     given = {condition: value for condition, value in values.items() if value is not None}
     return " AND ".join(given) or "1", list(given.values())

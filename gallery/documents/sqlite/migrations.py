@@ -169,6 +169,49 @@ def m006_pages(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def m007_access(db: sqlite3.Connection) -> None:
+    """Keys of machines, accounts, and sessions of those who logged in.
+
+    Triggers give the revision another random word when a key or an account comes, goes or may do something else, and
+    delete the keys and accounts of a student who is erased. Noting when a key was used changes no revision.
+    """
+    grant = """role TEXT NOT NULL CHECK (role IN ('viewer', 'student', 'teacher', 'attendance', 'admin')),
+            classes TEXT,
+            matricula TEXT NOT NULL"""
+    revised = "BEGIN INSERT OR REPLACE INTO gallery VALUES ('access_revision', lower(hex(randomblob(16)))); END"
+    for statement in (
+        f"""CREATE TABLE access_keys (
+            name TEXT PRIMARY KEY,
+            digest TEXT NOT NULL UNIQUE,
+            {grant},
+            created TEXT NOT NULL,
+            last_used TEXT NOT NULL)""",
+        f"""CREATE TABLE accounts (
+            name TEXT PRIMARY KEY,
+            {grant},
+            password_hash TEXT NOT NULL,
+            enabled INTEGER NOT NULL,
+            created TEXT NOT NULL)""",
+        """CREATE TABLE login_sessions (
+            digest TEXT PRIMARY KEY,
+            account TEXT NOT NULL REFERENCES accounts (name) ON DELETE CASCADE,
+            created TEXT NOT NULL,
+            last_seen TEXT NOT NULL)""",
+        "CREATE INDEX login_sessions_by_account ON login_sessions (account)",
+        f"CREATE TRIGGER access_key_came AFTER INSERT ON access_keys {revised}",
+        f"CREATE TRIGGER access_key_went AFTER DELETE ON access_keys {revised}",
+        f"CREATE TRIGGER account_came AFTER INSERT ON accounts {revised}",
+        f"CREATE TRIGGER account_went AFTER DELETE ON accounts {revised}",
+        f"CREATE TRIGGER account_changed AFTER UPDATE ON accounts {revised}",
+        """CREATE TRIGGER access_erased BEFORE DELETE ON students
+            BEGIN
+                DELETE FROM access_keys WHERE matricula = OLD.matricula;
+                DELETE FROM accounts WHERE matricula = OLD.matricula;
+            END""",
+    ):
+        db.execute(statement)
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_create_tables,
     m002_attendance,
@@ -176,6 +219,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m004_other_classes,
     m005_requests,
     m006_pages,
+    m007_access,
 )
 
 

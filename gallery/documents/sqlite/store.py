@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gallery.documents.damage import Damage, DamageProgress
 from gallery.documents.sqlite import photo_rows, student_rows
+from gallery.documents.sqlite.access import SqliteAccess
 from gallery.documents.sqlite.attendance import SqliteAttendance
 from gallery.documents.sqlite.attendance_rows import merge_entries
 from gallery.documents.sqlite.check import sqlite_damage
@@ -70,6 +71,10 @@ class SqliteStore:
     @property
     def request_keys(self) -> SqliteRequestKeys:
         return SqliteRequestKeys(self._writing)
+
+    @property
+    def access(self) -> SqliteAccess:
+        return SqliteAccess(self._reading, self._writing)
 
     def close(self) -> None:
         self._connections.close()
@@ -187,9 +192,10 @@ class SqliteStore:
         kind: SubjectKind | None = "student",
         after: str = "",
         limit: int = 100,
+        clases: Collection[str] | None = None,
     ) -> list[StoredStudent]:
         with self._reading() as db:
-            return student_rows.list_students(db, clase, query, kind, after, limit)
+            return student_rows.list_students(db, clase, query, kind, after, limit, clases)
 
     def subjects(self, ids: Sequence[int]) -> dict[int, Student]:
         with self._reading() as db:

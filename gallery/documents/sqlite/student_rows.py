@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -31,6 +31,10 @@ _COLUMNS = ", ".join(f"s.{name}" for name in _FIELDS)
 _IN_CLASS = (
     "(s.clase = ?1 OR (s.otras_clases != '[]' AND EXISTS (SELECT 1 FROM json_each(s.otras_clases) WHERE value = ?1)))"
 )
+_IN_ONE_OF = (
+    "(s.clase IN (SELECT value FROM json_each(?1)) OR (s.otras_clases != '[]' AND EXISTS "
+    "(SELECT 1 FROM json_each(s.otras_clases) WHERE value IN (SELECT value FROM json_each(?1)))))"
+)
 # An enrolment without a consent keeps the stored one.
 _REPLACED = ", ".join(
     f"{name} = " + (f"coalesce(excluded.{name}, {name})" if name == "consentimiento" else f"excluded.{name}")
@@ -45,14 +49,21 @@ def student_by_matricula(db: sqlite3.Connection, matricula: str) -> StoredStuden
 
 
 def list_students(
-    db: sqlite3.Connection, clase: str | None, query: str | None, kind: SubjectKind | None, after: str, limit: int
+    db: sqlite3.Connection,
+    clase: str | None,
+    query: str | None,
+    kind: SubjectKind | None,
+    after: str,
+    limit: int,
+    clases: Collection[str] | None = None,
 ) -> list[StoredStudent]:
     """See :meth:`gallery.documents.protocol.DocumentStore.students`."""
     where, values = ["s.matricula > ?"], [after]
-    for condition, value in ((_IN_CLASS.replace("?1", f"?{len(values) + 1}"), clase), ("s.kind = ?", kind)):
+    in_one_of = None if clases is None else json.dumps(sorted(clases))
+    for condition, value in ((_IN_CLASS, clase), ("s.kind = ?1", kind), (_IN_ONE_OF, in_one_of)):
         if value is not None:
-            where.append(condition)
             values.append(value)
+            where.append(condition.replace("?1", f"?{len(values)}"))
     if query:
         where.append("(s.nombre_del_alumno LIKE ? ESCAPE '\\' OR s.matricula LIKE ? ESCAPE '\\')")
         escaped = query.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

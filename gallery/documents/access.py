@@ -1,0 +1,86 @@
+"""The values of access: keys of machines, accounts of people, and the sessions of those who logged in.
+
+No secret is in them: a key and a session's token are kept as their SHA-256, a password as its argon2id hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from presente.access_roles import AccessRole
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role, and whom it reaches.
+
+    Attributes:
+        role: what may be done.
+        classes: the classes that are seen; None for all of the school.
+        matricula: the one student who is seen; empty unless the role is ``student``.
+    """
+
+    role: AccessRole
+    classes: frozenset[str] | None = None
+    matricula: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """The key of a machine.
+
+    Attributes:
+        name: unique among keys; what logs say.
+        digest: SHA-256 of the key's text, hex.
+        grant: what the key may do.
+        created: when, UTC, ISO.
+        last_used: UTC, ISO, not more exact than a minute; empty while it was never used.
+    """
+
+    name: str
+    digest: str = field(repr=False)
+    grant: Grant
+    created: str
+    last_used: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The account of a person.
+
+    Attributes:
+        name: unique among accounts; what logs say.
+        grant: what the person may do.
+        password_hash: as argon2 encodes it, with its parameters and salt.
+        enabled: whether the person may log in.
+        created: when, UTC, ISO.
+    """
+
+    name: str
+    grant: Grant
+    password_hash: str = field(repr=False)
+    enabled: bool
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoginSession:
+    """The session of a person who logged in.
+
+    Attributes:
+        digest: SHA-256 of the token that the browser holds, hex.
+        account: name of the account.
+        created: when the person logged in, UTC, ISO.
+        last_seen: when the last request came, UTC, ISO, not more exact than a minute.
+    """
+
+    digest: str = field(repr=False)
+    account: str
+    created: str
+    last_seen: str
+
+
+def digest_of_secret(text: str) -> str:
+    """What is stored of a secret of 128 random bits or more: its SHA-256, hex."""
+    return hashlib.sha256(text.encode()).hexdigest()

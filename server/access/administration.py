@@ -1,0 +1,168 @@
+"""Keys and accounts: who gets one, with which role, and who loses it. Routes and commands do it alike."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from gallery.documents.access import AccessKey, Account, Grant, digest_of_secret
+from gallery.documents.access_protocol import AccessStore
+from gallery.documents.protocol import DocumentStore
+from gallery.documents.student_rules import student_not_found
+from presente.access_roles import AccessRole
+from presente.errors import Conflict, InvalidInput, NotFound, shown
+from presente.text import tidy
+from server.access.passwords import hash_password
+from server.access.tokens import new_key
+
+ROLES_OF_KEYS = (AccessRole.ADMIN, AccessRole.ATTENDANCE, AccessRole.TEACHER, AccessRole.STUDENT, AccessRole.VIEWER)
+ROLES_OF_ACCOUNTS = (AccessRole.ADMIN, AccessRole.TEACHER, AccessRole.STUDENT, AccessRole.VIEWER)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_MOST_CLASSES = 200
+
+
+def check_name(name: str) -> str:
+    """A name of a key or an account, which logs say and addresses contain.
+
+    Raises:
+        InvalidInput: ``invalid_name``.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(
+            "invalid_name",
+            f"The name is {shown(name)}.",
+            "Use 1 to 64 ASCII letters and digits; later also . _ @ -.",
+        )
+    return name
+
+
+def grant_of(store: DocumentStore, role: AccessRole, classes: Sequence[str], matricula: str) -> Grant:
+    """A role with whom it reaches: a teacher has classes, a student a matricula, the others neither.
+
+    Raises:
+        InvalidInput: ``invalid_grant``.
+        NotFound: ``student_not_found``.
+    """
+    names = frozenset(filter(None, map(tidy, classes)))
+    needs_classes, needs_matricula = role is AccessRole.TEACHER, role is AccessRole.STUDENT
+    if bool(names) != needs_classes or len(names) > _MOST_CLASSES:
+        needed = f"1 to {_MOST_CLASSES} classes" if needs_classes else "no classes: it is not limited to any"
+        raise InvalidInput("invalid_grant", f"{len(names)} classes are given.", f"The role {role} has {needed}.")
+    if bool(matricula) != needs_matricula:
+        needed = "the matricula of its student" if needs_matricula else "no matricula"
+        raise InvalidInput("invalid_grant", f"The matricula is {shown(matricula)}.", f"The role {role} has {needed}.")
+    if not needs_matricula:
+        return Grant(role, names if needs_classes else None)
+    stored = store.student(matricula) or store.student(tidy(matricula))
+    if stored is None:
+        raise student_not_found(matricula)
+    return Grant(role, frozenset(), stored.student.matricula)
+
+
+# -- keys --------------------------------------------------------------------------------------------------------------
+
+
+def add_key(store: AccessStore, name: str, grant: Grant) -> tuple[AccessKey, str]:
+    """Make a key: as stored, and its text, which is known to no one afterwards.
+
+    Raises:
+        InvalidInput: ``invalid_name``.
+        Conflict: ``name_taken``.
+    """
+    text = new_key()
+    made = AccessKey(check_name(name), digest_of_secret(text), grant, _now())
+    if not store.add_key(made):
+        raise _name_taken(name)
+    return made, text
+
+
+def revoke_key(store: AccessStore, name: str) -> None:
+    """Delete a key. Servers refuse it within about two seconds.
+
+    Raises:
+        NotFound: ``key_not_found``.
+    """
+    if not store.remove_key(name):
+        raise NotFound("key_not_found", f"There is no key {shown(name)}.", "Look at the list of keys.")
+
+
+# -- accounts ----------------------------------------------------------------------------------------------------------
+
+
+def add_account(store: AccessStore, name: str, grant: Grant, password: str) -> Account:
+    """Make an account.
+
+    Raises:
+        InvalidInput: ``invalid_name``, ``invalid_password``, ``invalid_grant``.
+        Conflict: ``name_taken``.
+    """
+    check_name(name)
+    if grant.role not in ROLES_OF_ACCOUNTS:
+        raise InvalidInput("invalid_grant", f"The role is {grant.role}, which is for machines.", "Make a key of it.")
+    if store.account(name) is not None:
+        raise _name_taken(name)  # checked again below; checking first spares the hash
+    made = Account(name, grant, hash_password(password), True, _now())
+    if not store.add_account(made):
+        raise _name_taken(name)
+    return made
+
+
+def account_of(store: AccessStore, name: str) -> Account:
+    """An account.
+
+    Raises:
+        NotFound: ``account_not_found``.
+    """
+    found = store.account(name)
+    if found is None:
+        raise NotFound("account_not_found", f"There is no account {shown(name)}.", "Look at the list of accounts.")
+    return found
+
+
+def change_account(
+    store: AccessStore,
+    name: str,
+    grant: Grant | None = None,
+    password: str | None = None,
+    enabled: bool | None = None,
+) -> Account:
+    """Change what is given of an account. With another password, and when it is disabled, all its sessions end.
+
+    Raises:
+        NotFound: ``account_not_found``.
+        InvalidInput: ``invalid_password``, ``invalid_grant``.
+        Conflict: ``last_admin``: no enabled admin would be left.
+    """
+    stored = account_of(store, name)
+    if grant is not None and grant.role not in ROLES_OF_ACCOUNTS:
+        raise InvalidInput("invalid_grant", f"The role is {grant.role}, which is for machines.", "Choose another.")
+    changed = replace(
+        stored,
+        grant=stored.grant if grant is None else grant,
+        password_hash=stored.password_hash if password is None else hash_password(password),
+        enabled=stored.enabled if enabled is None else enabled,
+    )
+    if _is_admin(stored) and not _is_admin(changed):
+        others = [each for each in store.accounts() if _is_admin(each) and each.name != name]
+        if not others:
+            raise Conflict("last_admin", f"{name} is the only admin who may log in.", "Make another admin first.")
+    if not store.replace_account(changed):
+        account_of(store, name)
+    if password is not None or not changed.enabled:
+        store.end_sessions_of(name)
+    return changed
+
+
+def _is_admin(account: Account) -> bool:
+    return account.enabled and account.grant.role is AccessRole.ADMIN
+
+
+def _name_taken(name: str) -> Conflict:
+    return Conflict("name_taken", f"The name {shown(name)} is taken.", "Choose another name, or remove that one.")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

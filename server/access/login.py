@@ -1,0 +1,108 @@
+"""Logging in and out, and making the first admin."""
+
+from __future__ import annotations
+
+import hmac
+import threading
+from dataclasses import dataclass, replace
+
+from gallery.documents.access import Account, Grant
+from presente.access_roles import AccessRole
+from presente.errors import Conflict, Forbidden, Unauthorized
+from server.access.administration import add_account
+from server.access.login_delays import LoginDelays
+from server.access.passwords import LONGEST, hash_password, is_outdated, is_password
+from server.access.register import AccessRegister
+from server.access.sessions import Sessions
+from server.access.tokens import new_setup_code
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """What a browser gets when a person has logged in: the session's token, and the mark of a browser that is known."""
+
+    account: Account
+    token: str
+    device: str
+
+
+class LoginDesk:
+    """Lets people in. Safe to use from several threads."""
+
+    def __init__(self, register: AccessRegister, sessions: Sessions) -> None:
+        self._register = register
+        self._sessions = sessions
+        self._delays = LoginDelays()
+        self._setting_up = threading.Lock()
+        self._setup_code = ""
+
+    def login(self, name: str, password: str, address: str, device: str) -> LoggedIn:
+        """Check a password, and begin a session.
+
+        Args:
+            name: of the account.
+            password: as it was typed.
+            address: which the attempt counts for.
+            device: the browser's mark, as it sent it; empty for none.
+
+        Raises:
+            Unauthorized: ``wrong_password``: the name, the password, or the account is disabled.
+            Busy: ``too_many_logins``, ``busy``.
+        """
+        signer, store = self._register.signer, self._register.store
+        known = device if device and signer.is_device_mark(device, name) else ""
+        self._delays.begin(address, name, known)
+        account = store.account(name) if len(name) <= LONGEST else None
+        right = len(password) <= LONGEST and is_password(password, None if account is None else account.password_hash)
+        if account is None or not right or not account.enabled:
+            raise Unauthorized(
+                "wrong_password",
+                "The name or the password is wrong.",
+                "Check both; an admin can give you another password.",
+            )
+        self._delays.right(address, name, known)
+        if is_outdated(account.password_hash):
+            store.replace_account(replace(account, password_hash=hash_password(password)))
+        if self._register.account(name) != account:
+            self._register.refresh()
+        return LoggedIn(account, self._sessions.begin(name), known or signer.device_mark(name))
+
+    def logout(self, token: str) -> None:
+        """End a session."""
+        self._sessions.end(token)
+
+    # -- the first admin --------------------------------------------------------------------------------------------
+
+    def open_setup(self) -> str:
+        """Make the one-time code with which the first admin is made; empty when there is an admin."""
+        self._setup_code = "" if self._register.has_admin() else new_setup_code()
+        return self._setup_code
+
+    @property
+    def awaits_setup(self) -> bool:
+        """Whether the first admin is still to be made."""
+        return bool(self._setup_code) and not self._register.has_admin()
+
+    def set_up(self, code: str, name: str, password: str, address: str) -> Account:
+        """Make the first admin with the code of this server's terminal, which is worth nothing afterwards.
+
+        Raises:
+            Conflict: ``already_set_up``, ``name_taken``.
+            Forbidden: ``wrong_setup_code``.
+            Busy: ``too_many_logins``.
+            InvalidInput: ``invalid_name``, ``invalid_password``.
+        """
+        with self._setting_up:
+            self._register.refresh()
+            if not self.awaits_setup:
+                raise Conflict("already_set_up", "There is an admin already.", "Log in, or ask that admin.")
+            self._delays.begin(address, "", "")
+            if not hmac.compare_digest(code.strip().lower().encode(), self._setup_code.encode()):
+                raise Forbidden(
+                    "wrong_setup_code", "The code is not the one of this server.", "It is on the server's terminal."
+                )
+            self._delays.right(address, "", "")
+            made = add_account(self._register.store, name, Grant(AccessRole.ADMIN), password)
+            self._setup_code = ""
+            self._register.refresh()
+        return made

@@ -1,0 +1,1 @@
+"""The commands beside serving: keys and accounts, in the store that the settings name."""

@@ -1,0 +1,52 @@
+"""The flags of a role and of whom it reaches, and the store in which keys and accounts are."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from gallery.documents.access import Grant
+from gallery.documents.protocol import DocumentStore
+from presente import composition
+from presente.access_roles import AccessRole
+from presente.cli_parser import Parser
+from presente.settings import Settings
+from server.access.administration import grant_of
+
+
+def add_grant_flags(parser: Parser, roles: Sequence[AccessRole]) -> None:
+    """``--role``, ``--clase`` and ``--matricula``."""
+    parser.add_argument("--role", required=True, choices=[role.value for role in roles], help="what may be done")
+    parser.add_argument(
+        "--clase", action="append", default=[], metavar="CLASE", help="a class of a teacher; once for each class"
+    )
+    parser.add_argument("--matricula", default="", help="of a student: whose record it is")
+
+
+def grant_of_flags(store: DocumentStore, arguments: argparse.Namespace) -> Grant:
+    """The role and whom it reaches, as the flags say."""
+    return grant_of(store, AccessRole(arguments.role), arguments.clase, arguments.matricula)
+
+
+def described_grant(grant: Grant) -> str:
+    """A role and whom it reaches, in a few words: ``teacher of IA-101, IA-102``."""
+    if grant.matricula:
+        return f"{grant.role} {grant.matricula}"
+    return grant.role.value if grant.classes is None else f"{grant.role} of {', '.join(sorted(grant.classes))}"
+
+
+def grant_as_dict(grant: Grant) -> dict[str, object]:
+    """A role and whom it reaches, for ``--json``."""
+    classes = None if grant.classes is None else sorted(grant.classes)
+    return {"role": grant.role.value, "classes": classes, "matricula": grant.matricula or None}
+
+
+@contextmanager
+def opened_store(settings: Settings) -> Iterator[DocumentStore]:
+    """The store that the settings name, closed afterwards."""
+    store = composition.open_store(settings.store, composition.open_clock(settings))
+    try:
+        yield store
+    finally:
+        store.close()

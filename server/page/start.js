@@ -1,0 +1,3 @@
+"use strict";
+
+begin().then((goesOn) => { if (goesOn) showStatus(); });

@@ -1,0 +1,120 @@
+"""Logging in and out, the first admin, and who asks."""
+
+from __future__ import annotations
+
+from flask import Blueprint, current_app, g, request
+from werkzeug.http import dump_cookie
+
+from presente.errors import NotFound
+from server.access.authentication import SESSION_COOKIE, Login, cookie_name
+from server.access.login import LoggedIn, LoginDesk
+from server.access.permissions import Permission, needs
+from server.access.proxies import came_over_tls, client_address
+from server.access.tokens import csrf_token
+from server.error_codes import GALLERY
+from server.requests.access import LoginFields, SetupFields
+from server.responses.access import AccountJson, LoginOptionsReply, SessionReply, account_json, session_reply
+from server.routes.common import authenticator
+from server.typed_routes import answers
+
+bp = Blueprint("login", __name__, url_prefix="/v1")
+
+_DEVICE_COOKIE = "presente_device"
+_DEVICE_S = 180 * 24 * 3600
+
+
+@bp.get("/login")
+@needs(Permission.OPEN)
+@answers(LoginOptionsReply)
+def options() -> LoginOptionsReply:
+    """Whether people log in here, and whether the first admin is still to be made."""
+    on = authenticator().access.accounts
+    return LoginOptionsReply(accounts=on, setup=on and _desk().awaits_setup)
+
+
+@bp.post("/login")
+@needs(Permission.OPEN)
+@answers(
+    {204: None},
+    refuses=GALLERY | {"accounts_off", "too_many_logins", "wrong_password"},
+    headers={"Set-Cookie": "The session, and a mark of this browser."},
+)
+def login(body: LoginFields) -> tuple[None, list[tuple[str, str]]]:
+    """Log in; the session is a cookie."""
+    _check_accounts()
+    address = client_address(request, authenticator().access.proxies)
+    device = request.cookies.get(cookie_name(_DEVICE_COOKIE, _tls()), "")
+    return None, _cookies(_desk().login(body.name, body.password, address, device))
+
+
+@bp.post("/logout")
+@needs(Permission.KNOWN)
+@answers({204: None}, refuses=GALLERY, headers={"Set-Cookie": "Ends the session's cookie."})
+def logout() -> tuple[None, list[tuple[str, str]]]:
+    """Log out; a caller without a session has nothing to end."""
+    current: Login | None = g.login
+    if current is not None:
+        _desk().logout(current.token)
+    return None, [("Set-Cookie", _cookie(SESSION_COOKIE, "", 0))]
+
+
+@bp.get("/session")
+@needs(Permission.KNOWN)
+@answers(SessionReply, refuses=GALLERY)
+def session() -> SessionReply:
+    """Who asks, with the CSRF token of the session."""
+    current: Login | None = g.login
+    if current is None:
+        return session_reply(g.caller, None, None)
+    expires = authenticator().access.session_limits.expires(current.session)
+    return session_reply(g.caller, csrf_token(current.token), expires)
+
+
+@bp.post("/setup")
+@needs(Permission.OPEN)
+@answers(
+    {201: AccountJson},
+    refuses=GALLERY
+    | {
+        "accounts_off",
+        "already_set_up",
+        "invalid_grant",
+        "invalid_name",
+        "invalid_password",
+        "name_taken",
+        "too_many_logins",
+        "wrong_setup_code",
+    },  # fmt: skip
+)
+def setup(body: SetupFields) -> AccountJson:
+    """Make the first admin, with the code that the server printed on its terminal."""
+    _check_accounts()
+    address = client_address(request, authenticator().access.proxies)
+    return account_json(_desk().set_up(body.code, body.name, body.password, address))
+
+
+def _desk() -> LoginDesk:
+    found: LoginDesk = current_app.extensions["presente.login_desk"]
+    return found
+
+
+def _check_accounts() -> None:
+    if not authenticator().access.accounts:
+        raise NotFound("accounts_off", "This server has no accounts.", "PRESENTE_ACCOUNTS=on turns them on.")
+
+
+def _tls() -> bool:
+    return came_over_tls(request, authenticator().access.proxies)
+
+
+def _cookies(made: LoggedIn) -> list[tuple[str, str]]:
+    session = _cookie(SESSION_COOKIE, made.token, None)
+    return [("Set-Cookie", session), ("Set-Cookie", _cookie(_DEVICE_COOKIE, made.device, _DEVICE_S))]
+
+
+def _cookie(name: str, value: str, seconds: int | None) -> str:
+    """A cookie that scripts do not see, and no other site's page sends."""
+    tls = _tls()
+    return dump_cookie(
+        cookie_name(name, tls), value, max_age=seconds, path="/", secure=tls, httponly=True, samesite="Strict"
+    )

@@ -1,0 +1,71 @@
+"""A server with keys and accounts in its store: one caller of each role, and how each sends its requests."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from faces.embedder import FaceEmbedder
+from gallery.documents.access import Grant
+from gallery.gallery import Gallery
+from gallery.photo_export import PhotoExport
+from presente.access_roles import AccessRole
+from presente.api_keys import read_keys
+from server.access import administration
+from server.access.authentication import Access, Authenticator
+from server.access.register import AccessRegister
+from server.app import create_app
+from server.service import Service, ServiceHandle
+from tests.server.sample import KEYS
+
+BOTH = Access(read_keys(KEYS), accounts=True)
+"""Keys of settings, and accounts."""
+PASSWORD = "un caballo con alas"
+
+
+def grants(clase: str, matricula: str) -> dict[str, Grant]:
+    """What each role is given: a teacher has the class, a student is the one of the matricula."""
+    return {
+        "viewer": Grant(AccessRole.VIEWER),
+        "student": Grant(AccessRole.STUDENT, frozenset(), matricula),
+        "teacher": Grant(AccessRole.TEACHER, frozenset({clase})),
+        "attendance": Grant(AccessRole.ATTENDANCE),
+        "admin": Grant(AccessRole.ADMIN),
+    }
+
+
+@contextmanager
+def guarded_app(gallery: Gallery, embedder: FaceEmbedder, folder: Path, access: Access = BOTH) -> Iterator[Flask]:
+    """A server of a gallery that follows the keys and accounts of its store."""
+    handle, register = ServiceHandle(), AccessRegister()
+    export = PhotoExport(folder / "export")
+    app = create_app(handle, 4_000_000, access, register)
+    register.follow(gallery.store.access)
+    handle.put(Service(embedder, gallery, export, export.forget))
+    try:
+        yield app
+    finally:
+        register.stop()
+
+
+def authenticator_of(app: Flask) -> Authenticator:
+    found: Authenticator = app.extensions["presente.authenticator"]
+    return found
+
+
+def key_of(app: Flask, gallery: Gallery, name: str, grant: Grant) -> dict[str, str]:
+    """A new key of the store, as the header that carries it."""
+    _, text = administration.add_key(gallery.store.access, name, grant)
+    authenticator_of(app).register.refresh()
+    return {"Authorization": f"Bearer {text}"}
+
+
+def logged_in(app: Flask, gallery: Gallery, name: str, grant: Grant) -> tuple[FlaskClient, dict[str, str]]:
+    """A browser in which the owner of a new account has logged in, and the header that its requests need."""
+    administration.add_account(gallery.store.access, name, grant, PASSWORD)
+    authenticator_of(app).register.refresh()
+    browser = app.test_client()
+    assert browser.post("/v1/login", json={"name": name, "password": PASSWORD}).status_code == 204
+    return browser, {"X-CSRF-Token": browser.get("/v1/session").get_json()["csrf_token"]}

@@ -1,0 +1,173 @@
+"""A server with accounts as a process of its own: logging in by a real browser, restarts, other addresses, commands."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import SAMPLE, on_sqlite
+from tests.server.conftest import Reply, Running, Serve
+from tests.server.people import PASSWORD
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page  # which only CI installs
+
+GROUP = SAMPLE / "groups" / "group_02.jpg"
+
+
+def log_in(running: Running, name: str, password: str = PASSWORD) -> dict[str, str]:
+    """The headers of a browser that has logged in."""
+    body = json.dumps({"name": name, "password": password}).encode()
+    reply = running.fetch("POST", "/v1/login", body, Content_Type="application/json")
+    assert reply.status == 204, reply.body
+    cookies = [line.partition(";")[0] for line in reply.headers.get_all("Set-Cookie") or ()]
+    headers = {"Cookie": "; ".join(cookies)}
+    return headers | {"X_CSRF_Token": running.fetch("GET", "/v1/session", None, **headers).json["csrf_token"]}
+
+
+def add_user(environment: dict[str, str], folder: Path, *words: str) -> None:
+    done = presente_at(folder, environment, "users", "add", *words, typed=f"{PASSWORD}\n")
+    assert done.returncode == 0, done.stderr
+
+
+def presente_at(
+    folder: Path, environment: dict[str, str], *words: str, typed: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to whose standard input something is written."""
+    command = [sys.executable, "-m", "presente", *words]
+    return subprocess.run(
+        command, cwd=folder, env=environment, input=typed, capture_output=True, text=True, timeout=120
+    )
+
+
+def setup_code(folder: Path) -> str:
+    found = re.search(r"with this code: ([0-9a-f-]{39})\n", (folder / "server.log").read_text())
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.usefixtures("sample_gallery")
+@on_sqlite
+def test_the_first_admin_and_a_teacher_log_in_by_browser(
+    serve: Serve, page: "Page", environment: dict[str, str], tmp_path: Path
+) -> None:
+    running = serve(PRESENTE_ACCOUNTS="on")
+    page.goto(running.address)
+    page.wait_for_selector("#code-field")
+    assert not page.is_visible("#access") and not page.is_visible("#try") and not page.is_visible("#status")
+    page.screenshot(path=tmp_path / "setup.png")
+    page.fill("#code", setup_code(tmp_path))
+    page.fill("#login-name", "root")
+    page.fill("#login-password", PASSWORD)
+    page.click("#login button")
+    page.wait_for_selector("#who-name:has-text('root')")
+    page.click("#logout")
+    page.wait_for_selector("#login")
+    assert not page.is_visible("#code-field")
+    add_user(environment, tmp_path, "ruiz", "--role", "teacher", "--clase", "IA-102")
+    page.fill("#login-name", "ruiz")
+    page.fill("#login-password", "otra cosa larga")
+    page.press("#login-password", "Enter")
+    page.wait_for_selector("#login-refused:has-text('El nombre o la contraseña no es correcto')")
+    page.fill("#login-password", PASSWORD)
+    page.press("#login-password", "Enter")
+    page.wait_for_selector("#who-name:has-text('ruiz · docente · IA-102')")
+    page.wait_for_selector("#status dd:has-text('sample')")
+    page.set_input_files("#photo", GROUP)
+    page.wait_for_selector("#faces tr")
+    expected = json.loads((SAMPLE / "groups" / "groups.json").read_text())["group_02.jpg"]
+    cells = page.locator("#faces tr td:nth-child(3)").all_inner_texts()
+    assert sorted(cells) == sorted(face["matricula"] or "–" for face in expected)
+    page.screenshot(path=tmp_path / "logged_in.png")
+    flags = {each["name"]: each for each in page.context.cookies()}
+    assert set(flags) == {"presente_session", "presente_device"}
+    for cookie in flags.values():
+        assert cookie["httpOnly"] and cookie["sameSite"] == "Strict" and cookie["path"] == "/"
+        assert not cookie["secure"]  # no proxy says that there is TLS
+    assert flags["presente_session"]["expires"] == -1  # until the browser is closed
+    assert page.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [0, 0, ""]
+    page.click("#logout")
+    page.wait_for_selector("#login")
+    assert not page.is_visible("#faces") and page.locator("#faces tr").count() == 0
+    assert [each["name"] for each in page.context.cookies()] == ["presente_device"]
+    log = (tmp_path / "server.log").read_text()
+    assert PASSWORD not in log and flags["presente_session"]["value"] not in log
+
+
+@pytest.mark.usefixtures("sample_gallery")
+def test_nothing_works_from_outside_without_a_key_or_a_session_and_sessions_outlast_the_server(
+    serve: Serve, environment: dict[str, str], tmp_path: Path
+) -> None:
+    on = {"PRESENTE_ACCOUNTS": "on", "PRESENTE_HOST": "0.0.0.0"}
+    running, other = serve(**on), serve(**on)
+    for each in (running, other):
+        each.address = each.address.replace("0.0.0.0", "127.0.0.1")
+
+    def statuses(server: Running, **headers: str) -> dict[str, int]:
+        asked = ("/livez", "/readyz", "/", "/v1/login", "/v1/status", "/v1/students", "/v1/session", "/nowhere")
+        return {path: server.fetch("GET", path, None, Host="aula.example", **headers).status for path in asked}
+
+    closed = dict.fromkeys(("/v1/status", "/v1/students", "/v1/session", "/nowhere"), 401)
+    assert statuses(running) == dict.fromkeys(("/livez", "/readyz", "/", "/v1/login"), 200) | closed
+    add_user(environment, tmp_path, "ruiz", "--role", "teacher", "--clase", "IA-102")
+    browser = log_in(running, "ruiz")
+    photo = GROUP.read_bytes()
+    assert len(photo) > 64 * 1024  # so that the head alone decides whether it is read
+
+    def identify(server: Running, **headers: str) -> Reply:
+        return server.fetch("POST", "/v1/identify", photo, Content_Type="image/jpeg", **headers)
+
+    for server in (running, other):
+        assert identify(server, **browser).status == 200
+        assert identify(server, Cookie=browser["Cookie"]).json["code"] == "wrong_csrf_token"
+        assert identify(server, Cookie="presente_session=made.up").json["code"] == "session_ended"
+        assert identify(server).json["code"] == "missing_key"
+    assert running.stop() == 0
+    again = serve(**on)
+    again.address = again.address.replace("0.0.0.0", "127.0.0.1")
+    assert identify(again, **browser).status == 200
+    assert again.fetch("POST", "/v1/logout", None, **browser).status == 204
+    assert statuses(again, Cookie=browser["Cookie"])["/v1/session"] == 401
+
+
+@on_sqlite
+def test_commands_make_list_and_revoke_keys_and_accounts(environment: dict[str, str], tmp_path: Path) -> None:
+    def presente(*words: str, typed: str = "") -> tuple[int, str, str]:
+        done = presente_at(tmp_path, environment, *words, typed=typed)
+        return done.returncode, done.stdout, done.stderr
+
+    code, key, note = presente("keys", "add", "gate", "--role", "teacher", "--clase", "IA-101", "--clase", "IA-102")
+    assert code == 0 and re.fullmatch(r"presente_[\w-]{43}\n", key) and "teacher of IA-101, IA-102" in note
+    assert key.strip() not in note
+    made = json.loads(presente("keys", "add", "screen", "--role", "viewer", "--json")[1])
+    assert made["key"].startswith("presente_") and made["classes"] is None
+    listed = json.loads(presente("keys", "list", "--json")[1])["keys"]
+    assert [(each["name"], each["role"], each["last_used"]) for each in listed] == [
+        ("gate", "teacher", None),
+        ("screen", "viewer", None),
+    ]
+    assert "last used never" in presente("keys", "list")[1] and key.strip() not in presente("keys", "list")[1]
+    assert presente("keys", "revoke", "gate")[0] == 0
+    assert "key_not_found" in presente("keys", "revoke", "gate")[2]
+
+    assert presente("users", "add", "root", "--role", "admin", typed=f"{PASSWORD}\n")[0] == 0
+    for words, typed, wrong in (
+        (("add", "ruiz", "--role", "teacher"), PASSWORD, "invalid_grant"),
+        (("add", "ruiz", "--role", "viewer"), "corta\n", "invalid_password"),
+        (("add", "root", "--role", "viewer"), PASSWORD, "name_taken"),
+        (("add", "ana", "--role", "student", "--matricula", "A9"), PASSWORD, "student_not_found"),
+        (("disable", "root"), "", "last_admin"),
+        (("passwd", "nobody"), PASSWORD, "account_not_found"),
+    ):
+        code, said, complaint = presente("users", *words, typed=typed)
+        assert code in (1, 2) and wrong in complaint and said == "", words
+    assert presente("users", "add", "second", "--role", "admin", typed=f"{PASSWORD}\n")[0] == 0
+    assert presente("users", "disable", "root")[0] == 0 and ", disabled" in presente("users", "list")[1]
+    assert presente("users", "enable", "root")[0] == 0
+    assert presente("users", "passwd", "root", typed="otra contraseña\n")[0] == 0
+    users = json.loads(presente("users", "list", "--json")[1])["users"]
+    assert [(each["name"], each["enabled"]) for each in users] == [("root", True), ("second", True)]

@@ -1,0 +1,124 @@
+"""Every role on every route, with a key and with a session. A route that is added needs a line here."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from faces.embedder import FaceEmbedder
+from gallery.documents.values import Enrolment, Student
+from gallery.gallery import Gallery
+from presente.api_keys import read_keys
+from server.access.authentication import Access
+from server.access.permissions import permission_needed
+from server.app import create_app
+from server.service import ServiceHandle
+from tests.server.people import grants, guarded_app, key_of, logged_in
+from tests.server.sample import KEYS
+
+ANYONE = "none viewer student teacher attendance admin"
+KNOWN = "viewer student teacher attendance admin"
+TEACHING = "teacher attendance admin"
+MATRIX = {
+    "GET /": ANYONE,
+    "GET /page/<path:name>": ANYONE,
+    "GET /livez": ANYONE,
+    "GET /readyz": ANYONE,
+    "GET /v1/login": ANYONE,
+    "POST /v1/login": ANYONE,
+    "POST /v1/setup": ANYONE,
+    "GET /v1/session": KNOWN,
+    "POST /v1/logout": KNOWN,
+    "GET /v1/status": f"viewer {TEACHING}",
+    "POST /v1/identify": TEACHING,
+    "POST /v1/search": TEACHING,
+    "POST /v1/verify": TEACHING,
+    "GET /v1/students": KNOWN,
+    "POST /v1/students": "admin",
+    "GET /v1/students/<matricula>": KNOWN,
+    "PATCH /v1/students/<matricula>": "admin",
+    "DELETE /v1/students/<matricula>": "admin",
+    "POST /v1/students/<matricula>/images": "student admin",
+    "POST /v1/attendance": TEACHING,
+    "GET /v1/attendance": KNOWN,
+    "PATCH /v1/attendance/<int:number>": TEACHING,
+    "POST /v1/participations": TEACHING,
+    "GET /v1/participations": KNOWN,
+    "DELETE /v1/participations/<int:number>": TEACHING,
+    "GET /v1/keys": "admin",
+    "POST /v1/keys": "admin",
+    "DELETE /v1/keys/<name>": "admin",
+    "GET /v1/users": "admin",
+    "POST /v1/users": "admin",
+    "PATCH /v1/users/<name>": "admin",
+    "POST /upload": "admin",
+    "GET /get-students": KNOWN,
+    "POST /save_all_images": "admin",
+}
+OWN = "A0178"
+
+
+@pytest.fixture
+def app(gallery: Gallery, embedder: FaceEmbedder, tmp_path: Path) -> Iterator[Flask]:
+    gallery.enrol([Enrolment(Student(OWN, "Abril Montemayor Ríos", "IA-101"), ())])
+    with guarded_app(gallery, embedder, tmp_path, Access(read_keys(KEYS), accounts=True, student_photos=True)) as made:
+        made.add_url_rule("/forgotten", view_func=lambda: "its permission was forgotten")
+        yield made
+
+
+def routes(app: Flask) -> set[str]:
+    return {
+        f"{method} {rule.rule}"
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+
+
+def test_every_route_has_a_line() -> None:
+    app = create_app(ServiceHandle(), 1)
+    assert routes(app) == set(MATRIX)
+    assert all(permission_needed(app, rule.endpoint) for rule in app.url_map.iter_rules())
+
+
+def granted(client: FlaskClient, headers: dict[str, str]) -> dict[str, bool | str]:
+    """Which routes a caller may use; the code of a refusal that is not about the role."""
+    found: dict[str, bool | str] = {}
+    places = {"<matricula>": OWN, "<int:number>": "1", "<path:name>": "page.js", "<name>": "no-one"}
+    for route in sorted(routes(client.application), key=lambda route: "logout" in route):  # which ends the session
+        method, path = route.split(" ")
+        for place, value in places.items():
+            path = path.replace(place, value)
+        if route == "DELETE /v1/students/<matricula>":
+            path += "-not-there"
+        with client.open(path, method=method, headers=headers) as reply:
+            code = reply.get_json()["code"] if reply.mimetype == "application/problem+json" else ""
+        if reply.status_code in (401, 403):
+            found[route] = code if code not in ("role_not_enough", "missing_key") else False
+        else:
+            assert reply.status_code < 500, (route, code)
+            found[route] = True
+    return found
+
+
+def expected(role: str) -> dict[str, bool]:
+    return {route: role in allowed.split() for route, allowed in MATRIX.items()} | {"GET /forgotten": role == "admin"}
+
+
+def test_no_one_gets_further_than_the_door(app: Flask) -> None:
+    found = granted(app.test_client(), {})
+    assert found == expected("none")
+
+
+@pytest.mark.parametrize("role", ["viewer", "student", "teacher", "attendance", "admin"])
+def test_each_role_with_a_key(app: Flask, gallery: Gallery, role: str) -> None:
+    key = key_of(app, gallery, f"a-{role}", grants("IA-101", OWN)[role])
+    assert granted(app.test_client(), key) == expected(role)
+
+
+@pytest.mark.parametrize("role", ["viewer", "student", "teacher", "admin"])
+def test_each_role_with_a_session(app: Flask, gallery: Gallery, role: str) -> None:
+    browser, token = logged_in(app, gallery, f"a-{role}", grants("IA-101", OWN)[role])
+    assert granted(browser, token) == expected(role)
+    assert browser.get("/v1/session").get_json()["code"] in ("missing_key", "session_ended")
