@@ -10,13 +10,13 @@ from collections.abc import Mapping
 
 CODES: Mapping[int, frozenset[str]] = {
     400: frozenset({
-        "bad_request", "dimension_mismatch", "empty_image", "invalid_base64", "invalid_cohort",
-        "invalid_consent", "invalid_cursor", "invalid_detail", "invalid_embeddings", "invalid_faces", "invalid_fecha",
-        "invalid_field", "invalid_force", "invalid_format", "invalid_grant", "invalid_history", "invalid_host",
+        "bad_request", "dimension_mismatch", "empty_image", "invalid_base64", "invalid_cohort", "invalid_consent",
+        "invalid_cursor", "invalid_detail", "invalid_embeddings", "invalid_faces", "invalid_fecha", "invalid_field",
+        "invalid_force", "invalid_format", "invalid_grant", "invalid_history", "invalid_host",
         "invalid_idempotency_key", "invalid_json", "invalid_k", "invalid_length", "invalid_limit", "invalid_name",
-        "invalid_npy", "invalid_parameter", "invalid_password", "invalid_status", "invalid_student", "invalid_threshold", "missing_field",
-        "missing_parameter", "no_photos", "not_finite", "one_photo_needed", "repeated_header", "too_many_photos",
-        "two_keys", "unknown_field", "unknown_parameter",
+        "invalid_npy", "invalid_parameter", "invalid_password", "invalid_status", "invalid_student",
+        "invalid_threshold", "missing_field", "missing_parameter", "no_photos", "not_finite", "one_photo_needed",
+        "repeated_header", "too_many_photos", "two_keys", "unknown_field", "unknown_parameter",
     }),
     401: frozenset({"missing_key", "session_ended", "unknown_key", "wrong_password"}),
     403: frozenset({
@@ -30,8 +30,8 @@ CODES: Mapping[int, frozenset[str]] = {
     405: frozenset({"method_not_allowed"}),
     408: frozenset({"request_timeout"}),
     409: frozenset({
-        "already_set_up", "different_person", "idempotency_key_reused", "last_admin", "name_taken", "possible_duplicate",
-        "student_exists", "student_removed",
+        "already_set_up", "different_person", "idempotency_key_reused", "last_admin", "name_taken",
+        "possible_duplicate", "student_exists", "student_removed",
     }),
     411: frozenset({"length_required"}),
     413: frozenset({"too_many_bytes"}),

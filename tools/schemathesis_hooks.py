@@ -12,7 +12,9 @@ SAID_IN_WORDS = frozenset({
     "crashed", "damaged_image", "empty_image", "invalid_base64", "low_quality", "multiple_faces", "no_face",
     "not_an_image", "too_costly", "too_many_pixels", "too_much_memory", "too_small", "unsupported_format",
     # texts in their one form, without characters that cannot be shown; dates that exist and are not to come
-    "invalid_consent", "invalid_fecha", "invalid_field", "invalid_parameter", "invalid_student",
+    "invalid_consent", "invalid_fecha", "invalid_field", "invalid_parameter", "invalid_password", "invalid_student",
+    # which classes and matricula go with a role
+    "invalid_grant",
     # arrays: one length, the pack's dimension, finite, not too many results
     "dimension_mismatch", "invalid_embeddings", "invalid_k", "invalid_npy", "not_finite",
     # one of two places, one of two fields, a cursor of another list

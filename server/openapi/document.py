@@ -101,8 +101,8 @@ def describe(app: Flask) -> JsonSchema:
                     "type": "apiKey",
                     "in": "cookie",
                     "name": SESSION_COOKIE,
-                    "description": "Of a person who has logged in; behind TLS its name begins with __Host-. Requests that "
-                    "change something send csrf_token of GET /v1/session in X-CSRF-Token.",
+                    "description": "Of a person who has logged in; behind TLS its name begins with __Host-. "
+                    "Requests that change something send csrf_token of GET /v1/session in X-CSRF-Token.",
                 },
             },
         },
