@@ -25,7 +25,7 @@ from presente.errors import (
     Unauthorized,
     without_folders,
 )
-from server.responses.problem import problem_of
+from server.responses.problem import Problem, problem_of
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,15 @@ def status_of(error: PresenteError) -> int:
     return _BY_CODE.get(error.code, by_class)
 
 
+def problem_of_error(error: PresenteError, request_id: str) -> Problem:
+    """The problem of an error, of a request or of one of its photos. A fault of the server's own is logged."""
+    status = status_of(error)
+    if status >= 500 and not isinstance(error, Busy) and error.code not in _EXPECTED:
+        # Where a pack does not match, the line says it all, and every request gets it.
+        log.error("%s %s", request_id, error, exc_info=None if isinstance(error, PackError) else error)
+    return problem_of(status, error.code, str(error) if status < 500 else without_folders(str(error)), request_id)
+
+
 def problem_bytes(status: int, code: str, detail: str) -> bytes:
     """A whole HTTP/1.1 response, for connections without a request to answer; the connection ends with it."""
     request_id = uuid.uuid4().hex
@@ -98,11 +107,8 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(PresenteError)
     def presente_error(error: PresenteError) -> Response:
-        status = status_of(error)
-        if status >= 500 and not isinstance(error, Busy) and error.code not in _EXPECTED:
-            # Where a pack does not match, the line says it all, and every request gets it.
-            log.error("%s %s", g.request_id, error, exc_info=None if isinstance(error, PackError) else error)
-        return problem(status, error.code, str(error) if status < 500 else without_folders(str(error)))
+        found = problem_of_error(error, g.request_id)
+        return problem(found.status, found.code, found.detail)
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:

@@ -15,7 +15,7 @@ from server.app import create_app
 from server.legacy.responses import LegacyProblem
 from server.responses.problem import Problem
 from server.service import ServiceHandle
-from server.typed_routes import types_of
+from server.typed_routes import kinds_of, types_of
 
 _ANY_APP = create_app(ServiceHandle(), 1)
 
@@ -42,9 +42,14 @@ def undeclared(app: Flask, method: str, path: str, status: int, kind: str, body:
     declared = types.replies[status]
     if declared is None:
         return f"{method} {path} answers {status} with a body" if body else ""
+    if kind == types.streams and types.streamed_line is not None:
+        return next(filter(None, (_misfit(line, types.streamed_line) for line in body.splitlines())), "")
     if kind == types.streams != "application/json":
         return ""
-    return _misfit(body, declared) if kind == "application/json" else f"{method} {path} answers with {kind}"
+    wrong = [_misfit(body, each) for each in kinds_of(declared)]
+    if kind == "application/json":
+        return "" if "" in wrong else wrong[0]
+    return f"{method} {path} answers with {kind}"
 
 
 def undeclared_anywhere(method: str, path: str, status: int, kind: str, body: bytes) -> str:
