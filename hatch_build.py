@@ -1,10 +1,10 @@
 """Puts the rooms below ``presente`` in the wheel (docs/adr/0022-wheel.md).
 
-In the repository ``faces``, ``gallery``, ``indexer``, ``server``, ``evaluation``, ``client`` and ``tools`` are top-level packages.
-In the wheel they are ``presente.faces`` and so on: names like ``server`` belong to no library alone. Their absolute
-imports get ``presente.`` in front, at the positions that Python's own parser gives; nothing else in a file changes, and
-no line moves, so that a traceback names the lines of the repository. What cannot be carried over faithfully ends the
-build.
+In the repository ``faces``, ``gallery``, ``indexer``, ``server``, ``evaluation``, ``client`` and ``tools`` are
+top-level packages. In the wheel they are ``presente.faces`` and so on: names like ``server`` belong to no library
+alone. Their absolute imports get ``presente.`` in front, at the positions that Python's own parser gives; nothing else
+in a file changes, and no line moves, so that a traceback names the lines of the repository. What cannot be carried over
+faithfully ends the build.
 
 ``pip install -e`` rewrites nothing: it runs the clone as it is.
 """

@@ -2,11 +2,10 @@
 
 ::
 
-    from presente_client import Client
-
-    with Client("http://127.0.0.1:8000") as presente:
-        for face in presente.identify("photo.jpg").faces:
-            print(face.nombre, face.score)
+    >>> from presente_client import Client
+    >>> with Client("http://127.0.0.1:8000") as presente:
+    ...     for face in presente.identify("photo.jpg").faces:
+    ...         print(face.nombre, face.score)
 """
 
 from msgspec import UNSET

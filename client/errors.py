@@ -48,7 +48,7 @@ class Problem(PresenteError):
 
 
 class InvalidRequest(Problem):
-    """400, 405, 408, 411, 413, 431: the request cannot be carried out as it is."""
+    """400, 405, 408, 411, 413, 431, ``consent_missing``: the request cannot be carried out as it is."""
 
 
 class NotAllowed(Problem):
@@ -82,6 +82,10 @@ _BY_STATUS: dict[int, type[Problem]] = {
 }
 
 
+_BY_CODE: dict[str, type[Problem]] = {"consent_missing": InvalidRequest}
+"""A 422 that no other photo would mend."""
+
+
 class _ProblemJson(msgspec.Struct):
     status: int
     detail: str
@@ -96,7 +100,8 @@ def problem_of(body: bytes, retry_after: float | None) -> Problem:
         msgspec.MsgspecError: it is none.
     """
     found = msgspec.json.decode(body, type=_ProblemJson)
-    kind = _BY_STATUS.get(found.status, Unavailable if found.status >= 500 else InvalidRequest)
+    by_status = _BY_STATUS.get(found.status, Unavailable if found.status >= 500 else InvalidRequest)
+    kind = _BY_CODE.get(found.code, by_status)
     return kind(found.code, found.status, found.detail, found.request_id, retry_after)
 
 

@@ -146,6 +146,15 @@ class Settings:
         show=described_keys,
         secret=True,
     )
+    api_key: str = setting(
+        "",
+        str,
+        "the key with which evaluation asks another server, and which the Python client takes unless it is given one",
+        default_means="none",
+        details="Never shown ([client](client.md)).",
+        show=lambda key: "set" if key else "",
+        secret=True,
+    )
     cors_origins: tuple[str, ...] = setting(
         "",
         web_origins,

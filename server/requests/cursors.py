@@ -69,6 +69,7 @@ def _place(parameters: _HasCursor, kinds: tuple[type, ...]) -> list[Any] | None:
     if cursor is None:
         return None
     try:
+        place: list[Any]
         mark, *place = json_parser.parse(base64.urlsafe_b64decode(cursor.encode("ascii")))
         if [type(each) for each in place] != list(kinds):
             raise TypeError

@@ -53,7 +53,8 @@ def test_photos_are_answered_in_their_order(sample_gallery: None, presente: Any,
 def test_what_concerns_all_photos_ends_the_iteration(serve: Serve, make_client: MakeClient) -> None:
     running = serve()
     with fault_proxy(running.address) as proxy:
-        proxy.faults = ["pass", *["busy"] * 50]
+        proxy.faults = ["pass"]
+        proxy.faults += ["busy"] * 50
         with pytest.raises(Unavailable):
             [*make_client(proxy.address).identify_many([STRANGER] * 9, at_once=1)]
         assert len(proxy.sent) <= 1 + 2 * QUICK.attempts

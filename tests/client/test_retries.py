@@ -1,6 +1,6 @@
 """What is sent again, when, and that a request which was carried out is not carried out twice."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -97,11 +97,12 @@ def test_questions_are_asked_again(presente: Any, proxy: FaultProxy) -> None:
 def test_what_has_no_key_is_sent_once(presente: Any, proxy: FaultProxy) -> None:
     enrol(presente)
     number = presente.record_participation(ANA["matricula"], fecha=DAY).id
-    for ask in (
+    writes: list[Callable[[], Any]] = [
         lambda: presente.change(ANA["matricula"], clase="X"),
         lambda: presente.withdraw_participation(number),
         lambda: presente.erase(ANA["matricula"]),
-    ):
+    ]
+    for ask in writes:
         proxy.sent.clear()
         proxy.faults = ["busy", "cut_before"]
         with pytest.raises(Unavailable) as busy:
@@ -149,7 +150,7 @@ def test_waits_grow_differ_and_are_bounded() -> None:
         assert retries.wait_s(1, status, 1.0) is None
     for wrong in ({"attempts": 0}, {"first_wait_s": -1.0}, {"longest_wait_s": -1.0}):
         with pytest.raises(ValueError):
-            Retries(**wrong)  # type: ignore[arg-type]
+            Retries(**wrong)
 
 
 def test_the_seconds_of_a_header() -> None:
