@@ -168,7 +168,8 @@ def _prominent(found: Identification, photo: Callable[[], bytes]) -> IdentifiedF
     if header.orientation >= 5:
         width, height = height, width
     boxes = [
-        DetectedFace(np.float32(face.box), np.float32(face.landmarks), face.detection_score) for face in found.faces
+        DetectedFace(np.array(face.box, np.float32), np.array(face.landmarks, np.float32), face.detection_score)
+        for face in found.faces
     ]
     return found.faces[most_prominent(boxes, height, width)]
 

@@ -127,7 +127,8 @@ def test_how_many_photos_a_request_may_have(client: FlaskClient) -> None:
     most = client.post("/v1/identify?faces=largest&detail=portrait", data=form(*[STRANGER] * MAX_PHOTOS))
     assert len(most.get_json()["photos"]) == MAX_PHOTOS
     assert "at most 16" in problem(client.post("/v1/identify", data=form(*[PROBE] * 17)), 400, "too_many_photos")
-    for nothing in ({"images": []}, {}):
+    without: list[dict[str, Any]] = [{"images": []}, {}]
+    for nothing in without:
         problem(client.post("/v1/identify", json=nothing), 400, "no_photos")
     problem(client.post("/v1/identify", data={}, content_type="multipart/form-data; boundary=x"), 400, "no_photos")
     problem(client.post("/v1/identify", json={"images": ["%%%"]}), 400, "invalid_base64")
