@@ -66,7 +66,7 @@ def add(commands: Any) -> None:
         "--server",
         metavar="URL",
         help="measure a running server instead: the list's gallery is enrolled into it, whose gallery has to be empty, "
-        "and stays there; then it is asked of every other photo. The key is the setting PRESENTE_API_KEY",
+        "and stays there; then it is asked of every other photo. Its key is a setting, see below",
     )
     parser.add_argument(
         "--use-enrolled",
