@@ -11,7 +11,7 @@ from tests.client.conftest import MakeClient
 from tests.client.fault_proxy import Fault, FaultProxy, fault_proxy
 from tests.conftest import on_sqlite
 from tests.server.conftest import Serve
-from tests.server.sample import ANA, CLASS, DAY, EVA, GROUP, PROBE, photos
+from tests.server.sample import ANA, DAY, EVA, GROUP, PROBE, photos
 
 FAULTS: list[Fault] = ["busy", "bad_gateway", "cut_before", "cut_after", "cut_within"]
 
@@ -60,9 +60,9 @@ def test_every_write_with_a_key_happens_once(presente: Any, proxy: FaultProxy) -
     assert cut(lambda: presente.add_photos(EVA["matricula"], others)).student.images == 1 + len(others)
     cut(lambda: presente.record_participation(ANA["matricula"], fecha=DAY))
     assert len([*presente.participations()]) == 1
-    entry = cut(lambda: presente.state_attendance(ANA["matricula"], CLASS, fecha=DAY))
+    entry = cut(lambda: presente.state_attendance(ANA["matricula"], ANA["clase"], fecha=DAY))
     cut(lambda: presente.resolve(entry.id, "rejected"))
-    cut(lambda: presente.take_attendance(GROUP, CLASS, fecha=DAY))
+    cut(lambda: presente.take_attendance(GROUP, ANA["clase"], fecha=DAY))
     history = [*presente.attendance(matricula=ANA["matricula"], history=True)]
     assert [line.status for line in history] == ["present", "rejected"]
 
