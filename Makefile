@@ -28,8 +28,8 @@ matrix:  ## a short part of the tests on every supported Python that is here
 
 setup: $(VENV)/.run  ## .venv with requirements.txt in it, nothing outside the clone
 
-wheel: $(VENV)/.test  ## dist/presente-*.whl, as docs/install.md says
-	$(VENV)/bin/python -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps --wheel-dir dist .
+wheel: $(VENV)/.test  ## dist/presente-*.whl and dist/presente_client-*.whl, as docs/install.md and docs/client.md say
+	$(VENV)/bin/python -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps --wheel-dir dist . ./client
 
 openvino: $(VENV)/.openvino  ## OpenVINO beside ONNX Runtime: quicker, and used where it is installed
 

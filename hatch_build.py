@@ -1,10 +1,10 @@
 """Puts the rooms below ``presente`` in the wheel (docs/adr/0022-wheel.md).
 
-In the repository ``faces``, ``gallery``, ``indexer``, ``server``, ``evaluation`` and ``tools`` are top-level packages.
-In the wheel they are ``presente.faces`` and so on: names like ``server`` belong to no library alone. Their absolute
-imports get ``presente.`` in front, at the positions that Python's own parser gives; nothing else in a file changes, and
-no line moves, so that a traceback names the lines of the repository. What cannot be carried over faithfully ends the
-build.
+In the repository ``faces``, ``gallery``, ``indexer``, ``server``, ``evaluation``, ``client`` and ``tools`` are
+top-level packages. In the wheel they are ``presente.faces`` and so on: names like ``server`` belong to no library
+alone. Their absolute imports get ``presente.`` in front, at the positions that Python's own parser gives; nothing else
+in a file changes, and no line moves, so that a traceback names the lines of the repository. What cannot be carried over
+faithfully ends the build.
 
 ``pip install -e`` rewrites nothing: it runs the clone as it is.
 """
@@ -21,11 +21,17 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-ROOMS = ("faces", "gallery", "indexer", "server", "evaluation", "tools")
+ROOMS = ("faces", "gallery", "indexer", "server", "evaluation", "client", "tools")
 SAMPLE = ("students.csv", "identify.tsv", "README.md", "students", "probes", "strangers", "groups", "models")
 """Of ``data_sample``: the class and the pack, not the programs that drew and trained them."""
-CLONE_ONLY = ("tools/compile_imports.py", "tools/openapi_examples.py", "tools/schemathesis_hooks.py")
-"""Modules of the rooms that only a clone needs."""
+CLONE_ONLY = (
+    "tools/compile_imports.py",
+    "tools/openapi_examples.py",
+    "tools/schemathesis_hooks.py",
+    "client/pyproject.toml",
+    "client/README.md",
+)
+"""Files of the rooms that only a clone needs; the client's own wheel is made there (client/pyproject.toml)."""
 
 
 class CannotCarry(Exception):

@@ -85,11 +85,7 @@ class Experiment:
         """A result's account of its run: protocol, flags but the ``unused`` ones, pack, detection, versions."""
         return {
             "protocol": protocol,
-            "arguments": {
-                name: _as_json(value)
-                for name, value in vars(arguments).items()
-                if name not in {*_NOT_DATA, *unused} and not name.startswith("setting_")
-            },
+            "arguments": described_arguments(arguments, unused),
             "pack": self.pack.name,
             "pack_tag": self.pack.tag,
             "pack_threshold": self.pack.threshold,
@@ -99,11 +95,27 @@ class Experiment:
 
     def finish(self, result: dict[str, Any], out: Path, faces: bool = False) -> dict[str, Any]:
         """Write the result as :func:`write_result` does, and the report, which shows faces only when asked."""
-        result["made_at"] = datetime.now(UTC).isoformat(timespec="seconds")
-        result["report"] = str(out / pages.REPORT)
-        write_result(result, out, self.started)
-        pages.write_report(out, face_cutter(self.embedder) if faces else None)
-        return result
+        return finish_result(result, out, self.started, face_cutter(self.embedder) if faces else None)
+
+
+def described_arguments(arguments: argparse.Namespace, unused: Collection[str] = ()) -> dict[str, Any]:
+    """The flags of a run as its result has them, but the ``unused`` ones."""
+    return {
+        name: _as_json(value)
+        for name, value in vars(arguments).items()
+        if name not in {*_NOT_DATA, *unused} and not name.startswith("setting_")
+    }
+
+
+def finish_result(
+    result: dict[str, Any], out: Path, started: float, cutter: FaceCutter | None = None
+) -> dict[str, Any]:
+    """Write the result as :func:`write_result` does, and the report, which shows faces only with a ``cutter``."""
+    result["made_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+    result["report"] = str(out / pages.REPORT)
+    write_result(result, out, started)
+    pages.write_report(out, cutter)
+    return result
 
 
 def write_result(result: dict[str, Any], out: Path, started: float) -> dict[str, Any]:

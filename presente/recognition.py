@@ -9,7 +9,7 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
 import msgspec
@@ -57,7 +57,8 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class IdentifyQuery:
-    """Parameters of an identification. ``threshold`` None means the gallery's own."""
+    """Parameters of an identification. ``threshold`` None means the gallery's own; ``most_candidates`` is how many
+    all faces of a photo have together: with many faces, each has fewer than ``k``."""
 
     k: int = 5
     threshold: float | None = None
@@ -65,6 +66,11 @@ class IdentifyQuery:
     clase: str | None = None
     cohort: bool = False
     detail: Detail = "auto"
+    most_candidates: int = MAX_CANDIDATES
+
+    def among(self, photos: int) -> IdentifyQuery:
+        """The query for one of several photos that are answered together, which share the candidates."""
+        return replace(self, most_candidates=self.most_candidates // photos)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,7 @@ def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: Id
         faces = embedder.embed(aligned)
     with timings.stage("search"):
         probes = np.array([face.template for face in faces], dtype=np.float32).reshape(-1, gallery.dim)
-        k = min(query.k, MAX_CANDIDATES // max(1, len(faces)))
+        k = max(1, min(query.k, query.most_candidates // max(1, len(faces))))
         held_to, decisions = gallery.identify(probes, k, query.threshold, query.clase, query.cohort)
     empty = any(decision.reason == "empty_gallery" for decision in decisions)
     hint = empty_search_hint(gallery, query.clase, query.cohort) if empty else None

@@ -26,7 +26,7 @@ from presente.errors import (
     without_folders,
 )
 from server.error_codes import STATUS_OF
-from server.responses.problem import problem_of
+from server.responses.problem import Problem, problem_of
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,15 @@ def status_of(error: PresenteError) -> int:
     """The HTTP status that an error becomes."""
     by_class = next((status for kind, status in _BY_CLASS if isinstance(error, kind)), 500)
     return STATUS_OF.get(error.code, by_class)
+
+
+def problem_of_error(error: PresenteError, request_id: str) -> Problem:
+    """The problem of an error, of a request or of one of its photos. A fault of the server's own is logged."""
+    status = status_of(error)
+    if status >= 500 and not isinstance(error, Busy) and error.code not in _EXPECTED:
+        # Where a pack does not match, the line says it all, and every request gets it.
+        log.error("%s %s", request_id, error, exc_info=None if isinstance(error, PackError) else error)
+    return problem_of(status, error.code, str(error) if status < 500 else without_folders(str(error)), request_id)
 
 
 def problem_bytes(status: int, code: str, detail: str) -> bytes:
@@ -87,11 +96,8 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(PresenteError)
     def presente_error(error: PresenteError) -> Response:
-        status = status_of(error)
-        if status >= 500 and not isinstance(error, Busy) and error.code not in _EXPECTED:
-            # Where a pack does not match, the line says it all, and every request gets it.
-            log.error("%s %s", g.request_id, error, exc_info=None if isinstance(error, PackError) else error)
-        response = problem(status, error.code, str(error) if status < 500 else without_folders(str(error)))
+        found = problem_of_error(error, g.request_id)
+        response = problem(found.status, found.code, found.detail)
         if isinstance(error, Busy) and error.retry_after_s is not None:
             response.headers["Retry-After"] = str(error.retry_after_s)
         return response

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
+from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -23,7 +24,7 @@ _DECLARED = "presente_types"
 _encode = msgspec.json.Encoder().encode
 
 Replies = Mapping[int, Any]
-"""By status the type of the reply; None for one without a body."""
+"""By status the type of the reply, a union where the request decides; None for one without a body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class RouteTypes:
         refuses: codes of its refusals, beside those that its other types and every route have
             (:mod:`server.error_codes`).
         headers: names of the headers that its replies have beside those of every reply, with what they say.
+        streamed_line: the type of each line of that reply, where its lines are JSON.
     """
 
     parameters: type[msgspec.Struct] | None = None
@@ -46,10 +48,20 @@ class RouteTypes:
     streams: str = ""
     refuses: frozenset[str] = frozenset()
     headers: Mapping[str, str] = field(default_factory=dict)
+    streamed_line: type[msgspec.Struct] | None = None
+
+
+def kinds_of(reply: Any) -> tuple[Any, ...]:
+    """The types that a reply may have, of a declared one: of a union each of its members."""
+    return get_args(reply) if isinstance(reply, UnionType) else (reply,)
 
 
 def answers(
-    replies: Any, streams: str = "", refuses: Iterable[str] = (), headers: Mapping[str, str] | None = None
+    replies: Any,
+    streams: str = "",
+    refuses: Iterable[str] = (),
+    headers: Mapping[str, str] | None = None,
+    streamed_line: type[msgspec.Struct] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Declare what a route answers; goes below the route's own decorator.
 
@@ -57,17 +69,28 @@ def answers(
         replies: the type of its reply, with status 200, or the type for each status.
         streams: the media type of a reply that the view makes itself.
         refuses, headers: see :class:`RouteTypes`.
+        streamed_line: the type of its lines, where each is JSON.
     """
     by_status: Replies = replies if isinstance(replies, Mapping) else {200: replies}
 
     def declare(view: Callable[..., Any]) -> Callable[..., Response]:
         hints = get_type_hints(view)
         types = RouteTypes(
-            hints.get("parameters"), hints.get("body"), by_status, streams, frozenset(refuses), headers or {}
+            hints.get("parameters"),
+            hints.get("body"),
+            by_status,
+            streams,
+            frozenset(refuses),
+            headers or {},
+            streamed_line,
         )
         if types.parameters is not None:
             declared(types.parameters)  # a type that cannot be read is an error here, not at the first request
-        statuses = {type(None) if kind is None else kind: status for status, kind in by_status.items()}
+        statuses = {
+            type(None) if kind is None else kind: status
+            for status, replied in by_status.items()
+            for kind in kinds_of(replied)
+        }
 
         @wraps(view)
         def answered(**in_path: Any) -> Response:

@@ -31,7 +31,7 @@ from typing import IO, Any, NoReturn, Protocol
 
 ROOT = Path(__file__).resolve().parent.parent
 FRESH = os.environ.get("PRESENTE_TEST_FRESH") == "1" or sys.platform != "linux"
-ROOMS = ("presente", "faces", "gallery", "indexer", "server", "evaluation")
+ROOMS = ("presente", "faces", "gallery", "indexer", "server", "evaluation", "client")
 NOT_IMPORTED = {"faces.runtime.openvino"}  # which is not installed everywhere
 ALSO = ("onnxruntime", "tests.conftest")  # what programs import late, and what those of the tests do
 _NUMBER = struct.Struct("=i")

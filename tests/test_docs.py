@@ -117,7 +117,7 @@ def test_every_benchmark_tool_and_target_is_documented() -> None:
         assert f"`make {target}`" in page or target == "clean", target
 
 
-ROOMS = ("faces", "gallery", "indexer", "server", "evaluation", "presente")
+ROOMS = ("faces", "gallery", "indexer", "server", "evaluation", "client", "presente")
 
 
 def documented_folders() -> dict[Path, list[str]]:

@@ -211,7 +211,7 @@ def test_modules_have_one_name(run: Run) -> None:
         "for found in pkgutil.walk_packages(presente.__path__, 'presente.'):\n"
         "    if found.name != 'presente.faces.runtime.openvino':  # which may not be here\n"
         "        importlib.import_module(found.name)\n"
-        "rooms = ('faces', 'gallery', 'indexer', 'server', 'evaluation', 'tools')\n"
+        "rooms = ('faces', 'gallery', 'indexer', 'server', 'evaluation', 'client', 'tools')\n"
         "print([name for name in sys.modules if name.split('.')[0] in rooms])\n"
         "print(sum(name.startswith('presente.') for name in sys.modules))"
     )

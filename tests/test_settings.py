@@ -13,11 +13,12 @@ import pytest
 import faces.__main__
 import indexer.__main__
 import server.__main__
+from client.exchange import KEY_VARIABLE
 from presente.access_roles import AccessRole
 from presente.api_keys import find_key, read_keys
 from presente.cli import main
 from presente.errors import ConfigError
-from presente.settings import Settings, load_settings, unknown_variables, without_settings
+from presente.settings import SETTINGS, Settings, load_settings, unknown_variables, without_settings
 from presente.settings.declaration import declared_settings, setting
 from presente.settings.flags import add_settings_flags
 from presente.settings.values import TargetRate, whole_number
@@ -75,7 +76,7 @@ def test_a_wrong_file_is_named(tmp_path: Path) -> None:
         load_settings(None, {}, tmp_path)
     assert caught.value.code == "unknown_setting"
     (tmp_path / "presente.toml").write_text("zzzz = 1\n")
-    with pytest.raises(ConfigError, match="The settings are accounts, api_keys, cache,"):
+    with pytest.raises(ConfigError, match="The settings are accounts, api_key, api_keys, cache,"):
         load_settings(None, {}, tmp_path)
     (tmp_path / "presente.toml").write_text("pack = \n")
     with pytest.raises(ConfigError, match=r"presente\.toml"):
@@ -195,6 +196,14 @@ def test_only_settings_read_the_environment() -> None:
         if re.search(r"os\.environ|getenv", module.read_text(encoding="utf-8"))
     ]
     assert reading == ["presente/settings/loading.py"]
+
+
+def test_the_client_and_evaluation_take_one_key(tmp_path: Path) -> None:
+    """The client reads the variable itself, because it is installed alone; here it gets the setting."""
+    (own,) = (each for each in SETTINGS if each.variable == KEY_VARIABLE)
+    settings = load_settings(None, {KEY_VARIABLE: ADMIN_KEY}, tmp_path)
+    assert (own.name, own.secret, settings.api_key) == ("api_key", True, ADMIN_KEY)
+    assert ADMIN_KEY not in f"{settings.described()} {settings!r}"
 
 
 ADMIN_KEY, OTHER_KEY = "correct-horse-battery", "staple-0123456789"

@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("presente", "faces", "gallery", "indexer", "server", "evaluation")
+ROOMS = ("presente", "faces", "gallery", "indexer", "server", "evaluation", "client")
 
 
 def imported_names(source: str) -> Iterator[str]:

@@ -167,6 +167,15 @@ class Settings:
         details="See [behind TLS](access.md#behind-tls).",
         show=",".join,
     )
+    api_key: str = setting(
+        "",
+        str,
+        "the key with which evaluation asks another server, and which the Python client takes unless it is given one",
+        default_means="none",
+        details="Never shown ([client](client.md)).",
+        show=lambda key: "set" if key else "",
+        secret=True,
+    )
     cors_origins: tuple[str, ...] = setting(
         "",
         web_origins,

@@ -24,7 +24,7 @@ from server.legacy.responses import LegacyProblem
 from server.openapi.body_media import JsonSchema, request_body
 from server.openapi.route_errors import codes_of, statuses
 from server.responses.problem import Problem
-from server.typed_routes import RouteTypes, types_of
+from server.typed_routes import RouteTypes, kinds_of, types_of
 
 _SCHEMAS = "#/components/schemas/{name}"
 _REQUEST_ID = {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
@@ -219,14 +219,24 @@ def _replies(types: RouteTypes, schemas: _Schemas) -> JsonSchema:
         own = {name: {"description": text, "schema": {"type": "string"}} for name, text in types.headers.items()}
         answer: JsonSchema = {"description": HTTPStatus(status).phrase, "headers": {**_REQUEST_ID, **own}}
         if kind is not None:
-            answer["content"] = {"application/json": {"schema": schemas.of(kind)}}
-            answer["description"] = (
-                inspect.cleandoc(getattr(kind, "__doc__", "") or "").partition("\n")[0] or answer["description"]
-            )
-        if types.streams and types.streams != "application/json":
-            answer["content"][types.streams] = {"schema": {"type": "string"}}
+            answer["content"] = _content(types, kind, schemas)
+            meaning = inspect.cleandoc(getattr(kinds_of(kind)[0], "__doc__", "") or "").partition("\n")[0]
+            answer["description"] = meaning or answer["description"]
         found[str(status)] = answer
     return found
+
+
+def _content(types: RouteTypes, kind: Any, schemas: _Schemas) -> JsonSchema:
+    """The media types of a reply; lines of JSON are described one by one."""
+    if kind is str:
+        return {types.streams: {"schema": {"type": "string"}}}
+    several = [schemas.of(each) for each in kinds_of(kind)]
+    content: JsonSchema = {"application/json": {"schema": several[0] if len(several) == 1 else {"anyOf": several}}}
+    if types.streamed_line is not None:
+        content[types.streams] = {"schema": {"type": "string"}, "x-line-schema": schemas.of(types.streamed_line)}
+    elif types.streams and types.streams != "application/json":
+        content[types.streams] = {"schema": {"type": "string"}}
+    return content
 
 
 def _refusals(codes: Iterable[str], legacy: bool, schemas: _Schemas) -> JsonSchema:

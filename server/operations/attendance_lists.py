@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from gallery.documents.attendance import AttendanceStatus, EntryFilter, ListPosition, StoredAttendance
@@ -13,6 +13,9 @@ from server.service import Service
 
 _LINES_AT_ONCE = 1000
 """Lines of a list that is read whole that are read together."""
+
+_LAST_ENTRY = 2**63 - 1
+"""A number behind every entry's."""
 
 _PlacedLines = list[tuple[ListPosition, "AttendanceLine"]]
 
@@ -101,4 +104,11 @@ def _lines(
         ends += [members[-1].student.matricula] if len(members) > limit else []
         lines = [(place, line) for place, line in lines if not ends or place.matricula <= min(ends)]
     lines.sort(key=lambda placed: placed[0].sort_key)
-    return tuple(line for _, line in lines[:limit]), lines[limit - 1][0] if len(lines) > limit else None
+    following = _after_all_of(lines[limit - 1][0], history) if len(lines) > limit else None
+    return tuple(line for _, line in lines[:limit]), following
+
+
+def _after_all_of(place: ListPosition, history: bool) -> ListPosition:
+    """Where the page after a line begins: without the history a student has one line per class and date, which is not
+    listed again when its entry is replaced before the next page is asked for."""
+    return place if history or not place.matricula else replace(place, id=_LAST_ENTRY)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from msgspec import UNSET
 
 from gallery.decision import Candidate
 from gallery.threshold.operating_point import OperatingPoint
-from presente.errors import InvalidInput
-from presente.recognition import empty_search_hint
+from presente.errors import InvalidInput, PresenteError
+from presente.recognition import Identified, IdentifyQuery, empty_search_hint
 from server.requests.identification import Probes, SearchParameters, VerifyFields, VerifyParameters, k_of
 from server.requests.photos import SentPhotos
 from server.service import Service, VerifyResult
@@ -22,6 +23,21 @@ class SearchResult:
     candidates: list[list[Candidate]]
     operating_point: OperatingPoint
     hint: str | None
+
+
+def identify_each(
+    service: Service, photos: Sequence[bytes], query: IdentifyQuery
+) -> Iterator[tuple[int, Identified | PresenteError]]:
+    """Who is in each photo, with its number from 0; or why the photo was not answered, which concerns no other.
+
+    One photo is read after the other, when the next answer is asked for: a request of many photos takes no more memory
+    and no more cores than one of one photo.
+    """
+    for number, photo in enumerate(photos):
+        try:
+            yield number, service.identify(photo, query)
+        except PresenteError as error:
+            yield number, error
 
 
 def search(service: Service, parameters: SearchParameters, probes: Probes) -> SearchResult:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from gallery.documents.values import StoredStudent
 from gallery.gallery import Gallery
 from server.operations.known_classes import check_class
+from server.requests.cursors import student_place
 from server.requests.students import StudentListParameters
 
 
@@ -17,7 +18,7 @@ def students_page(gallery: Gallery, parameters: StudentListParameters) -> Sequen
         NotFound: ``class_not_found``.
     """
     found = gallery.store.students(
-        clase=parameters.clase, query=parameters.q, after=parameters.cursor or "", limit=parameters.limit + 1
+        clase=parameters.clase, query=parameters.q, after=student_place(parameters), limit=parameters.limit + 1
     )
     if not found:
         check_class(gallery, parameters.clase)

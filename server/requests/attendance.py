@@ -17,6 +17,7 @@ from server.requests.body_forms import BodyForms
 from server.requests.fields import (
     LONGEST_PAGE,
     Clase,
+    Cursor,
     DetailParameter,
     Fecha,
     History,
@@ -29,9 +30,6 @@ from server.requests.fields import (
 )
 from server.requests.json_body import json_object, read_json
 from server.requests.photos import NoFields, SentPhotos, read_photos
-
-_LONGEST_CURSOR = 4000
-_CURSOR = "next_cursor of the page before, as it was."
 
 Status = Annotated[
     Literal["present", "rejected"],
@@ -117,22 +115,14 @@ class AttendanceListParameters(EntryListParameters, frozen=True, kw_only=True):
 
     format: Annotated[Literal["json", "csv"] | None, Meta(description="As Accept says when missing.")] = None
     limit: PageSize | None = None
-    cursor: Annotated[str, Meta(max_length=_LONGEST_CURSOR, description=_CURSOR)] | None = None
+    cursor: Cursor | None = None
 
 
 class ParticipationListParameters(EntryListParameters, frozen=True, kw_only=True):
     """The query string of the list of participations."""
 
     limit: PageSize = LONGEST_PAGE
-    cursor: Annotated[
-        str,
-        Meta(
-            max_length=200,
-            pattern="^[0-9]{1,18}$",
-            description=_CURSOR,
-            extra=rules(code="invalid_cursor", fix=f"Send {_CURSOR}"),
-        ),
-    ] = "0"
+    cursor: Cursor | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ LONGEST_BASE64 = 24_000_000
 breaks."""
 
 MAX_PHOTOS = 16
-"""Photos of one enrolment."""
+"""Photos of one request: an enrolment, or an identification."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,10 @@ K = Annotated[
 Threshold = Annotated[float, Meta(ge=-1, le=1, description="Score to hold to, instead of the gallery's own.")]
 LONGEST_PAGE = 1000
 PageSize = Annotated[int, Meta(ge=1, le=LONGEST_PAGE, description="Lines per page.")]
+Cursor = Annotated[
+    str,
+    Meta(max_length=4000, description="next_cursor of the page before, as it was.", extra=rules(verbatim=True)),
+]
 QueryText = Annotated[str, Meta(max_length=LONGEST_TEXT)]
 Cohort = Annotated[bool, Meta(description="Whether people who are no one's students are searched too.")]
 History = Annotated[bool, Meta(description="Whether every entry is listed, not only those that hold.")]

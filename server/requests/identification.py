@@ -18,6 +18,9 @@ from server.requests.fields import Clase, Cohort, DetailParameter, K, QueryText,
 from server.requests.json_body import read_json
 from server.requests.npy import read_npy
 
+JSON_LINES = "application/x-ndjson"
+"""The media type of answers that are sent one by one, a line for each."""
+
 MAX_PROBES = 10_000
 MAX_RESULTS = 100_000
 """Probes times k of one search."""
@@ -100,6 +103,11 @@ class Probes:
             raise _no_rows(f"The embeddings have shape {rows.shape}.")
         with np.errstate(over="ignore"):  # a number that is too large becomes infinite, and is refused as such
             return cls(rows.astype(np.float32), k)
+
+
+def wants_lines(request: Request) -> bool:
+    """Whether a client that sent photos wants a line for each as soon as it is answered."""
+    return request.accept_mimetypes.best_match(["application/json", JSON_LINES]) == JSON_LINES
 
 
 def k_of(parameters: SearchParameters, probes: Probes) -> int:

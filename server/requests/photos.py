@@ -47,6 +47,16 @@ class SentPhotos(Generic[_Fields]):
     photos: tuple[bytes, ...]
     fields: _Fields
 
+    def several(self) -> tuple[bytes, ...]:
+        """The photos of a request that takes one or more, in the order in which they were sent.
+
+        Raises:
+            InvalidInput: ``no_photos``.
+        """
+        if not self.photos:
+            raise InvalidInput("no_photos", "No photo was sent.", "Send at least one, in the field image.")
+        return self.photos
+
     def one(self) -> bytes:
         """The one photo of a request that takes one.
 

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from gallery.documents.values import Consent, Student
 from presente.face_json import JsonObject
-from server.requests.fields import Clase, Force, PageSize, QueryText, rules
+from server.requests.fields import Clase, Cursor, Force, PageSize, QueryText, rules
 
 _LONGEST = 200
 _DATE_OR_TIME = {"anyOf": [{"format": "date"}, {"format": "date-time"}]}
@@ -85,9 +85,7 @@ class StudentListParameters(JsonObject, frozen=True, kw_only=True):
     clase: Clase | None = None
     q: Annotated[QueryText | None, Meta(description="A part of a name or matricula.")] = None
     limit: PageSize = 100
-    cursor: Annotated[
-        QueryText | None, Meta(description="next_cursor of the page before, as it was.", extra=rules(verbatim=True))
-    ] = None
+    cursor: Cursor | None = None
 
 
 class StudentChanges(JsonObject, frozen=True, kw_only=True):

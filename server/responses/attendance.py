@@ -23,6 +23,7 @@ from presente.face_json import (
 )
 from server.operations.attendance_lists import AttendanceLine, AttendancePage
 from server.operations.class_photos import ClassPhotoResult
+from server.requests.attendance import AttendanceListParameters
 from server.requests.cursors import cursor_of
 from server.responses.identification import HeldTo, HeldToSource, Hint, ReadingTimings, RequestId
 
@@ -225,12 +226,12 @@ def _entry_members(stored: StoredAttendance, student: Student | None) -> dict[st
     }
 
 
-def attendance_list_reply(page: AttendancePage) -> AttendanceListReply:
+def attendance_list_reply(page: AttendancePage, parameters: AttendanceListParameters) -> AttendanceListReply:
     """A page of the attendance list."""
     return AttendanceListReply(
         attendance=[attendance_line_json(line) for line in page.lines],
         present=page.present,
-        next_cursor=cursor_of(page.next),
+        next_cursor=None if page.next is None else cursor_of(parameters, *page.next.sort_key),
     )
 
 

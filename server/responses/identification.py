@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Annotated, cast
 
 from msgspec import UNSET, Meta, UnsetType
 
+from presente.errors import PresenteError
 from presente.face_json import (
     CandidateJson,
     FaceJson,
@@ -17,7 +19,9 @@ from presente.face_json import (
     identified_face_json,
 )
 from presente.recognition import Identified
+from server.errors import problem_of_error
 from server.operations.identification import SearchResult
+from server.responses.problem import Problem
 from server.service import VerifyResult
 
 RequestId = Annotated[str, Meta(description="Also in the header X-Request-Id.")]
@@ -62,6 +66,22 @@ class IdentifyReply(JsonObject, frozen=True, kw_only=True):
     timings_ms: IdentifyTimings
 
 
+class IdentifiedPhotoReply(JsonObject, frozen=True, kw_only=True):
+    """The answer for one of several photos: its result, or its problem. The other is null."""
+
+    photo: Annotated[int, Meta(description="The photo's number in the request, from 0.")]
+    result: Annotated[IdentifyReply | None, Meta(description="As for a request of one photo.")]
+    problem: Annotated[Problem | None, Meta(description="Why this photo was not answered; concerns no other.")]
+
+
+class IdentifyPhotosReply(JsonObject, frozen=True, kw_only=True):
+    """Who is in each of several photos, in the order in which they were sent."""
+
+    request_id: RequestId
+    pack: Pack
+    photos: list[IdentifiedPhotoReply]
+
+
 class SearchReply(JsonObject, frozen=True, kw_only=True):
     """The nearest people of each embedding, best first."""
 
@@ -95,6 +115,26 @@ def identify_reply(request_id: str, pack: str, found: Identified) -> IdentifyRep
         faces=[identified_face_json(face, decision, found.operating_point) for face, decision in found.faces],
         timings_ms=IdentifyTimings(**found.timings_ms),
     )
+
+
+def identified_photo_replies(
+    request_id: str, pack: str, answers: Iterable[tuple[int, Identified | PresenteError]]
+) -> Iterator[IdentifiedPhotoReply]:
+    """The answer for each photo, as it is ready."""
+    for number, found in answers:
+        yield IdentifiedPhotoReply(
+            photo=number,
+            result=None if isinstance(found, PresenteError) else identify_reply(request_id, pack, found),
+            problem=problem_of_error(found, request_id) if isinstance(found, PresenteError) else None,
+        )
+
+
+def identify_photos_reply(
+    request_id: str, pack: str, answers: Iterable[tuple[int, Identified | PresenteError]]
+) -> IdentifyPhotosReply:
+    """The answers for all photos of a request."""
+    photos = list(identified_photo_replies(request_id, pack, answers))
+    return IdentifyPhotosReply(request_id=request_id, pack=pack, photos=photos)
 
 
 def search_reply(request_id: str, pack: str, found: SearchResult) -> SearchReply:

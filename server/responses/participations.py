@@ -10,6 +10,8 @@ from gallery.documents.attendance import StoredParticipation
 from gallery.documents.values import Student
 from presente.face_json import JsonObject
 from server.operations.participations import ParticipationPage
+from server.requests.attendance import ParticipationListParameters
+from server.requests.cursors import cursor_of
 from server.responses.attendance import At, Date, Id, Matricula, StudentName
 
 
@@ -51,10 +53,12 @@ def participation_json(stored: StoredParticipation, student: Student | None) -> 
     )
 
 
-def participation_list_reply(page: ParticipationPage) -> ParticipationListReply:
+def participation_list_reply(
+    page: ParticipationPage, parameters: ParticipationListParameters
+) -> ParticipationListReply:
     """A page of the participations."""
     return ParticipationListReply(
         participations=[participation_json(stored, student) for stored, student in page.entries],
         count=page.count,
-        next_cursor=None if page.next is None else str(page.next),
+        next_cursor=None if page.next is None else cursor_of(parameters, page.next),
     )

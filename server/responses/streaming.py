@@ -19,6 +19,12 @@ def streamed(parts: Iterator[AnyStr], mimetype: str, **headers: str) -> Response
     return Response(chain(first, parts), mimetype=mimetype, headers=headers)
 
 
+def json_lines(items: Iterable[msgspec.Struct]) -> Iterator[bytes]:
+    """Newline-delimited JSON: each item is a line of its own, which is sent when the item is there."""
+    encode = msgspec.json.Encoder().encode
+    return (encode(item) + b"\n" for item in items)
+
+
 def json_list(items: Iterable[msgspec.Struct]) -> Iterator[bytes]:
     """A JSON array, a few items at a time."""
     encode = msgspec.json.Encoder().encode

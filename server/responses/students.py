@@ -10,7 +10,8 @@ from msgspec import Meta
 from gallery.documents.values import StoredStudent
 from presente.face_json import FaceJson, Fpir, JsonObject, Score, face_json
 from server.photo_enrolment import AcceptedEnrolment, DuplicateWarning
-from server.requests.students import other_classes
+from server.requests.cursors import cursor_of
+from server.requests.students import StudentListParameters, other_classes
 from server.responses.identification import RequestId
 
 
@@ -84,11 +85,12 @@ def student_json(stored: StoredStudent) -> StudentJson:
     )
 
 
-def student_list_reply(found: Sequence[StoredStudent], limit: int) -> StudentListReply:
+def student_list_reply(found: Sequence[StoredStudent], parameters: StudentListParameters) -> StudentListReply:
     """A page of at most ``limit`` students, of ``limit + 1`` that were looked for."""
+    limit = parameters.limit
     return StudentListReply(
         students=[student_json(stored) for stored in found[:limit]],
-        next_cursor=found[limit - 1].student.matricula if len(found) > limit else None,
+        next_cursor=cursor_of(parameters, found[limit - 1].student.matricula) if len(found) > limit else None,
     )
 
 

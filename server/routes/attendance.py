@@ -22,7 +22,7 @@ from server.requests.attendance import (
     entry_filter,
     list_format,
 )
-from server.requests.cursors import position_of
+from server.requests.cursors import attendance_place
 from server.requests.fields import LONGEST_PAGE
 from server.requests.json_body import json_value
 from server.responses.attendance import (
@@ -90,8 +90,8 @@ def listing(parameters: AttendanceListParameters) -> AttendanceListReply | Respo
     if list_format(parameters, request) == "csv":
         lines = as_csv(attendance_lines(service(), which, history))
         return streamed(lines, "text/csv", **{"Content-Disposition": "attachment; filename=asistencia.csv"})
-    after, limit = position_of(parameters.cursor), parameters.limit or LONGEST_PAGE
-    return attendance_list_reply(attendance_page(service(), which, history, after, limit))
+    after, limit = attendance_place(parameters), parameters.limit or LONGEST_PAGE
+    return attendance_list_reply(attendance_page(service(), which, history, after, limit), parameters)
 
 
 @bp.patch("/<int:number>")

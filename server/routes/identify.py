@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, g, request
+from flask import Blueprint, Response, g, request
 
 from server import threshold_policy
 from server.access.permissions import Permission, needs
 from server.body_sizes import EMBEDDINGS, PHOTOS, takes
 from server.error_codes import GALLERY, PORTRAIT, SCOPED
 from server.operations import identification as operations
-from server.requests.identification import IdentifyParameters, Probes, SearchParameters, VerifyFields, VerifyParameters
+from server.requests.identification import (
+    JSON_LINES,
+    IdentifyParameters,
+    Probes,
+    SearchParameters,
+    VerifyFields,
+    VerifyParameters,
+    wants_lines,
+)
 from server.requests.photos import NoFields, SentPhotos
 from server.responses import identification as responses
+from server.responses.streaming import json_lines, streamed
 from server.routes.common import service
 from server.typed_routes import answers
 
@@ -21,13 +30,26 @@ bp = Blueprint("identify", __name__, url_prefix="/v1")
 @bp.post("/identify")
 @needs(Permission.ASK)
 @takes(PHOTOS)
-@answers(responses.IdentifyReply, refuses=GALLERY | SCOPED | {"one_photo_needed", "threshold_too_low"})
-def identify(parameters: IdentifyParameters, body: SentPhotos[NoFields]) -> responses.IdentifyReply:
-    """Who is in this photo?"""
-    query = parameters.query()
+@answers(
+    responses.IdentifyReply | responses.IdentifyPhotosReply,
+    streams=JSON_LINES,
+    streamed_line=responses.IdentifiedPhotoReply,
+    refuses=GALLERY | SCOPED | {"no_photos", "threshold_too_low"},
+)
+def identify(
+    parameters: IdentifyParameters, body: SentPhotos[NoFields]
+) -> responses.IdentifyReply | responses.IdentifyPhotosReply | Response:
+    """Who is in this photo? Or in each of several photos."""
+    query, photos = parameters.query(), body.several()
     threshold_policy.check(request, service().gallery, query.threshold, query.clase, query.cohort)
-    found = service().identify(body.one(), query)
-    return responses.identify_reply(g.request_id, service().embedder.pack.name, found)
+    about = g.request_id, service().embedder.pack.name
+    if wants_lines(request):
+        answered = operations.identify_each(service(), photos, query)
+        return streamed(json_lines(responses.identified_photo_replies(*about, answered)), JSON_LINES)
+    if len(photos) > 1:
+        answered = operations.identify_each(service(), photos, query.among(len(photos)))
+        return responses.identify_photos_reply(*about, answered)
+    return responses.identify_reply(*about, service().identify(photos[0], query))
 
 
 @bp.post("/search")

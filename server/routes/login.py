@@ -84,7 +84,7 @@ def session() -> SessionReply:
         "name_taken",
         "too_many_logins",
         "wrong_setup_code",
-    },  # fmt: skip
+    },
 )
 def setup(body: SetupFields) -> AccountJson:
     """Make the first admin, with the code that the server printed on its terminal."""

@@ -9,6 +9,7 @@ from server.error_codes import GALLERY, KEYED, SCOPED
 from server.idempotency import KeyedRequest
 from server.operations.participations import participation_page, record_participation
 from server.requests.attendance import ParticipationListParameters, ParticipationStatement, entry_filter
+from server.requests.cursors import number_place
 from server.requests.json_body import json_value
 from server.responses.participations import (
     ParticipationJson,
@@ -35,8 +36,9 @@ def record(body: ParticipationStatement) -> ParticipationJson:
 @answers(ParticipationListReply, refuses=GALLERY | SCOPED | {"class_not_found", "student_not_found"})
 def listing(parameters: ParticipationListParameters) -> ParticipationListReply:
     """The participations that count."""
-    which, after = entry_filter(parameters, service().gallery), int(parameters.cursor)
-    return participation_list_reply(participation_page(service(), which, parameters.history, after, parameters.limit))
+    which, after = entry_filter(parameters, service().gallery), number_place(parameters)
+    found = participation_page(service(), which, parameters.history, after, parameters.limit)
+    return participation_list_reply(found, parameters)
 
 
 @bp.delete("/<int:number>")

@@ -74,7 +74,7 @@ def add_images(matricula: str, parameters: EnrolmentParameters, body: SentPhotos
 def listing(parameters: StudentListParameters) -> StudentListReply:
     """Students in order of matricula, a page at a time."""
     found = students_page(service().gallery, parameters)
-    return student_list_reply(found, parameters.limit)
+    return student_list_reply(found, parameters)
 
 
 @bp.get("/<matricula>")

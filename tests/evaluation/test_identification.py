@@ -2,12 +2,17 @@
 
 import csv
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from evaluation.scores import read_scores
 from faces.packs.model_pack import ModelPack
 from tests.conftest import SAMPLE, SHARED, Command, on_sqlite
+from tests.server.conftest import start_server
+from tests.server.sample import ADMIN, ATTENDANCE, KEYS
 
 
 @pytest.fixture
@@ -143,3 +148,87 @@ def test_real_faces(
     if fnir is not None:
         (point,) = result["open_set"]
         assert point["fpir"] <= 0.01 and point["fnir"] <= fnir and point["resolved"]
+
+
+@pytest.fixture
+def server(environment: dict[str, str], tmp_path: Path) -> Iterator[str]:
+    """Address of a server with an empty gallery and a key."""
+    running = start_server(environment | {"PRESENTE_API_KEYS": KEYS}, tmp_path)
+    yield running.address
+    running.kill()
+
+
+RATES = ("rank1", "cmc", "fta", "fte", "subjects", "gallery_photos", "probes", "strangers", "without_template")
+
+
+@on_sqlite
+def test_a_server_is_measured_as_the_same_code_here_is(
+    command: Command, sample_list: Path, server: str, tmp_path: Path
+) -> None:
+    words = ("evaluation", "identification", "--list", sample_list, "--root", SAMPLE, "--fpir", "0.01", "0.2", "--json")
+    local = json.loads(command(*words, "--out", tmp_path / "local").stdout)
+    done = command(*words, "--out", tmp_path / "served", "--server", server, PRESENTE_API_KEY=ADMIN)
+    assert done.returncode == 0, done.stderr
+    served = json.loads(done.stdout)
+    assert served.keys() == local.keys()
+    assert {name: served[name] for name in RATES} == {name: local[name] for name in RATES}
+    for ours, theirs in zip(local["open_set"], served["open_set"], strict=True):
+        assert theirs["threshold"] == pytest.approx(ours["threshold"], abs=1e-4)
+        assert (theirs["fpir"], theirs["fnir"]) == (ours["fpir"], ours["fnir"])
+    for name in ("threshold", "source", "fpir", "fnir"):
+        assert served["deployed"][name] == local["deployed"][name]
+    here, there = (read_scores(tmp_path / name / "scores.tsv") for name in ("local", "served"))
+    for one, other in zip(here, there, strict=True):
+        assert (other.best_person, other.mate_rank, other.outcome) == (one.best_person, one.mate_rank, one.outcome)
+        assert other.best_score == pytest.approx(one.best_score, abs=1e-4)
+        assert other.mate_score == pytest.approx(one.mate_score, abs=1e-4)
+    assert served["arguments"]["server"] == server and "consolidation" not in served["arguments"]
+    assert ADMIN not in done.stdout and "report" in (tmp_path / "served" / "report.html").read_text()
+
+    # The list's people are enrolled now: as they are, or not at all.
+    again = command(*words, "--out", tmp_path / "again", "--server", server, PRESENTE_API_KEY=ADMIN)
+    assert again.returncode != 0 and "gallery_not_empty" in again.stderr and "24 people" in again.stderr
+    used = command(
+        *words, "--out", tmp_path / "again", "--server", server, "--use-enrolled", PRESENTE_API_KEY=ATTENDANCE
+    )
+    assert {name: json.loads(used.stdout)[name] for name in RATES} == {name: local[name] for name in RATES}
+
+
+@on_sqlite
+def test_a_server_that_cannot_be_measured(command: Command, sample_list: Path, server: str, tmp_path: Path) -> None:
+    words = ["evaluation", "identification", "--list", sample_list, "--root", SAMPLE, "--out", tmp_path / "out"]
+    for more, code in (
+        (["--server", server], "missing_key"),
+        (["--server", "http://127.0.0.1:1"], "server_refused"),
+        (["--server", server, "--use-enrolled"], "not_enrolled"),
+        (["--server", server, "--faces"], "unsuitable_flags"),
+        (["--server", server, "--enrolled", "1"], "unsuitable_flags"),
+        (["--server", server, "--consolidation", "best"], "unsuitable_flags"),
+    ):
+        key = {} if code == "missing_key" else {"PRESENTE_API_KEY": ADMIN}
+        done = command(*words, *more, **key)
+        assert done.returncode != 0 and code in done.stderr and "Traceback" not in done.stderr, done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@on_sqlite
+def test_photos_that_a_server_refuses_are_failures(command: Command, server: str, tmp_path: Path) -> None:
+    """A photo without a face, one of several faces, and a file that is no photo."""
+    blank = tmp_path / "blank.png"
+    Image.new("RGB", (300, 300), (120, 130, 140)).save(blank)
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 no photo")
+    people = sorted((SAMPLE / "students").iterdir())[:2]
+    rows = [("gallery", person.name, person / "1.jpg") for person in people]
+    rows += [("gallery", people[0].name, blank), ("probe", people[0].name, people[0] / "2.jpg")]
+    rows += [("probe", people[1].name, blank), ("unknown", "x", tmp_path / "broken.jpg")]
+    rows += [("unknown", "group", SAMPLE / "groups" / "group_01.jpg")]
+    table = tmp_path / "list.tsv"
+    table.write_text("role\tperson\tpath\n" + "".join("\t".join(map(str, row)) + "\n" for row in rows))
+    words = ("evaluation", "identification", "--list", table, "--json", "--rank", "1")
+    local = json.loads(command(*words, "--out", tmp_path / "local").stdout)
+    done = command(*words, "--out", tmp_path / "served", "--server", server, PRESENTE_API_KEY=ADMIN)
+    served = json.loads(done.stdout)
+    assert {name: served[name] for name in RATES} == {name: local[name] for name in RATES}
+    assert (served["fte"], served["fta"]) == (1, 2)
+    here, there = (read_scores(tmp_path / name / "scores.tsv")[-1] for name in ("local", "served"))
+    assert here.best_score == pytest.approx(there.best_score, abs=1e-4)  # of the most prominent face of many

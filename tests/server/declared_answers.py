@@ -17,7 +17,7 @@ from server.legacy.responses import LegacyProblem
 from server.openapi.route_errors import codes_of
 from server.responses.problem import Problem
 from server.service import ServiceHandle
-from server.typed_routes import types_of
+from server.typed_routes import kinds_of, types_of
 
 FILES = frozenset({"api_description.asset", "api_description.page", "status.asset", "status.page"})
 """Endpoints that answer with files, which no type describes."""
@@ -47,9 +47,14 @@ def undeclared(app: Flask, method: str, path: str, status: int, kind: str, body:
     declared = types.replies[status]
     if declared is None:
         return f"{method} {path} answers {status} with a body" if body else ""
+    if kind == types.streams and types.streamed_line is not None:
+        return next(filter(None, (_misfit(line, types.streamed_line) for line in body.splitlines())), "")
     if kind == types.streams != "application/json":
         return ""
-    return _misfit(body, declared) if kind == "application/json" else f"{method} {path} answers with {kind}"
+    wrong = [_misfit(body, each) for each in kinds_of(declared)]
+    if kind == "application/json":
+        return "" if "" in wrong else wrong[0]
+    return f"{method} {path} answers with {kind}"
 
 
 def _undeclared_code(app: Flask, endpoint: str, status: int, body: bytes, in_path: bool) -> str:

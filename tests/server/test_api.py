@@ -201,7 +201,9 @@ def test_wrong_bodies(client: FlaskClient, gallery: Gallery) -> None:
     problem(client.post("/v1/identify", json={"image": 7}), 400, "invalid_base64")
     problem(client.post("/v1/identify", json={"picture": ""}), 400, "unknown_field")
     problem(
-        client.post("/v1/identify", data={"image": [(io.BytesIO(PROBE), "1"), (io.BytesIO(PROBE), "2")]}),
+        client.post(
+            "/v1/attendance?clase=IA-101", data={"image": [(io.BytesIO(PROBE), "1"), (io.BytesIO(PROBE), "2")]}
+        ),
         400,
         "one_photo_needed",
     )

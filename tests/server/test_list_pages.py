@@ -114,6 +114,49 @@ def test_a_list_of_a_class_that_does_not_exist(client: FlaskClient, recorded: di
     assert client.get("/v1/students?clase=C-1").get_json()["students"] == []
 
 
+LISTS = {
+    "/v1/students?clase=C-1": "students",
+    "/v1/students?q=Nombre": "students",
+    "/v1/attendance?clase=C-1": "attendance",
+    "/v1/attendance?clase=C-1&history=true": "attendance",
+    "/v1/attendance?clase=C-1&fecha=2026-11-19": "attendance",
+    "/v1/participations?matricula=P2": "participations",
+    "/v1/participations?matricula=P2&history=true": "participations",
+}
+
+
+def test_a_cursor_of_another_list_is_refused(client: FlaskClient, recorded: dict[str, int]) -> None:
+    cursors = {path: client.get(f"{path}&limit=1").get_json()["next_cursor"] for path in LISTS}
+    for path, name in LISTS.items():
+        for origin, cursor in cursors.items():
+            reply = client.get(f"{path}&limit=2&cursor={quote(cursor)}")
+            if origin == path:  # the page may have another length
+                assert len(reply.get_json()[name]) == 2
+            else:
+                problem(reply, 400, "invalid_cursor")
+
+
+@pytest.mark.parametrize("query", ["clase=C-1", "clase=C-1&fecha=2026-11-19", "clase=C-1&history=true"])
+def test_a_line_that_changes_between_two_pages_is_listed_once(
+    client: FlaskClient, recorded: dict[str, int], query: str
+) -> None:
+    """Only the history has a student's later entry, too."""
+    found: list[dict[str, Any]] = []
+    cursor, statements = "", 0
+    while True:
+        page = client.get(f"/v1/attendance?{query}&limit=1&cursor={quote(cursor)}").get_json()
+        found += page["attendance"]
+        if (line := page["attendance"][-1])["fecha"] == DAYS[0] and statements < 5:
+            statements += 1
+            said = "present" if line["status"] != "present" else "rejected"
+            where = f"/v1/attendance?clase=C-1&fecha={line['fecha']}"
+            assert client.post(where, json={"matricula": line["matricula"], "status": said}).status_code == 201
+        if (cursor := page["next_cursor"]) is None:
+            break
+    keys = [(line["fecha"], line["matricula"]) for line in found]
+    assert statements >= 4 and (len(keys) == len(set(keys))) == ("history" not in query)
+
+
 def test_cursors_that_are_none(client: FlaskClient) -> None:
     for cursor in (
         "x",
@@ -128,9 +171,8 @@ def test_cursors_that_are_none(client: FlaskClient) -> None:
         "W" * 3999,
         "[[[[",
     ):
-        problem(client.get("/v1/attendance", query_string={"cursor": cursor}), 400, "invalid_cursor")
-    for cursor in ("x", "-1", "1.0", "9" * 19, "٣"):
-        problem(client.get("/v1/participations", query_string={"cursor": cursor}), 400, "invalid_cursor")
+        for path in ("/v1/attendance", "/v1/participations", "/v1/students"):
+            problem(client.get(path, query_string={"cursor": cursor}), 400, "invalid_cursor")
     for path in ("/v1/attendance", "/v1/participations"):
         for limit in ("0", "1001", "x"):
             problem(client.get(f"{path}?limit={limit}"), 400, "invalid_limit")

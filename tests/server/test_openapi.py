@@ -19,7 +19,7 @@ from server.error_codes import CODES
 from server.openapi.document import describe, examples
 from server.responses.problem import Problem
 from server.service import ServiceHandle
-from server.typed_routes import types_of
+from server.typed_routes import kinds_of, types_of
 from tests.conftest import ROOT, on_sqlite
 from tests.server.conftest import Serve
 from tests.server.declared_answers import FILES
@@ -107,13 +107,22 @@ def test_every_code_can_be_answered_by_some_route(document: Any) -> None:
     assert unannounced <= {"method_not_allowed", "documents_missing"}, unannounced
 
 
+def _fits(example: Any, kind: Any) -> bool:
+    try:
+        msgspec.convert(example, kind, strict=True)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
 def test_the_examples_fit_what_is_declared(document: Any) -> None:
     """They are answers of an earlier day: ``python -m tools.openapi_examples`` makes them again."""
     seen = 0
     for endpoint in APP.view_functions:
         for status, example in examples().get(endpoint.replace(".", "_"), {}).items():
             declared = (types_of(APP, endpoint).replies or {}).get(int(status), Problem)
-            msgspec.convert(example, declared, strict=True)
+            fits = [_fits(example, kind) for kind in kinds_of(declared)]
+            assert any(fits), (endpoint, status)
             seen += 1
     assert seen == sum(map(len, examples().values())) > 15
 

@@ -24,7 +24,7 @@ from server.requests import json_parser
 from server.requests.photos import SentPhotos, json_type_of
 from server.requests.validation import _code, declared
 from server.service import ServiceHandle
-from server.typed_routes import RouteTypes, answers, types_of
+from server.typed_routes import RouteTypes, answers, kinds_of, types_of
 from tests.conftest import ROOT, on_sqlite
 from tests.server.declared_answers import FILES, undeclared
 from tests.server.sample import ANA, JPEG, PROBE, enrol, problem
@@ -72,7 +72,9 @@ def test_every_parameter_and_field_is_described() -> None:
 
 
 def test_every_reply_has_a_schema_that_refuses_other_members() -> None:
-    kinds = [kind for _, types in routes() for kind in (types.replies or {}).values() if kind is not None]
+    replies = [reply for _, types in routes() for reply in (types.replies or {}).values()]
+    kinds = [kind for reply in replies for kind in kinds_of(reply) if kind is not None]
+    kinds += [types.streamed_line for _, types in routes() if types.streamed_line is not None]
     _, components = msgspec.json.schema_components(kinds)
     assert len(components) > 20
     for name, schema in components.items():

@@ -1,0 +1,159 @@
+"""What is sent again, when, and that a request which was carried out is not carried out twice."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from client import NoAnswer, Problem, Retries, Unavailable
+from client.retries import seconds_of
+from tests.client.conftest import MakeClient
+from tests.client.fault_proxy import Fault, FaultProxy, fault_proxy
+from tests.conftest import on_sqlite
+from tests.server.conftest import Serve
+from tests.server.sample import ANA, DAY, EVA, GROUP, PROBE, photos
+
+FAULTS: list[Fault] = ["busy", "bad_gateway", "cut_before", "cut_after", "cut_within"]
+
+
+@pytest.fixture
+def proxy(serve: Serve) -> Iterator[FaultProxy]:
+    with fault_proxy(serve().address) as made:
+        yield made
+
+
+@pytest.fixture
+def presente(proxy: FaultProxy, make_client: MakeClient) -> Any:
+    """A client that reaches the server through the proxy."""
+    return make_client(proxy.address)
+
+
+def enrol(presente: Any, student: dict[str, str] = ANA, **more: Any) -> Any:
+    return presente.enrol(
+        student["matricula"], student["nombre_del_alumno"], photos(student), clase=student["clase"], **more
+    )
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_an_enrolment_happens_once(presente: Any, proxy: FaultProxy, fault: Fault) -> None:
+    proxy.faults = [fault, "pass"]
+    made = enrol(presente)
+    assert made.student.images == len(photos(ANA)) and len(made.photos) == len(photos(ANA))
+    assert len(proxy.sent) == 2 and len(set(proxy.keys())) == 1 and proxy.keys()[0]
+    assert [each.matricula for each in presente.students()] == [ANA["matricula"]]
+    assert presente.status().images == len(photos(ANA))
+
+
+@on_sqlite
+def test_every_write_with_a_key_happens_once(presente: Any, proxy: FaultProxy) -> None:
+    enrol(presente)
+
+    def cut(ask: Any) -> Any:
+        proxy.sent.clear()
+        proxy.faults = ["cut_after", "cut_within", "pass"]
+        found = ask()
+        assert len(proxy.sent) == 3 and len(set(proxy.keys())) == 1 and proxy.keys()[0], proxy.sent
+        return found
+
+    first, *others = photos(EVA)
+    presente.enrol(EVA["matricula"], EVA["nombre_del_alumno"], [first], clase=EVA["clase"])
+    assert cut(lambda: presente.add_photos(EVA["matricula"], others)).student.images == 1 + len(others)
+    cut(lambda: presente.record_participation(ANA["matricula"], fecha=DAY))
+    assert len([*presente.participations()]) == 1
+    entry = cut(lambda: presente.state_attendance(ANA["matricula"], ANA["clase"], fecha=DAY))
+    cut(lambda: presente.resolve(entry.id, "rejected"))
+    cut(lambda: presente.take_attendance(GROUP, ANA["clase"], fecha=DAY))
+    history = [*presente.attendance(matricula=ANA["matricula"], history=True)]
+    assert [line.status for line in history] == ["present", "rejected"]
+
+
+@on_sqlite
+def test_a_key_of_the_caller_lasts_longer_than_a_program(presente: Any, proxy: FaultProxy, make_client: Any) -> None:
+    proxy.faults = ["cut_after"] * 4
+    with pytest.raises(NoAnswer, match="RemoteProtocolError"):
+        enrol(presente, idempotency_key="enrol-1")
+    again = enrol(make_client(proxy.address), idempotency_key="enrol-1")
+    assert again.student.images == len(photos(ANA)) and set(proxy.keys()) == {"enrol-1"}
+
+
+@on_sqlite
+def test_questions_are_asked_again(presente: Any, proxy: FaultProxy) -> None:
+    enrol(presente)
+    for ask in (
+        lambda: presente.identify(PROBE),
+        lambda: presente.verify(PROBE, ANA["matricula"]),
+        lambda: presente.search([[1.0] * 128]),
+        lambda: presente.student(ANA["matricula"]),
+        lambda: [*presente.attendance()],
+        lambda: presente.status(),
+    ):
+        proxy.sent.clear()
+        proxy.faults = ["busy", "cut_before", "cut_within"]
+        ask()
+        assert len(proxy.sent) == 4 and set(proxy.keys()) == {None}
+
+
+@on_sqlite
+def test_what_has_no_key_is_sent_once(presente: Any, proxy: FaultProxy) -> None:
+    enrol(presente)
+    number = presente.record_participation(ANA["matricula"], fecha=DAY).id
+    writes: list[Callable[[], Any]] = [
+        lambda: presente.change(ANA["matricula"], clase="X"),
+        lambda: presente.withdraw_participation(number),
+        lambda: presente.erase(ANA["matricula"]),
+    ]
+    for ask in writes:
+        proxy.sent.clear()
+        proxy.faults = ["busy", "cut_before"]
+        with pytest.raises(Unavailable) as busy:
+            ask()
+        assert (busy.value.code, busy.value.retry_after) == ("busy", 0.05)
+        with pytest.raises(NoAnswer):
+            ask()
+        assert len(proxy.sent) == 2 and set(proxy.keys()) == {None}
+    assert presente.student(ANA["matricula"]).clase == ANA["clase"]
+    proxy.faults = ["busy"]
+    with pytest.raises(Unavailable):
+        presente.ready()
+
+
+@on_sqlite
+def test_retries_have_an_end(presente: Any, proxy: FaultProxy) -> None:
+    proxy.faults = ["busy"] * 9
+    with pytest.raises(Unavailable):
+        presente.status()
+    assert len(proxy.sent) == 4
+    proxy.sent.clear()
+    proxy.retry_after = "3600"
+    with pytest.raises(Unavailable) as busy:
+        presente.status()
+    assert len(proxy.sent) == 1 and busy.value.retry_after == 3600
+    proxy.sent.clear()
+    proxy.faults = []
+    with pytest.raises(Problem):
+        presente.student("none")
+    assert len(proxy.sent) == 1  # what is wrong stays wrong
+
+
+def test_waits_grow_differ_and_are_bounded() -> None:
+    retries = Retries(attempts=10, first_wait_s=1.0, longest_wait_s=8.0)
+    waits = [[retries.wait_s(attempt, None, None) for _ in range(200)] for attempt in range(1, 10)]
+    for attempt, found in enumerate(waits, start=1):
+        longest = min(2.0 ** (attempt - 1), 8.0)
+        assert all(wait is not None and longest / 2 <= wait <= longest for wait in found)
+        assert len(set(found)) > 100
+    assert retries.wait_s(10, None, None) is None
+    asked = [retries.wait_s(1, 503, 5.0) or 0 for _ in range(200)]
+    assert min(asked) >= 5.0 and max(asked) <= 5.5 and len(set(asked)) > 100
+    assert retries.wait_s(1, 429, 8.1) is None
+    for status in (200, 400, 404, 409, 422, 500, 507):
+        assert retries.wait_s(1, status, 1.0) is None
+    for wrong in ({"attempts": 0}, {"first_wait_s": -1.0}, {"longest_wait_s": -1.0}):
+        with pytest.raises(ValueError):
+            Retries(**wrong)
+
+
+def test_the_seconds_of_a_header() -> None:
+    assert [seconds_of(text) for text in (None, "", "5", "0", "-1", "inf", "nan", "Fri, 27 Nov 2026 00:00:00 GMT")] == [
+        None, None, 5.0, 0.0, None, None, None, None
+    ]  # fmt: skip
