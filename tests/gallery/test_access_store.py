@@ -47,12 +47,15 @@ def test_a_key_is_kept_once_per_name_and_read_by_every_process(open_store: OpenS
 def test_of_writers_that_add_one_name_at_once_one_succeeds(open_store: OpenStore) -> None:
     stores = [open_store() for _ in range(4)]
     added: list[str] = []
+    told: list[bool] = []
     barrier = threading.Barrier(len(stores))
 
     def add(number: int) -> None:
         barrier.wait()
         mine = replace(account(), password_hash=str(number))
-        if stores[number].access.add_account(mine):
+        succeeded = stores[number].access.add_account(mine)
+        told.append(succeeded)
+        if succeeded:
             added.append(mine.password_hash)
 
     threads = [threading.Thread(target=add, args=(number,)) for number in range(len(stores))]
@@ -61,7 +64,7 @@ def test_of_writers_that_add_one_name_at_once_one_succeeds(open_store: OpenStore
     for thread in threads:
         thread.join()
     stored = stores[0].access.account("ruiz")
-    assert stored is not None and added == [stored.password_hash]
+    assert stored is not None and added == [stored.password_hash] and sorted(told) == [False] * 3 + [True]
 
 
 def test_an_account_changes_as_a_whole_and_keeps_its_sessions(open_store: OpenStore) -> None:

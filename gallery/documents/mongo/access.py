@@ -31,7 +31,8 @@ class MongoAccess:
         self._db = connection.db
 
     def prepare(self) -> None:
-        """Create the indexes."""
+        """Create the indexes, and the revision: two upserts of a document that is not there can collide."""
+        insert_if_missing(self._db.gallery, "access_revision", {"value": uuid.uuid4().hex})
         self._db.access_keys.create_index([("matricula", ASCENDING)], name="matricula")
         self._db.accounts.create_index([("matricula", ASCENDING)], name="matricula")
         self._db.login_sessions.create_index([("account", ASCENDING)], name="account")
@@ -41,7 +42,7 @@ class MongoAccess:
         """Calls after which followers read keys and accounts again."""
         with self._connection.calls():
             yield
-            self._db.gallery.update_one({"_id": "access_revision"}, {"$set": {"value": uuid.uuid4().hex}}, upsert=True)
+            self._db.gallery.update_one({"_id": "access_revision"}, {"$set": {"value": uuid.uuid4().hex}})
 
     def access_secret(self) -> str:
         with self._connection.calls():
