@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from gallery.documents.access import AccessKey, Account, LoginSession
@@ -27,8 +28,8 @@ class AccessStore(Protocol):
     def remove_key(self, name: str) -> bool:
         """Delete a key; False when there is none with the name."""
 
-    def note_key_use(self, name: str, at: str) -> None:
-        """Set when a key was last used."""
+    def note_key_uses(self, uses: Mapping[str, str]) -> None:
+        """Set when keys, by name, were last used. An earlier moment than the stored one changes nothing."""
 
     def add_account(self, account: Account) -> bool:
         """Add an account; False when there is one with its name."""
@@ -48,8 +49,8 @@ class AccessStore(Protocol):
     def session(self, digest: str) -> LoginSession | None:
         """The session of a token; None when there is none."""
 
-    def note_session_use(self, digest: str, at: str) -> None:
-        """Set when a session was last seen."""
+    def note_session_uses(self, uses: Mapping[str, str]) -> None:
+        """Likewise, when sessions, by digest, were last seen."""
 
     def end_session(self, digest: str) -> None:
         """Delete a session."""

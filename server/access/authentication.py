@@ -20,11 +20,10 @@ from presente.errors import Busy, Forbidden, Unauthorized
 from presente.log_limits import rate_limited
 from server.access.caller import LOCAL, NO_ONE, Caller
 from server.access.permissions import Permission, roles_with
-from server.access.proxies import came_over_tls
+from server.access.proxies import came_over_tls, client_address
 from server.access.register import AccessRegister
 from server.access.sessions import DEFAULT_LIMITS, SessionLimits, Sessions
 from server.access.tokens import KEY_PREFIX, csrf_token
-from server.front.connections import address_of
 
 log = rate_limited(logging.getLogger("presente.api_keys"))
 
@@ -125,7 +124,7 @@ class Authenticator:
         login = None
         if given := _given(request.environ):
             caller = self._of_key(request, given)
-        elif token := self._token(request):
+        elif token := self.token(request):
             caller, login = self._of_session(request, token)
         else:
             raise Unauthorized(
@@ -156,13 +155,14 @@ class Authenticator:
             if stored is not None:
                 self.register.used("key", stored.name)
                 return _caller(f"key:{stored.name}", stored.grant)
-        address = address_of(request.remote_addr or "-")
+        address = client_address(request, self.access.proxies)
         if not self._failures.one_more(address):
             raise Busy("too_many_wrong_keys", "Too many wrong keys came from this address.", "Check the key, and wait.")
         log.warning("a wrong key from %s", address)
         raise Unauthorized("unknown_key", "The key is none of this server's.", "Check it; it may have been revoked.")
 
-    def _token(self, request: Request) -> str:
+    def token(self, request: Request) -> str:
+        """The token of a session that a request carries, whatever it is worth; empty without accounts."""
         if not self.access.accounts:
             return ""
         return request.cookies.get(cookie_name(SESSION_COOKIE, came_over_tls(request, self.access.proxies)), "")

@@ -55,17 +55,19 @@ class LoginDesk:
         account = store.account(name) if len(name) <= LONGEST else None
         right = len(password) <= LONGEST and is_password(password, None if account is None else account.password_hash)
         if account is None or not right or not account.enabled:
-            raise Unauthorized(
-                "wrong_password",
-                "The name or the password is wrong.",
-                "Check both; an admin can give you another password.",
-            )
+            raise _wrong_password()
         self._delays.right(address, name, known)
         if is_outdated(account.password_hash):
-            store.replace_account(replace(account, password_hash=hash_password(password)))
+            account = replace(account, password_hash=hash_password(password))
+            store.replace_account(account)
         if self._register.account(name) != account:
             self._register.refresh()
-        return LoggedIn(account, self._sessions.begin(name), known or signer.device_mark(name))
+        token = self._sessions.begin(name)
+        now = store.account(name)
+        if now is None or not now.enabled or now.password_hash != account.password_hash:  # changed while it was checked
+            self._sessions.end(token)
+            raise _wrong_password()
+        return LoggedIn(account, token, known or signer.device_mark(name))
 
     def logout(self, token: str) -> None:
         """End a session."""
@@ -106,3 +108,9 @@ class LoginDesk:
             self._setup_code = ""
             self._register.refresh()
         return made
+
+
+def _wrong_password() -> Unauthorized:
+    return Unauthorized(
+        "wrong_password", "The name or the password is wrong.", "Check both; an admin can give you another password."
+    )

@@ -128,9 +128,10 @@ class AccessRegister:
     def _note_uses(self, store: AccessStore) -> None:
         """Tell the store what was used in a minute of which it was not told yet."""
         due = {who: at for who, at in list(self._used.items()) if self._noted.get(who) != at}
-        for (kind, name), at in due.items():
-            (store.note_key_use if kind == "key" else store.note_session_use)(name, at)
-            self._noted[kind, name] = at
+        for kind, note in (("key", store.note_key_uses), ("session", store.note_session_uses)):
+            if uses := {name: at for (of, name), at in due.items() if of == kind}:
+                note(uses)
+        self._noted |= due
         this_minute = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:00+00:00")
         for who in [who for who, at in list(self._noted.items()) if at < this_minute]:
             self._noted.pop(who, None)

@@ -44,7 +44,10 @@ def login(body: LoginFields) -> tuple[None, list[tuple[str, str]]]:
     _check_accounts()
     address = client_address(request, authenticator().access.proxies)
     device = request.cookies.get(cookie_name(_DEVICE_COOKIE, _tls()), "")
-    return None, _cookies(_desk().login(body.name, body.password, address, device))
+    made = _desk().login(body.name, body.password, address, device)
+    if old := authenticator().token(request):
+        _desk().logout(old)
+    return None, _cookies(made)
 
 
 @bp.post("/logout")

@@ -37,8 +37,8 @@ def test_a_key_is_kept_once_per_name_and_read_by_every_process(open_store: OpenS
     assert store.access.add_key(key()) and store.access.add_key(admin)
     assert not other.access.add_key(replace(key(), digest="another"))
     assert other.access.access_keys() == [admin, key()]
-    other.access.note_key_use("gate", LATER)
-    other.access.note_key_use("gate", AT)  # a server that is late turns nothing back
+    other.access.note_key_uses({"gate": LATER})
+    other.access.note_key_uses({"gate": AT})  # a server that is late turns nothing back
     assert store.access.access_keys() == [admin, replace(key(), last_used=LATER)]
     assert other.access.remove_key("gate") and not store.access.remove_key("gate")
     assert store.access.access_keys() == [admin]
@@ -47,12 +47,15 @@ def test_a_key_is_kept_once_per_name_and_read_by_every_process(open_store: OpenS
 def test_of_writers_that_add_one_name_at_once_one_succeeds(open_store: OpenStore) -> None:
     stores = [open_store() for _ in range(4)]
     added: list[str] = []
+    told: list[bool] = []
     barrier = threading.Barrier(len(stores))
 
     def add(number: int) -> None:
         barrier.wait()
         mine = replace(account(), password_hash=str(number))
-        if stores[number].access.add_account(mine):
+        succeeded = stores[number].access.add_account(mine)
+        told.append(succeeded)
+        if succeeded:
             added.append(mine.password_hash)
 
     threads = [threading.Thread(target=add, args=(number,)) for number in range(len(stores))]
@@ -61,7 +64,7 @@ def test_of_writers_that_add_one_name_at_once_one_succeeds(open_store: OpenStore
     for thread in threads:
         thread.join()
     stored = stores[0].access.account("ruiz")
-    assert stored is not None and added == [stored.password_hash]
+    assert stored is not None and added == [stored.password_hash] and sorted(told) == [False] * 3 + [True]
 
 
 def test_an_account_changes_as_a_whole_and_keeps_its_sessions(open_store: OpenStore) -> None:
@@ -84,7 +87,7 @@ def test_sessions_end_one_by_one_by_account_and_by_age(open_store: OpenStore) ->
     access.add_session(session("no one"))
     assert access.session(session("no one").digest) is None
     access.end_session(session("ana", "phone").digest)
-    access.note_session_use(session("ana", "desk").digest, LATER)
+    access.note_session_uses({session("ana", "desk").digest: LATER})
     access.end_sessions_of("ruiz")
     assert [access.session(session(name, word).digest) for name in ("ruiz", "ana") for word in ("phone", "desk")] == [
         None,
@@ -110,9 +113,10 @@ def test_the_revision_changes_with_what_is_allowed_and_with_nothing_else(open_st
     assert changed()
     store.access.add_account(account())
     assert changed()
-    store.access.note_key_use("gate", LATER)
+    store.access.note_key_uses({"gate": LATER})
+    store.access.note_session_uses({})
     store.access.add_session(session("ruiz"))
-    store.access.note_session_use(session("ruiz").digest, LATER)
+    store.access.note_session_uses({session("ruiz").digest: LATER})
     with_student(store, "A0001")
     assert not changed()
     store.access.replace_account(replace(account(), enabled=False))

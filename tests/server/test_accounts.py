@@ -23,7 +23,7 @@ from server.access import administration, passwords
 from server.access.authentication import Access
 from server.access.login_delays import BY_ACCOUNT, BY_ADDRESS, BY_DEVICE, LoginDelays
 from server.access.register import AccessRegister
-from server.access.sessions import SessionLimits
+from server.access.sessions import SessionLimits, Sessions
 from server.app import create_app
 from server.service import ServiceHandle
 from tests.conftest import SAMPLE, on_sqlite
@@ -67,6 +67,32 @@ def test_a_session_lasts_from_logging_in_until_logging_out(app: Flask, gallery: 
     assert browser.get_cookie("presente_session") is None
     stranger.set_cookie("presente_session", kept.value)
     problem(stranger.get("/v1/session"), 401, "session_ended")
+
+
+def test_logging_in_again_ends_the_session_before(app: Flask, gallery: Gallery) -> None:
+    browser, _ = logged_in(app, gallery, "ruiz", TEACHER)
+    first = browser.get_cookie("presente_session")
+    assert first is not None and log_in(browser).status_code == 204
+    assert browser.get("/v1/session").status_code == 200
+    thief = app.test_client()
+    thief.set_cookie("presente_session", first.value)
+    problem(thief.get("/v1/session"), 401, "session_ended")
+
+
+def test_a_password_that_changes_while_it_is_checked_lets_no_one_in(
+    app: Flask, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser, _ = logged_in(app, gallery, "ruiz", TEACHER)
+    begin = Sessions.begin
+
+    def late(sessions: Sessions, account: str) -> str:
+        administration.change_account(gallery.store.access, account, password="otro caballo con alas")
+        return begin(sessions, account)
+
+    monkeypatch.setattr(Sessions, "begin", late)
+    problem(log_in(app.test_client()), 401, "wrong_password")
+    monkeypatch.undo()
+    wait_until(lambda: browser.get("/v1/session").status_code == 401)
 
 
 def test_the_store_has_no_token_and_no_password(app: Flask, gallery: Gallery, tmp_path: Path) -> None:
@@ -356,9 +382,9 @@ def test_guesses_from_many_addresses_are_counted_by_account_with_a_short_delay()
 
 def test_logging_in_to_the_own_account_allows_no_guesses_at_others() -> None:
     delays = LoginDelays(Hands())
-    for _ in range(BY_ADDRESS.free + 1):
-        delays.begin("10.0.0.1", "ana", "")
-        if _ % 2:
+    for number in range(BY_ADDRESS.free + 1):
+        delays.begin("10.0.0.1", f"ana-{number}", "")
+        if number % 2:
             delays.begin("10.0.0.1", "own", "")
             delays.right("10.0.0.1", "own", "")
     assert seconds_to_wait(delays, "10.0.0.1", "own", "") >= 1

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from pymongo import ASCENDING
+from pymongo import ASCENDING, UpdateOne
+from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
 from gallery.documents.access import AccessKey, Account, Grant, LoginSession
@@ -30,7 +31,8 @@ class MongoAccess:
         self._db = connection.db
 
     def prepare(self) -> None:
-        """Create the indexes."""
+        """Create the indexes, and the revision: two upserts of a document that is not there can collide."""
+        insert_if_missing(self._db.gallery, "access_revision", {"value": uuid.uuid4().hex})
         self._db.access_keys.create_index([("matricula", ASCENDING)], name="matricula")
         self._db.accounts.create_index([("matricula", ASCENDING)], name="matricula")
         self._db.login_sessions.create_index([("account", ASCENDING)], name="account")
@@ -40,7 +42,7 @@ class MongoAccess:
         """Calls after which followers read keys and accounts again."""
         with self._connection.calls():
             yield
-            self._db.gallery.update_one({"_id": "access_revision"}, {"$set": {"value": uuid.uuid4().hex}}, upsert=True)
+            self._db.gallery.update_one({"_id": "access_revision"}, {"$set": {"value": uuid.uuid4().hex}})
 
     def access_secret(self) -> str:
         with self._connection.calls():
@@ -69,9 +71,9 @@ class MongoAccess:
         with self._changing():
             return self._db.access_keys.delete_one({"_id": name}).deleted_count == 1
 
-    def note_key_use(self, name: str, at: str) -> None:
+    def note_key_uses(self, uses: Mapping[str, str]) -> None:
         with self._connection.calls():
-            self._db.access_keys.update_one({"_id": name, "last_used": {"$lt": at}}, {"$set": {"last_used": at}})
+            _set_later(self._db.access_keys, "last_used", uses)
 
     def add_account(self, account: Account) -> bool:
         with self._changing():
@@ -103,9 +105,9 @@ class MongoAccess:
             found = self._db.login_sessions.find_one({"_id": digest})
         return None if found is None else LoginSession(digest, found["account"], found["created"], found["last_seen"])
 
-    def note_session_use(self, digest: str, at: str) -> None:
+    def note_session_uses(self, uses: Mapping[str, str]) -> None:
         with self._connection.calls():
-            self._db.login_sessions.update_one({"_id": digest, "last_seen": {"$lt": at}}, {"$set": {"last_seen": at}})
+            _set_later(self._db.login_sessions, "last_seen", uses)
 
     def end_session(self, digest: str) -> None:
         with self._connection.calls():
@@ -138,6 +140,13 @@ class MongoAccess:
         except DuplicateKeyError:
             return False
         return True
+
+
+def _set_later(collection: Collection[dict[str, Any]], field: str, moments: Mapping[str, str]) -> None:
+    """Set a moment of documents, by id, unless a later one is there; one command for all of them."""
+    if moments:
+        each = [UpdateOne({"_id": name, field: {"$lt": at}}, {"$set": {field: at}}) for name, at in moments.items()]
+        collection.bulk_write(each, ordered=False)
 
 
 def _grant_fields(grant: Grant) -> dict[str, Any]:

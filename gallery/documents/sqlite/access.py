@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -50,9 +50,9 @@ class SqliteAccess:
         with self._writing() as db:
             return db.execute("DELETE FROM access_keys WHERE name = ?", (name,)).rowcount == 1
 
-    def note_key_use(self, name: str, at: str) -> None:
+    def note_key_uses(self, uses: Mapping[str, str]) -> None:
         with self._writing() as db:
-            db.execute("UPDATE access_keys SET last_used = ?1 WHERE name = ?2 AND last_used < ?1", (at, name))
+            db.executemany("UPDATE access_keys SET last_used = ?2 WHERE name = ?1 AND last_used < ?2", uses.items())
 
     def add_account(self, account: Account) -> bool:
         with self._writing() as db:
@@ -86,9 +86,11 @@ class SqliteAccess:
             row = db.execute(f"SELECT {_SESSION} FROM login_sessions WHERE digest = ?", (digest,)).fetchone()
         return None if row is None else LoginSession(*row)
 
-    def note_session_use(self, digest: str, at: str) -> None:
+    def note_session_uses(self, uses: Mapping[str, str]) -> None:
         with self._writing() as db:
-            db.execute("UPDATE login_sessions SET last_seen = ?1 WHERE digest = ?2 AND last_seen < ?1", (at, digest))
+            db.executemany(
+                "UPDATE login_sessions SET last_seen = ?2 WHERE digest = ?1 AND last_seen < ?2", uses.items()
+            )
 
     def end_session(self, digest: str) -> None:
         with self._writing() as db:
