@@ -63,7 +63,7 @@ def test_a_reply_has_the_members_that_the_server_declares(ours: type[msgspec.Str
 def test_every_reply_of_the_routes_that_the_client_calls_is_compared() -> None:
     app = create_app(ServiceHandle(), 1)
     lists = {students.StudentListReply, attendance.AttendanceListReply, participations.ParticipationListReply}
-    compared = {theirs for _, theirs in PAIRS} - {attendance.AttendanceLineJson}  # which is in a list
+    compared: set[type] = {theirs for _, theirs in PAIRS} - {attendance.AttendanceLineJson}  # which is in a list
     compared |= lists | {attendance.ResolvedReply}
     compared |= {identification.IdentifyPhotosReply}  # the client sends each photo in a request of its own
     declared = {
