@@ -15,12 +15,14 @@ from functools import partial
 from presente import cli, composition, logs
 from presente.errors import ConfigError
 from presente.machine import give_memory_back
-from presente.settings import Settings
+from presente.settings import Settings, traces_wanted
 from server.app import Access, create_app
 from server.decoding.admission import open_admission
 from server.decoding.decoder import open_decoder
 from server.front.serving import HttpServer
 from server.service import Service, ServiceHandle
+from server.telemetry.telemetry import Telemetry
+from server.telemetry.tracing import Tracing, open_tracing
 
 _BIND_FAILURES = {
     errno.EADDRINUSE: ("another program uses this port", "Stop it, or choose another PRESENTE_PORT."),
@@ -43,7 +45,8 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
     give_memory_back()
     max_body = int(settings.max_bytes * _LARGEST_PHOTOS_A_REQUEST * _BASE64_GROWTH)
     service_handle = ServiceHandle()
-    app = create_app(service_handle, max_body, Access(settings.api_keys, settings.cors_origins))
+    telemetry = Telemetry(service_handle, _tracing(settings))
+    app = create_app(service_handle, max_body, Access(settings.api_keys, settings.cors_origins), telemetry)
     try:
         http = HttpServer(app, settings.host, settings.port, settings.server_threads, _BODIES * max_body)
     except OSError as exc:
@@ -53,13 +56,16 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         signal.signal(number, lambda *_: stop.set())
     http.start()
     with ExitStack() as cleanup:
+        if telemetry.tracing is not None:
+            cleanup.callback(telemetry.tracing.close)
         cleanup.callback(http.stop)
         pack = composition.open_pack(settings)
-        gallery = composition.open_gallery(settings, pack)
+        gallery = composition.open_gallery(settings, pack, telemetry.observed)
         cleanup.callback(gallery.close, publish=True)
         if warning := gallery.operating_point().warning():  # and a rate without a calibration stops here
             logging.warning("%s", warning)
-        decoder = open_decoder(open_admission(settings.memory_mb))
+        telemetry.gauges.admission = admission = open_admission(settings.memory_mb)
+        decoder = open_decoder(admission)
         cleanup.callback(decoder.close)
         cleanup.callback(service_handle.put, None)
         cleanup.callback(http.stop)  # runs first: finishes what is being answered
@@ -74,13 +80,27 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         gallery.index.watch(_WATCH_S, forget_copies)
         embedder = composition.open_embedder(settings, pack, decoder)
         forget = partial(composition.forget_copies, settings)
-        service_handle.put(Service(embedder, gallery, export, forget, composition.open_clock(settings)))
+        service_handle.put(Service(embedder, gallery, export, forget, composition.open_clock(settings), telemetry))
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         address = f"http://{host}:{http.port}"
         output.result({"address": address, "pack": pack.name}, [f"Presente answers on {address} (pack {pack.name})"])
         sys.stdout.flush()
         stop.wait()
     return cli.DONE
+
+
+def _tracing(settings: Settings) -> Tracing | None:
+    """Tracing, where it is asked for. Where only the environment of all programs asks for it and the extra is not
+    installed, there is a warning."""
+    if not traces_wanted(settings):
+        return None
+    try:
+        return open_tracing()
+    except ConfigError as error:
+        if settings.traces == "otlp":
+            raise
+        logging.warning("%s", error)
+        return None
 
 
 def address_unavailable(host: str, port: int, error: OSError) -> ConfigError:
@@ -113,7 +133,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the program, with the words of the command line when None are given; its exit code."""
-    logs.set_up(logging.INFO, "%(asctime)s %(levelname)s %(message)s")
+    logs.set_up(logging.INFO, "%(asctime)s %(levelname)s %(message)s", private=True)
     return cli.main(build_parser(), argv)
 
 

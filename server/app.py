@@ -13,13 +13,18 @@ from typing import Any
 from flask import Flask, Request, Response, g, request
 from werkzeug.routing import IntegerConverter, Map
 
+from presente import logs
 from presente.api_keys import AccessRole, ApiKey
 from presente.errors import PresenteError
 from presente.log_limits import rate_limited
+from presente.stages import listen
 from server import auth, body_sizes, cors, errors
 from server.legacy import routes as legacy
-from server.routes import attendance, identify, participations, status, students
+from server.routes import attendance, identify, metrics, participations, status, students
 from server.service import ServiceHandle
+from server.telemetry import telemetry as observability
+from server.telemetry.request_record import record_of
+from server.telemetry.telemetry import Telemetry
 
 log = logging.getLogger("presente.access")
 sparingly = rate_limited(logging.getLogger("presente.access.strangers"))
@@ -55,14 +60,21 @@ class Access:
     origins: tuple[str, ...] = ()
 
 
-def create_app(service_handle: ServiceHandle, max_body_bytes: int, access: Access = Access()) -> Flask:
+def create_app(
+    service_handle: ServiceHandle,
+    max_body_bytes: int,
+    access: Access = Access(),
+    telemetry: Telemetry | None = None,
+) -> Flask:
     """Build the application.
 
     Args:
         service_handle: gives the service once it is loaded.
         max_body_bytes: larger request bodies are refused with 413 before they are read.
         access: who may use it.
+        telemetry: what is told of its requests; None: one of its own.
     """
+    telemetry = telemetry or Telemetry(service_handle)
     app = Flask("presente", static_folder=None)
     app.request_class = _Request
     # The form's limit holds for photos, too: the parser counts what it has read of a part and cannot hand on yet, which
@@ -70,9 +82,10 @@ def create_app(service_handle: ServiceHandle, max_body_bytes: int, access: Acces
     app.config.update(MAX_CONTENT_LENGTH=max_body_bytes, MAX_FORM_MEMORY_SIZE=max(max_body_bytes // 4, 1_000_000))
     app.extensions["presente"] = service_handle
     app.extensions["presente.api_keys"] = access.keys
+    observability.install(app, telemetry)
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
-    for blueprint in (status.bp, identify.bp, students.bp, attendance.bp, participations.bp, legacy.bp):
+    for blueprint in (status.bp, identify.bp, students.bp, attendance.bp, participations.bp, legacy.bp, metrics.bp):
         app.register_blueprint(blueprint)
     errors.install(app)
 
@@ -82,7 +95,7 @@ def create_app(service_handle: ServiceHandle, max_body_bytes: int, access: Acces
     def begin() -> Response | None:
         given = request.headers.get("X-Request-Id", "")
         g.request_id = given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
-        g.started = time.perf_counter()
+        _begin_telling()
         if not access.keys:  # without keys, a client must be on this machine
             cors.check_host(request)
         cors.check_origin(request, access.origins)
@@ -96,19 +109,45 @@ def create_app(service_handle: ServiceHandle, max_body_bytes: int, access: Acces
     def end(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.request_id
         cors.allow_reading(response, request, access.origins)
-        # Never the query string or a name: a log must not outlive a student's deletion.
-        strangers = g.get("role", AccessRole.OPEN) is AccessRole.OPEN or response.status_code in _REFUSED
-        (sparingly if strangers else log).info(
-            "%s %s %s %d %.1f ms",
-            g.request_id,
-            request.method,
-            request.url_rule or "-",
-            response.status_code,
-            (time.perf_counter() - g.started) * 1000,
-        )
+        _tell_of(response, telemetry)
         return response
 
+    @app.teardown_request
+    def forget(_: BaseException | None) -> None:
+        listen(None)
+        logs.about_request(None)
+
     return app
+
+
+def _begin_telling() -> None:
+    """Let the log and the telemetry know which request it is that this thread answers."""
+    listen(record_of(request.environ).tell)
+    logs.about_request({"request_id": g.request_id, "method": request.method, "route": _route()})
+
+
+def _tell_of(response: Response, telemetry: Telemetry) -> None:
+    """Log, count and trace a request that has an answer."""
+    # Never the path, the query string or a name: a log must not outlive a student's deletion.
+    record, role, route = record_of(request.environ), g.get("role"), _route()
+    took_ms = (time.perf_counter() - record.begun) * 1000
+    role_name = None if role is None else role.name.lower()
+    strangers = role is None or role is AccessRole.OPEN or response.status_code in _REFUSED
+    (sparingly if strangers else log).info(
+        "%s %s %s %d %.1f ms",
+        g.request_id,
+        request.method,
+        route or "-",
+        response.status_code,
+        took_ms,
+        extra=logs.fields(status=response.status_code, duration_ms=round(took_ms, 1), role=role_name),
+    )
+    telemetry.answered(record, request.method, route, response.status_code, role_name, request.headers)
+
+
+def _route() -> str | None:
+    """The rule of the route that takes the request, such as ``/v1/students/<matricula>``; None without one."""
+    return None if request.url_rule is None else request.url_rule.rule
 
 
 def refusal(app: Flask, environ: dict[str, Any], length: int) -> Response | None:
@@ -130,5 +169,6 @@ def refusal(app: Flask, environ: dict[str, Any], length: int) -> Response | None
 def refusal_of(app: Flask, environ: dict[str, Any], error: PresenteError) -> Response:
     """The answer to a request that was stopped by an error before the application saw it."""
     with app.request_context(environ):
-        g.request_id, g.started = uuid.uuid4().hex, time.perf_counter()
+        g.request_id = uuid.uuid4().hex
+        _begin_telling()
         return app.process_response(app.make_response(app.handle_user_exception(error)))

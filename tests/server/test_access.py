@@ -23,6 +23,7 @@ PROBE = (SAMPLE / "probes" / "A0178" / "1.jpg").read_bytes()
 ROLES = {
     "GET /": AccessRole.OPEN,
     "GET /page/<path:name>": AccessRole.OPEN,
+    "GET /metrics": AccessRole.ATTENDANCE,
     "GET /livez": AccessRole.OPEN,
     "GET /readyz": AccessRole.OPEN,
     "GET /v1/status": AccessRole.ATTENDANCE,
