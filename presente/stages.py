@@ -22,6 +22,17 @@ def listen(listener: Listener | None) -> None:
     _listener.set(listener)
 
 
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Tell no one of the stages in this block: of a check that runs beside the work, say."""
+    listener = _listener.get()
+    _listener.set(None)
+    try:
+        yield
+    finally:
+        _listener.set(listener)
+
+
 def tell(name: str, begin: float, end: float) -> None:
     """A stage is over."""
     listener = _listener.get()

@@ -5,9 +5,8 @@ finds the texts; ``flags`` puts settings on a command line. Only this package re
 """
 
 from presente.settings.flags import add_settings_flags
-from presente.settings.loading import load_settings, unknown_variables, without_settings
+from presente.settings.loading import load_settings, traces_wanted, unknown_variables, without_settings
 from presente.settings.settings import SETTINGS, Settings
-from presente.settings.traces import traces_wanted
 from presente.settings.values import TargetRate
 
 __all__ = [

@@ -14,6 +14,7 @@ from gallery.attendance.class_photo import FaceAttendance
 from gallery.decision import Decision
 from gallery.documents.protocol import DocumentStore
 from gallery.threshold.operating_point import OperatingPoint
+from presente.stages import unheard
 from server.service import ServiceHandle
 from server.telemetry.gauges import Gauges
 from server.telemetry.instruments import NO_ROLE, OTHER_METHOD, UNMATCHED, Instruments
@@ -42,7 +43,8 @@ class Telemetry:
 
     def exposition(self) -> bytes:
         """All metrics, as Prometheus reads them."""
-        return generate_latest(self.registry)
+        with unheard():
+            return generate_latest(self.registry)
 
     def observed(self, store: DocumentStore) -> DocumentStore:
         """The same store; its calls are timed and its errors counted."""
