@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import json
 import logging
-import sqlite3
 import sys
 import threading
 import traceback
@@ -47,7 +46,7 @@ def described(error: BaseException, private: bool = False) -> str:
     """
     if not private or (getattr(error, "code", None) is not None and hasattr(error, "fix")):
         return str(error)
-    if isinstance(error, sqlite3.Error):
+    if type(error).__module__ == "sqlite3":
         return f"{type(error).__name__}: {error}"
     if isinstance(error, OSError) and error.strerror:
         return f"{type(error).__name__}: {error.strerror}"

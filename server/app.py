@@ -142,7 +142,7 @@ def _tell_of(response: Response, telemetry: Telemetry) -> None:
         took_ms,
         extra=logs.fields(status=response.status_code, duration_ms=round(took_ms, 1), role=role_name),
     )
-    telemetry.answered(record, request.method, route, response.status_code, role_name, request.headers)
+    telemetry.answered(record, request.method, route, response.status_code, role_name, dict(request.headers))
 
 
 def _route() -> str | None:

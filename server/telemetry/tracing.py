@@ -61,7 +61,7 @@ class Tracing:
         def wall(seconds: float) -> int:
             return now - int((request.end - seconds) * 1e9)
 
-        carrier = {name: sent[name] for name in ("traceparent", "tracestate") if name in sent}
+        carrier = {name.lower(): text for name, text in sent.items() if name.lower() in ("traceparent", "tracestate")}
         method = request.method if request.method in _KNOWN_METHODS else "_OTHER"
         attributes: dict[str, str | int] = {
             "http.request.method": method,

@@ -67,13 +67,13 @@ def test_the_log_names_no_one(serve: Serve, sample_gallery: None, tmp_path: Path
 @pytest.mark.parametrize("formatter", [HidingFormatter("%(message)s", private=True), JsonFormatter(private=True)])
 def test_an_error_that_quotes_a_name_is_logged_without_it(formatter: logging.Formatter) -> None:
     try:
-        {}["A0178"]
+        dict[str, str]()["A0178"]
     except KeyError as error:
         failed = error
     record = logging.LogRecord("x", 40, "x", 1, "failed: %s", (failed,), (KeyError, failed, failed.__traceback__))
     text = formatter.format(record)
     assert "KeyError" in text and "test_observability.py" in text
-    assert "'A0178'" not in text.replace('{}["A0178"]', "")
+    assert "'A0178'" not in text.replace('()["A0178"]', "")
 
 
 @on_sqlite
