@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps
 
-.PHONY: run test coverage matrix setup openvino wheel lint mongoserver clean
+.PHONY: run test coverage matrix setup openvino otel wheel lint mongoserver clean
 
 run: setup  ## index the sample class and serve it on http://127.0.0.1:8000
 	$(VENV)/bin/python -m indexer add sample
@@ -32,6 +32,8 @@ wheel: $(VENV)/.test  ## dist/presente-*.whl and dist/presente_client-*.whl, as 
 	$(VENV)/bin/python -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps --wheel-dir dist . ./client
 
 openvino: $(VENV)/.openvino  ## OpenVINO beside ONNX Runtime: quicker, and used where it is installed
+
+otel: $(VENV)/.otel  ## OpenTelemetry, for traces (docs/observability.md)
 
 lint: $(VENV)/.ci  ## what .ci/run checks beside the tests
 	$(VENV)/bin/ruff check .
@@ -66,6 +68,10 @@ $(VENV)/.openvino: requirements-openvino.txt $(VENV)/.run
 	$(PIP) -r requirements-openvino.txt
 	@touch $@
 
-$(VENV)/.ci: requirements-ci.txt $(VENV)/.test
+$(VENV)/.otel: requirements-otel.txt $(VENV)/.run
+	$(PIP) -r requirements-otel.txt
+	@touch $@
+
+$(VENV)/.ci: requirements-ci.txt $(VENV)/.test $(VENV)/.otel
 	$(PIP) -r requirements-ci.txt
 	@touch $@

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from faces.detection.detected_face import DetectedFace
 from faces.detection.detector import Detector
+from faces.detection.finder import Stage, untimed
 from faces.detection.networks import face_network
 from faces.image.decoder import Decoder
 from faces.packs.model_pack import ModelPack
@@ -82,7 +83,10 @@ class FaceEmbedder(PhotoReader):
             for aligned, template in zip(faces, chain.from_iterable(templates), strict=True)
         ]
 
-    def embed_portrait(self, data: bytes, landmarks: NDArray[np.float32] | None = None) -> tuple[str, EmbeddedFace]:
-        """A photo's media type and the embedded face of :meth:`read_portrait`."""
-        media_type, face = self.read_portrait(data, landmarks)
-        return media_type, self.embed([face])[0]
+    def embed_portrait(
+        self, data: bytes, landmarks: NDArray[np.float32] | None = None, stage: Stage = untimed
+    ) -> tuple[str, EmbeddedFace]:
+        """A photo's media type and the embedded face of :meth:`read_portrait`; ``stage`` times ``embed``, too."""
+        media_type, face = self.read_portrait(data, landmarks, stage)
+        with stage("embed"):
+            return media_type, self.embed([face])[0]

@@ -16,6 +16,7 @@ from gallery.documents.values import Position, Student, SubjectKind
 from gallery.index.document_index import DocumentIndex
 from gallery.index.kinds.flat import checked
 from presente.errors import InvalidInput
+from presente.stages import stage
 
 MAX_K = 1000
 """The largest number of subjects that a search returns per probe."""
@@ -95,7 +96,7 @@ class SubjectSearch:
         rows = checked(probes, self._dim)
         found: list[list[tuple[int, float]]] = []
         for start in range(0, len(rows), _BLOCK):
-            with self._index.reading() as searcher:
+            with stage("search"), self._index.reading() as searcher:
                 selected = None if only is None else searcher.select(only)
                 found += searcher.best_subjects(rows[start : start + _BLOCK], k, selected)
         return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -14,12 +15,14 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
-from presente import __version__
+from presente import __version__, logs
 from presente.cli_parser import Parser
 from presente.errors import ConfigError, InvalidInput, PresenteError
 from presente.installation import command_line
 from presente.secrets import hidden, hidden_in
 from presente.settings import Settings, load_settings, unknown_variables
+
+log = logging.getLogger("presente")
 
 DONE, PARTLY_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -53,7 +56,10 @@ class Output:
     @staticmethod
     def note(text: str) -> None:
         """Print a line on stderr for the person at the terminal."""
-        tqdm.write(hidden(text), file=sys.stderr)
+        if logs.writes_json():
+            log.warning("%s", text)
+        else:
+            tqdm.write(hidden(text), file=sys.stderr)
 
     @staticmethod
     @contextmanager
@@ -103,9 +109,17 @@ def main(parser: argparse.ArgumentParser, argv: list[str] | None = None) -> int:
     """Run the command that the words name; its exit code. Unknown ``PRESENTE_*`` variables are pointed out."""
     arguments = parser.parse_args(argv)
     output = Output(arguments.json)
-    for unknown in unknown_variables():
-        output.note(f"warning: {unknown}")
-    return guarded(output, lambda: arguments.run(arguments, load_settings(arguments), output))
+
+    def run() -> int:
+        try:
+            settings = load_settings(arguments)
+            logs.use_format(settings.log_format)
+        finally:  # a mistyped variable may be why the settings cannot be used
+            for unknown in unknown_variables():
+                output.note(f"warning: {unknown}")
+        return arguments.run(arguments, settings, output)  # type: ignore[no-any-return]
+
+    return guarded(output, run)
 
 
 def guarded(output: Output, call: Callable[[], int]) -> int:
@@ -113,16 +127,24 @@ def guarded(output: Output, call: Callable[[], int]) -> int:
     try:
         return call()
     except KeyboardInterrupt:
-        print("interrupted; everything reported as done is kept", file=sys.stderr)
+        _complain("interrupted; everything reported as done is kept")
         return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         return PARTLY_FAILED
     except OSError as error:
-        print(hidden(f"error [io_error]: {error}"), file=sys.stderr)
+        _complain(hidden(f"error [io_error]: {error}"))
         return PARTLY_FAILED
     except PresenteError as error:
-        print(f"error [{error.code}]: {error}", file=sys.stderr)
+        _complain(f"error [{error.code}]: {error}")
         if output.as_json:
             print(json.dumps({"error": {"code": error.code, "what": error.what, "fix": error.fix}}, ensure_ascii=False))
         return WRONG_USAGE if isinstance(error, InvalidInput | ConfigError) else PARTLY_FAILED
+
+
+def _complain(text: str) -> None:
+    """Say on stderr what went wrong."""
+    if logs.writes_json():
+        log.error("%s", text)
+    else:
+        print(text, file=sys.stderr)

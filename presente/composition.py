@@ -149,9 +149,11 @@ def open_generations(settings: Settings) -> GenerationStore:
     return GenerationStore(settings.index, IndexSettings(settings.index_kind, settings.recall_floor))
 
 
-def open_gallery(settings: Settings, pack: ModelPack) -> Gallery:
-    """The gallery that the settings name, for templates of one pack."""
-    store = open_store(settings.store, open_clock(settings))
+def open_gallery(
+    settings: Settings, pack: ModelPack, observed: Callable[[DocumentStore], DocumentStore] = lambda store: store
+) -> Gallery:
+    """The gallery that the settings name, for templates of one pack; ``observed`` may wrap its store."""
+    store = observed(open_store(settings.store, open_clock(settings)))
     return Gallery(store, open_generations(settings), pack.tag, pack.dim, gallery_settings(settings, pack))
 
 

@@ -19,6 +19,7 @@ from gallery.enrolment.photo_check import PhotoJudgement, judge_photos
 from gallery.enrolment.score_levels import EnrolmentLevels, LevelKeeper
 from gallery.gallery import Gallery
 from gallery.person_score import mean_lengths, person_scores
+from presente.stages import stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,4 +145,6 @@ class EnrolmentJudge:
 
 def every_face(content: bytes, embedder: FaceEmbedder) -> list[EmbeddedFace]:
     """Every face of a photo that could be enrolled, largest first; see :meth:`FaceEmbedder.portraits`."""
-    return embedder.embed(embedder.portraits(content))
+    faces = embedder.portraits(content, stage)
+    with stage("embed"):
+        return embedder.embed(faces)

@@ -24,6 +24,7 @@ from gallery.threshold.operating_point import OperatingPoint
 from presente.errors import shown
 from presente.face_json import identified_face_json
 from presente.installation import command_line
+from presente.stages import tell
 
 WhichFaces = Literal["all", "largest"]
 
@@ -39,13 +40,17 @@ class Timings:
     started: float = field(default_factory=time.perf_counter)
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time a block under a name."""
+    def stage(self, name: str, told: bool = True) -> Iterator[None]:
+        """Time a block under a name. Listeners are told of it (:mod:`presente.stages`), unless ``told`` is false: for a
+        stage that consists of others, which tell of themselves."""
         begin = time.perf_counter()
         try:
             yield
         finally:
-            self.stages[name] = self.stages.get(name, 0.0) + (time.perf_counter() - begin) * 1000
+            end = time.perf_counter()
+            self.stages[name] = self.stages.get(name, 0.0) + (end - begin) * 1000
+            if told:
+                tell(name, begin, end)
 
     def as_dict(self) -> dict[str, float]:
         """Every stage and the total, in milliseconds with two decimals."""
@@ -100,7 +105,7 @@ def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: Id
     aligned = read.faces[:1] if query.faces == "largest" else read.faces
     with timings.stage("embed"):
         faces = embedder.embed(aligned)
-    with timings.stage("search"):
+    with timings.stage("search", told=False):  # searching and the store tell of themselves
         probes = np.array([face.template for face in faces], dtype=np.float32).reshape(-1, gallery.dim)
         k = max(1, min(query.k, query.most_candidates // max(1, len(faces))))
         held_to, decisions = gallery.identify(probes, k, query.threshold, query.clase, query.cohort)

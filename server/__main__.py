@@ -16,7 +16,7 @@ from functools import partial
 from presente import cli, composition, logs
 from presente.errors import ConfigError
 from presente.machine import give_memory_back
-from presente.settings import Settings
+from presente.settings import Settings, traces_wanted
 from server.access.authentication import Access
 from server.access.login import LoginDesk
 from server.access.register import AccessRegister
@@ -26,6 +26,8 @@ from server.decoding.admission import open_admission
 from server.decoding.decoder import open_decoder
 from server.front.serving import HttpServer
 from server.service import Service, ServiceHandle
+from server.telemetry.telemetry import Telemetry
+from server.telemetry.tracing import Tracing, open_tracing
 
 _BIND_FAILURES = {
     errno.EADDRINUSE: ("another program uses this port", "Stop it, or choose another PRESENTE_PORT."),
@@ -49,7 +51,8 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
     max_body = int(settings.max_bytes * _LARGEST_PHOTOS_A_REQUEST * _BASE64_GROWTH)
     service_handle = ServiceHandle()
     register = AccessRegister()
-    app = create_app(service_handle, max_body, access_of(settings), register)
+    telemetry = Telemetry(service_handle, _tracing(settings))
+    app = create_app(service_handle, max_body, access_of(settings), register, telemetry)
     try:
         http = HttpServer(app, settings.host, settings.port, settings.server_threads, _BODIES * max_body)
     except OSError as exc:
@@ -59,15 +62,18 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         signal.signal(number, lambda *_: stop.set())
     http.start()
     with ExitStack() as cleanup:
+        if telemetry.tracing is not None:
+            cleanup.callback(telemetry.tracing.close)
         cleanup.callback(http.stop)
         pack = composition.open_pack(settings)
-        gallery = composition.open_gallery(settings, pack)
+        gallery = composition.open_gallery(settings, pack, telemetry.observed)
         cleanup.callback(gallery.close, publish=True)
         register.follow(gallery.store.access)
         cleanup.callback(register.stop)
         if warning := gallery.operating_point().warning():  # and a rate without a calibration stops here
             logging.warning("%s", warning)
-        decoder = open_decoder(open_admission(settings.memory_mb))
+        telemetry.gauges.admission = admission = open_admission(settings.memory_mb)
+        decoder = open_decoder(admission)
         cleanup.callback(decoder.close)
         cleanup.callback(service_handle.put, None)
         cleanup.callback(http.stop)  # runs first: finishes what is being answered
@@ -82,7 +88,7 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         gallery.index.watch(_WATCH_S, forget_copies)
         embedder = composition.open_embedder(settings, pack, decoder)
         forget = partial(composition.forget_copies, settings)
-        service_handle.put(Service(embedder, gallery, export, forget, composition.open_clock(settings)))
+        service_handle.put(Service(embedder, gallery, export, forget, composition.open_clock(settings), telemetry))
         if settings.accounts == "on":
             _offer_setup(app.extensions["presente.login_desk"], output)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -110,6 +116,20 @@ def _offer_setup(desk: LoginDesk, output: cli.Output) -> None:
     """While there is no admin, say on the terminal, and only there, with which code the first one is made."""
     if code := desk.open_setup():
         output.note(f"No admin has an account yet. Open the page, and make the first one with this code: {code}")
+
+
+def _tracing(settings: Settings) -> Tracing | None:
+    """Tracing, where it is asked for. Where only the environment of all programs asks for it and the extra is not
+    installed, there is a warning."""
+    if not traces_wanted(settings):
+        return None
+    try:
+        return open_tracing()
+    except ConfigError as error:
+        if settings.traces == "otlp":
+            raise
+        logging.warning("%s", error)
+        return None
 
 
 def address_unavailable(host: str, port: int, error: OSError) -> ConfigError:
@@ -143,7 +163,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the program, with the words of the command line when None are given; its exit code."""
-    logs.set_up(logging.INFO, "%(asctime)s %(levelname)s %(message)s")
+    logs.set_up(logging.INFO, "%(asctime)s %(levelname)s %(message)s", private=True)
     return cli.main(build_parser(), argv)
 
 

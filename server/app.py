@@ -13,9 +13,11 @@ from flask import Flask, Request, Response, current_app, g, request
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import IntegerConverter, Map
 
+from presente import logs
 from presente.access_roles import AccessRole
 from presente.errors import PresenteError
 from presente.log_limits import rate_limited
+from presente.stages import listen
 from server import body_sizes, cors, errors
 from server.access.authentication import OPEN_TO_THIS_MACHINE, Authenticator
 from server.access.authentication import Access as Access
@@ -25,8 +27,11 @@ from server.access.permissions import permission_needed
 from server.access.register import AccessRegister
 from server.legacy import routes as legacy
 from server.routes import access as access_routes
-from server.routes import api_description, attendance, identify, login, participations, status, students
+from server.routes import api_description, attendance, identify, login, metrics, participations, status, students
 from server.service import ServiceHandle
+from server.telemetry import telemetry as observability
+from server.telemetry.request_record import record_of
+from server.telemetry.telemetry import Telemetry
 
 log = logging.getLogger("presente.access")
 sparingly = rate_limited(logging.getLogger("presente.access.strangers"))
@@ -58,6 +63,7 @@ def create_app(
     max_body_bytes: int,
     access: Access = OPEN_TO_THIS_MACHINE,
     register: AccessRegister | None = None,
+    telemetry: Telemetry | None = None,
 ) -> Flask:
     """Build the application.
 
@@ -66,7 +72,9 @@ def create_app(
         max_body_bytes: larger request bodies are refused with 413 before they are read.
         access: who may use it.
         register: knows the keys and accounts of the store, once it follows the store.
+        telemetry: what is told of its requests; None: one of its own.
     """
+    telemetry = telemetry or Telemetry(service_handle)
     app = Flask("presente", static_folder=None)
     app.request_class = _Request
     # The form's limit holds for photos, too: the parser counts what it has read of a part and cannot hand on yet, which
@@ -77,18 +85,19 @@ def create_app(
     authenticator = Authenticator(access, register)
     app.extensions["presente.authenticator"] = authenticator
     app.extensions["presente.login_desk"] = LoginDesk(register, authenticator.sessions)
+    observability.install(app, telemetry)
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
-    rooms = (api_description, status, login, access_routes, identify, students, attendance, participations, legacy)
-    for blueprint in (room.bp for room in rooms):
-        app.register_blueprint(blueprint)
+    people = (students, attendance, participations)
+    for room in (api_description, status, metrics, login, access_routes, identify, *people, legacy):
+        app.register_blueprint(room.bp)
     errors.install(app)
 
     @app.before_request
     def begin() -> Response | None:
         given = request.headers.get("X-Request-Id", "")
         g.request_id = given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
-        g.started = time.perf_counter()
+        _begin_telling()
         if not access.protects:  # then a client must be on this machine
             cors.check_host(request)
         cors.check_origin(request, access.origins)
@@ -103,17 +112,13 @@ def create_app(
     def end(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.request_id
         cors.allow_reading(response, request, access.origins)
-        # Never the query string or a name: a log must not outlive a student's deletion.
-        strangers = g.get("caller", NO_ONE).role is AccessRole.NONE or response.status_code in _REFUSED
-        (sparingly if strangers else log).info(
-            "%s %s %s %d %.1f ms",
-            g.request_id,
-            request.method,
-            request.url_rule or "-",
-            response.status_code,
-            (time.perf_counter() - g.started) * 1000,
-        )
+        _tell_of(response, telemetry)
         return response
+
+    @app.teardown_request
+    def forget(_: BaseException | None) -> None:
+        listen(None)
+        logs.about_request(None)
 
     return app
 
@@ -125,6 +130,35 @@ def _endpoint_of_another_method(request: Request) -> str | None:
         return None
     endpoint: str = current_app.create_url_adapter(request).match(method=next(iter(error.valid_methods)))[0]  # type: ignore[union-attr]
     return endpoint
+
+
+def _begin_telling() -> None:
+    """Let the log and the telemetry know which request it is that this thread answers."""
+    listen(record_of(request.environ).tell)
+    logs.about_request({"request_id": g.request_id, "method": request.method, "route": _route()})
+
+
+def _tell_of(response: Response, telemetry: Telemetry) -> None:
+    """Log, count and trace a request that has an answer."""
+    # Never the path, the query string or a name: a log must not outlive a student's deletion.
+    record, role, route = record_of(request.environ), g.get("caller", NO_ONE).role, _route()
+    took_ms = (time.perf_counter() - record.begun) * 1000
+    strangers = role is AccessRole.NONE or response.status_code in _REFUSED
+    (sparingly if strangers else log).info(
+        "%s %s %s %d %.1f ms",
+        g.request_id,
+        request.method,
+        route or "-",
+        response.status_code,
+        took_ms,
+        extra=logs.fields(status=response.status_code, duration_ms=round(took_ms, 1), role=str(role)),
+    )
+    telemetry.answered(record, request.method, route, response.status_code, str(role), dict(request.headers))
+
+
+def _route() -> str | None:
+    """The rule of the route that takes the request, such as ``/v1/students/<matricula>``; None without one."""
+    return None if request.url_rule is None else request.url_rule.rule
 
 
 def refusal(app: Flask, environ: dict[str, Any], length: int) -> Response | None:
@@ -151,5 +185,6 @@ def asks_store(app: Flask, environ: dict[str, Any], length: int) -> bool:
 def refusal_of(app: Flask, environ: dict[str, Any], error: PresenteError) -> Response:
     """The answer to a request that was stopped by an error before the application saw it."""
     with app.request_context(environ):
-        g.request_id, g.started = uuid.uuid4().hex, time.perf_counter()
+        g.request_id = uuid.uuid4().hex
+        _begin_telling()
         return app.process_response(app.make_response(app.handle_user_exception(error)))

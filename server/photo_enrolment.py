@@ -18,6 +18,7 @@ from gallery.gallery import Gallery
 from presente.enrolment import EnrolmentJudge, EnrolmentVerdict, PendingEnrolment, Portrait, every_face
 from presente.errors import Conflict, InvalidInput, PhotoRefused
 from presente.recognition import enrolled_photo
+from presente.stages import stage
 
 _SENT = ("nombre_del_alumno", "clase", "fecha_de_registro")
 """The fields that an enrolment sets of a student who exists; the others stay as they are."""
@@ -167,7 +168,7 @@ class PhotoEnroller:
 
     def _read(self, number: int, content: bytes) -> tuple[str, EmbeddedFace]:
         try:
-            return self.embedder.embed_portrait(content)
+            return self.embedder.embed_portrait(content, stage=stage)
         except PhotoRefused as exc:
             raise PhotoRefused(exc.code, f"Photo {number}: {exc.what}", f"{exc.fix} Nothing was stored.") from exc
 

@@ -13,6 +13,7 @@ import numpy as np
 from gallery.gallery import Gallery
 from presente.errors import PresenteError, StoreError
 from presente.installation import command_line
+from presente.stages import unheard
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,8 @@ class ReadinessCheck:
 
     def _ask(self) -> Readiness:
         try:
-            probe(self._gallery)
+            with unheard():
+                probe(self._gallery)
         except Exception as error:  # any error that a query would meet
             code = error.code if isinstance(error, PresenteError) else "internal_error"
             if code != self._logged_code:  # once, not at every check

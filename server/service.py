@@ -22,6 +22,8 @@ from gallery.photo_export import Exported, PhotoExport
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import InvalidInput, StoreError
 from presente.recognition import Identified, IdentifyQuery, identify
+from presente.stages import stage
+from server.observer import NO_OBSERVER, Observer
 from server.photo_enrolment import AcceptedEnrolment, PhotoEnroller
 from server.readiness import LOADING, Readiness, ReadinessCheck
 
@@ -49,6 +51,7 @@ class Service:
         export: PhotoExport,
         forget: Callable[[Collection[str]], None],
         clock: Clock = MACHINE_CLOCK,
+        observer: Observer = NO_OBSERVER,
     ) -> None:
         """Serve a gallery.
 
@@ -58,12 +61,14 @@ class Service:
             export: where stored photos are written as files.
             forget: drops what is kept outside the gallery of students who were erased, by matricula.
             clock: the school's, for the dates of what is recorded.
+            observer: is told how many faces photos had and what was decided.
         """
         self.embedder = embedder
         self.gallery = gallery
         self.export = export
         self.forget = forget
         self.clock = clock
+        self.observer = observer
         self.attendance_log = AttendanceLog(gallery)
         self._enroller = PhotoEnroller(gallery, embedder)
 
@@ -86,14 +91,18 @@ class Service:
             Forbidden: ``class_not_yours``.
         """
         self.gallery.scope.check_class(query.clase)  # a search would refuse it, too, once the photo was read
-        return identify(content, self.embedder, self.gallery, query)
+        found = identify(content, self.embedder, self.gallery, query)
+        self.observer.identified([decision for _, decision in found.faces], found.operating_point)
+        return found
 
     def verify(self, content: bytes, matricula: str, threshold: float | None) -> VerifyResult:
         """Compare a photo's most prominent face with one student's templates."""
-        face = self.embedder.embed_portrait(content)[1]
-        held_to = self.gallery.whole.operating_point(threshold).threshold
+        face = self.embedder.embed_portrait(content, stage=stage)[1]
+        point = self.gallery.whole.operating_point(threshold)
         score = self.gallery.compare(face.template, matricula)
-        return VerifyResult(face, score, held_to, score is not None and score >= held_to)
+        same_person = score is not None and score >= point.threshold
+        self.observer.verified(same_person, score)
+        return VerifyResult(face, score, point.threshold, same_person)
 
     def search(
         self,
@@ -119,7 +128,9 @@ class Service:
         self, student: Student, photos: Sequence[bytes], mode: EnrolmentMode, force: bool = False
     ) -> AcceptedEnrolment:
         """Enrol a student, all photos or none; see :meth:`PhotoEnroller.enrol`."""
-        return self._enroller.enrol(student, photos, mode, force)
+        accepted = self._enroller.enrol(student, photos, mode, force)
+        self.observer.enrolled(len(photos))
+        return accepted
 
     def enrolled(self, matricula: str, photos: Sequence[bytes]) -> AcceptedEnrolment:
         """What :meth:`enrol` answered for a student who is enrolled: as stored now."""
@@ -179,6 +190,10 @@ class ServiceHandle:
         if service is None:
             raise StoreError("not_ready", "The models and the gallery are still loading.", "Ask again in a second.")
         return service
+
+    def loaded(self) -> Service | None:
+        """The service; None before it is loaded."""
+        return self._service
 
     def put(self, service: Service | None) -> None:
         """Make a service the one that answers; None to stop answering."""

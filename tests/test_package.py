@@ -171,6 +171,8 @@ def test_its_requirements_are_ranges_that_hold_what_is_pinned() -> None:
         assert not [one for one in wanted.specifier if one.operator == "=="], text
     (openvino,) = map(Requirement, project["optional-dependencies"]["openvino"])
     assert openvino.specifier.contains(pinned("requirements-openvino.txt")["openvino"])
+    for wanted in map(Requirement, project["optional-dependencies"]["otel"]):
+        assert wanted.specifier.contains(pinned("requirements-otel.txt")[canonicalize_name(wanted.name)])
     (backend,) = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
     assert backend == f"hatchling=={pinned('requirements-test.txt')['hatchling']}"
 
@@ -178,7 +180,7 @@ def test_its_requirements_are_ranges_that_hold_what_is_pinned() -> None:
 def test_everything_imported_is_required(wheel: Path) -> None:
     """Whatever a module of the wheel imports is Python's own, ours, or required by name."""
     names = {"cv2": "opencv-python", "PIL": "pillow", "faiss": "faiss-cpu", "sklearn": "scikit-learn"}
-    names |= {"bson": "pymongo"}
+    names |= {"bson": "pymongo", "opentelemetry": "opentelemetry-sdk"}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = [text for texts in project["optional-dependencies"].values() for text in texts]
     required = {canonicalize_name(Requirement(text).name) for text in project["dependencies"] + extras}

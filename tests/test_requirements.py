@@ -52,6 +52,21 @@ def test_openvino_needs_nothing_that_is_not_listed() -> None:
         assert needed.specifier.contains(pins[canonicalize_name(needed.name)], prereleases=True), str(needed)
 
 
+def test_opentelemetry_needs_nothing_that_is_not_listed() -> None:
+    own = pinned("requirements-otel.txt")
+    pins = pinned("requirements.txt") | own
+    assert not own.keys() & pinned("requirements.txt").keys()
+    for name, version in own.items():
+        try:
+            assert metadata.version(name) == version, name
+        except metadata.PackageNotFoundError:
+            pytest.skip(f"{name} is not installed (`make otel`)")
+        for wanted in map(Requirement, metadata.requires(name) or []):
+            if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
+                pinned_version = pins[canonicalize_name(wanted.name)]
+                assert wanted.specifier.contains(pinned_version, prereleases=True), f"{name} needs {wanted}"
+
+
 def test_what_training_needs_is_nowhere_else() -> None:
     pins = pinned("requirements.txt") | pinned("requirements-test.txt")
     assert not {"jax", "optax", "torch", "flax"} & pins.keys()

@@ -15,6 +15,7 @@ from gallery.documents.values import Position
 from gallery.index.agreement import Agreement, compare
 from gallery.index.erasure import Erasure, StoreWatcher
 from gallery.index.generations import Generation, GenerationStore
+from gallery.index.index_state import IndexState
 from gallery.index.manifest import IndexedDocuments
 from gallery.index.recall_gate import GateReport
 from gallery.index.searcher import Searcher
@@ -76,6 +77,8 @@ class DocumentIndex:
         self._background = threading.Thread()
         self._watcher: StoreWatcher | None = None
         self._published_at = 0
+        self._published_time: float | None = None
+        self._looked_at = time.monotonic()
         self.erasure = Erasure(store, generations)
         self.check_pack()
         self._identity = store.identity()
@@ -155,6 +158,7 @@ class DocumentIndex:
         self.generation = generation.manifest.generation
         self.gate_report = generation.manifest.gate
         self._published_at = generation.manifest.origin.change
+        self._published_time = self.generations.published_time(self.generation)
 
     # -- following --------------------------------------------------------------------------------------------------
 
@@ -166,6 +170,7 @@ class DocumentIndex:
     def catch_up(self, wrote: bool = False) -> None:
         """Apply what the store has recorded since, by any process. With ``wrote`` the store is not asked first."""
         if not wrote and not self.store.changed_since(self._searcher.position):
+            self._looked_at = time.monotonic()
             return
         self.follow()
         if self._searcher.change >= self._publish_at and self._start(self._publish_quietly):
@@ -178,8 +183,36 @@ class DocumentIndex:
             with self._lock.write():
                 removed = self._searcher.follow(self.store, self.pack)
             self.erasure.add(removed)
+        self._looked_at = time.monotonic()
         if len(removed):
             self._erase_quietly()
+
+    def state(self) -> IndexState:
+        """The index as it is now, without asking the documents."""
+        published, gate = self._published_time, self.gate_report
+        with self._lock.read():
+            searcher = self._searcher
+            return IndexState(
+                kind=searcher.index.spec.kind,
+                templates=len(searcher),
+                subjects=searcher.subject_count(),
+                unpublished=len(searcher.recent),
+                unerased=self.erasure.waiting,
+                generation=self.generation,
+                generation_age_s=None if published is None else max(0.0, time.time() - published),
+                recall=None if gate is None else gate.recall,
+                recall_floor=None if gate is None else gate.floor,
+                change=searcher.change,
+                looked_s=time.monotonic() - self._looked_at,
+            )
+
+    def behind(self) -> int:
+        """By how many numbers of the change sequence the index is behind the documents; asks the store once.
+
+        Raises:
+            StoreError: of the store.
+        """
+        return max(0, self.store.last_change() - self._searcher.change)
 
     def watch(self, every_s: float, erased: Callable[[], None]) -> None:
         """Follow the documents at intervals until closed; ``erased`` is called when a student was removed."""

@@ -82,6 +82,13 @@ class GenerationStore:
         """Numbers of the published generations, oldest first."""
         return sorted(int(path.name[4:]) for path in self.folder.glob("gen-*") if path.name[4:].isdigit())
 
+    def published_time(self, number: int) -> float | None:
+        """When a generation was published, seconds since 1970 by this machine's clock; None when it is gone."""
+        try:
+            return (self.path(number) / "manifest.json").stat().st_mtime
+        except FileNotFoundError:
+            return None
+
     # -- reading ----------------------------------------------------------------------------------------------------
 
     def latest(self) -> tuple[Generation | None, list[str]]:

@@ -5,7 +5,7 @@ finds the texts; ``flags`` puts settings on a command line. Only this package re
 """
 
 from presente.settings.flags import add_settings_flags
-from presente.settings.loading import load_settings, unknown_variables, without_settings
+from presente.settings.loading import load_settings, traces_wanted, unknown_variables, without_settings
 from presente.settings.settings import SETTINGS, Settings
 from presente.settings.values import TargetRate
 
@@ -15,6 +15,7 @@ __all__ = [
     "TargetRate",
     "add_settings_flags",
     "load_settings",
+    "traces_wanted",
     "unknown_variables",
     "without_settings",
 ]

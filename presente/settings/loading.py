@@ -17,6 +17,7 @@ from presente.suggestions import nearest
 
 FILE = "presente.toml"
 _FOR_TESTS = f"{PREFIX}TEST_"
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
 def load_settings(
@@ -84,6 +85,23 @@ def without_settings(environment: Mapping[str, str] | None = None) -> dict[str, 
     """
     environment = os.environ if environment is None else environment
     return {name: value for name, value in environment.items() if not name.startswith(PREFIX)}
+
+
+def traces_wanted(settings: Settings, environment: Mapping[str, str] | None = None) -> bool:
+    """Whether traces are to be sent. ``environment`` is the process's own when None.
+
+    With ``auto`` they are where OTEL_TRACES_EXPORTER is ``otlp``, or names nothing and there is an OTLP endpoint;
+    OTEL_SDK_DISABLED=true turns them off.
+    """
+    environment = os.environ if environment is None else environment
+    if settings.traces != "auto":
+        return settings.traces == "otlp"
+    if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return False
+    exporters = [name.strip() for name in environment.get("OTEL_TRACES_EXPORTER", "").split(",") if name.strip()]
+    if exporters:
+        return "otlp" in exporters
+    return any(environment.get(name) for name in _ENDPOINTS)
 
 
 def _read(each: Setting, text: str, named: str) -> Any:

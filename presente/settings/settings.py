@@ -34,6 +34,8 @@ Duplicates = Literal["refuse", "warn", "allow"]
 RuntimeName = Literal["auto", "onnxruntime", "openvino"]
 Precision = Literal["f32", "bf16"]
 OffOrOn = Literal["off", "on"]
+LogFormat = Literal["text", "json"]
+Traces = Literal["auto", "off", "otlp"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -142,6 +144,18 @@ class Settings:
         "refused ([admission](http.md#photos-that-cost-much)).",
     )
     server_threads: int = setting("8", whole_number(1, 256), "requests that the server answers at once")
+    log_format: LogFormat = setting(
+        "text",
+        choice(LogFormat),
+        "form of the log on stderr: text, or json (one object per line)",
+        details="See [observability](observability.md#logs).",
+    )
+    traces: Traces = setting(
+        "auto",
+        choice(Traces),
+        "OpenTelemetry traces of requests: off, otlp, or auto (otlp where OTEL_* variables ask for it)",
+        details="Needs `presente[otel]` ([traces](observability.md#traces)).",
+    )
     api_keys: tuple[ApiKey, ...] = setting(
         "",
         read_keys,

@@ -56,6 +56,11 @@ class Lane:
         """Bytes that are taken now."""
         return self.memory - self._free
 
+    @property
+    def queued(self) -> int:
+        """How many photos wait for their turn."""
+        return len(self._queue)
+
     @contextmanager
     def turn(self, cost: Cost) -> Iterator[Callable[[], None]]:
         """Wait for room and a turn, and keep them; what the block is given is to be called once the photo is decoded,

@@ -7,6 +7,7 @@ import asyncio
 import contextvars
 import io
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -21,6 +22,9 @@ from server.front.environ import Scope, check_framing, environ_of, length_of
 from server.front.http_connection import Connection
 from server.front.intake import ClientGone, Intake, Receive
 from server.front.request_threads import RequestThreads
+from server.telemetry.front_state import FrontState
+from server.telemetry.request_record import begin_record, record_of
+from server.telemetry.telemetry import telemetry_of
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Head = tuple[int, list[tuple[bytes, bytes]]]
@@ -54,9 +58,22 @@ class Front:
     def __init__(self, app: Flask, connections: Connections, workers: RequestThreads, intake: Intake) -> None:
         self.connections = connections
         self.log = rate_limited(logging.getLogger("presente.front"))
+        self.telemetry = telemetry_of(app)
         self._app = app
         self._workers = workers
         self._intake = intake
+
+    def state(self) -> FrontState:
+        """What a scrape is told; any thread may ask."""
+        return FrontState(
+            connections=len(self.connections),
+            connections_limit=self.connections.most,
+            threads=self._workers.threads,
+            threads_busy=self._workers.running,
+            requests_waiting=self._workers.waiting,
+            body_bytes=self._intake.held_bytes,
+            body_budget=self._intake.budget_bytes,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -76,7 +93,7 @@ class Front:
         try:
             await self._handle(connection, scope, receive, sent)
         except ClientGone:
-            pass
+            self.telemetry.abandoned()
         except asyncio.CancelledError:  # the server stops, and has waited for long enough
             connection.evict()
         except Exception:
@@ -85,6 +102,7 @@ class Front:
 
     async def _handle(self, connection: Connection, scope: Scope, receive: Receive, send: Send) -> None:
         environ = environ_of(scope)
+        begin_record(environ)
         try:
             check_framing(scope, scope["state"]["target"])
         except PresenteError as error:
@@ -105,11 +123,13 @@ class Front:
             await self._refuse(connection, refusal_of(self._app, environ, error), True, receive, send)
             return
         self.connections.move(connection, "answer")
+        record = begin_record(environ)  # what it takes does not depend on how quickly the client sends
         try:
             environ["wsgi.input"] = io.BytesIO(body)
             del body
             await self._answer(connection, environ, unread, receive, send)
         except Busy as error:
+            record.tell("queue", record.begun, time.perf_counter())
             await self._refuse(connection, refusal_of(self._app, environ, error), unread, receive, send)
         finally:
             self._intake.release(length)
@@ -203,6 +223,8 @@ def _called(connection: Connection, app: Flask, environ: dict[str, Any]) -> tupl
     """
     if connection.gone:
         raise ClientGone
+    record = record_of(environ)
+    record.tell("queue", record.begun, time.perf_counter())
     head: list[Head] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], _: object = None) -> Callable[[bytes], object]:

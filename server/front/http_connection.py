@@ -181,6 +181,7 @@ class Connection(HttpToolsProtocol):
         self._deaf = True
         self._cancel_deadline()
         self.front.log.info("- - - %d %s from %s", status, code, self.address)
+        self.front.telemetry.refused_unread(status)
         self.transport.write(problem_bytes(status, code, detail))
         with suppress(OSError):  # the client is gone
             self.transport.write_eof()

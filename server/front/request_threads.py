@@ -25,7 +25,9 @@ class RequestThreads:
         self._free = asyncio.Semaphore(threads)
         self._most_waiting = threads * _WAITING_PER_THREAD
         self._patience_s = patience_s
-        self._waiting = 0
+        self.threads = threads
+        self.waiting = 0
+        """How many requests wait for a thread."""
         self.running = 0
         """How many threads are at work."""
 
@@ -44,16 +46,16 @@ class RequestThreads:
             self._free.release()
 
     async def _turn(self) -> None:
-        if self._waiting >= self._most_waiting:
+        if self.waiting >= self._most_waiting:
             raise Busy("busy", "Too many requests wait for an answer.", "Ask again in a few seconds.")
-        self._waiting += 1
+        self.waiting += 1
         try:
             async with asyncio.timeout(self._patience_s):
                 await self._free.acquire()
         except TimeoutError as exc:
             raise Busy("busy", "The server had no time for this request.", "Ask again in a few seconds.") from exc
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
 
     def close(self) -> None:
         """Start nothing more; what runs is left to end by itself."""

@@ -71,6 +71,7 @@ class HttpServer:
     async def _serve(self) -> None:
         workers = RequestThreads(self._threads)
         front = Front(self._app, Connections(most_connections()), workers, Intake(self._body_budget))
+        front.telemetry.gauges.front = front.state
         config = uvicorn.Config(
             front,
             http=Connection,

@@ -79,10 +79,11 @@ def _record(
     read = service.embedder.read_faces(photo, timings.stage, parameters.detail)
     with timings.stage("embed"):
         embedded = service.embedder.embed(read.faces)
-    with timings.stage("record"):
+    with timings.stage("record", told=False):  # searching and the store tell of themselves
         operating_point = service.gallery.whole.operating_point(parameters.threshold)
         class_photo = replace(class_photo, threshold=operating_point.threshold)
         found = record_class_photo(service.attendance_log, [_face(face) for face in embedded], class_photo)
+    service.observer.attended(found, operating_point)
     return ClassPhotoResult(
         tuple(zip(embedded, found, strict=True)),
         class_photo,

@@ -25,6 +25,10 @@ PROBE = (SAMPLE / "probes" / "A0178" / "1.jpg").read_bytes()
 PERMISSIONS = {
     "GET /": Permission.OPEN,
     "GET /page/<path:name>": Permission.OPEN,
+    "GET /openapi.json": Permission.OPEN,
+    "GET /docs": Permission.OPEN,
+    "GET /docs/<name>": Permission.OPEN,
+    "GET /metrics": Permission.STATUS,
     "GET /livez": Permission.OPEN,
     "GET /readyz": Permission.OPEN,
     "GET /v1/status": Permission.STATUS,

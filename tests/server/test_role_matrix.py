@@ -24,6 +24,10 @@ TEACHING = "teacher attendance admin"
 MATRIX = {
     "GET /": ANYONE,
     "GET /page/<path:name>": ANYONE,
+    "GET /openapi.json": ANYONE,
+    "GET /docs": ANYONE,
+    "GET /docs/<name>": ANYONE,
+    "GET /metrics": f"viewer {TEACHING}",
     "GET /livez": ANYONE,
     "GET /readyz": ANYONE,
     "GET /v1/login": ANYONE,

@@ -1,0 +1,44 @@
+"""What the service tells of its work: how many faces photos had, and what was decided. Never whose they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from gallery.attendance.class_photo import FaceAttendance
+from gallery.decision import Decision
+from gallery.threshold.operating_point import OperatingPoint
+
+
+class Observer(Protocol):
+    """Is told what came of each photo, by the thread that answers the request. It must not raise."""
+
+    def identified(self, decisions: Sequence[Decision], point: OperatingPoint) -> None:
+        """A photo was identified: one decision per face."""
+
+    def attended(self, faces: Sequence[FaceAttendance], point: OperatingPoint) -> None:
+        """A class photo was recorded: what was made of each face."""
+
+    def verified(self, same_person: bool, score: float | None) -> None:
+        """A photo was compared with one student; ``score`` None when the student has no template."""
+
+    def enrolled(self, photos: int) -> None:
+        """So many photos were enrolled, one face of each."""
+
+
+class _NoObserver:
+    def identified(self, decisions: Sequence[Decision], point: OperatingPoint) -> None:
+        pass
+
+    def attended(self, faces: Sequence[FaceAttendance], point: OperatingPoint) -> None:
+        pass
+
+    def verified(self, same_person: bool, score: float | None) -> None:
+        pass
+
+    def enrolled(self, photos: int) -> None:
+        pass
+
+
+NO_OBSERVER: Observer = _NoObserver()
+"""For a service that no one watches."""
