@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -24,7 +25,9 @@ _ROUNDS = 4
 """Number of turns of every index, each with a share of the single probes."""
 
 
-def measure(vectors: FaceVectors, names: list[str], build: dict[str, Any], clients: list[int]) -> dict[str, Any]:
+def measure(
+    vectors: FaceVectors, names: list[str], build: dict[str, Any], clients: list[int], batches: list[int]
+) -> dict[str, Any]:
     """Build every index, then time them in turns; their figures by name."""
     built: dict[str, BuiltIndex] = {}
     kinds: dict[str, Any] = {}
@@ -51,6 +54,7 @@ def measure(vectors: FaceVectors, names: list[str], build: dict[str, Any], clien
         kinds[name] |= {
             "p50_ms": round(statistics.median(single[name]) * 1000, 3),
             "p99_ms": round(common.percentile(single[name], 0.99) * 1000, 3),
+            "batches": batch_costs(built[name], vectors, batches),
             "batch_per_s": round(len(vectors.probes) / statistics.median(batch[name]), 1),
             "memory_bytes_per_vector": round(built[name].memory / len(vectors.gallery), 1),
             "disk_bytes_per_vector": round(built[name].disk / len(vectors.gallery), 1),
@@ -60,6 +64,26 @@ def measure(vectors: FaceVectors, names: list[str], build: dict[str, Any], clien
             **built[name].notes,
         }
     return kinds
+
+
+def batch_costs(built: BuiltIndex, vectors: FaceVectors, batches: list[int]) -> dict[str, dict[str, float]]:
+    """Milliseconds of some numbers of probes in one call, wall clock and CPU, and of one product with everything."""
+    found = {}
+    for size in batches:
+        probes = np.ascontiguousarray(np.resize(vectors.probes, (size, vectors.probes.shape[1])))
+        works = {"": lambda p=probes: built.search(p, K), "product_": lambda p=probes: p @ vectors.gallery.T}
+        costs: dict[str, float] = {}
+        for name, work in works.items():
+            timed = [_both_clocks(work) for _ in range(_ROUNDS)]
+            costs |= {f"{name}ms": min(wall for wall, _ in timed), f"{name}cpu_ms": min(cpu for _, cpu in timed)}
+        found[str(size)] = costs
+    return found
+
+
+def _both_clocks(work: Callable[[], object]) -> tuple[float, float]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return round((time.perf_counter() - wall) * 1000, 2), round((time.process_time() - cpu) * 1000, 2)
 
 
 def throughput(
@@ -134,6 +158,9 @@ def main() -> int:
         default=[1, 2, 4, 8, 32],
         help="threads that ask rabitq at once, two seconds each",
     )
+    arguments.add_argument(
+        "--batches", type=int, nargs="*", default=[], help="numbers of probes in one call, timed beside one product"
+    )
     given = arguments.parse_args()
     runs = []
     for count in given.n:
@@ -142,7 +169,7 @@ def main() -> int:
                 vectors = real_vectors(load_settings(given), count, given.probes, given.seed)
             else:
                 vectors = face_vectors(data, count, given.dim, given.probes, given.seed)
-            kinds = measure(vectors, given.kinds, build, given.clients)
+            kinds = measure(vectors, given.kinds, build, given.clients, given.batches)
             flat = min((figures["p50_ms"] for name, figures in kinds.items() if "flat" in name), default=None)
             ratio = round(flat / kinds["rabitq"]["p50_ms"], 2) if flat and "rabitq" in kinds else None
             runs.append({"n": count, "dim": vectors.gallery.shape[1], "data": data, "ratio": ratio, "kinds": kinds})
@@ -163,6 +190,11 @@ def lines(runs: list[dict[str, Any]]) -> list[str]:
                 f"{figures['memory_bytes_per_vector']:7.1f} B  recall@1 {figures['recall_at_1']:.4f} "
                 f"@10 {figures['recall_at_10']:.5f}  FNIR {figures['fnir']:.4f} FPIR {figures['fpir']:.4f}"
             )
+            shown += [
+                f"    {size} in one call: {each['ms']} ms, CPU {each['cpu_ms']}; "
+                f"a product alone {each['product_ms']}, {each['product_cpu_ms']}"
+                for size, each in figures["batches"].items()
+            ]
             if "by_clients" in figures:
                 asked = ", ".join(f"{clients}: {each:.0f}/s" for clients, each in figures["by_clients"].items())
                 shown.append(f"    clients at once {asked}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -19,12 +20,14 @@ from gallery.index.subject_ranking import nearest_subjects
 from gallery.index.template_parts import PublishedTemplates, by_subject
 
 CODED_FROM = 20_000
-"""From this many templates on, ``auto`` uses codes; below, exact search takes little more time (docs/search.md)."""
+"""From this many templates on, ``auto`` tries codes; below, exact search takes little more time (docs/search.md)."""
 GATED_K = 10
 """Recall is measured for this many people."""
 _PROBES = 500
 _BLOCK = 250
 """Probes that are searched at once, which bounds the memory."""
+_TIMED = 7
+"""Searches by an index and by exact search, in turns, that tell which takes less time."""
 _SAME = 1e-6
 """Scores that are this close are a tie, and either person is right."""
 
@@ -41,12 +44,18 @@ class IndexSettings:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredIndex:
-    """An index that was built and measured: its recall at 10, and how many seconds both took."""
+    """An index that was built and measured: its recall at 10, and how many seconds both took.
+
+    ``search_ms`` and ``exact_ms``: milliseconds of one core that a search for one probe takes by this index and by
+    exact search; null where they were not compared.
+    """
 
     kind: str
     parameters: dict[str, int]
     recall: float
     seconds: float
+    search_ms: float | None = None
+    exact_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,17 @@ class GroundTruth:
         k = self.scores.shape[1]
         return float(self.found(index, k).mean() / k)
 
+    def milliseconds(self, indexes: Sequence[VectorIndex]) -> list[float]:
+        """What a search for one probe takes by each of some indexes, of one core: the median of several, in turns."""
+        parts = [PublishedTemplates(self.templates, self.matrix, index) for index in indexes]
+        taken: list[list[float]] = [[] for _ in parts]
+        for probe in self.probes[:_TIMED]:
+            for part, times in zip(parts, taken, strict=True):
+                start = time.thread_time()
+                nearest_subjects((part,), probe[None, :], GATED_K)
+                times.append(time.thread_time() - start)
+        return [round(statistics.median(times) * 1000, 3) for times in taken]
+
     def with_scores(self, k: int) -> GroundTruth:
         """The same probes, with the exact scores of the k nearest people."""
         return replace(self, scores=self._search(FlatIndex(self.matrix), k))
@@ -129,6 +149,8 @@ def choose_index(
     matrix: NDArray[np.float32], subjects: NDArray[np.int64], settings: IndexSettings
 ) -> tuple[VectorIndex, GateReport]:
     """Build the index for some templates: the first one whose recall reaches the floor.
+
+    ``auto`` also compares what a search takes by that index and by exact search, and takes the quicker one.
 
     For every kind and build the depth is raised until the floor is reached, and then once more, because the probes are
     only a sample of future searches. A build that reaches the floor only at its last depth is not used.
@@ -160,8 +182,15 @@ def choose_index(
                 )
             )
             if passed and recall >= settings.floor:
-                return index, GateReport(
-                    settings.kind, reason, settings.floor, tried[-1].recall, len(truth.probes), tuple(tried)
+                chosen: VectorIndex = index
+                if settings.kind == "auto":
+                    search_ms, exact_ms = truth.milliseconds([index, FlatIndex(matrix)])
+                    tried[-1] = replace(tried[-1], search_ms=search_ms, exact_ms=exact_ms)
+                    if search_ms > exact_ms:
+                        reason = f"{reason} A search takes {search_ms:g} ms by them and {exact_ms:g} ms exactly."
+                        chosen, recall = FlatIndex(matrix), 1.0
+                return chosen, GateReport(
+                    settings.kind, reason, settings.floor, round(recall, 6), len(truth.probes), tuple(tried)
                 )
             passed = recall >= settings.floor
     reason = f"{reason} Nothing but exact search reaches a recall of {settings.floor:g}."

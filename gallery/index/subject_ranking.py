@@ -16,9 +16,10 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.index.kinds.flat import set_threads
+from gallery.index.kinds.flat import BATCH
 from gallery.index.template_parts import TemplatePart
 from gallery.person_score import at_most, bounds, combine, counted_lengths
+from presente.parallel import default_workers
 
 _DEEPER = 4
 """By how much a search that is not finished goes deeper."""
@@ -325,7 +326,7 @@ def _cosines(probes: Vectors, probe_of: Numbers, vectors: Vectors, rows: Numbers
     """The cosine of each of several probes, by number, with a row, float32 (n,). No vector is copied."""
     cosines = np.empty(len(rows), dtype=np.float32)
     wanted = np.ascontiguousarray(probe_of), np.ascontiguousarray(rows)
-    set_threads(len(probes))
+    faiss.omp_set_num_threads(1 if len(probes) < BATCH else default_workers())
     faiss.pairwise_indexed_inner_product(
         *(probes.shape[1], len(rows), faiss.swig_ptr(probes), faiss.swig_ptr(wanted[0])),
         *(faiss.swig_ptr(vectors), faiss.swig_ptr(wanted[1]), faiss.swig_ptr(cosines)),

@@ -50,6 +50,8 @@ class MeasuredIndexJson(JsonObject, frozen=True, kw_only=True):
     parameters: dict[str, int]
     recall: Annotated[float, Meta(description="At 10.")]
     seconds: Annotated[float, Meta(description="How long building and measuring took.")]
+    search_ms: Annotated[float | None, Meta(description="Of one core, per probe; null where it was not compared.")]
+    exact_ms: Annotated[float | None, Meta(description="The same by exact search.")]
 
 
 class GateReportJson(JsonObject, frozen=True, kw_only=True):

@@ -14,8 +14,9 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.index.kinds.flat import BATCH, checked, nearest, ranked, set_threads
+from gallery.index.kinds.flat import checked, nearest, on_every_core, ranked
 from gallery.index.kinds.protocol import IndexSpec, KindName
+from gallery.index.kinds.search_costs import SearchCosts, measured_costs
 from presente.errors import IndexDamaged
 from presente.parallel import default_workers
 
@@ -24,8 +25,8 @@ GATED_TEMPLATES = 224
 as many candidates, one for more goes deeper in proportion, so that none is shallower than what was measured."""
 _MAX_SPARE = 1000
 """If more rows than this are left out, an exact search is cheaper than finding more candidates and dropping some."""
-_MAX_PRODUCT = 30_000_000
-"""Up to this many numbers in the matrix, a matrix product answers a batch faster than codes do (docs/search.md)."""
+_BATCH = 4
+"""From this many probes on, it is asked whether a matrix product takes less time than codes."""
 _SAMPLE = 20_000
 """How many rows a kind is trained with: for their centre, clusters or range."""
 _BLOCK = 16_384
@@ -79,7 +80,8 @@ class CodedIndex:
         self._codes = codes
         self._matrix = matrix
         self._codes_at = -1  # where they begin in the file, once there is one
-        self._max_product = _MAX_PRODUCT
+        self._costs: SearchCosts | None = None  # measured at the first batch
+        self._always_codes = False
         self.spec = IndexSpec(kind.kind, dict(parameters))
 
     @classmethod
@@ -120,14 +122,14 @@ class CodedIndex:
     def as_for_one(self) -> CodedIndex:
         """The same codes; a batch of probes is searched as each of them is alone, for measuring."""
         same = CodedIndex(self._kind, self._codes, self._matrix, self.spec.parameters)
-        same._max_product = 0
+        same._always_codes = True
         return same
 
     def search(
         self, probes: NDArray[np.float32], k: int, alive: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         rows = checked(probes, self._matrix.shape[1])
-        if len(rows) >= BATCH and self._matrix.size <= self._max_product:
+        if len(rows) >= _BATCH and self._product_wins(len(rows)):
             return nearest(self._matrix, rows, k, alive)
         count = len(self._matrix)
         spare = 0 if alive is None else count - int(np.count_nonzero(alive))
@@ -135,11 +137,23 @@ class CodedIndex:
         depth, least = -(-self.spec.parameters["depth"] * templates // GATED_TEMPLATES), templates + spare
         if spare > _MAX_SPARE or 4 * max(depth, least) > count:
             return nearest(self._matrix, rows, k, alive)
-        set_threads(len(rows))
-        candidates = self._kind.candidates(self._codes, rows, depth + spare, least)
-        if alive is not None:
-            candidates = np.where(alive[candidates], candidates, -1)
-        return ranked(self._matrix, rows, candidates, k)
+
+        def by_codes(some: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+            candidates = self._kind.candidates(self._codes, some, depth + spare, least)
+            if alive is not None:
+                candidates = np.where(alive[candidates], candidates, -1)
+            return ranked(self._matrix, some, candidates, k)
+
+        return on_every_core(by_codes, rows)
+
+    def _product_wins(self, probes: int) -> bool:
+        """Whether a matrix product answers a batch sooner than codes do. Measured once: it depends on the machine."""
+        if self._always_codes:
+            return False
+        if self._costs is None:  # several searches may find it missing at once: each measures
+            alone = self.as_for_one()
+            self._costs = measured_costs(self._matrix, GATED_TEMPLATES, lambda probe: alone.search(probe, 1))
+        return self._costs.product_wins(probes)
 
     def save(self, path: Path) -> bool:
         # Not faiss.write_index: it reports no error when the disk is full.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import faiss
@@ -13,20 +16,46 @@ from presente.errors import InvalidInput
 from presente.parallel import default_workers
 
 BATCH = 32
-"""From this many probes on, a search is a matrix product that runs on every core."""
+"""From this many probes on, a search runs on every core."""
+_PRODUCT_FROM = 3
+"""From this many probes on, a matrix product takes less time than one scan per probe, whatever the sizes
+(docs/adr/0035-throughput.md)."""
+_MORE_ROWS = 4
+"""By how much a product that found too few rows that count asks for more; and the share of rows that count, one in
+twice so many, below which they are copied instead."""
 
-faiss.cvar.distance_compute_blas_threshold = 16_384
-"""Probes times dimensions from which FAISS uses a matrix product: 32 probes of 512 dimensions. With FAISS's default of
-128,000, up to 250 probes take six times as long (docs/adr/0013-index.md)."""
+faiss.cvar.distance_compute_blas_threshold = 1
+"""FAISS chooses the matrix product by a number of its own, for any search without a selector. Here it always takes the
+product, and scans where it is given one (:func:`nearest`)."""
 
 
-def set_threads(probes: int) -> None:
-    """Set the number of threads for the next FAISS call: one, or one per core for a batch of probes.
+Found = tuple[NDArray[np.float32], NDArray[np.int64]]
 
-    OpenMP keeps the number per calling thread, so it is set at every search: a server's worker thread does not inherit
-    what another thread set. A single probe is limited by memory bandwidth, and more threads do not make it faster.
+
+def on_every_core(search: Callable[[NDArray[np.float32]], Found], probes: NDArray[np.float32]) -> Found:
+    """Search a batch of probes, float32 (m, d), in as many parts as there are cores; fewer than a batch in one part.
+
+    FAISS's own threads meet several times per block of a matrix product, and spin while they wait. Where other work
+    needs the cores, as in a server, that took 20 times as long as the work itself (docs/adr/0035-throughput.md). A
+    thread per part meets the others once.
     """
-    faiss.omp_set_num_threads(1 if probes < BATCH else default_workers())
+    parts = 1 if len(probes) < BATCH else min(default_workers(), len(probes))
+    if parts == 1:
+        return _on_one_thread(search, probes)
+    first, *others = np.array_split(probes, parts)
+    waiting = [_pool().submit(_on_one_thread, search, other) for other in others]
+    found = [_on_one_thread(search, first), *(each.result() for each in waiting)]
+    return np.concatenate([scores for scores, _ in found]), np.concatenate([rows for _, rows in found])
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(default_workers(), thread_name_prefix="search")
+
+
+def _on_one_thread(search: Callable[[NDArray[np.float32]], Found], probes: NDArray[np.float32]) -> Found:
+    faiss.omp_set_num_threads(1)  # OpenMP keeps the number per calling thread
+    return search(probes)
 
 
 def checked(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
@@ -58,25 +87,61 @@ def nearest(
         k: how many rows.
         alive: bool (n,), the rows that may be found; None for all.
     """
+    few = len(probes) < _PRODUCT_FROM
+    if alive is not None and not few:
+        return _product_of_alive(matrix, probes, k, alive)
     scores, rows = no_results(len(probes), k)
     found = min(k, len(matrix))
     if not found or not len(probes):
         return scores, rows
-    best = np.empty((len(probes), found), dtype=np.float32)
-    places = np.empty((len(probes), found), dtype=np.int64)
     selector = None
     if alive is not None:  # the name keeps the bitmap alive until the search returns: FAISS has a raw pointer
         bitmap = np.packbits(alive, bitorder="little")
         selector = faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap))
-    set_threads(len(probes))
-    faiss.knn_inner_product(
-        *(faiss.swig_ptr(array) for array in (probes, matrix)),
-        *(matrix.shape[1], len(probes), len(matrix), found),
-        *(faiss.swig_ptr(array) for array in (best, places)),
-        selector,
-    )
+    elif few:
+        selector = faiss.IDSelectorAll()  # so that FAISS scans
+
+    def compare(some: NDArray[np.float32]) -> Found:
+        best = np.empty((len(some), found), dtype=np.float32)
+        places = np.empty((len(some), found), dtype=np.int64)
+        faiss.knn_inner_product(
+            *(faiss.swig_ptr(array) for array in (some, matrix)),
+            *(matrix.shape[1], len(some), len(matrix), found),
+            *(faiss.swig_ptr(array) for array in (best, places)),
+            selector,
+        )
+        return best, places
+
+    best, places = on_every_core(compare, probes)
     scores[:, :found], rows[:, :found] = np.where(places < 0, -np.inf, best), places
     return scores, rows
+
+
+def _product_of_alive(
+    matrix: NDArray[np.float32], probes: NDArray[np.float32], k: int, alive: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """:func:`nearest` for a batch when some rows are left out: FAISS's product takes no selector.
+
+    More rows are asked for than are wanted, until enough of them count.
+    """
+    count = int(np.count_nonzero(alive))
+    if 2 * _MORE_ROWS * count <= len(matrix):
+        kept = np.flatnonzero(alive)
+        scores, places = nearest(np.ascontiguousarray(matrix[kept]), probes, k)
+        return scores, np.where(places < 0, -1, kept[places] if count else -1)
+    asked = k * len(matrix) // count + BATCH
+    while True:
+        asked = min(asked, len(matrix))
+        scores, rows = nearest(matrix, probes, asked)
+        found = (rows >= 0) & alive[rows]
+        if asked == len(matrix) or (found.sum(axis=1) >= min(k, count)).all():
+            break
+        asked *= _MORE_ROWS
+    order = np.argsort(~found, axis=1, kind="stable")[:, :k]
+    best, places = no_results(len(probes), k)
+    best[:, : order.shape[1]] = np.take_along_axis(np.where(found, scores, -np.inf), order, axis=1)
+    places[:, : order.shape[1]] = np.take_along_axis(np.where(found, rows, -1), order, axis=1)
+    return best, places
 
 
 def ranked(
