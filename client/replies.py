@@ -270,12 +270,15 @@ class Calibration(Reply, frozen=True, kw_only=True):
 
 
 class MeasuredIndex(Reply, frozen=True, kw_only=True):
-    """An index that was built and measured: its recall at 10, and the seconds that it took."""
+    """An index that was built and measured: its recall at 10, the seconds that it took, and the milliseconds of one search
+    by it and by exact search, where they were compared."""
 
     kind: str
     parameters: dict[str, int]
     recall: float
     seconds: float
+    search_ms: float | None
+    exact_ms: float | None
 
 
 class GateReport(Reply, frozen=True, kw_only=True):

@@ -33,7 +33,7 @@ def record(body: ParticipationStatement) -> ParticipationJson:
 
 @bp.get("")
 @needs(Permission.READ)
-@answers(ParticipationListReply, refuses=GALLERY | SCOPED | {"class_not_found", "student_not_found"})
+@answers(ParticipationListReply, refuses=GALLERY | SCOPED | {"class_not_found", "invalid_cursor", "student_not_found"})
 def listing(parameters: ParticipationListParameters) -> ParticipationListReply:
     """The participations that count."""
     which, after = entry_filter(parameters, service().gallery), number_place(parameters)

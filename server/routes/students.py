@@ -70,7 +70,7 @@ def add_images(matricula: str, parameters: EnrolmentParameters, body: SentPhotos
 
 @bp.get("")
 @needs(Permission.READ)
-@answers(StudentListReply, refuses=GALLERY | SCOPED | {"class_not_found"})
+@answers(StudentListReply, refuses=GALLERY | SCOPED | {"class_not_found", "invalid_cursor"})
 def listing(parameters: StudentListParameters) -> StudentListReply:
     """Students in order of matricula, a page at a time."""
     found = students_page(service().gallery, parameters)
