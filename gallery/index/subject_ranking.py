@@ -8,6 +8,7 @@ goes deeper, and where it would have to go far, everyone is scored.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.index.kinds.flat import BATCH
+from gallery.index.kinds.flat import BATCH, in_threads_of_cores
 from gallery.index.template_parts import TemplatePart
 from gallery.person_score import at_most, bounds, combine, counted_lengths
 from presente.parallel import default_workers
@@ -326,9 +327,15 @@ def _cosines(probes: Vectors, probe_of: Numbers, vectors: Vectors, rows: Numbers
     """The cosine of each of several probes, by number, with a row, float32 (n,). No vector is copied."""
     cosines = np.empty(len(rows), dtype=np.float32)
     wanted = np.ascontiguousarray(probe_of), np.ascontiguousarray(rows)
-    faiss.omp_set_num_threads(1 if len(probes) < BATCH else default_workers())
-    faiss.pairwise_indexed_inner_product(
-        *(probes.shape[1], len(rows), faiss.swig_ptr(probes), faiss.swig_ptr(wanted[0])),
-        *(faiss.swig_ptr(vectors), faiss.swig_ptr(wanted[1]), faiss.swig_ptr(cosines)),
-    )
+
+    def compute(part: slice) -> None:
+        faiss.omp_set_num_threads(1)  # OpenMP keeps the number per calling thread
+        some = wanted[0][part], wanted[1][part]
+        faiss.pairwise_indexed_inner_product(
+            *(probes.shape[1], len(some[0]), faiss.swig_ptr(probes), faiss.swig_ptr(some[0])),
+            *(faiss.swig_ptr(vectors), faiss.swig_ptr(some[1]), faiss.swig_ptr(cosines[part])),
+        )
+
+    edges = np.linspace(0, len(rows), 1 + (1 if len(probes) < BATCH else default_workers())).astype(int).tolist()
+    in_threads_of_cores(compute, [slice(start, end) for start, end in itertools.pairwise(edges)])
     return cosines

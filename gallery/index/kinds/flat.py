@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import faiss
 import numpy as np
@@ -30,6 +31,8 @@ product, and scans where it is given one (:func:`nearest`)."""
 
 
 Found = tuple[NDArray[np.float32], NDArray[np.int64]]
+_Part = TypeVar("_Part")
+_Result = TypeVar("_Result")
 
 
 def on_every_core(search: Callable[[NDArray[np.float32]], Found], probes: NDArray[np.float32]) -> Found:
@@ -42,10 +45,14 @@ def on_every_core(search: Callable[[NDArray[np.float32]], Found], probes: NDArra
     parts = 1 if len(probes) < BATCH else min(default_workers(), len(probes))
     if parts == 1:
         return _on_one_thread(search, probes)
-    first, *others = np.array_split(probes, parts)
-    waiting = [_pool().submit(_on_one_thread, search, other) for other in others]
-    found = [_on_one_thread(search, first), *(each.result() for each in waiting)]
+    found = in_threads_of_cores(lambda some: _on_one_thread(search, some), np.array_split(probes, parts))
     return np.concatenate([scores for scores, _ in found]), np.concatenate([rows for _, rows in found])
+
+
+def in_threads_of_cores(work: Callable[[_Part], _Result], parts: Sequence[_Part]) -> list[_Result]:
+    """Do the parts of some work at once, the first one on this thread; the results in order. It must not be nested."""
+    waiting = [_pool().submit(work, part) for part in parts[1:]]
+    return [work(parts[0]), *(each.result() for each in waiting)]
 
 
 @cache
