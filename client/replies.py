@@ -270,8 +270,8 @@ class Calibration(Reply, frozen=True, kw_only=True):
 
 
 class MeasuredIndex(Reply, frozen=True, kw_only=True):
-    """An index that was built and measured: its recall at 10, the seconds that it took, and the milliseconds of one search
-    by it and by exact search, where they were compared."""
+    """An index that was built and measured: its recall at 10, the seconds that it took, and the milliseconds that one
+    search takes by it and exactly, where they were compared."""
 
     kind: str
     parameters: dict[str, int]

@@ -22,7 +22,7 @@ from server.routes.common import authenticator, service
 from server.typed_routes import answers
 
 bp = Blueprint("access", __name__, url_prefix="/v1")
-_ACCOUNT = frozenset({"invalid_grant", "invalid_name", "invalid_password"})
+_ACCOUNT = frozenset({"invalid_grant", "invalid_name", "invalid_password", "student_not_found"})
 
 
 @bp.get("/keys")
@@ -35,7 +35,7 @@ def keys(parameters: AccessListParameters) -> KeyListReply:
 
 @bp.post("/keys")
 @needs(Permission.ADMINISTER)
-@answers({201: NewKeyReply}, refuses=GALLERY | {"invalid_grant", "invalid_name", "name_taken"})
+@answers({201: NewKeyReply}, refuses=GALLERY | {"invalid_grant", "invalid_name", "name_taken", "student_not_found"})
 def make_key(body: NewKey) -> NewKeyReply:
     """A new key for a machine; its text is shown this once."""
     made, text = operations.make_key(service().gallery.store, authenticator(), body)

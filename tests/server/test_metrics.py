@@ -73,7 +73,10 @@ def test_what_is_sent_is_what_is_counted(serve: Serve, sample_gallery: None) -> 
         raw(running.address, b"this is not HTTP\r\n\r\n"),
         raw(running.address, b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: " + b"x" * 70_000 + b"\r\n\r\n"),
         raw(running.address, b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
-        raw(running.address, b"PURGE / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-Key: " + ADMIN.encode() + b"\r\n\r\n"),
+        raw(
+            running.address,
+            b"PURGE /v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-Key: " + ADMIN.encode() + b"\r\n\r\n",
+        ),
     ]
     expected = Counter(map(str, sent)) + Counter({"200": 1})  # and the first scrape
     assert {"200", "400", "401", "403", "404", "405", "415", "431"} <= expected.keys()
