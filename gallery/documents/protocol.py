@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.documents.access_log_store import AccessLogStore
 from gallery.documents.attendance import (
     Attendance,
     EntryFilter,
@@ -119,6 +120,10 @@ class DocumentStore(Protocol):
     @property
     def request_keys(self) -> RequestKeyStore:
         """The keys of requests that must be carried out once."""
+
+    @property
+    def access_log(self) -> AccessLogStore:
+        """Who did what, when, and about whom."""
 
     def identity(self) -> str:
         """A random name that the store got when it was created. It tells whether an index was made from this store."""

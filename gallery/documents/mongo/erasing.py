@@ -8,6 +8,7 @@ from bson import Int64
 from pymongo.database import Database
 
 from gallery.documents.foreign_documents import Document
+from gallery.documents.mongo.access_log import MongoAccessLog
 from gallery.documents.mongo.attendance import MongoAttendance
 from gallery.documents.mongo.request_keys import MongoRequestKeys
 from gallery.documents.mongo.sequence import MongoSequence
@@ -25,11 +26,13 @@ class MongoEraser:
         sequence: MongoSequence,
         attendance: MongoAttendance,
         request_keys: MongoRequestKeys,
+        access_log: MongoAccessLog,
     ) -> None:
         self._db = db
         self._sequence = sequence
         self._attendance = attendance
         self._request_keys = request_keys
+        self._access_log = access_log
 
     def erase(self, subject: int, attempt: str) -> None:
         """Delete a student first, so that no one adds to the student any more, and then what belongs to the student."""
@@ -41,6 +44,7 @@ class MongoEraser:
         self._db.contents.delete_many(own)
         self._request_keys.forget(subject)
         self._attendance.forget(subject)
+        self._access_log.forget(subject)
 
     def drop_templates(self, which: Document, attempt: str) -> int:
         """Record templates as removed and delete them, until there are none left; how many there were."""

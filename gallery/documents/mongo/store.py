@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from gallery.documents.damage import Damage, DamageProgress
 from gallery.documents.foreign_documents import Document
 from gallery.documents.mongo import student_queries
+from gallery.documents.mongo.access_log import MongoAccessLog
 from gallery.documents.mongo.adoption import adopt
 from gallery.documents.mongo.attempts import LEASE_S, MongoAttempts
 from gallery.documents.mongo.attendance import MongoAttendance
@@ -88,6 +89,7 @@ class MongoStore:
                 self._prepare(clock, lease_s)
                 self._recover()
                 self._request_keys.recover()
+                self._access_log.recover()
                 self._attendance.counts.recover()
         except BaseException:
             self._connection.close()
@@ -98,12 +100,16 @@ class MongoStore:
         self._sequence = MongoSequence(self._db)
         self._request_keys = MongoRequestKeys(self._connection)
         self._request_keys.prepare()
+        self._access_log = MongoAccessLog(self._connection)
+        self._access_log.prepare()
         self._attendance = MongoAttendance(self._connection, self._sequence, self._request_keys)
         self._attendance.prepare()
         self._attempts = MongoAttempts(self._db, lease_s)
-        eraser = MongoEraser(self._db, self._sequence, self._attendance, self._request_keys)
+        eraser = MongoEraser(self._db, self._sequence, self._attendance, self._request_keys, self._access_log)
         self._writer = MongoStudentWriter(self._db, self._sequence, self._attendance, self._attempts, eraser, clock)
-        self._merger = MongoMerger(self._db, self._sequence, self._attendance, self._request_keys, self._writer)
+        self._merger = MongoMerger(
+            self._db, self._sequence, self._attendance, self._request_keys, self._access_log, self._writer
+        )
         self._changes = MongoChangeQueries(self._connection, self._sequence, self._attempts)
         self._photos = MongoPhotoQueries(self._connection)
         upgrade_schema(self._db, self._writer.remove_subject)
@@ -122,6 +128,10 @@ class MongoStore:
     @property
     def request_keys(self) -> MongoRequestKeys:
         return self._request_keys
+
+    @property
+    def access_log(self) -> MongoAccessLog:
+        return self._access_log
 
     def close(self) -> None:
         self._attempts.close()
