@@ -14,6 +14,7 @@ _ABOUT = {
     "index": "put photos in, keep the gallery in order",
     "eval": "measure, and try",
     "packs": "model packs on this machine",
+    "audit-log": "show and check who did what",
 }
 _EXAMPLES = """example:
   presente index add sample
@@ -60,6 +61,8 @@ def _program(command: str) -> Callable[[list[str]], int]:
         from indexer.__main__ import main as program
     elif command == "eval":
         from evaluation.__main__ import main as program
+    elif command == "audit-log":
+        from indexer.audit_log.__main__ import main as program
     else:
         from faces.__main__ import main as program
     return program

@@ -18,7 +18,13 @@ IMPORT_ROOT = _PACKAGE.parent
 SAMPLE = (_PACKAGE if INSTALLED else IMPORT_ROOT) / "data_sample"
 """The sample class: its sheet and photos, and in ``models`` the sample pack."""
 
-COMMANDS = {"server": "serve", "indexer": "index", "evaluation": "eval", "faces": "packs"}
+COMMANDS = {
+    "server": "serve",
+    "indexer": "index",
+    "evaluation": "eval",
+    "faces": "packs",
+    "indexer.audit_log": "audit-log",
+}
 """Each program's room, and the word of the ``presente`` command that starts it."""
 
 

@@ -12,6 +12,7 @@ import threading
 from contextlib import ExitStack
 from functools import partial
 
+from gallery.access_log.recorder import AccessLog
 from presente import cli, composition, logs
 from presente.errors import ConfigError
 from presente.machine import give_memory_back
@@ -57,6 +58,8 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         pack = composition.open_pack(settings)
         gallery = composition.open_gallery(settings, pack)
         cleanup.callback(gallery.close, publish=True)
+        access_log = AccessLog(gallery.store.access_log, settings.access_log)
+        cleanup.callback(access_log.close)
         if warning := gallery.operating_point().warning():  # and a rate without a calibration stops here
             logging.warning("%s", warning)
         decoder = open_decoder(open_admission(settings.memory_mb))
@@ -74,7 +77,8 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         gallery.index.watch(_WATCH_S, forget_copies)
         embedder = composition.open_embedder(settings, pack, decoder)
         forget = partial(composition.forget_copies, settings)
-        service_handle.put(Service(embedder, gallery, export, forget, composition.open_clock(settings)))
+        clock = composition.open_clock(settings)
+        service_handle.put(Service(embedder, gallery, export, forget, clock, access_log))
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         address = f"http://{host}:{http.port}"
         output.result({"address": address, "pack": pack.name}, [f"Presente answers on {address} (pack {pack.name})"])

@@ -21,8 +21,9 @@ from server import body_sizes, cors, errors
 from server.access import authentication
 from server.access.caller import NO_ONE
 from server.access.permissions import permission_needed
+from server.access_log.recording import record_request
 from server.legacy import routes as legacy
-from server.routes import attendance, identify, participations, status, students
+from server.routes import access_log, attendance, identify, participations, status, students
 from server.service import ServiceHandle
 
 log = logging.getLogger("presente.access")
@@ -76,7 +77,7 @@ def create_app(service_handle: ServiceHandle, max_body_bytes: int, access: Acces
     app.extensions["presente.api_keys"] = access.keys
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
-    for blueprint in (status.bp, identify.bp, students.bp, attendance.bp, participations.bp, legacy.bp):
+    for blueprint in (status.bp, identify.bp, students.bp, attendance.bp, participations.bp, legacy.bp, access_log.bp):
         app.register_blueprint(blueprint)
     errors.install(app)
 
@@ -99,6 +100,7 @@ def create_app(service_handle: ServiceHandle, max_body_bytes: int, access: Acces
 
     @app.after_request
     def end(response: Response) -> Response:
+        response = record_request(app, service_handle, response)
         response.headers["X-Request-Id"] = g.request_id
         cors.allow_reading(response, request, access.origins)
         # Never the query string or a name: a log must not outlive a student's deletion.

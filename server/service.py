@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from faces.embedder import EmbeddedFace, FaceEmbedder
 from faces.image.jpeg_copy import jpeg_copy
 from faces.recognition import unit_rows
+from gallery.access_log.recorder import AccessLog
 from gallery.attendance.attendance_log import AttendanceLog
 from gallery.decision import Candidate
 from gallery.documents.student_rules import check_student, student_not_found
@@ -47,6 +48,7 @@ class Service:
         export: PhotoExport,
         forget: Callable[[Collection[str]], None],
         clock: Clock = MACHINE_CLOCK,
+        access_log: AccessLog | None = None,
     ) -> None:
         """Serve a gallery.
 
@@ -56,12 +58,14 @@ class Service:
             export: where stored photos are written as files.
             forget: drops what is kept outside the gallery of students who were erased, by matricula.
             clock: the school's, for the dates of what is recorded.
+            access_log: where it is written who did what; None for nowhere.
         """
         self.embedder = embedder
         self.gallery = gallery
         self.export = export
         self.forget = forget
         self.clock = clock
+        self.access_log = access_log or AccessLog(gallery.store.access_log, "off")
         self.attendance_log = AttendanceLog(gallery)
         self._enroller = PhotoEnroller(gallery, embedder)
 
@@ -160,6 +164,10 @@ class ServiceHandle:
         if service is None:
             raise StoreError("not_ready", "The models and the gallery are still loading.", "Ask again in a second.")
         return service
+
+    def loaded(self) -> Service | None:
+        """The service; None before it is loaded."""
+        return self._service
 
     def put(self, service: Service | None) -> None:
         """Make a service the one that answers; None to stop answering."""

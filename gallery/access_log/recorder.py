@@ -10,15 +10,13 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from typing import Literal
 
 from gallery.documents.access_log import DONE, AccessEvent
 from gallery.documents.access_log_store import AccessLogStore
 from presente.errors import Busy, PresenteError, StoreError
+from presente.settings.settings import AccessLogLevel
 
 log = logging.getLogger("presente.access_log")
-
-AccessLogLevel = Literal["off", "changes", "all"]
 
 WAIT_S = 1.0
 """How long a line about what only looks may wait for others; also how long after a failure it is tried again."""

@@ -1,4 +1,4 @@
-"""Checks the access log's chain: finds lines that were changed, that are missing, or that are where they do not belong."""
+"""Checks the access log's chain: finds lines that were changed, are missing, or are where they do not belong."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The values of the access log: who did what, when, and about whom; and the chain of hashes over its lines.
 
-A line's hash covers the hash of the line before, so that no line can be changed, removed or moved without changing every
-later hash. Persons are covered by commitments, which are not changed when a person is erased.
+A line's hash covers the hash of the line before: changing, removing or moving a line takes changing every later
+hash. Persons are covered by commitments, which are not changed when a person is erased.
 """
 
 from __future__ import annotations
@@ -129,6 +129,7 @@ class ChainHead:
     hash: str = ""
 
     def __str__(self) -> str:
+        """``NUMBER:HASH``."""
         return f"{self.number}:{self.hash}"
 
     @classmethod

@@ -32,6 +32,7 @@ Consent = Literal["optional", "required"]
 Duplicates = Literal["refuse", "warn", "allow"]
 RuntimeName = Literal["auto", "onnxruntime", "openvino"]
 Precision = Literal["f32", "bf16"]
+AccessLogLevel = Literal["off", "changes", "all"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -145,6 +146,12 @@ class Settings:
         details="Never shown, only counted ([keys](http.md#keys)).",
         show=described_keys,
         secret=True,
+    )
+    access_log: AccessLogLevel = setting(
+        "all",
+        choice(AccessLogLevel),
+        "what is written into the access log: all, only changes, or nothing (off)",
+        details="See [access log](access-log.md).",
     )
     cors_origins: tuple[str, ...] = setting(
         "",

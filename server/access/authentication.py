@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import Request
+from flask import Request, g
 
 from presente.api_keys import ApiKey, find_key
 from presente.errors import Busy, Forbidden, Unauthorized
@@ -74,6 +74,7 @@ def check(request: Request, needed: Permission, keys: Sequence[ApiKey], failures
         raise Unauthorized("unknown_key", "The key is none of this server's.", "Check it; PRESENTE_API_KEYS has them.")
     caller = Caller(key.role, f"key:setting-{keys.index(key) + 1}")
     if not caller.may(needed):
+        g.caller = caller  # the access log names who tried
         raise Forbidden(
             "role_not_enough",
             f"The key is of role {caller.role}, and this needs {' or '.join(roles_with(needed))}.",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g, request
 
+from gallery.documents.access_log import AccessAction
 from server import threshold_policy
 from server.access.permissions import Permission, needs
+from server.access_log.concerned import attendance, in_parameters, of_entries, which_list
+from server.access_log.declaration import logged
 from server.body_sizes import PHOTOS, takes
 from server.idempotency import KeyedRequest
 from server.operations.attendance_entries import record_by_hand, resolve_entry
@@ -46,6 +49,7 @@ bp = Blueprint("attendance", __name__, url_prefix="/v1/attendance")
 @needs(Permission.RECORD)
 @takes(PHOTOS)
 @answers({200: ClassPhotoReply, 201: AttendanceEntryJson})
+@logged(AccessAction.ATTENDANCE_TAKEN, about=attendance)
 def take(parameters: AttendanceParameters, body: AttendanceSubmission) -> ClassPhotoReply | AttendanceEntryJson:
     """Who of a class is in this photo? Or, without a photo, what a person says of one student."""
     threshold_policy.check(request, service().gallery, parameters.threshold)
@@ -73,6 +77,7 @@ def _by_hand(
 @bp.get("")
 @needs(Permission.READ)
 @answers(AttendanceListReply, streams="text/csv")
+@logged(AccessAction.READ, about=in_parameters, detail=which_list)
 def listing(parameters: AttendanceListParameters) -> AttendanceListReply | Response:
     """The attendance list, as JSON or as CSV."""
     which, history = entry_filter(parameters, service().gallery), parameters.history
@@ -86,6 +91,7 @@ def listing(parameters: AttendanceListParameters) -> AttendanceListReply | Respo
 @bp.patch("/<int:number>")
 @needs(Permission.RECORD)
 @answers(ResolvedReply)
+@logged(AccessAction.ATTENDANCE_CORRECTED, about=of_entries)
 def resolve(number: int, body: Resolution) -> ResolvedReply:
     """A person confirms or rejects an entry."""
     asked = json_value(request)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, g, request
 
+from gallery.documents.access_log import AccessAction
 from server import threshold_policy
 from server.access.permissions import Permission, needs
+from server.access_log.concerned import in_reply, nearest, recognised
+from server.access_log.declaration import logged
 from server.body_sizes import EMBEDDINGS, PHOTOS, takes
 from server.operations import identification as operations
 from server.requests.identification import IdentifyParameters, Probes, SearchParameters, VerifyFields, VerifyParameters
@@ -21,6 +24,7 @@ bp = Blueprint("identify", __name__, url_prefix="/v1")
 @needs(Permission.ASK)
 @takes(PHOTOS)
 @answers(responses.IdentifyReply)
+@logged(AccessAction.IDENTIFIED, about=recognised)
 def identify(parameters: IdentifyParameters, body: SentPhotos[NoFields]) -> responses.IdentifyReply:
     """Who is in this photo?"""
     query = parameters.query()
@@ -33,6 +37,7 @@ def identify(parameters: IdentifyParameters, body: SentPhotos[NoFields]) -> resp
 @needs(Permission.ASK)
 @takes(EMBEDDINGS)
 @answers(responses.SearchReply)
+@logged(AccessAction.SEARCHED, about=nearest)
 def search(parameters: SearchParameters, body: Probes) -> responses.SearchReply:
     """The nearest people of many embeddings."""
     found = operations.search(service(), parameters, body)
@@ -43,6 +48,7 @@ def search(parameters: SearchParameters, body: Probes) -> responses.SearchReply:
 @needs(Permission.ASK)
 @takes(PHOTOS)
 @answers(responses.VerifyReply)
+@logged(AccessAction.VERIFIED, about=in_reply)
 def verify(parameters: VerifyParameters, body: SentPhotos[VerifyFields]) -> responses.VerifyReply:
     """Are the photo and the student of this matricula the same person?"""
     threshold_policy.check(request, service().gallery, parameters.threshold)

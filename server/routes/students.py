@@ -6,7 +6,10 @@ from urllib.parse import quote
 
 from flask import Blueprint, g, request
 
+from gallery.documents.access_log import AccessAction
 from server.access.permissions import Permission, needs
+from server.access_log.concerned import enrolled, in_path, in_reply, which_list
+from server.access_log.declaration import logged
 from server.body_sizes import PHOTOS, takes
 from server.idempotency import KeyedRequest
 from server.operations import enrol_once
@@ -37,6 +40,7 @@ bp = Blueprint("students", __name__, url_prefix="/v1/students")
 @needs(Permission.ENROL)
 @takes(PHOTOS)
 @answers({201: EnrolmentReply})
+@logged(AccessAction.ENROLLED, about=enrolled)
 def enrol(parameters: EnrolmentParameters, body: SentPhotos[EnrolmentFields]) -> tuple[EnrolmentReply, dict[str, str]]:
     """A new student with one photo or more; searchable when the reply arrives."""
     sent = KeyedRequest.of(request)
@@ -49,6 +53,7 @@ def enrol(parameters: EnrolmentParameters, body: SentPhotos[EnrolmentFields]) ->
 @needs(Permission.ADD_PHOTOS)
 @takes(PHOTOS)
 @answers({201: EnrolmentReply})
+@logged(AccessAction.PHOTOS_ADDED, about=enrolled)
 def add_images(matricula: str, parameters: EnrolmentParameters, body: SentPhotos[NoFields]) -> EnrolmentReply:
     """More photos of a student."""
     accepted = enrol_once.add_photos(KeyedRequest.of(request), service(), matricula, body.photos, parameters.force)
@@ -58,6 +63,7 @@ def add_images(matricula: str, parameters: EnrolmentParameters, body: SentPhotos
 @bp.get("")
 @needs(Permission.READ)
 @answers(StudentListReply)
+@logged(AccessAction.READ, detail=which_list)
 def listing(parameters: StudentListParameters) -> StudentListReply:
     """Students in order of matricula, a page at a time."""
     found = students_page(service().gallery, parameters)
@@ -67,6 +73,7 @@ def listing(parameters: StudentListParameters) -> StudentListReply:
 @bp.get("/<matricula>")
 @needs(Permission.READ)
 @answers(StudentJson)
+@logged(AccessAction.READ, about=in_reply)
 def read(matricula: str) -> StudentJson:
     """One student."""
     return student_json(service().gallery.student(matricula))
@@ -75,6 +82,7 @@ def read(matricula: str) -> StudentJson:
 @bp.patch("/<matricula>")
 @needs(Permission.MANAGE)
 @answers(StudentJson)
+@logged(AccessAction.CHANGED, about=in_reply)
 def change(matricula: str, body: StudentChanges) -> StudentJson:
     """Change a student's fields."""
     changed = changed_student(service().gallery.student(matricula).student, body)
@@ -84,6 +92,7 @@ def change(matricula: str, body: StudentChanges) -> StudentJson:
 @bp.delete("/<matricula>")
 @needs(Permission.MANAGE)
 @answers({204: None})
+@logged(AccessAction.ERASED, about=in_path)
 def erase(matricula: str) -> None:
     """Erase a student: document, photos, templates, index, snapshots."""
     service().erase(matricula)

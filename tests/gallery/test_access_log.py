@@ -27,6 +27,7 @@ from gallery.documents.access_log import (
 )
 from gallery.documents.protocol import DocumentStore
 from presente.errors import Busy, StoreError
+from presente.settings.settings import AccessLogLevel
 from tests import programs
 from tests.conftest import DIM, PACK, OpenStore, enrolment, student_in
 from tests.gallery.conftest import vectors
@@ -361,7 +362,7 @@ def test_a_writer_that_is_killed_leaves_a_chain_with_what_it_acknowledged(
 def make(school: DocumentStore) -> Iterator[Callable[..., AccessLog]]:
     made: list[AccessLog] = []
 
-    def one(level: recorder.AccessLogLevel = "all", store: Any = None) -> AccessLog:
+    def one(level: AccessLogLevel = "all", store: Any = None) -> AccessLog:
         made.append(AccessLog(store or school.access_log, level))
         return made[-1]
 
@@ -398,7 +399,7 @@ def test_searches_that_come_together_are_one_write(
 
 @pytest.mark.parametrize(("level", "kept"), [("off", []), ("changes", ["erased"]), ("all", ["read", "erased"])])
 def test_what_is_logged_is_the_setting_s(
-    school: DocumentStore, make: Callable[..., AccessLog], level: recorder.AccessLogLevel, kept: list[str]
+    school: DocumentStore, make: Callable[..., AccessLog], level: AccessLogLevel, kept: list[str]
 ) -> None:
     log = make(level)
     log.record([event(A.READ), event(A.ERASED)])
@@ -415,7 +416,7 @@ class Failing:
     def append(self, events: Any) -> ChainHead:
         if self.away:
             raise StoreError("store_unavailable", "It is away.", "Wait.")
-        return self.store.append(events)  # type: ignore[no-any-return]
+        return self.store.append(events)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.store, name)

@@ -134,7 +134,7 @@ class MongoAccessLog:
         return NO_LINES if found is None else ChainHead(int(found["_id"]), str(found["hash"]))
 
 
-def _document(line: AccessLine) -> Document:
+def _document(line: AccessLine) -> dict[str, Any]:
     return {
         "_id": Int64(line.number),
         **{name: str(getattr(line.event, name)) for name in _FIELDS},
