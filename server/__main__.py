@@ -21,6 +21,7 @@ from server.app import Access, create_app
 from server.decoding.admission import open_admission
 from server.decoding.decoder import open_decoder
 from server.front.serving import HttpServer
+from server.limits import RequestLimits, open_limits
 from server.service import Service, ServiceHandle
 
 _BIND_FAILURES = {
@@ -44,7 +45,7 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
     give_memory_back()
     max_body = int(settings.max_bytes * _LARGEST_PHOTOS_A_REQUEST * _BASE64_GROWTH)
     service_handle = ServiceHandle()
-    app = create_app(service_handle, max_body, Access(settings.api_keys, settings.cors_origins))
+    app = create_app(service_handle, max_body, Access(settings.api_keys, settings.cors_origins), _limits(settings))
     try:
         http = HttpServer(app, settings.host, settings.port, settings.server_threads, _BODIES * max_body)
     except OSError as exc:
@@ -92,6 +93,10 @@ def address_unavailable(host: str, port: int, error: OSError) -> ConfigError:
     other = f"it cannot be bound ({error.strerror or error})", "Choose another PRESENTE_HOST or PRESENTE_PORT."
     why, fix = _BIND_FAILURES.get(error.errno or 0, other)
     return ConfigError("address_unavailable", f"{host}:{port}: {why}.", fix)
+
+
+def _limits(settings: Settings) -> RequestLimits:
+    return open_limits(settings.limit, settings.limit_strangers, settings.limits_store, bool(settings.api_keys))
 
 
 def _check_address(settings: Settings) -> None:

@@ -17,7 +17,7 @@ from presente.access_roles import AccessRole
 from presente.api_keys import ApiKey
 from presente.errors import PresenteError
 from presente.log_limits import rate_limited
-from server import body_sizes, cors, errors
+from server import body_sizes, cors, errors, limits
 from server.access import authentication
 from server.access.caller import NO_ONE
 from server.access.permissions import permission_needed
@@ -60,13 +60,19 @@ class Access:
     origins: tuple[str, ...] = ()
 
 
-def create_app(service_handle: ServiceHandle, max_body_bytes: int, access: Access = Access()) -> Flask:
+def create_app(
+    service_handle: ServiceHandle,
+    max_body_bytes: int,
+    access: Access = Access(),
+    request_limits: limits.RequestLimits | None = None,
+) -> Flask:
     """Build the application.
 
     Args:
         service_handle: gives the service once it is loaded.
         max_body_bytes: larger request bodies are refused with 413 before they are read.
         access: who may use it.
+        request_limits: how often; None for without limits.
     """
     app = Flask("presente", static_folder=None)
     app.request_class = _Request
@@ -82,6 +88,7 @@ def create_app(service_handle: ServiceHandle, max_body_bytes: int, access: Acces
     errors.install(app)
 
     failures = authentication.Failures()
+    counts = request_limits or limits.open_limits(None, None, "memory", has_keys=False)
 
     @app.before_request
     def begin() -> Response | None:
@@ -94,7 +101,10 @@ def create_app(service_handle: ServiceHandle, max_body_bytes: int, access: Acces
         if (answer := cors.preflight(request)) is not None:
             return answer
         needed = permission_needed(app, request.endpoint)
-        g.caller = authentication.check(request, needed, access.keys, failures)
+        try:
+            g.caller = authentication.check(request, needed, access.keys, failures)
+        finally:  # who is refused is counted, too
+            limits.check(request, counts, g.get("caller", NO_ONE))
         body_sizes.check(request, body_sizes.of(app, request.endpoint), max_body_bytes)
         return None
 
@@ -102,6 +112,7 @@ def create_app(service_handle: ServiceHandle, max_body_bytes: int, access: Acces
     def end(response: Response) -> Response:
         response = record_request(app, service_handle, response)
         response.headers["X-Request-Id"] = g.request_id
+        limits.tell(response)
         cors.allow_reading(response, request, access.origins)
         # Never the query string or a name: a log must not outlive a student's deletion.
         strangers = g.get("caller", NO_ONE).role is AccessRole.NONE or response.status_code in _REFUSED

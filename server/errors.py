@@ -37,6 +37,7 @@ _BY_CODE = {
     "length_required": 411,
     "request_timeout": 408,
     "too_many_wrong_keys": 429,
+    "too_many_requests": 429,
     "empty_image": 400,
     "index_unwritable": 507,
     "export_unwritable": 507,

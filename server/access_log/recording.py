@@ -28,6 +28,8 @@ def record_request(app: Flask, handle: ServiceHandle, response: Response) -> Res
     action, caller, service = action_of(app, request.endpoint), g.get("caller", NO_ONE), handle.loaded()
     if action is None or service is None or caller.role is AccessRole.NONE or request.method == "OPTIONS":
         return response
+    if response.status_code == 429:  # a caller who sends too much must not fill the disk
+        return response
     note: AccessNote = g.get("access_note") or AccessNote(action, _named_in_path())
     outcome = DONE if response.status_code < 400 else g.get("problem_code", str(response.status_code))
     lines = [_event(caller, service.clock, note, outcome)]
