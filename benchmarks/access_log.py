@@ -75,7 +75,9 @@ def main() -> int:
     with ExitStack() as cleanup:
         servers = []
         for level in ("all", "off"):
-            store = {"PRESENTE_STORE": f"{given.mongo}/access_log_benchmark_{level}"} if given.mongo else {}
+            store: dict[str, Any] = (
+                {"PRESENTE_STORE": f"{given.mongo}/access_log_benchmark_{level}"} if given.mongo else {}
+            )
             server = cleanup.enter_context(served(given, SAMPLE_CLASS, PRESENTE_ACCESS_LOG=level, **store))
             servers.append(server)
             measure(server.address, requests["identify"], 1, 0.5)

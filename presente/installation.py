@@ -23,9 +23,17 @@ COMMANDS = {
     "indexer": "index",
     "evaluation": "eval",
     "faces": "packs",
-    "indexer.audit_log": "audit-log",
+    "audit_log": "audit-log",
 }
 """Each program's room, and the word of the ``presente`` command that starts it."""
+
+_ROOM_OF = {"audit_log": "indexer"}
+"""The room of a program that is no room of its own."""
+
+
+def module_of(program: str) -> str:
+    """The module that starts a program of :data:`COMMANDS` in a clone."""
+    return f"{_ROOM_OF[program]}.{program}" if program in _ROOM_OF else program
 
 
 def command_line(words: str) -> str:
@@ -37,5 +45,5 @@ def command_line(words: str) -> str:
     program, _, rest = words.partition(" ")
     if program not in COMMANDS:
         return words
-    start = f"presente {COMMANDS[program]}" if INSTALLED else f"python -m {program}"
+    start = f"presente {COMMANDS[program]}" if INSTALLED else f"python -m {module_of(program)}"
     return f"{start} {rest}".rstrip()

@@ -24,9 +24,9 @@ _PAGE = 1000
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = cli.program(
-        "indexer.audit_log",
+        "audit_log",
         "Show the access log, and check that no line of it was changed.",
-        "indexer.audit_log verify",
+        "audit_log verify",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_show(commands)
@@ -36,14 +36,14 @@ def build_parser() -> argparse.ArgumentParser:
         "head",
         run_head,
         "Print number and hash of the last line, to be kept elsewhere.",
-        "indexer.audit_log head",
+        "audit_log head",
     )
     return parser
 
 
 def _add_show(commands: Any) -> None:
     parser = cli.subcommand(
-        commands, "show", run_show, "Print lines of the access log.", "indexer.audit_log show --matricula A0175"
+        commands, "show", run_show, "Print lines of the access log.", "audit_log show --matricula A0175"
     )
     parser.add_argument("--desde", metavar="DATE", help="from this date at the school on")
     parser.add_argument("--hasta", metavar="DATE", help="until this date, inclusive")
@@ -59,7 +59,7 @@ def _add_verify(commands: Any) -> None:
         "verify",
         run_verify,
         "Find lines that were changed, removed, moved or put in. Exit code 1 when there are any.",
-        "indexer.audit_log verify",
+        "audit_log verify",
     )
     parser.add_argument("--head", metavar="NUMBER:HASH", help="a head that was kept elsewhere, to compare with")
 
