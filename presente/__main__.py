@@ -16,6 +16,7 @@ _ABOUT = {
     "packs": "model packs on this machine",
     "users": "accounts of people",
     "keys": "keys for machines",
+    "audit-log": "show and check who did what",
 }
 _EXAMPLES = """example:
   presente index add sample
@@ -66,6 +67,8 @@ def _program(command: str) -> Callable[[list[str]], int]:
         from server.commands.users import main as program
     elif command == "keys":
         from server.commands.keys import main as program
+    elif command == "audit-log":
+        from indexer.audit_log.__main__ import main as program
     else:
         from faces.__main__ import main as program
     return program

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 
@@ -30,6 +30,15 @@ class Clock:
     def date_of(self, moment: datetime) -> str:
         """The date (ISO 8601) on which a moment, given with its offset, falls in the zone."""
         return moment.astimezone(ZoneInfo(self.zone) if self.zone else None).date().isoformat()
+
+    def start_of(self, fecha: str, days: int = 0) -> datetime:
+        """The moment, UTC, at which a date (ISO 8601) begins in the zone, or the date that is some days later."""
+        try:
+            day = date.fromisoformat(fecha) + timedelta(days=days)
+            midnight = datetime.combine(day, time.min, ZoneInfo(self.zone) if self.zone else None)
+            return midnight.astimezone(UTC)
+        except OverflowError:  # the first and the last day of all
+            return datetime.max.replace(tzinfo=UTC) if fecha.startswith("9") else datetime.min.replace(tzinfo=UTC)
 
     def today(self) -> str:
         """Today's date in the zone (ISO 8601)."""

@@ -18,11 +18,24 @@ IMPORT_ROOT = _PACKAGE.parent
 SAMPLE = (_PACKAGE if INSTALLED else IMPORT_ROOT) / "data_sample"
 """The sample class: its sheet and photos, and in ``models`` the sample pack."""
 
-COMMANDS = {"server": "serve", "indexer": "index", "evaluation": "eval", "faces": "packs"}
+COMMANDS = {
+    "server": "serve",
+    "indexer": "index",
+    "evaluation": "eval",
+    "faces": "packs",
+    "audit_log": "audit-log",
+}
 """Each program's room, and the word of the ``presente`` command that starts it."""
 
 ADDED_COMMANDS = ("users", "keys")
 """Words of the ``presente`` command that start no program of a room."""
+_ROOM_OF = {"audit_log": "indexer"}
+"""The room of a program that is no room of its own."""
+
+
+def module_of(program: str) -> str:
+    """The module that starts a program of :data:`COMMANDS` in a clone."""
+    return f"{_ROOM_OF[program]}.{program}" if program in _ROOM_OF else program
 
 
 def command_line(words: str) -> str:
@@ -36,5 +49,5 @@ def command_line(words: str) -> str:
         return f"{'presente' if INSTALLED else 'python -m presente'} {words}"
     if program not in COMMANDS:
         return words
-    start = f"presente {COMMANDS[program]}" if INSTALLED else f"python -m {program}"
+    start = f"presente {COMMANDS[program]}" if INSTALLED else f"python -m {module_of(program)}"
     return f"{start} {rest}".rstrip()

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
 
+from gallery.access_log.recorder import AccessLog
 from presente import cli, composition, logs
 from presente.errors import ConfigError
 from presente.machine import give_memory_back
@@ -25,6 +26,7 @@ from server.app import create_app
 from server.decoding.admission import open_admission
 from server.decoding.decoder import open_decoder
 from server.front.serving import HttpServer
+from server.limits import RequestLimits, open_limits
 from server.service import Service, ServiceHandle
 from server.telemetry.telemetry import Telemetry
 from server.telemetry.tracing import Tracing, open_tracing
@@ -52,7 +54,7 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
     service_handle = ServiceHandle()
     register = AccessRegister()
     telemetry = Telemetry(service_handle, _tracing(settings))
-    app = create_app(service_handle, max_body, access_of(settings), register, telemetry)
+    app = create_app(service_handle, max_body, access_of(settings), register, telemetry, _limits(settings))
     try:
         http = HttpServer(app, settings.host, settings.port, settings.server_threads, _BODIES * max_body)
     except OSError as exc:
@@ -70,6 +72,8 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         cleanup.callback(gallery.close, publish=True)
         register.follow(gallery.store.access)
         cleanup.callback(register.stop)
+        access_log = AccessLog(gallery.store.access_log, settings.access_log)
+        cleanup.callback(access_log.close)
         if warning := gallery.operating_point().warning():  # and a rate without a calibration stops here
             logging.warning("%s", warning)
         telemetry.gauges.admission = admission = open_admission(settings.memory_mb)
@@ -88,7 +92,8 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         gallery.index.watch(_WATCH_S, forget_copies)
         embedder = composition.open_embedder(settings, pack, decoder)
         forget = partial(composition.forget_copies, settings)
-        service_handle.put(Service(embedder, gallery, export, forget, composition.open_clock(settings), telemetry))
+        clock = composition.open_clock(settings)
+        service_handle.put(Service(embedder, gallery, export, forget, clock, telemetry, access_log))
         if settings.accounts == "on":
             _offer_setup(app.extensions["presente.login_desk"], output)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -137,6 +142,10 @@ def address_unavailable(host: str, port: int, error: OSError) -> ConfigError:
     other = f"it cannot be bound ({error.strerror or error})", "Choose another PRESENTE_HOST or PRESENTE_PORT."
     why, fix = _BIND_FAILURES.get(error.errno or 0, other)
     return ConfigError("address_unavailable", f"{host}:{port}: {why}.", fix)
+
+
+def _limits(settings: Settings) -> RequestLimits:
+    return open_limits(settings.limit, settings.limit_strangers, settings.limits_store, bool(settings.api_keys))
 
 
 def _check_address(settings: Settings) -> None:

@@ -18,16 +18,27 @@ from presente.access_roles import AccessRole
 from presente.errors import PresenteError
 from presente.log_limits import rate_limited
 from presente.stages import listen
-from server import body_sizes, cors, errors
+from server import body_sizes, cors, errors, limits
 from server.access.authentication import OPEN_TO_THIS_MACHINE, Authenticator
 from server.access.authentication import Access as Access
 from server.access.caller import NO_ONE
 from server.access.login import LoginDesk
 from server.access.permissions import permission_needed
 from server.access.register import AccessRegister
+from server.access_log.recording import record_request
 from server.legacy import routes as legacy
 from server.routes import access as access_routes
-from server.routes import api_description, attendance, identify, login, metrics, participations, status, students
+from server.routes import (
+    access_log,
+    api_description,
+    attendance,
+    identify,
+    login,
+    metrics,
+    participations,
+    status,
+    students,
+)
 from server.service import ServiceHandle
 from server.telemetry import telemetry as observability
 from server.telemetry.request_record import record_of
@@ -64,6 +75,7 @@ def create_app(
     access: Access = OPEN_TO_THIS_MACHINE,
     register: AccessRegister | None = None,
     telemetry: Telemetry | None = None,
+    request_limits: limits.RequestLimits | None = None,
 ) -> Flask:
     """Build the application.
 
@@ -73,6 +85,7 @@ def create_app(
         access: who may use it.
         register: knows the keys and accounts of the store, once it follows the store.
         telemetry: what is told of its requests; None: one of its own.
+        request_limits: how often; None for without limits.
     """
     telemetry = telemetry or Telemetry(service_handle)
     app = Flask("presente", static_folder=None)
@@ -89,9 +102,11 @@ def create_app(
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
     people = (students, attendance, participations)
-    for room in (api_description, status, metrics, login, access_routes, identify, *people, legacy):
+    for room in (api_description, status, metrics, login, access_routes, access_log, identify, *people, legacy):
         app.register_blueprint(room.bp)
     errors.install(app)
+
+    counts = request_limits or limits.open_limits(None, None, "memory", has_keys=False)
 
     @app.before_request
     def begin() -> Response | None:
@@ -104,13 +119,18 @@ def create_app(
         if (answer := cors.preflight(request)) is not None:
             return answer
         needed = permission_needed(app, request.endpoint or _endpoint_of_another_method(request))
-        g.caller, g.login = authenticator.check(request, needed)
+        try:
+            g.caller, g.login = authenticator.check(request, needed)
+        finally:  # who is refused is counted, too
+            limits.check(request, counts, g.get("caller", NO_ONE))
         body_sizes.check(request, body_sizes.of(app, request.endpoint), max_body_bytes)
         return None
 
     @app.after_request
     def end(response: Response) -> Response:
+        response = record_request(app, service_handle, response)
         response.headers["X-Request-Id"] = g.request_id
+        limits.tell(response)
         cors.allow_reading(response, request, access.origins)
         _tell_of(response, telemetry)
         return response

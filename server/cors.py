@@ -15,7 +15,7 @@ _PREFLIGHT = {
     "Access-Control-Allow-Headers": "Content-Type, Authorization, X-API-Key, Idempotency-Key, X-Request-Id",
     "Access-Control-Max-Age": "600",
 }
-_EXPOSED = "X-Request-Id, Location, Retry-After"
+_EXPOSED = "X-Request-Id, Location, Retry-After, RateLimit, RateLimit-Policy"
 
 
 def check_host(request: Request) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 CODES: Mapping[int, frozenset[str]] = {
     400: frozenset({
-        "bad_request", "dimension_mismatch", "empty_image", "invalid_base64", "invalid_cohort", "invalid_consent",
+        "bad_request", "dimension_mismatch", "empty_image", "invalid_accion", "invalid_base64", "invalid_cohort", "invalid_consent",
         "invalid_cursor", "invalid_detail", "invalid_embeddings", "invalid_faces", "invalid_fecha", "invalid_field",
         "invalid_force", "invalid_format", "invalid_grant", "invalid_history", "invalid_host",
         "invalid_idempotency_key", "invalid_json", "invalid_k", "invalid_length", "invalid_limit", "invalid_name",
@@ -40,7 +40,7 @@ CODES: Mapping[int, frozenset[str]] = {
         "consent_missing", "crashed", "damaged_image", "low_quality", "multiple_faces", "no_face", "too_costly",
         "too_many_pixels", "too_much_memory", "too_small",
     }),
-    429: frozenset({"too_many_logins", "too_many_wrong_keys"}),
+    429: frozenset({"too_many_logins", "too_many_requests", "too_many_wrong_keys"}),
     431: frozenset({"head_too_large"}),
     500: frozenset({"internal_error"}),
     503: frozenset({
@@ -56,7 +56,7 @@ STATUS_OF: Mapping[str, int] = {code: status for status, codes in CODES.items() 
 
 ALWAYS = frozenset({
     "bad_request", "busy", "foreign_host", "foreign_origin", "head_too_large", "internal_error", "invalid_host",
-    "invalid_length", "length_required", "repeated_header", "request_timeout", "too_many_bytes", "two_keys",
+    "invalid_length", "length_required", "repeated_header", "request_timeout", "too_many_bytes", "too_many_requests", "two_keys",
 })  # fmt: skip
 """What any request may be refused for by its head or its framing, or when the server fails."""
 

@@ -82,6 +82,7 @@ def problem_bytes(status: int, code: str, detail: str) -> bytes:
 
 def problem(status: int, code: str, detail: str) -> Response:
     """A problem as the response to the request that is being answered."""
+    g.problem_code = code
     body = msgspec.json.encode(problem_of(status, code, detail, g.request_id)) + b"\n"
     response = Response(body, status, content_type="application/problem+json")
     if status in _RETRY_AFTER_S:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from faces.embedder import EmbeddedFace, FaceEmbedder
 from faces.image.jpeg_copy import jpeg_copy
 from faces.recognition import unit_rows
+from gallery.access_log.recorder import AccessLog
 from gallery.attendance.attendance_log import AttendanceLog
 from gallery.decision import Candidate
 from gallery.documents.scope import Scope
@@ -52,6 +53,7 @@ class Service:
         forget: Callable[[Collection[str]], None],
         clock: Clock = MACHINE_CLOCK,
         observer: Observer = NO_OBSERVER,
+        access_log: AccessLog | None = None,
     ) -> None:
         """Serve a gallery.
 
@@ -62,6 +64,7 @@ class Service:
             forget: drops what is kept outside the gallery of students who were erased, by matricula.
             clock: the school's, for the dates of what is recorded.
             observer: is told how many faces photos had and what was decided.
+            access_log: where it is written who did what; None for nowhere.
         """
         self.embedder = embedder
         self.gallery = gallery
@@ -69,6 +72,7 @@ class Service:
         self.forget = forget
         self.clock = clock
         self.observer = observer
+        self.access_log = access_log or AccessLog(gallery.store.access_log, "off")
         self.attendance_log = AttendanceLog(gallery)
         self._enroller = PhotoEnroller(gallery, embedder)
 

@@ -12,6 +12,7 @@ from flask import Request, g
 from gallery.gallery import Gallery
 from presente.errors import Forbidden
 from server.access.permissions import Permission
+from server.access_log.recording import note_lowered_threshold
 
 log = logging.getLogger(__name__)
 
@@ -35,4 +36,5 @@ def check(
             f"threshold is {threshold:g}, and below the gallery's {own:.4f} strangers would be named.",
             "Ask for at least that, or use a key of role admin.",
         )
+    note_lowered_threshold(f"threshold {threshold:g} instead of {own:.4f}")
     log.warning("%s %s threshold %g instead of %.4f", g.request_id, request.url_rule, threshold, own)

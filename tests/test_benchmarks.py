@@ -192,3 +192,11 @@ def test_enrolment_checks() -> None:
     for row in found["trials"]:  # drawn people are told apart well
         assert row["own_refused"] == 0.0 and row["whose_refused"] == [] and row["duplicates_found"] == 1.0
         assert row["other_students_taken"] <= 0.1 and row["strangers_taken"] <= 0.1 and row["new_people_warned"] == 0.0
+
+
+def test_access_log() -> None:
+    found = printed("benchmarks.access_log", "--clients", "2", "--rounds", "1", "--seconds", "0.3")
+    assert set(found["requests"]) == {"identify", "one student", "change of a student"}
+    for each in found["requests"].values():
+        assert each["ratio"] == about(each["requests_per_s"] / each["without_per_s"])
+        assert each["cpu_ms"] > 0 and each["without_cpu_ms"] >= 0

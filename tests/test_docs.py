@@ -11,6 +11,7 @@ import pytest
 import evaluation.__main__
 import faces.__main__
 import indexer.__main__
+import indexer.audit_log.__main__
 import server.__main__
 import server.commands.keys
 import server.commands.users
@@ -60,7 +61,7 @@ def test_every_setting_has_a_row_with_what_it_is_when_nothing_is_set() -> None:
 def commands() -> list[tuple[str, argparse.ArgumentParser]]:
     """Every command of every program, with its parser."""
     found = [("server", server.__main__.build_parser())]
-    for program in (faces, indexer, evaluation):
+    for program in (faces, indexer, indexer.audit_log, evaluation):
         parser = program.__main__.build_parser()
         (group,) = (each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
         found += [(f"{program.__name__} {name}", each) for name, each in group.choices.items()]

@@ -13,7 +13,7 @@ import pytest
 
 from hatch_build import ROOMS, CannotCarry, carried, lay_out
 from presente import __version__
-from presente.installation import COMMANDS, INSTALLED, SAMPLE, command_line
+from presente.installation import COMMANDS, INSTALLED, SAMPLE, command_line, module_of
 from tests.conftest import ROOT
 from tests.conftest import SAMPLE as SAMPLE_CLASS
 from tools.compile_imports import imported_names
@@ -52,7 +52,7 @@ def test_messages_take_their_commands_from_one_place() -> None:
 
 @pytest.mark.parametrize("program", [*COMMANDS, "presente"])
 def test_the_version_is_said_without_an_install(program: str) -> None:
-    words = [sys.executable, "-m", program, "--version"]
+    words = [sys.executable, "-m", module_of(program), "--version"]
     assert subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout == (
         f"presente {__version__}\n"
     )
@@ -63,8 +63,8 @@ def test_the_command_of_a_clone_starts_the_same_programs(program: str, monkeypat
     monkeypatch.setenv("COLUMNS", "100")
     words = [sys.executable, "-m", "presente", COMMANDS[program], "--help"]
     shown = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert shown == import_module(f"{program}.__main__").build_parser().format_help()
-    assert f"usage: python -m {program} " in shown
+    assert shown == import_module(f"{module_of(program)}.__main__").build_parser().format_help()
+    assert f"usage: python -m {module_of(program)} " in shown
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_a_wrong_file_is_named(tmp_path: Path) -> None:
         load_settings(None, {}, tmp_path)
     assert caught.value.code == "unknown_setting"
     (tmp_path / "presente.toml").write_text("zzzz = 1\n")
-    with pytest.raises(ConfigError, match="The settings are accounts, api_key, api_keys, cache,"):
+    with pytest.raises(ConfigError, match="The settings are access_log, accounts, api_key, api_keys,"):
         load_settings(None, {}, tmp_path)
     (tmp_path / "presente.toml").write_text("pack = \n")
     with pytest.raises(ConfigError, match=r"presente\.toml"):

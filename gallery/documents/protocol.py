@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.documents.access_log_store import AccessLogStore
 from gallery.documents.access_protocol import AccessStore
 from gallery.documents.attendance import (
     Attendance,
@@ -124,6 +125,10 @@ class DocumentStore(Protocol):
     @property
     def access(self) -> AccessStore:
         """Keys, accounts and sessions."""
+
+    @property
+    def access_log(self) -> AccessLogStore:
+        """Who did what, when, and about whom."""
 
     def identity(self) -> str:
         """A random name that the store got when it was created. It tells whether an index was made from this store."""

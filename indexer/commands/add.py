@@ -71,6 +71,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
 
 
 def _run_attempt(arguments: argparse.Namespace, settings: Settings, output: cli.Output, attempt: SupervisedRun) -> int:
+    from indexer.access_log import log_changes
     from indexer.pipeline.closing_steps import check_report_file, publish_and_report
     from indexer.pipeline.enrol_source import enrol_source
     from indexer.sources import read_source
@@ -89,7 +90,7 @@ def _run_attempt(arguments: argparse.Namespace, settings: Settings, output: cli.
         FileRules(settings.max_bytes, settings.sheet_root),
     )
     pack = composition.open_pack(settings)
-    gallery = composition.open_gallery(settings, pack)
+    gallery = log_changes(composition.open_gallery(settings, pack), settings)
     with ExitStack() as cleanup, closing(source):
         cleanup.callback(gallery.close)
         embedder = composition.open_embedder(settings, pack)

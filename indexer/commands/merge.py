@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from indexer.access_log import log_changes
 from presente import cli, composition
 from presente.settings import Settings
 
@@ -24,7 +25,7 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Merge the two."""
-    gallery = composition.open_for_upkeep(settings)
+    gallery = log_changes(composition.open_for_upkeep(settings), settings)
     try:
         other = gallery.named(arguments.other)
         gallery.merge(arguments.keep, other)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from indexer.access_log import log_changes
 from indexer.commands.photo_flag import add_photo_flag, take_photos
 from indexer.upkeep.audit_advice import PHOTO_DIGITS
 from indexer.upkeep.erasure import NOT_REACHED, erasure_json, erasure_lines, holdings, not_reached_lines
@@ -30,7 +31,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     """Erase the students, or with ``--photo`` the photos of one."""
     if arguments.photo:
         return _remove_photos(arguments, settings, output)
-    gallery = composition.open_for_upkeep(settings)
+    gallery = log_changes(composition.open_for_upkeep(settings), settings)
     try:
         named = [gallery.named(matricula) for matricula in arguments.matricula]
         held = {matricula: holdings(gallery, matricula) for matricula in named}

@@ -13,6 +13,7 @@ from presente.installation import SAMPLE
 from presente.secrets import hidden_address
 from presente.settings.declaration import Setting, declared_settings, setting
 from presente.settings.values import (
+    RequestRate,
     TargetRate,
     choice,
     cosine_or_rate,
@@ -21,6 +22,7 @@ from presente.settings.values import (
     path,
     path_or_none,
     paths,
+    request_rate,
     shown_paths,
     truth,
     web_origins,
@@ -36,6 +38,7 @@ Precision = Literal["f32", "bf16"]
 OffOrOn = Literal["off", "on"]
 LogFormat = Literal["text", "json"]
 Traces = Literal["auto", "off", "otlp"]
+AccessLogLevel = Literal["off", "changes", "all"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -189,6 +192,31 @@ class Settings:
         details="Never shown ([client](client.md)).",
         show=lambda key: "set" if key else "",
         secret=True,
+    )
+    limit: RequestRate | None = setting(
+        "",
+        request_rate,
+        "requests that one caller may send, like 600/minute; off for any number",
+        default_means="6000/minute with keys, else off",
+        details="See [limits](http.md#limits).",
+    )
+    limit_strangers: RequestRate | None = setting(
+        "",
+        request_rate,
+        "requests that one address without a key may send",
+        default_means="300/minute with keys, else off",
+    )
+    limits_store: str = setting(
+        "memory",
+        str,
+        "where requests are counted: memory, or redis://HOST:PORT/DATABASE for several servers",
+        show=hidden_address,
+    )
+    access_log: AccessLogLevel = setting(
+        "all",
+        choice(AccessLogLevel),
+        "what is written into the access log: all, only changes, or nothing (off)",
+        details="See [access log](access-log.md).",
     )
     cors_origins: tuple[str, ...] = setting(
         "",

@@ -24,6 +24,34 @@ class TargetRate:
         return f"fpir={self.fpir:g}"
 
 
+_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRate:
+    """How many requests per period; a count of 0 means that there is no limit."""
+
+    count: int
+    seconds: int
+
+    def __str__(self) -> str:
+        """As it is written in a setting."""
+        unit = next(name for name, seconds in _UNITS.items() if seconds == self.seconds)
+        return f"{self.count}/{unit}" if self.count else "off"
+
+
+def request_rate(text: str) -> RequestRate | None:
+    """A rate like ``600/minute``, or ``off``; None when empty."""
+    if not text:
+        return None
+    if text == "off":
+        return RequestRate(0, 60)
+    count, _, unit = text.partition("/")
+    if not (count.isascii() and count.isdigit() and 0 < int(count) <= 1_000_000 and unit in _UNITS):
+        raise ValueError("it must be off, or a number per second, minute, hour or day, like 600/minute")
+    return RequestRate(int(count), _UNITS[unit])
+
+
 def path(text: str) -> Path:
     """A path; ``~`` is the home folder."""
     return Path(text).expanduser()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import msgspec
 from flask import Blueprint, Response, request
 
+from gallery.documents.access_log import AccessAction
 from server.access.permissions import Permission, needs
+from server.access_log.concerned import in_fields
+from server.access_log.declaration import logged
 from server.body_sizes import PHOTOS, takes
 from server.error_codes import ENROLMENT, GALLERY, KEYED, PHOTO, WRITES
 from server.idempotency import KeyedRequest
@@ -31,6 +34,7 @@ bp = Blueprint("first_page", __name__)
 @needs(Permission.MANAGE)
 @takes(PHOTOS)
 @answers(UploadReply, refuses=GALLERY | ENROLMENT | KEYED | WRITES | PHOTO)
+@logged(AccessAction.ENROLLED, about=in_fields)
 def upload(body: UploadedStudent) -> UploadReply:
     """Enrol a student, or add a photo to one; identifiable when the reply arrives."""
     enrol_once.enrol(KeyedRequest.of(request), service(), body.fields, body.photos, "put")
@@ -40,6 +44,7 @@ def upload(body: UploadedStudent) -> UploadReply:
 @bp.get("/get-students")
 @needs(Permission.READ)
 @answers(list[StudentDocument], streams="application/json", refuses=GALLERY)
+@logged(AccessAction.READ)
 def get_students() -> Response:
     """All student documents."""
     return streamed(json_list(map(student_document, service().everyone())), "application/json")
@@ -48,6 +53,7 @@ def get_students() -> Response:
 @bp.post("/save_all_images")
 @needs(Permission.MANAGE)
 @answers(SavedReply, refuses=GALLERY | {"export_unwritable"})
+@logged(AccessAction.EXPORTED)
 def save_all_images() -> SavedReply:
     """Write every stored photo into the export folder: the setting's, whatever the request says."""
     return saved_reply(service().save_photos())

@@ -13,6 +13,7 @@ from gallery.documents.attendance_rules import check_date
 from gallery.gallery import Gallery
 from presente.errors import InvalidInput
 from presente.face_json import JsonObject
+from server.requests.access_log import AccessLogParameters
 from server.requests.body_forms import BodyForms
 from server.requests.fields import (
     LONGEST_PAGE,
@@ -148,8 +149,8 @@ class AttendanceSubmission:
         return cls(read_photos(request, NoFields).one())
 
 
-def list_format(parameters: AttendanceListParameters, request: Request) -> Literal["json", "csv"]:
-    """How the attendance list is asked for: as the query string says, else as Accept does.
+def list_format(parameters: AttendanceListParameters | AccessLogParameters, request: Request) -> Literal["json", "csv"]:
+    """How a list is asked for: as the query string says, else as Accept does.
 
     Raises:
         InvalidInput: ``unknown_parameter``: a page of CSV is asked for.

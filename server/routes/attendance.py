@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g, request
 
+from gallery.documents.access_log import AccessAction
 from server import threshold_policy
 from server.access.permissions import Permission, needs
+from server.access_log.concerned import attendance, in_parameters, of_entries, which_list
+from server.access_log.declaration import logged
 from server.body_sizes import PHOTOS, takes
 from server.error_codes import GALLERY, KEYED, SCOPED
 from server.idempotency import KeyedRequest
@@ -53,6 +56,7 @@ bp = Blueprint("attendance", __name__, url_prefix="/v1/attendance")
     | KEYED
     | {"class_not_found", "one_photo_needed", "student_not_found", "threshold_too_low"},
 )
+@logged(AccessAction.ATTENDANCE_TAKEN, about=attendance)
 def take(parameters: AttendanceParameters, body: AttendanceSubmission) -> ClassPhotoReply | AttendanceEntryJson:
     """Who of a class is in this photo? Or, without a photo, what a person says of one student."""
     threshold_policy.check(request, service().gallery.whole, parameters.threshold)
@@ -84,6 +88,7 @@ def _by_hand(
     streams="text/csv",
     refuses=GALLERY | SCOPED | {"class_not_found", "invalid_cursor", "student_not_found"},
 )
+@logged(AccessAction.READ, about=in_parameters, detail=which_list)
 def listing(parameters: AttendanceListParameters) -> AttendanceListReply | Response:
     """The attendance list, as JSON or as CSV."""
     which, history = entry_filter(parameters, service().gallery), parameters.history
@@ -97,6 +102,7 @@ def listing(parameters: AttendanceListParameters) -> AttendanceListReply | Respo
 @bp.patch("/<int:number>")
 @needs(Permission.RECORD)
 @answers(ResolvedReply, refuses=GALLERY | SCOPED | KEYED | {"entry_not_found", "student_not_found"})
+@logged(AccessAction.ATTENDANCE_CORRECTED, about=of_entries)
 def resolve(number: int, body: Resolution) -> ResolvedReply:
     """A person confirms or rejects an entry."""
     asked = json_value(request)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g, request
 
+from gallery.documents.access_log import AccessAction
 from server import threshold_policy
 from server.access.permissions import Permission, needs
+from server.access_log.concerned import in_reply, nearest, recognised
+from server.access_log.declaration import logged
 from server.body_sizes import EMBEDDINGS, PHOTOS, takes
 from server.error_codes import GALLERY, PORTRAIT, SCOPED
 from server.operations import identification as operations
@@ -36,6 +39,7 @@ bp = Blueprint("identify", __name__, url_prefix="/v1")
     streamed_line=responses.IdentifiedPhotoReply,
     refuses=GALLERY | SCOPED | {"no_photos", "threshold_too_low"},
 )
+@logged(AccessAction.IDENTIFIED, about=recognised)
 def identify(
     parameters: IdentifyParameters, body: SentPhotos[NoFields]
 ) -> responses.IdentifyReply | responses.IdentifyPhotosReply | Response:
@@ -59,6 +63,7 @@ def identify(
     responses.SearchReply,
     refuses=GALLERY | SCOPED | {"dimension_mismatch", "invalid_embeddings", "invalid_npy", "not_finite"},
 )
+@logged(AccessAction.SEARCHED, about=nearest)
 def search(parameters: SearchParameters, body: Probes) -> responses.SearchReply:
     """The nearest people of many embeddings."""
     found = operations.search(service(), parameters, body)
@@ -75,6 +80,7 @@ def search(parameters: SearchParameters, body: Probes) -> responses.SearchReply:
     | PORTRAIT
     | {"missing_field", "one_photo_needed", "student_not_found", "threshold_too_low"},
 )
+@logged(AccessAction.VERIFIED, about=in_reply)
 def verify(parameters: VerifyParameters, body: SentPhotos[VerifyFields]) -> responses.VerifyReply:
     """Are the photo and the student of this matricula the same person?"""
     threshold_policy.check(request, service().gallery.whole, parameters.threshold)

@@ -6,7 +6,10 @@ from urllib.parse import quote
 
 from flask import Blueprint, g, request
 
+from gallery.documents.access_log import AccessAction
 from server.access.permissions import Permission, needs
+from server.access_log.concerned import enrolled, in_path, in_reply, which_list
+from server.access_log.declaration import logged
 from server.body_sizes import PHOTOS, takes
 from server.error_codes import ENROLMENT, GALLERY, KEYED, SCOPED, WRITES
 from server.idempotency import KeyedRequest
@@ -42,6 +45,7 @@ bp = Blueprint("students", __name__, url_prefix="/v1/students")
     refuses=GALLERY | SCOPED | ENROLMENT | KEYED | WRITES | {"student_exists"},
     headers={"Location": "The address of the student."},
 )
+@logged(AccessAction.ENROLLED, about=enrolled)
 def enrol(parameters: EnrolmentParameters, body: SentPhotos[EnrolmentFields]) -> tuple[EnrolmentReply, dict[str, str]]:
     """A new student with one photo or more; searchable when the reply arrives."""
     sent = KeyedRequest.of(request)
@@ -62,6 +66,7 @@ def enrol(parameters: EnrolmentParameters, body: SentPhotos[EnrolmentFields]) ->
     | WRITES
     | {"force_not_allowed", "own_photos_not_allowed", "student_not_found"},
 )
+@logged(AccessAction.PHOTOS_ADDED, about=enrolled)
 def add_images(matricula: str, parameters: EnrolmentParameters, body: SentPhotos[NoFields]) -> EnrolmentReply:
     """More photos of a student."""
     accepted = enrol_once.add_photos(KeyedRequest.of(request), service(), matricula, body.photos, parameters.force)
@@ -71,6 +76,7 @@ def add_images(matricula: str, parameters: EnrolmentParameters, body: SentPhotos
 @bp.get("")
 @needs(Permission.READ)
 @answers(StudentListReply, refuses=GALLERY | SCOPED | {"class_not_found", "invalid_cursor"})
+@logged(AccessAction.READ, detail=which_list)
 def listing(parameters: StudentListParameters) -> StudentListReply:
     """Students in order of matricula, a page at a time."""
     found = students_page(service().gallery, parameters)
@@ -80,6 +86,7 @@ def listing(parameters: StudentListParameters) -> StudentListReply:
 @bp.get("/<matricula>")
 @needs(Permission.READ)
 @answers(StudentJson, refuses=GALLERY | SCOPED | {"student_not_found"})
+@logged(AccessAction.READ, about=in_reply)
 def read(matricula: str) -> StudentJson:
     """One student."""
     return student_json(service().gallery.student(matricula))
@@ -88,6 +95,7 @@ def read(matricula: str) -> StudentJson:
 @bp.patch("/<matricula>")
 @needs(Permission.MANAGE)
 @answers(StudentJson, refuses=GALLERY | SCOPED | {"invalid_student", "student_not_found"})
+@logged(AccessAction.CHANGED, about=in_reply)
 def change(matricula: str, body: StudentChanges) -> StudentJson:
     """Change a student's fields."""
     changed = changed_student(service().gallery.student(matricula).student, body)
@@ -99,6 +107,7 @@ def change(matricula: str, body: StudentChanges) -> StudentJson:
 @answers(
     {204: None}, refuses=GALLERY | SCOPED | WRITES | {"erasure_incomplete", "export_unwritable", "student_not_found"}
 )
+@logged(AccessAction.ERASED, about=in_path)
 def erase(matricula: str) -> None:
     """Erase a student: document, photos, templates, index, snapshots."""
     service().erase(matricula)

@@ -58,6 +58,7 @@ PERMISSIONS = {
     "POST /v1/participations": Permission.RECORD,
     "GET /v1/participations": Permission.READ,
     "DELETE /v1/participations/<int:number>": Permission.RECORD,
+    "GET /v1/access-log": Permission.ADMINISTER,
     "POST /upload": Permission.MANAGE,
     "POST /save_all_images": Permission.MANAGE,
     "GET /get-students": Permission.READ,
@@ -198,7 +199,7 @@ def test_every_reply_to_a_listed_page_can_be_read_by_it(guarded: FlaskClient) ->
     for reply in replies:
         assert reply.headers["Access-Control-Allow-Origin"] == PAGE and "Origin" in reply.vary
         exposed = set(reply.headers["Access-Control-Expose-Headers"].split(", "))
-        assert exposed == {"X-Request-Id", "Location", "Retry-After"}
+        assert exposed == {"X-Request-Id", "Location", "Retry-After", "RateLimit", "RateLimit-Policy"}
         assert "Access-Control-Allow-Credentials" not in reply.headers
     own = guarded.get("/livez", headers={"Origin": "http://localhost"})
     assert own.status_code == 200 and "Access-Control-Allow-Origin" not in own.headers and "Origin" in own.vary

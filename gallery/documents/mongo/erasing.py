@@ -9,6 +9,7 @@ from pymongo.database import Database
 
 from gallery.documents.foreign_documents import Document
 from gallery.documents.mongo.access import MongoAccess
+from gallery.documents.mongo.access_log import MongoAccessLog
 from gallery.documents.mongo.attendance import MongoAttendance
 from gallery.documents.mongo.request_keys import MongoRequestKeys
 from gallery.documents.mongo.sequence import MongoSequence
@@ -27,12 +28,14 @@ class MongoEraser:
         attendance: MongoAttendance,
         request_keys: MongoRequestKeys,
         access: MongoAccess,
+        access_log: MongoAccessLog,
     ) -> None:
         self._db = db
         self._sequence = sequence
         self._attendance = attendance
         self._request_keys = request_keys
         self._access = access
+        self._access_log = access_log
 
     def erase(self, subject: int, attempt: str) -> None:
         """Delete a student's keys and accounts, which name the student, then the student, so that no one adds to the
@@ -48,6 +51,7 @@ class MongoEraser:
         self._db.contents.delete_many(own)
         self._request_keys.forget(subject)
         self._attendance.forget(subject)
+        self._access_log.forget(subject)
 
     def drop_templates(self, which: Document, attempt: str) -> int:
         """Record templates as removed and delete them, until there are none left; how many there were."""

@@ -19,6 +19,7 @@ from pymongo.errors import DuplicateKeyError
 from gallery.documents.attendance import EntryFilter
 from gallery.documents.attendance_rules import merged_revisions
 from gallery.documents.foreign_documents import Document, student_of
+from gallery.documents.mongo.access_log import MongoAccessLog
 from gallery.documents.mongo.attendance import MongoAttendance
 from gallery.documents.mongo.request_keys import MongoRequestKeys
 from gallery.documents.mongo.sequence import MongoSequence
@@ -38,12 +39,14 @@ class MongoMerger:
         sequence: MongoSequence,
         attendance: MongoAttendance,
         request_keys: MongoRequestKeys,
+        access_log: MongoAccessLog,
         writer: MongoStudentWriter,
     ) -> None:
         self._db = db
         self._sequence = sequence
         self._attendance = attendance
         self._request_keys = request_keys
+        self._access_log = access_log
         self._writer = writer
 
     def merge(self, keep: str, other: str) -> None:
@@ -93,6 +96,7 @@ class MongoMerger:
                 break
         self._db.participations.update_many({"student": Int64(source)}, {"$set": {"student": Int64(target)}})
         self._request_keys.merge(source, target)
+        self._access_log.merge(source, target)
         self._attendance.counts.refresh(target)
 
     def _revisions(self, source: int, target: int) -> list[tuple[int, int]]:

@@ -25,6 +25,7 @@ from gallery.documents.damage import Damage, DamageProgress
 from gallery.documents.foreign_documents import Document
 from gallery.documents.mongo import student_queries
 from gallery.documents.mongo.access import MongoAccess
+from gallery.documents.mongo.access_log import MongoAccessLog
 from gallery.documents.mongo.adoption import adopt
 from gallery.documents.mongo.attempts import LEASE_S, MongoAttempts
 from gallery.documents.mongo.attendance import MongoAttendance
@@ -89,6 +90,7 @@ class MongoStore:
                 self._prepare(clock, lease_s)
                 self._recover()
                 self._request_keys.recover()
+                self._access_log.recover()
                 self._attendance.counts.recover()
         except BaseException:
             self._connection.close()
@@ -99,14 +101,20 @@ class MongoStore:
         self._sequence = MongoSequence(self._db)
         self._request_keys = MongoRequestKeys(self._connection)
         self._request_keys.prepare()
+        self._access_log = MongoAccessLog(self._connection)
+        self._access_log.prepare()
         self._attendance = MongoAttendance(self._connection, self._sequence, self._request_keys)
         self._attendance.prepare()
         self._access = MongoAccess(self._connection)
         self._access.prepare()
         self._attempts = MongoAttempts(self._db, lease_s)
-        eraser = MongoEraser(self._db, self._sequence, self._attendance, self._request_keys, self._access)
+        eraser = MongoEraser(
+            self._db, self._sequence, self._attendance, self._request_keys, self._access, self._access_log
+        )
         self._writer = MongoStudentWriter(self._db, self._sequence, self._attendance, self._attempts, eraser, clock)
-        self._merger = MongoMerger(self._db, self._sequence, self._attendance, self._request_keys, self._writer)
+        self._merger = MongoMerger(
+            self._db, self._sequence, self._attendance, self._request_keys, self._access_log, self._writer
+        )
         self._changes = MongoChangeQueries(self._connection, self._sequence, self._attempts)
         self._photos = MongoPhotoQueries(self._connection)
         upgrade_schema(self._db, self._writer.remove_subject)
@@ -129,6 +137,10 @@ class MongoStore:
     @property
     def access(self) -> MongoAccess:
         return self._access
+
+    @property
+    def access_log(self) -> MongoAccessLog:
+        return self._access_log
 
     def close(self) -> None:
         self._attempts.close()

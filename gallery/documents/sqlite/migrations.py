@@ -212,6 +212,42 @@ def m007_access(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def m008_access_log(db: sqlite3.Connection) -> None:
+    """The access log: lines, and the students whom each is about.
+
+    When a student is erased, a trigger takes the student out of the lines. The commitment stays, and with it the hash.
+    """
+    for statement in (
+        """CREATE TABLE access_log (
+            number INTEGER PRIMARY KEY,
+            at TEXT NOT NULL,
+            caller TEXT NOT NULL,
+            role TEXT NOT NULL,
+            address TEXT NOT NULL,
+            action TEXT NOT NULL,
+            outcome TEXT NOT NULL,
+            request TEXT NOT NULL,
+            detail TEXT NOT NULL,
+            previous TEXT NOT NULL,
+            hash TEXT NOT NULL)""",
+        "CREATE INDEX access_log_by_time ON access_log (at)",
+        """CREATE TABLE access_concerned (
+            line INTEGER NOT NULL REFERENCES access_log (number) ON DELETE CASCADE,
+            place INTEGER NOT NULL,
+            commitment TEXT NOT NULL,
+            salt TEXT,
+            matricula TEXT,
+            student INTEGER REFERENCES students (id) ON DELETE SET NULL,
+            PRIMARY KEY (line, place)) WITHOUT ROWID""",
+        "CREATE INDEX access_concerned_by_student ON access_concerned (student) WHERE student IS NOT NULL",
+        """CREATE TRIGGER access_concerned_erased BEFORE DELETE ON students
+            BEGIN
+                UPDATE access_concerned SET salt = NULL, matricula = NULL, student = NULL WHERE student = OLD.id;
+            END""",
+    ):
+        db.execute(statement)
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_create_tables,
     m002_attendance,
@@ -220,6 +256,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m005_requests,
     m006_pages,
     m007_access,
+    m008_access_log,
 )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gallery.documents.damage import Damage, DamageProgress
 from gallery.documents.sqlite import photo_rows, student_rows
 from gallery.documents.sqlite.access import SqliteAccess
+from gallery.documents.sqlite.access_log import SqliteAccessLog, merge_concerned
 from gallery.documents.sqlite.attendance import SqliteAttendance
 from gallery.documents.sqlite.attendance_rows import merge_entries
 from gallery.documents.sqlite.check import sqlite_damage
@@ -75,6 +76,10 @@ class SqliteStore:
     @property
     def access(self) -> SqliteAccess:
         return SqliteAccess(self._reading, self._writing)
+
+    @property
+    def access_log(self) -> SqliteAccessLog:
+        return SqliteAccessLog(self._reading, self._writing)
 
     def close(self) -> None:
         self._connections.close()
@@ -162,6 +167,7 @@ class SqliteStore:
             photo_rows.copy_photos(db, gone, kept)
             merge_entries(db, gone, kept)
             merge_request_keys(db, gone, kept)
+            merge_concerned(db, gone, kept)
             student_rows.put_student(db, merge_students(staying, leaving), "put")
             db.execute("DELETE FROM students WHERE id = ?", (gone,))
         self._connections.empty_log_after_erasure()

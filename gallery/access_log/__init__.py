@@ -1,0 +1,1 @@
+"""The access log: writing it, and checking that no line was changed."""

@@ -1,0 +1,32 @@
+"""What a store of access log lines does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from gallery.documents.access_log import AccessEvent, AccessFilter, AccessLine, ChainHead
+
+
+class AccessLogStore(Protocol):
+    """The lines of the access log. They are only ever added, in one order, whichever processes add them at once.
+
+    When a student is erased, lines about the student lose salt, matricula and subject, and keep the commitment. When
+    students are merged, the lines of both are found by the subject of the student who stays.
+    """
+
+    def append(self, events: Sequence[AccessEvent]) -> ChainHead:
+        """Add a line per event, in order; the head afterwards. The lines are on disk when this returns."""
+
+    def lines(self, which: AccessFilter, after: int, limit: int) -> list[AccessLine]:
+        """At most ``limit`` lines with numbers above ``after``, in order of number."""
+
+    def head(self) -> ChainHead:
+        """The last line."""
+
+    def note_head(self) -> ChainHead:
+        """Note the last line beside the log, so that :meth:`noted_head` tells when later someone cuts the log's end
+        off and does not change the note, too; the last line."""
+
+    def noted_head(self) -> ChainHead:
+        """The line that was noted last."""

@@ -1,0 +1,1 @@
+"""``python -m indexer.audit_log``: reads and checks the access log."""

@@ -1,0 +1,79 @@
+"""Which students a request was about, by the arguments and the reply of its view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from server.responses.attendance import ClassPhotoReply
+from server.responses.identification import IdentifyReply, SearchReply
+from server.routes.common import service
+
+_Asked = Mapping[str, Any]
+
+
+def in_path(asked: _Asked, _: Any) -> Iterable[str]:
+    """The student whom the path names."""
+    return [service().gallery.named(asked["matricula"])]
+
+
+def in_parameters(asked: _Asked, _: Any) -> Iterable[str]:
+    """The student whom the query string names, if it names one."""
+    return [asked["parameters"].matricula] if asked["parameters"].matricula else []
+
+
+def in_fields(asked: _Asked, _: Any) -> Iterable[str]:
+    """The student whom the fields beside the photos name."""
+    return [asked["body"].fields.matricula]
+
+
+def in_reply(_: _Asked, reply: Any) -> Iterable[str]:
+    """The student whom the reply names."""
+    return [reply.matricula] if reply.matricula else []
+
+
+def enrolled(_: _Asked, reply: Any) -> Iterable[str]:
+    """The student of an enrolment."""
+    return [reply.student.matricula]
+
+
+def recognised(_: _Asked, reply: IdentifyReply | ClassPhotoReply) -> Iterator[str]:
+    """The students whom the faces of a photo are said to show; where that is not clear, all whom it may be."""
+    for face in reply.faces:
+        if face.matricula:
+            yield face.matricula
+        elif face.reason == "two_people_too_close":
+            yield from (each.matricula for each in face.candidates if each.score >= reply.threshold)
+
+
+def attendance(asked: _Asked, reply: Any) -> Iterable[str]:
+    """The students of a class photo, or of a statement."""
+    return recognised(asked, reply) if isinstance(reply, ClassPhotoReply) else in_reply(asked, reply)
+
+
+def nearest(_: _Asked, reply: SearchReply) -> Iterable[str]:
+    """The nearest person of each embedding."""
+    return [candidates[0].matricula for candidates in reply.results if candidates]
+
+
+def of_entries(_: _Asked, reply: Any) -> Iterable[str]:
+    """The students of attendance entries."""
+    return [entry.matricula for entry in reply.entries if entry.matricula]
+
+
+def of_participation(asked: _Asked, _: Any) -> Iterable[str]:
+    """The student of the participation that the path names."""
+    stored = service().attendance_log.store.participation(asked["number"])
+    subject = stored.entry.subject if stored else None
+    return [each.matricula for each in service().gallery.store.subjects([subject] if subject else []).values()]
+
+
+def which_list(asked: _Asked, reply: Any) -> str:
+    """Which part of a list was read: the class and the dates, and how many lines the page has."""
+    parameters = asked.get("parameters")
+    names = ("clase", "fecha", "desde", "hasta")
+    given = [f"{name}={value}" for name in names if (value := getattr(parameters, name, None))]
+    lines = [
+        len(value) for name in ("students", "attendance", "participations") if (value := getattr(reply, name, None))
+    ]
+    return " ".join([*given, *(f"lines={count}" for count in lines)])

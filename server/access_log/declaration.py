@@ -1,0 +1,76 @@
+"""What a route writes into the access log: ``@logged(AccessAction.ERASED, about=in_path)``, beside ``@needs``.
+
+It goes below ``@answers``, directly above the view, whose arguments and reply it sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from flask import Flask, Response, g
+
+from gallery.documents.access_log import AccessAction
+
+_View = TypeVar("_View", bound=Callable[..., Any])
+_DECLARED = "presente_logged"
+
+About = Callable[[Mapping[str, Any], Any], Iterable[str]]
+"""Gives the matriculas of the students concerned, of a view's arguments and its reply."""
+Detail = Callable[[Mapping[str, Any], Any], str]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessNote:
+    """What the view of a request has done.
+
+    Attributes:
+        action: what.
+        about: matriculas of the students concerned.
+        detail: more about it; it names no person.
+    """
+
+    action: AccessAction
+    about: tuple[str, ...] = ()
+    detail: str = ""
+
+
+def no_one(_: Mapping[str, Any], __: Any) -> Iterable[str]:
+    """No single student."""
+    return ()
+
+
+def logged(action: AccessAction, about: About = no_one, detail: Detail = lambda _, __: "") -> Callable[[_View], _View]:
+    """Declare what a route writes into the access log.
+
+    Args:
+        action: what it does. A reply that is a stream is a whole list, and is logged as ``exported`` instead.
+        about: gives the students concerned.
+        detail: gives more about it; it must name no person.
+    """
+
+    def declare(view: _View) -> _View:
+        @wraps(view)
+        def noted(**asked: Any) -> Any:
+            reply = view(**asked)
+            value = reply[0] if isinstance(reply, tuple) else reply
+            if isinstance(value, Response):
+                g.access_note = AccessNote(AccessAction.EXPORTED, tuple(about(asked, None)), detail(asked, None))
+            else:
+                g.access_note = AccessNote(action, tuple(about(asked, value)), detail(asked, value))
+            return reply
+
+        noted.__dict__[_DECLARED] = action
+        return cast("_View", noted)
+
+    return declare
+
+
+def action_of(app: Flask, endpoint: str | None) -> AccessAction | None:
+    """What an endpoint declares; None for one that is not logged."""
+    if endpoint is None:
+        return None
+    found: AccessAction | None = app.view_functions[endpoint].__dict__.get(_DECLARED)
+    return found

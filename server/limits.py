@@ -1,0 +1,182 @@
+"""How many requests a caller may send: counted from a request's head, before its body is read.
+
+The fields are those of draft-ietf-httpapi-ratelimit-headers (revision 10). The windows are fixed: one begins with the
+first request that it counts.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from dataclasses import dataclass
+
+from flask import Request, Response, g
+from limits import RateLimitItem, RateLimitItemPerSecond
+from limits.errors import ConfigurationError, StorageError
+from limits.storage import MemoryStorage, Storage
+from limits.strategies import FixedWindowRateLimiter
+
+from presente.access_roles import AccessRole
+from presente.errors import Busy, ConfigError
+from presente.secrets import hidden_address
+from presente.settings.values import RequestRate
+from server.access.caller import Caller
+from server.front.connections import address_of
+
+log = logging.getLogger(__name__)
+
+DEFAULT_OF_CALLERS = RequestRate(6000, 60)
+DEFAULT_OF_STRANGERS = RequestRate(300, 60)
+"""Limits of a server with keys when nothing is set."""
+
+_EXEMPT = frozenset({"/livez", "/readyz", "/metrics"})
+"""What keeps a server running must not depend on what others send."""
+_COUNTED = "presente.counted"
+"""In a WSGI environment: what was counted. A request whose head was looked at first is counted once."""
+_REDIS_S = 0.25
+"""Seconds that a call of Redis may take."""
+_AWAY_S = 5.0
+"""Seconds for which nothing is counted after Redis could not be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A request that was counted.
+
+    Attributes:
+        policy: the name of the limit: ``caller`` or ``address``.
+        rate: the limit.
+        allowed: whether the request is within it.
+        left: further requests in this window.
+        reset_s: seconds until the window ends.
+    """
+
+    policy: str
+    rate: RequestRate
+    allowed: bool
+    left: int
+    reset_s: int
+
+
+class RequestLimits:
+    """The limits of a server. Safe to use from several threads."""
+
+    def __init__(self, callers: RequestRate | None, strangers: RequestRate | None, storage: Storage) -> None:
+        """Limit known callers by their name, and strangers by their address; None for no limit.
+
+        ``storage`` keeps the counts; when it cannot be reached, every request is let through.
+        """
+        self._limits = {"caller": _item(callers), "address": _item(strangers)}
+        self._rates = {"caller": callers, "address": strangers}
+        self._limiter = FixedWindowRateLimiter(storage)
+        self._lock = threading.Lock()
+        self._away_until = -math.inf
+        self._told = False
+
+    def count(self, caller: Caller, address: str) -> Counted | None:
+        """Count a request; None when no limit holds for it, or when the counts cannot be reached."""
+        policy, who = ("address", address) if caller.role is AccessRole.NONE else ("caller", caller.name)
+        item, rate = self._limits[policy], self._rates[policy]
+        if item is None or rate is None or time.monotonic() < self._away_until:
+            return None
+        try:
+            allowed = self._limiter.hit(item, policy, who)
+            stats = self._limiter.get_window_stats(item, policy, who)
+        except StorageError as error:
+            self._is_away(error)
+            return None
+        self._told = False
+        reset_s = max(1, math.ceil(stats.reset_time - time.time()))
+        return Counted(policy, rate, allowed, max(0, stats.remaining), min(reset_s, rate.seconds))
+
+    def _is_away(self, error: StorageError) -> None:
+        with self._lock:
+            self._away_until = time.monotonic() + _AWAY_S
+            told, self._told = self._told, True
+        if not told:
+            why = type(error.storage_error).__name__
+            log.error("the store of the limits cannot be reached (%s): no request is limited until it is back", why)
+
+
+def open_limits(
+    callers: RequestRate | None, strangers: RequestRate | None, store: str, has_keys: bool
+) -> RequestLimits:
+    """The limits that the settings name; ``None`` for a rate that is not set: with keys its default, without none.
+
+    Raises:
+        ConfigError: ``unknown_limits_store``, ``library_missing``.
+    """
+    default_of_callers, default_of_strangers = (DEFAULT_OF_CALLERS, DEFAULT_OF_STRANGERS) if has_keys else (None, None)
+    return RequestLimits(
+        callers if callers is not None else default_of_callers,
+        strangers if strangers is not None else default_of_strangers,
+        _storage(store),
+    )
+
+
+def check(request: Request, limits: RequestLimits, caller: Caller) -> None:
+    """Count a request, once, and refuse it when it is one too many.
+
+    Raises:
+        Busy: ``too_many_requests``.
+    """
+    if request.path in _EXEMPT:
+        return
+    if _COUNTED not in request.environ:
+        request.environ[_COUNTED] = limits.count(caller, address_of(request.remote_addr or "-"))
+    counted: Counted | None = request.environ[_COUNTED]
+    g.counted = counted
+    if counted is not None and not counted.allowed:
+        raise Busy(
+            "too_many_requests",
+            f"More than {counted.rate} came from {'this caller' if counted.policy == 'caller' else 'this address'}.",
+            f"Wait {counted.reset_s} s, as Retry-After says.",
+        )
+
+
+def tell(response: Response) -> None:
+    """Say in a reply how much of the limit is left."""
+    counted: Counted | None = g.get("counted")
+    if counted is None:
+        return
+    response.headers["RateLimit-Policy"] = f'"{counted.policy}";q={counted.rate.count};w={counted.rate.seconds}'
+    response.headers["RateLimit"] = f'"{counted.policy}";r={counted.left};t={counted.reset_s}'
+    if not counted.allowed:
+        response.headers["Retry-After"] = str(counted.reset_s)
+
+
+def _item(rate: RequestRate | None) -> RateLimitItem | None:
+    return None if rate is None or rate.count == 0 else RateLimitItemPerSecond(rate.count, rate.seconds)
+
+
+def _storage(store: str) -> Storage:
+    if store == "memory":
+        return MemoryStorage(wrap_exceptions=True)
+    if not store.startswith(("redis://", "rediss://")):
+        raise ConfigError(
+            "unknown_limits_store",
+            f"PRESENTE_LIMITS_STORE is {hidden_address(store)!r}.",
+            "It is memory or redis://HOST.",
+        )
+    from limits.storage import RedisStorage
+
+    try:
+        return RedisStorage(
+            store,
+            key_prefix="presente",
+            wrap_exceptions=True,
+            socket_timeout=_REDIS_S,
+            socket_connect_timeout=_REDIS_S,
+        )
+    except ValueError as exc:
+        raise ConfigError(
+            "unknown_limits_store",
+            f"PRESENTE_LIMITS_STORE is {hidden_address(store)!r}, which Redis's library cannot read.",
+            "It must look like redis://HOST:6379/0.",
+        ) from exc
+    except ConfigurationError as exc:
+        raise ConfigError(
+            "library_missing", "PRESENTE_LIMITS_STORE needs the library redis.", "Install it: pip install redis."
+        ) from exc
