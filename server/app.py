@@ -24,6 +24,7 @@ from server.access.authentication import Access as Access
 from server.access.caller import NO_ONE
 from server.access.login import LoginDesk
 from server.access.permissions import permission_needed
+from server.access.proxies import client_address
 from server.access.register import AccessRegister
 from server.access_log.recording import record_request
 from server.legacy import routes as legacy
@@ -122,7 +123,7 @@ def create_app(
         try:
             g.caller, g.login = authenticator.check(request, needed)
         finally:  # who is refused is counted, too
-            limits.check(request, counts, g.get("caller", NO_ONE))
+            limits.check(request, counts, g.get("caller", NO_ONE), client_address(request, access.proxies))
         body_sizes.check(request, body_sizes.of(app, request.endpoint), max_body_bytes)
         return None
 

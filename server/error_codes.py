@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 CODES: Mapping[int, frozenset[str]] = {
     400: frozenset({
-        "bad_request", "dimension_mismatch", "empty_image", "invalid_accion", "invalid_base64", "invalid_cohort", "invalid_consent",
+        "bad_request", "dimension_mismatch", "empty_image", "invalid_accion", "invalid_base64", "invalid_cohort",
+        "invalid_consent",
         "invalid_cursor", "invalid_detail", "invalid_embeddings", "invalid_faces", "invalid_fecha", "invalid_field",
         "invalid_force", "invalid_format", "invalid_grant", "invalid_history", "invalid_host",
         "invalid_idempotency_key", "invalid_json", "invalid_k", "invalid_length", "invalid_limit", "invalid_name",
@@ -44,7 +45,8 @@ CODES: Mapping[int, frozenset[str]] = {
     431: frozenset({"head_too_large"}),
     500: frozenset({"internal_error"}),
     503: frozenset({
-        "busy", "calibration_unreadable", "documents_missing", "erasure_incomplete", "lease_lost", "not_ready",
+        "access_log_full", "busy", "calibration_unreadable",
+        "documents_missing", "erasure_incomplete", "lease_lost", "not_ready",
         "pack_mismatch", "request_in_progress", "store_unavailable",
     }),
     507: frozenset({"export_unwritable", "index_unwritable"}),
@@ -55,8 +57,9 @@ STATUS_OF: Mapping[str, int] = {code: status for status, codes in CODES.items() 
 """The status of each code."""
 
 ALWAYS = frozenset({
-    "bad_request", "busy", "foreign_host", "foreign_origin", "head_too_large", "internal_error", "invalid_host",
-    "invalid_length", "length_required", "repeated_header", "request_timeout", "too_many_bytes", "too_many_requests", "two_keys",
+    "access_log_full", "bad_request", "busy", "foreign_host", "foreign_origin", "head_too_large", "internal_error",
+    "invalid_host", "invalid_length", "length_required", "repeated_header", "request_timeout", "too_many_bytes",
+    "too_many_requests", "two_keys",
 })  # fmt: skip
 """What any request may be refused for by its head or its framing, or when the server fails."""
 

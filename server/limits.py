@@ -23,7 +23,6 @@ from presente.errors import Busy, ConfigError
 from presente.secrets import hidden_address
 from presente.settings.values import RequestRate
 from server.access.caller import Caller
-from server.front.connections import address_of
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +115,7 @@ def open_limits(
     )
 
 
-def check(request: Request, limits: RequestLimits, caller: Caller) -> None:
+def check(request: Request, limits: RequestLimits, caller: Caller, address: str) -> None:
     """Count a request, once, and refuse it when it is one too many.
 
     Raises:
@@ -125,7 +124,7 @@ def check(request: Request, limits: RequestLimits, caller: Caller) -> None:
     if request.path in _EXEMPT:
         return
     if _COUNTED not in request.environ:
-        request.environ[_COUNTED] = limits.count(caller, address_of(request.remote_addr or "-"))
+        request.environ[_COUNTED] = limits.count(caller, address)
     counted: Counted | None = request.environ[_COUNTED]
     g.counted = counted
     if counted is not None and not counted.allowed:

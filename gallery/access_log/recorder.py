@@ -45,6 +45,7 @@ class AccessLog:
         self._urgent = False  # whether someone waits for a line that is waiting
         self._taken = self._written = 0  # lines that were ever taken in, and that were ever written
         self._failures = 0
+        self._dropped = 0  # lines about refused requests that found no room
         self._failure: PresenteError | None = None
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -66,6 +67,9 @@ class AccessLog:
         urgent = any(event.outcome == DONE and not event.action.only_looks for event in wanted)
         with self._changed:
             self._start()
+            if len(self._waiting) >= _ROOM and not any(event.outcome == DONE for event in wanted):
+                self._drop(len(wanted))  # what was refused waits for nothing: the event loop may answer it
+                return
             if not self._changed.wait_for(lambda: len(self._waiting) < _ROOM, _WAIT_FOR_ROOM_S):
                 raise Busy("access_log_full", "The access log's lines cannot be written.", "Look at the store.")
             self._waiting += wanted
@@ -78,6 +82,11 @@ class AccessLog:
                 self._changed.wait_for(lambda: self._written >= own or self._failures > failures)
                 if self._written < own and self._failure is not None:
                     raise self._failure
+
+    def _drop(self, count: int) -> None:
+        if not self._dropped:
+            log.error("the access log cannot be written, and has no room: lines about refused requests are left out")
+        self._dropped += count
 
     def close(self) -> None:
         """Write the lines that wait, note the head, and stop."""

@@ -81,7 +81,7 @@ class AccessEvent:
         address: the network address that the request came from.
         action: what was done.
         outcome: :data:`DONE`, or the code of the error.
-        request: the request's id.
+        request: the request's id, if the server made it: in one that a client chose, anything may stand.
         detail: more about it; it names no person.
         about: matriculas of the students concerned, at most :data:`MOST_CONCERNED`.
     """

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Request
+from flask import Request, g
 from werkzeug.http import parse_cookie
 
 from gallery.documents.access import Grant, LoginSession
@@ -130,6 +130,7 @@ class Authenticator:
             raise Unauthorized(
                 "missing_key", "A key is needed here.", "Send it as Authorization: Bearer KEY, or log in."
             )
+        g.caller = caller  # the access log names who tried
         self._check_permission(caller, needed)
         return caller, login
 
@@ -154,7 +155,7 @@ class Authenticator:
             stored = self.register.key(given)
             if stored is not None:
                 self.register.used("key", stored.name)
-                return _caller(f"key:{stored.name}", stored.grant)
+                return caller_of(f"key:{stored.name}", stored.grant)
         address = client_address(request, self.access.proxies)
         if not self._failures.one_more(address):
             raise Busy("too_many_wrong_keys", "Too many wrong keys came from this address.", "Check the key, and wait.")
@@ -185,7 +186,7 @@ class Authenticator:
                     "The header X-CSRF-Token is not that of the session.",
                     "Send csrf_token of GET /v1/session.",
                 )
-        return _caller(f"user:{account.name}", account.grant), Login(token, session)
+        return caller_of(f"user:{account.name}", account.grant), Login(token, session)
 
     def is_known(self, environ: Mapping[str, Any]) -> bool:
         """Whether a WSGI request has one of the keys, or a token that a server of this store made. Asks no store."""
@@ -208,7 +209,8 @@ def cookie_name(name: str, tls: bool) -> str:
     return TLS_PREFIX + name if tls else name
 
 
-def _caller(name: str, grant: Grant) -> Caller:
+def caller_of(name: str, grant: Grant) -> Caller:
+    """The caller whom a key or an account stands for."""
     return Caller(grant.role, name, grant.classes, grant.matricula)
 
 

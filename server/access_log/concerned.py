@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from server.responses.attendance import ClassPhotoReply
-from server.responses.identification import IdentifyReply, SearchReply
+from server.responses.identification import IdentifiedPhotoReply, IdentifyPhotosReply, IdentifyReply, SearchReply
 from server.routes.common import service
 
 _Asked = Mapping[str, Any]
@@ -37,13 +37,22 @@ def enrolled(_: _Asked, reply: Any) -> Iterable[str]:
     return [reply.student.matricula]
 
 
-def recognised(_: _Asked, reply: IdentifyReply | ClassPhotoReply) -> Iterator[str]:
-    """The students whom the faces of a photo are said to show; where that is not clear, all whom it may be."""
+def recognised(_: _Asked, reply: IdentifyReply | IdentifyPhotosReply | ClassPhotoReply) -> Iterator[str]:
+    """The students whom the faces of photos are said to show; where that is not clear, all whom it may be."""
+    if isinstance(reply, IdentifyPhotosReply):
+        for photo in reply.photos:
+            yield from recognised_in_photo(photo)
+        return
     for face in reply.faces:
         if face.matricula:
             yield face.matricula
         elif face.reason == "two_people_too_close":
             yield from (each.matricula for each in face.candidates if each.score >= reply.threshold)
+
+
+def recognised_in_photo(reply: IdentifiedPhotoReply) -> Iterable[str]:
+    """The students whom one of several photos is said to show."""
+    return recognised({}, reply.result) if reply.result else ()
 
 
 def attendance(asked: _Asked, reply: Any) -> Iterable[str]:
@@ -66,6 +75,16 @@ def of_participation(asked: _Asked, _: Any) -> Iterable[str]:
     stored = service().attendance_log.store.participation(asked["number"])
     subject = stored.entry.subject if stored else None
     return [each.matricula for each in service().gallery.store.subjects([subject] if subject else []).values()]
+
+
+def named(_: _Asked, reply: Any) -> str:
+    """The name of a key or an account that was made or changed."""
+    return str(getattr(reply, "made", reply).name)
+
+
+def name_in_path(asked: _Asked, _: Any) -> str:
+    """The name of a key or an account that the path names."""
+    return str(asked["name"])
 
 
 def which_list(asked: _Asked, reply: Any) -> str:

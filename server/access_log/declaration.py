@@ -42,13 +42,20 @@ def no_one(_: Mapping[str, Any], __: Any) -> Iterable[str]:
     return ()
 
 
-def logged(action: AccessAction, about: About = no_one, detail: Detail = lambda _, __: "") -> Callable[[_View], _View]:
+def logged(
+    action: AccessAction,
+    about: About = no_one,
+    detail: Detail = lambda _, __: "",
+    of_stream: AccessAction | None = AccessAction.EXPORTED,
+) -> Callable[[_View], _View]:
     """Declare what a route writes into the access log.
 
     Args:
-        action: what it does. A reply that is a stream is a whole list, and is logged as ``exported`` instead.
+        action: what it does.
         about: gives the students concerned.
         detail: gives more about it; it must name no person.
+        of_stream: what it does when its reply is a stream, which is a whole list; None when the view writes the line
+            itself, once the stream has ended (:func:`server.access_log.recording.recorded_when_sent`).
     """
 
     def declare(view: _View) -> _View:
@@ -57,7 +64,10 @@ def logged(action: AccessAction, about: About = no_one, detail: Detail = lambda 
             reply = view(**asked)
             value = reply[0] if isinstance(reply, tuple) else reply
             if isinstance(value, Response):
-                g.access_note = AccessNote(AccessAction.EXPORTED, tuple(about(asked, None)), detail(asked, None))
+                if of_stream is None:
+                    g.access_recorded = True
+                else:
+                    g.access_note = AccessNote(of_stream, tuple(about(asked, None)), detail(asked, None))
             else:
                 g.access_note = AccessNote(action, tuple(about(asked, value)), detail(asked, value))
             return reply

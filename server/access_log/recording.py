@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC
+from typing import TypeVar
 
 from flask import Flask, Response, g, request
 
@@ -15,6 +17,7 @@ from server.access.caller import NO_ONE, Caller
 from server.access_log.declaration import AccessNote, action_of
 from server.service import Service, ServiceHandle
 
+_Reply = TypeVar("_Reply")
 _STUDENT = "student"
 """What a line calls a student who asks: the line names the student among those whom it is about, where an erasure
 reaches."""
@@ -26,11 +29,12 @@ def record_request(app: Flask, handle: ServiceHandle, response: Response) -> Res
     Returns the response; or, when a change was done and its line cannot be written, that error as the response.
     """
     action, caller, service = action_of(app, request.endpoint), g.get("caller", NO_ONE), handle.loaded()
-    if action is None or service is None or caller.role is AccessRole.NONE or request.method == "OPTIONS":
+    note: AccessNote = g.get("access_note") or AccessNote(action or AccessAction.READ, _named_in_path())
+    unknown = caller.role is AccessRole.NONE and note.action is not AccessAction.LOGIN_FAILED
+    if action is None or service is None or unknown or request.method == "OPTIONS" or "access_recorded" in g:
         return response
     if response.status_code == 429:  # a caller who sends too much must not fill the disk
         return response
-    note: AccessNote = g.get("access_note") or AccessNote(action, _named_in_path())
     outcome = DONE if response.status_code < 400 else g.get("problem_code", str(response.status_code))
     lines = [_event(caller, service.clock, note, outcome)]
     if lowered := g.get("lowered_threshold"):
@@ -44,30 +48,39 @@ def record_request(app: Flask, handle: ServiceHandle, response: Response) -> Res
     return response
 
 
-def record_account_event(
-    service: Service,
-    action: AccessAction,
-    caller: Caller,
-    outcome: str = DONE,
-    detail: str = "",
-    about: Iterable[str] = (),
-) -> None:
-    """Write a line that no declaration can give: a login or one that failed, a key or an account that was made.
+def recorded_when_sent(
+    service: Service, action: AccessAction, replies: Iterable[_Reply], about: Callable[[_Reply], Iterable[str]]
+) -> Iterator[_Reply]:
+    """The replies of a stream, as they are; when the last was sent, or the client has gone, the line is written.
 
     Args:
         service: whose log it is.
-        action: what was done, or tried.
-        caller: who did it. Of a login that failed: a caller of role ``none`` whose name is the account's, if there is
-            such an account, else ``-``.
-        outcome: :data:`gallery.documents.access_log.DONE`, or the code of the error.
-        detail: which key or account; no person's real name.
-        about: matriculas of the students concerned.
-
-    Raises:
-        StoreError: of the store, when something was done.
+        action: what the request does.
+        replies: what is streamed.
+        about: gives the matriculas of the students whom a reply is about.
     """
-    note = AccessNote(action, tuple(about), detail)
-    service.access_log.record([_event(caller, service.clock, note, outcome)])
+    event = _event(g.caller, service.clock, AccessNote(action), DONE)
+
+    def each() -> Iterator[_Reply]:
+        concerned = list(event.about)
+        try:
+            for reply in replies:
+                concerned += about(reply)
+                yield reply
+        finally:
+            service.access_log.record([replace(event, about=tuple(concerned))])
+
+    return each()
+
+
+def note_failed_login(account: str) -> None:
+    """Let the request that is being answered write that a login failed.
+
+    Args:
+        account: whose; empty when there is no account of that name: what was typed may be a password.
+    """
+    g.caller = Caller(AccessRole.NONE, f"user:{account}" if account else "-", frozenset())
+    g.access_note = AccessNote(AccessAction.LOGIN_FAILED)
 
 
 def note_lowered_threshold(detail: str) -> None:
@@ -84,10 +97,16 @@ def _event(caller: Caller, clock: Clock, note: AccessNote, outcome: str) -> Acce
         address=request.remote_addr or "-",
         action=note.action,
         outcome=outcome,
-        request=g.get("request_id", ""),
+        request=_own_request_id(),
         detail=note.detail,
         about=(caller.matricula, *note.about) if is_student else note.about,
     )
+
+
+def _own_request_id() -> str:
+    """The request's id when the server made it; empty for one that the client chose: anything may stand in it."""
+    made: str = g.get("request_id", "")
+    return "" if made == request.headers.get("X-Request-Id") else made
 
 
 def _named_in_path() -> tuple[str, ...]:

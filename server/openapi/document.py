@@ -34,6 +34,7 @@ _TAGS = {
     "students": "Students and their photos.",
     "attendance": "Attendance: entries of classes and dates.",
     "participations": "Participations in class.",
+    "access_log": "Who did what, when, and about whom.",
     "access": "Keys of machines and accounts of people.",
     "login": "Logging in and out.",
     "status": "Whether the service answers, and what it holds.",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint
 
+from gallery.documents.access_log import AccessAction
 from server.access.permissions import Permission, needs
+from server.access_log.concerned import name_in_path, named, which_list
+from server.access_log.declaration import logged
 from server.error_codes import GALLERY
 from server.operations import access as operations
 from server.requests.access import AccessListParameters, AccountChanges, NewAccount, NewKey
@@ -28,6 +31,7 @@ _ACCOUNT = frozenset({"invalid_grant", "invalid_name", "invalid_password", "stud
 @bp.get("/keys")
 @needs(Permission.ADMINISTER)
 @answers(KeyListReply, refuses=GALLERY)
+@logged(AccessAction.READ, detail=which_list)
 def keys(parameters: AccessListParameters) -> KeyListReply:
     """The keys that are kept in the store, and when each was last used."""
     return key_list_reply(*operations.page_of(service().gallery.store.access.access_keys(), parameters))
@@ -36,6 +40,7 @@ def keys(parameters: AccessListParameters) -> KeyListReply:
 @bp.post("/keys")
 @needs(Permission.ADMINISTER)
 @answers({201: NewKeyReply}, refuses=GALLERY | {"invalid_grant", "invalid_name", "name_taken", "student_not_found"})
+@logged(AccessAction.KEY_MADE, detail=named)
 def make_key(body: NewKey) -> NewKeyReply:
     """A new key for a machine; its text is shown this once."""
     made, text = operations.make_key(service().gallery.store, authenticator(), body)
@@ -45,6 +50,7 @@ def make_key(body: NewKey) -> NewKeyReply:
 @bp.delete("/keys/<name>")
 @needs(Permission.ADMINISTER)
 @answers({204: None}, refuses=GALLERY | {"key_not_found"})
+@logged(AccessAction.KEY_REVOKED, detail=name_in_path)
 def revoke_key(name: str) -> None:
     """Revoke a key."""
     operations.revoke_key(service().gallery.store, authenticator(), name)
@@ -53,6 +59,7 @@ def revoke_key(name: str) -> None:
 @bp.get("/users")
 @needs(Permission.ADMINISTER)
 @answers(AccountListReply, refuses=GALLERY)
+@logged(AccessAction.READ, detail=which_list)
 def users(parameters: AccessListParameters) -> AccountListReply:
     """The accounts."""
     return account_list_reply(*operations.page_of(service().gallery.store.access.accounts(), parameters))
@@ -61,6 +68,7 @@ def users(parameters: AccessListParameters) -> AccountListReply:
 @bp.post("/users")
 @needs(Permission.ADMINISTER)
 @answers({201: AccountJson}, refuses=GALLERY | _ACCOUNT | {"name_taken"})
+@logged(AccessAction.ACCOUNT_MADE, detail=named)
 def make_user(body: NewAccount) -> AccountJson:
     """A new account for a person."""
     return account_json(operations.make_account(service().gallery.store, authenticator(), body))
@@ -69,6 +77,7 @@ def make_user(body: NewAccount) -> AccountJson:
 @bp.patch("/users/<name>")
 @needs(Permission.ADMINISTER)
 @answers(AccountJson, refuses=GALLERY | _ACCOUNT | {"account_not_found", "last_admin"})
+@logged(AccessAction.ACCOUNT_CHANGED, detail=named)
 def change_user(name: str, body: AccountChanges) -> AccountJson:
     """Change an account's role, password, or whether it may log in."""
     return account_json(operations.change_account(service().gallery.store, authenticator(), name, body))

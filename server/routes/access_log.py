@@ -8,6 +8,7 @@ from gallery.documents.access_log import AccessAction
 from server.access.permissions import Permission, needs
 from server.access_log.concerned import in_parameters, which_list
 from server.access_log.declaration import logged
+from server.error_codes import GALLERY
 from server.operations.access_log import access_log_page, all_lines
 from server.requests.access_log import AccessLogParameters, access_filter
 from server.requests.attendance import list_format
@@ -21,7 +22,7 @@ bp = Blueprint("access_log", __name__, url_prefix="/v1/access-log")
 
 @bp.get("")
 @needs(Permission.ADMINISTER)
-@answers(AccessLogReply, streams="text/csv")
+@answers(AccessLogReply, streams="text/csv", refuses=GALLERY | {"invalid_cursor", "student_not_found"})
 @logged(AccessAction.LOG_READ, about=in_parameters, detail=which_list)
 def listing(parameters: AccessLogParameters) -> AccessLogReply | Response:
     """The access log, as JSON or as CSV, oldest lines first."""

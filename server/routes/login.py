@@ -5,12 +5,16 @@ from __future__ import annotations
 from flask import Blueprint, current_app, g, request
 from werkzeug.http import dump_cookie
 
-from presente.errors import NotFound
-from server.access.authentication import SESSION_COOKIE, Login, cookie_name
+from gallery.documents.access_log import AccessAction
+from presente.errors import NotFound, Unauthorized
+from server.access.authentication import SESSION_COOKIE, Login, caller_of, cookie_name
 from server.access.login import LoggedIn, LoginDesk
 from server.access.permissions import Permission, needs
 from server.access.proxies import came_over_tls, client_address
 from server.access.tokens import csrf_token
+from server.access_log.concerned import named
+from server.access_log.declaration import logged
+from server.access_log.recording import note_failed_login
 from server.error_codes import GALLERY
 from server.requests.access import LoginFields, SetupFields
 from server.responses.access import AccountJson, LoginOptionsReply, SessionReply, account_json, session_reply
@@ -39,12 +43,18 @@ def options() -> LoginOptionsReply:
     refuses=GALLERY | {"accounts_off", "too_many_logins", "wrong_password"},
     headers={"Set-Cookie": "The session, and a mark of this browser."},
 )
+@logged(AccessAction.LOGGED_IN)
 def login(body: LoginFields) -> tuple[None, list[tuple[str, str]]]:
     """Log in; the session is a cookie."""
     _check_accounts()
     address = client_address(request, authenticator().access.proxies)
     device = request.cookies.get(cookie_name(_DEVICE_COOKIE, _tls()), "")
-    made = _desk().login(body.name, body.password, address, device)
+    try:
+        made = _desk().login(body.name, body.password, address, device)
+    except Unauthorized:
+        note_failed_login(body.name if authenticator().register.account(body.name) else "")
+        raise
+    g.caller = caller_of(f"user:{made.account.name}", made.account.grant)
     if old := authenticator().token(request):
         _desk().logout(old)
     return None, _cookies(made)
@@ -53,6 +63,7 @@ def login(body: LoginFields) -> tuple[None, list[tuple[str, str]]]:
 @bp.post("/logout")
 @needs(Permission.KNOWN)
 @answers({204: None}, refuses=GALLERY, headers={"Set-Cookie": "Ends the session's cookie."})
+@logged(AccessAction.LOGGED_OUT)
 def logout() -> tuple[None, list[tuple[str, str]]]:
     """Log out; a caller without a session has nothing to end."""
     current: Login | None = g.login
@@ -89,11 +100,14 @@ def session() -> SessionReply:
         "wrong_setup_code",
     },
 )
+@logged(AccessAction.ACCOUNT_MADE, detail=named)
 def setup(body: SetupFields) -> AccountJson:
     """Make the first admin, with the code that the server printed on its terminal."""
     _check_accounts()
     address = client_address(request, authenticator().access.proxies)
-    return account_json(_desk().set_up(body.code, body.name, body.password, address))
+    made = _desk().set_up(body.code, body.name, body.password, address)
+    g.caller = caller_of(f"user:{made.name}", made.grant)
+    return account_json(made)
 
 
 def _desk() -> LoginDesk:

@@ -8,6 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from faces.embedder import FaceEmbedder
+from gallery.access_log.recorder import AccessLog
 from gallery.documents.access import Grant
 from gallery.gallery import Gallery
 from gallery.photo_export import PhotoExport
@@ -37,13 +38,15 @@ def grants(clase: str, matricula: str) -> dict[str, Grant]:
 
 
 @contextmanager
-def guarded_app(gallery: Gallery, embedder: FaceEmbedder, folder: Path, access: Access = BOTH) -> Iterator[Flask]:
+def guarded_app(
+    gallery: Gallery, embedder: FaceEmbedder, folder: Path, access: Access = BOTH, log: AccessLog | None = None
+) -> Iterator[Flask]:
     """A server of a gallery that follows the keys and accounts of its store."""
     handle, register = ServiceHandle(), AccessRegister()
     export = PhotoExport(folder / "export")
     app = create_app(handle, 4_000_000, access, register)
     register.follow(gallery.store.access)
-    handle.put(Service(embedder, gallery, export, export.forget))
+    handle.put(Service(embedder, gallery, export, export.forget, access_log=log))
     try:
         yield app
     finally:

@@ -14,23 +14,24 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from faces.embedder import FaceEmbedder
+from gallery.access_log import recorder
 from gallery.access_log.recorder import AccessLog
 from gallery.access_log.verification import verify
-from gallery.documents.access_log import ALL_LINES, AccessAction, AccessLine
+from gallery.documents.access import Grant
+from gallery.documents.access_log import ALL_LINES, AccessAction, AccessEvent, AccessLine
 from gallery.gallery import Gallery
 from gallery.photo_export import PhotoExport
 from presente.access_roles import AccessRole
 from presente.api_keys import read_keys
 from presente.clock import MACHINE_CLOCK
 from presente.errors import StoreError
-from server.access.caller import Caller
 from server.access.permissions import Permission, needs, permission_needed
 from server.access_log.declaration import action_of
-from server.access_log.recording import record_account_event
 from server.app import Access, create_app
 from server.service import Service, ServiceHandle
 from tests.conftest import Command, on_sqlite
 from tests.server.conftest import Serve
+from tests.server.people import guarded_app, logged_in
 from tests.server.sample import (
     ADMIN,
     ANA,
@@ -81,7 +82,7 @@ def log(gallery: Gallery) -> Iterator[AccessLog]:
 @pytest.fixture
 def service(gallery: Gallery, embedder: FaceEmbedder, tmp_path: Path, log: AccessLog) -> Service:
     export = PhotoExport(tmp_path / "export")
-    return Service(embedder, gallery, export, export.forget, MACHINE_CLOCK, log)
+    return Service(embedder, gallery, export, export.forget, MACHINE_CLOCK, access_log=log)
 
 
 @pytest.fixture
@@ -224,19 +225,76 @@ def test_a_lowered_threshold_has_a_line_of_its_own(admin: FlaskClient, school: G
     assert lowered.event.request == asked.event.request
 
 
-@on_sqlite
-def test_a_student_who_asks_is_named_where_an_erasure_reaches(
-    service: Service, school: Gallery, guarded: FlaskClient, written: Written
+def test_logins_keys_and_accounts_have_lines(
+    school: Gallery, embedder: FaceEmbedder, tmp_path: Path, log: AccessLog, written: Written
 ) -> None:
-    own = ANA["matricula"]
-    with guarded.application.test_request_context("/login", method="POST"):
-        record_account_event(service, A.LOGGED_IN, Caller(AccessRole.STUDENT, f"user:{own}", frozenset(), own))
-        record_account_event(service, A.LOGIN_FAILED, Caller(AccessRole.NONE, "-"), "wrong_password")
-    first, second = written()
-    assert (first.event.caller, [each.matricula for each in first.concerned]) == ("student", [own])
-    assert (second.event.caller, second.event.outcome, second.concerned) == ("-", "wrong_password", ())
+    own, name, who = ANA["matricula"], "ana.m", "maestra"
+    with guarded_app(school, embedder, tmp_path, log=log) as app:
+        teacher, token = logged_in(app, school, who, Grant(AccessRole.TEACHER, frozenset({"IA-101"})))
+        wrong = [{"name": who, "password": "not this one"}, {"name": "hunter2-typed-here", "password": "x"}]
+        for fields in wrong:
+            problem(app.test_client().post("/v1/login", json=fields), 401, "wrong_password")
+        student, _ = logged_in(app, school, name, Grant(AccessRole.STUDENT, frozenset(), own))
+        assert student.get(f"/v1/students/{own}").status_code == 200
+        problem(teacher.delete(f"/v1/students/{own}", headers=token), 403, "role_not_enough")
+        assert teacher.post("/v1/logout", headers=token).status_code == 204
+        admin = app.test_client()
+        key = {"name": "door", "role": "viewer"}
+        assert admin.post("/v1/keys", json=key, headers=AS_ADMIN).status_code == 201
+        assert admin.delete("/v1/keys/door", headers=AS_ADMIN).status_code == 204
+    log.close()
+    lines = [(line.event.action, line.event.caller, line.event.outcome, line.event.detail) for line in written()]
+    assert lines == [
+        ("logged_in", f"user:{who}", "done", ""),
+        ("login_failed", f"user:{who}", "wrong_password", ""),
+        ("login_failed", "-", "wrong_password", ""),
+        ("logged_in", "student", "done", ""),
+        ("read", "student", "done", ""),
+        ("erased", f"user:{who}", "role_not_enough", ""),
+        ("logged_out", f"user:{who}", "done", ""),
+        ("key_made", "key:setting-1", "done", "door"),
+        ("key_revoked", "key:setting-1", "done", "door"),
+    ]
+    assert [each.matricula for each in written()[3].concerned] == [own]
     school.remove([own])
-    assert own not in str(written())
+    assert own not in str(written()) and name not in str(written())
+
+
+@on_sqlite
+def test_several_photos_are_one_line_also_when_they_are_streamed(
+    admin: FlaskClient, school: Gallery, written: Written
+) -> None:
+    for accept in ("application/json", "application/x-ndjson"):
+        photos = [(io.BytesIO(photo), "photo.jpg") for photo in (PROBE, STRANGER, b"no photo", GROUP)]
+        reply = admin.post("/v1/identify", data={"image": photos}, headers={"Accept": accept})
+        assert reply.status_code == 200 and reply.data
+    one, other = written()
+    assert (one.event.action, other.event.action) == ("identified", "identified")
+    concerned = {each.matricula for each in one.concerned}
+    assert ANA["matricula"] in concerned and len(concerned) > 5
+    assert concerned == {each.matricula for each in other.concerned}
+
+
+@on_sqlite
+def test_ids_that_clients_choose_are_not_written(admin: FlaskClient, written: Written) -> None:
+    chosen = {"X-Request-Id": ANA["matricula"]}
+    assert admin.get("/v1/students", headers=chosen).status_code == 200
+    assert admin.get("/v1/students").status_code == 200
+    first, second = written()
+    assert first.event.request == "" and len(second.event.request) == 32
+
+
+def test_lines_about_refused_requests_wait_for_nothing(
+    gallery: Gallery, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event loop answers requests that their head refuses: it must not stop for a store that is away."""
+    monkeypatch.setattr(recorder, "_ROOM", 0)
+    monkeypatch.setattr(recorder, "_WAIT_FOR_ROOM_S", 600.0)
+    log = AccessLog(gallery.store.access_log, "all")
+    refused = AccessEvent("2026-11-27T10:00:00.000+00:00", "key:x", "viewer", "-", A.ERASED, "role_not_enough")
+    log.record([refused])
+    log.close()
+    assert "no room" in caplog.text
 
 
 def test_a_change_whose_line_cannot_be_written_is_no_success(

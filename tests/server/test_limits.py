@@ -29,7 +29,7 @@ AS_ADMIN, AS_ATTENDANCE = {"X-API-Key": ADMIN}, {"X-API-Key": ATTENDANCE}
 
 
 def client_with(limits: RequestLimits, keys: str = KEYS) -> FlaskClient:
-    return create_app(ServiceHandle(), 1_000_000, Access(read_keys(keys)), limits).test_client()
+    return create_app(ServiceHandle(), 1_000_000, Access(read_keys(keys)), request_limits=limits).test_client()
 
 
 def in_memory(callers: str, strangers: str = "off") -> RequestLimits:

@@ -54,6 +54,7 @@ MATRIX = {
     "GET /v1/keys": "admin",
     "POST /v1/keys": "admin",
     "DELETE /v1/keys/<name>": "admin",
+    "GET /v1/access-log": "admin",
     "GET /v1/users": "admin",
     "POST /v1/users": "admin",
     "PATCH /v1/users/<name>": "admin",
