@@ -179,7 +179,13 @@ def test_its_requirements_are_ranges_that_hold_what_is_pinned() -> None:
 
 def test_everything_imported_is_required(wheel: Path) -> None:
     """Whatever a module of the wheel imports is Python's own, ours, or required by name."""
-    names = {"cv2": "opencv-python", "PIL": "pillow", "faiss": "faiss-cpu", "sklearn": "scikit-learn"}
+    names = {
+        "argon2": "argon2-cffi",
+        "cv2": "opencv-python",
+        "PIL": "pillow",
+        "faiss": "faiss-cpu",
+        "sklearn": "scikit-learn",
+    }
     names |= {"bson": "pymongo", "opentelemetry": "opentelemetry-sdk"}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = [text for texts in project["optional-dependencies"].values() for text in texts]
