@@ -174,7 +174,14 @@ def _tell_of(response: Response, telemetry: Telemetry) -> None:
         took_ms,
         extra=logs.fields(status=response.status_code, duration_ms=round(took_ms, 1), role=str(role)),
     )
-    telemetry.answered(record, request.method, route, response.status_code, str(role), dict(request.headers))
+    telemetry.answered(
+        record,
+        request.method,
+        route,
+        response.status_code,
+        str(role),
+        dict(request.headers) if telemetry.tracing else {},
+    )
 
 
 def _route() -> str | None:

@@ -18,6 +18,7 @@ import pytest
 from pymongo import MongoClient, monitoring
 
 from gallery.documents.mongo import attempts
+from gallery.documents.mongo.connection import MongoConnection
 from gallery.documents.mongo.photo_writing import MongoPhotoWriter
 from gallery.documents.mongo.store import MongoStore
 from gallery.gallery import Gallery
@@ -408,3 +409,14 @@ def test_rosters_are_read_once(store_url: str, tmp_path: Path, commands: Command
     assert len(gallery.search(rows(1, 1), 9, clase="IB-201")[0]) == 1
     assert len(gallery.search(rows(1, 1), 9, clase="IA-101")[0]) == 4
     other.close(), gallery.close()
+
+
+def test_what_the_server_answers_is_not_quoted(store_url: str) -> None:
+    connection = MongoConnection(store_url, 5000)
+    try:
+        connection.db["things"].insert_one({"_id": "A0178"})
+        with pytest.raises(StoreError) as raised, connection.calls():
+            connection.db["things"].insert_one({"_id": "A0178"})
+    finally:
+        connection.close()
+    assert "DuplicateKeyError, code 11000" in str(raised.value) and "A0178" not in str(raised.value)

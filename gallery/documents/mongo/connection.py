@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pymongo import MongoClient, ReadPreference
-from pymongo.errors import ConfigurationError, ConnectionFailure, InvalidURI, PyMongoError
+from pymongo.errors import ConfigurationError, ConnectionFailure, InvalidURI, OperationFailure, PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from presente.errors import ConfigError, StoreError
@@ -90,5 +90,10 @@ def _unavailable(why: str) -> StoreError:
 
 
 def _short(error: PyMongoError) -> str:
-    """The driver's message without the topology that it appends."""
+    """The driver's message without the topology that it appends.
+
+    Of an error that the server answered, only kind and code: its message may quote a document, and the log names no one.
+    """
+    if isinstance(error, OperationFailure):
+        return f"{type(error).__name__}, code {error.code}"
     return str(error).split(", Timeout:")[0].split(", topology description:")[0][:200]
