@@ -92,7 +92,7 @@ def _unavailable(why: str) -> StoreError:
 def _short(error: PyMongoError) -> str:
     """The driver's message without the topology that it appends.
 
-    Of an error that the server answered, only kind and code: its message may quote a document, and the log names no one.
+    Of an error that the server answered, only kind and code: its message may quote a document.
     """
     if isinstance(error, OperationFailure):
         return f"{type(error).__name__}, code {error.code}"
