@@ -145,7 +145,12 @@ def address_unavailable(host: str, port: int, error: OSError) -> ConfigError:
 
 
 def _limits(settings: Settings) -> RequestLimits:
-    return open_limits(settings.limit, settings.limit_strangers, settings.limits_store, bool(settings.api_keys))
+    return open_limits(
+        settings.request_limit,
+        settings.request_limit_strangers,
+        settings.limits_store,
+        bool(settings.api_keys) or settings.accounts == "on",
+    )
 
 
 def _check_address(settings: Settings) -> None:

@@ -193,18 +193,18 @@ class Settings:
         show=lambda key: "set" if key else "",
         secret=True,
     )
-    limit: RequestRate | None = setting(
+    request_limit: RequestRate | None = setting(
         "",
         request_rate,
         "requests that one caller may send, like 600/minute; off for any number",
-        default_means="6000/minute with keys, else off",
+        default_means="6000/minute with keys or accounts, else off",
         details="See [limits](http.md#limits).",
     )
-    limit_strangers: RequestRate | None = setting(
+    request_limit_strangers: RequestRate | None = setting(
         "",
         request_rate,
         "requests that one address without a key may send",
-        default_means="300/minute with keys, else off",
+        default_means="300/minute with keys or accounts, else off",
     )
     limits_store: str = setting(
         "memory",

@@ -216,7 +216,7 @@ def test_another_store_is_refused(store: str) -> None:
 
 @on_sqlite
 def test_a_running_server_limits(serve: Serve) -> None:
-    server = serve(PRESENTE_API_KEYS=KEYS, PRESENTE_LIMIT="3/hour")
+    server = serve(PRESENTE_API_KEYS=KEYS, PRESENTE_REQUEST_LIMIT="3/hour")
     statuses = [server.fetch("GET", "/v1/students", None, X_API_Key=ADMIN).status for _ in range(3)]
     assert statuses == [200] * 3
     big = b"x" * 300_000
