@@ -19,6 +19,8 @@ from presente.installation import IMPORT_ROOT as ROOT
 
 SAMPLE_CLASS = ROOT / "data_sample" / "students.csv"
 _PATIENCE_S = 30.0
+UNLIMITED = {"PRESENTE_REQUEST_LIMIT": "off", "PRESENTE_REQUEST_LIMIT_STRANGERS": "off"}
+"""Settings of a server with keys that is asked as often as it can answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def served(
         ):
             yield running
         return
-    environment = common.environment_in(given, folder, **settings)
+    environment = common.environment_in(given, folder, **(UNLIMITED | settings))
     if source is not None:
         words = [sys.executable, "-m", "indexer", "add", str(source.resolve()), "--json"]
         subprocess.run(words, cwd=checkout, env=environment, check=True, stdout=subprocess.DEVNULL)

@@ -12,6 +12,7 @@ from benchmarks import fuzz
 from benchmarks.fuzz_checks import Answer, faults
 from benchmarks.fuzz_requests import Sent
 from benchmarks.processes import ServerProcess
+from benchmarks.servers import UNLIMITED
 from tests.conftest import Command
 from tests.server.conftest import Serve
 from tests.server.declared_answers import undeclared_anywhere
@@ -37,7 +38,7 @@ def test_nothing_that_is_sent_breaks_the_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(fuzz, "faults", faults_and_undeclared)
-    running = serve(PRESENTE_API_KEYS=fuzz.KEYS)
+    running = serve(PRESENTE_API_KEYS=fuzz.KEYS, **UNLIMITED)
     process = ServerProcess(running.process.pid, tmp_path / "server.log")
     requester, making = fuzz.made(seed=1, requests=REQUESTS, files=REQUESTS // 20)
     outcome = fuzz.run(making, running.address.removeprefix("http://"), process, clients=2)

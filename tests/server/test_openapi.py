@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from flask.testing import FlaskClient
 
+from benchmarks.servers import UNLIMITED
 from presente.access_roles import AccessRole
 from server.access.permissions import permission_needed, roles_with
 from server.app import create_app
@@ -167,7 +168,7 @@ def test_a_method_that_a_path_lacks_needs_what_its_other_methods_need(serve: Ser
 @pytest.mark.usefixtures("sample_gallery")
 def test_the_live_server_does_what_is_described(serve: Serve, tmp_path: Path) -> None:
     """Schemathesis, all checks on; PRESENTE_TEST_SCHEMATHESIS=50 makes it longer."""
-    running = serve(PRESENTE_API_KEYS=KEYS)
+    running = serve(PRESENTE_API_KEYS=KEYS, **UNLIMITED)
     folder = tmp_path / "schemathesis"
     folder.mkdir()
     auth = f'[auth.openapi.bearer]\nbearer = "{ADMIN}"\n[auth.openapi.key]\napi_key = "{ADMIN}"\n'
