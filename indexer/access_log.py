@@ -1,66 +1,35 @@
-"""What commands write into the access log: one place, between the gallery and its store.
-
-A line is on disk before the command goes on to its next change.
-"""
+"""What the indexer's commands write into the access log: one place, between the gallery and its store."""
 
 from __future__ import annotations
 
-import getpass
-import uuid
-from collections.abc import Callable, Collection, Sequence
-from datetime import UTC
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
-from gallery.documents.access_log import MOST_CONCERNED, AccessAction, AccessEvent
+from gallery.documents.access_log import AccessAction
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.values import Enrolment, EnrolmentMode, Student
 from gallery.gallery import Gallery
-from presente.access_roles import AccessRole
+from presente.command_log import CommandLog
 from presente.composition import open_clock
 from presente.settings import Settings
 
-_HERE = "local"
-"""The address of what is done on this machine."""
 
-_Log = Callable[[AccessAction, Sequence[str], str], None]
+def logged_store(store: DocumentStore, settings: Settings) -> DocumentStore:
+    """A store that logs what is changed through it."""
+    log = CommandLog(store.access_log, open_clock(settings), settings.access_log)
+    return cast("DocumentStore", _LoggedDocuments(store, log))
 
 
 def log_changes(gallery: Gallery, settings: Settings) -> Gallery:
     """Log what is changed through a gallery from now on; the same gallery."""
-    if settings.access_log != "off":
-        gallery.store = cast("DocumentStore", _LoggedDocuments(gallery.store, _log_of(gallery.store, settings)))
+    gallery.store = logged_store(gallery.store, settings)
     return gallery
 
 
-def _log_of(store: DocumentStore, settings: Settings) -> _Log:
-    clock, run, caller = open_clock(settings), uuid.uuid4().hex, f"shell:{_login_name()}"
-
-    def log(action: AccessAction, about: Sequence[str], detail: str) -> None:
-        at = clock.now().astimezone(UTC).isoformat(timespec="milliseconds")
-        parts = [tuple(about[start : start + MOST_CONCERNED]) for start in range(0, len(about), MOST_CONCERNED)]
-        role = str(AccessRole.ADMIN)
-        store.access_log.append(
-            [
-                AccessEvent(at, caller, role, _HERE, action, request=run, detail=detail, about=concerned)
-                for concerned in parts
-            ]
-        )
-
-    return log
-
-
-def _login_name() -> str:
-    """The name of this machine's account that runs the command."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have none
-        return "-"
-
-
 class _LoggedDocuments:
-    """A document store whose changes of students and photos are logged; everything else is the store's own."""
+    """A document store that logs changes of students, photos, pack and calibration; the rest is the store's own."""
 
-    def __init__(self, store: DocumentStore, log: _Log) -> None:
+    def __init__(self, store: DocumentStore, log: CommandLog) -> None:
         self._store = store
         self._log = log
 
@@ -71,26 +40,36 @@ class _LoggedDocuments:
         self._store.enrol(enrolments, mode)
         photos = sum(len(enrolment.photos) for enrolment in enrolments)
         students = [enrolment.student.matricula for enrolment in enrolments]
-        self._log(AccessAction.ENROLLED, students, f"photos={photos}")
+        if students:
+            self._log.write(AccessAction.ENROLLED, students, f"photos={photos}")
 
     def update(self, student: Student) -> bool:
         changed = self._store.update(student)
         if changed:
-            self._log(AccessAction.CHANGED, [student.matricula], "")
+            self._log.write(AccessAction.CHANGED, [student.matricula])
         return changed
 
     def remove(self, matriculas: Sequence[str]) -> list[str]:
         removed = self._store.remove(matriculas)
-        self._log(AccessAction.ERASED, removed, "")
+        if removed:
+            self._log.write(AccessAction.ERASED, removed)
         return removed
 
     def merge(self, keep: str, other: str) -> None:
         self._store.merge(keep, other)
-        self._log(AccessAction.MERGED, [keep, other], "the second became the first")
+        self._log.write(AccessAction.MERGED, [keep, other], "the second became the first")
 
     def take_photos(self, matricula: str, digests: Collection[str], to: str | None = None) -> None:
         self._store.take_photos(matricula, digests, to)
         about, action = [matricula], AccessAction.PHOTOS_ERASED
         if to is not None:
             about, action = [matricula, to], AccessAction.PHOTOS_MOVED
-        self._log(action, about, f"photos={len(digests)}")
+        self._log.write(action, about, f"photos={len(digests)}")
+
+    def store_calibration(self, text: str) -> None:
+        self._store.store_calibration(text)
+        self._log.write(AccessAction.CALIBRATED)
+
+    def adopt_pack(self, tag: str, dim: int) -> None:
+        self._store.adopt_pack(tag, dim)
+        self._log.write(AccessAction.PACK_CHANGED, detail=tag)

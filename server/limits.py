@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from flask import Request, Response, g
 from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.errors import ConfigurationError, StorageError
-from limits.storage import MemoryStorage, Storage
+from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
 
 from presente.access_roles import AccessRole
@@ -23,6 +23,7 @@ from presente.errors import Busy, ConfigError
 from presente.secrets import hidden_address
 from presente.settings.values import RequestRate
 from server.access.caller import Caller
+from server.window_counts import WindowCounts
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +153,7 @@ def _item(rate: RequestRate | None) -> RateLimitItem | None:
 
 def _storage(store: str) -> Storage:
     if store == "memory":
-        return MemoryStorage(wrap_exceptions=True)
+        return WindowCounts()
     if not store.startswith(("redis://", "rediss://")):
         raise ConfigError(
             "unknown_limits_store",

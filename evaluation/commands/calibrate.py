@@ -12,11 +12,13 @@ from evaluation.experiment import Experiment
 from evaluation.templates import as_probe
 from faces.image.decode import ACCEPTED_SUFFIXES
 from faces.packs.model_pack import ModelPack
+from gallery.documents.access_log import AccessAction
 from gallery.threshold import impostor_scores
 from gallery.threshold.calibration import CalibrationCurve, check_target
 from gallery.threshold.impostor_scores import EnrolledTemplates
 from gallery.threshold.operating_point import OperatingPoint, operating_point
 from presente import cli, composition
+from presente.command_log import CommandLog
 from presente.errors import InvalidInput
 from presente.settings import Settings
 
@@ -65,6 +67,8 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
             )
         curve = impostor_scores.calibrate(searches, people, pack.tag, arguments.fpir)
         gallery.store.store_calibration(curve.to_json())
+        log = CommandLog(gallery.store.access_log, composition.open_clock(settings), settings.access_log)
+        log.write(AccessAction.CALIBRATED)
     finally:
         gallery.close()
     point = operating_point("stored", pack.threshold, pack.threshold_source, curve, people)

@@ -45,7 +45,7 @@ class AccessLog:
         self._urgent = False  # whether someone waits for a line that is waiting
         self._taken = self._written = 0  # lines that were ever taken in, and that were ever written
         self._failures = 0
-        self._dropped = 0  # lines about refused requests that found no room
+        self._dropped = 0  # lines about refused requests that found no room since the last write
         self._failure: PresenteError | None = None
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -85,7 +85,7 @@ class AccessLog:
 
     def _drop(self, count: int) -> None:
         if not self._dropped:
-            log.error("the access log cannot be written, and has no room: lines about refused requests are left out")
+            log.error("the access log has no room: lines about refused requests are left out")
         self._dropped += count
 
     def close(self) -> None:
@@ -137,18 +137,22 @@ class AccessLog:
             self._store.append(events)
         except Exception as error:  # noqa: BLE001  # the thread must outlive whatever the store raises
             with self._changed:
+                first = self._failure is None
                 self._failure = error if isinstance(error, PresenteError) else _unwritable(error)
                 self._failures += 1
                 self._changed.notify_all()
-            if self._failures == 1 or not isinstance(error, PresenteError):
+            if first or not isinstance(error, PresenteError):
                 log.error("the access log cannot be written: %s", error)
             return False
         with self._changed:
             del self._waiting[: len(events)]
             self._written += len(events)
             self._failure = None
+            dropped, self._dropped = self._dropped, 0
             self._urgent |= len(self._waiting) >= _AT_ONCE
             self._changed.notify_all()
+        if dropped:
+            log.error("the access log is written again; %d lines about refused requests are missing", dropped)
         return True
 
     def _note_head(self) -> None:

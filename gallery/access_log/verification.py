@@ -10,8 +10,11 @@ from gallery.documents.access_log import ALL_LINES, NO_LINES, AccessLine, ChainH
 from gallery.documents.access_log_store import AccessLogStore
 
 _PAGE = 1000
+_BELOW_ALL = -(2**63)
 
-FindingCode = Literal["line_changed", "line_missing", "chain_broken", "person_changed", "end_missing", "head_differs"]
+FindingCode = Literal[
+    "line_changed", "line_forged", "line_missing", "chain_broken", "person_changed", "end_missing", "head_differs"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,14 @@ def verify(
     findings: list[ChainFinding] = []
     count, last = 0, NO_LINES
     for line in _all_lines(store):
+        progress(1)
+        if line.number < 1:
+            what = f"Line {line.number} is not of this log: the first line is 1."
+            findings.append(ChainFinding("line_forged", line.number, what))
+            continue
         findings += _compare(line, last)
         findings += [_head_differs(line, head) for head in expected if _contradicts(line, head)]
         count, last = count + 1, line.head
-        progress(1)
     for end in sorted({head.number for head in expected if head.number > last.number}):
         findings.append(
             ChainFinding("end_missing", last.number + 1, f"The log ends at {last.number}; it was {end} lines long.")
@@ -64,7 +71,7 @@ def verify(
 
 
 def _all_lines(store: AccessLogStore) -> Iterator[AccessLine]:
-    after = 0
+    after = _BELOW_ALL
     while page := store.lines(ALL_LINES, after, _PAGE):
         yield from page
         after = page[-1].number

@@ -6,6 +6,7 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
+from indexer.access_log import log_changes
 from presente import cli, composition
 from presente.settings import Settings
 
@@ -26,7 +27,7 @@ def run(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     from indexer.pipeline.closing_steps import ClosingSteps
 
     steps = ClosingSteps()
-    gallery = composition.open_for_upkeep(settings)
+    gallery = log_changes(composition.open_for_upkeep(settings), settings)
     try:
         generation = gallery.index.rebuild()
         gallery.store.attendance.recount()

@@ -30,13 +30,14 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
 
 
 def _run_attempt(arguments: argparse.Namespace, settings: Settings, output: cli.Output, attempt: SupervisedRun) -> int:
+    from indexer.access_log import log_changes, logged_store
     from indexer.pipeline.closing_steps import check_report_file, publish_and_report
     from indexer.pipeline.embed_stored import embed_stored_photos
 
     check_report_file(arguments.report)
     pack = composition.open_pack(settings)
     embedder = composition.open_embedder(settings, pack)
-    store = composition.open_store(settings.store, composition.open_clock(settings))
+    store = logged_store(composition.open_store(settings.store, composition.open_clock(settings)), settings)
     try:
         before = store.pack()
         with output.bar(None, "photo") as progress:
@@ -46,5 +47,5 @@ def _run_attempt(arguments: argparse.Namespace, settings: Settings, output: cli.
             report.notes += (f"set PRESENTE_PACK={shlex.quote(settings.pack)} for the programs that use the gallery",)
     finally:
         store.close()
-    open_gallery = None if report.stopped else lambda: composition.open_gallery(settings, pack)
+    open_gallery = None if report.stopped else lambda: log_changes(composition.open_gallery(settings, pack), settings)
     return publish_and_report(report, open_gallery, arguments.report, output)

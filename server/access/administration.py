@@ -79,14 +79,16 @@ def add_key(store: AccessStore, name: str, grant: Grant) -> tuple[AccessKey, str
     return made, text
 
 
-def revoke_key(store: AccessStore, name: str) -> None:
-    """Delete a key. Servers refuse it within about two seconds.
+def revoke_key(store: AccessStore, name: str) -> AccessKey:
+    """Delete a key; the key. Servers refuse it within about two seconds.
 
     Raises:
         NotFound: ``key_not_found``.
     """
-    if not store.remove_key(name):
+    found = next((key for key in store.access_keys() if key.name == name), None)
+    if found is None or not store.remove_key(name):
         raise NotFound("key_not_found", f"There is no key {shown(name)}.", "Look at the list of keys.")
+    return found
 
 
 # -- accounts ----------------------------------------------------------------------------------------------------------

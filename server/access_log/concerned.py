@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from msgspec import UNSET
+
+from gallery.documents.access import loggable_name
+from presente.access_roles import AccessRole
+from server.requests.access import AccountChanges
+from server.responses.access import AccountJson, KeyJson, NewKeyReply
 from server.responses.attendance import ClassPhotoReply
 from server.responses.identification import IdentifiedPhotoReply, IdentifyPhotosReply, IdentifyReply, SearchReply
 from server.routes.common import service
@@ -77,14 +83,22 @@ def of_participation(asked: _Asked, _: Any) -> Iterable[str]:
     return [each.matricula for each in service().gallery.store.subjects([subject] if subject else []).values()]
 
 
-def named(_: _Asked, reply: Any) -> str:
-    """The name of a key or an account that was made or changed."""
-    return str(getattr(reply, "made", reply).name)
+def granted(_: _Asked, reply: KeyJson | AccountJson | NewKeyReply) -> str:
+    """The key or the account that was made or changed."""
+    made = reply.made if isinstance(reply, NewKeyReply) else reply
+    return loggable_name(made.name, AccessRole(made.role))
 
 
-def name_in_path(asked: _Asked, _: Any) -> str:
-    """The name of a key or an account that the path names."""
-    return str(asked["name"])
+def granted_and_changed(asked: _Asked, reply: AccountJson) -> str:
+    """The account that was changed, and what of it."""
+    changed = [name for name in AccountChanges.__struct_fields__ if getattr(asked["body"], name) is not UNSET]
+    return " ".join(filter(None, (granted(asked, reply), *changed)))
+
+
+def granted_to(_: _Asked, reply: KeyJson | AccountJson | NewKeyReply) -> Iterable[str]:
+    """The student whose the key or the account is, if it is a student's."""
+    made = reply.made if isinstance(reply, NewKeyReply) else reply
+    return [made.matricula] if made.matricula else []
 
 
 def which_list(asked: _Asked, reply: Any) -> str:

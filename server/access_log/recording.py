@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from flask import Flask, Response, g, request
 
+from gallery.documents.access import Account, Grant, loggable_name
 from gallery.documents.access_log import DONE, AccessAction, AccessEvent
 from presente.access_roles import AccessRole
 from presente.clock import Clock
@@ -73,14 +74,24 @@ def recorded_when_sent(
     return each()
 
 
-def note_failed_login(account: str) -> None:
+def note_failed_login(account: Account | None) -> None:
     """Let the request that is being answered write that a login failed.
 
     Args:
-        account: whose; empty when there is no account of that name: what was typed may be a password.
+        account: whose; None when there is no account of that name: what was typed may be a password.
     """
-    g.caller = Caller(AccessRole.NONE, f"user:{account}" if account else "-", frozenset())
-    g.access_note = AccessNote(AccessAction.LOGIN_FAILED)
+    g.caller, about = Caller(AccessRole.NONE, "-", frozenset()), ""
+    if account is not None:
+        name, about = loggable_name(account.name, account.grant.role), account.grant.matricula
+        g.caller = Caller(AccessRole.NONE, f"user:{name}" if name else _STUDENT, frozenset())
+    g.access_note = AccessNote(AccessAction.LOGIN_FAILED, (about,) if about else ())
+
+
+def note_grant(action: AccessAction, name: str, grant: Grant) -> None:
+    """Let the request that is being answered write what was done to a key or an account, where its reply does not say
+    which it is."""
+    about = (grant.matricula,) if grant.matricula else ()
+    g.access_note = AccessNote(action, about, loggable_name(name, grant.role))
 
 
 def note_lowered_threshold(detail: str) -> None:

@@ -6,11 +6,13 @@ import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from gallery.documents.access import Grant
+from gallery.documents.access import Grant, loggable_name
+from gallery.documents.access_log import AccessAction
 from gallery.documents.protocol import DocumentStore
 from presente import composition
 from presente.access_roles import AccessRole
 from presente.cli_parser import Parser
+from presente.command_log import CommandLog
 from presente.settings import Settings
 from server.access.administration import grant_of
 
@@ -40,6 +42,15 @@ def grant_as_dict(grant: Grant) -> dict[str, object]:
     """A role and whom it reaches, for ``--json``."""
     classes = None if grant.classes is None else sorted(grant.classes)
     return {"role": grant.role.value, "classes": classes, "matricula": grant.matricula or None}
+
+
+def log_grant(
+    store: DocumentStore, settings: Settings, action: AccessAction, name: str, grant: Grant, further: str = ""
+) -> None:
+    """Write into the access log that a key or an account was made or changed; a student's is not named."""
+    log = CommandLog(store.access_log, composition.open_clock(settings), settings.access_log)
+    about = [grant.matricula] if grant.matricula else []
+    log.write(action, about, " ".join(filter(None, (loggable_name(name, grant.role), further))))
 
 
 @contextmanager

@@ -7,17 +7,26 @@ import logging
 from typing import Any
 
 from gallery.documents.access import AccessKey
+from gallery.documents.access_log import AccessAction
 from presente import cli, logs
 from presente.cli_parser import Parser
 from presente.settings import Settings
 from server.access.administration import ROLES_OF_KEYS, add_key, revoke_key
-from server.commands.grant_flags import add_grant_flags, described_grant, grant_as_dict, grant_of_flags, opened_store
+from server.commands.grant_flags import (
+    add_grant_flags,
+    described_grant,
+    grant_as_dict,
+    grant_of_flags,
+    log_grant,
+    opened_store,
+)
 
 
 def run_add(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Make a key, and print its text, this once."""
     with opened_store(settings) as store:
         made, text = add_key(store.access, arguments.name, grant_of_flags(store, arguments))
+        log_grant(store, settings, AccessAction.KEY_MADE, made.name, made.grant)
     output.note(f"Key {made.name}, {described_grant(made.grant)}. It is shown this once:")
     output.secret({**_as_dict(made), "key": text}, text)
     return cli.DONE
@@ -38,7 +47,8 @@ def run_list(_: argparse.Namespace, settings: Settings, output: cli.Output) -> i
 def run_revoke(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Revoke a key."""
     with opened_store(settings) as store:
-        revoke_key(store.access, arguments.name)
+        revoked = revoke_key(store.access, arguments.name)
+        log_grant(store, settings, AccessAction.KEY_REVOKED, revoked.name, revoked.grant)
     said = f"Key {arguments.name} is revoked: servers refuse it within two seconds."
     output.result({"revoked": arguments.name}, [said])
     return cli.DONE

@@ -9,13 +9,21 @@ import sys
 from typing import Any
 
 from gallery.documents.access import Account
+from gallery.documents.access_log import AccessAction
 from presente import cli, logs
 from presente.cli_parser import Parser
 from presente.errors import InvalidInput
 from presente.settings import Settings
 from server.access.administration import ROLES_OF_ACCOUNTS, account_of, add_account, change_account, check_name
 from server.access.passwords import check_password
-from server.commands.grant_flags import add_grant_flags, described_grant, grant_as_dict, grant_of_flags, opened_store
+from server.commands.grant_flags import (
+    add_grant_flags,
+    described_grant,
+    grant_as_dict,
+    grant_of_flags,
+    log_grant,
+    opened_store,
+)
 
 
 def run_add(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -24,6 +32,7 @@ def run_add(arguments: argparse.Namespace, settings: Settings, output: cli.Outpu
     with opened_store(settings) as store:
         grant = grant_of_flags(store, arguments)
         made = add_account(store.access, arguments.name, grant, read_password())
+        log_grant(store, settings, AccessAction.ACCOUNT_MADE, made.name, made.grant)
     return _say(made, f"Account {made.name}, {described_grant(made.grant)}.", output)
 
 
@@ -32,6 +41,7 @@ def run_passwd(arguments: argparse.Namespace, settings: Settings, output: cli.Ou
     with opened_store(settings) as store:
         account_of(store.access, arguments.name)
         changed = change_account(store.access, arguments.name, password=read_password())
+        log_grant(store, settings, AccessAction.ACCOUNT_CHANGED, changed.name, changed.grant, "password")
     return _say(changed, f"{changed.name} has another password, and all sessions of the account have ended.", output)
 
 
@@ -39,6 +49,7 @@ def run_disable(arguments: argparse.Namespace, settings: Settings, output: cli.O
     """Let an account no longer log in."""
     with opened_store(settings) as store:
         changed = change_account(store.access, arguments.name, enabled=False)
+        log_grant(store, settings, AccessAction.ACCOUNT_CHANGED, changed.name, changed.grant, "enabled=false")
     return _say(
         changed, f"{changed.name} may no longer log in; servers refuse the sessions within two seconds.", output
     )
@@ -48,6 +59,7 @@ def run_enable(arguments: argparse.Namespace, settings: Settings, output: cli.Ou
     """Let an account log in again."""
     with opened_store(settings) as store:
         changed = change_account(store.access, arguments.name, enabled=True)
+        log_grant(store, settings, AccessAction.ACCOUNT_CHANGED, changed.name, changed.grant, "enabled=true")
     return _say(changed, f"{changed.name} may log in again.", output)
 
 

@@ -38,14 +38,15 @@ def make_key(store: DocumentStore, authenticator: Authenticator, wanted: NewKey)
     return made
 
 
-def revoke_key(store: DocumentStore, authenticator: Authenticator, name: str) -> None:
-    """Revoke a key.
+def revoke_key(store: DocumentStore, authenticator: Authenticator, name: str) -> AccessKey:
+    """Revoke a key; the key.
 
     Raises:
         NotFound: ``key_not_found``.
     """
-    administration.revoke_key(store.access, name)
+    revoked = administration.revoke_key(store.access, name)
     authenticator.register.refresh()
+    return revoked
 
 
 def make_account(store: DocumentStore, authenticator: Authenticator, wanted: NewAccount) -> Account:

@@ -12,7 +12,7 @@ from server.access.login import LoggedIn, LoginDesk
 from server.access.permissions import Permission, needs
 from server.access.proxies import came_over_tls, client_address
 from server.access.tokens import csrf_token
-from server.access_log.concerned import named
+from server.access_log.concerned import granted
 from server.access_log.declaration import logged
 from server.access_log.recording import note_failed_login
 from server.error_codes import GALLERY
@@ -52,7 +52,7 @@ def login(body: LoginFields) -> tuple[None, list[tuple[str, str]]]:
     try:
         made = _desk().login(body.name, body.password, address, device)
     except Unauthorized:
-        note_failed_login(body.name if authenticator().register.account(body.name) else "")
+        note_failed_login(authenticator().register.account(body.name))
         raise
     g.caller = caller_of(f"user:{made.account.name}", made.account.grant)
     if old := authenticator().token(request):
@@ -100,7 +100,7 @@ def session() -> SessionReply:
         "wrong_setup_code",
     },
 )
-@logged(AccessAction.ACCOUNT_MADE, detail=named)
+@logged(AccessAction.ACCOUNT_MADE, detail=granted)
 def setup(body: SetupFields) -> AccountJson:
     """Make the first admin, with the code that the server printed on its terminal."""
     _check_accounts()

@@ -264,6 +264,10 @@ def test_reordered_and_inserted_lines_are_found(school: DocumentStore, attacker:
     attacker.renumber(6, 7)
     attacker.renumber(5, 6)
     assert codes(school) == [("line_missing", 5), ("line_changed", 6), ("line_changed", 7)]
+    for number in (0, -5):
+        attacker.renumber(7, number)
+        assert codes(school) == [("line_forged", number), ("line_missing", 5), ("line_changed", 6)]
+        attacker.renumber(number, 7)
 
 
 def test_a_log_that_was_cut_off_is_found_by_its_note_and_by_a_head_that_was_kept(

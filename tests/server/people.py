@@ -1,5 +1,7 @@
 """A server with keys and accounts in its store: one caller of each role, and how each sends its requests."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,3 +74,13 @@ def logged_in(app: Flask, gallery: Gallery, name: str, grant: Grant) -> tuple[Fl
     browser = app.test_client()
     assert browser.post("/v1/login", json={"name": name, "password": PASSWORD}).status_code == 204
     return browser, {"X-CSRF-Token": browser.get("/v1/session").get_json()["csrf_token"]}
+
+
+def presente_at(
+    folder: Path, environment: dict[str, str], *words: str, typed: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to whose standard input something is written."""
+    command = [sys.executable, "-m", "presente", *words]
+    return subprocess.run(
+        command, cwd=folder, env=environment, input=typed, capture_output=True, text=True, timeout=120
+    )

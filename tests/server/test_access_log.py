@@ -31,7 +31,7 @@ from server.app import Access, create_app
 from server.service import Service, ServiceHandle
 from tests.conftest import Command, on_sqlite
 from tests.server.conftest import Serve
-from tests.server.people import guarded_app, logged_in
+from tests.server.people import guarded_app, logged_in, presente_at
 from tests.server.sample import (
     ADMIN,
     ANA,
@@ -235,6 +235,7 @@ def test_logins_keys_and_accounts_have_lines(
         for fields in wrong:
             problem(app.test_client().post("/v1/login", json=fields), 401, "wrong_password")
         student, _ = logged_in(app, school, name, Grant(AccessRole.STUDENT, frozenset(), own))
+        problem(app.test_client().post("/v1/login", json={"name": name, "password": "x"}), 401, "wrong_password")
         assert student.get(f"/v1/students/{own}").status_code == 200
         problem(teacher.delete(f"/v1/students/{own}", headers=token), 403, "role_not_enough")
         assert teacher.post("/v1/logout", headers=token).status_code == 204
@@ -242,6 +243,14 @@ def test_logins_keys_and_accounts_have_lines(
         key = {"name": "door", "role": "viewer"}
         assert admin.post("/v1/keys", json=key, headers=AS_ADMIN).status_code == 201
         assert admin.delete("/v1/keys/door", headers=AS_ADMIN).status_code == 204
+        second = {"name": "ana.movil", "role": "student", "matricula": own}
+        fields = second | {"password": "una clave bastante larga"}
+        assert admin.post("/v1/users", json=fields, headers=AS_ADMIN).status_code == 201
+        changes = {"enabled": False}
+        assert admin.patch("/v1/users/ana.movil", json=changes, headers=AS_ADMIN).status_code == 200
+        assert admin.patch(f"/v1/users/{who}", json=changes, headers=AS_ADMIN).status_code == 200
+        assert admin.post("/v1/keys", json=second, headers=AS_ADMIN).status_code == 201
+        assert admin.delete("/v1/keys/ana.movil", headers=AS_ADMIN).status_code == 204
     log.close()
     lines = [(line.event.action, line.event.caller, line.event.outcome, line.event.detail) for line in written()]
     assert lines == [
@@ -249,15 +258,21 @@ def test_logins_keys_and_accounts_have_lines(
         ("login_failed", f"user:{who}", "wrong_password", ""),
         ("login_failed", "-", "wrong_password", ""),
         ("logged_in", "student", "done", ""),
+        ("login_failed", "student", "wrong_password", ""),
         ("read", "student", "done", ""),
         ("erased", f"user:{who}", "role_not_enough", ""),
         ("logged_out", f"user:{who}", "done", ""),
         ("key_made", "key:setting-1", "done", "door"),
         ("key_revoked", "key:setting-1", "done", "door"),
+        ("account_made", "key:setting-1", "done", ""),
+        ("account_changed", "key:setting-1", "done", "enabled"),
+        ("account_changed", "key:setting-1", "done", f"{who} enabled"),
+        ("key_made", "key:setting-1", "done", ""),
+        ("key_revoked", "key:setting-1", "done", ""),
     ]
-    assert [each.matricula for each in written()[3].concerned] == [own]
+    assert [[each.matricula for each in written()[place].concerned] for place in (3, 4, 10, 11, 13, 14)] == [[own]] * 6
     school.remove([own])
-    assert own not in str(written()) and name not in str(written())
+    assert own not in str(written()) and "ana." not in str(written())
 
 
 @on_sqlite
@@ -441,6 +456,35 @@ def test_the_command_shows_verifies_and_tells_the_head(command: Command, tmp_pat
     assert nobody.returncode == 1 and "student_not_found" in nobody.stderr
     early = command("indexer.audit_log", "show", "--hasta", "2020-01-01", "--json")
     assert json.loads(early.stdout)["lines"] == []
+
+
+@pytest.mark.usefixtures("sample_gallery")
+def test_commands_for_keys_accounts_and_calibration_have_lines(
+    command: Command, environment: dict[str, str], tmp_path: Path
+) -> None:
+    own = ANA["matricula"]
+    for program, *words in (
+        ("keys", "add", "door", "--role", "viewer"),
+        ("keys", "revoke", "door"),
+        ("users", "add", "maestra", "--role", "teacher", "--clase", "IA-101"),
+        ("users", "disable", "maestra"),
+        ("users", "add", "ana.m", "--role", "student", "--matricula", own),
+    ):
+        done = presente_at(tmp_path, environment, program, *words, typed="una clave bastante larga\n")
+        assert done.returncode == 0, done.stderr
+    done = command("evaluation", "calibrate", "--fpir", "0.2", "--json")
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(command("indexer.audit_log", "show", "--json", "--last", "6").stdout)["lines"]
+    assert [(line["action"], line["detail"], line["about"]) for line in shown] == [
+        ("key_made", "door", []),
+        ("key_revoked", "door", []),
+        ("account_made", "maestra", []),
+        ("account_changed", "maestra enabled=false", []),
+        ("account_made", "", [own]),
+        ("calibrated", "", []),
+    ]
+    assert all(line["caller"].startswith("shell:") for line in shown)
+    assert command("indexer.audit_log", "verify").returncode == 0
 
 
 @on_sqlite

@@ -4,6 +4,7 @@ import logging
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from limits.storage import MemoryStorage
 from werkzeug.test import run_wsgi_app
 
 from presente.api_keys import read_keys
@@ -21,6 +21,7 @@ from server.access.caller import LOCAL, NO_ONE
 from server.app import Access, create_app, refusal
 from server.limits import DEFAULT_OF_CALLERS, DEFAULT_OF_STRANGERS, RequestLimits, open_limits
 from server.service import ServiceHandle
+from server.window_counts import WindowCounts
 from tests.conftest import on_sqlite
 from tests.server.conftest import Serve
 from tests.server.sample import ADMIN, ATTENDANCE, KEYS, UNKNOWN, problem
@@ -116,13 +117,37 @@ def test_a_rate_of_another_form_is_refused(text: str) -> None:
 
 
 def test_a_window_ends() -> None:
-    limits = RequestLimits(RequestRate(1, 1), None, MemoryStorage(wrap_exceptions=True))
+    limits = RequestLimits(RequestRate(1, 1), None, WindowCounts())
     first = limits.count(LOCAL, "-")
     assert first is not None and first.allowed
     deadline = time.monotonic() + 20
     while not (again := limits.count(LOCAL, "-")) or not again.allowed:
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def test_counting_is_exact_among_threads_and_starts_none() -> None:
+    counts, before = WindowCounts(), threading.active_count()
+    found: list[int] = []
+
+    def count() -> None:
+        found.extend(counts.incr("caller", 60) for _ in range(500))
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == list(range(1, 2001)) and counts.get("caller") == 2000
+    assert threading.active_count() == before
+
+
+def test_windows_are_bounded_and_the_oldest_goes() -> None:
+    counts = WindowCounts()
+    for number in range(10_001):
+        counts.incr(f"address {number}", 60)
+    assert (counts.get("address 0"), counts.get("address 1"), counts.reset()) == (0, 1, 10_000)
+    assert counts.get("address 1") == 0
 
 
 # -- Redis ---------------------------------------------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +9,7 @@ import pytest
 
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import Reply, Running, Serve
-from tests.server.people import PASSWORD
+from tests.server.people import PASSWORD, presente_at
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page  # which only CI installs
@@ -32,16 +30,6 @@ def log_in(running: Running, name: str, password: str = PASSWORD) -> dict[str, s
 def add_user(environment: dict[str, str], folder: Path, *words: str) -> None:
     done = presente_at(folder, environment, "users", "add", *words, typed=f"{PASSWORD}\n")
     assert done.returncode == 0, done.stderr
-
-
-def presente_at(
-    folder: Path, environment: dict[str, str], *words: str, typed: str = ""
-) -> subprocess.CompletedProcess[str]:
-    """Run a command to whose standard input something is written."""
-    command = [sys.executable, "-m", "presente", *words]
-    return subprocess.run(
-        command, cwd=folder, env=environment, input=typed, capture_output=True, text=True, timeout=120
-    )
 
 
 def setup_code(folder: Path) -> str:

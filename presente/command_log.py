@@ -1,0 +1,57 @@
+"""What commands write into the access log. A line is on disk before the command goes on to its next change."""
+
+from __future__ import annotations
+
+import getpass
+import uuid
+from collections.abc import Sequence
+from datetime import UTC
+
+from gallery.documents.access_log import MOST_CONCERNED, AccessAction, AccessEvent
+from gallery.documents.access_log_store import AccessLogStore
+from presente.access_roles import AccessRole
+from presente.clock import Clock
+from presente.settings.settings import AccessLogLevel
+
+_HERE = "local"
+"""The address of what is done on this machine."""
+
+
+class CommandLog:
+    """The access log of one command. Its lines have one request id."""
+
+    def __init__(self, store: AccessLogStore, clock: Clock, level: AccessLogLevel) -> None:
+        """``level``: with ``off`` nothing is written; whatever a command writes is a change."""
+        self._store = store
+        self._clock = clock
+        self._is_on = level != "off"
+        self._run = uuid.uuid4().hex
+        self._caller = f"shell:{_login_name()}"
+
+    def write(self, action: AccessAction, about: Sequence[str] = (), detail: str = "") -> None:
+        """Write that something was done; in several lines when it is about many students.
+
+        Args:
+            action: what.
+            about: matriculas of the students concerned.
+            detail: more about it; it names no student.
+        """
+        if not self._is_on:
+            return
+        at = self._clock.now().astimezone(UTC).isoformat(timespec="milliseconds")
+        parts = [tuple(about[start : start + MOST_CONCERNED]) for start in range(0, len(about), MOST_CONCERNED)]
+        role = str(AccessRole.ADMIN)
+        self._store.append(
+            [
+                AccessEvent(at, self._caller, role, _HERE, action, request=self._run, detail=detail, about=concerned)
+                for concerned in parts or [()]
+            ]
+        )
+
+
+def _login_name() -> str:
+    """The name of this machine's account that runs the command."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have none
+        return "-"
