@@ -15,7 +15,9 @@ from presente.access_roles import AccessRole
 from presente.clock import Clock
 from presente.errors import PresenteError
 from server.access.caller import NO_ONE, Caller
+from server.access.proxies import client_address
 from server.access_log.declaration import AccessNote, action_of
+from server.routes.common import authenticator
 from server.service import Service, ServiceHandle
 
 _Reply = TypeVar("_Reply")
@@ -105,7 +107,7 @@ def _event(caller: Caller, clock: Clock, note: AccessNote, outcome: str) -> Acce
         at=clock.now().astimezone(UTC).isoformat(timespec="milliseconds"),
         caller=_STUDENT if is_student else caller.name,
         role=str(caller.role),
-        address=request.remote_addr or "-",
+        address=client_address(request, authenticator().access.proxies),
         action=note.action,
         outcome=outcome,
         request=_own_request_id(),

@@ -291,6 +291,18 @@ def test_several_photos_are_one_line_also_when_they_are_streamed(
 
 
 @on_sqlite
+def test_a_trusted_proxy_says_whose_address_it_is(
+    gallery: Gallery, embedder: FaceEmbedder, tmp_path: Path, log: AccessLog, written: Written
+) -> None:
+    for trusted in ((), ("127.0.0.1/32",)):
+        access = Access(read_keys(KEYS), proxies=trusted)
+        with guarded_app(gallery, embedder, tmp_path, access, log) as app:
+            headers = AS_ADMIN | {"X-Forwarded-For": "10.1.2.3"}
+            assert app.test_client().get("/v1/students", headers=headers).status_code == 200
+    assert [line.event.address for line in written()] == ["127.0.0.1", "10.1.2.3"]
+
+
+@on_sqlite
 def test_ids_that_clients_choose_are_not_written(admin: FlaskClient, written: Written) -> None:
     chosen = {"X-Request-Id": ANA["matricula"]}
     assert admin.get("/v1/students", headers=chosen).status_code == 200
