@@ -127,7 +127,7 @@ def index_builders() -> dict[str, Callable[[NDArray[np.float32], NDArray[np.int6
         "faiss_hnsw": _faiss(lambda dim: faiss.index_factory(dim, "HNSW32,Flat", ip), 1, _ef),
         "faiss_ivf": _faiss(lambda dim: faiss.index_factory(dim, "IVF1024,Flat", ip), 1, _probe),
     }
-    for kind in ("flat", "rabitq", "hnsw", "ivf", "auto"):
+    for kind in ("flat", "pq", "rabitq", "hnsw", "ivf", "auto"):
         made[kind] = lambda rows, people, kind=kind: presente(kind, rows, people)
     made |= {name: build for name, build in (("hnswlib", _hnswlib), ("usearch", _usearch)) if find_spec(name)}
     return made

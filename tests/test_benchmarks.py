@@ -69,13 +69,13 @@ def test_packs_are_named_as_for_every_program(tmp_path: Path) -> None:
 def test_search() -> None:
     found = printed(
         "benchmarks.search", "--n", "500", "--dim", "32", "--probes", "20", "--clients", "2", "--data", "spread",
-        "--kinds", "faiss_flat_1_threads", "flat", "rabitq", "auto",
+        "--kinds", "faiss_flat_1_threads", "flat", "pq", "auto",
     )  # fmt: skip
     p50 = {name: figures["p50_ms"] for name, figures in found["kinds"].items()}
     assert (found["n"], found["dim"]) == (500, 32)
-    assert found["ratio"] == pytest.approx(min(p50["faiss_flat_1_threads"], p50["flat"]) / p50["rabitq"], rel=0.2)
+    assert found["ratio"] == pytest.approx(min(p50["faiss_flat_1_threads"], p50["flat"]) / p50["pq"], rel=0.2)
     assert found["kinds"]["flat"]["recall_at_10"] == 1.0 and found["kinds"]["auto"]["kind"] == "flat"
-    assert found["kinds"]["rabitq"]["gate_tried"] and list(found["kinds"]["rabitq"]["by_clients"]) == ["2"]
+    assert found["kinds"]["pq"]["gate_tried"] and list(found["kinds"]["pq"]["by_clients"]) == ["2"]
     wanted = {"p50_ms", "p99_ms", "batch_per_s", "build_s", "recall_at_1", "recall_at_10", "memory_bytes_per_vector"}
     assert all(wanted <= set(figures) for figures in found["kinds"].values())
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from gallery.index.kinds.coded import CodedIndex, CodedKind
 from gallery.index.kinds.flat import FlatIndex
+from gallery.index.kinds.pq import PQ
 from gallery.index.kinds.protocol import VectorIndex
-from gallery.index.kinds.rabitq import RABITQ
 from gallery.index.kinds.registry import CODED
 from gallery.index.subject_ranking import nearest_subjects
 from gallery.index.template_parts import PublishedTemplates, by_subject
@@ -31,7 +31,7 @@ _TIMED = 7
 _SAME = 1e-6
 """Scores that are this close are a tie, and either person is right."""
 
-AskedKind = Literal["auto", "flat", "rabitq", "hnsw", "ivf"]
+AskedKind = Literal["auto", "flat", "pq", "rabitq", "hnsw", "ivf"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +105,8 @@ class GroundTruth:
     scores: NDArray[np.float32]
 
     def found(self, index: VectorIndex, k: int) -> NDArray[np.int64]:
-        """How many of each probe's k nearest people an index finds, int64 (m,). Of people who tie, anyone counts.
-
-        The index is searched as it is for a single probe.
-        """
-        scores = self._search(index.as_for_one() if isinstance(index, CodedIndex) else index, k)
+        """How many of each probe's k nearest people an index finds, int64 (m,). Of people who tie, anyone counts."""
+        scores = self._search(index, k)
         return np.asarray((scores >= self.scores[:, k - 1 : k] - _SAME).sum(axis=1), dtype=np.int64)
 
     def recall(self, index: VectorIndex) -> float:
@@ -163,8 +160,8 @@ def choose_index(
     count = len(matrix)
     wanted, reason = settings.kind, f"{settings.kind} was asked for."
     if settings.kind == "auto":
-        wanted = "rabitq" if count >= CODED_FROM else "flat"
-        reason = f"{count} templates are {'at least' if wanted == 'rabitq' else 'fewer than'} {CODED_FROM}."
+        wanted = PQ.kind if count >= CODED_FROM else "flat"
+        reason = f"{count} templates are {'at least' if wanted == PQ.kind else 'fewer than'} {CODED_FROM}."
     if wanted == "flat" or not count:
         return FlatIndex(matrix), GateReport(settings.kind, reason, settings.floor, 1.0, 0)
     truth = ground_truth(matrix, subjects, _PROBES, len(matrix))
@@ -199,7 +196,7 @@ def choose_index(
 
 def _candidate_builds(wanted: str) -> Iterator[tuple[CodedKind, Mapping[str, int]]]:
     """The builds to try, in order: those of the wanted kind, then those of the most accurate kind."""
-    for kind in dict.fromkeys((wanted, RABITQ.kind)):
+    for kind in dict.fromkeys((wanted, PQ.kind)):
         for parameters in CODED[kind].builds:
             yield CODED[kind], parameters
 

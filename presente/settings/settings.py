@@ -30,7 +30,7 @@ from presente.settings.values import (
     zone_name,
 )
 
-IndexKind = Literal["auto", "flat", "rabitq", "hnsw", "ivf"]
+IndexKind = Literal["auto", "flat", "pq", "rabitq", "hnsw", "ivf"]
 Consent = Literal["optional", "required"]
 Duplicates = Literal["refuse", "warn", "allow"]
 RuntimeName = Literal["auto", "onnxruntime", "openvino"]
@@ -59,7 +59,7 @@ class Settings:
     index_kind: IndexKind = setting(
         "auto",
         choice(IndexKind),
-        "kind of index: auto (by size), flat, rabitq, hnsw or ivf",
+        "kind of index: auto (by size), flat, pq, rabitq, hnsw or ivf",
         details="See [search](search.md).",
     )
     recall_floor: float = setting(

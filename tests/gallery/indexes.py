@@ -11,7 +11,7 @@ from gallery.index.searcher import Searcher
 from gallery.index.template_parts import PublishedTemplates
 from tests.conftest import DIM, unit
 
-KINDS = ["flat", "rabitq", "hnsw", "ivf"]
+KINDS = ["flat", "pq", "rabitq", "hnsw", "ivf"]
 
 
 def vectors(count: int, seed: int = 1, dim: int = DIM) -> np.ndarray:

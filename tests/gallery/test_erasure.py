@@ -54,7 +54,7 @@ def populated(url: str, index: Path, gone: np.ndarray, kind: str = "flat") -> Ga
     return gallery
 
 
-@pytest.mark.parametrize("kind", ["flat", "rabitq", "hnsw", "ivf"])
+@pytest.mark.parametrize("kind", ["flat", "pq", "rabitq", "hnsw", "ivf"])
 @on_sqlite
 def test_an_erased_row_is_overwritten_and_all_others_are_found(
     store_url: str, tmp_path: Path, gone: np.ndarray, kind: str

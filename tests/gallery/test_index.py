@@ -11,7 +11,6 @@ from gallery.documents.values import Position
 from gallery.index.generations import GenerationStore
 from gallery.index.kinds.coded import CodedIndex
 from gallery.index.kinds.flat import FlatIndex, nearest
-from gallery.index.kinds.search_costs import SearchCosts, measured_costs
 from gallery.index.manifest import IndexedDocuments
 from gallery.index.recall_gate import GroundTruth, IndexSettings, choose_index, ground_truth
 from gallery.index.searcher import Searcher
@@ -67,7 +66,7 @@ def test_a_large_gallery_agrees_with_exact_search(kind: str, tmp_path: Path) -> 
     together = (np.vstack([scores for scores, _ in few]), np.vstack([found for _, found in few]))
     assert agrees(together, part, rows, probes) >= 0.998
     assert agrees(part.search(probes, 10), part, rows, probes) >= 0.998
-    assert part.index.spec.kind in (kind, "rabitq"), "the recall gate fell back to exact search"
+    assert part.index.spec.kind in (kind, "pq"), "the recall gate fell back to exact search"
     one_by_one = [part.search(probe[None, :], 10) for probe in probes[:20]]
     assert np.allclose(np.vstack([scores for scores, _ in one_by_one]), part.search(probes[:20], 10)[0], atol=1e-6)
 
@@ -162,11 +161,11 @@ def test_the_recall_gate_raises_the_depth_and_then_uses_exact_search() -> None:
     assert any(each.recall < 0.999 for each in report.tried)
     never, report = choose_index(rows, np.arange(3000), IndexSettings("ivf", 1.1))
     assert never.spec.kind == "flat" and "1.1" in report.reason and report.recall == 1.0
-    assert {each.kind for each in report.tried} == {"ivf", "rabitq"}
+    assert {each.kind for each in report.tried} == {"ivf", "pq"}
     assert choose_index(rows, np.arange(3000), IndexSettings())[0].spec.kind == "flat"
 
 
-@pytest.mark.parametrize(("times", "kind"), [([15.4, 7.1], "flat"), ([2.0, 7.1], "rabitq")])
+@pytest.mark.parametrize(("times", "kind"), [([15.4, 7.1], "flat"), ([2.0, 7.1], "pq")])
 def test_auto_takes_codes_only_if_they_are_quicker(
     times: list[float], kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,16 +197,6 @@ def test_a_batch_finds_what_single_probes_find(left_out: int, probes: int) -> No
     assert (found[np.isfinite(scores)] >= 0).all() and (found[~np.isfinite(scores)] == -1).all()
     there = np.isfinite(scores)
     assert np.allclose(np.take_along_axis(exact, np.maximum(found, 0), axis=1)[there], scores[there], atol=1e-6)
-
-
-def test_a_batch_is_a_product_where_that_costs_less() -> None:
-    costs = SearchCosts(codes=2.0, product=20.0, product_each=1.0)
-    assert [costs.product_wins(probes) for probes in (4, 19, 20, 21, 500)] == [False, False, False, True, True]
-    assert not SearchCosts(codes=1.0, product=0.1, product_each=1.0).product_wins(5000)
-    rows = crowd(800, 5)
-    asked: list[int] = []
-    measured = measured_costs(rows, 224, lambda probe: asked.append(len(probe)))
-    assert measured.product_each >= 0 and measured.codes >= 0 and set(asked) == {1}
 
 
 @pytest.mark.parametrize("folder", sorted(path.name for path in GOLDEN.glob("format-*")))

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from gallery.index.kinds.flat import checked, nearest, on_every_core, ranked
 from gallery.index.kinds.protocol import IndexSpec, KindName
-from gallery.index.kinds.search_costs import SearchCosts, measured_costs
 from presente.errors import IndexDamaged
 from presente.parallel import default_workers
 
@@ -25,10 +24,10 @@ GATED_TEMPLATES = 224
 as many candidates, one for more goes deeper in proportion, so that none is shallower than what was measured."""
 _MAX_SPARE = 1000
 """If more rows than this are left out, an exact search is cheaper than finding more candidates and dropping some."""
-_BATCH = 4
-"""From this many probes on, it is asked whether a matrix product takes less time than codes."""
 _SAMPLE = 20_000
 """How many rows a kind is trained with: for their centre, clusters or range."""
+_LEAST_SAMPLE = 16
+"""FAISS refuses to train with fewer rows than there are values; a smaller gallery's rows are repeated."""
 _BLOCK = 16_384
 _BEGINNING = 4096
 """By how many of their first bytes the codes are found in a file."""
@@ -80,8 +79,6 @@ class CodedIndex:
         self._codes = codes
         self._matrix = matrix
         self._codes_at = -1  # where they begin in the file, once there is one
-        self._costs: SearchCosts | None = None  # measured at the first batch
-        self._always_codes = False
         self.spec = IndexSpec(kind.kind, dict(parameters))
 
     @classmethod
@@ -91,7 +88,8 @@ class CodedIndex:
         count, dim = matrix.shape
         codes = kind.make(dim, count, parameters)
         step = max(1, count // _SAMPLE)
-        codes.train(np.ascontiguousarray(matrix[::step]))
+        sample = matrix[::step]
+        codes.train(np.resize(sample, (max(len(sample), _LEAST_SAMPLE), dim)))
         for start in range(0, count, _BLOCK):
             codes.add(matrix[start : start + _BLOCK])
         return cls(kind, codes, matrix, parameters)
@@ -119,18 +117,10 @@ class CodedIndex:
         """The same codes, searched to another depth."""
         return CodedIndex(self._kind, self._codes, self._matrix, {**self.spec.parameters, "depth": depth})
 
-    def as_for_one(self) -> CodedIndex:
-        """The same codes; a batch of probes is searched as each of them is alone, for measuring."""
-        same = CodedIndex(self._kind, self._codes, self._matrix, self.spec.parameters)
-        same._always_codes = True
-        return same
-
     def search(
         self, probes: NDArray[np.float32], k: int, alive: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         rows = checked(probes, self._matrix.shape[1])
-        if len(rows) >= _BATCH and self._product_wins(len(rows)):
-            return nearest(self._matrix, rows, k, alive)
         count = len(self._matrix)
         spare = 0 if alive is None else count - int(np.count_nonzero(alive))
         templates = max(k, GATED_TEMPLATES)
@@ -145,15 +135,6 @@ class CodedIndex:
             return ranked(self._matrix, some, candidates, k)
 
         return on_every_core(by_codes, rows)
-
-    def _product_wins(self, probes: int) -> bool:
-        """Whether a matrix product answers a batch sooner than codes do. Measured once: it depends on the machine."""
-        if self._always_codes:
-            return False
-        if self._costs is None:  # several searches may find it missing at once: each measures
-            alone = self.as_for_one()
-            self._costs = measured_costs(self._matrix, GATED_TEMPLATES, lambda probe: alone.search(probe, 1))
-        return self._costs.product_wins(probes)
 
     def save(self, path: Path) -> bool:
         # Not faiss.write_index: it reports no error when the disk is full.

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-KindName = Literal["flat", "rabitq", "hnsw", "ivf"]
+KindName = Literal["flat", "pq", "rabitq", "hnsw", "ivf"]
 
 
 @dataclass(frozen=True, slots=True)

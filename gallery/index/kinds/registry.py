@@ -11,11 +11,12 @@ from gallery.index.kinds.coded import CodedIndex, CodedKind
 from gallery.index.kinds.flat import FlatIndex
 from gallery.index.kinds.hnsw import HNSW
 from gallery.index.kinds.ivf import IVF
+from gallery.index.kinds.pq import PQ
 from gallery.index.kinds.protocol import IndexSpec, VectorIndex
 from gallery.index.kinds.rabitq import RABITQ
 from presente.errors import IndexDamaged
 
-CODED: dict[str, CodedKind] = {kind.kind: kind for kind in (RABITQ, HNSW, IVF)}
+CODED: dict[str, CodedKind] = {kind.kind: kind for kind in (PQ, RABITQ, HNSW, IVF)}
 """Every kind except ``flat``, which needs no codes."""
 
 
