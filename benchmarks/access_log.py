@@ -9,30 +9,21 @@ import csv
 import json
 import statistics
 import sys
-import threading
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
 from benchmarks import common
-from benchmarks.server import Request, ask, measure
+from benchmarks.http_load import Request, always, answers, measure
 from benchmarks.servers import SAMPLE_CLASS, BenchmarkServer, served
 from presente.installation import IMPORT_ROOT as ROOT
 
 
 def turn(server: BenchmarkServer, request: Request, clients: int, seconds: float) -> tuple[float, float]:
     """Requests per second of all clients together, and milliseconds of the server's CPU time per request."""
-    taken: list[float] = []
-    cpu, start = server.process.cpu_seconds(), time.perf_counter()
-    words = (server.address, request, start + seconds, taken)
-    threads = [threading.Thread(target=ask, args=words) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    elapsed = time.perf_counter() - start
-    return len(taken) / elapsed, (server.process.cpu_seconds() - cpu) * 1000 / len(taken)
+    cpu = server.process.cpu_seconds()
+    answered, elapsed = answers(server.address, always("", request), clients, seconds)
+    return len(answered) / elapsed, (server.process.cpu_seconds() - cpu) * 1000 / len(answered)
 
 
 def compare(
