@@ -81,7 +81,7 @@ class Benchmark:
         self.identify = Request("POST", "/v1/identify", tuple(self.photos), "image/jpeg")
         self.settings = load_settings(given)
 
-    def serve(self, checkout: Path = ROOT, templates: int = 0, **settings: str) -> str:
+    def serve(self, checkout: Path = ROOT, templates: int = 0, store: str | None = None) -> str:
         """The address of a new server: of the source, or of a gallery of so many made-up templates."""
         folder = None
         if templates:
@@ -89,9 +89,10 @@ class Benchmark:
             flags = [] if self.given.setting_pack is None else ["--pack", self.given.setting_pack]
             words = [sys.executable, "-c", _POPULATE, str(folder), str(templates), *flags]
             subprocess.run(words, cwd=checkout, check=True, stdout=subprocess.DEVNULL)
-        server: BenchmarkServer = self._cleanup.enter_context(
-            served(self.given, None if templates else self.given.source, folder=folder, checkout=checkout, **settings)
-        )
+        source = None if templates else self.given.source
+        settings = {} if store is None else {"PRESENTE_STORE": store}
+        serving = served(self.given, source, folder=folder, checkout=checkout, descriptors=None, **settings)
+        server: BenchmarkServer = self._cleanup.enter_context(serving)
         measure(server.address, self.identify, 1, 0.5)
         return server.address
 
@@ -198,7 +199,7 @@ def sections(run: Benchmark) -> dict[str, Any]:
 def on_both_stores(run: Benchmark, here: str, there: str | None) -> dict[str, Any]:
     """The MongoDB server beside SQLite: identifying, enrolling, and mixed load; and beside the other version."""
     name = f"{run.given.mongodb.rstrip('/')}/benchmark_{time.time_ns()}"
-    mongo = run.serve(PRESENTE_STORE=name)
+    mongo = run.serve(store=name)
     found: dict[str, Any] = {
         "identify": beside(lambda: run.rate(mongo), lambda: run.rate(here), run.given.rounds),
         "enrol_and_erase": run.enrolments(mongo, here),
@@ -206,7 +207,7 @@ def on_both_stores(run: Benchmark, here: str, there: str | None) -> dict[str, An
     if run.given.mixed:
         found["mixed"] = run.mixed(mongo)
     if there is not None:
-        old = run.serve(run.given.against.resolve(), PRESENTE_STORE=f"{name}_before")
+        old = run.serve(run.given.against.resolve(), store=f"{name}_before")
         found["identify_against"] = beside(lambda: run.rate(mongo), lambda: run.rate(old), run.given.rounds)
         found["enrol_and_erase_against"] = run.enrolments(mongo, old)
     return found
