@@ -33,6 +33,7 @@ from server.routes import (
     access_log,
     api_description,
     attendance,
+    console,
     identify,
     login,
     metrics,
@@ -103,7 +104,8 @@ def create_app(
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
     people = (students, attendance, participations)
-    for room in (api_description, status, metrics, login, access_routes, access_log, identify, *people, legacy):
+    operators = (status, metrics, login, access_routes, access_log)
+    for room in (console, api_description, *operators, identify, *people, legacy):
         app.register_blueprint(room.bp)
     errors.install(app)
 
