@@ -72,8 +72,10 @@ function Page() {
   useEffect(() => {
     setShown(null);
     setProblem(null);
-    document.title = `${t(`page.${name}`)} · Presente`;
     if (pages.includes(name)) PAGES[name]().then((component) => setShown(() => component), setProblem);
+  }, [name]);
+  useEffect(() => {
+    document.title = pages.includes(name) ? `${t(`page.${name}`)} · Presente` : "Presente";
   }, [name, language.value]);
   if (!pages.includes(name)) return html`<main id="main" tabindex="-1"><${Empty} text=${t("no_page")} /></main>`;
   return html`<main id="main" tabindex="-1" class=${`page-${name}`}>

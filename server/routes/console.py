@@ -12,7 +12,7 @@ from server.access.permissions import Permission, needs
 bp = Blueprint("console", __name__)
 _FILES = Path(__file__).resolve().parent.parent / "console"
 _SERVED = frozenset({".css", ".js", ".svg"})
-_SOURCE_OF_LIBRARIES = "vendor_source"
+_BUILD = "build"
 
 
 @bp.get("/")
@@ -29,6 +29,6 @@ def asset(name: str) -> Response:
     if name.startswith("sample/"):
         return send_from_directory(SAMPLE / "groups", name.removeprefix("sample/"))
     path = Path(name)
-    if path.suffix not in _SERVED or path.parts[0] == _SOURCE_OF_LIBRARIES:
+    if path.suffix not in _SERVED or path.parts[0] == _BUILD:
         name = ""  # is no file, and so not found
     return send_from_directory(_FILES, name)

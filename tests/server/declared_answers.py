@@ -19,7 +19,7 @@ from server.responses.problem import Problem
 from server.service import ServiceHandle
 from server.typed_routes import kinds_of, types_of
 
-FILES = frozenset({"api_description.asset", "api_description.page", "status.asset", "status.page"})
+FILES = frozenset({"api_description.asset", "api_description.page", "console.asset", "console.console"})
 """Endpoints that answer with files, which no type describes."""
 _ANY_APP = create_app(ServiceHandle(), 1)
 

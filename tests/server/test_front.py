@@ -303,7 +303,7 @@ def test_who_has_said_all_is_still_answered(front: Running) -> None:
 
 def test_unread_answers_keep_no_place(serve: Serve) -> None:
     running = serve(descriptors=128)  # room for 64
-    ask = b"GET /page/page.js HTTP/1.1\r\n" + HOST + b"\r\n"
+    ask = b"GET /console/libraries/charts.js HTTP/1.1\r\n" + HOST + b"\r\n"
     with contextlib.ExitStack() as cleanup:
         for source in ("127.0.0.2", "127.0.0.3"):
             for _ in range(34):

@@ -14,7 +14,6 @@ export const en = {
   "close": "Close",
   "save": "Save",
   "saved": "Saved.",
-  "cancel": "Cancel",
   "copy": "Copy",
   "copied": "Copied.",
   "more": "Show more",

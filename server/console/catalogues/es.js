@@ -14,7 +14,6 @@ export const es = {
   "close": "Cerrar",
   "save": "Guardar",
   "saved": "Guardado.",
-  "cancel": "Cancelar",
   "copy": "Copiar",
   "copied": "Copiado.",
   "more": "Mostrar más",

@@ -13,18 +13,18 @@ export const KINDS = "image/jpeg,image/png,image/webp,image/heic,image/heif,imag
  */
 export function Photo({ source, faces, choose, alt }) {
   const [size, setSize] = useState(/** @type {null | { width: number, height: number }} */ (null));
-  const [shown, setShown] = useState(true);
+  const [unreadable, setUnreadable] = useState(""); // the address of a photo that the browser cannot show
   const address = useMemo(() => (typeof source === "string" ? source : URL.createObjectURL(source)), [source]);
-  useEffect(() => {
-    setShown(true);
-    return () => {
+  useEffect(
+    () => () => {
       if (address.startsWith("blob:")) URL.revokeObjectURL(address);
-    };
-  }, [address]);
+    },
+    [address],
+  );
   const loaded = (event) => setSize({ width: event.target.naturalWidth, height: event.target.naturalHeight });
-  if (!shown) return html`<p class="quiet" id="not-shown">${t("photo.not_shown")}</p>`;
+  if (unreadable === address) return html`<p class="quiet" id="not-shown">${t("photo.not_shown")}</p>`;
   return html`<figure class="photo">
-    <img src=${address} alt=${alt} onLoad=${loaded} onError=${() => setShown(false)} />
+    <img src=${address} alt=${alt} onLoad=${loaded} onError=${() => setUnreadable(address)} />
     ${size && html`<svg viewBox=${`0 0 ${size.width} ${size.height}`} preserveAspectRatio="xMidYMid meet">
       ${faces.map((face, index) => html`<${Frame} key=${index} face=${face} size=${size} index=${index} choose=${choose} />`)}
     </svg>`}
