@@ -129,7 +129,7 @@ class StopsBeforeTheEnd(monitoring.CommandListener):
         self.server: MongoServer | None = server
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
-        if event.command.get("delete") == "writing" and self.server is not None:
+        if event.command.get("update") == "changes" and self.server is not None:
             self.server.stop()
             self.server = None
 

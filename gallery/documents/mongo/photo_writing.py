@@ -76,11 +76,11 @@ class MongoPhotoWriter:
         ]
         if not fresh:
             return
-        with self._recovery.attempt("templates") as attempt:
-            ids = iter(self._sequence.reserve(len(fresh), "photos", attempt, templates=len(fresh)))
+        with self._recovery.attempt("templates", len(fresh), templates=len(fresh)) as attempt:
+            ids = iter(attempt.numbers)
             self.put_templates([(image, owners[image], template) for image, template in fresh], ids)
             self._attempts.check()
-            self.make_visible({owners[image] for image, _ in fresh}, attempt)
+            self.make_visible({owners[image] for image, _ in fresh}, attempt.name)
 
     def make_visible(self, subjects: set[int], attempt: str) -> None:
         """Let everyone see students, and check that all of them still exist.

@@ -83,6 +83,7 @@ class MongoStore:
         self._recovering = threading.Lock()
         self._recovered_at = -math.inf
         self._claimed: tuple[str, int] | None = None
+        self._followed_pack: tuple[int, tuple[str, int]] | None = None  # at which change of the pack it was read
         self._connection = MongoConnection(url, timeout_ms)
         self._db = self._connection.db
         try:
@@ -107,7 +108,7 @@ class MongoStore:
         self._attendance.prepare()
         self._access = MongoAccess(self._connection)
         self._access.prepare()
-        self._attempts = MongoAttempts(self._db, lease_s)
+        self._attempts = MongoAttempts(self._db, self._sequence, lease_s)
         eraser = MongoEraser(
             self._db, self._sequence, self._attendance, self._request_keys, self._access, self._access_log
         )
@@ -117,13 +118,13 @@ class MongoStore:
         )
         self._changes = MongoChangeQueries(self._connection, self._sequence, self._attempts)
         self._photos = MongoPhotoQueries(self._connection)
-        upgrade_schema(self._db, self._writer.remove_subject)
+        upgrade_schema(self._db, self._writer.remove_subject, self._attempts.take_over)
 
     def _recover(self) -> None:
         """Finish or undo what dead processes left."""
         for attempt in self._attempts.dead():
-            if attempt["what"] == "merge":
-                self._merger.finish(attempt)
+            if attempt.what == "merge":
+                self._merger.finish(attempt.about, attempt.name)
             self._writer.recovery.recover(attempt)
 
     @property
@@ -175,9 +176,10 @@ class MongoStore:
         with self._connection.calls():
             if changes:  # before the pack: a calibration without templates is harmless, one of another pack is not
                 self._db.gallery.delete_one({"_id": "calibration"})
-            self._db.gallery.update_one({"_id": "pack"}, {"$set": {"tag": tag, "dim": dim}}, upsert=True)
             with self._writer.recovery.attempt("pack") as attempt:
-                self._writer.eraser.drop_templates({"pack": {"$ne": tag}}, attempt)
+                self._db.gallery.update_one({"_id": "pack"}, {"$set": {"tag": tag, "dim": dim}}, upsert=True)
+                self._sequence.reserve(1, "pack", attempt.name)  # from here on no process goes by the pack before
+                self._writer.eraser.drop_templates({"pack": {"$ne": tag}}, attempt.name)
 
     def calibration(self) -> str | None:
         with self._connection.calls():
@@ -250,6 +252,15 @@ class MongoStore:
                 if self._changes.is_over(position):
                     return True
             return self._sequence.continues_after(position.change)
+
+    def followed_pack(self) -> tuple[str, int] | None:
+        change = self._sequence.pack_change
+        if self._followed_pack is None or self._followed_pack[0] != change:
+            pack = self.pack()
+            if pack is None:
+                return None
+            self._followed_pack = change, pack
+        return self._followed_pack[1]
 
     def changes(self, position: Position) -> Changes:
         with self._connection.calls():

@@ -100,7 +100,7 @@ class MongoStudentWriter:
 
     def _clear_left_over(self, document: Document) -> None:
         """Undo the attempt that left a student behind; if its marker is gone already, remove the student alone."""
-        attempt = self._db.writing.find_one({"_id": document["enrolling"]})
+        attempt = self._attempts.find(document["enrolling"])
         if attempt is not None:
             self.recovery.recover(attempt)
         elif self._db.students.find_one({"_id": document["_id"], "enrolling": document["enrolling"]}) is not None:
@@ -120,14 +120,12 @@ class MongoStudentWriter:
         waited_for = [document for document in found if "enrolling" in document]
         if not (new or missing or templates or changed or waited_for):
             return True
-        with self.recovery.attempt("enrol") as attempt:
-            reserved = self._sequence.reserve(
-                max(1, len(new) + len(missing) + len(templates)), "enrolment", attempt, len(new), len(templates)
-            )
-            ids = iter(reserved)
+        count = max(1, len(new) + len(missing) + len(templates))
+        with self.recovery.attempt("enrol", count, len(new), len(templates)) as attempt:
+            ids = iter(attempt.numbers)
             subjects: dict[Owner, int] = {student.matricula: next(ids) for student in new}
-            if not self._insert_invisible(new, subjects, attempt):
-                self._db.students.delete_many({"enrolling": attempt})  # another attempt took one of the matriculas
+            if not self._insert_invisible(new, subjects, attempt.name):
+                self._db.students.delete_many({"enrolling": attempt.name})  # another attempt took one of the matriculas
                 return False
             images |= self.photos.put_images({key: wanted[key][0] for key in missing}, subjects, ids)
             self.photos.put_templates(
@@ -137,7 +135,7 @@ class MongoStudentWriter:
                 self._set_fields(document, fields_of(fields[document["matricula"]]))
             self._attempts.check()
             existing = {int(document["subject"]) for document in found}
-            self.photos.make_visible({*subjects.values(), *existing}, attempt)
+            self.photos.make_visible({*subjects.values(), *existing}, attempt.name)
         return True
 
     def _insert_invisible(self, students: Sequence[Student], subjects: Mapping[Owner, int], attempt: str) -> bool:
@@ -160,7 +158,7 @@ class MongoStudentWriter:
         """Give a student whom another program wrote a subject id, and the fields in our form."""
         counts = {"asistencias": student.asistencias_previas, "participaciones": student.participaciones_previas}
         with self.recovery.attempt("number") as attempt:
-            subject = self._sequence.reserve(1, "subject", attempt)[0]
+            subject = attempt.numbers[0]
             self._db.students.update_one(
                 {"_id": document["_id"], "subject": {"$exists": False}},
                 {"$set": {**fields_of(student), **counts, "subject": Int64(subject)}},
@@ -172,8 +170,7 @@ class MongoStudentWriter:
         if found is None or "enrolling" in found:
             return False
         without = {} if student.consentimiento else {"$unset": {"consentimiento": ""}}
-        with self.recovery.attempt("update") as attempt:
-            self._sequence.reserve(1, "fields", attempt)  # so that followers read the rosters again
+        with self.recovery.attempt("update"):
             self._set_fields(found, fields_of(student), without)
         return True
 
@@ -199,4 +196,4 @@ class MongoStudentWriter:
     def remove_subject(self, subject: int) -> None:
         """Erase a student; if it is cut off, recovery finishes it."""
         with self.recovery.attempt("remove", student=Int64(subject)) as attempt:
-            self.eraser.erase(subject, attempt)
+            self.eraser.erase(subject, attempt.name)
