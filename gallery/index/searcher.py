@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gallery.documents.protocol import DocumentStore
-from gallery.documents.values import Position
+from gallery.documents.values import Position, TemplateBatch, Written
 from gallery.index.kinds.flat import FlatIndex
 from gallery.index.kinds.protocol import VectorIndex
 from gallery.index.subject_ranking import nearest_subjects
@@ -80,19 +81,47 @@ class Searcher:
         """The number of the last change that was seen."""
         return self.position.change
 
-    def follow(self, store: DocumentStore, pack: str | None = None) -> NDArray[np.int64]:
+    def apply_own(self, written: Written) -> bool:
+        """Apply an enrolment without asking the store; False when other changes come before it, or are awaited."""
+        if self.position != Position(written.before):
+            return False
+        if written.templates is not None:
+            self._selections.clear()
+            self.recent.append(written.templates.ids, written.templates.subjects, written.templates.vectors)
+        self.position = Position(written.last)
+        return True
+
+    def follow(
+        self,
+        store: DocumentStore,
+        pack: str | None = None,
+        check: Callable[[], None] = lambda: None,
+        own: TemplateBatch | None = None,
+    ) -> NDArray[np.int64]:
         """Apply the changes that the store has recorded since, of templates by a pack (None: the gallery's).
+
+        Args:
+            store: the documents.
+            pack: tag of the pack.
+            check: is called when the changes are read, and before they are applied; it may raise.
+            own: templates by that pack that the caller has just written: they need not be read.
 
         Returns:
             the ids of the templates that were removed, int64. Nothing of them is left in memory.
         """
         changes = store.changes(self.position)
+        check()
         touched = np.union1d(changes.added, changes.removed)
         if len(touched):
             self._selections.clear()
             for part in self._parts:
                 part.drop(touched)
         added = np.setdiff1d(changes.added, changes.removed)
+        if own is not None:
+            here = np.isin(own.ids, added)
+            if here.any():
+                self.recent.append(own.ids[here], own.subjects[here], own.vectors[here])
+                added = np.setdiff1d(added, own.ids)
         if len(added):
             for batch in store.templates([int(i) for i in added], pack):  # without those that were removed meanwhile
                 self.recent.append(batch.ids, batch.subjects, batch.vectors)

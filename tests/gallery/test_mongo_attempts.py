@@ -18,9 +18,11 @@ import pytest
 from pymongo import MongoClient, monitoring
 
 from gallery.documents.mongo import attempts
+from gallery.documents.mongo.attempts import Attempt
 from gallery.documents.mongo.connection import MongoConnection
 from gallery.documents.mongo.photo_writing import MongoPhotoWriter
 from gallery.documents.mongo.store import MongoStore
+from gallery.documents.values import TemplateBatch
 from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
 from gallery.person_score import scores_with
@@ -47,10 +49,10 @@ def late(url: str, matricula: str, seed: int) -> Iterator[None]:
     reserved, go_on = threading.Event(), threading.Event()
     put = store._writer.photos.put_templates
 
-    def wait(*arguments: Any) -> None:
+    def wait(*arguments: Any) -> TemplateBatch | None:
         reserved.set()
         assert go_on.wait(60)
-        put(*arguments)
+        return put(*arguments)
 
     store._writer.photos.put_templates = wait  # type: ignore[assignment, method-assign]
     thread = threading.Thread(target=store.enrol, args=([enrolment(matricula, rows(2, seed))],))
@@ -110,10 +112,10 @@ def test_a_start_during_a_write_uses_the_published_generation(
     end = store._attempts.end
     inserted, go_on = threading.Event(), threading.Event()
 
-    def wait(name: str) -> None:  # everything is written, and it is not over
+    def wait(attempt: Attempt) -> None:  # everything is written, and it is not over
         inserted.set()
         assert go_on.wait(60)
-        end(name)
+        end(attempt)
 
     store._attempts.end = wait  # type: ignore[method-assign]
     thread = threading.Thread(target=store.enrol, args=([enrolment("LATE", rows(2, 2))],))

@@ -54,7 +54,7 @@ class MongoMerger:
         kept, gone = self._known(keep), self._known(other)
         before = fields_of(student_of(kept))
         after = fields_of(merge_students(student_of(kept), student_of(gone)))
-        about = {
+        about: dict[str, Any] = {
             "student": Int64(gone["subject"]),
             "into": Int64(kept["subject"]),
             "fields": {name: value for name, value in after.items() if before.get(name) != value},

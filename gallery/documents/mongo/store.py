@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,7 @@ from gallery.documents.values import (
     SubjectKind,
     Template,
     TemplateBatch,
+    Written,
 )
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import StoreError
@@ -165,6 +166,15 @@ class MongoStore:
             found = self._setting("pack")
         return None if found is None else (str(found["tag"]), int(found["dim"]))
 
+    def followed_pack(self) -> tuple[str, int] | None:
+        change = self._sequence.pack_change
+        if self._followed_pack is None or self._followed_pack[0] != change:
+            pack = self.pack()
+            if pack is None:
+                return None
+            self._followed_pack = change, pack
+        return self._followed_pack[1]
+
     def claim_pack(self, tag: str, dim: int) -> None:
         if self._claimed != (tag, dim):  # a gallery that has a pack never loses it again
             with self._connection.calls():
@@ -199,9 +209,11 @@ class MongoStore:
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
-    def enrol(self, enrolments: Sequence[Enrolment], mode: EnrolmentMode = "put") -> None:
+    def enrol(
+        self, enrolments: Sequence[Enrolment], mode: EnrolmentMode = "put", check: Callable[[], None] = lambda: None
+    ) -> Written | None:
         with self._connection.calls():
-            self._writer.enrol(enrolments, mode)
+            return self._writer.enrol(enrolments, mode, check)
 
     def add_templates(self, templates: Sequence[tuple[int, Template]]) -> None:
         with self._connection.calls():
@@ -252,15 +264,6 @@ class MongoStore:
                 if self._changes.is_over(position):
                     return True
             return self._sequence.continues_after(position.change)
-
-    def followed_pack(self) -> tuple[str, int] | None:
-        change = self._sequence.pack_change
-        if self._followed_pack is None or self._followed_pack[0] != change:
-            pack = self.pack()
-            if pack is None:
-                return None
-            self._followed_pack = change, pack
-        return self._followed_pack[1]
 
     def changes(self, position: Position) -> Changes:
         with self._connection.calls():
