@@ -24,9 +24,9 @@ class MongoChangeQueries:
         last = self._sequence.last()  # before the attempts: those that were under way then are among them
         return Position(last, tuple(sorted(self._attempts.under_way().items())))
 
-    def is_over(self, position: Position) -> bool:
-        """Whether a write that the position waits for is no longer under way."""
-        return self._sequence.is_over(before + 1 for _, before in position.awaited)
+    def moved_since(self, position: Position) -> bool:
+        """Whether anything was reserved since, or a write that the position waits for is no longer under way."""
+        return self._sequence.moved_since(position.change, [before + 1 for _, before in position.awaited])
 
     def changes(self, position: Position) -> Changes:
         """The changes since a position: those of writes that are over."""

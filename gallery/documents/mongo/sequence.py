@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from bson import Int64
@@ -85,17 +85,16 @@ class MongoSequence:
             return ""
         return str(found["mark"])
 
-    def continues_after(self, number: int) -> bool:
-        """Whether anything was reserved after a number.
+    def moved_since(self, number: int, announcements: Collection[int] = ()) -> bool:
+        """Whether anything was reserved after a number, or a write is over that one of some reservations announced.
 
         There may be a gap after the number: an election in a replica set can take a reservation back while later ones
         stay.
         """
-        return self._changes.find_one({"_id": {"$gt": Int64(number)}}, {"_id": 1}) is not None
-
-    def is_over(self, announcements: Iterable[int]) -> bool:
-        """Whether a write that one of some reservations announced is over."""
-        which = {"_id": {"$in": [Int64(number) for number in announcements]}, "writing": {"$exists": False}}
+        which: Document = {"_id": {"$gt": Int64(number)}}
+        if announcements:
+            announced = {"$in": [Int64(first) for first in announcements]}
+            which = {"$or": [which, {"_id": announced, "writing": {"$exists": False}}]}
         return self._changes.find_one(which, {"_id": 1}) is not None
 
     def since(self, number: int) -> list[Document]:

@@ -261,9 +261,7 @@ class MongoStore:
         with self._connection.calls():
             if position.awaited:
                 self._recover_at_times()
-                if self._changes.is_over(position):
-                    return True
-            return self._sequence.continues_after(position.change)
+            return self._changes.moved_since(position)
 
     def changes(self, position: Position) -> Changes:
         with self._connection.calls():
