@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pymongo import MongoClient
+from pymongo.errors import ConnectionFailure
 
 from gallery.documents.mongo import attempts
 from gallery.documents.mongo.attempts import Attempt
@@ -351,22 +352,33 @@ def test_unfinished_writes_of_schema_2_are_finished_or_undone(store_url: str, tm
 # -- the pack ------------------------------------------------------------------------------------------------------
 
 
-def test_a_pack_that_is_read_while_it_is_being_changed_is_read_again(store_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fails", [False, True], ids=["is done", "fails"])
+def test_a_pack_that_is_read_while_it_is_being_changed_is_read_again(
+    store_url: str, tmp_path: Path, fails: bool
+) -> None:
     gallery = opened(store_url, tmp_path / "index")
     other = MongoStore(store_url)
-    begin = other._attempts.begin
+    begin, reserve = other._attempts.begin, other._sequence.reserve
 
     def begin_and_wait(*arguments: Any, **about: Any) -> Attempt:
         announced = begin(*arguments, **about)
         gallery.enrol([enrolment("A1", rows(1, 1))])  # goes by the pack that is still there
+        if fails:
+            other._sequence.reserve = fail_once  # type: ignore[assignment]
         return announced
 
+    def fail_once(*_: object) -> None:
+        other._sequence.reserve = reserve  # type: ignore[method-assign]
+        raise ConnectionFailure
+
     other._attempts.begin = begin_and_wait  # type: ignore[method-assign]
-    other.adopt_pack("other@111111111111", DIM)
+    with pytest.raises(StoreError) if fails else contextlib.nullcontext():
+        other.adopt_pack("other@111111111111", DIM)
     with pytest.raises(PackError) as raised:
         gallery.enrol([enrolment("A2", rows(1, 2))])
-    assert raised.value.code == "pack_mismatch" and other.student("A2") is None
-    assert other.counts().images == 1
+    assert raised.value.code == "pack_mismatch"
+    time.sleep(0.6 * fails)  # half a second after a failure the server is asked again
+    assert other.pack() == ("other@111111111111", DIM) and other.student("A2") is None and other.counts().images == 1
     other.close(), gallery.close()
 
 
