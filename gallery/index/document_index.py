@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from gallery.documents.protocol import DocumentStore
-from gallery.documents.values import Position, TemplateBatch, Written
+from gallery.documents.values import Position, Written
 from gallery.index.agreement import Agreement, compare
 from gallery.index.erasure import Erasure, StoreWatcher
 from gallery.index.generations import Generation, GenerationStore
@@ -183,31 +183,18 @@ class DocumentIndex:
 
     def catch_up_after(self, written: Written | None) -> None:
         """Apply an enrolment of this process, and what the store has recorded before it, by any process."""
-        if written is None or written.pack not in ("", self.pack):
-            self.follow()
-        elif not self._apply_own(written):
-            self.follow(written.templates)
+        self.follow(written)
         self._publish_when_due()
-
-    def _apply_own(self, written: Written) -> bool:
-        with self._following, self._lock.write():
-            applied = self._searcher.apply_own(written)
-        if applied:
-            self._looked_at = time.monotonic()
-        return applied
 
     def _publish_when_due(self) -> None:
         if self._searcher.change >= self._publish_at and self._start(self._publish_quietly):
             self._publish_at = self._next_publication()
 
-    def follow(self, own: TemplateBatch | None = None) -> None:
-        """Apply the changes now, after checking that they are of the same pack.
-
-        Templates that this process has just written (``own``) are not read.
-        """
+    def follow(self, written: Written | None = None) -> None:
+        """Apply the changes now, after checking that they are of the same pack; ``written`` is not asked for again."""
         with self._following:
             with self._lock.write():
-                removed = self._searcher.follow(self.store, self.pack, self.check_followed_pack, own)
+                removed = self._searcher.follow(self.store, self.pack, self.check_followed_pack, written)
             self.erasure.add(removed)
         self._looked_at = time.monotonic()
         if len(removed):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.documents.protocol import DocumentStore
-from gallery.documents.values import Position, TemplateBatch, Written
+from gallery.documents.values import Changes, Position, Written
 from gallery.index.kinds.flat import FlatIndex
 from gallery.index.kinds.protocol import VectorIndex
 from gallery.index.subject_ranking import nearest_subjects
@@ -81,22 +81,12 @@ class Searcher:
         """The number of the last change that was seen."""
         return self.position.change
 
-    def apply_own(self, written: Written) -> bool:
-        """Apply an enrolment without asking the store; False when other changes come before it, or are awaited."""
-        if self.position != Position(written.before):
-            return False
-        if written.templates is not None:
-            self._selections.clear()
-            self.recent.append(written.templates.ids, written.templates.subjects, written.templates.vectors)
-        self.position = Position(written.last)
-        return True
-
     def follow(
         self,
         store: DocumentStore,
         pack: str | None = None,
         check: Callable[[], None] = lambda: None,
-        own: TemplateBatch | None = None,
+        written: Written | None = None,
     ) -> NDArray[np.int64]:
         """Apply the changes that the store has recorded since, of templates by a pack (None: the gallery's).
 
@@ -104,13 +94,18 @@ class Searcher:
             store: the documents.
             pack: tag of the pack.
             check: is called when the changes are read, and before they are applied; it may raise.
-            own: templates by that pack that the caller has just written: they need not be read.
+            written: what the caller has just enrolled. The store is asked only for what came before it or beside it.
 
         Returns:
             the ids of the templates that were removed, int64. Nothing of them is left in memory.
         """
-        changes = store.changes(self.position)
-        check()
+        own = written.templates if written is not None and written.pack == pack else None
+        if written is not None and self.position == Position(written.before) and written.pack in ("", pack):
+            new = np.empty(0, dtype=np.int64) if own is None else own.ids
+            changes = Changes(Position(written.last), new, np.empty(0, dtype=np.int64))
+        else:
+            changes = store.changes(self.position)
+            check()
         touched = np.union1d(changes.added, changes.removed)
         if len(touched):
             self._selections.clear()
@@ -119,9 +114,8 @@ class Searcher:
         added = np.setdiff1d(changes.added, changes.removed)
         if own is not None:
             here = np.isin(own.ids, added)
-            if here.any():
-                self.recent.append(own.ids[here], own.subjects[here], own.vectors[here])
-                added = np.setdiff1d(added, own.ids)
+            self.recent.append(own.ids[here], own.subjects[here], own.vectors[here])
+            added = np.setdiff1d(added, own.ids)
         if len(added):
             for batch in store.templates([int(i) for i in added], pack):  # without those that were removed meanwhile
                 self.recent.append(batch.ids, batch.subjects, batch.vectors)

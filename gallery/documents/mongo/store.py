@@ -2,8 +2,8 @@
 
 The order of writes makes a crash at any point safe:
 
-- A write of several documents is announced before the first document is written, and struck off the list after the
-  last. Followers wait for it. What a dead process left is finished or undone: :mod:`gallery.documents.mongo.attempts`.
+- A write of several documents is announced before the first document is written, and is over after the last.
+  Followers wait for it. What a dead process left is finished or undone: :mod:`gallery.documents.mongo.attempts`.
 - A template's ``_id`` is its number in the change sequence. Inserting the template *is* the change, so the two cannot
   disagree.
 - A new student carries ``enrolling``, and is invisible, until photos and templates are there.
