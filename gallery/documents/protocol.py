@@ -213,8 +213,10 @@ class DocumentStore(Protocol):
 
         ``query`` is a part of a name or of a matricula; a student is in one of ``clases``."""
 
-    def subjects(self, ids: Sequence[int]) -> dict[int, Student]:
-        """Students by subject id. Ids of students who do not exist (any more) are left out."""
+    def subjects(self, ids: Sequence[int], position: Position | None = None) -> dict[int, Student]:
+        """Students by subject id. Ids of students who do not exist (any more) are left out.
+
+        A follower who has just asked for the changes says its ``position``: students may be as they were there."""
 
     def roster(self, *, clase: str | None = None, kind: SubjectKind | None = None) -> NDArray[np.int64]:
         """Subject ids, sorted, of a class, of a kind, or of both."""

@@ -89,7 +89,7 @@ def test_commands_of_a_request(store_url: str, tmp_path: Path, commands: Command
         work()
         sent[request] = sum(commands.names.values())
     assert sent == {
-        "identify": 2,
+        "identify": 1,
         "enrol a new student": 8,
         "enrol, whether new or not": 8,
         "enrol five photos": 8,
@@ -131,17 +131,39 @@ def test_commands_beside_other_writers(store_url: str, tmp_path: Path, commands:
     other.close(), gallery.close()
 
 
-def test_rosters_are_read_once(store_url: str, tmp_path: Path, commands: Commands) -> None:
+def test_rosters_and_names_are_read_once(store_url: str, tmp_path: Path, commands: Commands) -> None:
     gallery = opened(store_url, tmp_path / "index")
     gallery.enrol([*(enrolment(f"S{i}", rows(1, i)) for i in range(5)), enrolment("C1", rows(1, 7), kind="cohort")])
     gallery.search(rows(1, 1), 3)
     commands.names.clear()
     for _ in range(10):
         assert len(gallery.search(rows(1, 1), 9)[0]) == 5
-    assert commands.names["find students"] == 10  # the names of those who were found, and no roster
+    assert commands.names["find students"] == 1  # the names of those who were not found before, and no roster
     other = opened(store_url, tmp_path / "other")
     moved = other.student("S1").student
     other.store.update(type(moved)("S1", moved.nombre_del_alumno, "IB-201"))
     assert len(gallery.search(rows(1, 1), 9, clase="IB-201")[0]) == 1
     assert len(gallery.search(rows(1, 1), 9, clase="IA-101")[0]) == 4
+    other.close(), gallery.close()
+
+
+def test_a_name_is_not_kept_when_anything_changed(store_url: str, tmp_path: Path) -> None:
+    gallery, other = opened(store_url, tmp_path / "index"), MongoStore(store_url)
+
+    def names() -> list[str]:
+        return sorted(found.student.nombre_del_alumno for found in gallery.search(rows(1, 1), 3)[0])
+
+    gallery.enrol([enrolment("A1", rows(1, 1)), enrolment("A2", rows(1, 2))])
+    before = names()
+    assert len(gallery.store._known_students) == 2  # type: ignore[attr-defined]
+    other.update(renamed(enrolment("A1", rows(0, 1))).student)
+    assert names() == sorted(["Otro Nombre", before[1]]) != before
+    other.enrol([replace(made := renamed(enrolment("A2", rows(0, 1))), student=replace(made.student, clase="IB-201"))])
+    assert names() == ["Otro Nombre"] * 2
+    other.remove(["A1"])
+    gallery.index.follow()  # as the server does at intervals
+    assert len(gallery.store._known_students) == 0  # type: ignore[attr-defined]
+    assert names() == ["Otro Nombre"]
+    gallery.remove(["A2"])
+    assert len(gallery.store._known_students) == 0  # type: ignore[attr-defined]
     other.close(), gallery.close()

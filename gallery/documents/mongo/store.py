@@ -33,6 +33,7 @@ from gallery.documents.mongo.change_queries import MongoChangeQueries
 from gallery.documents.mongo.check import mongo_damage
 from gallery.documents.mongo.connection import MongoConnection
 from gallery.documents.mongo.erasing import MongoEraser
+from gallery.documents.mongo.known_students import KnownStudents
 from gallery.documents.mongo.merging import MongoMerger
 from gallery.documents.mongo.photo_queries import MongoPhotoQueries
 from gallery.documents.mongo.preparation import create_indexes, insert_if_missing, upgrade_schema
@@ -85,6 +86,7 @@ class MongoStore:
         self._recovered_at = -math.inf
         self._claimed: tuple[str, int] | None = None
         self._followed_pack: tuple[int, tuple[str, int]] | None = None  # at which change of the pack it was read
+        self._known_students = KnownStudents()
         self._connection = MongoConnection(url, timeout_ms)
         self._db = self._connection.db
         try:
@@ -264,6 +266,7 @@ class MongoStore:
             return self._changes.moved_since(position)
 
     def changes(self, position: Position) -> Changes:
+        self._known_students.forget()
         with self._connection.calls():
             return self._changes.changes(position)
 
@@ -300,7 +303,9 @@ class MongoStore:
         with self._connection.calls():
             return student_queries.list_students(self._db, clase, query, kind, after, limit, clases)
 
-    def subjects(self, ids: Sequence[int]) -> dict[int, Student]:
+    def subjects(self, ids: Sequence[int], position: Position | None = None) -> dict[int, Student]:
+        if position is not None:
+            return self._known_students.at(position, ids, self.subjects)
         if not ids:
             return {}
         with self._connection.calls():

@@ -209,7 +209,11 @@ class SqliteStore:
         with self._reading() as db:
             return student_rows.list_students(db, clase, query, kind, after, limit, clases)
 
-    def subjects(self, ids: Sequence[int]) -> dict[int, Student]:
+    def subjects(
+        self,
+        ids: Sequence[int],
+        position: Position | None = None,  # noqa: ARG002 - MongoDB needs it
+    ) -> dict[int, Student]:
         with self._reading() as db:
             return student_rows.students_by_subject(db, ids)
 
