@@ -22,7 +22,7 @@ from gallery.documents.mongo.attempts import Attempt
 from gallery.documents.mongo.connection import MongoConnection
 from gallery.documents.mongo.photo_writing import MongoPhotoWriter
 from gallery.documents.mongo.store import MongoStore
-from gallery.documents.values import TemplateBatch, Written
+from gallery.documents.values import Written
 from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
 from gallery.person_score import scores_with
@@ -30,6 +30,7 @@ from gallery.settings import GallerySettings
 from presente.composition import open_store
 from presente.errors import Conflict, PackError, StoreError
 from tests.conftest import DIM, PACK, enrolment, unit
+from tests.gallery.galleries import late
 
 pytestmark = pytest.mark.parametrize("store_url", ["mongo"], indirect=True)
 
@@ -40,30 +41,6 @@ def rows(count: int, seed: int) -> np.ndarray:
 
 def opened(url: str, index: Path) -> Gallery:
     return Gallery(open_store(url), GenerationStore(index), PACK, DIM, GallerySettings(0.5, "test"))
-
-
-@contextlib.contextmanager
-def late(url: str, matricula: str, seed: int) -> Iterator[None]:
-    """Enrol in another thread, which announces its write before the block runs and writes templates after it."""
-    store = MongoStore(url)
-    reserved, go_on = threading.Event(), threading.Event()
-    put = store._writer.photos.put_templates
-
-    def wait(*arguments: Any) -> TemplateBatch | None:
-        reserved.set()
-        assert go_on.wait(60)
-        return put(*arguments)
-
-    store._writer.photos.put_templates = wait  # type: ignore[assignment, method-assign]
-    thread = threading.Thread(target=store.enrol, args=([enrolment(matricula, rows(2, seed))],))
-    thread.start()
-    assert reserved.wait(60)
-    try:
-        yield
-    finally:
-        go_on.set()
-        thread.join()
-        store.close()
 
 
 def test_a_late_number_reaches_every_follower(store_url: str, tmp_path: Path) -> None:
