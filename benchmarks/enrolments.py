@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -66,13 +66,15 @@ def measure(gallery: Gallery, vectors: np.ndarray[Any, np.dtype[np.float32]], co
     }
 
 
-def _identifications(gallery: Gallery, probes: Sequence[Any], commands: SentCommands) -> dict[str, float]:
+def _identifications(
+    gallery: Gallery, probes: Iterable[np.ndarray[Any, np.dtype[np.float32]]], commands: SentCommands
+) -> dict[str, float]:
     taken, sent = [], commands.sent
     for probe in probes:
         start = time.perf_counter()
         gallery.identify(probe[None, :])
         taken.append(time.perf_counter() - start)
-    return {"ms": round(1000 * median(taken), 2), "commands": round((commands.sent - sent) / len(probes), 2)}
+    return {"ms": round(1000 * median(taken), 2), "commands": round((commands.sent - sent) / len(taken), 2)}
 
 
 def _enrolment(number: int, vector: np.ndarray[Any, np.dtype[np.float32]]) -> Enrolment:
