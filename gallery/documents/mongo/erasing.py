@@ -45,22 +45,19 @@ class MongoEraser:
             if "enrolling" not in student:  # an enrolment that is undone takes no account away
                 self._access.forget(str(student["matricula"]))
         self._db.students.delete_many({"subject": Int64(subject)})
-        if not self.drop_templates(own, attempt):
-            self._sequence.reserve(1, "fields", attempt)  # so that followers read the rosters again
+        self.drop_templates(own, attempt)
         self._db.images.delete_many(own)
         self._db.contents.delete_many(own)
         self._request_keys.forget(subject)
         self._attendance.forget(subject)
         self._access_log.forget(subject)
 
-    def drop_templates(self, which: Document, attempt: str) -> int:
-        """Record templates as removed and delete them, until there are none left; how many there were."""
-        dropped = 0
+    def drop_templates(self, which: Document, attempt: str) -> None:
+        """Record templates as removed and delete them, until there are none left."""
         while True:
             ids = [template["_id"] for template in self._db.templates.find(which, {"_id": 1}).limit(_PAGE)]
             if not ids:
-                return dropped
+                return
             number = self._sequence.reserve(1, "removal", attempt)[0]
             self._db.removals.insert_one({"_id": Int64(number), "templates": ids})
             self._db.templates.delete_many({"_id": {"$in": ids}})
-            dropped += len(ids)

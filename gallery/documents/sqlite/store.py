@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +100,9 @@ class SqliteStore:
         described = json.loads(text)
         return str(described["tag"]), int(described["dim"])
 
+    def followed_pack(self) -> tuple[str, int] | None:
+        return self.pack()
+
     def claim_pack(self, tag: str, dim: int) -> None:
         if self.pack() is None:
             with self._writing() as db:
@@ -131,7 +134,10 @@ class SqliteStore:
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
-    def enrol(self, enrolments: Sequence[Enrolment], mode: EnrolmentMode = "put") -> None:
+    def enrol(
+        self, enrolments: Sequence[Enrolment], mode: EnrolmentMode = "put", check: Callable[[], None] = lambda: None
+    ) -> None:
+        check()
         with self._writing() as db:
             for enrolment in enrolments:
                 subject = student_rows.put_student(db, enrolment.student, mode)
@@ -203,7 +209,11 @@ class SqliteStore:
         with self._reading() as db:
             return student_rows.list_students(db, clase, query, kind, after, limit, clases)
 
-    def subjects(self, ids: Sequence[int]) -> dict[int, Student]:
+    def subjects(
+        self,
+        ids: Sequence[int],
+        position: Position | None = None,  # noqa: ARG002 - MongoDB needs it
+    ) -> dict[int, Student]:
         with self._reading() as db:
             return student_rows.students_by_subject(db, ids)
 
