@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
-from gallery.documents.access import AccessKey, Account, Grant, digest_of_secret
+from gallery.documents.access import AccessKey, Account, AccountChanges, Grant, digest_of_secret
 from gallery.documents.access_protocol import AccessStore
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.student_rules import student_not_found
@@ -138,28 +137,17 @@ def change_account(
         InvalidInput: ``invalid_password``, ``invalid_grant``.
         Conflict: ``last_admin``: no enabled admin would be left.
     """
-    stored = account_of(store, name)
+    account_of(store, name)
     if grant is not None and grant.role not in ROLES_OF_ACCOUNTS:
         raise InvalidInput("invalid_grant", f"The role is {grant.role}, which is for machines.", "Choose another.")
-    changed = replace(
-        stored,
-        grant=stored.grant if grant is None else grant,
-        password_hash=stored.password_hash if password is None else hash_password(password),
-        enabled=stored.enabled if enabled is None else enabled,
-    )
-    if _is_admin(stored) and not _is_admin(changed):
-        others = [each for each in store.accounts() if _is_admin(each) and each.name != name]
-        if not others:
-            raise Conflict("last_admin", f"{name} is the only admin who may log in.", "Make another admin first.")
-    if not store.replace_account(changed):
-        account_of(store, name)
-    if password is not None or not changed.enabled:
+    # The hash takes a while, in which others may change the account: the store changes it as it is afterwards.
+    hashed = None if password is None else hash_password(password)
+    changed = store.change_account(name, AccountChanges(grant, hashed, enabled))
+    if changed is None:
+        changed = account_of(store, name)  # raises: it was deleted meanwhile
+    if password is not None or enabled is False:
         store.end_sessions_of(name)
     return changed
-
-
-def _is_admin(account: Account) -> bool:
-    return account.enabled and account.grant.role is AccessRole.ADMIN
 
 
 def _name_taken(name: str) -> Conflict:

@@ -38,13 +38,10 @@ class MongoEraser:
         self._access_log = access_log
 
     def erase(self, subject: int, attempt: str) -> None:
-        """Delete a student's keys and accounts, which name the student, then the student, so that no one adds to the
-        student any more, and then what belongs to the student."""
+        """Delete a student, so that no one adds to the student any more, and then what belongs to the student."""
         own = {"student": Int64(subject)}
-        for student in list(self._db.students.find({"subject": Int64(subject)}, {"matricula": 1, "enrolling": 1})):
-            if "enrolling" not in student:  # an enrolment that is undone takes no account away
-                self._access.forget(str(student["matricula"]))
         self._db.students.delete_many({"subject": Int64(subject)})
+        self._access.forget(subject)
         self.drop_templates(own, attempt)
         self._db.images.delete_many(own)
         self._db.contents.delete_many(own)
