@@ -116,6 +116,12 @@ def loggable_name(name: str, role: AccessRole) -> str:
     return "" if role is AccessRole.STUDENT else name
 
 
+def grant_detail(name: str, grant: Grant) -> str:
+    """What the access log says of a key or an account that was made, changed or revoked."""
+    classes = "" if grant.classes is None or grant.matricula else f"classes={','.join(sorted(grant.classes))}"
+    return " ".join(filter(None, (loggable_name(name, grant.role), f"role={grant.role}", classes)))
+
+
 def digest_of_secret(text: str) -> str:
     """What is stored of a secret of 128 random bits or more: its SHA-256, hex."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -10,7 +10,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 _FORMAT = 1
@@ -196,6 +196,13 @@ class AccessFilter:
 ALL_LINES = AccessFilter()
 
 
+def in_lines(event: AccessEvent) -> list[AccessEvent]:
+    """An event as the events of its lines: several when it is about more students than one line names."""
+    about = tuple(dict.fromkeys(event.about))
+    parts = [about[start : start + MOST_CONCERNED] for start in range(0, len(about), MOST_CONCERNED)]
+    return [replace(event, about=part) for part in parts or [()]]
+
+
 def commit(event: AccessEvent, subjects: Mapping[str, int]) -> tuple[AccessEvent, tuple[Concerned, ...]]:
     """The event without its students, and a commitment to each of them.
 
@@ -205,7 +212,7 @@ def commit(event: AccessEvent, subjects: Mapping[str, int]) -> tuple[AccessEvent
             names a student while the student is in the gallery, and not longer.
     """
     concerned = []
-    for matricula in list(dict.fromkeys(event.about))[:MOST_CONCERNED]:
+    for matricula in dict.fromkeys(event.about):
         salt = secrets.token_hex(_SALT_BYTES)
         committed = _commitment(salt, matricula)
         subject = subjects.get(matricula)

@@ -20,6 +20,8 @@ ROLES_OF_KEYS = (AccessRole.ADMIN, AccessRole.ATTENDANCE, AccessRole.TEACHER, Ac
 ROLES_OF_ACCOUNTS = (AccessRole.ADMIN, AccessRole.TEACHER, AccessRole.STUDENT, AccessRole.VIEWER)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_KEY_OF_SETTINGS = re.compile(r"setting-[0-9]+")
+"""What logs call the keys of ``PRESENTE_API_KEYS``."""
 _MOST_CLASSES = 200
 
 
@@ -71,6 +73,8 @@ def add_key(store: AccessStore, name: str, grant: Grant) -> tuple[AccessKey, str
         InvalidInput: ``invalid_name``.
         Conflict: ``name_taken``.
     """
+    if _KEY_OF_SETTINGS.fullmatch(name):
+        raise InvalidInput("invalid_name", f"{name} is what logs call a key of the settings.", "Choose another name.")
     text = new_key()
     made = AccessKey(check_name(name), digest_of_secret(text), grant, _now())
     if not store.add_key(made):

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from gallery.documents.access import loggable_name
+from gallery.documents.access import Grant, grant_detail
 from presente.access_roles import AccessRole
 from server.requests.access import AccountChanges
 from server.responses.access import AccountJson, KeyJson, NewKeyReply
@@ -61,6 +61,17 @@ def recognised_in_photo(reply: IdentifiedPhotoReply) -> Iterable[str]:
     return recognised({}, reply.result) if reply.result else ()
 
 
+def problem_of_photo(reply: IdentifiedPhotoReply) -> str:
+    """The code of the error of one of several photos; empty when it was answered."""
+    return reply.problem.code if reply.problem else ""
+
+
+def problem_of_all(_: _Asked, reply: IdentifyReply | IdentifyPhotosReply) -> str:
+    """The code of the first photo's error when none of several photos was answered; else empty."""
+    codes = [problem_of_photo(photo) for photo in reply.photos] if isinstance(reply, IdentifyPhotosReply) else []
+    return codes[0] if codes and all(codes) else ""
+
+
 def attendance(asked: _Asked, reply: Any) -> Iterable[str]:
     """The students of a class photo, or of a statement."""
     return recognised(asked, reply) if isinstance(reply, ClassPhotoReply) else in_reply(asked, reply)
@@ -84,9 +95,10 @@ def of_participation(asked: _Asked, _: Any) -> Iterable[str]:
 
 
 def granted(_: _Asked, reply: KeyJson | AccountJson | NewKeyReply) -> str:
-    """The key or the account that was made or changed."""
+    """The key or the account that was made or changed, its role and its classes."""
     made = reply.made if isinstance(reply, NewKeyReply) else reply
-    return loggable_name(made.name, AccessRole(made.role))
+    classes = None if made.classes is None else frozenset(made.classes)
+    return grant_detail(made.name, Grant(AccessRole(made.role), classes, made.matricula or ""))
 
 
 def granted_and_changed(asked: _Asked, reply: AccountJson) -> str:
@@ -104,7 +116,7 @@ def granted_to(_: _Asked, reply: KeyJson | AccountJson | NewKeyReply) -> Iterabl
 def which_list(asked: _Asked, reply: Any) -> str:
     """Which part of a list was read: the class and the dates, and how many lines the page has."""
     parameters = asked.get("parameters")
-    names = ("clase", "fecha", "desde", "hasta")
+    names = ("clase", "fecha", "desde", "hasta")  # an unknown class was refused
     given = [f"{name}={value}" for name in names if (value := getattr(parameters, name, None))]
     lines = [
         len(value) for name in ("students", "attendance", "participations") if (value := getattr(reply, name, None))

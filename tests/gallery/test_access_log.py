@@ -149,10 +149,25 @@ def test_merging_keeps_the_names_that_were_written_and_finds_them_by_the_student
     assert verify(log).findings == ()
 
 
-def test_a_line_is_about_a_bounded_number_of_students(store: DocumentStore) -> None:
-    store.access_log.append([event(about=tuple(f"A{number}" for number in range(MOST_CONCERNED + 5)))])
-    (line,) = lines_of(store)
-    assert len(line.concerned) == MOST_CONCERNED and verify(store.access_log).findings == ()
+def test_an_event_about_very_many_students_is_several_lines(
+    school: DocumentStore, make: Callable[..., AccessLog]
+) -> None:
+    log = make()
+    log.record([event(A.ENROLLED, tuple(f"B{number}" for number in range(MOST_CONCERNED + 5)))])
+    assert [len(line.concerned) for line in lines_of(school)] == [MOST_CONCERNED, 5]
+    assert verify(school.access_log).findings == ()
+
+
+def test_a_log_that_is_closed_says_so_and_no_one_waits_for_it(
+    school: DocumentStore, make: Callable[..., AccessLog]
+) -> None:
+    log = make()
+    log.record([event(A.ENROLLED, ("A1",))])
+    log.close()
+    for late in (event(A.ERASED, ("A1",)), event(A.READ)):
+        with pytest.raises(StoreError, match="closed"):
+            log.record([late])
+    assert len(lines_of(school)) == 1
 
 
 # -- what verification finds ---------------------------------------------------------------------------------------

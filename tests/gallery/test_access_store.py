@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -146,7 +147,7 @@ def test_nothing_is_kept_of_a_student_who_is_gone(open_store: OpenStore, monkeyp
     if isinstance(access, MongoAccess):  # the student is erased between the look and the write
         look = access._student_of
 
-        def erased_then(grant: Grant) -> dict[str, Any]:
+        def erased_then(grant: Grant) -> Mapping[str, Any]:
             with_student(store)
             found = look(grant)
             store.remove(["A0178"])

@@ -8,11 +8,12 @@ the id. So one of the two sees the other.
 
 from __future__ import annotations
 
+import logging
 import secrets
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from bson import Int64
 from pymongo import ASCENDING, UpdateOne
@@ -26,6 +27,9 @@ from gallery.documents.mongo.preparation import insert_if_missing
 from gallery.documents.mongo.shapes import VISIBLE
 from gallery.documents.student_rules import student_not_found
 from presente.access_roles import AccessRole
+
+log = logging.getLogger(__name__)
+_Record = TypeVar("_Record", AccessKey, Account)
 
 
 class MongoAccess:
@@ -85,9 +89,7 @@ class MongoAccess:
     def access_keys(self) -> list[AccessKey]:
         with self._connection.calls():
             found = list(self._db.access_keys.find().sort("_id", ASCENDING))
-        return [
-            AccessKey(each["_id"], each["digest"], _grant(each), each["created"], each["last_used"]) for each in found
-        ]
+        return [key for each in found if (key := _readable(_key, each)) is not None]
 
     def remove_key(self, name: str) -> bool:
         with self._changing():
@@ -107,12 +109,13 @@ class MongoAccess:
 
     def accounts(self) -> list[Account]:
         with self._connection.calls():
-            return [_account(each) for each in self._db.accounts.find().sort("_id", ASCENDING)]
+            found = list(self._db.accounts.find().sort("_id", ASCENDING))
+        return [account for each in found if (account := _readable(_account, each)) is not None]
 
     def account(self, name: str) -> Account | None:
         with self._connection.calls():
             found = self._db.accounts.find_one({"_id": name})
-        return None if found is None else _account(found)
+        return None if found is None else _readable(_account, found)
 
     def change_account(self, name: str, changes: AccountChanges, only_if: str | None = None) -> Account | None:
         which: Document = {"_id": name} if only_if is None else {"_id": name, "password_hash": only_if}
@@ -120,7 +123,9 @@ class MongoAccess:
             found = self._db.accounts.find_one(which)
             if found is None:
                 return None
-            before = _account(found)
+            before = _readable(_account, found)
+            if before is None:
+                return None
             after = changes.applied(before)
             student: Document = {} if changes.grant is None else self._student_of(changes.grant)
             fields = {**_changed_fields(changes), **student}
@@ -215,6 +220,20 @@ def _grant_fields(grant: Grant) -> dict[str, Any]:
 def _grant(document: Document) -> Grant:
     classes = document["classes"]
     return Grant(AccessRole(document["role"]), None if classes is None else frozenset(classes), document["matricula"])
+
+
+def _readable(read: Callable[[Document], _Record], document: Document) -> _Record | None:
+    """A key or an account; None, with a line in the log, for a damaged one, which so lets no one in."""
+    try:
+        return read(document)
+    except (KeyError, TypeError, ValueError):
+        log.error("the key or account %r cannot be read: delete it, and make it anew", document.get("_id"))
+        return None
+
+
+def _key(document: Document) -> AccessKey:
+    grant = _grant(document)
+    return AccessKey(document["_id"], document["digest"], grant, document["created"], document["last_used"])
 
 
 def _account_fields(account: Account) -> dict[str, Any]:
