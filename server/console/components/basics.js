@@ -114,7 +114,7 @@ export function Dialog({ title, close, children, wide }) {
  * @param {(signal: AbortSignal) => Promise<any>} load @param {unknown[]} inputs
  */
 export function useLoaded(load, inputs) {
-  const [state, setState] = useState({ found: null, problem: null });
+  const [state, setState] = useState(/** @type {{ found: any, problem: any }} */ ({ found: null, problem: null }));
   const [turn, setTurn] = useState(0);
   useEffect(() => {
     const leave = new AbortController();
