@@ -8,9 +8,10 @@ import { language, speak, t } from "./core/words.js";
 import { Action, Empty, Notices, Waiting } from "./components/basics.js";
 import { Login } from "./pages/login.js";
 
-/** Pages are loaded when they are first opened. @type {Record<string, () => Promise<any>>} */
+/** Pages are loaded once the first one is shown: a server that goes away later takes none of them along. @type {Record<string, () => Promise<any>>} */
 const PAGES = {
   identify: async () => (await import("./pages/identify.js")).Identify,
+  students: async () => (await import("./pages/students.js")).Students,
   system: async () => (await import("./pages/system.js")).System,
 };
 
@@ -72,7 +73,11 @@ function Page() {
   useEffect(() => {
     setShown(null);
     setProblem(null);
-    if (pages.includes(name)) PAGES[name]().then((component) => setShown(() => component), setProblem);
+    if (!pages.includes(name)) return;
+    PAGES[name]().then((component) => {
+      setShown(() => component);
+      pages.forEach((each) => PAGES[each]());
+    }, setProblem);
   }, [name]);
   useEffect(() => {
     document.title = pages.includes(name) ? `${t(`page.${name}`)} · Presente` : "Presente";

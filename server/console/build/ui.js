@@ -3,7 +3,7 @@ import { h } from "preact";
 import htm from "htm";
 
 export { Fragment, render } from "preact";
-export { useEffect, useMemo, useRef, useState } from "preact/hooks";
+export { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 export { computed, effect, signal, useComputed, useSignal } from "@preact/signals";
 /** HTML as a template literal: html`<p class=${name}>${text}</p>`. */
 export const html = htm.bind(h);

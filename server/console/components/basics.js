@@ -1,5 +1,5 @@
 // Small parts that every page uses.
-import { html, signal, useEffect, useRef, useState } from "../libraries/ui.js";
+import { html, signal, useEffect, useLayoutEffect, useRef, useState } from "../libraries/ui.js";
 import { reachable } from "../core/api.js";
 import { reason, t } from "../core/words.js";
 
@@ -93,7 +93,7 @@ export function Action({ act, children, ...rest }) {
 export function Dialog({ title, close, children, wide }) {
   /** @type {any} */
   const element = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const shown = element.current;
     const before = /** @type {HTMLElement | null} */ (document.activeElement);
     shown.showModal();
@@ -114,7 +114,7 @@ export function Dialog({ title, close, children, wide }) {
  * @param {(signal: AbortSignal) => Promise<any>} load @param {unknown[]} inputs
  */
 export function useLoaded(load, inputs) {
-  const [state, setState] = useState({ found: null, problem: null });
+  const [state, setState] = useState(/** @type {{ found: any, problem: any }} */ ({ found: null, problem: null }));
   const [turn, setTurn] = useState(0);
   useEffect(() => {
     const leave = new AbortController();

@@ -27,7 +27,7 @@ export function meaning({ score, fpir }) {
 
 /** @param {{ faces: any[] }} props */
 export function FaceTable({ faces }) {
-  return html`<div class="scroll"><table id="faces">
+  return html`<div class="scroll" tabindex="0" role="region" aria-label=${t("face.list")}><table id="faces">
     <thead><tr><th scope="col">#</th><th scope="col">${t("name")}</th><th scope="col">${t("matricula")}</th>
       <th scope="col">${t("score")}</th><th scope="col">${t("score.meaning")}</th><th scope="col">${t("nearest")}</th></tr></thead>
     <tbody>${faces.map((face, index) => html`<tr key=${index}>
