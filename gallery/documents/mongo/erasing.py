@@ -44,6 +44,7 @@ class MongoEraser:
         for student in list(self._db.students.find({"subject": Int64(subject)}, {"matricula": 1, "enrolling": 1})):
             if "enrolling" not in student:  # an enrolment that is undone takes no account away
                 self._access.forget(str(student["matricula"]))
+                self._access_log.forget_named(subject, str(student["matricula"]))
         self._db.students.delete_many({"subject": Int64(subject)})
         if not self.drop_templates(own, attempt):
             self._sequence.reserve(1, "fields", attempt)  # so that followers read the rosters again
