@@ -42,6 +42,7 @@ from server.routes import (
     students,
 )
 from server.service import ServiceHandle
+from server.shares import Shares
 from server.telemetry import telemetry as observability
 from server.telemetry.request_record import record_of
 from server.telemetry.telemetry import Telemetry
@@ -99,6 +100,7 @@ def create_app(
     register = register or AccessRegister()
     authenticator = Authenticator(access, register)
     app.extensions["presente.authenticator"] = authenticator
+    app.extensions["presente.shares"] = shares = Shares(access.proxies)
     app.extensions["presente.login_desk"] = LoginDesk(register, authenticator.sessions)
     observability.install(app, telemetry)
     app.url_map.converters["int"] = _Number
@@ -126,6 +128,7 @@ def create_app(
             g.caller, g.login = authenticator.check(request, needed)
         finally:  # who is refused is counted, too
             limits.check(request, counts, g.get("caller", NO_ONE), client_address(request, access.proxies))
+        shares.begin(request.environ, g.caller)
         body_sizes.check(request, body_sizes.of(app, request.endpoint), max_body_bytes)
         return None
 

@@ -160,7 +160,7 @@ def test_each_request_writes_who_did_what_about_whom(admin: FlaskClient, gallery
         ("key:setting-1", "admin", "127.0.0.1")
     }
     assert lines[6].event.detail == f"clase={ANA['clase']} lines={2 if ANA['clase'] == EVA['clase'] else 1}"
-    assert verify(gallery.store.access_log).findings == ()
+    assert verify(gallery.store).findings == ()
 
 
 @on_sqlite
@@ -190,7 +190,7 @@ def test_an_erased_student_is_in_no_line(admin: FlaskClient, gallery: Gallery, w
         ("erased", "done", [None]),
         ("read", "student_not_found", [None]),
     ]
-    assert verify(gallery.store.access_log).findings == ()
+    assert verify(gallery.store).findings == ()
     assert problem(admin.get(f"/v1/access-log?matricula={ANA['matricula']}"), 404, "student_not_found")
 
 

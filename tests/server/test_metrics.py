@@ -175,7 +175,7 @@ def test_gauges_say_what_status_says(serve: Serve, sample_gallery: None) -> None
     assert found.one("presente_index_behind_changes") == 0
     assert 0 <= found.one("presente_index_last_look_seconds") < 60
     assert found.one("presente_ready") == 1
-    assert found.one("presente_threads") == 3 and found.one("presente_threads_busy") == 1  # the scrape's own
+    assert found.one("presente_threads") == 6 and found.one("presente_threads_busy") == 1  # the scrape's own
     assert found.one("presente_connections") >= 1
     budget = found.by("use", "presente_memory_budget_bytes")
     assert budget["decoding_cheap"] + budget["decoding_costly"] == 2_000_000_000 and budget["bodies"] > 0

@@ -40,6 +40,9 @@ class MongoEraser:
     def erase(self, subject: int, attempt: str) -> None:
         """Delete a student, so that no one adds to the student any more, and then what belongs to the student."""
         own = {"student": Int64(subject)}
+        for student in list(self._db.students.find({"subject": Int64(subject)}, {"matricula": 1, "enrolling": 1})):
+            if "enrolling" not in student:  # an enrolment that is undone takes no one out of a line
+                self._access_log.forget_named(subject, str(student["matricula"]))
         self._db.students.delete_many({"subject": Int64(subject)})
         self._access.forget(subject)
         self.drop_templates(own, attempt)

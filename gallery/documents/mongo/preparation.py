@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from bson import Int64
 from pymongo import ASCENDING
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -16,8 +17,9 @@ from gallery.documents.foreign_documents import Document
 from presente.errors import ConfigError
 from presente.installation import command_line
 
-_SCHEMA = 3
-"""3: the reservation of its first numbers announces a write. Before, a document in ``writing`` did."""
+_SCHEMA = 4
+"""3: the reservation of its first numbers announces a write; before, a document in ``writing`` did. 4: a participation
+of an erased student has no kind."""
 
 
 def create_indexes(db: Database[dict[str, Any]]) -> None:
@@ -66,6 +68,8 @@ def upgrade_schema(
         for earlier in list(db.writing.find()):
             take_over(earlier)
             db.writing.delete_one({"_id": earlier["_id"]})
+        # What earlier versions left of erased students: the kind is a text that a person typed.
+        db.participations.update_many({"student": {"$lt": Int64(0)}, "kind": {"$ne": ""}}, {"$set": {"kind": ""}})
         db.gallery.update_one({"_id": "schema"}, {"$set": {"value": _SCHEMA}}, upsert=True)
 
 

@@ -248,6 +248,24 @@ def m008_access_log(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def m009_erasing_all_texts(db: sqlite3.Connection) -> None:
+    """Erasing a student also clears the kinds of participations, which a person typed. An erasure looks for lines of
+    the access log by matricula, too."""
+    for statement in (
+        "DROP TRIGGER student_erased",
+        """CREATE TRIGGER student_erased BEFORE DELETE ON students
+            BEGIN
+                UPDATE attendance SET face = NULL, vector = NULL WHERE face_group IN
+                    (SELECT face_group FROM attendance WHERE student = OLD.id AND face_group != '');
+                UPDATE attendance SET face = NULL, vector = NULL, note = '', request = '' WHERE student = OLD.id;
+                UPDATE participations SET kind = '', note = '', request = 'erased ' || id WHERE student = OLD.id;
+            END""",
+        "UPDATE participations SET kind = '' WHERE student IS NULL",
+        "CREATE INDEX access_concerned_by_matricula ON access_concerned (matricula) WHERE matricula IS NOT NULL",
+    ):
+        db.execute(statement)
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_create_tables,
     m002_attendance,
@@ -257,6 +275,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m006_pages,
     m007_access,
     m008_access_log,
+    m009_erasing_all_texts,
 )
 
 

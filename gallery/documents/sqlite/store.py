@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gallery.documents.damage import Damage, DamageProgress
 from gallery.documents.sqlite import photo_rows, student_rows
 from gallery.documents.sqlite.access import SqliteAccess
-from gallery.documents.sqlite.access_log import SqliteAccessLog, merge_concerned
+from gallery.documents.sqlite.access_log import SqliteAccessLog, forget_named, merge_concerned
 from gallery.documents.sqlite.attendance import SqliteAttendance
 from gallery.documents.sqlite.attendance_rows import merge_entries
 from gallery.documents.sqlite.check import sqlite_damage
@@ -158,6 +158,7 @@ class SqliteStore:
 
     def remove(self, matriculas: Sequence[str]) -> list[str]:
         with self._writing() as db:
+            forget_named(db, matriculas)
             removed = [
                 matricula
                 for matricula in matriculas
