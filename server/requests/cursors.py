@@ -31,7 +31,7 @@ def attendance_place(parameters: _HasCursor) -> ListPosition | None:
     Raises:
         InvalidInput: ``invalid_cursor``; so do the other functions.
     """
-    found = _place(parameters, (str, str, str, int))
+    found = _place(parameters, (str, str, str, int, int))
     return None if found is None else ListPosition(*found)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from bson import Int64
 from pymongo import ASCENDING
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -16,7 +17,7 @@ from gallery.documents.foreign_documents import Document
 from presente.errors import ConfigError
 from presente.installation import command_line
 
-_SCHEMA = 2
+_SCHEMA = 3
 
 
 def create_indexes(db: Database[dict[str, Any]]) -> None:
@@ -54,6 +55,8 @@ def upgrade_schema(db: Database[dict[str, Any]], remove_subject: Callable[[int],
     schema = db.gallery.find_one({"_id": "schema"})
     if schema is None or int(schema["value"]) < _SCHEMA:
         _announce_open_removals(db, remove_subject)
+        db.attendance.update_many({"session": {"$exists": False}}, {"$set": {"session": Int64(0)}})
+        db.students.update_many({"asistencias_por_clase": {"$exists": False}}, {"$set": {"recount": True}})
         db.gallery.update_one({"_id": "schema"}, {"$set": {"value": _SCHEMA}}, upsert=True)
 
 

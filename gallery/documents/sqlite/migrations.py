@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
+from gallery.documents.sqlite.session_schema import m009_sessions
 from presente.errors import StoreError
 
 
@@ -257,6 +258,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m006_pages,
     m007_access,
     m008_access_log,
+    m009_sessions,
 )
 
 
