@@ -33,10 +33,12 @@ from server.routes import (
     access_log,
     api_description,
     attendance,
+    classes,
     identify,
     login,
     metrics,
     participations,
+    sessions,
     status,
     students,
 )
@@ -102,7 +104,7 @@ def create_app(
     observability.install(app, telemetry)
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
-    people = (students, attendance, participations)
+    people = (students, attendance, sessions, classes, participations)
     for room in (api_description, status, metrics, login, access_routes, access_log, identify, *people, legacy):
         app.register_blueprint(room.bp)
     errors.install(app)

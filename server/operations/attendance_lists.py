@@ -38,8 +38,8 @@ class AttendanceLine:
 
 @dataclass(frozen=True, slots=True)
 class AttendancePage:
-    """Lines of the attendance list, how many of the whole list say ``present`` or ``late``, and where the next page begins; None
-    after the last."""
+    """Lines of the attendance list, how many of the whole list say ``present`` or ``late``, and where the next page
+    begins; None after the last."""
 
     lines: tuple[AttendanceLine, ...]
     present: int
@@ -109,6 +109,6 @@ def _lines(
 
 
 def _after_all_of(place: ListPosition, history: bool) -> ListPosition:
-    """Where the page after a line begins: without the history a student has one line per session, or per class and date,
+    """Where the page after a line begins: without the history a student has one line per session, or class and date,
     which is not listed again when its entry is replaced before the next page is asked for."""
     return place if history or not place.matricula else replace(place, id=_LAST_ENTRY)

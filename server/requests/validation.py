@@ -128,7 +128,7 @@ def _refused(
             inner = item if item.rules != FieldRules() else replace(item, rules=inner.rules)
         elif isinstance(inner.type, inspect.StructType) and name:
             field = inner = _fields(inner.type)[name]
-            value = value[name]
+            value = value[name] if isinstance(value, dict) else value  # of a list it is not known which item it was
     if value == "" and inner.rules.missing:
         return _missing(field, in_query)
     fits = not (missing or any(words in message for words in ("got `", "unknown field", "matching regex")))
