@@ -16,8 +16,8 @@ CODES: Mapping[int, frozenset[str]] = {
         "invalid_force", "invalid_format", "invalid_grant", "invalid_history", "invalid_host",
         "invalid_idempotency_key", "invalid_json", "invalid_k", "invalid_length", "invalid_limit", "invalid_name",
         "invalid_npy", "invalid_parameter", "invalid_password", "invalid_status", "invalid_student",
-        "invalid_threshold", "invalid_times", "missing_field", "missing_parameter", "no_photos", "not_finite", "one_photo_needed",
-        "repeated_header", "too_many_photos", "two_keys", "unknown_field", "unknown_parameter",
+        "invalid_threshold", "invalid_times", "missing_field", "missing_parameter", "no_photos", "not_finite",
+        "one_photo_needed", "repeated_header", "too_many_photos", "two_keys", "unknown_field", "unknown_parameter",
     }),
     401: frozenset({"missing_key", "session_ended", "unknown_key", "wrong_password"}),
     403: frozenset({

@@ -36,7 +36,7 @@ def in_roll(_: _Asked, reply: RollChangeReply) -> Iterable[str]:
     return [line.matricula for line in reply.roll]
 
 
-def recognised_in_photos(asked: _Asked, reply: SessionPhotosReply) -> Iterator[str]:
+def recognised_in_photos(_: _Asked, reply: SessionPhotosReply) -> Iterator[str]:
     """The students whom the faces of a session's photos are said to show, or may show."""
     for photo in reply.photos:
         yield from _recognised(photo.faces, reply.threshold)
@@ -130,9 +130,6 @@ def which_list(asked: _Asked, reply: Any) -> str:
     parameters = asked.get("parameters")
     names = ("clase", "fecha", "desde", "hasta")
     given = [f"{name}={value}" for name in names if (value := getattr(parameters, name, None))]
-    lines = [
-        len(value)
-        for name in ("students", "attendance", "participations", "sessions")
-        if (value := getattr(reply, name, None))
-    ]
+    lists = ("students", "attendance", "participations", "sessions")
+    lines = [len(value) for name in lists if (value := getattr(reply, name, None))]
     return " ".join([*given, *(f"lines={count}" for count in lines)])

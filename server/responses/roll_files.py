@@ -54,8 +54,8 @@ def roll_xlsx(roll: SessionRoll) -> bytes:
 def roll_moodle(roll: SessionRoll, acronyms: Mapping[str, str]) -> str:
     """The roll as Moodle's attendance activity imports it into one of its sessions: user, scan time, status.
 
-    The scan time is empty: where there is one, Moodle decides the status by it, and passes over the status. Students who
-    wait for a person's decision are left out, so that Moodle keeps what it has.
+    The scan time is empty: where there is one, Moodle decides the status by it, and passes over the status. Students
+    who wait for a person's decision are left out, so that Moodle keeps what it has.
     """
     rows: list[list[object]] = [["idnumber", "scantime", "status"]]
     for line in roll.lines:
