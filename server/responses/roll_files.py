@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
@@ -18,14 +19,14 @@ _OF_SESSION = ("fecha", "clase", "starts")
 _OF_LINE = ("matricula", "nombre_del_alumno", "status", "since", "source", "note", "entry")
 
 
-def _rows(roll: SessionRoll) -> Iterable[list[object]]:
+def _rows(roll: SessionRoll) -> Iterable[list[str | int]]:
     """The roll as rows of cells that no spreadsheet takes for formulas, after a row of names."""
     yield [*_OF_SESSION, *_OF_LINE]
     session = session_json(roll.stored)
     begin = [getattr(session, name) for name in _OF_SESSION]
     for line in map(roll_line_json, roll.lines):
         cells = [*begin, *(getattr(line, name) for name in _OF_LINE)]
-        yield ["" if cell is None else plain_cell(cell) for cell in cells]
+        yield ["" if cell is None else cast("str | int", plain_cell(cell)) for cell in cells]
 
 
 def roll_csv(roll: SessionRoll) -> str:
@@ -57,14 +58,14 @@ def roll_moodle(roll: SessionRoll, acronyms: Mapping[str, str]) -> str:
     The scan time is empty: where there is one, Moodle decides the status by it, and passes over the status. Students
     who wait for a person's decision are left out, so that Moodle keeps what it has.
     """
-    rows: list[list[object]] = [["idnumber", "scantime", "status"]]
+    rows: list[list[str | int]] = [["idnumber", "scantime", "status"]]
     for line in roll.lines:
         if line.status in acronyms:
-            rows.append([plain_cell(line.student.matricula), "", acronyms[line.status]])
+            rows.append([cast("str", plain_cell(line.student.matricula)), "", acronyms[line.status]])
     return _csv(rows)
 
 
-def _csv(rows: Iterable[list[object]]) -> str:
+def _csv(rows: Iterable[list[str | int]]) -> str:
     out = io.StringIO()
     csv.writer(out, lineterminator="\r\n").writerows(rows)
     return out.getvalue()

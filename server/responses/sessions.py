@@ -138,7 +138,7 @@ def roll_line_json(line: RollLine) -> RollLineJson:
 
 def counts_json(lines: Sequence[RollLine]) -> dict[str, int]:
     """How many lines have each status."""
-    return {**roll_counts(lines)}
+    return {str(status): count for status, count in roll_counts(lines).items()}
 
 
 def session_reply(roll: SessionRoll, names_caller: bool = True) -> SessionReply:

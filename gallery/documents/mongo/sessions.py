@@ -8,7 +8,7 @@ from typing import Any
 
 from bson import Int64
 from pymongo import ASCENDING, DESCENDING
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from gallery.documents.class_sessions import (
     ClassSession,
@@ -64,19 +64,25 @@ class MongoSessions:
         if not changes.keys() <= set(_NAMES):
             raise ValueError(sorted(changes))
         with self._connection.calls():
+            self._check_free(number, changes)
             if changes:
                 try:
                     self._db.class_sessions.update_one({"_id": Int64(number)}, {"$set": dict(changes)})
-                except DuplicateKeyError as exc:
-                    stored = self._session(number)
-                    other = stored and self._at(stored.session.clase, stored.session.fecha, str(changes["starts"]))
-                    if other is None:
-                        raise
-                    raise session_exists(other) from exc
+                except OperationFailure:  # FerretDB does not say of an update that a key is taken
+                    self._check_free(number, changes)
+                    raise
             stored = self._session(number)
         if stored is not None and changes.get("state") == "closed":
             self._drop_photos(number)
         return stored
+
+    def _check_free(self, number: int, changes: Mapping[str, Any]) -> None:
+        """Refuse a start at which the class has another session."""
+        stored = self._session(number) if "starts" in changes else None
+        if stored is not None:
+            other = self._at(stored.session.clase, stored.session.fecha, changes["starts"])
+            if other is not None and other.id != number:
+                raise session_exists(other)
 
     def sessions_after(self, which: SessionFilter, after: SessionPosition | None, limit: int) -> list[StoredSession]:
         given: list[Document] = [

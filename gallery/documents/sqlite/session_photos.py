@@ -70,7 +70,10 @@ class SqliteSessionPhotos:
                 "WHERE session = ? ORDER BY number",
                 (session,),
             ).fetchall()
-        return [SessionPhoto(*row[:4], bool(row[4]), *row[5:7], faces_from_json(row[7])) for row in rows]
+        return [
+            SessionPhoto(row[0], row[1], row[2], row[3], bool(row[4]), row[5], row[6], faces_from_json(row[7]))
+            for row in rows
+        ]
 
     def content(self, session: int, number: int) -> bytes | None:
         with self._reading() as db:
