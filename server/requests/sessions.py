@@ -160,7 +160,7 @@ class UndoRequest(JsonObject, frozen=True, kw_only=True):
     """What is taken back: what a photo recorded, or one statement."""
 
     photo: PhotoNumber | None = None
-    entry: Annotated[int | None, Meta(ge=1, le=2**62, description="Id of an entry, as the roll has it.")] = None
+    entry: Annotated[int, Meta(ge=1, le=2**62, description="Id of an entry, as the roll has it.")] | None = None
 
     def check(self) -> None:
         """Refuse a request that names neither, or both.

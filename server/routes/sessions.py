@@ -150,7 +150,7 @@ def picture(number: int, photo: int) -> Response:
 
 @bp.post("/<int:number>/entries")
 @needs(Permission.RECORD)
-@answers(RollChangeReply, refuses=_WRITING | SCOPED | {"face_not_found", "photo_not_found"})
+@answers(RollChangeReply, refuses=_WRITING | SCOPED | {"face_not_found", "missing_field", "photo_not_found"})
 @logged(AccessAction.ATTENDANCE_CORRECTED, about=in_roll, detail=of_session)
 def say(number: int, body: SessionStatement) -> RollChangeReply:
     """A person says what holds for a student, or whom a face shows."""
@@ -160,7 +160,7 @@ def say(number: int, body: SessionStatement) -> RollChangeReply:
 
 @bp.post("/<int:number>/undo")
 @needs(Permission.RECORD)
-@answers(RollChangeReply, refuses=_WRITING | SCOPED | {"entry_not_found", "photo_not_found"})
+@answers(RollChangeReply, refuses=_WRITING | SCOPED | {"entry_not_found", "missing_field", "photo_not_found"})
 @logged(AccessAction.ATTENDANCE_CORRECTED, about=in_roll, detail=of_session)
 def undo(number: int, body: UndoRequest) -> RollChangeReply:
     """Take back what a photo recorded, or one statement: what was said before holds again."""

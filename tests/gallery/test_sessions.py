@@ -1,5 +1,6 @@
 """What is recorded in a session: by photos that add to each other, by hand, and taken back again."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -206,12 +207,13 @@ def test_a_closed_session_takes_nothing_until_it_is_open_again(log: SessionLog, 
     photo(log, session, face(0.9))
     closed = log.change(session.id, {"state": "closed", "note": "fin"})
     assert closed.session.state == "closed" and roll(log, closed)["Ana"] == "present"
-    for act in (
+    acts: list[Callable[[], None]] = [
         lambda: log.record_by_hand(session.id, "Ana", "late", ""),
         lambda: log.settle_face(session.id, FaceStatement(1, 1, "Eva", "present")),
         lambda: log.undo_photo(session.id, 1),
         lambda: log.undo_entry(session.id, 1),
-    ):
+    ]
+    for act in acts:
         with pytest.raises(Conflict) as refused:
             act()
         assert refused.value.code == "session_closed"
