@@ -253,7 +253,10 @@ def test_a_person_corrects_and_takes_back(client: FlaskClient) -> None:
     gone = client.post(f"/v1/sessions/{number}/undo", json={"photo": 1}).get_json()
     assert [each["matricula"] for each in gone["roll"]] == HERE and gone["counts"]["absent"] == len(MEMBERS)
     assert asistencias(client, HERE[1]) == 0
+    (photo,) = client.get(f"/v1/sessions/{number}/photos").get_json()["photos"]
+    assert photo["undone"] and not any(face["entries"] for face in photo["faces"])
     send(client, number)
+    assert not client.get(f"/v1/sessions/{number}/photos").get_json()["photos"][0]["undone"]
     assert asistencias(client, HERE[1]) == 1
     for wrong, code in (({}, "missing_field"), ({"photo": 1, "entry": 1}, "missing_field")):
         problem(client.post(f"/v1/sessions/{number}/undo", json=wrong), 400, code)

@@ -10,8 +10,8 @@ _ENTRY_COLUMNS = "id, student, clase, fecha, turn, status, source, at, note, req
 def m009_sessions(db: sqlite3.Connection) -> None:
     """Sessions, their photos, and timetables; entries that belong to a session; counts per class.
 
-    The table of entries is made anew, because its key and its statuses change. When a student is erased, a trigger
-    erases the photos that may show the student.
+    The table of entries is made anew, because its key and its statuses change. Triggers erase photos: those that may
+    show a student who is erased, and those of a session that is closed.
     """
     for statement in (*_SESSIONS, *_ENTRIES, *_COUNTS):
         db.execute(statement)
@@ -55,6 +55,12 @@ _SESSIONS = (
         BEGIN
             UPDATE session_photos SET content = NULL, faces = NULL, width = 0, height = 0
                 WHERE id IN (SELECT photo FROM session_photo_students WHERE student = OLD.id);
+        END""",
+    """CREATE TRIGGER session_closed AFTER UPDATE OF state ON class_sessions WHEN NEW.state = 'closed'
+        BEGIN
+            DELETE FROM session_photo_students
+                WHERE photo IN (SELECT id FROM session_photos WHERE session = NEW.id);
+            UPDATE session_photos SET content = NULL, faces = NULL, width = 0, height = 0 WHERE session = NEW.id;
         END""",
     """CREATE TABLE timetables (
         clase TEXT NOT NULL,

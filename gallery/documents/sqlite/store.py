@@ -73,7 +73,7 @@ class SqliteStore:
 
     @property
     def sessions(self) -> SqliteSessions:
-        return SqliteSessions(self._reading, self._writing, self.session_photos.drop)
+        return SqliteSessions(self._reading, self._writing, self._connections.empty_log_after_erasure)
 
     @property
     def session_photos(self) -> SqliteSessionPhotos:
