@@ -402,7 +402,10 @@ def test_several_photos_come_in_every_form(client: FlaskClient) -> None:
 
 def test_a_request_with_a_key_records_once(client: FlaskClient, school: Gallery) -> None:
     number = begin(client)
-    form = lambda: {"image": [(io.BytesIO(each), "1.jpg") for each in (probe(HERE[0]), GROUP)]}  # noqa: E731
+
+    def form() -> dict[str, Any]:
+        return {"image": [(io.BytesIO(each), "1.jpg") for each in (probe(HERE[0]), GROUP)]}
+
     keyed = {"Idempotency-Key": "k1"}
     first = client.post(f"/v1/sessions/{number}/photos", data=form(), headers=keyed).get_json()
     client.post(f"/v1/sessions/{number}/undo", json={"photo": 2})
