@@ -15,7 +15,7 @@ from server.responses.access import AccountJson, KeyJson, NewKeyReply
 from server.responses.attendance import ClassPhotoFaceJson, ClassPhotoReply
 from server.responses.identification import IdentifiedPhotoReply, IdentifyPhotosReply, IdentifyReply, SearchReply
 from server.responses.session_photos import SessionPhotosReply
-from server.responses.sessions import RollChangeReply, SessionJson
+from server.responses.sessions import ClassSessionJson, RollChangeReply
 from server.routes.common import service
 
 _Asked = Mapping[str, Any]
@@ -44,7 +44,7 @@ def recognised_in_photos(_: _Asked, reply: SessionPhotosReply) -> Iterator[str]:
 
 def of_session(asked: _Asked, reply: Any) -> str:
     """The session that the path names, or that was made."""
-    made: int = reply.id if isinstance(reply, SessionJson) else asked["number"]
+    made: int = reply.id if isinstance(reply, ClassSessionJson) else asked["number"]
     return f"session={made}"
 
 

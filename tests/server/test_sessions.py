@@ -263,6 +263,7 @@ def test_a_person_corrects_and_takes_back(client: FlaskClient) -> None:
     problem(client.post(f"/v1/sessions/{number}/undo", json={"photo": 9}), 404, "photo_not_found")
     problem(client.post(f"/v1/sessions/{number}/undo", json={"entry": 999999}), 404, "entry_not_found")
     problem(say(client, number), 400, "missing_field")
+    problem(say(client, number, matricula=None, photo=None, face=None), 400, "missing_field")
     problem(say(client, number, matricula=HERE[0], photo=1), 400, "missing_field")
     problem(say(client, number, matricula=HERE[0], status="rejected"), 400, "invalid_status")
     problem(say(client, number, matricula="no-one"), 404, "student_not_found")
