@@ -116,15 +116,8 @@ class MongoStore:
         self._sessions = MongoSessions(self._connection, self._sequence, self._session_photos.drop)
         self._sessions.prepare()
         self._classes = MongoClasses(self._connection)
-        eraser = MongoEraser(
-            self._db,
-            self._sequence,
-            self._attendance,
-            self._request_keys,
-            self._access,
-            self._access_log,
-            self._session_photos,
-        )
+        parts = self._attendance, self._request_keys, self._access, self._access_log, self._session_photos
+        eraser = MongoEraser(self._db, self._sequence, *parts)
         self._writer = MongoStudentWriter(self._db, self._sequence, self._attendance, self._attempts, eraser, clock)
         self._merger = MongoMerger(
             self._db, self._sequence, self._attendance, self._request_keys, self._access_log, self._writer
