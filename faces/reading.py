@@ -193,6 +193,10 @@ class PhotoReader:
         """As :meth:`opened`, but a large JPEG in fewer pixels: its longest side has still :attr:`portrait_side`."""
         return self._decoder.opened(data, self.settings.limits, self.portrait_side)
 
+    def opened_to_show(self, data: bytes, longest: int) -> AbstractContextManager[DecodedPhoto]:
+        """As :meth:`opened`, but a large JPEG in fewer pixels: its longest side has still ``longest``."""
+        return self._decoder.opened(data, self.settings.limits, longest)
+
     def decode(self, data: bytes) -> DecodedPhoto:
         """Decode a photo to keep, always in the caller's thread: for programs that look at photos in their own way."""
         return decode(data, self.settings.limits)

@@ -29,7 +29,11 @@ class Clock:
 
     def date_of(self, moment: datetime) -> str:
         """The date (ISO 8601) on which a moment, given with its offset, falls in the zone."""
-        return moment.astimezone(ZoneInfo(self.zone) if self.zone else None).date().isoformat()
+        return self.local(moment).date().isoformat()
+
+    def local(self, moment: datetime) -> datetime:
+        """A moment, given with its offset, as the zone's clock shows it."""
+        return moment.astimezone(ZoneInfo(self.zone) if self.zone else None)
 
     def start_of(self, fecha: str, days: int = 0) -> datetime:
         """The moment, UTC, at which a date (ISO 8601) begins in the zone, or the date that is some days later."""

@@ -33,11 +33,13 @@ from server.routes import (
     access_log,
     api_description,
     attendance,
+    classes,
     console,
     identify,
     login,
     metrics,
     participations,
+    sessions,
     status,
     students,
 )
@@ -105,7 +107,7 @@ def create_app(
     observability.install(app, telemetry)
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
-    people = (students, attendance, participations)
+    people = (students, attendance, sessions, classes, participations)
     operators = (status, metrics, login, access_routes, access_log)
     for room in (console, api_description, *operators, identify, *people, legacy):
         app.register_blueprint(room.bp)

@@ -67,7 +67,7 @@ def check(request: Request, sizes: Sizes, most_of_all: int) -> None:
         InvalidInput: ``too_many_bytes``.
     """
     length = request.content_length or 0
-    reads = request.method in ("POST", "PATCH")  # the body of another method is not read
+    reads = request.method in ("POST", "PATCH", "PUT")  # the body of another method is not read
     most = most_of_all if sizes.most is None or not reads else min(sizes.most, most_of_all)
     if sizes.json is not None and request.is_json:
         most = min(most, sizes.json)

@@ -14,6 +14,7 @@ from faces.image.jpeg_copy import jpeg_copy
 from faces.recognition import unit_rows
 from gallery.access_log.recorder import AccessLog
 from gallery.attendance.attendance_log import AttendanceLog
+from gallery.attendance.session_log import SessionLog
 from gallery.decision import Candidate
 from gallery.documents.scope import Scope
 from gallery.documents.student_rules import check_student, student_not_found
@@ -54,6 +55,7 @@ class Service:
         clock: Clock = MACHINE_CLOCK,
         observer: Observer = NO_OBSERVER,
         access_log: AccessLog | None = None,
+        keeps_session_photos: bool = True,
     ) -> None:
         """Serve a gallery.
 
@@ -65,6 +67,7 @@ class Service:
             clock: the school's, for the dates of what is recorded.
             observer: is told how many faces photos had and what was decided.
             access_log: where it is written who did what; None for nowhere.
+            keeps_session_photos: whether copies of the photos of open sessions are kept.
         """
         self.embedder = embedder
         self.gallery = gallery
@@ -73,7 +76,9 @@ class Service:
         self.clock = clock
         self.observer = observer
         self.access_log = access_log or AccessLog(gallery.store.access_log, "off")
+        self.keeps_session_photos = keeps_session_photos
         self.attendance_log = AttendanceLog(gallery)
+        self.session_log = SessionLog(self.attendance_log)
         self._enroller = PhotoEnroller(gallery, embedder)
 
     def within(self, scope: Scope) -> Service:
@@ -86,6 +91,7 @@ class Service:
         view = copy(self)
         view.gallery = self.gallery.within(scope)
         view.attendance_log = AttendanceLog(view.gallery)
+        view.session_log = SessionLog(view.attendance_log)
         return view
 
     def identify(self, content: bytes, query: IdentifyQuery) -> Identified:
@@ -166,6 +172,15 @@ class Service:
     def save_photos(self) -> Exported:
         """Write every stored photo that is not there yet into the export folder."""
         return self.export.save_all(self.gallery.store, self._as_jpeg)
+
+    def copy_to_show(self, content: bytes, longest: int) -> tuple[bytes, tuple[int, int]]:
+        """A photo as a JPEG of at most ``longest`` pixels on its longer side; and the whole photo's height and width.
+
+        Raises:
+            PhotoRefused: the bytes are not a photo that can be used.
+        """
+        with self.embedder.opened_to_show(content, longest) as photo:
+            return jpeg_copy(photo.pixels, longest), photo.size
 
     def _as_jpeg(self, content: bytes) -> bytes:
         with self.embedder.opened(content) as photo:

@@ -40,6 +40,7 @@ class RouteTypes:
             (:mod:`server.error_codes`).
         headers: names of the headers that its replies have beside those of every reply, with what they say.
         streamed_line: the type of each line of that reply, where its lines are JSON.
+        also_streams: further media types of replies that the view makes itself.
     """
 
     parameters: type[msgspec.Struct] | None = None
@@ -49,6 +50,7 @@ class RouteTypes:
     refuses: frozenset[str] = frozenset()
     headers: Mapping[str, str] = field(default_factory=dict)
     streamed_line: type[msgspec.Struct] | None = None
+    also_streams: tuple[str, ...] = ()
 
 
 def kinds_of(reply: Any) -> tuple[Any, ...]:
@@ -62,6 +64,7 @@ def answers(
     refuses: Iterable[str] = (),
     headers: Mapping[str, str] | None = None,
     streamed_line: type[msgspec.Struct] | None = None,
+    also_streams: Iterable[str] = (),
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Declare what a route answers; goes below the route's own decorator.
 
@@ -70,6 +73,7 @@ def answers(
         streams: the media type of a reply that the view makes itself.
         refuses, headers: see :class:`RouteTypes`.
         streamed_line: the type of its lines, where each is JSON.
+        also_streams: see :class:`RouteTypes`.
     """
     by_status: Replies = replies if isinstance(replies, Mapping) else {200: replies}
 
@@ -83,6 +87,7 @@ def answers(
             frozenset(refuses),
             headers or {},
             streamed_line,
+            tuple(also_streams),
         )
         if types.parameters is not None:
             declared(types.parameters)  # a type that cannot be read is an error here, not at the first request

@@ -13,6 +13,8 @@ SAID_IN_WORDS = frozenset({
     "not_an_image", "too_costly", "too_many_pixels", "too_much_memory", "too_small", "unsupported_format",
     # texts in their one form, without characters that cannot be shown; dates that exist and are not to come
     "invalid_consent", "invalid_fecha", "invalid_field", "invalid_parameter", "invalid_password", "invalid_student",
+    # a session ends after it starts, and no two meetings start at once
+    "invalid_times",
     # which classes and matricula go with a role
     "invalid_grant",
     # arrays: one length, the pack's dimension, finite, not too many results

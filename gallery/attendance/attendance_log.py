@@ -16,8 +16,9 @@ from gallery.documents.attendance import (
     StoredAttendance,
     StoredParticipation,
 )
-from gallery.documents.attendance_rules import latest
+from gallery.documents.attendance_rules import ATTENDED, latest
 from gallery.documents.request_keys import NO_CLAIM, Claim, key_reused
+from gallery.documents.session_rules import check_open
 from gallery.documents.student_rules import student_not_found
 from gallery.gallery import Gallery
 from presente.errors import NotFound
@@ -46,8 +47,8 @@ class AttendanceLog:
         Raises:
             NotFound: ``student_not_found``.
         """
-        key = (self.gallery.student(matricula).id, clase, fecha)
-        written = self.write({key: _by_hand(key, status, note, claim)}, claim)
+        key = EntryKey(self.gallery.student(matricula).id, clase, fecha)
+        written = self.write({key: by_hand(key, status, note, claim)}, claim)
         if key not in written:
             raise student_not_found(matricula)
         return written[key][0]
@@ -69,19 +70,23 @@ class AttendanceLog:
         """Correct an entry: a person confirms or rejects it. The entries that hold afterwards, that student's first.
 
         When one of the students whom an ambiguous face may show is confirmed, the others whose entries still wait are
-        rejected: the face was not theirs.
+        rejected: the face was not theirs. In a session they are ``withdrawn``: a later photo may still show them.
 
         Raises:
             NotFound: as :meth:`entry`.
+            Conflict: ``session_closed``.
         """
         stored = self.entry(number)
+        if stored.entry.session:
+            check_open(self.gallery.store.sessions.session(stored.entry.session), stored.entry.session)
         key = stored.entry.entry_key
-        drafts = {key: _by_hand(key, status, note, claim)}
-        if stored.entry.face_group and status == "present":
+        drafts: dict[EntryKey, EntryDraft] = {key: by_hand(key, status, note, claim)}
+        refuted: AttendanceStatus = "withdrawn" if stored.entry.session else "rejected"
+        if stored.entry.face_group and status in ATTENDED:
             for other in self.store.entries(EntryFilter(face_group=stored.entry.face_group)):
                 other_key = other.entry.entry_key
                 if other.entry.subject is not None and other_key != key and self._waits(other, claim):
-                    drafts[other_key] = _by_hand(other_key, "rejected", note, claim)
+                    drafts[other_key] = by_hand(other_key, refuted, note, claim)
         written = self.write(drafts, claim)
         if key not in written:
             raise entry_not_found(number)
@@ -89,8 +94,8 @@ class AttendanceLog:
 
     def _waits(self, stored: StoredAttendance, claim: Claim) -> bool:
         """Whether an entry still waits for a decision, or waited until an earlier attempt of this request."""
-        subject, clase, fecha = stored.entry.entry_key
-        entries = self.store.entries(EntryFilter(clase=clase, desde=fecha, hasta=fecha, subject=subject))
+        subject, clase, fecha, session = stored.entry.entry_key
+        entries = self.store.entries(EntryFilter(clase, fecha, fecha, subject=subject, session=session))
         return [current.id for current in latest(entries)] == [stored.id] or _has_entry_of(claim, entries)
 
     def write(
@@ -118,19 +123,19 @@ class AttendanceLog:
                 break
             refused = {entry.entry_key for entry in self.store.add_entries(entries)}
             added |= {entry.entry_key for entry in entries} - refused
-            existing = self.gallery.store.subjects([key[0] or 0 for key in refused])
-            waiting = {key: draft for key, draft in waiting.items() if key in refused and key[0] in existing}
+            existing = self.gallery.store.subjects([key.subject or 0 for key in refused])
+            waiting = {key: draft for key, draft in waiting.items() if key in refused and key.subject in existing}
         return {
             key: (latest(entries)[0], key in added)
             for key, entries in stored.items()
-            if key in drafts and key[0] is not None
+            if key in drafts and key.subject is not None
         }
 
     def _entries(self, drafts: Mapping[EntryKey, EntryDraft]) -> dict[EntryKey, list[StoredAttendance]]:
-        """All entries of the classes and dates of some drafts."""
+        """All entries of the sessions, or of the classes and dates, of some drafts."""
         found: dict[EntryKey, list[StoredAttendance]] = {}
-        for clase, fecha in {(clase, fecha) for _, clase, fecha in drafts}:
-            for stored in self.store.entries(EntryFilter(clase=clase, desde=fecha, hasta=fecha)):
+        for _, clase, fecha, session in {key._replace(subject=None) for key in drafts}:
+            for stored in self.store.entries(EntryFilter(clase, fecha, fecha, session=session)):
                 found.setdefault(stored.entry.entry_key, []).append(stored)
         return found
 
@@ -165,13 +170,36 @@ class AttendanceLog:
         return self.store.add_participation(withdrawal)
 
 
-def _by_hand(key: EntryKey, status: AttendanceStatus, note: str, claim: Claim) -> EntryDraft:
-    """A draft of a person's statement; nothing is added when the same statement holds already."""
+def by_hand(
+    key: EntryKey, status: AttendanceStatus, note: str, claim: Claim, photo_number: int = 0, face_number: int = 0
+) -> EntryDraft:
+    """A draft of a person's statement; nothing is added when the same statement holds already.
+
+    Args:
+        key, status, note: what is said.
+        claim: the claim of the request.
+        photo_number, face_number: the face of a session's photo that the person spoke about.
+    """
 
     def draft(current: Attendance | None, revision: int) -> Attendance | None:
-        if current is not None and (current.status, current.source, current.note) == (status, "hand", note):
+        entry = Attendance(
+            key.subject,
+            key.clase,
+            key.fecha,
+            revision,
+            status,
+            "hand",
+            now(),
+            note,
+            claim.key,
+            session=key.session,
+            photo_number=photo_number,
+            face_number=face_number,
+        )
+        said = ("status", "source", "note", "photo_number", "face_number")
+        if current is not None and all(getattr(current, name) == getattr(entry, name) for name in said):
             return None
-        return Attendance(*key, revision, status, "hand", now(), note, claim.key)
+        return entry
 
     return draft
 
@@ -185,7 +213,7 @@ def _has_entry_of(claim: Claim, entries: Iterable[StoredAttendance]) -> bool:
 
 
 def _current(entries: list[StoredAttendance]) -> tuple[Attendance | None, int]:
-    """The entry that holds among those of one student, class and date, and the next revision."""
+    """The entry that holds among those of one key, and the next revision."""
     return (latest(entries)[0].entry if entries else None), len(entries)
 
 

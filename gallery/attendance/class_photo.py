@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from gallery.attendance.assignment import FaceAssignment, assign
 from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, now
 from gallery.decision import Candidate, decide, once_each
-from gallery.documents.attendance import Attendance, EntryKey, SeenFace, StoredAttendance
+from gallery.documents.attendance import (
+    Attendance,
+    AttendanceStatus,
+    EntryFilter,
+    EntryKey,
+    SeenFace,
+    StoredAttendance,
+)
+from gallery.documents.attendance_rules import ATTENDED, latest
 from gallery.documents.request_keys import NO_CLAIM, Claim
 from gallery.documents.scope import Scope
 from gallery.documents.values import Student
@@ -44,6 +52,9 @@ class ClassPhoto:
         photo: SHA-256 of the photo.
         threshold: the score from which a face may be a person.
         claim: the claim of the request.
+        session: id of the session; 0 for attendance by class and date alone.
+        number: number of the photo within the session; 0 without one.
+        late: whether a student who is seen for the first time is late.
     """
 
     clase: str
@@ -51,6 +62,13 @@ class ClassPhoto:
     photo: str
     threshold: float
     claim: Claim = NO_CLAIM
+    session: int = 0
+    number: int = 0
+    late: bool = False
+
+    def key_of(self, subject: int) -> EntryKey:
+        """What an entry of this photo about a student is about."""
+        return EntryKey(subject, self.clase, self.fecha, self.session)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +125,23 @@ def record_class_photo(
         raise NotFound("class_not_found", f"No student is in class {shown(class_photo.clase)}.", "Check clase.")
     results = _identify_faces(attendance_log, faces, class_photo, roster)
     drafts: dict[EntryKey, EntryDraft] = {}
-    for status in ("present", "ambiguous"):  # a student who is clear on one face does not wait for another face
-        for face, result in zip(faces, results, strict=True):
+    statuses: tuple[AttendanceStatus, ...] = ("present", "ambiguous")
+    for status in statuses:  # a student who is clear on one face does not wait for another face
+        for number, (face, result) in enumerate(zip(faces, results, strict=True), start=1):
             group = uuid.uuid4().hex if status == "ambiguous" else ""
+            said: AttendanceStatus = "late" if status == "present" and class_photo.late else status
             for candidate in result.candidates if result.status == status else ():
                 if candidate.subject in roster:
-                    key = (candidate.subject, class_photo.clase, class_photo.fecha)
-                    drafts.setdefault(key, _by_photo(attendance_log, candidate, face, class_photo, status, group))
+                    key = class_photo.key_of(candidate.subject)
+                    made = _by_photo(attendance_log, candidate, (number, face), class_photo, said, group)
+                    drafts.setdefault(key, made)
+    if class_photo.session:
+        clear = [
+            (face.vector, result.candidates[0].subject)
+            for face, result in zip(faces, results, strict=True)
+            if result.status == "present"
+        ]
+        drafts = settled_by_better_faces(attendance_log, clear, class_photo) | drafts
     written = attendance_log.write(drafts, class_photo.claim)
     return [_with_entries(result, class_photo, written) for result in results]
 
@@ -183,16 +211,17 @@ def _face_attendance(assignment: FaceAssignment, near: Sequence[Candidate], rost
 def _by_photo(
     attendance_log: AttendanceLog,
     candidate: Candidate,
-    face: ClassPhotoFace,
+    numbered: tuple[int, ClassPhotoFace],
     class_photo: ClassPhoto,
-    status: Literal["present", "ambiguous"],
+    status: AttendanceStatus,
     group: str,
 ) -> EntryDraft:
-    """A draft of what a face shows; nothing is added to a person's statement, and nothing twice."""
+    """A draft of what a face, counted from 1, shows; nothing is added to a person's statement, and nothing twice."""
     gallery = attendance_log.gallery
+    number, face = numbered
 
     def draft(current: Attendance | None, revision: int) -> Attendance | None:
-        if current is not None and (current.source == "hand" or current.status in ("present", status)):
+        if current is not None and stands_against(current, status):
             return None
         template = gallery.nearest_template(face.vector, candidate.subject)
         if template is None:  # erased a moment ago
@@ -207,8 +236,81 @@ def _by_photo(
             generation=gallery.index.generation,
             photo=class_photo.photo,
         )
-        key = (candidate.subject, class_photo.clase, class_photo.fecha)
-        return Attendance(*key, revision, status, "photo", now(), "", class_photo.claim.key, group, seen)
+        return Attendance(
+            candidate.subject,
+            class_photo.clase,
+            class_photo.fecha,
+            revision,
+            status,
+            "photo",
+            now(),
+            "",
+            class_photo.claim.key,
+            group,
+            seen,
+            session=class_photo.session,
+            photo_number=class_photo.number,
+            face_number=number if class_photo.session else 0,
+        )
+
+    return draft
+
+
+def stands_against(current: Attendance, status: AttendanceStatus) -> bool:
+    """Whether the entry that holds is not to be replaced by what a photo shows."""
+    if current.status == "withdrawn":
+        return False
+    return current.source == "hand" or current.status in ATTENDED or current.status == status
+
+
+def settled_by_better_faces(
+    attendance_log: AttendanceLog, clear: Sequence[tuple[NDArray[np.float32], int]], class_photo: ClassPhoto
+) -> dict[EntryKey, EntryDraft]:
+    """Drafts that end the waiting of students whom an ambiguous face of an earlier photo does not show after all.
+
+    Such a face could be one of several students. When one of them is clear in this photo, and the earlier face is more
+    like this face (by the margin) than like another of them, then it was not the other.
+
+    Args:
+        attendance_log: the log.
+        clear: template and subject id of each face of this photo that is clear.
+        class_photo: the photo.
+    """
+    entries = attendance_log.store.entries(EntryFilter(session=class_photo.session)) if clear else []
+    together: dict[str, set[int | None]] = {}
+    for stored in entries:
+        if stored.entry.face_group:
+            together.setdefault(stored.entry.face_group, set()).add(stored.entry.subject)
+    drafts: dict[EntryKey, EntryDraft] = {}
+    for stored in latest(entries):
+        waiting, seen = stored.entry, stored.entry.face
+        if waiting.status != "ambiguous" or seen is None or waiting.photo_number == class_photo.number:
+            continue
+        needed = max(seen.score + attendance_log.gallery.settings.margin, class_photo.threshold)
+        for vector, subject in clear:
+            others = together[waiting.face_group] - {waiting.subject}
+            if subject in others and float(vector @ seen.vector) >= needed:
+                drafts[waiting.entry_key] = _no_longer_waiting(waiting.face_group, class_photo)
+    return drafts
+
+
+def _no_longer_waiting(group: str, class_photo: ClassPhoto) -> EntryDraft:
+    def draft(current: Attendance | None, revision: int) -> Attendance | None:
+        if current is None or current.status != "ambiguous" or current.face_group != group:
+            return None
+        claim = class_photo.claim
+        return Attendance(
+            current.subject,
+            current.clase,
+            current.fecha,
+            revision,
+            "withdrawn",
+            "photo",
+            now(),
+            request=claim.key,
+            session=class_photo.session,
+            photo_number=class_photo.number,
+        )
 
     return draft
 
@@ -218,7 +320,7 @@ def _with_entries(
 ) -> FaceAttendance:
     if result.status not in ("present", "ambiguous"):
         return result
-    keys = [(candidate.subject, class_photo.clase, class_photo.fecha) for candidate in result.candidates]
+    keys = [class_photo.key_of(candidate.subject) for candidate in result.candidates]
     current = [written[key] for key in keys if key in written]
     request = class_photo.claim.key
     recorded = any(added or (request and stored.entry.request == request) for stored, added in current)

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-AttendanceStatus = Literal["present", "ambiguous", "rejected"]
-"""``ambiguous``: the face may be one of several students, and a person decides. ``rejected``: a person said no."""
+AttendanceStatus = Literal["present", "late", "excused", "ambiguous", "rejected", "withdrawn"]
+"""``ambiguous``: the face may be one of several students, and a person decides. ``rejected``: a person said that the
+student was not there. ``withdrawn``: what was said does not count any more, and nothing else was said before. ``late``,
+``excused`` and ``withdrawn`` occur in sessions only."""
 
 EntrySource = Literal["photo", "hand", "takeover"]
 """Where an entry comes from: a photo, a person, or an earlier system whose database was taken over."""
 
-EntryKey = tuple[int | None, str, str]
-"""What an attendance entry is about: the student's subject id, the class and the date."""
+
+class EntryKey(NamedTuple):
+    """What an attendance entry is about.
+
+    Attributes:
+        subject: the student's subject id; None once the student was erased.
+        clase: the class.
+        fecha: the date, ISO.
+        session: id of the session; 0 when the entry is about the class and the date alone.
+    """
+
+    subject: int | None
+    clase: str
+    fecha: str
+    session: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +60,15 @@ class SeenFace:
 
 @dataclass(frozen=True, slots=True)
 class Attendance:
-    """One statement about a student, a class and a date. An entry never changes: a correction adds another one.
+    """One statement about a student and a session, or a class and a date. An entry never changes: a correction adds
+    another one.
 
     Attributes:
         subject: the student's subject id; None once the student was erased.
         clase: the class.
         fecha: the date, ISO.
-        revision: how many entries of the same student, class and date came before. Two writers that add at once ask
-            for the same revision, and one of them gets it. Negative for entries of a student who was merged into this
+        revision: how many entries with the same key came before. Two writers that add at once ask for the same
+            revision, and one of them gets it. Negative for entries of a student who was merged into this
             one and that must not override this one's. Stores call it ``turn``.
         status: what the entry states.
         source: where the entry comes from.
@@ -61,6 +77,11 @@ class Attendance:
         request: the Idempotency-Key of the request that made the entry, or empty.
         face_group: the same random word on all entries of one ambiguous face, otherwise empty.
         face: what the photo showed; None for entries made by hand, and after a student whom it may show was erased.
+        session: id of the session; 0 when the entry is about the class and the date alone.
+        photo_number: number of the session's photo that the entry was made from, or that a person spoke about; 0 for
+            none.
+        face_number: number of the face in that photo, counted from 1; 0 for none.
+        undoes: id of the entry that this one takes back; it then repeats what held before that one.
     """
 
     subject: int | None
@@ -74,11 +95,15 @@ class Attendance:
     request: str = ""
     face_group: str = ""
     face: SeenFace | None = None
+    session: int = 0
+    photo_number: int = 0
+    face_number: int = 0
+    undoes: int | None = None
 
     @property
     def entry_key(self) -> EntryKey:
         """What the entry is about."""
-        return self.subject, self.clase, self.fecha
+        return EntryKey(self.subject, self.clase, self.fecha, self.session)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +145,7 @@ class StoredParticipation:
 class EntryFilter:
     """Which entries are asked for: those that meet every condition that is not None. Dates are inclusive.
 
-    ``clases``: those of one of these classes.
+    ``clases``: those of one of these classes. ``session`` 0: those of no session.
     """
 
     clase: str | None = None
@@ -129,6 +154,7 @@ class EntryFilter:
     subject: int | None = None
     request: str | None = None
     face_group: str | None = None
+    session: int | None = None
     clases: frozenset[str] | None = None
 
 
@@ -136,23 +162,26 @@ class EntryFilter:
 class ListPosition:
     """Where an entry stands in the attendance list; a page of the list begins after a position.
 
-    The list is sorted by the four fields in this order. ``matricula`` is empty once the student was erased.
+    The list is sorted by the fields in this order. ``matricula`` is empty once the student was erased.
     """
 
     fecha: str
     clase: str
     matricula: str
+    session: int
     id: int
 
     @property
-    def sort_key(self) -> tuple[str, str, str, int]:
+    def sort_key(self) -> tuple[str, str, str, int, int]:
         """What the list is sorted by."""
-        return self.fecha, self.clase, self.matricula, self.id
+        return self.fecha, self.clase, self.matricula, self.session, self.id
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How often a student was present and took part, by the entries."""
+    """How often a student was present and took part, by the entries; ``por_clase``: how often present in each class,
+    sorted by class."""
 
     asistencias: int = 0
     participaciones: int = 0
+    por_clase: tuple[tuple[str, int], ...] = ()

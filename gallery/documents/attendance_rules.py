@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 
-from gallery.documents.attendance import AttendanceStatus, StoredAttendance, StoredParticipation, Tally
+from gallery.documents.attendance import AttendanceStatus, EntryKey, StoredAttendance, StoredParticipation, Tally
 from presente.errors import InvalidInput, shown
 
-_STATUS_RANK: dict[AttendanceStatus, int] = {"rejected": 0, "ambiguous": 1, "present": 2}
+_STATUS_RANK: dict[AttendanceStatus, int] = {
+    "withdrawn": 0,
+    "rejected": 1,
+    "ambiguous": 2,
+    "excused": 3,
+    "late": 4,
+    "present": 5,
+}
+
+ATTENDED: frozenset[AttendanceStatus] = frozenset({"present", "late"})
+"""What an entry says of a student who was there."""
 
 
 def latest(entries: Iterable[StoredAttendance]) -> list[StoredAttendance]:
-    """The entry that holds for each student, class and date: the one with the greatest revision.
+    """The entry that holds for each key: the one with the greatest revision.
 
     Entries of erased students cannot be told apart, so all of them are returned.
     """
@@ -27,15 +38,15 @@ def latest(entries: Iterable[StoredAttendance]) -> list[StoredAttendance]:
 def merged_revisions(kept: Iterable[StoredAttendance], others: Iterable[StoredAttendance]) -> list[tuple[int, int]]:
     """The id and the new revision of each entry of a student who is merged into another one.
 
-    Every entry stays, and one holds for each class and date. ``present`` under either name wins, then ``ambiguous``,
-    which waits for a person; between equals the entry of the student who stays wins. So the others' entries of a class
-    and date come after the kept student's, or before them.
+    Every entry stays, and one holds for each class and date, and for each session. ``present`` under either name wins,
+    then ``late``, ``excused``, and ``ambiguous``, which waits for a person; between equals the entry of the student who
+    stays wins. So the others' entries of a class and date come after the kept student's, or before them.
     """
-    own: dict[tuple[str, str], list[StoredAttendance]] = {}
-    coming: dict[tuple[str, str], list[StoredAttendance]] = {}
+    own: dict[EntryKey, list[StoredAttendance]] = {}
+    coming: dict[EntryKey, list[StoredAttendance]] = {}
     for by_date, entries in ((own, kept), (coming, others)):
         for stored in entries:
-            by_date.setdefault((stored.entry.clase, stored.entry.fecha), []).append(stored)
+            by_date.setdefault(stored.entry.entry_key._replace(subject=None), []).append(stored)
     revisions: list[tuple[int, int]] = []
     for when, entries in coming.items():
         entries.sort(key=lambda stored: stored.entry.revision)
@@ -60,9 +71,12 @@ def counted_participations(entries: Iterable[StoredParticipation]) -> list[Store
 
 
 def tally(attendance: Iterable[StoredAttendance], participations: Iterable[StoredParticipation]) -> Tally:
-    """The counts of one student. A class and date counts once."""
-    present = [stored for stored in latest(attendance) if stored.entry.status == "present"]
-    return Tally(len(present), len(counted_participations(participations)))
+    """The counts of one student. A session counts once, and so does a class on a date of which no session counts."""
+    attended = [stored.entry.entry_key for stored in latest(attendance) if stored.entry.status in ATTENDED]
+    in_sessions = {(key.clase, key.fecha) for key in attended if key.session}
+    counted = [key.clase for key in attended if key.session or (key.clase, key.fecha) not in in_sessions]
+    por_clase = tuple(sorted(Counter(counted).items()))
+    return Tally(len(counted), len(counted_participations(participations)), por_clase)
 
 
 def check_date(text: str, name: str = "fecha") -> str:

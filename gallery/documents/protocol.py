@@ -20,6 +20,7 @@ from gallery.documents.attendance import (
 )
 from gallery.documents.damage import Damage, DamageProgress
 from gallery.documents.request_keys import Claim
+from gallery.documents.session_store import ClassStore, SessionPhotoStore, SessionStore
 from gallery.documents.values import (
     Changes,
     Counts,
@@ -56,11 +57,11 @@ class AttendanceStore(Protocol):
     ) -> list[tuple[ListPosition, StoredAttendance]]:
         """A page of the attendance list: at most ``limit`` entries after a position.
 
-        The list has one entry per student, class and date, the one that holds
+        The list has one entry per student, class and date, and one per student and session, the one that holds
         (:func:`gallery.documents.attendance_rules.latest`); with ``history`` it has all."""
 
     def count_present(self, which: EntryFilter, history: bool = False) -> int:
-        """How many entries of the whole list have the status ``present``."""
+        """How many entries of the whole list say that the student was there: ``present`` or ``late``."""
 
     def entry(self, number: int) -> StoredAttendance | None:
         """The attendance entry with an id; None when there is none."""
@@ -118,6 +119,18 @@ class DocumentStore(Protocol):
     @property
     def attendance(self) -> AttendanceStore:
         """Attendance and participation."""
+
+    @property
+    def sessions(self) -> SessionStore:
+        """The meetings of classes."""
+
+    @property
+    def session_photos(self) -> SessionPhotoStore:
+        """The photos that were sent to sessions."""
+
+    @property
+    def classes(self) -> ClassStore:
+        """Sizes and timetables of classes."""
 
     @property
     def request_keys(self) -> RequestKeyStore:

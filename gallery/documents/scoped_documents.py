@@ -20,6 +20,8 @@ from gallery.documents.attendance import (
 )
 from gallery.documents.protocol import AttendanceStore, DocumentStore, RequestKeyStore
 from gallery.documents.scope import Scope, class_not_yours
+from gallery.documents.scoped_sessions import ScopedClasses, ScopedSessionPhotos, ScopedSessions
+from gallery.documents.session_store import ClassStore, SessionPhotoStore, SessionStore
 from gallery.documents.values import Counts, Position, StoredStudent, Student, SubjectKind
 
 
@@ -39,6 +41,21 @@ class ScopedDocuments:
     def attendance(self) -> AttendanceStore:
         """Attendance and participation of the scope's classes, or of its student."""
         return cast("AttendanceStore", ScopedAttendance(self._store, self._scope))
+
+    @property
+    def sessions(self) -> SessionStore:
+        """Sessions of the scope's classes, or of the student's."""
+        return ScopedSessions(self._store, self._scope)
+
+    @property
+    def session_photos(self) -> SessionPhotoStore:
+        """Photos of the scope's sessions."""
+        return cast("SessionPhotoStore", ScopedSessionPhotos(self._store, self._scope))
+
+    @property
+    def classes(self) -> ClassStore:
+        """Classes of the scope, or of the student."""
+        return ScopedClasses(self._store, self._scope)
 
     @property
     def request_keys(self) -> RequestKeyStore:

@@ -62,6 +62,8 @@ class StoredStudent:
         templates: how many templates there are.
         asistencias: how often the student was present, earlier counts included.
         participaciones: how often the student took part, earlier counts included.
+        asistencias_por_clase: classes, sorted, with how often the student was present in each; without earlier counts,
+            which name no class.
     """
 
     id: int
@@ -70,6 +72,7 @@ class StoredStudent:
     templates: int
     asistencias: int = 0
     participaciones: int = 0
+    asistencias_por_clase: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ def record_past_attendance(gallery: Gallery, entries: Sequence[PastAttendance]) 
             continue
         subject = subjects[entry.matricula]
         if entry.field == "asistencias":
-            key = (subject, entry.clase, entry.fecha)
+            key = EntryKey(subject, entry.clase, entry.fecha)
             drafts[key] = _taken_over(key)
         else:
             repeats[entry] += 1  # two participations may have the same words; both count
@@ -53,6 +53,8 @@ def _request_key(entry: PastAttendance, repeat: int) -> str:
 
 def _taken_over(key: EntryKey) -> EntryDraft:
     def draft(held: Attendance | None, turn: int) -> Attendance | None:
-        return None if held is not None else Attendance(*key, turn, "present", "takeover", now())
+        if held is not None:
+            return None
+        return Attendance(key.subject, key.clase, key.fecha, turn, "present", "takeover", now())
 
     return draft

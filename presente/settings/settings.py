@@ -38,6 +38,7 @@ Precision = Literal["f32", "bf16"]
 OffOrOn = Literal["off", "on"]
 LogFormat = Literal["text", "json"]
 Traces = Literal["auto", "off", "otlp"]
+SessionPhotos = Literal["until_closed", "never"]
 AccessLogLevel = Literal["off", "changes", "all"]
 
 
@@ -221,6 +222,12 @@ class Settings:
         choice(AccessLogLevel),
         "what is written into the access log: all, only changes, or nothing (off)",
         details="See [access log](access-log.md).",
+    )
+    session_photos: SessionPhotos = setting(
+        "until_closed",
+        choice(SessionPhotos),
+        "copies of the photos of sessions: kept until_closed (and at most 48 hours), or never",
+        details="See [sessions](sessions.md#photos).",
     )
     cors_origins: tuple[str, ...] = setting(
         "",

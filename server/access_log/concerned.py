@@ -9,10 +9,13 @@ from msgspec import UNSET
 
 from gallery.documents.access import Grant, grant_detail
 from presente.access_roles import AccessRole
+from presente.face_json import IdentifiedFaceJson
 from server.requests.access import AccountChanges
 from server.responses.access import AccountJson, KeyJson, NewKeyReply
-from server.responses.attendance import ClassPhotoReply
+from server.responses.attendance import ClassPhotoFaceJson, ClassPhotoReply
 from server.responses.identification import IdentifiedPhotoReply, IdentifyPhotosReply, IdentifyReply, SearchReply
+from server.responses.session_photos import SessionPhotosReply
+from server.responses.sessions import ClassSessionJson, RollChangeReply
 from server.routes.common import service
 
 _Asked = Mapping[str, Any]
@@ -26,6 +29,23 @@ def in_path(asked: _Asked, _: Any) -> Iterable[str]:
 def in_parameters(asked: _Asked, _: Any) -> Iterable[str]:
     """The student whom the query string names, if it names one."""
     return [asked["parameters"].matricula] if asked["parameters"].matricula else []
+
+
+def in_roll(_: _Asked, reply: RollChangeReply) -> Iterable[str]:
+    """The students of the lines of a roll that changed."""
+    return [line.matricula for line in reply.roll]
+
+
+def recognised_in_photos(_: _Asked, reply: SessionPhotosReply) -> Iterator[str]:
+    """The students whom the faces of a session's photos are said to show, or may show."""
+    for photo in reply.photos:
+        yield from _recognised(photo.faces, reply.threshold)
+
+
+def of_session(asked: _Asked, reply: Any) -> str:
+    """The session that the path names, or that was made."""
+    made: int = reply.id if isinstance(reply, ClassSessionJson) else asked["number"]
+    return f"session={made}"
 
 
 def in_fields(asked: _Asked, _: Any) -> Iterable[str]:
@@ -49,11 +69,15 @@ def recognised(_: _Asked, reply: IdentifyReply | IdentifyPhotosReply | ClassPhot
         for photo in reply.photos:
             yield from recognised_in_photo(photo)
         return
-    for face in reply.faces:
+    yield from _recognised(reply.faces, reply.threshold)
+
+
+def _recognised(faces: Iterable[IdentifiedFaceJson | ClassPhotoFaceJson], threshold: float) -> Iterator[str]:
+    for face in faces:
         if face.matricula:
             yield face.matricula
         elif face.reason == "two_people_too_close":
-            yield from (each.matricula for each in face.candidates if each.score >= reply.threshold)
+            yield from (each.matricula for each in face.candidates if each.score >= threshold)
 
 
 def recognised_in_photo(reply: IdentifiedPhotoReply) -> Iterable[str]:
@@ -118,7 +142,6 @@ def which_list(asked: _Asked, reply: Any) -> str:
     parameters = asked.get("parameters")
     names = ("clase", "fecha", "desde", "hasta")  # an unknown class was refused
     given = [f"{name}={value}" for name in names if (value := getattr(parameters, name, None))]
-    lines = [
-        len(value) for name in ("students", "attendance", "participations") if (value := getattr(reply, name, None))
-    ]
+    lists = ("students", "attendance", "participations", "sessions")
+    lines = [len(value) for name in lists if (value := getattr(reply, name, None))]
     return " ".join([*given, *(f"lines={count}" for count in lines)])

@@ -33,6 +33,8 @@ _TAGS = {
     "identify": "Who is it: identification, search, verification.",
     "students": "Students and their photos.",
     "attendance": "Attendance: entries of classes and dates.",
+    "sessions": "Sessions: meetings of a class, with the roll of each.",
+    "classes": "Classes and their timetables.",
     "participations": "Participations in class.",
     "access_log": "Who did what, when, and about whom.",
     "access": "Keys of machines and accounts of people.",
@@ -237,6 +239,7 @@ def _content(types: RouteTypes, kind: Any, schemas: _Schemas) -> JsonSchema:
         content[types.streams] = {"schema": {"type": "string"}, "x-line-schema": schemas.of(types.streamed_line)}
     elif types.streams and types.streams != "application/json":
         content[types.streams] = {"schema": {"type": "string"}}
+    content |= {media_type: {"schema": {"type": "string"}} for media_type in types.also_streams}
     return content
 
 

@@ -38,8 +38,8 @@ class AttendanceLine:
 
 @dataclass(frozen=True, slots=True)
 class AttendancePage:
-    """Lines of the attendance list, how many of the whole list say ``present``, and where the next page begins; None
-    after the last."""
+    """Lines of the attendance list, how many of the whole list say ``present`` or ``late``, and where the next page
+    begins; None after the last."""
 
     lines: tuple[AttendanceLine, ...]
     present: int
@@ -49,7 +49,7 @@ class AttendancePage:
 def attendance_page(
     service: Service, which: EntryFilter, history: bool, after: ListPosition | None, limit: int
 ) -> AttendancePage:
-    """A page of what holds for each student, class and date, or with ``history`` of every entry.
+    """A page of what holds for each student and session, or class and date, or with ``history`` of every entry.
 
     Of one class on one date, the students of the class who were not seen are listed too.
 
@@ -93,7 +93,7 @@ def _lines(
         seen = {stored.entry.subject for _, stored in entries}
         lines += [
             (
-                ListPosition(which.desde, which.clase, member.student.matricula, 0),
+                ListPosition(which.desde, which.clase, member.student.matricula, 0, 0),
                 AttendanceLine(member.student, None, which.clase, which.desde),
             )
             for member in members
@@ -109,6 +109,6 @@ def _lines(
 
 
 def _after_all_of(place: ListPosition, history: bool) -> ListPosition:
-    """Where the page after a line begins: without the history a student has one line per class and date, which is not
-    listed again when its entry is replaced before the next page is asked for."""
+    """Where the page after a line begins: without the history a student has one line per session, or class and date,
+    which is not listed again when its entry is replaced before the next page is asked for."""
     return place if history or not place.matricula else replace(place, id=_LAST_ENTRY)

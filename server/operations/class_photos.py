@@ -82,7 +82,7 @@ def _record(
     with timings.stage("record", told=False):  # searching and the store tell of themselves
         operating_point = service.gallery.whole.operating_point(parameters.threshold)
         class_photo = replace(class_photo, threshold=operating_point.threshold)
-        found = record_class_photo(service.attendance_log, [_face(face) for face in embedded], class_photo)
+        found = record_class_photo(service.attendance_log, [class_photo_face(face) for face in embedded], class_photo)
     service.observer.attended(found, operating_point)
     return ClassPhotoResult(
         tuple(zip(embedded, found, strict=True)),
@@ -97,6 +97,7 @@ def _record(
     )
 
 
-def _face(embedded: EmbeddedFace) -> ClassPhotoFace:
+def class_photo_face(embedded: EmbeddedFace) -> ClassPhotoFace:
+    """An embedded face as attendance takes it."""
     x1, y1, x2, y2 = (round(float(value), 1) for value in embedded.face.box)
     return ClassPhotoFace(embedded.template, (x1, y1, x2, y2))

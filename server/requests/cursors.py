@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from gallery.documents.attendance import ListPosition
+from gallery.documents.class_sessions import SessionPosition
 from presente.errors import InvalidInput, shown
 from server.requests import json_parser
 
@@ -31,8 +32,14 @@ def attendance_place(parameters: _HasCursor) -> ListPosition | None:
     Raises:
         InvalidInput: ``invalid_cursor``; so do the other functions.
     """
-    found = _place(parameters, (str, str, str, int))
+    found = _place(parameters, (str, str, str, int, int))
     return None if found is None else ListPosition(*found)
+
+
+def session_place(parameters: _HasCursor) -> SessionPosition | None:
+    """The place in the list of sessions; None for the beginning."""
+    found = _place(parameters, (str, str, int))
+    return None if found is None else SessionPosition(*found)
 
 
 def student_place(parameters: _HasCursor) -> str:

@@ -88,6 +88,8 @@ def typed(sent: Mapping[str, Any], kind: type[_Struct], in_query: bool = False) 
         raise _refused(str(exc), tidied, fields, in_query) from exc
     for name, value in tidied.items():
         field = fields[name]
+        if value is None:  # which its type allows
+            continue
         if field.rules.printable and not is_printable(value):
             raise _misfit(field, field, value, in_query)
         if field.rules.date and value:
@@ -128,7 +130,7 @@ def _refused(
             inner = item if item.rules != FieldRules() else replace(item, rules=inner.rules)
         elif isinstance(inner.type, inspect.StructType) and name:
             field = inner = _fields(inner.type)[name]
-            value = value[name]
+            value = value[name] if isinstance(value, dict) else value  # of a list it is not known which item it was
     if value == "" and inner.rules.missing:
         return _missing(field, in_query)
     fits = not (missing or any(words in message for words in ("got `", "unknown field", "matching regex")))

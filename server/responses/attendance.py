@@ -28,7 +28,7 @@ from server.requests.cursors import cursor_of
 from server.responses.identification import HeldTo, HeldToSource, Hint, ReadingTimings, RequestId
 
 FaceStatus = Literal["present", "ambiguous", "off_roster", "duplicate", "unknown"]
-EntryStatus = Literal["present", "ambiguous", "rejected"]
+EntryStatus = Literal["present", "late", "excused", "ambiguous", "rejected", "withdrawn"]
 
 Id = Annotated[int, Meta(description="Number of the entry; grows with time.")]
 Matricula = Annotated[str | None, Meta(description="Null once the student was erased.")]
@@ -36,6 +36,9 @@ StudentName = Annotated[str | None, Meta(description="Null once the student was 
 Date = Annotated[str, Meta(description="A date at the school.", extra_json_schema={"format": "date"})]
 Source = Annotated[
     Literal["photo", "hand", "takeover"], Meta(description="A photo, a person, or an earlier system's database.")
+]
+Session = Annotated[
+    int | None, Meta(description="Id of the session; null when the entry is about the class and the date alone.")
 ]
 At = Annotated[str, Meta(description="When it was recorded, UTC.", extra_json_schema={"format": "date-time"})]
 Seen = Meta(description="What a photo showed; null for entries made by hand.")
@@ -105,6 +108,7 @@ class AttendanceEntryJson(JsonObject, frozen=True, kw_only=True):
     nombre_del_alumno: StudentName
     clase: str
     fecha: Date
+    session: Session
     status: EntryStatus
     source: Source
     at: At
@@ -126,7 +130,8 @@ class AttendanceLineJson(JsonObject, frozen=True, kw_only=True):
     nombre_del_alumno: StudentName
     clase: str
     fecha: Date
-    status: Literal["present", "ambiguous", "rejected", "absent"]
+    status: Literal["present", "late", "excused", "ambiguous", "rejected", "withdrawn", "absent"]
+    session: Session | UnsetType = UNSET
     source: Source | UnsetType = UNSET
     at: At | UnsetType = UNSET
     note: str | UnsetType = UNSET
@@ -143,7 +148,7 @@ class AttendanceListReply(JsonObject, frozen=True, kw_only=True):
     """A page of the attendance list."""
 
     attendance: list[AttendanceLineJson]
-    present: Annotated[int, Meta(description="Lines of the whole list that say present.")]
+    present: Annotated[int, Meta(description="Lines of the whole list that say present or late.")]
     next_cursor: Annotated[str | None, Meta(description="Goes into cursor as it is; null on the last page.")]
 
 
@@ -166,12 +171,15 @@ def class_photo_reply(request_id: str, taken: ClassPhotoResult) -> ClassPhotoRep
         counts={status: statuses.count(status) for status in sorted(set(statuses))},
         hint=taken.hint,
         rotated=cast("Rotated", taken.rotated),
-        faces=[_face(face, attendance, taken.operating_point) for face, attendance in taken.faces],
+        faces=[class_photo_face_json(face, attendance, taken.operating_point) for face, attendance in taken.faces],
         timings_ms=AttendanceTimings(**taken.timings_ms),
     )
 
 
-def _face(face: EmbeddedFace, attendance: FaceAttendance, operating_point: OperatingPoint) -> ClassPhotoFaceJson:
+def class_photo_face_json(
+    face: EmbeddedFace, attendance: FaceAttendance, operating_point: OperatingPoint
+) -> ClassPhotoFaceJson:
+    """A face of a class photo, and what was made of it."""
     student = attendance.student
     score = attendance.candidates[0].score if attendance.candidates else None
     unknown = "below_threshold" if attendance.candidates or attendance.unnamed else "empty_gallery"
@@ -218,6 +226,7 @@ def _entry_members(stored: StoredAttendance, student: Student | None) -> dict[st
         "nombre_del_alumno": student.nombre_del_alumno if student else None,
         "clase": entry.clase,
         "fecha": entry.fecha,
+        "session": entry.session or None,
         "status": entry.status,
         "source": entry.source,
         "at": entry.at,

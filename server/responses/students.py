@@ -32,6 +32,9 @@ class StudentJson(JsonObject, frozen=True, kw_only=True):
     otras_clases: Annotated[list[str], Meta(description="Further classes that the student is in.")]
     kind: Annotated[Literal["student", "cohort"], Meta(description="cohort: in the index, but no one's student.")]
     asistencias: Annotated[int, Meta(description="How often the student was present.")]
+    asistencias_por_clase: Annotated[
+        dict[str, int], Meta(description="The same by class, of what is recorded here; earlier counts name no class.")
+    ]
     participaciones: Annotated[int, Meta(description="How often the student took part.")]
     consentimiento: Annotated[ConsentJson | None, Meta(description="The consent; null when none is on record.")]
     aviso: Annotated[str, Meta(description="A code that says what a person should look at; empty when nothing.")]
@@ -77,6 +80,7 @@ def student_json(stored: StoredStudent) -> StudentJson:
         otras_clases=list(other_classes(student)),
         kind=student.kind,
         asistencias=stored.asistencias,
+        asistencias_por_clase=dict(stored.asistencias_por_clase),
         participaciones=stored.participaciones,
         consentimiento=None if consent is None else ConsentJson(fecha=consent.fecha, texto=consent.texto),
         aviso=student.aviso,

@@ -101,7 +101,7 @@ def listing(parameters: AttendanceListParameters) -> AttendanceListReply | Respo
 
 @bp.patch("/<int:number>")
 @needs(Permission.RECORD)
-@answers(ResolvedReply, refuses=GALLERY | SCOPED | KEYED | {"entry_not_found", "student_not_found"})
+@answers(ResolvedReply, refuses=GALLERY | SCOPED | KEYED | {"entry_not_found", "session_closed", "student_not_found"})
 @logged(AccessAction.ATTENDANCE_CORRECTED, about=of_entries)
 def resolve(number: int, body: Resolution) -> ResolvedReply:
     """A person confirms or rejects an entry."""

@@ -48,7 +48,7 @@ def test_an_entry_is_read_back_exactly(store: DocumentStore, ana: int) -> None:
     assert (stored.entry.face.vector == made.face.vector).all()
     assert replace(stored.entry.face, vector=0) == replace(made.face, vector=0)  # type: ignore[arg-type]
     again = store.attendance.entry(stored.id)
-    assert again is not None and again.entry.entry_key == (ana, "IA-101", "2026-11-21")
+    assert again is not None and again.entry.entry_key == (ana, "IA-101", "2026-11-21", 0)
     assert store.attendance.entry(10**6) is None
 
 

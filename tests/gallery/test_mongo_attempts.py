@@ -322,7 +322,7 @@ def test_unfinished_writes_of_schema_2_are_finished_or_undone(store_url: str, tm
         assert counts.images == counts.templates == database.contents.count_documents({}) == 4
         assert database.writing.count_documents({}) == 0
         assert database.changes.count_documents({"writing": {"$exists": True}}) == 0
-        assert database.gallery.find_one({"_id": "schema"}) == {"_id": "schema", "value": 4}
+        assert database.gallery.find_one({"_id": "schema"}) == {"_id": "schema", "value": 5}
         again.close()
 
 

@@ -49,7 +49,7 @@ def undeclared(app: Flask, method: str, path: str, status: int, kind: str, body:
         return f"{method} {path} answers {status} with a body" if body else ""
     if kind == types.streams and types.streamed_line is not None:
         return next(filter(None, (_misfit(line, types.streamed_line) for line in body.splitlines())), "")
-    if kind == types.streams != "application/json":
+    if kind == types.streams != "application/json" or kind in types.also_streams:
         return ""
     wrong = [_misfit(body, each) for each in kinds_of(declared)]
     if kind == "application/json":

@@ -55,6 +55,19 @@ PERMISSIONS = {
     "POST /v1/attendance": Permission.RECORD,
     "GET /v1/attendance": Permission.READ,
     "PATCH /v1/attendance/<int:number>": Permission.RECORD,
+    "POST /v1/sessions": Permission.RECORD,
+    "GET /v1/sessions": Permission.READ,
+    "GET /v1/sessions/<int:number>": Permission.READ,
+    "PATCH /v1/sessions/<int:number>": Permission.RECORD,
+    "POST /v1/sessions/<int:number>/close": Permission.RECORD,
+    "POST /v1/sessions/<int:number>/photos": Permission.RECORD,
+    "GET /v1/sessions/<int:number>/photos": Permission.RECORD,
+    "GET /v1/sessions/<int:number>/photos/<int:photo>": Permission.RECORD,
+    "POST /v1/sessions/<int:number>/entries": Permission.RECORD,
+    "POST /v1/sessions/<int:number>/undo": Permission.RECORD,
+    "GET /v1/sessions/<int:number>/roll": Permission.READ,
+    "GET /v1/classes": Permission.READ,
+    "PUT /v1/classes/<path:clase>/timetable": Permission.RECORD,
     "POST /v1/participations": Permission.RECORD,
     "GET /v1/participations": Permission.READ,
     "DELETE /v1/participations/<int:number>": Permission.RECORD,
@@ -94,6 +107,8 @@ def test_each_key_opens_what_its_role_opens(guarded: FlaskClient) -> None:
         path = (
             path.replace("<matricula>", "A1")
             .replace("<int:number>", "1")
+            .replace("<int:photo>", "1")
+            .replace("<path:clase>", "x")
             .replace("<path:name>", "page.js")
             .replace("<name>", "x")
         )

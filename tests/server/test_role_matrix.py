@@ -48,6 +48,19 @@ MATRIX = {
     "POST /v1/attendance": TEACHING,
     "GET /v1/attendance": KNOWN,
     "PATCH /v1/attendance/<int:number>": TEACHING,
+    "POST /v1/sessions": TEACHING,
+    "GET /v1/sessions": KNOWN,
+    "GET /v1/sessions/<int:number>": KNOWN,
+    "PATCH /v1/sessions/<int:number>": TEACHING,
+    "POST /v1/sessions/<int:number>/close": TEACHING,
+    "POST /v1/sessions/<int:number>/photos": TEACHING,
+    "GET /v1/sessions/<int:number>/photos": TEACHING,
+    "GET /v1/sessions/<int:number>/photos/<int:photo>": TEACHING,
+    "POST /v1/sessions/<int:number>/entries": TEACHING,
+    "POST /v1/sessions/<int:number>/undo": TEACHING,
+    "GET /v1/sessions/<int:number>/roll": KNOWN,
+    "GET /v1/classes": KNOWN,
+    "PUT /v1/classes/<path:clase>/timetable": TEACHING,
     "POST /v1/participations": TEACHING,
     "GET /v1/participations": KNOWN,
     "DELETE /v1/participations/<int:number>": TEACHING,
@@ -90,7 +103,14 @@ def test_every_route_has_a_line() -> None:
 def granted(client: FlaskClient, headers: dict[str, str]) -> dict[str, bool | str]:
     """Which routes a caller may use; the code of a refusal that is not about the role."""
     found: dict[str, bool | str] = {}
-    places = {"<matricula>": OWN, "<int:number>": "1", "<path:name>": "page.js", "<name>": "no-one"}
+    places = {
+        "<matricula>": OWN,
+        "<int:number>": "1",
+        "<int:photo>": "1",
+        "<path:name>": "page.js",
+        "<path:clase>": "IA-101",
+        "<name>": "no-one",
+    }
     for route in sorted(routes(client.application), key=lambda route: "logout" in route):  # which ends the session
         method, path = route.split(" ")
         for place, value in places.items():

@@ -50,7 +50,7 @@ def portrait(matricula: str) -> bytes:
 
 def strange_words(reply: TestResponse) -> set[str]:
     """What a reply says of students of other classes, whether as text or escaped."""
-    said = reply.get_data(as_text=True)
+    said = reply.get_data().decode(errors="replace")  # a picture is no text
     unescaped = said.encode().decode("unicode_escape", errors="replace")
     return {word for word in STRANGE_WORDS if word in said or word in unescaped}
 
@@ -64,6 +64,13 @@ def everything(admin: FlaskClient) -> None:
         assert admin.post("/v1/participations", json=said).status_code == 201
 
 
+def session_of(admin: FlaskClient, clase: str) -> int:
+    """A session of a class, with a photo of the group; its id."""
+    made = admin.post("/v1/sessions", json={"clase": clase, "fecha": DAY, "starts": "09:00"}).get_json()["id"]
+    assert admin.post(f"/v1/sessions/{made}/photos", data=GROUP, headers=JPEG).status_code == 200
+    return int(made)
+
+
 def requests(admin: FlaskClient) -> list[tuple[str, str, dict[str, Any]]]:
     """Every way of asking that a teacher has, aimed at other classes."""
     stranger = OTHERS[0]["matricula"]
@@ -72,6 +79,8 @@ def requests(admin: FlaskClient) -> list[tuple[str, str, dict[str, Any]]]:
     lists = [f"/v1/{name}{query}" for name in ("students", "attendance", "participations") for query in (
         "", f"?clase={CLASS}", f"?clase={OTHER}", "?limit=1",
     )]  # fmt: skip
+    theirs = session_of(admin, OTHER)
+    own = session_of(admin, CLASS)
     vectors = [[1.0] * 128, [-1.0] * 128]
     photo = {"data": portrait(stranger), "headers": JPEG}
     return [
@@ -101,6 +110,18 @@ def requests(admin: FlaskClient) -> list[tuple[str, str, dict[str, Any]]]:
         ("POST", f"/v1/attendance?clase={OTHER}&fecha={DAY}", {"json": {"matricula": HERE[0]}}),
         ("POST", "/v1/participations", {"json": {"matricula": stranger}}),
         ("POST", "/v1/participations", {"json": {"matricula": HERE[0], "clase": OTHER}}),
+        ("POST", "/v1/sessions", {"json": {"clase": OTHER, "starts": "12:00"}}),
+        *[("GET", f"/v1/{name}", {}) for name in ("sessions", f"sessions?clase={OTHER}", "classes")],
+        ("PUT", f"/v1/classes/{OTHER}/timetable", {"json": {"meetings": []}}),
+        ("POST", f"/v1/sessions/{own}/photos", {"data": GROUP, "headers": JPEG}),
+        ("POST", f"/v1/sessions/{own}/entries", {"json": {"matricula": stranger}}),
+        *[("GET", f"/v1/sessions/{own}{part}", {}) for part in ("", "/photos", "/photos/1", "/roll?format=csv")],
+        *[("GET", f"/v1/sessions/{theirs}{part}", {}) for part in ("", "/photos", "/photos/1", "/roll?format=csv")],
+        ("POST", f"/v1/sessions/{theirs}/photos", {"data": GROUP, "headers": JPEG}),
+        ("POST", f"/v1/sessions/{theirs}/entries", {"json": {"matricula": HERE[0]}}),
+        ("POST", f"/v1/sessions/{theirs}/undo", {"json": {"photo": 1}}),
+        ("PATCH", f"/v1/sessions/{theirs}", {"json": {"note": "mine"}}),
+        ("POST", f"/v1/sessions/{theirs}/close", {}),
         ("PATCH", f"/v1/attendance/{entries[0]['id']}", {"json": {"status": "rejected"}}),
         ("DELETE", f"/v1/participations/{taken[0]['id']}", {}),
     ]
@@ -134,6 +155,7 @@ def snapshot(admin: FlaskClient) -> list[Any]:
     for clase in sorted({*CLASS_OF.values()} - {CLASS}):
         for name in ("attendance", "participations"):
             found.append(admin.get(f"/v1/{name}?clase={clase}&history=true").get_json())
+        found.append(admin.get(f"/v1/sessions?clase={clase}").get_json())
     return found
 
 
@@ -149,6 +171,9 @@ def test_a_teacher_is_refused_what_names_another_class(teacher: FlaskClient) -> 
         ("POST", f"/v1/attendance?clase={OTHER}", photo),
         ("POST", f"/v1/attendance?clase={OTHER}", {"json": {"matricula": HERE[0]}}),
         ("POST", "/v1/participations", {"json": {"matricula": HERE[0], "clase": OTHER}}),
+        ("POST", "/v1/sessions", {"json": {"clase": OTHER}}),
+        ("GET", f"/v1/sessions?clase={OTHER}", {}),
+        ("PUT", f"/v1/classes/{OTHER}/timetable", {"json": {"meetings": []}}),
     ):
         problem(teacher.open(path, method=method, **given), 403, "class_not_yours")
     for path in (f"/v1/students/{MOVED}", f"/v1/attendance?matricula={MOVED}"):

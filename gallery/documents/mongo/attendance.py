@@ -20,6 +20,7 @@ from gallery.documents.attendance import (
     StoredAttendance,
     StoredParticipation,
 )
+from gallery.documents.attendance_rules import ATTENDED
 from gallery.documents.foreign_documents import Document
 from gallery.documents.mongo.attendance_counts import MongoAttendanceCounts
 from gallery.documents.mongo.attendance_documents import (
@@ -58,8 +59,13 @@ class MongoAttendance:
         """Create the indexes."""
         attendance, participations = self._db.attendance, self._db.participations
         attendance.create_index(
-            [(name, ASCENDING) for name in ("student", "clase", "fecha", "turn")], unique=True, name="turn"
+            [(name, ASCENDING) for name in ("student", "clase", "fecha", "session", "turn")],
+            unique=True,
+            name="session_turn",
         )
+        if "turn" in attendance.index_information():  # of versions without sessions
+            attendance.drop_index("turn")
+        attendance.create_index([("session", ASCENDING)], name="session")
         attendance.create_index([("clase", ASCENDING), ("fecha", ASCENDING)], name="class")
         attendance.create_index([(name, ASCENDING) for name in ("fecha", "clase", "_id")], name="day")
         participations.create_index([("request", ASCENDING)], unique=True, name="request")
@@ -121,7 +127,10 @@ class MongoAttendance:
                 names = self._matriculas({int(entry["student"]) for entry in some})
                 kept = some if history else latest_documents(some)
                 found = [
-                    ListPosition(e["fecha"], e["clase"], names.get(int(e["student"]), ""), int(e["_id"])) for e in kept
+                    ListPosition(
+                        e["fecha"], e["clase"], names.get(int(e["student"]), ""), entry_key(e)[3], int(e["_id"])
+                    )
+                    for e in kept
                 ]
                 positions += [each for each in found if after is None or each.sort_key > after.sort_key]
                 if len(positions) >= limit:
@@ -139,13 +148,15 @@ class MongoAttendance:
     def count_present(self, which: EntryFilter, history: bool = False) -> int:
         with self._connection.calls():
             if history:
-                return int(self._db.attendance.count_documents({**filter_of(which), "status": "present"}))
-            order = dict.fromkeys(("student", "clase", "fecha", "turn"), 1)
+                return int(
+                    self._db.attendance.count_documents({**filter_of(which), "status": {"$in": sorted(ATTENDED)}})
+                )
+            order = dict.fromkeys(("student", "clase", "fecha", "session", "turn"), 1)
             steps = [{"$match": filter_of(which)}, {"$project": {**order, "status": 1}}, {"$sort": order}]
             entries = self._db.attendance.aggregate(steps, allowDiskUse=True)
             # Each entry of an erased student has a number of its own, so that it stands alone.
             holding = (list(same)[-1] for _, same in groupby(entries, key=entry_key))
-            return sum(entry["status"] == "present" for entry in holding)
+            return sum(entry["status"] in ATTENDED for entry in holding)
 
     def entry(self, number: int) -> StoredAttendance | None:
         with self._connection.calls():

@@ -40,6 +40,7 @@ class MongoAttendanceCounts:
         counts = {
             "asistencias": int(student.get("asistencias_previas", 0)) + counted.asistencias,
             "participaciones": int(student.get("participaciones_previas", 0)) + counted.participaciones,
+            "asistencias_por_clase": [{"clase": clase, "asistencias": times} for clase, times in counted.por_clase],
             "recorded": recorded,
         }
         older = {"$or": [{"recorded": {"$exists": False}}, {"recorded": {"$lte": recorded}}]}
@@ -82,4 +83,11 @@ def _counts_of(student: Document) -> Tally:
     return Tally(
         int(student.get("asistencias", 0)) - int(student.get("asistencias_previas", 0)),
         int(student.get("participaciones", 0)) - int(student.get("participaciones_previas", 0)),
+        per_class(student),
     )
+
+
+def per_class(student: Document) -> tuple[tuple[str, int], ...]:
+    """The counts per class on a student's document."""
+    counted = student.get("asistencias_por_clase", ())
+    return tuple((str(each["clase"]), int(each["asistencias"])) for each in counted)

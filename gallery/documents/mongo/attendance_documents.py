@@ -18,6 +18,7 @@ from gallery.documents.attendance import (
 from gallery.documents.foreign_documents import Document
 
 _ATTENDANCE = ("clase", "fecha", "status", "source", "at", "note", "request", "face_group")
+_OF_SESSIONS = ("photo_number", "face_number", "undoes")
 _PARTICIPATION = ("clase", "fecha", "kind", "note", "at", "request", "withdraws")
 
 
@@ -30,6 +31,7 @@ def filter_of(which: EntryFilter) -> dict[str, Any]:
             ("request", which.request),
             ("face_group", which.face_group),
             ("student", None if which.subject is None else Int64(which.subject)),
+            ("session", None if which.session is None else Int64(which.session)),
         )
         if value is not None
     }
@@ -46,8 +48,12 @@ def attendance_document(entry: Attendance) -> dict[str, Any]:
     document = {
         "student": Int64(entry.subject or 0),
         "turn": entry.revision,
+        "session": Int64(entry.session),
         **{name: getattr(entry, name) for name in _ATTENDANCE},
     }
+    for name in _OF_SESSIONS:  # most entries have none of them
+        if getattr(entry, name):
+            document[name] = Int64(getattr(entry, name))
     face = entry.face
     if face is not None:
         document["face"] = {
@@ -75,6 +81,7 @@ def attendance_of(document: Document) -> StoredAttendance:
         }
         face = SeenFace(**{**stored, **values})
     fields = {name: document[name] for name in _ATTENDANCE}
+    fields |= {name: int(document[name]) for name in ("session", *_OF_SESSIONS) if name in document}
     entry = Attendance(subject=_subject_of(document), revision=document["turn"], face=face, **fields)
     return StoredAttendance(int(document["_id"]), entry)
 

@@ -16,7 +16,7 @@ from pymongo.collection import Collection as MongoCollection
 from gallery.documents.attendance import ListPosition
 from gallery.documents.foreign_documents import Document
 
-_WITHOUT_FACE = {"student": 1, "clase": 1, "fecha": 1, "turn": 1}
+_WITHOUT_FACE = {"student": 1, "clase": 1, "fecha": 1, "session": 1, "turn": 1}
 
 
 def days(
@@ -24,7 +24,7 @@ def days(
 ) -> Iterator[list[Document]]:
     """The entries of whole dates and classes, in order of date and class, in pages of about ``page_size`` entries.
 
-    They have student, class, date and turn only. The first page begins with the date and class of ``after``.
+    They have student, class, date, session and turn only. The first page begins with the date and class of ``after``.
     """
     start = None if after is None else (after.fecha, after.clase)
     inclusive = True
@@ -46,7 +46,7 @@ def days(
 
 
 def latest_documents(entries: Iterable[Document]) -> list[Document]:
-    """The entry with the greatest turn of each student, class and date.
+    """The entry with the greatest turn of each student, class, date and session.
 
     Each entry of an erased student has a number of its own, so all of them are returned.
     """
@@ -54,9 +54,9 @@ def latest_documents(entries: Iterable[Document]) -> list[Document]:
     return [list(same)[-1] for _, same in groupby(ordered, key=entry_key)]
 
 
-def entry_key(entry: Document) -> tuple[int, str, str]:
-    """Student, class and date."""
-    return int(entry["student"]), str(entry["clase"]), str(entry["fecha"])
+def entry_key(entry: Document) -> tuple[int, str, str, int]:
+    """Student, class, date and session."""
+    return int(entry["student"]), str(entry["clase"]), str(entry["fecha"]), int(entry.get("session", 0))
 
 
 def _day(entry: Document) -> tuple[str, str]:

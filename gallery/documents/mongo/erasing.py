@@ -13,6 +13,7 @@ from gallery.documents.mongo.access_log import MongoAccessLog
 from gallery.documents.mongo.attendance import MongoAttendance
 from gallery.documents.mongo.request_keys import MongoRequestKeys
 from gallery.documents.mongo.sequence import MongoSequence
+from gallery.documents.mongo.session_photos import MongoSessionPhotos
 
 _PAGE = 4096
 """Templates that are deleted at once."""
@@ -29,6 +30,7 @@ class MongoEraser:
         request_keys: MongoRequestKeys,
         access: MongoAccess,
         access_log: MongoAccessLog,
+        session_photos: MongoSessionPhotos,
     ) -> None:
         self._db = db
         self._sequence = sequence
@@ -36,6 +38,7 @@ class MongoEraser:
         self._request_keys = request_keys
         self._access = access
         self._access_log = access_log
+        self._session_photos = session_photos
 
     def erase(self, subject: int, attempt: str) -> None:
         """Delete a student, so that no one adds to the student any more, and then what belongs to the student."""
@@ -50,6 +53,7 @@ class MongoEraser:
         self._db.contents.delete_many(own)
         self._request_keys.forget(subject)
         self._attendance.forget(subject)
+        self._session_photos.forget(subject)
         self._access_log.forget(subject)
 
     def drop_templates(self, which: Document, attempt: str) -> None:

@@ -17,9 +17,9 @@ from gallery.documents.foreign_documents import Document
 from presente.errors import ConfigError
 from presente.installation import command_line
 
-_SCHEMA = 4
+_SCHEMA = 5
 """3: the reservation of its first numbers announces a write; before, a document in ``writing`` did. 4: a participation
-of an erased student has no kind."""
+of an erased student has no kind. 5: an entry has a session, and a student counts by class."""
 
 
 def create_indexes(db: Database[dict[str, Any]]) -> None:
@@ -70,6 +70,8 @@ def upgrade_schema(
             db.writing.delete_one({"_id": earlier["_id"]})
         # What earlier versions left of erased students: the kind is a text that a person typed.
         db.participations.update_many({"student": {"$lt": Int64(0)}, "kind": {"$ne": ""}}, {"$set": {"kind": ""}})
+        db.attendance.update_many({"session": {"$exists": False}}, {"$set": {"session": Int64(0)}})
+        db.students.update_many({"asistencias_por_clase": {"$exists": False}}, {"$set": {"recount": True}})
         db.gallery.update_one({"_id": "schema"}, {"$set": {"value": _SCHEMA}}, upsert=True)
 
 

@@ -39,6 +39,8 @@ from gallery.documents.mongo.photo_queries import MongoPhotoQueries
 from gallery.documents.mongo.preparation import create_indexes, insert_if_missing, upgrade_schema
 from gallery.documents.mongo.request_keys import MongoRequestKeys
 from gallery.documents.mongo.sequence import MongoSequence
+from gallery.documents.mongo.session_photos import MongoSessionPhotos
+from gallery.documents.mongo.sessions import MongoClasses, MongoSessions
 from gallery.documents.mongo.shapes import VISIBLE
 from gallery.documents.mongo.student_writing import MongoStudentWriter
 from gallery.documents.values import (
@@ -96,6 +98,7 @@ class MongoStore:
                 self._request_keys.recover()
                 self._access_log.recover()
                 self._attendance.counts.recover()
+                self._session_photos.recover()
         except BaseException:
             self._connection.close()
             raise
@@ -112,9 +115,13 @@ class MongoStore:
         self._access = MongoAccess(self._connection)
         self._access.prepare()
         self._attempts = MongoAttempts(self._db, self._sequence, lease_s)
-        eraser = MongoEraser(
-            self._db, self._sequence, self._attendance, self._request_keys, self._access, self._access_log
-        )
+        self._session_photos = MongoSessionPhotos(self._connection)
+        self._session_photos.prepare()
+        self._sessions = MongoSessions(self._connection, self._sequence, self._session_photos.drop)
+        self._sessions.prepare()
+        self._classes = MongoClasses(self._connection)
+        parts = self._attendance, self._request_keys, self._access, self._access_log, self._session_photos
+        eraser = MongoEraser(self._db, self._sequence, *parts)
         self._writer = MongoStudentWriter(self._db, self._sequence, self._attendance, self._attempts, eraser, clock)
         self._merger = MongoMerger(
             self._db, self._sequence, self._attendance, self._request_keys, self._access_log, self._writer
@@ -133,6 +140,18 @@ class MongoStore:
     @property
     def attendance(self) -> MongoAttendance:
         return self._attendance
+
+    @property
+    def sessions(self) -> MongoSessions:
+        return self._sessions
+
+    @property
+    def session_photos(self) -> MongoSessionPhotos:
+        return self._session_photos
+
+    @property
+    def classes(self) -> MongoClasses:
+        return self._classes
 
     @property
     def request_keys(self) -> MongoRequestKeys:

@@ -13,6 +13,7 @@ from pymongo import ASCENDING
 from pymongo.database import Database
 
 from gallery.documents.foreign_documents import Document, student_of
+from gallery.documents.mongo.attendance_counts import per_class
 from gallery.documents.mongo.shapes import VISIBLE, in_class, in_one_of
 from gallery.documents.values import Counts, StoredStudent, Student, SubjectKind
 
@@ -56,6 +57,7 @@ def _stored(db: Database[dict[str, Any]], which: Document, limit: int) -> list[S
             templates=templates.get(int(document["subject"]), 0),
             asistencias=int(document.get("asistencias", 0)),
             participaciones=int(document.get("participaciones", 0)),
+            asistencias_por_clase=per_class(document),
         )
         for document in found
     ]

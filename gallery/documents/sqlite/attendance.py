@@ -14,6 +14,7 @@ from gallery.documents.attendance import (
     StoredAttendance,
     StoredParticipation,
 )
+from gallery.documents.attendance_rules import ATTENDED
 from gallery.documents.sqlite.attendance_rows import (
     ATTENDANCE_COLUMNS,
     PARTICIPATION_COLUMNS,
@@ -32,8 +33,9 @@ from gallery.documents.student_rules import student_not_found
 _MATRICULA = "coalesce((SELECT matricula FROM students s WHERE s.id = a.student), '')"
 _HOLDS = (
     "(student IS NULL OR NOT EXISTS (SELECT 1 FROM attendance b WHERE b.student = a.student AND b.clase = a.clase "
-    "AND b.fecha = a.fecha AND b.turn > a.turn))"
+    "AND b.fecha = a.fecha AND b.session = a.session AND b.turn > a.turn))"
 )
+_ATTENDED = f"status IN ({', '.join(repr(status) for status in sorted(ATTENDED))})"
 _COUNTS = "(withdraws IS NULL AND NOT EXISTS (SELECT 1 FROM participations w WHERE w.withdraws = p.id))"
 _OpenConnection = Callable[[], AbstractContextManager[sqlite3.Connection]]
 
@@ -62,17 +64,17 @@ class SqliteAttendance:
         if not history:
             where += f" AND {_HOLDS}"
         if after is not None:
-            where += f" AND (fecha, clase) >= (?, ?) AND (fecha, clase, {_MATRICULA}, id) > (?, ?, ?, ?)"
+            where += f" AND (fecha, clase) >= (?, ?) AND (fecha, clase, {_MATRICULA}, session, id) > (?, ?, ?, ?, ?)"
             values += [after.fecha, after.clase, *after.sort_key]
         with self._reading() as db:
             rows = db.execute(
                 f"SELECT {_MATRICULA} AS whose, id, {ATTENDANCE_COLUMNS} FROM attendance a WHERE {where} "
-                "ORDER BY fecha, clase, whose, id LIMIT ?",
+                "ORDER BY fecha, clase, whose, session, id LIMIT ?",
                 (*values, limit),
             ).fetchall()
         found = [(row[0], attendance_of(row[1:])) for row in rows]
         return [
-            (ListPosition(stored.entry.fecha, stored.entry.clase, matricula, stored.id), stored)
+            (ListPosition(stored.entry.fecha, stored.entry.clase, matricula, stored.entry.session, stored.id), stored)
             for matricula, stored in found
         ]
 
@@ -81,7 +83,7 @@ class SqliteAttendance:
         if not history:
             where += f" AND {_HOLDS}"
         with self._reading() as db:
-            counted = db.execute(f"SELECT count(*) FROM attendance a WHERE {where} AND status = 'present'", values)
+            counted = db.execute(f"SELECT count(*) FROM attendance a WHERE {where} AND {_ATTENDED}", values)
             return int(counted.fetchone()[0])
 
     def entry(self, number: int) -> StoredAttendance | None:

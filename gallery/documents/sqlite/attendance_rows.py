@@ -20,7 +20,10 @@ from gallery.documents.attendance import (
 )
 from gallery.documents.attendance_rules import merged_revisions, tally
 
-ATTENDANCE_COLUMNS = "student, clase, fecha, turn, status, source, at, note, request, face_group, face, vector"
+ATTENDANCE_COLUMNS = (
+    "student, clase, fecha, session, turn, status, source, at, note, request, face_group, photo_number, face_number, "
+    "undoes, face, vector"
+)
 PARTICIPATION_COLUMNS = "student, clase, fecha, kind, note, at, request, withdraws"
 _ATTRIBUTES = {"student": "subject", "turn": "revision"}
 """The attributes of entries whose columns are called otherwise, by column."""
@@ -39,7 +42,8 @@ def insert_attendance(db: sqlite3.Connection, entry: Attendance) -> bool:
     values = [*_values(entry, ATTENDANCE_COLUMNS.split(", ")[:-2]), described, vector]
     added = db.execute(
         f"INSERT INTO attendance ({ATTENDANCE_COLUMNS}) SELECT {', '.join('?' * len(values))} "
-        "WHERE EXISTS (SELECT 1 FROM students WHERE id = ?) ON CONFLICT (student, clase, fecha, turn) DO NOTHING",
+        "WHERE EXISTS (SELECT 1 FROM students WHERE id = ?) "
+        "ON CONFLICT (student, clase, fecha, session, turn) DO NOTHING",
         [*values, entry.subject],
     )
     return added.rowcount == 1
@@ -63,6 +67,7 @@ def conditions(which: EntryFilter) -> tuple[str, list[object]]:
         "student = ?": which.subject,
         "request = ?": which.request,
         "face_group = ?": which.face_group,
+        "session = ?": which.session,
         "clase IN (SELECT value FROM json_each(?))": None if which.clases is None else json.dumps(sorted(which.clases)),
     }
     given = {condition: value for condition, value in values.items() if value is not None}
@@ -115,18 +120,23 @@ def recount(db: sqlite3.Connection, subjects: Iterable[int | None]) -> None:
         counted = _tally(db, subject)
         db.execute(
             "UPDATE students SET asistencias = asistencias_previas + ?, "
-            "participaciones = participaciones_previas + ? WHERE id = ?",
-            (counted.asistencias, counted.participaciones, subject),
+            "participaciones = participaciones_previas + ?, asistencias_por_clase = ? WHERE id = ?",
+            (counted.asistencias, counted.participaciones, json.dumps(counted.por_clase), subject),
         )
 
 
 def miscounted(db: sqlite3.Connection) -> list[str]:
     """Matriculas, sorted, of the students whose counts differ from their entries."""
     rows = db.execute(
-        "SELECT id, matricula, asistencias - asistencias_previas, participaciones - participaciones_previas "
-        "FROM students ORDER BY matricula"
+        "SELECT id, matricula, asistencias - asistencias_previas, participaciones - participaciones_previas, "
+        "asistencias_por_clase FROM students ORDER BY matricula"
     ).fetchall()
-    return [row[1] for row in rows if Tally(row[2], row[3]) != _tally(db, row[0])]
+    return [row[1] for row in rows if Tally(row[2], row[3], per_class(row[4])) != _tally(db, row[0])]
+
+
+def per_class(text: str) -> tuple[tuple[str, int], ...]:
+    """Counts per class from their column."""
+    return tuple((clase, number) for clase, number in json.loads(text))
 
 
 def _tally(db: sqlite3.Connection, subject: int | None) -> Tally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
+from gallery.documents.sqlite.session_schema import m010_sessions
 from presente.errors import StoreError
 
 
@@ -276,6 +277,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m007_access,
     m008_access_log,
     m009_erasing_all_texts,
+    m010_sessions,
 )
 
 

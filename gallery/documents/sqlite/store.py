@@ -19,6 +19,8 @@ from gallery.documents.sqlite.check import sqlite_damage
 from gallery.documents.sqlite.connections import SqliteConnections
 from gallery.documents.sqlite.migrations import migrate
 from gallery.documents.sqlite.request_keys import SqliteRequestKeys, merge_request_keys
+from gallery.documents.sqlite.session_photos import SqliteSessionPhotos
+from gallery.documents.sqlite.sessions import SqliteClasses, SqliteSessions
 from gallery.documents.sqlite.stale_log import refuse_stale_log
 from gallery.documents.student_rules import merge_students
 from gallery.documents.values import (
@@ -68,6 +70,18 @@ class SqliteStore:
     @property
     def attendance(self) -> SqliteAttendance:
         return SqliteAttendance(self._reading, self._writing)
+
+    @property
+    def sessions(self) -> SqliteSessions:
+        return SqliteSessions(self._reading, self._writing, self._connections.empty_log_after_erasure)
+
+    @property
+    def session_photos(self) -> SqliteSessionPhotos:
+        return SqliteSessionPhotos(self._reading, self._writing, self._connections.empty_log_after_erasure)
+
+    @property
+    def classes(self) -> SqliteClasses:
+        return SqliteClasses(self._reading, self._writing)
 
     @property
     def request_keys(self) -> SqliteRequestKeys:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.documents.sqlite.attendance_rows import recount
+from gallery.documents.sqlite.attendance_rows import per_class, recount
 from gallery.documents.student_rules import student_exists, student_not_found
 from gallery.documents.values import Consent, EnrolmentMode, StoredStudent, Student, SubjectKind
 
@@ -75,7 +75,7 @@ def _stored(db: sqlite3.Connection, where: str, values: Sequence[object], limit:
     rows = db.execute(
         f"SELECT s.id, (SELECT count(*) FROM images i WHERE i.student = s.id), "
         f"(SELECT count(*) FROM templates t WHERE t.student = s.id), "
-        f"s.asistencias, s.participaciones, {_COLUMNS} "
+        f"s.asistencias, s.participaciones, s.asistencias_por_clase, {_COLUMNS} "
         f"FROM students s WHERE {where} ORDER BY s.matricula LIMIT ?",
         (*values, limit),
     ).fetchall()
@@ -86,7 +86,8 @@ def _stored(db: sqlite3.Connection, where: str, values: Sequence[object], limit:
             templates=row[2],
             asistencias=row[3],
             participaciones=row[4],
-            student=_student(row[5:]),
+            asistencias_por_clase=per_class(row[5]),
+            student=_student(row[6:]),
         )
         for row in rows
     ]

@@ -1,0 +1,129 @@
+"""The photos of sessions in MongoDB.
+
+A photo's number is reserved by inserting its document. What is kept of a photo is written at once, and taken back when
+the session was closed meanwhile, or when a person whom it may show is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from bson import Binary, Int64
+from pymongo import ASCENDING, DESCENDING
+from pymongo.errors import DuplicateKeyError
+
+from gallery.documents.class_sessions import SessionPhoto
+from gallery.documents.foreign_documents import Document
+from gallery.documents.mongo.connection import MongoConnection
+from gallery.documents.mongo.shapes import missing_subjects
+from gallery.documents.session_rules import faces_from_json, faces_to_json
+
+_KEPT: Document = {"content": {"$exists": True}}
+_DROPPED: dict[str, Any] = {"$unset": dict.fromkeys(("content", "faces", "width", "height", "about"), "")}
+
+
+class MongoSessionPhotos:
+    """A :class:`gallery.documents.session_store.SessionPhotoStore` on the database of a MongoDB store."""
+
+    def __init__(self, connection: MongoConnection) -> None:
+        self._connection = connection
+        self._db = connection.db
+
+    def prepare(self) -> None:
+        """Create the indexes."""
+        photos = self._db.session_photos
+        for name in ("number", "sha256"):
+            photos.create_index([("session", ASCENDING), (name, ASCENDING)], unique=True, name=name)
+        photos.create_index([("about", ASCENDING)], name="about")
+        photos.create_index([("at", ASCENDING)], name="time")
+
+    def recover(self) -> None:
+        """Erase the photos that a dead process kept of people who are gone, or of closed sessions."""
+        for kept in list(self._db.session_photos.find(dict(_KEPT), {"session": 1, "about": 1})):
+            self._take_back(kept["_id"], int(kept["session"]), kept.get("about", ()))
+
+    def number(self, session: int, sha256: str, at: str) -> int | None:
+        photos = self._db.session_photos
+        with self._connection.calls():
+            if not self._is_open(session):
+                return None
+            while True:
+                found = photos.find_one({"session": Int64(session), "sha256": sha256}, {"number": 1})
+                if found is not None:
+                    return int(found["number"])
+                newest = photos.find_one({"session": Int64(session)}, {"number": 1}, sort=[("number", DESCENDING)])
+                number = 1 if newest is None else int(newest["number"]) + 1
+                made = {"session": Int64(session), "number": number, "sha256": sha256, "at": at}
+                try:
+                    photos.insert_one(made)
+                except DuplicateKeyError:
+                    continue
+                return number
+
+    def keep(self, photo: SessionPhoto, content: bytes, about: Collection[int]) -> bool:
+        kept = {
+            "width": photo.width,
+            "height": photo.height,
+            "faces": faces_to_json(photo.faces),
+            "content": Binary(content),
+            "about": [Int64(subject) for subject in sorted(about)],
+        }
+        which = {"session": Int64(photo.session), "number": photo.number}
+        with self._connection.calls():
+            if not self._is_open(photo.session) or missing_subjects(self._db, about):
+                return False
+            self._db.session_photos.update_one(which, {"$set": kept})
+            found = self._db.session_photos.find_one(which, {"_id": 1})
+            return found is not None and not self._take_back(found["_id"], photo.session, about)
+
+    def _take_back(self, photo: object, session: int, about: Collection[int]) -> bool:
+        """Erase a photo that must not be kept; whether that was so."""
+        if self._is_open(session) and not missing_subjects(self._db, about):
+            return False
+        self._db.session_photos.update_one({"_id": photo}, _DROPPED)
+        return True
+
+    def concern(self, session: int, number: int, subject: int) -> None:
+        which = {"session": Int64(session), "number": number, **_KEPT}
+        with self._connection.calls():
+            self._db.session_photos.update_one(which, {"$addToSet": {"about": Int64(subject)}})
+            if missing_subjects(self._db, [subject]):
+                self.forget(subject)
+
+    def photos(self, session: int) -> list[SessionPhoto]:
+        with self._connection.calls():
+            found = list(self._db.session_photos.find({"session": Int64(session)}, {"content": 0}).sort("number", 1))
+        return [
+            SessionPhoto(
+                session,
+                int(each["number"]),
+                each["sha256"],
+                each["at"],
+                "faces" in each,
+                int(each.get("width", 0)),
+                int(each.get("height", 0)),
+                faces_from_json(each.get("faces")),
+            )
+            for each in found
+        ]
+
+    def content(self, session: int, number: int) -> bytes | None:
+        with self._connection.calls():
+            found = self._db.session_photos.find_one({"session": Int64(session), "number": number}, {"content": 1})
+        return None if found is None or "content" not in found else bytes(found["content"])
+
+    def drop(self, session: int | None = None, before: str | None = None) -> int:
+        which = dict(_KEPT)
+        which |= {} if session is None else {"session": Int64(session)}
+        which |= {} if before is None else {"at": {"$lt": before}}
+        with self._connection.calls():
+            return int(self._db.session_photos.update_many(which, _DROPPED).modified_count)
+
+    def forget(self, subject: int) -> None:
+        """Erase the photos that may show an erased student."""
+        self._db.session_photos.update_many({"about": Int64(subject)}, _DROPPED)
+
+    def _is_open(self, session: int) -> bool:
+        which = {"_id": Int64(session), "state": "open"}
+        return self._db.class_sessions.find_one(which, {"_id": 1}) is not None

@@ -1,0 +1,104 @@
+"""The photos of sessions in SQLite."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
+
+from gallery.documents.class_sessions import SessionPhoto
+from gallery.documents.session_rules import faces_from_json, faces_to_json
+
+_OpenConnection = Callable[[], AbstractContextManager[sqlite3.Connection]]
+_IS_OPEN = "EXISTS (SELECT 1 FROM class_sessions WHERE id = ? AND state = 'open')"
+
+
+class SqliteSessionPhotos:
+    """A :class:`gallery.documents.session_store.SessionPhotoStore` on the connections of a SQLite store."""
+
+    def __init__(self, reading: _OpenConnection, writing: _OpenConnection, after_erasure: Callable[[], None]) -> None:
+        self._reading = reading
+        self._writing = writing
+        self._after_erasure = after_erasure
+
+    def number(self, session: int, sha256: str, at: str) -> int | None:
+        with self._writing() as db:
+            if not _is_open(db, session):
+                return None
+            db.execute(
+                "INSERT INTO session_photos (session, number, sha256, at) "
+                "SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3 FROM session_photos WHERE session = ?1 "
+                "ON CONFLICT (session, sha256) DO NOTHING",
+                (session, sha256, at),
+            )
+            found = db.execute("SELECT number FROM session_photos WHERE session = ? AND sha256 = ?", (session, sha256))
+            return int(found.fetchone()[0])
+
+    def keep(self, photo: SessionPhoto, content: bytes, about: Collection[int]) -> bool:
+        subjects = json.dumps(sorted(about))
+        with self._writing() as db:
+            there = db.execute(
+                "SELECT count(*) FROM students WHERE id IN (SELECT value FROM json_each(?))", (subjects,)
+            ).fetchone()[0]
+            if there != len(set(about)) or not _is_open(db, photo.session):
+                return False
+            row = db.execute(
+                "UPDATE session_photos SET width = ?, height = ?, faces = ?, content = ? "
+                "WHERE session = ? AND number = ? RETURNING id",
+                (photo.width, photo.height, faces_to_json(photo.faces), content, photo.session, photo.number),
+            ).fetchone()
+            if row is None:
+                return False
+            db.execute(
+                "INSERT OR IGNORE INTO session_photo_students SELECT ?, value FROM json_each(?)", (row[0], subjects)
+            )
+        return True
+
+    def concern(self, session: int, number: int, subject: int) -> None:
+        with self._writing() as db:
+            db.execute(
+                "INSERT OR IGNORE INTO session_photo_students SELECT p.id, s.id FROM session_photos p, students s "
+                "WHERE p.session = ? AND p.number = ? AND s.id = ?",
+                (session, number, subject),
+            )
+
+    def photos(self, session: int) -> list[SessionPhoto]:
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT session, number, sha256, at, content IS NOT NULL, width, height, faces FROM session_photos "
+                "WHERE session = ? ORDER BY number",
+                (session,),
+            ).fetchall()
+        return [
+            SessionPhoto(row[0], row[1], row[2], row[3], bool(row[4]), row[5], row[6], faces_from_json(row[7]))
+            for row in rows
+        ]
+
+    def content(self, session: int, number: int) -> bytes | None:
+        with self._reading() as db:
+            row = db.execute(
+                "SELECT content FROM session_photos WHERE session = ? AND number = ?", (session, number)
+            ).fetchone()
+        return None if row is None or row[0] is None else bytes(row[0])
+
+    def drop(self, session: int | None = None, before: str | None = None) -> int:
+        kept = "content IS NOT NULL AND (?1 IS NULL OR session = ?1) AND (?2 IS NULL OR at < ?2)"
+        with self._reading() as db:  # most often there is none
+            if db.execute(f"SELECT 1 FROM session_photos WHERE {kept} LIMIT 1", (session, before)).fetchone() is None:
+                return 0
+        with self._writing() as db:
+            db.execute(
+                f"DELETE FROM session_photo_students WHERE photo IN (SELECT id FROM session_photos WHERE {kept})",
+                (session, before),
+            )
+            dropped = db.execute(
+                f"UPDATE session_photos SET content = NULL, faces = NULL, width = 0, height = 0 WHERE {kept}",
+                (session, before),
+            ).rowcount
+        self._after_erasure()
+        return int(dropped)
+
+
+def _is_open(db: sqlite3.Connection, session: int) -> bool:
+    return bool(db.execute(f"SELECT {_IS_OPEN}", (session,)).fetchone()[0])
