@@ -1,7 +1,7 @@
 // The console: who is here, the menu, and the page that the address names.
 import { html, render, useEffect, useState } from "./libraries/ui.js";
 import { begin, call, keepKey, me, options } from "./core/api.js";
-import { pagesOf } from "./core/roles.js";
+import { INNER, pagesOf } from "./core/roles.js";
 import { place, to } from "./core/router.js";
 import { readStatus, status } from "./core/server_status.js";
 import { language, speak, t } from "./core/words.js";
@@ -10,6 +10,8 @@ import { Login } from "./pages/login.js";
 
 /** Pages are loaded once the first one is shown: a server that goes away later takes none of them along. @type {Record<string, () => Promise<any>>} */
 const PAGES = {
+  today: async () => (await import("./pages/today.js")).Today,
+  session: async () => (await import("./pages/session.js")).Session,
   identify: async () => (await import("./pages/identify.js")).Identify,
   students: async () => (await import("./pages/students.js")).Students,
   system: async () => (await import("./pages/system.js")).System,
@@ -66,8 +68,9 @@ async function leave() {
 }
 
 function Page() {
-  const pages = pagesOf(me.value?.role ?? "").filter((each) => each in PAGES);
-  const name = place.value.path[0] ?? pages[0];
+  const menu = pagesOf(me.value?.role ?? "").filter((each) => each in PAGES);
+  const pages = menu.includes("today") ? [...menu, ...INNER] : menu;
+  const name = place.value.path[0] ?? menu[0];
   const [Shown, setShown] = useState(/** @type {any} */ (null));
   const [problem, setProblem] = useState(/** @type {any} */ (null));
   useEffect(() => {

@@ -8,11 +8,12 @@ import { t } from "../core/words.js";
 export const KINDS = "image/jpeg,image/png,image/webp,image/heic,image/heif,image/avif,image/tiff,.heic,.heif,.avif,.tif,.tiff";
 
 /**
- * A photo, given as a file or by an address, with a frame and a name at each face. The frames are in pixels of the photo.
- * @param {{ source: Blob | string, faces: Marked[], choose?: (index: number) => void, alt: string }} props
+ * A photo, given as a file or by an address, with a frame and a name at each face. The frames are in pixels of the photo,
+ * or of the one that it is a reduced copy of, whose size is given then.
+ * @param {{ source: Blob | string, faces: Marked[], choose?: (index: number) => void, alt: string, size?: { width: number, height: number } }} props
  */
-export function Photo({ source, faces, choose, alt }) {
-  const [size, setSize] = useState(/** @type {null | { width: number, height: number }} */ (null));
+export function Photo({ source, faces, choose, alt, size: original }) {
+  const [loadedSize, setSize] = useState(/** @type {null | { width: number, height: number }} */ (null));
   const [unreadable, setUnreadable] = useState(""); // the address of a photo that the browser cannot show
   const address = useMemo(() => (typeof source === "string" ? source : URL.createObjectURL(source)), [source]);
   useEffect(
@@ -22,6 +23,7 @@ export function Photo({ source, faces, choose, alt }) {
     [address],
   );
   const loaded = (event) => setSize({ width: event.target.naturalWidth, height: event.target.naturalHeight });
+  const size = loadedSize && (original ?? loadedSize);
   if (unreadable === address) return html`<p class="quiet" id="not-shown">${t("photo.not_shown")}</p>`;
   return html`<figure class="photo">
     <img src=${address} alt=${alt} onLoad=${loaded} onError=${() => setUnreadable(address)} />

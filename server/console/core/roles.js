@@ -11,6 +11,9 @@ const PAGES = {
   student: ["record"],
 };
 
+/** Pages that the menu does not list: another page leads to them. */
+export const INNER = ["session"];
+
 /** The pages of a role, in the order of the menu. @param {string} role */
 export const pagesOf = (role) => PAGES[role] ?? [];
 /** @param {string | undefined} role */

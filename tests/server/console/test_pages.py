@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page  # which only CI installs
 
 PAGES = {
+    "today": "#class-IA-101",
     "identify": "#photo",
     "students": "#students",
     "students/of/A0178": "#student-title",

@@ -1,0 +1,157 @@
+// A session: photos or a camera, the roll that fills in, doubtful faces settled with a tap, corrections, the end.
+import { html, useEffect, useRef, useState } from "../libraries/ui.js";
+import { ask, call, download, me, word } from "../core/api.js";
+import { mayRecord } from "../core/roles.js";
+import { to } from "../core/router.js";
+import { day, number, t, when } from "../core/words.js";
+import { Action, Dialog, Section, Waiting, failed, told, useLoaded } from "../components/basics.js";
+import { Camera, still } from "../components/camera.js";
+import { Photo, PhotoPicker } from "../components/photo.js";
+
+const STATUSES = ["present", "late", "excused", "absent"];
+const SHOWN = ["present", "late", "waiting", "excused", "absent"];
+const FRAME_EVERY_MS = 1500;
+
+/** @param {{ path: string[] }} props */
+export function Session({ path }) {
+  const address = `/v1/sessions/${path[0]}`;
+  const records = mayRecord(me.value?.role);
+  const { found, problem, again } = useLoaded(async (signal) => {
+    const about = await call("GET", address, { signal });
+    const photos = records ? (await call("GET", `${address}/photos`, { signal })).photos : [];
+    return { ...about, photos };
+  }, [address]);
+  const [camera, setCamera] = useState(false);
+  if (!found) return html`<${Waiting} problem=${problem} again=${again} />`;
+  const { session, counts, roll, photos } = found;
+  const open = session.state === "open" && records;
+  const send = async (files) => {
+    const body = new FormData();
+    files.forEach((file, index) => body.append("image", file, `${index + 1}`));
+    const answer = await call("POST", `${address}/photos`, { body, once: word() });
+    const numbers = answer.photos.map((each) => each.number);
+    told(t("session.added", { count: answer.roll.length }), () => Promise.all(numbers.map((photo) => undo({ photo }))).catch(failed));
+    again();
+  };
+  const undo = async (what) => {
+    await call("POST", `${address}/undo`, { json: what, once: word() });
+    again();
+  };
+  const say = async (json) => {
+    const answer = await call("POST", `${address}/entries`, { json, once: word() });
+    const entry = answer.roll[0]?.entry;
+    told(t("saved"), entry ? () => undo({ entry }).catch(failed) : undefined);
+    again();
+  };
+  return html`<p><a href=${to(["today"])}>← ${t("page.today")}</a></p>
+    <h1>${session.clase}<small class="day">${day(session.fecha)}, ${session.starts}${session.ends ? `–${session.ends}` : ""}</small></h1>
+    <dl class="counts" id="counts">${SHOWN.map((each) => html`<div><dt>${t(`status.${each}`)}</dt><dd class=${each}>${number(counts[each])}</dd></div>`)}</dl>
+    ${open && html`<${Section} title=${t("session.take")} id="take-title">
+      <div class="choose"><${PhotoPicker} several chosen=${(files) => send(files).catch(failed)} label=${t("session.choose")} />
+        <button type="button" id="kiosk" onClick=${() => setCamera(!camera)}>${t(camera ? "camera.off" : "session.kiosk")}</button></div>
+      ${camera && html`<${Kiosk} address=${address} changed=${again} undo=${undo} />`}
+    <//>`}
+    ${photos.filter((each) => each.kept && !each.undone).map((each) => html`<${Taken} key=${each.number} photo=${each} address=${address} open=${open} say=${say} undo=${undo} />`)}
+    <${Roll} roll=${roll} open=${open} say=${say} undo=${undo} />
+    <${Ending} session=${session} address=${address} records=${records} again=${again} />`;
+}
+
+/** The roll, doubtful lines first. @param {any} props */
+function Roll({ roll, open, say, undo }) {
+  const lines = [...roll].sort((a, b) => Number(b.status === "waiting") - Number(a.status === "waiting"));
+  return html`<${Section} title=${t("session.roll")} id="roll-title"><div class="scroll" tabindex="0" role="region" aria-label=${t("session.roll")}><table id="roll">
+    <thead><tr><th scope="col">${t("name")}</th><th scope="col">${t("matricula")}</th><th scope="col">${t("session.status")}</th>
+      <th scope="col">${t("session.since")}</th>${open && html`<th scope="col">${t("session.correct")}</th>`}</tr></thead>
+    <tbody>${lines.map((line) => html`<tr key=${line.matricula} data-matricula=${line.matricula}>
+      <td>${line.nombre_del_alumno}</td><td>${line.matricula}</td><td class=${line.status}>${t(`status.${line.status}`)}${line.note && html` <small>${line.note}</small>`}</td>
+      <td>${line.since ? when(line.since) : ""}</td>
+      ${open && html`<td><div class="actions"><select aria-label=${t("session.correct_of", { name: line.nombre_del_alumno })} value=${line.status}
+          onChange=${(event) => say({ matricula: line.matricula, status: event.target.value }).catch(failed)}>
+          ${!STATUSES.includes(line.status) && html`<option value=${line.status} disabled>${t(`status.${line.status}`)}</option>`}
+          ${STATUSES.map((each) => html`<option value=${each}>${t(`status.${each}`)}</option>`)}</select>
+        ${line.entry && html`<${Action} act=${() => undo({ entry: line.entry })} aria-label=${t("session.undo_of", { name: line.nombre_del_alumno })}>${t("undo")}<//>`}</div></td>`}
+    </tr>`)}</tbody></table></div><//>`;
+}
+
+/** A photo that was sent, and what was made of its faces. @param {any} props */
+function Taken({ photo, address, open, say, undo }) {
+  const [chosen, setChosen] = useState(/** @type {number | null} */ (null));
+  const face = chosen === null ? null : photo.faces[chosen];
+  const marked = photo.faces.map((each) => ({ box: each.box, kind: each.status, label: label(each), title: `${label(each)}: ${t(`face.${each.status}`)}` }));
+  const source = `${address}/photos/${photo.number}`;
+  return html`<${Section} title=${t("session.photo", { number: photo.number })} id=${`photo-${photo.number}`}
+    actions=${open && html`<${Action} act=${() => undo({ photo: photo.number })}>${t("session.take_back")}<//>`}>
+    <${Kept} source=${source} faces=${marked} choose=${open ? setChosen : undefined} width=${photo.width} height=${photo.height} />
+    ${face && html`<${Settling} face=${face} photo=${photo.number} say=${say} close=${() => setChosen(null)} />`}
+  <//>`;
+}
+
+/** The copy of a photo, fetched with this page's own key. @param {any} props */
+function Kept({ source, faces, choose, width, height }) {
+  const { found, problem } = useLoaded(async (signal) => {
+    return (await ask("GET", source, { signal })).blob();
+  }, [source]);
+  if (!found) return html`<${Waiting} problem=${problem} />`;
+  return html`<${Photo} source=${found} faces=${faces} choose=${choose} alt=${t("session.photo_of")} size=${{ width, height }} />`;
+}
+
+/** @param {any} face */
+const label = (face) => (face.status === "present" ? face.nombre.split(" ")[0] : t(`face.short.${face.status}`));
+
+/** Whose face is it? @param {any} props */
+function Settling({ face, photo, say, close }) {
+  const settle = (matricula) => async () => {
+    await say({ photo, face: face.number, ...(matricula && { matricula }) });
+    close();
+  };
+  return html`<${Dialog} title=${t("session.whose")} close=${close}>
+    <p class="quiet">${t(`face.${face.status}`)}</p>
+    <div class="options">${face.candidates.map((each) => html`<${Action} act=${settle(each.matricula)}>${each.nombre_del_alumno}
+      <small>${each.matricula} · ${number(each.score, { maximumFractionDigits: 2 })}</small><//>`)}
+      <${Action} class="danger" act=${settle(null)}>${t("session.none_of_them")}<//></div>
+  <//>`;
+}
+
+/** The camera keeps looking: whoever passes by is recorded, and can say that it was a mistake. @param {any} props */
+function Kiosk({ address, changed, undo }) {
+  const [seen, setSeen] = useState(/** @type {any[]} */ ([]));
+  const timer = useRef(0);
+  const left = useRef(false);
+  useEffect(() => () => {
+    left.current = true;
+    clearTimeout(timer.current);
+  }, []);
+  const look = async (video) => {
+    if (left.current) return;
+    try {
+      const answer = await call("POST", `${address}/photos`, { body: await still(video, 1280), type: "image/jpeg", once: word() });
+      if (answer.roll.length) {
+        setSeen((before) => [...answer.roll.filter((each) => each.status !== "absent"), ...before].slice(0, 8));
+        changed();
+      }
+    } catch (error) {
+      failed(error);
+    }
+    timer.current = window.setTimeout(() => look(video), FRAME_EVERY_MS);
+  };
+  const mistaken = async (line) => {
+    await undo({ entry: line.entry });
+    setSeen((before) => before.filter((each) => each !== line));
+  };
+  return html`<${Camera} ready=${look}><ul class="seen" aria-live="polite">${seen.map((each) => html`<li key=${`${each.matricula}-${each.entry}`}>
+    <span class=${each.status}>${each.status === "waiting" ? "?" : "✓"} ${each.nombre_del_alumno}</span>
+    <${Action} act=${() => mistaken(each)}>${t("session.not_me")}<//></li>`)}</ul><//>`;
+}
+
+/** Closing, opening again, and the roll as a file. @param {any} props */
+function Ending({ session, address, records, again }) {
+  const move = (state) => async () => {
+    await call("PATCH", address, { json: { state } });
+    told(t(`session.is_${state}`));
+    again();
+  };
+  const file = (format, end) => () => download(`${address}/roll`, { format }, `${session.clase}-${session.fecha}.${end}`);
+  return html`<div class="actions">
+    ${records && (session.state === "open" ? html`<${Action} class="main" id="close" act=${move("closed")}>${t("session.close")}<//>` : html`<${Action} id="reopen" act=${move("open")}>${t("session.reopen")}<//>`)}
+    <${Action} act=${file("csv", "csv")}>CSV<//><${Action} act=${file("xlsx", "xlsx")}>Excel<//><${Action} act=${file("moodle", "csv")}>Moodle<//></div>`;
+}

@@ -1,0 +1,68 @@
+// Today: the classes that the reader teaches, their sessions of the day, and how attendance is begun.
+import { html, useState } from "../libraries/ui.js";
+import { call, me, word } from "../core/api.js";
+import { mayRecord } from "../core/roles.js";
+import { go, to } from "../core/router.js";
+import { status } from "../core/server_status.js";
+import { day, number, t } from "../core/words.js";
+import { Dialog, Empty, Field, Section, Waiting, failed, useLoaded } from "../components/basics.js";
+
+/** @param {string} today ISO @returns {number} 1 (Monday) to 7 */
+const weekdayOf = (today) => ((new Date(`${today}T00:00:00Z`).getUTCDay() + 6) % 7) + 1;
+
+/** @param {{ title: string }} props */
+export function Today({ title }) {
+  const today = status.value?.today;
+  const [beginning, setBeginning] = useState(/** @type {any} */ (null));
+  const { found, problem, again } = useLoaded(async (signal) => {
+    if (!today) return null;
+    const [classes, sessions] = await Promise.all([
+      call("GET", "/v1/classes", { signal }),
+      call("GET", "/v1/sessions", { query: { desde: today, hasta: today, limit: 1000 }, signal }),
+    ]);
+    return { classes: classes.classes, sessions: sessions.sessions };
+  }, [today]);
+  if (!found) return html`<${Waiting} problem=${problem} again=${again} />`;
+  return html`<h1>${title}<small class="day">${day(today)}</small></h1>
+    ${found.classes.length === 0 && html`<${Empty} text=${t("today.no_classes")}>
+      <a class="button main" href=${to(["students", "new"])}>${t("students.add")}</a><//>`}
+    <div class="cards">${found.classes.map((each) => html`<${ClassCard} key=${each.clase} about=${each} today=${today}
+      sessions=${found.sessions.filter((session) => session.clase === each.clase)} begin=${() => setBeginning(each)} />`)}</div>
+    ${beginning && html`<${Beginning} about=${beginning} today=${today} close=${() => setBeginning(null)} />`}`;
+}
+
+/** @param {{ about: any, today: string, sessions: any[], begin: () => void }} props */
+function ClassCard({ about, today, sessions, begin }) {
+  const meets = about.timetable.filter((each) => each.weekday === weekdayOf(today));
+  const id = `class-${about.clase}`;
+  return html`<${Section} title=${about.clase} id=${id} actions=${html`<a class="quiet" href=${to(["students"], { clase: about.clase })}>${t("today.students", { count: about.students })}</a>`}>
+    ${meets.length > 0 && html`<p class="quiet">${meets.map((each) => [each.starts, each.ends].filter(Boolean).join("–")).join(", ")}</p>`}
+    <ul class="plain">${sessions.map((each) => html`<li><a href=${to(["session", String(each.id)])}>${each.starts}${each.ends ? `–${each.ends}` : ""}</a>
+      <span class=${each.state === "open" ? "present" : "absent"}> ${t(`session.${each.state}`)}</span></li>`)}</ul>
+    ${mayRecord(me.value?.role) && html`<p><button type="button" class=${sessions.length ? "" : "main"} onClick=${begin}>${t("today.begin")}</button></p>`}
+  <//>`;
+}
+
+/** A new session of a class. @param {{ about: any, today: string, close: () => void }} props */
+function Beginning({ about, today, close }) {
+  const meets = about.timetable.find((each) => each.weekday === weekdayOf(today));
+  const [once] = useState(word);
+  const send = async (event) => {
+    event.preventDefault();
+    const form = new FormData(event.target);
+    const given = (name) => String(form.get(name) ?? "").trim();
+    const json = { clase: about.clase, ...(given("starts") && { starts: given("starts") }), ...(given("ends") && { ends: given("ends") }),
+      ...(given("late_after") && { late_after: Number(given("late_after")) }) };
+    try {
+      const made = await call("POST", "/v1/sessions", { json, once });
+      go(["session", String(made.session?.id ?? made.id)]);
+    } catch (error) {
+      failed(error);
+    }
+  };
+  return html`<${Dialog} title=${t("today.begin_of", { clase: about.clase })} close=${close}><form onSubmit=${send}>
+    <${Field} label=${t("session.starts")} name="starts" type="time" value=${meets?.starts ?? ""} hint=${t("session.starts_about")} />
+    <${Field} label=${t("session.ends")} name="ends" type="time" value=${meets?.ends ?? ""} />
+    <${Field} label=${t("session.late_after")} name="late_after" type="number" min="0" max="600" value=${meets?.late_after ?? ""} hint=${t("session.late_after_about")} />
+    <button class="main">${t("today.begin")}</button></form><//>`;
+}

@@ -1,0 +1,70 @@
+"""Taking attendance in a real browser: a session, a photo, corrections, undo, the end, the roll as a file."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import SAMPLE, on_sqlite
+from tests.server.conftest import Serve
+from tests.server.console.pages import complaints_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page  # which only CI installs
+
+
+def counts(page: "Page") -> list[int]:
+    """Present, late, to confirm, excused, absent."""
+    return [int(text) for text in page.locator("#counts dd").all_inner_texts()]
+
+
+def wait_for_counts(page: "Page", expected: list[int]) -> None:
+    page.wait_for_function(
+        "expected => [...document.querySelectorAll('#counts dd')].map(e => +e.textContent).join() === expected.join()",
+        arg=expected,
+    )
+
+
+@pytest.mark.usefixtures("sample_gallery")
+@on_sqlite
+def test_a_teacher_takes_attendance(serve: Serve, page: "Page") -> None:
+    running = serve()
+    complaints = complaints_of(page)
+    page.goto(running.address)
+    page.click("section:has(#class-IA-102) button")
+    page.fill("#starts", "00:00")
+    page.fill("#ends", "00:01")  # a photo after the end makes no one late
+    page.click("dialog button.main")
+    page.wait_for_selector("#roll")
+    assert counts(page) == [0, 0, 0, 0, 12]
+    page.set_input_files("#photo", SAMPLE / "groups" / "group_02.jpg")
+    wait_for_counts(page, [8, 0, 0, 0, 4])
+    page.wait_for_selector(".frame.off_roster")
+    assert page.locator(".frame.present").count() == 8 and page.locator(".frame.unknown").count() == 1
+
+    page.click(".frame.off_roster")
+    page.click("dialog .options button >> nth=0")  # the teacher says that it is that student after all
+    wait_for_counts(page, [9, 0, 0, 0, 4])
+    page.click(".notice.done >> nth=-1 >> text=Deshacer")
+    wait_for_counts(page, [8, 0, 0, 0, 4])
+    page.select_option("tr[data-matricula=A0283] select", "excused")
+    wait_for_counts(page, [8, 0, 0, 1, 3])
+    page.reload()  # nothing is lost, the photo included
+    page.wait_for_selector(".frame.present")
+    wait_for_counts(page, [8, 0, 0, 1, 3])
+    page.click("text=Quitar lo que dijo esta foto")
+    wait_for_counts(page, [0, 0, 0, 1, 11])
+
+    page.set_input_files("#photo", SAMPLE / "groups" / "group_02.jpg")
+    page.set_input_files("#photo", SAMPLE / "groups" / "phone_class.jpg")
+    page.wait_for_function("+document.querySelector('#counts dd.present').textContent > 8")
+    with page.expect_download() as roll:
+        page.click("text=CSV")
+    assert roll.value.path().read_text(encoding="utf-8-sig").count("present") >= 9
+    page.click("#close")
+    page.wait_for_selector("#reopen")
+    assert page.locator("#photo, .frame, #roll select").count() == 0
+    session = running.ask("/v1/sessions")["sessions"][0]
+    assert (session["clase"], session["state"], session["starts"]) == ("IA-102", "closed", "00:00")
+    page.click("text=Hoy")
+    page.wait_for_selector("section:has(#class-IA-102) li:has-text('cerrada')")
+    assert complaints == []
