@@ -27,6 +27,7 @@ from server.decoding.admission import open_admission
 from server.decoding.decoder import open_decoder
 from server.front.serving import HttpServer
 from server.limits import RequestLimits, open_limits
+from server.photo_enrolment import PhotoRoom
 from server.service import Service, ServiceHandle
 from server.telemetry.telemetry import Telemetry
 from server.telemetry.tracing import Tracing, open_tracing
@@ -93,7 +94,8 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         embedder = composition.open_embedder(settings, pack, decoder)
         forget = partial(composition.forget_copies, settings)
         clock = composition.open_clock(settings)
-        service_handle.put(Service(embedder, gallery, export, forget, clock, telemetry, access_log))
+        room = PhotoRoom(settings.student_photos_most, settings.student_photos_mb * 1_000_000)
+        service_handle.put(Service(embedder, gallery, export, forget, clock, telemetry, access_log, room))
         if settings.accounts == "on":
             _offer_setup(app.extensions["presente.login_desk"], output)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host

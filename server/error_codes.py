@@ -32,6 +32,7 @@ CODES: Mapping[int, frozenset[str]] = {
     408: frozenset({"request_timeout"}),
     409: frozenset({
         "already_set_up", "different_person", "idempotency_key_reused", "last_admin", "name_taken",
+        "no_room_for_photos",
         "possible_duplicate", "student_exists", "student_removed",
     }),
     411: frozenset({"length_required"}),

@@ -25,8 +25,11 @@ from presente.errors import InvalidInput, StoreError
 from presente.recognition import Identified, IdentifyQuery, identify
 from presente.stages import stage
 from server.observer import NO_OBSERVER, Observer
-from server.photo_enrolment import AcceptedEnrolment, PhotoEnroller
+from server.photo_enrolment import AcceptedEnrolment, PhotoEnroller, PhotoRoom
 from server.readiness import LOADING, Readiness, ReadinessCheck
+
+STUDENT_ROOM = PhotoRoom(10, 25_000_000)
+"""What the settings say where nothing is set."""
 
 _PAGE = 1000
 """Students read from the store at once."""
@@ -54,6 +57,7 @@ class Service:
         clock: Clock = MACHINE_CLOCK,
         observer: Observer = NO_OBSERVER,
         access_log: AccessLog | None = None,
+        student_room: PhotoRoom = STUDENT_ROOM,
     ) -> None:
         """Serve a gallery.
 
@@ -65,6 +69,7 @@ class Service:
             clock: the school's, for the dates of what is recorded.
             observer: is told how many faces photos had and what was decided.
             access_log: where it is written who did what; None for nowhere.
+            student_room: how many photos a student may have who adds some.
         """
         self.embedder = embedder
         self.gallery = gallery
@@ -75,6 +80,7 @@ class Service:
         self.access_log = access_log or AccessLog(gallery.store.access_log, "off")
         self.attendance_log = AttendanceLog(gallery)
         self._enroller = PhotoEnroller(gallery, embedder)
+        self._student_room = student_room
 
     def within(self, scope: Scope) -> Service:
         """This service for a caller who may see only a part of the school: it answers as if no one else was enrolled.
@@ -132,7 +138,8 @@ class Service:
         self, student: Student, photos: Sequence[bytes], mode: EnrolmentMode, force: bool = False
     ) -> AcceptedEnrolment:
         """Enrol a student, all photos or none; see :meth:`PhotoEnroller.enrol`."""
-        accepted = self._enroller.enrol(student, photos, mode, force)
+        room = self._student_room if self.gallery.scope.matricula else None  # a student asks
+        accepted = self._enroller.enrol(student, photos, mode, force, room)
         self.observer.enrolled(len(photos))
         return accepted
 

@@ -98,7 +98,7 @@ class Lane:
         try:
             yield decoded
         finally:
-            self._give_back(*held, share)
+            self._give_back(held[0], held[1], share)
 
     def _enter(self, memory: int, share: str) -> None:
         end = time.monotonic() + self._patience_s

@@ -28,17 +28,17 @@ def secret(field: str) -> str:
 def give_texts(store: DocumentStore, matricula: str) -> None:
     """Everything that callers can say about a student. Class and date of an entry are not about the student."""
     given = enrolment(matricula, vectors(1, 8))
-    fields = {name: secret(name) for name in ("nombre_del_alumno", "aviso")}
+    fields: dict[str, Any] = {name: secret(name) for name in ("nombre_del_alumno", "aviso")}
     consent = Consent("2026-11-27", secret("texto"))
     photos = tuple(replace(photo, source=secret("source")) for photo in given.photos)
     store.enrol([replace(given, student=replace(given.student, consentimiento=consent, **fields), photos=photos)])
     subject = student_in(store, matricula).id
     said: dict[str, Any] = {"clase": "4A", "fecha": "2026-11-27", "at": AT, "subject": subject}
-    statement = {"note": secret("note"), "request": secret("request")}
+    statement: dict[str, Any] = {"note": secret("note"), "request": secret("request")}
     assert not store.attendance.add_entries(
         [Attendance(revision=0, status="present", source="hand", **statement, **said)]
     )
-    took_part = {"kind": secret("kind"), "note": secret("remark"), "request": secret("key")}
+    took_part: dict[str, Any] = {"kind": secret("kind"), "note": secret("remark"), "request": secret("key")}
     store.attendance.add_participation(Participation(**took_part, **said))
     store.request_keys.claim(Claim(secret("idempotency"), secret("digest"), AT), [subject])
     grant = Grant(AccessRole.STUDENT, frozenset(), matricula)

@@ -47,7 +47,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 def head(address: str = "10.0.0.1", **headers: str) -> dict[str, object]:
     named = {name.replace("_", "-"): text for name, text in headers.items()}
-    return EnvironBuilder(headers=named, environ_base={"REMOTE_ADDR": address}).get_environ()
+    return EnvironBuilder(headers=[*named.items()], environ_base={"REMOTE_ADDR": address}).get_environ()
 
 
 def test_a_caller_is_told_by_the_key_or_session_once_it_is_known_and_others_by_address() -> None:

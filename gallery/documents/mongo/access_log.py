@@ -96,7 +96,8 @@ class MongoAccessLog:
             return [_line(found) for found in self._db.access_log.find(wanted).sort("_id", 1).limit(limit)]
 
     def every_line(self) -> Iterator[AccessLine]:
-        lenient = self._db.access_log.with_options(CodecOptions(unicode_decode_error_handler="backslashreplace"))
+        options: CodecOptions[dict[str, Any]] = CodecOptions(unicode_decode_error_handler="backslashreplace")
+        lenient = self._db.access_log.with_options(options)
         with self._connection.calls():
             for found in lenient.find().sort("_id", 1):
                 yield _line(found)
