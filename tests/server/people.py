@@ -22,7 +22,8 @@ from server.access import administration
 from server.access.authentication import Access, Authenticator
 from server.access.register import AccessRegister
 from server.app import create_app
-from server.service import Service, ServiceHandle
+from server.photo_enrolment import PhotoRoom
+from server.service import STUDENT_ROOM, Service, ServiceHandle
 from tests.server.sample import KEYS
 
 BOTH = Access(read_keys(KEYS), accounts=True)
@@ -43,14 +44,19 @@ def grants(clase: str, matricula: str) -> dict[str, Grant]:
 
 @contextmanager
 def guarded_app(
-    gallery: Gallery, embedder: FaceEmbedder, folder: Path, access: Access = BOTH, log: AccessLog | None = None
+    gallery: Gallery,
+    embedder: FaceEmbedder,
+    folder: Path,
+    access: Access = BOTH,
+    log: AccessLog | None = None,
+    room: PhotoRoom = STUDENT_ROOM,
 ) -> Iterator[Flask]:
     """A server of a gallery that follows the keys and accounts of its store."""
     handle, register = ServiceHandle(), AccessRegister()
     export = PhotoExport(folder / "export")
     app = create_app(handle, 4_000_000, access, register)
     register.follow(gallery.store.access)
-    handle.put(Service(embedder, gallery, export, export.forget, access_log=log))
+    handle.put(Service(embedder, gallery, export, export.forget, access_log=log, student_room=room))
     try:
         yield app
     finally:
