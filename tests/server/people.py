@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from faces.embedder import FaceEmbedder
 from gallery.access_log.recorder import AccessLog
@@ -20,6 +23,7 @@ from server.access import administration
 from server.access.authentication import Access, Authenticator
 from server.access.register import AccessRegister
 from server.app import create_app
+from server.limits import RequestLimits
 from server.service import Service, ServiceHandle
 from tests.server.sample import KEYS
 
@@ -41,18 +45,37 @@ def grants(clase: str, matricula: str) -> dict[str, Grant]:
 
 @contextmanager
 def guarded_app(
-    gallery: Gallery, embedder: FaceEmbedder, folder: Path, access: Access = BOTH, log: AccessLog | None = None
+    gallery: Gallery,
+    embedder: FaceEmbedder,
+    folder: Path,
+    access: Access = BOTH,
+    log: AccessLog | None = None,
+    limits: RequestLimits | None = None,
 ) -> Iterator[Flask]:
     """A server of a gallery that follows the keys and accounts of its store."""
     handle, register = ServiceHandle(), AccessRegister()
     export = PhotoExport(folder / "export")
-    app = create_app(handle, 4_000_000, access, register)
+    app = create_app(handle, 4_000_000, access, register, request_limits=limits)
     register.follow(gallery.store.access)
     handle.put(Service(embedder, gallery, export, export.forget, access_log=log))
     try:
         yield app
     finally:
         register.stop()
+
+
+def log_in(client: FlaskClient, name: str = "ruiz", password: str = PASSWORD, **more: Any) -> TestResponse:
+    return client.post("/v1/login", json={"name": name, "password": password}, **more)
+
+
+def wait_until(holds: Any) -> None:
+    """Until something holds, for as long as a test may take."""
+    patience = threading.Event()
+    for _ in range(1000):
+        if holds():
+            return
+        patience.wait(0.02)
+    raise AssertionError("it never held")
 
 
 def authenticator_of(app: Flask) -> Authenticator:
