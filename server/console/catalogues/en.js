@@ -204,6 +204,7 @@ export const en = {
   "face.short.off_roster": "other class",
   "face.short.duplicate": "=",
   "face.short.unknown": "Unknown",
+  "error.no_room_for_photos": "There is no room for more photos of yours. Ask an admin to remove some.",
   "error.no_answer": "The server does not answer. Check the connection.",
   "error.bad_request": "The request is not understood.",
   "error.dimension_mismatch": "The vector is of another model.",

@@ -204,6 +204,7 @@ export const es = {
   "face.short.off_roster": "otra clase",
   "face.short.duplicate": "=",
   "face.short.unknown": "Desconocido",
+  "error.no_room_for_photos": "No caben más fotos suyas. Pida a administración que quite alguna.",
   "error.no_answer": "El servidor no responde. Compruebe la conexión.",
   "error.bad_request": "La petición no se entiende.",
   "error.dimension_mismatch": "El vector es de otro modelo.",

@@ -7,6 +7,7 @@ import pytest
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import Serve
 from tests.server.console.pages import complaints_of
+from tests.server.people import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page  # which only CI installs
@@ -18,10 +19,7 @@ def counts(page: "Page") -> list[int]:
 
 
 def wait_for_counts(page: "Page", expected: list[int]) -> None:
-    page.wait_for_function(
-        "expected => [...document.querySelectorAll('#counts dd')].map(e => +e.textContent).join() === expected.join()",
-        arg=expected,
-    )
+    wait_until(lambda: counts(page) == expected)
 
 
 @pytest.mark.usefixtures("sample_gallery")
@@ -56,7 +54,7 @@ def test_a_teacher_takes_attendance(serve: Serve, page: "Page") -> None:
 
     page.set_input_files("#photo", SAMPLE / "groups" / "group_02.jpg")
     page.set_input_files("#photo", SAMPLE / "groups" / "phone_class.jpg")
-    page.wait_for_function("+document.querySelector('#counts dd.present').textContent > 8")
+    wait_until(lambda: counts(page)[0] > 8)
     with page.expect_download() as roll:
         page.click("text=CSV")
     assert roll.value.path().read_text(encoding="utf-8-sig").count("present") >= 9
