@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from typing import Any
 
-import httpx
 from msgspec import UNSET, UnsetType
 
 from . import calls
-from .calls import Call
-from .exchange import LIMITS, Outcome, Settings, Step, steps
+from .connection import AsyncConnection
+from .exchange import Settings
 from .many import PhotoAnswer, identify_in_tasks
 from .photos import PhotoSource, photo_bytes
 from .replies import (
@@ -21,7 +20,6 @@ from .replies import (
     Consent,
     Enrolment,
     Identification,
-    Page,
     Participation,
     Readiness,
     SearchResults,
@@ -30,8 +28,6 @@ from .replies import (
     Verification,
 )
 from .retries import DEFAULT_RETRIES, Retries
-
-Result = TypeVar("Result")
 
 
 class AsyncClient:
@@ -59,11 +55,11 @@ class AsyncClient:
             retries: how often and when a request is sent again.
         """
         self.settings = Settings(address, key, timeout_s, retries)
-        self._http = httpx.AsyncClient(timeout=self.settings.timeout, limits=LIMITS)
+        self._connection = AsyncConnection(self.settings)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._connection.close()
 
     async def __aenter__(self) -> AsyncClient:
         """The client itself."""
@@ -97,7 +93,7 @@ class AsyncClient:
             cohort: search also people who are no one's students.
             detail: how closely the photo is looked at: auto, portrait or group.
         """
-        return await self._do(calls.identify(await _read(photo), k, threshold, faces, clase, cohort, detail))
+        return await self._connection.do(calls.identify(await _read(photo), k, threshold, faces, clase, cohort, detail))
 
     def identify_many(
         self,
@@ -127,21 +123,21 @@ class AsyncClient:
 
     async def verify(self, photo: PhotoSource, matricula: str, *, threshold: float | None = None) -> Verification:
         """Whether a photo shows the student of a matricula."""
-        return await self._do(calls.verify(await _read(photo), matricula, threshold))
+        return await self._connection.do(calls.verify(await _read(photo), matricula, threshold))
 
     async def search(
         self, embeddings: Any, *, k: int = 5, clase: str | None = None, cohort: bool = False
     ) -> SearchResults:
         """The nearest people of embeddings: an array (n, d) of NumPy, or rows of numbers."""
-        return await self._do(calls.search(embeddings, k, clase, cohort))
+        return await self._connection.do(calls.search(embeddings, k, clase, cohort))
 
     async def status(self) -> Status:
         """The gallery at a glance."""
-        return await self._do(calls.status())
+        return await self._connection.do(calls.status())
 
     async def ready(self) -> Readiness:
         """Whether queries are answered; true or false as it is."""
-        return await self._do(calls.ready())
+        return await self._connection.do(calls.ready())
 
     # -- students ---------------------------------------------------------------------------------------------------
 
@@ -176,7 +172,7 @@ class AsyncClient:
             "fecha_de_registro": fecha_de_registro,
             "consentimiento": consentimiento,
         }
-        return await self._do(calls.enrol(student, await _read_all(photos), force, idempotency_key))
+        return await self._connection.do(calls.enrol(student, await _read_all(photos), force, idempotency_key))
 
     async def add_photos(
         self,
@@ -187,17 +183,17 @@ class AsyncClient:
         idempotency_key: str | None = None,
     ) -> Enrolment:
         """Add photos to a student, all or none."""
-        return await self._do(calls.add_photos(matricula, await _read_all(photos), force, idempotency_key))
+        return await self._connection.do(calls.add_photos(matricula, await _read_all(photos), force, idempotency_key))
 
     async def student(self, matricula: str) -> Student:
         """One student."""
-        return await self._do(calls.student(matricula))
+        return await self._connection.do(calls.student(matricula))
 
     def students(
         self, *, clase: str | None = None, q: str | None = None, page_size: int = 100
     ) -> AsyncIterator[Student]:
         """Students in order of matricula, a page at a time; ``q`` is a part of a name or matricula."""
-        return self._lines(lambda cursor: calls.students(cursor, clase, q, page_size))
+        return self._connection.lines(lambda cursor: calls.students(cursor, clase, q, page_size))
 
     async def change(
         self,
@@ -219,11 +215,11 @@ class AsyncClient:
             "consentimiento": consentimiento,
             "aviso": aviso,
         }
-        return await self._do(calls.change(matricula, changes))
+        return await self._connection.do(calls.change(matricula, changes))
 
     async def erase(self, matricula: str) -> None:
         """Erase a student and everything made of the student's photos."""
-        return await self._do(calls.erase(matricula))
+        return await self._connection.do(calls.erase(matricula))
 
     # -- attendance and participation -------------------------------------------------------------------------------
 
@@ -239,7 +235,9 @@ class AsyncClient:
     ) -> ClassPhoto:
         """Record who of a class is in a photo; without ``fecha`` it is of today at the school."""
         content = await _read(photo)
-        return await self._do(calls.take_attendance(content, clase, fecha, threshold, detail, idempotency_key))
+        return await self._connection.do(
+            calls.take_attendance(content, clase, fecha, threshold, detail, idempotency_key)
+        )
 
     async def state_attendance(
         self,
@@ -252,13 +250,13 @@ class AsyncClient:
         idempotency_key: str | None = None,
     ) -> AttendanceEntry:
         """Record a person's statement that a student was present, or ``status="rejected"``: was not."""
-        return await self._do(calls.state_attendance(matricula, clase, status, fecha, note, idempotency_key))
+        return await self._connection.do(calls.state_attendance(matricula, clase, status, fecha, note, idempotency_key))
 
     async def resolve(
         self, entry: int, status: str, *, note: str = "", idempotency_key: str | None = None
     ) -> tuple[AttendanceEntry, ...]:
         """Confirm an entry (``present``) or reject it (``rejected``); the entries that hold now, that one first."""
-        return await self._do(calls.resolve(entry, status, note, idempotency_key))
+        return await self._connection.do(calls.resolve(entry, status, note, idempotency_key))
 
     def attendance(
         self,
@@ -273,7 +271,7 @@ class AsyncClient:
     ) -> AsyncIterator[AttendanceLine]:
         """The attendance list, a page at a time; with ``history`` every entry, not only those that hold."""
         conditions = {"clase": clase, "fecha": fecha, "desde": desde, "hasta": hasta, "matricula": matricula}
-        return self._lines(lambda cursor: calls.attendance(cursor, conditions, history, page_size))
+        return self._connection.lines(lambda cursor: calls.attendance(cursor, conditions, history, page_size))
 
     async def record_participation(
         self,
@@ -287,7 +285,7 @@ class AsyncClient:
     ) -> Participation:
         """Record that a student took part in class; without a class it is the student's own."""
         statement = {"matricula": matricula, "clase": clase, "fecha": fecha, "kind": kind, "note": note}
-        return await self._do(calls.record_participation(statement, idempotency_key))
+        return await self._connection.do(calls.record_participation(statement, idempotency_key))
 
     def participations(
         self,
@@ -302,43 +300,11 @@ class AsyncClient:
     ) -> AsyncIterator[Participation]:
         """Participations in the order in which they were recorded, a page at a time."""
         conditions = {"clase": clase, "fecha": fecha, "desde": desde, "hasta": hasta, "matricula": matricula}
-        return self._lines(lambda cursor: calls.participations(cursor, conditions, history, page_size))
+        return self._connection.lines(lambda cursor: calls.participations(cursor, conditions, history, page_size))
 
     async def withdraw_participation(self, number: int) -> None:
         """Say that a participation does not count."""
-        return await self._do(calls.withdraw_participation(number))
-
-    # -- sending ----------------------------------------------------------------------------------------------------
-
-    async def _do(self, call: Call[Result]) -> Result:
-        todo = steps(call, self.settings)
-        outcome: Outcome = None
-        while True:
-            try:
-                step = todo.send(outcome)
-            except StopIteration as done:
-                result: Result = done.value
-                return result
-            outcome = await self._carry_out(step)
-
-    async def _carry_out(self, step: Step) -> Outcome:
-        if isinstance(step, float):
-            await asyncio.sleep(step)
-            return None
-        step.extensions["timeout"] = self.settings.timeout.as_dict()
-        try:
-            return await self._http.send(step)
-        except httpx.TransportError as error:
-            return error
-
-    async def _lines(self, page_of: Callable[[str | None], Call[Page[Result]]]) -> AsyncIterator[Result]:
-        cursor: str | None = None
-        while True:
-            page = await self._do(page_of(cursor))
-            for line in page.lines:
-                yield line
-            if (cursor := page.next_cursor) is None:
-                return
+        return await self._connection.do(calls.withdraw_participation(number))
 
 
 async def _read(photo: PhotoSource) -> bytes:

@@ -49,6 +49,7 @@ class Call(Generic[Result]):
         repeatable: whether it may be sent again.
         key: the caller's own Idempotency-Key; None: one is made.
         also: statuses beside 2xx with which the call is answered and not refused.
+        no_content: it is answered with 204, which has no body, and with nothing else.
     """
 
     method: str
@@ -61,6 +62,7 @@ class Call(Generic[Result]):
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)
     key: str | None = None
     also: frozenset[int] = frozenset()
+    no_content: bool = False
 
 
 # -- questions ----------------------------------------------------------------------------------------------------
@@ -145,7 +147,7 @@ def change(matricula: str, changes: Mapping[str, Any]) -> Call[Student]:
 
 def erase(matricula: str) -> Call[None]:
     """``DELETE /v1/students/MATRICULA``."""
-    return Call("DELETE", _student_path(matricula), _nothing, "once")
+    return Call("DELETE", _student_path(matricula), _nothing, "once", no_content=True)
 
 
 # -- attendance and participation -----------------------------------------------------------------------------------
@@ -203,7 +205,7 @@ def participations(
 
 def withdraw_participation(number: int) -> Call[None]:
     """``DELETE /v1/participations/NUMBER``."""
-    return Call("DELETE", f"/v1/participations/{int(number)}", _nothing, "once")
+    return Call("DELETE", f"/v1/participations/{int(number)}", _nothing, "once", no_content=True)
 
 
 # -- their parts ----------------------------------------------------------------------------------------------------

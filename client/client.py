@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-import httpx
 from msgspec import UNSET, UnsetType
 
 from . import calls
-from .calls import Call
-from .exchange import LIMITS, Outcome, Settings, Step, steps
+from .connection import Connection
+from .exchange import Settings
 from .many import PhotoAnswer, identify_in_threads
 from .photos import PhotoSource, photo_bytes
 from .replies import (
@@ -21,7 +19,6 @@ from .replies import (
     Consent,
     Enrolment,
     Identification,
-    Page,
     Participation,
     Readiness,
     SearchResults,
@@ -30,8 +27,6 @@ from .replies import (
     Verification,
 )
 from .retries import DEFAULT_RETRIES, Retries
-
-Result = TypeVar("Result")
 
 
 class Client:
@@ -59,11 +54,11 @@ class Client:
             retries: how often and when a request is sent again.
         """
         self.settings = Settings(address, key, timeout_s, retries)
-        self._http = httpx.Client(timeout=self.settings.timeout, limits=LIMITS)
+        self._connection = Connection(self.settings)
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._connection.close()
 
     def __enter__(self) -> Client:
         """The client itself."""
@@ -97,7 +92,7 @@ class Client:
             cohort: search also people who are no one's students.
             detail: how closely the photo is looked at: auto, portrait or group.
         """
-        return self._do(calls.identify(photo_bytes(photo), k, threshold, faces, clase, cohort, detail))
+        return self._connection.do(calls.identify(photo_bytes(photo), k, threshold, faces, clase, cohort, detail))
 
     def identify_many(
         self,
@@ -127,19 +122,19 @@ class Client:
 
     def verify(self, photo: PhotoSource, matricula: str, *, threshold: float | None = None) -> Verification:
         """Whether a photo shows the student of a matricula."""
-        return self._do(calls.verify(photo_bytes(photo), matricula, threshold))
+        return self._connection.do(calls.verify(photo_bytes(photo), matricula, threshold))
 
     def search(self, embeddings: Any, *, k: int = 5, clase: str | None = None, cohort: bool = False) -> SearchResults:
         """The nearest people of embeddings: an array (n, d) of NumPy, or rows of numbers."""
-        return self._do(calls.search(embeddings, k, clase, cohort))
+        return self._connection.do(calls.search(embeddings, k, clase, cohort))
 
     def status(self) -> Status:
         """The gallery at a glance."""
-        return self._do(calls.status())
+        return self._connection.do(calls.status())
 
     def ready(self) -> Readiness:
         """Whether queries are answered; true or false as it is."""
-        return self._do(calls.ready())
+        return self._connection.do(calls.ready())
 
     # -- students ---------------------------------------------------------------------------------------------------
 
@@ -174,7 +169,7 @@ class Client:
             "fecha_de_registro": fecha_de_registro,
             "consentimiento": consentimiento,
         }
-        return self._do(calls.enrol(student, [*map(photo_bytes, photos)], force, idempotency_key))
+        return self._connection.do(calls.enrol(student, [*map(photo_bytes, photos)], force, idempotency_key))
 
     def add_photos(
         self,
@@ -185,15 +180,15 @@ class Client:
         idempotency_key: str | None = None,
     ) -> Enrolment:
         """Add photos to a student, all or none."""
-        return self._do(calls.add_photos(matricula, [*map(photo_bytes, photos)], force, idempotency_key))
+        return self._connection.do(calls.add_photos(matricula, [*map(photo_bytes, photos)], force, idempotency_key))
 
     def student(self, matricula: str) -> Student:
         """One student."""
-        return self._do(calls.student(matricula))
+        return self._connection.do(calls.student(matricula))
 
     def students(self, *, clase: str | None = None, q: str | None = None, page_size: int = 100) -> Iterator[Student]:
         """Students in order of matricula, a page at a time; ``q`` is a part of a name or matricula."""
-        return self._lines(lambda cursor: calls.students(cursor, clase, q, page_size))
+        return self._connection.lines(lambda cursor: calls.students(cursor, clase, q, page_size))
 
     def change(
         self,
@@ -215,11 +210,11 @@ class Client:
             "consentimiento": consentimiento,
             "aviso": aviso,
         }
-        return self._do(calls.change(matricula, changes))
+        return self._connection.do(calls.change(matricula, changes))
 
     def erase(self, matricula: str) -> None:
         """Erase a student and everything made of the student's photos."""
-        return self._do(calls.erase(matricula))
+        return self._connection.do(calls.erase(matricula))
 
     # -- attendance and participation -------------------------------------------------------------------------------
 
@@ -235,7 +230,7 @@ class Client:
     ) -> ClassPhoto:
         """Record who of a class is in a photo; without ``fecha`` it is of today at the school."""
         content = photo_bytes(photo)
-        return self._do(calls.take_attendance(content, clase, fecha, threshold, detail, idempotency_key))
+        return self._connection.do(calls.take_attendance(content, clase, fecha, threshold, detail, idempotency_key))
 
     def state_attendance(
         self,
@@ -248,13 +243,13 @@ class Client:
         idempotency_key: str | None = None,
     ) -> AttendanceEntry:
         """Record a person's statement that a student was present, or ``status="rejected"``: was not."""
-        return self._do(calls.state_attendance(matricula, clase, status, fecha, note, idempotency_key))
+        return self._connection.do(calls.state_attendance(matricula, clase, status, fecha, note, idempotency_key))
 
     def resolve(
         self, entry: int, status: str, *, note: str = "", idempotency_key: str | None = None
     ) -> tuple[AttendanceEntry, ...]:
         """Confirm an entry (``present``) or reject it (``rejected``); the entries that hold now, that one first."""
-        return self._do(calls.resolve(entry, status, note, idempotency_key))
+        return self._connection.do(calls.resolve(entry, status, note, idempotency_key))
 
     def attendance(
         self,
@@ -269,7 +264,7 @@ class Client:
     ) -> Iterator[AttendanceLine]:
         """The attendance list, a page at a time; with ``history`` every entry, not only those that hold."""
         conditions = {"clase": clase, "fecha": fecha, "desde": desde, "hasta": hasta, "matricula": matricula}
-        return self._lines(lambda cursor: calls.attendance(cursor, conditions, history, page_size))
+        return self._connection.lines(lambda cursor: calls.attendance(cursor, conditions, history, page_size))
 
     def record_participation(
         self,
@@ -283,7 +278,7 @@ class Client:
     ) -> Participation:
         """Record that a student took part in class; without a class it is the student's own."""
         statement = {"matricula": matricula, "clase": clase, "fecha": fecha, "kind": kind, "note": note}
-        return self._do(calls.record_participation(statement, idempotency_key))
+        return self._connection.do(calls.record_participation(statement, idempotency_key))
 
     def participations(
         self,
@@ -298,39 +293,8 @@ class Client:
     ) -> Iterator[Participation]:
         """Participations in the order in which they were recorded, a page at a time."""
         conditions = {"clase": clase, "fecha": fecha, "desde": desde, "hasta": hasta, "matricula": matricula}
-        return self._lines(lambda cursor: calls.participations(cursor, conditions, history, page_size))
+        return self._connection.lines(lambda cursor: calls.participations(cursor, conditions, history, page_size))
 
     def withdraw_participation(self, number: int) -> None:
         """Say that a participation does not count."""
-        return self._do(calls.withdraw_participation(number))
-
-    # -- sending ----------------------------------------------------------------------------------------------------
-
-    def _do(self, call: Call[Result]) -> Result:
-        todo = steps(call, self.settings)
-        outcome: Outcome = None
-        while True:
-            try:
-                step = todo.send(outcome)
-            except StopIteration as done:
-                result: Result = done.value
-                return result
-            outcome = self._carry_out(step)
-
-    def _carry_out(self, step: Step) -> Outcome:
-        if isinstance(step, float):
-            time.sleep(step)
-            return None
-        step.extensions["timeout"] = self.settings.timeout.as_dict()
-        try:
-            return self._http.send(step)
-        except httpx.TransportError as error:
-            return error
-
-    def _lines(self, page_of: Callable[[str | None], Call[Page[Result]]]) -> Iterator[Result]:
-        cursor: str | None = None
-        while True:
-            page = self._do(page_of(cursor))
-            yield from page.lines
-            if (cursor := page.next_cursor) is None:
-                return
+        return self._connection.do(calls.withdraw_participation(number))

@@ -13,24 +13,18 @@ from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
 import httpx
-import msgspec
 
+from .answers import Outcome, error_of, is_answer, may_pass, result_of
 from .calls import Call
-from .errors import NoAnswer, UnexpectedAnswer, problem_of
 from .retries import DEFAULT_RETRIES, Retries, seconds_of
 
 Result = TypeVar("Result")
 
 KEY_VARIABLE = "PRESENTE_API_KEY"
 CONNECT_S = 5.0
-LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=15.0)
-"""Connections rest for less long than the server lets them: a request is not sent on one that it has just closed."""
-_SHOWN = 200
 
 Step: TypeAlias = httpx.Request | float
 """What is to be done next: send this, or wait so many seconds."""
-Outcome: TypeAlias = httpx.Response | httpx.TransportError | None
-"""What came of it: a response that was read, no response, or the end of a wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +55,7 @@ class Settings:
         return httpx.Timeout(self.timeout_s, connect=min(CONNECT_S, self.timeout_s))
 
 
-def steps(call: Call[Result], settings: Settings) -> Generator[Step, Outcome, Result]:
+def steps(call: Call[Result], settings: Settings) -> Generator[Step, Outcome | None, Result]:
     """Do a call: yields what to do, takes what came of it, returns the result.
 
     Raises:
@@ -76,13 +70,13 @@ def steps(call: Call[Result], settings: Settings) -> Generator[Step, Outcome, Re
     attempt = 1
     while True:
         outcome = yield _request(call, settings.address, headers)
-        if isinstance(outcome, httpx.Response) and _is_answer(call, outcome):
-            return _result(call, outcome)
-        status = outcome.status_code if isinstance(outcome, httpx.Response) else None
+        assert outcome is not None  # a request was to be sent
+        if isinstance(outcome, httpx.Response) and is_answer(call, outcome):
+            return result_of(call, outcome)
         retry_after = seconds_of(outcome.headers.get("Retry-After")) if isinstance(outcome, httpx.Response) else None
-        wait_s = retries.wait_s(attempt, status, retry_after)
+        wait_s = retries.wait_s(attempt, retry_after) if may_pass(outcome) else None
         if wait_s is None:
-            raise _error(outcome, retry_after, settings.address)
+            raise error_of(outcome, retry_after, settings.address)
         yield wait_s
         attempt += 1
 
@@ -96,32 +90,3 @@ def _request(call: Call[Result], address: str, headers: dict[str, str]) -> httpx
         return httpx.Request(call.method, url, headers=headers)
     content, kind = call.body
     return httpx.Request(call.method, url, headers=headers | {"Content-Type": kind}, content=content)
-
-
-def _is_answer(call: Call[Result], response: httpx.Response) -> bool:
-    refused = response.headers.get("Content-Type", "").startswith("application/problem+json")
-    return response.is_success or (response.status_code in call.also and not refused)
-
-
-def _result(call: Call[Result], response: httpx.Response) -> Result:
-    try:
-        return call.read(response.content)
-    except (msgspec.MsgspecError, KeyError) as exc:
-        raise UnexpectedAnswer(f"{_described(response)} is no answer of this API ({exc})") from exc
-
-
-def _error(outcome: Outcome, retry_after: float | None, address: str) -> Exception:
-    if not isinstance(outcome, httpx.Response):
-        none = NoAnswer(f"no answer from {address}: {type(outcome).__name__} {outcome}".rstrip())
-        none.__cause__ = outcome
-        return none
-    try:
-        return problem_of(outcome.content, retry_after)
-    except msgspec.MsgspecError as exc:
-        error = UnexpectedAnswer(f"{_described(outcome)} is no problem of this API")
-        error.__cause__ = exc
-        return error
-
-
-def _described(response: httpx.Response) -> str:
-    return f"{response.status_code} from {response.request.url}: {response.text[:_SHOWN]!r}"

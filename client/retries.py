@@ -5,9 +5,6 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-_NOTHING_DONE = frozenset({429, 502, 503, 504})
-"""Statuses that say: later. 502 and 504 are those of a proxy whose server did not answer."""
-
 
 @dataclass(frozen=True, slots=True)
 class Retries:
@@ -31,17 +28,16 @@ class Retries:
         if self.attempts < 1 or self.first_wait_s < 0 or self.longest_wait_s < 0:
             raise ValueError(f"{self} has a number that is too small: at least one attempt, and no negative wait")
 
-    def wait_s(self, attempt: int, status: int | None, retry_after: float | None) -> float | None:
+    def wait_s(self, attempt: int, retry_after: float | None) -> float | None:
         """Seconds to wait after an attempt that failed; None when there is to be no other.
 
         A part of the wait is random, so that clients that failed together do not come back together.
 
         Args:
             attempt: which it was, from 1.
-            status: of the answer; None when there was none.
             retry_after: seconds for which the answer asks.
         """
-        if attempt >= self.attempts or not (status is None or status in _NOTHING_DONE):
+        if attempt >= self.attempts:
             return None
         if retry_after is not None and retry_after > self.longest_wait_s:
             return None
