@@ -7,6 +7,7 @@ from typing import TypeAlias, TypeVar
 import httpx
 import msgspec
 
+from .address import shown_address
 from .calls import Call
 from .errors import NoAnswer, PresenteError, UnexpectedAnswer, problem_of
 
@@ -65,6 +66,8 @@ def error_of(outcome: Outcome, retry_after: float | None, address: str) -> Prese
     if isinstance(outcome, httpx.DecodingError):
         error = UnexpectedAnswer(f"the answer of {address} cannot be read: {outcome}")
         error.__cause__ = outcome
+    elif isinstance(outcome, _NEVER_SENT):  # its text may quote a header, and a header has the key
+        error = NoAnswer(f"the request to {address} cannot be sent: {type(outcome).__name__}")
     elif not isinstance(outcome, httpx.Response):
         error = NoAnswer(f"no answer from {address}: {type(outcome).__name__} {outcome}".rstrip())
         error.__cause__ = outcome
@@ -79,4 +82,4 @@ def error_of(outcome: Outcome, retry_after: float | None, address: str) -> Prese
 
 def _described(response: httpx.Response) -> str:
     shown = response.content.decode("utf-8", "replace")[:_SHOWN]  # whatever charset it claims
-    return f"{response.status_code} from {response.request.url}: {shown!r}"
+    return f"{response.status_code} from {shown_address(response.request.url)}: {shown!r}"

@@ -10,7 +10,6 @@ from msgspec import UNSET, UnsetType
 
 from . import calls
 from .connection import AsyncConnection
-from .exchange import Settings
 from .many import PhotoAnswer, identify_in_tasks
 from .photos import PhotoSource, photo_bytes
 from .replies import (
@@ -28,6 +27,7 @@ from .replies import (
     Verification,
 )
 from .retries import DEFAULT_RETRIES, Retries
+from .settings import settings_of
 
 
 class AsyncClient:
@@ -53,8 +53,12 @@ class AsyncClient:
             key: an API key; None: that of the environment variable PRESENTE_API_KEY, if it is set.
             timeout_s: seconds without a byte after which an attempt is given up.
             retries: how often and when a request is sent again.
+
+        Raises:
+            TypeError: the key is no text.
+            ValueError: the address is none, or the key has characters that no key has.
         """
-        self.settings = Settings(address, key, timeout_s, retries)
+        self.settings = settings_of(address, key, timeout_s, retries)
         self._connection = AsyncConnection(self.settings)
 
     async def close(self) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET
 
 from .embeddings import embeddings_body
+from .keys import checked_idempotency_key
 from .replies import (
     AttendanceEntry,
     AttendanceLine,
@@ -63,6 +64,11 @@ class Call(Generic[Result]):
     key: str | None = None
     also: frozenset[int] = frozenset()
     no_content: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a key that a server would refuse."""
+        if self.key is not None:
+            checked_idempotency_key(self.key)
 
 
 # -- questions ----------------------------------------------------------------------------------------------------

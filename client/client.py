@@ -9,7 +9,6 @@ from msgspec import UNSET, UnsetType
 
 from . import calls
 from .connection import Connection
-from .exchange import Settings
 from .many import PhotoAnswer, identify_in_threads
 from .photos import PhotoSource, photo_bytes
 from .replies import (
@@ -27,6 +26,7 @@ from .replies import (
     Verification,
 )
 from .retries import DEFAULT_RETRIES, Retries
+from .settings import settings_of
 
 
 class Client:
@@ -52,8 +52,12 @@ class Client:
             key: an API key; None: that of the environment variable PRESENTE_API_KEY, if it is set.
             timeout_s: seconds without a byte after which an attempt is given up.
             retries: how often and when a request is sent again.
+
+        Raises:
+            TypeError: the key is no text.
+            ValueError: the address is none, or the key has characters that no key has.
         """
-        self.settings = Settings(address, key, timeout_s, retries)
+        self.settings = settings_of(address, key, timeout_s, retries)
         self._connection = Connection(self.settings)
 
     def close(self) -> None:

@@ -12,8 +12,9 @@ import httpx
 from .answers import Outcome
 from .calls import Call
 from .errors import UnexpectedAnswer
-from .exchange import Settings, Step, steps
+from .exchange import Step, steps
 from .replies import Page
+from .settings import Settings
 
 Result = TypeVar("Result")
 

@@ -6,53 +6,22 @@ that blocks and the one that awaits do the same.
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Generator
-from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
 import httpx
 
+from .address import shown_address
 from .answers import Outcome, error_of, is_answer, may_pass, result_of
 from .calls import Call
-from .retries import DEFAULT_RETRIES, Retries, seconds_of
+from .retries import Retries, seconds_of
+from .settings import Settings
 
 Result = TypeVar("Result")
 
-KEY_VARIABLE = "PRESENTE_API_KEY"
-CONNECT_S = 5.0
-
 Step: TypeAlias = httpx.Request | float
 """What is to be done next: send this, or wait so many seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a server is reached.
-
-    Attributes:
-        address: ``http://127.0.0.1:8000``; may have a path, behind a proxy.
-        key: sent with every request; None: that of the variable PRESENTE_API_KEY, if it is set; empty: none.
-        timeout_s: seconds without a byte after which an attempt is given up.
-        retries: how often and when a request is sent again.
-    """
-
-    address: str
-    key: str | None = field(default=None, repr=False)
-    timeout_s: float = 60.0
-    retries: Retries = DEFAULT_RETRIES
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """What every request says."""
-        key = os.environ.get(KEY_VARIABLE, "") if self.key is None else self.key
-        return {"User-Agent": "presente-client"} | ({"Authorization": f"Bearer {key}"} if key else {})
-
-    @property
-    def timeout(self) -> httpx.Timeout:
-        """For each attempt."""
-        return httpx.Timeout(self.timeout_s, connect=min(CONNECT_S, self.timeout_s))
 
 
 def steps(call: Call[Result], settings: Settings) -> Generator[Step, Outcome | None, Result]:
@@ -76,13 +45,13 @@ def steps(call: Call[Result], settings: Settings) -> Generator[Step, Outcome | N
         retry_after = seconds_of(outcome.headers.get("Retry-After")) if isinstance(outcome, httpx.Response) else None
         wait_s = retries.wait_s(attempt, retry_after) if may_pass(outcome) else None
         if wait_s is None:
-            raise error_of(outcome, retry_after, settings.address)
+            raise error_of(outcome, retry_after, shown_address(settings.address))
         yield wait_s
         attempt += 1
 
 
 def _request(call: Call[Result], address: str, headers: dict[str, str]) -> httpx.Request:
-    url = httpx.URL(address.rstrip("/") + call.path, params=dict(call.query) or None)
+    url = httpx.URL(address + call.path, params=dict(call.query) or None)
     if call.photos or call.fields:
         files = [("image", (f"{number}.jpg", photo)) for number, photo in enumerate(call.photos)]
         return httpx.Request(call.method, url, headers=headers, data=dict(call.fields), files=files)
