@@ -34,6 +34,26 @@ def may_pass(outcome: Outcome) -> bool:
     return isinstance(outcome, httpx.TransportError) and not isinstance(outcome, _NEVER_SENT)
 
 
+_NOTHING_DONE = frozenset({"busy", "not_ready"})
+"""Codes of 503 that say that the server did not begin."""
+_NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, *_NEVER_SENT)
+
+
+def may_be_done(outcome: Outcome) -> bool:
+    """Whether the server may have carried out a request with this outcome, which is not the result.
+
+    A refusal by the API is none; the fault of a server or of a proxy (502, 504, a page) does not say.
+    """
+    if not isinstance(outcome, httpx.Response):
+        return not isinstance(outcome, _NOT_CONNECTED)
+    if outcome.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+        return outcome.is_success or outcome.is_server_error
+    try:
+        return problem_of(outcome.content, None).code not in _NOTHING_DONE
+    except _UNREADABLE:
+        return True
+
+
 def is_answer(call: Call[Result], response: httpx.Response) -> bool:
     """Whether a response answers a call, and does not refuse it."""
     refused = response.headers.get("Content-Type", "").startswith("application/problem+json")

@@ -65,6 +65,11 @@ class Call(Generic[Result]):
     also: frozenset[int] = frozenset()
     no_content: bool = False
 
+    @property
+    def writes(self) -> bool:
+        """Whether it changes something."""
+        return self.method != "GET" and self.repeatable != "asks"
+
     def __post_init__(self) -> None:
         """Refuse a key that a server would refuse."""
         if self.key is not None:

@@ -8,15 +8,32 @@ import msgspec
 
 
 class PresenteError(Exception):
-    """What every error of this package is."""
+    """What every error of this package is.
+
+    Attributes:
+        may_have_been_done: an attempt of this call, which writes, ended so that the server may have carried it out:
+            without an answer, or with one that does not say. What later attempts met does not change that. False: this
+            call did nothing.
+        idempotency_key: of a call that has one, the caller's or the one that was made. The same call with it is carried
+            out once in all; with another key it may be carried out twice.
+    """
+
+    may_have_been_done: bool = False
+    idempotency_key: str | None = None
+
+    def __str__(self) -> str:
+        """What happened, and how to find out whether it was done."""
+        if not self.may_have_been_done:
+            return self._happened()
+        to_do = f": call again with idempotency_key={self.idempotency_key!r}" if self.idempotency_key else ""
+        return f"{self._happened()} (it may have been done all the same{to_do})"
+
+    def _happened(self) -> str:
+        return super().__str__()
 
 
 class NoAnswer(PresenteError):
-    """The server could not be reached, or the connection ended before it had answered. See ``__cause__``.
-
-    A call that writes with a key was tried again with the same key; whether it was carried out in the end is not known.
-    Call again with the same ``idempotency_key`` to find out.
-    """
+    """The server could not be reached, or the connection ended before it had answered. See ``__cause__``."""
 
 
 class UnexpectedAnswer(PresenteError):
@@ -42,8 +59,7 @@ class Problem(PresenteError):
         self.request_id = request_id
         self.retry_after = retry_after
 
-    def __str__(self) -> str:
-        """Code, status and detail."""
+    def _happened(self) -> str:
         return f"{self.code} ({self.status}): {self.detail}"
 
 

@@ -13,8 +13,9 @@ from typing import TypeAlias, TypeVar
 import httpx
 
 from .address import shown_address
-from .answers import Outcome, error_of, is_answer, may_pass, result_of
+from .answers import Outcome, error_of, is_answer, may_be_done, may_pass, result_of
 from .calls import Call
+from .errors import PresenteError, UnexpectedAnswer
 from .retries import Retries, seconds_of
 from .settings import Settings
 
@@ -32,20 +33,34 @@ def steps(call: Call[Result], settings: Settings) -> Generator[Step, Outcome | N
         NoAnswer: it did not answer.
         UnexpectedAnswer: what it answered is none of the API.
     """
-    headers = settings.headers
-    if call.repeatable == "keyed":
-        headers["Idempotency-Key"] = call.key or str(uuid.uuid4())  # one for all attempts
+    key = (call.key or str(uuid.uuid4())) if call.repeatable == "keyed" else None  # one for all attempts
+    try:
+        return (yield from _attempts(call, settings, key))
+    except PresenteError as error:
+        error.idempotency_key = key
+        raise
+
+
+def _attempts(call: Call[Result], settings: Settings, key: str | None) -> Generator[Step, Outcome | None, Result]:
+    headers = settings.headers | ({} if key is None else {"Idempotency-Key": key})
     retries = settings.retries if call.repeatable != "once" else Retries(attempts=1)
-    attempt = 1
+    attempt, may_have_been_done = 1, False
     while True:
         outcome = yield _request(call, settings.address, headers)
         assert outcome is not None  # a request was to be sent
+        may_have_been_done |= call.writes and may_be_done(outcome)
         if isinstance(outcome, httpx.Response) and is_answer(call, outcome):
-            return result_of(call, outcome)
+            try:
+                return result_of(call, outcome)
+            except UnexpectedAnswer as error:
+                error.may_have_been_done = may_have_been_done
+                raise
         retry_after = seconds_of(outcome.headers.get("Retry-After")) if isinstance(outcome, httpx.Response) else None
         wait_s = retries.wait_s(attempt, retry_after) if may_pass(outcome) else None
         if wait_s is None:
-            raise error_of(outcome, retry_after, shown_address(settings.address))
+            error = error_of(outcome, retry_after, shown_address(settings.address))
+            error.may_have_been_done = may_have_been_done
+            raise error
         yield wait_s
         attempt += 1
 

@@ -1,11 +1,12 @@
 """What is sent again, when, and that a request which was carried out is not carried out twice."""
 
+import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from client import NoAnswer, Problem, Retries, Unavailable
+from client import NoAnswer, PresenteError, Problem, Retries, Unavailable
 from client.retries import seconds_of
 from tests.client.conftest import MakeClient
 from tests.client.fault_proxy import Fault, FaultProxy, fault_proxy
@@ -74,6 +75,58 @@ def test_a_key_of_the_caller_lasts_longer_than_a_program(presente: Any, proxy: F
         enrol(presente, idempotency_key="enrol-1")
     again = enrol(make_client(proxy.address), idempotency_key="enrol-1")
     assert again.student.images == len(photos(ANA)) and set(proxy.keys()) == {"enrol-1"}
+
+
+@on_sqlite
+@pytest.mark.parametrize("fault", ["cut_after", "cut_within", "gateway_timeout"])
+def test_what_was_done_is_not_reported_as_not_done(presente: Any, proxy: FaultProxy, fault: Fault) -> None:
+    """The server carried out the first attempt, and every later one met a busy server."""
+    enrol(presente)
+    writes: list[Callable[..., Any]] = [
+        lambda **more: presente.record_participation(ANA["matricula"], fecha=DAY, **more),
+        lambda **more: enrol(presente, EVA, **more),
+    ]
+    for write in writes:
+        proxy.faults = [fault, "busy", "busy", "busy"]
+        with pytest.raises(Unavailable, match="may have been done") as busy:
+            write()
+        key = busy.value.idempotency_key
+        assert busy.value.may_have_been_done and key == proxy.keys()[-1] and repr(key) in str(busy.value)
+        write(idempotency_key=key)
+    assert len([*presente.participations()]) == 1
+    assert len([*presente.students()]) == 2
+
+
+@on_sqlite
+def test_errors_say_whether_it_may_have_been_done(presente: Any, proxy: FaultProxy, make_client: MakeClient) -> None:
+    enrol(presente)
+    matricula = ANA["matricula"]
+
+    def met(faults: list[Fault], call: Callable[[], Any]) -> PresenteError:
+        proxy.faults = [*faults]
+        with pytest.raises(PresenteError) as error:
+            call()
+        proxy.faults = []
+        return error.value
+
+    for faults, done in (
+        (["busy"] * 4, False), (["cut_before"] * 4, True), (["bad_gateway"] * 4, True), (["nonsense"], True),
+        (["busy", "cut_before", "busy", "busy"], True), (["cut_before", "nonsense"], True),
+    ):  # fmt: skip
+        error = met(faults, lambda: presente.record_participation(matricula, idempotency_key="k"))
+        assert (error.may_have_been_done, error.idempotency_key) == (done, "k"), faults
+        assert ("may have been done" in str(error)) == done
+        assert not met(faults, lambda: presente.student(matricula)).may_have_been_done
+    for once in (lambda: presente.change(matricula, clase="X"), lambda: presente.erase(matricula)):
+        for fault, done in (("busy", False), ("cut_before", True), ("nonsense", True), ("bad_gateway", True)):
+            error = met([fault], once)
+            assert (error.may_have_been_done, error.idempotency_key) == (done, None), fault
+    refused = met([], lambda: presente.record_participation("none"))
+    assert not refused.may_have_been_done and refused.idempotency_key
+    unreached = met([], lambda: make_client("http://127.0.0.1:9").erase(matricula))
+    assert isinstance(unreached, NoAnswer) and not unreached.may_have_been_done
+    copied = pickle.loads(pickle.dumps(error))
+    assert (copied.may_have_been_done, str(copied)) == (True, str(error))
 
 
 @on_sqlite
