@@ -52,7 +52,7 @@ class AsyncClient:
             address: of the server; may have a path, behind a proxy.
             key: an API key; None: that of the environment variable PRESENTE_API_KEY, if it is set.
             timeout_s: seconds without a byte after which an attempt is given up.
-            retries: how often and when a request is sent again.
+            retries: how long and when a request is sent again.
 
         Raises:
             TypeError: the key is no text.
@@ -114,8 +114,9 @@ class AsyncClient:
         """Who is in each of many photos, in their order, as the answers come.
 
         At most ``at_once`` requests are on their way, and twice as many photos are held: an iterable may be as long as
-        it likes. A photo that is refused or cannot be read has its error in its answer. Every other error ends the
-        iteration, once the retries are used up.
+        it likes. A photo that is refused, cannot be read, or got no answer while patience lasted has its error in its
+        answer, and the next ones are asked all the same. A refusal that every photo would meet ends the iteration: of
+        the key, a parameter or the class.
         """
 
         async def ask(photo: PhotoSource) -> Identification:

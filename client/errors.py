@@ -125,3 +125,8 @@ def concerns_one_photo(error: BaseException) -> bool:
     """Whether an error says something of a photo, and nothing of the next one."""
     one_photo: Any = {"empty_image", "too_many_bytes"}
     return isinstance(error, (PhotoRefused, OSError)) or (isinstance(error, Problem) and error.code in one_photo)
+
+
+def concerns_every_photo(error: BaseException) -> bool:
+    """Whether the next photo would be refused, too: for the key, a parameter or the class, and not for lack of time."""
+    return isinstance(error, Problem) and not isinstance(error, Unavailable) and not concerns_one_photo(error)

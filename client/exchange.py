@@ -6,8 +6,9 @@ that blocks and the one that awaits do the same.
 
 from __future__ import annotations
 
+import time
 import uuid
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TypeAlias, TypeVar
 
 import httpx
@@ -25,8 +26,15 @@ Step: TypeAlias = httpx.Request | float
 """What is to be done next: send this, or wait so many seconds."""
 
 
-def steps(call: Call[Result], settings: Settings) -> Generator[Step, Outcome | None, Result]:
+def steps(
+    call: Call[Result], settings: Settings, clock: Callable[[], float] = time.monotonic
+) -> Generator[Step, Outcome | None, Result]:
     """Do a call: yields what to do, takes what came of it, returns the result.
+
+    Args:
+        call: what to do.
+        settings: how the server is reached.
+        clock: seconds, by which patience ends.
 
     Raises:
         Problem: the server refused.
@@ -35,16 +43,18 @@ def steps(call: Call[Result], settings: Settings) -> Generator[Step, Outcome | N
     """
     key = (call.key or str(uuid.uuid4())) if call.repeatable == "keyed" else None  # one for all attempts
     try:
-        return (yield from _attempts(call, settings, key))
+        return (yield from _attempts(call, settings, key, clock))
     except PresenteError as error:
         error.idempotency_key = key
         raise
 
 
-def _attempts(call: Call[Result], settings: Settings, key: str | None) -> Generator[Step, Outcome | None, Result]:
+def _attempts(
+    call: Call[Result], settings: Settings, key: str | None, clock: Callable[[], float]
+) -> Generator[Step, Outcome | None, Result]:
     headers = settings.headers | ({} if key is None else {"Idempotency-Key": key})
     retries = settings.retries if call.repeatable != "once" else Retries(attempts=1)
-    attempt, may_have_been_done = 1, False
+    started, attempt, may_have_been_done = clock(), 1, False
     while True:
         outcome = yield _request(call, settings.address, headers)
         assert outcome is not None  # a request was to be sent
@@ -56,7 +66,7 @@ def _attempts(call: Call[Result], settings: Settings, key: str | None) -> Genera
                 error.may_have_been_done = may_have_been_done
                 raise
         retry_after = seconds_of(outcome.headers.get("Retry-After")) if isinstance(outcome, httpx.Response) else None
-        wait_s = retries.wait_s(attempt, retry_after) if may_pass(outcome) else None
+        wait_s = retries.wait_s(attempt, clock() - started, retry_after) if may_pass(outcome) else None
         if wait_s is None:
             error = error_of(outcome, retry_after, shown_address(settings.address))
             error.may_have_been_done = may_have_been_done

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from .errors import PresenteError, concerns_one_photo
+from .errors import PresenteError, concerns_every_photo, concerns_one_photo
 from .photos import PhotoSource
 from .replies import Identification
 
@@ -26,6 +26,11 @@ class PhotoAnswer:
     number: int
     identification: Identification | None
     error: PresenteError | OSError | None
+
+    @property
+    def photo_at_fault(self) -> bool:
+        """Whether the photo was refused or cannot be read. Otherwise it may be asked again when there is an error."""
+        return self.error is not None and concerns_one_photo(self.error)
 
     def result(self) -> Identification:
         """The identification.
@@ -72,7 +77,7 @@ def _answer(number: int, asked: Future[Identification] | asyncio.Task[Identifica
     try:
         return PhotoAnswer(number, asked.result(), None)
     except (PresenteError, OSError) as error:
-        if not concerns_one_photo(error):
+        if concerns_every_photo(error):
             raise
         return PhotoAnswer(number, None, error)
 

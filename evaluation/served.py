@@ -128,7 +128,7 @@ def _ask(
     k = max(1, min(_MOST_CANDIDATES, client.status().students))
     answers = client.identify_many((entry.path for entry in searched), at_once=at_once, k=k)
     for entry, answer in zip(searched, answers, strict=True):
-        if isinstance(answer.error, Problem):
+        if isinstance(answer.error, Problem) and answer.photo_at_fault:
             yield _without(entry, answer.error.code)
         else:
             face = _prominent(answer.result(), entry.path.read_bytes)
