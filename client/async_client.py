@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 from . import calls
 from .connection import AsyncConnection
 from .many import PhotoAnswer, identify_in_tasks
-from .photos import PhotoSource, photo_bytes
+from .photos import PhotoSource, photo_bytes, photos_given
 from .replies import (
     AttendanceEntry,
     AttendanceLine,
@@ -32,6 +32,8 @@ from .settings import settings_of
 
 class AsyncClient:
     """A Presente server, for one event loop; :meth:`close` it, or use it in an ``async with`` block.
+
+    It belongs to the event loop of its first call: in another one (a second ``asyncio.run``) it is a ``RuntimeError``.
 
     Every method raises :class:`Problem` (the server refused), :class:`NoAnswer` or :class:`UnexpectedAnswer`.
     Questions, and writes that the server carries out once per Idempotency-Key, are sent again when the server is busy
@@ -318,4 +320,4 @@ async def _read(photo: PhotoSource) -> bytes:
 
 
 async def _read_all(photos: Sequence[PhotoSource]) -> list[bytes]:
-    return [await _read(photo) for photo in photos]
+    return [await _read(photo) for photo in photos_given(photos)]

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from . import calls
 from .connection import Connection
 from .many import PhotoAnswer, identify_in_threads
-from .photos import PhotoSource, photo_bytes
+from .photos import PhotoSource, photo_bytes, photos_given
 from .replies import (
     AttendanceEntry,
     AttendanceLine,
@@ -174,7 +174,9 @@ class Client:
             "fecha_de_registro": fecha_de_registro,
             "consentimiento": consentimiento,
         }
-        return self._connection.do(calls.enrol(student, [*map(photo_bytes, photos)], force, idempotency_key))
+        return self._connection.do(
+            calls.enrol(student, [*map(photo_bytes, photos_given(photos))], force, idempotency_key)
+        )
 
     def add_photos(
         self,
@@ -185,7 +187,9 @@ class Client:
         idempotency_key: str | None = None,
     ) -> Enrolment:
         """Add photos to a student, all or none."""
-        return self._connection.do(calls.add_photos(matricula, [*map(photo_bytes, photos)], force, idempotency_key))
+        return self._connection.do(
+            calls.add_photos(matricula, [*map(photo_bytes, photos_given(photos))], force, idempotency_key)
+        )
 
     def student(self, matricula: str) -> Student:
         """One student."""

@@ -75,6 +75,7 @@ class AsyncConnection:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._http = httpx.AsyncClient(timeout=settings.timeout, limits=_LIMITS)
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -85,7 +86,9 @@ class AsyncConnection:
 
         Raises:
             PresenteError: see :func:`steps`.
+            RuntimeError: an earlier one was done in another event loop, which the connections belong to.
         """
+        self._stay_in_loop()
         todo = steps(call, self._settings)
         outcome: Outcome | None = None
         while True:
@@ -105,6 +108,15 @@ class AsyncConnection:
                 yield line
             if cursors.ends(page):
                 return
+
+    def _stay_in_loop(self) -> None:
+        running = asyncio.get_running_loop()
+        self._loop = self._loop or running
+        if self._loop is not running:
+            raise RuntimeError(
+                "an AsyncClient belongs to the event loop of its first call, and this is another: make one in each "
+                "asyncio.run, or do everything in one"
+            )
 
     async def _carry_out(self, step: Step) -> Outcome | None:
         if isinstance(step, float):

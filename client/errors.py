@@ -47,7 +47,7 @@ class Problem(PresenteError):
         code: stable, for programs: ``student_not_found``.
         status: of HTTP.
         detail: what was wrong and what to do, for people.
-        request_id: what the server's log has it under.
+        request_id: what the server's log has it under; empty for ``no_photos``, which is said before anything is sent.
         retry_after: seconds after which to ask again; None when the server did not say.
     """
 

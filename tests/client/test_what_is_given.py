@@ -1,17 +1,19 @@
 """What a caller gives that cannot be meant: said at once, before anything is sent."""
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from client import AsyncClient, Client, NoAnswer
+from client import AsyncClient, Client, InvalidRequest, NoAnswer, NotFound
 from client.address import shown_address
 from client.answers import error_of
 from tests.client.conftest import MakeClient
 from tests.client.false_server import FalseAnswer, false_server
 from tests.conftest import on_sqlite
 from tests.server.conftest import Serve
-from tests.server.sample import ADMIN, KEYS
+from tests.server.sample import ADMIN, ANA, KEYS, PROBE, photos
 
 NOWHERE = "http://127.0.0.1:9"
 KINDS = pytest.mark.parametrize("kind", [Client, AsyncClient])
@@ -100,3 +102,71 @@ def test_an_idempotency_key_that_a_server_refuses(make_client: MakeClient, key: 
             call()
     with pytest.raises(TypeError, match="idempotency_key is a text"):
         presente.resolve(1, "present", idempotency_key=7)
+
+
+@pytest.mark.parametrize(
+    "one", ["photo.jpg", Path("photo.jpg"), b"photo", bytearray(b"photo"), memoryview(b"p"), 5, None]
+)
+def test_one_photo_where_a_list_is_meant(make_client: MakeClient, one: Any) -> None:
+    presente = make_client(NOWHERE)
+    for call in (
+        lambda: presente.enrol("A1", "Ana", one),
+        lambda: presente.add_photos("A1", one),
+        lambda: presente.identify_many(one),
+    ):
+        with pytest.raises(TypeError, match="photos is a list of photos, not"):
+            call()
+
+
+@KINDS
+def test_many_photos_are_looked_at_before_the_first_is_asked(kind: type) -> None:
+    with pytest.raises(TypeError, match=r"give \[photo\]"):
+        kind(NOWHERE).identify_many("photo.jpg")
+    with pytest.raises(ValueError, match="at_once is 0"):
+        kind(NOWHERE).identify_many([], at_once=0)
+
+
+def test_no_photos(make_client: MakeClient) -> None:
+    presente = make_client(NOWHERE)
+    for call in (lambda: presente.enrol("Q1", "Q", []), lambda: presente.add_photos("Q1", iter([]))):
+        with pytest.raises(InvalidRequest, match="nothing was sent") as refused:
+            call()
+        assert (refused.value.code, refused.value.status) == ("no_photos", 400)
+
+
+@on_sqlite
+def test_a_matricula_of_digits_may_be_a_number_everywhere(presente: Any) -> None:
+    first, second = photos(ANA)[:2]
+    assert presente.enrol(123, "Ana", [first], clase="X").student.matricula == "123"
+    assert presente.add_photos(123, (each for each in [second])).student.images == 2
+    assert presente.student(123).matricula == presente.change(123, aviso="a").matricula == "123"
+    assert presente.verify(PROBE, 123).matricula == "123"
+    assert presente.state_attendance(123, "X").matricula == presente.record_participation(123).matricula == "123"
+    assert presente.erase(123) is None
+    with pytest.raises(NotFound):
+        presente.student("123")
+
+
+def test_a_matricula_that_is_none(make_client: MakeClient) -> None:
+    presente = make_client(NOWHERE)
+    for wrong in (None, True, 1.5, b"A1"):
+        for call in (
+            lambda: presente.enrol(wrong, "Ana", [b"1"]),  # noqa: B023
+            lambda: presente.add_photos(wrong, [b"1"]),  # noqa: B023
+            lambda: presente.erase(wrong),  # noqa: B023
+            lambda: presente.verify(b"1", wrong),  # noqa: B023
+            lambda: presente.state_attendance(wrong, "X"),  # noqa: B023
+            lambda: presente.record_participation(wrong),  # noqa: B023
+        ):
+            with pytest.raises(TypeError, match="matricula is a text, not"):
+                call()
+
+
+def test_one_event_loop() -> None:
+    """The connections of the first loop would be used in the second, and httpx only says that a loop is closed."""
+    with false_server(FalseAnswer(200, b'{"status": "ready"}', {"Connection": "close"})) as server:
+        presente = AsyncClient(server.address)
+        assert asyncio.run(presente.ready()) and len(server.paths) == 1
+        with pytest.raises(RuntimeError, match="belongs to the event loop of its first call"):
+            asyncio.run(presente.ready())
+        assert len(server.paths) == 1
