@@ -62,8 +62,8 @@ def _attempts(
         if isinstance(outcome, httpx.Response) and is_answer(call, outcome):
             try:
                 return result_of(call, outcome)
-            except UnexpectedAnswer as error:
-                error.may_have_been_done = may_have_been_done
+            except UnexpectedAnswer as unexpected:
+                unexpected.may_have_been_done = may_have_been_done
                 raise
         retry_after = seconds_of(outcome.headers.get("Retry-After")) if isinstance(outcome, httpx.Response) else None
         wait_s = retries.wait_s(attempt, clock() - started, retry_after) if may_pass(outcome) else None

@@ -22,7 +22,7 @@ from client import (
 from client.many import identify_in_tasks, identify_in_threads
 from client.replies import Identification
 from tests.client.conftest import QUICK, MakeClient
-from tests.client.fault_proxy import fault_proxy
+from tests.client.fault_proxy import Fault, fault_proxy
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import Serve
 from tests.server.sample import ADMIN, KEYS, STRANGER
@@ -66,7 +66,9 @@ def test_a_photo_without_an_answer_does_not_end_the_job(
     running = serve()
     with fault_proxy(running.address) as proxy:
         tries = QUICK.attempts or 0
-        proxy.faults = ["pass", *(["busy"] * tries), *(["cut_before"] * tries), "nonsense"]
+        busy: list[Fault] = ["busy"] * tries
+        cut: list[Fault] = ["cut_before"] * tries
+        proxy.faults = ["pass", *busy, *cut, "nonsense"]
         answers = [*make_client(proxy.address).identify_many([*PROBES[:4], b"no photo", PROBES[4]], at_once=1)]
     assert [type(each.error) for each in answers] == [
         type(None), Unavailable, NoAnswer, UnexpectedAnswer, PhotoRefused, type(None)

@@ -114,16 +114,18 @@ def test_errors_say_whether_it_may_have_been_done(presente: Any, proxy: FaultPro
         proxy.faults = []
         return error.value
 
-    for faults, done in (
+    cases: list[tuple[list[Fault], bool]] = [
         (["busy"] * 4, False), (["cut_before"] * 4, True), (["bad_gateway"] * 4, True), (["nonsense"], True),
         (["busy", "cut_before", "busy", "busy"], True), (["cut_before", "nonsense"], True),
-    ):  # fmt: skip
+    ]  # fmt: skip
+    for faults, done in cases:
         error = met(faults, lambda: presente.record_participation(matricula, idempotency_key="k"))
         assert (error.may_have_been_done, error.idempotency_key) == (done, "k"), faults
         assert ("may have been done" in str(error)) == done
         assert not met(faults, lambda: presente.student(matricula)).may_have_been_done
+    outcomes: dict[Fault, bool] = {"busy": False, "cut_before": True, "nonsense": True, "bad_gateway": True}
     for once in (lambda: presente.change(matricula, clase="X"), lambda: presente.erase(matricula)):
-        for fault, done in (("busy", False), ("cut_before", True), ("nonsense", True), ("bad_gateway", True)):
+        for fault, done in outcomes.items():
             error = met([fault], once)
             assert (error.may_have_been_done, error.idempotency_key) == (done, None), fault
     refused = met([], lambda: presente.record_participation("none"))
@@ -195,7 +197,7 @@ def test_retries_have_an_end(presente: Any, proxy: FaultProxy) -> None:
 
 @on_sqlite
 def test_a_busy_server_is_outlived(proxy: FaultProxy, make_client: MakeClient) -> None:
-    proxy.faults = [*(["busy", "cut_before"] * 6)]
+    proxy.faults = ["busy", "cut_before"] * 6
     assert make_client(proxy.address, retries=Retries(first_wait_s=0.01, longest_wait_s=0.05)).status().students == 0
     assert len(proxy.sent) == 13
 
@@ -261,7 +263,7 @@ def test_waits_grow_differ_and_are_bounded() -> None:
     assert Retries(patience_s=0).wait_s(1, 0.0, None) is None
     for wrong in ({"attempts": 0}, {"first_wait_s": 0.0}, {"longest_wait_s": -1.0}, {"patience_s": float("nan")}):
         with pytest.raises(ValueError):
-            Retries(**wrong)  # type: ignore[arg-type]
+            Retries(**wrong)
 
 
 def test_the_seconds_of_a_header() -> None:
