@@ -249,10 +249,10 @@ def _refusals(codes: Iterable[str], legacy: bool, schemas: _Schemas) -> JsonSche
             headers["Retry-After"] = {"$ref": "#/components/headers/RetryAfter"}
         if status == 401:
             headers["WWW-Authenticate"] = {"$ref": "#/components/headers/Authenticate"}
-        named = {"properties": {"code": {"enum": of_status}, "status": {"const": status}}}
         found[str(status)] = {
             "description": f"{HTTPStatus(status).phrase}: {', '.join(of_status)}",
             "headers": headers,
-            "content": {"application/problem+json": {"schema": {"allOf": [problem, named]}}},
+            "content": {"application/problem+json": {"schema": problem}},
+            "x-codes": of_status,
         }
     return found

@@ -74,7 +74,7 @@ class SentPhotos(Generic[_Fields]):
 def json_type_of(fields: type[Struct]) -> type[Struct]:
     """What a request with photos is in JSON: ``image`` or ``images``, and the fields."""
     config = fields.__struct_config__
-    return msgspec.defstruct(
+    made = msgspec.defstruct(
         f"{fields.__name__}AndPhotos",
         _PHOTO_MEMBERS,
         bases=(fields,),
@@ -82,6 +82,8 @@ def json_type_of(fields: type[Struct]) -> type[Struct]:
         frozen=True,
         forbid_unknown_fields=config.forbid_unknown_fields,
     )
+    made.__doc__ = "Photos as base64, and what stands beside them. One of image and images is needed."
+    return made
 
 
 def read_photos(request: Request, fields: type[_Fields]) -> SentPhotos[_Fields]:
