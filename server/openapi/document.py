@@ -168,7 +168,7 @@ def _in_query(types: RouteTypes) -> Iterable[JsonSchema]:
             "in": "query",
             "required": name in described["required"],
             "description": text,
-            "allowEmptyValue": True,  # as good as absent
+            "allowEmptyValue": not plain.get("minLength"),  # as good as absent
             "schema": plain,
         }
 
