@@ -82,7 +82,7 @@ def describe(app: Flask) -> JsonSchema:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Presente",
+            "title": "Presente HTTP API",
             "version": __version__,
             "summary": "Who is in this photo?",
             "description": "Photos become templates, templates are searched, and a photo gets back the nearest people, "

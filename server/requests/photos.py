@@ -75,7 +75,7 @@ def json_type_of(fields: type[Struct]) -> type[Struct]:
     """What a request with photos is in JSON: ``image`` or ``images``, and the fields."""
     config = fields.__struct_config__
     made = msgspec.defstruct(
-        f"{fields.__name__}AndPhotos",
+        "PhotosInJson" if fields is NoFields else f"{fields.__name__}AndPhotos",
         _PHOTO_MEMBERS,
         bases=(fields,),
         kw_only=True,

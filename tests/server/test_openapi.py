@@ -128,6 +128,33 @@ def test_the_examples_fit_what_is_declared(document: Any) -> None:
     assert seen == sum(map(len, examples().values())) > 15
 
 
+def _named(schema: Any, document: Any) -> bool:
+    """Whether a schema is a reference to an object with members: what generators make a type of."""
+    name = schema.get("$ref", "").removeprefix("#/components/schemas/")
+    found = document["components"]["schemas"].get(name, {})
+    return schema.keys() == {"$ref"} and found["type"] == "object" and "anyOf" not in found and "allOf" not in found
+
+
+def test_bodies_and_refusals_have_shapes_that_generators_of_clients_read(document: Any) -> None:
+    """openapi-python-client makes ``Any`` of a body, and nothing of an answer, that has another shape."""
+    bodies = refusals = 0
+    for where, operation in operations(document).items():
+        content = operation.get("requestBody", {"content": {}})["content"]
+        if "application/json" in content:
+            schema = content["application/json"]["schema"]
+            assert all(_named(each, document) for each in schema.get("anyOf", [schema])), where
+            bodies += 1
+        if any(kind.startswith("image/") for kind in content):
+            assert content["application/octet-stream"] == content["image/jpeg"], where
+        for status, reply in operation["responses"].items():
+            if "x-codes" not in reply:
+                continue
+            assert _named(reply["content"]["application/problem+json"]["schema"], document), (where, status)
+            assert all(STATUS_OF[code] == int(status) and code in reply["description"] for code in reply["x-codes"])
+            refusals += 1
+    assert bodies > 10 and refusals > 200
+
+
 def test_a_photo_may_be_sent_in_every_form(document: Any) -> None:
     described = operations(document)
     identify = described["POST", "/v1/identify"]["requestBody"]["content"]
