@@ -62,6 +62,11 @@ class Output:
             tqdm.write(hidden(text), file=sys.stderr)
 
     @staticmethod
+    def note_outside_log(text: str) -> None:
+        """Print a line on stderr that is no record of the log, whatever the log's format: it holds a secret."""
+        print(text, file=sys.stderr, flush=True)
+
+    @staticmethod
     @contextmanager
     def bar(total: int | None, unit: str) -> Iterator[ProgressBar]:
         """A progress bar on stderr, with rate, time left and number of refusals. ``total`` may be unknown."""

@@ -125,7 +125,9 @@ def access_of(settings: Settings) -> Access:
 def _offer_setup(desk: LoginDesk, output: cli.Output) -> None:
     """While there is no admin, say on the terminal, and only there, with which code the first one is made."""
     if code := desk.open_setup():
-        output.note(f"No admin has an account yet. Open the page, and make the first one with this code: {code}")
+        output.note_outside_log(
+            f"No admin has an account yet. Open the page, and make the first one with this code: {code}"
+        )
 
 
 def _tracing(settings: Settings) -> Tracing | None:

@@ -7,7 +7,7 @@ import uuid
 from http import HTTPStatus
 
 import msgspec
-from flask import Flask, Response, g
+from flask import Flask, Response, current_app, g, has_app_context
 from werkzeug.exceptions import HTTPException
 
 from presente.errors import (
@@ -58,10 +58,18 @@ def status_of(error: PresenteError) -> int:
 def problem_of_error(error: PresenteError, request_id: str) -> Problem:
     """The problem of an error, of a request or of one of its photos. A fault of the server's own is logged."""
     status = status_of(error)
-    if status >= 500 and not isinstance(error, Busy) and error.code not in _EXPECTED:
+    if status >= 500 and not isinstance(error, Busy) and error.code not in _EXPECTED and not _cut_off(request_id):
         # Where a pack does not match, the line says it all, and every request gets it.
         log.error("%s %s", request_id, error, exc_info=None if isinstance(error, PackError) else error)
     return problem_of(status, error.code, str(error) if status < 500 else without_folders(str(error)), request_id)
+
+
+def _cut_off(request_id: str) -> bool:
+    """Whether the server has stopped under a request, which then fails for that; it is told in a line."""
+    stopped = has_app_context() and current_app.extensions["presente"].stopped
+    if stopped:
+        log.info("%s cut off: the server stops", request_id)
+    return bool(stopped)
 
 
 def problem_bytes(status: int, code: str, detail: str) -> bytes:
@@ -114,6 +122,8 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:
+        if _cut_off(g.request_id):
+            return problem(503, "not_ready", "The server stops, and had no time for this request. Ask again later.")
         log.error("%s unexpected", g.request_id, exc_info=error)
         return problem(
             500,

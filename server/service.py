@@ -200,6 +200,8 @@ class ServiceHandle:
     def __init__(self) -> None:
         self._service: Service | None = None
         self._check: ReadinessCheck | None = None
+        self.stopped = False
+        """Whether the service has been taken away: what a request still needs is being closed."""
 
     def ready(self) -> Readiness:
         """Whether a query would be answered now."""
@@ -223,5 +225,6 @@ class ServiceHandle:
 
     def put(self, service: Service | None) -> None:
         """Make a service the one that answers; None to stop answering."""
+        self.stopped = service is None
         self._service = service
         self._check = None if service is None else ReadinessCheck(service.gallery)

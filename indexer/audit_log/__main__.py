@@ -43,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_show(commands: Any) -> None:
     parser = cli.subcommand(
-        commands, "show", run_show, "Print lines of the access log.", "audit_log show --matricula A0175"
+        commands, "show", run_show, "Print lines of the access log.", "audit_log show --matricula A0178"
     )
     parser.add_argument("--desde", metavar="DATE", help="from this date at the school on")
     parser.add_argument("--hasta", metavar="DATE", help="until this date, inclusive")

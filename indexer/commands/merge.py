@@ -17,7 +17,7 @@ def add(commands: Any) -> None:
         "merge",
         run,
         "Make one student of two who are the same person; the second is gone afterwards.",
-        "indexer merge A0175 A0176",
+        "indexer merge A0178 A0184",
     )
     parser.add_argument("keep", metavar="KEEP", help="matricula of the student who stays")
     parser.add_argument("other", metavar="OTHER", help="matricula of the student whose photos and entries KEEP gets")

@@ -18,7 +18,7 @@ def add(commands: Any) -> None:
         "move",
         run,
         "Give photos of one student to another.",
-        "indexer move A0175 A0176 --photo 0f3a9c51d2e4",
+        "indexer move A0178 A0184 --photo 0f3a9c51d2e4",
     )
     parser.add_argument("matricula", metavar="MATRICULA", help="matricula of the student who has the photos")
     parser.add_argument("to", metavar="TO", help="matricula of the student who gets them")

@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
         "remove",
         run,
         "Erase students from documents, index, generations, exported photos and caches; say what is not reached.",
-        "indexer remove A0175 A0176",
+        "indexer remove A0178 A0184",
     )
     parser.add_argument("matricula", nargs="+", metavar="MATRICULA", help="matricula of a student")
     add_photo_flag(parser, required=False)

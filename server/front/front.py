@@ -21,6 +21,7 @@ from server.front.connections import Connections
 from server.front.environ import Scope, check_framing, environ_of, length_of
 from server.front.http_connection import Connection
 from server.front.intake import ClientGone, Intake, Receive
+from server.front.pieces import Pieces, close
 from server.front.request_threads import RequestThreads
 from server.shares import Shares
 from server.telemetry.front_state import FrontState
@@ -160,13 +161,14 @@ class Front:
             await _send_whole(send, receive, head, body, unread)
             return
         await _send_head(send, head, unread)
+        pieces = Pieces(context, body)
         try:
-            while not connection.gone and (piece := await self._workers.run(share, context.run, _next, body)):
+            while not connection.gone and (piece := await self._workers.run(share, pieces.next)):
                 await _send_piece(send, piece)
         except Busy:
             connection.evict()  # too late for another answer; that this one ends too early says so
         finally:
-            context.run(_close, body)
+            pieces.close()
         await _send_end(send, receive, unread)
 
     async def _refuse(
@@ -240,7 +242,7 @@ def _called(connection: Connection, app: Flask, environ: dict[str, Any]) -> tupl
         try:
             return head[0], b"".join(pieces)
         finally:
-            _close(pieces)
+            close(pieces)
     return head[0], iter(pieces)
 
 
@@ -248,14 +250,3 @@ def _head(status: int, headers: Any) -> Head:
     encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     names = {name for name, _ in encoded}
     return status, encoded + [each for each in _ALWAYS if each[0] not in names]
-
-
-def _next(pieces: Iterator[bytes]) -> bytes | None:
-    """The next piece that is not empty; None after the last."""
-    return next(filter(None, pieces), None)
-
-
-def _close(pieces: object) -> None:
-    close = getattr(pieces, "close", None)
-    if close is not None:
-        close()

@@ -56,7 +56,9 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def evict(self) -> None:
-        """Close at once, without an answer."""
+        """Close at once, without an answer, or without the rest of one."""
+        if self._answering:
+            self.cycle.disconnected = True  # uvicorn else reports an answer that ended too early as an error
         if self.transport is not None:
             self.transport.abort()
 

@@ -83,7 +83,21 @@ DetailParameter = Annotated[
     ),
 ]
 
-Clase = Annotated[str, Meta(max_length=LONGEST_TEXT, description="Only this class.")]
+Clase = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=LONGEST_TEXT,
+        description="Only this class; all are asked about where it is left out.",
+        extra=rules(
+            code="invalid_parameter",
+            missing="invalid_parameter",
+            missing_fix="Name a class, or leave clase out to ask about all.",
+        ),
+    ),
+]
+"""A class that narrows what is asked. An empty one is refused: a client whose variable is empty would else ask about
+everyone, unnoticed."""
 Fecha = Annotated[
     str,
     Meta(

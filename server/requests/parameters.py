@@ -28,7 +28,8 @@ class NoParameters(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_parameters(request: Request, kind: type[_Parameters]) -> _Parameters:
-    """The query string of a request as a declared type; a parameter that is empty is as good as absent.
+    """The query string of a request as a declared type; an empty parameter is as good as absent, unless its text must
+    have a character.
 
     Raises:
         InvalidInput: ``unknown_parameter``, ``invalid_parameter``, or ``invalid_`` and a parameter's name.
@@ -37,9 +38,13 @@ def read_parameters(request: Request, kind: type[_Parameters]) -> _Parameters:
     sent = {}
     for name in request.args:
         text = _text(request, name, fields.get(name))
-        if text or name not in fields:
+        if text or name not in fields or _needs_text(fields[name]):
             sent[name] = _value(text, fields.get(name))
     return typed(sent, kind, in_query=True)
+
+
+def _needs_text(field: DeclaredField) -> bool:
+    return isinstance(field.type, inspect.StrType) and bool(field.type.min_length)
 
 
 def _text(request: Request, name: str, field: DeclaredField | None) -> str:

@@ -74,14 +74,16 @@ class SentPhotos(Generic[_Fields]):
 def json_type_of(fields: type[Struct]) -> type[Struct]:
     """What a request with photos is in JSON: ``image`` or ``images``, and the fields."""
     config = fields.__struct_config__
-    return msgspec.defstruct(
-        f"{fields.__name__}AndPhotos",
+    made = msgspec.defstruct(
+        "PhotosInJson" if fields is NoFields else f"{fields.__name__}AndPhotos",
         _PHOTO_MEMBERS,
         bases=(fields,),
         kw_only=True,
         frozen=True,
         forbid_unknown_fields=config.forbid_unknown_fields,
     )
+    made.__doc__ = "Photos as base64, and what stands beside them. One of image and images is needed."
+    return made
 
 
 def read_photos(request: Request, fields: type[_Fields]) -> SentPhotos[_Fields]:

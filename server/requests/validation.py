@@ -132,7 +132,7 @@ def _refused(
             field = inner = _fields(inner.type)[name]
             value = value[name] if isinstance(value, dict) else value  # of a list it is not known which item it was
     if value == "" and inner.rules.missing:
-        return _missing(field, in_query)
+        return _missing(field, in_query, "empty" if in_query else "missing")
     fits = not (missing or any(words in message for words in ("got `", "unknown field", "matching regex")))
     return _misfit(field, inner, value, in_query, out_of_bounds=fits)
 
@@ -146,9 +146,9 @@ def _misfit(
     return InvalidInput(code, f"{field.name} is {quoted}.", fix or f"It must be {expected(inner)}.")
 
 
-def _missing(field: DeclaredField, in_query: bool) -> InvalidInput:
+def _missing(field: DeclaredField, in_query: bool, how: str = "missing") -> InvalidInput:
     code = field.rules.missing or _code(field, in_query)
-    return InvalidInput(code, f"{field.name} is missing.", field.rules.missing_fix or f"It must be {expected(field)}.")
+    return InvalidInput(code, f"{field.name} is {how}.", field.rules.missing_fix or f"It must be {expected(field)}.")
 
 
 def _code(field: DeclaredField, in_query: bool) -> str:

@@ -106,6 +106,8 @@ def test_a_list_of_a_class_that_does_not_exist(client: FlaskClient, recorded: di
         "/v1/participations?clase=",
     ):
         assert "'X'" in problem(client.get(f"{path}X"), 404, "class_not_found")
+        for empty in ("", "%20"):  # a variable that a client has not filled
+            assert "clase is empty" in problem(client.get(path + empty), 400, "invalid_parameter")
         assert client.get(f"{path}C-2").status_code == 200  # a student is in it, and nothing is recorded of it
     gallery.remove([f"P{number}" for number in range(7)])
     problem(client.get("/v1/students?clase=C-2"), 404, "class_not_found")

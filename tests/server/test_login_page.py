@@ -38,6 +38,16 @@ def setup_code(folder: Path) -> str:
     return found[1]
 
 
+@on_sqlite
+def test_the_first_admins_code_is_a_line_of_its_own_and_in_no_record_of_the_log(serve: Serve, tmp_path: Path) -> None:
+    serve(PRESENTE_ACCOUNTS="on", PRESENTE_LOG_FORMAT="json").fetch("GET", "/v1/login")
+    code = setup_code(tmp_path)
+    lines = (tmp_path / "server.log").read_text().splitlines()
+    (plain,) = [line for line in lines if not line.startswith("{")]
+    assert plain.endswith(code) and len(lines) > 1
+    assert all(code not in line for line in lines if line != plain)
+
+
 @pytest.mark.usefixtures("sample_gallery")
 @on_sqlite
 def test_the_first_admin_and_a_teacher_log_in_by_browser(

@@ -215,6 +215,8 @@ def test_a_search_is_parsed_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
         ("/v1/search", {"embeddings": [[1]], "k": 1001}, "invalid_k", "whole number from 1 to 1000"),
         ("/v1/search", {"embeddings": [["1"]]}, "invalid_embeddings", "rows of numbers"),
         ("/v1/search", {"k": 1}, "invalid_embeddings", "embeddings is missing"),
+        ("/v1/search?clase=", {"embeddings": [[1]]}, "invalid_parameter", "clase is empty"),
+        ("/v1/identify?clase=", {"image": ""}, "invalid_parameter", "clase is empty"),
         ("/v1/students", {"matricula": "A", "nombre_del_alumno": 5}, "invalid_field", "nombre_del_alumno is 5"),
         ("/v1/students", {"matricula": "A"}, "missing_field", "nombre_del_alumno is missing"),
         ("/v1/students", {"matricula": "A", "nombre_del_alumno": "B", "images": "x"}, "invalid_field", "images"),
