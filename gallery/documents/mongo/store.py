@@ -41,6 +41,7 @@ from gallery.documents.mongo.sequence import MongoSequence
 from gallery.documents.mongo.session_photos import MongoSessionPhotos
 from gallery.documents.mongo.sessions import MongoClasses, MongoSessions
 from gallery.documents.mongo.shapes import VISIBLE
+from gallery.documents.mongo.statistics import MongoStatistics
 from gallery.documents.mongo.student_writing import MongoStudentWriter
 from gallery.documents.values import (
     Changes,
@@ -116,6 +117,7 @@ class MongoStore:
         self._sessions = MongoSessions(self._connection, self._sequence, self._session_photos.drop)
         self._sessions.prepare()
         self._classes = MongoClasses(self._connection)
+        self._statistics = MongoStatistics(self._connection)
         eraser = MongoEraser(
             self._db,
             self._sequence,
@@ -155,6 +157,10 @@ class MongoStore:
     @property
     def classes(self) -> MongoClasses:
         return self._classes
+
+    @property
+    def statistics(self) -> MongoStatistics:
+        return self._statistics
 
     @property
     def request_keys(self) -> MongoRequestKeys:
