@@ -70,7 +70,8 @@ class StatisticsStore(Protocol):
     meetings, not with entries.
 
     **A meeting** of a class is a session, or a class and date without one, of which something is recorded and not
-    withdrawn. Where a class has a session on a date, what is recorded of the date alone counts nowhere. Of each student and meeting the entry counts that holds. Erased students are in no count; their meetings remain.
+    withdrawn. Where a class has a session on a date, what is recorded of the date alone counts nowhere. Of each student
+    and meeting the entry counts that holds. Erased students are in no count; their meetings remain.
     """
 
     def meeting_numbers(self, which: StatisticsFilter) -> dict[str, int]:
