@@ -39,6 +39,7 @@ from server.routes import (
     metrics,
     participations,
     sessions,
+    statistics,
     status,
     students,
 )
@@ -104,7 +105,7 @@ def create_app(
     observability.install(app, telemetry)
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
-    people = (students, attendance, sessions, classes, participations)
+    people = (students, attendance, sessions, classes, participations, statistics)
     for room in (api_description, status, metrics, login, access_routes, access_log, identify, *people, legacy):
         app.register_blueprint(room.bp)
     errors.install(app)

@@ -27,6 +27,7 @@ class Permission(Enum):
     KNOWN = "asks who the caller is, whatever the role"
     STATUS = "reads how much there is, pack, index and threshold"
     READ = "reads students, attendance and participations"
+    STATISTICS = "reads statistics of classes and of those who are in them"
     ASK = "asks by photo or embedding"
     RECORD = "records and corrects attendance and participations"
     ADD_PHOTOS = "adds photos to a student"
@@ -37,11 +38,11 @@ class Permission(Enum):
 
 _P = Permission
 _KNOWN = frozenset({_P.OPEN, _P.KNOWN})
-_TEACHING = _KNOWN | {_P.STATUS, _P.READ, _P.ASK, _P.RECORD}
+_TEACHING = _KNOWN | {_P.STATUS, _P.READ, _P.STATISTICS, _P.ASK, _P.RECORD}
 
 GRANTED: Mapping[AccessRole, frozenset[Permission]] = {
     AccessRole.NONE: frozenset({_P.OPEN}),
-    AccessRole.VIEWER: _KNOWN | {_P.STATUS, _P.READ},
+    AccessRole.VIEWER: _KNOWN | {_P.STATUS, _P.READ, _P.STATISTICS},
     AccessRole.STUDENT: _KNOWN | {_P.READ, _P.ADD_PHOTOS},
     AccessRole.TEACHER: _TEACHING,
     AccessRole.ATTENDANCE: _TEACHING,

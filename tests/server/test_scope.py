@@ -112,6 +112,8 @@ def requests(admin: FlaskClient) -> list[tuple[str, str, dict[str, Any]]]:
         ("POST", "/v1/participations", {"json": {"matricula": HERE[0], "clase": OTHER}}),
         ("POST", "/v1/sessions", {"json": {"clase": OTHER, "starts": "12:00"}}),
         *[("GET", f"/v1/{name}", {}) for name in ("sessions", f"sessions?clase={OTHER}", "classes")],
+        *[("GET", f"/v1/statistics/classes{part}", {}) for part in ("", "?format=csv", f"/{CLASS}", f"/{OTHER}")],
+        *[("GET", f"/v1/statistics/students/{each}", {}) for each in (HERE[0], stranger)],
         ("PUT", f"/v1/classes/{OTHER}/timetable", {"json": {"meetings": []}}),
         ("POST", f"/v1/sessions/{own}/photos", {"data": GROUP, "headers": JPEG}),
         ("POST", f"/v1/sessions/{own}/entries", {"json": {"matricula": stranger}}),
