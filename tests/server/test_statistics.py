@@ -168,9 +168,13 @@ def test_a_correction_and_a_withdrawal_are_counted_at_once(term: FlaskClient) ->
 
 def test_csv_has_the_same_numbers_and_no_formula(term: FlaskClient) -> None:
     one, other = table(term, "/v1/statistics/classes?format=csv")
-    assert [
-        one[name] for name in ("clase", "students", "meetings", "present", "participations")
-    ] == ["IA", "4", "3", "5", "4"]
+    assert [one[name] for name in ("clase", "students", "meetings", "present", "participations")] == [
+        "IA",
+        "4",
+        "3",
+        "5",
+        "4",
+    ]
     assert float(one["attendance_median"]) == pytest.approx(7 / 12) and other["clase"] == "IB"
     students = table(term, "/v1/statistics/classes/IA?format=csv")
     assert [(row["matricula"], row["rank"], row["late"]) for row in students][:2] == [(ANA, "1", "1"), (LUZ, "2", "0")]

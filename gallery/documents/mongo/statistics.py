@@ -1,7 +1,9 @@
 """Statistics in MongoDB: groups that the server adds up.
 
-They use ``$group`` with ``$sum`` alone, which every server of this kind has. So an entry says of itself whether another
-one has taken its place (``superseded``, :mod:`gallery.documents.mongo.attendance_counts`).
+An entry says of itself whether another one has taken its place (``superseded``,
+:mod:`gallery.documents.mongo.attendance_counts`), so that adding up is all there is to do. Servers that speak MongoDB's
+language and compare each document with each group, as FerretDB 1 does, need minutes for a school's year. There the
+documents are added up here, as they come: memory grows with the groups alone.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 from bson import Int64
+from pymongo.errors import OperationFailure
 
 from gallery.documents.attendance import AttendanceStatus
 from gallery.documents.foreign_documents import Document
@@ -22,6 +25,7 @@ _STANDS: Document = {"superseded": {"$exists": False}, "status": {"$ne": "withdr
 _OF_STUDENTS: Document = {"student": {"$gt": 0}}
 """Entries of erased students have negative numbers."""
 _PAIRS_AT_ONCE = 200
+_DOCUMENTS_AT_ONCE = 10_000
 _Key = tuple[Any, ...]
 
 
@@ -31,6 +35,14 @@ class MongoStatistics:
     def __init__(self, connection: MongoConnection) -> None:
         self._connection = connection
         self._db = connection.db
+        self.groups_in_server = True
+
+    def prepare(self) -> None:
+        """Find out whether the server groups as MongoDB does: FerretDB 1 knows one way of adding up."""
+        try:
+            list(self._db.gallery.aggregate([{"$group": {"_id": None, "n": {"$max": "$value"}}}]))
+        except OperationFailure:
+            self.groups_in_server = False
 
     def meeting_numbers(self, which: StatisticsFilter) -> dict[str, int]:
         with self._connection.calls():
@@ -111,14 +123,19 @@ class MongoStatistics:
         counted.subtract(self._grouped(self._db.participations, asked | {"withdraws": {"$ne": None}}, by))
         return {key: number for key, number in counted.items() if number}
 
-    @staticmethod
-    def _grouped(collection: Any, which: Document, by: Sequence[str]) -> dict[_Key, int]:
+    def _grouped(self, collection: Any, which: Document, by: Sequence[str]) -> dict[_Key, int]:
         """How many documents have each combination of values."""
+        counted: Counter[_Key] = Counter()
+        if not self.groups_in_server:
+            counted.update(
+                tuple(each.get(name) for name in by)
+                for each in collection.find(which, {"_id": 0, **dict.fromkeys(by, 1)}, batch_size=_DOCUMENTS_AT_ONCE)
+            )
+            return counted
         steps: list[Mapping[str, Any]] = [
             {"$match": which},
             {"$group": {"_id": {name: f"${name}" for name in by}, "n": {"$sum": 1}}},
         ]
-        counted: Counter[_Key] = Counter()
         for row in collection.aggregate(steps, allowDiskUse=True):
             counted[tuple(row["_id"].get(name) for name in by)] += int(row["n"])
         return counted

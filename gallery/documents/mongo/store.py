@@ -118,6 +118,7 @@ class MongoStore:
         self._sessions.prepare()
         self._classes = MongoClasses(self._connection)
         self._statistics = MongoStatistics(self._connection)
+        self._statistics.prepare()
         eraser = MongoEraser(
             self._db,
             self._sequence,

@@ -249,6 +249,12 @@ def m008_access_log(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def m010_statistics(db: sqlite3.Connection) -> None:
+    """The index of a class's entries has all that statistics count: they need not read the faces."""
+    db.execute("DROP INDEX attendance_by_class")
+    db.execute("CREATE INDEX attendance_counted ON attendance (clase, fecha, student, session, turn, status)")
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_create_tables,
     m002_attendance,
@@ -259,6 +265,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m007_access,
     m008_access_log,
     m009_sessions,
+    m010_statistics,
 )
 
 

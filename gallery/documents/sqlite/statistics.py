@@ -11,24 +11,42 @@ from gallery.documents.attendance import AttendanceStatus
 from gallery.documents.statistics import COUNT_OF, Meeting, StatisticsFilter, StatusCounts, StudentCounts
 
 _OpenConnection = Callable[[], AbstractContextManager[sqlite3.Connection]]
-_WHERE = (
-    "(:clases IS NULL OR clase IN (SELECT value FROM json_each(:clases))) "
-    "AND (:desde IS NULL OR fecha >= :desde) AND (:hasta IS NULL OR fecha <= :hasta)"
-)
-# SQLite takes the other columns of a group from the row that has the maximum: the entry that holds.
-_COUNTED = f"""WITH held AS (
-    SELECT student, clase, fecha, session, status, max(turn) FROM attendance
-        WHERE student IS NOT NULL AND {_WHERE} GROUP BY student, clase, fecha, session
-    UNION ALL SELECT NULL, clase, fecha, session, status, 0 FROM attendance WHERE student IS NULL AND {_WHERE}),
-standing AS MATERIALIZED (SELECT student, clase, fecha, session, status FROM held WHERE status != 'withdrawn'),
-with_sessions AS MATERIALIZED (SELECT DISTINCT clase, fecha FROM standing WHERE session != 0),
-counted AS (
-    SELECT * FROM standing WHERE session != 0 OR (clase, fecha) NOT IN (SELECT clase, fecha FROM with_sessions))"""
 _SUMS = ", ".join(f"sum(status = '{status}')" for status in COUNT_OF)
-_PARTICIPATED = (
-    f"FROM participations p WHERE student IS NOT NULL AND withdraws IS NULL AND {_WHERE} "
-    "AND NOT EXISTS (SELECT 1 FROM participations w WHERE w.withdraws = p.id)"
-)
+_OF_STUDENTS = "student IN (SELECT value FROM json_each(:students))"
+
+
+def _where(which: StatisticsFilter) -> str:
+    """Only the conditions that are asked for: SQLite looks into no index for one that may be absent."""
+    given = {
+        "clase IN (SELECT value FROM json_each(:clases))": which.clases,
+        "fecha >= :desde": which.desde,
+        "fecha <= :hasta": which.hasta,
+    }
+    return " AND ".join(condition for condition, value in given.items() if value is not None) or "1"
+
+
+def _counted(which: StatisticsFilter) -> str:
+    """A WITH clause whose ``counted`` has the entries that count.
+
+    SQLite takes the other columns of a group from the row that has the maximum: the entry that holds. The index has all
+    that is read, in the order of the groups: the faces beside it are a hundred times as large.
+    """
+    source = f"FROM attendance INDEXED BY attendance_counted WHERE {_where(which)}"
+    return f"""WITH held AS (
+        SELECT student, clase, fecha, session, status, max(turn) {source} AND student IS NOT NULL
+            GROUP BY clase, fecha, student, session
+        UNION ALL SELECT NULL, clase, fecha, session, status, 0 {source} AND student IS NULL),
+    standing AS MATERIALIZED (SELECT student, clase, fecha, session, status FROM held WHERE status != 'withdrawn'),
+    with_sessions AS MATERIALIZED (SELECT DISTINCT clase, fecha FROM standing WHERE session != 0),
+    counted AS (
+        SELECT * FROM standing WHERE session != 0 OR (clase, fecha) NOT IN (SELECT clase, fecha FROM with_sessions))"""
+
+
+def _participated(which: StatisticsFilter) -> str:
+    return (
+        f"FROM participations p WHERE student IS NOT NULL AND withdraws IS NULL AND {_where(which)} "
+        "AND NOT EXISTS (SELECT 1 FROM participations w WHERE w.withdraws = p.id)"
+    )
 
 
 class SqliteStatistics:
@@ -41,18 +59,17 @@ class SqliteStatistics:
         with self._reading() as db:
             return dict(
                 db.execute(
-                    f"{_COUNTED} SELECT clase, count(*) FROM (SELECT DISTINCT clase, fecha, session FROM counted) "
-                    "GROUP BY clase ORDER BY clase",
+                    f"{_counted(which)} SELECT clase, count(*) "
+                    "FROM (SELECT DISTINCT clase, fecha, session FROM counted) GROUP BY clase ORDER BY clase",
                     _values(which),
                 ).fetchall()
             )
 
     def meetings(self, which: StatisticsFilter, students: Collection[int]) -> dict[Meeting, StatusCounts]:
-        asked = "student IN (SELECT value FROM json_each(:students))"
-        sums = ", ".join(f"total(status = '{status}' AND {asked})" for status in COUNT_OF)
+        sums = ", ".join(f"total(status = '{status}' AND {_OF_STUDENTS})" for status in COUNT_OF)
         with self._reading() as db:
             rows = db.execute(
-                f"{_COUNTED} SELECT clase, fecha, session, {sums} FROM counted "
+                f"{_counted(which)} SELECT clase, fecha, session, {sums} FROM counted "
                 "GROUP BY clase, fecha, session ORDER BY clase, fecha, session",
                 _values(which) | {"students": json.dumps(sorted(students))},
             ).fetchall()
@@ -61,12 +78,12 @@ class SqliteStatistics:
     def of_students(self, which: StatisticsFilter) -> list[StudentCounts]:
         with self._reading() as db:
             entries = db.execute(
-                f"{_COUNTED} SELECT clase, student, {_SUMS} FROM counted WHERE student IS NOT NULL "
+                f"{_counted(which)} SELECT clase, student, {_SUMS} FROM counted WHERE student IS NOT NULL "
                 "GROUP BY clase, student",
                 _values(which),
             ).fetchall()
             took_part = db.execute(
-                f"SELECT clase, student, count(*) {_PARTICIPATED} GROUP BY clase, student", _values(which)
+                f"SELECT clase, student, count(*) {_participated(which)} GROUP BY clase, student", _values(which)
             ).fetchall()
         attendance = {(row[0], row[1]): StatusCounts(*row[2:]) for row in entries}
         participations = {(row[0], row[1]): row[2] for row in took_part}
@@ -79,7 +96,8 @@ class SqliteStatistics:
         with self._reading() as db:
             rows = db.execute(
                 "SELECT clase, fecha, session, status, max(turn) FROM attendance "
-                f"WHERE student = :student AND {_WHERE} GROUP BY clase, fecha, session ORDER BY clase, fecha, session",
+                f"WHERE student = :student AND {_where(which)} "
+                "GROUP BY clase, fecha, session ORDER BY clase, fecha, session",
                 _values(which) | {"student": subject},
             ).fetchall()
         return {Meeting(*row[:3]): row[3] for row in rows}
@@ -87,8 +105,8 @@ class SqliteStatistics:
     def participations_by_day(self, which: StatisticsFilter, students: Collection[int]) -> dict[tuple[str, str], int]:
         with self._reading() as db:
             rows = db.execute(
-                f"SELECT clase, fecha, count(*) {_PARTICIPATED} "
-                "AND student IN (SELECT value FROM json_each(:students)) GROUP BY clase, fecha ORDER BY clase, fecha",
+                f"SELECT clase, fecha, count(*) {_participated(which)} "
+                f"AND {_OF_STUDENTS} GROUP BY clase, fecha ORDER BY clase, fecha",
                 _values(which) | {"students": json.dumps(sorted(students))},
             ).fetchall()
         return {(row[0], row[1]): row[2] for row in rows}
