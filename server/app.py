@@ -7,6 +7,7 @@ import re
 import time
 import uuid
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 from flask import Flask, Request, Response, current_app, g, request
@@ -23,10 +24,11 @@ from server.access.authentication import OPEN_TO_THIS_MACHINE, Authenticator
 from server.access.authentication import Access as Access
 from server.access.caller import NO_ONE
 from server.access.login import LoginDesk
-from server.access.permissions import permission_needed
+from server.access.permissions import goes_by_origin, permission_needed
 from server.access.proxies import client_address
 from server.access.register import AccessRegister
 from server.access_log.recording import record_request
+from server.legacy import files
 from server.legacy import routes as legacy
 from server.routes import access as access_routes
 from server.routes import (
@@ -80,6 +82,7 @@ def create_app(
     register: AccessRegister | None = None,
     telemetry: Telemetry | None = None,
     request_limits: limits.RequestLimits | None = None,
+    first_page: Path | None = None,
 ) -> Flask:
     """Build the application.
 
@@ -90,6 +93,7 @@ def create_app(
         register: knows the keys and accounts of the store, once it follows the store.
         telemetry: what is told of its requests; None: one of its own.
         request_limits: how often; None for without limits.
+        first_page: the folder of the first system's page; None for none.
     """
     telemetry = telemetry or Telemetry(service_handle)
     app = Flask("presente", static_folder=None)
@@ -98,6 +102,7 @@ def create_app(
     # is the whole of a photo without a line break. A body has room for more than four of them.
     app.config.update(MAX_CONTENT_LENGTH=max_body_bytes, MAX_FORM_MEMORY_SIZE=max(max_body_bytes // 4, 1_000_000))
     app.extensions["presente"] = service_handle
+    app.extensions["presente.first_page"] = first_page and first_page.resolve()
     register = register or AccessRegister()
     authenticator = Authenticator(access, register)
     app.extensions["presente.authenticator"] = authenticator
@@ -106,7 +111,7 @@ def create_app(
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
     people = (students, attendance, sessions, classes, participations, statistics)
-    for room in (api_description, status, metrics, login, access_routes, access_log, identify, *people, legacy):
+    for room in (api_description, status, metrics, login, access_routes, access_log, identify, *people, legacy, files):
         app.register_blueprint(room.bp)
     errors.install(app)
 
@@ -124,7 +129,7 @@ def create_app(
             return answer
         needed = permission_needed(app, request.endpoint or _endpoint_of_another_method(request))
         try:
-            g.caller, g.login = authenticator.check(request, needed)
+            g.caller, g.login = authenticator.check(request, needed, _comes_from_own_page(app))
         finally:  # who is refused is counted, too
             limits.check(request, counts, g.get("caller", NO_ONE), client_address(request, access.proxies))
         body_sizes.check(request, body_sizes.of(app, request.endpoint), max_body_bytes)
@@ -145,6 +150,11 @@ def create_app(
         logs.about_request(None)
 
     return app
+
+
+def _comes_from_own_page(app: Flask) -> bool:
+    """Whether the browser says that a page of this server sends the request, to a route for which that is enough."""
+    return goes_by_origin(app, request.endpoint) and request.headers.get("Origin") in cors.own_origins(request)
 
 
 def _endpoint_of_another_method(request: Request) -> str | None:

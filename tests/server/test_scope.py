@@ -114,6 +114,17 @@ def requests(admin: FlaskClient) -> list[tuple[str, str, dict[str, Any]]]:
         *[("GET", f"/v1/{name}", {}) for name in ("sessions", f"sessions?clase={OTHER}", "classes")],
         *[("GET", f"/v1/statistics/classes{part}", {}) for part in ("", "?format=csv", f"/{CLASS}", f"/{OTHER}")],
         *[("GET", f"/v1/statistics/students/{each}", {}) for each in (HERE[0], stranger)],
+        *[("GET", f"/generate_{chart}", {}) for chart in ("heatmap", "bubble_chart", "pie_chart")],
+        *[
+            ("POST", f"/generate_{chart}", {"json": {"className": named}})
+            for chart in ("class_specific_bar_chart", "class_participation_box_plot")
+            for named in (CLASS, OTHER)
+        ],
+        *[
+            ("POST", f"/generate_student_{chart}", {"json": {"className": named}})
+            for chart in ("attendance_bar_chart", "ranking_bar_graph")
+            for named in (HERE[0], stranger)
+        ],
         ("PUT", f"/v1/classes/{OTHER}/timetable", {"json": {"meetings": []}}),
         ("POST", f"/v1/sessions/{own}/photos", {"data": GROUP, "headers": JPEG}),
         ("POST", f"/v1/sessions/{own}/entries", {"json": {"matricula": stranger}}),
