@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 
-from flask import Response
+from flask import Response, g
 
 from gallery.documents.access_log import AccessAction
 from server.access.permissions import Permission, accepts_own_page, needs
-from server.access_log.declaration import logged
+from server.access_log.declaration import AccessNote, logged
 from server.error_codes import GALLERY, SCOPED
 from server.legacy.blueprint import bp
 from server.legacy.requests import ChartOfClass, ChartOfStudent
-from server.operations.first_page import class_numbers, numbers_of_class, numbers_of_student, places_beside
+from server.operations.first_page import class_numbers, numbers_beside, numbers_of_class, numbers_of_student
 from server.routes.common import service
 from server.typed_routes import answers
 
@@ -87,6 +87,7 @@ def generate_student_attendance_bar_chart(body: ChartOfStudent) -> Response:
     from server.charts.student_charts import student_bars
 
     found = numbers_of_student(service().gallery, body.className)
+    g.access_note = AccessNote(AccessAction.READ, (found.matricula,))
     return _as_text(lambda: student_bars(found.own, found.of_class))
 
 
@@ -99,7 +100,9 @@ def generate_student_ranking_bar_graph(body: ChartOfStudent) -> Response:
     """A chart: a student among those who are next in the ranking of the class."""
     from server.charts.student_charts import ranking
 
-    return _as_text(lambda: ranking(*places_beside(service().gallery, body.className)))
+    found = numbers_beside(service().gallery, body.className)
+    g.access_note = AccessNote(AccessAction.READ, (found.matricula,))
+    return _as_text(lambda: ranking(found.places, found.of_class))
 
 
 def _as_text(draw: Callable[[], bytes]) -> Response:

@@ -24,6 +24,7 @@ class OwnNumbers:
     """One student's numbers over all classes that the caller may see, and the student's class: None where it may not be
     shown, or there is none."""
 
+    matricula: str
     own: StudentNumbers
     of_class: ClassNumbers | None
 
@@ -74,11 +75,20 @@ def numbers_of_student(gallery: Gallery, name: str) -> OwnNumbers:
     of_class = _class(seeing, classes[0])[0] if classes[0] else None
     if of_class is not None and asks_for_own and len(of_class.students) < FEWEST_TO_COMPARE:
         of_class = None
-    return OwnNumbers(own, of_class)
+    return OwnNumbers(stored.student.matricula, own, of_class)
 
 
-def places_beside(gallery: Gallery, name: str) -> tuple[list[Place], ClassNumbers]:
-    """A student among those who are next in the ranking of the student's class, the first of them first.
+@dataclass(frozen=True, slots=True)
+class RankingNumbers:
+    """A student among those who are next in the ranking of the student's class, the first of them first."""
+
+    matricula: str
+    places: tuple[Place, ...]
+    of_class: ClassNumbers
+
+
+def numbers_beside(gallery: Gallery, name: str) -> RankingNumbers:
+    """A student in the ranking of the student's class.
 
     Raises:
         NotFound: ``student_not_found``, ``class_not_found``: the student is in no class.
@@ -97,7 +107,8 @@ def places_beside(gallery: Gallery, name: str) -> tuple[list[Place], ClassNumber
     by_subject = {each.line.subject: each for each in order}
     own = by_subject[stored.id]
     beside = [*reversed(own.before), stored.id, *own.after]
-    return [Place(numbers[each], by_subject[each].rank, each == stored.id) for each in beside], of_class
+    places = tuple(Place(numbers[each], by_subject[each].rank, each == stored.id) for each in beside)
+    return RankingNumbers(stored.student.matricula, places, of_class)
 
 
 def student_called(gallery: Gallery, name: str) -> StoredStudent:

@@ -11,7 +11,7 @@ from gallery.documents.attendance_rules import check_date
 from gallery.documents.statistics import StatisticsFilter
 from presente.errors import InvalidInput
 from presente.face_json import JsonObject
-from server.requests.fields import Cursor, Fecha, PageSize
+from server.requests.fields import Cursor, Fecha, PageSize, rules
 
 Format = Annotated[Literal["json", "csv"] | None, Meta(description="As Accept says when missing.")]
 From = Annotated[Fecha | None, Meta(description="From this date on.")]
@@ -37,9 +37,10 @@ class ClassesStatisticsParameters(StatisticsParameters, frozen=True, kw_only=Tru
 class ClassStatisticsParameters(StatisticsParameters, frozen=True, kw_only=True):
     """The query string of one class."""
 
-    table: Annotated[Literal["students", "meetings"], Meta(description="Which of the two CSV has; JSON has both.")] = (
-        "students"
-    )
+    table: Annotated[
+        Literal["students", "meetings"],
+        Meta(description="Which of the two CSV has; JSON has both.", extra=rules(code="invalid_parameter")),
+    ] = "students"
 
 
 def dates_of(parameters: StatisticsParameters) -> StatisticsFilter:

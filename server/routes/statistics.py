@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request
 
 from gallery.documents.access_log import AccessAction
 from server.access.permissions import Permission, needs
-from server.access_log.concerned import in_path, which_list
+from server.access_log.concerned import in_path, which_class, which_list
 from server.access_log.declaration import logged
 from server.error_codes import GALLERY, SCOPED
 from server.operations.statistics import class_statistics, classes_page, every_class, student_statistics
@@ -52,7 +52,7 @@ def classes(parameters: ClassesStatisticsParameters) -> ClassesStatisticsReply |
 @bp.get("/classes/<path:clase>")
 @needs(Permission.STATISTICS)
 @answers(ClassStatisticsReply, streams="text/csv", refuses=GALLERY | SCOPED | {"class_not_found"})
-@logged(AccessAction.READ, detail=which_list)
+@logged(AccessAction.READ, detail=which_class)
 def of_class(clase: str, parameters: ClassStatisticsParameters) -> ClassStatisticsReply | Response:
     """One class: over time, and by student with the ranking."""
     which = dates_of(parameters)

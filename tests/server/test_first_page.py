@@ -177,7 +177,7 @@ async function run({email, password, clase, name}) {
   const asked = {class_specific_bar_chart: clase, class_participation_box_plot: clase,
                  student_attendance_bar_chart: name, student_ranking_bar_graph: name};
   for (const [chart, className] of Object.entries(asked))
-    seen[chart] = await fetch(`${server}/generate_${chart}`, json({className})).then((reply) => reply.text()).then(shows);
+    seen[chart] = await shows(await fetch(`${server}/generate_${chart}`, json({className})).then((got) => got.text()));
   const recording = new FormData();
   recording.append("video", new Blob([new Uint8Array(1000)], {type: "video/webm"}), "recorded-video.webm");
   const video = await fetch(`${server}/upload-parti`, {method: "POST", body: recording});
