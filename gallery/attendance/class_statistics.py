@@ -223,6 +223,6 @@ def own_sums(statuses: Sequence[AttendanceStatus | None], member: bool) -> Atten
 
     A ``member`` was expected at each. Someone who is not, or no longer, in the class was not.
     """
-    said = [COUNT_OF[status] for status in statuses if status in COUNT_OF]
+    said = [COUNT_OF[status] for status in statuses if status is not None and status in COUNT_OF]
     recorded = StatusCounts(**{name: said.count(name) for name in COUNT_OF.values()})
     return sums(recorded, len(statuses) if member else 0)

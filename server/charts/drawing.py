@@ -9,11 +9,12 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 INK, QUIET, PAPER = "#1d2733", "#5b6673", "#ffffff"
@@ -39,9 +40,8 @@ def chart(title: str, draw: Callable[[Axes], None], height: float = HEIGHT, belo
         below_title: how much room is left below the title, in points.
     """
     with _DRAWING:
-        figure = Figure(figsize=(WIDTH, height), dpi=_DPI, facecolor=PAPER, layout="constrained")
+        figure = Figure(figsize=(WIDTH, height), dpi=_DPI, facecolor=PAPER, layout=_layout())
         FigureCanvasAgg(figure)
-        figure.get_layout_engine().set(w_pad=0.2, h_pad=0.15)
         axes = figure.add_subplot()
         axes.set_title(
             title, loc="left", fontsize=15, color=INK, pad=below_title, fontweight="bold", parse_math=False, wrap=True
@@ -53,6 +53,11 @@ def chart(title: str, draw: Callable[[Axes], None], height: float = HEIGHT, belo
         out = io.BytesIO()
         figure.savefig(out, format="png", facecolor=PAPER, metadata={"Software": None})
         return out.getvalue()
+
+
+def _layout() -> ConstrainedLayoutEngine:
+    """Places what a chart consists of, with room at its edges; each chart has its own."""
+    return ConstrainedLayoutEngine(w_pad=0.2, h_pad=0.15)
 
 
 def empty_chart(title: str, reason: str) -> bytes:
@@ -76,7 +81,7 @@ def name_axes(axes: Axes, x: str, y: str) -> None:
     axes.set_ylabel(y, fontsize=12, color=INK, parse_math=False)
 
 
-def grid(axes: Axes, axis: str) -> None:
+def grid(axes: Axes, axis: Literal["both", "x", "y"]) -> None:
     """Quiet lines behind what is drawn, across one axis or both."""
     axes.grid(True, axis=axis, color=QUIET, alpha=0.25, linewidth=0.7)
     axes.set_axisbelow(True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 
 from server.charts.drawing import (
     INK,
@@ -94,8 +95,10 @@ def bubbles(classes: Sequence[ClassNumbers]) -> bytes:
         legend = axes.legend(
             handles[::-1], labels[::-1], title="Clase", frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0)
         )
-        for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
-            handle.set_sizes([60])
+        for handle in legend.legend_handles:
+            if isinstance(handle, PathCollection):
+                handle.set_sizes([60])
+        for text in legend.get_texts():
             text.set_parse_math(False)
 
     return chart(title, draw)

@@ -42,8 +42,8 @@ def student_bars(own: StudentNumbers, of_class: ClassNumbers | None) -> bytes:
             write(axes, x, value, str(value), ha="center", va="bottom", fontsize=14, color=INK, fontweight="bold")
         if of_class:
             axes.bar(np.arange(2) + width / 2, means, width, color="#dfe3e8", edgecolor=OTHERS, zorder=3)
-            for x, value in zip(np.arange(2) + width / 2, means, strict=True):
-                write(axes, x, value, f"{number(value)}\npromedio", ha="center", va="bottom", fontsize=11, color=QUIET)
+            for x, mean in zip(np.arange(2) + width / 2, means, strict=True):
+                write(axes, x, mean, f"{number(mean)}\npromedio", ha="center", va="bottom", fontsize=11, color=QUIET)
         axes.set_ylim(0, max(1.0, 1.2 * max(*values, *means)))
         axes.set_xticks([0, 1], ["Asistencias", "Participaciones"], fontsize=13)
         name_axes(axes, f"En gris, el promedio de {of_class.label}" if of_class else "", "Veces")

@@ -42,7 +42,14 @@ def classes_csv(classes: Iterable[ClassSummary]) -> Iterator[str]:
 
 
 def _class(of: ClassSummary) -> list[Cell]:
-    in_sum = [of.clase, len(of.lines), of.meetings, *_sums(of.attendance), of.participations, of.participation_rate]
+    in_sum: list[Cell] = [
+        of.clase,
+        len(of.lines),
+        of.meetings,
+        *_sums(of.attendance),
+        of.participations,
+        of.participation_rate,
+    ]
     return [*in_sum, *_spread(of.attendance_spread), *_spread(of.participation_spread)]
 
 
@@ -56,13 +63,13 @@ def class_csv(found: ClassStatistics, table: str) -> Iterator[str]:
 
 def _meeting(line: MeetingLine, found: ClassStatistics) -> list[Cell]:
     shown = meeting_json(line, found)
-    place = [found.summary.clase, shown.fecha, shown.starts, shown.session]
+    place: list[Cell] = [found.summary.clase, shown.fecha, shown.starts, shown.session]
     return [*place, *_sums(line.attendance), line.participations]
 
 
 def _student(each: Ranked, found: ClassStatistics) -> list[Cell]:
     student, attendance = found.students[each.line.subject], each.line.attendance
-    who = [found.summary.clase, each.rank, student.matricula, student.nombre_del_alumno]
+    who: list[Cell] = [found.summary.clase, each.rank, student.matricula, student.nombre_del_alumno]
     return [*who, attendance.attended, *_sums(attendance), each.line.participations]
 
 
@@ -73,5 +80,5 @@ def student_csv(stored: StoredStudent, classes: Iterable[OwnClass]) -> Iterator[
 
 def _own(stored: StoredStudent, each: OwnMeeting, of: OwnClass) -> list[Cell]:
     who, shown = stored.student, own_meeting_json(each, of)
-    place = [who.matricula, who.nombre_del_alumno, of.clase, shown.fecha, shown.starts, shown.session]
+    place: list[Cell] = [who.matricula, who.nombre_del_alumno, of.clase, shown.fecha, shown.starts, shown.session]
     return [*place, shown.status, shown.participations, shown.class_rate]

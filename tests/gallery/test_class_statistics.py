@@ -23,7 +23,7 @@ def test_the_rate_counts_present_and_late_and_leaves_excused_out() -> None:
     of = sums(StatusCounts(present=5, late=1, excused=2, waiting=1, rejected=1), 12)
     assert of == AttendanceSums(present=5, late=1, excused=2, absent=3, waiting=1)
     assert of.attended == 6 and of.rate == pytest.approx(6 / 9)
-    assert sums(StatusCounts(excused=3), 3).rate is None and sums(StatusCounts(), 4).rate == 0.0
+    assert [sums(StatusCounts(excused=n), 4).rate for n in (4, 0)] == [None, 0.0]
     assert sums(StatusCounts(present=2, rejected=1), 0).absent == 1  # no longer in the class, and said to be absent
 
 
@@ -31,7 +31,7 @@ def test_a_spread_has_quartiles_whiskers_and_outliers() -> None:
     found = spread([None, 1, 2, 3, 4, 5, 20])
     assert found is not None
     assert (found.count, found.low, found.q1, found.median, found.q3, found.high) == (6, 1, 2.25, 3.5, 4.75, 5)
-    assert found.outliers == (20,) and found.mean == pytest.approx(35 / 6)
+    assert list(found.outliers) == [20] and found.mean == pytest.approx(35 / 6)
     one = spread([0.5])
     assert one is not None and (one.low, one.q1, one.median, one.high, one.outliers) == (0.5, 0.5, 0.5, 0.5, ())
     assert spread([None]) is None
@@ -50,7 +50,7 @@ def test_a_class_is_summed_up_over_who_is_in_it() -> None:
     assert of.attendance_spread is not None and of.attendance_spread.median == 0.5
     assert of.participation_spread is not None and of.participation_spread.high == 1.0
     empty = summary_of("C", 0, (), ())
-    assert empty.participation_rate is empty.attendance_spread is empty.participation_spread is None
+    assert [empty.participation_rate, empty.attendance_spread, empty.participation_spread] == [None] * 3
 
 
 def test_equals_share_a_rank_and_the_better_attendance_decides_who_is_beside_whom() -> None:

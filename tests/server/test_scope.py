@@ -114,6 +114,7 @@ def requests(admin: FlaskClient) -> list[tuple[str, str, dict[str, Any]]]:
         *[("GET", f"/v1/{name}", {}) for name in ("sessions", f"sessions?clase={OTHER}", "classes")],
         *[("GET", f"/v1/statistics/classes{part}", {}) for part in ("", "?format=csv", f"/{CLASS}", f"/{OTHER}")],
         *[("GET", f"/v1/statistics/students/{each}", {}) for each in (HERE[0], stranger)],
+        *[("POST", path, {}) for path in ("/upload-assistance", "/upload-parti")],
         *[("GET", f"/generate_{chart}", {}) for chart in ("heatmap", "bubble_chart", "pie_chart")],
         *[
             ("POST", f"/generate_{chart}", {"json": {"className": named}})

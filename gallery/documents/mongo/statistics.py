@@ -16,13 +16,12 @@ from bson import Int64
 from pymongo.errors import OperationFailure
 
 from gallery.documents.attendance import AttendanceStatus
-from gallery.documents.foreign_documents import Document
 from gallery.documents.mongo.connection import MongoConnection
 from gallery.documents.mongo.shapes import VISIBLE, in_one_of
 from gallery.documents.statistics import COUNT_OF, Meeting, StatisticsFilter, StatusCounts, StudentCounts
 
-_STANDS: Document = {"superseded": {"$exists": False}, "status": {"$ne": "withdrawn"}}
-_OF_STUDENTS: Document = {"student": {"$gt": 0}}
+_STANDS: dict[str, Any] = {"superseded": {"$exists": False}, "status": {"$ne": "withdrawn"}}
+_OF_STUDENTS: dict[str, Any] = {"student": {"$gt": 0}}
 """Entries of erased students have negative numbers."""
 _PAIRS_AT_ONCE = 200
 _DOCUMENTS_AT_ONCE = 10_000
@@ -75,14 +74,19 @@ class MongoStatistics:
         for (clase, student, status), number in entries.items():
             if number:
                 attendance.setdefault((clase, int(student)), {})[COUNT_OF[status]] = number
-        participations = {(clase, int(student)): number for (clase, student), number in took_part.items()}
+        took_part_in = {(clase, int(student)): number for (clase, student), number in took_part.items()}
         return [
-            StudentCounts(*key, StatusCounts(**attendance.get(key, {})), participations.get(key, 0))
-            for key in sorted(attendance.keys() | participations.keys())
+            StudentCounts(
+                clase,
+                subject,
+                StatusCounts(**attendance.get((clase, subject), {})),
+                took_part_in.get((clase, subject), 0),
+            )
+            for clase, subject in sorted(attendance.keys() | took_part_in.keys())
         ]
 
     def of_student(self, subject: int, which: StatisticsFilter) -> dict[Meeting, AttendanceStatus]:
-        own: Document = {**_where(which), "superseded": {"$exists": False}, "student": Int64(subject)}
+        own: dict[str, Any] = {**_where(which), "superseded": {"$exists": False}, "student": Int64(subject)}
         names = {"clase": 1, "fecha": 1, "session": 1, "status": 1}
         statuses: dict[str, AttendanceStatus] = {status: status for status in get_args(AttendanceStatus)}
         with self._connection.calls():
@@ -116,14 +120,14 @@ class MongoStatistics:
         left_out = {each for each in every if not each.session and (each.clase, each.fecha) in in_sessions}
         return every - left_out, sorted((each.clase, each.fecha) for each in left_out)
 
-    def _participations(self, which: StatisticsFilter, students: Document, by: Sequence[str]) -> dict[_Key, int]:
+    def _participations(self, which: StatisticsFilter, students: dict[str, Any], by: Sequence[str]) -> dict[_Key, int]:
         """Those that count. Each withdrawal withdraws one participation of the same student, class and date."""
         asked = _where(which) | students
         counted = Counter(self._grouped(self._db.participations, asked | {"withdraws": None}, by))
         counted.subtract(self._grouped(self._db.participations, asked | {"withdraws": {"$ne": None}}, by))
         return {key: number for key, number in counted.items() if number}
 
-    def _grouped(self, collection: Any, which: Document, by: Sequence[str]) -> dict[_Key, int]:
+    def _grouped(self, collection: Any, which: dict[str, Any], by: Sequence[str]) -> dict[_Key, int]:
         """How many documents have each combination of values."""
         counted: Counter[_Key] = Counter()
         if not self.groups_in_server:
@@ -141,7 +145,7 @@ class MongoStatistics:
         return counted
 
 
-def _where(which: StatisticsFilter) -> Document:
+def _where(which: StatisticsFilter) -> dict[str, Any]:
     dates = {name: day for name, day in (("$gte", which.desde), ("$lte", which.hasta)) if day is not None}
     return {
         **({} if which.clases is None else {"clase": {"$in": sorted(which.clases)}}),
@@ -149,7 +153,7 @@ def _where(which: StatisticsFilter) -> Document:
     }
 
 
-def _pairs(days: Sequence[tuple[str, str]]) -> Iterable[Document]:
+def _pairs(days: Sequence[tuple[str, str]]) -> Iterable[dict[str, Any]]:
     """Filters for what is recorded of these classes and dates without a session."""
     for start in range(0, len(days), _PAIRS_AT_ONCE):
         some = days[start : start + _PAIRS_AT_ONCE]
