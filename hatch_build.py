@@ -32,6 +32,8 @@ CLONE_ONLY = (
     "client/README.md",
 )
 """Files of the rooms that only a clone needs; the client's own wheel is made there (client/pyproject.toml)."""
+CONSOLE_BUILD = "server/console/build"
+"""From where the libraries of the console's pages are built. The pages need what was built, not this folder."""
 
 
 class CannotCarry(Exception):
@@ -72,7 +74,8 @@ def lay_out(root: Path, package: Path) -> None:
         if room != "presente" and ((root / "presente" / room).exists() or (root / "presente" / f"{room}.py").exists()):
             raise CannotCarry(f"presente/{room} is in the place where the wheel has {room}/: rename one of them")
         for path in _files(root / room):
-            if path.relative_to(root).as_posix() in CLONE_ONLY:
+            place = path.relative_to(root).as_posix()
+            if place in CLONE_ONLY or place.startswith(f"{CONSOLE_BUILD}/"):
                 continue
             target = package / (path.relative_to(root / "presente") if room == "presente" else path.relative_to(root))
             target.parent.mkdir(parents=True, exist_ok=True)

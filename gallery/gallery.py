@@ -121,9 +121,8 @@ class Gallery:
                         "Embed the photo with the gallery's pack.",
                     )
         self.store.claim_pack(self.pack, self.dim)
-        self.index.check_pack()
-        self.store.enrol(enrolments, mode)
-        self.index.catch_up(wrote=True)
+        written = self.store.enrol(enrolments, mode, self.index.check_followed_pack)
+        self.index.catch_up_after(written)
 
     def check_consent(self, student: Student) -> None:
         """Refuse a student without a consent, stored or given, if the gallery requires one.

@@ -81,8 +81,9 @@ class SubjectSearch:
 
     def nearest(self, probes: NDArray[np.float32], k: int, only: NDArray[np.int64] | None) -> list[list[Candidate]]:
         """The k nearest subjects of each probe, float32 (m, d), as candidates."""
+        position = self._index.position
         found = self.hits(probes, k, only)
-        students = self._store.subjects(list({subject for hits in found for subject, _ in hits}))
+        students = self._store.subjects(list({subject for hits in found for subject, _ in hits}), position)
         return [_ranked(hits, students) for hits in found]
 
     def hits(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, cast
 
 from gallery.documents.access_log import AccessAction
 from gallery.documents.protocol import DocumentStore
-from gallery.documents.values import Enrolment, EnrolmentMode, Student
+from gallery.documents.values import Enrolment, EnrolmentMode, Student, Written
 from gallery.gallery import Gallery
 from presente.command_log import CommandLog
 from presente.composition import open_clock
@@ -36,12 +36,15 @@ class _LoggedDocuments:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    def enrol(self, enrolments: Sequence[Enrolment], mode: EnrolmentMode = "put") -> None:
-        self._store.enrol(enrolments, mode)
+    def enrol(
+        self, enrolments: Sequence[Enrolment], mode: EnrolmentMode = "put", check: Callable[[], None] = lambda: None
+    ) -> Written | None:
+        written = self._store.enrol(enrolments, mode, check)
         photos = sum(len(enrolment.photos) for enrolment in enrolments)
         students = [enrolment.student.matricula for enrolment in enrolments]
         if students:
             self._log.write(AccessAction.ENROLLED, students, f"photos={photos}")
+        return written
 
     def update(self, student: Student) -> bool:
         changed = self._store.update(student)

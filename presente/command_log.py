@@ -5,9 +5,10 @@ from __future__ import annotations
 import getpass
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC
 
-from gallery.documents.access_log import MOST_CONCERNED, AccessAction, AccessEvent
+from gallery.documents.access_log import AccessAction, AccessEvent, in_lines
 from gallery.documents.access_log_store import AccessLogStore
 from presente.access_roles import AccessRole
 from presente.clock import Clock
@@ -39,14 +40,8 @@ class CommandLog:
         if not self._is_on:
             return
         at = self._clock.now().astimezone(UTC).isoformat(timespec="milliseconds")
-        parts = [tuple(about[start : start + MOST_CONCERNED]) for start in range(0, len(about), MOST_CONCERNED)]
-        role = str(AccessRole.ADMIN)
-        self._store.append(
-            [
-                AccessEvent(at, self._caller, role, _HERE, action, request=self._run, detail=detail, about=concerned)
-                for concerned in parts or [()]
-            ]
-        )
+        made = AccessEvent(at, self._caller, str(AccessRole.ADMIN), _HERE, action, request=self._run, detail=detail)
+        self._store.append(in_lines(replace(made, about=tuple(about))))
 
 
 def _login_name() -> str:

@@ -41,8 +41,8 @@ _BIND_FAILURES = {
 
 _LARGEST_PHOTOS_A_REQUEST = 4
 _BASE64_GROWTH = 1.4
-_BODIES = 3
-"""How many of the largest bodies may be in memory at once."""
+_BODIES = 4
+"""How many of the largest bodies may be in memory at once; of one caller half as many."""
 _WATCH_S = 1.0
 """Seconds between two looks at what other processes wrote, while no request comes."""
 

@@ -36,6 +36,7 @@ from server.routes import (
     api_description,
     attendance,
     classes,
+    console,
     identify,
     login,
     metrics,
@@ -46,6 +47,7 @@ from server.routes import (
     students,
 )
 from server.service import ServiceHandle
+from server.shares import Shares
 from server.telemetry import telemetry as observability
 from server.telemetry.request_record import record_of
 from server.telemetry.telemetry import Telemetry
@@ -106,12 +108,14 @@ def create_app(
     register = register or AccessRegister()
     authenticator = Authenticator(access, register)
     app.extensions["presente.authenticator"] = authenticator
+    app.extensions["presente.shares"] = shares = Shares(access.proxies)
     app.extensions["presente.login_desk"] = LoginDesk(register, authenticator.sessions)
     observability.install(app, telemetry)
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
     people = (students, attendance, sessions, classes, participations, statistics)
-    for room in (api_description, status, metrics, login, access_routes, access_log, identify, *people, legacy, files):
+    operators = (status, metrics, login, access_routes, access_log)
+    for room in (console, api_description, *operators, identify, *people, legacy, files):
         app.register_blueprint(room.bp)
     errors.install(app)
 
@@ -132,6 +136,7 @@ def create_app(
             g.caller, g.login = authenticator.check(request, needed, _comes_from_own_page(app))
         finally:  # who is refused is counted, too
             limits.check(request, counts, g.get("caller", NO_ONE), client_address(request, access.proxies))
+        shares.begin(request.environ, g.caller)
         body_sizes.check(request, body_sizes.of(app, request.endpoint), max_body_bytes)
         return None
 

@@ -11,7 +11,7 @@ from presente.errors import Forbidden, shown
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _PREFLIGHT = {
-    "Access-Control-Allow-Methods": "GET, POST, PATCH, DELETE",
+    "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
     "Access-Control-Allow-Headers": "Content-Type, Authorization, X-API-Key, Idempotency-Key, X-Request-Id",
     "Access-Control-Max-Age": "600",
 }

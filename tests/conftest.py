@@ -170,7 +170,7 @@ def page() -> Iterator["Page"]:
     ]
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=browser_path, args=quiet)
-        yield browser.new_page()
+        yield browser.new_page(locale="es-MX")
         browser.close()
 
 

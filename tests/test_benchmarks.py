@@ -120,6 +120,15 @@ def test_attendance_lists() -> None:
     assert found["csv"]["bytes"] > 2500 * 50 and found["csv_eight_at_once"]["more_mb"] < 200
 
 
+def test_enrolments(store_url: str) -> None:
+    found = printed("benchmarks.enrolments", "--students", "60", "--store", store_url)
+    assert found["enrolments_per_s"] > 0 and found["students"] == 60
+    on_mongo = store_url.startswith("mongodb")
+    assert found["enrolment_commands"] == 8 * on_mongo
+    again = found["identify_again"]["commands"]  # the stored calibration is looked up once a second
+    assert (1 <= again < 1.2 and again < found["identify"]["commands"] <= 2.2) if on_mongo else again == 0
+
+
 def test_decoding() -> None:
     found = printed("benchmarks.decoding", "--seconds", "0.3", "--rounds", "1", "--threads", "2")
     rates = found["identifications_per_s"]

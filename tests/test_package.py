@@ -135,7 +135,8 @@ def test_only_presente_comes_with_it(wheel: Path) -> None:
     tops = {path.split("/")[0] for path in paths}
     assert tops == {"presente", f"presente-{__version__}.dist-info"}
     assert not [path for path in paths if "/tests/" in path or path.endswith((".pyc", ".db"))]
-    assert "presente/evaluation/pages/page.html" in paths and "presente/server/page/page.js" in paths
+    assert "presente/evaluation/pages/page.html" in paths and "presente/server/console/app.js" in paths
+    assert not [path for path in paths if "node_modules" in path or "console/build" in path]
     assert wheel.stat().st_size < 7_000_000
 
 

@@ -74,8 +74,24 @@ def asked(address: str) -> dict[str, dict[str, Any]]:
     listed = ask("attendance_listing", "GET", "/v1/attendance?clase=IA-102&limit=2")
     entry = next(line["id"] for line in listed["attendance"] if line["id"] is not None)
     ask("attendance_resolve", "PATCH", f"/v1/attendance/{entry}", json={"status": "rejected", "note": "era su hermana"})
+    meetings = {"meetings": [{"weekday": 1, "starts": "08:00", "ends": "09:30", "late_after": 10}]}
+    ask("classes_timetable", "PUT", "/v1/classes/IA-102/timetable", json=meetings)
+    session = ask("sessions_begin", "POST", "/v1/sessions", json={"clase": "IA-102", "starts": "00:00"})["id"]
+    ask("sessions_begin", "POST", "/v1/sessions", json={"clase": "IA-102", "starts": "00:00"})
+    ask("sessions_add_photos", "POST", f"/v1/sessions/{session}/photos", data=group, headers=_JPEG)
+    excused = {"matricula": "A0283", "status": "excused", "note": "médico"}
+    ask("sessions_say", "POST", f"/v1/sessions/{session}/entries", json=excused)
+    ask("sessions_undo", "POST", f"/v1/sessions/{session}/undo", json={"photo": 1})
+    ask("sessions_photos", "GET", f"/v1/sessions/{session}/photos")
+    ask("sessions_read", "GET", f"/v1/sessions/{session}")
+    ask("sessions_close", "POST", f"/v1/sessions/{session}/close")
+    ask("sessions_listing", "GET", "/v1/sessions?clase=IA-102")
+    ask("classes_listing", "GET", "/v1/classes")
     ask("participations_record", "POST", "/v1/participations", json={"matricula": "A0178", "kind": "pregunta"})
     ask("participations_listing", "GET", "/v1/participations")
+    ask("statistics_classes", "GET", "/v1/statistics/classes?limit=2")
+    ask("statistics_of_class", "GET", "/v1/statistics/classes/IA-102")
+    ask("statistics_of_student", "GET", "/v1/statistics/students/A0283")
     ask("first_page_get_students", "GET", "/get-students")
     return found
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from gallery.documents.access_log import DONE, AccessEvent
+from gallery.documents.access_log import DONE, AccessEvent, in_lines
 from gallery.documents.access_log_store import AccessLogStore
 from presente.errors import Busy, PresenteError, StoreError
 from presente.settings.settings import AccessLogLevel
@@ -47,7 +47,7 @@ class AccessLog:
         self._failures = 0
         self._dropped = 0  # lines about refused requests that found no room since the last write
         self._failure: PresenteError | None = None
-        self._stopping = False
+        self._stopping = self._ended = False
         self._thread: threading.Thread | None = None
 
     def wants(self, event: AccessEvent) -> bool:
@@ -59,13 +59,16 @@ class AccessLog:
 
         Raises:
             StoreError: of the store, for a change; its line is still written once the store is back.
+            StoreError: ``store_unavailable``: the log is closed.
             Busy: ``access_log_full``: the store has not taken lines for long; nothing was logged.
         """
-        wanted = [event for event in events if self.wants(event)]
+        wanted = [line for event in events if self.wants(event) for line in in_lines(event)]
         if not wanted:
             return
         urgent = any(event.outcome == DONE and not event.action.only_looks for event in wanted)
         with self._changed:
+            if self._stopping:  # a request that outlasts the server's last seconds
+                raise StoreError("store_unavailable", "The access log is closed.", "Send it to a server that runs.")
             self._start()
             if len(self._waiting) >= _ROOM and not any(event.outcome == DONE for event in wanted):
                 self._drop(len(wanted))  # what was refused waits for nothing: the event loop may answer it
@@ -79,9 +82,11 @@ class AccessLog:
             if urgent or len(self._waiting) == len(wanted) or len(self._waiting) >= _AT_ONCE:
                 self._changed.notify_all()
             if urgent:
-                self._changed.wait_for(lambda: self._written >= own or self._failures > failures)
-                if self._written < own and self._failure is not None:
-                    raise self._failure
+                self._changed.wait_for(lambda: self._written >= own or self._failures > failures or self._ended)
+                if self._written < own:
+                    raise self._failure or StoreError(
+                        "store_unavailable", "The access log was closed first.", "Look whether it was done."
+                    )
 
     def _drop(self, count: int) -> None:
         if not self._dropped:
@@ -119,6 +124,9 @@ class AccessLog:
                 break
         if unnoted:
             self._note_head()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
         if self._waiting:
             log.error("%d lines of the access log are lost: %s", len(self._waiting), self._failure)
 

@@ -6,9 +6,10 @@ No secret is in them: a key and a session's token are kept as their SHA-256, a p
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from presente.access_roles import AccessRole
+from presente.errors import Conflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,34 @@ class Account:
     enabled: bool
     created: str
 
+    @property
+    def is_admin(self) -> bool:
+        """Whether the person may log in as an admin."""
+        return self.enabled and self.grant.role is AccessRole.ADMIN
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChanges:
+    """What changes of an account; what is None stays as it is then, whatever it was when the change was asked for."""
+
+    grant: Grant | None = None
+    password_hash: str | None = field(default=None, repr=False)
+    enabled: bool | None = None
+
+    def applied(self, account: Account) -> Account:
+        """The account with the changes."""
+        return replace(
+            account,
+            grant=account.grant if self.grant is None else self.grant,
+            password_hash=account.password_hash if self.password_hash is None else self.password_hash,
+            enabled=account.enabled if self.enabled is None else self.enabled,
+        )
+
+
+def last_admin(name: str) -> Conflict:
+    """That no admin could log in any more."""
+    return Conflict("last_admin", f"{name} is the only admin who may log in.", "Make another admin first.")
+
 
 @dataclass(frozen=True, slots=True)
 class LoginSession:
@@ -85,6 +114,12 @@ def loggable_name(name: str, role: AccessRole) -> str:
     """The name of a key or an account for the access log; empty for a student's, which may tell who that is: the line
     is about the student then, and an erasure takes the student out of it."""
     return "" if role is AccessRole.STUDENT else name
+
+
+def grant_detail(name: str, grant: Grant) -> str:
+    """What the access log says of a key or an account that was made, changed or revoked."""
+    classes = "" if grant.classes is None or grant.matricula else f"classes={','.join(sorted(grant.classes))}"
+    return " ".join(filter(None, (loggable_name(name, grant.role), f"role={grant.role}", classes)))
 
 
 def digest_of_secret(text: str) -> str:

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 _FORMAT = 1
 """The version of what a line's hash covers; it is a part of it."""
 _SALT_BYTES = 16
+_SALT = re.compile(r"[0-9a-f]{32}(?:-([0-9]{1,19}))?")
+"""32 hex digits and, of every line since the first version of the log, the id that the student had then. There is no
+blank in it, so that what follows the first blank of what is hashed is the matricula."""
+_HEAD = re.compile(r"0:|0*[1-9][0-9]{0,18}:[0-9a-f]+")
 MOST_CONCERNED = 1000
 """Students whom one line can be about."""
 
@@ -107,7 +112,8 @@ class Concerned:
 
     Attributes:
         commitment: SHA-256 of the salt and the matricula. It stays.
-        salt: random, of this line and student; None once the student was erased, or was not in the gallery at the time.
+        salt: random, of this line and student, and the student's id at the time; None once the student was erased, or
+            was not in the gallery at the time.
         matricula: the student's at the time; None likewise.
         subject: the student's subject id; after a merge that of the student who stayed; None likewise.
     """
@@ -122,7 +128,13 @@ class Concerned:
         """Whether salt and matricula, where they are there, are those of the commitment."""
         if self.salt is None or self.matricula is None:
             return self.salt is None and self.matricula is None
-        return self.commitment == _commitment(self.salt, self.matricula)
+        return _SALT.fullmatch(self.salt) is not None and self.commitment == _commitment(self.salt, self.matricula)
+
+    @property
+    def committed_subject(self) -> int | None:
+        """The id that the student had at the time, as the salt has it; None when it does not."""
+        found = _SALT.fullmatch(self.salt or "")
+        return int(found[1]) if found and found[1] else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +155,15 @@ class ChainHead:
         Raises:
             ValueError: it is of another form.
         """
-        number, colon, digest = text.partition(":")
-        if not colon or not number.isascii() or not number.isdigit() or (digest == "") != (int(number) == 0):
+        if _HEAD.fullmatch(text) is None:
             raise ValueError(f"{text!r} is not NUMBER:HASH")
+        number, _, digest = text.partition(":")
         return cls(int(number), digest)
+
+    @classmethod
+    def of_noted(cls, text: str) -> ChainHead | None:
+        """As :meth:`of`; None for a text of another form."""
+        return cls.of(text) if _HEAD.fullmatch(text) else None
 
 
 NO_LINES = ChainHead()
@@ -199,6 +216,13 @@ class AccessFilter:
 ALL_LINES = AccessFilter()
 
 
+def in_lines(event: AccessEvent) -> list[AccessEvent]:
+    """An event as the events of its lines: several when it is about more students than one line names."""
+    about = tuple(dict.fromkeys(event.about))
+    parts = [about[start : start + MOST_CONCERNED] for start in range(0, len(about), MOST_CONCERNED)]
+    return [replace(event, about=part) for part in parts or [()]]
+
+
 def commit(event: AccessEvent, subjects: Mapping[str, int]) -> tuple[AccessEvent, tuple[Concerned, ...]]:
     """The event without its students, and a commitment to each of them.
 
@@ -208,10 +232,10 @@ def commit(event: AccessEvent, subjects: Mapping[str, int]) -> tuple[AccessEvent
             names a student while the student is in the gallery, and not longer.
     """
     concerned = []
-    for matricula in list(dict.fromkeys(event.about))[:MOST_CONCERNED]:
-        salt = secrets.token_hex(_SALT_BYTES)
-        committed = _commitment(salt, matricula)
+    for matricula in dict.fromkeys(event.about):
         subject = subjects.get(matricula)
+        salt = secrets.token_hex(_SALT_BYTES) + ("" if subject is None else f"-{subject}")
+        committed = _commitment(salt, matricula)
         kept = Concerned(committed) if subject is None else Concerned(committed, salt, matricula, subject)
         concerned.append(kept)
     bare = AccessEvent(

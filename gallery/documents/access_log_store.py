@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from gallery.documents.access_log import AccessEvent, AccessFilter, AccessLine, ChainHead
@@ -11,15 +11,21 @@ from gallery.documents.access_log import AccessEvent, AccessFilter, AccessLine, 
 class AccessLogStore(Protocol):
     """The lines of the access log. They are only ever added, in one order, whichever processes add them at once.
 
-    When a student is erased, lines about the student lose salt, matricula and subject, and keep the commitment. When
-    students are merged, the lines of both are found by the subject of the student who stays.
+    When a student is erased, lines about the student lose salt, matricula and subject, and keep the commitment: those
+    with the student's subject, and those that were written with it. When students are merged, the lines of both are
+    found by the subject of the student who stays.
     """
 
     def append(self, events: Sequence[AccessEvent]) -> ChainHead:
         """Add a line per event, in order; the head afterwards. The lines are on disk when this returns."""
 
     def lines(self, which: AccessFilter, after: int, limit: int) -> list[AccessLine]:
-        """At most ``limit`` lines with numbers above ``after``, in order of number."""
+        """At most ``limit`` lines with numbers above ``after``, in order of number.
+
+        A text that another program replaced by something else is shown as that, and so has another hash."""
+
+    def every_line(self) -> Iterator[AccessLine]:
+        """Every line as it is stored, in order of number: also those below 1, and as 0 those whose number is none."""
 
     def head(self) -> ChainHead:
         """The last line."""
@@ -28,5 +34,5 @@ class AccessLogStore(Protocol):
         """Note the last line beside the log, so that :meth:`noted_head` tells when later someone cuts the log's end
         off and does not change the note, too; the last line."""
 
-    def noted_head(self) -> ChainHead:
-        """The line that was noted last."""
+    def noted_head(self) -> ChainHead | None:
+        """The line that was noted last; None when what is noted is no head."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from gallery.documents.access import AccessKey, Account, LoginSession
+from gallery.documents.access import AccessKey, Account, AccountChanges, LoginSession
 
 
 class AccessStore(Protocol):
-    """Keys, accounts and sessions of a store. When a student is erased, keys and accounts with the student's matricula
-    are deleted, and the sessions of these accounts."""
+    """Keys, accounts and sessions of a store. When a student is erased, or merged into another, the student's keys and
+    accounts are deleted, and the sessions of these accounts. None is stored of a student who is gone, however closely
+    the two follow each other: adding and changing raise ``NotFound`` (``student_not_found``)."""
 
     def access_secret(self) -> str:
         """64 hex digits that the store got when it was first asked: what servers of this store sign with."""
@@ -40,8 +41,12 @@ class AccessStore(Protocol):
     def account(self, name: str) -> Account | None:
         """The account with a name; None when there is none."""
 
-    def replace_account(self, account: Account) -> bool:
-        """Replace all of an account but its name and its sessions; False when there is none with the name."""
+    def change_account(self, name: str, changes: AccountChanges, only_if: str | None = None) -> Account | None:
+        """Change an account at once, as it is then; the account afterwards. None, and nothing is changed, when there is
+        none with the name, or its password's hash is not ``only_if``.
+
+        Raises ``Conflict`` (``last_admin``) when no admin could log in any more: of several changes at once that
+        together would do so, at least one raises."""
 
     def add_session(self, session: LoginSession) -> None:
         """Add a session. One whose account is gone is not stored."""

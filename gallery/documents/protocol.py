@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -36,6 +36,7 @@ from gallery.documents.values import (
     SubjectKind,
     Template,
     TemplateBatch,
+    Written,
 )
 
 
@@ -154,6 +155,9 @@ class DocumentStore(Protocol):
     def pack(self) -> tuple[str, int] | None:
         """Tag and dimension of the pack that the gallery is made with; None while the gallery is empty."""
 
+    def followed_pack(self) -> tuple[str, int] | None:
+        """The pack as of the last change that was read or written through this store. It may cost no question."""
+
     def claim_pack(self, tag: str, dim: int) -> None:
         """Make ``tag`` the pack of a gallery that has none; otherwise do nothing."""
 
@@ -168,10 +172,13 @@ class DocumentStore(Protocol):
 
         It contains nothing about any single person."""
 
-    def enrol(self, enrolments: Sequence[Enrolment], mode: EnrolmentMode = "put") -> None:
-        """Store students and photos, all or nothing.
+    def enrol(
+        self, enrolments: Sequence[Enrolment], mode: EnrolmentMode = "put", check: Callable[[], None] = lambda: None
+    ) -> Written | None:
+        """Store students and photos, all or nothing; what was stored, where the store knows it without reading it.
 
-        A photo that the student already has (same SHA-256) keeps the template that it has by the same pack.
+        A photo that the student already has (same SHA-256) keeps the template that it has by the same pack. ``check``
+        is called before anything is stored, when :meth:`followed_pack` knows of every earlier change; it may raise.
         Raises ``Conflict`` (``student_exists``) or ``NotFound`` (``student_not_found``), depending on the mode."""
 
     def adopt(self) -> list[NotAdopted]:
@@ -224,8 +231,10 @@ class DocumentStore(Protocol):
 
         ``query`` is a part of a name or of a matricula; a student is in one of ``clases``."""
 
-    def subjects(self, ids: Sequence[int]) -> dict[int, Student]:
-        """Students by subject id. Ids of students who do not exist (any more) are left out."""
+    def subjects(self, ids: Sequence[int], position: Position | None = None) -> dict[int, Student]:
+        """Students by subject id. Ids of students who do not exist (any more) are left out.
+
+        A follower who has just asked for the changes says its ``position``: students may be as they were there."""
 
     def roster(self, *, clase: str | None = None, kind: SubjectKind | None = None) -> NDArray[np.int64]:
         """Subject ids, sorted, of a class, of a kind, or of both."""

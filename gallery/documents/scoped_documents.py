@@ -24,7 +24,7 @@ from gallery.documents.scoped_sessions import ScopedClasses, ScopedSessionPhotos
 from gallery.documents.scoped_statistics import ScopedStatistics
 from gallery.documents.session_store import ClassStore, SessionPhotoStore, SessionStore
 from gallery.documents.statistics import StatisticsStore
-from gallery.documents.values import Counts, StoredStudent, Student, SubjectKind
+from gallery.documents.values import Counts, Position, StoredStudent, Student, SubjectKind
 
 
 def documents_within(store: DocumentStore, scope: Scope) -> DocumentStore:
@@ -92,10 +92,10 @@ class ScopedDocuments:
         clases = self._scope.classes if clase is None else None
         return self._store.students(clase=clase, query=query, kind=kind, after=after, limit=limit, clases=clases)
 
-    def subjects(self, ids: Sequence[int]) -> dict[int, Student]:
+    def subjects(self, ids: Sequence[int], position: Position | None = None) -> dict[int, Student]:
         """Students by subject id. The ids come from entries and searches of the scope, which need no second look: an
         entry of a class names its student, also one who has left the class since."""
-        return self._store.subjects(ids)
+        return self._store.subjects(ids, position)
 
     def counts(self) -> Counts:
         """How much is stored, in the whole school."""

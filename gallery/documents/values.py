@@ -188,6 +188,23 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """What an enrolment stored, so that a follower who has seen every change before it need not ask for this one.
+
+    Attributes:
+        before: the last number of the change sequence before those of the enrolment.
+        last: the last number of the enrolment.
+        pack: the pack of the templates; empty when there are none.
+        templates: the new templates; None when there are none.
+    """
+
+    before: int
+    last: int
+    pack: str = ""
+    templates: TemplateBatch | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How much is stored. ``templates`` counts the templates of the gallery's pack."""
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from gallery.documents.protocol import DocumentStore
-from gallery.documents.values import Position
+from gallery.documents.values import Position, Written
 from gallery.index.agreement import Agreement, compare
 from gallery.index.erasure import Erasure, StoreWatcher
 from gallery.index.generations import Generation, GenerationStore
@@ -97,7 +97,13 @@ class DocumentIndex:
 
     def check_pack(self) -> None:
         """Refuse a store whose templates were made by another pack: ``pack_mismatch``, naming both."""
-        made_with = self.store.pack()
+        self._check_pack(self.store.pack())
+
+    def check_followed_pack(self) -> None:
+        """The same, as of the changes that the store has seen: for callers who have just read or written some."""
+        self._check_pack(self.store.followed_pack())
+
+    def _check_pack(self, made_with: tuple[str, int] | None) -> None:
         if made_with is not None and made_with != (self.pack, self.dim):
             raise PackError(
                 "pack_mismatch",
@@ -167,21 +173,28 @@ class DocumentIndex:
         """How far the store's changes are applied."""
         return self._searcher.position
 
-    def catch_up(self, wrote: bool = False) -> None:
-        """Apply what the store has recorded since, by any process. With ``wrote`` the store is not asked first."""
-        if not wrote and not self.store.changed_since(self._searcher.position):
+    def catch_up(self) -> None:
+        """Apply what the store has recorded since, by any process."""
+        if not self.store.changed_since(self._searcher.position):
             self._looked_at = time.monotonic()
             return
         self.follow()
+        self._publish_when_due()
+
+    def catch_up_after(self, written: Written | None) -> None:
+        """Apply an enrolment of this process, and what the store has recorded before it, by any process."""
+        self.follow(written)
+        self._publish_when_due()
+
+    def _publish_when_due(self) -> None:
         if self._searcher.change >= self._publish_at and self._start(self._publish_quietly):
             self._publish_at = self._next_publication()
 
-    def follow(self) -> None:
-        """Apply the changes now, after checking that they are of the same pack."""
+    def follow(self, written: Written | None = None) -> None:
+        """Apply the changes now, after checking that they are of the same pack; ``written`` is not asked for again."""
         with self._following:
-            self.check_pack()
             with self._lock.write():
-                removed = self._searcher.follow(self.store, self.pack)
+                removed = self._searcher.follow(self.store, self.pack, self.check_followed_pack, written)
             self.erasure.add(removed)
         self._looked_at = time.monotonic()
         if len(removed):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gallery.documents.protocol import DocumentStore
-from gallery.documents.values import Position
+from gallery.documents.values import Changes, Position, Written
 from gallery.index.kinds.flat import FlatIndex
 from gallery.index.kinds.protocol import VectorIndex
 from gallery.index.subject_ranking import nearest_subjects
@@ -80,19 +81,41 @@ class Searcher:
         """The number of the last change that was seen."""
         return self.position.change
 
-    def follow(self, store: DocumentStore, pack: str | None = None) -> NDArray[np.int64]:
+    def follow(
+        self,
+        store: DocumentStore,
+        pack: str | None = None,
+        check: Callable[[], None] = lambda: None,
+        written: Written | None = None,
+    ) -> NDArray[np.int64]:
         """Apply the changes that the store has recorded since, of templates by a pack (None: the gallery's).
+
+        Args:
+            store: the documents.
+            pack: tag of the pack.
+            check: is called when the changes are read, and before they are applied; it may raise.
+            written: what the caller has just enrolled. The store is asked only for what came before it or beside it.
 
         Returns:
             the ids of the templates that were removed, int64. Nothing of them is left in memory.
         """
-        changes = store.changes(self.position)
+        own = written.templates if written is not None and written.pack == pack else None
+        if written is not None and self.position == Position(written.before) and written.pack in ("", pack):
+            new = np.empty(0, dtype=np.int64) if own is None else own.ids
+            changes = Changes(Position(written.last), new, np.empty(0, dtype=np.int64))
+        else:
+            changes = store.changes(self.position)
+            check()
         touched = np.union1d(changes.added, changes.removed)
         if len(touched):
             self._selections.clear()
             for part in self._parts:
                 part.drop(touched)
         added = np.setdiff1d(changes.added, changes.removed)
+        if own is not None:
+            here = np.isin(own.ids, added)
+            self.recent.append(own.ids[here], own.subjects[here], own.vectors[here])
+            added = np.setdiff1d(added, own.ids)
         if len(added):
             for batch in store.templates([int(i) for i in added], pack):  # without those that were removed meanwhile
                 self.recent.append(batch.ids, batch.subjects, batch.vectors)

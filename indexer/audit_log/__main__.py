@@ -83,7 +83,7 @@ def run_verify(arguments: argparse.Namespace, settings: Settings, output: cli.Ou
     """Check the chain."""
     kept = None if arguments.head is None else _head_of(arguments.head)
     with closing(_open(settings)) as store, output.bar(None, "line") as progress:
-        found = verify(store.access_log, kept, progress)
+        found = verify(store, kept, progress)
     output.result(
         {"lines": found.lines, "head": str(found.head), "findings": [asdict(each) for each in found.findings]},
         _verdict(found),

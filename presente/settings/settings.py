@@ -147,7 +147,11 @@ class Settings:
         details="The models, the index and uploads are not in it. With less than 1,024 for one photo, the largest are "
         "refused ([admission](http.md#photos-that-cost-much)).",
     )
-    server_threads: int = setting("8", whole_number(1, 256), "requests that the server answers at once")
+    server_threads: int = setting(
+        "8",
+        whole_number(1, 256),
+        "requests of one caller that the server answers at once; of all, twice as many",
+    )
     log_format: LogFormat = setting(
         "text",
         choice(LogFormat),

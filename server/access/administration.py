@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
-from gallery.documents.access import AccessKey, Account, Grant, digest_of_secret
+from gallery.documents.access import AccessKey, Account, AccountChanges, Grant, digest_of_secret
 from gallery.documents.access_protocol import AccessStore
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.student_rules import student_not_found
@@ -21,6 +20,8 @@ ROLES_OF_KEYS = (AccessRole.ADMIN, AccessRole.ATTENDANCE, AccessRole.TEACHER, Ac
 ROLES_OF_ACCOUNTS = (AccessRole.ADMIN, AccessRole.TEACHER, AccessRole.STUDENT, AccessRole.VIEWER)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_KEY_OF_SETTINGS = re.compile(r"setting-[0-9]+")
+"""What logs call the keys of ``PRESENTE_API_KEYS``."""
 _MOST_CLASSES = 200
 
 
@@ -72,6 +73,8 @@ def add_key(store: AccessStore, name: str, grant: Grant) -> tuple[AccessKey, str
         InvalidInput: ``invalid_name``.
         Conflict: ``name_taken``.
     """
+    if _KEY_OF_SETTINGS.fullmatch(name):
+        raise InvalidInput("invalid_name", f"{name} is what logs call a key of the settings.", "Choose another name.")
     text = new_key()
     made = AccessKey(check_name(name), digest_of_secret(text), grant, _now())
     if not store.add_key(made):
@@ -138,28 +141,17 @@ def change_account(
         InvalidInput: ``invalid_password``, ``invalid_grant``.
         Conflict: ``last_admin``: no enabled admin would be left.
     """
-    stored = account_of(store, name)
+    account_of(store, name)
     if grant is not None and grant.role not in ROLES_OF_ACCOUNTS:
         raise InvalidInput("invalid_grant", f"The role is {grant.role}, which is for machines.", "Choose another.")
-    changed = replace(
-        stored,
-        grant=stored.grant if grant is None else grant,
-        password_hash=stored.password_hash if password is None else hash_password(password),
-        enabled=stored.enabled if enabled is None else enabled,
-    )
-    if _is_admin(stored) and not _is_admin(changed):
-        others = [each for each in store.accounts() if _is_admin(each) and each.name != name]
-        if not others:
-            raise Conflict("last_admin", f"{name} is the only admin who may log in.", "Make another admin first.")
-    if not store.replace_account(changed):
-        account_of(store, name)
-    if password is not None or not changed.enabled:
+    # The hash takes a while, in which others may change the account: the store changes it as it is afterwards.
+    hashed = None if password is None else hash_password(password)
+    changed = store.change_account(name, AccountChanges(grant, hashed, enabled))
+    if changed is None:
+        changed = account_of(store, name)  # raises: it was deleted meanwhile
+    if password is not None or enabled is False:
         store.end_sessions_of(name)
     return changed
-
-
-def _is_admin(account: Account) -> bool:
-    return account.enabled and account.grant.role is AccessRole.ADMIN
 
 
 def _name_taken(name: str) -> Conflict:

@@ -184,6 +184,7 @@ class Authenticator:
                 account = self.register.account(session.account)
         if session is None or account is None or not account.enabled:
             raise Unauthorized("session_ended", "The session has ended.", "Log in again.")
+        g.caller = caller = caller_of(f"user:{account.name}", account.grant)
         if request.method not in _SAFE and not by_origin:
             sent = request.headers.get("X-CSRF-Token", "")
             if not hmac.compare_digest(sent.encode(), csrf_token(token).encode()):
@@ -192,7 +193,7 @@ class Authenticator:
                     "The header X-CSRF-Token is not that of the session.",
                     "Send csrf_token of GET /v1/session.",
                 )
-        return caller_of(f"user:{account.name}", account.grant), Login(token, session)
+        return caller, Login(token, session)
 
     def is_known(self, environ: Mapping[str, Any]) -> bool:
         """Whether a WSGI request has one of the keys, or a token that a server of this store made. Asks no store."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hmac
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from gallery.documents.access import Account, Grant
+from gallery.documents.access import Account, AccountChanges, Grant
 from presente.access_roles import AccessRole
 from presente.errors import Conflict, Forbidden, Unauthorized
 from server.access.administration import add_account
@@ -58,8 +58,8 @@ class LoginDesk:
             raise _wrong_password()
         self._delays.right(address, name, known)
         if is_outdated(account.password_hash):
-            account = replace(account, password_hash=hash_password(password))
-            store.replace_account(account)
+            changes = AccountChanges(password_hash=hash_password(password))
+            account = store.change_account(name, changes, only_if=account.password_hash) or account
         if self._register.account(name) != account:
             self._register.refresh()
         token = self._sessions.begin(name)

@@ -29,9 +29,11 @@ def came_over_tls(request: Request, trusted: Collection[str]) -> bool:
 
 
 def _is_trusted(address: str, trusted: Collection[str]) -> bool:
-    return _is_address(address) and any(
-        ipaddress.ip_address(address) in ipaddress.ip_network(network) for network in trusted
-    )
+    if not _is_address(address):
+        return False
+    given = ipaddress.ip_address(address)
+    mapped = given.ipv4_mapped if isinstance(given, ipaddress.IPv6Address) else None
+    return any((mapped or given) in ipaddress.ip_network(network) for network in trusted)
 
 
 def _is_address(text: str) -> bool:

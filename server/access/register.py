@@ -116,6 +116,8 @@ class AccessRegister:
                 self._note_uses(store)
             except PresenteError as error:  # what was read last holds until the store is back
                 log.warning("keys and accounts cannot be read: %s", error)
+            except Exception:  # the thread must outlive whatever the store raises: else nothing could be revoked
+                log.exception("keys and accounts cannot be read")
         try:
             self._note_uses(store)
         except PresenteError as error:

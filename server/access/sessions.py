@@ -43,6 +43,7 @@ class Sessions:
         self._register = register
         self._lock = threading.Lock()
         self._remembered: OrderedDict[str, tuple[float, LoginSession | None]] = OrderedDict()
+        self._ended = 0  # how often sessions were ended here: what was looked up before is not remembered
 
     def begin(self, account: str) -> str:
         """Begin a session of an account; its token. Sessions that have expired are deleted."""
@@ -77,22 +78,27 @@ class Sessions:
         digest = digest_of_secret(token)
         self._register.store.end_session(digest)
         with self._lock:
+            self._ended += 1
             self._remembered.pop(digest, None)
 
     def end_all_of(self, account: str) -> None:
         """End every session of an account."""
         self._register.store.end_sessions_of(account)
         with self._lock:
+            self._ended += 1
             self._remembered.clear()
 
     def _found(self, digest: str) -> LoginSession | None:
         now = time.monotonic()
         with self._lock:
             at, session = self._remembered.get(digest, (0.0, None))
+            ended = self._ended
         if session is not None and now - at < _REMEMBERED_S:
             return session
         session = self._register.store.session(digest)
         with self._lock:
+            if self._ended != ended:
+                return session
             self._remembered[digest] = now, session
             self._remembered.move_to_end(digest)
             while len(self._remembered) > _MOST_REMEMBERED:

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from gallery.documents.access import loggable_name
+from gallery.documents.access import Grant, grant_detail
 from presente.access_roles import AccessRole
 from presente.face_json import IdentifiedFaceJson
 from server.requests.access import AccountChanges
@@ -15,7 +15,7 @@ from server.responses.access import AccountJson, KeyJson, NewKeyReply
 from server.responses.attendance import ClassPhotoFaceJson, ClassPhotoReply
 from server.responses.identification import IdentifiedPhotoReply, IdentifyPhotosReply, IdentifyReply, SearchReply
 from server.responses.session_photos import SessionPhotosReply
-from server.responses.sessions import RollChangeReply, SessionJson
+from server.responses.sessions import ClassSessionJson, RollChangeReply
 from server.routes.common import service
 
 _Asked = Mapping[str, Any]
@@ -44,7 +44,7 @@ def recognised_in_photos(_: _Asked, reply: SessionPhotosReply) -> Iterator[str]:
 
 def of_session(asked: _Asked, reply: Any) -> str:
     """The session that the path names, or that was made."""
-    made: int = reply.id if isinstance(reply, SessionJson) else asked["number"]
+    made: int = reply.id if isinstance(reply, ClassSessionJson) else asked["number"]
     return f"session={made}"
 
 
@@ -85,6 +85,17 @@ def recognised_in_photo(reply: IdentifiedPhotoReply) -> Iterable[str]:
     return recognised({}, reply.result) if reply.result else ()
 
 
+def problem_of_photo(reply: IdentifiedPhotoReply) -> str:
+    """The code of the error of one of several photos; empty when it was answered."""
+    return reply.problem.code if reply.problem else ""
+
+
+def problem_of_all(_: _Asked, reply: IdentifyReply | IdentifyPhotosReply) -> str:
+    """The code of the first photo's error when none of several photos was answered; else empty."""
+    codes = [problem_of_photo(photo) for photo in reply.photos] if isinstance(reply, IdentifyPhotosReply) else []
+    return codes[0] if codes and all(codes) else ""
+
+
 def attendance(asked: _Asked, reply: Any) -> Iterable[str]:
     """The students of a class photo, or of a statement."""
     return recognised(asked, reply) if isinstance(reply, ClassPhotoReply) else in_reply(asked, reply)
@@ -108,9 +119,10 @@ def of_participation(asked: _Asked, _: Any) -> Iterable[str]:
 
 
 def granted(_: _Asked, reply: KeyJson | AccountJson | NewKeyReply) -> str:
-    """The key or the account that was made or changed."""
+    """The key or the account that was made or changed, its role and its classes."""
     made = reply.made if isinstance(reply, NewKeyReply) else reply
-    return loggable_name(made.name, AccessRole(made.role))
+    classes = None if made.classes is None else frozenset(made.classes)
+    return grant_detail(made.name, Grant(AccessRole(made.role), classes, made.matricula or ""))
 
 
 def granted_and_changed(asked: _Asked, reply: AccountJson) -> str:
@@ -133,7 +145,7 @@ def which_class(asked: _Asked, reply: Any) -> str:
 def which_list(asked: _Asked, reply: Any) -> str:
     """Which part of a list was read: the class and the dates, and how many lines the page has."""
     parameters = asked.get("parameters")
-    names = ("clase", "fecha", "desde", "hasta")
+    names = ("clase", "fecha", "desde", "hasta")  # an unknown class was refused
     given = [f"{name}={value}" for name in names if (value := getattr(parameters, name, None))]
     lists = ("students", "attendance", "participations", "sessions")
     lines = [len(value) for name in lists if (value := getattr(reply, name, None))]

@@ -30,11 +30,13 @@ class AccessNote:
         action: what.
         about: matriculas of the students concerned.
         detail: more about it; it names no person.
+        outcome: the code of the error that a reply of status 200 says; empty when it says none.
     """
 
     action: AccessAction
     about: tuple[str, ...] = ()
     detail: str = ""
+    outcome: str = ""
 
 
 def no_one(_: Mapping[str, Any], __: Any) -> Iterable[str]:
@@ -47,6 +49,7 @@ def logged(
     about: About = no_one,
     detail: Detail = lambda _, __: "",
     of_stream: AccessAction | None = AccessAction.EXPORTED,
+    outcome: Detail = lambda _, __: "",
 ) -> Callable[[_View], _View]:
     """Declare what a route writes into the access log.
 
@@ -56,6 +59,7 @@ def logged(
         detail: gives more about it; it must name no person.
         of_stream: what it does when its reply is a stream, which is a whole list; None when the view writes the line
             itself, once the stream has ended (:func:`server.access_log.recording.recorded_when_sent`).
+        outcome: gives the code of the error, if a reply of status 200 says nothing else.
     """
 
     def declare(view: _View) -> _View:
@@ -71,7 +75,9 @@ def logged(
                 else:
                     g.access_note = AccessNote(of_stream, tuple(about(asked, None)), detail(asked, None))
             else:
-                g.access_note = AccessNote(action, tuple(about(asked, value)), detail(asked, value))
+                g.access_note = AccessNote(
+                    action, tuple(about(asked, value)), detail(asked, value), outcome(asked, value)
+                )
             return reply
 
         noted.__dict__[_DECLARED] = action

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from flask import Flask, Response, g, request
 
-from gallery.documents.access import Account, Grant, loggable_name
+from gallery.documents.access import Account, Grant, grant_detail, loggable_name
 from gallery.documents.access_log import DONE, AccessAction, AccessEvent
 from presente.access_roles import AccessRole
 from presente.clock import Clock
@@ -21,6 +21,7 @@ from server.routes.common import authenticator
 from server.service import Service, ServiceHandle
 
 _Reply = TypeVar("_Reply")
+INTERNAL_ERROR = "internal_error"
 _STUDENT = "student"
 """What a line calls a student who asks: the line names the student among those whom it is about, where an erasure
 reaches."""
@@ -38,7 +39,7 @@ def record_request(app: Flask, handle: ServiceHandle, response: Response) -> Res
         return response
     if response.status_code == 429:  # a caller who sends too much must not fill the disk
         return response
-    outcome = DONE if response.status_code < 400 else g.get("problem_code", str(response.status_code))
+    outcome = note.outcome or DONE if response.status_code < 400 else g.get("problem_code", str(response.status_code))
     lines = [_event(caller, service.clock, note, outcome)]
     if lowered := g.get("lowered_threshold"):
         lowered_note = AccessNote(AccessAction.THRESHOLD_LOWERED, note.about, lowered)
@@ -52,26 +53,43 @@ def record_request(app: Flask, handle: ServiceHandle, response: Response) -> Res
 
 
 def recorded_when_sent(
-    service: Service, action: AccessAction, replies: Iterable[_Reply], about: Callable[[_Reply], Iterable[str]]
+    service: Service,
+    action: AccessAction,
+    replies: Iterable[_Reply],
+    about: Callable[[_Reply], Iterable[str]],
+    problem: Callable[[_Reply], str],
 ) -> Iterator[_Reply]:
-    """The replies of a stream, as they are; when the last was sent, or the client has gone, the line is written.
+    """The replies of a stream, as they are; when the last was sent, or the client has gone, the line is written. Its
+    outcome is that of the first reply where none was answered.
 
     Args:
         service: whose log it is.
         action: what the request does.
         replies: what is streamed.
         about: gives the matriculas of the students whom a reply is about.
+        problem: gives the code of the error that a reply says; empty when it says none.
     """
     event = _event(g.caller, service.clock, AccessNote(action), DONE)
+    lowered = [
+        _event(g.caller, service.clock, AccessNote(AccessAction.THRESHOLD_LOWERED, detail=detail), DONE)
+        for detail in [g.pop("lowered_threshold", "")]
+        if detail
+    ]
 
     def each() -> Iterator[_Reply]:
-        concerned = list(event.about)
+        concerned, outcomes = list(event.about), []
         try:
             for reply in replies:
                 concerned += about(reply)
+                outcomes.append(problem(reply))
                 yield reply
+        except Exception:
+            outcomes = [INTERNAL_ERROR]
+            raise
         finally:
-            service.access_log.record([replace(event, about=tuple(concerned))])
+            outcome = outcomes[0] if outcomes and all(outcomes) else DONE
+            lines = [replace(each, outcome=outcome) for each in (*lowered, event)]
+            service.access_log.record([replace(line, about=tuple(concerned)) for line in lines])
 
     return each()
 
@@ -93,7 +111,7 @@ def note_grant(action: AccessAction, name: str, grant: Grant) -> None:
     """Let the request that is being answered write what was done to a key or an account, where its reply does not say
     which it is."""
     about = (grant.matricula,) if grant.matricula else ()
-    g.access_note = AccessNote(action, about, loggable_name(name, grant.role))
+    g.access_note = AccessNote(action, about, grant_detail(name, grant))
 
 
 def note_lowered_threshold(detail: str) -> None:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from gallery.documents.access import Grant, loggable_name
+from gallery.documents.access import Grant, grant_detail
 from gallery.documents.access_log import AccessAction
 from gallery.documents.protocol import DocumentStore
 from presente import composition
@@ -50,7 +50,7 @@ def log_grant(
     """Write into the access log that a key or an account was made or changed; a student's is not named."""
     log = CommandLog(store.access_log, composition.open_clock(settings), settings.access_log)
     about = [grant.matricula] if grant.matricula else []
-    log.write(action, about, " ".join(filter(None, (loggable_name(name, grant.role), further))))
+    log.write(action, about, " ".join(filter(None, (grant_detail(name, grant), further))))
 
 
 @contextmanager

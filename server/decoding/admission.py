@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
-from collections import deque
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,10 +29,25 @@ _WAITING_COSTLY = 1
 """Costly photos that may wait behind the one that is decoded: each keeps a thread of the server."""
 
 _PATIENCE_S = 10.0
+_TOO_MANY = "as many photos as may wait do"
+
+
+@dataclass(eq=False)
+class _Ticket:
+    """A photo that waits: whose share it takes, what it needs, its place in the order of arrival."""
+
+    share: str
+    memory: int
+    place: int
+    dropped: bool = False
 
 
 class Lane:
-    """So many photos decoded at once, in so many bytes; the rest waits, first come, first served."""
+    """So many photos decoded at once, in so many bytes; the rest waits.
+
+    The next is a photo of the caller whose photos hold least in the lane, then of the one whose turn is longest ago.
+    So a caller alone may use the whole lane, and a photo of another caller waits for one photo to end, not for all.
+    """
 
     def __init__(self, memory: int, at_once: int, waiting: int, patience_s: float = _PATIENCE_S) -> None:
         """A lane.
@@ -48,7 +64,10 @@ class Lane:
         self._idle = at_once
         self._waiting = waiting
         self._patience_s = patience_s
-        self._queue: deque[object] = deque()
+        self._queue: list[_Ticket] = []
+        self._places = itertools.count()
+        self._held: Counter[str] = Counter()  # bytes, by share
+        self._last_turn: dict[str, int] = {}  # of shares that hold something or wait
         self._changed = threading.Condition()
 
     @property
@@ -62,53 +81,89 @@ class Lane:
         return len(self._queue)
 
     @contextmanager
-    def turn(self, cost: Cost) -> Iterator[Callable[[], None]]:
+    def turn(self, cost: Cost, share: str = "") -> Iterator[Callable[[], None]]:
         """Wait for room and a turn, and keep them; what the block is given is to be called once the photo is decoded,
-        when only its pixels are held any more.
+        when only its pixels are held any more. ``share``: whose photo it is.
 
         Raises:
             Busy: ``busy``.
         """
-        self._enter(cost.peak_bytes)
+        self._enter(cost.peak_bytes, share)
         held = [cost.peak_bytes, 1]
 
         def decoded() -> None:
-            self._give_back(held[0] - cost.result_bytes, held[1])
+            self._give_back(held[0] - cost.result_bytes, held[1], share)
             held[:] = cost.result_bytes, 0
 
         try:
             yield decoded
         finally:
-            self._give_back(*held)
+            self._give_back(held[0], held[1], share)
 
-    def _enter(self, memory: int) -> None:
-        ticket = object()
+    def _enter(self, memory: int, share: str) -> None:
         end = time.monotonic() + self._patience_s
         with self._changed:
-            if len(self._queue) >= self._waiting and not self._may_go(memory):
-                raise _busy("as many photos as may wait do")
+            if len(self._queue) >= self._waiting and (self._queue or not self._has_room(memory)):
+                self._make_room(share)
+            ticket = _Ticket(share, memory, next(self._places))
             self._queue.append(ticket)
             try:
-                while self._queue[0] is not ticket or not self._has_room(memory):
+                while not (self._next() is ticket and self._has_room(memory)):
+                    if ticket.dropped:
+                        raise _busy(_TOO_MANY)
                     if not self._changed.wait(end - time.monotonic()):
                         raise _busy(f"it waited {self._patience_s:.0f} seconds for its turn")
                 self._free -= memory
                 self._idle -= 1
+                self._held[share] += memory
+                self._last_turn[share] = next(self._places)
             finally:
-                self._queue.remove(ticket)
+                if not ticket.dropped:
+                    self._queue.remove(ticket)
+                self._forget(share)
                 self._changed.notify_all()  # there may be room for the next one, too
 
-    def _may_go(self, memory: int) -> bool:
-        return not self._queue and self._has_room(memory)
+    def _next(self) -> _Ticket | None:
+        """Which photo is to be decoded next."""
+        return min(
+            self._queue,
+            key=lambda each: (self._held[each.share], self._last_turn.get(each.share, -1), each.place),
+            default=None,
+        )
+
+    def _make_room(self, share: str) -> None:
+        """Drop the newest photo of the caller of whom most wait; refuse the one that comes, if that is its caller.
+
+        Raises:
+            Busy: ``busy``.
+        """
+        waiting = Counter(each.share for each in self._queue)
+        most, count = max(waiting.items(), key=lambda each: each[1], default=(share, 0))
+        holding = count + (self._held[most] > 0)
+        if most == share or holding <= waiting[share] + (self._held[share] > 0) + 1:
+            raise _busy(_TOO_MANY)
+        newest = max((each for each in self._queue if each.share == most), key=lambda each: each.place)
+        newest.dropped = True
+        self._queue.remove(newest)
+        self._changed.notify_all()
 
     def _has_room(self, memory: int) -> bool:
         return self._idle > 0 and memory <= self._free
 
-    def _give_back(self, memory: int, turns: int) -> None:
+    def _give_back(self, memory: int, turns: int, share: str) -> None:
         with self._changed:
             self._free += memory
             self._idle += turns
+            self._held[share] -= memory
+            self._forget(share)
             self._changed.notify_all()
+
+    def _forget(self, share: str) -> None:
+        """Keep nothing of a caller who has no photo here any more."""
+        if not self._held[share]:
+            del self._held[share]
+            if not any(each.share == share for each in self._queue):
+                self._last_turn.pop(share, None)
 
 
 def _busy(why: str) -> Busy:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from faces.image.decode import DecodedPhoto, ImageLimits, expected_cost
 from server.decoding.admission import Admission
 from server.decoding.processes import DecodingProcesses
+from server.decoding.share import current_share
 
 _COSTLY_NICE = 10
 
@@ -29,7 +30,7 @@ class AdmittedDecoder:
         """
         cost = expected_cost(data, limits, enough)
         lane = self.admission.lane_of(cost)
-        with lane.turn(cost) as decoded:
+        with lane.turn(cost, current_share()) as decoded:
             photo = self._workers[lane].decode(data, limits, enough, cost)
             decoded()
             yield photo

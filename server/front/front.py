@@ -22,6 +22,7 @@ from server.front.environ import Scope, check_framing, environ_of, length_of
 from server.front.http_connection import Connection
 from server.front.intake import ClientGone, Intake, Receive
 from server.front.request_threads import RequestThreads
+from server.shares import Shares
 from server.telemetry.front_state import FrontState
 from server.telemetry.request_record import begin_record, record_of
 from server.telemetry.telemetry import telemetry_of
@@ -62,6 +63,7 @@ class Front:
         self._app = app
         self._workers = workers
         self._intake = intake
+        self._shares: Shares = app.extensions["presente.shares"]
 
     def state(self) -> FrontState:
         """What a scrape is told; any thread may ask."""
@@ -117,8 +119,9 @@ class Front:
         if unread:
             length = 0
             del environ["CONTENT_LENGTH"]
+        share = self._shares.of(environ)
         try:
-            body = await self._intake.read(receive, length)
+            body = await self._intake.read(receive, length, share)
         except PresenteError as error:
             await self._refuse(connection, refusal_of(self._app, environ, error), True, receive, send)
             return
@@ -127,37 +130,38 @@ class Front:
         try:
             environ["wsgi.input"] = io.BytesIO(body)
             del body
-            await self._answer(connection, environ, unread, receive, send)
+            await self._answer(connection, environ, share, unread, receive, send)
         except Busy as error:
             record.tell("queue", record.begun, time.perf_counter())
             await self._refuse(connection, refusal_of(self._app, environ, error), unread, receive, send)
         finally:
-            self._intake.release(length)
+            self._intake.release(length, share)
 
     async def _refusal(self, environ: dict[str, Any], length: int) -> Response | None:
         if not asks_store(self._app, environ, length):
             return refusal(self._app, environ, length)
         try:
             context = contextvars.copy_context()
-            return await self._workers.run(context.run, refusal, self._app, environ, length)
+            share = self._shares.of(environ)
+            return await self._workers.run(share, context.run, refusal, self._app, environ, length)
         except Busy as error:
             return refusal_of(self._app, environ, error)
 
     async def _answer(
-        self, connection: Connection, environ: dict[str, Any], unread: bool, receive: Receive, send: Send
+        self, connection: Connection, environ: dict[str, Any], share: str, unread: bool, receive: Receive, send: Send
     ) -> None:
         context = contextvars.copy_context()  # one for all steps of an answer that is made while it is sent
         if environ["PATH_INFO"] == "/livez":  # whatever the threads do, this one needs none
             head, body = context.run(_called, connection, self._app, environ)
         else:
-            head, body = await self._workers.run(context.run, _called, connection, self._app, environ)
+            head, body = await self._workers.run(share, context.run, _called, connection, self._app, environ)
         await self._pause(connection, head[0])
         if isinstance(body, bytes):
             await _send_whole(send, receive, head, body, unread)
             return
         await _send_head(send, head, unread)
         try:
-            while not connection.gone and (piece := await self._workers.run(context.run, _next, body)):
+            while not connection.gone and (piece := await self._workers.run(share, context.run, _next, body)):
                 await _send_piece(send, piece)
         except Busy:
             connection.evict()  # too late for another answer; that this one ends too early says so

@@ -33,7 +33,7 @@ class HttpServer:
         Args:
             app: what answers.
             host, port: where; port 0 is any free one.
-            threads: requests worked on at once.
+            threads: requests of one caller that are worked on at once.
             body_budget: bytes of all bodies that are held at once.
 
         Raises:

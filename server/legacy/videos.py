@@ -21,7 +21,7 @@ def refuse_recordings() -> None:
         raise NotSupported(
             "video_not_supported",
             "Presente reads no recordings yet.",
-            "Send photos of the class to POST /v1/sessions/ID/photos; POST /v1/participations records participation.",
+            "Send photos of the class to a session, and record participations one by one.",
         )
 
 

@@ -8,23 +8,32 @@ from typing import TypeVar
 from msgspec import UNSET
 
 from gallery.documents.access import AccessKey, Account
-from gallery.documents.protocol import DocumentStore
 from presente.access_roles import AccessRole
 from server.access import administration
 from server.access.authentication import Authenticator
 from server.requests.access import AccessListParameters, AccountChanges, NewAccount, NewKey
+from server.service import Service
 
 _Named = TypeVar("_Named", AccessKey, Account)
 
 
-def page_of(everything: Sequence[_Named], parameters: AccessListParameters) -> tuple[Sequence[_Named], str | None]:
-    """A page of keys or accounts, and the name after which the next page begins; None after the last."""
+def page_of_keys(service: Service, parameters: AccessListParameters) -> tuple[Sequence[AccessKey], str | None]:
+    """A page of the keys, and the name after which the next page begins; None after the last."""
+    return _page_of(service.gallery.store.access.access_keys(), parameters)
+
+
+def page_of_accounts(service: Service, parameters: AccessListParameters) -> tuple[Sequence[Account], str | None]:
+    """Likewise of the accounts."""
+    return _page_of(service.gallery.store.access.accounts(), parameters)
+
+
+def _page_of(everything: Sequence[_Named], parameters: AccessListParameters) -> tuple[Sequence[_Named], str | None]:
     rest = [each for each in everything if each.name > parameters.cursor]
     page = rest[: parameters.limit]
     return page, page[-1].name if len(rest) > len(page) else None
 
 
-def make_key(store: DocumentStore, authenticator: Authenticator, wanted: NewKey) -> tuple[AccessKey, str]:
+def make_key(service: Service, authenticator: Authenticator, wanted: NewKey) -> tuple[AccessKey, str]:
     """Make a key; as stored, and its text.
 
     Raises:
@@ -32,24 +41,24 @@ def make_key(store: DocumentStore, authenticator: Authenticator, wanted: NewKey)
         InvalidInput: ``invalid_name``, ``invalid_grant``.
         NotFound: ``student_not_found``.
     """
-    grant = administration.grant_of(store, AccessRole(wanted.role), wanted.classes, wanted.matricula)
-    made = administration.add_key(store.access, wanted.name, grant)
+    grant = administration.grant_of(service.gallery.store, AccessRole(wanted.role), wanted.classes, wanted.matricula)
+    made = administration.add_key(service.gallery.store.access, wanted.name, grant)
     authenticator.register.refresh()
     return made
 
 
-def revoke_key(store: DocumentStore, authenticator: Authenticator, name: str) -> AccessKey:
+def revoke_key(service: Service, authenticator: Authenticator, name: str) -> AccessKey:
     """Revoke a key; the key.
 
     Raises:
         NotFound: ``key_not_found``.
     """
-    revoked = administration.revoke_key(store.access, name)
+    revoked = administration.revoke_key(service.gallery.store.access, name)
     authenticator.register.refresh()
     return revoked
 
 
-def make_account(store: DocumentStore, authenticator: Authenticator, wanted: NewAccount) -> Account:
+def make_account(service: Service, authenticator: Authenticator, wanted: NewAccount) -> Account:
     """Make an account.
 
     Raises:
@@ -57,13 +66,13 @@ def make_account(store: DocumentStore, authenticator: Authenticator, wanted: New
         InvalidInput: ``invalid_name``, ``invalid_grant``, ``invalid_password``.
         NotFound: ``student_not_found``.
     """
-    grant = administration.grant_of(store, AccessRole(wanted.role), wanted.classes, wanted.matricula)
-    made = administration.add_account(store.access, wanted.name, grant, wanted.password)
+    grant = administration.grant_of(service.gallery.store, AccessRole(wanted.role), wanted.classes, wanted.matricula)
+    made = administration.add_account(service.gallery.store.access, wanted.name, grant, wanted.password)
     authenticator.register.refresh()
     return made
 
 
-def change_account(store: DocumentStore, authenticator: Authenticator, name: str, changes: AccountChanges) -> Account:
+def change_account(service: Service, authenticator: Authenticator, name: str, changes: AccountChanges) -> Account:
     """Change an account. Where the role changes, its classes or its matricula are those of the request.
 
     Raises:
@@ -71,17 +80,17 @@ def change_account(store: DocumentStore, authenticator: Authenticator, name: str
         InvalidInput: ``invalid_grant``, ``invalid_password``.
         NotFound: ``account_not_found``, ``student_not_found``.
     """
-    now = administration.account_of(store.access, name).grant
+    now = administration.account_of(service.gallery.store.access, name).grant
     grant = None
     if changes.role is not UNSET or changes.classes is not UNSET or changes.matricula is not UNSET:
         role = now.role if changes.role is UNSET else AccessRole(changes.role)
         same = role is now.role
         classes = (sorted(now.classes or ()) if same else []) if changes.classes is UNSET else changes.classes
         matricula = (now.matricula if same else "") if changes.matricula is UNSET else changes.matricula
-        grant = administration.grant_of(store, role, classes, matricula)
+        grant = administration.grant_of(service.gallery.store, role, classes, matricula)
     password = None if changes.password is UNSET else changes.password
     enabled = None if changes.enabled is UNSET else changes.enabled
-    changed = administration.change_account(store.access, name, grant, password, enabled)
+    changed = administration.change_account(service.gallery.store.access, name, grant, password, enabled)
     if password is not None or not changed.enabled:
         authenticator.sessions.end_all_of(name)
     authenticator.register.refresh()

@@ -208,7 +208,17 @@ class ShownFace:
     entries: tuple[tuple[StoredAttendance, Student], ...]
 
 
-def shown_photos(service: Service, number: int) -> list[tuple[SessionPhoto, list[ShownFace]]]:
+@dataclass(frozen=True, slots=True)
+class ShownPhoto:
+    """A photo of a session as it stands now; ``undone``: whether it recorded something, and all of that was taken
+    back."""
+
+    photo: SessionPhoto
+    faces: tuple[ShownFace, ...]
+    undone: bool
+
+
+def shown_photos(service: Service, number: int) -> list[ShownPhoto]:
     """The photos of a session in order of number, with what holds of the faces of those that are kept.
 
     Raises:
@@ -222,7 +232,12 @@ def shown_photos(service: Service, number: int) -> list[tuple[SessionPhoto, list
     for stored in store.attendance.entries(EntryFilter(session=number)):
         if stored.entry.subject is not None:
             said.setdefault(stored.entry.subject, []).append(stored)
-    holding = [held[-1] for each in said.values() if (held := standing(each))]
+    stand = [held for each in said.values() if (held := standing(each))]
+    holding, standing_ids = [held[-1] for held in stand], {stored.id for held in stand for stored in held}
+    made: dict[int, list[bool]] = {}
+    for stored in (stored for each in said.values() for stored in each):
+        if stored.entry.source == "photo" and stored.entry.undoes is None:
+            made.setdefault(stored.entry.photo_number, []).append(stored.id in standing_ids)
     subjects = {subject for photo in photos for face in photo.faces for subject, _ in face.candidates} | set(said)
     students = {
         subject: student
@@ -230,7 +245,11 @@ def shown_photos(service: Service, number: int) -> list[tuple[SessionPhoto, list
         if subject in said or service.gallery.scope.sees(student)
     }
     return [
-        (photo, [_shown(photo, place, face, holding, students) for place, face in enumerate(photo.faces, start=1)])
+        ShownPhoto(
+            photo,
+            tuple(_shown(photo, place, face, holding, students) for place, face in enumerate(photo.faces, start=1)),
+            undone=photo.number in made and not any(made[photo.number]),
+        )
         for photo in photos
     ]
 

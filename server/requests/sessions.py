@@ -25,13 +25,24 @@ from server.requests.fields import (
 )
 
 _MOST_MEETINGS = 50
+_TIME = "([01][0-9]|2[0-3]):[0-5][0-9]"
 
 Starts = Annotated[
-    str, Meta(max_length=5, description="When it starts, HH:MM at the school.", extra=rules(code="invalid_times"))
+    str,
+    Meta(
+        max_length=5,
+        description="When it starts, HH:MM at the school.",
+        extra_json_schema={"pattern": f"^{_TIME}$"},
+        extra=rules(code="invalid_times"),
+    ),
 ]
 Ends = Annotated[
     str | None,
-    Meta(description="When it ends, HH:MM, later than starts; null: not known.", extra=rules(code="invalid_times")),
+    Meta(
+        description="When it ends, HH:MM, later than starts; null: not known.",
+        extra_json_schema={"pattern": f"^{_TIME}$"},
+        extra=rules(code="invalid_times"),
+    ),
 ]
 LateAfter = Annotated[
     Annotated[int, Meta(ge=0, le=MOST_LATE_AFTER, extra=rules(code="invalid_times"))] | None,
@@ -84,6 +95,7 @@ class NewSession(JsonObject, frozen=True, kw_only=True):
         Meta(
             max_length=5,
             description="When it starts, HH:MM; if empty, the timetable's nearest start of that weekday, else now.",
+            extra_json_schema={"pattern": f"^({_TIME})?$"},
             extra=rules(code="invalid_times"),
         ),
     ] = ""

@@ -88,6 +88,8 @@ def typed(sent: Mapping[str, Any], kind: type[_Struct], in_query: bool = False) 
         raise _refused(str(exc), tidied, fields, in_query) from exc
     for name, value in tidied.items():
         field = fields[name]
+        if value is None:  # which its type allows
+            continue
         if field.rules.printable and not is_printable(value):
             raise _misfit(field, field, value, in_query)
         if field.rules.date and value:

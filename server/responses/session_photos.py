@@ -7,9 +7,8 @@ from typing import Annotated, Literal, cast
 
 from msgspec import UNSET, Meta
 
-from gallery.documents.class_sessions import SessionPhoto
 from presente.face_json import UNKNOWN, JsonObject, Rotated
-from server.operations.session_photos import SessionPhotosResult, ShownFace
+from server.operations.session_photos import SessionPhotosResult, ShownFace, ShownPhoto
 from server.responses.attendance import (
     AttendanceTimings,
     ClassPhotoFaceJson,
@@ -95,6 +94,7 @@ class ShownPhotoJson(JsonObject, frozen=True, kw_only=True):
     kept: Kept
     width: Annotated[int, Meta(description="Of the photo as it was sent, upright, to which boxes refer; 0 when gone.")]
     height: int
+    undone: Annotated[bool, Meta(description="Whether it recorded something, and all of that was taken back.")]
     faces: list[ShownFaceJson]
 
 
@@ -134,19 +134,20 @@ def session_photos_reply(request_id: str, taken: SessionPhotosResult) -> Session
     )
 
 
-def session_photo_list_reply(found: Sequence[tuple[SessionPhoto, Sequence[ShownFace]]]) -> SessionPhotoListReply:
+def session_photo_list_reply(found: Sequence[ShownPhoto]) -> SessionPhotoListReply:
     """The photos of a session."""
     return SessionPhotoListReply(
         photos=[
             ShownPhotoJson(
-                number=photo.number,
-                at=photo.at,
-                kept=photo.kept,
-                width=photo.width,
-                height=photo.height,
-                faces=[_face(number, face) for number, face in enumerate(faces, start=1)],
+                number=shown.photo.number,
+                at=shown.photo.at,
+                kept=shown.photo.kept,
+                width=shown.photo.width,
+                height=shown.photo.height,
+                undone=shown.undone,
+                faces=[_face(number, face) for number, face in enumerate(shown.faces, start=1)],
             )
-            for photo, faces in found
+            for shown in found
         ]
     )
 

@@ -21,7 +21,7 @@ SessionId = Annotated[int, Meta(description="Id of the session; grows with time.
 Counts = Annotated[dict[str, int], Meta(description="How many lines of the roll have each status.")]
 
 
-class SessionJson(JsonObject, frozen=True, kw_only=True):
+class ClassSessionJson(JsonObject, frozen=True, kw_only=True):
     """A session: one meeting of a class."""
 
     id: SessionId
@@ -60,19 +60,19 @@ class RollLineJson(JsonObject, frozen=True, kw_only=True):
     note: str
 
 
-class SessionReply(JsonObject, frozen=True, kw_only=True):
+class ClassSessionReply(JsonObject, frozen=True, kw_only=True):
     """A session and its roll, one line per student, in order of matricula."""
 
-    session: SessionJson
+    session: ClassSessionJson
     counts: Counts
     photos: Annotated[int, Meta(description="How many photos were sent to it.")]
     roll: list[RollLineJson]
 
 
-class SessionListReply(JsonObject, frozen=True, kw_only=True):
+class ClassSessionListReply(JsonObject, frozen=True, kw_only=True):
     """A page of sessions, the latest first."""
 
-    sessions: list[SessionJson]
+    sessions: list[ClassSessionJson]
     next_cursor: Annotated[str | None, Meta(description="Goes into cursor as it is; null on the last page.")]
 
 
@@ -101,10 +101,10 @@ class ClassListReply(JsonObject, frozen=True, kw_only=True):
     next_cursor: Annotated[str | None, Meta(description="Goes into cursor as it is; null on the last page.")]
 
 
-def session_json(stored: StoredSession, names_caller: bool = True) -> SessionJson:
+def session_json(stored: StoredSession, names_caller: bool = True) -> ClassSessionJson:
     """A session; without ``names_caller`` it is not said who made it."""
     session = stored.session
-    return SessionJson(
+    return ClassSessionJson(
         id=stored.id,
         clase=session.clase,
         fecha=session.fecha,
@@ -141,9 +141,9 @@ def counts_json(lines: Sequence[RollLine]) -> dict[str, int]:
     return {str(status): count for status, count in roll_counts(lines).items()}
 
 
-def session_reply(roll: SessionRoll, names_caller: bool = True) -> SessionReply:
+def session_reply(roll: SessionRoll, names_caller: bool = True) -> ClassSessionReply:
     """A session and its roll."""
-    return SessionReply(
+    return ClassSessionReply(
         session=session_json(roll.stored, names_caller),
         counts=counts_json(roll.lines),
         photos=roll.photos,
@@ -160,14 +160,14 @@ def roll_change_reply(roll: SessionRoll) -> RollChangeReply:
 
 def session_list_reply(
     found: Sequence[StoredSession], parameters: SessionListParameters, names_caller: bool = True
-) -> SessionListReply:
+) -> ClassSessionListReply:
     """A page of at most ``limit`` sessions, of ``limit + 1`` that were looked for."""
     page = found[: parameters.limit]
     cursor = None
     if len(found) > parameters.limit:
         last = page[-1]
         cursor = cursor_of(parameters, last.session.fecha, last.session.starts, last.id)
-    return SessionListReply(sessions=[session_json(each, names_caller) for each in page], next_cursor=cursor)
+    return ClassSessionListReply(sessions=[session_json(each, names_caller) for each in page], next_cursor=cursor)
 
 
 def class_json(summary: ClassSummary) -> ClassJson:

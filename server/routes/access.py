@@ -35,7 +35,7 @@ _ACCOUNT = frozenset({"invalid_grant", "invalid_name", "invalid_password", "stud
 @logged(AccessAction.READ, detail=which_list)
 def keys(parameters: AccessListParameters) -> KeyListReply:
     """The keys that are kept in the store, and when each was last used."""
-    return key_list_reply(*operations.page_of(service().gallery.store.access.access_keys(), parameters))
+    return key_list_reply(*operations.page_of_keys(service(), parameters))
 
 
 @bp.post("/keys")
@@ -44,7 +44,7 @@ def keys(parameters: AccessListParameters) -> KeyListReply:
 @logged(AccessAction.KEY_MADE, about=granted_to, detail=granted)
 def make_key(body: NewKey) -> NewKeyReply:
     """A new key for a machine; its text is shown this once."""
-    made, text = operations.make_key(service().gallery.store, authenticator(), body)
+    made, text = operations.make_key(service(), authenticator(), body)
     return NewKeyReply(key=text, made=key_json(made))
 
 
@@ -54,7 +54,7 @@ def make_key(body: NewKey) -> NewKeyReply:
 @logged(AccessAction.KEY_REVOKED)
 def revoke_key(name: str) -> None:
     """Revoke a key."""
-    revoked = operations.revoke_key(service().gallery.store, authenticator(), name)
+    revoked = operations.revoke_key(service(), authenticator(), name)
     note_grant(AccessAction.KEY_REVOKED, revoked.name, revoked.grant)
 
 
@@ -64,7 +64,7 @@ def revoke_key(name: str) -> None:
 @logged(AccessAction.READ, detail=which_list)
 def users(parameters: AccessListParameters) -> AccountListReply:
     """The accounts."""
-    return account_list_reply(*operations.page_of(service().gallery.store.access.accounts(), parameters))
+    return account_list_reply(*operations.page_of_accounts(service(), parameters))
 
 
 @bp.post("/users")
@@ -73,7 +73,7 @@ def users(parameters: AccessListParameters) -> AccountListReply:
 @logged(AccessAction.ACCOUNT_MADE, about=granted_to, detail=granted)
 def make_user(body: NewAccount) -> AccountJson:
     """A new account for a person."""
-    return account_json(operations.make_account(service().gallery.store, authenticator(), body))
+    return account_json(operations.make_account(service(), authenticator(), body))
 
 
 @bp.patch("/users/<name>")
@@ -82,4 +82,4 @@ def make_user(body: NewAccount) -> AccountJson:
 @logged(AccessAction.ACCOUNT_CHANGED, about=granted_to, detail=granted_and_changed)
 def change_user(name: str, body: AccountChanges) -> AccountJson:
     """Change an account's role, password, or whether it may log in."""
-    return account_json(operations.change_account(service().gallery.store, authenticator(), name, body))
+    return account_json(operations.change_account(service(), authenticator(), name, body))

@@ -7,7 +7,14 @@ from flask import Blueprint, Response, g, request
 from gallery.documents.access_log import AccessAction
 from server import threshold_policy
 from server.access.permissions import Permission, needs
-from server.access_log.concerned import in_reply, nearest, recognised, recognised_in_photo
+from server.access_log.concerned import (
+    in_reply,
+    nearest,
+    problem_of_all,
+    problem_of_photo,
+    recognised,
+    recognised_in_photo,
+)
 from server.access_log.declaration import logged
 from server.access_log.recording import recorded_when_sent
 from server.body_sizes import EMBEDDINGS, PHOTOS, takes
@@ -40,7 +47,7 @@ bp = Blueprint("identify", __name__, url_prefix="/v1")
     streamed_line=responses.IdentifiedPhotoReply,
     refuses=GALLERY | SCOPED | {"no_photos", "threshold_too_low"},
 )
-@logged(AccessAction.IDENTIFIED, about=recognised, of_stream=None)
+@logged(AccessAction.IDENTIFIED, about=recognised, of_stream=None, outcome=problem_of_all)
 def identify(
     parameters: IdentifyParameters, body: SentPhotos[NoFields]
 ) -> responses.IdentifyReply | responses.IdentifyPhotosReply | Response:
@@ -51,7 +58,9 @@ def identify(
     if wants_lines(request):
         answered = operations.identify_each(service(), photos, query)
         replies = responses.identified_photo_replies(*about, answered)
-        recorded = recorded_when_sent(service(), AccessAction.IDENTIFIED, replies, recognised_in_photo)
+        recorded = recorded_when_sent(
+            service(), AccessAction.IDENTIFIED, replies, recognised_in_photo, problem_of_photo
+        )
         return streamed(json_lines(recorded), JSON_LINES)
     if len(photos) > 1:
         answered = operations.identify_each(service(), photos, query.among(len(photos)))

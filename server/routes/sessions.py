@@ -42,10 +42,10 @@ from server.responses.session_photos import (
     session_photos_reply,
 )
 from server.responses.sessions import (
+    ClassSessionJson,
+    ClassSessionListReply,
+    ClassSessionReply,
     RollChangeReply,
-    SessionJson,
-    SessionListReply,
-    SessionReply,
     roll_change_reply,
     session_json,
     session_list_reply,
@@ -67,12 +67,12 @@ def _names_callers() -> bool:
 @bp.post("")
 @needs(Permission.RECORD)
 @answers(
-    {201: SessionJson},
+    {201: ClassSessionJson},
     refuses=GALLERY | SCOPED | KEYED | {"class_not_found", "session_exists"},
     headers={"Location": "The address of the session."},
 )
 @logged(AccessAction.SESSION_OPENED, detail=of_session)
-def begin(body: NewSession) -> tuple[SessionJson, dict[str, str]]:
+def begin(body: NewSession) -> tuple[ClassSessionJson, dict[str, str]]:
     """A class meets: make a session, open for attendance."""
     stored = begin_session(KeyedRequest.of(request), service(), json_value(request), body, g.caller.name)
     return session_json(stored), {"Location": f"/v1/sessions/{stored.id}"}
@@ -80,36 +80,36 @@ def begin(body: NewSession) -> tuple[SessionJson, dict[str, str]]:
 
 @bp.get("")
 @needs(Permission.READ)
-@answers(SessionListReply, refuses=GALLERY | SCOPED | {"class_not_found", "invalid_cursor"})
+@answers(ClassSessionListReply, refuses=GALLERY | SCOPED | {"class_not_found", "invalid_cursor"})
 @logged(AccessAction.READ, detail=which_list)
-def listing(parameters: SessionListParameters) -> SessionListReply:
+def listing(parameters: SessionListParameters) -> ClassSessionListReply:
     """Sessions, the latest first, a page at a time."""
     return session_list_reply(sessions_page(service(), parameters), parameters, _names_callers())
 
 
 @bp.get("/<int:number>")
 @needs(Permission.READ)
-@answers(SessionReply, refuses=_READING)
+@answers(ClassSessionReply, refuses=_READING)
 @logged(AccessAction.READ, detail=of_session)
-def read(number: int) -> SessionReply:
+def read(number: int) -> ClassSessionReply:
     """A session and its roll: one line per student of the class."""
     return session_reply(session_roll(service(), number), _names_callers())
 
 
 @bp.patch("/<int:number>")
 @needs(Permission.RECORD)
-@answers(SessionReply, refuses=_READING | {"session_exists"})
+@answers(ClassSessionReply, refuses=_READING | {"session_exists"})
 @logged(AccessAction.SESSION_CHANGED, detail=of_session)
-def change(number: int, body: SessionChanges) -> SessionReply:
+def change(number: int, body: SessionChanges) -> ClassSessionReply:
     """Change a session, close it, or open it again."""
     return session_reply(change_session(service(), number, given_changes(body)))
 
 
 @bp.post("/<int:number>/close")
 @needs(Permission.RECORD)
-@answers(SessionReply, refuses=_READING | {"session_exists"})
+@answers(ClassSessionReply, refuses=_READING | {"session_exists"})
 @logged(AccessAction.SESSION_CHANGED, detail=of_session)
-def close(number: int) -> SessionReply:
+def close(number: int) -> ClassSessionReply:
     """Close a session: nothing is recorded any more, and its photos are erased."""
     return session_reply(change_session(service(), number, {"state": "closed"}))
 
@@ -169,9 +169,9 @@ def undo(number: int, body: UndoRequest) -> RollChangeReply:
 
 @bp.get("/<int:number>/roll")
 @needs(Permission.READ)
-@answers(SessionReply, streams="text/csv", also_streams=[XLSX], refuses=_READING)
+@answers(ClassSessionReply, streams="text/csv", also_streams=[XLSX], refuses=_READING)
 @logged(AccessAction.READ, detail=of_session)
-def roll(number: int, parameters: RollParameters) -> SessionReply | Response:
+def roll(number: int, parameters: RollParameters) -> ClassSessionReply | Response:
     """The roll of a session as JSON, CSV, xlsx, or as Moodle imports it."""
     acronyms, found = moodle_acronyms(parameters), session_roll(service(), number)
     if parameters.format == "json":

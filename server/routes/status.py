@@ -1,12 +1,9 @@
-"""``/livez``, ``/readyz``, ``/v1/status``, and the page at ``/``."""
+"""``/livez``, ``/readyz`` and ``/v1/status``."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from flask import Blueprint
 
-from flask import Blueprint, Response, send_from_directory
-
-from presente.installation import SAMPLE
 from server.access.permissions import Permission, needs
 from server.error_codes import GALLERY
 from server.responses.status import LiveReply, NotReadyReply, ReadyReply, StatusReply, ready_reply, status_reply
@@ -14,7 +11,6 @@ from server.routes.common import service, service_handle
 from server.typed_routes import answers
 
 bp = Blueprint("status", __name__)
-_PAGE = Path(__file__).resolve().parent.parent / "page"
 
 
 @bp.get("/livez")
@@ -39,18 +35,3 @@ def ready() -> ReadyReply | NotReadyReply:
 def status() -> StatusReply:
     """Counts, pack, index, threshold."""
     return status_reply(service().gallery.status(), service().clock)
-
-
-@bp.get("/")
-@needs(Permission.OPEN)
-def page() -> Response:
-    """What is running, and a form to try a photo."""
-    return send_from_directory(_PAGE, "index.html")
-
-
-@bp.get("/page/<path:name>")
-@needs(Permission.OPEN)
-def asset(name: str) -> Response:
-    """The page's style and script; below ``sample/`` the drawn photos that it offers to try."""
-    sample = name.startswith("sample/")
-    return send_from_directory(SAMPLE / "groups" if sample else _PAGE, name.removeprefix("sample/") if sample else name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
@@ -15,6 +16,8 @@ OTHER_METHOD = "other"
 NO_ROLE = "none"
 """The role of a request that was refused before its key was looked at, or for its key."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+STORE_ERRORS = ("store_unavailable", "lease_lost", "pack_mismatch", "unexpected")
+"""Kinds of store errors that are there from the start, at 0."""
 STAGES = ("queue", "decode", "detect", "embed", "search", "store", "total")
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -40,7 +43,7 @@ class Instruments:
         )
         self._durations = Histogram(
             "presente_http_request_duration_seconds",
-            "From a request's last byte to its answer, by route.",
+            "From a request's last byte to its answer, by route; without requests that were refused (4xx).",
             ["route"],
             registry=registry,
             buckets=_SECONDS,
@@ -78,6 +81,11 @@ class Instruments:
         self._store_errors = Counter(
             "presente_store_errors", "Calls of the document store that failed.", ["kind"], registry=registry
         )
+        for kind in STORE_ERRORS:  # from the first scrape on: a series that begins at 1 has no increase
+            self._store_errors.labels(kind)
+        self._unwritable = Counter(
+            "presente_http_unwritable", "Requests for which the disk had no room (507).", registry=registry
+        )
         self._answered: dict[tuple[str, str, int, str], Counter] = {}
         self._by_route: dict[str, Histogram] = {}
 
@@ -88,13 +96,19 @@ class Instruments:
         if counter is None:  # looking labels up takes longer than counting
             counter = self._answered[key] = self._requests.labels(key[0], key[1], str(status), role)
         counter.inc()
+        if status == HTTPStatus.INSUFFICIENT_STORAGE:
+            self._unwritable.inc()
 
-    def took(self, route: str, seconds: float, stages: Mapping[str, float]) -> None:
-        """How long a request took, and each of its stages; names that are no stage of ours are passed over."""
+    def took(self, route: str, status: int, seconds: float, stages: Mapping[str, float]) -> None:
+        """How long a request took, and each of its stages; names that are no stage of ours are passed over.
+
+        The route's own times leave out what was refused: that is quick, and would hide what is slow.
+        """
         by_route = self._by_route.get(route)
         if by_route is None:
             by_route = self._by_route[route] = self._durations.labels(route)
-        by_route.observe(seconds)
+        if not 400 <= status < 500:
+            by_route.observe(seconds)
         self._stages["total"].observe(seconds)
         for name, spent in stages.items():
             if name in self._stages:

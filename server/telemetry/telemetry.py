@@ -74,7 +74,7 @@ class Telemetry:
         end = time.perf_counter()
         route = route or UNMATCHED
         self.instruments.request(route, method, status, role or NO_ROLE)
-        self.instruments.took(route, end - record.begun, record.seconds)
+        self.instruments.took(route, status, end - record.begun, record.seconds)
         if self.tracing is not None:
             self.tracing.trace(AnsweredRequest(record, end, method, route, status, role or NO_ROLE), sent)
 

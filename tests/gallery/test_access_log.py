@@ -1,10 +1,12 @@
 """The access log in both stores: one order, a chain that tells what was changed, and no person after an erasure."""
 
+import hashlib
 import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from gallery.documents.access_log import (
     AccessFilter,
     AccessLine,
     ChainHead,
+    Concerned,
     line_hash,
 )
 from gallery.documents.protocol import DocumentStore
@@ -52,7 +55,7 @@ def about(line: AccessLine) -> list[str | None]:
 
 
 def codes(store: DocumentStore, kept: ChainHead | None = None) -> list[tuple[str, int]]:
-    return [(found.code, found.line) for found in verify(store.access_log, kept).findings]
+    return [(found.code, found.line) for found in verify(store, kept).findings]
 
 
 @pytest.fixture
@@ -68,7 +71,7 @@ def test_an_empty_log_verifies(store: DocumentStore) -> None:
     log = store.access_log
     assert (log.head(), log.noted_head(), log.note_head()) == (NO_LINES, NO_LINES, NO_LINES)
     assert log.append([]) == NO_LINES and lines_of(store) == []
-    assert verify(log).findings == () and verify(log, NO_LINES).findings == ()
+    assert verify(store).findings == () and verify(store, NO_LINES).findings == ()
 
 
 def test_lines_are_kept_as_they_were_in_one_chain(school: DocumentStore, open_store: OpenStore) -> None:
@@ -83,7 +86,7 @@ def test_lines_are_kept_as_they_were_in_one_chain(school: DocumentStore, open_st
     assert found[1].event == event(A.ERASED, (), 1, detail="d", outcome="not_found")
     assert [line.previous for line in found] == ["", *(line.hash for line in found[:-1])]
     assert found[1].head == first and found[-1].head == third
-    assert verify(log, first).findings == () == verify(log, third).findings
+    assert verify(school, first).findings == () == verify(school, third).findings
 
 
 def test_lines_are_found_by_each_condition_and_page_by_page(school: DocumentStore) -> None:
@@ -118,7 +121,7 @@ def test_erasing_a_student_keeps_the_lines_and_the_chain_without_the_person(scho
     erased = [each for line in after for each in line.concerned if each.matricula is None]
     assert {(each.salt, each.subject) for each in erased} == {(None, None)}
     assert [line.hash for line in before] == [line.hash for line in after[:3]]
-    assert verify(log).findings == ()
+    assert verify(school).findings == ()
     school.enrol([enrolment("A2", vectors(1, 9))])  # another student with that matricula
     assert lines_of(school, subject=student_in(school, "A2").id) == []
 
@@ -143,16 +146,31 @@ def test_merging_keeps_the_names_that_were_written_and_finds_them_by_the_student
     school.merge("A1", "A2")
     kept = student_in(school, "A1").id
     assert [about(line) for line in lines_of(school, subject=kept)] == [["A1", "A2"]]
-    assert verify(log).findings == ()
+    assert verify(school).findings == ()
     school.remove(["A1"])
     assert [about(line) for line in lines_of(school)] == [[None, None], ["A3"]]
-    assert verify(log).findings == ()
+    assert verify(school).findings == ()
 
 
-def test_a_line_is_about_a_bounded_number_of_students(store: DocumentStore) -> None:
-    store.access_log.append([event(about=tuple(f"A{number}" for number in range(MOST_CONCERNED + 5)))])
-    (line,) = lines_of(store)
-    assert len(line.concerned) == MOST_CONCERNED and verify(store.access_log).findings == ()
+def test_an_event_about_very_many_students_is_several_lines(
+    school: DocumentStore, make: Callable[..., AccessLog]
+) -> None:
+    log = make()
+    log.record([event(A.ENROLLED, tuple(f"B{number}" for number in range(MOST_CONCERNED + 5)))])
+    assert [len(line.concerned) for line in lines_of(school)] == [MOST_CONCERNED, 5]
+    assert verify(school).findings == ()
+
+
+def test_a_log_that_is_closed_says_so_and_no_one_waits_for_it(
+    school: DocumentStore, make: Callable[..., AccessLog]
+) -> None:
+    log = make()
+    log.record([event(A.ENROLLED, ("A1",))])
+    log.close()
+    for late in (event(A.ERASED, ("A1",)), event(A.READ)):
+        with pytest.raises(StoreError, match="closed"):
+            log.record([late])
+    assert len(lines_of(school)) == 1
 
 
 # -- what verification finds ---------------------------------------------------------------------------------------
@@ -206,6 +224,16 @@ class Attacker:
             changes = {"$set": {"about.0.matricula": matricula}}
             client.get_default_database().access_log.update_one({"_id": number}, changes)
 
+    def set_person(self, number: int, **fields: Any) -> None:
+        """Change the first student whom a line is about."""
+        if self.url.startswith("sqlite"):
+            columns = ", ".join(f"{name} = ?" for name in fields)
+            self.sql(f"UPDATE access_concerned SET {columns} WHERE line = ?", *fields.values(), number)
+            return
+        with MongoClient[dict[str, Any]](self.url) as client:
+            changes = {"$set": {f"about.0.{name}": value for name, value in fields.items()}}
+            client.get_default_database().access_log.update_one({"_id": number}, changes)
+
     def drop_person(self, number: int) -> None:
         if self.url.startswith("sqlite"):
             self.sql("DELETE FROM access_concerned WHERE line = ?", number)
@@ -250,7 +278,7 @@ def test_another_person_and_none_are_found(school: DocumentStore, attacker: Atta
 
 def test_missing_lines_are_found(school: DocumentStore, attacker: Attacker) -> None:
     attacker.delete(1, 3, 4)
-    found = verify(school.access_log).findings
+    found = verify(school).findings
     assert found[0] == ChainFinding("line_missing", 1, "Line 1 is missing.")
     assert found[1] == ChainFinding("line_missing", 3, "Lines 3 to 4 are missing.")
     assert len(found) == 2
@@ -289,6 +317,118 @@ def test_a_head_of_another_form_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="NUMBER:HASH"):
         ChainHead.of(text)
     assert ChainHead.of("7:ab") == ChainHead(7, "ab") and ChainHead.of(str(NO_LINES)) == NO_LINES
+
+
+def test_a_matricula_that_takes_a_part_of_the_salt_is_found(school: DocumentStore, attacker: Attacker) -> None:
+    school.enrol([enrolment("B 7", vectors(1, 8)), enrolment("7", vectors(1, 9))])
+    school.access_log.append([event(about=("B 7",))])
+    (salt,) = (each.salt for each in lines_of(school)[6].concerned)
+    other = student_in(school, "7").id
+    attacker.set_person(7, salt=f"{salt} B", matricula="7", student=other)
+    (changed,) = lines_of(school)[6].concerned
+    assert (changed.matricula, changed.subject) == ("7", other)
+    assert codes(school) == [("person_changed", 7)]
+
+
+@pytest.mark.parametrize("salt", ["", "0" * 31, "G" * 32, "0" * 32 + "-", "0" * 32 + "-1 ", "0" * 32 + " B"])
+def test_a_salt_of_another_form_is_found(salt: str) -> None:
+    commitment = hashlib.sha256(f"{salt} A1".encode()).hexdigest()
+    assert not Concerned(commitment, salt, "A1", 1).holds
+    good = "0" * 32 + "-1"
+    assert Concerned(hashlib.sha256(f"{good} A1".encode()).hexdigest(), good, "A1", 1).holds
+
+
+@pytest.mark.parametrize("whose", ["A2", None, 99_999])
+def test_a_line_that_stands_beside_another_student_s_id_is_found_and_an_erasure_reaches_it(
+    school: DocumentStore, attacker: Attacker, whose: str | int | None
+) -> None:
+    attacker.set_person(3, student=student_in(school, whose).id if isinstance(whose, str) else whose)
+    assert codes(school) == [("person_changed", 3)]
+    school.remove(["A1"])
+    assert [about(line) for line in lines_of(school)] == [[None]] * 6 and codes(school) == []
+
+
+def test_a_merge_and_a_matricula_that_is_given_again_are_nothing_to_find(
+    school: DocumentStore, attacker: Attacker
+) -> None:
+    school.merge("A2", "A1")
+    school.enrol([enrolment("A1", vectors(1, 7))])  # another student
+    school.access_log.append([event(about=("A1", "A2"))])
+    assert codes(school) == []
+    school.remove(["A1"])
+    assert [about(line) for line in lines_of(school)] == [["A1"]] * 6 + [[None, "A2"]]  # the first was another student
+    assert codes(school) == []
+    school.remove(["A2"])
+    assert {name for line in lines_of(school) for name in about(line)} == {None} and codes(school) == []
+
+
+def test_a_student_who_is_being_erased_is_nothing_to_find(
+    school: DocumentStore, attacker: Attacker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subjects = type(school).subjects
+
+    def erased_meanwhile(store: Any, ids: Any) -> Any:
+        monkeypatch.setattr(type(school), "subjects", subjects)
+        store.remove(["A1"])
+        return subjects(store, ids)
+
+    monkeypatch.setattr(type(school), "subjects", erased_meanwhile)
+    assert codes(school) == []
+
+
+@pytest.mark.parametrize("number", [-(2**63), -1, 0])
+def test_a_forged_line_is_found_whatever_its_number(school: DocumentStore, attacker: Attacker, number: int) -> None:
+    attacker.renumber(6, number)
+    assert codes(school) == [("line_forged", number)]
+
+
+def test_a_number_that_is_none_is_found_where_a_store_takes_one(school: DocumentStore, store_url: str) -> None:
+    if store_url.startswith("sqlite"):
+        with pytest.raises(sqlite3.IntegrityError):
+            Attacker(store_url).sql("INSERT INTO access_log (number) VALUES ('one')")
+        return
+    with MongoClient[dict[str, Any]](store_url) as client:
+        client.get_default_database().access_log.insert_one({"_id": "one", "about": "no one", "at": 5})
+    assert codes(school) == [("line_forged", 0)]
+    assert school.access_log.append([event()]).number == 1 and codes(school) == [("line_forged", 0)]
+
+
+@pytest.mark.parametrize("value", [b"\xff\x00", 5, b"10.0.0.7"], ids=["bytes", "number", "the same, as bytes"])
+@pytest.mark.parametrize("field", [*FIELDS[:-1], "previous", "hash"])
+def test_what_is_no_text_is_found_and_shown(
+    school: DocumentStore, attacker: Attacker, field: str, value: object
+) -> None:
+    attacker.set(3, **{field: value})
+    found = codes(school)
+    assert ("line_changed", 3) in found
+    assert set(found) <= {("line_changed", 3), ("chain_broken", 3), ("chain_broken", 4)}
+    shown = lines_of(school)[2]
+    assert all(isinstance(text, str) for text in (*astuple(shown.event)[:8], shown.previous, shown.hash))
+
+
+def test_a_text_that_is_no_utf_8_is_found_and_the_others_are_read(school: DocumentStore, attacker: Attacker) -> None:
+    if not attacker.url.startswith("sqlite"):
+        pytest.skip("the server refuses it")
+    attacker.sql("UPDATE access_log SET detail = CAST(x'ff' AS TEXT) WHERE number = 2")
+    attacker.sql("UPDATE access_concerned SET matricula = CAST(x'ff' AS TEXT) WHERE line = 4")
+    assert codes(school) == [("line_changed", 2), ("person_changed", 4)]
+    assert lines_of(school)[1].event.detail == "x'ff'"
+
+
+@pytest.mark.parametrize("noted", ["nonsense", "", "9" * 5000 + ":ab", b"\xff"])
+def test_a_note_that_is_no_head_is_found(
+    school: DocumentStore, attacker: Attacker, open_store: OpenStore, noted: str | bytes
+) -> None:
+    school.access_log.note_head()
+    if attacker.url.startswith("sqlite"):
+        attacker.sql("UPDATE gallery SET value = ? WHERE key = 'access_log_head'", noted)
+    else:
+        with MongoClient[dict[str, Any]](attacker.url) as client:
+            head = {"_id": "access_log_head"}
+            client.get_default_database().gallery.update_one(head, {"$set": {"value": noted}})
+    assert codes(open_store()) == [("note_unreadable", 0)]
+    school.access_log.note_head()
+    assert codes(school) == []
 
 
 # -- several writers -----------------------------------------------------------------------------------------------

@@ -1,12 +1,19 @@
 """Keys, accounts and sessions: what every store promises of them."""
 
+import contextlib
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from gallery.documents.access import AccessKey, Account, Grant, LoginSession, digest_of_secret
+import pytest
+
+from gallery.documents.access import AccessKey, Account, AccountChanges, Grant, LoginSession, digest_of_secret
+from gallery.documents.mongo.access import MongoAccess
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.values import Enrolment, Student
 from presente.access_roles import AccessRole
+from presente.errors import Conflict, NotFound
 from tests.conftest import OpenStore
 
 AT, LATER = "2026-11-20T08:00:00+00:00", "2026-11-20T09:00:00+00:00"
@@ -67,15 +74,100 @@ def test_of_writers_that_add_one_name_at_once_one_succeeds(open_store: OpenStore
     assert stored is not None and added == [stored.password_hash] and sorted(told) == [False] * 3 + [True]
 
 
-def test_an_account_changes_as_a_whole_and_keeps_its_sessions(open_store: OpenStore) -> None:
+def test_an_account_changes_in_what_is_given_and_keeps_its_sessions(open_store: OpenStore) -> None:
     store = open_store()
+    with_student(store)
     assert store.access.add_account(account()) and store.access.add_account(account("ana", OWN))
     store.access.add_session(session("ruiz"))
+    assert store.access.change_account("no one", AccountChanges(enabled=False)) is None
+    for changes in (
+        AccountChanges(enabled=False),
+        AccountChanges(password_hash="other"),
+        AccountChanges(grant=Grant(AccessRole.VIEWER)),
+    ):
+        store.access.change_account("ruiz", changes)
     changed = replace(account(), enabled=False, grant=Grant(AccessRole.VIEWER), password_hash="other")
-    assert store.access.replace_account(changed) and not store.access.replace_account(account("no one"))
     assert store.access.accounts() == [account("ana", OWN), changed]
     assert store.access.account("ruiz") == changed and store.access.account("no one") is None
     assert store.access.session(session("ruiz").digest) == session("ruiz")
+    late = AccountChanges(password_hash="late", enabled=True)
+    assert store.access.change_account("ruiz", late, only_if=account().password_hash) is None
+    assert store.access.account("ruiz") == changed
+    again = store.access.change_account("ruiz", late, only_if="other")
+    assert again == replace(changed, password_hash="late", enabled=True) == store.access.account("ruiz")
+
+
+def test_an_admin_is_always_left(open_store: OpenStore) -> None:
+    """Two admins who lose the role at once: one keeps it, or both do."""
+    stores = [open_store(), open_store()]
+    access = stores[0].access
+    for name in ("root", "second"):
+        access.add_account(replace(account(name), grant=Grant(AccessRole.ADMIN)))
+    with pytest.raises(Conflict, match="only admin") as refused:
+        access.change_account("second", AccountChanges(enabled=False))
+        access.change_account("root", AccountChanges(grant=Grant(AccessRole.VIEWER)))
+    assert refused.value.code == "last_admin"
+    assert [each.is_admin for each in access.accounts()] == [True, False]
+    for _ in range(8):
+        for name in ("root", "second"):
+            access.change_account(name, AccountChanges(Grant(AccessRole.ADMIN), enabled=True))
+        together = threading.Barrier(2)
+
+        def lose(store: DocumentStore, name: str, together: threading.Barrier = together) -> None:
+            together.wait()
+            with contextlib.suppress(Conflict):
+                store.access.change_account(name, AccountChanges(grant=Grant(AccessRole.VIEWER)))
+
+        threads = [threading.Thread(target=lose, args=pair) for pair in zip(stores, ("root", "second"), strict=True)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert any(each.is_admin for each in access.accounts())
+
+
+def test_nothing_is_kept_of_a_student_who_is_gone(open_store: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store()
+    access = store.access
+
+    def refused() -> list[str]:
+        codes = []
+        for work in (
+            lambda: access.add_key(replace(key("phone"), grant=OWN)),
+            lambda: access.add_account(account("ana", OWN)),
+            lambda: access.change_account("ruiz", AccountChanges(grant=OWN)),
+        ):
+            with pytest.raises(NotFound) as error:
+                work()
+            codes.append(error.value.code)
+        return codes
+
+    access.add_account(account())
+    assert refused() == ["student_not_found"] * 3
+    if isinstance(access, MongoAccess):  # the student is erased between the look and the write
+        look = access._student_of
+
+        def erased_then(grant: Grant) -> Mapping[str, Any]:
+            with_student(store)
+            found = look(grant)
+            store.remove(["A0178"])
+            return found
+
+        monkeypatch.setattr(access, "_student_of", erased_then)
+        assert refused() == ["student_not_found"] * 3
+        monkeypatch.undo()
+    assert access.access_keys() == [] and access.accounts() == [account()]
+
+
+def test_merging_a_student_takes_the_students_keys_and_accounts(open_store: OpenStore) -> None:
+    store = open_store()
+    with_student(with_student(store), "A0002")
+    store.access.add_account(account("ana", OWN))
+    store.access.add_key(replace(key("phone"), grant=OWN))
+    store.access.add_session(session("ana"))
+    store.merge("A0002", "A0178")
+    assert store.access.accounts() == [] and store.access.access_keys() == []
+    assert store.access.session(session("ana").digest) is None
 
 
 def test_sessions_end_one_by_one_by_account_and_by_age(open_store: OpenStore) -> None:
@@ -119,7 +211,7 @@ def test_the_revision_changes_with_what_is_allowed_and_with_nothing_else(open_st
     store.access.note_session_uses({session("ruiz").digest: LATER})
     with_student(store, "A0001")
     assert not changed()
-    store.access.replace_account(replace(account(), enabled=False))
+    store.access.change_account("ruiz", AccountChanges(enabled=False))
     assert changed()
     store.access.remove_key("gate")
     assert changed()

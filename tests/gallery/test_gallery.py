@@ -140,6 +140,23 @@ def test_packs_do_not_mix(open_gallery: OpenGallery) -> None:
         open_gallery(dim=DIM * 2)
 
 
+def test_a_change_of_the_pack_by_another_process_is_noticed(open_gallery: OpenGallery) -> None:
+    """Before anything is stored, and before the index follows: it would lose every template without an error."""
+    gallery, other = open_gallery(), open_gallery()
+    gallery.enrol([enrolment("A1", vectors(1))])
+    other.store.adopt_pack("better@999999999999", DIM)
+    with pytest.raises(PackError) as caught:
+        gallery.enrol([enrolment("A2", vectors(1, 2))])
+    assert caught.value.code == "pack_mismatch" and gallery.store.student("A2") is None
+    for _ in range(2):
+        with pytest.raises(PackError):
+            gallery.search(vectors(1), 1)
+    other.store.adopt_pack(PACK, DIM)
+    assert gallery.search(vectors(1), 1) == [[]]
+    gallery.enrol([enrolment("A2", vectors(1, 2))])
+    assert gallery.search(vectors(1, 2), 1)[0][0].student.matricula == "A2"
+
+
 def test_one_student_is_compared(open_gallery: OpenGallery) -> None:
     gallery = open_gallery()
     rows = np.eye(DIM, dtype=np.float32)

@@ -185,7 +185,7 @@ def test_attendance_is_as_it_was_recorded(client: FlaskClient) -> None:
     counting = [
         ("2026-11-18", "IA-101", "A0178", "pregunta", "capítulo 2", None),
         ("2026-11-18", "IA-102", "A0250", "tarea", "", None),
-        ("2026-11-18", "IA-101", None, "tarea", "", None),
+        ("2026-11-18", "IA-101", None, "", "", None),
     ]
     assert participations(client) == counting
     withdrawn = ("2026-11-18", "IA-101", "A0178", "exposición", "")

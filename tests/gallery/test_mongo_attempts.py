@@ -6,7 +6,6 @@ import os
 import signal
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from multiprocessing.synchronize import Event
@@ -15,19 +14,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pymongo import MongoClient, monitoring
+from pymongo import MongoClient
+from pymongo.errors import ConnectionFailure
 
 from gallery.documents.mongo import attempts
+from gallery.documents.mongo.attempts import Attempt
 from gallery.documents.mongo.connection import MongoConnection
 from gallery.documents.mongo.photo_writing import MongoPhotoWriter
 from gallery.documents.mongo.store import MongoStore
+from gallery.documents.values import Written
 from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
 from gallery.person_score import scores_with
 from gallery.settings import GallerySettings
 from presente.composition import open_store
-from presente.errors import Conflict, StoreError
+from presente.errors import Conflict, PackError, StoreError
 from tests.conftest import DIM, PACK, enrolment, unit
+from tests.gallery.galleries import late
 
 pytestmark = pytest.mark.parametrize("store_url", ["mongo"], indirect=True)
 
@@ -38,30 +41,6 @@ def rows(count: int, seed: int) -> np.ndarray:
 
 def opened(url: str, index: Path) -> Gallery:
     return Gallery(open_store(url), GenerationStore(index), PACK, DIM, GallerySettings(0.5, "test"))
-
-
-@contextlib.contextmanager
-def late(url: str, matricula: str, seed: int) -> Iterator[None]:
-    """Enrol in another thread, which announces its write before the block runs and writes templates after it."""
-    store = MongoStore(url)
-    reserved, go_on = threading.Event(), threading.Event()
-    put = store._writer.photos.put_templates
-
-    def wait(*arguments: Any) -> None:
-        reserved.set()
-        assert go_on.wait(60)
-        put(*arguments)
-
-    store._writer.photos.put_templates = wait  # type: ignore[assignment, method-assign]
-    thread = threading.Thread(target=store.enrol, args=([enrolment(matricula, rows(2, seed))],))
-    thread.start()
-    assert reserved.wait(60)
-    try:
-        yield
-    finally:
-        go_on.set()
-        thread.join()
-        store.close()
 
 
 def test_a_late_number_reaches_every_follower(store_url: str, tmp_path: Path) -> None:
@@ -110,10 +89,10 @@ def test_a_start_during_a_write_uses_the_published_generation(
     end = store._attempts.end
     inserted, go_on = threading.Event(), threading.Event()
 
-    def wait(name: str) -> None:  # everything is written, and it is not over
+    def wait(attempt: Attempt) -> None:  # everything is written, and it is not over
         inserted.set()
         assert go_on.wait(60)
-        end(name)
+        end(attempt)
 
     store._attempts.end = wait  # type: ignore[method-assign]
     thread = threading.Thread(target=store.enrol, args=([enrolment("LATE", rows(2, 2))],))
@@ -295,6 +274,117 @@ def test_unfinished_writes_of_an_earlier_version_are_finished(store_url: str, tm
     again.close()
 
 
+def announced_by_schema_2(name: str, what: str, after: int, **about: object) -> dict[str, Any]:
+    process = {"writer": f"writer of {name}", "place": "elsewhere", "pid": 1, "started": 1}
+    return {"_id": name, **process, "what": what, "after": after, **about}
+
+
+def test_unfinished_writes_of_schema_2_are_finished_or_undone(store_url: str, tmp_path: Path) -> None:
+    """It announced a write in a document of its own, before the first number was reserved."""
+    gallery = opened(store_url, tmp_path / "index")
+    gallery.enrol([enrolment(name, rows(2, seed)) for seed, name in enumerate(("GONE", "OTHER", "KEPT"))])
+    gone, other, kept = (gallery.student(name).id for name in ("GONE", "OTHER", "KEPT"))
+    number = gallery.store.last_change()
+    gallery.close(publish=True)
+    with MongoClient[dict[str, Any]](store_url) as client:
+        database = client.get_default_database()
+        database.gallery.update_one({"_id": "schema"}, {"$set": {"value": 2}})
+        templates = [found["_id"] for found in database.templates.find({"student": gone})]
+        half = {"student": number + 2, "sha256": "ab"}
+        database.changes.insert_many(
+            [
+                {"_id": number + 1, "n": 1, "of": "removal", "attempt": "removing", "mark": "1"},
+                {"_id": number + 2, "n": 3, "of": "enrolment", "attempt": "enrolling", "students": 1, "templates": 1},
+            ]
+        )
+        database.changes.update_one({"_id": number + 2}, {"$set": {"mark": "2"}})
+        database.removals.insert_one({"_id": number + 1, "templates": templates})
+        database.students.insert_one({"subject": number + 2, "matricula": "HALF", "enrolling": "enrolling"})
+        database.contents.insert_one({"_id": f"{number + 2}:ab", "content": b"photo", **half})
+        database.images.insert_one({"_id": number + 3, "media_type": "image/jpeg", "source": "test", **half})
+        database.writing.insert_many(
+            [
+                announced_by_schema_2("removing", "remove", number, student=gone),
+                announced_by_schema_2("enrolling", "enrol", number + 1),
+                announced_by_schema_2("merging", "merge", number + 4, student=other, into=kept, fields={}, turns=[]),
+            ]
+        )
+        with_lease = {"_id": "writer of enrolling", "place": "elsewhere", "renewed": datetime.now(UTC)}
+        database.writers.insert_one(with_lease)
+        with pytest.raises(StoreError) as raised:  # two versions do not write at once
+            opened(store_url, tmp_path / "index")
+        assert raised.value.code == "store_unavailable" and "earlier version" in str(raised.value)
+        database.writers.delete_one({"_id": with_lease["_id"]})
+        again = opened(store_url, tmp_path / "index")
+        assert again.index.generation == 1 and again.index.verify().agrees
+        assert [(found.student.matricula, found.templates) for found in again.store.students()] == [("KEPT", 4)]
+        counts = again.store.counts()
+        assert counts.images == counts.templates == database.contents.count_documents({}) == 4
+        assert database.writing.count_documents({}) == 0
+        assert database.changes.count_documents({"writing": {"$exists": True}}) == 0
+        assert database.gallery.find_one({"_id": "schema"}) == {"_id": "schema", "value": 5}
+        again.close()
+
+
+# -- the pack ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["is done", "fails"])
+def test_a_pack_that_is_read_while_it_is_being_changed_is_read_again(
+    store_url: str, tmp_path: Path, fails: bool
+) -> None:
+    gallery = opened(store_url, tmp_path / "index")
+    other = MongoStore(store_url)
+    begin, reserve = other._attempts.begin, other._sequence.reserve
+
+    def begin_and_wait(*arguments: Any, **about: Any) -> Attempt:
+        announced = begin(*arguments, **about)
+        gallery.enrol([enrolment("A1", rows(1, 1))])  # goes by the pack that is still there
+        if fails:
+            other._sequence.reserve = fail_once  # type: ignore[assignment]
+        return announced
+
+    def fail_once(*_: object) -> None:
+        other._sequence.reserve = reserve  # type: ignore[method-assign]
+        raise ConnectionFailure
+
+    other._attempts.begin = begin_and_wait  # type: ignore[method-assign]
+    with pytest.raises(StoreError) if fails else contextlib.nullcontext():
+        other.adopt_pack("other@111111111111", DIM)
+    with pytest.raises(PackError) as raised:
+        gallery.enrol([enrolment("A2", rows(1, 2))])
+    assert raised.value.code == "pack_mismatch"
+    time.sleep(0.6 * fails)  # half a second after a failure the server is asked again
+    assert other.pack() == ("other@111111111111", DIM) and other.student("A2") is None and other.counts().images == 1
+    other.close(), gallery.close()
+
+
+# -- one's own writes ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside another"])
+def test_what_is_erased_before_the_index_follows_is_not_found(
+    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: bool
+) -> None:
+    """The index takes the templates of its own process's enrolment without reading them."""
+    gallery = opened(store_url, tmp_path / "index")
+    other = MongoStore(store_url)
+    follow = gallery.index.catch_up_after
+
+    def erase_and_follow(written: Written | None) -> None:
+        assert written is not None and written.templates is not None and len(written.templates.ids) == 2
+        other.remove(["A1"])
+        follow(written)
+
+    monkeypatch.setattr(gallery.index, "catch_up_after", erase_and_follow)
+    if beside:
+        other.enrol([enrolment("A0", rows(1, 9))])
+    gallery.enrol([enrolment("A1", rows(2, 1))])
+    assert [found.student.matricula for found in gallery.search(rows(1, 1), 3)[0]] == ["A0"] * beside
+    assert gallery.index.verify().agrees
+    other.close(), gallery.close()
+
+
 # -- at once -------------------------------------------------------------------------------------------------------
 
 
@@ -325,90 +415,6 @@ def test_a_photo_that_many_enrol_at_once_is_there_once(store_url: str, tmp_path:
         found = gallery.student("A1")
         assert found.images == found.templates == 10 + known
         gallery.close()
-
-
-# -- on disk, and how many commands --------------------------------------------------------------------------------
-
-_WRITES = ("insert", "update", "delete")
-
-
-class Commands(monitoring.CommandListener):
-    """Counts the commands that are sent to the server."""
-
-    def __init__(self) -> None:
-        self.names: Counter[str] = Counter()
-        self.concerns: list[object] = []
-
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        if event.command_name in ("hello", "endSessions", "isMaster"):
-            return
-        self.names[f"{event.command_name} {event.command.get(event.command_name)}"] += 1
-        if event.command_name in _WRITES:
-            self.concerns.append(event.command.get("writeConcern"))
-
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        pass
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        pass
-
-
-@pytest.fixture
-def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
-    """The commands of the clients that are made from now on."""
-    heard = Commands()
-
-    def listening(*arguments: Any, **options: Any) -> MongoClient[Any]:
-        return MongoClient(*arguments, **options, event_listeners=[heard])
-
-    monkeypatch.setattr("gallery.documents.mongo.connection.MongoClient", listening)
-    return heard
-
-
-def test_every_write_is_asked_to_be_in_the_journal(store_url: str, tmp_path: Path, commands: Commands) -> None:
-    gallery = opened(store_url, tmp_path / "index")
-    gallery.enrol([enrolment("A1", rows(2, 1)), enrolment("A2", rows(1, 2))])
-    gallery.store.store_calibration("{}")
-    gallery.store.update(gallery.student("A1").student)
-    gallery.merge("A1", "A2")
-    gallery.remove(["A1"])
-    gallery.close()
-    assert len(commands.concerns) > 20
-    assert all(found["j"] is True and found["w"] == "majority" for found in commands.concerns)  # type: ignore[index]
-
-
-def test_commands_of_a_request(store_url: str, tmp_path: Path, commands: Commands) -> None:
-    """Each is a round trip; an earlier version needed 3, 26 and 37."""
-    gallery = opened(store_url, tmp_path / "index")
-    gallery.enrol([enrolment("A0", rows(2, 1)), enrolment("C1", rows(1, 7), kind="cohort")])
-    gallery.identify(rows(2, 1))
-
-    def asked(work: Any) -> int:
-        commands.names.clear()
-        work()
-        return sum(commands.names.values())
-
-    identify = asked(lambda: gallery.identify(rows(2, 1)))
-    enrol = asked(lambda: gallery.enrol([enrolment("A1", rows(1, 2))], "create"))
-    erase = asked(lambda: gallery.remove(["A1"]))
-    assert identify <= 3 and enrol <= 16 and erase <= 22, (identify, enrol, erase)
-    gallery.close()
-
-
-def test_rosters_are_read_once(store_url: str, tmp_path: Path, commands: Commands) -> None:
-    gallery = opened(store_url, tmp_path / "index")
-    gallery.enrol([*(enrolment(f"S{i}", rows(1, i)) for i in range(5)), enrolment("C1", rows(1, 7), kind="cohort")])
-    gallery.search(rows(1, 1), 3)
-    commands.names.clear()
-    for _ in range(10):
-        assert len(gallery.search(rows(1, 1), 9)[0]) == 5
-    assert commands.names["find students"] == 10  # the names of those who were found, and no roster
-    other = opened(store_url, tmp_path / "other")
-    moved = other.student("S1").student
-    other.store.update(type(moved)("S1", moved.nombre_del_alumno, "IB-201"))
-    assert len(gallery.search(rows(1, 1), 9, clase="IB-201")[0]) == 1
-    assert len(gallery.search(rows(1, 1), 9, clase="IA-101")[0]) == 4
-    other.close(), gallery.close()
 
 
 def test_what_the_server_answers_is_not_quoted(store_url: str) -> None:

@@ -10,8 +10,8 @@ from pymongo import MongoClient, monitoring
 
 from gallery.documents.attendance import Attendance, EntryFilter, Participation, SeenFace
 from gallery.gallery import Gallery
-from presente.errors import StoreError
-from tests.conftest import PACK, enrolment
+from presente.errors import PackError, StoreError
+from tests.conftest import DIM, PACK, enrolment
 from tests.gallery.conftest import vectors
 from tests.gallery.galleries import open_gallery
 from tests.killer import decided_once, die_before
@@ -53,11 +53,40 @@ DELTAS = {
     "remove who attended": remove_who_attended,
     "enrol": lambda gallery: gallery.enrol([enrolment("NEW", vectors(2, 5)), enrolment("OLD", vectors(3, 1))]),
     "remove": lambda gallery: gallery.remove(["OLD"]),
+    "change the pack": lambda gallery: gallery.store.adopt_pack("other@111111111111", DIM),
 }
 
 
 @on_mongo
-@pytest.mark.parametrize("action", sorted(DELTAS))
+def test_death_during_a_change_of_the_pack(store_url: str, tmp_path: Path) -> None:
+    """A gallery that stays open meanwhile goes by the pack that the documents have."""
+    acknowledged = False
+    deadly = 0
+    happened: list[bool] = []
+    while not acknowledged:
+        deadly += 1
+        url, folder = f"{store_url}_{deadly}", tmp_path / str(deadly)
+        gallery = open_gallery(url, folder)
+        gallery.enrol([enrolment("OLD", vectors(3, 1))])
+        acknowledged = die_before(deadly, url, folder, __name__, "change the pack")
+        for _ in range(3):
+            with contextlib.suppress(PackError):
+                gallery.search(vectors(1, 1), 1)
+            gallery.store._recovered_at = -1e9  # type: ignore[attr-defined]  # a second passes
+        happened.append(gallery.store.pack() != (PACK, DIM))
+        if happened[-1]:
+            with pytest.raises(PackError):
+                gallery.enrol([enrolment("NEW", vectors(2, 5))])
+            assert gallery.store.student("NEW") is None
+        else:
+            gallery.enrol([enrolment("NEW", vectors(2, 5))])
+            assert gallery.index.verify().agrees and gallery.student("NEW").templates == 2
+        gallery.close()
+    assert deadly >= 5 and decided_once(happened), happened
+
+
+@on_mongo
+@pytest.mark.parametrize("action", sorted(DELTAS.keys() - {"change the pack"}))
 def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> None:
     acknowledged = False
     deadly = 0
@@ -129,7 +158,7 @@ class StopsBeforeTheEnd(monitoring.CommandListener):
         self.server: MongoServer | None = server
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
-        if event.command.get("delete") == "writing" and self.server is not None:
+        if event.command.get("update") == "changes" and self.server is not None:
             self.server.stop()
             self.server = None
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gallery.documents.sqlite import stale_log
 from gallery.documents.sqlite.store import SqliteStore
 from presente.errors import StoreError
 from tests.conftest import DIM, enrolment, unit
@@ -201,3 +202,15 @@ def test_the_refusal_says_what_to_do_and_leaves_both_files(tmp_path: Path) -> No
         SqliteStore(crashed / NAME)
     assert caught.value.code == "stale_log"
     life.store.close()
+
+
+def test_a_log_that_is_emptied_while_it_is_read_ends_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process may do that at any time; one that had mapped the file was killed."""
+    monkeypatch.setattr(stale_log, "_FRAMES_AT_ONCE", 1)
+    log = tmp_path / "gallery.db-wal"
+    log.write_bytes(bytes(32 + 100 * 4120))
+    frames = stale_log._frames(log, 4120)
+    assert next(frames).shape == (1, 4120)
+    os.truncate(log, 0)
+    assert len(list(frames)) < 99
+    assert list(stale_log._frames(tmp_path / "none", 4120)) == []

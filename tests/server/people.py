@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -84,3 +86,13 @@ def presente_at(
     return subprocess.run(
         command, cwd=folder, env=environment, input=typed, capture_output=True, text=True, timeout=120
     )
+
+
+def wait_until(holds: Any) -> None:
+    """Until something holds, for as long as a test may take."""
+    patience = threading.Event()
+    for _ in range(1000):
+        if holds():
+            return
+        patience.wait(0.02)
+    raise AssertionError("it never held")

@@ -24,7 +24,7 @@ PROBE = (SAMPLE / "probes" / "A0178" / "1.jpg").read_bytes()
 
 PERMISSIONS = {
     "GET /": Permission.OPEN,
-    "GET /page/<path:name>": Permission.OPEN,
+    "GET /console/<path:name>": Permission.OPEN,
     "GET /openapi.json": Permission.OPEN,
     "GET /docs": Permission.OPEN,
     "GET /docs/<name>": Permission.OPEN,

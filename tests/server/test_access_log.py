@@ -160,7 +160,7 @@ def test_each_request_writes_who_did_what_about_whom(admin: FlaskClient, gallery
         ("key:setting-1", "admin", "127.0.0.1")
     }
     assert lines[6].event.detail == f"clase={ANA['clase']} lines={2 if ANA['clase'] == EVA['clase'] else 1}"
-    assert verify(gallery.store.access_log).findings == ()
+    assert verify(gallery.store).findings == ()
 
 
 @on_sqlite
@@ -190,7 +190,7 @@ def test_an_erased_student_is_in_no_line(admin: FlaskClient, gallery: Gallery, w
         ("erased", "done", [None]),
         ("read", "student_not_found", [None]),
     ]
-    assert verify(gallery.store.access_log).findings == ()
+    assert verify(gallery.store).findings == ()
     assert problem(admin.get(f"/v1/access-log?matricula={ANA['matricula']}"), 404, "student_not_found")
 
 
@@ -223,6 +223,35 @@ def test_a_lowered_threshold_has_a_line_of_its_own(admin: FlaskClient, school: G
     assert (lowered.event.action, asked.event.action) == ("threshold_lowered", "identified")
     assert lowered.event.detail == f"threshold 0.01 instead of {own:.4f}"
     assert lowered.event.request == asked.event.request
+
+
+def test_a_lowered_threshold_has_its_line_also_when_the_reply_is_streamed(
+    admin: FlaskClient, school: Gallery, written: Written
+) -> None:
+    headers = JPEG | {"Accept": "application/x-ndjson"}
+    assert admin.post("/v1/identify?threshold=0.01", data=PROBE, headers=headers).data
+    assert [line.event.action for line in written()] == ["threshold_lowered", "identified"]
+
+
+def test_photos_of_which_none_was_answered_are_not_logged_as_done(
+    admin: FlaskClient, school: Gallery, written: Written
+) -> None:
+    for accept in ("application/json", "application/x-ndjson"):
+        photos = [(io.BytesIO(b"no photo"), "photo.jpg") for _ in range(2)]
+        reply = admin.post("/v1/identify", data={"image": photos}, headers={"Accept": accept})
+        assert reply.status_code == 200 and reply.data
+    assert [line.event.outcome for line in written()] == ["not_an_image"] * 2
+
+
+def test_a_session_with_a_wrong_csrf_token_is_named(
+    school: Gallery, embedder: FaceEmbedder, tmp_path: Path, log: AccessLog, written: Written
+) -> None:
+    with guarded_app(school, embedder, tmp_path, log=log) as app:
+        admin, _ = logged_in(app, school, "root", Grant(AccessRole.ADMIN))
+        wrong = {"X-CSRF-Token": "of another page"}
+        problem(admin.delete(f"/v1/students/{ANA['matricula']}", headers=wrong), 403, "wrong_csrf_token")
+    log.close()
+    assert [(line.event.caller, line.event.outcome) for line in written()][1:] == [("user:root", "wrong_csrf_token")]
 
 
 def test_logins_keys_and_accounts_have_lines(
@@ -262,13 +291,13 @@ def test_logins_keys_and_accounts_have_lines(
         ("read", "student", "done", ""),
         ("erased", f"user:{who}", "role_not_enough", ""),
         ("logged_out", f"user:{who}", "done", ""),
-        ("key_made", "key:setting-1", "done", "door"),
-        ("key_revoked", "key:setting-1", "done", "door"),
-        ("account_made", "key:setting-1", "done", ""),
-        ("account_changed", "key:setting-1", "done", "enabled"),
-        ("account_changed", "key:setting-1", "done", f"{who} enabled"),
-        ("key_made", "key:setting-1", "done", ""),
-        ("key_revoked", "key:setting-1", "done", ""),
+        ("key_made", "key:setting-1", "done", "door role=viewer"),
+        ("key_revoked", "key:setting-1", "done", "door role=viewer"),
+        ("account_made", "key:setting-1", "done", "role=student"),
+        ("account_changed", "key:setting-1", "done", "role=student enabled"),
+        ("account_changed", "key:setting-1", "done", f"{who} role=teacher classes=IA-101 enabled"),
+        ("key_made", "key:setting-1", "done", "role=student"),
+        ("key_revoked", "key:setting-1", "done", "role=student"),
     ]
     assert [[each.matricula for each in written()[place].concerned] for place in (3, 4, 10, 11, 13, 14)] == [[own]] * 6
     school.remove([own])
@@ -488,11 +517,11 @@ def test_commands_for_keys_accounts_and_calibration_have_lines(
     assert done.returncode == 0, done.stderr
     shown = json.loads(command("indexer.audit_log", "show", "--json", "--last", "6").stdout)["lines"]
     assert [(line["action"], line["detail"], line["about"]) for line in shown] == [
-        ("key_made", "door", []),
-        ("key_revoked", "door", []),
-        ("account_made", "maestra", []),
-        ("account_changed", "maestra enabled=false", []),
-        ("account_made", "", [own]),
+        ("key_made", "door role=viewer", []),
+        ("key_revoked", "door role=viewer", []),
+        ("account_made", "maestra role=teacher classes=IA-101", []),
+        ("account_changed", "maestra role=teacher classes=IA-101 enabled=false", []),
+        ("account_made", "role=student", [own]),
         ("calibrated", "", []),
     ]
     assert all(line["caller"].startswith("shell:") for line in shown)

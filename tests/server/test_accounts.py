@@ -28,7 +28,7 @@ from server.app import create_app
 from server.service import ServiceHandle
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import enrolment_of
-from tests.server.people import PASSWORD, authenticator_of, guarded_app, key_of, logged_in
+from tests.server.people import PASSWORD, authenticator_of, guarded_app, key_of, logged_in, wait_until
 from tests.server.sample import ADMIN, ANA, JPEG, KEYS, STUDENTS, enrol, photo, problem
 
 TEACHER = Grant(AccessRole.TEACHER, frozenset({"IA-101"}))
@@ -269,16 +269,6 @@ def test_another_server_learns_of_keys_accounts_and_sessions(
         again, _ = logged_in(other, gallery, "ana", TEACHER)
         assert app.test_client().patch("/v1/users/ana", json={"enabled": False}, headers=BY_ADMIN).status_code == 200
         wait_until(lambda: again.get("/v1/session").status_code == 401)
-
-
-def wait_until(holds: Any) -> None:
-    """Until something holds, for as long as a test may take."""
-    patience = threading.Event()
-    for _ in range(1000):
-        if holds():
-            return
-        patience.wait(0.02)
-    raise AssertionError("it never held")
 
 
 @on_sqlite

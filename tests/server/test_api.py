@@ -375,20 +375,11 @@ def test_request_ids(client: FlaskClient) -> None:
     assert made != "a b" and len(made) == 32
 
 
-def test_status_and_page(client: FlaskClient) -> None:
+def test_status(client: FlaskClient) -> None:
     enrol(client, ANA)
     status = client.get("/v1/status").get_json()
     assert (status["subjects"], status["templates"], status["pack"], status["dim"]) == (1, 4, "sample", 128)
     assert status["index_kind"] == "flat" and status["threshold_source"] == "pack sample"
-    with client.get("/") as page:
-        assert page.status_code == 200 and b"Presente" in page.data
-    for name in ("style.css", "page.js"):
-        with client.get(f"/page/{name}") as asset:
-            assert asset.status_code == 200
-    with client.get("/page/sample/phone_class.jpg") as photo:
-        assert photo.status_code == 200 and photo.data == (SAMPLE / "groups" / "phone_class.jpg").read_bytes()
-    for outside in ("/page/../app.py", "/page/sample/../students.csv", "/page/sample/nothing.jpg"):
-        assert client.get(outside).status_code == 404
 
 
 def test_an_unexpected_failure_says_so_and_keeps_its_details(

@@ -300,6 +300,12 @@ def test_a_teacher_and_a_student_see_charts_of_their_own(
     problem(app.test_client().post("/generate_student_attendance_bar_chart", **other), 404, "student_not_found")
 
 
+def test_members_that_the_page_may_send_besides_are_passed_over(people: Gallery, client: FlaskClient) -> None:
+    drawn(client.post("/generate_class_specific_bar_chart", json={"className": "IA", "theme": "dark"}).text)
+    said = client.post("/login", json={"email": "a", "password": "b", "remember": True})
+    assert said.get_json() == {"component": "FirstComponent"}
+
+
 @on_sqlite
 def test_a_page_cannot_log_in_where_only_keys_are(serve: Serve) -> None:
     page = FirstPage(serve(PRESENTE_API_KEYS="admin:" + "k" * 40))

@@ -303,7 +303,7 @@ def test_who_has_said_all_is_still_answered(front: Running) -> None:
 
 def test_unread_answers_keep_no_place(serve: Serve) -> None:
     running = serve(descriptors=128)  # room for 64
-    ask = b"GET /page/page.js HTTP/1.1\r\n" + HOST + b"\r\n"
+    ask = b"GET /console/libraries/charts.js HTTP/1.1\r\n" + HOST + b"\r\n"
     with contextlib.ExitStack() as cleanup:
         for source in ("127.0.0.2", "127.0.0.3"):
             for _ in range(34):
@@ -321,19 +321,19 @@ def test_unread_answers_keep_no_place(serve: Serve) -> None:
 
 def test_the_bytes_of_bodies_are_counted_right() -> None:
     async def run() -> tuple[list[bytes | BaseException], int]:
-        intake = Intake(1000)
+        intake = Intake(2000)
         slow: asyncio.Queue[dict[str, object]] = asyncio.Queue()
         slow.put_nowait({"type": "http.request", "body": b"a", "more_body": True})
 
         async def whole() -> dict[str, object]:
             return {"type": "http.request", "body": bytes(900), "more_body": False}
 
-        first = asyncio.create_task(intake.read(slow.get, 600))
+        first = asyncio.create_task(intake.read(slow.get, 600, "slow"))
         await asyncio.sleep(0.05)
-        second = await intake.read(whole, 900)
+        second = await intake.read(whole, 900, "quick")
         slow.put_nowait({"type": "http.request", "body": bytes(599), "more_body": False})  # its last is one too many
         ends = await asyncio.gather(first, return_exceptions=True)
-        intake.release(len(second))
+        intake.release(len(second), "quick")
         return list(ends), intake.held_bytes
 
     ends, held = asyncio.run(run())

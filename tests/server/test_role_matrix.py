@@ -23,7 +23,7 @@ KNOWN = "viewer student teacher attendance admin"
 TEACHING = "teacher attendance admin"
 MATRIX = {
     "GET /": ANYONE,
-    "GET /page/<path:name>": ANYONE,
+    "GET /console/<path:name>": ANYONE,
     "GET /openapi.json": ANYONE,
     "GET /docs": ANYONE,
     "GET /docs/<name>": ANYONE,

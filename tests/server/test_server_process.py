@@ -7,7 +7,6 @@ import concurrent.futures
 import contextlib
 import http.client
 import http.server
-import io
 import json
 import os
 import re
@@ -24,7 +23,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from PIL import Image
 
 from tests.conftest import ROOT, SAMPLE, Command, on_sqlite
 from tests.server.conftest import Running, Serve
@@ -173,70 +171,6 @@ def test_the_readmes_curl_lines_work_as_printed(serve: Serve, command: Command) 
         assert done.returncode == 0 and done.stdout.strip()[-3:] in {"200", "201", "204"}, (line, done.stdout)
 
 
-@pytest.mark.usefixtures("sample_gallery")
-@on_sqlite
-def test_the_page_names_the_people_in_a_photo(serve: Serve, command: Command, page: Page) -> None:
-    running = serve()
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(running.address)
-    page.wait_for_selector("#status dd:has-text('sample')")
-    assert not page.is_visible("#access")
-    page.set_input_files("#photo", SAMPLE / "groups" / "group_02.jpg")
-    page.wait_for_selector("#faces tr")
-    expected = json.loads((SAMPLE / "groups" / "groups.json").read_text())["group_02.jpg"]
-    cells = page.locator("#faces tr td:nth-child(3)").all_inner_texts()
-    assert sorted(cells) == sorted(face["matricula"] or "–" for face in expected)
-    assert page.locator("td.unknown").all_inner_texts() == ["Desconocido"]
-    assert complaints == []
-    page.set_input_files("#photo", {"name": "x.gif", "mimeType": "image/gif", "buffer": _gif()})
-    page.wait_for_selector("#message.error:has-text('unsupported_format')")
-    page.set_input_files("#photo", ROOT / "tests" / "faces" / "photos" / "iphone.heic")
-    page.wait_for_selector("#message:has-text('does not show photos of this kind')")  # and says who is in it
-    page.wait_for_selector("#picture", state="hidden")
-    assert page.locator("#faces tr").count() == 1
-    page.set_input_files("#photo", SAMPLE / "groups" / "group_02.jpg")
-    page.wait_for_selector("#picture", state="visible")
-
-
-@pytest.mark.usefixtures("sample_gallery")
-@on_sqlite
-@pytest.mark.parametrize("name", ["phone_class.jpg", "close_up.jpg"])
-def test_the_page_offers_photos_of_the_sample_class(serve: Serve, page: Page, name: str) -> None:
-    page.goto(serve().address)
-    page.click(f"#samples button:has(img[src='/page/sample/{name}'])")
-    page.wait_for_selector("#faces tr")
-    expected = json.loads((SAMPLE / "groups" / "groups.json").read_text())[name]
-    cells = page.locator("#faces tr td:nth-child(3)").all_inner_texts()
-    assert sorted(cells) == sorted(face["matricula"] or "–" for face in expected)
-
-
-@on_sqlite
-def test_the_page_asks_for_a_key_where_one_is_needed(serve: Serve, page: Page, tmp_path: Path) -> None:
-    key = "attendance-0123456789"
-    running = serve(PRESENTE_API_KEYS=f"attendance:{key}")
-    page.goto(running.address)
-    page.wait_for_selector("#access")
-    assert not page.is_visible("#status") and page.input_value("#key") == ""
-    page.screenshot(path=tmp_path / "asks.png")
-    page.fill("#key", "wrong-0123456789abc")
-    page.press("#key", "Enter")
-    page.wait_for_selector("#refused:has-text('Esa clave no es de este servidor')")
-    page.screenshot(path=tmp_path / "refuses.png")
-    page.fill("#key", f" {key} ")
-    page.click("#access button")
-    page.wait_for_selector("#status dd:has-text('sample')")
-    page.set_input_files("#photo", SAMPLE / "groups" / "group_02.jpg")
-    page.wait_for_selector("#faces tr")
-    assert not page.is_visible("#access")
-    page.screenshot(path=tmp_path / "let_in.png")
-    page.reload()  # the tab remembers, and only the tab
-    page.wait_for_selector("#status dd:has-text('sample')")
-    assert page.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [1, 0, ""]
-    assert key not in page.url and key not in page.content()
-
-
 class _Blank(http.server.BaseHTTPRequestHandler):
     """A site of one empty page."""
 
@@ -291,12 +225,6 @@ def test_a_browser_lets_a_listed_page_call_and_another_not(serve: Serve, page: P
     assert [student["fecha_de_registro"] for student in listed[1]] == ["2026-11-21"]
     assert saved[1]["saved"] == 1 and erased[0] == 404 and erased[1]["code"] == "student_not_found"
     assert told[other_page] == ["blocked"] * 4
-
-
-def _gif() -> bytes:
-    stream = io.BytesIO()
-    Image.new("RGB", (32, 32)).save(stream, "GIF")
-    return stream.getvalue()
 
 
 @on_sqlite

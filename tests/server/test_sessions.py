@@ -253,13 +253,17 @@ def test_a_person_corrects_and_takes_back(client: FlaskClient) -> None:
     gone = client.post(f"/v1/sessions/{number}/undo", json={"photo": 1}).get_json()
     assert [each["matricula"] for each in gone["roll"]] == HERE and gone["counts"]["absent"] == len(MEMBERS)
     assert asistencias(client, HERE[1]) == 0
+    (photo,) = client.get(f"/v1/sessions/{number}/photos").get_json()["photos"]
+    assert photo["undone"] and not any(face["entries"] for face in photo["faces"])
     send(client, number)
+    assert not client.get(f"/v1/sessions/{number}/photos").get_json()["photos"][0]["undone"]
     assert asistencias(client, HERE[1]) == 1
     for wrong, code in (({}, "missing_field"), ({"photo": 1, "entry": 1}, "missing_field")):
         problem(client.post(f"/v1/sessions/{number}/undo", json=wrong), 400, code)
     problem(client.post(f"/v1/sessions/{number}/undo", json={"photo": 9}), 404, "photo_not_found")
     problem(client.post(f"/v1/sessions/{number}/undo", json={"entry": 999999}), 404, "entry_not_found")
     problem(say(client, number), 400, "missing_field")
+    problem(say(client, number, matricula=None, photo=None, face=None), 400, "missing_field")
     problem(say(client, number, matricula=HERE[0], photo=1), 400, "missing_field")
     problem(say(client, number, matricula=HERE[0], status="rejected"), 400, "invalid_status")
     problem(say(client, number, matricula="no-one"), 404, "student_not_found")
@@ -399,7 +403,10 @@ def test_several_photos_come_in_every_form(client: FlaskClient) -> None:
 
 def test_a_request_with_a_key_records_once(client: FlaskClient, school: Gallery) -> None:
     number = begin(client)
-    form = lambda: {"image": [(io.BytesIO(each), "1.jpg") for each in (probe(HERE[0]), GROUP)]}  # noqa: E731
+
+    def form() -> dict[str, Any]:
+        return {"image": [(io.BytesIO(each), "1.jpg") for each in (probe(HERE[0]), GROUP)]}
+
     keyed = {"Idempotency-Key": "k1"}
     first = client.post(f"/v1/sessions/{number}/photos", data=form(), headers=keyed).get_json()
     client.post(f"/v1/sessions/{number}/undo", json={"photo": 2})

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
 
 from bson import Int64
+from bson.codec_options import CodecOptions
 from pymongo import ASCENDING
 from pymongo.errors import BulkWriteError
 
 from gallery.documents.access_log import (
     MOST_CONCERNED,
     NO_LINES,
+    AccessAction,
     AccessEvent,
     AccessFilter,
     AccessLine,
@@ -28,6 +30,7 @@ from gallery.documents.mongo.shapes import VISIBLE, missing_subjects
 _NOTED = "access_log_head"
 _DUPLICATE_KEY = 11000
 _FIELDS = ("at", "caller", "role", "address", "action", "outcome", "request", "detail")
+_ERASED = {"salt": None, "matricula": None, "student": None}
 _RECOVERED = 1000
 """Lines before the noted head that :meth:`MongoAccessLog.recover` looks at, too."""
 
@@ -48,13 +51,15 @@ class MongoAccessLog:
     def prepare(self) -> None:
         """Create the indexes."""
         self._db.access_log.create_index([("about.student", ASCENDING)], name="students")
+        self._db.access_log.create_index([("about.matricula", ASCENDING)], name="matriculas")
         self._db.access_log.create_index([("at", ASCENDING)], name="time")
 
     def recover(self) -> None:
         """Take out of the newest lines the students who are gone: a process may have died between the two."""
-        since = {"_id": {"$gt": Int64(max(0, self.noted_head().number - _RECOVERED))}}
-        lines = self._db.access_log.find({**since, "about.student": {"$gt": 0}}, {"about.student": 1})
-        subjects = {int(each["student"]) for line in lines for each in line["about"] if each["student"] is not None}
+        noted = self.noted_head() or NO_LINES
+        since = {"_id": {"$gt": Int64(max(0, noted.number - _RECOVERED))}}
+        lines = self._db.access_log.find({**since, "about.student": {"$gt": 0}})
+        subjects = {each.subject for line in lines for each in _line(line).concerned if each.subject is not None}
         for gone in missing_subjects(self._db, subjects) if subjects else ():
             self.forget(gone)
 
@@ -90,6 +95,13 @@ class MongoAccessLog:
             wanted = {"_id": {"$gt": Int64(after)}, **_conditions(which)}
             return [_line(found) for found in self._db.access_log.find(wanted).sort("_id", 1).limit(limit)]
 
+    def every_line(self) -> Iterator[AccessLine]:
+        options: CodecOptions[dict[str, Any]] = CodecOptions(unicode_decode_error_handler="backslashreplace")
+        lenient = self._db.access_log.with_options(options)
+        with self._connection.calls():
+            for found in lenient.find().sort("_id", 1):
+                yield _line(found)
+
     def head(self) -> ChainHead:
         with self._connection.calls():
             return self._head()
@@ -100,14 +112,23 @@ class MongoAccessLog:
             self._db.gallery.update_one({"_id": _NOTED}, {"$set": {"value": str(head)}}, upsert=True)
         return head
 
-    def noted_head(self) -> ChainHead:
+    def noted_head(self) -> ChainHead | None:
         with self._connection.calls():
             found = self._db.gallery.find_one({"_id": _NOTED})
-        return NO_LINES if found is None else ChainHead.of(str(found["value"]))
+        return NO_LINES if found is None else ChainHead.of_noted(_text(found.get("value")))
 
     def forget(self, subject: int) -> None:
         """Take a student out of the lines."""
-        self._set_concerned(subject, {"salt": None, "matricula": None, "student": None})
+        self._set_concerned(subject, _ERASED)
+
+    def forget_named(self, subject: int, matricula: str) -> None:
+        """Take a student out of the lines that were written about the student, whichever subject they name now."""
+        self.forget(subject)  # mostly this leaves none
+        for line in list(self._db.access_log.find({"about.matricula": matricula}, {"about": 1})):
+            for place, each in enumerate(line["about"]):
+                if (found := _concerned(each)).matricula == matricula and found.committed_subject == subject:
+                    erased = {f"about.{place}.{name}": value for name, value in _ERASED.items()}
+                    self._db.access_log.update_one({"_id": line["_id"]}, {"$set": erased})
 
     def merge(self, source: int, target: int) -> None:
         """Let the lines about one subject be found by another."""
@@ -130,8 +151,9 @@ class MongoAccessLog:
         return {str(student["matricula"]): int(student["subject"]) for student in found}
 
     def _head(self) -> ChainHead:
-        found = self._db.access_log.find_one(sort=[("_id", -1)], projection={"hash": 1})
-        return NO_LINES if found is None else ChainHead(int(found["_id"]), str(found["hash"]))
+        numbers = {"_id": {"$gt": Int64(0)}}
+        found = self._db.access_log.find_one(numbers, sort=[("_id", -1)], projection={"hash": 1})
+        return NO_LINES if found is None else ChainHead(int(found["_id"]), _text(found.get("hash")))
 
 
 def _document(line: AccessLine) -> dict[str, Any]:
@@ -154,12 +176,30 @@ def _document(line: AccessLine) -> dict[str, Any]:
 
 def _line(found: Document) -> AccessLine:
     """A line as stored. What someone else took out of it is empty, so that its hash does not hold."""
-    event = AccessEvent(*(found.get(name, "") for name in _FIELDS))
-    concerned = tuple(
-        Concerned(str(each.get("commitment")), each.get("salt"), each.get("matricula"), each.get("student"))
-        for each in found.get("about", [])
+    at, caller, role, address, action, outcome, request, detail = (_text(found.get(name)) for name in _FIELDS)
+    event = AccessEvent(at, caller, role, address, cast("AccessAction", action), outcome, request, detail)
+    about = found.get("about")
+    concerned = tuple(map(_concerned, about if isinstance(about, list) else [about]))
+    number = int(found["_id"]) if isinstance(found["_id"], int) else 0
+    return AccessLine(number, event, concerned, _text(found.get("previous")), _text(found.get("hash")))
+
+
+def _concerned(each: Any) -> Concerned:
+    fields = each if isinstance(each, dict) else {"commitment": each}
+    salt, matricula, subject = (fields.get(name) for name in ("salt", "matricula", "student"))
+    return Concerned(
+        _text(fields.get("commitment")),
+        None if salt is None else _text(salt),
+        None if matricula is None else _text(matricula),
+        int(subject) if isinstance(subject, int) else None,
     )
-    return AccessLine(int(found["_id"]), event, concerned, str(found.get("previous")), str(found.get("hash")))
+
+
+def _text(value: object) -> str:
+    """A text; what is none as Python writes it, which is nothing that Presente wrote."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else f"{type(value).__name__} {value!r}"
 
 
 def _conditions(which: AccessFilter) -> Document:

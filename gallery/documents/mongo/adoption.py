@@ -65,7 +65,7 @@ def _adopt_one(db: Database[dict[str, Any]], writer: MongoStudentWriter, documen
         kind = _media_type(content)
         photo = PhotoFile(content, hashlib.sha256(content).hexdigest(), kind, "another program")
         with writer.recovery.attempt("photos") as attempt:
-            writer.photos.put_photos({(int(numbered["subject"]), photo.sha256): (photo, [])}, attempt)
+            writer.photos.put_photos({(int(numbered["subject"]), photo.sha256): (photo, [])}, attempt.name)
     db.students.update_one({"_id": document["_id"]}, {"$unset": {"image": ""}})
 
 

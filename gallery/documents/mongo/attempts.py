@@ -1,8 +1,9 @@
 """Writes that are under way in MongoDB, and whether the processes behind them are alive.
 
-A write of several documents is an *attempt*. It is announced by a document in ``writing``, which exists from before the
-first write until after the last. Followers of the change sequence wait for the attempts that are under way. An attempt
-of a dead process is undone or finished by the first process that finds it.
+A write of several documents is an *attempt*. The document that reserves its first numbers announces it: it has the
+field ``writing`` from before the first write until after the last. So a reader of the change sequence sees in the same
+document which numbers are used and whether the write is over. Followers wait for the attempts that are under way. An
+attempt of a dead process is undone or finished by the first process that finds it.
 
 A process is dead when it no longer exists, which processes on the same machine can see, or when its lease has expired.
 A living process renews its lease, a document in ``writers``. The server's clock stamps the renewals and decides whether
@@ -17,14 +18,18 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bson import Int64
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from gallery.documents.foreign_documents import Document
+from gallery.documents.mongo.sequence import UNDER_WAY, MongoSequence
 from presente.errors import StoreError
 
 log = logging.getLogger(__name__)
@@ -34,6 +39,43 @@ LEASE_S = 60.0
 seconds."""
 _RENEWALS = 6
 """Renewals per lease."""
+_OVER: Document = {"$unset": {"writing": ""}}
+"""What ends an attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A write of this process that is under way: its name, and the numbers that its announcement reserved."""
+
+    name: str
+    numbers: range
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What the announcement of an attempt says.
+
+    Attributes:
+        number: the first number that it reserved.
+        name: the attempt's name.
+        what: what kind of write it is.
+        about: the process, and what it takes to finish or undo the write.
+    """
+
+    number: int
+    name: str
+    what: str
+    about: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Announced:
+        """From a document of the change sequence that has ``writing``."""
+        return cls(int(document["_id"]), str(document["attempt"]), str(document["of"]), document["writing"])
+
+    @property
+    def before(self) -> int:
+        """A number below all that the attempt reserved. Schema 2 announced a write before it reserved anything."""
+        return int(self.about.get("after", self.number - 1))
 
 
 class MongoAttempts:
@@ -42,35 +84,37 @@ class MongoAttempts:
     Lets pymongo's errors through: the store translates them.
     """
 
-    def __init__(self, db: Database[dict[str, Any]], lease_s: float = LEASE_S) -> None:
+    def __init__(self, db: Database[dict[str, Any]], sequence: MongoSequence, lease_s: float = LEASE_S) -> None:
         self._db = db
+        self._sequence = sequence
         self._lease_s = lease_s
         self._writer = uuid.uuid4().hex
-        self._process = {"place": _place(), "pid": os.getpid(), "started": _started(os.getpid())}
+        self._process: dict[str, Any] = {"place": _place(), "pid": os.getpid(), "started": _started(os.getpid())}
         self._active: set[str] = set()
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._renewer: threading.Thread | None = None
         self._renewed_at = 0.0
 
-    def begin(self, what: str, after: int, **about: Any) -> str:
-        """Announce an attempt, before its first write; the attempt's name.
+    def begin(self, what: str, count: int = 1, students: int = 0, templates: int = 0, **about: Any) -> Attempt:
+        """Announce an attempt, before its first write, and reserve its first numbers in the same step.
 
         Args:
             what: what kind of write it is, for the process that may have to finish or undo it.
-            after: a number of the change sequence below every number that the attempt will use.
+            count: how many numbers to reserve.
+            students: how many of them, the first ones, are subject ids.
+            templates: how many of them, the last ones, are template ids.
             about: what else is needed to finish or undo it.
         """
         self._hold_lease()
         name = uuid.uuid4().hex
+        writing = {"writer": self._writer, **self._process, **about}
         self._active.add(name)
         try:
-            marker = {"_id": name, "writer": self._writer, **self._process, "what": what, "after": after, **about}
-            self._db.writing.insert_one(marker)
+            return Attempt(name, self._sequence.reserve(count, what, name, students, templates, writing))
         except BaseException:
             self._active.discard(name)
             raise
-        return name
 
     def check(self) -> None:
         """Refuse to continue when the lease may have expired: another process may be undoing this attempt.
@@ -83,41 +127,68 @@ class MongoAttempts:
         if _monotonic() - self._renewed_at > self._lease_s / 2:
             raise _lost()
 
-    def end(self, name: str) -> None:
+    def end(self, attempt: Attempt) -> None:
         """Announce that an attempt is over: everything is written, and followers see it from now on.
 
         Raises:
             StoreError: ``lease_lost`` when another process considered this one dead and ended the attempt.
         """
         try:
-            ours = self._db.writing.delete_one({"_id": name}).deleted_count
-        finally:  # if there was no answer, the marker may still exist: recovery removes it
-            self._active.discard(name)
+            # Not every server does this atomically. If another process ends the attempt at the same moment, both may
+            # succeed. That is harmless: everything had been written when either of them looked.
+            which = {"_id": Int64(attempt.numbers.start), "writing.writer": self._writer}
+            ours = self._db.changes.update_one(which, _OVER).matched_count
+        finally:  # if there was no answer, it may still be announced: recovery ends it
+            self._active.discard(attempt.name)
         if not ours:
             raise _lost()
 
-    def abandon(self, name: str) -> None:
+    def abandon(self, attempt: Attempt) -> None:
         """Leave a failed attempt to the next recovery, by this process or another."""
-        self._active.discard(name)
+        self._active.discard(attempt.name)
 
     def under_way(self) -> dict[str, int]:
-        """The attempts of all processes that are not over, each with the number below those that it uses."""
-        return {str(found["_id"]): int(found["after"]) for found in self._db.writing.find({}, {"after": 1})}
+        """The attempts of all processes that are not over, each with a number below all that it uses."""
+        return {found.name: found.before for found in self._announced({})}
 
-    def dead(self) -> list[Document]:
+    def dead(self) -> list[Announced]:
         """The attempts whose processes are dead."""
-        return [found for found in list(self._db.writing.find()) if not self._lives(found)]
+        return [found for found in self._announced({}) if not self._lives(found.name, found.about)]
+
+    def find(self, name: str) -> Announced | None:
+        """An attempt that is under way, by its name."""
+        return next(iter(self._announced({"attempt": name})), None)
 
     def lives(self, name: str) -> bool:
         """Whether an attempt is under way in a living process."""
-        found = self._db.writing.find_one({"_id": name})
-        return found is not None and self._lives(found)
+        found = self.find(name)
+        return found is not None and self._lives(found.name, found.about)
 
-    def bury(self, attempt: Document) -> None:
-        """Remove the announcement of an attempt that was finished or undone, and the lease of its dead process."""
-        self._db.writing.delete_one({"_id": attempt["_id"]})
-        if attempt["writer"] != self._writer and not self._db.writing.find_one({"writer": attempt["writer"]}):
-            self._db.writers.delete_one({"_id": attempt["writer"]})
+    def bury(self, attempt: Announced) -> None:
+        """End an attempt that was finished or undone, and remove the lease of its dead process."""
+        self._db.changes.update_one({"_id": Int64(attempt.number)}, _OVER)
+        writer = attempt.about["writer"]
+        if writer != self._writer and not self._announced({"writing.writer": writer}):
+            self._db.writers.delete_one({"_id": writer})
+
+    def take_over(self, earlier: Document) -> None:
+        """Announce again, as it is done now, what a process announced in ``writing`` as schema 2 had it.
+
+        Raises:
+            StoreError: ``store_unavailable`` while that process lives: two versions cannot write at once.
+        """
+        name, what = str(earlier["_id"]), str(earlier["what"])
+        about = {field: value for field, value in earlier.items() if field not in ("_id", "what")}
+        if self._lives(name, about):
+            raise StoreError(
+                "store_unavailable",
+                "A process of an earlier version is writing to the database.",
+                "Stop every process of the earlier version, wait a minute, and start again.",
+            )
+        self._sequence.reserve(1, what, name, writing=about)
+
+    def _announced(self, which: Document) -> list[Announced]:
+        return [Announced.of(found) for found in self._db.changes.find({**UNDER_WAY, **which}).sort("_id", 1)]
 
     def close(self) -> None:
         """Give the lease back. Abandoned attempts count as dead from now on, for every process."""
@@ -129,12 +200,12 @@ class MongoAttempts:
             except PyMongoError as error:
                 log.warning("the lease of this process was not given back and expires by itself (%s)", error)
 
-    def _lives(self, attempt: Document) -> bool:
-        if attempt["writer"] == self._writer:
-            return attempt["_id"] in self._active
-        if attempt["place"] == self._process["place"] and not _runs(int(attempt["pid"]), attempt["started"]):
+    def _lives(self, name: str, about: Mapping[str, Any]) -> bool:
+        if about["writer"] == self._writer:
+            return name in self._active
+        if about["place"] == self._process["place"] and not _runs(int(about["pid"]), about["started"]):
             return False
-        lease = self._db.writers.find_one({"_id": attempt["writer"]})
+        lease = self._db.writers.find_one({"_id": about["writer"]})
         return lease is not None and self._now() - lease["renewed"] < timedelta(seconds=self._lease_s)
 
     def _now(self) -> datetime:

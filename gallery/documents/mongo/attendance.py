@@ -222,7 +222,7 @@ class MongoAttendance:
             self._db.attendance.update_one({"_id": entry["_id"]}, {"$set": cleared, "$unset": {"face": ""}})
         for entry in list(self._db.participations.find(own, {"_id": 1})):
             number = int(entry["_id"])
-            cleared = {"student": Int64(-number), "note": "", "request": f"erased {number}"}
+            cleared = {"student": Int64(-number), "kind": "", "note": "", "request": f"erased {number}"}
             self._db.participations.update_one({"_id": entry["_id"]}, {"$set": cleared})
 
     @staticmethod

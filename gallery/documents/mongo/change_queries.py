@@ -24,31 +24,25 @@ class MongoChangeQueries:
         last = self._sequence.last()  # before the attempts: those that were under way then are among them
         return Position(last, tuple(sorted(self._attempts.under_way().items())))
 
-    def is_over(self, position: Position) -> bool:
-        """Whether a write that the position waits for is no longer under way."""
-        return bool({name for name, _ in position.awaited} - self._attempts.under_way().keys())
+    def moved_since(self, position: Position) -> bool:
+        """Whether anything was reserved since, or a write that the position waits for is no longer under way."""
+        return self._sequence.moved_since(position.change, [before + 1 for _, before in position.awaited])
 
     def changes(self, position: Position) -> Changes:
         """The changes since a position: those of writes that are over."""
         awaited = dict(position.awaited)
-        reserved = [
-            found
-            for found in self._sequence.since(position.low_water)
-            if int(found["_id"]) > position.change or found.get("attempt") in awaited
-        ]
-        under_way = self._attempts.under_way()  # after the reservations: an attempt that is not in it is over
+        there = self._sequence.since(position.low_water)
+        # What an attempt reserves follows its announcement. One that is read as over is complete in what follows.
+        under_way = {str(found["attempt"]): int(found["_id"]) - 1 for found in there if "writing" in found}
+        reserved = [found for found in there if int(found["_id"]) > position.change or found.get("attempt") in awaited]
         over = [found for found in reserved if found.get("attempt") not in under_way]
-        still_open = {name: before for name, before in awaited.items() if name in under_way}
-        for found in reserved:
-            if found.get("attempt") in under_way:
-                still_open.setdefault(found["attempt"], int(found["_id"]) - 1)
         added = [number for found in over for number in numbers(found, "templates")]
         numbered = removals(over)
         gone = self._db.removals.find({"_id": {"$in": numbered}}) if numbered else ()
         removed = [int(template) for found in gone for template in found["templates"]]
         last = max([position.change, *(int(found["_id"]) + int(found["n"]) - 1 for found in reserved)])
         return Changes(
-            Position(last, tuple(sorted(still_open.items()))),
+            Position(last, tuple(sorted(under_way.items()))),
             np.unique(np.array(added, dtype=np.int64)),
             np.unique(np.array(removed, dtype=np.int64)),
         )

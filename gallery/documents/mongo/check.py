@@ -19,7 +19,8 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from gallery.documents.damage import ENROL_AGAIN, RESTORE, SYNC, Damage, DamageProgress, photo_damage, vector_damage
-from gallery.documents.foreign_documents import Document, student_of
+from gallery.documents.foreign_documents import student_of
+from gallery.documents.mongo.attempts import Announced
 from gallery.documents.mongo.shapes import content_id
 
 _PAGE = 4096
@@ -30,7 +31,7 @@ _RESTART = "It is finished or undone when Presente is next started on this store
 
 def mongo_damage(
     db: Database[dict[str, Any]],
-    dead: Callable[[], list[Document]],
+    dead: Callable[[], list[Announced]],
     progress: DamageProgress = lambda _: None,
 ) -> Iterator[Damage]:
     """Findings in a store's database.
@@ -73,7 +74,7 @@ class _Check:
     """One check of a database."""
 
     def __init__(
-        self, db: Database[dict[str, Any]], dead: Callable[[], list[Document]], progress: DamageProgress
+        self, db: Database[dict[str, Any]], dead: Callable[[], list[Announced]], progress: DamageProgress
     ) -> None:
         self.db = db
         self.dead = dead
@@ -92,8 +93,8 @@ class _Check:
         yield from self._entries()
         yield from self._sequence()
         for attempt in self.dead():
-            where = f"writing {attempt['_id']}"
-            yield Damage("write_unfinished", f"A process died during the write {attempt['what']!r}.", where, _RESTART)
+            where = f"writing {attempt.name}"
+            yield Damage("write_unfinished", f"A process died during the write {attempt.what!r}.", where, _RESTART)
         if self.suspects:
             time.sleep(_SETTLE_S)
             yield from (suspect.damage for suspect in self.suspects if self._is_still(suspect))

@@ -41,15 +41,14 @@ class MongoEraser:
         self._session_photos = session_photos
 
     def erase(self, subject: int, attempt: str) -> None:
-        """Delete a student's keys and accounts, which name the student, then the student, so that no one adds to the
-        student any more, and then what belongs to the student."""
+        """Delete a student, so that no one adds to the student any more, and then what belongs to the student."""
         own = {"student": Int64(subject)}
         for student in list(self._db.students.find({"subject": Int64(subject)}, {"matricula": 1, "enrolling": 1})):
-            if "enrolling" not in student:  # an enrolment that is undone takes no account away
-                self._access.forget(str(student["matricula"]))
+            if "enrolling" not in student:  # an enrolment that is undone takes no one out of a line
+                self._access_log.forget_named(subject, str(student["matricula"]))
         self._db.students.delete_many({"subject": Int64(subject)})
-        if not self.drop_templates(own, attempt):
-            self._sequence.reserve(1, "fields", attempt)  # so that followers read the rosters again
+        self._access.forget(subject)
+        self.drop_templates(own, attempt)
         self._db.images.delete_many(own)
         self._db.contents.delete_many(own)
         self._request_keys.forget(subject)
@@ -57,14 +56,12 @@ class MongoEraser:
         self._session_photos.forget(subject)
         self._access_log.forget(subject)
 
-    def drop_templates(self, which: Document, attempt: str) -> int:
-        """Record templates as removed and delete them, until there are none left; how many there were."""
-        dropped = 0
+    def drop_templates(self, which: Document, attempt: str) -> None:
+        """Record templates as removed and delete them, until there are none left."""
         while True:
             ids = [template["_id"] for template in self._db.templates.find(which, {"_id": 1}).limit(_PAGE)]
             if not ids:
-                return dropped
+                return
             number = self._sequence.reserve(1, "removal", attempt)[0]
             self._db.removals.insert_one({"_id": Int64(number), "templates": ids})
             self._db.templates.delete_many({"_id": {"$in": ids}})
-            dropped += len(ids)

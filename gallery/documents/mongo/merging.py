@@ -7,7 +7,7 @@ cut off, the photo is in both places, and repeating the call finishes it.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -54,7 +54,7 @@ class MongoMerger:
         kept, gone = self._known(keep), self._known(other)
         before = fields_of(student_of(kept))
         after = fields_of(merge_students(student_of(kept), student_of(gone)))
-        about = {
+        about: dict[str, Any] = {
             "student": Int64(gone["subject"]),
             "into": Int64(kept["subject"]),
             "fields": {name: value for name, value in after.items() if before.get(name) != value},
@@ -64,13 +64,11 @@ class MongoMerger:
             ],
         }
         with self._writer.recovery.attempt("merge", **about) as attempt:
-            self.finish({**about, "_id": attempt})
+            self.finish(about, attempt.name)
 
-    def finish(self, announced: Document) -> None:
+    def finish(self, announced: Mapping[str, Any], attempt: str) -> None:
         """Do what a merge announced, however much of it was done before."""
         source, target = int(announced["student"]), int(announced["into"])
-        attempt = str(announced["_id"])
-        self._sequence.reserve(1, "fields", attempt)  # so that followers read the rosters again
         with suppress(Conflict):  # the kept student was removed meanwhile: both are the same person
             for image in list(self._db.images.find({"student": Int64(source)}).sort("_id")):
                 self._copy(image, target, attempt)
@@ -111,8 +109,8 @@ class MongoMerger:
         with self._writer.recovery.attempt("photos") as attempt:
             for image in list(self._db.images.find(which).sort("_id")):
                 if target is not None:
-                    self._copy(image, target, attempt)
-                self._writer.eraser.drop_templates({"image": image["_id"]}, attempt)
+                    self._copy(image, target, attempt.name)
+                self._writer.eraser.drop_templates({"image": image["_id"]}, attempt.name)
                 self._db.contents.delete_one({"_id": content_id(subject, image["sha256"])})
                 self._db.images.delete_one({"_id": image["_id"]})
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 from bson import Int64
 from pymongo import ASCENDING
 
 from gallery.documents.foreign_documents import Document
 from gallery.documents.mongo.connection import MongoConnection
-from gallery.documents.mongo.shapes import VISIBLE, content_id
+from gallery.documents.mongo.shapes import VISIBLE, content_id, template_batch
 from gallery.documents.values import EnrolledTemplate, StoredPhoto, TemplateBatch
 
 _PAGE = 4096
@@ -66,7 +65,7 @@ class MongoPhotoQueries:
                 )
             if rows:
                 last = int(rows[-1]["_id"])
-                yield _batch(rows)
+                yield template_batch(rows)
             elif wanted is None:
                 return
 
@@ -137,11 +136,3 @@ class MongoPhotoQueries:
                         content=bytes(kept["content"]),
                         media_type=image["media_type"],
                     )
-
-
-def _batch(rows: Sequence[Document]) -> TemplateBatch:
-    return TemplateBatch(
-        ids=np.array([row["_id"] for row in rows], dtype=np.int64),
-        subjects=np.array([row["student"] for row in rows], dtype=np.int64),
-        vectors=np.frombuffer(b"".join(row["vector"] for row in rows), dtype="<f4").reshape(len(rows), -1),
-    )

@@ -15,8 +15,8 @@ from gallery.documents.mongo.attempts import MongoAttempts
 from gallery.documents.mongo.erasing import MongoEraser
 from gallery.documents.mongo.recovery import MongoRecovery
 from gallery.documents.mongo.sequence import MongoSequence
-from gallery.documents.mongo.shapes import check_size, content_id
-from gallery.documents.values import PhotoFile, Template
+from gallery.documents.mongo.shapes import check_size, content_id, template_batch
+from gallery.documents.values import PhotoFile, Template, TemplateBatch
 from presente.errors import Conflict
 
 _DUPLICATE = 11000
@@ -76,11 +76,11 @@ class MongoPhotoWriter:
         ]
         if not fresh:
             return
-        with self._recovery.attempt("templates") as attempt:
-            ids = iter(self._sequence.reserve(len(fresh), "photos", attempt, templates=len(fresh)))
+        with self._recovery.attempt("templates", len(fresh), templates=len(fresh)) as attempt:
+            ids = iter(attempt.numbers)
             self.put_templates([(image, owners[image], template) for image, template in fresh], ids)
             self._attempts.check()
-            self.make_visible({owners[image] for image, _ in fresh}, attempt)
+            self.make_visible({owners[image] for image, _ in fresh}, attempt.name)
 
     def make_visible(self, subjects: set[int], attempt: str) -> None:
         """Let everyone see students, and check that all of them still exist.
@@ -179,23 +179,28 @@ class MongoPhotoWriter:
             numbered[key] = int(there["_id"])
         return numbered
 
-    def put_templates(self, templates: Sequence[tuple[int, Owner, Template]], ids: Iterator[int]) -> None:
-        """Write (photo id, subject id, template). A photo that got a template by that pack meanwhile keeps it."""
-        insert_new(
-            self._db.templates,
-            [
-                {
-                    "_id": Int64(next(ids)),
-                    "image": Int64(image),
-                    "student": Int64(subject),
-                    "pack": template.pack,
-                    "vector": Binary(np.ascontiguousarray(template.vector, dtype="<f4").tobytes()),
-                    "box": [round(float(value), 2) for value in template.box],
-                    "quality": dict(template.quality),
-                }
-                for image, subject, template in templates
-            ],
-        )
+    def put_templates(
+        self, templates: Sequence[tuple[int, Owner, Template]], ids: Iterator[int]
+    ) -> TemplateBatch | None:
+        """Write (photo id, subject id, template); those that were written, None when there are none.
+
+        A photo that got a template by that pack meanwhile keeps it.
+        """
+        documents = [
+            {
+                "_id": Int64(next(ids)),
+                "image": Int64(image),
+                "student": Int64(subject),
+                "pack": template.pack,
+                "vector": Binary(np.ascontiguousarray(template.vector, dtype="<f4").tobytes()),
+                "box": [round(float(value), 2) for value in template.box],
+                "quality": dict(template.quality),
+            }
+            for image, subject, template in templates
+        ]
+        refused = set(insert_new(self._db.templates, documents))
+        written = [document for position, document in enumerate(documents) if position not in refused]
+        return template_batch(written) if written else None
 
 
 def insert_new(collection: Collection[dict[str, Any]], documents: Sequence[dict[str, Any]]) -> list[int]:

@@ -17,7 +17,9 @@ from gallery.documents.foreign_documents import Document
 from presente.errors import ConfigError
 from presente.installation import command_line
 
-_SCHEMA = 3
+_SCHEMA = 5
+"""3: the reservation of its first numbers announces a write; before, a document in ``writing`` did. 4: a participation
+of an erased student has no kind. 5: an entry has a session, and a student counts by class."""
 
 
 def create_indexes(db: Database[dict[str, Any]]) -> None:
@@ -42,19 +44,32 @@ def create_indexes(db: Database[dict[str, Any]]) -> None:
     db.templates.create_index([("image", ASCENDING), ("pack", ASCENDING)], unique=True, name="image")
     db.templates.create_index([("student", ASCENDING)], name="student")
     db.contents.create_index([("student", ASCENDING)], name="student")
+    db.changes.create_index([("writing.writer", ASCENDING)], name="under_way")
     insert_if_missing(db.gallery, "identity", {"value": uuid.uuid4().hex})
 
 
-def upgrade_schema(db: Database[dict[str, Any]], remove_subject: Callable[[int], None]) -> None:
+def upgrade_schema(
+    db: Database[dict[str, Any]], remove_subject: Callable[[int], None], take_over: Callable[[Document], None]
+) -> None:
     """Bring a database that an earlier version wrote up to date.
 
     Args:
         db: the database.
         remove_subject: erases a student by subject id.
+        take_over: announces anew what a document of ``writing`` announced.
+
+    Raises:
+        StoreError: ``store_unavailable`` while a process of an earlier version writes.
     """
     schema = db.gallery.find_one({"_id": "schema"})
     if schema is None or int(schema["value"]) < _SCHEMA:
-        _announce_open_removals(db, remove_subject)
+        if schema is None or int(schema["value"]) < 2:
+            _announce_open_removals(db, remove_subject)
+        for earlier in list(db.writing.find()):
+            take_over(earlier)
+            db.writing.delete_one({"_id": earlier["_id"]})
+        # What earlier versions left of erased students: the kind is a text that a person typed.
+        db.participations.update_many({"student": {"$lt": Int64(0)}, "kind": {"$ne": ""}}, {"$set": {"kind": ""}})
         db.attendance.update_many({"session": {"$exists": False}}, {"$set": {"session": Int64(0)}})
         db.students.update_many({"asistencias_por_clase": {"$exists": False}}, {"$set": {"recount": True}})
         db.gallery.update_one({"_id": "schema"}, {"$set": {"value": _SCHEMA}}, upsert=True)

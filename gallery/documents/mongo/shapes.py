@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 from bson import Int64
 from pymongo.database import Database
 
 from gallery.documents.foreign_documents import NUMBER_FIELDS, TEXT_FIELDS, Document
-from gallery.documents.values import Student
+from gallery.documents.values import Student, TemplateBatch
 from presente.errors import InvalidInput
 
 VISIBLE: Document = {"$nor": [{"enrolling": {"$exists": True}}, {"subject": {"$exists": False}}]}
@@ -64,3 +65,12 @@ def check_size(content: bytes) -> None:
 def content_id(subject: int, sha256: str) -> str:
     """The id of a photo's bytes. They are in a collection of their own, so that reading about a photo skips them."""
     return f"{int(subject)}:{sha256}"
+
+
+def template_batch(rows: Sequence[Document]) -> TemplateBatch:
+    """Documents of templates, all by one pack, as an index reads them."""
+    return TemplateBatch(
+        ids=np.array([row["_id"] for row in rows], dtype=np.int64),
+        subjects=np.array([row["student"] for row in rows], dtype=np.int64),
+        vectors=np.frombuffer(b"".join(row["vector"] for row in rows), dtype="<f4").reshape(len(rows), -1),
+    )

@@ -2,8 +2,8 @@
 
 The order of writes makes a crash at any point safe:
 
-- A write of several documents is announced before the first document is written, and struck off the list after the
-  last. Followers wait for it. What a dead process left is finished or undone: :mod:`gallery.documents.mongo.attempts`.
+- A write of several documents is announced before the first document is written, and is over after the last.
+  Followers wait for it. What a dead process left is finished or undone: :mod:`gallery.documents.mongo.attempts`.
 - A template's ``_id`` is its number in the change sequence. Inserting the template *is* the change, so the two cannot
   disagree.
 - A new student carries ``enrolling``, and is invisible, until photos and templates are there.
@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ from gallery.documents.mongo.change_queries import MongoChangeQueries
 from gallery.documents.mongo.check import mongo_damage
 from gallery.documents.mongo.connection import MongoConnection
 from gallery.documents.mongo.erasing import MongoEraser
+from gallery.documents.mongo.known_students import KnownStudents
 from gallery.documents.mongo.merging import MongoMerger
 from gallery.documents.mongo.photo_queries import MongoPhotoQueries
 from gallery.documents.mongo.preparation import create_indexes, insert_if_missing, upgrade_schema
@@ -57,6 +58,7 @@ from gallery.documents.values import (
     SubjectKind,
     Template,
     TemplateBatch,
+    Written,
 )
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import StoreError
@@ -86,6 +88,8 @@ class MongoStore:
         self._recovering = threading.Lock()
         self._recovered_at = -math.inf
         self._claimed: tuple[str, int] | None = None
+        self._followed_pack: tuple[int, tuple[str, int]] | None = None  # at which change of the pack it was read
+        self._known_students = KnownStudents()
         self._connection = MongoConnection(url, timeout_ms)
         self._db = self._connection.db
         try:
@@ -111,7 +115,7 @@ class MongoStore:
         self._attendance.prepare()
         self._access = MongoAccess(self._connection)
         self._access.prepare()
-        self._attempts = MongoAttempts(self._db, lease_s)
+        self._attempts = MongoAttempts(self._db, self._sequence, lease_s)
         self._session_photos = MongoSessionPhotos(self._connection)
         self._session_photos.prepare()
         self._sessions = MongoSessions(self._connection, self._sequence, self._session_photos.drop)
@@ -119,28 +123,21 @@ class MongoStore:
         self._classes = MongoClasses(self._connection)
         self._statistics = MongoStatistics(self._connection)
         self._statistics.prepare()
-        eraser = MongoEraser(
-            self._db,
-            self._sequence,
-            self._attendance,
-            self._request_keys,
-            self._access,
-            self._access_log,
-            self._session_photos,
-        )
+        parts = self._attendance, self._request_keys, self._access, self._access_log, self._session_photos
+        eraser = MongoEraser(self._db, self._sequence, *parts)
         self._writer = MongoStudentWriter(self._db, self._sequence, self._attendance, self._attempts, eraser, clock)
         self._merger = MongoMerger(
             self._db, self._sequence, self._attendance, self._request_keys, self._access_log, self._writer
         )
         self._changes = MongoChangeQueries(self._connection, self._sequence, self._attempts)
         self._photos = MongoPhotoQueries(self._connection)
-        upgrade_schema(self._db, self._writer.remove_subject)
+        upgrade_schema(self._db, self._writer.remove_subject, self._attempts.take_over)
 
     def _recover(self) -> None:
         """Finish or undo what dead processes left."""
         for attempt in self._attempts.dead():
-            if attempt["what"] == "merge":
-                self._merger.finish(attempt)
+            if attempt.what == "merge":
+                self._merger.finish(attempt.about, attempt.name)
             self._writer.recovery.recover(attempt)
 
     @property
@@ -197,6 +194,15 @@ class MongoStore:
             found = self._setting("pack")
         return None if found is None else (str(found["tag"]), int(found["dim"]))
 
+    def followed_pack(self) -> tuple[str, int] | None:
+        change = self._sequence.pack_change
+        if self._followed_pack is None or self._followed_pack[0] != change:
+            pack = self.pack()
+            if pack is None:
+                return None
+            self._followed_pack = change, pack
+        return self._followed_pack[1]
+
     def claim_pack(self, tag: str, dim: int) -> None:
         if self._claimed != (tag, dim):  # a gallery that has a pack never loses it again
             with self._connection.calls():
@@ -208,9 +214,10 @@ class MongoStore:
         with self._connection.calls():
             if changes:  # before the pack: a calibration without templates is harmless, one of another pack is not
                 self._db.gallery.delete_one({"_id": "calibration"})
-            self._db.gallery.update_one({"_id": "pack"}, {"$set": {"tag": tag, "dim": dim}}, upsert=True)
             with self._writer.recovery.attempt("pack") as attempt:
-                self._writer.eraser.drop_templates({"pack": {"$ne": tag}}, attempt)
+                self._db.gallery.update_one({"_id": "pack"}, {"$set": {"tag": tag, "dim": dim}}, upsert=True)
+                self._sequence.reserve(1, "pack", attempt.name)  # from here on no process goes by the pack before
+                self._writer.eraser.drop_templates({"pack": {"$ne": tag}}, attempt.name)
 
     def calibration(self) -> str | None:
         with self._connection.calls():
@@ -230,9 +237,11 @@ class MongoStore:
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
-    def enrol(self, enrolments: Sequence[Enrolment], mode: EnrolmentMode = "put") -> None:
+    def enrol(
+        self, enrolments: Sequence[Enrolment], mode: EnrolmentMode = "put", check: Callable[[], None] = lambda: None
+    ) -> Written | None:
         with self._connection.calls():
-            self._writer.enrol(enrolments, mode)
+            return self._writer.enrol(enrolments, mode, check)
 
     def add_templates(self, templates: Sequence[tuple[int, Template]]) -> None:
         with self._connection.calls():
@@ -280,11 +289,10 @@ class MongoStore:
         with self._connection.calls():
             if position.awaited:
                 self._recover_at_times()
-                if self._changes.is_over(position):
-                    return True
-            return self._sequence.continues_after(position.change)
+            return self._changes.moved_since(position)
 
     def changes(self, position: Position) -> Changes:
+        self._known_students.forget()
         with self._connection.calls():
             return self._changes.changes(position)
 
@@ -321,7 +329,9 @@ class MongoStore:
         with self._connection.calls():
             return student_queries.list_students(self._db, clase, query, kind, after, limit, clases)
 
-    def subjects(self, ids: Sequence[int]) -> dict[int, Student]:
+    def subjects(self, ids: Sequence[int], position: Position | None = None) -> dict[int, Student]:
+        if position is not None:
+            return self._known_students.at(position, ids, self.subjects)
         if not ids:
             return {}
         with self._connection.calls():

@@ -5,14 +5,14 @@ See docs/adr/0008-mongodb.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from bson import Int64
 from pymongo.database import Database
 
 from gallery.documents.foreign_documents import Document, foreign_student
-from gallery.documents.mongo.attempts import MongoAttempts
+from gallery.documents.mongo.attempts import Attempt, MongoAttempts
 from gallery.documents.mongo.attendance import MongoAttendance
 from gallery.documents.mongo.erasing import MongoEraser
 from gallery.documents.mongo.photo_writing import MongoPhotoWriter, Owner, PhotoKey, WantedPhotos, insert_new
@@ -20,8 +20,15 @@ from gallery.documents.mongo.recovery import MongoRecovery
 from gallery.documents.mongo.sequence import MongoSequence
 from gallery.documents.mongo.shapes import fields_of
 from gallery.documents.student_rules import student_exists, student_not_found
-from gallery.documents.values import Enrolment, EnrolmentMode, PhotoFile, Student, Template
+from gallery.documents.values import Enrolment, EnrolmentMode, PhotoFile, Student, Template, TemplateBatch, Written
 from presente.clock import Clock
+
+
+def _written(attempt: Attempt, packs: Collection[str], templates: TemplateBatch | None) -> Written | None:
+    """What an attempt wrote that is over; None when its templates are not all by one pack."""
+    if len(set(packs)) > 1:
+        return None
+    return Written(attempt.numbers.start - 1, attempt.numbers.stop - 1, next(iter(packs), ""), templates)
 
 
 class MongoStudentWriter:
@@ -54,8 +61,10 @@ class MongoStudentWriter:
 
     # -- enrolling --------------------------------------------------------------------------------------------------
 
-    def enrol(self, enrolments: Sequence[Enrolment], mode: EnrolmentMode) -> None:
+    def enrol(self, enrolments: Sequence[Enrolment], mode: EnrolmentMode, check: Callable[[], None]) -> Written | None:
         """Store students and photos. A new student is visible once everything of the student is there.
+
+        ``check`` is called when every earlier reservation is known, and before anything else is written.
 
         Raises:
             Conflict, NotFound: as the mode says.
@@ -70,8 +79,10 @@ class MongoStudentWriter:
                 for photo in enrolment.photos:
                     wanted[owner, photo.sha256] = photo, [photo.template]
             new = [student for matricula, student in latest.items() if matricula not in found]
-            if self._enrol(new, [found[m] for m in found], wanted, latest if mode == "put" else {}):
-                return
+            fields = latest if mode == "put" else {}
+            done, written = self._enrol(new, list(found.values()), wanted, fields, check)
+            if done:
+                return written
 
     def _existing(self, latest: Mapping[str, Student], mode: EnrolmentMode) -> dict[str, Document]:
         """The documents of those students who exist, by matricula.
@@ -100,16 +111,25 @@ class MongoStudentWriter:
 
     def _clear_left_over(self, document: Document) -> None:
         """Undo the attempt that left a student behind; if its marker is gone already, remove the student alone."""
-        attempt = self._db.writing.find_one({"_id": document["enrolling"]})
+        attempt = self._attempts.find(document["enrolling"])
         if attempt is not None:
             self.recovery.recover(attempt)
         elif self._db.students.find_one({"_id": document["_id"], "enrolling": document["enrolling"]}) is not None:
             self.remove_subject(int(document["subject"]))
 
     def _enrol(
-        self, new: Sequence[Student], found: Sequence[Document], wanted: WantedPhotos, fields: Mapping[str, Student]
-    ) -> bool:
-        """Write new students, photos, and the fields of existing students; False when a matricula was just taken."""
+        self,
+        new: Sequence[Student],
+        found: Sequence[Document],
+        wanted: WantedPhotos,
+        fields: Mapping[str, Student],
+        check: Callable[[], None],
+    ) -> tuple[bool, Written | None]:
+        """Write new students, photos, and the fields of existing students.
+
+        Returns:
+            False when a new student is there already, and nothing was stored; then what was stored.
+        """
         images, missing, templates = self.photos.find_missing(wanted)
         changed = [
             document
@@ -119,26 +139,25 @@ class MongoStudentWriter:
         ]
         waited_for = [document for document in found if "enrolling" in document]
         if not (new or missing or templates or changed or waited_for):
-            return True
-        with self.recovery.attempt("enrol") as attempt:
-            reserved = self._sequence.reserve(
-                max(1, len(new) + len(missing) + len(templates)), "enrolment", attempt, len(new), len(templates)
-            )
-            ids = iter(reserved)
+            return True, None
+        count = max(1, len(new) + len(missing) + len(templates))
+        with self.recovery.attempt("enrol", count, len(new), len(templates)) as attempt:
+            check()
+            ids = iter(attempt.numbers)
             subjects: dict[Owner, int] = {student.matricula: next(ids) for student in new}
-            if not self._insert_invisible(new, subjects, attempt):
-                self._db.students.delete_many({"enrolling": attempt})  # another attempt took one of the matriculas
-                return False
+            if not self._insert_invisible(new, subjects, attempt.name):
+                self._db.students.delete_many({"enrolling": attempt.name})  # one of the matriculas is taken
+                return False, None
             images |= self.photos.put_images({key: wanted[key][0] for key in missing}, subjects, ids)
-            self.photos.put_templates(
+            written = self.photos.put_templates(
                 [(images[key], subjects.get(key[0], key[0]), template) for key, template in templates], ids
             )
             for document in changed:
                 self._set_fields(document, fields_of(fields[document["matricula"]]))
             self._attempts.check()
             existing = {int(document["subject"]) for document in found}
-            self.photos.make_visible({*subjects.values(), *existing}, attempt)
-        return True
+            self.photos.make_visible({*subjects.values(), *existing}, attempt.name)
+        return True, _written(attempt, [template.pack for _, template in templates], written)
 
     def _insert_invisible(self, students: Sequence[Student], subjects: Mapping[Owner, int], attempt: str) -> bool:
         """Insert new students who are invisible until the attempt is over; False when one exists already."""
@@ -160,7 +179,7 @@ class MongoStudentWriter:
         """Give a student whom another program wrote a subject id, and the fields in our form."""
         counts = {"asistencias": student.asistencias_previas, "participaciones": student.participaciones_previas}
         with self.recovery.attempt("number") as attempt:
-            subject = self._sequence.reserve(1, "subject", attempt)[0]
+            subject = attempt.numbers[0]
             self._db.students.update_one(
                 {"_id": document["_id"], "subject": {"$exists": False}},
                 {"$set": {**fields_of(student), **counts, "subject": Int64(subject)}},
@@ -172,8 +191,7 @@ class MongoStudentWriter:
         if found is None or "enrolling" in found:
             return False
         without = {} if student.consentimiento else {"$unset": {"consentimiento": ""}}
-        with self.recovery.attempt("update") as attempt:
-            self._sequence.reserve(1, "fields", attempt)  # so that followers read the rosters again
+        with self.recovery.attempt("update"):
             self._set_fields(found, fields_of(student), without)
         return True
 
@@ -199,4 +217,4 @@ class MongoStudentWriter:
     def remove_subject(self, subject: int) -> None:
         """Erase a student; if it is cut off, recovery finishes it."""
         with self.recovery.attempt("remove", student=Int64(subject)) as attempt:
-            self.eraser.erase(subject, attempt)
+            self.eraser.erase(subject, attempt.name)

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from gallery.documents.access import AccessKey, Account, Grant, LoginSession
+from gallery.documents.access import AccessKey, Account, AccountChanges, Grant, LoginSession, last_admin
+from gallery.documents.student_rules import student_not_found
 from presente.access_roles import AccessRole
 
 _GRANT = "role, classes, matricula"
@@ -39,6 +40,7 @@ class SqliteAccess:
     def add_key(self, key: AccessKey) -> bool:
         values = (key.name, key.digest, *_grant_row(key.grant), key.created, key.last_used)
         with self._writing() as db:
+            _check_student(db, key.grant)
             return _added(db, "access_keys", _KEY, values)
 
     def access_keys(self) -> list[AccessKey]:
@@ -56,6 +58,7 @@ class SqliteAccess:
 
     def add_account(self, account: Account) -> bool:
         with self._writing() as db:
+            _check_student(db, account.grant)
             return _added(db, "accounts", _ACCOUNT, _account_row(account))
 
     def accounts(self) -> list[Account]:
@@ -68,11 +71,22 @@ class SqliteAccess:
             row = db.execute(f"SELECT {_ACCOUNT} FROM accounts WHERE name = ?", (name,)).fetchone()
         return None if row is None else _account(row)
 
-    def replace_account(self, account: Account) -> bool:
-        name, *values = _account_row(account)
+    def change_account(self, name: str, changes: AccountChanges, only_if: str | None = None) -> Account | None:
         fields = ", ".join(f"{column} = ?" for column in _ACCOUNT.split(", ")[1:])
         with self._writing() as db:
-            return db.execute(f"UPDATE accounts SET {fields} WHERE name = ?", (*values, name)).rowcount == 1
+            row = db.execute(f"SELECT {_ACCOUNT} FROM accounts WHERE name = ?", (name,)).fetchone()
+            if row is None or only_if not in (None, row[4]):
+                return None
+            before = _account(row)
+            after = changes.applied(before)
+            if changes.grant is not None:
+                _check_student(db, changes.grant)
+            if before.is_admin and not after.is_admin:
+                others = "SELECT 1 FROM accounts WHERE role = ? AND enabled AND name != ?"
+                if db.execute(others, (AccessRole.ADMIN.value, name)).fetchone() is None:
+                    raise last_admin(name)
+            db.execute(f"UPDATE accounts SET {fields} WHERE name = ?", (*_account_row(after)[1:], name))
+            return after
 
     def add_session(self, session: LoginSession) -> None:
         with self._writing() as db:
@@ -103,6 +117,13 @@ class SqliteAccess:
     def drop_sessions(self, created_before: str, seen_before: str) -> None:
         with self._writing() as db:
             db.execute("DELETE FROM login_sessions WHERE created < ? OR last_seen < ?", (created_before, seen_before))
+
+
+def _check_student(db: sqlite3.Connection, grant: Grant) -> None:
+    """Refuse what would outlive its student."""
+    wanted = "SELECT 1 FROM students WHERE matricula = ?"
+    if grant.matricula and db.execute(wanted, (grant.matricula,)).fetchone() is None:
+        raise student_not_found(grant.matricula)
 
 
 def _added(db: sqlite3.Connection, table: str, columns: str, values: Sequence[object]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
-from gallery.documents.sqlite.session_schema import m009_sessions
+from gallery.documents.sqlite.session_schema import m010_sessions
 from presente.errors import StoreError
 
 
@@ -249,7 +249,25 @@ def m008_access_log(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-def m010_statistics(db: sqlite3.Connection) -> None:
+def m009_erasing_all_texts(db: sqlite3.Connection) -> None:
+    """Erasing a student also clears the kinds of participations, which a person typed. An erasure looks for lines of
+    the access log by matricula, too."""
+    for statement in (
+        "DROP TRIGGER student_erased",
+        """CREATE TRIGGER student_erased BEFORE DELETE ON students
+            BEGIN
+                UPDATE attendance SET face = NULL, vector = NULL WHERE face_group IN
+                    (SELECT face_group FROM attendance WHERE student = OLD.id AND face_group != '');
+                UPDATE attendance SET face = NULL, vector = NULL, note = '', request = '' WHERE student = OLD.id;
+                UPDATE participations SET kind = '', note = '', request = 'erased ' || id WHERE student = OLD.id;
+            END""",
+        "UPDATE participations SET kind = '' WHERE student IS NULL",
+        "CREATE INDEX access_concerned_by_matricula ON access_concerned (matricula) WHERE matricula IS NOT NULL",
+    ):
+        db.execute(statement)
+
+
+def m011_statistics(db: sqlite3.Connection) -> None:
     """The index of a class's entries has all that statistics count: they need not read the faces."""
     db.execute("DROP INDEX attendance_by_class")
     db.execute("CREATE INDEX attendance_counted ON attendance (clase, fecha, student, session, turn, status)")
@@ -264,8 +282,9 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m006_pages,
     m007_access,
     m008_access_log,
-    m009_sessions,
-    m010_statistics,
+    m009_erasing_all_texts,
+    m010_sessions,
+    m011_statistics,
 )
 
 

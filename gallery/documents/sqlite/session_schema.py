@@ -7,11 +7,11 @@ import sqlite3
 _ENTRY_COLUMNS = "id, student, clase, fecha, turn, status, source, at, note, request, face_group, face, vector"
 
 
-def m009_sessions(db: sqlite3.Connection) -> None:
+def m010_sessions(db: sqlite3.Connection) -> None:
     """Sessions, their photos, and timetables; entries that belong to a session; counts per class.
 
-    The table of entries is made anew, because its key and its statuses change. When a student is erased, a trigger
-    erases the photos that may show the student.
+    The table of entries is made anew, because its key and its statuses change. Triggers erase photos: those that may
+    show a student who is erased, and those of a session that is closed.
     """
     for statement in (*_SESSIONS, *_ENTRIES, *_COUNTS):
         db.execute(statement)
@@ -56,6 +56,12 @@ _SESSIONS = (
             UPDATE session_photos SET content = NULL, faces = NULL, width = 0, height = 0
                 WHERE id IN (SELECT photo FROM session_photo_students WHERE student = OLD.id);
         END""",
+    """CREATE TRIGGER session_closed AFTER UPDATE OF state ON class_sessions WHEN NEW.state = 'closed'
+        BEGIN
+            DELETE FROM session_photo_students
+                WHERE photo IN (SELECT id FROM session_photos WHERE session = NEW.id);
+            UPDATE session_photos SET content = NULL, faces = NULL, width = 0, height = 0 WHERE session = NEW.id;
+        END""",
     """CREATE TABLE timetables (
         clase TEXT NOT NULL,
         weekday INTEGER NOT NULL,
@@ -99,7 +105,7 @@ _ENTRIES = (
             UPDATE attendance SET face = NULL, vector = NULL WHERE face_group IN
                 (SELECT face_group FROM attendance WHERE student = OLD.id AND face_group != '');
             UPDATE attendance SET face = NULL, vector = NULL, note = '', request = '' WHERE student = OLD.id;
-            UPDATE participations SET note = '', request = 'erased ' || id WHERE student = OLD.id;
+            UPDATE participations SET kind = '', note = '', request = 'erased ' || id WHERE student = OLD.id;
         END""",
 )
 _COUNTS = (

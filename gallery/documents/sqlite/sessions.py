@@ -27,10 +27,10 @@ _COLUMNS = ", ".join(_NAMES)
 class SqliteSessions:
     """A :class:`gallery.documents.session_store.SessionStore` on the connections of a SQLite store."""
 
-    def __init__(self, reading: _OpenConnection, writing: _OpenConnection, drop_photos: Callable[[int], int]) -> None:
+    def __init__(self, reading: _OpenConnection, writing: _OpenConnection, after_erasure: Callable[[], None]) -> None:
         self._reading = reading
         self._writing = writing
-        self._drop_photos = drop_photos
+        self._after_erasure = after_erasure
 
     def add(self, session: ClassSession) -> tuple[StoredSession, bool]:
         with self._writing() as db:
@@ -62,7 +62,7 @@ class SqliteSessions:
                 db.execute(f"UPDATE class_sessions SET {name} = ? WHERE id = ?", (value, number))
             stored = _session(db, number)
         if changes.get("state") == "closed":
-            self._drop_photos(number)
+            self._after_erasure()
         return stored
 
     def sessions_after(self, which: SessionFilter, after: SessionPosition | None, limit: int) -> list[StoredSession]:

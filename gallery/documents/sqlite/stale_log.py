@@ -14,9 +14,11 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from presente.errors import StoreError
 
@@ -25,6 +27,7 @@ _MAGIC = (0x377F0682, 0x377F0683)
 _MARK_AT = 68
 _BITS = 16
 _ATTEMPTS, _WAIT_S = 20, 0.05
+_FRAMES_AT_ONCE = 1024
 
 
 def mark_transaction(db: sqlite3.Connection) -> None:
@@ -84,13 +87,28 @@ def _marks(path: Path, header: bytes) -> list[int]:
     """The mark of each transaction in a log, in order. Frames of an earlier use of the log have other salts."""
     if len(header) < _HEADER or int.from_bytes(header[:4], "big") not in _MAGIC:
         return []
-    size = _FRAME + int.from_bytes(header[8:12], "big")
-    count = (path.stat().st_size - _HEADER) // size if path.exists() else 0
-    if count < 1:
-        return []
-    frames = np.memmap(path, dtype=np.uint8, mode="r", offset=_HEADER, shape=(count, size))
-    ours = (frames[:, 8:16] == np.frombuffer(header[16:24], dtype=np.uint8)).all(axis=1)
-    ours &= np.logical_and.accumulate(ours)
-    first = ours & (np.ascontiguousarray(frames[:, :4]).view(">u4")[:, 0] == 1)
-    kept = np.ascontiguousarray(frames[first][:, _FRAME + _MARK_AT : _FRAME + _MARK_AT + 4])
-    return [int(mark) for mark in kept.view(">u4")[:, 0]]
+    found: list[int] = []
+    for frames in _frames(path, _FRAME + int.from_bytes(header[8:12], "big")):
+        ours = (frames[:, 8:16] == np.frombuffer(header[16:24], dtype=np.uint8)).all(axis=1)
+        ours &= np.logical_and.accumulate(ours)
+        first = ours & (np.ascontiguousarray(frames[:, :4]).view(">u4")[:, 0] == 1)
+        kept = np.ascontiguousarray(frames[first][:, _FRAME + _MARK_AT : _FRAME + _MARK_AT + 4])
+        found += [int(mark) for mark in kept.view(">u4")[:, 0]]
+        if not ours.all():
+            break
+    return found
+
+
+def _frames(path: Path, size: int) -> Iterator[NDArray[np.uint8]]:
+    """The whole frames of a log, uint8 (n, size), some at a time.
+
+    They are read and not mapped: another process may empty the log meanwhile, and who reads a map past the end of its
+    file is killed.
+    """
+    try:
+        with path.open("rb") as stream:
+            stream.seek(_HEADER)
+            while whole := (read := stream.read(_FRAMES_AT_ONCE * size))[: len(read) // size * size]:
+                yield np.frombuffer(whole, dtype=np.uint8).reshape(-1, size)
+    except FileNotFoundError:
+        return

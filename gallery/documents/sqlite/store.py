@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gallery.documents.damage import Damage, DamageProgress
 from gallery.documents.sqlite import photo_rows, student_rows
 from gallery.documents.sqlite.access import SqliteAccess
-from gallery.documents.sqlite.access_log import SqliteAccessLog, merge_concerned
+from gallery.documents.sqlite.access_log import SqliteAccessLog, forget_named, merge_concerned
 from gallery.documents.sqlite.attendance import SqliteAttendance
 from gallery.documents.sqlite.attendance_rows import merge_entries
 from gallery.documents.sqlite.check import sqlite_damage
@@ -74,7 +74,7 @@ class SqliteStore:
 
     @property
     def sessions(self) -> SqliteSessions:
-        return SqliteSessions(self._reading, self._writing, self.session_photos.drop)
+        return SqliteSessions(self._reading, self._writing, self._connections.empty_log_after_erasure)
 
     @property
     def session_photos(self) -> SqliteSessionPhotos:
@@ -119,6 +119,9 @@ class SqliteStore:
         described = json.loads(text)
         return str(described["tag"]), int(described["dim"])
 
+    def followed_pack(self) -> tuple[str, int] | None:
+        return self.pack()
+
     def claim_pack(self, tag: str, dim: int) -> None:
         if self.pack() is None:
             with self._writing() as db:
@@ -150,7 +153,10 @@ class SqliteStore:
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
-    def enrol(self, enrolments: Sequence[Enrolment], mode: EnrolmentMode = "put") -> None:
+    def enrol(
+        self, enrolments: Sequence[Enrolment], mode: EnrolmentMode = "put", check: Callable[[], None] = lambda: None
+    ) -> None:
+        check()
         with self._writing() as db:
             for enrolment in enrolments:
                 subject = student_rows.put_student(db, enrolment.student, mode)
@@ -171,6 +177,7 @@ class SqliteStore:
 
     def remove(self, matriculas: Sequence[str]) -> list[str]:
         with self._writing() as db:
+            forget_named(db, matriculas)
             removed = [
                 matricula
                 for matricula in matriculas
@@ -222,7 +229,11 @@ class SqliteStore:
         with self._reading() as db:
             return student_rows.list_students(db, clase, query, kind, after, limit, clases)
 
-    def subjects(self, ids: Sequence[int]) -> dict[int, Student]:
+    def subjects(
+        self,
+        ids: Sequence[int],
+        position: Position | None = None,  # noqa: ARG002 - MongoDB needs it
+    ) -> dict[int, Student]:
         with self._reading() as db:
             return student_rows.students_by_subject(db, ids)
 

@@ -1,0 +1,91 @@
+// The console: who is here, the menu, and the page that the address names.
+import { html, render, useEffect, useState } from "./libraries/ui.js";
+import { begin, call, keepKey, me, options } from "./core/api.js";
+import { pagesOf } from "./core/roles.js";
+import { place, to } from "./core/router.js";
+import { readStatus, status } from "./core/server_status.js";
+import { language, speak, t } from "./core/words.js";
+import { Action, Empty, Notices, Waiting } from "./components/basics.js";
+import { Login } from "./pages/login.js";
+
+/** Pages are loaded once the first one is shown: a server that goes away later takes none of them along. @type {Record<string, () => Promise<any>>} */
+const PAGES = {
+  identify: async () => (await import("./pages/identify.js")).Identify,
+  students: async () => (await import("./pages/students.js")).Students,
+  system: async () => (await import("./pages/system.js")).System,
+};
+
+function App() {
+  const [problem, setProblem] = useState(/** @type {any} */ (null));
+  const [begun, setBegun] = useState(false);
+  const start = () => begin().then(() => setBegun(true), setProblem);
+  useEffect(() => {
+    start();
+  }, []);
+  useEffect(() => {
+    document.documentElement.lang = language.value;
+  }, [language.value]);
+  const in_ = me.value !== null;
+  useEffect(() => {
+    if (in_ && me.value?.role !== "student") readStatus().catch(() => {});
+  }, [in_]);
+  return html`<a class="skip" href="#main" onClick=${skip}>${t("skip")}</a>
+    <${Header} />
+    ${begun ? (in_ ? html`<${Page} />` : html`<${Login} />`) : html`<main id="main"><${Waiting} problem=${problem} again=${start} /></main>`}
+    <${Notices} />`;
+}
+
+/** @param {Event} event */
+function skip(event) {
+  event.preventDefault(); // the address is the page's
+  document.getElementById("main")?.focus();
+}
+
+function Header() {
+  const pages = pagesOf(me.value?.role ?? "").filter((each) => each in PAGES);
+  const current = place.value.path[0] ?? pages[0];
+  return html`<header>
+    <a class="brand" href=${to([])}><img src="/console/icon.svg" alt="" width="28" height="28" />Presente</a>
+    <nav aria-label=${t("menu")}>${pages.map((each) => html`<a href=${to([each])} aria-current=${each === current ? "page" : undefined}>${t(`page.${each}`)}</a>`)}</nav>
+    <div class="who">
+      ${me.value && html`<span id="who-name">${who(me.value)}</span>`}
+      ${me.value && (options.value.accounts || me.value.name.startsWith("key:")) && html`<${Action} id="logout" act=${leave}>${t("logout")}<//>`}
+      <button type="button" id="language" lang=${language.value === "es" ? "en" : "es"} onClick=${() => speak(language.value === "es" ? "en" : "es")}>${t("other_language")}</button>
+    </div>
+  </header>`;
+}
+
+/** @param {import("./core/api.js").Me} asks */
+const who = (asks) => [asks.name.replace(/^(user|key):/, ""), t(`role.${asks.role}`), ...(asks.classes ?? [])].join(" · ");
+
+async function leave() {
+  if (options.value.accounts) await call("POST", "/v1/logout");
+  keepKey(null);
+  location.hash = "";
+  location.reload(); // nothing of what was shown stays
+}
+
+function Page() {
+  const pages = pagesOf(me.value?.role ?? "").filter((each) => each in PAGES);
+  const name = place.value.path[0] ?? pages[0];
+  const [Shown, setShown] = useState(/** @type {any} */ (null));
+  const [problem, setProblem] = useState(/** @type {any} */ (null));
+  useEffect(() => {
+    setShown(null);
+    setProblem(null);
+    if (!pages.includes(name)) return;
+    PAGES[name]().then((component) => {
+      setShown(() => component);
+      pages.forEach((each) => PAGES[each]());
+    }, setProblem);
+  }, [name]);
+  useEffect(() => {
+    document.title = pages.includes(name) ? `${t(`page.${name}`)} · Presente` : "Presente";
+  }, [name, language.value]);
+  if (!pages.includes(name)) return html`<main id="main" tabindex="-1"><${Empty} text=${t("no_page")} /></main>`;
+  return html`<main id="main" tabindex="-1" class=${`page-${name}`}>
+    ${Shown ? html`<${Shown} title=${t(`page.${name}`)} path=${place.value.path.slice(1)} query=${place.value.query} />` : html`<${Waiting} problem=${problem} />`}
+  </main>`;
+}
+
+render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById("app")));

@@ -1,0 +1,41 @@
+// Faces that were identified, in words.
+import { html } from "../libraries/ui.js";
+import { number, t } from "../core/words.js";
+
+/** @param {any} face of an identification @returns {string} a name, short enough for a frame */
+export function shortName(face) {
+  const name = face.decision === "duplicate" ? face.candidates[0].nombre_del_alumno : face.nombre;
+  return (face.decision === "duplicate" ? "= " : "") + (face.decision === "unknown" ? t("unknown") : name.split(" ")[0]);
+}
+
+/** @param {any} face @returns {string} */
+export function wholeName(face) {
+  if (face.decision === "duplicate") return t("face.another_of", { name: face.candidates[0].nombre_del_alumno });
+  return face.decision === "known" ? face.nombre : t(face.decision === "ambiguous" ? "face.ambiguous" : "unknown");
+}
+
+/**
+ * What a score means, in words: how many strangers in how many would score as high.
+ * @param {{ score: number | null, fpir: number | null }} found
+ */
+export function meaning({ score, fpir }) {
+  if (score === null) return "";
+  if (fpir === null || fpir === undefined) return t("score.uncalibrated");
+  if (fpir <= 0.00001) return t("score.hardly_any");
+  return t("score.one_in", { n: number(Math.round(1 / fpir)) });
+}
+
+/** @param {{ faces: any[] }} props */
+export function FaceTable({ faces }) {
+  return html`<div class="scroll" tabindex="0" role="region" aria-label=${t("face.list")}><table id="faces">
+    <thead><tr><th scope="col">#</th><th scope="col">${t("name")}</th><th scope="col">${t("matricula")}</th>
+      <th scope="col">${t("score")}</th><th scope="col">${t("score.meaning")}</th><th scope="col">${t("nearest")}</th></tr></thead>
+    <tbody>${faces.map((face, index) => html`<tr key=${index}>
+      <td>${index + 1}</td><td class=${face.decision}>${wholeName(face)}</td><td>${face.matricula ?? "–"}</td>
+      <td>${face.score === null ? "–" : number(face.score, { minimumFractionDigits: 3, maximumFractionDigits: 3 })}</td>
+      <td>${meaning(face)}</td>
+      <td><ol class="candidates">${face.candidates.map((each) => html`<li>${each.nombre_del_alumno}
+        <meter min="0" max="1" value=${Math.max(0, each.score)} title=${number(each.score)}></meter>
+        <span>${number(each.score, { maximumFractionDigits: 2 })}</span></li>`)}</ol></td>
+    </tr>`)}</tbody></table></div>`;
+}

@@ -1,0 +1,19 @@
+// What a role may see and do in the console. The server decides again, on every request.
+
+/** @typedef {"admin" | "teacher" | "attendance" | "viewer" | "student"} Role */
+
+/** @type {Record<string, string[]>} */
+const PAGES = {
+  admin: ["today", "students", "identify", "statistics", "health", "calibration", "system"],
+  teacher: ["today", "students", "identify", "statistics"],
+  attendance: ["today", "students", "identify", "statistics"],
+  viewer: ["today", "students", "statistics"],
+  student: ["record"],
+};
+
+/** The pages of a role, in the order of the menu. @param {string} role */
+export const pagesOf = (role) => PAGES[role] ?? [];
+/** @param {string | undefined} role */
+export const mayRecord = (role) => role === "admin" || role === "teacher" || role === "attendance";
+/** @param {string | undefined} role */
+export const mayManage = (role) => role === "admin";

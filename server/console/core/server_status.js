@@ -1,0 +1,10 @@
+// What the server says of itself, which several pages show: counts, threshold, and what day it is at the school.
+import { signal } from "../libraries/ui.js";
+import { call } from "./api.js";
+
+/** `/v1/status`; null before it was read, and for roles that may not read it. */
+export const status = signal(/** @type {any} */ (null));
+
+export async function readStatus() {
+  status.value = await call("GET", "/v1/status");
+}

@@ -1,0 +1,69 @@
+// The words of the console, in two languages. Pages name a message; the catalogues have its text.
+import { computed, signal } from "../libraries/ui.js";
+import { en } from "../catalogues/en.js";
+import { es } from "../catalogues/es.js";
+
+/** @typedef {"es" | "en"} Language */
+
+/** @type {Record<Language, Record<string, string>>} */
+const CATALOGUES = { es, en };
+const KEPT = "presente.language";
+
+/** @returns {Language} what was chosen here before, or the first language of the browser that there is */
+function first() {
+  const kept = localStorage.getItem(KEPT);
+  if (kept === "es" || kept === "en") return kept;
+  const known = navigator.languages.map((each) => each.slice(0, 2)).find((each) => each === "es" || each === "en");
+  return known === "en" ? "en" : "es";
+}
+
+/** The language of the console. */
+export const language = signal(first());
+const plural = computed(() => new Intl.PluralRules(language.value));
+
+/** @param {Language} chosen */
+export function speak(chosen) {
+  localStorage.setItem(KEPT, chosen);
+  language.value = chosen;
+}
+
+/**
+ * A message's text. `{name}` in it is replaced by the value of that name. With `count`, the message is `key.one` or
+ * `key.other`, as the language has it.
+ * @param {string} key
+ * @param {Record<string, string | number>} [values]
+ * @returns {string}
+ */
+export function t(key, values = {}) {
+  const words = CATALOGUES[language.value];
+  const form = "count" in values ? `${key}.${plural.value.select(Number(values.count))}` : key;
+  const text = words[form] ?? words[`${key}.other`] ?? key;
+  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+}
+
+/** Whether the catalogue has a message. @param {string} key */
+export const has = (key) => key in CATALOGUES[language.value];
+
+/**
+ * What went wrong, in the reader's language; a code without a message of its own is told in the server's words.
+ * @param {import("./api.js").Problem} problem
+ */
+export function reason(problem) {
+  const key = `error.${problem.code}`;
+  return has(key) ? t(key, { seconds: problem.retryAfter ?? 1 }) : problem.detail;
+}
+
+/** @param {string} date ISO, of the school @param {Intl.DateTimeFormatOptions} [how] */
+export function day(date, how = { weekday: "long", day: "numeric", month: "long" }) {
+  return new Intl.DateTimeFormat(language.value, { ...how, timeZone: "UTC" }).format(new Date(`${date}T00:00:00Z`));
+}
+
+/** @param {string} moment ISO with a zone @returns {string} in the reader's own zone */
+export function when(moment) {
+  return new Intl.DateTimeFormat(language.value, { dateStyle: "medium", timeStyle: "short" }).format(new Date(moment));
+}
+
+/** @param {number} value @param {Intl.NumberFormatOptions} [how] */
+export function number(value, how) {
+  return new Intl.NumberFormat(language.value, how).format(value);
+}

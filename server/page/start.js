@@ -1,3 +1,0 @@
-"use strict";
-
-begin().then((goesOn) => { if (goesOn) showStatus(); });

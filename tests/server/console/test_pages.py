@@ -1,0 +1,89 @@
+"""What holds for every page of the console: accessibility, size, languages, a server that goes away."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import on_sqlite
+from tests.server.conftest import Serve
+from tests.server.console.pages import complaints_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page  # which only CI installs
+
+PAGES = {
+    "identify": "#photo",
+    "students": "#students",
+    "students/of/A0178": "#student-title",
+    "students/new": "#matricula",
+    "system": "#status",
+    "system/keys": "#keys-title",
+    "system/log": "#log",
+}
+"""Where each page is, and what is there once it is loaded."""
+
+
+def violations(page: "Page") -> list[Any]:
+    """What axe-core finds that is serious."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed (it is in CI)")
+    found = axe.Axe().run(page).response["violations"]
+    return [
+        (each["id"], each["impact"], [node["target"] for node in each["nodes"]])
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.usefixtures("sample_gallery")
+@on_sqlite
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_accessible_fits_a_phone_and_asks_this_server_alone(
+    serve: Serve, page: "Page", scheme: Any, tmp_path: Path
+) -> None:
+    running = serve()
+    complaints = complaints_of(page)
+    asked: set[str] = set()
+    page.on("request", lambda request: asked.add(request.url))
+    page.emulate_media(color_scheme=scheme)
+    for place, there in PAGES.items():
+        for width in (360, 1280):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.goto(f"{running.address}/#/{place}")
+            page.wait_for_selector(there, state="attached")
+            page.screenshot(path=tmp_path / f"{place.replace('/', '-')}-{width}-{scheme}.png")
+            assert violations(page) == [], (place, width)
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, (place, width)
+    assert complaints == []
+    assert all(url.startswith((running.address, "blob:")) for url in asked), asked
+
+
+@pytest.mark.usefixtures("sample_gallery")
+@on_sqlite
+def test_the_language_is_the_browsers_until_one_is_chosen(serve: Serve, page: "Page") -> None:
+    running = serve()
+    page.goto(f"{running.address}/#/system")
+    page.wait_for_selector("h1:has-text('Sistema')")
+    assert page.get_attribute("html", "lang") == "es"
+    page.click("#language")
+    page.wait_for_selector("h1:has-text('System')")
+    assert page.get_attribute("html", "lang") == "en"
+    page.reload()
+    page.wait_for_selector("h1:has-text('System')")
+    assert page.title() == "System · Presente"
+
+
+@pytest.mark.usefixtures("sample_gallery")
+@on_sqlite
+def test_a_page_waits_for_a_server_that_is_restarted(serve: Serve, page: "Page") -> None:
+    running = serve()
+    port = running.address.rpartition(":")[2]
+    page.goto(f"{running.address}/#/system")
+    page.wait_for_selector("#status")
+    page.wait_for_load_state("networkidle")  # the other pages' scripts are here, too
+    running.stop()
+    page.click("header nav a:has-text('Alumnos')")
+    page.wait_for_selector("#away:has-text('El servidor no responde')")
+    serve(int(port))
+    page.wait_for_selector("#students tbody tr")
+    page.wait_for_selector("#away", state="detached")
