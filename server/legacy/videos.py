@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from flask import request
 
+from gallery.documents.access_log import AccessAction
 from presente.errors import NotSupported
 from server.access.permissions import Permission, accepts_own_page, needs
+from server.access_log.declaration import logged
 from server.body_sizes import PHOTOS, takes
 from server.legacy.blueprint import bp
 from server.legacy.responses import UploadReply
@@ -30,6 +32,7 @@ def refuse_recordings() -> None:
 @accepts_own_page
 @takes(PHOTOS)
 @answers(UploadReply, refuses={"video_not_supported"})
+@logged(AccessAction.ATTENDANCE_TAKEN)
 def upload_assistance() -> UploadReply:
     """Not supported yet: attendance from a recording."""
     raise NotImplementedError
@@ -40,6 +43,7 @@ def upload_assistance() -> UploadReply:
 @accepts_own_page
 @takes(PHOTOS)
 @answers(UploadReply, refuses={"video_not_supported"})
+@logged(AccessAction.PARTICIPATION_RECORDED)
 def upload_parti() -> UploadReply:
     """Not supported yet: participations from a recording."""
     raise NotImplementedError
