@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from typing import Any
 
-import httpx
 from msgspec import UNSET, UnsetType
 
 from . import calls
-from .calls import Call
-from .exchange import LIMITS, Outcome, Settings, Step, steps
+from .connection import AsyncConnection
 from .many import PhotoAnswer, identify_in_tasks
-from .photos import PhotoSource, photo_bytes
+from .photos import PhotoSource, photo_bytes, photos_given
 from .replies import (
     AttendanceEntry,
     AttendanceLine,
@@ -21,7 +19,6 @@ from .replies import (
     Consent,
     Enrolment,
     Identification,
-    Page,
     Participation,
     Readiness,
     SearchResults,
@@ -30,12 +27,13 @@ from .replies import (
     Verification,
 )
 from .retries import DEFAULT_RETRIES, Retries
-
-Result = TypeVar("Result")
+from .settings import settings_of
 
 
 class AsyncClient:
     """A Presente server, for one event loop; :meth:`close` it, or use it in an ``async with`` block.
+
+    It belongs to the event loop of its first call: in another one (a second ``asyncio.run``) it is a ``RuntimeError``.
 
     Every method raises :class:`Problem` (the server refused), :class:`NoAnswer` or :class:`UnexpectedAnswer`.
     Questions, and writes that the server carries out once per Idempotency-Key, are sent again when the server is busy
@@ -56,14 +54,18 @@ class AsyncClient:
             address: of the server; may have a path, behind a proxy.
             key: an API key; None: that of the environment variable PRESENTE_API_KEY, if it is set.
             timeout_s: seconds without a byte after which an attempt is given up.
-            retries: how often and when a request is sent again.
+            retries: how long and when a request is sent again.
+
+        Raises:
+            TypeError: the key is no text.
+            ValueError: the address is none, or the key has characters that no key has.
         """
-        self.settings = Settings(address, key, timeout_s, retries)
-        self._http = httpx.AsyncClient(timeout=self.settings.timeout, limits=LIMITS)
+        self.settings = settings_of(address, key, timeout_s, retries)
+        self._connection = AsyncConnection(self.settings)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._connection.close()
 
     async def __aenter__(self) -> AsyncClient:
         """The client itself."""
@@ -97,7 +99,7 @@ class AsyncClient:
             cohort: search also people who are no one's students.
             detail: how closely the photo is looked at: auto, portrait or group.
         """
-        return await self._do(calls.identify(await _read(photo), k, threshold, faces, clase, cohort, detail))
+        return await self._connection.do(calls.identify(await _read(photo), k, threshold, faces, clase, cohort, detail))
 
     def identify_many(
         self,
@@ -114,8 +116,9 @@ class AsyncClient:
         """Who is in each of many photos, in their order, as the answers come.
 
         At most ``at_once`` requests are on their way, and twice as many photos are held: an iterable may be as long as
-        it likes. A photo that is refused or cannot be read has its error in its answer. Every other error ends the
-        iteration, once the retries are used up.
+        it likes. A photo that is refused, cannot be read, or got no answer while patience lasted has its error in its
+        answer, and the next ones are asked all the same. A refusal that every photo would meet ends the iteration: of
+        the key, a parameter or the class.
         """
 
         async def ask(photo: PhotoSource) -> Identification:
@@ -127,21 +130,21 @@ class AsyncClient:
 
     async def verify(self, photo: PhotoSource, matricula: str, *, threshold: float | None = None) -> Verification:
         """Whether a photo shows the student of a matricula."""
-        return await self._do(calls.verify(await _read(photo), matricula, threshold))
+        return await self._connection.do(calls.verify(await _read(photo), matricula, threshold))
 
     async def search(
         self, embeddings: Any, *, k: int = 5, clase: str | None = None, cohort: bool = False
     ) -> SearchResults:
         """The nearest people of embeddings: an array (n, d) of NumPy, or rows of numbers."""
-        return await self._do(calls.search(embeddings, k, clase, cohort))
+        return await self._connection.do(calls.search(embeddings, k, clase, cohort))
 
     async def status(self) -> Status:
         """The gallery at a glance."""
-        return await self._do(calls.status())
+        return await self._connection.do(calls.status())
 
     async def ready(self) -> Readiness:
         """Whether queries are answered; true or false as it is."""
-        return await self._do(calls.ready())
+        return await self._connection.do(calls.ready())
 
     # -- students ---------------------------------------------------------------------------------------------------
 
@@ -176,7 +179,7 @@ class AsyncClient:
             "fecha_de_registro": fecha_de_registro,
             "consentimiento": consentimiento,
         }
-        return await self._do(calls.enrol(student, await _read_all(photos), force, idempotency_key))
+        return await self._connection.do(calls.enrol(student, await _read_all(photos), force, idempotency_key))
 
     async def add_photos(
         self,
@@ -187,17 +190,17 @@ class AsyncClient:
         idempotency_key: str | None = None,
     ) -> Enrolment:
         """Add photos to a student, all or none."""
-        return await self._do(calls.add_photos(matricula, await _read_all(photos), force, idempotency_key))
+        return await self._connection.do(calls.add_photos(matricula, await _read_all(photos), force, idempotency_key))
 
     async def student(self, matricula: str) -> Student:
         """One student."""
-        return await self._do(calls.student(matricula))
+        return await self._connection.do(calls.student(matricula))
 
     def students(
         self, *, clase: str | None = None, q: str | None = None, page_size: int = 100
     ) -> AsyncIterator[Student]:
         """Students in order of matricula, a page at a time; ``q`` is a part of a name or matricula."""
-        return self._lines(lambda cursor: calls.students(cursor, clase, q, page_size))
+        return self._connection.lines(lambda cursor: calls.students(cursor, clase, q, page_size))
 
     async def change(
         self,
@@ -219,11 +222,11 @@ class AsyncClient:
             "consentimiento": consentimiento,
             "aviso": aviso,
         }
-        return await self._do(calls.change(matricula, changes))
+        return await self._connection.do(calls.change(matricula, changes))
 
     async def erase(self, matricula: str) -> None:
         """Erase a student and everything made of the student's photos."""
-        return await self._do(calls.erase(matricula))
+        return await self._connection.do(calls.erase(matricula))
 
     # -- attendance and participation -------------------------------------------------------------------------------
 
@@ -239,7 +242,9 @@ class AsyncClient:
     ) -> ClassPhoto:
         """Record who of a class is in a photo; without ``fecha`` it is of today at the school."""
         content = await _read(photo)
-        return await self._do(calls.take_attendance(content, clase, fecha, threshold, detail, idempotency_key))
+        return await self._connection.do(
+            calls.take_attendance(content, clase, fecha, threshold, detail, idempotency_key)
+        )
 
     async def state_attendance(
         self,
@@ -252,13 +257,13 @@ class AsyncClient:
         idempotency_key: str | None = None,
     ) -> AttendanceEntry:
         """Record a person's statement that a student was present, or ``status="rejected"``: was not."""
-        return await self._do(calls.state_attendance(matricula, clase, status, fecha, note, idempotency_key))
+        return await self._connection.do(calls.state_attendance(matricula, clase, status, fecha, note, idempotency_key))
 
     async def resolve(
         self, entry: int, status: str, *, note: str = "", idempotency_key: str | None = None
     ) -> tuple[AttendanceEntry, ...]:
         """Confirm an entry (``present``) or reject it (``rejected``); the entries that hold now, that one first."""
-        return await self._do(calls.resolve(entry, status, note, idempotency_key))
+        return await self._connection.do(calls.resolve(entry, status, note, idempotency_key))
 
     def attendance(
         self,
@@ -273,7 +278,7 @@ class AsyncClient:
     ) -> AsyncIterator[AttendanceLine]:
         """The attendance list, a page at a time; with ``history`` every entry, not only those that hold."""
         conditions = {"clase": clase, "fecha": fecha, "desde": desde, "hasta": hasta, "matricula": matricula}
-        return self._lines(lambda cursor: calls.attendance(cursor, conditions, history, page_size))
+        return self._connection.lines(lambda cursor: calls.attendance(cursor, conditions, history, page_size))
 
     async def record_participation(
         self,
@@ -287,7 +292,7 @@ class AsyncClient:
     ) -> Participation:
         """Record that a student took part in class; without a class it is the student's own."""
         statement = {"matricula": matricula, "clase": clase, "fecha": fecha, "kind": kind, "note": note}
-        return await self._do(calls.record_participation(statement, idempotency_key))
+        return await self._connection.do(calls.record_participation(statement, idempotency_key))
 
     def participations(
         self,
@@ -302,43 +307,11 @@ class AsyncClient:
     ) -> AsyncIterator[Participation]:
         """Participations in the order in which they were recorded, a page at a time."""
         conditions = {"clase": clase, "fecha": fecha, "desde": desde, "hasta": hasta, "matricula": matricula}
-        return self._lines(lambda cursor: calls.participations(cursor, conditions, history, page_size))
+        return self._connection.lines(lambda cursor: calls.participations(cursor, conditions, history, page_size))
 
     async def withdraw_participation(self, number: int) -> None:
         """Say that a participation does not count."""
-        return await self._do(calls.withdraw_participation(number))
-
-    # -- sending ----------------------------------------------------------------------------------------------------
-
-    async def _do(self, call: Call[Result]) -> Result:
-        todo = steps(call, self.settings)
-        outcome: Outcome = None
-        while True:
-            try:
-                step = todo.send(outcome)
-            except StopIteration as done:
-                result: Result = done.value
-                return result
-            outcome = await self._carry_out(step)
-
-    async def _carry_out(self, step: Step) -> Outcome:
-        if isinstance(step, float):
-            await asyncio.sleep(step)
-            return None
-        step.extensions["timeout"] = self.settings.timeout.as_dict()
-        try:
-            return await self._http.send(step)
-        except httpx.TransportError as error:
-            return error
-
-    async def _lines(self, page_of: Callable[[str | None], Call[Page[Result]]]) -> AsyncIterator[Result]:
-        cursor: str | None = None
-        while True:
-            page = await self._do(page_of(cursor))
-            for line in page.lines:
-                yield line
-            if (cursor := page.next_cursor) is None:
-                return
+        return await self._connection.do(calls.withdraw_participation(number))
 
 
 async def _read(photo: PhotoSource) -> bytes:
@@ -347,4 +320,4 @@ async def _read(photo: PhotoSource) -> bytes:
 
 
 async def _read_all(photos: Sequence[PhotoSource]) -> list[bytes]:
-    return [await _read(photo) for photo in photos]
+    return [await _read(photo) for photo in photos_given(photos)]

@@ -11,6 +11,8 @@ import msgspec
 from msgspec import UNSET
 
 from .embeddings import embeddings_body
+from .errors import InvalidRequest
+from .keys import checked_idempotency_key
 from .replies import (
     AttendanceEntry,
     AttendanceLine,
@@ -49,6 +51,7 @@ class Call(Generic[Result]):
         repeatable: whether it may be sent again.
         key: the caller's own Idempotency-Key; None: one is made.
         also: statuses beside 2xx with which the call is answered and not refused.
+        no_content: it is answered with 204, which has no body, and with nothing else.
     """
 
     method: str
@@ -61,6 +64,17 @@ class Call(Generic[Result]):
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)
     key: str | None = None
     also: frozenset[int] = frozenset()
+    no_content: bool = False
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes something."""
+        return self.method != "GET" and self.repeatable != "asks"
+
+    def __post_init__(self) -> None:
+        """Refuse a key that a server would refuse."""
+        if self.key is not None:
+            checked_idempotency_key(self.key)
 
 
 # -- questions ----------------------------------------------------------------------------------------------------
@@ -76,7 +90,7 @@ def identify(
 
 def verify(photo: bytes, matricula: str, threshold: float | None) -> Call[Verification]:
     """``POST /v1/verify``."""
-    query = _texts(matricula=matricula, threshold=threshold)
+    query = _texts(matricula=_matricula(matricula), threshold=threshold)
     return Call("POST", "/v1/verify", _reader(Verification), "asks", query, (photo, _PHOTO))
 
 
@@ -104,6 +118,7 @@ def enrol(
 ) -> Call[Enrolment]:
     """``POST /v1/students``; of ``student`` what is None is not sent."""
     given = {name: value for name, value in student.items() if value is not None}
+    given["matricula"] = _matricula(student["matricula"])
     fields = {
         name: msgspec.json.encode(value).decode() if isinstance(value, Consent) else str(value)
         for name, value in given.items()
@@ -114,7 +129,7 @@ def enrol(
         _reader(Enrolment),
         "keyed",
         _texts(force=force),
-        photos=tuple(photos),
+        photos=_some(photos),
         fields=fields,
         key=idempotency_key,
     )
@@ -124,7 +139,7 @@ def add_photos(matricula: str, photos: Sequence[bytes], force: bool, idempotency
     """``POST /v1/students/MATRICULA/images``."""
     path = f"{_student_path(matricula)}/images"
     query = _texts(force=force)
-    return Call("POST", path, _reader(Enrolment), "keyed", query, photos=tuple(photos), key=idempotency_key)
+    return Call("POST", path, _reader(Enrolment), "keyed", query, photos=_some(photos), key=idempotency_key)
 
 
 def student(matricula: str) -> Call[Student]:
@@ -145,7 +160,7 @@ def change(matricula: str, changes: Mapping[str, Any]) -> Call[Student]:
 
 def erase(matricula: str) -> Call[None]:
     """``DELETE /v1/students/MATRICULA``."""
-    return Call("DELETE", _student_path(matricula), _nothing, "once")
+    return Call("DELETE", _student_path(matricula), _nothing, "once", no_content=True)
 
 
 # -- attendance and participation -----------------------------------------------------------------------------------
@@ -168,7 +183,7 @@ def state_attendance(
     matricula: str, clase: str, status: str, fecha: str | None, note: str, idempotency_key: str | None
 ) -> Call[AttendanceEntry]:
     """``POST /v1/attendance`` with a person's statement."""
-    query, said = _texts(clase=clase, fecha=fecha), {"matricula": matricula, "status": status, "note": note}
+    query, said = _texts(clase=clase, fecha=fecha), {"matricula": _matricula(matricula), "status": status, "note": note}
     return Call("POST", "/v1/attendance", _reader(AttendanceEntry), "keyed", query, _json(said), key=idempotency_key)
 
 
@@ -190,6 +205,7 @@ def attendance(
 def record_participation(statement: Mapping[str, Any], idempotency_key: str | None) -> Call[Participation]:
     """``POST /v1/participations``; of the statement what is None is not sent."""
     said = {name: value for name, value in statement.items() if value is not None}
+    said["matricula"] = _matricula(statement["matricula"])
     return Call("POST", "/v1/participations", _reader(Participation), "keyed", body=_json(said), key=idempotency_key)
 
 
@@ -203,7 +219,7 @@ def participations(
 
 def withdraw_participation(number: int) -> Call[None]:
     """``DELETE /v1/participations/NUMBER``."""
-    return Call("DELETE", f"/v1/participations/{int(number)}", _nothing, "once")
+    return Call("DELETE", f"/v1/participations/{int(number)}", _nothing, "once", no_content=True)
 
 
 # -- their parts ----------------------------------------------------------------------------------------------------
@@ -218,6 +234,19 @@ def _texts(**values: Any) -> dict[str, str]:
     }
 
 
+def _matricula(given: object) -> str:
+    """A matricula as a text; one that has only digits may be given as a number."""
+    if isinstance(given, bool) or not isinstance(given, (str, int)):
+        raise TypeError(f"matricula is a text, not {type(given).__name__}")
+    return str(given)
+
+
+def _some(photos: Sequence[bytes]) -> tuple[bytes, ...]:
+    if not photos:
+        raise InvalidRequest("no_photos", 400, "No photo was given. Give at least one; nothing was sent.", "", None)
+    return tuple(photos)
+
+
 def _json(values: Mapping[str, Any]) -> Body:
     return msgspec.json.encode({name: value for name, value in values.items() if value is not UNSET}), (
         "application/json"
@@ -225,7 +254,7 @@ def _json(values: Mapping[str, Any]) -> Body:
 
 
 def _student_path(matricula: str) -> str:
-    return f"/v1/students/{quote(matricula, safe='')}"
+    return f"/v1/students/{quote(_matricula(matricula), safe='')}"
 
 
 def _reader(kind: type[_Kind]) -> Callable[[bytes], _Kind]:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-import httpx
 from msgspec import UNSET, UnsetType
 
 from . import calls
-from .calls import Call
-from .exchange import LIMITS, Outcome, Settings, Step, steps
+from .connection import Connection
 from .many import PhotoAnswer, identify_in_threads
-from .photos import PhotoSource, photo_bytes
+from .photos import PhotoSource, photo_bytes, photos_given
 from .replies import (
     AttendanceEntry,
     AttendanceLine,
@@ -21,7 +18,6 @@ from .replies import (
     Consent,
     Enrolment,
     Identification,
-    Page,
     Participation,
     Readiness,
     SearchResults,
@@ -30,8 +26,7 @@ from .replies import (
     Verification,
 )
 from .retries import DEFAULT_RETRIES, Retries
-
-Result = TypeVar("Result")
+from .settings import settings_of
 
 
 class Client:
@@ -56,14 +51,18 @@ class Client:
             address: of the server; may have a path, behind a proxy.
             key: an API key; None: that of the environment variable PRESENTE_API_KEY, if it is set.
             timeout_s: seconds without a byte after which an attempt is given up.
-            retries: how often and when a request is sent again.
+            retries: how long and when a request is sent again.
+
+        Raises:
+            TypeError: the key is no text.
+            ValueError: the address is none, or the key has characters that no key has.
         """
-        self.settings = Settings(address, key, timeout_s, retries)
-        self._http = httpx.Client(timeout=self.settings.timeout, limits=LIMITS)
+        self.settings = settings_of(address, key, timeout_s, retries)
+        self._connection = Connection(self.settings)
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._connection.close()
 
     def __enter__(self) -> Client:
         """The client itself."""
@@ -97,7 +96,7 @@ class Client:
             cohort: search also people who are no one's students.
             detail: how closely the photo is looked at: auto, portrait or group.
         """
-        return self._do(calls.identify(photo_bytes(photo), k, threshold, faces, clase, cohort, detail))
+        return self._connection.do(calls.identify(photo_bytes(photo), k, threshold, faces, clase, cohort, detail))
 
     def identify_many(
         self,
@@ -114,8 +113,9 @@ class Client:
         """Who is in each of many photos, in their order, as the answers come.
 
         At most ``at_once`` requests are on their way, and twice as many photos are held: an iterable may be as long as
-        it likes. A photo that is refused or cannot be read has its error in its answer. Every other error ends the
-        iteration, once the retries are used up.
+        it likes. A photo that is refused, cannot be read, or got no answer while patience lasted has its error in its
+        answer, and the next ones are asked all the same. A refusal that every photo would meet ends the iteration: of
+        the key, a parameter or the class.
         """
 
         def ask(photo: PhotoSource) -> Identification:
@@ -127,19 +127,19 @@ class Client:
 
     def verify(self, photo: PhotoSource, matricula: str, *, threshold: float | None = None) -> Verification:
         """Whether a photo shows the student of a matricula."""
-        return self._do(calls.verify(photo_bytes(photo), matricula, threshold))
+        return self._connection.do(calls.verify(photo_bytes(photo), matricula, threshold))
 
     def search(self, embeddings: Any, *, k: int = 5, clase: str | None = None, cohort: bool = False) -> SearchResults:
         """The nearest people of embeddings: an array (n, d) of NumPy, or rows of numbers."""
-        return self._do(calls.search(embeddings, k, clase, cohort))
+        return self._connection.do(calls.search(embeddings, k, clase, cohort))
 
     def status(self) -> Status:
         """The gallery at a glance."""
-        return self._do(calls.status())
+        return self._connection.do(calls.status())
 
     def ready(self) -> Readiness:
         """Whether queries are answered; true or false as it is."""
-        return self._do(calls.ready())
+        return self._connection.do(calls.ready())
 
     # -- students ---------------------------------------------------------------------------------------------------
 
@@ -174,7 +174,9 @@ class Client:
             "fecha_de_registro": fecha_de_registro,
             "consentimiento": consentimiento,
         }
-        return self._do(calls.enrol(student, [*map(photo_bytes, photos)], force, idempotency_key))
+        return self._connection.do(
+            calls.enrol(student, [*map(photo_bytes, photos_given(photos))], force, idempotency_key)
+        )
 
     def add_photos(
         self,
@@ -185,15 +187,17 @@ class Client:
         idempotency_key: str | None = None,
     ) -> Enrolment:
         """Add photos to a student, all or none."""
-        return self._do(calls.add_photos(matricula, [*map(photo_bytes, photos)], force, idempotency_key))
+        return self._connection.do(
+            calls.add_photos(matricula, [*map(photo_bytes, photos_given(photos))], force, idempotency_key)
+        )
 
     def student(self, matricula: str) -> Student:
         """One student."""
-        return self._do(calls.student(matricula))
+        return self._connection.do(calls.student(matricula))
 
     def students(self, *, clase: str | None = None, q: str | None = None, page_size: int = 100) -> Iterator[Student]:
         """Students in order of matricula, a page at a time; ``q`` is a part of a name or matricula."""
-        return self._lines(lambda cursor: calls.students(cursor, clase, q, page_size))
+        return self._connection.lines(lambda cursor: calls.students(cursor, clase, q, page_size))
 
     def change(
         self,
@@ -215,11 +219,11 @@ class Client:
             "consentimiento": consentimiento,
             "aviso": aviso,
         }
-        return self._do(calls.change(matricula, changes))
+        return self._connection.do(calls.change(matricula, changes))
 
     def erase(self, matricula: str) -> None:
         """Erase a student and everything made of the student's photos."""
-        return self._do(calls.erase(matricula))
+        return self._connection.do(calls.erase(matricula))
 
     # -- attendance and participation -------------------------------------------------------------------------------
 
@@ -235,7 +239,7 @@ class Client:
     ) -> ClassPhoto:
         """Record who of a class is in a photo; without ``fecha`` it is of today at the school."""
         content = photo_bytes(photo)
-        return self._do(calls.take_attendance(content, clase, fecha, threshold, detail, idempotency_key))
+        return self._connection.do(calls.take_attendance(content, clase, fecha, threshold, detail, idempotency_key))
 
     def state_attendance(
         self,
@@ -248,13 +252,13 @@ class Client:
         idempotency_key: str | None = None,
     ) -> AttendanceEntry:
         """Record a person's statement that a student was present, or ``status="rejected"``: was not."""
-        return self._do(calls.state_attendance(matricula, clase, status, fecha, note, idempotency_key))
+        return self._connection.do(calls.state_attendance(matricula, clase, status, fecha, note, idempotency_key))
 
     def resolve(
         self, entry: int, status: str, *, note: str = "", idempotency_key: str | None = None
     ) -> tuple[AttendanceEntry, ...]:
         """Confirm an entry (``present``) or reject it (``rejected``); the entries that hold now, that one first."""
-        return self._do(calls.resolve(entry, status, note, idempotency_key))
+        return self._connection.do(calls.resolve(entry, status, note, idempotency_key))
 
     def attendance(
         self,
@@ -269,7 +273,7 @@ class Client:
     ) -> Iterator[AttendanceLine]:
         """The attendance list, a page at a time; with ``history`` every entry, not only those that hold."""
         conditions = {"clase": clase, "fecha": fecha, "desde": desde, "hasta": hasta, "matricula": matricula}
-        return self._lines(lambda cursor: calls.attendance(cursor, conditions, history, page_size))
+        return self._connection.lines(lambda cursor: calls.attendance(cursor, conditions, history, page_size))
 
     def record_participation(
         self,
@@ -283,7 +287,7 @@ class Client:
     ) -> Participation:
         """Record that a student took part in class; without a class it is the student's own."""
         statement = {"matricula": matricula, "clase": clase, "fecha": fecha, "kind": kind, "note": note}
-        return self._do(calls.record_participation(statement, idempotency_key))
+        return self._connection.do(calls.record_participation(statement, idempotency_key))
 
     def participations(
         self,
@@ -298,39 +302,8 @@ class Client:
     ) -> Iterator[Participation]:
         """Participations in the order in which they were recorded, a page at a time."""
         conditions = {"clase": clase, "fecha": fecha, "desde": desde, "hasta": hasta, "matricula": matricula}
-        return self._lines(lambda cursor: calls.participations(cursor, conditions, history, page_size))
+        return self._connection.lines(lambda cursor: calls.participations(cursor, conditions, history, page_size))
 
     def withdraw_participation(self, number: int) -> None:
         """Say that a participation does not count."""
-        return self._do(calls.withdraw_participation(number))
-
-    # -- sending ----------------------------------------------------------------------------------------------------
-
-    def _do(self, call: Call[Result]) -> Result:
-        todo = steps(call, self.settings)
-        outcome: Outcome = None
-        while True:
-            try:
-                step = todo.send(outcome)
-            except StopIteration as done:
-                result: Result = done.value
-                return result
-            outcome = self._carry_out(step)
-
-    def _carry_out(self, step: Step) -> Outcome:
-        if isinstance(step, float):
-            time.sleep(step)
-            return None
-        step.extensions["timeout"] = self.settings.timeout.as_dict()
-        try:
-            return self._http.send(step)
-        except httpx.TransportError as error:
-            return error
-
-    def _lines(self, page_of: Callable[[str | None], Call[Page[Result]]]) -> Iterator[Result]:
-        cursor: str | None = None
-        while True:
-            page = self._do(page_of(cursor))
-            yield from page.lines
-            if (cursor := page.next_cursor) is None:
-                return
+        return self._connection.do(calls.withdraw_participation(number))

@@ -8,15 +8,32 @@ import msgspec
 
 
 class PresenteError(Exception):
-    """What every error of this package is."""
+    """What every error of this package is.
+
+    Attributes:
+        may_have_been_done: an attempt of this call, which writes, ended so that the server may have carried it out:
+            without an answer, or with one that does not say. What later attempts met does not change that. False: this
+            call did nothing.
+        idempotency_key: of a call that has one, the caller's or the one that was made. The same call with it is carried
+            out once in all; with another key it may be carried out twice.
+    """
+
+    may_have_been_done: bool = False
+    idempotency_key: str | None = None
+
+    def __str__(self) -> str:
+        """What happened, and how to find out whether it was done."""
+        if not self.may_have_been_done:
+            return self._happened()
+        to_do = f": call again with idempotency_key={self.idempotency_key!r}" if self.idempotency_key else ""
+        return f"{self._happened()} (it may have been done all the same{to_do})"
+
+    def _happened(self) -> str:
+        return super().__str__()
 
 
 class NoAnswer(PresenteError):
-    """The server could not be reached, or the connection ended before it had answered. See ``__cause__``.
-
-    A call that writes with a key was tried again with the same key; whether it was carried out in the end is not known.
-    Call again with the same ``idempotency_key`` to find out.
-    """
+    """The server could not be reached, or the connection ended before it had answered. See ``__cause__``."""
 
 
 class UnexpectedAnswer(PresenteError):
@@ -30,7 +47,7 @@ class Problem(PresenteError):
         code: stable, for programs: ``student_not_found``.
         status: of HTTP.
         detail: what was wrong and what to do, for people.
-        request_id: what the server's log has it under.
+        request_id: what the server's log has it under; empty for ``no_photos``, which is said before anything is sent.
         retry_after: seconds after which to ask again; None when the server did not say.
     """
 
@@ -42,8 +59,7 @@ class Problem(PresenteError):
         self.request_id = request_id
         self.retry_after = retry_after
 
-    def __str__(self) -> str:
-        """Code, status and detail."""
+    def _happened(self) -> str:
         return f"{self.code} ({self.status}): {self.detail}"
 
 
@@ -109,3 +125,8 @@ def concerns_one_photo(error: BaseException) -> bool:
     """Whether an error says something of a photo, and nothing of the next one."""
     one_photo: Any = {"empty_image", "too_many_bytes"}
     return isinstance(error, (PhotoRefused, OSError)) or (isinstance(error, Problem) and error.code in one_photo)
+
+
+def concerns_every_photo(error: BaseException) -> bool:
+    """Whether the next photo would be refused, too: for the key, a parameter or the class, and not for lack of time."""
+    return isinstance(error, Problem) and not isinstance(error, Unavailable) and not concerns_one_photo(error)

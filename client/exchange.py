@@ -6,89 +6,77 @@ that blocks and the one that awaits do the same.
 
 from __future__ import annotations
 
-import os
+import time
 import uuid
-from collections.abc import Generator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator
 from typing import TypeAlias, TypeVar
 
 import httpx
-import msgspec
 
+from .address import shown_address
+from .answers import Outcome, error_of, is_answer, may_be_done, may_pass, result_of
 from .calls import Call
-from .errors import NoAnswer, UnexpectedAnswer, problem_of
-from .retries import DEFAULT_RETRIES, Retries, seconds_of
+from .errors import PresenteError, UnexpectedAnswer
+from .retries import Retries, seconds_of
+from .settings import Settings
 
 Result = TypeVar("Result")
 
-KEY_VARIABLE = "PRESENTE_API_KEY"
-CONNECT_S = 5.0
-LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=15.0)
-"""Connections rest for less long than the server lets them: a request is not sent on one that it has just closed."""
-_SHOWN = 200
-
 Step: TypeAlias = httpx.Request | float
 """What is to be done next: send this, or wait so many seconds."""
-Outcome: TypeAlias = httpx.Response | httpx.TransportError | None
-"""What came of it: a response that was read, no response, or the end of a wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a server is reached.
-
-    Attributes:
-        address: ``http://127.0.0.1:8000``; may have a path, behind a proxy.
-        key: sent with every request; None: that of the variable PRESENTE_API_KEY, if it is set; empty: none.
-        timeout_s: seconds without a byte after which an attempt is given up.
-        retries: how often and when a request is sent again.
-    """
-
-    address: str
-    key: str | None = field(default=None, repr=False)
-    timeout_s: float = 60.0
-    retries: Retries = DEFAULT_RETRIES
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """What every request says."""
-        key = os.environ.get(KEY_VARIABLE, "") if self.key is None else self.key
-        return {"User-Agent": "presente-client"} | ({"Authorization": f"Bearer {key}"} if key else {})
-
-    @property
-    def timeout(self) -> httpx.Timeout:
-        """For each attempt."""
-        return httpx.Timeout(self.timeout_s, connect=min(CONNECT_S, self.timeout_s))
-
-
-def steps(call: Call[Result], settings: Settings) -> Generator[Step, Outcome, Result]:
+def steps(
+    call: Call[Result], settings: Settings, clock: Callable[[], float] = time.monotonic
+) -> Generator[Step, Outcome | None, Result]:
     """Do a call: yields what to do, takes what came of it, returns the result.
+
+    Args:
+        call: what to do.
+        settings: how the server is reached.
+        clock: seconds, by which patience ends.
 
     Raises:
         Problem: the server refused.
         NoAnswer: it did not answer.
         UnexpectedAnswer: what it answered is none of the API.
     """
-    headers = settings.headers
-    if call.repeatable == "keyed":
-        headers["Idempotency-Key"] = call.key or str(uuid.uuid4())  # one for all attempts
+    key = (call.key or str(uuid.uuid4())) if call.repeatable == "keyed" else None  # one for all attempts
+    try:
+        return (yield from _attempts(call, settings, key, clock))
+    except PresenteError as error:
+        error.idempotency_key = key
+        raise
+
+
+def _attempts(
+    call: Call[Result], settings: Settings, key: str | None, clock: Callable[[], float]
+) -> Generator[Step, Outcome | None, Result]:
+    headers = settings.headers | ({} if key is None else {"Idempotency-Key": key})
     retries = settings.retries if call.repeatable != "once" else Retries(attempts=1)
-    attempt = 1
+    started, attempt, may_have_been_done = clock(), 1, False
     while True:
         outcome = yield _request(call, settings.address, headers)
-        if isinstance(outcome, httpx.Response) and _is_answer(call, outcome):
-            return _result(call, outcome)
-        status = outcome.status_code if isinstance(outcome, httpx.Response) else None
+        assert outcome is not None  # a request was to be sent
+        may_have_been_done |= call.writes and may_be_done(outcome)
+        if isinstance(outcome, httpx.Response) and is_answer(call, outcome):
+            try:
+                return result_of(call, outcome)
+            except UnexpectedAnswer as unexpected:
+                unexpected.may_have_been_done = may_have_been_done
+                raise
         retry_after = seconds_of(outcome.headers.get("Retry-After")) if isinstance(outcome, httpx.Response) else None
-        wait_s = retries.wait_s(attempt, status, retry_after)
+        wait_s = retries.wait_s(attempt, clock() - started, retry_after) if may_pass(outcome) else None
         if wait_s is None:
-            raise _error(outcome, retry_after, settings.address)
+            error = error_of(outcome, retry_after, shown_address(settings.address))
+            error.may_have_been_done = may_have_been_done
+            raise error
         yield wait_s
         attempt += 1
 
 
 def _request(call: Call[Result], address: str, headers: dict[str, str]) -> httpx.Request:
-    url = httpx.URL(address.rstrip("/") + call.path, params=dict(call.query) or None)
+    url = httpx.URL(address + call.path, params=dict(call.query) or None)
     if call.photos or call.fields:
         files = [("image", (f"{number}.jpg", photo)) for number, photo in enumerate(call.photos)]
         return httpx.Request(call.method, url, headers=headers, data=dict(call.fields), files=files)
@@ -96,32 +84,3 @@ def _request(call: Call[Result], address: str, headers: dict[str, str]) -> httpx
         return httpx.Request(call.method, url, headers=headers)
     content, kind = call.body
     return httpx.Request(call.method, url, headers=headers | {"Content-Type": kind}, content=content)
-
-
-def _is_answer(call: Call[Result], response: httpx.Response) -> bool:
-    refused = response.headers.get("Content-Type", "").startswith("application/problem+json")
-    return response.is_success or (response.status_code in call.also and not refused)
-
-
-def _result(call: Call[Result], response: httpx.Response) -> Result:
-    try:
-        return call.read(response.content)
-    except (msgspec.MsgspecError, KeyError) as exc:
-        raise UnexpectedAnswer(f"{_described(response)} is no answer of this API ({exc})") from exc
-
-
-def _error(outcome: Outcome, retry_after: float | None, address: str) -> Exception:
-    if not isinstance(outcome, httpx.Response):
-        none = NoAnswer(f"no answer from {address}: {type(outcome).__name__} {outcome}".rstrip())
-        none.__cause__ = outcome
-        return none
-    try:
-        return problem_of(outcome.content, retry_after)
-    except msgspec.MsgspecError as exc:
-        error = UnexpectedAnswer(f"{_described(outcome)} is no problem of this API")
-        error.__cause__ = exc
-        return error
-
-
-def _described(response: httpx.Response) -> str:
-    return f"{response.status_code} from {response.request.url}: {response.text[:_SHOWN]!r}"

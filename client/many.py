@@ -8,8 +8,8 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from .errors import PresenteError, concerns_one_photo
-from .photos import PhotoSource
+from .errors import PresenteError, concerns_every_photo, concerns_one_photo
+from .photos import PhotoSource, refuse_one_photo
 from .replies import Identification
 
 _HELD = 2
@@ -26,6 +26,11 @@ class PhotoAnswer:
     number: int
     identification: Identification | None
     error: PresenteError | OSError | None
+
+    @property
+    def photo_at_fault(self) -> bool:
+        """Whether the photo was refused or cannot be read. Otherwise it may be asked again when there is an error."""
+        return self.error is not None and concerns_one_photo(self.error)
 
     def result(self) -> Identification:
         """The identification.
@@ -46,9 +51,10 @@ def identify_in_threads(
     """Ask of each photo, ``at_once`` of them at a time; see :meth:`Client.identify_many`.
 
     Raises:
+        TypeError: ``photos`` is one photo.
         ValueError: ``at_once`` is below 1.
     """
-    _check(at_once)
+    _check(photos, at_once)
     return _in_threads(photos, ask, at_once)
 
 
@@ -72,18 +78,26 @@ def _answer(number: int, asked: Future[Identification] | asyncio.Task[Identifica
     try:
         return PhotoAnswer(number, asked.result(), None)
     except (PresenteError, OSError) as error:
-        if not concerns_one_photo(error):
+        if concerns_every_photo(error):
             raise
         return PhotoAnswer(number, None, error)
 
 
-async def identify_in_tasks(
+def identify_in_tasks(
     photos: Iterable[PhotoSource] | AsyncIterable[PhotoSource],
     ask: Callable[[PhotoSource], Awaitable[Identification]],
     at_once: int,
 ) -> AsyncIterator[PhotoAnswer]:
     """The same in tasks of the running event loop."""
-    _check(at_once)
+    _check(photos, at_once)
+    return _in_tasks(photos, ask, at_once)
+
+
+async def _in_tasks(
+    photos: Iterable[PhotoSource] | AsyncIterable[PhotoSource],
+    ask: Callable[[PhotoSource], Awaitable[Identification]],
+    at_once: int,
+) -> AsyncIterator[PhotoAnswer]:
     turns = asyncio.Semaphore(at_once)
     waiting: deque[tuple[int, asyncio.Task[Identification]]] = deque()
 
@@ -120,6 +134,7 @@ async def _each(photos: Iterable[PhotoSource] | AsyncIterable[PhotoSource]) -> A
         yield photo
 
 
-def _check(at_once: int) -> None:
+def _check(photos: object, at_once: int) -> None:
+    refuse_one_photo(photos)
     if at_once < 1:
         raise ValueError(f"at_once is {at_once}: at least 1 request has to be on its way")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeAlias
 
@@ -22,3 +23,25 @@ def photo_bytes(photo: PhotoSource) -> bytes:
     if isinstance(photo, (str, os.PathLike)):
         return Path(photo).read_bytes()
     raise TypeError(f"a photo is bytes or a path, not {type(photo).__name__}")
+
+
+def photos_given(photos: Iterable[PhotoSource]) -> list[PhotoSource]:
+    """Photos in a list.
+
+    Raises:
+        TypeError: they are one photo, or none that can be iterated over.
+    """
+    refuse_one_photo(photos)
+    return list(photos)
+
+
+def refuse_one_photo(photos: object) -> None:
+    """Refuse one photo where several are meant: the letters of a path would each be taken for one.
+
+    Raises:
+        TypeError: it is one, or nothing that has photos.
+    """
+    if isinstance(photos, (bytes, bytearray, memoryview, str, os.PathLike)):
+        raise TypeError(f"photos is a list of photos, not one {type(photos).__name__}: give [photo]")
+    if not hasattr(photos, "__iter__") and not hasattr(photos, "__aiter__"):
+        raise TypeError(f"photos is a list of photos, not {type(photos).__name__}")

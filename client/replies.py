@@ -122,6 +122,7 @@ class Student(Reply, frozen=True, kw_only=True):
     otras_clases: tuple[str, ...]
     kind: str
     asistencias: int
+    asistencias_por_clase: dict[str, int]
     participaciones: int
     consentimiento: Consent | None
     aviso: str
@@ -201,6 +202,7 @@ class AttendanceEntry(Reply, frozen=True, kw_only=True):
     nombre_del_alumno: str | None
     clase: str
     fecha: str
+    session: int | None
     status: str
     source: str
     at: str
@@ -217,7 +219,7 @@ class AttendanceEntry(Reply, frozen=True, kw_only=True):
 class AttendanceLine(Reply, frozen=True, kw_only=True):
     """A line of the attendance list: an entry, or an absent student, of whom ``id`` and all after ``status`` is None.
 
-    ``status`` is present, ambiguous, rejected or absent.
+    ``status`` is present, late, excused, ambiguous, rejected or absent.
     """
 
     id: int | None
@@ -226,6 +228,7 @@ class AttendanceLine(Reply, frozen=True, kw_only=True):
     clase: str
     fecha: str
     status: str
+    session: int | None = None
     source: str | None = None
     at: str | None = None
     note: str | None = None

@@ -5,49 +5,52 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-_NOTHING_DONE = frozenset({429, 502, 503, 504})
-"""Statuses that say: later. 502 and 504 are those of a proxy whose server did not answer."""
+_MOST_DOUBLINGS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How often and how patiently a request is sent again.
+    """How long and when a request is sent again.
 
     Only requests that can be repeated are: questions, and those whose Idempotency-Key says that they are one request.
 
     Attributes:
-        attempts: how often a request is sent at most; 1: never again.
+        patience_s: seconds since the first attempt after which no further wait begins; 0: never again. A server that
+            asks for a longer wait gets no further attempt: its error is raised, and says in ``retry_after`` when to
+            call again. A shorter one is waited to its end, so that a call lasts at most about twice as long.
         first_wait_s: seconds before the second attempt; each further wait is twice as long.
-        longest_wait_s: no wait is longer. A server that asks for a longer one gets no further attempt: its error is
-            raised, and says in ``retry_after`` when to call again.
+        longest_wait_s: no wait is longer, unless the server asks for it.
+        attempts: how often a request is sent at most; None: as often as patience allows.
     """
 
-    attempts: int = 5
+    patience_s: float = 60.0
     first_wait_s: float = 0.5
-    longest_wait_s: float = 30.0
+    longest_wait_s: float = 5.0
+    attempts: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that mean nothing."""
-        if self.attempts < 1 or self.first_wait_s < 0 or self.longest_wait_s < 0:
-            raise ValueError(f"{self} has a number that is too small: at least one attempt, and no negative wait")
+        enough = self.patience_s >= 0 and self.first_wait_s > 0 and self.longest_wait_s > 0
+        if not enough or (self.attempts is not None and self.attempts < 1):
+            raise ValueError(f"{self} has a number that is too small: patience from 0 on, waits above 0, one attempt")
 
-    def wait_s(self, attempt: int, status: int | None, retry_after: float | None) -> float | None:
+    def wait_s(self, attempt: int, elapsed_s: float, retry_after: float | None) -> float | None:
         """Seconds to wait after an attempt that failed; None when there is to be no other.
 
         A part of the wait is random, so that clients that failed together do not come back together.
 
         Args:
             attempt: which it was, from 1.
-            status: of the answer; None when there was none.
+            elapsed_s: seconds since the first attempt began.
             retry_after: seconds for which the answer asks.
         """
-        if attempt >= self.attempts or not (status is None or status in _NOTHING_DONE):
+        if elapsed_s >= self.patience_s or (self.attempts is not None and attempt >= self.attempts):
             return None
-        if retry_after is not None and retry_after > self.longest_wait_s:
-            return None
-        backoff = min(self.first_wait_s * 2 ** (attempt - 1), self.longest_wait_s)
-        jitter = random.uniform(0, backoff)
-        return min(backoff / 2 + jitter / 2 if retry_after is None else retry_after + jitter / 2, self.longest_wait_s)
+        backoff = min(self.first_wait_s * 2.0 ** min(attempt - 1, _MOST_DOUBLINGS), self.longest_wait_s)
+        jitter = random.uniform(0, backoff) / 2
+        if retry_after is None:
+            return backoff / 2 + jitter
+        return retry_after + jitter if retry_after <= self.patience_s else None
 
 
 DEFAULT_RETRIES = Retries()

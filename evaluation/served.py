@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from client import Client, Identification, IdentifiedFace, NotAllowed, PhotoRefused, PresenteError, Problem
+from client import Client, Identification, IdentifiedFace, NotAllowed, PhotoRefused, PresenteError, Problem, Retries
 from evaluation.protocols import Entry
 from evaluation.scores import ProbeScores
 from evaluation.templates import NO_FACE, OK, TemplateResult
@@ -34,13 +34,21 @@ class ServedSearches:
     searches: list[ProbeScores]
 
 
-def described_server(client: Client) -> dict[str, Any]:
+def described_server(address: str, key: str) -> dict[str, Any]:
     """A server's account of itself, with the members of :meth:`Experiment.description` and ``deployed``.
 
+    It is asked with little patience: an address that leads nowhere is said soon.
+
     Raises:
+        InvalidInput: ``invalid_address``.
         PresenteError: of the client's.
     """
-    status = client.status()
+    try:
+        first = Client(address, key, retries=Retries(patience_s=3.0))
+    except ValueError as exc:
+        raise InvalidInput("invalid_address", f"The server cannot be asked: {exc}.", "Correct it.") from exc
+    with first:
+        status = first.status()
     return {
         "pack": status.pack,
         "pack_tag": status.pack_tag,
@@ -128,7 +136,7 @@ def _ask(
     k = max(1, min(_MOST_CANDIDATES, client.status().students))
     answers = client.identify_many((entry.path for entry in searched), at_once=at_once, k=k)
     for entry, answer in zip(searched, answers, strict=True):
-        if isinstance(answer.error, Problem):
+        if isinstance(answer.error, Problem) and answer.photo_at_fault:
             yield _without(entry, answer.error.code)
         else:
             face = _prominent(answer.result(), entry.path.read_bytes)

@@ -28,6 +28,7 @@ from server.decoding.decoder import open_decoder
 from server.front.serving import HttpServer
 from server.limits import RequestLimits, open_limits
 from server.operations.session_photos import PhotoExpiry
+from server.photo_enrolment import PhotoRoom
 from server.service import Service, ServiceHandle
 from server.telemetry.telemetry import Telemetry
 from server.telemetry.tracing import Tracing, open_tracing
@@ -97,7 +98,8 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         clock = composition.open_clock(settings)
         keeps = settings.session_photos == "until_closed"
         cleanup.callback(PhotoExpiry(gallery.store, clock, keeps).stop)
-        service_handle.put(Service(embedder, gallery, export, forget, clock, telemetry, access_log, keeps))
+        room = PhotoRoom(settings.student_photos_most, settings.student_photos_mb * 1_000_000)
+        service_handle.put(Service(embedder, gallery, export, forget, clock, telemetry, access_log, keeps, room))
         if settings.accounts == "on":
             _offer_setup(app.extensions["presente.login_desk"], output)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host

@@ -119,23 +119,24 @@ def create_app(
         app.register_blueprint(room.bp)
     errors.install(app)
 
-    counts = request_limits or limits.open_limits(None, None, "memory", has_keys=False)
+    request_counts = request_limits or limits.open_limits(None, None, "memory", has_keys=False)
 
     @app.before_request
     def begin() -> Response | None:
         given = request.headers.get("X-Request-Id", "")
         g.request_id = given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
         _begin_telling()
-        if not access.protects:  # then a client must be on this machine
-            cors.check_host(request)
-        cors.check_origin(request, access.origins)
-        if (answer := cors.preflight(request)) is not None:
-            return answer
-        needed = permission_needed(app, request.endpoint or _endpoint_of_another_method(request))
         try:
+            if not access.protects:  # then a client must be on this machine
+                cors.check_host(request)
+            cors.check_origin(request, access.origins)
+            if (answer := cors.preflight(request)) is not None:
+                return answer
+            needed = permission_needed(app, request.endpoint or _endpoint_of_another_method(request))
             g.caller, g.login = authenticator.check(request, needed, _comes_from_own_page(app))
-        finally:  # who is refused is counted, too
-            limits.check(request, counts, g.get("caller", NO_ONE), client_address(request, access.proxies))
+        finally:  # who is refused is counted, too, and so is a browser that asks what its page may send
+            if limits.counts(request):
+                limits.check(request, request_counts, _who_counts(authenticator, request))
         shares.begin(request.environ, g.caller)
         body_sizes.check(request, body_sizes.of(app, request.endpoint), max_body_bytes)
         return None
@@ -160,6 +161,17 @@ def create_app(
 def _comes_from_own_page(app: Flask) -> bool:
     """Whether the browser says that a page of this server sends the request, to a route for which that is enough."""
     return goes_by_origin(app, request.endpoint) and request.headers.get("Origin") in cors.own_origins(request)
+
+
+def _who_counts(authenticator: Authenticator, request: Request) -> limits.Who:
+    """Whom a request counts for: its caller; of a stranger the browser, if someone has logged in there, or the address.
+
+    A server that asks for no key has one caller, but a page of another site is not it.
+    """
+    caller = g.get("caller", NO_ONE)
+    if caller.role is AccessRole.NONE:
+        caller = authenticator.counted_as(request)
+    return limits.who(caller, authenticator.device(request), client_address(request, authenticator.access.proxies))
 
 
 def _endpoint_of_another_method(request: Request) -> str | None:

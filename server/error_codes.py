@@ -33,7 +33,8 @@ CODES: Mapping[int, frozenset[str]] = {
     408: frozenset({"request_timeout"}),
     409: frozenset({
         "already_set_up", "ambiguous_name", "different_person", "idempotency_key_reused", "last_admin", "name_taken",
-        "possible_duplicate", "session_closed", "session_exists", "student_exists", "student_removed",
+        "no_room_for_photos", "possible_duplicate", "session_closed", "session_exists", "student_exists",
+        "student_removed",
     }),
     411: frozenset({"length_required"}),
     413: frozenset({"too_many_bytes"}),

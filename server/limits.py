@@ -33,6 +33,9 @@ DEFAULT_OF_STRANGERS = RequestRate(300, 60)
 
 _EXEMPT = frozenset({"/livez", "/readyz", "/metrics"})
 """What keeps a server running must not depend on what others send."""
+_EXEMPT_READS = frozenset({"/", "/docs", "/first", "/v1/login"})
+_EXEMPT_FILES = ("/console/", "/docs/", "/first/", "/_next/")
+"""A page is many files, and a class that opens it at once from one address must get in."""
 _COUNTED = "presente.counted"
 """In a WSGI environment: what was counted. A request whose head was looked at first is counted once."""
 _REDIS_S = 0.25
@@ -46,7 +49,7 @@ class Counted:
     """A request that was counted.
 
     Attributes:
-        policy: the name of the limit: ``caller`` or ``address``.
+        policy: the name of the limit: ``caller``, ``browser`` or ``address``.
         rate: the limit.
         allowed: whether the request is within it.
         left: further requests in this window.
@@ -60,36 +63,58 @@ class Counted:
     reset_s: int
 
 
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Whom a request counts for.
+
+    Attributes:
+        policy: the name of the limit: ``caller``, ``browser`` or ``address``.
+        name: which of them.
+    """
+
+    policy: str
+    name: str
+
+
+def who(caller: Caller, browser: str, address: str) -> Who:
+    """Whom a request counts for: a known caller for itself, whatever others at its address send.
+
+    A stranger counts for the browser, if someone has logged in there before, and else for the address.
+    """
+    if caller.role is not AccessRole.NONE:
+        return Who("caller", caller.name)
+    return Who("browser", browser) if browser else Who("address", address)
+
+
 class RequestLimits:
     """The limits of a server. Safe to use from several threads."""
 
     def __init__(self, callers: RequestRate | None, strangers: RequestRate | None, storage: Storage) -> None:
-        """Limit known callers by their name, and strangers by their address; None for no limit.
+        """Limit known callers by their name, and strangers by their browser or address; None for no limit.
 
         ``storage`` keeps the counts; when it cannot be reached, every request is let through.
         """
-        self._limits = {"caller": _item(callers), "address": _item(strangers)}
-        self._rates = {"caller": callers, "address": strangers}
+        self._rates = {"caller": callers, "browser": strangers, "address": strangers}
+        self._limits = {policy: _item(rate) for policy, rate in self._rates.items()}
         self._limiter = FixedWindowRateLimiter(storage)
         self._lock = threading.Lock()
         self._away_until = -math.inf
         self._told = False
 
-    def count(self, caller: Caller, address: str) -> Counted | None:
+    def count(self, asking: Who) -> Counted | None:
         """Count a request; None when no limit holds for it, or when the counts cannot be reached."""
-        policy, who = ("address", address) if caller.role is AccessRole.NONE else ("caller", caller.name)
-        item, rate = self._limits[policy], self._rates[policy]
+        item, rate = self._limits[asking.policy], self._rates[asking.policy]
         if item is None or rate is None or time.monotonic() < self._away_until:
             return None
         try:
-            allowed = self._limiter.hit(item, policy, who)
-            stats = self._limiter.get_window_stats(item, policy, who)
+            allowed = self._limiter.hit(item, asking.policy, asking.name)
+            stats = self._limiter.get_window_stats(item, asking.policy, asking.name)
         except StorageError as error:
             self._is_away(error)
             return None
         self._told = False
         reset_s = max(1, math.ceil(stats.reset_time - time.time()))
-        return Counted(policy, rate, allowed, max(0, stats.remaining), min(reset_s, rate.seconds))
+        return Counted(asking.policy, rate, allowed, max(0, stats.remaining), min(reset_s, rate.seconds))
 
     def _is_away(self, error: StorageError) -> None:
         with self._lock:
@@ -116,22 +141,28 @@ def open_limits(
     )
 
 
-def check(request: Request, limits: RequestLimits, caller: Caller, address: str) -> None:
+def counts(request: Request) -> bool:
+    """Whether a request is counted: all are but those that keep a server running, and those that open its pages."""
+    if request.path in _EXEMPT:
+        return False
+    opens_page = request.path in _EXEMPT_READS or request.path.startswith(_EXEMPT_FILES)
+    return not (opens_page and request.method in ("GET", "HEAD"))
+
+
+def check(request: Request, limits: RequestLimits, asking: Who) -> None:
     """Count a request, once, and refuse it when it is one too many.
 
     Raises:
         Busy: ``too_many_requests``.
     """
-    if request.path in _EXEMPT:
-        return
     if _COUNTED not in request.environ:
-        request.environ[_COUNTED] = limits.count(caller, address)
+        request.environ[_COUNTED] = limits.count(asking)
     counted: Counted | None = request.environ[_COUNTED]
     g.counted = counted
     if counted is not None and not counted.allowed:
         raise Busy(
             "too_many_requests",
-            f"More than {counted.rate} came from {'this caller' if counted.policy == 'caller' else 'this address'}.",
+            f"More than {counted.rate} came from this {counted.policy}.",
             f"Wait {counted.reset_s} s, as Retry-After says.",
         )
 

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
+from numpy.typing import NDArray
+
 from faces.embedder import EmbeddedFace, FaceEmbedder
 from gallery.audit.names import same_name
 from gallery.documents.student_rules import check_student, student_exists, student_not_found
@@ -22,6 +25,9 @@ from presente.stages import stage
 
 _SENT = ("nombre_del_alumno", "clase", "fecha_de_registro")
 """The fields that an enrolment sets of a student who exists; the others stay as they are."""
+
+_SAME_PICTURE = 0.9999
+"""Cosine of two templates above which they are of one picture. Of two photos in a row it is lower."""
 
 _LOOK = "Check the matricula and the photo. Nothing was stored"
 _FORCE = f"{_LOOK}; if it is right all the same, force=true enrols it."
@@ -46,6 +52,29 @@ class AcceptedEnrolment:
     warnings: tuple[DuplicateWarning, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class PhotoRoom:
+    """How many photos of a student there may be, and of how many bytes together, for the student to add more."""
+
+    photos: int
+    bytes: int
+
+    def check(self, photos: int, size: int) -> None:
+        """Refuse to have more.
+
+        Raises:
+            Conflict: ``no_room_for_photos``.
+        """
+        if photos > self.photos or size > self.bytes:
+            raise Conflict(
+                "no_room_for_photos",
+                f"A student may have {self.photos} photos of {self.bytes / 1e6:,.0f} MB together, and these would be "
+                f"{photos} of {size / 1e6:,.1f} MB.",
+                "Send fewer or smaller photos, or ask an admin: PRESENTE_STUDENT_PHOTOS_MOST and _MB say how many. "
+                "Nothing was stored.",
+            )
+
+
 class PhotoEnroller:
     """Enrols students in one gallery. Safe to use from several threads."""
 
@@ -56,9 +85,16 @@ class PhotoEnroller:
         self._one_at_a_time = threading.Lock()
 
     def enrol(
-        self, student: Student, photos: Sequence[bytes], mode: EnrolmentMode, force: bool = False
+        self,
+        student: Student,
+        photos: Sequence[bytes],
+        mode: EnrolmentMode,
+        force: bool = False,
+        room: PhotoRoom | None = None,
     ) -> AcceptedEnrolment:
         """Enrol a student, all photos or none; they are searchable when this returns.
+
+        A picture that the student has already, in whatever bytes, adds nothing, and is answered as the others are.
 
         Args:
             student: with the fields as they shall be.
@@ -66,9 +102,11 @@ class PhotoEnroller:
             mode: as :data:`EnrolmentMode`; ``put`` changes the fields only of a student whom the photos clearly show,
                 or whose stored name is the one that was sent.
             force: take photos that clearly are not the student's, too, and duplicates.
+            room: how many photos the student may have afterwards; None for any number.
 
         Raises:
-            Conflict: ``different_person``, ``possible_duplicate``, and as :meth:`Gallery.enrol`.
+            Conflict: ``different_person``, ``possible_duplicate``, ``no_room_for_photos``, and as
+                :meth:`Gallery.enrol`.
         """
         if not photos:
             raise InvalidInput("no_photos", "No photo was sent.", "Send at least one, in the field image.")
@@ -77,9 +115,11 @@ class PhotoEnroller:
         stored = self.gallery.store.student(student.matricula)
         if stored is not None and mode == "create":
             raise student_exists(student.matricula)  # checked again below; checking first spares the inference
+        if room is not None and stored is not None:
+            room.check(stored.images, self.gallery.store.photo_bytes(student.matricula))  # before the photos are read
         read = [self._read(number, content) for number, content in enumerate(photos, start=1)]
         with self._one_at_a_time:  # one enrolment is stored before the next is judged
-            return self._enrol(student, photos, read, mode, force)
+            return self._enrol(student, photos, read, mode, force, room)
 
     def enrolled(self, matricula: str, photos: Sequence[bytes]) -> AcceptedEnrolment:
         """What :meth:`enrol` answers for photos that a student has been enrolled with; nothing is stored.
@@ -99,6 +139,7 @@ class PhotoEnroller:
         read: Sequence[tuple[str, EmbeddedFace]],
         mode: EnrolmentMode,
         force: bool,
+        room: PhotoRoom | None,
     ) -> AcceptedEnrolment:
         stored = self.gallery.store.student(student.matricula)
         if stored is not None and mode == "create":
@@ -113,9 +154,15 @@ class PhotoEnroller:
         warnings = self._warnings(verdicts, levels)
         if warnings:
             student = replace(student, aviso=student.aviso or POSSIBLE_DUPLICATE)
+        new: Sequence[int] = range(len(photos))
+        if stored is not None:
+            new = _new_pictures(self.gallery.templates_of(stored.id), [face.template for face, _ in verdicts])
+            if room is not None:
+                size = self.gallery.store.photo_bytes(student.matricula)
+                room.check(stored.images + len(new), size + sum(len(photos[number]) for number in new))
         made = tuple(
-            enrolled_photo(content, media_type, "http", face, self.gallery.pack)
-            for content, (media_type, _), (face, _) in zip(photos, read, verdicts, strict=True)
+            enrolled_photo(photos[number], read[number][0], "http", verdicts[number][0], self.gallery.pack)
+            for number in new
         )
         self.gallery.enrol([Enrolment(student, made)], mode)
         kept = self.gallery.student(student.matricula)
@@ -183,6 +230,16 @@ def _check_fields(stored: StoredStudent, student: Student, judged: Sequence[Phot
             f"show that student: {student.nombre_del_alumno!r} was sent.",
             f"{_LOOK}.",
         )
+
+
+def _new_pictures(known: NDArray[np.float32], templates: Sequence[NDArray[np.float32]]) -> Sequence[int]:
+    """Which of the templates, by number, are neither of a picture that is known nor of one before them."""
+    new: list[int] = []
+    for number, template in enumerate(templates):
+        if not (known @ template > _SAME_PICTURE).any():
+            new.append(number)
+            known = np.vstack([known, template])
+    return new
 
 
 def _photos(numbers: Sequence[int]) -> str:

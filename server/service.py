@@ -26,8 +26,11 @@ from presente.errors import InvalidInput, StoreError
 from presente.recognition import Identified, IdentifyQuery, identify
 from presente.stages import stage
 from server.observer import NO_OBSERVER, Observer
-from server.photo_enrolment import AcceptedEnrolment, PhotoEnroller
+from server.photo_enrolment import AcceptedEnrolment, PhotoEnroller, PhotoRoom
 from server.readiness import LOADING, Readiness, ReadinessCheck
+
+STUDENT_ROOM = PhotoRoom(10, 25_000_000)
+"""What the settings say where nothing is set."""
 
 _PAGE = 1000
 """Students read from the store at once."""
@@ -56,6 +59,7 @@ class Service:
         observer: Observer = NO_OBSERVER,
         access_log: AccessLog | None = None,
         keeps_session_photos: bool = True,
+        student_room: PhotoRoom = STUDENT_ROOM,
     ) -> None:
         """Serve a gallery.
 
@@ -68,6 +72,7 @@ class Service:
             observer: is told how many faces photos had and what was decided.
             access_log: where it is written who did what; None for nowhere.
             keeps_session_photos: whether copies of the photos of open sessions are kept.
+            student_room: how many photos a student may have who adds some.
         """
         self.embedder = embedder
         self.gallery = gallery
@@ -80,6 +85,7 @@ class Service:
         self.attendance_log = AttendanceLog(gallery)
         self.session_log = SessionLog(self.attendance_log)
         self._enroller = PhotoEnroller(gallery, embedder)
+        self._student_room = student_room
 
     def within(self, scope: Scope) -> Service:
         """This service for a caller who may see only a part of the school: it answers as if no one else was enrolled.
@@ -138,7 +144,8 @@ class Service:
         self, student: Student, photos: Sequence[bytes], mode: EnrolmentMode, force: bool = False
     ) -> AcceptedEnrolment:
         """Enrol a student, all photos or none; see :meth:`PhotoEnroller.enrol`."""
-        accepted = self._enroller.enrol(student, photos, mode, force)
+        room = self._student_room if self.gallery.scope.matricula else None  # a student asks
+        accepted = self._enroller.enrol(student, photos, mode, force, room)
         self.observer.enrolled(len(photos))
         return accepted
 

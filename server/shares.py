@@ -6,13 +6,13 @@ Threads, bodies and decoding are shared out among those who ask, so that one of 
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from flask import Request
-from werkzeug.http import parse_cookie
 
 from presente.access_roles import AccessRole
 from server.access.authentication import SESSION_COOKIE, TLS_PREFIX
@@ -21,6 +21,8 @@ from server.access.proxies import client_address
 from server.decoding.share import take_share
 
 _MOST_LEARNED = 20_000
+_SESSION = re.compile(rf"(?:^|;)\s*((?:{TLS_PREFIX})?{SESSION_COOKIE}=[^;]*)")
+"""The cookie of a session in a head, whatever bytes stand beside it."""
 
 
 class Shares:
@@ -57,7 +59,6 @@ class Shares:
 
 def _shown_in(environ: Mapping[str, Any]) -> bytes | None:
     """A digest of the key or the session that a request shows; None when it shows none."""
-    cookies = parse_cookie(environ.get("HTTP_COOKIE", ""))
     shown = [environ.get("HTTP_X_API_KEY", ""), environ.get("HTTP_AUTHORIZATION", "")]
-    shown += [cookies.get(prefix + SESSION_COOKIE, "") for prefix in ("", TLS_PREFIX)]
+    shown += _SESSION.findall(environ.get("HTTP_COOKIE", ""))
     return hashlib.sha256(repr(shown).encode()).digest() if any(shown) else None

@@ -13,7 +13,7 @@ import pytest
 import faces.__main__
 import indexer.__main__
 import server.__main__
-from client.exchange import KEY_VARIABLE
+from client.keys import KEY_VARIABLE
 from presente.access_roles import AccessRole
 from presente.api_keys import find_key, read_keys
 from presente.cli import main

@@ -121,8 +121,8 @@ def _run_served(arguments: argparse.Namespace, settings: Settings, output: cli.O
     started = time.perf_counter()
     address = hidden_address(arguments.server)
     try:
+        about = served.described_server(arguments.server, settings.api_key)
         with Client(arguments.server, settings.api_key) as client, output.bar(len(entries), "photo") as progress:
-            about = served.described_server(client)
             at_once = settings.workers or default_workers()
             found = served.search_served(client, entries, arguments.use_enrolled, at_once, progress)
     except PresenteError as error:

@@ -248,6 +248,9 @@ class DocumentStore(Protocol):
     def digests(self, matricula: str) -> list[str]:
         """SHA-256 of the student's photos, sorted; empty when there is no such student."""
 
+    def photo_bytes(self, matricula: str) -> int:
+        """How many bytes the student's photos have together; 0 when there is no such student."""
+
     def enrolled(self) -> Iterator[EnrolledTemplate]:
         """What is known of each photo that has a template by the gallery's pack, in order of the template's id."""
 

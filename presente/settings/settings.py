@@ -182,6 +182,14 @@ class Settings:
     session_idle_minutes: int = setting("60", whole_number(5, 10_080), "minutes without a request that end a session")
     session_hours: int = setting("12", whole_number(1, 720), "hours after which a session ends in any case")
     student_photos: bool = setting("false", truth, "let students who log in add photos of themselves")
+    student_photos_most: int = setting(
+        "10", whole_number(1, 1000), "photos that there may be of a student, for the student to add another"
+    )
+    student_photos_mb: int = setting(
+        "25",
+        whole_number(1, 10_000),
+        "megabytes that the photos of a student may take together with those that the student adds",
+    )
     trusted_proxies: tuple[str, ...] = setting(
         "",
         networks,

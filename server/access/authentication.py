@@ -16,7 +16,7 @@ from werkzeug.http import parse_cookie
 from gallery.documents.access import Grant, LoginSession
 from presente.access_roles import AccessRole
 from presente.api_keys import ApiKey, find_key
-from presente.errors import Busy, Forbidden, Unauthorized
+from presente.errors import Busy, Forbidden, PresenteError, Unauthorized
 from presente.log_limits import rate_limited
 from server.access.caller import LOCAL, NO_ONE, Caller
 from server.access.permissions import Permission, roles_with
@@ -28,6 +28,8 @@ from server.access.tokens import KEY_PREFIX, csrf_token
 log = rate_limited(logging.getLogger("presente.api_keys"))
 
 SESSION_COOKIE = "presente_session"
+DEVICE_COOKIE = "presente_device"
+"""The mark of a browser in which someone has logged in before."""
 TLS_PREFIX = "__Host-"
 """Of cookies that were set over TLS: browsers take such a name only from this host, with Secure, and for every path."""
 
@@ -128,6 +130,7 @@ class Authenticator:
         if needed is Permission.OPEN:
             return NO_ONE, None
         login = None
+        g.counted_as = NO_ONE  # until it is known who asks
         if given := _given(request.environ):
             caller = self._of_key(request, given)
         elif token := self.token(request):
@@ -152,7 +155,33 @@ class Authenticator:
                 "own_photos_not_allowed", "Students may not add photos here.", "PRESENTE_STUDENT_PHOTOS allows it."
             )
 
+    def counted_as(self, request: Request) -> Caller:
+        """The caller that a request counts for: who has a valid key or session, also where neither is asked for.
+
+        It refuses nothing: a request with neither, or while the store cannot be asked, is no one's.
+        """
+        counted: Caller | None = g.get("counted_as")
+        if counted is not None:
+            return counted
+        try:
+            if given := _given(request.environ):
+                return self._owner_of_key(given) or NO_ONE
+            found = self._find_session(self.token(request))
+        except PresenteError:
+            return NO_ONE
+        return NO_ONE if found is None else found[0]
+
     def _of_key(self, request: Request, given: str) -> Caller:
+        if (caller := self._owner_of_key(given)) is not None:
+            g.counted_as = caller
+            return caller
+        address = client_address(request, self.access.proxies)
+        if not self._failures.one_more(address):
+            raise Busy("too_many_wrong_keys", "Too many wrong keys came from this address.", "Check the key, and wait.")
+        log.warning("a wrong key from %s", address)
+        raise Unauthorized("unknown_key", "The key is none of this server's.", "Check it; it may have been revoked.")
+
+    def _owner_of_key(self, given: str) -> Caller | None:
         key = find_key(self.access.keys, given)
         if key is not None:
             return Caller(key.role, f"key:setting-{self.access.keys.index(key) + 1}")
@@ -162,11 +191,7 @@ class Authenticator:
             if stored is not None:
                 self.register.used("key", stored.name)
                 return caller_of(f"key:{stored.name}", stored.grant)
-        address = client_address(request, self.access.proxies)
-        if not self._failures.one_more(address):
-            raise Busy("too_many_wrong_keys", "Too many wrong keys came from this address.", "Check the key, and wait.")
-        log.warning("a wrong key from %s", address)
-        raise Unauthorized("unknown_key", "The key is none of this server's.", "Check it; it may have been revoked.")
+        return None
 
     def token(self, request: Request) -> str:
         """The token of a session that a request carries, whatever it is worth; empty without accounts."""
@@ -174,17 +199,34 @@ class Authenticator:
             return ""
         return request.cookies.get(cookie_name(SESSION_COOKIE, came_over_tls(request, self.access.proxies)), "")
 
-    def _of_session(self, request: Request, token: str, by_origin: bool) -> tuple[Caller, Login]:
-        session = self.sessions.find(token)
-        account = None
-        if session is not None:
+    def device_mark(self, request: Request) -> str:
+        """The mark of a browser that a request carries, whatever it is worth; empty without accounts."""
+        if not self.access.accounts:
+            return ""
+        return request.cookies.get(cookie_name(DEVICE_COOKIE, came_over_tls(request, self.access.proxies)), "")
+
+    def device(self, request: Request) -> str:
+        """The browser that a request's mark was given to, for whatever account; empty without one."""
+        mark = self.device_mark(request)
+        return self.register.signer.device(mark) if mark and self.register.is_loaded else ""
+
+    def _find_session(self, token: str) -> tuple[Caller, Login] | None:
+        session = self.sessions.find(token) if token else None
+        if session is None:
+            return None
+        account = self.register.account(session.account)
+        if account is None:  # made a moment ago, by another server
+            self.register.refresh()
             account = self.register.account(session.account)
-            if account is None:  # made a moment ago, by another server
-                self.register.refresh()
-                account = self.register.account(session.account)
-        if session is None or account is None or not account.enabled:
+        if account is None or not account.enabled:
+            return None
+        return caller_of(f"user:{account.name}", account.grant), Login(token, session)
+
+    def _of_session(self, request: Request, token: str, by_origin: bool) -> tuple[Caller, Login]:
+        found = self._find_session(token)
+        if found is None:
             raise Unauthorized("session_ended", "The session has ended.", "Log in again.")
-        g.caller = caller = caller_of(f"user:{account.name}", account.grant)
+        g.caller = g.counted_as = found[0]  # the access log names who tried
         if request.method not in _SAFE and not by_origin:
             sent = request.headers.get("X-CSRF-Token", "")
             if not hmac.compare_digest(sent.encode(), csrf_token(token).encode()):
@@ -193,7 +235,7 @@ class Authenticator:
                     "The header X-CSRF-Token is not that of the session.",
                     "Send csrf_token of GET /v1/session.",
                 )
-        return caller, Login(token, session)
+        return found
 
     def is_known(self, environ: Mapping[str, Any]) -> bool:
         """Whether a WSGI request has one of the keys, or a token that a server of this store made. Asks no store."""

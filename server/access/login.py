@@ -10,8 +10,8 @@ from gallery.documents.access import Account, AccountChanges, Grant
 from presente.access_roles import AccessRole
 from presente.errors import Conflict, Forbidden, Unauthorized
 from server.access.administration import add_account
-from server.access.login_delays import LoginDelays
-from server.access.passwords import LONGEST, hash_password, is_outdated, is_password
+from server.access.login_delays import LoginAttempt, LoginDelays
+from server.access.passwords import LONGEST, hash_password, is_outdated, is_password, place_for_login
 from server.access.register import AccessRegister
 from server.access.sessions import Sessions
 from server.access.tokens import new_setup_code
@@ -50,13 +50,8 @@ class LoginDesk:
             Busy: ``too_many_logins``, ``busy``.
         """
         signer, store = self._register.signer, self._register.store
-        known = device if device and signer.is_device_mark(device, name) else ""
-        self._delays.begin(address, name, known)
-        account = store.account(name) if len(name) <= LONGEST else None
-        right = len(password) <= LONGEST and is_password(password, None if account is None else account.password_hash)
-        if account is None or not right or not account.enabled:
-            raise _wrong_password()
-        self._delays.right(address, name, known)
+        with place_for_login():
+            account, known = self._check(name, password, address, device)
         if is_outdated(account.password_hash):
             changes = AccountChanges(password_hash=hash_password(password))
             account = store.change_account(name, changes, only_if=account.password_hash) or account
@@ -67,7 +62,20 @@ class LoginDesk:
         if now is None or not now.enabled or now.password_hash != account.password_hash:  # changed while it was checked
             self._sessions.end(token)
             raise _wrong_password()
-        return LoggedIn(account, token, known or signer.device_mark(name))
+        return LoggedIn(account, token, signer.device_mark(name, account.password_hash, known))
+
+    def _check(self, name: str, password: str, address: str, device: str) -> tuple[Account, str]:
+        """The account whose password is right, and which of its browsers it is; empty for a new one."""
+        account = self._register.store.account(name) if len(name) <= LONGEST else None
+        stored = None if account is None else account.password_hash
+        known = "" if stored is None else self._register.signer.device_known_to(device, name, stored)
+        attempt = LoginAttempt(address, name, known)
+        self._delays.begin(attempt)
+        right = len(password) <= LONGEST and is_password(password, stored)
+        if account is None or not right or not account.enabled:
+            raise _wrong_password()
+        self._delays.right(attempt)
+        return account, known
 
     def logout(self, token: str) -> None:
         """End a session."""
@@ -98,12 +106,13 @@ class LoginDesk:
             self._register.refresh()
             if not self.awaits_setup:
                 raise Conflict("already_set_up", "There is an admin already.", "Log in, or ask that admin.")
-            self._delays.begin(address, "", "")
+            attempt = LoginAttempt(address, account=None)
+            self._delays.begin(attempt)
             if not hmac.compare_digest(code.strip().lower().encode(), self._setup_code.encode()):
                 raise Forbidden(
                     "wrong_setup_code", "The code is not the one of this server.", "It is on the server's terminal."
                 )
-            self._delays.right(address, "", "")
+            self._delays.right(attempt)
             made = add_account(self._register.store, name, Grant(AccessRole.ADMIN), password)
             self._setup_code = ""
             self._register.refresh()

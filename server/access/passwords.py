@@ -17,9 +17,13 @@ SHORTEST, LONGEST = 10, 200
 """Characters of a password."""
 
 _AT_ONCE = 2
+_MOST_LOGINS = _AT_ONCE + 2
+"""Logins that are checked or wait for it. Each takes a thread, which others need."""
+_RETRY_S = 2
 _WAIT_S = 5.0
 _hasher = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 _turns = threading.BoundedSemaphore(_AT_ONCE)
+_places = threading.BoundedSemaphore(_MOST_LOGINS)
 _NO_ONES = "$argon2id$v=19$m=65536,t=3,p=4$bm8gb25lJ3Mgc2FsdCEhIQ$N0UrvFgMCXpmtKLdnOpDEmvQCjJVSvWLQzPRCKfEiXA"
 """A hash that no password is known for: an unknown name takes as long as a wrong password."""
 
@@ -42,17 +46,31 @@ def hash_password(password: str) -> str:
         Busy: ``busy``.
     """
     check_password(password)
-    with _turn():
+    with _turn(_WAIT_S):
         return _hasher.hash(_one_form(password))
+
+
+@contextmanager
+def place_for_login() -> Iterator[None]:
+    """Hold one of the four places of logins; without a free one, a login is refused at once and waits for nothing.
+
+    Raises:
+        Busy: ``busy``.
+    """
+    if not _places.acquire(blocking=False):
+        raise _busy()
+    try:
+        yield
+    finally:
+        _places.release()
 
 
 def is_password(password: str, stored: str | None) -> bool:
     """Whether a password is the one behind a hash; None of an account that does not exist, which takes as long.
 
-    Raises:
-        Busy: ``busy``.
+    The caller has a place (:func:`place_for_login`), so that few wait here.
     """
-    with _turn():
+    with _turn(None):
         try:
             _hasher.verify(_NO_ONES if stored is None else stored, _one_form(password))
         except (VerificationError, InvalidHashError):
@@ -71,11 +89,15 @@ def _one_form(password: str) -> str:
 
 
 @contextmanager
-def _turn() -> Iterator[None]:
+def _turn(longest_s: float | None) -> Iterator[None]:
     """Wait until fewer than two other hashes are made: each takes 64 MiB and four threads."""
-    if not _turns.acquire(timeout=_WAIT_S):
-        raise Busy("busy", "Too many people log in at this moment.", "Try again in a few seconds.")
+    if not _turns.acquire(timeout=longest_s):
+        raise _busy()
     try:
         yield
     finally:
         _turns.release()
+
+
+def _busy() -> Busy:
+    return Busy("busy", "Too many people log in at this moment.", "Try again in a few seconds.", retry_after_s=_RETRY_S)

@@ -9,9 +9,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import time
+from collections.abc import Callable
 
 KEY_PREFIX = "presente_"
 """What the text of every key begins with that a server made, so that people and scanners recognise one."""
+
+DEVICE_S = 180 * 24 * 3600
+"""Seconds for which a mark of a browser holds, from the last login in it."""
 
 _BYTES = 32
 
@@ -30,8 +35,10 @@ def new_setup_code() -> str:
 class TokenSigner:
     """Makes and checks signed tokens. One per store."""
 
-    def __init__(self, secret: str) -> None:
+    def __init__(self, secret: str, clock: Callable[[], float] = time.time) -> None:
+        """Sign with a secret of hex digits; ``clock`` says when a mark was given, in seconds since 1970."""
         self._secret = bytes.fromhex(secret)
+        self._clock = clock
 
     def session_token(self) -> str:
         """A new token of a session: 256 random bits, signed."""
@@ -41,13 +48,30 @@ class TokenSigner:
         """Whether a server of this store made a token. Whether its session lasts is another question."""
         return self._is_signed(text, "session")
 
-    def device_mark(self, account: str) -> str:
-        """A new mark of a browser in which a person has logged in to an account."""
-        return self._signed(secrets.token_urlsafe(16), f"device:{account}")
+    def device_mark(self, account: str, password_hash: str, device: str = "") -> str:
+        """A mark of a browser in which a person has just logged in to an account.
 
-    def is_device_mark(self, text: str, account: str) -> bool:
-        """Whether a mark was given to a browser for this account."""
-        return self._is_signed(text, f"device:{account}")
+        It says which browser that is (``device``, or a new random name) and when it was given, and is bound to the
+        account's password: with another password it is worth nothing.
+        """
+        given = f"{device or secrets.token_urlsafe(16)}.{int(self._clock())}"
+        return self._signed(f"{given}.{self._bound(given, account, password_hash)}", "device")
+
+    def device(self, mark: str) -> str:
+        """The browser that a mark was given to, for whatever account; empty when it is made up or too old."""
+        device, given_at, *_ = [*mark.split("."), ""]
+        if not self._is_signed(mark, "device") or self._clock() - int(given_at) >= DEVICE_S:
+            return ""
+        return device
+
+    def device_known_to(self, mark: str, account: str, password_hash: str) -> str:
+        """The browser that a mark was given to for this account and password; empty for any other text."""
+        given, _, bound = mark.rpartition(".")[0].rpartition(".")
+        device = self.device(mark)
+        return device if device and hmac.compare_digest(bound, self._bound(given, account, password_hash)) else ""
+
+    def _bound(self, given: str, account: str, password_hash: str) -> str:
+        return self._signature(f"{given}\0{account}\0{password_hash}", "account")
 
     def _signed(self, text: str, purpose: str) -> str:
         return f"{text}.{self._signature(text, purpose)}"

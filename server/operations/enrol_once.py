@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from faces.image.picture_end import without_tail
 from gallery.documents.request_keys import Claim
 from gallery.documents.values import EnrolmentMode, Student
 from presente.errors import Conflict, Forbidden, StoreError
@@ -34,6 +35,7 @@ def enrol(
         Conflict: ``student_exists``.
         StoreError: ``request_in_progress`` while another attempt of the same request is carried out.
     """
+    photos = [*map(without_tail, photos)]
     keyed = bool(sent.key)
     was_there = keyed and service.gallery.store.student(fields.matricula) is not None
 
@@ -69,8 +71,9 @@ def add_photos(
     Raises:
         NotFound: ``student_not_found``.
         Forbidden: ``force_not_allowed``.
-        Conflict: ``different_person``, ``possible_duplicate``.
+        Conflict: ``different_person``, ``possible_duplicate``, ``no_room_for_photos``.
     """
+    photos = [*map(without_tail, photos)]
     known = service.gallery.student(matricula)
     asked = {"photos": [digest_of(photo) for photo in photos]}
 

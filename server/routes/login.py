@@ -7,11 +7,11 @@ from werkzeug.http import dump_cookie
 
 from gallery.documents.access_log import AccessAction
 from presente.errors import NotFound, Unauthorized
-from server.access.authentication import SESSION_COOKIE, Login, caller_of, cookie_name
+from server.access.authentication import DEVICE_COOKIE, SESSION_COOKIE, Login, caller_of, cookie_name
 from server.access.login import LoggedIn, LoginDesk
 from server.access.permissions import Permission, needs
 from server.access.proxies import came_over_tls, client_address
-from server.access.tokens import csrf_token
+from server.access.tokens import DEVICE_S, csrf_token
 from server.access_log.concerned import granted
 from server.access_log.declaration import logged
 from server.access_log.recording import note_failed_login
@@ -22,9 +22,6 @@ from server.routes.common import authenticator
 from server.typed_routes import answers
 
 bp = Blueprint("login", __name__, url_prefix="/v1")
-
-_DEVICE_COOKIE = "presente_device"
-_DEVICE_S = 180 * 24 * 3600
 
 
 @bp.get("/login")
@@ -59,9 +56,8 @@ def log_in(name: str, password: str) -> list[tuple[str, str]]:
     """
     _check_accounts()
     address = client_address(request, authenticator().access.proxies)
-    device = request.cookies.get(cookie_name(_DEVICE_COOKIE, _tls()), "")
     try:
-        made = _desk().login(name, password, address, device)
+        made = _desk().login(name, password, address, authenticator().device_mark(request))
     except Unauthorized:
         note_failed_login(authenticator().register.account(name))
         raise
@@ -137,7 +133,7 @@ def _tls() -> bool:
 
 def _cookies(made: LoggedIn) -> list[tuple[str, str]]:
     session = _cookie(SESSION_COOKIE, made.token, None)
-    return [("Set-Cookie", session), ("Set-Cookie", _cookie(_DEVICE_COOKIE, made.device, _DEVICE_S))]
+    return [("Set-Cookie", session), ("Set-Cookie", _cookie(DEVICE_COOKIE, made.device, DEVICE_S))]
 
 
 def _cookie(name: str, value: str, seconds: int | None) -> str:

@@ -64,7 +64,7 @@ def enrol(parameters: EnrolmentParameters, body: SentPhotos[EnrolmentFields]) ->
     | ENROLMENT
     | KEYED
     | WRITES
-    | {"force_not_allowed", "own_photos_not_allowed", "student_not_found"},
+    | {"force_not_allowed", "no_room_for_photos", "own_photos_not_allowed", "student_not_found"},
 )
 @logged(AccessAction.PHOTOS_ADDED, about=enrolled)
 def add_images(matricula: str, parameters: EnrolmentParameters, body: SentPhotos[NoFields]) -> EnrolmentReply:

@@ -10,9 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import urlsplit
 
-Fault = Literal["pass", "busy", "bad_gateway", "cut_before", "cut_after", "cut_within", "nonsense"]
+Fault = Literal["pass", "busy", "bad_gateway", "cut_before", "cut_after", "cut_within", "gateway_timeout", "nonsense"]
 """Answered by the server; 503 or 502 of the proxy's own; cut before the server sees the request, after it has acted, or
-within its answer; 200 with a page of some other service."""
+within its answer; 504 of the proxy's own after the server has acted; 200 with a page of some other service."""
 
 
 @dataclass
@@ -61,6 +61,8 @@ def fault_proxy(server: str) -> Iterator[FaultProxy]:
             connection.close()
             if fault == "cut_after":
                 self.cut()
+            elif fault == "gateway_timeout":
+                self.refuse(504)
             elif fault == "cut_within":
                 self.wfile.write(b"HTTP/1.1 201 Created\r\nContent-Length: 1000\r\n\r\n" + content[:50])
                 self.cut()

@@ -8,14 +8,24 @@ from typing import Any
 
 import pytest
 
-from client import AsyncClient, Client, NoAnswer, PhotoRefused, Unavailable
+from client import (
+    AsyncClient,
+    Client,
+    InvalidRequest,
+    NoAnswer,
+    NotAllowed,
+    PhotoRefused,
+    Retries,
+    Unavailable,
+    UnexpectedAnswer,
+)
 from client.many import identify_in_tasks, identify_in_threads
 from client.replies import Identification
 from tests.client.conftest import QUICK, MakeClient
-from tests.client.fault_proxy import fault_proxy
+from tests.client.fault_proxy import Fault, fault_proxy
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import Serve
-from tests.server.sample import STRANGER
+from tests.server.sample import ADMIN, KEYS, STRANGER
 
 PROBES = sorted((SAMPLE / "probes").glob("*/1.jpg"))
 
@@ -50,17 +60,45 @@ def test_photos_are_answered_in_their_order(sample_gallery: None, presente: Any,
 
 
 @on_sqlite
-def test_what_concerns_all_photos_ends_the_iteration(serve: Serve, make_client: MakeClient) -> None:
+def test_a_photo_without_an_answer_does_not_end_the_job(
+    sample_gallery: None, serve: Serve, make_client: MakeClient
+) -> None:
     running = serve()
     with fault_proxy(running.address) as proxy:
-        proxy.faults = ["pass"]
-        proxy.faults += ["busy"] * 50
-        with pytest.raises(Unavailable):
-            [*make_client(proxy.address).identify_many([STRANGER] * 9, at_once=1)]
-        assert len(proxy.sent) <= 1 + 2 * QUICK.attempts
+        tries = QUICK.attempts or 0
+        busy: list[Fault] = ["busy"] * tries
+        cut: list[Fault] = ["cut_before"] * tries
+        proxy.faults = ["pass", *busy, *cut, "nonsense"]
+        answers = [*make_client(proxy.address).identify_many([*PROBES[:4], b"no photo", PROBES[4]], at_once=1)]
+    assert [type(each.error) for each in answers] == [
+        type(None), Unavailable, NoAnswer, UnexpectedAnswer, PhotoRefused, type(None)
+    ]  # fmt: skip
+    assert [each.photo_at_fault for each in answers] == [False, False, False, False, True, False]
+    assert answers[-1].result().faces[0].matricula == PROBES[4].parent.name
     running.kill()
-    with pytest.raises(NoAnswer):
-        [*make_client(running.address).identify_many([STRANGER])]
+    assert [type(each.error) for each in make_client(running.address).identify_many([STRANGER] * 3)] == [NoAnswer] * 3
+
+
+@on_sqlite
+def test_a_limit_per_minute_is_waited_for_by_a_job(sample_gallery: None, serve: Serve, make_client: MakeClient) -> None:
+    """Two photos per second: the server says how long to wait, and no photo is lost."""
+    presente = make_client(serve(PRESENTE_REQUEST_LIMIT="2/second").address, retries=Retries())
+    answers = [*presente.identify_many(PROBES[:6], at_once=3)]
+    assert [each.result().faces[0].matricula for each in answers] == [path.parent.name for path in PROBES[:6]]
+    hasty = make_client(serve(PRESENTE_REQUEST_LIMIT="1/minute").address, retries=Retries(patience_s=0))
+    first, *others = [each.error for each in hasty.identify_many(PROBES[:3], at_once=1)]
+    assert first is None
+    for error in others:
+        assert isinstance(error, Unavailable) and error.code == "too_many_requests" and error.retry_after
+
+
+@on_sqlite
+def test_what_every_photo_would_meet_ends_the_job(serve: Serve, make_client: MakeClient) -> None:
+    address = serve(PRESENTE_API_KEYS=KEYS).address
+    with pytest.raises(NotAllowed, match="unknown_key"):
+        [*make_client(address, "x" * 20).identify_many([STRANGER] * 9)]
+    with pytest.raises(InvalidRequest, match="invalid_k"):
+        [*make_client(address, ADMIN).identify_many([STRANGER] * 9, k=0)]
 
 
 def test_a_million_photos_are_not_held() -> None:

@@ -1,12 +1,18 @@
 """What is sent again, when, and that a request which was carried out is not carried out twice."""
 
+import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 
-from client import NoAnswer, Problem, Retries, Unavailable
+from client import NoAnswer, PresenteError, Problem, Retries, Unavailable
+from client.answers import Outcome
+from client.calls import Call
+from client.exchange import steps
 from client.retries import seconds_of
+from client.settings import settings_of
 from tests.client.conftest import MakeClient
 from tests.client.fault_proxy import Fault, FaultProxy, fault_proxy
 from tests.conftest import on_sqlite
@@ -77,6 +83,60 @@ def test_a_key_of_the_caller_lasts_longer_than_a_program(presente: Any, proxy: F
 
 
 @on_sqlite
+@pytest.mark.parametrize("fault", ["cut_after", "cut_within", "gateway_timeout"])
+def test_what_was_done_is_not_reported_as_not_done(presente: Any, proxy: FaultProxy, fault: Fault) -> None:
+    """The server carried out the first attempt, and every later one met a busy server."""
+    enrol(presente)
+    writes: list[Callable[..., Any]] = [
+        lambda **more: presente.record_participation(ANA["matricula"], fecha=DAY, **more),
+        lambda **more: enrol(presente, EVA, **more),
+    ]
+    for write in writes:
+        proxy.faults = [fault, "busy", "busy", "busy"]
+        with pytest.raises(Unavailable, match="may have been done") as busy:
+            write()
+        key = busy.value.idempotency_key
+        assert busy.value.may_have_been_done and key == proxy.keys()[-1] and repr(key) in str(busy.value)
+        write(idempotency_key=key)
+    assert len([*presente.participations()]) == 1
+    assert len([*presente.students()]) == 2
+
+
+@on_sqlite
+def test_errors_say_whether_it_may_have_been_done(presente: Any, proxy: FaultProxy, make_client: MakeClient) -> None:
+    enrol(presente)
+    matricula = ANA["matricula"]
+
+    def met(faults: list[Fault], call: Callable[[], Any]) -> PresenteError:
+        proxy.faults = [*faults]
+        with pytest.raises(PresenteError) as error:
+            call()
+        proxy.faults = []
+        return error.value
+
+    cases: list[tuple[list[Fault], bool]] = [
+        (["busy"] * 4, False), (["cut_before"] * 4, True), (["bad_gateway"] * 4, True), (["nonsense"], True),
+        (["busy", "cut_before", "busy", "busy"], True), (["cut_before", "nonsense"], True),
+    ]  # fmt: skip
+    for faults, done in cases:
+        error = met(faults, lambda: presente.record_participation(matricula, idempotency_key="k"))
+        assert (error.may_have_been_done, error.idempotency_key) == (done, "k"), faults
+        assert ("may have been done" in str(error)) == done
+        assert not met(faults, lambda: presente.student(matricula)).may_have_been_done
+    outcomes: dict[Fault, bool] = {"busy": False, "cut_before": True, "nonsense": True, "bad_gateway": True}
+    for once in (lambda: presente.change(matricula, clase="X"), lambda: presente.erase(matricula)):
+        for fault, done in outcomes.items():
+            error = met([fault], once)
+            assert (error.may_have_been_done, error.idempotency_key) == (done, None), fault
+    refused = met([], lambda: presente.record_participation("none"))
+    assert not refused.may_have_been_done and refused.idempotency_key
+    unreached = met([], lambda: make_client("http://127.0.0.1:9").erase(matricula))
+    assert isinstance(unreached, NoAnswer) and not unreached.may_have_been_done
+    copied = pickle.loads(pickle.dumps(error))
+    assert (copied.may_have_been_done, str(copied)) == (True, str(error))
+
+
+@on_sqlite
 def test_questions_are_asked_again(presente: Any, proxy: FaultProxy) -> None:
     enrol(presente)
     for ask in (
@@ -135,20 +195,73 @@ def test_retries_have_an_end(presente: Any, proxy: FaultProxy) -> None:
     assert len(proxy.sent) == 1  # what is wrong stays wrong
 
 
+@on_sqlite
+def test_a_busy_server_is_outlived(proxy: FaultProxy, make_client: MakeClient) -> None:
+    proxy.faults = ["busy", "cut_before"] * 6
+    assert make_client(proxy.address, retries=Retries(first_wait_s=0.01, longest_wait_s=0.05)).status().students == 0
+    assert len(proxy.sent) == 13
+
+
+REFUSED = httpx.ConnectError("refused")
+BUSY = httpx.Response(503, headers={"Retry-After": "1"}, content=b"{}")
+WINDOW = httpx.Response(429, headers={"Retry-After": "60"}, content=b"{}")
+READY = httpx.Response(204)
+
+
+@pytest.mark.parametrize("down", [REFUSED, BUSY], ids=["refused", "busy"])
+@pytest.mark.parametrize("seconds", [2.0, 20.0, 50.0])
+def test_the_default_outlives_a_restart(down: Outcome, seconds: float) -> None:
+    took, asked = done_by_a_clock(lambda now: down if now < seconds else READY)
+    assert seconds <= took < seconds + 6 and asked < 60
+
+
+def test_a_limit_per_minute_is_waited_for() -> None:
+    took, asked = done_by_a_clock(lambda now: WINDOW if now < 60 else READY)
+    assert 60 <= took < 61 and asked == 2
+
+
+@pytest.mark.parametrize("down", [REFUSED, BUSY, WINDOW], ids=["refused", "busy", "window"])
+def test_patience_ends(down: Outcome) -> None:
+    with pytest.raises(PresenteError) as error:
+        done_by_a_clock(lambda now: down)
+    assert 60 <= float(error.value.__notes__[0]) < 130
+
+
+def done_by_a_clock(answer: Callable[[float], Outcome]) -> tuple[float, int]:
+    """A call with the default patience, and seconds that pass only while it waits: how many, and how often it asked."""
+    now, asked = 0.0, 0
+    call = Call("GET", "/", lambda _: None, "asks", no_content=True)
+    todo = steps(call, settings_of("http://x", "", 1.0, Retries()), lambda: now)
+    outcome: Outcome | None = None
+    try:
+        while True:
+            step = todo.send(outcome)
+            if isinstance(step, float):
+                now, outcome = now + step, None
+            else:
+                asked, outcome = asked + 1, answer(now)
+                if isinstance(outcome, httpx.Response):
+                    outcome.request = step
+    except StopIteration:
+        return now, asked
+    except PresenteError as error:
+        error.add_note(str(now))
+        raise
+
+
 def test_waits_grow_differ_and_are_bounded() -> None:
-    retries = Retries(attempts=10, first_wait_s=1.0, longest_wait_s=8.0)
-    waits = [[retries.wait_s(attempt, None, None) for _ in range(200)] for attempt in range(1, 10)]
-    for attempt, found in enumerate(waits, start=1):
-        longest = min(2.0 ** (attempt - 1), 8.0)
+    retries = Retries(attempts=2000, first_wait_s=1.0, longest_wait_s=8.0)
+    waits = [[retries.wait_s(attempt, 0.0, None) for _ in range(200)] for attempt in range(1, 1500)]
+    for attempt, found in enumerate(waits):
+        longest = 8.0 if attempt > 2 else 2.0**attempt
         assert all(wait is not None and longest / 2 <= wait <= longest for wait in found)
         assert len(set(found)) > 100
-    assert retries.wait_s(10, None, None) is None
-    asked = [retries.wait_s(1, 503, 5.0) or 0 for _ in range(200)]
+    assert retries.wait_s(2000, 0.0, None) is None and retries.wait_s(1, 60.0, None) is None
+    asked = [retries.wait_s(1, 0.0, 5.0) or 0 for _ in range(200)]
     assert min(asked) >= 5.0 and max(asked) <= 5.5 and len(set(asked)) > 100
-    assert retries.wait_s(1, 429, 8.1) is None
-    for status in (200, 400, 404, 409, 422, 500, 507):
-        assert retries.wait_s(1, status, 1.0) is None
-    for wrong in ({"attempts": 0}, {"first_wait_s": -1.0}, {"longest_wait_s": -1.0}):
+    assert (retries.wait_s(1, 59.9, 60.0) or 0) >= 60.0 and retries.wait_s(1, 0.0, 60.1) is None
+    assert Retries(patience_s=0).wait_s(1, 0.0, None) is None
+    for wrong in ({"attempts": 0}, {"first_wait_s": 0.0}, {"longest_wait_s": -1.0}, {"patience_s": float("nan")}):
         with pytest.raises(ValueError):
             Retries(**wrong)
 

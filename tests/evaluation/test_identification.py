@@ -10,6 +10,7 @@ from PIL import Image
 
 from evaluation.scores import read_scores
 from faces.packs.model_pack import ModelPack
+from tests.client.fault_proxy import fault_proxy
 from tests.conftest import SAMPLE, SHARED, Command, on_sqlite
 from tests.server.conftest import start_server
 from tests.server.sample import ADMIN, ATTENDANCE, KEYS
@@ -200,6 +201,7 @@ def test_a_server_that_cannot_be_measured(command: Command, sample_list: Path, s
     for more, code in (
         (["--server", server], "missing_key"),
         (["--server", "http://127.0.0.1:1"], "server_refused"),
+        (["--server", "127.0.0.1:8000"], "invalid_address"),
         (["--server", server, "--use-enrolled"], "not_enrolled"),
         (["--server", server, "--faces"], "unsuitable_flags"),
         (["--server", server, "--enrolled", "1"], "unsuitable_flags"),
@@ -232,3 +234,20 @@ def test_photos_that_a_server_refuses_are_failures(command: Command, server: str
     assert (served["fte"], served["fta"]) == (1, 2)
     here, there = (read_scores(tmp_path / name / "scores.tsv")[-1] for name in ("local", "served"))
     assert here.best_score == pytest.approx(there.best_score, abs=1e-4)  # of the most prominent face of many
+
+
+@on_sqlite
+def test_a_server_without_time_is_not_a_photo_that_was_refused(command: Command, server: str, tmp_path: Path) -> None:
+    """Its error is no outcome of a probe: rates over what was answered would be reported as those of the list."""
+    person = min((SAMPLE / "students").iterdir())
+    table = tmp_path / "list.tsv"
+    rows = [("gallery", person.name, person / "1.jpg"), *[("probe", person.name, person / "2.jpg")] * 2]
+    table.write_text("role\tperson\tpath\n" + "".join("\t".join(map(str, row)) + "\n" for row in rows))
+    with fault_proxy(server) as proxy:
+        proxy.retry_after = "3600"
+        proxy.faults = ["pass"] * 5  # two looks at the status, one enrolment, one more look, the first probe
+        proxy.faults += ["busy"] * 9
+        words = ("evaluation", "identification", "--list", table, "--out", tmp_path / "out", "--server", proxy.address)
+        done = command(*words, PRESENTE_API_KEY=ADMIN)
+        assert ("POST", "/v1/identify", None) in proxy.sent
+    assert done.returncode != 0 and "server_refused" in done.stderr and "busy" in done.stderr, done.stderr

@@ -394,3 +394,10 @@ def test_a_reservation_that_an_election_took_back_does_not_stop_followers(store:
         client.get_default_database().changes.delete_one({"_id": lost.inserted_id})
     assert store.changed_since(position)
     assert len(store.changes(position).added) == 2
+
+
+def test_the_bytes_of_a_student_s_photos_are_added_up(store: DocumentStore) -> None:
+    made = enrolment("A1", vectors(2, 1))
+    store.enrol([made, enrolment("A2", vectors(1, 2))])
+    assert store.photo_bytes("A1") == sum(len(photo.content) for photo in made.photos) > 0
+    assert store.photo_bytes("A9") == 0

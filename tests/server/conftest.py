@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -25,6 +26,7 @@ from gallery.settings import GallerySettings
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.composition import open_store
 from presente.recognition import enrolled_photo
+from server.access import passwords
 from server.app import create_app
 from server.service import Service, ServiceHandle
 from tests import programs
@@ -47,6 +49,12 @@ def gallery(tmp_path: Path, store_url: str, embedder: FaceEmbedder) -> Iterator[
     )
     yield made
     made.close()
+
+
+@pytest.fixture
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes that take no time, for tests of many logins."""
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture

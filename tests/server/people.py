@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from faces.embedder import FaceEmbedder
 from gallery.access_log.recorder import AccessLog
@@ -22,7 +23,9 @@ from server.access import administration
 from server.access.authentication import Access, Authenticator
 from server.access.register import AccessRegister
 from server.app import create_app
-from server.service import Service, ServiceHandle
+from server.limits import RequestLimits
+from server.photo_enrolment import PhotoRoom
+from server.service import STUDENT_ROOM, Service, ServiceHandle
 from tests.server.sample import KEYS
 
 BOTH = Access(read_keys(KEYS), accounts=True)
@@ -43,18 +46,38 @@ def grants(clase: str, matricula: str) -> dict[str, Grant]:
 
 @contextmanager
 def guarded_app(
-    gallery: Gallery, embedder: FaceEmbedder, folder: Path, access: Access = BOTH, log: AccessLog | None = None
+    gallery: Gallery,
+    embedder: FaceEmbedder,
+    folder: Path,
+    access: Access = BOTH,
+    log: AccessLog | None = None,
+    room: PhotoRoom = STUDENT_ROOM,
+    limits: RequestLimits | None = None,
 ) -> Iterator[Flask]:
     """A server of a gallery that follows the keys and accounts of its store."""
     handle, register = ServiceHandle(), AccessRegister()
     export = PhotoExport(folder / "export")
-    app = create_app(handle, 4_000_000, access, register)
+    app = create_app(handle, 4_000_000, access, register, request_limits=limits)
     register.follow(gallery.store.access)
-    handle.put(Service(embedder, gallery, export, export.forget, access_log=log))
+    handle.put(Service(embedder, gallery, export, export.forget, access_log=log, student_room=room))
     try:
         yield app
     finally:
         register.stop()
+
+
+def log_in(client: FlaskClient, name: str = "ruiz", password: str = PASSWORD, **more: Any) -> TestResponse:
+    return client.post("/v1/login", json={"name": name, "password": password}, **more)
+
+
+def wait_until(holds: Any) -> None:
+    """Until something holds, for as long as a test may take."""
+    patience = threading.Event()
+    for _ in range(1000):
+        if holds():
+            return
+        patience.wait(0.02)
+    raise AssertionError("it never held")
 
 
 def authenticator_of(app: Flask) -> Authenticator:
@@ -86,13 +109,3 @@ def presente_at(
     return subprocess.run(
         command, cwd=folder, env=environment, input=typed, capture_output=True, text=True, timeout=120
     )
-
-
-def wait_until(holds: Any) -> None:
-    """Until something holds, for as long as a test may take."""
-    patience = threading.Event()
-    for _ in range(1000):
-        if holds():
-            return
-        patience.wait(0.02)
-    raise AssertionError("it never held")

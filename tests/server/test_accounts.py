@@ -1,7 +1,6 @@
-"""People who log in: sessions and their cookies, the CSRF token, delays, the first admin; and keys of the store."""
+"""People who log in: sessions and their cookies, the CSRF token, the first admin; and keys of the store."""
 
 import re
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from http.cookies import SimpleCookie
@@ -18,17 +17,15 @@ from gallery.documents.access import Grant, digest_of_secret
 from gallery.gallery import Gallery
 from presente.access_roles import AccessRole
 from presente.api_keys import read_keys
-from presente.errors import Busy
-from server.access import administration, passwords
+from server.access import administration
 from server.access.authentication import Access
-from server.access.login_delays import BY_ACCOUNT, BY_ADDRESS, BY_DEVICE, LoginDelays
 from server.access.register import AccessRegister
 from server.access.sessions import SessionLimits, Sessions
 from server.app import create_app
 from server.service import ServiceHandle
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import enrolment_of
-from tests.server.people import PASSWORD, authenticator_of, guarded_app, key_of, logged_in, wait_until
+from tests.server.people import PASSWORD, authenticator_of, guarded_app, key_of, log_in, logged_in, wait_until
 from tests.server.sample import ADMIN, ANA, JPEG, KEYS, STUDENTS, enrol, photo, problem
 
 TEACHER = Grant(AccessRole.TEACHER, frozenset({"IA-101"}))
@@ -40,10 +37,6 @@ BY_ADMIN = {"X-API-Key": ADMIN}
 def app(gallery: Gallery, embedder: FaceEmbedder, tmp_path: Path) -> Iterator[Flask]:
     with guarded_app(gallery, embedder, tmp_path) as made:
         yield made
-
-
-def log_in(client: FlaskClient, name: str = "ruiz", password: str = PASSWORD, **more: Any) -> TestResponse:
-    return client.post("/v1/login", json={"name": name, "password": password}, **more)
 
 
 def cookies(reply: TestResponse) -> dict[str, Any]:
@@ -280,156 +273,6 @@ def test_before_the_store_is_open_its_keys_are_not_unknown(gallery: Gallery) -> 
     client.set_cookie("presente_session", "x.y")
     problem(client.get("/v1/status"), 503, "not_ready")
     assert client.get("/livez").status_code == 200 and client.get("/v1/login").get_json()["accounts"]
-
-
-# -- guessing ------------------------------------------------------------------------------------------------------
-
-
-class Hands:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def stop_the_clock(app: Flask) -> None:
-    """Let no delay of an app's pass, however long the test takes."""
-    app.extensions["presente.login_desk"]._delays = LoginDelays(Hands())
-
-
-def test_wrong_names_and_wrong_passwords_cannot_be_told_apart(app: Flask, gallery: Gallery) -> None:
-    administration.add_account(gallery.store.access, "ruiz", TEACHER, PASSWORD)
-    replies = [log_in(app.test_client(), *given) for given in (("ruiz", "wrong"), ("nobody", "wrong"), ("", ""))]
-    assert {(reply.status_code, reply.get_json()["detail"]) for reply in replies[:2]} == {
-        (401, "The name or the password is wrong. Check both; an admin can give you another password.")
-    }
-    assert replies[2].status_code == 401 and not any("Set-Cookie" in reply.headers for reply in replies)
-
-
-def test_guesses_are_slowed_down_and_delay_no_browser_that_is_known(app: Flask, gallery: Gallery) -> None:
-    stop_the_clock(app)
-    browser, _ = logged_in(app, gallery, "ruiz", TEACHER)
-    guesser = app.test_client()
-    replies = [log_in(guesser, password="wrong") for _ in range(BY_ACCOUNT.free + 2)]
-    assert {reply.status_code for reply in replies[:-1]} == {401}
-    problem(replies[-1], 429, "too_many_logins")
-    assert 1 <= int(replies[-1].headers["Retry-After"]) <= BY_ADDRESS.longest_s
-    problem(log_in(guesser), 429, "too_many_logins")  # also with the right one
-    assert log_in(browser).status_code == 204  # of the same address, to the same account
-    stolen = browser.get_cookie("presente_device")
-    assert stolen is not None
-    guesser.set_cookie("presente_device", stolen.value[:-1] + ("0" if stolen.value[-1] != "0" else "1"))
-    problem(log_in(guesser), 429, "too_many_logins")
-    signer = authenticator_of(app).register.signer
-    assert signer.is_device_mark(stolen.value, "ruiz") and not signer.is_device_mark(stolen.value, "other")
-
-
-def seconds_to_wait(delays: LoginDelays, *attempt: str) -> int:
-    with pytest.raises(Busy) as caught:
-        delays.begin(*attempt)
-    assert caught.value.retry_after_s is not None
-    return caught.value.retry_after_s
-
-
-def test_delays_grow_up_to_a_bound_and_pass() -> None:
-    clock = Hands()
-    delays = LoginDelays(clock)
-    for _ in range(BY_DEVICE.free + 1):
-        delays.begin("10.0.0.1", "ruiz", "mark")
-    waits = []
-    for _ in range(12):
-        waits.append(seconds_to_wait(delays, "10.0.0.1", "ruiz", "mark"))
-        clock.now += waits[-1]
-        delays.begin("10.0.0.1", "ruiz", "mark")
-    assert waits[:4] == [2, 2, 4, 8] and waits == sorted(waits)
-    assert BY_DEVICE.longest_s - 1 <= waits[-1] <= BY_DEVICE.longest_s + 1
-    delays.begin("10.0.0.1", "ruiz", "")  # without the mark nothing is counted yet
-    clock.now += BY_DEVICE.longest_s
-    delays.begin("10.0.0.1", "ruiz", "mark")
-    delays.right("10.0.0.1", "ruiz", "mark")
-    for _ in range(BY_DEVICE.free):
-        delays.begin("10.0.0.1", "ruiz", "mark")
-
-
-def test_guesses_from_many_addresses_are_counted_by_account_with_a_short_delay() -> None:
-    clock = Hands()
-    delays = LoginDelays(clock)
-    refused = 0
-    for number in range(500):
-        try:
-            delays.begin(f"10.0.{number // 250}.{number % 250}", "ruiz", "")
-        except Busy as error:
-            refused += 1
-            assert error.retry_after_s is not None and error.retry_after_s <= BY_ACCOUNT.longest_s + 1
-    assert refused == 500 - BY_ACCOUNT.free - 1
-    delays.begin("10.0.0.1", "ana", "")  # another account
-    clock.now += BY_ACCOUNT.longest_s
-    delays.begin("10.9.9.9", "ruiz", "")
-
-
-def test_logging_in_to_the_own_account_allows_no_guesses_at_others() -> None:
-    delays = LoginDelays(Hands())
-    for number in range(BY_ADDRESS.free + 1):
-        delays.begin("10.0.0.1", f"ana-{number}", "")
-        if number % 2:
-            delays.begin("10.0.0.1", "own", "")
-            delays.right("10.0.0.1", "own", "")
-    assert seconds_to_wait(delays, "10.0.0.1", "own", "") >= 1
-
-
-def test_behind_a_proxy_each_client_counts_for_itself(gallery: Gallery, embedder: FaceEmbedder, tmp_path: Path) -> None:
-    administration.add_account(gallery.store.access, "ruiz", TEACHER, PASSWORD)
-    with guarded_app(gallery, embedder, tmp_path, Access(accounts=True, proxies=("127.0.0.0/8",))) as app:
-        stop_the_clock(app)
-        client = app.test_client()
-        for number in range(BY_ADDRESS.free + 1):
-            log_in(client, f"nobody-{number}", "wrong", headers={"X-Forwarded-For": "10.0.0.1"})
-        one, other = ({"X-Forwarded-For": f"{spoofed}10.0.0.{n}"} for spoofed, n in (("8.8.8.8, ", 1), ("", 2)))
-        problem(log_in(client, headers=one), 429, "too_many_logins")
-        assert log_in(client, headers=other).status_code == 204
-
-
-def test_at_most_two_passwords_are_hashed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    at_once, most, lock, release = 0, 0, threading.Lock(), threading.Event()
-
-    class Slow:
-        def verify(self, *_: str) -> bool:
-            nonlocal at_once, most
-            with lock:
-                at_once += 1
-                most = max(most, at_once)
-            release.wait(10)
-            with lock:
-                at_once -= 1
-            return True
-
-    monkeypatch.setattr(passwords, "_hasher", Slow())
-    monkeypatch.setattr(passwords, "_WAIT_S", 0.2)
-    results: list[str] = []
-
-    def check() -> None:
-        try:
-            results.append(str(passwords.is_password("x", "y")))
-        except Busy as error:
-            results.append(error.code)
-
-    threads = [threading.Thread(target=check) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    wait_until(lambda: len(results) == 4)
-    release.set()
-    for thread in threads:
-        thread.join()
-    assert most == 2 and sorted(results) == ["True", "True", *["busy"] * 4]
-
-
-def test_a_password_is_the_same_from_every_keyboard() -> None:
-    stored = passwords.hash_password("contraseña de otoño")
-    assert passwords.is_password("contraseña de otoño", stored)  # n and a combining tilde
-    assert not passwords.is_password("contrasena de otono", stored) and not passwords.is_outdated(stored)
 
 
 # -- the first admin -----------------------------------------------------------------------------------------------

@@ -151,6 +151,7 @@ def test_the_build_is_served_beside_its_calls(serve: Serve, tmp_path: Path) -> N
         reply = running.fetch("GET", path)
         assert (reply.status, reply.body.decode()) == (200, files[name])
         assert "default-src 'self'" in reply.headers["Content-Security-Policy"]
+        assert "RateLimit" not in reply.headers
     assert running.fetch("GET", "/first").headers["Location"].endswith("/first/")
     for path in ("/first/no", "/first/../secret.txt", "/first/%2e%2e/secret.txt", "/_next/../../secret.txt"):
         assert running.fetch("GET", path).status in (400, 401, 404)

@@ -14,16 +14,23 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import run_wsgi_app
 
+import server
+from faces.embedder import FaceEmbedder
+from gallery.documents.access import Grant
+from gallery.gallery import Gallery
+from presente.access_roles import AccessRole
 from presente.api_keys import read_keys
 from presente.errors import ConfigError
 from presente.settings.values import RequestRate, request_rate
+from server.access import administration
 from server.access.caller import LOCAL, NO_ONE
 from server.app import Access, create_app, refusal
-from server.limits import DEFAULT_OF_CALLERS, DEFAULT_OF_STRANGERS, RequestLimits, open_limits
+from server.limits import DEFAULT_OF_CALLERS, DEFAULT_OF_STRANGERS, RequestLimits, open_limits, who
 from server.service import ServiceHandle
 from server.window_counts import WindowCounts
 from tests.conftest import on_sqlite
 from tests.server.conftest import Serve
+from tests.server.people import PASSWORD, guarded_app, log_in, logged_in
 from tests.server.sample import ADMIN, ATTENDANCE, KEYS, UNKNOWN, problem
 
 AS_ADMIN, AS_ATTENDANCE = {"X-API-Key": ADMIN}, {"X-API-Key": ATTENDANCE}
@@ -56,7 +63,7 @@ def test_each_caller_and_each_address_has_a_limit_of_its_own() -> None:
     problem(client.get("/v1/status", headers={"X-API-Key": UNKNOWN}), 429, "too_many_requests")
     elsewhere = {"REMOTE_ADDR": "10.1.2.3"}
     problem(client.get("/v1/status", environ_overrides=elsewhere), 401, "missing_key")
-    problem(client.get("/", environ_overrides=elsewhere), 429, "too_many_requests")
+    problem(client.get("/v1/status", environ_overrides=elsewhere), 429, "too_many_requests")
 
 
 def test_what_keeps_a_server_running_is_never_limited() -> None:
@@ -65,6 +72,108 @@ def test_what_keeps_a_server_running_is_never_limited() -> None:
         live = client.get("/livez")
         assert live.status_code == 200 and "RateLimit" not in live.headers
         assert client.get("/readyz").status_code == 503
+
+
+def test_what_opens_a_page_is_not_limited() -> None:
+    client = client_with(in_memory("1/day", "1/day"))
+    for path in ("/", "/console/app.js", "/docs", "/docs/start.js", "/v1/login"):
+        for method in ("GET", "GET", "HEAD"):
+            reply = client.open(path, method=method, buffered=True)  # which closes the file
+            assert reply.status_code == 200 and "RateLimit" not in reply.headers, path
+    assert client.post("/").headers["RateLimit"].startswith('"address";r=0;')  # which reads nothing
+    problem(client.post("/v1/login", json={}), 429, "too_many_requests")
+    assert client.get("/", buffered=True).status_code == 200
+
+
+def test_pages_of_other_sites_and_what_browsers_ask_for_them_are_counted() -> None:
+    access = Access(read_keys(KEYS), origins=("https://aula.example",))
+    foreign, listed = {"Origin": "https://evil.example"}, {"Origin": "https://aula.example"}
+    asks = {"Access-Control-Request-Method": "POST"}
+
+    def new_client() -> FlaskClient:
+        limits = in_memory("9/day", "2/day")
+        return create_app(ServiceHandle(), 1_000_000, access, request_limits=limits).test_client()
+
+    for path, headers in (("/v1/status", foreign), ("/v1/login", foreign | asks)):
+        client = new_client()
+        for left in (1, 0):
+            reply = client.options(path, headers=headers)
+            problem(reply, 403, "foreign_origin")
+            assert reply.headers["RateLimit"].startswith(f'"address";r={left};')
+        problem(client.options(path, headers=headers), 429, "too_many_requests")
+    client = new_client()
+    for _ in range(2):
+        assert client.options("/v1/status", headers=listed | asks).status_code == 204
+    problem(client.options("/v1/status", headers=listed | asks), 429, "too_many_requests")
+    with_key = client.get("/v1/status", headers=foreign | AS_ADMIN)
+    problem(with_key, 403, "foreign_origin")
+    assert with_key.headers["RateLimit"].startswith('"caller";r=8;')
+
+
+def test_a_caller_is_counted_by_itself_where_no_key_is_asked_for_too() -> None:
+    client = client_with(in_memory("9/day", "1/day"))
+    problem(client.get("/v1/status"), 401, "missing_key")
+    problem(client.get("/openapi.json"), 429, "too_many_requests")
+    reply = client.get("/openapi.json", headers=AS_ADMIN)
+    assert reply.status_code == 200 and reply.headers["RateLimit"].startswith('"caller";r=8;')
+    problem(client.get("/openapi.json", headers={"X-API-Key": UNKNOWN}), 429, "too_many_requests")
+
+
+@pytest.mark.usefixtures("quick_hashes")
+def test_sixty_people_log_in_for_the_first_time_from_one_address(
+    gallery: Gallery, embedder: FaceEmbedder, tmp_path: Path
+) -> None:
+    limits = in_memory("6000/day", f"{DEFAULT_OF_STRANGERS.count}/day")  # the window does not end in this test
+    console = Path(server.__file__).parent / "console"
+    files = [
+        path.relative_to(console).as_posix()
+        for kind in ("js", "css", "svg")
+        for path in console.rglob(f"*.{kind}")
+        if "build" not in path.parts
+    ]
+    assert len(files) >= 15
+    with guarded_app(gallery, embedder, tmp_path, limits=limits) as app:
+        for number in range(60):
+            administration.add_account(gallery.store.access, f"ana-{number}", Grant(AccessRole.VIEWER), PASSWORD)
+        for number in range(60):
+            browser = app.test_client()
+            opened = [
+                browser.get(path, buffered=True).status_code for path in ("/", *(f"/console/{name}" for name in files))
+            ]
+            assert set(opened) == {200}
+            assert browser.get("/v1/login").status_code == 200
+            problem(browser.get("/v1/session"), 401, "missing_key")
+            assert log_in(browser, f"ana-{number}").status_code == 204
+            assert browser.get("/v1/session").get_json()["name"] == f"user:ana-{number}"
+
+
+@pytest.mark.usefixtures("quick_hashes")
+def test_a_stranger_who_used_up_the_window_of_an_address_shuts_out_no_one_who_is_known_there(
+    gallery: Gallery, embedder: FaceEmbedder, tmp_path: Path
+) -> None:
+    with guarded_app(gallery, embedder, tmp_path, limits=in_memory("99/day", "6/day")) as app:
+        browser, token = logged_in(app, gallery, "ruiz", Grant(AccessRole.ADMIN))
+        stranger = app.test_client()
+        statuses = [stranger.get("/v1/students").status_code for _ in range(9)]
+        assert statuses[-1] == 429
+        problem(log_in(stranger), 429, "too_many_requests")
+        assert browser.get("/v1/students").status_code == 200
+        wrong = browser.post("/v1/keys", json={"name": "gate", "role": "viewer"})
+        problem(wrong, 403, "wrong_csrf_token")
+        assert wrong.headers["RateLimit"].startswith('"caller";')
+        again = log_in(browser)
+        assert again.status_code == 204 and again.headers["RateLimit"].startswith('"caller";')
+        token = {"X-CSRF-Token": browser.get("/v1/session").get_json()["csrf_token"]}
+        assert browser.post("/v1/logout", headers=token).status_code == 204
+        problem(browser.get("/v1/session"), 401, "missing_key")  # and so the page asks for a password
+        reply = log_in(browser)
+        assert reply.status_code == 204
+        assert reply.headers["RateLimit-Policy"] == '"browser";q=6;w=86400'
+        assert reply.headers["RateLimit"].startswith('"browser";r=4;')
+        mark = browser.get_cookie("presente_device")
+        assert mark is not None
+        stranger.set_cookie("presente_device", mark.value[:-1] + ("0" if mark.value[-1] != "0" else "1"))
+        problem(log_in(stranger), 429, "too_many_requests")
 
 
 def test_a_caller_whose_role_does_not_suffice_is_counted() -> None:
@@ -105,7 +214,7 @@ def test_without_a_setting_there_is_a_limit_where_there_are_keys(
     given: tuple[str, str], has_keys: bool, caller: RequestRate | None, stranger: RequestRate | None
 ) -> None:
     limits = open_limits(request_rate(given[0]), request_rate(given[1]), "memory", has_keys)
-    counted = limits.count(LOCAL, "-"), limits.count(NO_ONE, "10.0.0.1")
+    counted = limits.count(who(LOCAL, "", "-")), limits.count(who(NO_ONE, "", "10.0.0.1"))
     assert tuple(each and each.rate for each in counted) == (caller, stranger)
 
 
@@ -118,10 +227,10 @@ def test_a_rate_of_another_form_is_refused(text: str) -> None:
 
 def test_a_window_ends() -> None:
     limits = RequestLimits(RequestRate(1, 1), None, WindowCounts())
-    first = limits.count(LOCAL, "-")
+    first = limits.count(who(LOCAL, "", "-"))
     assert first is not None and first.allowed
     deadline = time.monotonic() + 20
-    while not (again := limits.count(LOCAL, "-")) or not again.allowed:
+    while not (again := limits.count(who(LOCAL, "", "-"))) or not again.allowed:
         assert time.monotonic() < deadline
         time.sleep(0.1)
 

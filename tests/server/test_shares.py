@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from werkzeug.test import EnvironBuilder
@@ -47,8 +46,8 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def head(address: str = "10.0.0.1", **headers: str) -> dict[str, object]:
-    named: Any = {name.replace("_", "-"): text for name, text in headers.items()}
-    return EnvironBuilder(headers=named, environ_base={"REMOTE_ADDR": address}).get_environ()
+    named = {name.replace("_", "-"): text for name, text in headers.items()}
+    return EnvironBuilder(headers=[*named.items()], environ_base={"REMOTE_ADDR": address}).get_environ()
 
 
 def test_a_caller_is_told_by_the_key_or_session_once_it_is_known_and_others_by_address() -> None:
@@ -60,6 +59,8 @@ def test_a_caller_is_told_by_the_key_or_session_once_it_is_known_and_others_by_a
     shares.begin(second, teacher)  # another session of the account
     assert current_share() == shares.of(first) == shares.of(second) == "user:eva"
     assert shares.of(head("10.0.0.7", Cookie=f"{SESSION_COOKIE}=10.0.0.1; c=d")) == "user:eva"
+    assert shares.of(head(Cookie=f"\xff; {SESSION_COOKIE}=10.0.0.1")) == "user:eva"
+    assert shares.of(head(Cookie="\xff")) == "address:10.0.0.1"
     shares.begin(head(X_API_Key="k"), Caller(AccessRole.ATTENDANCE, "key:door"))
     assert shares.of(head("10.0.0.8", X_API_Key="k")) == "key:door"
     for caller in (NO_ONE, LOCAL):  # neither is one caller

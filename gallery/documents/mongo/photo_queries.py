@@ -48,6 +48,15 @@ class MongoPhotoQueries:
             images = self._db.images.find({"student": found["subject"]}, {"sha256": 1})
             return sorted(str(image["sha256"]) for image in images)
 
+    def photo_bytes(self, matricula: str) -> int:
+        """How many bytes the student's photos have together. They are read: not every server can tell their sizes."""
+        with self._connection.calls():
+            found = self._db.students.find_one({"matricula": matricula, **VISIBLE}, {"subject": 1})
+            if found is None:
+                return 0
+            kept = self._db.contents.find({"student": found["subject"]}, {"content": 1}, batch_size=1)
+            return sum(len(each["content"]) for each in kept)
+
     def templates(self, ids: Sequence[int] | None, pack: str) -> Iterator[TemplateBatch]:
         """Templates by a pack in order of id, in batches; without ``ids`` all of them."""
         wanted = None if ids is None else sorted(int(i) for i in ids)

@@ -348,6 +348,9 @@ class MongoStore:
     def embedded(self, matricula: str, pack: str) -> set[str]:
         return self._photos.embedded(matricula, pack)
 
+    def photo_bytes(self, matricula: str) -> int:
+        return self._photos.photo_bytes(matricula)
+
     def digests(self, matricula: str) -> list[str]:
         return self._photos.digests(matricula)
 

@@ -100,6 +100,12 @@ def digests(db: sqlite3.Connection, matricula: str) -> list[str]:
     return [row[0] for row in rows]
 
 
+def photo_bytes(db: sqlite3.Connection, matricula: str) -> int:
+    """How many bytes the student's photos have together."""
+    query = "SELECT coalesce(sum(length(content)), 0) FROM students s JOIN images i ON i.student = s.id "
+    return int(db.execute(query + "WHERE s.matricula = ?", (matricula,)).fetchone()[0])
+
+
 def next_photo(db: sqlite3.Connection, after: int, without_pack: str | None) -> StoredPhoto | None:
     """The first photo with an id above ``after``; with a pack, the first that has no template by it."""
     row = db.execute(

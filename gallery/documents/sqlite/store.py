@@ -263,6 +263,10 @@ class SqliteStore:
         with self._reading() as db:
             return photo_rows.embedded(db, matricula, pack)
 
+    def photo_bytes(self, matricula: str) -> int:
+        with self._reading() as db:
+            return photo_rows.photo_bytes(db, matricula)
+
     def digests(self, matricula: str) -> list[str]:
         with self._reading() as db:
             return photo_rows.digests(db, matricula)

@@ -157,6 +157,7 @@ export const en = {
   "error.session_exists": "That class has a session at that time already.",
   "error.face_not_found": "That face is not in the photo.",
   "error.photo_not_found": "That photo is not there any more.",
+  "error.no_room_for_photos": "There is no room for more photos of yours. Ask an admin to remove some.",
   "error.no_answer": "The server does not answer. Check the connection.",
   "error.bad_request": "The request is not understood.",
   "error.dimension_mismatch": "The vector is of another model.",

@@ -157,6 +157,7 @@ export const es = {
   "error.session_exists": "Esa clase ya tiene una sesión a esa hora.",
   "error.face_not_found": "Esa cara no está en la foto.",
   "error.photo_not_found": "Esa foto ya no está.",
+  "error.no_room_for_photos": "No caben más fotos suyas. Pida a administración que quite alguna.",
   "error.no_answer": "El servidor no responde. Compruebe la conexión.",
   "error.bad_request": "La petición no se entiende.",
   "error.dimension_mismatch": "El vector es de otro modelo.",
