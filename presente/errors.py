@@ -100,6 +100,10 @@ class Busy(PresenteError):
         self.retry_after_s = retry_after_s
 
 
+class NotSupported(PresenteError):
+    """Something that is not built. Nothing was done, and sending it again does not help."""
+
+
 class PackError(PresenteError):
     """A model pack that is unknown, missing, damaged, or not the one the gallery was made with."""
 

@@ -56,7 +56,8 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
     service_handle = ServiceHandle()
     register = AccessRegister()
     telemetry = Telemetry(service_handle, _tracing(settings))
-    app = create_app(service_handle, max_body, access_of(settings), register, telemetry, _limits(settings))
+    limits, first_page = _limits(settings), settings.first_page
+    app = create_app(service_handle, max_body, access_of(settings), register, telemetry, limits, first_page)
     try:
         http = HttpServer(app, settings.host, settings.port, settings.server_threads, _BODIES * max_body)
     except OSError as exc:

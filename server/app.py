@@ -7,6 +7,7 @@ import re
 import time
 import uuid
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 from flask import Flask, Request, Response, current_app, g, request
@@ -23,10 +24,11 @@ from server.access.authentication import OPEN_TO_THIS_MACHINE, Authenticator
 from server.access.authentication import Access as Access
 from server.access.caller import NO_ONE
 from server.access.login import LoginDesk
-from server.access.permissions import permission_needed
+from server.access.permissions import goes_by_origin, permission_needed
 from server.access.proxies import client_address
 from server.access.register import AccessRegister
 from server.access_log.recording import record_request
+from server.legacy import files
 from server.legacy import routes as legacy
 from server.routes import access as access_routes
 from server.routes import (
@@ -40,6 +42,7 @@ from server.routes import (
     metrics,
     participations,
     sessions,
+    statistics,
     status,
     students,
 )
@@ -81,6 +84,7 @@ def create_app(
     register: AccessRegister | None = None,
     telemetry: Telemetry | None = None,
     request_limits: limits.RequestLimits | None = None,
+    first_page: Path | None = None,
 ) -> Flask:
     """Build the application.
 
@@ -91,6 +95,7 @@ def create_app(
         register: knows the keys and accounts of the store, once it follows the store.
         telemetry: what is told of its requests; None: one of its own.
         request_limits: how often; None for without limits.
+        first_page: the folder of the first system's page; None for none.
     """
     telemetry = telemetry or Telemetry(service_handle)
     app = Flask("presente", static_folder=None)
@@ -99,6 +104,7 @@ def create_app(
     # is the whole of a photo without a line break. A body has room for more than four of them.
     app.config.update(MAX_CONTENT_LENGTH=max_body_bytes, MAX_FORM_MEMORY_SIZE=max(max_body_bytes // 4, 1_000_000))
     app.extensions["presente"] = service_handle
+    app.extensions["presente.first_page"] = first_page and first_page.resolve()
     register = register or AccessRegister()
     authenticator = Authenticator(access, register)
     app.extensions["presente.authenticator"] = authenticator
@@ -107,9 +113,9 @@ def create_app(
     observability.install(app, telemetry)
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
-    people = (students, attendance, sessions, classes, participations)
+    people = (students, attendance, sessions, classes, participations, statistics)
     operators = (status, metrics, login, access_routes, access_log)
-    for room in (console, api_description, *operators, identify, *people, legacy):
+    for room in (console, api_description, *operators, identify, *people, legacy, files):
         app.register_blueprint(room.bp)
     errors.install(app)
 
@@ -127,7 +133,7 @@ def create_app(
             if (answer := cors.preflight(request)) is not None:
                 return answer
             needed = permission_needed(app, request.endpoint or _endpoint_of_another_method(request))
-            g.caller, g.login = authenticator.check(request, needed)
+            g.caller, g.login = authenticator.check(request, needed, _comes_from_own_page(app))
         finally:  # who is refused is counted, too, and so is a browser that asks what its page may send
             if limits.counts(request):
                 limits.check(request, request_counts, _who_counts(authenticator, request))
@@ -150,6 +156,11 @@ def create_app(
         logs.about_request(None)
 
     return app
+
+
+def _comes_from_own_page(app: Flask) -> bool:
+    """Whether the browser says that a page of this server sends the request, to a route for which that is enough."""
+    return goes_by_origin(app, request.endpoint) and request.headers.get("Origin") in cors.own_origins(request)
 
 
 def _who_counts(authenticator: Authenticator, request: Request) -> limits.Who:

@@ -27,7 +27,7 @@ def check_host(request: Request) -> None:
 def check_origin(request: Request, listed: Collection[str]) -> None:
     """Refuse a page that is neither this server's own nor of a listed origin."""
     origin = request.headers.get("Origin")
-    if origin is not None and origin not in listed and origin not in _own(request):
+    if origin is not None and origin not in listed and origin not in own_origins(request):
         raise Forbidden(
             "foreign_origin",
             f"Pages of {shown(origin)} may not use this server.",
@@ -35,7 +35,7 @@ def check_origin(request: Request, listed: Collection[str]) -> None:
         )
 
 
-def _own(request: Request) -> set[str]:
+def own_origins(request: Request) -> set[str]:
     """The origins of this server's own page. The server speaks plain HTTP; a proxy that ends TLS may say so."""
     forwarded = request.headers.get("X-Forwarded-Proto")
     schemes = (forwarded,) if forwarded in ("http", "https") else ("http", "https")

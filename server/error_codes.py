@@ -32,7 +32,7 @@ CODES: Mapping[int, frozenset[str]] = {
     405: frozenset({"method_not_allowed"}),
     408: frozenset({"request_timeout"}),
     409: frozenset({
-        "already_set_up", "different_person", "idempotency_key_reused", "last_admin", "name_taken",
+        "already_set_up", "ambiguous_name", "different_person", "idempotency_key_reused", "last_admin", "name_taken",
         "no_room_for_photos", "possible_duplicate", "session_closed", "session_exists", "student_exists",
         "student_removed",
     }),
@@ -46,6 +46,7 @@ CODES: Mapping[int, frozenset[str]] = {
     429: frozenset({"too_many_logins", "too_many_requests", "too_many_wrong_keys"}),
     431: frozenset({"head_too_large"}),
     500: frozenset({"internal_error"}),
+    501: frozenset({"video_not_supported"}),
     503: frozenset({
         "access_log_full", "busy", "calibration_unreadable",
         "documents_missing", "erasure_incomplete", "lease_lost", "not_ready",

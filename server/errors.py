@@ -18,6 +18,7 @@ from presente.errors import (
     IndexDamaged,
     InvalidInput,
     NotFound,
+    NotSupported,
     PackError,
     PhotoRefused,
     PresenteError,
@@ -38,13 +39,15 @@ _BY_CLASS: tuple[tuple[type[PresenteError], int], ...] = (
     (Forbidden, 403),
     (Conflict, 409),
     (Busy, 503),
+    (NotSupported, 501),
     (StoreError, 503),
     (PackError, 503),
     (IndexDamaged, 503),
     (ConfigError, 500),
 )
-_EXPECTED = frozenset({"not_ready", "request_in_progress"})
-"""Codes of 503 that are no fault: the server is loading, or another attempt is carried out. The access log has them."""
+_EXPECTED = frozenset({"not_ready", "request_in_progress", "video_not_supported"})
+"""Codes of 500 and above that are no fault: the server is loading, another attempt is carried out, or something is not
+built. The access log has them."""
 
 _RETRY_AFTER_S = {429: "5", 503: "1"}
 

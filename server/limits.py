@@ -33,8 +33,8 @@ DEFAULT_OF_STRANGERS = RequestRate(300, 60)
 
 _EXEMPT = frozenset({"/livez", "/readyz", "/metrics"})
 """What keeps a server running must not depend on what others send."""
-_EXEMPT_READS = frozenset({"/", "/docs", "/v1/login"})
-_EXEMPT_FILES = ("/console/", "/docs/")
+_EXEMPT_READS = frozenset({"/", "/docs", "/first", "/v1/login"})
+_EXEMPT_FILES = ("/console/", "/docs/", "/first/", "/_next/")
 """A page is many files, and a class that opens it at once from one address must get in."""
 _COUNTED = "presente.counted"
 """In a WSGI environment: what was counted. A request whose head was looked at first is counted once."""

@@ -189,7 +189,7 @@ def test_every_route_is_documented() -> None:
 def test_every_error_code_of_a_request_is_documented() -> None:
     page = text("docs/http.md")
     pattern = re.compile(
-        r"(?:InvalidInput|PhotoRefused|NotFound|Unauthorized|Forbidden|Conflict|StoreError|Busy)\(\s*\"([a-z_0-9]+)\""
+        r"(?:InvalidInput|PhotoRefused|NotFound|NotSupported|Unauthorized|Forbidden|Conflict|StoreError|Busy)\(\s*\"([a-z_0-9]+)\""
     )
     checked = 0
     for folder in ("server", "faces", "gallery"):

@@ -27,7 +27,9 @@ SAID_IN_WORDS = frozenset({
 
 vars(checks)["AUTH_REJECTION_STATUSES"] = frozenset({401, 403, 429})  # 429: after ten wrong keys
 _accepts_what_fits: Any = CHECKS.get_one("positive_data_acceptance")
-CHECKS.unregister("positive_data_acceptance")
+_has_no_fault: Any = CHECKS.get_one("not_a_server_error")
+for _name in ("positive_data_acceptance", "not_a_server_error"):
+    CHECKS.unregister(_name)
 
 
 @schemathesis.check
@@ -36,6 +38,15 @@ def positive_data_acceptance(ctx: Any, response: Any, case: Any) -> bool | None:
     if response.status_code in (400, 415, 422) and response.json()["code"] in SAID_IN_WORDS:
         return None
     found: bool | None = _accepts_what_fits(ctx, response, case)
+    return found
+
+
+@schemathesis.check
+def not_a_server_error(ctx: Any, response: Any, case: Any) -> bool | None:
+    """The check of that name, but for what is announced as not built."""
+    if response.status_code == 501:
+        return None
+    found: bool | None = _has_no_fault(ctx, response, case)
     return found
 
 

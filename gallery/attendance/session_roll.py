@@ -13,7 +13,7 @@ from gallery.documents.values import Student
 RollStatus = Literal["present", "late", "excused", "waiting", "absent"]
 """``waiting``: a face may be the student's, and a person decides. ``absent``: nothing says that the student came."""
 
-_OF_ENTRY: Mapping[AttendanceStatus, RollStatus] = {
+STATUS_OF_ENTRY: Mapping[AttendanceStatus, RollStatus] = {
     "present": "present",
     "late": "late",
     "excused": "excused",
@@ -62,7 +62,7 @@ def roll_of(
 def _line(subject: int, student: Student, entries: Iterable[StoredAttendance]) -> RollLine:
     held = standing(entries)
     last = held[-1] if held else None
-    return RollLine(subject, student, _OF_ENTRY[last.entry.status] if last else "absent", last)
+    return RollLine(subject, student, STATUS_OF_ENTRY[last.entry.status] if last else "absent", last)
 
 
 def roll_counts(lines: Iterable[RollLine]) -> dict[RollStatus, int]:

@@ -21,6 +21,7 @@ from gallery.documents.attendance import (
 from gallery.documents.damage import Damage, DamageProgress
 from gallery.documents.request_keys import Claim
 from gallery.documents.session_store import ClassStore, SessionPhotoStore, SessionStore
+from gallery.documents.statistics import StatisticsStore
 from gallery.documents.values import (
     Changes,
     Counts,
@@ -131,6 +132,10 @@ class DocumentStore(Protocol):
     @property
     def classes(self) -> ClassStore:
         """Sizes and timetables of classes."""
+
+    @property
+    def statistics(self) -> StatisticsStore:
+        """What attendance and participation add up to."""
 
     @property
     def request_keys(self) -> RequestKeyStore:

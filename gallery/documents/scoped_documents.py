@@ -21,7 +21,9 @@ from gallery.documents.attendance import (
 from gallery.documents.protocol import AttendanceStore, DocumentStore, RequestKeyStore
 from gallery.documents.scope import Scope, class_not_yours
 from gallery.documents.scoped_sessions import ScopedClasses, ScopedSessionPhotos, ScopedSessions
+from gallery.documents.scoped_statistics import ScopedStatistics
 from gallery.documents.session_store import ClassStore, SessionPhotoStore, SessionStore
+from gallery.documents.statistics import StatisticsStore
 from gallery.documents.values import Counts, Position, StoredStudent, Student, SubjectKind
 
 
@@ -56,6 +58,11 @@ class ScopedDocuments:
     def classes(self) -> ClassStore:
         """Classes of the scope, or of the student."""
         return ScopedClasses(self._store, self._scope)
+
+    @property
+    def statistics(self) -> StatisticsStore:
+        """Statistics of the scope's classes."""
+        return ScopedStatistics(self._store.statistics, self._scope)
 
     @property
     def request_keys(self) -> RequestKeyStore:

@@ -237,6 +237,13 @@ class Settings:
         "copies of the photos of sessions: kept until_closed (and at most 48 hours), or never",
         details="See [sessions](sessions.md#photos).",
     )
+    first_page: Path | None = setting(
+        "",
+        path_or_none,
+        "folder with the build of the first system's page, which is served below /first/",
+        default_means="none",
+        details="See [the first system's page](first-page.md).",
+    )
     cors_origins: tuple[str, ...] = setting(
         "",
         web_origins,

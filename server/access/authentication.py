@@ -110,8 +110,14 @@ class Authenticator:
         self.sessions = Sessions(register, access.session_limits)
         self._failures = Failures()
 
-    def check(self, request: Request, needed: Permission) -> tuple[Caller, Login | None]:
+    def check(self, request: Request, needed: Permission, by_origin: bool = False) -> tuple[Caller, Login | None]:
         """Who makes a request, and by which session; one who may not do it is refused.
+
+        Args:
+            request: the request.
+            needed: what it takes.
+            by_origin: whether the request comes from this server's own page, to a route for which that is enough
+                (:func:`server.access.permissions.accepts_own_page`); else a session's request needs its CSRF token.
 
         Raises:
             Unauthorized: ``missing_key``, ``unknown_key``, ``session_ended``.
@@ -128,7 +134,7 @@ class Authenticator:
         if given := _given(request.environ):
             caller = self._of_key(request, given)
         elif token := self.token(request):
-            caller, login = self._of_session(request, token)
+            caller, login = self._of_session(request, token, by_origin)
         else:
             raise Unauthorized(
                 "missing_key", "A key is needed here.", "Send it as Authorization: Bearer KEY, or log in."
@@ -216,12 +222,12 @@ class Authenticator:
             return None
         return caller_of(f"user:{account.name}", account.grant), Login(token, session)
 
-    def _of_session(self, request: Request, token: str) -> tuple[Caller, Login]:
+    def _of_session(self, request: Request, token: str, by_origin: bool) -> tuple[Caller, Login]:
         found = self._find_session(token)
         if found is None:
             raise Unauthorized("session_ended", "The session has ended.", "Log in again.")
         g.caller = g.counted_as = found[0]  # the access log names who tried
-        if request.method not in _SAFE:
+        if request.method not in _SAFE and not by_origin:
             sent = request.headers.get("X-CSRF-Token", "")
             if not hmac.compare_digest(sent.encode(), csrf_token(token).encode()):
                 raise Forbidden(

@@ -15,6 +15,7 @@ from presente.access_roles import AccessRole
 
 _View = TypeVar("_View", bound=Callable[..., Any])
 _DECLARED = "presente_permission"
+_BY_ORIGIN = "presente_by_origin"
 
 
 class Permission(Enum):
@@ -27,6 +28,7 @@ class Permission(Enum):
     KNOWN = "asks who the caller is, whatever the role"
     STATUS = "reads how much there is, pack, index and threshold"
     READ = "reads students, attendance and participations"
+    STATISTICS = "reads statistics of classes and of those who are in them"
     ASK = "asks by photo or embedding"
     RECORD = "records and corrects attendance and participations"
     ADD_PHOTOS = "adds photos to a student"
@@ -37,11 +39,11 @@ class Permission(Enum):
 
 _P = Permission
 _KNOWN = frozenset({_P.OPEN, _P.KNOWN})
-_TEACHING = _KNOWN | {_P.STATUS, _P.READ, _P.ASK, _P.RECORD}
+_TEACHING = _KNOWN | {_P.STATUS, _P.READ, _P.STATISTICS, _P.ASK, _P.RECORD}
 
 GRANTED: Mapping[AccessRole, frozenset[Permission]] = {
     AccessRole.NONE: frozenset({_P.OPEN}),
-    AccessRole.VIEWER: _KNOWN | {_P.STATUS, _P.READ},
+    AccessRole.VIEWER: _KNOWN | {_P.STATUS, _P.READ, _P.STATISTICS},
     AccessRole.STUDENT: _KNOWN | {_P.READ, _P.ADD_PHOTOS},
     AccessRole.TEACHER: _TEACHING,
     AccessRole.ATTENDANCE: _TEACHING,
@@ -62,6 +64,18 @@ def needs(permission: Permission) -> Callable[[_View], _View]:
         return view
 
     return declare
+
+
+def accepts_own_page(view: _View) -> _View:
+    """Declare that a route takes a session's request from a page of this server's own origin, which the browser names
+    in ``Origin``, in place of the CSRF token: for pages that know of no token. Goes below the route's own decorator."""
+    view.__dict__[_BY_ORIGIN] = True
+    return view
+
+
+def goes_by_origin(app: Flask, endpoint: str | None) -> bool:
+    """Whether an endpoint takes the page's origin in place of the CSRF token."""
+    return endpoint is not None and bool(app.view_functions[endpoint].__dict__.get(_BY_ORIGIN))
 
 
 def permission_needed(app: Flask, endpoint: str | None) -> Permission:

@@ -137,6 +137,11 @@ def granted_to(_: _Asked, reply: KeyJson | AccountJson | NewKeyReply) -> Iterabl
     return [made.matricula] if made.matricula else []
 
 
+def which_class(asked: _Asked, reply: Any) -> str:
+    """The class that the path names, and the dates that were asked for."""
+    return f"clase={asked['clase']} {which_list(asked, reply)}".strip()
+
+
 def which_list(asked: _Asked, reply: Any) -> str:
     """Which part of a list was read: the class and the dates, and how many lines the page has."""
     parameters = asked.get("parameters")

@@ -1,13 +1,16 @@
-"""What the first React page reads."""
+"""What the first system's page reads."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
-from msgspec import Meta, to_builtins
+from msgspec import UNSET, Meta, UnsetType, field, to_builtins
+from msgspec.structs import replace
 
 from gallery.documents.values import StoredStudent
 from gallery.photo_export import Exported
+from presente.access_roles import AccessRole
 from presente.face_json import JsonObject
 from server.responses.problem import Problem
 
@@ -29,6 +32,7 @@ class SavedReply(JsonObject, frozen=True, kw_only=True):
 class StudentDocument(JsonObject, frozen=True, kw_only=True):
     """A student document as that page lists it; never the photo."""
 
+    id: Annotated[str, Meta(description="Tells lines of the list apart.")] = field(name="_id")
     matricula: str
     nombre_del_alumno: str
     clase: str
@@ -37,11 +41,32 @@ class StudentDocument(JsonObject, frozen=True, kw_only=True):
     participaciones: int
 
 
+Component = Literal["FirstComponent", "SecondComponent", "ThirdComponent"]
+
+COMPONENT_OF: Mapping[AccessRole, Component] = {
+    AccessRole.ADMIN: "FirstComponent",
+    AccessRole.ATTENDANCE: "SecondComponent",
+    AccessRole.TEACHER: "SecondComponent",
+    AccessRole.VIEWER: "ThirdComponent",
+    AccessRole.STUDENT: "ThirdComponent",
+}
+"""Which of its three parts that page shows a role."""
+
+
+class ComponentReply(JsonObject, frozen=True, kw_only=True):
+    """A person has logged in."""
+
+    component: Annotated[Component, Meta(description="Of an admin, a teacher, or a viewer or student.")]
+
+
 class LegacyProblem(Problem, frozen=True, kw_only=True):
     """A problem that says what is wrong also where that page looks for it."""
 
     message: Annotated[str, Meta(description="The same as detail.")]
     error: Annotated[str, Meta(description="The same as detail.")]
+    component: Annotated[
+        Literal["InvalidLogin"] | UnsetType, Meta(description="Of POST /login: the page shows none of its parts.")
+    ] = UNSET
 
 
 def saved_reply(done: Exported) -> SavedReply:
@@ -53,6 +78,7 @@ def student_document(stored: StoredStudent) -> StudentDocument:
     """A student document."""
     student = stored.student
     return StudentDocument(
+        id=str(stored.id),
         matricula=student.matricula,
         nombre_del_alumno=student.nombre_del_alumno,
         clase=student.clase,
@@ -65,3 +91,8 @@ def student_document(stored: StoredStudent) -> StudentDocument:
 def legacy_problem(problem: Problem) -> LegacyProblem:
     """A problem with the two further members."""
     return LegacyProblem(**to_builtins(problem), message=problem.detail, error=problem.detail)
+
+
+def no_component(problem: LegacyProblem) -> LegacyProblem:
+    """A problem of logging in, as that page understands it."""
+    return replace(problem, component="InvalidLogin")

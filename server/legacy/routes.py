@@ -1,37 +1,38 @@
-"""``/upload``, ``/get-students``, ``/save_all_images``: what the first React page calls, as it calls it."""
+"""``/upload``, ``/get-students``, ``/save_all_images``: what the first system's page calls, as it calls it."""
 
 from __future__ import annotations
 
-import msgspec
-from flask import Blueprint, Response, request
+from flask import Response, request
 
 from gallery.documents.access_log import AccessAction
-from server.access.permissions import Permission, needs
+from server.access.permissions import Permission, accepts_own_page, needs
 from server.access_log.concerned import in_fields
 from server.access_log.declaration import logged
 from server.body_sizes import PHOTOS, takes
 from server.error_codes import ENROLMENT, GALLERY, KEYED, PHOTO, WRITES
 from server.idempotency import KeyedRequest
+from server.legacy import charts, login, videos
+from server.legacy.blueprint import bp as bp
 from server.legacy.requests import UploadedStudent
 from server.legacy.responses import (
     SavedReply,
     StudentDocument,
     UploadReply,
-    legacy_problem,
     saved_reply,
     student_document,
 )
 from server.operations import enrol_once
-from server.responses.problem import Problem
 from server.responses.streaming import json_list, streamed
 from server.routes.common import service
 from server.typed_routes import answers
 
-bp = Blueprint("first_page", __name__)
+OTHERS = (charts, login, videos)
+"""The modules whose routes are declared beside these."""
 
 
 @bp.post("/upload")
 @needs(Permission.MANAGE)
+@accepts_own_page
 @takes(PHOTOS)
 @answers(UploadReply, refuses=GALLERY | ENROLMENT | KEYED | WRITES | PHOTO)
 @logged(AccessAction.ENROLLED, about=in_fields)
@@ -52,17 +53,9 @@ def get_students() -> Response:
 
 @bp.post("/save_all_images")
 @needs(Permission.MANAGE)
+@accepts_own_page
 @answers(SavedReply, refuses=GALLERY | {"export_unwritable"})
 @logged(AccessAction.EXPORTED)
 def save_all_images() -> SavedReply:
     """Write every stored photo into the export folder: the setting's, whatever the request says."""
     return saved_reply(service().save_photos())
-
-
-@bp.after_request
-def tell(response: Response) -> Response:
-    """Say what is wrong also where that page looks for it."""
-    if response.mimetype == "application/problem+json":
-        problem = msgspec.json.decode(response.get_data(), type=Problem)
-        response.set_data(msgspec.json.encode(legacy_problem(problem)))
-    return response

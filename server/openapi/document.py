@@ -36,6 +36,7 @@ _TAGS = {
     "sessions": "Sessions: meetings of a class, with the roll of each.",
     "classes": "Classes and their timetables.",
     "participations": "Participations in class.",
+    "statistics": "What attendance and participation add up to.",
     "access_log": "Who did what, when, and about whom.",
     "access": "Keys of machines and accounts of people.",
     "login": "Logging in and out.",

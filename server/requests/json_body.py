@@ -16,12 +16,16 @@ _Body = TypeVar("_Body", bound=Struct)
 
 
 def read_json(request: Request, kind: type[_Body]) -> _Body:
-    """The JSON object of a request as a declared type.
+    """The JSON object of a request as a declared type. Members that are not known are refused, or passed over where the
+    type says so.
 
     Raises:
         InvalidInput: ``invalid_json``, ``unknown_field``, or the code of a field.
     """
-    return typed(json_object(request, kind), kind)
+    body = json_object(request, kind)
+    if not kind.__struct_config__.forbid_unknown_fields:
+        body = {name: body[name] for name in declared(kind) if name in body}
+    return typed(body, kind)
 
 
 def json_object(request: Request, kind: type[Struct], any_type: bool = False) -> dict[str, Any]:

@@ -43,17 +43,28 @@ def options() -> LoginOptionsReply:
 @logged(AccessAction.LOGGED_IN)
 def login(body: LoginFields) -> tuple[None, list[tuple[str, str]]]:
     """Log in; the session is a cookie."""
+    return None, log_in(body.name, body.password)
+
+
+def log_in(name: str, password: str) -> list[tuple[str, str]]:
+    """Let the person who sends the request that is being answered log in; the headers that set the cookies.
+
+    Raises:
+        NotFound: ``accounts_off``.
+        Unauthorized: ``wrong_password``.
+        Busy: ``too_many_logins``, ``busy``.
+    """
     _check_accounts()
     address = client_address(request, authenticator().access.proxies)
     try:
-        made = _desk().login(body.name, body.password, address, authenticator().device_mark(request))
+        made = _desk().login(name, password, address, authenticator().device_mark(request))
     except Unauthorized:
-        note_failed_login(authenticator().register.account(body.name))
+        note_failed_login(authenticator().register.account(name))
         raise
     g.caller = caller_of(f"user:{made.account.name}", made.account.grant)
     if old := authenticator().token(request):
         _desk().logout(old)
-    return None, _cookies(made)
+    return _cookies(made)
 
 
 @bp.post("/logout")

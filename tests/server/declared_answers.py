@@ -19,7 +19,9 @@ from server.responses.problem import Problem
 from server.service import ServiceHandle
 from server.typed_routes import kinds_of, types_of
 
-FILES = frozenset({"api_description.asset", "api_description.page", "console.asset", "console.console"})
+FILES = frozenset({"api_description.asset", "api_description.page", "console.asset", "console.console"}) | {
+    f"first_page_files.{name}" for name in ("asset", "built", "entrance", "page")
+}
 """Endpoints that answer with files, which no type describes."""
 _ANY_APP = create_app(ServiceHandle(), 1)
 

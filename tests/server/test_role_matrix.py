@@ -64,6 +64,9 @@ MATRIX = {
     "POST /v1/participations": TEACHING,
     "GET /v1/participations": KNOWN,
     "DELETE /v1/participations/<int:number>": TEACHING,
+    "GET /v1/statistics/classes": f"viewer {TEACHING}",
+    "GET /v1/statistics/classes/<path:clase>": f"viewer {TEACHING}",
+    "GET /v1/statistics/students/<matricula>": KNOWN,
     "GET /v1/keys": "admin",
     "POST /v1/keys": "admin",
     "DELETE /v1/keys/<name>": "admin",
@@ -71,6 +74,20 @@ MATRIX = {
     "GET /v1/users": "admin",
     "POST /v1/users": "admin",
     "PATCH /v1/users/<name>": "admin",
+    "POST /login": ANYONE,
+    "GET /generate_heatmap": f"viewer {TEACHING}",
+    "GET /generate_bubble_chart": f"viewer {TEACHING}",
+    "GET /generate_pie_chart": f"viewer {TEACHING}",
+    "POST /generate_class_specific_bar_chart": f"viewer {TEACHING}",
+    "POST /generate_class_participation_box_plot": f"viewer {TEACHING}",
+    "POST /generate_student_attendance_bar_chart": KNOWN,
+    "POST /generate_student_ranking_bar_graph": f"viewer {TEACHING}",
+    "POST /upload-assistance": TEACHING,
+    "POST /upload-parti": TEACHING,
+    "GET /first": ANYONE,
+    "GET /first/": ANYONE,
+    "GET /first/<path:name>": ANYONE,
+    "GET /_next/<path:name>": ANYONE,
     "POST /upload": "admin",
     "GET /get-students": KNOWN,
     "POST /save_all_images": "admin",
@@ -122,7 +139,7 @@ def granted(client: FlaskClient, headers: dict[str, str]) -> dict[str, bool | st
         if reply.status_code in (401, 403):
             found[route] = code if code not in ("role_not_enough", "missing_key") else False
         else:
-            assert reply.status_code < 500, (route, code)
+            assert reply.status_code < 500 or code == "video_not_supported", (route, code)
             found[route] = True
     return found
 

@@ -71,6 +71,7 @@ class MongoAttendance:
         participations.create_index([("request", ASCENDING)], unique=True, name="request")
         participations.create_index([("student", ASCENDING)], name="student")
         participations.create_index([("withdraws", ASCENDING)], name="withdraws")
+        self.counts.mark_all()
 
     def add_entries(self, entries: Sequence[Attendance]) -> list[Attendance]:
         with self._connection.calls():

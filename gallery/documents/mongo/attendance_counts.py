@@ -3,18 +3,20 @@
 A student carries ``recount`` from before an entry is written until the counts include it, so that the counts that a
 dead process left behind are corrected at the next start. Counts carry the number of entries that they were made of
 (``recorded``): counts of fewer entries never replace counts of more.
+
+At the same time entries that hold no longer are marked ``superseded``: statistics leave them out. None holds again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bson import Int64
 from pymongo.database import Database
 
 from gallery.documents.attendance import StoredAttendance, StoredParticipation, Tally
-from gallery.documents.attendance_rules import tally
+from gallery.documents.attendance_rules import latest, tally
 from gallery.documents.foreign_documents import Document
 from gallery.documents.mongo.attendance_documents import attendance_of, participation_of
 
@@ -73,9 +75,30 @@ class MongoAttendanceCounts:
 
     def _tally(self, subject: int) -> tuple[Tally, int]:
         own = {"student": Int64(subject)}
-        attendance = [attendance_of(found) for found in self._db.attendance.find(own, {"face": 0})]
+        found = list(self._db.attendance.find(own, {"face": 0}))
+        self._mark_superseded(found)
+        attendance = [attendance_of(each) for each in found]
         participations = [participation_of(found) for found in self._db.participations.find(own)]
         return tally(attendance, participations), len(attendance) + len(participations)
+
+    def mark_all(self) -> None:
+        """Mark what is superseded in a database that versions without marks wrote; only the first time."""
+        if self._db.gallery.find_one({"_id": "superseded"}) is not None:
+            return
+        corrected: list[dict[str, Any]] = [
+            {"$match": {"turn": {"$ne": 0}, "student": {"$gt": 0}}},
+            {"$group": {"_id": "$student", "n": {"$sum": 1}}},
+        ]
+        for found in list(self._db.attendance.aggregate(corrected)):
+            self._mark_superseded(list(self._db.attendance.find({"student": Int64(found["_id"])}, {"face": 0})))
+        self._db.gallery.update_one({"_id": "superseded"}, {"$set": {"value": "marked"}}, upsert=True)
+
+    def _mark_superseded(self, entries: Sequence[Document]) -> None:
+        """Mark those of one student's entries that another one has replaced, unless they are marked."""
+        holding = {stored.id for stored in latest(map(attendance_of, entries))}
+        fresh = [each["_id"] for each in entries if int(each["_id"]) not in holding and "superseded" not in each]
+        if fresh:
+            self._db.attendance.update_many({"_id": {"$in": fresh}}, {"$set": {"superseded": True}})
 
 
 def _counts_of(student: Document) -> Tally:

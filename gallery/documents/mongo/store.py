@@ -42,6 +42,7 @@ from gallery.documents.mongo.sequence import MongoSequence
 from gallery.documents.mongo.session_photos import MongoSessionPhotos
 from gallery.documents.mongo.sessions import MongoClasses, MongoSessions
 from gallery.documents.mongo.shapes import VISIBLE
+from gallery.documents.mongo.statistics import MongoStatistics
 from gallery.documents.mongo.student_writing import MongoStudentWriter
 from gallery.documents.values import (
     Changes,
@@ -120,6 +121,8 @@ class MongoStore:
         self._sessions = MongoSessions(self._connection, self._sequence, self._session_photos.drop)
         self._sessions.prepare()
         self._classes = MongoClasses(self._connection)
+        self._statistics = MongoStatistics(self._connection)
+        self._statistics.prepare()
         parts = self._attendance, self._request_keys, self._access, self._access_log, self._session_photos
         eraser = MongoEraser(self._db, self._sequence, *parts)
         self._writer = MongoStudentWriter(self._db, self._sequence, self._attendance, self._attempts, eraser, clock)
@@ -152,6 +155,10 @@ class MongoStore:
     @property
     def classes(self) -> MongoClasses:
         return self._classes
+
+    @property
+    def statistics(self) -> MongoStatistics:
+        return self._statistics
 
     @property
     def request_keys(self) -> MongoRequestKeys:

@@ -22,6 +22,7 @@ from gallery.documents.sqlite.request_keys import SqliteRequestKeys, merge_reque
 from gallery.documents.sqlite.session_photos import SqliteSessionPhotos
 from gallery.documents.sqlite.sessions import SqliteClasses, SqliteSessions
 from gallery.documents.sqlite.stale_log import refuse_stale_log
+from gallery.documents.sqlite.statistics import SqliteStatistics
 from gallery.documents.student_rules import merge_students
 from gallery.documents.values import (
     Changes,
@@ -82,6 +83,10 @@ class SqliteStore:
     @property
     def classes(self) -> SqliteClasses:
         return SqliteClasses(self._reading, self._writing)
+
+    @property
+    def statistics(self) -> SqliteStatistics:
+        return SqliteStatistics(self._reading)
 
     @property
     def request_keys(self) -> SqliteRequestKeys:
