@@ -59,7 +59,7 @@ def floor(embedder: FaceEmbedder, photos: Sequence[bytes], threads: int, seconds
 
     def work(first: int) -> int:
         done = 0
-        while time.perf_counter() < stop_at:
+        while not done or time.perf_counter() < stop_at:
             embedder.embed(embedder.read_faces(photos[(first + done) % len(photos)]).faces)
             done += 1
         return done

@@ -87,7 +87,9 @@ def probe(gallery: Gallery) -> None:
     vector[0, 0] = 1.0
     gallery.operating_point()  # reads the rosters, which a search of all people does not
     operating_point, decisions = gallery.identify(vector, 1, cohort=True)
-    if operating_point.people and not decisions[0].candidates:
+    nearest = [candidate.subject for candidate in decisions[0].candidates]
+    # The search may have the name from before: the documents are asked for it anew.
+    if operating_point.people and not (nearest and gallery.store.subjects(nearest)):
         raise StoreError(
             "documents_missing",
             f"The index knows {operating_point.people} people, and the documents none of those it found.",

@@ -214,7 +214,7 @@ def test_an_empty_gallery_is_ready_and_one_without_its_documents_is_not(
     readiness.probe(gallery)
     gallery.enrol([enrolment("C1", unit(np.ones(DIM)), kind="cohort")])
     readiness.probe(gallery)
-    monkeypatch.setattr(gallery.store, "subjects", lambda ids: {})
+    monkeypatch.setattr(gallery.store, "subjects", lambda ids, position=None: {})
     with pytest.raises(StoreError) as caught:
         readiness.probe(gallery)
     assert caught.value.code == "documents_missing"

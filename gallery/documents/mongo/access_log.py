@@ -12,7 +12,6 @@ from pymongo import ASCENDING
 from pymongo.errors import BulkWriteError
 
 from gallery.documents.access_log import (
-    MOST_CONCERNED,
     NO_LINES,
     AccessAction,
     AccessEvent,
@@ -123,10 +122,10 @@ class MongoAccessLog:
 
     def forget_named(self, subject: int, matricula: str) -> None:
         """Take a student out of the lines that were written about the student, whichever subject they name now."""
-        self.forget(subject)  # mostly this leaves none
         for line in list(self._db.access_log.find({"about.matricula": matricula}, {"about": 1})):
             for place, each in enumerate(line["about"]):
-                if (found := _concerned(each)).matricula == matricula and found.committed_subject == subject:
+                found = _concerned(each)
+                if (found.matricula, found.committed_subject) == (matricula, subject) and found.subject != subject:
                     erased = {f"about.{place}.{name}": value for name, value in _ERASED.items()}
                     self._db.access_log.update_one({"_id": line["_id"]}, {"$set": erased})
 
@@ -137,11 +136,15 @@ class MongoAccessLog:
     def _set_concerned(self, subject: int, fields: Mapping[str, object]) -> None:
         """Change what lines say of a subject: a command per place that the subject has in lines, not per line."""
         about = {"about.student": Int64(subject)}
-        place = 0
-        while self._db.access_log.find_one(about, {"_id": 1}) is not None and place < MOST_CONCERNED:
-            changes = {f"about.{place}.{name}": value for name, value in fields.items()}
-            self._db.access_log.update_many({**about, f"about.{place}.student": Int64(subject)}, {"$set": changes})
-            place += 1
+        while places := {
+            place
+            for line in self._db.access_log.find(about, {"about": 1})
+            for place, each in enumerate(line["about"])
+            if _concerned(each).subject == subject
+        }:
+            for place in places:
+                changes = {f"about.{place}.{name}": value for name, value in fields.items()}
+                self._db.access_log.update_many({f"about.{place}.student": Int64(subject)}, {"$set": changes})
 
     def _subjects(self, matriculas: set[str]) -> dict[str, int]:
         if not matriculas:

@@ -205,6 +205,8 @@ export const en = {
   "face.short.duplicate": "=",
   "face.short.unknown": "Unknown",
   "error.no_room_for_photos": "There is no room for more photos of yours. Ask an admin to remove some.",
+  "error.ambiguous_name": "Several people have that name: use the matrícula.",
+  "error.video_not_supported": "This server does not read videos yet.",
   "error.no_answer": "The server does not answer. Check the connection.",
   "error.bad_request": "The request is not understood.",
   "error.dimension_mismatch": "The vector is of another model.",

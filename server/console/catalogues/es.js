@@ -205,6 +205,8 @@ export const es = {
   "face.short.duplicate": "=",
   "face.short.unknown": "Desconocido",
   "error.no_room_for_photos": "No caben más fotos suyas. Pida a administración que quite alguna.",
+  "error.ambiguous_name": "Varias personas se llaman así: use la matrícula.",
+  "error.video_not_supported": "Este servidor todavía no lee videos.",
   "error.no_answer": "El servidor no responde. Compruebe la conexión.",
   "error.bad_request": "La petición no se entiende.",
   "error.dimension_mismatch": "El vector es de otro modelo.",
