@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from benchmarks.fuzz_requests import Sent
 
@@ -45,7 +46,7 @@ def faults(sent: Sent, answer: Answer) -> list[str]:
         found.append(f"it took {answer.seconds:.1f} s")
     if answer.status == 0:
         return [*found, f"no reply ({answer.error})"]
-    if answer.status >= 500 and not waits(answer):
+    if answer.status >= 500 and answer.status != HTTPStatus.NOT_IMPLEMENTED and not waits(answer):
         found.append(f"status {answer.status}")
     text = answer.body.decode("utf-8", "replace")
     head = "\n".join(f"{name}: {value}" for name, value in answer.headers.items())
