@@ -38,6 +38,8 @@ from server.routes import (
     metrics,
     participations,
     status,
+    student_photos,
+    student_removal,
     students,
 )
 from server.service import ServiceHandle
@@ -102,7 +104,7 @@ def create_app(
     observability.install(app, telemetry)
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
-    people = (students, attendance, participations)
+    people = (students, student_photos, student_removal, attendance, participations)
     for room in (api_description, status, metrics, login, access_routes, access_log, identify, *people, legacy):
         app.register_blueprint(room.bp)
     errors.install(app)

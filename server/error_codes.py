@@ -15,9 +15,10 @@ CODES: Mapping[int, frozenset[str]] = {
         "invalid_cursor", "invalid_detail", "invalid_embeddings", "invalid_faces", "invalid_fecha", "invalid_field",
         "invalid_force", "invalid_format", "invalid_grant", "invalid_history", "invalid_host",
         "invalid_idempotency_key", "invalid_json", "invalid_k", "invalid_length", "invalid_limit", "invalid_name",
-        "invalid_npy", "invalid_parameter", "invalid_password", "invalid_status", "invalid_student",
-        "invalid_threshold", "missing_field", "missing_parameter", "no_photos", "not_finite", "one_photo_needed",
-        "repeated_header", "too_many_photos", "two_keys", "unknown_field", "unknown_parameter",
+        "invalid_dry_run", "invalid_npy", "invalid_parameter", "invalid_password", "invalid_purpose", "invalid_size",
+        "invalid_status", "invalid_student", "invalid_threshold", "missing_field", "missing_parameter", "no_photos",
+        "not_finite", "one_photo_needed", "repeated_header", "same_student", "too_many_photos", "two_keys",
+        "unknown_field", "unknown_parameter",
     }),
     401: frozenset({"missing_key", "session_ended", "unknown_key", "wrong_password"}),
     403: frozenset({
@@ -26,7 +27,7 @@ CODES: Mapping[int, frozenset[str]] = {
     }),
     404: frozenset({
         "account_not_found", "accounts_off", "class_not_found", "entry_not_found", "key_not_found", "not_found",
-        "student_not_found",
+        "photo_not_found", "student_not_found",
     }),
     405: frozenset({"method_not_allowed"}),
     408: frozenset({"request_timeout"}),

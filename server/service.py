@@ -17,11 +17,11 @@ from gallery.attendance.attendance_log import AttendanceLog
 from gallery.decision import Candidate
 from gallery.documents.scope import Scope
 from gallery.documents.student_rules import check_student, student_not_found
-from gallery.documents.values import EnrolmentMode, StoredStudent, Student
+from gallery.documents.values import EnrolmentMode, StoredPhoto, StoredStudent, Student
 from gallery.gallery import Gallery
 from gallery.photo_export import Exported, PhotoExport
 from presente.clock import MACHINE_CLOCK, Clock
-from presente.errors import InvalidInput, StoreError
+from presente.errors import InvalidInput, NotFound, StoreError, shown
 from presente.recognition import Identified, IdentifyQuery, identify
 from presente.stages import stage
 from server.observer import NO_OBSERVER, Observer
@@ -156,6 +156,44 @@ class Service:
         if not removed:
             raise student_not_found(matricula)
 
+    def merge(self, keep: str, other: str) -> StoredStudent:
+        """Make one student of two who are the same person; the one who stays. See :meth:`Gallery.merge`."""
+        other = self.gallery.named(other)
+        try:
+            self.gallery.merge(keep, other)
+        finally:
+            self.forget([other])
+        return self.gallery.student(keep)
+
+    def erase_photo(self, matricula: str, sha256: str) -> None:
+        """Erase one photo of a student and everything made of it; the student stays, also without any photo.
+
+        Copies of the student's other photos go, too, and are made anew when they are needed.
+
+        Raises:
+            NotFound: ``student_not_found``, ``photo_not_found``.
+            StoreError: ``erasure_incomplete``; asking for the student's erasure or any other tries again.
+        """
+        matricula = self.gallery.student(matricula).student.matricula
+        if sha256 not in self.gallery.store.digests(matricula):
+            raise photo_not_found(matricula, sha256)
+        try:
+            self.gallery.take_photos(matricula, [sha256])
+        finally:
+            self.forget([matricula])
+
+    def photo(self, matricula: str, sha256: str) -> StoredPhoto:
+        """A stored photo of a student.
+
+        Raises:
+            NotFound: ``student_not_found``, ``photo_not_found``.
+        """
+        matricula = self.gallery.student(matricula).student.matricula
+        found = self.gallery.store.student_photos.photo(matricula, sha256)
+        if found is None:
+            raise photo_not_found(matricula, sha256)
+        return found
+
     def everyone(self) -> Iterator[StoredStudent]:
         """All students, in order of matricula."""
         after = ""
@@ -170,6 +208,15 @@ class Service:
     def _as_jpeg(self, content: bytes) -> bytes:
         with self.embedder.opened(content) as photo:
             return jpeg_copy(photo.pixels)
+
+
+def photo_not_found(matricula: str, sha256: str) -> NotFound:
+    """The error of naming a photo that a student does not have."""
+    return NotFound(
+        "photo_not_found",
+        f"{shown(matricula)} has no photo {shown(sha256)}.",
+        f"GET /v1/students/{matricula}/images lists the photos, by the SHA-256 of each.",
+    )
 
 
 class ServiceHandle:

@@ -19,6 +19,7 @@ from gallery.documents.attendance import (
     StoredParticipation,
 )
 from gallery.documents.damage import Damage, DamageProgress
+from gallery.documents.photo_protocol import PhotoStore
 from gallery.documents.request_keys import Claim
 from gallery.documents.values import (
     Changes,
@@ -129,6 +130,10 @@ class DocumentStore(Protocol):
     @property
     def access_log(self) -> AccessLogStore:
         """Who did what, when, and about whom."""
+
+    @property
+    def student_photos(self) -> PhotoStore:
+        """The stored photos of one student."""
 
     def identity(self) -> str:
         """A random name that the store got when it was created. It tells whether an index was made from this store."""

@@ -18,9 +18,10 @@ from gallery.documents.attendance import (
     StoredAttendance,
     StoredParticipation,
 )
+from gallery.documents.photo_protocol import PhotoStore
 from gallery.documents.protocol import AttendanceStore, DocumentStore, RequestKeyStore
 from gallery.documents.scope import Scope, class_not_yours
-from gallery.documents.values import Counts, StoredStudent, Student, SubjectKind
+from gallery.documents.values import Counts, DescribedPhoto, StoredPhoto, StoredStudent, Student, SubjectKind
 
 
 def documents_within(store: DocumentStore, scope: Scope) -> DocumentStore:
@@ -44,6 +45,11 @@ class ScopedDocuments:
     def request_keys(self) -> RequestKeyStore:
         """The keys of requests: they say nothing of anyone."""
         return self._store.request_keys
+
+    @property
+    def student_photos(self) -> PhotoStore:
+        """The photos of students of the scope."""
+        return ScopedPhotos(self._store.student_photos, self)
 
     def student(self, matricula: str) -> StoredStudent | None:
         """The student with a matricula; None when there is none in the scope."""
@@ -76,6 +82,22 @@ class ScopedDocuments:
     def counts(self) -> Counts:
         """How much is stored, in the whole school."""
         return self._store.counts()
+
+
+class ScopedPhotos:
+    """A :class:`gallery.documents.photo_protocol.PhotoStore` in which students of other classes have no photos."""
+
+    def __init__(self, photos: PhotoStore, documents: ScopedDocuments) -> None:
+        self._photos = photos
+        self._documents = documents
+
+    def described(self, matricula: str, pack: str) -> list[DescribedPhoto]:
+        """What is known of each photo of a student of the scope."""
+        return [] if self._documents.student(matricula) is None else self._photos.described(matricula, pack)
+
+    def photo(self, matricula: str, sha256: str) -> StoredPhoto | None:
+        """A photo of a student of the scope; None when there is none."""
+        return None if self._documents.student(matricula) is None else self._photos.photo(matricula, sha256)
 
 
 class ScopedAttendance:

@@ -29,6 +29,7 @@ class Permission(Enum):
     READ = "reads students, attendance and participations"
     ASK = "asks by photo or embedding"
     RECORD = "records and corrects attendance and participations"
+    SEE_PHOTOS = "sees the stored photos of students"
     ADD_PHOTOS = "adds photos to a student"
     ENROL = "enrols new students"
     MANAGE = "changes and erases students, exports photos"
@@ -42,8 +43,8 @@ _TEACHING = _KNOWN | {_P.STATUS, _P.READ, _P.ASK, _P.RECORD}
 GRANTED: Mapping[AccessRole, frozenset[Permission]] = {
     AccessRole.NONE: frozenset({_P.OPEN}),
     AccessRole.VIEWER: _KNOWN | {_P.STATUS, _P.READ},
-    AccessRole.STUDENT: _KNOWN | {_P.READ, _P.ADD_PHOTOS},
-    AccessRole.TEACHER: _TEACHING,
+    AccessRole.STUDENT: _KNOWN | {_P.READ, _P.SEE_PHOTOS, _P.ADD_PHOTOS},
+    AccessRole.TEACHER: _TEACHING | {_P.SEE_PHOTOS},
     AccessRole.ATTENDANCE: _TEACHING,
     AccessRole.ADMIN: frozenset(_P),
 }

@@ -13,6 +13,7 @@ from server.requests.access import AccountChanges
 from server.responses.access import AccountJson, KeyJson, NewKeyReply
 from server.responses.attendance import ClassPhotoReply
 from server.responses.identification import IdentifiedPhotoReply, IdentifyPhotosReply, IdentifyReply, SearchReply
+from server.responses.student_removal import MergeReply
 from server.routes.common import service
 
 _Asked = Mapping[str, Any]
@@ -31,6 +32,11 @@ def in_parameters(asked: _Asked, _: Any) -> Iterable[str]:
 def in_fields(asked: _Asked, _: Any) -> Iterable[str]:
     """The student whom the fields beside the photos name."""
     return [asked["body"].fields.matricula]
+
+
+def merged(_: _Asked, reply: MergeReply) -> Iterable[str]:
+    """The student who stays, and the one who went or would go."""
+    return [reply.student.matricula, reply.gone.matricula]
 
 
 def in_reply(_: _Asked, reply: Any) -> Iterable[str]:

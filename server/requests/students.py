@@ -88,6 +88,21 @@ class StudentListParameters(JsonObject, frozen=True, kw_only=True):
     cursor: Cursor | None = None
 
 
+class MergeParameters(JsonObject, frozen=True, kw_only=True):
+    """The query string of a merge."""
+
+    dry_run: Annotated[bool, Meta(description="Whether to say only what the merge would do.")] = False
+
+
+class MergeFields(JsonObject, frozen=True, kw_only=True):
+    """With whom a student is merged."""
+
+    into: Annotated[
+        str,
+        Meta(min_length=1, description="The matricula of the student who stays.", extra=rules(missing="missing_field")),
+    ]
+
+
 class StudentChanges(JsonObject, frozen=True, kw_only=True):
     """Fields of a student that change; those that are missing stay."""
 

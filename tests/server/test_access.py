@@ -51,6 +51,12 @@ PERMISSIONS = {
     "GET /v1/students/<matricula>": Permission.READ,
     "PATCH /v1/students/<matricula>": Permission.MANAGE,
     "DELETE /v1/students/<matricula>": Permission.MANAGE,
+    "GET /v1/students/<matricula>/images": Permission.SEE_PHOTOS,
+    "GET /v1/students/<matricula>/images/<image>": Permission.SEE_PHOTOS,
+    "DELETE /v1/students/<matricula>/images/<image>": Permission.MANAGE,
+    "GET /v1/students/<matricula>/erasure": Permission.MANAGE,
+    "POST /v1/students/<matricula>/merge": Permission.MANAGE,
+    "POST /v1/photos/check": Permission.ADD_PHOTOS,
     "POST /v1/students/<matricula>/images": Permission.ADD_PHOTOS,
     "POST /v1/attendance": Permission.RECORD,
     "GET /v1/attendance": Permission.READ,
@@ -96,6 +102,7 @@ def test_each_key_opens_what_its_role_opens(guarded: FlaskClient) -> None:
             .replace("<int:number>", "1")
             .replace("<path:name>", "page.js")
             .replace("<name>", "x")
+            .replace("<image>", "0")
         )
         for headers, granted, refused in (
             ({}, AccessRole.NONE, (401, "missing_key")),

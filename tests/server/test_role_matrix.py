@@ -44,6 +44,12 @@ MATRIX = {
     "GET /v1/students/<matricula>": KNOWN,
     "PATCH /v1/students/<matricula>": "admin",
     "DELETE /v1/students/<matricula>": "admin",
+    "GET /v1/students/<matricula>/images": "student teacher admin",
+    "GET /v1/students/<matricula>/images/<image>": "student teacher admin",
+    "DELETE /v1/students/<matricula>/images/<image>": "admin",
+    "GET /v1/students/<matricula>/erasure": "admin",
+    "POST /v1/students/<matricula>/merge": "admin",
+    "POST /v1/photos/check": "student admin",
     "POST /v1/students/<matricula>/images": "student admin",
     "POST /v1/attendance": TEACHING,
     "GET /v1/attendance": KNOWN,
@@ -90,7 +96,13 @@ def test_every_route_has_a_line() -> None:
 def granted(client: FlaskClient, headers: dict[str, str]) -> dict[str, bool | str]:
     """Which routes a caller may use; the code of a refusal that is not about the role."""
     found: dict[str, bool | str] = {}
-    places = {"<matricula>": OWN, "<int:number>": "1", "<path:name>": "page.js", "<name>": "no-one"}
+    places = {
+        "<matricula>": OWN,
+        "<int:number>": "1",
+        "<path:name>": "page.js",
+        "<name>": "no-one",
+        "<image>": "0",
+    }
     for route in sorted(routes(client.application), key=lambda route: "logout" in route):  # which ends the session
         method, path = route.split(" ")
         for place, value in places.items():

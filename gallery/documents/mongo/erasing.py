@@ -41,9 +41,7 @@ class MongoEraser:
         """Delete a student's keys and accounts, which name the student, then the student, so that no one adds to the
         student any more, and then what belongs to the student."""
         own = {"student": Int64(subject)}
-        for student in list(self._db.students.find({"subject": Int64(subject)}, {"matricula": 1, "enrolling": 1})):
-            if "enrolling" not in student:  # an enrolment that is undone takes no account away
-                self._access.forget(str(student["matricula"]))
+        self.forget_access(subject)
         self._db.students.delete_many({"subject": Int64(subject)})
         if not self.drop_templates(own, attempt):
             self._sequence.reserve(1, "fields", attempt)  # so that followers read the rosters again
@@ -52,6 +50,12 @@ class MongoEraser:
         self._request_keys.forget(subject)
         self._attendance.forget(subject)
         self._access_log.forget(subject)
+
+    def forget_access(self, subject: int) -> None:
+        """Delete the keys and accounts of a student; the student is still there, for only that tells whose they are."""
+        for student in list(self._db.students.find({"subject": Int64(subject)}, {"matricula": 1, "enrolling": 1})):
+            if "enrolling" not in student:  # an enrolment that is undone takes no account away
+                self._access.forget(str(student["matricula"]))
 
     def drop_templates(self, which: Document, attempt: str) -> int:
         """Record templates as removed and delete them, until there are none left; how many there were."""

@@ -76,6 +76,7 @@ class MongoMerger:
                 self._copy(image, target, attempt)
             changes = {"$set": {**announced["fields"], "recount": True}}
             if self._db.students.update_one({"subject": Int64(target)}, changes).matched_count:
+                self._writer.eraser.forget_access(source)
                 self._db.students.delete_many({"subject": Int64(source)})  # from now on no one adds entries
                 self._move_entries(source, target, [(int(at["entry"]), at["turn"]) for at in announced["turns"]])
             else:

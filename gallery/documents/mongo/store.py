@@ -39,6 +39,7 @@ from gallery.documents.mongo.preparation import create_indexes, insert_if_missin
 from gallery.documents.mongo.request_keys import MongoRequestKeys
 from gallery.documents.mongo.sequence import MongoSequence
 from gallery.documents.mongo.shapes import VISIBLE
+from gallery.documents.mongo.student_photos import MongoStudentPhotos
 from gallery.documents.mongo.student_writing import MongoStudentWriter
 from gallery.documents.values import (
     Changes,
@@ -141,6 +142,10 @@ class MongoStore:
     @property
     def access_log(self) -> MongoAccessLog:
         return self._access_log
+
+    @property
+    def student_photos(self) -> MongoStudentPhotos:
+        return MongoStudentPhotos(self._connection)
 
     def close(self) -> None:
         self._attempts.close()

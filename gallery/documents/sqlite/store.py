@@ -20,6 +20,7 @@ from gallery.documents.sqlite.connections import SqliteConnections
 from gallery.documents.sqlite.migrations import migrate
 from gallery.documents.sqlite.request_keys import SqliteRequestKeys, merge_request_keys
 from gallery.documents.sqlite.stale_log import refuse_stale_log
+from gallery.documents.sqlite.student_photos import SqliteStudentPhotos
 from gallery.documents.student_rules import merge_students
 from gallery.documents.values import (
     Changes,
@@ -80,6 +81,10 @@ class SqliteStore:
     @property
     def access_log(self) -> SqliteAccessLog:
         return SqliteAccessLog(self._reading, self._writing)
+
+    @property
+    def student_photos(self) -> SqliteStudentPhotos:
+        return SqliteStudentPhotos(self._reading)
 
     def close(self) -> None:
         self._connections.close()
