@@ -66,7 +66,8 @@ def advise(read: ReadPhoto, rules: QualityRules, strict: bool = False) -> PhotoA
     least = 0.0 if strict else read.prominent.face.side * _RIVAL
     several = sum(face.face.side >= least for face in read.faces) > 1
     found = [each for each in faces[prominent].advice if each != "ok"]
-    advice: list[Advice] = [*(["several_faces"] if several else []), *found]
+    rivals: list[Advice] = ["several_faces"] if several else []
+    advice = [*rivals, *found]
     refused = rules.broken(read.prominent.quality) or (strict and len(faces) > 1)
     return PhotoAdvice(faces, prominent, tuple(advice) or ("ok",), not refused, read.size)
 

@@ -16,6 +16,7 @@ CODES: Mapping[int, frozenset[str]] = {
         "invalid_force", "invalid_format", "invalid_grant", "invalid_history", "invalid_host",
         "invalid_idempotency_key", "invalid_json", "invalid_k", "invalid_length", "invalid_limit", "invalid_name",
         "invalid_dry_run", "invalid_npy", "invalid_parameter", "invalid_password", "invalid_purpose", "invalid_size",
+        "invalid_sort", "invalid_without_consent", "invalid_without_photos",
         "invalid_status", "invalid_student", "invalid_threshold", "missing_field", "missing_parameter", "no_photos",
         "not_finite", "one_photo_needed", "repeated_header", "same_student", "too_many_photos", "two_keys",
         "unknown_field", "unknown_parameter",

@@ -21,6 +21,7 @@ from gallery.documents.attendance import (
 from gallery.documents.damage import Damage, DamageProgress
 from gallery.documents.photo_protocol import PhotoStore
 from gallery.documents.request_keys import Claim
+from gallery.documents.student_lists import StudentFilter, StudentOrder, StudentPlace
 from gallery.documents.values import (
     Changes,
     Counts,
@@ -210,6 +211,13 @@ class DocumentStore(Protocol):
         """Students in order of matricula, after ``after``.
 
         ``query`` is a part of a name or of a matricula; a student is in one of ``clases``."""
+
+    def listed_students(
+        self, which: StudentFilter, order: StudentOrder, after: StudentPlace | None, limit: int
+    ) -> list[StoredStudent]:
+        """At most ``limit`` students in an order, after a place; None: from the beginning.
+
+        A student whose place changes between two pages may be on both, or on none."""
 
     def subjects(self, ids: Sequence[int]) -> dict[int, Student]:
         """Students by subject id. Ids of students who do not exist (any more) are left out."""

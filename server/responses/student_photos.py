@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from msgspec import Meta
 
@@ -110,6 +110,6 @@ def _advised_face_json(advised: FaceAdvice) -> AdvisedFaceJson:
     return AdvisedFaceJson(
         box=[round(float(value), 1) for value in face.face.box],
         quality=QualityJson(**face.quality.as_dict()),
-        rotated=face.rotated,
+        rotated=cast("Rotated", face.rotated),
         advice=list(advised.advice),
     )

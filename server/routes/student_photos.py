@@ -50,7 +50,8 @@ def image(matricula: str, image: str, parameters: PictureParameters) -> Response
     made.headers["Cache-Control"] = "private, no-store"  # no copy outlives an erasure
     made.headers["X-Content-Type-Options"] = "nosniff"
     made.set_etag(f"{image}-{parameters.size}")
-    return made.make_conditional(request)
+    made.make_conditional(request)
+    return made
 
 
 @bp.delete("/students/<matricula>/images/<image>")

@@ -41,6 +41,7 @@ from gallery.documents.mongo.sequence import MongoSequence
 from gallery.documents.mongo.shapes import VISIBLE
 from gallery.documents.mongo.student_photos import MongoStudentPhotos
 from gallery.documents.mongo.student_writing import MongoStudentWriter
+from gallery.documents.student_lists import StudentFilter, StudentOrder, StudentPlace
 from gallery.documents.values import (
     Changes,
     Counts,
@@ -292,6 +293,12 @@ class MongoStore:
     ) -> list[StoredStudent]:
         with self._connection.calls():
             return student_queries.list_students(self._db, clase, query, kind, after, limit, clases)
+
+    def listed_students(
+        self, which: StudentFilter, order: StudentOrder, after: StudentPlace | None, limit: int
+    ) -> list[StoredStudent]:
+        with self._connection.calls():
+            return student_queries.listed_students(self._db, which, order, after, limit)
 
     def subjects(self, ids: Sequence[int]) -> dict[int, Student]:
         if not ids:

@@ -21,6 +21,7 @@ from gallery.documents.sqlite.migrations import migrate
 from gallery.documents.sqlite.request_keys import SqliteRequestKeys, merge_request_keys
 from gallery.documents.sqlite.stale_log import refuse_stale_log
 from gallery.documents.sqlite.student_photos import SqliteStudentPhotos
+from gallery.documents.student_lists import StudentFilter, StudentOrder, StudentPlace
 from gallery.documents.student_rules import merge_students
 from gallery.documents.values import (
     Changes,
@@ -207,6 +208,12 @@ class SqliteStore:
     ) -> list[StoredStudent]:
         with self._reading() as db:
             return student_rows.list_students(db, clase, query, kind, after, limit, clases)
+
+    def listed_students(
+        self, which: StudentFilter, order: StudentOrder, after: StudentPlace | None, limit: int
+    ) -> list[StoredStudent]:
+        with self._reading() as db:
+            return student_rows.listed_students(db, which, order, after, limit)
 
     def subjects(self, ids: Sequence[int]) -> dict[int, Student]:
         with self._reading() as db:

@@ -28,12 +28,10 @@ class SqliteStudentPhotos:
                 (pack, matricula),
             ).fetchall()
         return [
-            DescribedPhoto(
-                *row[:4],
-                box=None if row[4] is None else tuple(json.loads(row[4])),
-                quality={} if row[5] is None else json.loads(row[5]),
-            )
-            for row in rows
+            DescribedPhoto(sha256, media_type, size, source)
+            if box is None
+            else DescribedPhoto(sha256, media_type, size, source, tuple(json.loads(box)), json.loads(quality))
+            for sha256, media_type, size, source, box, quality in rows
         ]
 
     def photo(self, matricula: str, sha256: str) -> StoredPhoto | None:
