@@ -34,6 +34,7 @@ from server.routes import (
     api_description,
     attendance,
     identify,
+    imports,
     login,
     metrics,
     participations,
@@ -104,7 +105,7 @@ def create_app(
     observability.install(app, telemetry)
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
-    people = (students, student_photos, student_removal, attendance, participations)
+    people = (students, imports, student_photos, student_removal, attendance, participations)
     for room in (api_description, status, metrics, login, access_routes, access_log, identify, *people, legacy):
         app.register_blueprint(room.bp)
     errors.install(app)

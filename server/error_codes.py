@@ -10,7 +10,9 @@ from collections.abc import Mapping
 
 CODES: Mapping[int, frozenset[str]] = {
     400: frozenset({
-        "bad_request", "dimension_mismatch", "empty_image", "invalid_accion", "invalid_base64", "invalid_cohort",
+        "ambiguous_column", "bad_request", "dimension_mismatch", "empty_image", "empty_source", "invalid_archive",
+        "invalid_columns", "missing_column", "no_sheet", "several_sheets", "sheet_too_large", "unknown_rows",
+        "unreadable_sheet", "invalid_accion", "invalid_base64", "invalid_cohort",
         "invalid_consent",
         "invalid_cursor", "invalid_detail", "invalid_embeddings", "invalid_faces", "invalid_fecha", "invalid_field",
         "invalid_force", "invalid_format", "invalid_grant", "invalid_history", "invalid_host",
@@ -27,14 +29,14 @@ CODES: Mapping[int, frozenset[str]] = {
         "role_not_enough", "threshold_too_low", "wrong_csrf_token", "wrong_setup_code",
     }),
     404: frozenset({
-        "account_not_found", "accounts_off", "class_not_found", "entry_not_found", "key_not_found", "not_found",
-        "photo_not_found", "student_not_found",
+        "account_not_found", "accounts_off", "class_not_found", "entry_not_found", "import_not_found", "key_not_found",
+        "not_found", "photo_not_found", "student_not_found",
     }),
     405: frozenset({"method_not_allowed"}),
     408: frozenset({"request_timeout"}),
     409: frozenset({
         "already_set_up", "different_person", "idempotency_key_reused", "last_admin", "name_taken",
-        "possible_duplicate", "student_exists", "student_removed",
+        "import_started", "possible_duplicate", "student_exists", "student_removed", "too_many_imports",
     }),
     411: frozenset({"length_required"}),
     413: frozenset({"too_many_bytes"}),
@@ -51,7 +53,7 @@ CODES: Mapping[int, frozenset[str]] = {
         "documents_missing", "erasure_incomplete", "lease_lost", "not_ready",
         "pack_mismatch", "request_in_progress", "store_unavailable",
     }),
-    507: frozenset({"export_unwritable", "index_unwritable"}),
+    507: frozenset({"export_unwritable", "imports_unwritable", "index_unwritable"}),
 }  # fmt: skip
 """Every code that a client can meet, by its status."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import InvalidInput, NotFound, StoreError, shown
 from presente.recognition import Identified, IdentifyQuery, identify
 from presente.stages import stage
+from server.imports.desk import ImportDesk
 from server.observer import NO_OBSERVER, Observer
 from server.photo_enrolment import AcceptedEnrolment, PhotoEnroller
 from server.readiness import LOADING, Readiness, ReadinessCheck
@@ -54,6 +56,7 @@ class Service:
         clock: Clock = MACHINE_CLOCK,
         observer: Observer = NO_OBSERVER,
         access_log: AccessLog | None = None,
+        imports: ImportDesk | None = None,
     ) -> None:
         """Serve a gallery.
 
@@ -65,11 +68,13 @@ class Service:
             clock: the school's, for the dates of what is recorded.
             observer: is told how many faces photos had and what was decided.
             access_log: where it is written who did what; None for nowhere.
+            imports: where uploaded sheets wait; None where none can be uploaded.
         """
         self.embedder = embedder
         self.gallery = gallery
         self.export = export
         self.forget = forget
+        self.imports = imports
         self.clock = clock
         self.observer = observer
         self.access_log = access_log or AccessLog(gallery.store.access_log, "off")
@@ -149,20 +154,16 @@ class Service:
     def erase(self, matricula: str) -> None:
         """Erase a student and everything made of them."""
         matricula = self.gallery.named(matricula)
-        try:
+        with self._without_copies(matricula):
             removed = self.gallery.remove([matricula])
-        finally:
-            self.forget([matricula])
         if not removed:
             raise student_not_found(matricula)
 
     def merge(self, keep: str, other: str) -> StoredStudent:
         """Make one student of two who are the same person; the one who stays. See :meth:`Gallery.merge`."""
         other = self.gallery.named(other)
-        try:
+        with self._without_copies(other):
             self.gallery.merge(keep, other)
-        finally:
-            self.forget([other])
         return self.gallery.student(keep)
 
     def erase_photo(self, matricula: str, sha256: str) -> None:
@@ -177,9 +178,20 @@ class Service:
         matricula = self.gallery.student(matricula).student.matricula
         if sha256 not in self.gallery.store.digests(matricula):
             raise photo_not_found(matricula, sha256)
-        try:
+        with self._without_copies(matricula):
             self.gallery.take_photos(matricula, [sha256])
+
+    @contextmanager
+    def _without_copies(self, matricula: str) -> Iterator[None]:
+        """Delete what is kept of a student outside the gallery, around an erasure: rows of an import before it, so that
+        none of them enrols the student anew, and all once more after it, for what came meanwhile."""
+        if self.imports is not None:
+            self.imports.forget([matricula])
+        try:
+            yield
         finally:
+            if self.imports is not None:
+                self.imports.forget([matricula])
             self.forget([matricula])
 
     def photo(self, matricula: str, sha256: str) -> StoredPhoto:

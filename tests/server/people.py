@@ -20,6 +20,7 @@ from server.access import administration
 from server.access.authentication import Access, Authenticator
 from server.access.register import AccessRegister
 from server.app import create_app
+from server.imports.desk import ImportDesk
 from server.service import Service, ServiceHandle
 from tests.server.sample import KEYS
 
@@ -48,7 +49,9 @@ def guarded_app(
     export = PhotoExport(folder / "export")
     app = create_app(handle, 4_000_000, access, register)
     register.follow(gallery.store.access)
-    handle.put(Service(embedder, gallery, export, export.forget, access_log=log))
+    handle.put(
+        Service(embedder, gallery, export, export.forget, access_log=log, imports=ImportDesk(folder / "imports"))
+    )
     try:
         yield app
     finally:

@@ -46,6 +46,10 @@ PERMISSIONS = {
     "POST /v1/identify": Permission.ASK,
     "POST /v1/search": Permission.ASK,
     "POST /v1/verify": Permission.ASK,
+    "POST /v1/imports": Permission.ENROL,
+    "GET /v1/imports/<number>": Permission.ENROL,
+    "POST /v1/imports/<number>/run": Permission.ENROL,
+    "DELETE /v1/imports/<number>": Permission.ENROL,
     "GET /v1/students": Permission.READ,
     "POST /v1/students": Permission.ENROL,
     "GET /v1/students/<matricula>": Permission.READ,
@@ -103,6 +107,7 @@ def test_each_key_opens_what_its_role_opens(guarded: FlaskClient) -> None:
             .replace("<path:name>", "page.js")
             .replace("<name>", "x")
             .replace("<image>", "0")
+            .replace("<number>", "0")
         )
         for headers, granted, refused in (
             ({}, AccessRole.NONE, (401, "missing_key")),
