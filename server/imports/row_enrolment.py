@@ -11,7 +11,7 @@ from gallery.documents.access_log import DONE, AccessAction, AccessEvent
 from presente.errors import NotFound, PhotoRefused
 from presente.recognition import digest_of
 from server.imports.planning import merged_fields, student_of_row
-from server.imports.values import ImportRow, ImportRun, RefusedRowPhoto, RowOutcome
+from server.imports.values import ImportRow, ImportRun, RefusedRowPhoto, RowOutcome, RowResult
 
 if TYPE_CHECKING:
     from server.service import Service
@@ -43,8 +43,9 @@ def enrol_row(service: Service, row: ImportRow, photo: Callable[[str], bytes | N
         if made != kept:
             service.change(made)
             changed = True
-    new = row.change == "new" and not refused  # also when a stop has cut off the outcome of the first attempt
-    result = "enrolled" if stored is None or (new and not changed) else "changed" if changed else "same"
+    result: RowResult = "changed" if changed else "same"
+    if stored is None or (row.change == "new" and not (changed or refused)):
+        result = "enrolled"  # in the second case by an attempt whose outcome a stop has cut off
     if refused and not changed and stored is not None:
         return RowOutcome(line=row.line, result="refused", code=refused[0].code, text=refused[0].text, photos=refused)
     if changed or stored is None:
