@@ -8,7 +8,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from gallery.documents.access_log import DONE, AccessAction, AccessEvent
-from presente.errors import NotFound, PhotoRefused
+from presente.errors import PhotoRefused
 from presente.recognition import digest_of
 from server.imports.planning import merged_fields, student_of_row
 from server.imports.values import ImportRow, ImportRun, RefusedRowPhoto, RowOutcome, RowResult
@@ -34,7 +34,8 @@ def enrol_row(service: Service, row: ImportRow, photo: Callable[[str], bytes | N
     found = [(each.place, photo(each.file)) for each in row.photos if each.file and each.file not in there]
     sent = list({digest_of(content): (place, content) for place, content in found if content is not None}.values())
     if stored is None and not sent:
-        raise NotFound("photo_missing", "The photos of the row are gone.", "Upload the sheet again.")
+        text = "The photos of the row are gone. Upload the sheet again."
+        return RowOutcome(line=row.line, result="refused", code="photo_missing", text=text)
     refused = _enrol(service, row, sent, stored is None)
     changed = bool(sent) and len(refused) < len(sent)
     if stored is not None:

@@ -51,6 +51,7 @@ def image(matricula: str, image: str, parameters: PictureParameters) -> Response
     made.headers["X-Content-Type-Options"] = "nosniff"
     made.set_etag(f"{image}-{parameters.size}")
     made.make_conditional(request)
+    made.headers.pop("Date", None)  # the front says it of every reply
     return made
 
 
