@@ -43,13 +43,16 @@ class ImportPageParameters(JsonObject, frozen=True, kw_only=True):
     cursor: Cursor | None = None
 
 
+Rows = Annotated[
+    list[Annotated[int, Meta(ge=1, le=10_000_000)]],
+    Meta(max_length=100_000, description="Line numbers of the rows; without it all that have no problem."),
+]
+
+
 class RunFields(JsonObject, frozen=True, kw_only=True):
     """Which rows are run."""
 
-    rows: Annotated[
-        list[int] | UnsetType,
-        Meta(description="Line numbers of the rows; without it all that have no problem."),
-    ] = UNSET
+    rows: Rows | UnsetType = UNSET
 
 
 @dataclass(frozen=True, slots=True)
