@@ -38,7 +38,7 @@ _ODD_QUERY = (
 
 _QUERY_NAMES = (
     "k", "threshold", "faces", "clase", "cohort", "fecha", "desde", "hasta", "matricula", "history", "format", "limit",
-    "cursor", "q", "force",
+    "cursor", "q", "force", "sort", "aviso", "without_photos", "without_consent", "size", "dry_run", "purpose", "columns",
 )  # fmt: skip
 
 _ODD_PATHS = (
@@ -77,6 +77,8 @@ _VALID: dict[str, dict[str, object]] = {
         "consentimiento": {"fecha": "2026-08-01", "texto": "aviso"}, "images": ["PHOTO"],
     },
     "POST /v1/students/<matricula>/images": {"images": ["PHOTO"]},
+    "POST /v1/students/<matricula>/merge": {"into": "FUZZ-2"},
+    "POST /v1/imports/<number>/run": {"rows": [2, 3]},
     "PATCH /v1/students/<matricula>": {
         "nombre_del_alumno": "Ana", "clase": "FZ-2", "otras_clases": ["FZ-3"], "fecha_de_registro": "2026-01-02",
         "consentimiento": {"fecha": "2026-08-01", "texto": "aviso"}, "aviso": "",
@@ -158,6 +160,8 @@ class Requests:
         whose = own if rng.random() < 0.6 else rng.choice(_ODD_PATHS)
         number = str(rng.randrange(1, 40)) if rng.random() < 0.6 else rng.choice(_ODD_PATHS)
         name = rng.choice(("page.js", "page.css", *_ODD_PATHS))
+        photo = rng.choice(("0" * 64, *_ODD_PATHS))
+        rule = rule.replace("<image>", photo).replace("<number>", photo[:32])
         path = rule.replace("<matricula>", whose).replace("<int:number>", number).replace("<path:name>", name)
         if rng.random() < 0.03:
             path = rng.choice(

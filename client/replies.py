@@ -18,12 +18,15 @@ class Reply(Struct, frozen=True, kw_only=True):
 
 
 class Quality(Reply, frozen=True, kw_only=True):
-    """How usable a face is: shorter side in pixels, sharpness, yaw (0 is frontal), the detector's score."""
+    """How usable a face is: shorter side in pixels, sharpness, yaw (0 is frontal), the detector's score, the mean grey
+    level (0 to 255), and the tilt in degrees; the last two are None of a server that does not measure them."""
 
     size: float
     sharpness: float
     yaw: float
     detection_score: float
+    brightness: float | None = None
+    roll: float | None = None
 
 
 class Face(Reply, frozen=True, kw_only=True):

@@ -46,12 +46,13 @@ class AlignedFace:
 class ReadPhoto:
     """Every face of a photo, largest first, and the most prominent of them; None when there is none.
 
-    ``rotated`` as for :class:`AlignedFace`.
+    ``rotated`` as for :class:`AlignedFace`; ``size`` is height and width of the photo, in the pixels of its boxes.
     """
 
     faces: tuple[AlignedFace, ...]
     prominent: AlignedFace | None
     rotated: int = 0
+    size: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +186,12 @@ class PhotoReader:
         """The longest side, in pixels, in which a photo is decoded at least: more than the usual look has."""
         return self.settings.detection.max_side * 3 // 2
 
-    def opened(self, data: bytes) -> AbstractContextManager[DecodedPhoto]:
-        """Bytes to an upright RGB photo, for as long as the block lasts; see :meth:`Decoder.opened`."""
-        return self._decoder.opened(data, self.settings.limits, None)
+    def opened(self, data: bytes, enough: int | None = None) -> AbstractContextManager[DecodedPhoto]:
+        """Bytes to an upright RGB photo, for as long as the block lasts; see :meth:`Decoder.opened`.
+
+        ``enough``: pixels that the longest side has at least, where all of the photo's are not needed.
+        """
+        return self._decoder.opened(data, self.settings.limits, enough)
 
     def opened_for_portrait(self, data: bytes) -> AbstractContextManager[DecodedPhoto]:
         """As :meth:`opened`, but a large JPEG in fewer pixels: its longest side has still :attr:`portrait_side`."""
@@ -274,10 +278,10 @@ class PhotoReader:
     def read(self, photo: DecodedPhoto, found: Found) -> ReadPhoto:
         """The faces that were found in a decoded photo, aligned and measured."""
         if not found.faces:
-            return ReadPhoto((), None)
+            return ReadPhoto((), None, size=photo.size)
         height, width = photo.pixels.shape[:2]
         faces = tuple(self._align(photo, face, found.turns) for face in found.faces)
-        return ReadPhoto(faces, faces[most_prominent(found.faces, height, width)], 90 * found.turns)
+        return ReadPhoto(faces, faces[most_prominent(found.faces, height, width)], 90 * found.turns, photo.size)
 
     def _usable(self, photo: DecodedPhoto, face: DetectedFace, turns: int = 0) -> AlignedFace:
         chosen = self._align(photo, face, turns)
@@ -292,4 +296,4 @@ class PhotoReader:
         crop = self.cut(photo.pixels, face)
         aligned = crop if self._preprocessing is None else align(photo.pixels, face.landmarks)
         whole = face.enlarged(photo.reduction).clipped(*photo.size)
-        return AlignedFace(face=whole, crop=crop, quality=measure(whole, aligned), rotated=90 * turns)
+        return AlignedFace(face=whole, crop=crop, quality=measure(whole, aligned, 90 * turns), rotated=90 * turns)

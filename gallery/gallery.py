@@ -163,7 +163,7 @@ class Gallery:
             StoreError: as :meth:`remove`.
         """
         keep, other = self.named(keep), self.named(other)
-        _check_different(keep, other)
+        check_different(keep, other)
         self.index.check_pack()
         self.store.merge(keep, other)
         self._follow_removal()
@@ -187,7 +187,7 @@ class Gallery:
         matricula = self.named(matricula)
         if to is not None:
             to = self.named(to)
-            _check_different(matricula, to)
+            check_different(matricula, to)
             self.student(to)
         self.student(matricula)
         digests = self.store.digests(matricula)
@@ -369,6 +369,7 @@ class Gallery:
             )
 
 
-def _check_different(one: str, other: str) -> None:
+def check_different(one: str, other: str) -> None:
+    """Refuse a merge or a move of which both students are one. Raises ``InvalidInput`` (``same_student``)."""
     if one == other:
         raise InvalidInput("same_student", f"{one!r} was named twice.", "Name two students.")

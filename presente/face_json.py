@@ -42,6 +42,8 @@ class QualityJson(JsonObject, frozen=True, kw_only=True):
     sharpness: Annotated[float, Meta(description="Variance of the Laplacian of the aligned crop; near 0 is blurred.")]
     yaw: Annotated[float, Meta(description="0 is frontal; about 1 or -1 is a profile.")]
     detection_score: Annotated[float, Meta(description="The detector's score, 0 to 1.")]
+    brightness: Annotated[float, Meta(description="Mean grey level of the aligned crop, 0 to 255.")]
+    roll: Annotated[float, Meta(description="Degrees, clockwise, by which the line between the eyes is tilted.")]
 
 
 class FaceJson(JsonObject, frozen=True, kw_only=True):

@@ -34,3 +34,8 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def printable_path(path: Path) -> str:
+    """A path as text that can be printed and stored, whatever bytes its name is made of."""
+    return os.fsencode(path).decode("utf-8", "replace")

@@ -31,6 +31,13 @@ _IGNORABLE = re.compile(
 """Unicode's property Default_Ignorable_Code_Point: invisible characters, marks of writing direction included."""
 
 
+def alphabetical(text: str) -> str:
+    """What a text is sorted by, as a Spanish dictionary has it: case and accents aside, and ñ after every other n."""
+    kept = text.casefold().replace("ñ", "n\U0010ffff")
+    letters = unicodedata.normalize("NFKD", kept)
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
 def tidy(text: str) -> str:
     """A text in its one form.
 

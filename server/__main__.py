@@ -26,6 +26,8 @@ from server.app import create_app
 from server.decoding.admission import open_admission
 from server.decoding.decoder import open_decoder
 from server.front.serving import HttpServer
+from server.imports.desk import ImportDesk
+from server.imports.row_enrolment import enrol_row
 from server.limits import RequestLimits, open_limits
 from server.operations.session_photos import PhotoExpiry
 from server.photo_enrolment import PhotoRoom
@@ -85,11 +87,14 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         cleanup.callback(service_handle.put, None)
         cleanup.callback(http.stop)  # runs first: finishes what is being answered
         export = composition.open_export(settings)
+        imports = ImportDesk(settings.imports)
         export.forget_erased(gallery.store)  # an erasure may have been cut off
+        imports.forget_erased(gallery.store)
 
         def forget_copies() -> None:
             """Drop copies of students whom any process has erased from the store."""
             export.forget_erased(gallery.store)
+            imports.forget_erased(gallery.store)
             composition.forget_cached(settings)
 
         gallery.index.watch(_WATCH_S, forget_copies)
@@ -99,7 +104,10 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         keeps = settings.session_photos == "until_closed"
         cleanup.callback(PhotoExpiry(gallery.store, clock, keeps).stop)
         room = PhotoRoom(settings.student_photos_most, settings.student_photos_mb * 1_000_000)
-        service_handle.put(Service(embedder, gallery, export, forget, clock, telemetry, access_log, keeps, room))
+        service = Service(embedder, gallery, export, forget, clock, telemetry, access_log, keeps, room, imports)
+        service_handle.put(service)
+        imports.work(partial(enrol_row, service))
+        cleanup.callback(imports.stop)  # runs first: a row that was begun is ended
         if settings.accounts == "on":
             _offer_setup(app.extensions["presente.login_desk"], output)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host

@@ -38,12 +38,15 @@ from server.routes import (
     classes,
     console,
     identify,
+    imports,
     login,
     metrics,
     participations,
     sessions,
     statistics,
     status,
+    student_photos,
+    student_removal,
     students,
 )
 from server.service import ServiceHandle
@@ -113,9 +116,10 @@ def create_app(
     observability.install(app, telemetry)
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
-    people = (students, attendance, sessions, classes, participations, statistics)
+    people = (students, imports, student_photos, student_removal)
+    meetings = (attendance, sessions, classes, participations, statistics)
     operators = (status, metrics, login, access_routes, access_log)
-    for room in (console, api_description, *operators, identify, *people, legacy, files):
+    for room in (console, api_description, *operators, identify, *people, *meetings, legacy, files):
         app.register_blueprint(room.bp)
     errors.install(app)
 

@@ -10,15 +10,18 @@ from collections.abc import Mapping
 
 CODES: Mapping[int, frozenset[str]] = {
     400: frozenset({
-        "bad_request", "dimension_mismatch", "empty_image", "invalid_accion", "invalid_base64", "invalid_cohort",
+        "ambiguous_column", "bad_request", "dimension_mismatch", "empty_image", "empty_source", "invalid_archive",
+        "invalid_columns", "missing_column", "no_sheet", "several_sheets", "sheet_too_large", "unknown_rows",
+        "unreadable_sheet", "invalid_accion", "invalid_base64", "invalid_cohort",
         "invalid_consent",
         "invalid_cursor", "invalid_detail", "invalid_embeddings", "invalid_faces", "invalid_fecha", "invalid_field",
         "invalid_force", "invalid_format", "invalid_grant", "invalid_history", "invalid_host",
         "invalid_idempotency_key", "invalid_json", "invalid_k", "invalid_length", "invalid_limit", "invalid_name",
-        "invalid_npy", "invalid_parameter", "invalid_password", "invalid_state", "invalid_status",
-        "invalid_student",
-        "invalid_threshold", "invalid_times", "missing_field", "missing_parameter", "no_photos", "not_finite",
-        "one_photo_needed", "repeated_header", "too_many_photos", "two_keys", "unknown_field", "unknown_parameter",
+        "invalid_dry_run", "invalid_npy", "invalid_parameter", "invalid_password", "invalid_purpose", "invalid_size",
+        "invalid_sort", "invalid_state", "invalid_status", "invalid_student", "invalid_threshold", "invalid_times",
+        "invalid_without_consent", "invalid_without_photos", "missing_field", "missing_parameter", "no_photos",
+        "not_finite", "one_photo_needed", "repeated_header", "same_student", "too_many_photos", "two_keys",
+        "unknown_field", "unknown_parameter",
     }),
     401: frozenset({"missing_key", "session_ended", "unknown_key", "wrong_password"}),
     403: frozenset({
@@ -26,15 +29,15 @@ CODES: Mapping[int, frozenset[str]] = {
         "role_not_enough", "threshold_too_low", "wrong_csrf_token", "wrong_setup_code",
     }),
     404: frozenset({
-        "account_not_found", "accounts_off", "class_not_found", "entry_not_found", "face_not_found", "key_not_found",
-        "not_found", "photo_not_found", "session_not_found", "student_not_found",
+        "account_not_found", "accounts_off", "class_not_found", "entry_not_found", "face_not_found", "import_not_found",
+        "key_not_found", "not_found", "photo_not_found", "session_not_found", "student_not_found",
     }),
     405: frozenset({"method_not_allowed"}),
     408: frozenset({"request_timeout"}),
     409: frozenset({
-        "already_set_up", "ambiguous_name", "different_person", "idempotency_key_reused", "last_admin", "name_taken",
-        "no_room_for_photos", "possible_duplicate", "session_closed", "session_exists", "student_exists",
-        "student_removed",
+        "already_set_up", "ambiguous_name", "different_person", "idempotency_key_reused", "import_started",
+        "last_admin", "name_taken", "no_room_for_photos", "possible_duplicate", "session_closed", "session_exists",
+        "student_exists", "student_removed", "too_many_imports",
     }),
     411: frozenset({"length_required"}),
     413: frozenset({"too_many_bytes"}),
@@ -52,7 +55,7 @@ CODES: Mapping[int, frozenset[str]] = {
         "documents_missing", "erasure_incomplete", "lease_lost", "not_ready",
         "pack_mismatch", "request_in_progress", "store_unavailable",
     }),
-    507: frozenset({"export_unwritable", "index_unwritable"}),
+    507: frozenset({"export_unwritable", "imports_unwritable", "index_unwritable"}),
 }  # fmt: skip
 """Every code that a client can meet, by its status."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 
@@ -18,13 +19,14 @@ from gallery.attendance.session_log import SessionLog
 from gallery.decision import Candidate
 from gallery.documents.scope import Scope
 from gallery.documents.student_rules import check_student, student_not_found
-from gallery.documents.values import EnrolmentMode, StoredStudent, Student
+from gallery.documents.values import EnrolmentMode, StoredPhoto, StoredStudent, Student
 from gallery.gallery import Gallery
 from gallery.photo_export import Exported, PhotoExport
 from presente.clock import MACHINE_CLOCK, Clock
-from presente.errors import InvalidInput, StoreError
+from presente.errors import InvalidInput, NotFound, StoreError, shown
 from presente.recognition import Identified, IdentifyQuery, identify
 from presente.stages import stage
+from server.imports.desk import ImportDesk
 from server.observer import NO_OBSERVER, Observer
 from server.photo_enrolment import AcceptedEnrolment, PhotoEnroller, PhotoRoom
 from server.readiness import LOADING, Readiness, ReadinessCheck
@@ -60,6 +62,7 @@ class Service:
         access_log: AccessLog | None = None,
         keeps_session_photos: bool = True,
         student_room: PhotoRoom = STUDENT_ROOM,
+        imports: ImportDesk | None = None,
     ) -> None:
         """Serve a gallery.
 
@@ -73,11 +76,13 @@ class Service:
             access_log: where it is written who did what; None for nowhere.
             keeps_session_photos: whether copies of the photos of open sessions are kept.
             student_room: how many photos a student may have who adds some.
+            imports: where uploaded sheets wait; None where none can be uploaded.
         """
         self.embedder = embedder
         self.gallery = gallery
         self.export = export
         self.forget = forget
+        self.imports = imports
         self.clock = clock
         self.observer = observer
         self.access_log = access_log or AccessLog(gallery.store.access_log, "off")
@@ -162,12 +167,57 @@ class Service:
     def erase(self, matricula: str) -> None:
         """Erase a student and everything made of them."""
         matricula = self.gallery.named(matricula)
-        try:
+        with self._without_copies(matricula):
             removed = self.gallery.remove([matricula])
-        finally:
-            self.forget([matricula])
         if not removed:
             raise student_not_found(matricula)
+
+    def merge(self, keep: str, other: str) -> StoredStudent:
+        """Make one student of two who are the same person; the one who stays. See :meth:`Gallery.merge`."""
+        other = self.gallery.named(other)
+        with self._without_copies(other):
+            self.gallery.merge(keep, other)
+        return self.gallery.student(keep)
+
+    def erase_photo(self, matricula: str, sha256: str) -> None:
+        """Erase one photo of a student and everything made of it; the student stays, also without any photo.
+
+        Copies of the student's other photos go, too, and are made anew when they are needed.
+
+        Raises:
+            NotFound: ``student_not_found``, ``photo_not_found``.
+            StoreError: ``erasure_incomplete``; asking for the student's erasure or any other tries again.
+        """
+        matricula = self.gallery.student(matricula).student.matricula
+        if sha256 not in self.gallery.store.digests(matricula):
+            raise photo_not_found(matricula, sha256)
+        with self._without_copies(matricula):
+            self.gallery.take_photos(matricula, [sha256])
+
+    @contextmanager
+    def _without_copies(self, matricula: str) -> Iterator[None]:
+        """Delete what is kept of a student outside the gallery, around an erasure: rows of an import before it, so that
+        none of them enrols the student anew, and all once more after it, for what came meanwhile."""
+        if self.imports is not None:
+            self.imports.forget([matricula])
+        try:
+            yield
+        finally:
+            if self.imports is not None:
+                self.imports.forget([matricula])
+            self.forget([matricula])
+
+    def photo(self, matricula: str, sha256: str) -> StoredPhoto:
+        """A stored photo of a student.
+
+        Raises:
+            NotFound: ``student_not_found``, ``photo_not_found``.
+        """
+        matricula = self.gallery.student(matricula).student.matricula
+        found = self.gallery.store.student_photos.photo(matricula, sha256)
+        if found is None:
+            raise photo_not_found(matricula, sha256)
+        return found
 
     def everyone(self) -> Iterator[StoredStudent]:
         """All students, in order of matricula."""
@@ -192,6 +242,15 @@ class Service:
     def _as_jpeg(self, content: bytes) -> bytes:
         with self.embedder.opened(content) as photo:
             return jpeg_copy(photo.pixels)
+
+
+def photo_not_found(matricula: str, sha256: str) -> NotFound:
+    """The error of naming a photo that a student does not have."""
+    return NotFound(
+        "photo_not_found",
+        f"{shown(matricula)} has no photo {shown(sha256)}.",
+        f"GET /v1/students/{matricula}/images lists the photos, by the SHA-256 of each.",
+    )
 
 
 class ServiceHandle:

@@ -21,7 +21,7 @@ from server.service import ServiceHandle
 from tests.conftest import ROOT
 from tools.settings_table import documented_table, settings_table
 
-INDEXERS = {"same_student", "photo_not_found", "ambiguous_photo"}
+INDEXERS = {"ambiguous_photo"}
 """Codes of the gallery's that only the indexer's commands can meet."""
 NEVER_SERVED = {
     "unknown_pack",

@@ -19,9 +19,11 @@ from gallery.documents.attendance import (
     StoredParticipation,
 )
 from gallery.documents.damage import Damage, DamageProgress
+from gallery.documents.photo_protocol import PhotoStore
 from gallery.documents.request_keys import Claim
 from gallery.documents.session_store import ClassStore, SessionPhotoStore, SessionStore
 from gallery.documents.statistics import StatisticsStore
+from gallery.documents.student_lists import StudentFilter, StudentOrder, StudentPlace
 from gallery.documents.values import (
     Changes,
     Counts,
@@ -149,6 +151,10 @@ class DocumentStore(Protocol):
     def access_log(self) -> AccessLogStore:
         """Who did what, when, and about whom."""
 
+    @property
+    def student_photos(self) -> PhotoStore:
+        """The stored photos of one student."""
+
     def identity(self) -> str:
         """A random name that the store got when it was created. It tells whether an index was made from this store."""
 
@@ -230,6 +236,13 @@ class DocumentStore(Protocol):
         """Students in order of matricula, after ``after``.
 
         ``query`` is a part of a name or of a matricula; a student is in one of ``clases``."""
+
+    def listed_students(
+        self, which: StudentFilter, order: StudentOrder, after: StudentPlace | None, limit: int
+    ) -> list[StoredStudent]:
+        """At most ``limit`` students in an order, after a place; None: from the beginning.
+
+        A student whose place changes between two pages may be on both, or on none."""
 
     def subjects(self, ids: Sequence[int], position: Position | None = None) -> dict[int, Student]:
         """Students by subject id. Ids of students who do not exist (any more) are left out.

@@ -18,13 +18,15 @@ from gallery.documents.attendance import (
     StoredAttendance,
     StoredParticipation,
 )
+from gallery.documents.photo_protocol import PhotoStore
 from gallery.documents.protocol import AttendanceStore, DocumentStore, RequestKeyStore
 from gallery.documents.scope import Scope, class_not_yours
 from gallery.documents.scoped_sessions import ScopedClasses, ScopedSessionPhotos, ScopedSessions
 from gallery.documents.scoped_statistics import ScopedStatistics
 from gallery.documents.session_store import ClassStore, SessionPhotoStore, SessionStore
 from gallery.documents.statistics import StatisticsStore
-from gallery.documents.values import Counts, Position, StoredStudent, Student, SubjectKind
+from gallery.documents.student_lists import StudentFilter, StudentOrder, StudentPlace, place_in
+from gallery.documents.values import Counts, DescribedPhoto, Position, StoredPhoto, StoredStudent, Student, SubjectKind
 
 
 def documents_within(store: DocumentStore, scope: Scope) -> DocumentStore:
@@ -69,6 +71,11 @@ class ScopedDocuments:
         """The keys of requests: they say nothing of anyone."""
         return self._store.request_keys
 
+    @property
+    def student_photos(self) -> PhotoStore:
+        """The photos of students of the scope."""
+        return ScopedPhotos(self._store.student_photos, self)
+
     def student(self, matricula: str) -> StoredStudent | None:
         """The student with a matricula; None when there is none in the scope."""
         stored = self._store.student(matricula)
@@ -87,10 +94,25 @@ class ScopedDocuments:
         self._scope.check_class(clase)
         if self._scope.matricula:
             own = self._store.student(self._scope.matricula)
-            wanted = own is not None and own.student.matricula > after and _meets(own.student, clase, query, kind)
+            wanted = own is not None and own.student.matricula > after and StudentFilter(clase, query, kind).meets(own)
             return [own][:limit] if own is not None and wanted else []
         clases = self._scope.classes if clase is None else None
         return self._store.students(clase=clase, query=query, kind=kind, after=after, limit=limit, clases=clases)
+
+    def listed_students(
+        self, which: StudentFilter, order: StudentOrder, after: StudentPlace | None, limit: int
+    ) -> list[StoredStudent]:
+        """Students of the scope in an order. Raises ``Forbidden`` (``class_not_yours``)."""
+        self._scope.check_class(which.clase)
+        if not self._scope.matricula:
+            clases = self._scope.classes if which.clase is None else None
+            return self._store.listed_students(replace(which, clases=clases), order, after, limit)
+        own = self._store.student(self._scope.matricula)
+        if own is None or not which.meets(own):
+            return []
+        place = place_in(order, own)
+        passed = after is not None and (place >= after if order.descending else place <= after)
+        return [] if passed else [own][:limit]
 
     def subjects(self, ids: Sequence[int], position: Position | None = None) -> dict[int, Student]:
         """Students by subject id. The ids come from entries and searches of the scope, which need no second look: an
@@ -100,6 +122,22 @@ class ScopedDocuments:
     def counts(self) -> Counts:
         """How much is stored, in the whole school."""
         return self._store.counts()
+
+
+class ScopedPhotos:
+    """A :class:`gallery.documents.photo_protocol.PhotoStore` in which students of other classes have no photos."""
+
+    def __init__(self, photos: PhotoStore, documents: ScopedDocuments) -> None:
+        self._photos = photos
+        self._documents = documents
+
+    def described(self, matricula: str, pack: str) -> list[DescribedPhoto]:
+        """What is known of each photo of a student of the scope."""
+        return [] if self._documents.student(matricula) is None else self._photos.described(matricula, pack)
+
+    def photo(self, matricula: str, sha256: str) -> StoredPhoto | None:
+        """A photo of a student of the scope; None when there is none."""
+        return None if self._documents.student(matricula) is None else self._photos.photo(matricula, sha256)
 
 
 class ScopedAttendance:
@@ -175,11 +213,3 @@ class ScopedAttendance:
         if self._scope.matricula:
             return entry.subject is not None and entry.subject == self._own()
         return self._scope.holds(entry.clase)
-
-
-def _meets(student: Student, clase: str | None, query: str | None, kind: SubjectKind | None) -> bool:
-    """Whether a student meets the conditions of a list of students."""
-    if (clase is not None and clase not in student.clases) or (kind is not None and student.kind != kind):
-        return False
-    asked = (query or "").casefold()
-    return asked in student.nombre_del_alumno.casefold() or asked in student.matricula.casefold()

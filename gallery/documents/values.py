@@ -135,6 +135,27 @@ class StoredPhoto:
 
 
 @dataclass(frozen=True, slots=True)
+class DescribedPhoto:
+    """What is known of a stored photo, without its bytes.
+
+    Attributes:
+        sha256: SHA-256 of its bytes.
+        media_type: of its bytes.
+        size: how many bytes it has.
+        source: where it came from.
+        box: of the face that its template was made of, x1, y1, x2, y2; None without a template of the pack asked for.
+        quality: what was measured on that face; empty likewise.
+    """
+
+    sha256: str
+    media_type: str
+    size: int
+    source: str
+    box: tuple[float, float, float, float] | None = None
+    quality: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class EnrolledTemplate:
     """What is known of a template: its id, its subject's id, its photo's SHA-256, where the photo came from, and what
     was measured on the face."""

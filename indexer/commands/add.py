@@ -77,7 +77,7 @@ def _run_attempt(arguments: argparse.Namespace, settings: Settings, output: cli.
     from indexer.sources import read_source
     from indexer.sources.links.download_cache import DownloadCache
     from indexer.sources.links.fetching import LinkRules
-    from indexer.sources.local_files import FileRules
+    from presente.local_files import FileRules
 
     check_report_file(arguments.report)
     downloads = DownloadCache(settings.download_cache, LinkRules(settings.max_bytes, settings.private_links))

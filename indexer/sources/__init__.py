@@ -10,16 +10,16 @@ from indexer.sources.celeba.source import is_celeba, read_celeba
 from indexer.sources.folder import read_folder
 from indexer.sources.lfw import is_lfw, read_lfw
 from indexer.sources.links.fetching import fetch
-from indexer.sources.local_files import DEFAULT_RULES, FileRules
 from indexer.sources.options import SourceKind, SourceOptions
-from indexer.sources.sheet.file_kind import OTHER_SHEETS, other_sheet
-from indexer.sources.sheet.source import read_sheet
-from indexer.sources.sheet.table import SHEET_SUFFIXES
+from indexer.sources.sheet import read_sheet
 from indexer.sources.values import Source
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import InvalidInput
 from presente.installation import SAMPLE
+from presente.local_files import DEFAULT_RULES, FileRules
 from presente.secrets import hidden_address
+from presente.student_sheets.file_kind import OTHER_SHEETS, other_sheet
+from presente.student_sheets.table import SHEET_SUFFIXES
 from presente.supervisor import SupervisedRun
 
 

@@ -13,32 +13,11 @@ from pathlib import Path
 
 from gallery.documents.student_rules import check_student
 from gallery.documents.values import Student
-from indexer.sources.local_files import DEFAULT_RULES, FileRules
-from indexer.sources.values import Source, SourcePhoto, printable_path
+from indexer.sources.values import Source, SourcePhoto
 from presente.errors import InvalidInput
+from presente.files import printable_path
+from presente.local_files import DEFAULT_RULES, FileRules, has_photo_suffix
 
-_PHOTO_SUFFIXES = frozenset(
-    {
-        ".jpg",
-        ".jpeg",
-        ".jfif",
-        ".png",
-        ".webp",
-        ".pgm",
-        ".ppm",
-        ".pnm",
-        ".gif",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".heic",
-        ".heif",
-        ".hif",
-        ".avif",
-        ".jxl",
-        "",
-    }
-)
 """Files with these suffixes are read, and refused with a reason when they cannot be used. Others are ignored."""
 
 
@@ -101,11 +80,6 @@ def source_from_people(
             "It should have one folder of photos per person, or one photo per person.",
         )
     return Source(printable_path(root), tuple(chain.from_iterable(photos.values())), ignored=ignored)
-
-
-def has_photo_suffix(path: Path) -> bool:
-    """Whether a file's name is that of a photo."""
-    return path.suffix.lower() in _PHOTO_SUFFIXES
 
 
 def person_name(name: str) -> str:

@@ -14,13 +14,13 @@ from gallery.documents.values import Student
 from indexer.sources.folder import (
     FilesByPerson,
     files_by_person,
-    has_photo_suffix,
     person_name,
     source_from_people,
 )
-from indexer.sources.local_files import FileRules
-from indexer.sources.values import Source, printable_path
+from indexer.sources.values import Source
 from presente.errors import InvalidInput
+from presente.files import printable_path
+from presente.local_files import FileRules, has_photo_suffix
 
 _FOLDERS = ("lfw", "lfw_funneled", "lfw-funneled", "lfw-deepfunneled", "lfw_deepfunneled")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.documents.values import Student
-from indexer.sources.local_files import FileRules, read_file
+from presente.files import printable_path
+from presente.local_files import FileRules, read_file
+from presente.student_sheets.rows import RefusedRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +94,6 @@ class PastAttendance:
 
 
 @dataclass(frozen=True, slots=True)
-class RefusedRow:
-    """A line of a source that cannot be used: where it is, its number, the reason's code, and the reason in words."""
-
-    location: str
-    line: int
-    code: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Source:
     """All photos of a source, those of one person together.
 
@@ -129,8 +120,3 @@ class Source:
     close: Callable[[], None] = lambda: None
     notes: tuple[str, ...] = ()
     refused: tuple[RefusedRow, ...] = ()
-
-
-def printable_path(path: Path) -> str:
-    """A path as text that can be printed and stored, whatever bytes its name is made of."""
-    return os.fsencode(path).decode("utf-8", "replace")

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gallery.documents.attendance import EntryFilter
 from gallery.gallery import Gallery
+from gallery.removal_preview import holdings_of
 from presente.installation import command_line
 
 NOT_REACHED = (
@@ -49,17 +49,10 @@ class ErasedStudent:
 
 def holdings(gallery: Gallery, matricula: str) -> ErasedStudent | None:
     """What an erasure of a student would take; None when there is no such student."""
-    stored = gallery.store.student(matricula)
-    if stored is None:
+    if gallery.store.student(matricula) is None:
         return None
-    entries = EntryFilter(subject=stored.id)
-    return ErasedStudent(
-        matricula,
-        stored.images,
-        stored.templates,
-        len(gallery.store.attendance.entries(entries)),
-        len(gallery.store.attendance.participations(entries)),
-    )
+    held = holdings_of(gallery, matricula)
+    return ErasedStudent(matricula, held.photos, held.templates, held.attendance_entries, held.participation_entries)
 
 
 def erasure_json(removed: Sequence[str], erased: Sequence[ErasedStudent], not_found: Sequence[str]) -> dict[str, Any]:

@@ -109,6 +109,9 @@ class Settings:
     max_megapixels: float = setting("40", number(0.01, 1000.0), "larger photos are refused")
     max_bytes: int = setting("16000000", whole_number(1000, 16_000_000), "larger image files are refused")
     export: Path = setting("var/export", path, "where POST /save_all_images writes the stored photos")
+    imports: Path = setting(
+        "var/imports", path, "where uploaded sheets and their photos wait to be imported, a day at most"
+    )
     cache: Path = setting(
         "var/cache", path, "where evaluation keeps templates, and the indexer the photos that it downloaded"
     )

@@ -31,6 +31,7 @@ class Permission(Enum):
     STATISTICS = "reads statistics of classes and of those who are in them"
     ASK = "asks by photo or embedding"
     RECORD = "records and corrects attendance and participations"
+    SEE_PHOTOS = "sees the stored photos of students"
     ADD_PHOTOS = "adds photos to a student"
     ENROL = "enrols new students"
     MANAGE = "changes and erases students, exports photos"
@@ -44,8 +45,8 @@ _TEACHING = _KNOWN | {_P.STATUS, _P.READ, _P.STATISTICS, _P.ASK, _P.RECORD}
 GRANTED: Mapping[AccessRole, frozenset[Permission]] = {
     AccessRole.NONE: frozenset({_P.OPEN}),
     AccessRole.VIEWER: _KNOWN | {_P.STATUS, _P.READ, _P.STATISTICS},
-    AccessRole.STUDENT: _KNOWN | {_P.READ, _P.ADD_PHOTOS},
-    AccessRole.TEACHER: _TEACHING,
+    AccessRole.STUDENT: _KNOWN | {_P.READ, _P.SEE_PHOTOS, _P.ADD_PHOTOS},
+    AccessRole.TEACHER: _TEACHING | {_P.SEE_PHOTOS},
     AccessRole.ATTENDANCE: _TEACHING,
     AccessRole.ADMIN: frozenset(_P),
 }

@@ -16,6 +16,7 @@ from server.responses.attendance import ClassPhotoFaceJson, ClassPhotoReply
 from server.responses.identification import IdentifiedPhotoReply, IdentifyPhotosReply, IdentifyReply, SearchReply
 from server.responses.session_photos import SessionPhotosReply
 from server.responses.sessions import ClassSessionJson, RollChangeReply
+from server.responses.student_removal import MergeReply
 from server.routes.common import service
 
 _Asked = Mapping[str, Any]
@@ -51,6 +52,11 @@ def of_session(asked: _Asked, reply: Any) -> str:
 def in_fields(asked: _Asked, _: Any) -> Iterable[str]:
     """The student whom the fields beside the photos name."""
     return [asked["body"].fields.matricula]
+
+
+def merged(_: _Asked, reply: MergeReply) -> Iterable[str]:
+    """The student who stays, and the one who went or would go."""
+    return [reply.student.matricula, reply.gone.matricula]
 
 
 def in_reply(_: _Asked, reply: Any) -> Iterable[str]:

@@ -234,6 +234,8 @@ def _content(types: RouteTypes, kind: Any, schemas: _Schemas) -> JsonSchema:
     """The media types of a reply; lines of JSON are described one by one."""
     if kind is str:
         return {types.streams: {"schema": {"type": "string"}}}
+    if kind is bytes:
+        return {types.streams: {"schema": {"type": "string", "format": "binary"}}}
     several = [schemas.of(each) for each in kinds_of(kind)]
     content: JsonSchema = {"application/json": {"schema": several[0] if len(several) == 1 else {"anyOf": several}}}
     if types.streamed_line is not None:

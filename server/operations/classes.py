@@ -9,7 +9,7 @@ from gallery.documents.class_sessions import SessionCounts, TimetableEntry
 from gallery.documents.scope import class_not_yours
 from gallery.documents.session_rules import check_times
 from presente.errors import InvalidInput
-from server.requests.cursors import student_place
+from server.requests.cursors import name_place
 from server.requests.sessions import ClassListParameters, MeetingJson
 from server.service import Service
 
@@ -32,7 +32,7 @@ def classes_page(service: Service, parameters: ClassListParameters) -> list[Clas
     Raises:
         InvalidInput: ``invalid_cursor``.
     """
-    after = student_place(parameters)
+    after = name_place(parameters)
     return [each for each in _summaries(service, None) if each.clase > after][: parameters.limit + 1]
 
 

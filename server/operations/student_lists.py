@@ -12,13 +12,14 @@ from server.requests.students import StudentListParameters
 
 
 def students_page(gallery: Gallery, parameters: StudentListParameters) -> Sequence[StoredStudent]:
-    """A page of students in order of matricula, and one more if there is a next page.
+    """A page of students in the order asked for, and one more if there is a next page.
 
     Raises:
         NotFound: ``class_not_found``.
     """
-    found = gallery.store.students(
-        clase=parameters.clase, query=parameters.q, after=student_place(parameters), limit=parameters.limit + 1
+    order = parameters.order()
+    found = gallery.store.listed_students(
+        parameters.which(), order, student_place(parameters, order), parameters.limit + 1
     )
     if not found:
         check_class(gallery, parameters.clase)

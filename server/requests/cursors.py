@@ -12,6 +12,7 @@ import msgspec
 
 from gallery.documents.attendance import ListPosition
 from gallery.documents.class_sessions import SessionPosition
+from gallery.documents.student_lists import StudentOrder, StudentPlace
 from presente.errors import InvalidInput, shown
 from server.requests import json_parser
 
@@ -42,8 +43,23 @@ def session_place(parameters: _HasCursor) -> SessionPosition | None:
     return None if found is None else SessionPosition(*found)
 
 
-def student_place(parameters: _HasCursor) -> str:
-    """The matricula after which a page of students begins; empty for the beginning."""
+def student_place(parameters: _HasCursor, order: StudentOrder) -> StudentPlace | None:
+    """The place after which a page of students begins; None for the beginning."""
+    kinds: tuple[type, ...] = {"matricula": (str,), "photos": (int, str)}.get(order.by, (str, str))
+    found = _place(parameters, kinds)
+    if found is None:
+        return None
+    *key, matricula = found
+    return StudentPlace(key[0] if key else "", matricula)
+
+
+def place_in_cursor(order: StudentOrder, place: StudentPlace) -> tuple[str | int, ...]:
+    """What :func:`student_place` reads, as :func:`cursor_of` takes it."""
+    return (place.matricula,) if order.by == "matricula" else (place.key, place.matricula)
+
+
+def name_place(parameters: _HasCursor) -> str:
+    """The name after which a page of named things begins; empty for the beginning."""
     found = _place(parameters, (str,))
     return "" if found is None else str(found[0])
 

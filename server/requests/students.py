@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from gallery.documents.student_lists import SortField, StudentFilter, StudentOrder
 from gallery.documents.values import Consent, Student
 from presente.face_json import JsonObject
 from server.requests.fields import Clase, Cursor, Force, PageSize, QueryText, rules
 
 _LONGEST = 200
 _DATE_OR_TIME = {"anyOf": [{"format": "date"}, {"format": "date-time"}]}
+
+StudentSort = Literal["matricula", "nombre", "clase", "photos", "-matricula", "-nombre", "-clase", "-photos"]
 
 Matricula = Annotated[
     str,
@@ -84,8 +87,45 @@ class StudentListParameters(JsonObject, frozen=True, kw_only=True):
 
     clase: Clase | None = None
     q: Annotated[QueryText | None, Meta(description="A part of a name or matricula.")] = None
+    aviso: Annotated[
+        QueryText | None, Meta(description="Only students with this code to look at; any: with any code.")
+    ] = None
+    without_photos: Annotated[bool, Meta(description="Only students of whom no photo is stored.")] = False
+    without_consent: Annotated[bool, Meta(description="Only students of whom no consent is on record.")] = False
+    sort: Annotated[
+        StudentSort, Meta(description="The order; with a minus backwards. Students who are alike by matricula.")
+    ] = "matricula"
     limit: PageSize = 100
     cursor: Cursor | None = None
+
+    def which(self) -> StudentFilter:
+        """Which students are listed."""
+        return StudentFilter(
+            self.clase,
+            self.q,
+            aviso=self.aviso,
+            without_photos=self.without_photos,
+            without_consent=self.without_consent,
+        )
+
+    def order(self) -> StudentOrder:
+        """In which order."""
+        return StudentOrder(cast("SortField", self.sort.removeprefix("-")), self.sort.startswith("-"))
+
+
+class MergeParameters(JsonObject, frozen=True, kw_only=True):
+    """The query string of a merge."""
+
+    dry_run: Annotated[bool, Meta(description="Whether to say only what the merge would do.")] = False
+
+
+class MergeFields(JsonObject, frozen=True, kw_only=True):
+    """With whom a student is merged."""
+
+    into: Annotated[
+        str,
+        Meta(min_length=1, description="The matricula of the student who stays.", extra=rules(missing="missing_field")),
+    ]
 
 
 class StudentChanges(JsonObject, frozen=True, kw_only=True):

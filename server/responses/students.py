@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from gallery.documents.student_lists import place_in
 from gallery.documents.values import StoredStudent
 from presente.face_json import FaceJson, Fpir, JsonObject, Score, face_json
 from server.photo_enrolment import AcceptedEnrolment, DuplicateWarning
-from server.requests.cursors import cursor_of
+from server.requests.cursors import cursor_of, place_in_cursor
 from server.requests.students import StudentListParameters, other_classes
 from server.responses.identification import RequestId
 
@@ -43,7 +44,7 @@ class StudentJson(JsonObject, frozen=True, kw_only=True):
 
 
 class StudentListReply(JsonObject, frozen=True, kw_only=True):
-    """A page of students, in order of matricula."""
+    """A page of students, in the order asked for."""
 
     students: list[StudentJson]
     next_cursor: Annotated[str | None, Meta(description="Goes into cursor as it is; null on the last page.")]
@@ -91,10 +92,11 @@ def student_json(stored: StoredStudent) -> StudentJson:
 
 def student_list_reply(found: Sequence[StoredStudent], parameters: StudentListParameters) -> StudentListReply:
     """A page of at most ``limit`` students, of ``limit + 1`` that were looked for."""
-    limit = parameters.limit
+    limit, order = parameters.limit, parameters.order()
+    place = () if len(found) <= limit else place_in_cursor(order, place_in(order, found[limit - 1]))
     return StudentListReply(
         students=[student_json(stored) for stored in found[:limit]],
-        next_cursor=cursor_of(parameters, found[limit - 1].student.matricula) if len(found) > limit else None,
+        next_cursor=cursor_of(parameters, *place) if place else None,
     )
 
 

@@ -10,7 +10,7 @@ from server.access_log.concerned import in_path, which_class, which_list
 from server.access_log.declaration import logged
 from server.error_codes import GALLERY, SCOPED
 from server.operations.statistics import class_statistics, classes_page, every_class, student_statistics
-from server.requests.cursors import student_place
+from server.requests.cursors import name_place
 from server.requests.statistics import (
     CLASSES_PER_PAGE,
     ClassesStatisticsParameters,
@@ -45,7 +45,7 @@ def classes(parameters: ClassesStatisticsParameters) -> ClassesStatisticsReply |
     which, gallery = dates_of(parameters), service().gallery
     if wants_csv(parameters, request):
         return streamed(classes_csv(every_class(gallery, which)), "text/csv", **_NAMED)
-    page = classes_page(gallery, which, student_place(parameters), parameters.limit or CLASSES_PER_PAGE)
+    page = classes_page(gallery, which, name_place(parameters), parameters.limit or CLASSES_PER_PAGE)
     return classes_statistics_reply(page, which, parameters)
 
 

@@ -78,7 +78,7 @@ def add_images(matricula: str, parameters: EnrolmentParameters, body: SentPhotos
 @answers(StudentListReply, refuses=GALLERY | SCOPED | {"class_not_found", "invalid_cursor"})
 @logged(AccessAction.READ, detail=which_list)
 def listing(parameters: StudentListParameters) -> StudentListReply:
-    """Students in order of matricula, a page at a time."""
+    """Students in the order asked for, a page at a time."""
     found = students_page(service().gallery, parameters)
     return student_list_reply(found, parameters)
 

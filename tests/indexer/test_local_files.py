@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from indexer.sources import read_source
-from indexer.sources.local_files import FileRules, read_file, read_file_below
 from presente.errors import PhotoRefused
+from presente.local_files import FileRules, read_file, read_file_below
 from tests.conftest import SAMPLE, Command, on_sqlite
 
 PHOTO = SAMPLE / "strangers" / "01.jpg"

@@ -17,10 +17,10 @@ from openpyxl.worksheet.worksheet import Worksheet
 from gallery.documents.values import Consent
 from indexer.sources import read_source
 from indexer.sources.options import SourceOptions
-from indexer.sources.sheet import columns
-from indexer.sources.sheet.dates import read_date
 from indexer.sources.values import Source
 from presente.errors import InvalidInput
+from presente.student_sheets import columns
+from presente.student_sheets.dates import read_date
 from tests.indexer.office import HEADER, NAMES, Row, book, csv_file
 
 

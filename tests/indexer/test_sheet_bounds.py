@@ -12,9 +12,9 @@ import openpyxl
 import pytest
 
 from indexer.sources import read_source
-from indexer.sources.sheet import table, workbook
-from indexer.sources.sheet.bounds import BOUNDS
 from presente.errors import InvalidInput
+from presente.student_sheets import table, workbook
+from presente.student_sheets.bounds import BOUNDS
 from tests import programs
 from tests.conftest import ROOT
 from tests.indexer.office import book

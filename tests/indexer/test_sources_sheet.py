@@ -18,9 +18,9 @@ from indexer.sources import read_source
 from indexer.sources.links.download_cache import DownloadCache
 from indexer.sources.links.fetching import LinkRules
 from indexer.sources.options import SourceOptions
-from indexer.sources.sheet.photo_places import photo_places
 from indexer.sources.values import Source
 from presente.errors import InvalidInput
+from presente.student_sheets.photo_places import photo_places
 from tests.conftest import SAMPLE, Command, OpenGallery, on_sqlite
 from tests.indexer.link_server import LinkServer, Reply
 

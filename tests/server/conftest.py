@@ -28,6 +28,7 @@ from presente.composition import open_store
 from presente.recognition import enrolled_photo
 from server.access import passwords
 from server.app import create_app
+from server.imports.desk import ImportDesk
 from server.service import Service, ServiceHandle
 from tests import programs
 from tests.server.declared_answers import CheckedClient, undeclared_anywhere
@@ -66,7 +67,7 @@ def client_of(gallery: Gallery, embedder: FaceEmbedder, folder: Path, clock: Clo
     """A client of a server of one gallery."""
     service_handle = ServiceHandle()
     export = PhotoExport(folder / "export")
-    service_handle.put(Service(embedder, gallery, export, export.forget, clock))
+    service_handle.put(Service(embedder, gallery, export, export.forget, clock, imports=ImportDesk(folder / "imports")))
     return create_app(service_handle, 4_000_000).test_client()
 
 

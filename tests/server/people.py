@@ -23,6 +23,7 @@ from server.access import administration
 from server.access.authentication import Access, Authenticator
 from server.access.register import AccessRegister
 from server.app import create_app
+from server.imports.desk import ImportDesk
 from server.limits import RequestLimits
 from server.photo_enrolment import PhotoRoom
 from server.service import STUDENT_ROOM, Service, ServiceHandle
@@ -59,7 +60,8 @@ def guarded_app(
     export = PhotoExport(folder / "export")
     app = create_app(handle, 4_000_000, access, register, request_limits=limits)
     register.follow(gallery.store.access)
-    handle.put(Service(embedder, gallery, export, export.forget, access_log=log, student_room=room))
+    imports = ImportDesk(folder / "imports")
+    handle.put(Service(embedder, gallery, export, export.forget, access_log=log, student_room=room, imports=imports))
     try:
         yield app
     finally:

@@ -46,11 +46,21 @@ PERMISSIONS = {
     "POST /v1/identify": Permission.ASK,
     "POST /v1/search": Permission.ASK,
     "POST /v1/verify": Permission.ASK,
+    "POST /v1/imports": Permission.ENROL,
+    "GET /v1/imports/<number>": Permission.ENROL,
+    "POST /v1/imports/<number>/run": Permission.ENROL,
+    "DELETE /v1/imports/<number>": Permission.ENROL,
     "GET /v1/students": Permission.READ,
     "POST /v1/students": Permission.ENROL,
     "GET /v1/students/<matricula>": Permission.READ,
     "PATCH /v1/students/<matricula>": Permission.MANAGE,
     "DELETE /v1/students/<matricula>": Permission.MANAGE,
+    "GET /v1/students/<matricula>/images": Permission.SEE_PHOTOS,
+    "GET /v1/students/<matricula>/images/<image>": Permission.SEE_PHOTOS,
+    "DELETE /v1/students/<matricula>/images/<image>": Permission.MANAGE,
+    "GET /v1/students/<matricula>/erasure": Permission.MANAGE,
+    "POST /v1/students/<matricula>/merge": Permission.MANAGE,
+    "POST /v1/photos/check": Permission.ADD_PHOTOS,
     "POST /v1/students/<matricula>/images": Permission.ADD_PHOTOS,
     "POST /v1/attendance": Permission.RECORD,
     "GET /v1/attendance": Permission.READ,
@@ -128,6 +138,8 @@ def test_each_key_opens_what_its_role_opens(guarded: FlaskClient) -> None:
             .replace("<path:clase>", "x")
             .replace("<path:name>", "page.js")
             .replace("<name>", "x")
+            .replace("<image>", "0")
+            .replace("<number>", "0")
         )
         for headers, granted, refused in (
             ({}, AccessRole.NONE, (401, "missing_key")),

@@ -14,10 +14,11 @@ from faces.embedder import FaceEmbedder
 from gallery.documents.access import Grant
 from gallery.gallery import Gallery
 from presente.access_roles import AccessRole
+from presente.recognition import digest_of
 from server.access.permissions import GRANTED, permission_needed
 from tests.conftest import SAMPLE
 from tests.server.people import guarded_app, key_of
-from tests.server.sample import CLASS, CLASS_OF, DAY, GROUP, HERE, JPEG, MOVED, STUDENTS, problem
+from tests.server.sample import CLASS, CLASS_OF, DAY, GROUP, HERE, JPEG, MOVED, STUDENTS, photos, problem
 
 OTHER = "IA-101"
 """A class of another teacher. The one of :data:`MOVED` is another one, too."""
@@ -87,6 +88,9 @@ def requests(admin: FlaskClient) -> list[tuple[str, str, dict[str, Any]]]:
         *[("GET", path, {}) for path in lists],
         ("GET", f"/v1/students?q={stranger}", {}),
         ("GET", f"/v1/students/{stranger}", {}),
+        ("GET", f"/v1/students/{stranger}/images", {}),
+        ("GET", f"/v1/students/{stranger}/images/{digest_of(photos(OTHERS[0])[0])}?size=thumbnail", {}),
+        *[("GET", f"/v1/students?sort={order}&without_consent=true", {}) for order in ("nombre", "-clase", "photos")],
         *[("GET", f"/v1/{name}?matricula={stranger}", {}) for name in ("attendance", "participations")],
         *[("GET", f"/v1/{name}?fecha={DAY}&history=true", {}) for name in ("attendance", "participations")],
         ("GET", f"/v1/attendance?clase={CLASS}&fecha={DAY}&format=csv", {}),
@@ -290,6 +294,8 @@ def test_a_student_reads_the_own_record_and_nothing_else(
         f"/v1/students/{own}",
         f"/v1/students?clase={CLASS}",
         f"/v1/students?q={own[:3]}",
+        "/v1/students?sort=-nombre&without_consent=true",
+        f"/v1/students/{own}/images",
         f"/v1/attendance?clase={CLASS}&fecha={DAY}",
         "/v1/attendance?history=true",
         "/v1/attendance?format=csv",
@@ -304,6 +310,7 @@ def test_a_student_reads_the_own_record_and_nothing_else(
     assert student.get("/v1/attendance").get_json()["present"] == 1
     assert student.get("/v1/participations").get_json()["count"] == 1
     problem(student.get(f"/v1/students/{HERE[1]}"), 404, "student_not_found")
+    problem(student.get(f"/v1/students/{HERE[1]}/images"), 404, "student_not_found")
     problem(student.get(f"/v1/attendance?matricula={HERE[1]}"), 404, "student_not_found")
     photo = {"image": (io.BytesIO(portrait(own)), "own.jpg")}
     problem(student.post(f"/v1/students/{own}/images", data=photo), 403, "own_photos_not_allowed")

@@ -43,7 +43,9 @@ from gallery.documents.mongo.session_photos import MongoSessionPhotos
 from gallery.documents.mongo.sessions import MongoClasses, MongoSessions
 from gallery.documents.mongo.shapes import VISIBLE
 from gallery.documents.mongo.statistics import MongoStatistics
+from gallery.documents.mongo.student_photos import MongoStudentPhotos
 from gallery.documents.mongo.student_writing import MongoStudentWriter
+from gallery.documents.student_lists import StudentFilter, StudentOrder, StudentPlace
 from gallery.documents.values import (
     Changes,
     Counts,
@@ -171,6 +173,10 @@ class MongoStore:
     @property
     def access_log(self) -> MongoAccessLog:
         return self._access_log
+
+    @property
+    def student_photos(self) -> MongoStudentPhotos:
+        return MongoStudentPhotos(self._connection)
 
     def close(self) -> None:
         self._attempts.close()
@@ -328,6 +334,12 @@ class MongoStore:
     ) -> list[StoredStudent]:
         with self._connection.calls():
             return student_queries.list_students(self._db, clase, query, kind, after, limit, clases)
+
+    def listed_students(
+        self, which: StudentFilter, order: StudentOrder, after: StudentPlace | None, limit: int
+    ) -> list[StoredStudent]:
+        with self._connection.calls():
+            return student_queries.listed_students(self._db, which, order, after, limit)
 
     def subjects(self, ids: Sequence[int], position: Position | None = None) -> dict[int, Student]:
         if position is not None:

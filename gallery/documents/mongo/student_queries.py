@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from bson import Int64
 from numpy.typing import NDArray
-from pymongo import ASCENDING
+from pymongo import ASCENDING, DESCENDING
 from pymongo.database import Database
 
 from gallery.documents.foreign_documents import Document, student_of
 from gallery.documents.mongo.attendance_counts import per_class
 from gallery.documents.mongo.shapes import VISIBLE, in_class, in_one_of
+from gallery.documents.student_lists import (
+    ANY_AVISO,
+    SortField,
+    StudentFilter,
+    StudentOrder,
+    StudentPlace,
+    page_of,
+    place_of,
+)
 from gallery.documents.values import Counts, StoredStudent, Student, SubjectKind
+
+_COUNTED = 1000
+"""Students whose photos one query counts."""
 
 
 def student_by_matricula(db: Database[dict[str, Any]], matricula: str) -> StoredStudent | None:
@@ -34,19 +46,65 @@ def list_students(
     clases: Collection[str] | None = None,
 ) -> list[StoredStudent]:
     """See :meth:`gallery.documents.protocol.DocumentStore.students`."""
-    which: dict[str, Any] = {"matricula": {"$gt": after}}
-    which |= _of(clase, kind)
-    further: list[Document] = [] if clases is None else [in_one_of(clases)]
-    if query:
-        part = {"$regex": re.escape(query), "$options": "i"}
-        further.append({"$or": [{"nombre_del_alumno": part}, {"matricula": part}]})
-    if further:
-        which = {"$and": [which, *further]}
-    return _stored(db, which, limit)
+    which = StudentFilter(clase, query, kind, None if clases is None else frozenset(clases))
+    return _stored(db, {"$and": [{"matricula": {"$gt": after}}, *_conditions(which)]}, limit)
 
 
-def _stored(db: Database[dict[str, Any]], which: Document, limit: int) -> list[StoredStudent]:
-    found = list(db.students.find({**which, **VISIBLE}).sort("matricula", ASCENDING).limit(limit))
+def listed_students(
+    db: Database[dict[str, Any]], which: StudentFilter, order: StudentOrder, after: StudentPlace | None, limit: int
+) -> list[StoredStudent]:
+    """See :meth:`gallery.documents.protocol.DocumentStore.listed_students`."""
+    conditions = _conditions(which)
+    if order.by == "matricula" and not which.without_photos:
+        if after is not None:
+            conditions.append({"matricula": {"$lt" if order.descending else "$gt": after.matricula}})
+        direction = DESCENDING if order.descending else ASCENDING
+        return _stored(db, {"$and": conditions} if conditions else {}, limit, direction)
+    wanted = {"matricula": 1, "subject": 1, "nombre_del_alumno": 1, "clase": 1}
+    found = list(db.students.find({**({"$and": conditions} if conditions else {}), **VISIBLE}, wanted))
+    images = dict[int, int]()
+    if which.without_photos or order.by == "photos":
+        for start in range(0, len(found), _COUNTED):
+            some = [document["subject"] for document in found[start : start + _COUNTED]]
+            images |= _count_per_student(db, "images", some)
+    places = (
+        place_of(order.by, _value(order.by, document, images), str(document["matricula"]))
+        for document in found
+        if not (which.without_photos and images.get(int(document["subject"]), 0))
+    )
+    page = page_of(places, order, after, limit)
+    stored = _stored(db, {"matricula": {"$in": [place.matricula for place in page]}}, limit) if page else []
+    by_matricula = {each.student.matricula: each for each in stored}
+    return [by_matricula[place.matricula] for place in page if place.matricula in by_matricula]  # not erased meanwhile
+
+
+def _value(by: SortField, document: Document, images: Mapping[int, int]) -> str | int:
+    """What the students are sorted by, of one document."""
+    if by == "photos":
+        return images.get(int(document["subject"]), 0)
+    name = {"nombre": "nombre_del_alumno", "clase": "clase", "matricula": "matricula"}[by]
+    return str(document.get(name, ""))
+
+
+def _conditions(which: StudentFilter) -> list[Document]:
+    """A filter as conditions that must all hold; of photos it says nothing: they are in another collection."""
+    found: list[Document] = [each for each in (_of(which.clase, which.kind),) if each]
+    if which.clases is not None:
+        found.append(in_one_of(which.clases))
+    if which.query:
+        part = {"$regex": re.escape(which.query), "$options": "i"}
+        found.append({"$or": [{"nombre_del_alumno": part}, {"matricula": part}]})
+    if which.aviso is not None:
+        found.append({"aviso": {"$gt": ""} if which.aviso == ANY_AVISO else which.aviso})
+    if which.without_consent:
+        found.append({"consentimiento": {"$exists": False}})
+    return found
+
+
+def _stored(
+    db: Database[dict[str, Any]], which: Document, limit: int, direction: int = ASCENDING
+) -> list[StoredStudent]:
+    found = list(db.students.find({**which, **VISIBLE}).sort("matricula", direction).limit(limit))
     subjects = [document["subject"] for document in found]
     images, templates = (_count_per_student(db, name, subjects) for name in ("images", "templates"))
     return [

@@ -23,6 +23,8 @@ from gallery.documents.sqlite.session_photos import SqliteSessionPhotos
 from gallery.documents.sqlite.sessions import SqliteClasses, SqliteSessions
 from gallery.documents.sqlite.stale_log import refuse_stale_log
 from gallery.documents.sqlite.statistics import SqliteStatistics
+from gallery.documents.sqlite.student_photos import SqliteStudentPhotos
+from gallery.documents.student_lists import StudentFilter, StudentOrder, StudentPlace
 from gallery.documents.student_rules import merge_students
 from gallery.documents.values import (
     Changes,
@@ -99,6 +101,10 @@ class SqliteStore:
     @property
     def access_log(self) -> SqliteAccessLog:
         return SqliteAccessLog(self._reading, self._writing)
+
+    @property
+    def student_photos(self) -> SqliteStudentPhotos:
+        return SqliteStudentPhotos(self._reading)
 
     def close(self) -> None:
         self._connections.close()
@@ -228,6 +234,12 @@ class SqliteStore:
     ) -> list[StoredStudent]:
         with self._reading() as db:
             return student_rows.list_students(db, clase, query, kind, after, limit, clases)
+
+    def listed_students(
+        self, which: StudentFilter, order: StudentOrder, after: StudentPlace | None, limit: int
+    ) -> list[StoredStudent]:
+        with self._reading() as db:
+            return student_rows.listed_students(db, which, order, after, limit)
 
     def subjects(
         self,

@@ -12,6 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.documents.sqlite.attendance_rows import per_class, recount
+from gallery.documents.student_lists import (
+    ANY_AVISO,
+    SortField,
+    StudentFilter,
+    StudentOrder,
+    StudentPlace,
+    page_of,
+    place_of,
+)
 from gallery.documents.student_rules import student_exists, student_not_found
 from gallery.documents.values import Consent, EnrolmentMode, StoredStudent, Student, SubjectKind
 
@@ -35,6 +44,11 @@ _IN_ONE_OF = (
     "(s.clase IN (SELECT value FROM json_each(?1)) OR (s.otras_clases != '[]' AND EXISTS "
     "(SELECT 1 FROM json_each(s.otras_clases) WHERE value IN (SELECT value FROM json_each(?1)))))"
 )
+_SORTED: dict[SortField, str] = {
+    "nombre": "s.nombre_del_alumno",
+    "clase": "s.clase",
+    "photos": "(SELECT count(*) FROM images i WHERE i.student = s.id)",
+}
 # An enrolment without a consent keeps the stored one.
 _REPLACED = ", ".join(
     f"{name} = " + (f"coalesce(excluded.{name}, {name})" if name == "consentimiento" else f"excluded.{name}")
@@ -58,25 +72,64 @@ def list_students(
     clases: Collection[str] | None = None,
 ) -> list[StoredStudent]:
     """See :meth:`gallery.documents.protocol.DocumentStore.students`."""
-    where, values = ["s.matricula > ?"], [after]
-    in_one_of = None if clases is None else json.dumps(sorted(clases))
-    for condition, value in ((_IN_CLASS, clase), ("s.kind = ?1", kind), (_IN_ONE_OF, in_one_of)):
+    which = StudentFilter(clase, query, kind, None if clases is None else frozenset(clases))
+    where, values = _conditions(which)
+    return _stored(db, f"{where} AND s.matricula > ?", [*values, after], limit)
+
+
+def listed_students(
+    db: sqlite3.Connection, which: StudentFilter, order: StudentOrder, after: StudentPlace | None, limit: int
+) -> list[StoredStudent]:
+    """See :meth:`gallery.documents.protocol.DocumentStore.listed_students`."""
+    where, values = _conditions(which)
+    if order.by == "matricula":
+        if after is not None:
+            where += f" AND s.matricula {'<' if order.descending else '>'} ?"
+            values.append(after.matricula)
+        return _stored(db, where, values, limit, "DESC" if order.descending else "ASC")
+    found = db.execute(f"SELECT {_SORTED[order.by]}, s.matricula FROM students s WHERE {where}", values)
+    page = page_of((place_of(order.by, *row) for row in found), order, after, limit)
+    chosen = "s.matricula IN (SELECT value FROM json_each(?))"
+    stored = _stored(db, chosen, [json.dumps([place.matricula for place in page])], limit)
+    by_matricula = {each.student.matricula: each for each in stored}
+    return [by_matricula[place.matricula] for place in page]
+
+
+def _conditions(which: StudentFilter) -> tuple[str, list[object]]:
+    """A filter as SQL with its values."""
+    where, values = ["TRUE"], list[object]()
+    in_one_of = None if which.clases is None else json.dumps(sorted(which.clases))
+    aviso = None if which.aviso == ANY_AVISO else which.aviso
+    for condition, value in (
+        (_IN_CLASS, which.clase),
+        ("s.kind = ?1", which.kind),
+        (_IN_ONE_OF, in_one_of),
+        ("s.aviso = ?1", aviso),
+    ):
         if value is not None:
             values.append(value)
             where.append(condition.replace("?1", f"?{len(values)}"))
-    if query:
+    if which.query:
         where.append("(s.nombre_del_alumno LIKE ? ESCAPE '\\' OR s.matricula LIKE ? ESCAPE '\\')")
-        escaped = query.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        escaped = which.query.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         values += [f"%{escaped}%"] * 2
-    return _stored(db, " AND ".join(where), values, limit)
+    for asked, condition in (
+        (which.aviso == ANY_AVISO, "s.aviso != ''"),
+        (which.without_photos, "NOT EXISTS (SELECT 1 FROM images i WHERE i.student = s.id)"),
+        (which.without_consent, "s.consentimiento IS NULL"),
+    ):
+        where += [condition] * asked
+    return " AND ".join(where), values
 
 
-def _stored(db: sqlite3.Connection, where: str, values: Sequence[object], limit: int) -> list[StoredStudent]:
+def _stored(
+    db: sqlite3.Connection, where: str, values: Sequence[object], limit: int, direction: str = "ASC"
+) -> list[StoredStudent]:
     rows = db.execute(
         f"SELECT s.id, (SELECT count(*) FROM images i WHERE i.student = s.id), "
         f"(SELECT count(*) FROM templates t WHERE t.student = s.id), "
         f"s.asistencias, s.participaciones, s.asistencias_por_clase, {_COLUMNS} "
-        f"FROM students s WHERE {where} ORDER BY s.matricula LIMIT ?",
+        f"FROM students s WHERE {where} ORDER BY s.matricula {direction} LIMIT ?",
         (*values, limit),
     ).fetchall()
     return [

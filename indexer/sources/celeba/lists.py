@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.sources.values import printable_path
 from presente.errors import InvalidInput
+from presente.files import printable_path
 
 _FOLDERS = ("", "Anno", "Eval")
 _NAME = re.compile(r"[\w-][\w.-]{0,60}\.(jpg|jpeg|png)", re.IGNORECASE | re.ASCII)

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from gallery.documents.values import Student
 from indexer.sources.celeba.lists import PhotoList, find_list, require_list
-from indexer.sources.local_files import FileRules
 from indexer.sources.options import ImageSet, Partition, SourceOptions
-from indexer.sources.values import Source, SourcePhoto, printable_path
+from indexer.sources.values import Source, SourcePhoto
 from presente.errors import InvalidInput
+from presente.files import printable_path
+from presente.local_files import FileRules
 
 _IDENTITIES = "identity_CelebA"
 _PARTITIONS = "list_eval_partition"

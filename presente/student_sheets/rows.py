@@ -9,16 +9,26 @@ from dataclasses import dataclass, field, replace
 
 from gallery.documents.student_rules import check_student
 from gallery.documents.values import Consent, Student
-from indexer.sources.sheet.cells import SheetLine, column_letters, is_scientific
-from indexer.sources.sheet.columns import REQUIRED, ColumnMapping
-from indexer.sources.sheet.dates import read_date
-from indexer.sources.sheet.photo_places import photo_places
-from indexer.sources.sheet.table import SheetTable, numbered
-from indexer.sources.values import RefusedRow, printable_path
 from presente.errors import InvalidInput, shown
+from presente.files import printable_path
+from presente.student_sheets.cells import SheetLine, column_letters, is_scientific
+from presente.student_sheets.columns import REQUIRED, ColumnMapping
+from presente.student_sheets.dates import read_date
+from presente.student_sheets.photo_places import photo_places
+from presente.student_sheets.table import SheetTable, numbered
 
 _FILL = "Fill the column fotos with paths or links; pictures inside the sheet are not read."
 _DATES = ("fecha_de_registro", "consentimiento_fecha")
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A line of a source that cannot be used: where it is, its number, the reason's code, and the reason in words."""
+
+    location: str
+    line: int
+    code: str
+    reason: str
 
 
 @dataclass(slots=True)

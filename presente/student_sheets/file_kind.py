@@ -6,9 +6,9 @@ import zipfile
 from io import BytesIO
 from pathlib import Path
 
-from indexer.sources.sheet.bounds import BOUNDS
-from indexer.sources.values import printable_path
 from presente.errors import InvalidInput
+from presente.files import printable_path
+from presente.student_sheets.bounds import BOUNDS
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 """First bytes of Microsoft's older container: of .xls, and of any file that is protected by a password."""

@@ -16,14 +16,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from indexer.sources.local_files import read_file
-from indexer.sources.sheet.bounds import BOUNDS, OutOfBounds, SheetUsage
-from indexer.sources.sheet.cells import SheetLine, cell_text, is_moment, text_fault, value_fault
-from indexer.sources.sheet.file_kind import check_readable, is_zip
-from indexer.sources.sheet.texts import WINDOWS_1252, csv_lines, decoded
-from indexer.sources.sheet.workbook import Worksheet, read_worksheets
-from indexer.sources.values import printable_path
 from presente.errors import InvalidInput, PhotoRefused
+from presente.files import printable_path
+from presente.local_files import read_file
+from presente.student_sheets.bounds import BOUNDS, OutOfBounds, SheetUsage
+from presente.student_sheets.cells import SheetLine, cell_text, is_moment, text_fault, value_fault
+from presente.student_sheets.file_kind import check_readable, is_zip
+from presente.student_sheets.texts import WINDOWS_1252, csv_lines, decoded
+from presente.student_sheets.workbook import Worksheet, read_worksheets
 
 _WORKBOOK_SUFFIXES = (".xlsx", ".xlsm")
 _TEXT_SUFFIXES = (".csv", ".tsv", ".txt")

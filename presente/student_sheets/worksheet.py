@@ -7,8 +7,8 @@ import datetime
 import re
 from collections.abc import Mapping, Sequence
 
-from indexer.sources.sheet.bounds import OutOfBounds, SheetUsage
-from indexer.sources.sheet.cells import EXACT_DIGITS, UNCOMPUTED, CellFault, cell_text, damaged_fault, error_fault
+from presente.student_sheets.bounds import OutOfBounds, SheetUsage
+from presente.student_sheets.cells import EXACT_DIGITS, UNCOMPUTED, CellFault, cell_text, damaged_fault, error_fault
 
 _CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 _RANGE = re.compile(r"([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})")

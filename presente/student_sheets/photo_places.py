@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from indexer.sources.folder import has_photo_suffix
+from presente.local_files import has_photo_suffix
 
 LINK = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _DRIVE = re.compile(r"(drive|drive\.usercontent|docs)\.google\.com/", re.IGNORECASE)

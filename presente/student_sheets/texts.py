@@ -15,9 +15,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from indexer.sources.sheet.bounds import BOUNDS, OutOfBounds, SheetUsage
-from indexer.sources.sheet.cells import SheetLine
-from indexer.sources.sheet.photo_places import is_photo_name
+from presente.student_sheets.bounds import BOUNDS, OutOfBounds, SheetUsage
+from presente.student_sheets.cells import SheetLine
+from presente.student_sheets.photo_places import is_photo_name
 
 _BYTE_ORDER_MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),

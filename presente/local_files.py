@@ -44,6 +44,34 @@ class FileRules:
 
 DEFAULT_RULES = FileRules()
 
+_PHOTO_SUFFIXES = frozenset(
+    {
+        ".jpg",
+        ".jpeg",
+        ".jfif",
+        ".png",
+        ".webp",
+        ".pgm",
+        ".ppm",
+        ".pnm",
+        ".gif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".heic",
+        ".heif",
+        ".hif",
+        ".avif",
+        ".jxl",
+        "",
+    }
+)
+
+
+def has_photo_suffix(path: Path) -> bool:
+    """Whether a file's name is that of a photo."""
+    return path.suffix.lower() in _PHOTO_SUFFIXES
+
 
 def read_file(path: Path, max_bytes: int) -> bytes:
     """The bytes of a regular file. Links are followed, wherever they lead.

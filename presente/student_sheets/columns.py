@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.sources.values import printable_path
 from presente.errors import InvalidInput, shown
+from presente.files import printable_path
 
 REQUIRED = ("matricula", "nombre_del_alumno", "fotos")
 OPTIONAL = ("clase", "fecha_de_registro", "consentimiento_fecha", "consentimiento_texto")

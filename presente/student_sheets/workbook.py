@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import NoReturn
 
-from indexer.sources.sheet.bounds import BOUNDS, Bounds, OutOfBounds
-from indexer.sources.sheet.worksheet import SheetRow, WorksheetReader, whole_number
+from presente.student_sheets.bounds import BOUNDS, Bounds, OutOfBounds
+from presente.student_sheets.worksheet import SheetRow, WorksheetReader, whole_number
 
 _CHUNK = 1 << 16
 _LONGEST_TOKEN = 1 << 20

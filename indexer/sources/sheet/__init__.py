@@ -1,1 +1,0 @@
-"""Sheets (.csv, .xlsx) as a source: their text and cells, their columns, their students and photos."""

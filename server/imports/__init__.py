@@ -1,0 +1,1 @@
+"""Imports of sheets: uploaded, looked at row by row, then enrolled."""
