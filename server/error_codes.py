@@ -26,7 +26,8 @@ CODES: Mapping[int, frozenset[str]] = {
     401: frozenset({"missing_key", "session_ended", "unknown_key", "wrong_password"}),
     403: frozenset({
         "class_not_yours", "force_not_allowed", "foreign_host", "foreign_origin", "own_photos_not_allowed",
-        "role_not_enough", "threshold_too_low", "wrong_csrf_token", "wrong_setup_code",
+        "role_not_enough", "session_needed", "threshold_too_low", "wrong_csrf_token", "wrong_current_password",
+        "wrong_setup_code",
     }),
     404: frozenset({
         "account_not_found", "accounts_off", "class_not_found", "entry_not_found", "face_not_found", "import_not_found",

@@ -6,12 +6,12 @@ import hmac
 import threading
 from dataclasses import dataclass
 
-from gallery.documents.access import Account, AccountChanges, Grant
+from gallery.documents.access import Account, AccountChanges, Grant, LoginSession
 from presente.access_roles import AccessRole
 from presente.errors import Conflict, Forbidden, Unauthorized
 from server.access.administration import add_account
 from server.access.login_delays import LoginAttempt, LoginDelays
-from server.access.passwords import LONGEST, hash_password, is_outdated, is_password, place_for_login
+from server.access.passwords import LONGEST, check_password, hash_password, is_outdated, is_password, place_for_login
 from server.access.register import AccessRegister
 from server.access.sessions import Sessions
 from server.access.tokens import new_setup_code
@@ -49,20 +49,50 @@ class LoginDesk:
             Unauthorized: ``wrong_password``: the name, the password, or the account is disabled.
             Busy: ``too_many_logins``, ``busy``.
         """
-        signer, store = self._register.signer, self._register.store
+        store = self._register.store
         with place_for_login():
             account, known = self._check(name, password, address, device)
         if is_outdated(account.password_hash):
             changes = AccountChanges(password_hash=hash_password(password))
             account = store.change_account(name, changes, only_if=account.password_hash) or account
-        if self._register.account(name) != account:
+        return self._let_in(account, known)
+
+    def change_password(self, session: LoginSession, current: str, password: str) -> LoggedIn:
+        """Give the account of a session another password. All its sessions end, and a new one begins in their place.
+
+        Raises:
+            InvalidInput: ``invalid_password``.
+            Forbidden: ``wrong_current_password``.
+            Unauthorized: ``wrong_password``: the account was disabled or changed meanwhile.
+            Busy: ``too_many_logins``, ``busy``.
+        """
+        check_password(password)
+        store = self._register.store
+        attempt = LoginAttempt("", session.account, f"session {session.digest}")
+        with place_for_login():
+            account = store.account(session.account)
+            self._delays.begin(attempt)
+            if account is None or not _is_right(current, account):
+                raise _wrong_current_password()
+            self._delays.right(attempt)
+        changes = AccountChanges(password_hash=hash_password(password))
+        changed = store.change_account(account.name, changes, only_if=account.password_hash)
+        if changed is None:  # another one was set meanwhile, so this is not the current one
+            raise _wrong_current_password()
+        self._sessions.end_all_of(account.name)
+        return self._let_in(changed, "")
+
+    def _let_in(self, account: Account, known: str) -> LoggedIn:
+        """Begin a session of an account whose password was right, in one of its browsers; empty for a new one."""
+        if self._register.account(account.name) != account:
             self._register.refresh()
-        token = self._sessions.begin(name)
-        now = store.account(name)
+        token = self._sessions.begin(account.name)
+        now = self._register.store.account(account.name)
         if now is None or not now.enabled or now.password_hash != account.password_hash:  # changed while it was checked
             self._sessions.end(token)
             raise _wrong_password()
-        return LoggedIn(account, token, signer.device_mark(name, account.password_hash, known))
+        signer = self._register.signer
+        return LoggedIn(account, token, signer.device_mark(account.name, account.password_hash, known))
 
     def _check(self, name: str, password: str, address: str, device: str) -> tuple[Account, str]:
         """The account whose password is right, and which of its browsers it is; empty for a new one."""
@@ -71,8 +101,7 @@ class LoginDesk:
         known = "" if stored is None else self._register.signer.device_known_to(device, name, stored)
         attempt = LoginAttempt(address, name, known)
         self._delays.begin(attempt)
-        right = len(password) <= LONGEST and is_password(password, stored)
-        if account is None or not right or not account.enabled:
+        if account is None or not _is_right(password, account) or not account.enabled:
             raise _wrong_password()
         self._delays.right(attempt)
         return account, known
@@ -117,6 +146,17 @@ class LoginDesk:
             self._setup_code = ""
             self._register.refresh()
         return made
+
+
+def _is_right(password: str, account: Account | None) -> bool:
+    """Whether a password is an account's; None of an account that does not exist, which takes as long."""
+    return len(password) <= LONGEST and is_password(password, None if account is None else account.password_hash)
+
+
+def _wrong_current_password() -> Forbidden:
+    return Forbidden(
+        "wrong_current_password", "The current password is wrong.", "Check it; an admin can give you another password."
+    )
 
 
 def _wrong_password() -> Unauthorized:

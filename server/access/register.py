@@ -91,6 +91,10 @@ class AccessRegister:
         """The key of the store with this text; None when there is none."""
         return self._copy.keys.get(digest_of_secret(text))
 
+    def key_named(self, name: str) -> AccessKey | None:
+        """The key of the store with this name; None when there is none."""
+        return next((key for key in self._copy.keys.values() if key.name == name), None)
+
     def account(self, name: str) -> Account | None:
         """The account with this name; None when there is none."""
         return self._copy.accounts.get(name)

@@ -7,17 +7,17 @@ from typing import Any
 
 from msgspec import UNSET
 
-from gallery.documents.access import Grant, grant_detail
+from gallery.documents.access import AccessKey, Account, Grant, grant_detail
 from presente.access_roles import AccessRole
 from presente.face_json import IdentifiedFaceJson
-from server.requests.access import AccountChanges
+from server.requests.access import AccountChanges, NewAccount, NewKey
 from server.responses.access import AccountJson, KeyJson, NewKeyReply
 from server.responses.attendance import ClassPhotoFaceJson, ClassPhotoReply
 from server.responses.identification import IdentifiedPhotoReply, IdentifyPhotosReply, IdentifyReply, SearchReply
 from server.responses.session_photos import SessionPhotosReply
 from server.responses.sessions import ClassSessionJson, RollChangeReply
 from server.responses.student_removal import MergeReply
-from server.routes.common import service
+from server.routes.common import authenticator, service
 
 _Asked = Mapping[str, Any]
 
@@ -133,8 +133,47 @@ def granted(_: _Asked, reply: KeyJson | AccountJson | NewKeyReply) -> str:
 
 def granted_and_changed(asked: _Asked, reply: AccountJson) -> str:
     """The account that was changed, and what of it."""
-    changed = [name for name in AccountChanges.__struct_fields__ if getattr(asked["body"], name) is not UNSET]
-    return " ".join(filter(None, (granted(asked, reply), *changed)))
+    return " ".join(filter(None, (granted(asked, reply), *_given(asked["body"]))))
+
+
+def own_password(_: _Asked, __: Any) -> str:
+    """What the caller changed of the own account."""
+    return "password"
+
+
+def refused_grant(asked: _Asked) -> tuple[Iterable[str], str]:
+    """The key or the account that was to be made, with its role; nothing where the request could not be read."""
+    wanted: NewKey | NewAccount | None = asked.get("body")
+    if wanted is None:
+        return (), ""
+    about = [wanted.matricula] if wanted.matricula else []
+    return about, grant_detail(wanted.name, Grant(AccessRole(wanted.role)))
+
+
+def refused_change(asked: _Asked) -> tuple[Iterable[str], str]:
+    """The account that was to be changed, and how."""
+    about, named = _named(authenticator().register.account(asked["name"]))
+    wanted: AccountChanges | None = asked.get("body")
+    if wanted is None:
+        return about, named
+    role = [] if wanted.role is UNSET else [f"wanted={wanted.role}"]
+    return about, " ".join([named, *role, *_given(wanted)])
+
+
+def refused_revocation(asked: _Asked) -> tuple[Iterable[str], str]:
+    """The key that was to be revoked."""
+    return _named(authenticator().register.key_named(asked["name"]))
+
+
+def _named(found: AccessKey | Account | None) -> tuple[Iterable[str], str]:
+    """A key or an account with its grant. A name that is none's is not written: it may be a person's."""
+    if found is None:
+        return (), "unknown"
+    return [found.grant.matricula] if found.grant.matricula else [], grant_detail(found.name, found.grant)
+
+
+def _given(changes: AccountChanges) -> list[str]:
+    return [name for name in AccountChanges.__struct_fields__ if getattr(changes, name) is not UNSET]
 
 
 def granted_to(_: _Asked, reply: KeyJson | AccountJson | NewKeyReply) -> Iterable[str]:

@@ -16,7 +16,7 @@ from presente.clock import Clock
 from presente.errors import PresenteError
 from server.access.caller import NO_ONE, Caller
 from server.access.proxies import client_address
-from server.access_log.declaration import AccessNote, action_of
+from server.access_log.declaration import AccessNote, action_of, note_of_refused
 from server.routes.common import authenticator
 from server.service import Service, ServiceHandle
 
@@ -33,7 +33,7 @@ def record_request(app: Flask, handle: ServiceHandle, response: Response) -> Res
     Returns the response; or, when a change was done and its line cannot be written, that error as the response.
     """
     action, caller, service = action_of(app, request.endpoint), g.get("caller", NO_ONE), handle.loaded()
-    note: AccessNote = g.get("access_note") or AccessNote(action or AccessAction.READ, _named_in_path())
+    note: AccessNote = g.get("access_note") or _unsaid(app, action)
     unknown = caller.role is AccessRole.NONE and note.action is not AccessAction.LOGIN_FAILED
     if action is None or service is None or unknown or request.method == "OPTIONS" or "access_recorded" in g:
         return response
@@ -138,6 +138,12 @@ def _own_request_id() -> str:
     """The request's id when the server made it; empty for one that the client chose: anything may stand in it."""
     made: str = g.get("request_id", "")
     return "" if made == request.headers.get("X-Request-Id") else made
+
+
+def _unsaid(app: Flask, action: AccessAction | None) -> AccessNote:
+    """What a request asked for whose view was not reached."""
+    note = note_of_refused(app, request.endpoint, request.view_args or {})
+    return note or AccessNote(action or AccessAction.READ, _named_in_path())
 
 
 def _named_in_path() -> tuple[str, ...]:

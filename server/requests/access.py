@@ -98,6 +98,20 @@ class LoginFields(JsonObject, frozen=True, kw_only=True):
     ]
 
 
+class OwnPassword(JsonObject, frozen=True, kw_only=True):
+    """The own password, and the one that takes its place."""
+
+    current: Annotated[
+        str,
+        Meta(
+            max_length=1000,
+            description="The account's password of now.",
+            extra=rules(verbatim=True, secret=True, missing="missing_field"),
+        ),
+    ]
+    new: NewPassword
+
+
 class SetupFields(JsonObject, frozen=True, kw_only=True):
     """The first admin."""
 

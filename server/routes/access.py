@@ -6,7 +6,15 @@ from flask import Blueprint
 
 from gallery.documents.access_log import AccessAction
 from server.access.permissions import Permission, needs
-from server.access_log.concerned import granted, granted_and_changed, granted_to, which_list
+from server.access_log.concerned import (
+    granted,
+    granted_and_changed,
+    granted_to,
+    refused_change,
+    refused_grant,
+    refused_revocation,
+    which_list,
+)
 from server.access_log.declaration import logged
 from server.access_log.recording import note_grant
 from server.error_codes import GALLERY
@@ -41,7 +49,7 @@ def keys(parameters: AccessListParameters) -> KeyListReply:
 @bp.post("/keys")
 @needs(Permission.ADMINISTER)
 @answers({201: NewKeyReply}, refuses=GALLERY | {"invalid_grant", "invalid_name", "name_taken", "student_not_found"})
-@logged(AccessAction.KEY_MADE, about=granted_to, detail=granted)
+@logged(AccessAction.KEY_MADE, about=granted_to, detail=granted, refused=refused_grant)
 def make_key(body: NewKey) -> NewKeyReply:
     """A new key for a machine; its text is shown this once."""
     made, text = operations.make_key(service(), authenticator(), body)
@@ -51,7 +59,7 @@ def make_key(body: NewKey) -> NewKeyReply:
 @bp.delete("/keys/<name>")
 @needs(Permission.ADMINISTER)
 @answers({204: None}, refuses=GALLERY | {"key_not_found"})
-@logged(AccessAction.KEY_REVOKED)
+@logged(AccessAction.KEY_REVOKED, refused=refused_revocation)
 def revoke_key(name: str) -> None:
     """Revoke a key."""
     revoked = operations.revoke_key(service(), authenticator(), name)
@@ -70,7 +78,7 @@ def users(parameters: AccessListParameters) -> AccountListReply:
 @bp.post("/users")
 @needs(Permission.ADMINISTER)
 @answers({201: AccountJson}, refuses=GALLERY | _ACCOUNT | {"name_taken"})
-@logged(AccessAction.ACCOUNT_MADE, about=granted_to, detail=granted)
+@logged(AccessAction.ACCOUNT_MADE, about=granted_to, detail=granted, refused=refused_grant)
 def make_user(body: NewAccount) -> AccountJson:
     """A new account for a person."""
     return account_json(operations.make_account(service(), authenticator(), body))
@@ -79,7 +87,7 @@ def make_user(body: NewAccount) -> AccountJson:
 @bp.patch("/users/<name>")
 @needs(Permission.ADMINISTER)
 @answers(AccountJson, refuses=GALLERY | _ACCOUNT | {"account_not_found", "last_admin"})
-@logged(AccessAction.ACCOUNT_CHANGED, about=granted_to, detail=granted_and_changed)
+@logged(AccessAction.ACCOUNT_CHANGED, about=granted_to, detail=granted_and_changed, refused=refused_change)
 def change_user(name: str, body: AccountChanges) -> AccountJson:
     """Change an account's role, password, or whether it may log in."""
     return account_json(operations.change_account(service(), authenticator(), name, body))

@@ -6,17 +6,17 @@ from flask import Blueprint, current_app, g, request
 from werkzeug.http import dump_cookie
 
 from gallery.documents.access_log import AccessAction
-from presente.errors import NotFound, Unauthorized
+from presente.errors import Forbidden, NotFound, Unauthorized
 from server.access.authentication import DEVICE_COOKIE, SESSION_COOKIE, Login, caller_of, cookie_name
 from server.access.login import LoggedIn, LoginDesk
 from server.access.permissions import Permission, needs
 from server.access.proxies import came_over_tls, client_address
 from server.access.tokens import DEVICE_S, csrf_token
-from server.access_log.concerned import granted
+from server.access_log.concerned import granted, own_password
 from server.access_log.declaration import logged
 from server.access_log.recording import note_failed_login
 from server.error_codes import GALLERY
-from server.requests.access import LoginFields, SetupFields
+from server.requests.access import LoginFields, OwnPassword, SetupFields
 from server.responses.access import AccountJson, LoginOptionsReply, SessionReply, account_json, session_reply
 from server.routes.common import authenticator
 from server.typed_routes import answers
@@ -89,6 +89,34 @@ def session() -> SessionReply:
         return session_reply(g.caller, None, None)
     expires = authenticator().access.session_limits.expires(current.session)
     return session_reply(g.caller, csrf_token(current.token), expires)
+
+
+@bp.post("/password")
+@needs(Permission.KNOWN)
+@answers(
+    SessionReply,
+    refuses=GALLERY
+    | {
+        "accounts_off",
+        "invalid_password",
+        "session_needed",
+        "too_many_logins",
+        "wrong_current_password",
+        "wrong_password",
+    },
+    headers={"Set-Cookie": "The new session, and a mark of this browser."},
+)
+@logged(AccessAction.ACCOUNT_CHANGED, detail=own_password)
+def password(body: OwnPassword) -> tuple[SessionReply, list[tuple[str, str]]]:
+    """Change the own password; every session ends, and a new one begins in this browser."""
+    _check_accounts()
+    current: Login | None = g.login
+    if current is None:
+        raise Forbidden("session_needed", "A key has no password.", "Log in, and send the session's cookie.")
+    made = _desk().change_password(current.session, body.current, body.new)
+    begun = authenticator().sessions.find(made.token)
+    expires = None if begun is None else authenticator().access.session_limits.expires(begun)
+    return session_reply(g.caller, csrf_token(made.token), expires), _cookies(made)
 
 
 @bp.post("/setup")

@@ -21,6 +21,7 @@ from presente.access_roles import AccessRole
 from presente.api_keys import read_keys
 from server.access import administration
 from server.access.authentication import Access, Authenticator
+from server.access.login_delays import LoginDelays
 from server.access.register import AccessRegister
 from server.app import create_app
 from server.imports.desk import ImportDesk
@@ -101,6 +102,23 @@ def logged_in(app: Flask, gallery: Gallery, name: str, grant: Grant) -> tuple[Fl
     browser = app.test_client()
     assert browser.post("/v1/login", json={"name": name, "password": PASSWORD}).status_code == 204
     return browser, {"X-CSRF-Token": browser.get("/v1/session").get_json()["csrf_token"]}
+
+
+class Hands:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def stop_the_clock(app: Flask) -> Hands:
+    """Let no delay of an app's logins pass, however long the test takes; the clock."""
+    clock = Hands()
+    app.extensions["presente.login_desk"]._delays = LoginDelays(clock)
+    return clock
 
 
 def presente_at(

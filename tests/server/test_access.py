@@ -36,6 +36,7 @@ PERMISSIONS = {
     "POST /v1/login": Permission.OPEN,
     "POST /v1/setup": Permission.OPEN,
     "POST /v1/logout": Permission.KNOWN,
+    "POST /v1/password": Permission.KNOWN,
     "GET /v1/session": Permission.KNOWN,
     "GET /v1/keys": Permission.ADMINISTER,
     "POST /v1/keys": Permission.ADMINISTER,

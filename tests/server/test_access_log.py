@@ -31,7 +31,7 @@ from server.app import Access, create_app
 from server.service import Service, ServiceHandle
 from tests.conftest import Command, on_sqlite
 from tests.server.conftest import Serve
-from tests.server.people import guarded_app, logged_in, presente_at
+from tests.server.people import PASSWORD, guarded_app, key_of, logged_in, presente_at
 from tests.server.sample import (
     ADMIN,
     ANA,
@@ -252,6 +252,48 @@ def test_a_session_with_a_wrong_csrf_token_is_named(
         problem(admin.delete(f"/v1/students/{ANA['matricula']}", headers=wrong), 403, "wrong_csrf_token")
     log.close()
     assert [(line.event.caller, line.event.outcome) for line in written()][1:] == [("user:root", "wrong_csrf_token")]
+
+
+def test_what_was_asked_for_is_named_also_when_it_is_refused(
+    school: Gallery, embedder: FaceEmbedder, tmp_path: Path, log: AccessLog, written: Written
+) -> None:
+    """With role and classes; a student's account by the student only; a name that is no one's not at all."""
+    own = ANA["matricula"]
+    with guarded_app(school, embedder, tmp_path, log=log) as app:
+        root, csrf = logged_in(app, school, "root", Grant(AccessRole.ADMIN))
+        logged_in(app, school, "maestra", Grant(AccessRole.TEACHER, frozenset({"IA-101"})))
+        logged_in(app, school, "ana.m", Grant(AccessRole.STUDENT, frozenset(), own))
+        key_of(app, school, "gate", Grant(AccessRole.VIEWER))
+        client = app.test_client()
+        for name in ("maestra", "ana.m", "Abril-Montemayor"):
+            asked = client.patch(f"/v1/users/{name}", json={"role": "admin"}, headers=AS_ATTENDANCE)
+            problem(asked, 403, "role_not_enough")
+        problem(client.delete("/v1/keys/gate", headers=AS_ATTENDANCE), 403, "role_not_enough")
+        problem(client.delete("/v1/keys/Abril", headers=AS_ADMIN), 404, "key_not_found")
+        problem(root.patch("/v1/users/root", json={"role": "viewer"}, headers=csrf), 409, "last_admin")
+        taken = {"name": "maestra", "role": "admin", "password": PASSWORD}
+        problem(root.post("/v1/users", json=taken, headers=csrf), 409, "name_taken")
+        problem(root.post("/v1/keys", json={"name": "gate", "role": "admin"}, headers=csrf), 409, "name_taken")
+        promoted = root.patch("/v1/users/maestra", json={"role": "admin"}, headers=csrf)
+        assert promoted.status_code == 200
+        changed = root.post("/v1/password", json={"current": PASSWORD, "new": f"{PASSWORD}!"}, headers=csrf)
+        assert changed.status_code == 200
+    log.close()
+    lines = [(line.event.outcome, line.event.detail) for line in written() if line.event.action != A.LOGGED_IN]
+    assert lines == [
+        ("role_not_enough", "maestra role=teacher classes=IA-101"),
+        ("role_not_enough", "role=student"),
+        ("role_not_enough", "unknown"),
+        ("role_not_enough", "gate role=viewer"),
+        ("key_not_found", "unknown"),
+        ("last_admin", "root role=admin wanted=viewer role"),
+        ("name_taken", "maestra role=admin"),
+        ("name_taken", "gate role=admin"),
+        ("done", "maestra role=admin role"),
+        ("done", "password"),
+    ]
+    about = [[each.matricula for each in line.concerned] for line in written() if line.event.outcome != "done"]
+    assert about == [[], [own], *[[]] * 6]
 
 
 def test_logins_keys_and_accounts_have_lines(

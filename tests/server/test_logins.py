@@ -26,7 +26,16 @@ from server.access.login_delays import (
     LoginDelays,
 )
 from server.access.tokens import DEVICE_S, TokenSigner
-from tests.server.people import PASSWORD, authenticator_of, guarded_app, log_in, logged_in, wait_until
+from tests.server.people import (
+    PASSWORD,
+    Hands,
+    authenticator_of,
+    guarded_app,
+    log_in,
+    logged_in,
+    stop_the_clock,
+    wait_until,
+)
 from tests.server.sample import ADMIN, problem
 
 TEACHER = Grant(AccessRole.TEACHER, frozenset({"IA-101"}))
@@ -38,23 +47,6 @@ ANOTHER = "otro caballo con alas"
 def app(gallery: Gallery, embedder: FaceEmbedder, tmp_path: Path) -> Iterator[Flask]:
     with guarded_app(gallery, embedder, tmp_path) as made:
         yield made
-
-
-class Hands:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def stop_the_clock(app: Flask) -> Hands:
-    """Let no delay of an app's pass, however long the test takes."""
-    hands = Hands()
-    app.extensions["presente.login_desk"]._delays = LoginDelays(hands)
-    return hands
 
 
 def client_at(app: Flask, address: str, mark: str = "") -> FlaskClient:

@@ -35,6 +35,7 @@ MATRIX = {
     "POST /v1/setup": ANYONE,
     "GET /v1/session": KNOWN,
     "POST /v1/logout": KNOWN,
+    "POST /v1/password": KNOWN,
     "GET /v1/status": f"viewer {TEACHING}",
     "POST /v1/identify": TEACHING,
     "POST /v1/search": TEACHING,

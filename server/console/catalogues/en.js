@@ -260,6 +260,8 @@ export const en = {
   "error.role_not_enough": "Your account may not do this.",
   "error.threshold_too_low": "Only an admin may lower the threshold.",
   "error.wrong_csrf_token": "The page has expired. Load it again.",
+  "error.wrong_current_password": "The current password is wrong.",
+  "error.session_needed": "A key has no password. Log in with your account.",
   "error.wrong_setup_code": "That is not this server's code.",
   "error.account_not_found": "There is no such account.",
   "error.accounts_off": "This server has no accounts.",

@@ -260,6 +260,8 @@ export const es = {
   "error.role_not_enough": "Su cuenta no puede hacer esto.",
   "error.threshold_too_low": "Solo administración puede bajar el umbral.",
   "error.wrong_csrf_token": "La página caducó. Vuelva a cargarla.",
+  "error.wrong_current_password": "La contraseña actual no es correcta.",
+  "error.session_needed": "Una clave de acceso no tiene contraseña. Entre con su cuenta.",
   "error.wrong_setup_code": "Ese no es el código de este servidor.",
   "error.account_not_found": "Esa cuenta no existe.",
   "error.accounts_off": "Este servidor no tiene cuentas.",
