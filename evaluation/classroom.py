@@ -29,7 +29,8 @@ from faces.image.decode import RGB
 from faces.packs.model_pack import ModelPack
 from faces.reading import Detail
 from gallery.attendance.attendance_log import AttendanceLog
-from gallery.attendance.class_photo import ClassPhoto, ClassPhotoFace, FaceAttendance, record_class_photo
+from gallery.attendance.class_photo import record_class_photo
+from gallery.attendance.face_attendance import ClassPhoto, ClassPhotoFace, FaceAttendance
 from gallery.documents.values import EnrolledPhoto, Enrolment, Student, Template
 from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore

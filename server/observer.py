@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from gallery.attendance.class_photo import FaceAttendance
+from gallery.attendance.face_attendance import FaceAttendance
 from gallery.decision import Decision
 from gallery.threshold.operating_point import OperatingPoint
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gallery.attendance.assignment import FaceAssignment, assign
 from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, now
+from gallery.attendance.face_attendance import ClassPhoto, ClassPhotoFace, FaceAttendance
+from gallery.attendance.session_evidence import as_people_said, refuted_faces, settled_by_better_faces
 from gallery.decision import Candidate, decide, once_each
 from gallery.documents.attendance import (
     Attendance,
@@ -21,89 +22,12 @@ from gallery.documents.attendance import (
     SeenFace,
     StoredAttendance,
 )
-from gallery.documents.attendance_rules import ATTENDED, latest
-from gallery.documents.request_keys import NO_CLAIM, Claim
-from gallery.documents.scope import Scope
-from gallery.documents.values import Student
+from gallery.documents.attendance_rules import ATTENDED
 from gallery.subject_search import MAX_K
 from presente.errors import NotFound, shown
 
 _NEAREST_ANYWHERE = 5
 """How many people of the whole gallery are considered for each face, beside the roster."""
-
-FaceStatus = Literal["present", "ambiguous", "off_roster", "duplicate", "unknown"]
-
-
-@dataclass(frozen=True, slots=True)
-class ClassPhotoFace:
-    """A face of a class photo: its template (float32 (d,), length 1) and its box in pixels."""
-
-    vector: NDArray[np.float32]
-    box: tuple[float, float, float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class ClassPhoto:
-    """What attendance is recorded from.
-
-    Attributes:
-        clase: the class.
-        fecha: the date, ISO.
-        photo: SHA-256 of the photo.
-        threshold: the score from which a face may be a person.
-        claim: the claim of the request.
-        session: id of the session; 0 for attendance by class and date alone.
-        number: number of the photo within the session; 0 without one.
-        late: whether a student who is seen for the first time is late.
-    """
-
-    clase: str
-    fecha: str
-    photo: str
-    threshold: float
-    claim: Claim = NO_CLAIM
-    session: int = 0
-    number: int = 0
-    late: bool = False
-
-    def key_of(self, subject: int) -> EntryKey:
-        """What an entry of this photo about a student is about."""
-        return EntryKey(subject, self.clase, self.fecha, self.session)
-
-
-@dataclass(frozen=True, slots=True)
-class FaceAttendance:
-    """The result for one face.
-
-    Attributes:
-        status: ``present``; ``ambiguous`` (a person decides); ``off_roster`` (a student of another class);
-            ``duplicate`` (a second face of one person); ``unknown``. Only the first two are recorded.
-        candidates: whom the face resembles, best first: those above the threshold, or else the best one below it.
-        entries: the entries that hold for the candidates who are on the roster, whatever made them.
-        recorded: whether this request added the first of these entries.
-        unnamed: whether the best candidate was left out because the caller may not see that student.
-    """
-
-    status: FaceStatus
-    candidates: tuple[Candidate, ...]
-    entries: tuple[StoredAttendance, ...] = ()
-    recorded: bool = False
-    unnamed: bool = False
-
-    @property
-    def student(self) -> Student | None:
-        """Who it is; None unless that is clear, and the caller may know it."""
-        known = self.status in ("present", "off_roster") and not self.unnamed
-        return self.candidates[0].student if known else None
-
-    def within(self, scope: Scope) -> FaceAttendance:
-        """The result for a caller who sees a part of the school: what it is stays, who it is only of that part."""
-        seen = tuple(candidate for candidate in self.candidates if scope.sees(candidate.student))
-        return replace(
-            self,
-            candidates=tuple(replace(candidate, rank=rank) for rank, candidate in enumerate(seen, start=1)),
-            unnamed=self.candidates[:1] != seen[:1],
-        )
 
 
 def record_class_photo(
@@ -124,6 +48,9 @@ def record_class_photo(
     if not roster:
         raise NotFound("class_not_found", f"No student is in class {shown(class_photo.clase)}.", "Check clase.")
     results = _identify_faces(attendance_log, faces, class_photo, roster)
+    before = attendance_log.store.entries(EntryFilter(session=class_photo.session)) if class_photo.session else []
+    refuted = refuted_faces(before, gallery.pack)
+    results = [as_people_said(result, face, refuted) for face, result in zip(faces, results, strict=True)]
     drafts: dict[EntryKey, EntryDraft] = {}
     statuses: tuple[AttendanceStatus, ...] = ("present", "ambiguous")
     for status in statuses:  # a student who is clear on one face does not wait for another face
@@ -141,7 +68,7 @@ def record_class_photo(
             for face, result in zip(faces, results, strict=True)
             if result.status == "present"
         ]
-        drafts = settled_by_better_faces(attendance_log, clear, class_photo) | drafts
+        drafts = settled_by_better_faces(attendance_log, before, clear, class_photo) | drafts
     written = attendance_log.write(drafts, class_photo.claim)
     return [_with_entries(result, class_photo, written) for result in results]
 
@@ -261,58 +188,6 @@ def stands_against(current: Attendance, status: AttendanceStatus) -> bool:
     if current.status == "withdrawn":
         return False
     return current.source == "hand" or current.status in ATTENDED or current.status == status
-
-
-def settled_by_better_faces(
-    attendance_log: AttendanceLog, clear: Sequence[tuple[NDArray[np.float32], int]], class_photo: ClassPhoto
-) -> dict[EntryKey, EntryDraft]:
-    """Drafts that end the waiting of students whom an ambiguous face of an earlier photo does not show after all.
-
-    Such a face could be one of several students. When one of them is clear in this photo, and the earlier face is more
-    like this face (by the margin) than like another of them, then it was not the other.
-
-    Args:
-        attendance_log: the log.
-        clear: template and subject id of each face of this photo that is clear.
-        class_photo: the photo.
-    """
-    entries = attendance_log.store.entries(EntryFilter(session=class_photo.session)) if clear else []
-    together: dict[str, set[int | None]] = {}
-    for stored in entries:
-        if stored.entry.face_group:
-            together.setdefault(stored.entry.face_group, set()).add(stored.entry.subject)
-    drafts: dict[EntryKey, EntryDraft] = {}
-    for stored in latest(entries):
-        waiting, seen = stored.entry, stored.entry.face
-        if waiting.status != "ambiguous" or seen is None or waiting.photo_number == class_photo.number:
-            continue
-        needed = max(seen.score + attendance_log.gallery.settings.margin, class_photo.threshold)
-        for vector, subject in clear:
-            others = together[waiting.face_group] - {waiting.subject}
-            if subject in others and float(vector @ seen.vector) >= needed:
-                drafts[waiting.entry_key] = _no_longer_waiting(waiting.face_group, class_photo)
-    return drafts
-
-
-def _no_longer_waiting(group: str, class_photo: ClassPhoto) -> EntryDraft:
-    def draft(current: Attendance | None, revision: int) -> Attendance | None:
-        if current is None or current.status != "ambiguous" or current.face_group != group:
-            return None
-        claim = class_photo.claim
-        return Attendance(
-            current.subject,
-            current.clase,
-            current.fecha,
-            revision,
-            "withdrawn",
-            "photo",
-            now(),
-            request=claim.key,
-            session=class_photo.session,
-            photo_number=class_photo.number,
-        )
-
-    return draft
 
 
 def _with_entries(

@@ -7,6 +7,7 @@ import { readStatus, status } from "./core/server_status.js";
 import { language, speak, t } from "./core/words.js";
 import { Action, Empty, Notices, Waiting } from "./components/basics.js";
 import { Login } from "./pages/login.js";
+import { OwnPassword } from "./pages/own_password.js";
 
 /** Pages are loaded once the first one is shown: a server that goes away later takes none of them along. @type {Record<string, () => Promise<any>>} */
 const PAGES = {
@@ -50,11 +51,20 @@ function Header() {
     <a class="brand" href=${to([])}><img src="/console/icon.svg" alt="" width="28" height="28" />Presente</a>
     <nav aria-label=${t("menu")}>${pages.map((each) => html`<a href=${to([each])} aria-current=${each === current ? "page" : undefined}>${t(`page.${each}`)}</a>`)}</nav>
     <div class="who">
-      ${me.value && html`<span id="who-name">${who(me.value)}</span>`}
+      ${me.value && html`<${Who} />`}
       ${me.value && (options.value.accounts || me.value.name.startsWith("key:")) && html`<${Action} id="logout" act=${leave}>${t("logout")}<//>`}
       <button type="button" id="language" lang=${language.value === "es" ? "en" : "es"} onClick=${() => speak(language.value === "es" ? "en" : "es")}>${t("other_language")}</button>
     </div>
   </header>`;
+}
+
+/** Who is here; an account leads to its password. */
+function Who() {
+  const [changing, setChanging] = useState(false);
+  const asks = /** @type {import("./core/api.js").Me} */ (me.value);
+  if (!asks.name.startsWith("user:")) return html`<span id="who-name">${who(asks)}</span>`;
+  return html`<button type="button" class="plain" id="who-name" title=${t("password.title")} onClick=${() => setChanging(true)}>${who(asks)}</button>
+    ${changing && html`<${OwnPassword} close=${() => setChanging(false)} />`}`;
 }
 
 /** @param {import("./core/api.js").Me} asks */

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from faces.embedder import EmbeddedFace
-from gallery.attendance.class_photo import ClassPhoto, ClassPhotoFace, FaceAttendance, record_class_photo
+from gallery.attendance.class_photo import record_class_photo
+from gallery.attendance.face_attendance import ClassPhoto, ClassPhotoFace, FaceAttendance
 from gallery.documents.request_keys import Claim
 from gallery.threshold.operating_point import OperatingPoint
 from presente.recognition import Timings, digest_of, empty_search_hint

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 
 from faces.embedder import EmbeddedFace
-from gallery.attendance.class_photo import ClassPhoto, FaceAttendance, record_class_photo
+from gallery.attendance.class_photo import record_class_photo
+from gallery.attendance.face_attendance import ClassPhoto, FaceAttendance
 from gallery.attendance.session_log import session_photo_not_found
 from gallery.attendance.session_roll import RollLine, changed_lines
 from gallery.documents.attendance import EntryFilter, StoredAttendance
@@ -49,9 +50,12 @@ class ReadSessionPhoto:
 
 @dataclass(frozen=True, slots=True)
 class RecordedPhoto:
-    """A photo of a session: its number, whether a copy is kept, and what was made of each face, largest first."""
+    """A photo of a session: its number, whether a copy is kept, and what was made of each face, largest first.
 
-    number: int
+    A camera's frame without a face has no number: nothing is stored of it.
+    """
+
+    number: int | None
     kept: bool
     rotated: int
     faces: tuple[tuple[EmbeddedFace, FaceAttendance], ...]
@@ -114,7 +118,7 @@ def _recorded(
     with timings.stage("record", told=False):
         point = service.gallery.whole.operating_point(parameters.threshold)
         before = service.session_log.roll(stored)
-        recorded = tuple(_record(service, stored, photo, point, claim) for photo in read)
+        recorded = tuple(_record(service, stored, photo, point, claim, parameters.frame) for photo in read)
         after = service.session_log.roll(stored)
     changed = {line.subject for line in changed_lines(before, after)}
     if claim.done:  # what an earlier attempt changed
@@ -148,8 +152,15 @@ def _read(service: Service, content: bytes, parameters: SessionPhotoParameters, 
 
 
 def _record(
-    service: Service, stored: StoredSession, photo: ReadSessionPhoto, point: OperatingPoint, claim: Claim
+    service: Service,
+    stored: StoredSession,
+    photo: ReadSessionPhoto,
+    point: OperatingPoint,
+    claim: Claim,
+    frame: bool,
 ) -> RecordedPhoto:
+    if frame and not photo.faces:
+        return RecordedPhoto(None, kept=False, rotated=photo.rotated, faces=())
     kept_photos = service.gallery.store.session_photos
     number = kept_photos.number(stored.id, photo.sha256, claim.at)
     if number is None:
@@ -168,7 +179,7 @@ def _record(
     faces = [class_photo_face(face) for face in photo.faces]
     found = record_class_photo(service.attendance_log, faces, class_photo)
     kept = False
-    if photo.copy is not None:
+    if photo.copy is not None and (not frame or any(made.recorded for made in found)):
         content, (height, width) = photo.copy
         shown = tuple(
             SessionFace(face.box, made.status, tuple((each.subject, each.score) for each in made.candidates))

@@ -132,6 +132,13 @@ class SessionPhotoParameters(JsonObject, frozen=True, kw_only=True):
 
     threshold: Threshold | None = None
     detail: DetailParameter = "auto"
+    frame: Annotated[
+        bool,
+        Meta(
+            description="Whether the photos are frames of a camera that keeps running: one without a face gets no "
+            "number, and a copy is kept only of one that recorded something."
+        ),
+    ] = False
 
 
 class SessionStatement(JsonObject, frozen=True, kw_only=True):

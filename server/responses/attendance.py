@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, cast
 from msgspec import UNSET, Meta, UnsetType
 
 from faces.embedder import EmbeddedFace
-from gallery.attendance.class_photo import FaceAttendance
+from gallery.attendance.face_attendance import FaceAttendance
 from gallery.documents.attendance import StoredAttendance
 from gallery.documents.values import Student
 from gallery.threshold.operating_point import OperatingPoint

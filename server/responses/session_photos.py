@@ -35,7 +35,10 @@ class SessionTimings(AttendanceTimings, frozen=True, kw_only=True):
 class RecordedPhotoJson(JsonObject, frozen=True, kw_only=True):
     """A photo and its faces, largest first; their places, counted from 1, are their numbers."""
 
-    number: Number
+    number: Annotated[
+        int | None,
+        Meta(description="Of the photo within the session; of one sent again, the same. Null: a frame without a face."),
+    ]
     kept: Kept
     rotated: Rotated
     counts: Annotated[dict[str, int], Meta(description="How many faces have each status.")]

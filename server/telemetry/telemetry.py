@@ -10,7 +10,7 @@ from flask import Flask
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from gallery.attendance.class_photo import FaceAttendance
+from gallery.attendance.face_attendance import FaceAttendance
 from gallery.decision import Decision
 from gallery.documents.protocol import DocumentStore
 from gallery.threshold.operating_point import OperatingPoint

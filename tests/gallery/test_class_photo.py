@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from gallery.attendance.attendance_log import AttendanceLog
-from gallery.attendance.class_photo import ClassPhoto, ClassPhotoFace, record_class_photo
+from gallery.attendance.class_photo import record_class_photo
+from gallery.attendance.face_attendance import ClassPhoto, ClassPhotoFace
 from gallery.documents.attendance import EntryFilter
 from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery
 from tests.conftest import DIM, OpenGallery, enrolment
-
-THRESHOLD = 0.42
+from tests.gallery.class_photos import THRESHOLD, face
 
 
 @pytest.fixture
@@ -21,14 +21,6 @@ def school(open_gallery: OpenGallery) -> Gallery:
         made = enrolment(name, np.eye(DIM, dtype=np.float32)[axis : axis + 1])
         gallery.enrol([Enrolment(Student(name, name, "IA-101"), made.photos)])
     return gallery
-
-
-def face(*cosines: float) -> ClassPhotoFace:
-    """A face with these cosines with Ana, Eva and Luz."""
-    vector = np.zeros(DIM, np.float32)
-    vector[: len(cosines)] = cosines
-    vector[DIM - 1] = np.sqrt(1 - np.sum(np.square(cosines)))
-    return ClassPhotoFace(vector, (0.0, 0.0, 10.0, 10.0))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from gallery.attendance.attendance_log import AttendanceLog
-from gallery.attendance.class_photo import ClassPhoto, ClassPhotoFace, FaceAttendance, record_class_photo
+from gallery.attendance.class_photo import record_class_photo
+from gallery.attendance.face_attendance import ClassPhoto, ClassPhotoFace, FaceAttendance
 from gallery.attendance.session_log import FaceStatement, SessionLog
 from gallery.documents.attendance import EntryFilter
 from gallery.documents.class_sessions import ClassSession, SessionFace, SessionPhoto, StoredSession, TimetableEntry
@@ -18,7 +19,7 @@ from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery
 from presente.errors import Conflict, Forbidden, InvalidInput, NotFound
 from tests.conftest import DIM, OpenGallery, enrolment
-from tests.gallery.test_class_photo import THRESHOLD, face
+from tests.gallery.class_photos import THRESHOLD, face
 
 CLASS, DAY = "IA-101", "2026-11-20"
 NAMES = ("Ana", "Eva", "Luz")
@@ -167,6 +168,26 @@ def test_a_face_is_settled_and_unsettled(log: SessionLog, session: StoredSession
         with pytest.raises(NotFound) as refused:
             log.settle_face(session.id, wrong)
         assert refused.value.code in ("face_not_found", "photo_not_found")
+
+
+def test_a_face_that_a_person_has_ruled_out_is_not_taken_for_that_student_again(
+    log: SessionLog, session: StoredSession
+) -> None:
+    stranger, ana = face(0.5), face(0.9)
+    photo(log, session, stranger)
+    assert roll(log, session)["Ana"] == "present"
+    log.settle_face(session.id, FaceStatement(1, 1, None, "present"))
+    (seen,) = photo(log, session, stranger)
+    assert seen.status == "unknown" and roll(log, session)["Ana"] == "absent"
+    (doubtful,) = photo(log, session, face(0.5, 0.49))  # Ana or Eva: it is more like the stranger than like either
+    assert [each.student.matricula for each in doubtful.candidates] == ["Eva"]
+    assert roll(log, session) == {"Ana": "absent", "Eva": "waiting", "Luz": "absent"}
+    photo(log, session, ana)
+    assert roll(log, session)["Ana"] == "present"
+    log.undo_photo(session.id, 4)
+    log.undo_entry(session.id, entry_id(log, session, "Ana"))  # it was Ana after all
+    photo(log, session, stranger)
+    assert roll(log, session)["Ana"] == "present"
 
 
 def test_the_list_of_entries_settles_as_a_session_does(log: SessionLog, session: StoredSession) -> None:

@@ -84,6 +84,19 @@ def test_the_first_admin_and_a_teacher_log_in_by_browser(
     cells = page.locator("#faces tbody tr > td:nth-child(3)").all_inner_texts()
     assert sorted(cells) == sorted(face["matricula"] or "–" for face in expected)
     page.screenshot(path=tmp_path / "logged_in.png")
+    page.click("#who-name")
+    page.fill("#current", "otra cosa larga")
+    page.fill("#new_password", f"{PASSWORD} nuevo")
+    page.press("#new_password", "Enter")
+    page.wait_for_selector("#own-password #refused:has-text('La contraseña actual no es correcta')")
+    page.fill("#current", PASSWORD)
+    page.fill("#new_password", f"{PASSWORD} nuevo")
+    page.press("#new_password", "Enter")
+    page.wait_for_selector(".notice:has-text('La contraseña cambió')")
+    assert not page.is_visible("#own-password")
+    log_in(running, "ruiz", f"{PASSWORD} nuevo")
+    page.click("header nav a:has-text('Alumnos')")  # the page has the new session
+    page.wait_for_selector("#students tbody tr")
     flags = {each["name"]: each for each in page.context.cookies()}
     assert set(flags) == {"presente_session", "presente_device"}
     for cookie in flags.values():

@@ -20,3 +20,5 @@ export const pagesOf = (role) => PAGES[role] ?? [];
 export const mayRecord = (role) => role === "admin" || role === "teacher" || role === "attendance";
 /** @param {string | undefined} role */
 export const mayManage = (role) => role === "admin";
+/** @param {string | undefined} role */
+export const maySeePhotos = (role) => role === "admin" || role === "teacher" || role === "student";

@@ -1,31 +1,9 @@
 // Letting people in: by name and password, or by a key, as the server wants it.
-import { html, useState } from "../libraries/ui.js";
-import { Problem, begin, call, keepKey, options } from "../core/api.js";
-import { reason, t } from "../core/words.js";
+import { html } from "../libraries/ui.js";
+import { begin, call, keepKey, options } from "../core/api.js";
+import { t } from "../core/words.js";
 import { Field, Section } from "../components/basics.js";
-
-/** A form that sends its fields, and shows what was wrong with them. @param {any} props */
-function Form({ id, send, children, button }) {
-  const [wrong, setWrong] = useState("");
-  const [busy, setBusy] = useState(false);
-  const submit = async (event) => {
-    event.preventDefault();
-    const form = event.target;
-    setWrong("");
-    setBusy(true);
-    try {
-      await send(Object.fromEntries(new FormData(form)));
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      setWrong(reason(error));
-      form.querySelectorAll("input[type=password]").forEach((each) => (each.value = ""));
-    } finally {
-      setBusy(false);
-    }
-  };
-  return html`<form id=${id} class="access" onSubmit=${submit}>${children}
-    <p id="refused" class="wrong" role="alert">${wrong}</p><button class="main" disabled=${busy}>${button}</button></form>`;
-}
+import { Form } from "../components/form.js";
 
 /** What stands before the console where no one is logged in. */
 export function Login() {

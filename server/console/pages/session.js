@@ -1,16 +1,16 @@
 // A session: photos or a camera, the roll that fills in, doubtful faces settled with a tap, corrections, the end.
-import { html, useEffect, useRef, useState } from "../libraries/ui.js";
+import { html, useState } from "../libraries/ui.js";
 import { ask, call, download, me, word } from "../core/api.js";
 import { mayRecord } from "../core/roles.js";
 import { to } from "../core/router.js";
 import { day, number, t, when } from "../core/words.js";
-import { Action, Dialog, Section, Waiting, failed, told, useLoaded } from "../components/basics.js";
-import { Camera, still } from "../components/camera.js";
+import { Action, Section, Waiting, failed, told, useLoaded } from "../components/basics.js";
 import { Photo, PhotoPicker } from "../components/photo.js";
+import { Kiosk } from "./kiosk.js";
+import { Settling } from "./settling.js";
 
 const STATUSES = ["present", "late", "excused", "absent"];
 const SHOWN = ["present", "late", "waiting", "excused", "absent"];
-const FRAME_EVERY_MS = 1500;
 
 /** @param {{ path: string[] }} props */
 export function Session({ path }) {
@@ -49,9 +49,9 @@ export function Session({ path }) {
     ${open && html`<${Section} title=${t("session.take")} id="take-title">
       <div class="choose"><${PhotoPicker} several chosen=${(files) => send(files).catch(failed)} label=${t("session.choose")} />
         <button type="button" id="kiosk" onClick=${() => setCamera(!camera)}>${t(camera ? "camera.off" : "session.kiosk")}</button></div>
-      ${camera && html`<${Kiosk} address=${address} changed=${again} undo=${undo} />`}
+      ${camera && html`<${Kiosk} address=${address} changed=${again} say=${say} />`}
     <//>`}
-    ${photos.filter((each) => each.kept && !each.undone).map((each) => html`<${Taken} key=${each.number} photo=${each} address=${address} open=${open} say=${say} undo=${undo} />`)}
+    ${photos.filter((each) => each.kept && !each.undone).map((each) => html`<${Taken} key=${each.number} photo=${each} roll=${roll} address=${address} open=${open} say=${say} undo=${undo} />`)}
     <${Roll} roll=${roll} open=${open} say=${say} undo=${undo} />
     <${Ending} session=${session} address=${address} records=${records} again=${again} />`;
 }
@@ -74,74 +74,21 @@ function Roll({ roll, open, say, undo }) {
 }
 
 /** A photo that was sent, and what was made of its faces. @param {any} props */
-function Taken({ photo, address, open, say, undo }) {
+function Taken({ photo, roll, address, open, say, undo }) {
   const [chosen, setChosen] = useState(/** @type {number | null} */ (null));
+  const source = `${address}/photos/${photo.number}`; // fetched with this page's own key
+  const { found, problem } = useLoaded(async (signal) => (await ask("GET", source, { signal })).blob(), [source]);
   const face = chosen === null ? null : photo.faces[chosen];
   const marked = photo.faces.map((each) => ({ box: each.box, kind: each.status, label: label(each), title: `${label(each)}: ${t(`face.${each.status}`)}` }));
-  const source = `${address}/photos/${photo.number}`;
   return html`<${Section} title=${t("session.photo", { number: photo.number })} id=${`photo-${photo.number}`}
     actions=${open && html`<${Action} act=${() => undo({ photo: photo.number })}>${t("session.take_back")}<//>`}>
-    <${Kept} source=${source} faces=${marked} choose=${open ? setChosen : undefined} width=${photo.width} height=${photo.height} />
-    ${face && html`<${Settling} face=${face} photo=${photo.number} say=${say} close=${() => setChosen(null)} />`}
+    ${found ? html`<${Photo} source=${found} faces=${marked} choose=${open ? setChosen : undefined} alt=${t("session.photo_of")} size=${{ width: photo.width, height: photo.height }} />` : html`<${Waiting} problem=${problem} />`}
+    ${face && found && html`<${Settling} face=${face} photo=${photo} copy=${found} roll=${roll} say=${say} close=${() => setChosen(null)} />`}
   <//>`;
-}
-
-/** The copy of a photo, fetched with this page's own key. @param {any} props */
-function Kept({ source, faces, choose, width, height }) {
-  const { found, problem } = useLoaded(async (signal) => {
-    return (await ask("GET", source, { signal })).blob();
-  }, [source]);
-  if (!found) return html`<${Waiting} problem=${problem} />`;
-  return html`<${Photo} source=${found} faces=${faces} choose=${choose} alt=${t("session.photo_of")} size=${{ width, height }} />`;
 }
 
 /** @param {any} face */
 const label = (face) => (face.status === "present" ? face.nombre.split(" ")[0] : t(`face.short.${face.status}`));
-
-/** Whose face is it? @param {any} props */
-function Settling({ face, photo, say, close }) {
-  const settle = (matricula) => async () => {
-    await say({ photo, face: face.number, ...(matricula && { matricula }) });
-    close();
-  };
-  return html`<${Dialog} title=${t("session.whose")} close=${close}>
-    <p class="quiet">${t(`face.${face.status}`)}</p>
-    <div class="options">${face.candidates.map((each) => html`<${Action} act=${settle(each.matricula)}>${each.nombre_del_alumno}
-      <small>${each.matricula} · ${number(each.score, { maximumFractionDigits: 2 })}</small><//>`)}
-      <${Action} class="danger" act=${settle(null)}>${t("session.none_of_them")}<//></div>
-  <//>`;
-}
-
-/** The camera keeps looking: whoever passes by is recorded, and can say that it was a mistake. @param {any} props */
-function Kiosk({ address, changed, undo }) {
-  const [seen, setSeen] = useState(/** @type {any[]} */ ([]));
-  const timer = useRef(0);
-  const left = useRef(false);
-  useEffect(() => () => {
-    left.current = true;
-    clearTimeout(timer.current);
-  }, []);
-  const look = async (video) => {
-    if (left.current) return;
-    try {
-      const answer = await call("POST", `${address}/photos`, { body: await still(video, 1280), type: "image/jpeg", once: word() });
-      if (answer.roll.length) {
-        setSeen((before) => [...answer.roll.filter((each) => each.status !== "absent"), ...before].slice(0, 8));
-        changed();
-      }
-    } catch (error) {
-      failed(error);
-    }
-    timer.current = window.setTimeout(() => look(video), FRAME_EVERY_MS);
-  };
-  const mistaken = async (line) => {
-    await undo({ entry: line.entry });
-    setSeen((before) => before.filter((each) => each !== line));
-  };
-  return html`<${Camera} ready=${look}><ul class="seen" aria-live="polite">${seen.map((each) => html`<li key=${`${each.matricula}-${each.entry}`}>
-    <span class=${each.status}>${each.status === "waiting" ? "?" : "✓"} ${each.nombre_del_alumno}</span>
-    <${Action} act=${() => mistaken(each)}>${t("session.not_me")}<//></li>`)}</ul><//>`;
-}
 
 /** Closing, opening again, and the roll as a file. @param {any} props */
 function Ending({ session, address, records, again }) {

@@ -6,6 +6,7 @@ import { go, to } from "../core/router.js";
 import { status } from "../core/server_status.js";
 import { day, number, t } from "../core/words.js";
 import { Dialog, Empty, Field, Section, Waiting, failed, useLoaded } from "../components/basics.js";
+import { Timetable } from "./timetable.js";
 
 /** @param {string} today ISO @returns {number} 1 (Monday) to 7 */
 const weekdayOf = (today) => ((new Date(`${today}T00:00:00Z`).getUTCDay() + 6) % 7) + 1;
@@ -14,6 +15,7 @@ const weekdayOf = (today) => ((new Date(`${today}T00:00:00Z`).getUTCDay() + 6) %
 export function Today({ title }) {
   const today = status.value?.today;
   const [beginning, setBeginning] = useState(/** @type {any} */ (null));
+  const [planning, setPlanning] = useState(/** @type {any} */ (null));
   const { found, problem, again } = useLoaded(async (signal) => {
     if (!today) return null;
     const [classes, sessions] = await Promise.all([
@@ -27,19 +29,21 @@ export function Today({ title }) {
     ${found.classes.length === 0 && html`<${Empty} text=${t("today.no_classes")}>
       <a class="button main" href=${to(["students", "new"])}>${t("students.add")}</a><//>`}
     <div class="cards">${found.classes.map((each) => html`<${ClassCard} key=${each.clase} about=${each} today=${today}
-      sessions=${found.sessions.filter((session) => session.clase === each.clase)} begin=${() => setBeginning(each)} />`)}</div>
-    ${beginning && html`<${Beginning} about=${beginning} today=${today} close=${() => setBeginning(null)} />`}`;
+      sessions=${found.sessions.filter((session) => session.clase === each.clase)} begin=${() => setBeginning(each)} plan=${() => setPlanning(each)} />`)}</div>
+    ${beginning && html`<${Beginning} about=${beginning} today=${today} close=${() => setBeginning(null)} />`}
+    ${planning && html`<${Timetable} about=${planning} close=${() => setPlanning(null)} done=${() => (setPlanning(null), again())} />`}`;
 }
 
-/** @param {{ about: any, today: string, sessions: any[], begin: () => void }} props */
-function ClassCard({ about, today, sessions, begin }) {
+/** @param {{ about: any, today: string, sessions: any[], begin: () => void, plan: () => void }} props */
+function ClassCard({ about, today, sessions, begin, plan }) {
   const meets = about.timetable.filter((each) => each.weekday === weekdayOf(today));
   const id = `class-${about.clase}`;
   return html`<${Section} title=${about.clase} id=${id} actions=${html`<a class="quiet" href=${to(["students"], { clase: about.clase })}>${t("today.students", { count: about.students })}</a>`}>
     ${meets.length > 0 && html`<p class="quiet">${meets.map((each) => [each.starts, each.ends].filter(Boolean).join("–")).join(", ")}</p>`}
     <ul class="plain">${sessions.map((each) => html`<li><a href=${to(["session", String(each.id)])}>${each.starts}${each.ends ? `–${each.ends}` : ""}</a>
       <span class=${each.state === "open" ? "present" : "absent"}> ${t(`session.${each.state}`)}</span></li>`)}</ul>
-    ${mayRecord(me.value?.role) && html`<p><button type="button" class=${sessions.length ? "" : "main"} onClick=${begin}>${t("today.begin")}</button></p>`}
+    ${mayRecord(me.value?.role) && html`<p class="actions"><button type="button" class=${sessions.length ? "" : "main"} onClick=${begin}>${t("today.begin")}</button>
+      <button type="button" class="plain" onClick=${plan}>${t("timetable.title")}</button></p>`}
   <//>`;
 }
 

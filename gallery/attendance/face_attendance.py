@@ -1,0 +1,89 @@
+"""A class photo, its faces, and what attendance makes of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gallery.decision import Candidate
+from gallery.documents.attendance import EntryKey, StoredAttendance
+from gallery.documents.request_keys import NO_CLAIM, Claim
+from gallery.documents.scope import Scope
+from gallery.documents.values import Student
+
+FaceStatus = Literal["present", "ambiguous", "off_roster", "duplicate", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassPhotoFace:
+    """A face of a class photo: its template (float32 (d,), length 1) and its box in pixels."""
+
+    vector: NDArray[np.float32]
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassPhoto:
+    """What attendance is recorded from.
+
+    Attributes:
+        clase: the class.
+        fecha: the date, ISO.
+        photo: SHA-256 of the photo.
+        threshold: the score from which a face may be a person.
+        claim: the claim of the request.
+        session: id of the session; 0 for attendance by class and date alone.
+        number: number of the photo within the session; 0 without one.
+        late: whether a student who is seen for the first time is late.
+    """
+
+    clase: str
+    fecha: str
+    photo: str
+    threshold: float
+    claim: Claim = NO_CLAIM
+    session: int = 0
+    number: int = 0
+    late: bool = False
+
+    def key_of(self, subject: int) -> EntryKey:
+        """What an entry of this photo about a student is about."""
+        return EntryKey(subject, self.clase, self.fecha, self.session)
+
+
+@dataclass(frozen=True, slots=True)
+class FaceAttendance:
+    """The result for one face.
+
+    Attributes:
+        status: ``present``; ``ambiguous`` (a person decides); ``off_roster`` (a student of another class);
+            ``duplicate`` (a second face of one person); ``unknown``. Only the first two are recorded.
+        candidates: whom the face resembles, best first: those above the threshold, or else the best one below it.
+        entries: the entries that hold for the candidates who are on the roster, whatever made them.
+        recorded: whether this request added the first of these entries.
+        unnamed: whether the best candidate was left out because the caller may not see that student.
+    """
+
+    status: FaceStatus
+    candidates: tuple[Candidate, ...]
+    entries: tuple[StoredAttendance, ...] = ()
+    recorded: bool = False
+    unnamed: bool = False
+
+    @property
+    def student(self) -> Student | None:
+        """Who it is; None unless that is clear, and the caller may know it."""
+        known = self.status in ("present", "off_roster") and not self.unnamed
+        return self.candidates[0].student if known else None
+
+    def within(self, scope: Scope) -> FaceAttendance:
+        """The result for a caller who sees a part of the school: what it is stays, who it is only of that part."""
+        seen = tuple(candidate for candidate in self.candidates if scope.sees(candidate.student))
+        return replace(
+            self,
+            candidates=tuple(replace(candidate, rank=rank) for rank, candidate in enumerate(seen, start=1)),
+            unnamed=self.candidates[:1] != seen[:1],
+        )

@@ -1,0 +1,115 @@
+"""What earlier photos and statements of a session mean for the faces of another photo of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, now
+from gallery.attendance.face_attendance import ClassPhoto, ClassPhotoFace, FaceAttendance
+from gallery.documents.attendance import Attendance, EntryKey, StoredAttendance
+from gallery.documents.attendance_rules import latest
+from gallery.documents.session_rules import standing
+
+
+def refuted_faces(entries: Sequence[StoredAttendance], pack: str) -> dict[int, list[NDArray[np.float32]]]:
+    """By subject id, the templates of the faces of a session of which a person said that they are not that student.
+
+    Templates of another pack than ``pack`` cannot be compared, and are left out."""
+    of_each: dict[int, list[StoredAttendance]] = {}
+    for stored in entries:
+        if stored.entry.subject is not None:
+            of_each.setdefault(stored.entry.subject, []).append(stored)
+    refuted: dict[int, list[NDArray[np.float32]]] = {}
+    for subject, about in of_each.items():
+        places = {
+            (each.entry.photo_number, each.entry.face_number)
+            for each in standing(about)
+            if each.entry.status == "withdrawn" and each.entry.source == "hand"
+        }
+        seen = [each.entry.face for each in about if (each.entry.photo_number, each.entry.face_number) in places]
+        if vectors := [face.vector for face in seen if face is not None and face.pack == pack]:
+            refuted[subject] = vectors
+    return refuted
+
+
+def as_people_said(
+    result: FaceAttendance, face: ClassPhotoFace, refuted: Mapping[int, Sequence[NDArray[np.float32]]]
+) -> FaceAttendance:
+    """The result without the students whom a person ruled out for a face that this one is more like.
+
+    A camera that keeps running sees a stranger again a moment later, and would take them for the same student.
+    """
+    if result.status not in ("present", "ambiguous"):
+        return result
+    left = tuple(
+        candidate
+        for candidate in result.candidates
+        if not any(float(face.vector @ vector) >= candidate.score for vector in refuted.get(candidate.subject, ()))
+    )
+    if len(left) == len(result.candidates):
+        return result
+    return replace(result, candidates=left) if left else replace(result, status="unknown")
+
+
+def settled_by_better_faces(
+    attendance_log: AttendanceLog,
+    entries: Sequence[StoredAttendance],
+    clear: Sequence[tuple[NDArray[np.float32], int]],
+    class_photo: ClassPhoto,
+) -> dict[EntryKey, EntryDraft]:
+    """Drafts that end the waiting of students whom an ambiguous face of an earlier photo does not show after all.
+
+    Such a face could be one of several students. When one of them is clear in this photo, and the earlier face is more
+    like this face (by the margin) than like another of them, then it was not the other.
+
+    Args:
+        attendance_log: the log.
+        entries: those of the session.
+        clear: template and subject id of each face of this photo that is clear.
+        class_photo: the photo.
+    """
+    together: dict[str, set[int | None]] = {}
+    for stored in entries:
+        if stored.entry.face_group:
+            together.setdefault(stored.entry.face_group, set()).add(stored.entry.subject)
+    drafts: dict[EntryKey, EntryDraft] = {}
+    for stored in latest(entries):
+        waiting, seen = stored.entry, stored.entry.face
+        if (
+            waiting.status != "ambiguous"
+            or seen is None
+            or seen.pack != attendance_log.gallery.pack
+            or waiting.photo_number == class_photo.number
+        ):
+            continue
+        needed = max(seen.score + attendance_log.gallery.settings.margin, class_photo.threshold)
+        for vector, subject in clear:
+            others = together[waiting.face_group] - {waiting.subject}
+            if subject in others and float(vector @ seen.vector) >= needed:
+                drafts[waiting.entry_key] = _no_longer_waiting(waiting.face_group, class_photo)
+    return drafts
+
+
+def _no_longer_waiting(group: str, class_photo: ClassPhoto) -> EntryDraft:
+    def draft(current: Attendance | None, revision: int) -> Attendance | None:
+        if current is None or current.status != "ambiguous" or current.face_group != group:
+            return None
+        claim = class_photo.claim
+        return Attendance(
+            current.subject,
+            current.clase,
+            current.fecha,
+            revision,
+            "withdrawn",
+            "photo",
+            now(),
+            request=claim.key,
+            session=class_photo.session,
+            photo_number=class_photo.number,
+        )
+
+    return draft

@@ -1,0 +1,72 @@
+// Whose face is it? The face of the photo beside the enrolled ones that it resembles.
+import { html, useEffect, useRef, useState } from "../libraries/ui.js";
+import { ask, call, me } from "../core/api.js";
+import { maySeePhotos } from "../core/roles.js";
+import { number, t } from "../core/words.js";
+import { Action, Dialog, useLoaded } from "../components/basics.js";
+
+const AROUND = 0.35; // of the face's own size, shown on each side
+const SIDE = 160;
+
+/**
+ * @param {{ face: any, photo: any, copy: Blob, roll: any[], say: (statement: unknown) => Promise<void>, close: () => void }} props
+ *   ``copy``: the photo as it is kept, which may be smaller than the one that boxes refer to.
+ */
+export function Settling({ face, photo, copy, roll, say, close }) {
+  const [other, setOther] = useState("");
+  const settle = (matricula) => async () => {
+    await say({ photo: photo.number, face: face.number, ...(matricula && { matricula }) });
+    close();
+  };
+  const named = new Set(face.candidates.map((each) => each.matricula));
+  const others = roll.filter((each) => !named.has(each.matricula));
+  return html`<${Dialog} title=${t("session.whose")} close=${close}>
+    <div class="compared"><${Cut} photo=${photo} copy=${copy} box=${face.box} /><p class="quiet">${t(`face.${face.status}`)}</p></div>
+    <div class="options">${face.candidates.map((each) => html`<${Action} class="option" key=${each.matricula} act=${settle(each.matricula)}>
+        ${maySeePhotos(me.value?.role) && html`<${Enrolled} matricula=${each.matricula} />`}
+        <span>${each.nombre_del_alumno}<small>${each.matricula} · ${number(each.score, { maximumFractionDigits: 2 })}</small></span><//>`)}
+      <p class="field"><label for="other">${t("session.someone_else")}</label>
+        <select id="other" value=${other} onChange=${(event) => setOther(event.target.value)}><option value="">–</option>
+          ${others.map((each) => html`<option value=${each.matricula}>${each.nombre_del_alumno} · ${each.matricula}</option>`)}</select>
+        ${other && html`<${Action} class="main" act=${settle(other)}>${t("session.it_is")}<//>`}</p>
+      <${Action} class="danger" act=${settle(null)}>${t("session.none_of_them")}<//></div>
+  <//>`;
+}
+
+/** A face cut out of a photo. @param {{ photo: any, copy: Blob, box: number[] }} props */
+function Cut({ photo, copy, box }) {
+  /** @type {any} */
+  const canvas = useRef(null);
+  useEffect(() => {
+    let left = false;
+    createImageBitmap(copy).then((picture) => {
+      if (left) return;
+      const scale = picture.width / photo.width;
+      const [x1, y1, x2, y2] = box.map((each) => each * scale);
+      const side = Math.max(x2 - x1, y2 - y1) * (1 + 2 * AROUND);
+      const place = [(x1 + x2 - side) / 2, (y1 + y2 - side) / 2, side, side];
+      canvas.current?.getContext("2d").drawImage(picture, ...place, 0, 0, SIDE, SIDE);
+    }, () => {});
+    return () => {
+      left = true;
+    };
+  }, [copy, ...box]);
+  return html`<canvas ref=${canvas} width=${SIDE} height=${SIDE} role="img" aria-label=${t("session.face_seen")}></canvas>`;
+}
+
+/** The first stored photo of a student. @param {{ matricula: string }} props */
+function Enrolled({ matricula }) {
+  const address = `/v1/students/${encodeURIComponent(matricula)}/images`;
+  const { found } = useLoaded(async (signal) => {
+    const [first] = (await call("GET", address, { signal })).photos;
+    return first ? (await ask("GET", `${address}/${first.id}`, { query: { size: "thumbnail" }, signal })).blob() : null;
+  }, [matricula]);
+  const [shown, setShown] = useState("");
+  useEffect(() => {
+    if (!found) return undefined;
+    const made = URL.createObjectURL(found);
+    setShown(made);
+    return () => URL.revokeObjectURL(made);
+  }, [found]);
+  return html`<img class="enrolled" src=${shown || undefined} alt="" />`;
+}

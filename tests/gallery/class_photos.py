@@ -1,0 +1,16 @@
+"""Made-up faces of class photos."""
+
+import numpy as np
+
+from gallery.attendance.face_attendance import ClassPhotoFace
+from tests.conftest import DIM
+
+THRESHOLD = 0.42
+
+
+def face(*cosines: float) -> ClassPhotoFace:
+    """A face with these cosines with Ana, Eva and Luz."""
+    vector = np.zeros(DIM, np.float32)
+    vector[: len(cosines)] = cosines
+    vector[DIM - 1] = np.sqrt(1 - np.sum(np.square(cosines)))
+    return ClassPhotoFace(vector, (0.0, 0.0, 10.0, 10.0))
