@@ -19,7 +19,8 @@ test: $(VENV)/.test  ## pass the tests
 
 coverage: $(VENV)/.ci  ## pass the tests, and say which lines and branches they ran (slower)
 	$(VENV)/bin/coverage erase
-	$(VENV)/bin/coverage run -m $(PYTEST)
+	$(VENV)/bin/coverage run -m $(PYTEST) -m "not untraced"
+	$(VENV)/bin/python -m $(PYTEST) -m untraced
 	$(VENV)/bin/coverage combine --quiet
 	$(VENV)/bin/coverage report
 

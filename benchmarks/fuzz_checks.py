@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 from benchmarks.fuzz_requests import Sent
 
-SLOW_S = 10.0
+SLOW_S = 30.0
 _LARGEST_REPLY = 8_000_000
 _LARGEST_PROBLEM = 6_000
 """Of the first page's routes a problem says its detail three times."""

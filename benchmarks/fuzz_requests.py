@@ -128,7 +128,7 @@ class Requests:
     def odd(self, number: int) -> Sent:
         """A request to some route in which something, or nothing, is wrong."""
         rng = random.Random(f"{self.seed} {number}")
-        method, rule = rng.choice(self.routes)
+        method, rule = self.routes[number % len(self.routes)]
         if rng.random() < 0.02:
             method = rng.choice(("PUT", "TRACE", "FOO", "PROPFIND", "get"))
         target = self._path(rng, rule) + self._query(rng)

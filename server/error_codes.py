@@ -15,7 +15,7 @@ CODES: Mapping[int, frozenset[str]] = {
         "unreadable_sheet", "invalid_accion", "invalid_base64", "invalid_cohort",
         "invalid_consent",
         "invalid_cursor", "invalid_detail", "invalid_embeddings", "invalid_faces", "invalid_fecha", "invalid_field",
-        "invalid_force", "invalid_format", "invalid_grant", "invalid_history", "invalid_host",
+        "invalid_force", "invalid_format", "invalid_frame", "invalid_grant", "invalid_history", "invalid_host",
         "invalid_idempotency_key", "invalid_json", "invalid_k", "invalid_length", "invalid_limit", "invalid_name",
         "invalid_dry_run", "invalid_npy", "invalid_parameter", "invalid_password", "invalid_purpose", "invalid_size",
         "invalid_sort", "invalid_state", "invalid_status", "invalid_student", "invalid_threshold", "invalid_times",

@@ -1,4 +1,7 @@
-"""A process that dies before any one of its writes to a store, of either kind."""
+"""A process that dies before any one of its writes to a store, of either kind.
+
+``PRESENTE_TEST_DEATHS=1`` lets it die before each of them.
+"""
 
 import importlib
 import os
@@ -12,6 +15,7 @@ from gallery.documents.sqlite.connections import SqliteConnections
 from tests import programs
 
 DEATH = 9
+EVERY = int(os.environ.get("PRESENTE_TEST_DEATHS", "4"))
 
 
 class Killer(monitoring.CommandListener):
@@ -54,6 +58,11 @@ def die_before(deadly: int, url: str, folder: Path, module: str, action: str) ->
     done = programs.run(["-c", code], programs.ROOT, os.environ)
     assert done.returncode in (0, DEATH), done.stderr
     return done.returncode == 0
+
+
+def next_death(deadly: int) -> int:
+    """Before which write the next process dies; ``deadly``: before which the last one did, 0 for none."""
+    return deadly + EVERY if deadly else 1
 
 
 def decided_once(happened: Sequence[bool]) -> bool:

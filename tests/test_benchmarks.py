@@ -16,6 +16,8 @@ from presente.errors import InvalidInput
 from tests import programs
 from tests.conftest import ROOT, SAMPLE
 
+pytestmark = pytest.mark.untraced
+
 
 def printed(*words: str, **variables: str) -> dict[str, Any]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PRESENTE_")}

@@ -11,7 +11,7 @@ from gallery.documents.attendance_rules import check_date
 from gallery.gallery import Gallery
 from presente.clock import Clock
 from presente.face_json import JsonObject
-from server.requests.fields import LONGEST_PAGE, Fecha, PageSize, QueryText, rules
+from server.requests.fields import LONGEST_PAGE, LONGEST_TEXT, OnlyDate, OnlyStudent, PageSize, rules
 
 if TYPE_CHECKING:
     _ActionName = str
@@ -24,11 +24,26 @@ _CURSOR = "next_cursor of the page before, as it was."
 class AccessLogParameters(JsonObject, frozen=True, kw_only=True):
     """The query string of the access log; ``limit`` and ``cursor`` do not go with CSV, which is the whole list."""
 
-    desde: Annotated[Fecha | None, Meta(description="From this date at the school on.")] = None
-    hasta: Annotated[Fecha | None, Meta(description="Until this date, inclusive.")] = None
-    quien: Annotated[QueryText | None, Meta(description="Only this caller, as the log names it: key:NAME.")] = None
+    desde: Annotated[OnlyDate | None, Meta(description="From this date at the school on.")] = None
+    hasta: Annotated[OnlyDate | None, Meta(description="Until this date, inclusive.")] = None
+    quien: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=LONGEST_TEXT,
+                description="Only this caller, as the log names it: key:NAME.",
+                extra=rules(
+                    code="invalid_parameter",
+                    missing="invalid_parameter",
+                    missing_fix="Name a caller, or leave quien out to ask about all.",
+                ),
+            ),
+        ]
+        | None
+    ) = None
     accion: Annotated[_ActionName | None, Meta(description="Only what was done in this way.")] = None
-    matricula: Annotated[QueryText | None, Meta(description="Only about this student.")] = None
+    matricula: OnlyStudent | None = None
     format: Annotated[Literal["json", "csv"] | None, Meta(description="As Accept says when missing.")] = None
     limit: PageSize | None = None
     cursor: (

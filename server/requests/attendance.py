@@ -24,6 +24,8 @@ from server.requests.fields import (
     History,
     NamedStudent,
     Note,
+    OnlyDate,
+    OnlyStudent,
     PageSize,
     QueryText,
     Threshold,
@@ -104,10 +106,10 @@ class EntryListParameters(JsonObject, frozen=True, kw_only=True):
     """Conditions of a list of entries, dates inclusive."""
 
     clase: Clase | None = None
-    matricula: Annotated[QueryText | None, Meta(description="Only this student.")] = None
-    fecha: Annotated[Fecha | None, Meta(description="Only this date; not beside desde or hasta.")] = None
-    desde: Annotated[Fecha | None, Meta(description="From this date on.")] = None
-    hasta: Annotated[Fecha | None, Meta(description="Until this date.")] = None
+    matricula: OnlyStudent | None = None
+    fecha: Annotated[OnlyDate | None, Meta(description="Only this date; not beside desde or hasta.")] = None
+    desde: Annotated[OnlyDate | None, Meta(description="From this date on.")] = None
+    hasta: Annotated[OnlyDate | None, Meta(description="Until this date.")] = None
     history: History = False
 
 

@@ -96,8 +96,35 @@ Clase = Annotated[
         ),
     ),
 ]
-"""A class that narrows what is asked. An empty one is refused: a client whose variable is empty would else ask about
-everyone, unnoticed."""
+"""A class that narrows what is asked. An empty one is refused, and so are the other empty conditions: a client whose
+variable is empty would else ask about everyone, unnoticed."""
+OnlyStudent = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=LONGEST_TEXT,
+        description="Only this student.",
+        extra=rules(
+            code="invalid_parameter",
+            missing="invalid_parameter",
+            missing_fix="Name a student, or leave matricula out to ask about all.",
+        ),
+    ),
+]
+OnlyDate = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=LONGEST_TEXT,
+        extra_json_schema=_DATE,
+        extra=rules(
+            date=True,
+            code="invalid_fecha",
+            missing="invalid_fecha",
+            missing_fix="Give a date, or leave the parameter out to ask about all.",
+        ),
+    ),
+]
 Fecha = Annotated[
     str,
     Meta(

@@ -16,9 +16,9 @@ from server.requests.fields import (
     Clase,
     Cursor,
     DetailParameter,
-    Fecha,
     NamedStudent,
     Note,
+    OnlyDate,
     PageSize,
     Threshold,
     rules,
@@ -120,8 +120,8 @@ class SessionListParameters(JsonObject, frozen=True, kw_only=True):
     """Conditions of the list of sessions, dates inclusive."""
 
     clase: Clase | None = None
-    desde: Annotated[Fecha | None, Meta(description="From this date on.")] = None
-    hasta: Annotated[Fecha | None, Meta(description="Until this date.")] = None
+    desde: Annotated[OnlyDate | None, Meta(description="From this date on.")] = None
+    hasta: Annotated[OnlyDate | None, Meta(description="Until this date.")] = None
     state: Annotated[Literal["open", "closed"] | None, Meta(description="Only sessions that are so.")] = None
     limit: PageSize = 100
     cursor: Cursor | None = None

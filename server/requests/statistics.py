@@ -11,11 +11,11 @@ from gallery.documents.attendance_rules import check_date
 from gallery.documents.statistics import StatisticsFilter
 from presente.errors import InvalidInput
 from presente.face_json import JsonObject
-from server.requests.fields import Cursor, Fecha, PageSize, rules
+from server.requests.fields import Cursor, OnlyDate, PageSize, rules
 
 Format = Annotated[Literal["json", "csv"] | None, Meta(description="As Accept says when missing.")]
-From = Annotated[Fecha | None, Meta(description="From this date on.")]
-Until = Annotated[Fecha | None, Meta(description="Until this date.")]
+From = Annotated[OnlyDate | None, Meta(description="From this date on.")]
+Until = Annotated[OnlyDate | None, Meta(description="Until this date.")]
 CLASSES_PER_PAGE = 100
 
 

@@ -117,6 +117,7 @@ def test_wrong_usage(command: Command, tmp_path: Path) -> None:
     assert done.returncode == 2 and "too_few_people" in done.stderr, done.stderr
 
 
+@pytest.mark.untraced
 @pytest.mark.real
 @on_sqlite
 def test_real_faces(command: Command, real_pack: ModelPack, real_faces: Path) -> None:

@@ -127,6 +127,7 @@ def test_predict(command: Command, tmp_path: Path) -> None:
     assert command("evaluation", "predict", *photos[:2]).returncode == 0
 
 
+@pytest.mark.untraced
 @pytest.mark.real
 @on_sqlite
 @pytest.mark.parametrize(("data", "rank1", "fnir"), [("lfw", 0.995, 0.01), ("celeba", 0.995, None)])

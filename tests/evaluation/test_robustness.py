@@ -189,6 +189,7 @@ def test_a_rate_without_strangers_is_refused_before_any_photo_is_read(command: C
     assert without.returncode and "no_strangers" not in without.stderr
 
 
+@pytest.mark.untraced
 @pytest.mark.real
 @on_sqlite
 def test_real_faces(command: Command, real_pack: ModelPack, real_faces: Path) -> None:

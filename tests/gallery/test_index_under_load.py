@@ -22,6 +22,8 @@ from gallery.settings import GallerySettings
 from presente.composition import open_store
 from tests.conftest import PACK, enrolment, on_sqlite, unit
 
+pytestmark = pytest.mark.untraced
+
 DIM = 64
 OPERATIONS = int(os.environ.get("PRESENTE_TEST_OPERATIONS", "250"))
 SECONDS = float(os.environ.get("PRESENTE_TEST_SECONDS", "2"))

@@ -15,7 +15,7 @@ from presente.errors import InvalidInput, NotFound, PackError
 from tests.conftest import DIM, enrolment
 from tests.gallery.conftest import vectors
 from tests.gallery.galleries import open_gallery
-from tests.killer import decided_once, die_before
+from tests.killer import decided_once, die_before, next_death
 
 SHARED = 4
 """How many different photos the two students have; the last one of one is also the first one of the other."""
@@ -160,13 +160,14 @@ def erase(gallery: Gallery) -> None:
 DELTAS = {"merge": merge, "move": move, "erase": erase}
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("action", sorted(DELTAS))
 def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> None:
     acknowledged = False
     deadly = 0
     happened: list[bool] = []
     while not acknowledged:
-        deadly += 1
+        deadly = next_death(deadly)
         assert deadly < 80
         name, _, suffix = store_url.partition(".db")
         url, folder = f"{name}_{deadly}{'.db' if _ else suffix}", tmp_path / str(deadly)

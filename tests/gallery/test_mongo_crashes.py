@@ -14,7 +14,7 @@ from presente.errors import PackError, StoreError
 from tests.conftest import DIM, PACK, enrolment
 from tests.gallery.conftest import vectors
 from tests.gallery.galleries import open_gallery
-from tests.killer import decided_once, die_before
+from tests.killer import decided_once, die_before, next_death
 from tests.mongo_server import MongoServer, binary
 
 on_mongo = pytest.mark.parametrize("store_url", ["mongo"], indirect=True)
@@ -57,6 +57,7 @@ DELTAS = {
 }
 
 
+@pytest.mark.untraced
 @on_mongo
 def test_death_during_a_change_of_the_pack(store_url: str, tmp_path: Path) -> None:
     """A gallery that stays open meanwhile goes by the pack that the documents have."""
@@ -64,7 +65,7 @@ def test_death_during_a_change_of_the_pack(store_url: str, tmp_path: Path) -> No
     deadly = 0
     happened: list[bool] = []
     while not acknowledged:
-        deadly += 1
+        deadly = next_death(deadly)
         url, folder = f"{store_url}_{deadly}", tmp_path / str(deadly)
         gallery = open_gallery(url, folder)
         gallery.enrol([enrolment("OLD", vectors(3, 1))])
@@ -85,6 +86,7 @@ def test_death_during_a_change_of_the_pack(store_url: str, tmp_path: Path) -> No
     assert deadly >= 5 and decided_once(happened), happened
 
 
+@pytest.mark.untraced
 @on_mongo
 @pytest.mark.parametrize("action", sorted(DELTAS.keys() - {"change the pack"}))
 def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> None:
@@ -92,7 +94,7 @@ def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> 
     deadly = 0
     happened: list[bool] = []
     while not acknowledged:
-        deadly += 1
+        deadly = next_death(deadly)
         assert deadly < 60
         url, folder = f"{store_url}_{deadly}", tmp_path / str(deadly)
         gallery = open_gallery(url, folder)

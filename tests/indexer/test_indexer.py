@@ -211,6 +211,7 @@ def long_source(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("with_signal", [signal.SIGKILL, signal.SIGINT])
 def test_an_interrupted_run_is_finished_later(
     command: Command,

@@ -19,6 +19,8 @@ from tests import programs
 from tests.conftest import ROOT
 from tests.indexer.office import book
 
+pytestmark = pytest.mark.untraced
+
 MEMORY = 400_000_000
 """Bytes of address space in addition to what Python and the modules take."""
 

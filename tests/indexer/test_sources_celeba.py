@@ -280,6 +280,7 @@ def test_people_of_celeba_are_cohort(
         assert best is None or best.kind == "cohort"
 
 
+@pytest.mark.untraced
 @on_sqlite
 def test_the_real_download(real_faces: Path, real_pack: ModelPack, open_gallery: OpenGallery, store_url: str) -> None:
     root = real_faces / "celeba"

@@ -5,6 +5,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from faces.embedder import FaceEmbedder
 from faces.packs.model_pack import load_pack
 from gallery.gallery import Gallery
@@ -39,6 +41,7 @@ def enrol(gallery: Gallery) -> Any:
 DELTAS = {"enrol": enrol}
 
 
+@pytest.mark.untraced
 def test_death_before_a_write(store_url: str, tmp_path: Path) -> None:
     """Every fifth, to find how many there are, and then each of the last ones: between storing and saying so."""
     stored, acknowledged = dies_and_is_sent_again(store_url, tmp_path, deadly := 1)

@@ -17,6 +17,8 @@ from tests.conftest import Command
 from tests.server.conftest import Serve
 from tests.server.declared_answers import undeclared_anywhere
 
+pytestmark = pytest.mark.untraced
+
 REQUESTS = int(os.environ.get("PRESENTE_TEST_FUZZ", "600"))
 
 

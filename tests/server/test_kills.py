@@ -31,6 +31,8 @@ from tests.conftest import SAMPLE, Command
 from tests.server.conftest import Serve
 from tests.server.sample import CLASS, CLASS_OF, GROUP, HERE, STUDENTS
 
+pytestmark = pytest.mark.untraced
+
 KILLS = int(os.environ.get("PRESENTE_TEST_KILLS", "4"))
 EXTRA = sorted((SAMPLE / "strangers").glob("*.jpg"))
 

@@ -116,6 +116,17 @@ def test_a_list_of_a_class_that_does_not_exist(client: FlaskClient, recorded: di
     assert client.get("/v1/students?clase=C-1").get_json()["students"] == []
 
 
+def test_conditions_that_are_empty_are_refused(client: FlaskClient) -> None:
+    for path in ("/v1/attendance", "/v1/participations", "/v1/access-log"):
+        assert "matricula is empty" in problem(client.get(f"{path}?matricula="), 400, "invalid_parameter")
+        problem(client.get(f"{path}?desde="), 400, "invalid_fecha")
+        problem(client.get(f"{path}?hasta=%20"), 400, "invalid_fecha")
+    problem(client.get("/v1/attendance?fecha="), 400, "invalid_fecha")
+    problem(client.get("/v1/sessions?desde="), 400, "invalid_fecha")
+    problem(client.get("/v1/statistics/classes?hasta="), 400, "invalid_fecha")
+    problem(client.get("/v1/access-log?quien="), 400, "invalid_parameter")
+
+
 LISTS = {
     "/v1/students?clase=C-1": "students",
     "/v1/students?q=Nombre": "students",

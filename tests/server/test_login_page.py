@@ -48,6 +48,7 @@ def test_the_first_admins_code_is_a_line_of_its_own_and_in_no_record_of_the_log(
     assert all(code not in line for line in lines if line != plain)
 
 
+@pytest.mark.untraced
 @pytest.mark.usefixtures("sample_gallery")
 @on_sqlite
 def test_the_first_admin_and_a_teacher_log_in_by_browser(

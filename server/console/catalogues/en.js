@@ -246,6 +246,7 @@ export const en = {
   "error.invalid_field": "A field is not valid.",
   "error.invalid_force": "The value is neither true nor false.",
   "error.invalid_format": "There is no such format.",
+  "error.invalid_frame": "The value is neither yes nor no.",
   "error.invalid_grant": "A teacher needs classes, and a student a matrícula; others neither.",
   "error.invalid_history": "The value is neither true nor false.",
   "error.invalid_host": "This server has another name.",

@@ -246,6 +246,7 @@ export const es = {
   "error.invalid_field": "Un campo no es válido.",
   "error.invalid_force": "El valor no es sí ni no.",
   "error.invalid_format": "Ese formato no existe.",
+  "error.invalid_frame": "El valor no es sí ni no.",
   "error.invalid_grant": "Un docente necesita clases, y un alumno su matrícula; los demás, ninguna de las dos.",
   "error.invalid_history": "El valor no es sí ni no.",
   "error.invalid_host": "Este servidor no se llama así.",

@@ -12,6 +12,8 @@ from tests.server.console.pages import complaints_of
 if TYPE_CHECKING:
     from playwright.sync_api import Page  # which only CI installs
 
+pytestmark = pytest.mark.untraced
+
 PAGES = {
     "today": "#class-IA-101",
     "identify": "#photo",

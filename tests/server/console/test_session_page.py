@@ -12,6 +12,8 @@ from tests.server.people import wait_until
 if TYPE_CHECKING:
     from playwright.sync_api import Page  # which only CI installs
 
+pytestmark = pytest.mark.untraced
+
 
 def counts(page: "Page") -> list[int]:
     """Present, late, to confirm, excused, absent."""

@@ -14,6 +14,8 @@ from tests.server.sample import STUDENTS
 if TYPE_CHECKING:
     from playwright.sync_api import Page  # which only CI installs
 
+pytestmark = pytest.mark.untraced
+
 
 @pytest.mark.usefixtures("sample_gallery")
 @on_sqlite
