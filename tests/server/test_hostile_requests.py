@@ -291,6 +291,8 @@ def test_every_route_takes_little_unless_it_says_so() -> None:
         "/v1/sessions/<int:number>/photos",
         "/v1/attendance",
         "/upload",
+        "/v1/imports",
+        "/v1/photos/check",
         "/upload-assistance",
         "/upload-parti",
     }
