@@ -19,6 +19,8 @@ function first() {
 
 /** The language of the console. */
 export const language = signal(first());
+/** How the reader's country writes numbers and dates; where the browser does not say, as Mexico does in Spanish. */
+const region = computed(() => navigator.languages.find((each) => each.startsWith(`${language.value}-`)) ?? { es: "es-MX", en: "en-GB" }[language.value]);
 const plural = computed(() => new Intl.PluralRules(language.value));
 
 /** @param {Language} chosen */
@@ -55,15 +57,20 @@ export function reason(problem) {
 
 /** @param {string} date ISO, of the school @param {Intl.DateTimeFormatOptions} [how] */
 export function day(date, how = { weekday: "long", day: "numeric", month: "long" }) {
-  return new Intl.DateTimeFormat(language.value, { ...how, timeZone: "UTC" }).format(new Date(`${date}T00:00:00Z`));
+  return new Intl.DateTimeFormat(region.value, { ...how, timeZone: "UTC" }).format(new Date(`${date}T00:00:00Z`));
 }
 
 /** @param {string} moment ISO with a zone @returns {string} in the reader's own zone */
 export function when(moment) {
-  return new Intl.DateTimeFormat(language.value, { dateStyle: "medium", timeStyle: "short" }).format(new Date(moment));
+  return new Intl.DateTimeFormat(region.value, { dateStyle: "medium", timeStyle: "short" }).format(new Date(moment));
+}
+
+/** @param {string} moment ISO with a zone @returns {string} the time of day alone */
+export function hour(moment) {
+  return new Intl.DateTimeFormat(region.value, { timeStyle: "short" }).format(new Date(moment));
 }
 
 /** @param {number} value @param {Intl.NumberFormatOptions} [how] */
 export function number(value, how) {
-  return new Intl.NumberFormat(language.value, how).format(value);
+  return new Intl.NumberFormat(region.value, how).format(value);
 }

@@ -3,7 +3,7 @@ import { html, useState } from "../libraries/ui.js";
 import { ask, call, download, me, word } from "../core/api.js";
 import { mayRecord } from "../core/roles.js";
 import { to } from "../core/router.js";
-import { day, number, t, when } from "../core/words.js";
+import { day, hour, number, t } from "../core/words.js";
 import { Action, Section, Waiting, failed, told, useLoaded } from "../components/basics.js";
 import { Photo, PhotoPicker } from "../components/photo.js";
 import { Kiosk } from "./kiosk.js";
@@ -64,7 +64,7 @@ function Roll({ roll, open, say, undo }) {
       <th scope="col">${t("session.since")}</th>${open && html`<th scope="col">${t("session.correct")}</th>`}</tr></thead>
     <tbody>${lines.map((line) => html`<tr key=${line.matricula} data-matricula=${line.matricula}>
       <td>${line.nombre_del_alumno}</td><td>${line.matricula}</td><td class=${line.status}>${t(`status.${line.status}`)}${line.note && html` <small>${line.note}</small>`}</td>
-      <td>${line.since ? when(line.since) : ""}</td>
+      <td>${line.since ? hour(line.since) : ""}</td>
       ${open && html`<td><div class="actions"><select aria-label=${t("session.correct_of", { name: line.nombre_del_alumno })} value=${line.status}
           onChange=${(event) => say({ matricula: line.matricula, status: event.target.value }).catch(failed)}>
           ${!STATUSES.includes(line.status) && html`<option value=${line.status} disabled>${t(`status.${line.status}`)}</option>`}

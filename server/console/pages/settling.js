@@ -29,7 +29,7 @@ export function Settling({ face, photo, copy, roll, say, close }) {
         <select id="other" value=${other} onChange=${(event) => setOther(event.target.value)}><option value="">–</option>
           ${others.map((each) => html`<option value=${each.matricula}>${each.nombre_del_alumno} · ${each.matricula}</option>`)}</select>
         ${other && html`<${Action} class="main" act=${settle(other)}>${t("session.it_is")}<//>`}</p>
-      <${Action} class="danger" act=${settle(null)}>${t("session.none_of_them")}<//></div>
+      ${face.status !== "unknown" && html`<${Action} class="danger" act=${settle(null)}>${t("session.none_of_them")}<//>`}</div>
   <//>`;
 }
 
