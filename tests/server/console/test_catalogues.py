@@ -1,5 +1,6 @@
 """The console's files: what they say in both languages, what is served of them, and what they are built from."""
 
+import gzip
 import json
 import re
 import shutil
@@ -74,6 +75,17 @@ def test_the_consoles_files_are_served_and_no_others(client: FlaskClient) -> Non
     )
     for name in (*outside, "libraries/ui.d.ts"):
         assert client.get(f"/console/{name}").status_code == 404, name
+
+
+def test_files_are_sent_packed_and_only_once(client: FlaskClient) -> None:
+    packed = client.get("/console/libraries/charts.js", headers={"Accept-Encoding": "gzip, br"})
+    whole = (CONSOLE / "libraries" / "charts.js").read_bytes()
+    assert gzip.decompress(packed.data) == whole and len(packed.data) < len(whole) / 2
+    assert packed.headers["Content-Encoding"] == "gzip" and packed.headers["Vary"] == "Accept-Encoding"
+    assert packed.headers["Content-Type"].startswith("text/javascript")
+    again = {"Accept-Encoding": "gzip", "If-None-Match": packed.headers["ETag"]}
+    assert client.get("/console/libraries/charts.js", headers=again).status_code == 304
+    assert client.get("/console/app.js", headers=again).status_code == 200
 
 
 def test_no_page_names_another_origin() -> None:

@@ -90,3 +90,24 @@ def test_a_page_waits_for_a_server_that_is_restarted(serve: Serve, page: "Page")
     serve(int(port))
     page.wait_for_selector("#students tbody tr")
     page.wait_for_selector("#away", state="detached")
+
+
+@pytest.mark.usefixtures("sample_gallery")
+@on_sqlite
+def test_a_slow_network_is_waited_for_and_is_sent_little(serve: Serve, page: "Page") -> None:
+    running = serve()
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    slow = {"offline": False, "latency": 200, "downloadThroughput": 60_000, "uploadThroughput": 30_000}
+    network.send("Network.emulateNetworkConditions", slow)
+    page.goto(f"{running.address}/#/students")
+    page.wait_for_selector("main [role=status]")  # it says that it waits
+    page.wait_for_selector("#students tbody tr")
+    page.wait_for_load_state("networkidle")
+    sizes = page.evaluate("performance.getEntriesByType('resource').map((each) => [each.name, each.transferSize])")
+    assert sum(size for _, size in sizes) < 450_000, sizes
+    page.reload()
+    page.wait_for_selector("#students tbody tr")
+    page.wait_for_load_state("networkidle")
+    again = page.evaluate("performance.getEntriesByType('resource').map((each) => each.transferSize)")
+    assert sum(again) < 60_000, again  # files that have not changed are asked about, and not sent again
