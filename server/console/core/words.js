@@ -7,6 +7,8 @@ import { es } from "../catalogues/es.js";
 
 /** @type {Record<Language, Record<string, string>>} */
 const CATALOGUES = { es, en };
+/** Whose numbers and dates are shown: in Mexico a decimal point is a point. @type {Record<Language, string>} */
+const LOCALES = { es: "es-MX", en: "en" };
 const KEPT = "presente.language";
 
 /** @returns {Language} what was chosen here before, or the first language of the browser that there is */
@@ -19,7 +21,7 @@ function first() {
 
 /** The language of the console. */
 export const language = signal(first());
-const plural = computed(() => new Intl.PluralRules(language.value));
+const plural = computed(() => new Intl.PluralRules(LOCALES[language.value]));
 
 /** @param {Language} chosen */
 export function speak(chosen) {
@@ -55,15 +57,15 @@ export function reason(problem) {
 
 /** @param {string} date ISO, of the school @param {Intl.DateTimeFormatOptions} [how] */
 export function day(date, how = { weekday: "long", day: "numeric", month: "long" }) {
-  return new Intl.DateTimeFormat(language.value, { ...how, timeZone: "UTC" }).format(new Date(`${date}T00:00:00Z`));
+  return new Intl.DateTimeFormat(LOCALES[language.value], { ...how, timeZone: "UTC" }).format(new Date(`${date}T00:00:00Z`));
 }
 
 /** @param {string} moment ISO with a zone @returns {string} in the reader's own zone */
 export function when(moment) {
-  return new Intl.DateTimeFormat(language.value, { dateStyle: "medium", timeStyle: "short" }).format(new Date(moment));
+  return new Intl.DateTimeFormat(LOCALES[language.value], { dateStyle: "medium", timeStyle: "short" }).format(new Date(moment));
 }
 
 /** @param {number} value @param {Intl.NumberFormatOptions} [how] */
 export function number(value, how) {
-  return new Intl.NumberFormat(language.value, how).format(value);
+  return new Intl.NumberFormat(LOCALES[language.value], how).format(value);
 }
