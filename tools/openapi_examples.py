@@ -90,6 +90,7 @@ def asked(address: str) -> dict[str, dict[str, Any]]:
     ask("participations_record", "POST", "/v1/participations", json={"matricula": "A0178", "kind": "pregunta"})
     ask("participations_listing", "GET", "/v1/participations")
     ask("statistics_classes", "GET", "/v1/statistics/classes?limit=2")
+    ask("statistics_weeks", "GET", "/v1/statistics/weeks?limit=2")
     ask("statistics_of_class", "GET", "/v1/statistics/classes/IA-102")
     ask("statistics_of_student", "GET", "/v1/statistics/students/A0283")
     ask("first_page_get_students", "GET", "/get-students")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import date, timedelta
+from itertools import groupby
 
 import numpy as np
 
@@ -44,6 +46,11 @@ def sums(recorded: StatusCounts, expected: int) -> AttendanceSums:
     return AttendanceSums(
         recorded.present, recorded.late, recorded.excused, max(expected - said, recorded.rejected), recorded.waiting
     )
+
+
+def sum_of(several: Collection[AttendanceSums]) -> AttendanceSums:
+    """All of them together."""
+    return AttendanceSums(*(sum(getattr(each, of.name) for each in several) for of in fields(AttendanceSums)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +115,7 @@ class ClassSummary:
     @property
     def attendance(self) -> AttendanceSums:
         """The sums over all students."""
-        each = [line.attendance for line in self.lines]
-        names = ("present", "late", "excused", "absent", "waiting")
-        return AttendanceSums(*(sum(getattr(of, name) for of in each) for name in names))
+        return sum_of([line.attendance for line in self.lines])
 
     @property
     def participations(self) -> int:
@@ -216,6 +221,44 @@ def meeting_lines(
         MeetingLine(meeting, sums(meetings[meeting], students), left.pop((meeting.clase, meeting.fecha), 0))
         for meeting in sorted(meetings)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class WeekLine:
+    """The meetings of a class in one week, in sum.
+
+    Attributes:
+        monday: the date with which the week begins.
+        meetings: how often the class met.
+        attendance: of the students who are in the class now.
+        participations: how often they took part at these meetings.
+        participation_rate: participations per student and meeting; None without students.
+    """
+
+    monday: str
+    meetings: int
+    attendance: AttendanceSums
+    participations: int
+    participation_rate: float | None
+
+
+def week_lines(lines: Sequence[MeetingLine], students: int) -> list[WeekLine]:
+    """Meetings of a class by week, in order; weeks in which it did not meet are left out.
+
+    ``lines``: in order of date, of a class of so many ``students``.
+    """
+    found = []
+    for monday, of_week in groupby(lines, key=lambda line: _monday(line.meeting.fecha)):
+        met = list(of_week)
+        took_part, times = sum(line.participations for line in met), students * len(met)
+        attendance = sum_of([line.attendance for line in met])
+        found.append(WeekLine(monday, len(met), attendance, took_part, took_part / times if times else None))
+    return found
+
+
+def _monday(fecha: str) -> str:
+    day = date.fromisoformat(fecha)
+    return (day - timedelta(days=day.weekday())).isoformat()
 
 
 def own_sums(statuses: Sequence[AttendanceStatus | None], member: bool) -> AttendanceSums:

@@ -15,6 +15,7 @@ const PAGES = {
   session: async () => (await import("./pages/session.js")).Session,
   identify: async () => (await import("./pages/identify.js")).Identify,
   students: async () => (await import("./pages/students.js")).Students,
+  statistics: async () => (await import("./pages/statistics.js")).Statistics,
   system: async () => (await import("./pages/system.js")).System,
 };
 

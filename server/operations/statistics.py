@@ -10,15 +10,17 @@ from gallery.attendance.class_statistics import (
     ClassSummary,
     MeetingLine,
     Ranked,
+    WeekLine,
     meeting_lines,
     own_sums,
     ranked,
     summary_of,
+    week_lines,
 )
 from gallery.documents.attendance import AttendanceStatus
 from gallery.documents.class_sessions import SessionFilter, SessionPosition
 from gallery.documents.protocol import DocumentStore
-from gallery.documents.statistics import Meeting, StatisticsFilter, StudentCounts
+from gallery.documents.statistics import Meeting, StatisticsFilter, StatisticsStore, StudentCounts
 from gallery.documents.values import StoredStudent, Student
 from gallery.gallery import Gallery
 from server.operations.known_classes import check_class
@@ -35,6 +37,15 @@ class ClassesPage:
 
     classes: tuple[ClassSummary, ...]
     next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClassWeeks:
+    """A class week by week: how many students are in it now, and the weeks in which it met."""
+
+    clase: str
+    students: int
+    weeks: tuple[WeekLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +102,7 @@ def classes_page(gallery: Gallery, which: StatisticsFilter, after: str, limit: i
     """A page of the classes that the caller may see."""
     store = gallery.store
     numbers = store.statistics.meeting_numbers(which)
-    known = {*store.classes.sizes(), *numbers, *(gallery.scope.classes or ())}
-    names = sorted(clase for clase in known if clase > after)
-    page = names[:limit]
+    page, following = _names(gallery, numbers, after, limit)
     members = store.statistics.members(page)
     counted: dict[str, list[StudentCounts]] = {}
     for row in store.statistics.of_students(replace(which, clases=frozenset(page))):
@@ -102,7 +111,7 @@ def classes_page(gallery: Gallery, which: StatisticsFilter, after: str, limit: i
         tuple(
             summary_of(clase, numbers.get(clase, 0), members.get(clase, ()), counted.get(clase, ())) for clase in page
         ),
-        page[-1] if len(names) > limit else None,
+        following,
     )
 
 
@@ -113,6 +122,40 @@ def every_class(gallery: Gallery, which: StatisticsFilter) -> Iterator[ClassSumm
         page = classes_page(gallery, which, after, CLASSES_PER_PAGE)
         yield from page.classes
         after = page.next
+
+
+def weeks_page(
+    gallery: Gallery, which: StatisticsFilter, after: str, limit: int
+) -> tuple[list[ClassWeeks], str | None]:
+    """A page of the classes that the caller may see, week by week, and the class after which the next page begins."""
+    store = gallery.store.statistics
+    page, following = _names(gallery, store.meeting_numbers(which), after, limit)
+    members = store.members(page)
+    return [_weeks(store, clase, members.get(clase, frozenset()), which) for clase in page], following
+
+
+def every_week(gallery: Gallery, which: StatisticsFilter) -> Iterator[ClassWeeks]:
+    """All classes that the caller may see, week by week, some at a time."""
+    after: str | None = ""
+    while after is not None:
+        page, after = weeks_page(gallery, which, after, CLASSES_PER_PAGE)
+        yield from page
+
+
+def _weeks(store: StatisticsStore, clase: str, members: frozenset[int], which: StatisticsFilter) -> ClassWeeks:
+    lines = _meetings(store, clase, members, which)
+    return ClassWeeks(clase, len(members), tuple(week_lines(lines, len(members))))
+
+
+def _names(gallery: Gallery, met: Collection[str], after: str, limit: int) -> tuple[list[str], str | None]:
+    """Classes that the caller may see, in order of name, and the one after which the next page begins.
+
+    ``met``: the classes of which meetings are recorded; they may have no student any more.
+    """
+    known = {*gallery.store.classes.sizes(), *met, *(gallery.scope.classes or ())}
+    names = sorted(clase for clase in known if clase > after)
+    page = names[:limit]
+    return page, page[-1] if len(names) > limit else None
 
 
 def class_statistics(gallery: Gallery, clase: str, which: StatisticsFilter) -> ClassStatistics:
@@ -193,10 +236,17 @@ def _class(store: DocumentStore, clase: str, which: StatisticsFilter) -> tuple[C
     """The summary of a class and its meetings."""
     statistics, which = store.statistics, replace(which, clases=frozenset({clase}))
     members = statistics.members([clase]).get(clase, frozenset())
-    meetings = statistics.meetings(which, members)
-    summary = summary_of(clase, len(meetings), members, statistics.of_students(which))
-    lines = meeting_lines(meetings, len(members), statistics.participations_by_day(which, members))
+    lines = _meetings(statistics, clase, members, which)
+    summary = summary_of(clase, len(lines), members, statistics.of_students(which))
     return summary, tuple(lines)
+
+
+def _meetings(
+    store: StatisticsStore, clase: str, members: frozenset[int], which: StatisticsFilter
+) -> list[MeetingLine]:
+    """The meetings of a class, of the students who are in it."""
+    which = replace(which, clases=frozenset({clase}))
+    return meeting_lines(store.meetings(which, members), len(members), store.participations_by_day(which, members))
 
 
 def _starts(store: DocumentStore, clase: str, meetings: Collection[Meeting]) -> dict[int, str]:

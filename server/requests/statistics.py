@@ -34,6 +34,10 @@ class ClassesStatisticsParameters(StatisticsParameters, frozen=True, kw_only=Tru
     cursor: Cursor | None = None
 
 
+class WeeksStatisticsParameters(ClassesStatisticsParameters, frozen=True, kw_only=True):
+    """The query string of all classes week by week, as that of all classes."""
+
+
 class ClassStatisticsParameters(StatisticsParameters, frozen=True, kw_only=True):
     """The query string of one class."""
 

@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from gallery.attendance.class_statistics import AttendanceSums, ClassSummary, MeetingLine, Ranked, Spread
+from gallery.attendance.class_statistics import AttendanceSums, ClassSummary, MeetingLine, Ranked, Spread, WeekLine
 from gallery.attendance.session_roll import STATUS_OF_ENTRY
 from gallery.documents.statistics import StatisticsFilter
 from gallery.documents.values import StoredStudent, Student
 from presente.face_json import JsonObject
-from server.operations.statistics import ClassesPage, ClassStatistics, OwnClass, OwnMeeting
+from server.operations.statistics import ClassesPage, ClassStatistics, ClassWeeks, OwnClass, OwnMeeting
 from server.requests.cursors import cursor_of
-from server.requests.statistics import ClassesStatisticsParameters
+from server.requests.statistics import ClassesStatisticsParameters, WeeksStatisticsParameters
 from server.responses.attendance import Date
 
 Rate = Annotated[
@@ -70,6 +70,33 @@ class ClassesStatisticsReply(JsonObject, frozen=True, kw_only=True):
     desde: Bound
     hasta: Bound
     classes: list[ClassSummaryJson]
+    next_cursor: Annotated[str | None, Meta(description="Goes into cursor as it is; null on the last page.")]
+
+
+class WeekJson(JsonObject, frozen=True, kw_only=True):
+    """The meetings of a class in one week, in sum."""
+
+    monday: Annotated[str, Meta(description="The date with which the week begins.")]
+    meetings: int
+    attendance: AttendanceSumsJson
+    participations: Annotated[int, Meta(description="At these meetings.")]
+    participations_per_meeting: PerMeeting
+
+
+class ClassWeeksJson(JsonObject, frozen=True, kw_only=True):
+    """A class week by week; weeks in which it did not meet are left out."""
+
+    clase: str
+    students: int
+    weeks: list[WeekJson]
+
+
+class WeeksStatisticsReply(JsonObject, frozen=True, kw_only=True):
+    """A page of classes, in order of name."""
+
+    desde: Bound
+    hasta: Bound
+    classes: list[ClassWeeksJson]
     next_cursor: Annotated[str | None, Meta(description="Goes into cursor as it is; null on the last page.")]
 
 
@@ -199,6 +226,31 @@ def classes_statistics_reply(
         hasta=which.hasta,
         classes=[class_summary_json(each) for each in page.classes],
         next_cursor=None if page.next is None else cursor_of(parameters, page.next),
+    )
+
+
+def weeks_statistics_reply(
+    page: list[ClassWeeks], following: str | None, which: StatisticsFilter, parameters: WeeksStatisticsParameters
+) -> WeeksStatisticsReply:
+    """A page of classes, week by week."""
+    return WeeksStatisticsReply(
+        desde=which.desde,
+        hasta=which.hasta,
+        classes=[
+            ClassWeeksJson(clase=of.clase, students=of.students, weeks=[_week(each) for each in of.weeks])
+            for of in page
+        ],
+        next_cursor=None if following is None else cursor_of(parameters, following),
+    )
+
+
+def _week(each: WeekLine) -> WeekJson:
+    return WeekJson(
+        monday=each.monday,
+        meetings=each.meetings,
+        attendance=sums_json(each.attendance),
+        participations=each.participations,
+        participations_per_meeting=each.participation_rate,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from gallery.attendance.class_statistics import AttendanceSums, ClassSummary, MeetingLine, Ranked, Spread
 from gallery.documents.values import StoredStudent
-from server.operations.statistics import ClassStatistics, OwnClass, OwnMeeting
+from server.operations.statistics import ClassStatistics, ClassWeeks, OwnClass, OwnMeeting
 from server.responses.csv_files import Cell, csv_table
 from server.responses.statistics import meeting_json, own_meeting_json
 
@@ -24,6 +24,7 @@ _CLASSES = (
 )
 _PLACE = ("clase", "fecha", "starts", "session")
 _STUDENTS = ("clase", "rank", "matricula", "nombre_del_alumno", "attended", *_SUMS, "participations")
+_WEEKS = ("clase", "monday", "meetings", *_SUMS, "participations", "participations_per_meeting")
 _MEETINGS = (*_PLACE, *_SUMS, "participations")
 _OWN = ("matricula", "nombre_del_alumno", *_PLACE, "status", "participations", "class_rate")
 
@@ -51,6 +52,17 @@ def _class(of: ClassSummary) -> list[Cell]:
         of.participation_rate,
     ]
     return [*in_sum, *_spread(of.attendance_spread), *_spread(of.participation_spread)]
+
+
+def weeks_csv(classes: Iterable[ClassWeeks]) -> Iterator[str]:
+    """A line per class and week in which it met."""
+    return csv_table(_WEEKS, (row for of in classes for row in _weeks(of)))
+
+
+def _weeks(of: ClassWeeks) -> Iterator[list[Cell]]:
+    for each in of.weeks:
+        sums = _sums(each.attendance)
+        yield [of.clase, each.monday, each.meetings, *sums, each.participations, each.participation_rate]
 
 
 def class_csv(found: ClassStatistics, table: str) -> Iterator[str]:

@@ -9,13 +9,21 @@ from server.access.permissions import Permission, needs
 from server.access_log.concerned import in_path, which_class, which_list
 from server.access_log.declaration import logged
 from server.error_codes import GALLERY, SCOPED
-from server.operations.statistics import class_statistics, classes_page, every_class, student_statistics
+from server.operations.statistics import (
+    class_statistics,
+    classes_page,
+    every_class,
+    every_week,
+    student_statistics,
+    weeks_page,
+)
 from server.requests.cursors import name_place
 from server.requests.statistics import (
     CLASSES_PER_PAGE,
     ClassesStatisticsParameters,
     ClassStatisticsParameters,
     StatisticsParameters,
+    WeeksStatisticsParameters,
     dates_of,
     wants_csv,
 )
@@ -23,11 +31,13 @@ from server.responses.statistics import (
     ClassesStatisticsReply,
     ClassStatisticsReply,
     StudentStatisticsReply,
+    WeeksStatisticsReply,
     class_statistics_reply,
     classes_statistics_reply,
     student_statistics_reply,
+    weeks_statistics_reply,
 )
-from server.responses.statistics_csv import class_csv, classes_csv, student_csv
+from server.responses.statistics_csv import class_csv, classes_csv, student_csv, weeks_csv
 from server.responses.streaming import streamed
 from server.routes.common import service
 from server.typed_routes import answers
@@ -60,6 +70,19 @@ def of_class(clase: str, parameters: ClassStatisticsParameters) -> ClassStatisti
     if wants_csv(parameters, request):
         return streamed(class_csv(found, parameters.table), "text/csv", **_NAMED)
     return class_statistics_reply(found, which)
+
+
+@bp.get("/weeks")
+@needs(Permission.STATISTICS)
+@answers(WeeksStatisticsReply, streams="text/csv", refuses=GALLERY | {"invalid_cursor", "unknown_parameter"})
+@logged(AccessAction.READ, detail=which_list)
+def weeks(parameters: WeeksStatisticsParameters) -> WeeksStatisticsReply | Response:
+    """Each class week by week: meetings, attendance and participation."""
+    which, gallery = dates_of(parameters), service().gallery
+    if wants_csv(parameters, request):
+        return streamed(weeks_csv(every_week(gallery, which)), "text/csv", **_NAMED)
+    page, following = weeks_page(gallery, which, name_place(parameters), parameters.limit or CLASSES_PER_PAGE)
+    return weeks_statistics_reply(page, following, which, parameters)
 
 
 @bp.get("/students/<matricula>")

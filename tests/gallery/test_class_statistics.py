@@ -11,6 +11,7 @@ from gallery.attendance.class_statistics import (
     spread,
     summary_of,
     sums,
+    week_lines,
 )
 from gallery.documents.statistics import Meeting, StatusCounts, StudentCounts
 
@@ -80,3 +81,21 @@ def test_who_has_left_a_class_misses_nothing_there() -> None:
     said = ["present", None, "ambiguous", "withdrawn", "late"]
     assert own_sums(said, member=True) == AttendanceSums(present=1, late=1, absent=2, waiting=1)  # type: ignore[arg-type]
     assert own_sums(said, member=False) == AttendanceSums(present=1, late=1, waiting=1)  # type: ignore[arg-type]
+
+
+def test_weeks_begin_on_monday_and_those_without_a_meeting_are_left_out() -> None:
+    counts = StatusCounts(present=2, late=1, excused=1)
+    days = {"2026-11-15": 1, "2026-11-16": 2, "2026-11-22": 4, "2026-12-31": 8, "2027-01-01": 16}
+    lines = meeting_lines({Meeting("A", day, 0): counts for day in days}, 5, {("A", day): n for day, n in days.items()})
+    found = week_lines(lines, 5)
+    assert [(each.monday, each.meetings, each.participations) for each in found] == [
+        ("2026-11-09", 1, 1),
+        ("2026-11-16", 2, 6),
+        ("2026-12-28", 2, 24),
+    ]
+    assert found[1].attendance == AttendanceSums(present=4, late=2, excused=2, absent=2)
+    assert found[1].participation_rate == pytest.approx(6 / 10)
+    assert (
+        week_lines(meeting_lines({Meeting("A", "2026-11-16", 0): StatusCounts()}, 0, {}), 0)[0].participation_rate
+        is None
+    )

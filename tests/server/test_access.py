@@ -84,6 +84,7 @@ PERMISSIONS = {
     "DELETE /v1/participations/<int:number>": Permission.RECORD,
     "GET /v1/statistics/classes": Permission.STATISTICS,
     "GET /v1/statistics/classes/<path:clase>": Permission.STATISTICS,
+    "GET /v1/statistics/weeks": Permission.STATISTICS,
     "GET /v1/statistics/students/<matricula>": Permission.READ,
     "GET /v1/access-log": Permission.ADMINISTER,
     "POST /login": Permission.OPEN,

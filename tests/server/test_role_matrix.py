@@ -77,6 +77,7 @@ MATRIX = {
     "DELETE /v1/participations/<int:number>": TEACHING,
     "GET /v1/statistics/classes": f"viewer {TEACHING}",
     "GET /v1/statistics/classes/<path:clase>": f"viewer {TEACHING}",
+    "GET /v1/statistics/weeks": f"viewer {TEACHING}",
     "GET /v1/statistics/students/<matricula>": KNOWN,
     "GET /v1/keys": "admin",
     "POST /v1/keys": "admin",

@@ -117,6 +117,7 @@ def requests(admin: FlaskClient) -> list[tuple[str, str, dict[str, Any]]]:
         ("POST", "/v1/sessions", {"json": {"clase": OTHER, "starts": "12:00"}}),
         *[("GET", f"/v1/{name}", {}) for name in ("sessions", f"sessions?clase={OTHER}", "classes")],
         *[("GET", f"/v1/statistics/classes{part}", {}) for part in ("", "?format=csv", f"/{CLASS}", f"/{OTHER}")],
+        *[("GET", f"/v1/statistics/weeks{part}", {}) for part in ("", "?format=csv")],
         *[("GET", f"/v1/statistics/students/{each}", {}) for each in (HERE[0], stranger)],
         *[("POST", path, {}) for path in ("/upload-assistance", "/upload-parti")],
         *[("GET", f"/generate_{chart}", {}) for chart in ("heatmap", "bubble_chart", "pie_chart")],

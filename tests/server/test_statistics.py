@@ -118,6 +118,45 @@ def test_a_class_over_time_and_by_student(term: FlaskClient) -> None:
     assert of["summary"] == term.get("/v1/statistics/classes").get_json()["classes"][0]
 
 
+def test_each_class_week_by_week(term: FlaskClient) -> None:
+    took_part(term, LUZ, "2026-11-24")  # a date without a meeting
+    attend(term, EVA, "2026-11-15")  # a Sunday
+    reply = term.get("/v1/statistics/weeks").get_json()
+    one, other = reply["classes"]
+    assert (one["clase"], one["students"], other["clase"], other["students"]) == ("IA", 4, "IB", 2)
+    assert one["weeks"] == [
+        {
+            "monday": "2026-11-09",
+            "meetings": 1,
+            "attendance": sums(present=1, absent=3),
+            "participations": 0,
+            "participations_per_meeting": 0.0,
+        },
+        {
+            "monday": FIRST,
+            "meetings": 3,
+            "attendance": sums(present=5, late=1, excused=1, absent=5),
+            "participations": 4,
+            "participations_per_meeting": pytest.approx(4 / 12),
+        },
+    ]
+    assert [each["attendance"] for each in other["weeks"]] == [sums(present=1, absent=1)]
+    rows = table(term, "/v1/statistics/weeks?format=csv")
+    assert [(row["clase"], row["monday"], row["meetings"], row["late"]) for row in rows] == [
+        ("IA", "2026-11-09", "1", "0"),
+        ("IA", FIRST, "3", "1"),
+        ("IB", FIRST, "1", "0"),
+    ]
+    narrowed = term.get(f"/v1/statistics/weeks?desde={THIRD}&hasta={THIRD}").get_json()["classes"]
+    assert [[each["meetings"] for each in of["weeks"]] for of in narrowed] == [[1], []]
+    first = term.get("/v1/statistics/weeks?limit=1").get_json()
+    assert [each["clase"] for each in first["classes"]] == ["IA"]
+    rest = term.get(f"/v1/statistics/weeks?limit=1&cursor={first['next_cursor']}").get_json()
+    assert [each["clase"] for each in rest["classes"]] == ["IB"] and rest["next_cursor"] is None
+    of_other_list = term.get(f"/v1/statistics/classes?limit=1&cursor={first['next_cursor']}")
+    problem(of_other_list, 400, "invalid_cursor")
+
+
 def test_a_student_beside_each_class(term: FlaskClient) -> None:
     took_part(term, LUZ, SECOND, "IB")  # a date on which IB did not meet
     luz = term.get(f"/v1/statistics/students/{LUZ}").get_json()
@@ -224,6 +263,7 @@ def callers(term: FlaskClient, gallery: Gallery, embedder: FaceEmbedder, tmp_pat
 def test_a_teacher_sees_the_own_classes(callers: dict[str, FlaskClient]) -> None:
     teacher = callers["teacher"]
     assert [each["clase"] for each in teacher.get("/v1/statistics/classes").get_json()["classes"]] == ["IB"]
+    assert [each["clase"] for each in teacher.get("/v1/statistics/weeks").get_json()["classes"]] == ["IB"]
     problem(teacher.get("/v1/statistics/classes/IA"), 403, "class_not_yours")
     assert [each["clase"] for each in teacher.get(f"/v1/statistics/students/{LUZ}").get_json()["classes"]] == ["IB"]
     problem(teacher.get(f"/v1/statistics/students/{ANA}"), 404, "student_not_found")
@@ -231,7 +271,8 @@ def test_a_teacher_sees_the_own_classes(callers: dict[str, FlaskClient]) -> None
 
 def test_a_student_sees_the_own_record_and_no_one_elses(callers: dict[str, FlaskClient], gallery: Gallery) -> None:
     student = callers["student"]
-    problem(student.get("/v1/statistics/classes"), 403, "role_not_enough")
+    for name in ("classes", "weeks"):
+        problem(student.get(f"/v1/statistics/{name}"), 403, "role_not_enough")
     problem(student.get(f"/v1/statistics/students/{ANA}"), 404, "student_not_found")
     one, other = student.get(f"/v1/statistics/students/{LUZ}").get_json()["classes"]
     assert (one["attended"], other["attended"]) == (2, 0) and one["attendance"] == sums(present=2, absent=1)

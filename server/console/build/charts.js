@@ -1,19 +1,18 @@
 // The charts of the statistics page, and no others: each adds to what a browser loads.
-import { BarChart, BoxplotChart, HeatmapChart, LineChart, PieChart, ScatterChart } from "echarts/charts";
+import { BarChart, BoxplotChart, HeatmapChart, LineChart, ScatterChart } from "echarts/charts";
 import {
-  AriaComponent,
-  DatasetComponent,
+  DataZoomSliderComponent,
   GridComponent,
-  LegendComponent,
-  MarkLineComponent,
+  LegendPlainComponent,
   TitleComponent,
   TooltipComponent,
-  VisualMapComponent,
+  VisualMapContinuousComponent,
 } from "echarts/components";
-import { init, use } from "echarts/core";
+import { getInstanceByDom, init, use } from "echarts/core";
+import { LabelLayout } from "echarts/features";
 import { CanvasRenderer } from "echarts/renderers";
 
-use([BarChart, BoxplotChart, HeatmapChart, LineChart, PieChart, ScatterChart]);
-use([AriaComponent, DatasetComponent, GridComponent, LegendComponent, MarkLineComponent]);
-use([TitleComponent, TooltipComponent, VisualMapComponent, CanvasRenderer]);
-export { init };
+use([BarChart, BoxplotChart, HeatmapChart, LineChart, ScatterChart]);
+use([DataZoomSliderComponent, GridComponent, LegendPlainComponent]);
+use([TitleComponent, TooltipComponent, VisualMapContinuousComponent, CanvasRenderer, LabelLayout]);
+export { getInstanceByDom, init };

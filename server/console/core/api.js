@@ -102,7 +102,11 @@ export async function everything(path, member, query = {}) {
 
 /** Save an answer as a file. @param {string} path @param {Record<string, unknown>} query @param {string} name */
 export async function download(path, query, name) {
-  const blob = await (await ask("GET", path, { query })).blob();
+  save(await (await ask("GET", path, { query })).blob(), name);
+}
+
+/** Save a file from what is in memory. @param {Blob} blob @param {string} name */
+export function save(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = name;

@@ -8,7 +8,7 @@ const PAGES = {
   teacher: ["today", "students", "identify", "statistics"],
   attendance: ["today", "students", "identify", "statistics"],
   viewer: ["today", "students", "statistics"],
-  student: ["record"],
+  student: ["record", "statistics"],
 };
 
 /** Pages that the menu does not list: another page leads to them. */

@@ -1,2 +1,2 @@
 // The types of charts.js, for the check of the pages (npm run types).
-export { init } from "echarts/core";
+export { getInstanceByDom, init } from "echarts/core";

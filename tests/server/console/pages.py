@@ -1,6 +1,8 @@
 """What tests of the console's pages share."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page  # which only CI installs
@@ -12,3 +14,14 @@ def complaints_of(page: "Page") -> list[str]:
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     return complaints
+
+
+def violations(page: "Page") -> list[Any]:
+    """What axe-core finds that is serious."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed (it is in CI)")
+    found = axe.Axe().run(page).response["violations"]
+    return [
+        (each["id"], each["impact"], [node["target"] for node in each["nodes"]])
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]

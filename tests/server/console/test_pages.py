@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import on_sqlite
 from tests.server.conftest import Serve
-from tests.server.console.pages import complaints_of
+from tests.server.console.pages import complaints_of, violations
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page  # which only CI installs
@@ -20,22 +20,12 @@ PAGES = {
     "students": "#students",
     "students/of/A0178": "#student-title",
     "students/new": "#matricula",
+    "statistics": ".empty",
     "system": "#status",
     "system/keys": "#keys-title",
     "system/log": "#log",
 }
 """Where each page is, and what is there once it is loaded."""
-
-
-def violations(page: "Page") -> list[Any]:
-    """What axe-core finds that is serious."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed (it is in CI)")
-    found = axe.Axe().run(page).response["violations"]
-    return [
-        (each["id"], each["impact"], [node["target"] for node in each["nodes"]])
-        for each in found
-        if each["impact"] in ("serious", "critical")
-    ]
 
 
 @pytest.mark.usefixtures("sample_gallery")
