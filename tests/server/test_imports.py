@@ -279,6 +279,28 @@ def test_nothing_is_kept_for_more_than_a_day(client: FlaskClient, gallery: Galle
 # -- a restart -------------------------------------------------------------------------------------------------------
 
 
+def test_imports_are_listed_latest_first_without_whom_they_name(
+    client: FlaskClient, run: Callable[..., Any], desk: ImportDesk
+) -> None:
+    desk._now = lambda: datetime(2026, 11, 26, 18, tzinfo=UTC)
+    later = upload(client, HEADER + line_of(ANA, "a.jpg") + line_of(EVA, "no.jpg"), {"a.jpg": photos(ANA)[0]})
+    desk._now = lambda: datetime(2026, 11, 26, 12, tzinfo=UTC)
+    earlier = upload(client, HEADER + line_of(ABRIL, "b.jpg"), {"b.jpg": photos(ABRIL)[0]})
+    run(earlier)
+    listed = client.get("/v1/imports").get_json()
+    assert [(each["id"], each["state"]) for each in listed["imports"]] == [
+        (later["id"], "ready"),
+        (earlier["id"], "done"),
+    ]
+    assert (listed["imports"][0]["counts"]["new"], listed["imports"][0]["counts"]["problems"]) == (1, 1)
+    assert listed["next_cursor"] is None and ANA["matricula"] not in str(listed)
+    first = client.get("/v1/imports?limit=1").get_json()
+    rest = client.get("/v1/imports", query_string={"limit": 1, "cursor": first["next_cursor"]}).get_json()
+    assert first["imports"] + rest["imports"] == listed["imports"] and rest["next_cursor"] is None
+    client.delete(f"/v1/imports/{later['id']}")
+    assert [each["id"] for each in client.get("/v1/imports").get_json()["imports"]] == [earlier["id"]]
+
+
 def test_an_import_goes_on_after_a_restart(
     client: FlaskClient, service: Service, gallery: Gallery, desk: ImportDesk, tmp_path: Path
 ) -> None:
