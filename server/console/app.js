@@ -14,6 +14,7 @@ const PAGES = {
   session: async () => (await import("./pages/session.js")).Session,
   identify: async () => (await import("./pages/identify.js")).Identify,
   students: async () => (await import("./pages/students.js")).Students,
+  record: async () => (await import("./pages/record.js")).Record,
   system: async () => (await import("./pages/system.js")).System,
 };
 

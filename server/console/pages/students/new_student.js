@@ -1,0 +1,37 @@
+// A new student: fields, consent, photos.
+import { html, useState } from "../../libraries/ui.js";
+import { everything, me } from "../../core/api.js";
+import { mayManage } from "../../core/roles.js";
+import { go, to } from "../../core/router.js";
+import { t } from "../../core/words.js";
+import { Empty, Field, Section, told, useLoaded } from "../../components/basics.js";
+import { PhotoCollection } from "../../components/photo_collection.js";
+import { useConsent } from "./consent.js";
+import { useSending } from "./sending.js";
+
+export function NewStudent() {
+  const [fields, setFields] = useState(/** @type {Record<string, string>} */ ({}));
+  const [consent, consentFields] = useConsent();
+  const { found: classes } = useLoaded(() => everything("/v1/classes", "classes"), []);
+  const set = (event) => setFields((before) => ({ ...before, [event.target.name]: event.target.value.trim() }));
+  const { send, doubt } = useSending("/v1/students", (answer) => {
+    told(t("students.enrolled", { name: answer.student.nombre_del_alumno }));
+    go(["students", "of", answer.student.matricula]);
+  });
+  if (!mayManage(me.value?.role)) return html`<${Empty} text=${t("no_page")} />`;
+  const all = { ...fields, ...(consent && { consentimiento: JSON.stringify(consent) }) };
+  return html`<p><a href=${to(["students"])}>← ${t("page.students")}</a></p>
+    <${Section} title=${t("students.add")} id="new-title">
+      <div class="fields" onInput=${set}>
+        <${Field} label=${t("matricula")} name="matricula" required autocomplete="off" />
+        <${Field} label=${t("name")} name="nombre_del_alumno" required autocomplete="off" />
+        <${Field} label=${t("class")} name="clase" autocomplete="off" list="classes" hint=${t("students.class_about")} />
+        <datalist id="classes">${(classes ?? []).map((each) => html`<option value=${each.clase}></option>`)}</datalist>
+      </div>
+      ${consentFields}
+      <h3>${t("students.photos")}</h3>
+      <p class="quiet">${t("photos.advice")}</p>
+      <${PhotoCollection} send=${(photos) => send(all, photos)} button=${t("students.enrol")} />
+      ${doubt}
+    <//>`;
+}
