@@ -57,7 +57,7 @@ function Comparison({ student, photos, other, back, done }) {
     if (stays === student) done();
     else go(["students", "of", stays.matricula]);
   };
-  if (!found) return html`<${Waiting} problem=${problem} again=${again} />`;
+  if (!found || found.plan.gone.matricula !== goes.matricula) return html`<${Waiting} problem=${problem} again=${again} />`;
   const both = new Set(photos.map((each) => each.id).filter((id) => found.others.some((each) => each.id === id)));
   return html`<div class="compared"><${Side} who=${student} stays=${!turned} photos=${photos} both=${both} /><${Side} who=${other} stays=${turned} photos=${found.others} both=${both} /></div>
     <${After} plan=${found.plan} />
