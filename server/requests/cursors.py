@@ -65,7 +65,7 @@ def name_place(parameters: _HasCursor) -> str:
 
 
 def import_place(parameters: _HasCursor) -> tuple[str, str] | None:
-    """When and which the import was after which a page begins, for imports come latest first; None for the beginning."""
+    """When and which the import was after which a page begins, the latest first; None for the beginning."""
     found = _place(parameters, (str, str))
     return None if found is None else (found[0], found[1])
 

@@ -359,3 +359,18 @@ def test_the_sample_sheet_is_understood_as_the_indexer_does(client: FlaskClient)
     made = upload(client, sheet, {name: (SAMPLE / name).read_bytes() for name in firsts})
     assert [row["matricula"] for row in made["rows"]] == [each["matricula"] for each in STUDENTS]
     assert {row["change"] for row in made["rows"]} == {"new"}
+
+
+@pytest.mark.parametrize(
+    ("header", "query", "code"),
+    [
+        ("matricula,nombre,x\n", "", "missing_column"),
+        ("matricula,alumno,nombre,fotos\n", "", "ambiguous_column"),
+        (HEADER, "?columns=edad=x", "invalid_columns"),
+    ],
+)
+def test_what_is_wrong_with_a_sheet_names_no_place_on_the_server(
+    client: FlaskClient, tmp_path: Path, header: str, query: str, code: str
+) -> None:
+    said = problem(client.post(f"/v1/imports{query}", data=form(header + "1,2,3,4\n", {})), 400, code)
+    assert "sheet.csv" not in said and str(tmp_path) not in said and "--columns" not in said

@@ -1,4 +1,4 @@
-"""Importing a sheet in a real browser: what it would do, columns corrected, rows left out, progress, what came of it."""
+"""Importing a sheet in a real browser: each row before it is enrolled, columns corrected, progress, what came of it."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ HEADER = "Alumno,Nombre completo,Grupo,Fotos,Apodo\n"
 SHEET = (
     HEADER + f"{ANA['matricula']},{ANA['nombre_del_alumno']},IA-909,ana.jpg,Anita\n"  # 2: another class
     "B0001,Persona Nueva,IA-103,nueva.jpg,Nue\n"  # 3
-    "B0002,=Sin Foto,IA-103,perdida.jpg,Sin\n"  # 4: not sent
+    "B0002,-Sin Foto,IA-103,perdida.jpg,Sin\n"  # 4: not sent
     "B0003,Foto Mala,IA-103,mala.jpg,Mala\n"  # 5: sent, and no one is in it
     f"{EVA['matricula']},{EVA['nombre_del_alumno']},{EVA['clase']},eva.jpg,Eva\n"  # 6: the same
 )
@@ -113,7 +113,7 @@ def _tells_what_came_of_it(page: "Page") -> None:
         ("4", "B0002", "perdida.jpg"),
         ("5", "B0003", "mala.jpg"),
     ]
-    assert rows[0]["nombre_del_alumno"] == "'=Sin Foto"  # no formula in a spreadsheet
+    assert rows[0]["nombre_del_alumno"] == "'-Sin Foto"  # no formula in a spreadsheet
     assert rows[1]["motivo"] == "El archivo no es una foto."
 
 

@@ -18,6 +18,7 @@ PAGES = {
     "students": "#students",
     "students/of/A0178": "#student-title",
     "students/new": "#matricula",
+    "students/import": "#imports-title",
     "system": "#status",
     "system/keys": "#keys-title",
     "system/log": "#log",

@@ -28,13 +28,13 @@ def images(running: Running) -> int:
 @on_sqlite
 def test_a_student_sees_the_own_record_and_nothing_else(serve: Serve, page: "Page") -> None:
     running = serve(PRESENTE_API_KEYS=KEYS)
-    complaints = complaints_of(page)
     session = f'{{"clase": "{ANA["clase"]}", "starts": "00:00"}}'.encode()
     by_admin = {"X_API_Key": ADMIN, "Content_Type": "application/json"}
     number = running.fetch("POST", "/v1/sessions", session, **by_admin).json["id"]
     entry = f'{{"matricula": "{MATRICULA}", "status": "late"}}'.encode()
     assert running.fetch("POST", f"/v1/sessions/{number}/entries", entry, **by_admin).status == 200
     enter(page, running, key_of(running, GRANT), "")
+    complaints = complaints_of(page)
     page.wait_for_selector(f"#student-title:has-text('{ANA['nombre_del_alumno']}')")
     assert page.locator("header nav a").all_inner_texts() == ["Mi registro"]
     wait_until(lambda: page.locator("#photos img").count() == images(running))
@@ -58,8 +58,8 @@ def test_a_student_adds_a_photo_by_phone_where_the_school_lets_students(serve: S
     running = serve(PRESENTE_API_KEYS=KEYS, PRESENTE_STUDENT_PHOTOS="true")
     before = images(running)
     with filmed_page(tmp_path, framed(PROBE), **PHONE) as page:
-        complaints = complaints_of(page)
         enter(page, running, key_of(running, GRANT), "record")
+        complaints = complaints_of(page)
         page.click("#camera")
         page.wait_for_selector(".viewfinder.mirrored #advice.good")
         page.wait_for_selector(".collection li.good strong")

@@ -174,9 +174,9 @@ def test_a_record_shows_photos_with_their_faults_consent_and_classes(serve: Serv
 @pytest.mark.parametrize("role", ["teacher", "attendance"])
 def test_who_does_not_manage_reads_and_sees_photos_only_where_allowed(serve: Serve, page: "Page", role: str) -> None:
     running = serve(PRESENTE_API_KEYS=KEYS)
-    complaints = complaints_of(page)
     grant = f'{{"name": "luz", "role": "{role}"' + (', "classes": ["IA-101"]}' if role == "teacher" else "}")
     enter(page, running, key_of(running, grant), "students")
+    complaints = complaints_of(page)
     page.wait_for_selector("#students tbody tr")
     mine = [each for each in STUDENTS if role == "attendance" or each["clase"] == "IA-101"]
     assert len(column(page, 1)) == len(mine)

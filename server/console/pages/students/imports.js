@@ -40,8 +40,8 @@ function Choosing() {
       const made = await upload(chosen, columns);
       go(["students", "import", made.id]);
     } catch (error) {
-      if (COLUMNS_UNCLEAR.has(/** @type {any} */ (error)?.code)) setUnclear(error);
-      throw error;
+      if (!COLUMNS_UNCLEAR.has(/** @type {any} */ (error)?.code)) throw error;
+      setUnclear(error);
     }
   };
   return html`<${Dropping} add=${add} />

@@ -4,6 +4,8 @@ import { has, number, t } from "../../core/words.js";
 import { Empty, Section } from "../../components/basics.js";
 
 const AT_ONCE = 200;
+/** Problems of which the server's text says more than their name: which cell, which score. */
+const TOLD = new Set(["invalid_student", "duplicate_matricula", "unusable_cell", "malformed_row", "different_person", "possible_duplicate"]);
 const KINDS = ["all", "new", "changed", "same", "problems", "refused"];
 
 /** @param {any} row @returns {string} of KINDS */
@@ -24,7 +26,7 @@ export function SheetRows({ rows, ready, leftOut, setLeftOut }) {
   return html`<${Section} title=${t("import.rows")} id="rows-title">
     <div class="actions kinds" role="group" aria-label=${t("import.show")}>${KINDS.filter((each) => each === "all" || counts[each]).map((each) => html`<button type="button" aria-pressed=${kind === each} onClick=${() => (setKind(each), setMost(AT_ONCE))}>
       ${t(`import.sort.${each}`)} <small>${number(counts[each])}</small></button>`)}</div>
-    <div class="scroll" tabindex="0" role="region" aria-label=${t("import.rows")}><table id="rows">
+    <div class="scroll" tabindex="0" role="region" aria-label=${t("import.rows")}><table id="rows" class="stacked">
       <thead><tr>${ready && html`<th scope="col">${t("import.take")}</th>`}<th scope="col" class="numeric">${t("import.line")}</th><th scope="col">${t("name")}</th><th scope="col">${t("matricula")}</th>
         <th scope="col">${t("class")}</th><th scope="col">${t("students.photos")}</th><th scope="col">${t(ready ? "import.would" : "import.came")}</th></tr></thead>
       <tbody>${shown.slice(0, most).map((row) => html`<${Row} key=${row.line} row=${row} ready=${ready} taken=${!leftOut.has(row.line)} turn=${turn} />`)}</tbody></table></div>
@@ -36,15 +38,15 @@ export function SheetRows({ rows, ready, leftOut, setLeftOut }) {
 function Row({ row, ready, taken, turn }) {
   const missing = row.photos.filter((each) => each.problem).length;
   return html`<tr data-line=${row.line} class=${taken ? "" : "left-out"}>
-    ${ready && html`<td><input type="checkbox" checked=${taken && !row.problem} disabled=${Boolean(row.problem)} aria-label=${t("import.take_row", { line: row.line })} onChange=${() => turn(row.line)} /></td>`}
-    <td class="numeric">${row.line}</td><td>${row.nombre_del_alumno}</td><td>${row.matricula}</td><td>${row.clase}</td>
-    <td>${number(row.photos.length - missing)}${missing > 0 && html` <small class="late">${t("import.photos_missing", { count: missing })}</small>`}</td>
-    <td>${row.outcome ? html`<${Came} outcome=${row.outcome} />` : html`<${Would} row=${row} />`}</td></tr>`;
+    ${ready && html`<td data-label=${t("import.take")}><input type="checkbox" checked=${taken && !row.problem} disabled=${Boolean(row.problem)} aria-label=${t("import.take_row", { line: row.line })} onChange=${() => turn(row.line)} /></td>`}
+    <td class="numeric" data-label=${t("import.line")}>${row.line}</td><td data-label=${t("name")}>${row.nombre_del_alumno}</td><td class="whole" data-label=${t("matricula")}>${row.matricula}</td>
+    <td class="whole" data-label=${t("class")}>${row.clase}</td><td data-label=${t("students.photos")}>${number(row.photos.length - missing)}${missing > 0 && html` <small class="late">${t("import.photos_missing", { count: missing })}</small>`}</td>
+    <td data-label=${t(ready ? "import.would" : "import.came")}>${row.outcome ? html`<${Came} outcome=${row.outcome} />` : html`<${Would} row=${row} />`}</td></tr>`;
 }
 
 /** @param {{ row: any }} props */
 function Would({ row }) {
-  if (row.problem) return html`<strong class="wrong">${why(row.problem)}</strong>${row.text && html`<br /><small lang="en">${row.text}</small>`}`;
+  if (row.problem) return html`<strong class="wrong">${why(row.problem)}</strong>${TOLD.has(row.problem) && html`<br /><small lang="en">${row.text}</small>`}`;
   return html`<strong class=${{ new: "present", changed: "late", same: "absent" }[row.change]}>${t(`import.change.${row.change}`)}</strong>
     ${row.changes.length > 0 && html`<ul class="plain changes">${row.changes.map((each) => html`<li>${t(`import.field.${each.field}`)}: <del>${each.stored || "–"}</del> → <ins>${each.sheet || "–"}</ins></li>`)}</ul>`}
     ${row.change === "changed" && !row.changes.length && html` <small>${t("import.more_photos")}</small>`}
@@ -55,7 +57,7 @@ function Would({ row }) {
 function Came({ outcome }) {
   const tone = { enrolled: "present", changed: "present", same: "absent", refused: "wrong" }[outcome.result];
   return html`<strong class=${tone}>${t(`import.result.${outcome.result}`)}</strong>
-    ${outcome.code && html`<br /><span>${why(outcome.code)}</span>`}${outcome.text && html`<br /><small lang="en">${outcome.text}</small>`}
+    ${outcome.code && html`<br /><span>${why(outcome.code)}</span>`}${TOLD.has(outcome.code) && html`<br /><small lang="en">${outcome.text}</small>`}
     ${outcome.photos.map((each) => html`<br /><small class="late">${t("import.photo_refused", { place: each.place, why: why(each.code) })}</small>`)}`;
 }
 

@@ -42,10 +42,10 @@ export function StudentRecord({ matricula }) {
       ${student.aviso && html`<p class="late">${t(`look_at.${student.aviso}`)}
         ${manages && html` <${Action} act=${() => call("PATCH", addressOf(matricula), { json: { aviso: "" } }).then(again)}>${t("students.looked_at")}<//>`}</p>`}
     <//>
-    ${photos && html`<${Section} title=${t("students.photos")} id="photos-title"><${StoredPhotos} matricula=${matricula} photos=${photos} erases=${manages} changed=${again} /><//>`}
-    ${manages && html`<${MorePhotos} student=${student} asks=${true} done=${again} />`}
-    <${ConsentOnRecord} student=${student} manages=${manages} changed=${again} />
     <${AttendanceByClass} classes=${classes} />
+    ${photos && html`<${Section} title=${t("students.photos")} id="photos-title"><${StoredPhotos} matricula=${matricula} photos=${photos} erases=${manages} changed=${again} /><//>`}
+    <${ConsentOnRecord} student=${student} manages=${manages} changed=${again} />
+    ${manages && html`<${MorePhotos} student=${student} asks=${true} done=${again} />`}
     ${open === "editing" && html`<${Editing} student=${student} close=${close} done=${() => (close(), again())} />`}
     ${open === "merging" && html`<${Merging} student=${student} photos=${photos ?? []} close=${close} done=${() => (close(), again())} />`}
     ${open === "erasing" && html`<${Erasing} student=${student} close=${close} />`}`;
