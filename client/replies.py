@@ -323,6 +323,8 @@ class Status(Reply, frozen=True, kw_only=True):
     calibration: Calibration | None
     unused_calibration: str
     margin: float
+    consent_required: bool
+    consent_text: str
     timezone: str
     today: str
 

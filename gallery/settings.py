@@ -20,6 +20,7 @@ class GallerySettings:
         threshold_source: where that threshold comes from.
         margin: two people who both reach the threshold and are closer than this are ambiguous.
         consent_required: whether students without consent on record are refused.
+        consent_text: what the school asks people to agree to, for forms; empty when it has no text of its own.
         target: the rate that gives the threshold.
         duplicates: what the programs that enrol do with duplicates.
         pack_name: how ``--pack`` names the pack, for advice in errors.
@@ -32,3 +33,4 @@ class GallerySettings:
     target: ThresholdTarget = None
     duplicates: DuplicatePolicy = "warn"
     pack_name: str = ""
+    consent_text: str = ""

@@ -167,7 +167,14 @@ def gallery_settings(settings: Settings, pack: ModelPack) -> GallerySettings:
     threshold, source, target = fixed
     consent = settings.consent == "required"
     return GallerySettings(
-        threshold, source, settings.margin, consent, target, settings.duplicates, pack_name=settings.pack
+        threshold,
+        source,
+        settings.margin,
+        consent,
+        target,
+        settings.duplicates,
+        pack_name=settings.pack,
+        consent_text=settings.consent_text,
     )
 
 

@@ -1,5 +1,6 @@
 """What the tests share. Nothing here is a stand-in: the sample pack's models run, stores are on disk."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -156,6 +157,13 @@ def open_gallery(tmp_path: Path, store_url: str) -> Iterator[OpenGallery]:
 @pytest.fixture
 def page() -> Iterator["Page"]:
     """An empty page of a real browser."""
+    with browser_page() as made:
+        yield made
+
+
+@contextlib.contextmanager
+def browser_page(*arguments: str, **options: Any) -> Iterator["Page"]:
+    """An empty page of a real browser that is started with more arguments; ``options`` are those of the page."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (it is in CI)")
     browser_path = shutil.which("chromium")
     if browser_path is None:
@@ -169,8 +177,8 @@ def page() -> Iterator["Page"]:
         "--no-first-run",
     ]
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=browser_path, args=quiet)
-        yield browser.new_page(locale="es-MX")
+        browser = driver.chromium.launch(executable_path=browser_path, args=[*quiet, *arguments])
+        yield browser.new_page(**{"locale": "es-MX"} | options)
         browser.close()
 
 

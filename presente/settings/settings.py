@@ -92,6 +92,12 @@ class Settings:
         choice(Consent),
         "optional, or required: a student without consentimiento on record is not enrolled",
     )
+    consent_text: str = setting(
+        "",
+        str,
+        "the text that the school asks people to agree to; the console's forms begin with it",
+        default_means="a sentence of the console's",
+    )
     timezone: str = setting(
         "",
         zone_name,

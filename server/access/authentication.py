@@ -150,10 +150,16 @@ class Authenticator:
                 f"{caller.name} is of role {caller.role}, and this needs {' or '.join(roles_with(needed))}.",
                 "Use another key, or another account.",
             )
-        if caller.role is AccessRole.STUDENT and needed is Permission.ADD_PHOTOS and not self.access.student_photos:
+        if needed is Permission.ADD_PHOTOS and not self.adds_photos(caller):
             raise Forbidden(
                 "own_photos_not_allowed", "Students may not add photos here.", "PRESENTE_STUDENT_PHOTOS allows it."
             )
+
+    def adds_photos(self, caller: Caller) -> bool:
+        """Whether a caller may add photos; students only where the school lets them."""
+        return caller.may(Permission.ADD_PHOTOS) and (
+            caller.role is not AccessRole.STUDENT or self.access.student_photos
+        )
 
     def counted_as(self, request: Request) -> Caller:
         """The caller that a request counts for: who has a valid key or session, also where neither is asked for.

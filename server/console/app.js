@@ -16,6 +16,7 @@ const PAGES = {
   identify: async () => (await import("./pages/identify.js")).Identify,
   students: async () => (await import("./pages/students.js")).Students,
   statistics: async () => (await import("./pages/statistics.js")).Statistics,
+  record: async () => (await import("./pages/record.js")).Record,
   system: async () => (await import("./pages/system.js")).System,
 };
 

@@ -96,6 +96,9 @@ class ImportDesk:
             NotFound: ``import_not_found``.
         """
         self.sweep()
+        return self._status(number)
+
+    def _status(self, number: str) -> ImportStatus:
         plan = self._folder.plan(number)
         if plan is None:
             raise NotFound(
@@ -104,6 +107,15 @@ class ImportDesk:
                 "It may be more than a day old: upload the sheet again.",
             )
         return ImportStatus(plan, self._folder.run(number), self._folder.outcomes(number))
+
+    def summaries(self) -> list[ImportStatus]:
+        """All imports that are kept, the latest first."""
+        self.sweep()
+        found = []
+        for number in self._folder.ids():
+            with suppress(NotFound):  # dropped meanwhile, or still being uploaded
+                found.append(self._status(number))
+        return sorted(found, key=lambda status: (status.plan.at, status.plan.id), reverse=True)
 
     def drop(self, number: str) -> None:
         """Delete an import; one that runs stops before its next row. What was enrolled stays.

@@ -38,9 +38,12 @@ def plan_import(
         InvalidInput: ``unreadable_sheet``, ``sheet_too_large``, ``invalid_columns``, ``missing_column``,
             ``ambiguous_column``, ``empty_source``.
     """
-    tables = read_tables(sheet)
-    table, header = find_header(tables, columns)
-    read = read_rows(table, header.line, header.mapping)
+    try:
+        tables = read_tables(sheet)
+        table, header = find_header(tables, columns)
+        read = read_rows(table, header.line, header.mapping)
+    except InvalidInput as error:
+        raise InvalidInput(error.code, _said(sheet, error.what), _said(sheet, error.fix)) from error
     names = table.lines[header.line].cells
     mapped = header.mapping.columns
     rows = [_row(row, photos, gallery) for row in read.students.values()]
@@ -60,8 +63,15 @@ def plan_import(
 
 
 def _notes(sheet: Path, notes: Sequence[str]) -> Iterator[str]:
-    """Notes without the place of the file on this machine."""
-    return (note.replace(f"{sheet}: ", "").replace(str(sheet), "the sheet") for note in notes)
+    return (_said(sheet, note) for note in notes)
+
+
+def _said(sheet: Path, text: str) -> str:
+    """What the indexer says of a sheet, without the place of the file on this machine, and with this route's words."""
+    plain = text.replace(f"{sheet}: ", "").replace(
+        str(sheet), "The sheet" if text.startswith(str(sheet)) else "the sheet"
+    )
+    return plain.replace("--columns", "columns")
 
 
 def _refused(row: RefusedRow) -> ImportRow:

@@ -64,6 +64,12 @@ def name_place(parameters: _HasCursor) -> str:
     return "" if found is None else str(found[0])
 
 
+def import_place(parameters: _HasCursor) -> tuple[str, str] | None:
+    """When and which the import was after which a page begins, the latest first; None for the beginning."""
+    found = _place(parameters, (str, str))
+    return None if found is None else (found[0], found[1])
+
+
 def number_place(parameters: _HasCursor) -> int:
     """The number after which a page of numbered entries begins; 0 for the beginning."""
     found = _place(parameters, (int,))

@@ -36,6 +36,13 @@ class ImportParameters(JsonObject, frozen=True, kw_only=True):
     columns: Columns | None = None
 
 
+class ImportListParameters(JsonObject, frozen=True, kw_only=True):
+    """The query string of the list of imports."""
+
+    limit: PageSize = 100
+    cursor: Cursor | None = None
+
+
 class ImportPageParameters(JsonObject, frozen=True, kw_only=True):
     """The query string of an import's rows."""
 

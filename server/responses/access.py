@@ -76,6 +76,7 @@ class SessionReply(JsonObject, frozen=True, kw_only=True):
     role: Role
     classes: SeenClasses
     matricula: SeenMatricula
+    adds_photos: Annotated[bool, Meta(description="Whether the caller may add photos of students, or the own ones.")]
     csrf_token: Annotated[str | None, Meta(description="For the header X-CSRF-Token; null without a session.")]
     expires: Annotated[Moment | None, Meta(description="When the session ends without a request; null without one.")]
 
@@ -122,13 +123,14 @@ def account_list_reply(page: Sequence[Account], following: str | None) -> Accoun
     return AccountListReply(users=[account_json(account) for account in page], next_cursor=following)
 
 
-def session_reply(caller: Caller, csrf_token: str | None, expires: datetime | None) -> SessionReply:
+def session_reply(caller: Caller, adds_photos: bool, csrf_token: str | None, expires: datetime | None) -> SessionReply:
     """Who asks."""
     return SessionReply(
         name=caller.name,
         role=_role(caller),
         classes=_classes(caller),
         matricula=caller.matricula or None,
+        adds_photos=adds_photos,
         csrf_token=csrf_token,
         expires=None if expires is None else expires.isoformat(timespec="seconds"),
     )

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from presente.face_json import JsonObject
 from server.imports.desk import ImportStatus
-from server.imports.values import FieldChange, ImportRow, RefusedRowPhoto, RowOutcome, RowPhoto, SheetColumn
-from server.requests.cursors import cursor_of, number_place
-from server.requests.imports import ImportPageParameters
+from server.imports.values import (
+    FieldChange,
+    ImportRow,
+    ImportState,
+    RefusedRowPhoto,
+    RowOutcome,
+    RowPhoto,
+    SheetColumn,
+)
+from server.requests.cursors import cursor_of, import_place, number_place
+from server.requests.imports import ImportListParameters, ImportPageParameters
 
 
 class ColumnJson(JsonObject, frozen=True, kw_only=True):
@@ -82,6 +91,22 @@ class ImportCountsJson(JsonObject, frozen=True, kw_only=True):
     refused: Annotated[int, Meta(description="Of these, rows that were refused.")]
 
 
+class ImportSummaryJson(JsonObject, frozen=True, kw_only=True):
+    """An import without its rows."""
+
+    id: str
+    state: Literal["ready", "running", "done"]
+    at: Annotated[str, Meta(description="When it was uploaded, UTC; a day later it is deleted.")]
+    counts: ImportCountsJson
+
+
+class ImportListReply(JsonObject, frozen=True, kw_only=True):
+    """A page of the imports that are kept, the latest first."""
+
+    imports: list[ImportSummaryJson]
+    next_cursor: Annotated[str | None, Meta(description="Goes into cursor as it is; null on the last page.")]
+
+
 class ImportReply(JsonObject, frozen=True, kw_only=True):
     """An import, and a page of its rows in order of line."""
 
@@ -96,15 +121,34 @@ class ImportReply(JsonObject, frozen=True, kw_only=True):
     next_cursor: Annotated[str | None, Meta(description="Goes into cursor as it is; null on the last page.")]
 
 
+def import_list_reply(found: Sequence[ImportStatus], parameters: ImportListParameters) -> ImportListReply:
+    """The page of imports that a query string asks for, of all of them."""
+    after = import_place(parameters)
+    rest = [each for each in found if after is None or (each.plan.at, each.plan.id) < after]
+    page = rest[: parameters.limit]
+    return ImportListReply(
+        imports=[_summary_json(each) for each in page],
+        next_cursor=cursor_of(parameters, page[-1].plan.at, page[-1].plan.id) if len(rest) > len(page) else None,
+    )
+
+
+def _summary_json(status: ImportStatus) -> ImportSummaryJson:
+    return ImportSummaryJson(id=status.plan.id, state=_state(status), at=status.plan.at, counts=_counts(status))
+
+
+def _state(status: ImportStatus) -> ImportState:
+    return "ready" if status.run is None else status.run.state
+
+
 def import_reply(status: ImportStatus, parameters: ImportPageParameters) -> ImportReply:
     """An import, and the page of its rows that a query string asks for."""
-    plan, run = status.plan, status.run
+    plan = status.plan
     after = number_place(parameters)
     rows = [row for row in plan.rows if row.line > after]
     page = rows[: parameters.limit]
     return ImportReply(
         id=plan.id,
-        state="ready" if run is None else run.state,
+        state=_state(status),
         at=plan.at,
         columns=[_column_json(each) for each in plan.columns],
         unused=list(plan.unused),

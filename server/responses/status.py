@@ -92,6 +92,10 @@ class StatusReply(JsonObject, frozen=True, kw_only=True):
         str, Meta(description="Why a stored calibration does not hold, and what to do; empty when none is passed over.")
     ]
     margin: float
+    consent_required: Annotated[bool, Meta(description="Whether a student without consent on record is refused.")]
+    consent_text: Annotated[
+        str, Meta(description="What the school asks people to agree to; empty when it has no text of its own.")
+    ]
     timezone: str
     today: str
 
@@ -123,6 +127,8 @@ def status_reply(status: GalleryStatus, clock: Clock) -> StatusReply:
         calibration=_calibration_json(status.operating_point),
         unused_calibration=status.operating_point.unused,
         margin=status.settings.margin,
+        consent_required=status.settings.consent_required,
+        consent_text=status.settings.consent_text,
         timezone=clock.described(),
         today=clock.today(),
     )

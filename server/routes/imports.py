@@ -11,8 +11,8 @@ from server.body_sizes import PHOTOS, takes
 from server.error_codes import GALLERY, KEYED, SCOPED
 from server.idempotency import KeyedRequest
 from server.operations.imports import desk_of, make_import, start_import
-from server.requests.imports import ImportPageParameters, ImportParameters, RunFields, SentSheet
-from server.responses.imports import ImportReply, import_reply
+from server.requests.imports import ImportListParameters, ImportPageParameters, ImportParameters, RunFields, SentSheet
+from server.responses.imports import ImportListReply, ImportReply, import_list_reply, import_reply
 from server.routes.common import service
 from server.typed_routes import answers
 
@@ -38,6 +38,15 @@ def upload(parameters: ImportParameters, body: SentSheet) -> tuple[ImportReply, 
     """Upload a sheet with its photos: what importing it would do, row by row; no one is enrolled."""
     made = make_import(KeyedRequest.of(request), service(), body, parameters)
     return import_reply(made, _FIRST_PAGE), {"Location": f"/v1/imports/{made.plan.id}"}
+
+
+@bp.get("")
+@needs(Permission.ENROL)
+@answers(ImportListReply, refuses=GALLERY | SCOPED | {"import_not_found", "imports_unwritable", "invalid_cursor"})
+@logged(AccessAction.READ, detail=lambda _, reply: f"imports={len(reply.imports)}")
+def listing(parameters: ImportListParameters) -> ImportListReply:
+    """The imports that are kept: how far each is, without the rows."""
+    return import_list_reply(desk_of(service()).summaries(), parameters)
 
 
 @bp.get("/<number>")

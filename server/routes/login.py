@@ -85,10 +85,11 @@ def logout() -> tuple[None, list[tuple[str, str]]]:
 def session() -> SessionReply:
     """Who asks, with the CSRF token of the session."""
     current: Login | None = g.login
+    adds_photos = authenticator().adds_photos(g.caller)
     if current is None:
-        return session_reply(g.caller, None, None)
+        return session_reply(g.caller, adds_photos, None, None)
     expires = authenticator().access.session_limits.expires(current.session)
-    return session_reply(g.caller, csrf_token(current.token), expires)
+    return session_reply(g.caller, adds_photos, csrf_token(current.token), expires)
 
 
 @bp.post("/password")

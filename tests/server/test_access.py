@@ -48,6 +48,7 @@ PERMISSIONS = {
     "POST /v1/search": Permission.ASK,
     "POST /v1/verify": Permission.ASK,
     "POST /v1/imports": Permission.ENROL,
+    "GET /v1/imports": Permission.ENROL,
     "GET /v1/imports/<number>": Permission.ENROL,
     "POST /v1/imports/<number>/run": Permission.ENROL,
     "DELETE /v1/imports/<number>": Permission.ENROL,

@@ -279,6 +279,28 @@ def test_nothing_is_kept_for_more_than_a_day(client: FlaskClient, gallery: Galle
 # -- a restart -------------------------------------------------------------------------------------------------------
 
 
+def test_imports_are_listed_latest_first_without_whom_they_name(
+    client: FlaskClient, run: Callable[..., Any], desk: ImportDesk
+) -> None:
+    desk._now = lambda: datetime(2026, 11, 26, 18, tzinfo=UTC)
+    later = upload(client, HEADER + line_of(ANA, "a.jpg") + line_of(EVA, "no.jpg"), {"a.jpg": photos(ANA)[0]})
+    desk._now = lambda: datetime(2026, 11, 26, 12, tzinfo=UTC)
+    earlier = upload(client, HEADER + line_of(ABRIL, "b.jpg"), {"b.jpg": photos(ABRIL)[0]})
+    run(earlier)
+    listed = client.get("/v1/imports").get_json()
+    assert [(each["id"], each["state"]) for each in listed["imports"]] == [
+        (later["id"], "ready"),
+        (earlier["id"], "done"),
+    ]
+    assert (listed["imports"][0]["counts"]["new"], listed["imports"][0]["counts"]["problems"]) == (1, 1)
+    assert listed["next_cursor"] is None and ANA["matricula"] not in str(listed)
+    first = client.get("/v1/imports?limit=1").get_json()
+    rest = client.get("/v1/imports", query_string={"limit": 1, "cursor": first["next_cursor"]}).get_json()
+    assert first["imports"] + rest["imports"] == listed["imports"] and rest["next_cursor"] is None
+    client.delete(f"/v1/imports/{later['id']}")
+    assert [each["id"] for each in client.get("/v1/imports").get_json()["imports"]] == [earlier["id"]]
+
+
 def test_an_import_goes_on_after_a_restart(
     client: FlaskClient, service: Service, gallery: Gallery, desk: ImportDesk, tmp_path: Path
 ) -> None:
@@ -337,3 +359,18 @@ def test_the_sample_sheet_is_understood_as_the_indexer_does(client: FlaskClient)
     made = upload(client, sheet, {name: (SAMPLE / name).read_bytes() for name in firsts})
     assert [row["matricula"] for row in made["rows"]] == [each["matricula"] for each in STUDENTS]
     assert {row["change"] for row in made["rows"]} == {"new"}
+
+
+@pytest.mark.parametrize(
+    ("header", "query", "code"),
+    [
+        ("matricula,nombre,x\n", "", "missing_column"),
+        ("matricula,alumno,nombre,fotos\n", "", "ambiguous_column"),
+        (HEADER, "?columns=edad=x", "invalid_columns"),
+    ],
+)
+def test_what_is_wrong_with_a_sheet_names_no_place_on_the_server(
+    client: FlaskClient, tmp_path: Path, header: str, query: str, code: str
+) -> None:
+    said = problem(client.post(f"/v1/imports{query}", data=form(header + "1,2,3,4\n", {})), 400, code)
+    assert "sheet.csv" not in said and str(tmp_path) not in said and "--columns" not in said

@@ -41,6 +41,7 @@ MATRIX = {
     "POST /v1/search": TEACHING,
     "POST /v1/verify": TEACHING,
     "POST /v1/imports": "admin",
+    "GET /v1/imports": "admin",
     "GET /v1/imports/<number>": "admin",
     "POST /v1/imports/<number>/run": "admin",
     "DELETE /v1/imports/<number>": "admin",

@@ -50,6 +50,17 @@ def test_a_student_s_own_photos_have_bounded_room_and_a_picture_is_stored_once(
         problem(client.post(OWN, data=PROBE, headers=key), 409, "no_room_for_photos")  # before it is read
 
 
+def test_a_caller_is_told_whether_photos_may_be_added(gallery: Gallery, embedder: FaceEmbedder, tmp_path: Path) -> None:
+    gallery.enrol([enrolment_of(ANA, embedder)])
+    for access, expected in ((ALLOWED, True), (Access(read_keys(KEYS)), False)):
+        with guarded_app(gallery, embedder, tmp_path, access) as app:
+            client, key = app.test_client(), key_of(app, gallery, f"ana-{expected}", STUDENT)
+            assert client.get("/v1/session", headers=key).get_json()["adds_photos"] is expected
+            assert client.get("/v1/session", headers={"X-API-Key": ADMIN}).get_json()["adds_photos"] is True
+            teacher = key_of(app, gallery, f"luz-{expected}", Grant(AccessRole.TEACHER, frozenset({"IA-101"})))
+            assert client.get("/v1/session", headers=teacher).get_json()["adds_photos"] is False
+
+
 def test_a_student_s_photos_take_no_more_bytes_than_they_may(
     gallery: Gallery, embedder: FaceEmbedder, tmp_path: Path
 ) -> None:

@@ -71,7 +71,7 @@ export function Field({ label, name, hint, children, wrong, ...rest }) {
  * A button that does something that takes a while: it cannot be pressed twice, and tells what went wrong.
  * @param {any} props
  */
-export function Action({ act, children, ...rest }) {
+export function Action({ act, children, disabled, ...rest }) {
   const [busy, setBusy] = useState(false);
   const press = async () => {
     setBusy(true);
@@ -83,7 +83,7 @@ export function Action({ act, children, ...rest }) {
       setBusy(false);
     }
   };
-  return html`<button type="button" aria-busy=${busy} disabled=${busy} onClick=${press} ...${rest}>${children}</button>`;
+  return html`<button type="button" aria-busy=${busy} disabled=${busy || Boolean(disabled)} onClick=${press} ...${rest}>${children}</button>`;
 }
 
 /**

@@ -19,9 +19,10 @@ export function still(video, longest = 1600) {
 
 /**
  * The camera's picture while it runs. `ready` is given the video; leaving the page or closing ends the camera.
- * @param {{ ready: (video: HTMLVideoElement) => void, facing?: "user" | "environment", children?: any }} props
+ * What looks at the person who holds it is shown as a mirror does; `overlay` lies above the picture.
+ * @param {{ ready: (video: HTMLVideoElement) => void, facing?: "user" | "environment", overlay?: any, children?: any }} props
  */
-export function Camera({ ready, facing = "environment", children }) {
+export function Camera({ ready, facing = "environment", overlay, children }) {
   /** @type {any} */
   const video = useRef(null);
   const [wrong, setWrong] = useState("");
@@ -46,5 +47,6 @@ export function Camera({ ready, facing = "environment", children }) {
     };
   }, [facing]);
   if (wrong) return html`<p class="empty wrong" role="alert">${wrong}</p>`;
-  return html`<div class="camera"><video ref=${video} muted playsinline aria-label=${t("camera.picture")}></video>${children}</div>`;
+  return html`<div class="camera"><div class=${facing === "user" ? "viewfinder mirrored" : "viewfinder"}>
+    <video ref=${video} muted playsinline aria-label=${t("camera.picture")}></video>${overlay}</div>${children}</div>`;
 }

@@ -1,6 +1,6 @@
 // A chart with what it says in words, the same numbers as a table, and both as files.
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../libraries/ui.js";
-import { download, save } from "../core/api.js";
+import { download, saveAs } from "../core/api.js";
 import { t } from "../core/words.js";
 import { Action, Empty, failed } from "./basics.js";
 import { LIGHT, look } from "./chart_looks.js";
@@ -96,7 +96,7 @@ async function savePicture(/** @type {string} */ title, /** @type {string} */ ab
     chart.setOption({ ...lower(draw(LIGHT, EXPORTED_PX)), animation: false, title: heading(title, about) });
     const canvas = chart.renderToCanvas({ pixelRatio: 2, backgroundColor: LIGHT.card });
     const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
-    save(/** @type {Blob} */ (blob), `${name}.png`);
+    saveAs(/** @type {Blob} */ (blob), `${name}.png`);
   } finally {
     chart.dispose();
   }

@@ -36,10 +36,10 @@ export function useLines(path, member, query) {
 export function Table({ id, columns, list, empty, sorted = "", sort, caption }) {
   if (!list.lines) return html`<${Waiting} problem=${list.problem} again=${list.again} />`;
   if (!list.lines.length) return html`<${Empty} text=${empty} />`;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${caption}><table id=${id}><caption class="hidden">${caption}</caption>
+  return html`<div class="scroll" tabindex="0" role="region" aria-label=${caption}><table id=${id} class="stacked"><caption class="hidden">${caption}</caption>
       <thead><tr>${columns.map((each) => html`<th scope="col" class=${each.numeric ? "numeric" : ""} aria-sort=${direction(each, sorted)}>
         ${each.sort && sort ? html`<button type="button" class="plain" onClick=${() => sort(sorted === each.sort ? `-${each.sort}` : String(each.sort))}>${each.title}</button>` : each.title}</th>`)}</tr></thead>
-      <tbody>${list.lines.map((line, index) => html`<tr key=${index}>${columns.map((each) => html`<td class=${each.numeric ? "numeric" : ""}>${each.cell(line)}</td>`)}</tr>`)}</tbody>
+      <tbody>${list.lines.map((line, index) => html`<tr key=${index}>${columns.map((each) => html`<td class=${each.numeric ? "numeric" : ""} data-label=${each.title}>${each.cell(line)}</td>`)}</tr>`)}</tbody>
     </table></div>
     ${list.next && html`<p><button type="button" onClick=${() => list.more()}>${t("more")}</button></p>`}`;
 }

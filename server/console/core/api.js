@@ -2,10 +2,10 @@
 import { signal } from "../libraries/ui.js";
 
 /**
- * @typedef {{ name: string, role: string, classes: string[] | null, csrf_token: string | null, expires: string | null }} Me
+ * @typedef {{ name: string, role: string, classes: string[] | null, matricula: string | null, adds_photos: boolean, csrf_token: string | null, expires: string | null }} Me
  * @typedef {{ accounts: boolean, setup: boolean }} LoginOptions
  * @typedef {{ json?: unknown, body?: BodyInit, type?: string, query?: Record<string, unknown>, once?: string,
- *   signal?: AbortSignal, patient?: boolean }} Sent
+ *   signal?: AbortSignal, patient?: boolean, harmless?: boolean }} Sent
  */
 
 /** Who asks; null before anyone has logged in. @type {import("../libraries/ui.js").Signal<Me | null>} */
@@ -51,7 +51,8 @@ export function keepKey(text) {
 export const word = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (each) => each.toString(16).padStart(2, "0")).join("");
 
 /**
- * Ask the server. GET, and what has a word of its own (`once`), is sent again while the server is away or busy.
+ * Ask the server. GET, what changes nothing (`harmless`), and what has a word of its own (`once`), is sent again while
+ * the server is away or busy.
  * @param {string} method
  * @param {string} path
  * @param {Sent} [sent]
@@ -60,7 +61,7 @@ export const word = () => Array.from(crypto.getRandomValues(new Uint8Array(16)),
  */
 export async function ask(method, path, sent = {}) {
   const until = Date.now() + PATIENCE_MS;
-  const again = (sent.patient ?? true) && (method === "GET" || sent.once !== undefined);
+  const again = (sent.patient ?? true) && (method === "GET" || sent.harmless || sent.once !== undefined);
   for (;;) {
     try {
       const reply = await fetch(address(path, sent.query), { method, headers: headers(sent), body: body(sent), signal: sent.signal });
@@ -102,11 +103,11 @@ export async function everything(path, member, query = {}) {
 
 /** Save an answer as a file. @param {string} path @param {Record<string, unknown>} query @param {string} name */
 export async function download(path, query, name) {
-  save(await (await ask("GET", path, { query })).blob(), name);
+  saveAs(await (await ask("GET", path, { query })).blob(), name);
 }
 
-/** Save a file from what is in memory. @param {Blob} blob @param {string} name */
-export function save(blob, name) {
+/** Save what a page has made as a file. @param {Blob} blob @param {string} name */
+export function saveAs(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = name;
@@ -160,8 +161,8 @@ async function problemOf(reply) {
   }
 }
 
-/** @param {number} ms @param {AbortSignal} [signal] */
-const wait = (ms, signal) =>
+/** @param {number} ms @param {AbortSignal} [signal] ends the waiting, with an error */
+export const wait = (ms, signal) =>
   new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms);
     signal?.addEventListener("abort", () => {

@@ -19,6 +19,6 @@ export const pagesOf = (role) => PAGES[role] ?? [];
 /** @param {string | undefined} role */
 export const mayRecord = (role) => role === "admin" || role === "teacher" || role === "attendance";
 /** @param {string | undefined} role */
-export const mayManage = (role) => role === "admin";
+export const seesPhotos = (role) => role === "admin" || role === "teacher" || role === "student";
 /** @param {string | undefined} role */
-export const maySeePhotos = (role) => role === "admin" || role === "teacher" || role === "student";
+export const mayManage = (role) => role === "admin";

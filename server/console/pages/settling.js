@@ -1,9 +1,10 @@
 // Whose face is it? The face of the photo beside the enrolled ones that it resembles.
 import { html, useEffect, useRef, useState } from "../libraries/ui.js";
-import { ask, call, me } from "../core/api.js";
-import { maySeePhotos } from "../core/roles.js";
+import { call, me } from "../core/api.js";
+import { seesPhotos } from "../core/roles.js";
 import { number, t } from "../core/words.js";
 import { Action, Dialog, useLoaded } from "../components/basics.js";
+import { Thumbnail, addressOf } from "../components/stored_photos.js";
 
 const AROUND = 0.35; // of the face's own size, shown on each side
 const SIDE = 160;
@@ -23,7 +24,7 @@ export function Settling({ face, photo, copy, roll, say, close }) {
   return html`<${Dialog} title=${t("session.whose")} close=${close}>
     <div class="compared"><${Cut} photo=${photo} copy=${copy} box=${face.box} /><p class="quiet">${t(`face.${face.status}`)}</p></div>
     <div class="options">${face.candidates.map((each) => html`<${Action} class="option" key=${each.matricula} act=${settle(each.matricula)}>
-        ${maySeePhotos(me.value?.role) && html`<${Enrolled} matricula=${each.matricula} />`}
+        ${seesPhotos(me.value?.role) && html`<${Enrolled} matricula=${each.matricula} />`}
         <span>${each.nombre_del_alumno}<small>${each.matricula} · ${number(each.score, { maximumFractionDigits: 2 })}</small></span><//>`)}
       <p class="field"><label for="other">${t("session.someone_else")}</label>
         <select id="other" value=${other} onChange=${(event) => setOther(event.target.value)}><option value="">–</option>
@@ -56,17 +57,7 @@ function Cut({ photo, copy, box }) {
 
 /** The first stored photo of a student. @param {{ matricula: string }} props */
 function Enrolled({ matricula }) {
-  const address = `/v1/students/${encodeURIComponent(matricula)}/images`;
-  const { found } = useLoaded(async (signal) => {
-    const [first] = (await call("GET", address, { signal })).photos;
-    return first ? (await ask("GET", `${address}/${first.id}`, { query: { size: "thumbnail" }, signal })).blob() : null;
-  }, [matricula]);
-  const [shown, setShown] = useState("");
-  useEffect(() => {
-    if (!found) return undefined;
-    const made = URL.createObjectURL(found);
-    setShown(made);
-    return () => URL.revokeObjectURL(made);
-  }, [found]);
-  return html`<img class="enrolled" src=${shown || undefined} alt="" />`;
+  const { found } = useLoaded((signal) => call("GET", `${addressOf(matricula)}/images`, { signal }), [matricula]);
+  const first = found?.photos[0];
+  return html`<span class="enrolled">${first && html`<${Thumbnail} matricula=${matricula} id=${first.id} />`}</span>`;
 }

@@ -4,8 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.server.conftest import Running
+from tests.server.sample import ADMIN
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page  # which only CI installs
+
+
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+"""A page on a phone."""
 
 
 def complaints_of(page: "Page") -> list[str]:
@@ -25,3 +32,16 @@ def violations(page: "Page") -> list[Any]:
         for each in found
         if each["impact"] in ("serious", "critical")
     ]
+
+
+def key_of(running: Running, grant: str) -> str:
+    """A new key of the store."""
+    headers = {"X_API_Key": ADMIN, "Content_Type": "application/json"}
+    return str(running.fetch("POST", "/v1/keys", grant.encode(), **headers).json["key"])
+
+
+def enter(page: "Page", running: Running, key: str, place: str) -> None:
+    """Open a page with a key."""
+    page.goto(f"{running.address}/#/{place}")
+    page.fill("#key", key)
+    page.press("#key", "Enter")

@@ -13,8 +13,6 @@ from flask.testing import FlaskClient
 from server.error_codes import STATUS_OF
 from tests.conftest import ROOT, SAMPLE
 
-pytestmark = pytest.mark.untraced
-
 CONSOLE = ROOT / "server" / "console"
 OWN = [path for path in sorted(CONSOLE.rglob("*.js")) if not {"libraries", "build"} & set(path.parts)]
 

@@ -15,8 +15,6 @@ from tests.server.console.pages import complaints_of
 if TYPE_CHECKING:
     from playwright.sync_api import Page  # which only CI installs
 
-pytestmark = pytest.mark.untraced
-
 GROUP = SAMPLE / "groups" / "group_02.jpg"
 
 

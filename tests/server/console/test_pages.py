@@ -12,8 +12,6 @@ from tests.server.console.pages import complaints_of, violations
 if TYPE_CHECKING:
     from playwright.sync_api import Page  # which only CI installs
 
-pytestmark = pytest.mark.untraced
-
 PAGES = {
     "today": "#class-IA-101",
     "identify": "#photo",
@@ -21,6 +19,7 @@ PAGES = {
     "students/of/A0178": "#student-title",
     "students/new": "#matricula",
     "statistics": ".empty",
+    "students/import": "#imports-title",
     "system": "#status",
     "system/keys": "#keys-title",
     "system/log": "#log",

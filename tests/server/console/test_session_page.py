@@ -12,8 +12,6 @@ from tests.server.people import wait_until
 if TYPE_CHECKING:
     from playwright.sync_api import Page  # which only CI installs
 
-pytestmark = pytest.mark.untraced
-
 
 def counts(page: "Page") -> list[int]:
     """Present, late, to confirm, excused, absent."""

@@ -1,0 +1,27 @@
+// A student's own page: the record, attendance, photos, and more photos where the school lets students add them.
+import { html } from "../libraries/ui.js";
+import { me } from "../core/api.js";
+import { t } from "../core/words.js";
+import { AttendanceByClass } from "../components/attendance_by_class.js";
+import { Empty, Section, Waiting } from "../components/basics.js";
+import { StoredPhotos } from "../components/stored_photos.js";
+import { MorePhotos } from "./students/more_photos.js";
+import { Facts, useStudent } from "./students/student_record.js";
+
+export function Record() {
+  const matricula = me.value?.matricula;
+  return matricula ? html`<${Own} matricula=${matricula} />` : html`<${Empty} text=${t("no_page")} />`;
+}
+
+/** @param {{ matricula: string }} props */
+function Own({ matricula }) {
+  const { found, problem, again } = useStudent(matricula);
+  if (!found) return html`<${Waiting} problem=${problem} again=${again} />`;
+  const { student, classes, photos } = found;
+  return html`<${Section} title=${student.nombre_del_alumno} id="student-title"><${Facts} student=${student} /><//>
+    <${AttendanceByClass} classes=${classes} meetings />
+    <${Section} title=${t("students.photos")} id="photos-title"><${StoredPhotos} matricula=${matricula} photos=${photos ?? []} erases=${false} changed=${again} />
+      ${!me.value?.adds_photos && html`<p class="quiet">${t("record.no_photos")}</p>`}<//>
+    ${me.value?.adds_photos && html`<${MorePhotos} student=${student} asks=${false} facing="user" done=${again} />`}
+    <${Section} title=${t("consent")} id="consent-title"><p>${student.consentimiento ? student.consentimiento.texto : t("consent.none")}</p><//>`;
+}
