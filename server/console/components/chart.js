@@ -9,7 +9,7 @@ import { LIGHT, look } from "./chart_looks.js";
  * @typedef {{ title: string, cell: (row: any) => any, numeric?: boolean }} Column
  * @typedef {(look: import("./chart_looks.js").Look, width: number) => any} Draw
  * @typedef {{ id: string, title: string, about: string, height: number, draw: Draw, columns: Column[], rows: any[],
- *   csv: { path: string, query: Record<string, unknown>, name: string }, goTo?: (id: string) => string, empty?: string,
+ *   csv: { path: string, query: Record<string, unknown>, name: string }, caption: string, goTo?: (id: string) => string, empty?: string,
  *   wide?: boolean, children?: any }} ChartProps
  */
 
@@ -17,12 +17,12 @@ const library = () => import("../libraries/charts.js");
 const EXPORTED_PX = 1000;
 const TITLE_PX = 84;
 
-/** @param {ChartProps} props `goTo`: the address of what an id of the chart's data or rows stands for */
-export function Chart({ id, title, about, height, draw, columns, rows, csv, goTo, empty, wide, children }) {
+/** @param {ChartProps} props `caption`: of what and of when, for the picture; `goTo`: the address of what an id of the chart's data or rows stands for */
+export function Chart({ id, title, about, height, draw, columns, rows, csv, caption, goTo, empty, wide, children }) {
   const [open, setOpen] = useState(false);
   const actions = html`<button type="button" aria-expanded=${open} aria-controls=${`${id}-table`} onClick=${() => setOpen(!open)}>${t("chart.table")}</button>
     <${Action} aria-label=${t("chart.csv_of", { title })} act=${() => download(csv.path, { ...csv.query, format: "csv" }, `${csv.name}.csv`)}>CSV<//>
-    <${Action} aria-label=${t("chart.png_of", { title })} act=${() => savePicture(title, about, draw, height, id)}>PNG<//>`;
+    <${Action} aria-label=${t("chart.png_of", { title })} act=${() => savePicture([title, caption].filter(Boolean).join(" · "), about, draw, height, id)}>PNG<//>`;
   return html`<section class=${wide ? "chart wide" : "chart"} aria-labelledby=${`${id}-title`}>
     <div class="head"><h2 id=${`${id}-title`}>${title}</h2>${!empty && html`<div class="actions">${actions}</div>`}</div>
     ${empty ? html`<${Empty} text=${empty} />` : html`<p class="quiet about">${about}</p>

@@ -3,7 +3,7 @@ import { html } from "../libraries/ui.js";
 import { call, everything, me } from "../core/api.js";
 import { go, to } from "../core/router.js";
 import { status } from "../core/server_status.js";
-import { t } from "../core/words.js";
+import { day, t } from "../core/words.js";
 import { Empty, Field, Waiting, useLoaded } from "../components/basics.js";
 import { ClassFacts, ClassOverTime, StudentBubbles, StudentOrder, StudentSpread } from "./statistics/class_charts.js";
 import { MEASURES } from "./statistics/measures.js";
@@ -64,8 +64,18 @@ function chosenIn(query) {
   const show = query.get("show") === "participation" ? "participation" : "attendance";
   const kept = Object.fromEntries(KEPT.filter((each) => query.get(each)).map((each) => [each, String(query.get(each))]));
   const dates = datesOf(period, query, status.value?.today ?? new Date().toISOString().slice(0, 10));
-  return { period, show, dates, query: kept, of: query.get("clase") ?? "", address: (path) => to(["statistics", ...path], kept) };
+  return { period, show, dates, query: kept, of: query.get("clase") ?? "", caption: range(dates), address: (path) => to(["statistics", ...path], kept) };
 }
+
+/** Dates in words. @param {{ desde: string, hasta: string }} dates */
+function range({ desde, hasta }) {
+  const [from, until] = [desde, hasta].map((each) => each && day(each, { dateStyle: "medium" }));
+  if (from && until) return t("stats.from_until", { from, until });
+  return from ? t("stats.since", { from }) : until ? t("stats.up_to", { until }) : "";
+}
+
+/** What a picture of a chart says of itself beside the title. @param {Choice} choice @param {string} subject @returns {Choice} */
+const about = (choice, subject) => ({ ...choice, caption: [subject, choice.caption].filter(Boolean).join(" · ") });
 
 /** The dates of a period. The half of the school year begins in January or August. @param {string} period @param {URLSearchParams} query @param {string} today */
 function datesOf(period, query, today) {
@@ -121,23 +131,25 @@ function School({ found, choice, path }) {
 /** @param {{ found: any, choice: Choice, path: string[] }} props */
 function OneClass({ found, choice, path }) {
   const { clase, of } = found;
+  const chosen = about(choice, clase);
   return html`<div class="head"><h2 class="what">${clase}</h2><a href=${to(["students"], { clase })}>${t("stats.to_students")}</a></div>
     ${of.summary.meetings === 0 ? html`<${Nothing} choice=${choice} path=${path} text=${t("stats.no_meetings_of", { clase })} />`
       : html`<${ClassFacts} summary=${of.summary} /><div class="charts">
-        <${ClassOverTime} found=${of} chosen=${choice} /><${StudentBubbles} found=${of} chosen=${choice} />
-        <${StudentSpread} found=${of} chosen=${choice} /><${StudentOrder} found=${of} chosen=${choice} /></div>`}`;
+        <${ClassOverTime} found=${of} chosen=${chosen} /><${StudentBubbles} found=${of} chosen=${chosen} />
+        <${StudentSpread} found=${of} chosen=${chosen} /><${StudentOrder} found=${of} chosen=${chosen} /></div>`}`;
 }
 
 /** @param {{ found: any, choice: Choice, path: string[], own: boolean }} props */
 function OneStudent({ found, choice, path, own }) {
   const { student, of, students } = found;
+  const chosen = about(choice, [student.nombre_del_alumno, of?.clase].filter(Boolean).join(", "));
   const tabs = student.classes.length > 1 && html`<nav class="tabs" aria-label=${t("classes")}>${student.classes.map((each) => html`<a key=${each.clase}
     href=${to(["statistics", ...path], { ...choice.query, clase: each.clase })} aria-current=${each === of ? "page" : undefined}>${each.clase}${each.member ? "" : ` (${t("stats.before")})`}</a>`)}</nav>`;
   return html`<div class="head"><h2 class="what">${student.nombre_del_alumno}</h2>${!own && html`<a href=${to(["students", "of", student.matricula])}>${t("stats.to_student")}</a>`}</div>
     ${tabs}
     ${!of?.meetings.length ? html`<${Nothing} choice=${choice} path=${path} text=${t("stats.no_meetings")} />`
       : html`<${StudentFacts} of=${of} /><div class="charts">
-        <${OwnMeetings} student=${student} of=${of} chosen=${choice} /><${OwnCourse} student=${student} of=${of} chosen=${choice} />
-        ${of.class_rate !== null && html`<${BesideClass} student=${student} of=${of} chosen=${choice} />`}
-        ${students && html`<${Neighbours} student=${student} of=${of} chosen=${choice} ranking=${students} />`}</div>`}`;
+        <${OwnMeetings} student=${student} of=${of} chosen=${chosen} /><${OwnCourse} student=${student} of=${of} chosen=${chosen} />
+        ${of.class_rate !== null && html`<${BesideClass} student=${student} of=${of} chosen=${chosen} />`}
+        ${students && html`<${Neighbours} student=${student} of=${of} chosen=${chosen} ranking=${students} />`}</div>`}`;
 }

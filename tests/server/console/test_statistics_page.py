@@ -121,8 +121,8 @@ def show(page: "Page", measure: str) -> None:
     page.wait_for_selector(f".measure button[aria-pressed=true]:has-text('{measure}')")
 
 
-def press(page: "Page", chart: str, at: list[Any]) -> None:
-    """Press a place of a chart, in the numbers or names of its axes."""
+def place_of(page: "Page", chart: str, at: list[Any]) -> tuple[float, float]:
+    """Where on the screen a place of a chart is, in the numbers or names of its axes."""
     page.locator(f"#{chart}").scroll_into_view_if_needed()
     x, y = page.evaluate(
         """async ([id, at]) => {
@@ -134,6 +134,11 @@ def press(page: "Page", chart: str, at: list[Any]) -> None:
         }""",
         [chart, at],
     )
+    return float(x), float(y)
+
+
+def press(page: "Page", chart: str, at: list[Any]) -> None:
+    x, y = place_of(page, chart, at)
     page.mouse.move(x, y)
     page.mouse.click(x, y)
 
@@ -199,6 +204,15 @@ def test_a_class_meeting_by_meeting_and_by_student(term: Gallery, serve: Serve, 
     assert values(spread[0]) == [pytest.approx([0, 0.5, 2 / 3, 1, 1])]
     assert sorted(each["value"][0] for each in spread[1]["data"]) == pytest.approx([0, 0.5, 2 / 3, 1, 1])
     assert [each["id"] for each in drawn(page, "order")["series"][0]["data"]] == ["A4", "A2", "A3", "A1", "A5"]
+
+    at = place_of(page, "class-time", [2, 1])
+    page.mouse.move(*at)
+    page.wait_for_selector("#class-time .tip:visible")
+    said = page.locator("#class-time .tip > *").all_inner_texts()
+    assert said[0].endswith("10 de marzo de 2025, 08:00") and said[1:] == [
+        "presente: 2", "tarde: 1", "justificado: 1", "ausente: 1", "Asistencia: 75%", "Participaciones: 2",
+    ]  # fmt: skip
+    page.mouse.move(0, 0)
 
     show(page, "Participaciones")
     assert values(drawn(page, "class-time")["series"][0]) == [2, 0, 2]

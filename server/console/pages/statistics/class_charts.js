@@ -52,7 +52,7 @@ export function ClassOverTime({ found, chosen }) {
     series: show === "attendance" ? stacked(of) : taken(of),
   });
   const columns = [{ title: t("stats.meeting"), cell: meetingName }, ...sumColumns()];
-  return html`<${Chart} id="class-time" wide title=${t("stats.class_time")} about=${t(`stats.class_time.${show}`)} height=${340} draw=${draw}
+  return html`<${Chart} id="class-time" wide title=${t("stats.class_time")} about=${t(`stats.class_time.${show}`)} height=${340} draw=${draw} caption=${chosen.caption}
     columns=${columns} rows=${meetings} csv=${csvOf(found, chosen, "meetings")} empty=${nothing(chosen, summary)} />`;
 }
 
@@ -77,7 +77,7 @@ export function StudentBubbles({ found, chosen }) {
     series: [{ type: "scatter", data, symbolSize: (_value, at) => 8 + bubble(at.data.several.length), itemStyle: { color: of.attendance, opacity: 0.65, borderColor: of.card },
       label: { show: true, formatter: (at) => (at.data.several.length > 1 ? number(at.data.several.length) : ""), color: of.ink, fontWeight: "bold" } }],
   });
-  return html`<${Chart} id="bubbles" title=${t("stats.bubbles")} about=${t("stats.bubbles.students")} height=${340} draw=${draw}
+  return html`<${Chart} id="bubbles" title=${t("stats.bubbles")} about=${t("stats.bubbles.students")} height=${340} draw=${draw} caption=${chosen.caption}
     columns=${studentColumns(chosen)} rows=${found.students} csv=${csvOf(found, chosen, "students")} goTo=${toStudent(chosen)} />`;
 }
 
@@ -99,7 +99,7 @@ export function StudentSpread({ found, chosen }) {
       { type: "scatter", yAxisIndex: 1, data: dots, symbolSize: 11, itemStyle: { color: of[show], opacity: 0.75, borderColor: of.card } },
     ],
   });
-  return html`<${Chart} id="spread" title=${t("stats.spread_of")} about=${t(`stats.spread_of.${show}`, { median: written(show, spread?.median ?? null), students: number(spread?.students ?? 0) })} height=${240} draw=${draw}
+  return html`<${Chart} id="spread" title=${t("stats.spread_of")} about=${t(`stats.spread_of.${show}`, { median: written(show, spread?.median ?? null), students: number(spread?.students ?? 0) })} height=${240} draw=${draw} caption=${chosen.caption}
     columns=${studentColumns(chosen)} rows=${students} csv=${csvOf(found, chosen, "students")} goTo=${toStudent(chosen)}
     empty=${spread ? nothing(chosen, summary) : t("stats.no_one")} />`;
 }
@@ -122,7 +122,7 @@ export function StudentOrder({ found, chosen }) {
     series: [{ type: "bar", data: rows.map((each) => ({ id: each.matricula, value: value(each) })), barMaxWidth: 20, itemStyle: { color: of[show], borderRadius: [0, 4, 4, 0] },
       label: { show: true, position: "right", color: of.ink, formatter: (at) => shown(at.value) } }],
   });
-  return html`<${Chart} id="order" wide title=${t(`stats.order.${show}`)} about=${t(`stats.order_about.${show}`)} height=${tall(rows.length, 76)} draw=${draw}
+  return html`<${Chart} id="order" wide title=${t(`stats.order.${show}`)} about=${t(`stats.order_about.${show}`)} height=${tall(rows.length, 76)} draw=${draw} caption=${chosen.caption}
     columns=${studentColumns(chosen)} rows=${sorted} csv=${csvOf(found, chosen, "students")} goTo=${toStudent(chosen)} empty=${sorted.length ? nothing(chosen, found.summary) : t("stats.no_one")}>
     ${sorted.length > MOST_STUDENTS && html`<p><button type="button" aria-expanded=${every} onClick=${() => setEvery(!every)}>
       ${t(every ? "stats.show_first" : "stats.show_all", { number: number(every ? MOST_STUDENTS : sorted.length) })}</button></p>`}<//>`;

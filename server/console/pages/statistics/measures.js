@@ -3,7 +3,7 @@ import { day, number, t } from "../../core/words.js";
 import { numbers } from "../../components/chart_looks.js";
 
 /** @typedef {"attendance" | "participation"} Measure */
-/** @typedef {{ show: Measure, dates: { desde: string, hasta: string }, address: (path: string[]) => string }} Chosen */
+/** @typedef {{ show: Measure, dates: { desde: string, hasta: string }, address: (path: string[]) => string, caption: string }} Chosen */
 
 /** @type {Measure[]} */
 export const MEASURES = ["attendance", "participation"];

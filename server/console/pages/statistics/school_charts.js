@@ -46,7 +46,7 @@ export function SchoolOverTime({ classes, chosen }) {
     series: [{ type: "line", data: weeks.map((each) => measured(show, each)), symbol: "circle", symbolSize: narrow(width) ? 6 : 8, lineStyle: { width: 3 }, itemStyle: { color: of[show] }, cursor: "default" }],
   });
   const columns = [{ title: t("stats.week"), cell: (each) => shortDay(each.monday) }, ...sumColumns().slice(1)];
-  return html`<${Chart} id="school-time" wide title=${t("stats.school_time")} about=${t(`stats.school_time.${show}`)} height=${300} draw=${draw}
+  return html`<${Chart} id="school-time" wide title=${t("stats.school_time")} about=${t(`stats.school_time.${show}`)} height=${300} draw=${draw} caption=${chosen.caption}
     columns=${columns} rows=${weeks} csv=${csvOf(chosen, "weeks")} />`;
 }
 
@@ -90,7 +90,7 @@ export function Commitment({ classes, chosen }) {
   });
   const columns = [classColumn(chosen), ...mondays.map((monday) => ({ title: shortDay(monday), numeric: true,
     cell: (of) => written(show, measured(show, of.weeks.find((week) => week.monday === monday) ?? { attendance: { rate: null }, participations_per_meeting: null })) }))];
-  return html`<${Chart} id="commitment" wide title=${t("stats.commitment")} about=${t(`stats.commitment.${show}`)} height=${tall(rows.length, 96)} draw=${draw}
+  return html`<${Chart} id="commitment" wide title=${t("stats.commitment")} about=${t(`stats.commitment.${show}`)} height=${tall(rows.length, 96)} draw=${draw} caption=${chosen.caption}
     columns=${columns} rows=${rows} csv=${csvOf(chosen, "weeks")} goTo=${toClass(chosen)}>${more}<//>`;
 }
 
@@ -106,7 +106,7 @@ export function ClassBubbles({ classes, chosen }) {
       symbolSize: (_value, at) => bubble(at.data.line.students), itemStyle: { color: of.attendance, opacity: 0.6, borderColor: of.card },
       label: { show: met.length <= MOST_NAMED, formatter: (at) => at.data.id, position: "right", color: of.quiet }, labelLayout: { hideOverlap: true } }],
   });
-  return html`<${Chart} id="bubbles" title=${t("stats.bubbles")} about=${t("stats.bubbles.classes")} height=${360} draw=${draw}
+  return html`<${Chart} id="bubbles" title=${t("stats.bubbles")} about=${t("stats.bubbles.classes")} height=${360} draw=${draw} caption=${chosen.caption}
     columns=${[classColumn(chosen), ...sumColumns()]} rows=${classes} csv=${csvOf(chosen, "classes")} goTo=${toClass(chosen)} />`;
 }
 
@@ -122,7 +122,7 @@ export function ClassMeans({ classes, chosen }) {
     ...bars(of, width, rows, (each) => Number(measured(show, each)), of[show], (value) => written(show, value)),
     xAxis: measureAxis(of, show),
   });
-  return html`<${Chart} id="means" title=${t("stats.means")} about=${t(`stats.means.${show}`)} height=${tall(rows.length, 76)} draw=${draw}
+  return html`<${Chart} id="means" title=${t("stats.means")} about=${t(`stats.means.${show}`)} height=${tall(rows.length, 76)} draw=${draw} caption=${chosen.caption}
     columns=${[classColumn(chosen), ...sumColumns()]} rows=${sorted} csv=${csvOf(chosen, "classes")} goTo=${toClass(chosen)}>${more}<//>`;
 }
 
@@ -134,7 +134,7 @@ export function ClassSizes({ classes, chosen }) {
     ...bars(of, width, rows, (each) => each.students, of.reference, (value) => number(value)),
     xAxis: numbers(of, t("stats.students"), (value) => number(value), { minInterval: 1 }),
   });
-  return html`<${Chart} id="sizes" title=${t("stats.sizes")} about=${t("stats.sizes.about")} height=${tall(rows.length, 76)} draw=${draw}
+  return html`<${Chart} id="sizes" title=${t("stats.sizes")} about=${t("stats.sizes.about")} height=${tall(rows.length, 76)} draw=${draw} caption=${chosen.caption}
     columns=${[classColumn(chosen), sumColumns()[0]]} rows=${sorted} csv=${csvOf(chosen, "classes")} goTo=${toClass(chosen)}>${more}<//>`;
 }
 
@@ -167,6 +167,6 @@ export function ClassSpread({ classes, chosen }) {
       { type: "scatter", symbolSize: 6, itemStyle: { color: of[show] }, data: rows.flatMap((each) => spreadOf(each).outliers.map((value) => ({ id: each.clase, value: [value, each.clase] }))) },
     ],
   });
-  return html`<${Chart} id="spread" title=${t("stats.spread")} about=${t(`stats.spread.${show}`)} height=${tall(rows.length, 76)} draw=${draw}
+  return html`<${Chart} id="spread" title=${t("stats.spread")} about=${t(`stats.spread.${show}`)} height=${tall(rows.length, 76)} draw=${draw} caption=${chosen.caption}
     columns=${columns} rows=${sorted} csv=${csvOf(chosen, "classes")} goTo=${toClass(chosen)}>${more}<//>`;
 }

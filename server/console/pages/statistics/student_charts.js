@@ -58,7 +58,7 @@ export function OwnMeetings({ student, of, chosen }) {
       ],
     };
   };
-  return html`<${Chart} id="own-time" wide title=${t("stats.own_time")} about=${t("stats.own_time.about")} height=${of.meetings.length > MOST_MEETINGS ? 370 : 340} draw=${draw}
+  return html`<${Chart} id="own-time" wide title=${t("stats.own_time")} about=${t("stats.own_time.about")} height=${of.meetings.length > MOST_MEETINGS ? 370 : 340} draw=${draw} caption=${chosen.caption}
     columns=${meetingColumns()} rows=${of.meetings} csv=${csvOf(student, chosen)} />`;
 }
 
@@ -94,7 +94,7 @@ export function OwnCourse({ student, of, chosen }) {
   });
   const columns = [{ title: t("stats.meeting"), cell: (each) => meetingName(each.meeting) }, { title: student.nombre_del_alumno, cell: (each) => percent(each.own), numeric: true },
     ...(compared ? [{ title: t("class"), cell: (each) => percent(each.ofClass), numeric: true }] : [])];
-  return html`<${Chart} id="own-course" title=${t("stats.own_course")} about=${t(compared ? "stats.own_course.about" : "stats.own_course.alone")} height=${320} draw=${draw}
+  return html`<${Chart} id="own-course" title=${t("stats.own_course")} about=${t(compared ? "stats.own_course.about" : "stats.own_course.alone")} height=${320} draw=${draw} caption=${chosen.caption}
     columns=${columns} rows=${steps} csv=${csvOf(student, chosen)} />`;
 }
 
@@ -118,7 +118,7 @@ export function BesideClass({ student, of, chosen }) {
     };
   };
   const columns = [{ title: "", cell: (line) => line.name }, { title: t("stats.own"), cell: (line) => line.shown(line.own), numeric: true }, { title: t("stats.mean"), cell: (line) => line.shown(line.mean), numeric: true }];
-  return html`<${Chart} id="beside" title=${t("stats.beside", { clase: of.clase })} about=${t("stats.beside.about")} height=${320} draw=${draw} columns=${columns} rows=${lines} csv=${csvOf(student, chosen)} />`;
+  return html`<${Chart} id="beside" title=${t("stats.beside", { clase: of.clase })} about=${t("stats.beside.about")} height=${320} draw=${draw} caption=${chosen.caption} columns=${columns} rows=${lines} csv=${csvOf(student, chosen)} />`;
 }
 
 /** The student among those who are next in the ranking. @param {Props & { ranking: any[] }} props `ranking`: the students of the class, by rank */
@@ -139,6 +139,6 @@ export function Neighbours({ student, of, chosen, ranking }) {
   });
   const columns = [{ title: t("stats.rank"), cell: (each) => number(each.rank), numeric: true }, { title: t("name"), cell: (each) => html`<a href=${address(each.matricula)}>${each.nombre_del_alumno}</a>` },
     { title: t("stats.participation"), cell: (each) => number(each.participations), numeric: true }];
-  return html`<${Chart} id="neighbours" wide title=${t("stats.neighbours")} about=${t("stats.neighbours.about", { rank: number(own.rank), all: number(ranking.length), clase: of.clase })} height=${tall(rows.length + 1, 60)} draw=${draw}
+  return html`<${Chart} id="neighbours" wide title=${t("stats.neighbours")} about=${t("stats.neighbours.about", { rank: number(own.rank), all: number(ranking.length), clase: of.clase })} height=${tall(rows.length + 1, 60)} draw=${draw} caption=${chosen.caption}
     columns=${columns} rows=${rows} csv=${{ path: `/v1/statistics/classes/${encodeURIComponent(of.clase)}`, query: chosen.dates, name: `${t("stats.file.students")}-${of.clase}` }} goTo=${address} />`;
 }
