@@ -9,6 +9,7 @@ from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import Serve
 from tests.server.console.films import filmed_page, framed
 from tests.server.console.pages import PHONE, complaints_of
+from tests.server.console.test_pages import violations
 from tests.server.people import wait_until
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def test_a_photo_is_taken_by_itself_once_all_is_good(serve: Serve, tmp_path: Pat
         page.wait_for_selector(".viewfinder rect.good", state="attached")
         page.wait_for_selector(".collection li.good")
         page.wait_for_selector(".collection li.good >> nth=1")  # and another one, after a pause
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
         page.uncheck("#alone")
         page.click("#take")
         page.wait_for_selector(".collection li.good >> nth=2")

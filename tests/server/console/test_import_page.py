@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import SAMPLE, browser_page, on_sqlite
 from tests.server.conftest import Serve
 from tests.server.console.pages import PHONE, complaints_of
+from tests.server.console.test_pages import violations
 from tests.server.people import wait_until
 from tests.server.sample import ANA, EVA, photos
 
@@ -68,7 +69,7 @@ def test_a_sheet_is_looked_through_corrected_run_and_come_back_to(serve: Serve, 
         assert "alumno nuevo" in found["3"] and "alumno nuevo" in found["5"] and "sin cambios" in found["6"]
         assert "No se envió ninguna de sus fotos" in found["4"]
         assert page.locator("#sorts dd").all_inner_texts() == ["2", "1", "1", "1"]
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0 and violations(page) == []
 
         page.select_option("#column-clase", "Apodo")
         page.click("#columns-again")

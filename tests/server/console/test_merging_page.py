@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import Running, Serve
 from tests.server.console.pages import complaints_of
+from tests.server.console.test_pages import violations
 from tests.server.sample import ANA
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def test_two_records_of_one_person_are_merged_after_a_look_at_both(serve: Serve,
     ]
     assert page.locator("#moves dd").all_inner_texts()[0] == "1"
     assert page.locator(".compared li:has-text('en los dos')").count() == 2  # on either side
+    assert violations(page) == []
     page.click("#turn")  # the other way round
     page.wait_for_selector("#after dd:has-text('A9999')")
     page.click("#turn")

@@ -9,6 +9,7 @@ from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import Running, Serve
 from tests.server.console.films import filmed_page, framed
 from tests.server.console.pages import PHONE, complaints_of, enter, key_of
+from tests.server.console.test_pages import violations
 from tests.server.people import wait_until
 from tests.server.sample import ADMIN, ANA, KEYS
 
@@ -41,6 +42,7 @@ def test_a_student_sees_the_own_record_and_nothing_else(serve: Serve, page: "Pag
     assert page.locator("#by-class td").all_inner_texts()[:4] == ["0", "1", "0", "0"]
     page.click("summary")
     page.wait_for_selector(".meetings li:has-text('tarde')")
+    assert violations(page) == []
     page.click("#photos button >> nth=0")
     page.wait_for_selector("dialog .photo .frame")
     assert page.locator("dialog .danger").count() == 0

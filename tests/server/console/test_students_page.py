@@ -9,6 +9,7 @@ from PIL import Image
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import Serve
 from tests.server.console.pages import complaints_of, enter, key_of
+from tests.server.console.test_pages import violations
 from tests.server.people import wait_until
 from tests.server.sample import ANA, KEYS, STUDENTS
 
@@ -101,7 +102,7 @@ def test_students_are_enrolled_changed_and_erased(serve: Serve, page: "Page") ->
     page.click("button.danger:has-text('Borrar')")
     page.wait_for_selector("dialog #goes")
     assert page.locator("dialog #goes dd").all_inner_texts() == ["1", "1", "0", "0"]
-    assert page.is_disabled("#erase")
+    assert page.is_disabled("#erase") and violations(page) == []
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog", state="detached")
     page.click("button.danger:has-text('Borrar')")
@@ -146,6 +147,7 @@ def test_a_record_shows_photos_with_their_faults_consent_and_classes(serve: Serv
     page.wait_for_selector("dialog .photo .frame")
     frame = page.locator("dialog .frame rect >> nth=0")
     assert float(frame.get_attribute("x") or 0) == photos[0]["box"][0]
+    assert violations(page) == []
     page.click("text=Borrar esta foto")
     page.click("text=No, dejarla")
     page.click("text=Borrar esta foto")

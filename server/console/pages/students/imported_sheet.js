@@ -15,14 +15,16 @@ const SORTS = ["new", "changed", "same", "problems"];
 const REFUSED_COLUMNS = ["linea", "matricula", "nombre_del_alumno", "clase", "fecha_de_registro", "consentimiento_fecha", "consentimiento_texto", "fotos", "motivo", "detalle"];
 
 /** @param {{ number: string }} props */
-export function ImportedSheet({ number: id }) {
+export const ImportedSheet = ({ number: id }) => (mayManage(me.value?.role) ? html`<${Import} id=${id} />` : html`<${Empty} text=${t("no_page")} />`);
+
+/** @param {{ id: string }} props */
+function Import({ id }) {
   const address = `/v1/imports/${encodeURIComponent(id)}`;
   const { found, problem, again } = useLoaded(async (signal) => {
     const about = await call("GET", address, { query: { limit: 1 }, signal });
     return { about, rows: await everything(address, "rows", { limit: 1000 }) };
   }, [address]);
   const [leftOut, setLeftOut] = useState(/** @type {Set<number>} */ (new Set()));
-  if (!mayManage(me.value?.role)) return html`<${Empty} text=${t("no_page")} />`;
   if (!found) return html`<${Back} /><${Waiting} problem=${problem} again=${again} />`;
   const { about, rows } = found;
   const chosen = rows.filter((row) => !row.problem && !leftOut.has(row.line)).map((row) => row.line);

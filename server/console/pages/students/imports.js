@@ -13,9 +13,10 @@ import { chosenFiles, droppedFiles, isSheet, isZip, upload } from "./sheet_files
 
 const COLUMNS_UNCLEAR = new Set(["missing_column", "ambiguous_column", "invalid_columns"]);
 
-export function Imports() {
+export const Imports = () => (mayManage(me.value?.role) ? html`<${KeptImports} />` : html`<${Empty} text=${t("no_page")} />`);
+
+function KeptImports() {
   const list = useLines("/v1/imports", "imports", {});
-  if (!mayManage(me.value?.role)) return html`<${Empty} text=${t("no_page")} />`;
   const columns = [
     { title: t("import.uploaded"), cell: (line) => html`<a href=${to(["students", "import", line.id])}>${when(line.at)}</a>` },
     { title: t("session.status"), cell: (line) => t(`import.state.${line.state}`) },

@@ -9,7 +9,9 @@ import { PhotoCollection } from "../../components/photo_collection.js";
 import { useConsent } from "./consent.js";
 import { useSending } from "./sending.js";
 
-export function NewStudent() {
+export const NewStudent = () => (mayManage(me.value?.role) ? html`<${Enrolling} />` : html`<${Empty} text=${t("no_page")} />`);
+
+function Enrolling() {
   const [fields, setFields] = useState(/** @type {Record<string, string>} */ ({}));
   const [consent, consentFields] = useConsent();
   const { found: classes } = useLoaded(() => everything("/v1/classes", "classes"), []);
@@ -19,7 +21,6 @@ export function NewStudent() {
     told(t("students.enrolled", { name: answer.student.nombre_del_alumno }));
     go(["students", "of", answer.student.matricula]);
   });
-  if (!mayManage(me.value?.role)) return html`<${Empty} text=${t("no_page")} />`;
   const all = { ...fields, ...(consent && { consentimiento: JSON.stringify(consent) }) };
   const enrol = async (/** @type {Blob[]} */ photos) => {
     setTried(true);
