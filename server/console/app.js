@@ -14,6 +14,8 @@ const PAGES = {
   session: async () => (await import("./pages/session.js")).Session,
   identify: async () => (await import("./pages/identify.js")).Identify,
   students: async () => (await import("./pages/students.js")).Students,
+  health: async () => (await import("./pages/health.js")).Health,
+  calibration: async () => (await import("./pages/calibration.js")).Calibration,
   system: async () => (await import("./pages/system.js")).System,
 };
 
