@@ -47,7 +47,7 @@ class KeptFinding:
     @property
     def subjects(self) -> frozenset[int]:
         """Everyone whom it is about."""
-        return frozenset(each.subject for each in (*self.people, *self.photos))
+        return frozenset([person.subject for person in self.people] + [photo.subject for photo in self.photos])
 
     def to_json(self) -> str:
         """The finding as a text."""

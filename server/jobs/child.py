@@ -17,7 +17,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, BinaryIO
 
-_NICE = 19
+_NICE = 10
+"""As imports. At 19 the process would hold a lock that it has, such as that for writing, for as long as others want to
+compute, and requests would wait for the lock."""
 
 
 def main() -> int:

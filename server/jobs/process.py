@@ -1,7 +1,7 @@
 """A job's process, as the server sees it: what it tells, and its end.
 
-It is nice 19 and has half of the cores: queries go first. It stays in the server's session, because Linux weighs whole
-sessions against each other (autogroup), and only within one by nice.
+It stands back for queries (nice 10), and has half of the cores. It stays in the server's session, because Linux weighs
+whole sessions against each other (autogroup), and only within one by nice.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class JobRunner:
         self,
         store: JobStore,
         settings: Settings,
-        done: Callable[[Job], None] = lambda _: None,
+        done: Callable[[Job], object] = lambda _: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Run the jobs of a store.

@@ -145,7 +145,12 @@ def _sync(work: JobWork, tell: Tell) -> Mapping[str, Any]:
     clone = {} if INSTALLED else {"PYTHONPATH": str(IMPORT_ROOT)}
     words = [sys.executable, "-P", "-m", "presente", "index", "sync", "--json"]
     program = subprocess.Popen(words, env=without_settings() | texts | clone, stdout=subprocess.PIPE)
-    signal.signal(signal.SIGTERM, lambda *_: (program.terminate(), os._exit(1)))
+
+    def end(*_: object) -> None:
+        program.terminate()
+        os._exit(1)
+
+    signal.signal(signal.SIGTERM, end)
     printed: list[bytes] = []
     reader = threading.Thread(target=lambda: printed.append(program.communicate()[0]), daemon=True)
     reader.start()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gallery.documents.audit_findings import FindingPerson, FindingPhoto, KeptFinding
-from gallery.documents.jobs import Job, JobEnd, JobProgress, JobRequest
+from gallery.documents.jobs import Job, JobEnd, JobProgress, JobRequest, JobState
 from gallery.documents.protocol import DocumentStore
 from tests.conftest import OpenGallery, OpenStore, enrolment, student_in
 from tests.gallery.conftest import vectors
@@ -54,9 +54,12 @@ def test_who_runs_a_job_is_told_that_it_was_cancelled(store: DocumentStore, open
     assert others.job(10**9) is None
 
 
+STATES: tuple[JobState, ...] = ("done", "failed", "done")
+
+
 def test_jobs_are_listed_newest_first_and_forgotten_after_their_end(store: DocumentStore) -> None:
     made = [store.jobs.add(replace(ASKED, kind=kind)) for kind in ("audit", "audit", "sync", "audit")]
-    for job, state in zip(made[:3], ("done", "failed", "done"), strict=True):
+    for job, state in zip(made[:3], STATES, strict=True):
         store.jobs.end(job.number, replace(DONE, state=state))
     numbers = [job.number for job in made]
     assert [job.number for job in store.jobs.jobs_before(None, 3)] == numbers[:0:-1]

@@ -111,7 +111,11 @@ def test_a_calibration_gives_the_threshold_and_what_it_costs(serve: Serve) -> No
     assert changed.status == 200 and changed.json["calibration"]["fpir"] == 0.1
     assert running.ask("/v1/calibration") == changed.json  # at once
     lines = running.ask("/v1/access-log?accion=calibrated")["lines"]
-    assert sorted((line["quien"], line["detail"]) for line in lines) == [("local", ""), ("local", "fpir=0.1")]
+    assert sorted((line["quien"], line["outcome"], line["detail"]) for line in lines) == [
+        ("local", "calibration_not_found", ""),
+        ("local", "done", ""),  # of the job
+        ("local", "done", "fpir=0.1"),
+    ]
     fixed = serve(PRESENTE_THRESHOLD="0.9")
     refused = fixed.fetch("PUT", "/v1/calibration", b'{"fpir": 0.1}', Content_Type="application/json")
     assert (refused.status, refused.json["code"]) == (409, "threshold_is_set")
@@ -174,7 +178,7 @@ def test_a_job_can_be_cancelled_and_does_not_outlive_its_server(serve: Serve, tm
     running = serve()
     first, second = ask(running, kind="audit"), ask(running, kind="audit", cohort=True)
     process = process_of(running)
-    wait_until(lambda: os.getpriority(os.PRIO_PROCESS, process) == 19)
+    wait_until(lambda: os.getpriority(os.PRIO_PROCESS, process) == 10)
     os.kill(process, signal.SIGSTOP)  # else it may be done before the test goes on
     assert running.ask(f"/v1/jobs/{second['id']}")["state"] == "queued"  # one at a time
     assert running.ask("/v1/identify", (SAMPLE / "strangers" / "01.jpg").read_bytes())

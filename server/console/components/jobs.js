@@ -37,7 +37,7 @@ export function useJob(kind, ended) {
     return () => (clearTimeout(timer), leave.abort());
   }, [job]);
   const start = async (fields = {}) => setJob(await call("POST", "/v1/jobs", { json: { kind, ...fields }, once: word() }));
-  const cancel = async () => setJob(await call("POST", `/v1/jobs/${job.id}/cancel`, { json: {} }));
+  const cancel = async () => setJob(await call("POST", `/v1/jobs/${job.id}/cancel`));
   return { job, working, start, cancel };
 }
 

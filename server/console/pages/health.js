@@ -55,7 +55,7 @@ function Finding({ finding, aside, again }) {
   const [mending, setMending] = useState(/** @type {any} */ (null));
   const title = `finding-${finding.id}`;
   const names = Object.fromEntries(finding.people.map((each) => [each.matricula, each.nombre_del_alumno]));
-  const put = (method) => call(method, `/v1/audit/findings/${finding.id}/aside`, { json: method === "PUT" ? {} : undefined });
+  const put = (method) => call(method, `/v1/audit/findings/${finding.id}/aside`);
   const leave = async () => {
     await put("PUT");
     told(t("health.put_aside"), () => put("DELETE").then(again, failed));
