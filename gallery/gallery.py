@@ -341,6 +341,10 @@ class Gallery:
         """The stored curve of this pack, even if it was fitted to the score of an earlier version."""
         return self._calibration.stored()
 
+    def store_calibration(self, curve: CalibrationCurve) -> None:
+        """Make a curve the gallery's; this process decides by it at once, others within a second."""
+        self._calibration.store(curve)
+
     def calibration(self) -> tuple[int, CalibrationCurve | None]:
         """How many students a search compares with, and the stored curve if it is of this pack and of this score.
 

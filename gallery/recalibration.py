@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gallery.gallery import Gallery
-from gallery.threshold.calibration import STRANGERS
+from gallery.threshold.calibration import STRANGERS, CalibrationCurve
 from gallery.threshold.impostor_scores import calibrate, enrolled_people, from_gallery
 from presente.errors import InvalidInput
 
@@ -25,12 +27,29 @@ def refit(gallery: Gallery) -> str:
         grown = f"the calibration was fitted to another score of a person ({curve.score!r})"
     if STRANGERS in curve.sources:
         return f"{grown}: calibrate again, with photos of strangers as then"
-    students, cohort = (enrolled_people(gallery.store, gallery.dim, cohort=which) for which in (False, True))
     try:
-        fitted = calibrate(from_gallery(students, cohort), len(students.people), gallery.pack, curve.target)
+        fitted = fit_to_gallery(gallery, curve.target)
     except InvalidInput as error:
         if error.code not in ("too_few_people", "too_few_searches"):
             raise
         return f"{grown}, too few to calibrate again: {error.what}"
-    gallery.store.store_calibration(fitted.to_json())
+    gallery.store_calibration(fitted)
     return f"{grown}: it was calibrated again, by {fitted.searches} searches{fitted.enrolled_twice_note()}"
+
+
+def fit_to_gallery(
+    gallery: Gallery,
+    target: float,
+    progress: Callable[[int], None] = lambda _: None,
+    begins: Callable[[int], None] = lambda _: None,
+) -> CalibrationCurve:
+    """A curve for a rate, fitted to searches of the cohort and of each student among all others; it is not stored.
+
+    ``begins`` is told how many searches there are, ``progress`` how many further ones were made.
+
+    Raises:
+        InvalidInput: ``too_few_people``, ``too_few_searches``, ``unsuitable_scores``, ``enrolled_twice``.
+    """
+    students, cohort = (enrolled_people(gallery.store, gallery.dim, cohort=which) for which in (False, True))
+    searches = from_gallery(students, cohort, progress, begins)
+    return calibrate(searches, len(students.people), gallery.pack, target)

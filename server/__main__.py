@@ -28,6 +28,7 @@ from server.decoding.decoder import open_decoder
 from server.front.serving import HttpServer
 from server.imports.desk import ImportDesk
 from server.imports.row_enrolment import enrol_row
+from server.jobs.runner import JobRunner
 from server.limits import RequestLimits, open_limits
 from server.operations.session_photos import PhotoExpiry
 from server.photo_enrolment import PhotoRoom
@@ -104,10 +105,15 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         keeps = settings.session_photos == "until_closed"
         cleanup.callback(PhotoExpiry(gallery.store, clock, keeps).stop)
         room = PhotoRoom(settings.student_photos_most, settings.student_photos_mb * 1_000_000)
-        service = Service(embedder, gallery, export, forget, clock, telemetry, access_log, keeps, room, imports)
+        jobs = JobRunner(gallery.store.jobs, settings, lambda _: gallery.index.take_over_published())
+        shown = settings.described()
+        parts = (telemetry, access_log, keeps, room, imports, shown, jobs.wake)
+        service = Service(embedder, gallery, export, forget, clock, *parts)
         service_handle.put(service)
         imports.work(partial(enrol_row, service))
-        cleanup.callback(imports.stop)  # runs first: a row that was begun is ended
+        cleanup.callback(imports.stop)  # a row that was begun is ended
+        jobs.start()
+        cleanup.callback(jobs.stop)  # runs first: the job that runs is interrupted
         if settings.accounts == "on":
             _offer_setup(app.extensions["presente.login_desk"], output)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host

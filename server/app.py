@@ -37,8 +37,10 @@ from server.routes import (
     attendance,
     classes,
     console,
+    gallery_health,
     identify,
     imports,
+    jobs,
     login,
     metrics,
     participations,
@@ -118,7 +120,7 @@ def create_app(
     app.url_map.merge_slashes = False  # else the answer to // is the address again
     people = (students, imports, student_photos, student_removal)
     meetings = (attendance, sessions, classes, participations, statistics)
-    operators = (status, metrics, login, access_routes, access_log)
+    operators = (status, metrics, login, access_routes, access_log, jobs, gallery_health)
     for room in (console, api_description, *operators, identify, *people, *meetings, legacy, files):
         app.register_blueprint(room.bp)
     errors.install(app)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
@@ -63,6 +63,8 @@ class Service:
         keeps_session_photos: bool = True,
         student_room: PhotoRoom = STUDENT_ROOM,
         imports: ImportDesk | None = None,
+        settings: Sequence[Mapping[str, str]] = (),
+        wake_jobs: Callable[[], None] = lambda: None,
     ) -> None:
         """Serve a gallery.
 
@@ -77,12 +79,16 @@ class Service:
             keeps_session_photos: whether copies of the photos of open sessions are kept.
             student_room: how many photos a student may have who adds some.
             imports: where uploaded sheets wait; None where none can be uploaded.
+            settings: every setting, as people may see it.
+            wake_jobs: lets the server look for jobs at once.
         """
         self.embedder = embedder
         self.gallery = gallery
         self.export = export
         self.forget = forget
         self.imports = imports
+        self.settings = settings
+        self.wake_jobs = wake_jobs
         self.clock = clock
         self.observer = observer
         self.access_log = access_log or AccessLog(gallery.store.access_log, "off")
@@ -193,6 +199,20 @@ class Service:
             raise photo_not_found(matricula, sha256)
         with self._without_copies(matricula):
             self.gallery.take_photos(matricula, [sha256])
+
+    def move_photo(self, matricula: str, sha256: str, to: str) -> None:
+        """Give a photo of a student to another one, whom it shows.
+
+        Raises:
+            NotFound: ``student_not_found``, ``photo_not_found``.
+            InvalidInput: ``same_student``.
+            StoreError: as :meth:`erase_photo`.
+        """
+        matricula = self.gallery.student(matricula).student.matricula
+        if sha256 not in self.gallery.store.digests(matricula):
+            raise photo_not_found(matricula, sha256)
+        with self._without_copies(matricula):
+            self.gallery.take_photos(matricula, [sha256], to)
 
     @contextmanager
     def _without_copies(self, matricula: str) -> Iterator[None]:

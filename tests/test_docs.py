@@ -26,14 +26,14 @@ INDEXERS = {"ambiguous_photo"}
 NEVER_SERVED = {
     "unknown_pack",
     "store_too_new",
-    "invalid_fpir",
     "too_few_people",
     "too_few_searches",
     "unsuitable_scores",
     "enrolled_twice",
     "stale_log",
+    "sync_failed",
 }
-"""Codes of commands; a running server does not come across them."""
+"""Codes of commands and of jobs; no request is refused for them."""
 
 DOCS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), ROOT / "data_sample" / "README.md"]
 
@@ -48,7 +48,7 @@ def test_the_table_of_settings_is_the_declared_one() -> None:
 
 def test_every_setting_has_a_row_with_what_it_is_when_nothing_is_set() -> None:
     rows = settings_table().splitlines()[2:]
-    assert len(rows) == len(SETTINGS) == len(Settings.__dataclass_fields__) - 1  # came_from is no setting
+    assert len(rows) == len(SETTINGS) == len(Settings.__dataclass_fields__) - 2  # came_from and texts are none
     for setting, row in zip(SETTINGS, rows, strict=True):
         variable, flag, default, means = (cell.strip() for cell in row.strip("| ").split(" | "))
         assert variable == f"`PRESENTE_{setting.name.upper()}`" and setting.meaning in means

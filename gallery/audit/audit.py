@@ -20,13 +20,19 @@ three quarters of the size, or cropped by a twentieth, 199 of 200 photos of LFW 
 photos of one person three reach it, and two of these are one photo (docs/audit.md)."""
 
 
-def audit(gallery: Gallery, cohort: bool = False, progress: Callable[[int], None] = lambda _: None) -> Audit:
+def audit(
+    gallery: Gallery,
+    cohort: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+    begins: Callable[[int], None] = lambda _: None,
+) -> Audit:
     """Find people under two names, mislabelled, duplicate and weak photos, and people who are hard to recognise.
 
     Args:
         gallery: a gallery with the threshold that it decides by.
         cohort: also the people who are no students.
         progress: is told how many further photos were compared.
+        begins: is told, before the first, how many there are.
     """
     gallery.index.catch_up()
     with gallery.index.reading() as searcher:
@@ -36,6 +42,7 @@ def audit(gallery: Gallery, cohort: bool = False, progress: Callable[[int], None
     audited &= np.isin(snapshot.subjects, gallery.store.roster(kind=None if cohort else "student"))
     threshold = gallery.operating_point(cohort=cohort).threshold
     similarity = Similarity(snapshot, np.flatnonzero(audited), threshold, threshold + IDENTICAL * (1 - threshold))
+    begins(len(similarity))
     similarity.find_neighbours(progress)
     findings = AuditRules(gallery.store, similarity, known).findings()
     levels = similarity.levels

@@ -58,7 +58,8 @@ class FindingBuilder:
             for owner, row in zip(owners, rows, strict=True)
         ]
         people = tuple(
-            AuditedPerson(self.students[subject], len(self._similarity.rows_of(subject))) for subject in subjects
+            AuditedPerson(self.students[subject], len(self._similarity.rows_of(subject)), subject)
+            for subject in subjects
         )
         compared_with = self._similarity.levels.known if level is None else level
         return Finding(kind, severity, people, tuple(photos), score, compared_with, why, certain)

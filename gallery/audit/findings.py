@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from gallery.documents.audit_findings import FindingPerson, FindingPhoto, KeptFinding
 from gallery.documents.values import Student
 
 FindingKind = Literal["same_person", "mislabelled", "duplicate", "hard_to_recognise", "weak_photo"]
@@ -15,10 +16,11 @@ SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
 
 @dataclass(frozen=True, slots=True)
 class AuditedPerson:
-    """A subject who is part of a finding, and how many photos of the subject were compared."""
+    """A subject who is part of a finding, by id and as a student, and how many photos of the subject were compared."""
 
     student: Student
     photos: int
+    subject: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +77,18 @@ class Audit:
     usual: float
     identical: float
     findings: tuple[Finding, ...]
+
+
+def kept(finding: Finding) -> KeptFinding:
+    """A finding as a store keeps it."""
+    subjects = {person.student.matricula: person.subject for person in finding.people}
+    return KeptFinding(
+        finding.kind,
+        finding.severity,
+        tuple(FindingPerson(person.subject, person.photos) for person in finding.people),
+        tuple(FindingPhoto(subjects[photo.matricula], photo.sha256) for photo in finding.photos),
+        float(finding.score),
+        float(finding.level),
+        finding.why,
+        finding.certain,
+    )

@@ -19,6 +19,8 @@ from gallery.documents.attendance import (
     StoredParticipation,
 )
 from gallery.documents.damage import Damage, DamageProgress
+from gallery.documents.finding_store import FindingStore
+from gallery.documents.job_store import JobStore
 from gallery.documents.photo_protocol import PhotoStore
 from gallery.documents.request_keys import Claim
 from gallery.documents.session_store import ClassStore, SessionPhotoStore, SessionStore
@@ -154,6 +156,14 @@ class DocumentStore(Protocol):
     @property
     def student_photos(self) -> PhotoStore:
         """The stored photos of one student."""
+
+    @property
+    def jobs(self) -> JobStore:
+        """Long work that a server was asked for."""
+
+    @property
+    def findings(self) -> FindingStore:
+        """What the last audit found."""
 
     def identity(self) -> str:
         """A random name that the store got when it was created. It tells whether an index was made from this store."""

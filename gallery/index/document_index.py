@@ -126,13 +126,10 @@ class DocumentIndex:
         self.generation = max(self.generations.numbers(), default=0)
         if generation is not None:
             manifest = generation.manifest
-            if manifest.dim == self.dim and manifest.origin == self._documents_at(manifest.origin.change):
-                searcher = self._continue_from(generation, Position(manifest.origin.change))
-                # A restored backup of the documents may contain students whose rows were overwritten.
-                restored = searcher.published.alive(generation.erased_rows).any()
-                if not restored and self._counts_agree(searcher):
-                    self._use(generation)
-                    return searcher, generation if generation.unchecked else None
+            searcher = self._continued(generation)
+            if searcher is not None and self._counts_agree(searcher):
+                self._use(generation)
+                return searcher, generation if generation.unchecked else None
             if manifest.origin.pack != self.pack and manifest.origin.store == self._identity:
                 log.info("Generation %d is of another pack; the index is rebuilt.", manifest.generation)
             else:
@@ -140,6 +137,37 @@ class DocumentIndex:
                     "Generation %d does not belong to these documents; the index is rebuilt.", manifest.generation
                 )
         return Searcher.rebuild(self.store, self.dim), None
+
+    def _continued(self, generation: Generation) -> Searcher | None:
+        """An index that continues from a generation; None when it does not belong to these documents."""
+        origin = generation.manifest.origin
+        if generation.manifest.dim != self.dim or origin != self._documents_at(origin.change):
+            return None
+        searcher = self._continue_from(generation, Position(origin.change))
+        # A restored backup of the documents may contain students whose rows were overwritten.
+        restored = searcher.published.alive(generation.erased_rows).any()
+        return None if restored else searcher
+
+    def take_over_published(self) -> bool:
+        """Continue from the newest generation, if another process has published it; whether that was so.
+
+        Raises:
+            IndexDamaged: ``index_damaged``; the index goes on as it is.
+        """
+        with self._publishing:
+            generation, _ = self.generations.latest()
+            if generation is None or generation.manifest.generation <= self.generation:
+                return False
+            self.generations.check(generation)
+            searcher = self._continued(generation)
+            if searcher is None:
+                return False
+            with self._following, self._lock.write():
+                self.erasure.add(searcher.follow(self.store, self.pack))
+                self._searcher = searcher
+                self._use(generation)
+            self._publish_at = self._next_publication()
+        return True
 
     def _counts_agree(self, searcher: Searcher) -> bool:
         """Whether an index has as many templates as the documents; while others write, at some moment."""

@@ -95,27 +95,42 @@ def scores_with_people(
 
 
 def best_impostors(
-    probes: NDArray[np.float32], enrolled: EnrolledTemplates, own: NDArray[np.int64] | None = None
+    probes: NDArray[np.float32],
+    enrolled: EnrolledTemplates,
+    own: NDArray[np.int64] | None = None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> NDArray[np.float64]:
     """The best score of each probe, float32 (m, d), with any person but its own.
 
     ``own``, int64 (m,), is the number of each probe's own person in ``enrolled``; None when no probe is of such a
-    person.
+    person. ``progress`` is told how many further probes were compared.
     """
     best = np.empty(len(probes))
     for start, scores in scores_with_people(probes, enrolled):
         if own is not None:
             scores[np.arange(len(scores)), own[start : start + len(scores)]] = -1.0
         best[start : start + len(scores)] = scores.max(axis=1, initial=-1.0)
+        progress(len(scores))
     return best
 
 
-def from_gallery(students: EnrolledTemplates, cohort: EnrolledTemplates) -> ImpostorScores:
-    """The scores of the cohort among the students, and of each student's templates among all other students."""
+def from_gallery(
+    students: EnrolledTemplates,
+    cohort: EnrolledTemplates,
+    progress: Callable[[int], None] = lambda _: None,
+    begins: Callable[[int], None] = lambda _: None,
+) -> ImpostorScores:
+    """The scores of the cohort among the students, and of each student's templates among all other students.
+
+    ``begins`` is told how many searches there are, ``progress`` how many further ones were made.
+    """
     own, owners = _sample(students)
     theirs, cohort_owners = _sample(cohort)
+    begins(len(own) + len(theirs))
     return ImpostorScores(
-        np.concatenate([best_impostors(own, students, owners), best_impostors(theirs, students)]),
+        np.concatenate(
+            [best_impostors(own, students, owners, progress), best_impostors(theirs, students, progress=progress)]
+        ),
         (*(students.people[i] for i in owners), *(cohort.people[i] for i in cohort_owners)),
         ("left out",) * len(owners) + ("cohort",) * len(cohort_owners),
     )

@@ -30,6 +30,11 @@ class StoredCalibration:
         stored = self.stored()
         return None if stored is None or stored.of_another_score() else stored
 
+    def store(self, curve: CalibrationCurve) -> None:
+        """Store a curve, which holds from now on."""
+        self._store.store_calibration(curve.to_json())
+        self._valid_until = -math.inf
+
     def stored(self) -> CalibrationCurve | None:
         """The stored curve of this pack, whichever score it was fitted to; None when there is none.
 

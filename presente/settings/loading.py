@@ -41,6 +41,7 @@ def load_settings(
     from_file = _read_toml(file)
     values: dict[str, Any] = {}
     came_from: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for each in SETTINGS:
         flag = getattr(arguments, each.destination, None)
         if flag is not None:
@@ -53,7 +54,9 @@ def load_settings(
             text, where, named = each.default, "default", "the default"
         values[each.name] = _read(each, text, named)
         came_from[each.name] = where
-    return Settings(**values, came_from=came_from)
+        if where != "default" and not each.secret:
+            texts[each.name] = text
+    return Settings(**values, came_from=came_from, texts=texts)
 
 
 def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:

@@ -46,6 +46,8 @@ AccessLogLevel = Literal["off", "changes", "all"]
 class Settings:
     """Every setting's value, and in ``came_from`` where each came from: a flag, a variable, a file or the default.
 
+    ``texts`` has the text of each that is not the default and not secret, for a process that is to have the same.
+
     It has no ``repr`` of its values: one may hold a password.
     """
 
@@ -260,6 +262,7 @@ class Settings:
         show=",".join,
     )
     came_from: Mapping[str, str] = field(default_factory=dict, compare=False)
+    texts: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def pack_places(self) -> tuple[Path, ...]:

@@ -59,6 +59,11 @@ def merged(_: _Asked, reply: MergeReply) -> Iterable[str]:
     return [reply.student.matricula, reply.gone.matricula]
 
 
+def moved(asked: _Asked, _: Any) -> Iterable[str]:
+    """The student whose photo it was, and the one who has it now."""
+    return [service().gallery.named(name) for name in (asked["matricula"], asked["body"].to)]
+
+
 def in_reply(_: _Asked, reply: Any) -> Iterable[str]:
     """The student whom the reply names."""
     return [reply.matricula] if reply.matricula else []

@@ -17,6 +17,8 @@ const PAGES = {
   students: async () => (await import("./pages/students.js")).Students,
   statistics: async () => (await import("./pages/statistics.js")).Statistics,
   record: async () => (await import("./pages/record.js")).Record,
+  health: async () => (await import("./pages/health.js")).Health,
+  calibration: async () => (await import("./pages/calibration.js")).Calibration,
   system: async () => (await import("./pages/system.js")).System,
 };
 

@@ -6,11 +6,12 @@ from flask import Blueprint, Response, g, request
 
 from gallery.documents.access_log import AccessAction
 from server.access.permissions import Permission, needs
-from server.access_log.concerned import in_path
+from server.access_log.concerned import in_path, moved
 from server.access_log.declaration import logged
 from server.body_sizes import PHOTOS, takes
 from server.error_codes import GALLERY, PHOTO, SCOPED, WRITES
 from server.operations.student_photos import checked_photo, described_photos, picture
+from server.requests.jobs import MovePhotoFields
 from server.requests.photos import NoFields, SentPhotos
 from server.requests.student_photos import PhotoCheckParameters, PictureParameters
 from server.responses.student_photos import (
@@ -68,6 +69,21 @@ def image(matricula: str, image: str, parameters: PictureParameters) -> Response
 def erase_image(matricula: str, image: str) -> None:
     """Erase a photo of a student, its template, and copies; the student stays."""
     service().erase_photo(matricula, image)
+
+
+@bp.post("/students/<matricula>/images/<image>/move")
+@needs(Permission.MANAGE)
+@answers(
+    {204: None},
+    refuses=GALLERY
+    | SCOPED
+    | WRITES
+    | {"erasure_incomplete", "export_unwritable", "photo_not_found", "same_student", "student_not_found"},
+)
+@logged(AccessAction.PHOTOS_MOVED, about=moved, detail=lambda _, __: "photos=1")
+def move_image(matricula: str, image: str, body: MovePhotoFields) -> None:
+    """Give a photo of a student, with its template, to another student, whom it shows."""
+    service().move_photo(matricula, image, body.to)
 
 
 @bp.post("/photos/check")

@@ -1,18 +1,15 @@
 """``indexer audit`` finds the faults that were planted in the sample class; the commands that it prints mend them."""
 
-import csv
 import json
 import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from presente.composition import open_store
 from tests.conftest import SAMPLE, Command, on_sqlite
-
-SHEET = SAMPLE / "students.csv"
+from tests.planted_faults import plant
 
 
 @pytest.fixture
@@ -23,25 +20,8 @@ def environment(environment: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 def planted(tmp_path: Path) -> Path:
-    """The sample class with faults: a student under two names, two swapped photos, a student's photo also filed under
-    another student, and a photo saved twice."""
-    with SHEET.open(encoding="utf-8") as stream:
-        students = {row["matricula"]: row for row in csv.DictReader(stream)}
-    photos = {name: [str(SAMPLE / photo) for photo in row["fotos"].split(";")] for name, row in students.items()}
-    photos["A0241"][0], photos["A0262"][1] = photos["A0262"][1], photos["A0241"][0]
-    photos["A0283"].append(photos["A0178"][0])
-    again = tmp_path / "again.jpg"
-    Image.open(photos["A0295"][1]).save(again, quality=80)
-    photos["A0295"].append(str(again))
-    assert students["A0217"]["nombre_del_alumno"] == "Itzel Barragán Núñez"
-    students["B0001"] = students["A0217"] | {"matricula": "B0001", "nombre_del_alumno": "ITZEL SOFIA BARRAGAN NUNEZ"}
-    photos["B0001"] = [str(SAMPLE / "probes" / "A0217" / f"{number}.jpg") for number in (1, 2)]
-    sheet = tmp_path / "planted.csv"
-    with sheet.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(students["B0001"]))
-        writer.writeheader()
-        writer.writerows(row | {"fotos": ";".join(photos[name])} for name, row in students.items())
-    return sheet
+    """The sheet with the faults."""
+    return plant(tmp_path)
 
 
 def audited(command: Command, *arguments: str) -> dict[str, Any]:
@@ -89,7 +69,7 @@ def test_planted_faults_are_found_and_nothing_else_and_can_be_mended(
 @on_sqlite
 def test_a_class_in_order_has_no_findings(command: Command) -> None:
     assert audited(command)["findings"] == []  # an empty class has none, either
-    command("indexer", "add", SHEET)
+    command("indexer", "add", SAMPLE / "students.csv")
     found = audited(command)
     assert found["findings"] == [] and found["levels"]["threshold"] == 0.8 < found["levels"]["usual"]
     assert command("indexer", "audit").stdout.startswith("24 people, 96 photos")

@@ -11,6 +11,7 @@ from gallery.documents.foreign_documents import Document
 from gallery.documents.mongo.access import MongoAccess
 from gallery.documents.mongo.access_log import MongoAccessLog
 from gallery.documents.mongo.attendance import MongoAttendance
+from gallery.documents.mongo.findings import MongoFindings
 from gallery.documents.mongo.request_keys import MongoRequestKeys
 from gallery.documents.mongo.sequence import MongoSequence
 from gallery.documents.mongo.session_photos import MongoSessionPhotos
@@ -31,6 +32,7 @@ class MongoEraser:
         access: MongoAccess,
         access_log: MongoAccessLog,
         session_photos: MongoSessionPhotos,
+        findings: MongoFindings,
     ) -> None:
         self._db = db
         self._sequence = sequence
@@ -39,6 +41,7 @@ class MongoEraser:
         self._access = access
         self._access_log = access_log
         self._session_photos = session_photos
+        self.findings = findings
 
     def erase(self, subject: int, attempt: str) -> None:
         """Delete a student, so that no one adds to the student any more, and then what belongs to the student."""
@@ -54,6 +57,7 @@ class MongoEraser:
         self._request_keys.forget(subject)
         self._attendance.forget(subject)
         self._session_photos.forget(subject)
+        self.findings.forget(subject)
         self._access_log.forget(subject)
 
     def drop_templates(self, which: Document, attempt: str) -> None:

@@ -113,6 +113,7 @@ class MongoMerger:
                 self._writer.eraser.drop_templates({"image": image["_id"]}, attempt.name)
                 self._db.contents.delete_one({"_id": content_id(subject, image["sha256"])})
                 self._db.images.delete_one({"_id": image["_id"]})
+            self._writer.eraser.findings.forget_photos(subject, digests)
 
     def _copy(self, image: Document, target: int, attempt: str) -> None:
         """Copy a photo and its templates to a subject, under new ids; what is there already stays.

@@ -33,6 +33,8 @@ from gallery.documents.mongo.change_queries import MongoChangeQueries
 from gallery.documents.mongo.check import mongo_damage
 from gallery.documents.mongo.connection import MongoConnection
 from gallery.documents.mongo.erasing import MongoEraser
+from gallery.documents.mongo.findings import MongoFindings
+from gallery.documents.mongo.jobs import MongoJobs
 from gallery.documents.mongo.known_students import KnownStudents
 from gallery.documents.mongo.merging import MongoMerger
 from gallery.documents.mongo.photo_queries import MongoPhotoQueries
@@ -102,6 +104,7 @@ class MongoStore:
                 self._access_log.recover()
                 self._attendance.counts.recover()
                 self._session_photos.recover()
+                self._findings.recover()
         except BaseException:
             self._connection.close()
             raise
@@ -125,7 +128,12 @@ class MongoStore:
         self._classes = MongoClasses(self._connection)
         self._statistics = MongoStatistics(self._connection)
         self._statistics.prepare()
-        parts = self._attendance, self._request_keys, self._access, self._access_log, self._session_photos
+        self._jobs = MongoJobs(self._connection, self._sequence)
+        self._jobs.prepare()
+        self._findings = MongoFindings(self._connection)
+        self._findings.prepare()
+        about = self._attendance, self._request_keys, self._access, self._access_log
+        parts = *about, self._session_photos, self._findings
         eraser = MongoEraser(self._db, self._sequence, *parts)
         self._writer = MongoStudentWriter(self._db, self._sequence, self._attendance, self._attempts, eraser, clock)
         self._merger = MongoMerger(
@@ -177,6 +185,14 @@ class MongoStore:
     @property
     def student_photos(self) -> MongoStudentPhotos:
         return MongoStudentPhotos(self._connection)
+
+    @property
+    def jobs(self) -> MongoJobs:
+        return self._jobs
+
+    @property
+    def findings(self) -> MongoFindings:
+        return self._findings
 
     def close(self) -> None:
         self._attempts.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
+from gallery.documents.sqlite.job_schema import m012_jobs
 from gallery.documents.sqlite.session_schema import m010_sessions
 from presente.errors import StoreError
 
@@ -285,6 +286,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m009_erasing_all_texts,
     m010_sessions,
     m011_statistics,
+    m012_jobs,
 )
 
 

@@ -17,6 +17,7 @@ from gallery.documents.sqlite.attendance import SqliteAttendance
 from gallery.documents.sqlite.attendance_rows import merge_entries
 from gallery.documents.sqlite.check import sqlite_damage
 from gallery.documents.sqlite.connections import SqliteConnections
+from gallery.documents.sqlite.jobs import SqliteFindings, SqliteJobs
 from gallery.documents.sqlite.migrations import migrate
 from gallery.documents.sqlite.request_keys import SqliteRequestKeys, merge_request_keys
 from gallery.documents.sqlite.session_photos import SqliteSessionPhotos
@@ -105,6 +106,14 @@ class SqliteStore:
     @property
     def student_photos(self) -> SqliteStudentPhotos:
         return SqliteStudentPhotos(self._reading)
+
+    @property
+    def jobs(self) -> SqliteJobs:
+        return SqliteJobs(self._reading, self._writing)
+
+    @property
+    def findings(self) -> SqliteFindings:
+        return SqliteFindings(self._reading, self._writing)
 
     def close(self) -> None:
         self._connections.close()

@@ -37,7 +37,7 @@ def test_a_student_sees_the_own_record_and_nothing_else(serve: Serve, page: "Pag
     enter(page, running, key_of(running, GRANT), "")
     complaints = complaints_of(page)
     page.wait_for_selector(f"#student-title:has-text('{ANA['nombre_del_alumno']}')")
-    assert page.locator("header nav a").all_inner_texts() == ["Mi registro"]
+    assert page.locator("header nav a").all_inner_texts() == ["Mi registro", "Estadísticas"]
     wait_until(lambda: page.locator("#photos img").count() == images(running))
     assert page.locator("#by-class td").all_inner_texts()[:4] == ["0", "1", "0", "0"]
     page.click("summary")

@@ -1,0 +1,196 @@
+"""Runs the jobs of a store, one at a time, and says of those whose server is gone that they were interrupted."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from gallery.documents.job_store import JobStore
+from gallery.documents.jobs import Job, JobEnd, JobProgress, JobState
+from presente.errors import PresenteError
+from presente.settings import Settings
+from server.jobs.process import JobMessage, JobProcess
+from server.jobs.work import JobWork
+
+log = logging.getLogger("presente.jobs")
+
+KEPT = timedelta(days=30)
+"""How long a job is kept after its end."""
+LEASE = timedelta(seconds=30)
+"""A server that has said nothing of its job for so long is gone."""
+_LOOK_S = 2.0
+"""Seconds between two looks for work, while no one says that there is some."""
+_NOTE_S = 1.0
+"""Seconds between two notes of how far a job is."""
+_SWEEP_S = 5.0
+
+
+class JobRunner:
+    """The jobs of one server. A thread looks for work; the work is done in a process of its own."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        settings: Settings,
+        done: Callable[[Job], object] = lambda _: None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Run the jobs of a store.
+
+        Args:
+            store: the jobs.
+            settings: of the processes: which store, index and pack.
+            done: is told of each job of this server that was done.
+            now: the time, UTC.
+        """
+        self.name = f"{socket.gethostname()} {os.getpid()} {uuid.uuid4().hex[:8]}"
+        self._store = store
+        self._settings = settings
+        self._done = done
+        self._now = now
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self._swept = 0.0
+        self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look for work."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Look for work, and for what was cancelled, now."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End what runs, and look for work no longer. Jobs that no server has begun wait for the next start."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self.sweep()
+                found = self._next()
+                if found is not None:
+                    self._run(found)
+                    continue
+            except PresenteError as error:  # of the store: it may come back
+                log.warning("jobs cannot be looked for: %s", error)
+            except Exception:  # the thread must outlive whatever the store raises
+                log.exception("jobs cannot be looked for")
+            self._wake.wait(_LOOK_S)
+            self._wake.clear()
+
+    def sweep(self) -> None:
+        """Note the end of jobs whose server is gone, and forget old ones. Not more often than every few seconds."""
+        if self._swept and time.monotonic() - self._swept < _SWEEP_S:
+            return
+        self._swept = time.monotonic()
+        for job in self._store.unfinished():
+            if job.server == self.name or self._is_gone(job):  # of the own ones none runs now
+                text = "The server that ran it is gone. Ask for it again."
+                self._store.end(job.number, self._ended("interrupted", "server_gone", text))
+        self._store.drop(self._text(self._now() - KEPT))
+
+    def _is_gone(self, job: Job) -> bool:
+        if job.started is None:
+            return False
+        host, process, *_ = [*job.server.split(" "), "", ""]
+        if host == socket.gethostname() and process.isdecimal() and not _runs(int(process)):
+            return True
+        return self._now() - datetime.fromisoformat(job.seen or job.started) > LEASE
+
+    def _next(self) -> Job | None:
+        """A job that is now this server's."""
+        for job in self._store.unfinished():
+            if job.started is None and self._store.take(job.number, self.name, self._text(self._now())):
+                return job
+        return None
+
+    def _run(self, job: Job) -> None:
+        try:
+            process = JobProcess(JobWork(self._settings, job.asked))
+        except OSError as error:
+            text = f"No process can be started for it ({error.strerror})."
+            self._store.end(job.number, self._ended("failed", "job_crashed", text))
+            return
+        try:
+            last = self._follow(job, process)
+        finally:
+            process.end()
+        if last is None:
+            text = "The server was stopped. Ask for it again."
+            stopped = self._stopping.is_set()
+            end = self._ended("interrupted", "server_stopped", text) if stopped else self._ended("cancelled")
+        elif last.result is None:
+            log.error("job %d (%s) failed: %s %s", job.number, job.asked.kind, last.code, last.text)
+            end = self._ended("failed", last.code, last.text)
+        else:
+            self._tell_done(job)
+            end = JobEnd("done", self._text(self._now()), last.result)
+        self._end(job, end)
+
+    def _tell_done(self, job: Job) -> None:
+        try:
+            self._done(job)
+        except PresenteError as error:  # what was done is done
+            log.error("after job %d (%s): %s", job.number, job.asked.kind, error)
+
+    def _follow(self, job: Job, process: JobProcess) -> JobMessage | None:
+        """Note how far a job is until its process ends; its last message, None when it is to be ended before."""
+        progress, noted = JobProgress(), 0.0
+        while True:
+            message = process.message(_NOTE_S / 4)
+            if message is not None and message.progress is None:
+                self._note(job, progress)
+                return message
+            progress = message.progress if message is not None and message.progress is not None else progress
+            if self._wake.is_set() or time.monotonic() - noted >= _NOTE_S:
+                self._wake.clear()
+                noted = time.monotonic()
+                if self._stopping.is_set() or not self._note(job, progress):
+                    return None
+
+    def _note(self, job: Job, progress: JobProgress) -> bool:
+        try:
+            return self._store.note(job.number, progress, self._text(self._now()))
+        except PresenteError as error:  # the work goes on, and is noted once the store is back
+            log.warning("how far job %d is cannot be noted: %s", job.number, error)
+            return True
+
+    def _end(self, job: Job, end: JobEnd) -> None:
+        """Note how a job ended; again while the store is away, until the server stops: then another one will."""
+        while True:
+            try:
+                self._store.end(job.number, end)
+                return
+            except PresenteError as error:
+                log.warning("the end of job %d cannot be noted: %s", job.number, error)
+            if self._stopping.wait(_LOOK_S):
+                return
+
+    def _ended(self, state: JobState, code: str = "", text: str = "") -> JobEnd:
+        return JobEnd(state, self._text(self._now()), {}, code, text)
+
+    @staticmethod
+    def _text(moment: datetime) -> str:
+        return moment.isoformat(timespec="seconds")
+
+
+def _runs(process: int) -> bool:
+    """Whether there is a process with this id on this machine."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True

@@ -1,0 +1,79 @@
+"""Jobs for requests: asked for once per key, listed, cancelled."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC
+
+from gallery.documents.jobs import Job, JobEnd, JobRequest
+from presente.errors import Conflict, NotFound
+from server.access.caller import Caller
+from server.idempotency import KeyedRequest, carried_out
+from server.requests.cursors import number_place
+from server.requests.jobs import JobFields, JobListParameters
+from server.service import Service
+
+MOST_UNFINISHED = 20
+"""Jobs that may wait or run at once."""
+
+
+def ask_for_job(sent: KeyedRequest, service: Service, body: JobFields, caller: Caller) -> Job:
+    """Add a job, once per key: a retry is answered with the job as it is now.
+
+    Raises:
+        InvalidInput: ``invalid_fpir``, ``invalid_field``.
+        Conflict: ``too_many_jobs``.
+    """
+    arguments = body.arguments()
+    request = hashlib.sha256(sent.key.encode()).hexdigest() if sent.key else ""
+    asked = JobRequest(body.kind, arguments, caller.name, str(caller.role), _now(service), request)
+
+    def work(_: object) -> Job:
+        jobs = service.gallery.store.jobs
+        if len(jobs.unfinished()) >= MOST_UNFINISHED:
+            raise Conflict("too_many_jobs", f"{MOST_UNFINISHED} jobs wait already.", "Wait, or cancel some.")
+        return jobs.add(asked)
+
+    made = carried_out(sent, service, {"kind": body.kind, **arguments}, work)
+    service.wake_jobs()
+    return job_of(service, made.number)
+
+
+def job_of(service: Service, number: int) -> Job:
+    """A job as it is now.
+
+    Raises:
+        NotFound: ``job_not_found``.
+    """
+    found = service.gallery.store.jobs.job(number)
+    if found is None:
+        raise NotFound("job_not_found", f"There is no job {number}.", "Jobs are kept for 30 days after their end.")
+    return found
+
+
+def jobs_page(service: Service, parameters: JobListParameters) -> tuple[list[Job], int | None]:
+    """A page of the jobs, the newest first, and the number before which the next page begins; None after the last."""
+    before = number_place(parameters) or None
+    found = service.gallery.store.jobs.jobs_before(before, parameters.limit + 1)
+    page = found[: parameters.limit]
+    return page, page[-1].number if len(found) > len(page) else None
+
+
+def cancel_job(service: Service, number: int) -> Job:
+    """Ask for the end of a job: at once for one that no server runs yet, within seconds for one that runs. One that has
+    ended stays as it is.
+
+    Raises:
+        NotFound: ``job_not_found``.
+    """
+    job_of(service, number)
+    jobs = service.gallery.store.jobs
+    jobs.cancel(number)
+    if job_of(service, number).state == "queued":
+        jobs.end(number, JobEnd("cancelled", _now(service)))
+    service.wake_jobs()
+    return job_of(service, number)
+
+
+def _now(service: Service) -> str:
+    return service.clock.now().astimezone(UTC).isoformat(timespec="seconds")
