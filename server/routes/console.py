@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 
 from flask import Blueprint, Response, request, send_file, send_from_directory
-from werkzeug.utils import safe_join
+from werkzeug.security import safe_join
 
 from presente.installation import SAMPLE
 from server.access.permissions import Permission, needs

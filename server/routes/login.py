@@ -117,7 +117,9 @@ def password(body: OwnPassword) -> tuple[SessionReply, list[tuple[str, str]]]:
     made = _desk().change_password(current.session, body.current, body.new)
     begun = authenticator().sessions.find(made.token)
     expires = None if begun is None else authenticator().access.session_limits.expires(begun)
-    return session_reply(g.caller, csrf_token(made.token), expires), _cookies(made)
+    return session_reply(g.caller, authenticator().adds_photos(g.caller), csrf_token(made.token), expires), _cookies(
+        made
+    )
 
 
 @bp.post("/setup")

@@ -8,8 +8,7 @@ import pytest
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import Serve
 from tests.server.console.films import filmed_page, framed
-from tests.server.console.pages import PHONE, complaints_of
-from tests.server.console.test_pages import violations
+from tests.server.console.pages import PHONE, complaints_of, violations
 from tests.server.people import wait_until
 
 if TYPE_CHECKING:

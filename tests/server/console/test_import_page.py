@@ -11,8 +11,7 @@ import pytest
 
 from tests.conftest import SAMPLE, browser_page, on_sqlite
 from tests.server.conftest import Serve
-from tests.server.console.pages import PHONE, complaints_of
-from tests.server.console.test_pages import violations
+from tests.server.console.pages import PHONE, complaints_of, violations
 from tests.server.people import wait_until
 from tests.server.sample import ANA, EVA, photos
 

@@ -8,8 +8,7 @@ import pytest
 
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import Running, Serve
-from tests.server.console.pages import complaints_of
-from tests.server.console.test_pages import violations
+from tests.server.console.pages import complaints_of, violations
 from tests.server.sample import ANA
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ import pytest
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import Running, Serve
 from tests.server.console.films import filmed_page, framed
-from tests.server.console.pages import PHONE, complaints_of, enter, key_of
-from tests.server.console.test_pages import violations
+from tests.server.console.pages import PHONE, complaints_of, enter, key_of, violations
 from tests.server.people import wait_until
 from tests.server.sample import ADMIN, ANA, KEYS
 

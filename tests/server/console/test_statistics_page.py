@@ -335,7 +335,7 @@ def test_charts_speak_both_languages_fit_a_phone_and_are_accessible(
     complaints = complaints_of(page)
     places = {"statistics": "commitment", "statistics/class/IA": "order", "statistics/student/A1": "neighbours"}
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         for width in (360, 1280):
             page.set_viewport_size({"width": width, "height": 800})
             for place, chart in places.items():

@@ -8,8 +8,7 @@ from PIL import Image
 
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import Serve
-from tests.server.console.pages import complaints_of, enter, key_of
-from tests.server.console.test_pages import violations
+from tests.server.console.pages import complaints_of, enter, key_of, violations
 from tests.server.people import wait_until
 from tests.server.sample import ANA, KEYS, STUDENTS
 
