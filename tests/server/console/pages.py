@@ -1,9 +1,14 @@
 """What tests of the console's pages share."""
 
+import io
+import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PIL import Image
 
+from tests.conftest import ROOT
 from tests.server.conftest import Running
 from tests.server.sample import ADMIN
 
@@ -11,6 +16,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page  # which only CI installs
 
 
+DOCS = ROOT / "docs"
+PICTURES = os.environ.get("PRESENTE_TEST_PICTURES")
+COLOURS = 128
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 """A page on a phone."""
 
@@ -21,6 +29,21 @@ def complaints_of(page: "Page") -> list[str]:
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     return complaints
+
+
+def keep_picture(page: "Page", name: str) -> None:
+    """Write what a page shows into the folder that PRESENTE_TEST_PICTURES names: the pictures of the docs."""
+    page.wait_for_load_state("networkidle")
+    shown = page.screenshot(animations="disabled")
+    if PICTURES:
+        picture = Image.open(io.BytesIO(shown)).convert("RGB").quantize(COLOURS)
+        picture.save(f"{PICTURES}/{name}.png", optimize=True)
+
+
+def pictures_of_docs() -> set[str]:
+    """The names of the console's pictures that the docs show."""
+    text = (DOCS / "console.md").read_text(encoding="utf-8")
+    return set(re.findall(r"\]\((console-[\w-]+)\.png\)", text))
 
 
 def violations(page: "Page") -> list[Any]:

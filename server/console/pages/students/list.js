@@ -2,7 +2,8 @@
 import { html } from "../../libraries/ui.js";
 import { everything, me } from "../../core/api.js";
 import { mayManage } from "../../core/roles.js";
-import { go, to } from "../../core/router.js";
+import { go, place, to } from "../../core/router.js";
+import { status } from "../../core/server_status.js";
 import { number, t } from "../../core/words.js";
 import { Field, Section, useLoaded } from "../../components/basics.js";
 import { Table, useLines } from "../../components/table.js";
@@ -64,6 +65,7 @@ function Filters({ asked, show, filtered }) {
 
 /** What a person should look at. @param {{ line: any }} props */
 function LookAt({ line }) {
-  const codes = [line.aviso, line.templates === 0 && "without_template", !line.consentimiento && line.kind === "student" && "without_consent"];
+  const consent = status.value?.consent_required || place.value.query.get("without_consent");
+  const codes = [line.aviso, line.templates === 0 && "without_template", consent && !line.consentimiento && line.kind === "student" && "without_consent"];
   return html`${codes.filter(Boolean).map((code) => html`<span class="mark">${t(`look_at.${code}`)}</span>`)}`;
 }
