@@ -328,14 +328,12 @@ def test_dates_without_a_session_say_what_to_do(term: Gallery, serve: Serve, pag
 
 
 @on_sqlite
-def test_charts_speak_both_languages_fit_a_phone_and_are_accessible(
-    term: Gallery, serve: Serve, page: "Page", tmp_path: Path
-) -> None:
+def test_charts_speak_both_languages_fit_a_phone_and_are_accessible(term: Gallery, serve: Serve, page: "Page") -> None:
     running = serve()
     complaints = complaints_of(page)
     places = {"statistics": "commitment", "statistics/class/IA": "order", "statistics/student/A1": "neighbours"}
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         for width in (360, 1280):
             page.set_viewport_size({"width": width, "height": 800})
             for place, chart in places.items():
