@@ -393,5 +393,10 @@ def test_each_role_sees_its_own_part(term: Gallery, serve: Serve, page: "Page") 
     enter(running, page, keys["student"], f"statistics/student/A1?{WHOLE}")
     page.wait_for_selector("h2.what:has-text('Luz Paz')")
     drawn(page, "own-time")
+    page.select_option("#period", "month")
+    page.wait_for_selector(".empty:has-text('Elija otras fechas')")
+    assert page.locator(".empty a").all_inner_texts() == ["Ver todas las fechas"]
+    page.click("text=Ver todas las fechas")
+    drawn(page, "own-time")
     assert page.locator("#clase, #student, #neighbours, .trail").count() == 0
     assert page.locator("header nav a:has-text('Estadísticas')").count() == 1
