@@ -1,6 +1,7 @@
 // Statistics: all classes, one class, one student. What is chosen stands in the address, so that it can be kept and sent.
 import { html } from "../libraries/ui.js";
 import { call, everything, me } from "../core/api.js";
+import { mayRecord } from "../core/roles.js";
 import { go, to } from "../core/router.js";
 import { status } from "../core/server_status.js";
 import { day, t } from "../core/words.js";
@@ -109,8 +110,8 @@ function Choosing({ choice, path, about }) {
 }
 
 /** Nothing in these dates: what to do. @param {{ choice: Choice, path: string[], text: string }} props */
-const Nothing = ({ choice, path, text }) => html`<${Empty} text=${text}>
-  <p class="actions centred">${me.value?.role !== "student" && html`<a class="button main" href=${to(["today"])}>${t("stats.to_today")}</a>`}
+const Nothing = ({ choice, path, text }) => html`<${Empty} text=${`${text} ${t(mayRecord(me.value?.role) ? "stats.take_or_choose" : "stats.choose_others")}`}>
+  <p class="actions centred">${mayRecord(me.value?.role) && html`<a class="button main" href=${to(["today"])}>${t("stats.to_today")}</a>`}
     ${choice.period !== "all" && html`<a class="button" href=${to(["statistics", ...path], { ...choice.query, period: "all" })}>${t("stats.whole_time")}</a>`}</p><//>`;
 
 /** @param {{ choice: Choice, clase?: string }} props */

@@ -328,9 +328,7 @@ def test_dates_without_a_session_say_what_to_do(term: Gallery, serve: Serve, pag
 
 
 @on_sqlite
-def test_charts_speak_both_languages_fit_a_phone_and_are_accessible(
-    term: Gallery, serve: Serve, page: "Page", tmp_path: Path
-) -> None:
+def test_charts_speak_both_languages_fit_a_phone_and_are_accessible(term: Gallery, serve: Serve, page: "Page") -> None:
     running = serve()
     complaints = complaints_of(page)
     places = {"statistics": "commitment", "statistics/class/IA": "order", "statistics/student/A1": "neighbours"}
@@ -394,6 +392,11 @@ def test_each_role_sees_its_own_part(term: Gallery, serve: Serve, page: "Page") 
     assert [each["id"] for each in drawn(page, "sizes")["series"][0]["data"]] == ["IA", "IB"]
     enter(running, page, keys["student"], f"statistics/student/A1?{WHOLE}")
     page.wait_for_selector("h2.what:has-text('Luz Paz')")
+    drawn(page, "own-time")
+    page.select_option("#period", "month")
+    page.wait_for_selector(".empty:has-text('Elija otras fechas')")
+    assert page.locator(".empty a").all_inner_texts() == ["Ver todas las fechas"]
+    page.click("text=Ver todas las fechas")
     drawn(page, "own-time")
     assert page.locator("#clase, #student, #neighbours, .trail").count() == 0
     assert page.locator("header nav a:has-text('Estadísticas')").count() == 1

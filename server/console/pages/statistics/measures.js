@@ -22,13 +22,13 @@ export const written = (show, value) => (show === "attendance" ? percent(value) 
 
 /** The axis of a measure. @param {import("../../components/chart_looks.js").Look} of @param {Measure} show @param {any} [more] */
 export const measureAxis = (of, show, more = {}) =>
-  numbers(of, t(`stats.axis.${show}`), (value) => written(show, value), show === "attendance" ? { max: 1, ...more } : more);
+  numbers(of, t(`stats.axis.${show}`), (value) => written(show, value), show === "attendance" ? { max: 1, ...(more.min === undefined && { interval: 0.25 }), ...more } : more);
 
 /** An axis of attendance for points, which need no zero: it begins where there are some. @param {import("../../components/chart_looks.js").Look} of @param {number[]} rates */
 export const attendanceOfPoints = (of, rates) => measureAxis(of, "attendance", { min: Math.max(0, Math.floor(Math.min(...rates, 0.9) * 10 - 0.5) / 10) });
 
-/** @param {string} date ISO */
-export const shortDay = (date) => day(date, { day: "numeric", month: "short" });
+/** A day beside an axis; with the year when it is not this one. @param {string} date ISO */
+export const shortDay = (date) => day(date, { day: "numeric", month: "short", ...(date.slice(0, 4) !== String(new Date().getFullYear()) && { year: "2-digit" }) });
 
 /** A meeting as an id that no other meeting of the class has. @param {any} meeting */
 export const meetingId = (meeting) => `${meeting.fecha} ${meeting.session ?? ""}`;

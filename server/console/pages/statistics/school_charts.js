@@ -104,7 +104,7 @@ export function ClassBubbles({ classes, chosen }) {
     yAxis: measureAxis(of, "participation", { nameGap: 44 }),
     series: [{ type: "scatter", data: met.map((line) => ({ id: line.clase, line, value: [line.attendance.rate, line.participations_per_meeting] })),
       symbolSize: (_value, at) => bubble(at.data.line.students), itemStyle: { color: of.attendance, opacity: 0.6, borderColor: of.card },
-      label: { show: met.length <= MOST_NAMED, formatter: (at) => at.data.id, position: "right", color: of.quiet }, labelLayout: { hideOverlap: true } }],
+      label: { show: met.length <= MOST_NAMED, formatter: (at) => at.data.id, position: "right", color: of.ink, opacity: 1 }, labelLayout: { hideOverlap: true } }],
   });
   return html`<${Chart} id="bubbles" title=${t("stats.bubbles")} about=${t("stats.bubbles.classes")} height=${360} draw=${draw} caption=${chosen.caption}
     columns=${[classColumn(chosen), ...sumColumns()]} rows=${classes} csv=${csvOf(chosen, "classes")} goTo=${toClass(chosen)} />`;
