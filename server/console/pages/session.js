@@ -43,6 +43,10 @@ export function Session({ path }) {
     told(t("saved"), entry ? () => undo({ entry }).catch(failed) : undefined);
     again();
   };
+  const takePart = async (line) => {
+    const made = await call("POST", "/v1/participations", { json: { matricula: line.matricula, clase: session.clase, fecha: session.fecha }, once: word() });
+    told(t("session.took_part", { name: line.nombre_del_alumno }), () => call("DELETE", `/v1/participations/${made.id}`).catch(failed));
+  };
   return html`<p><a href=${to(["today"])}>← ${t("page.today")}</a></p>
     <h1>${session.clase}<small class="day">${day(session.fecha)}, ${session.starts}${session.ends ? `–${session.ends}` : ""}</small></h1>
     <dl class="counts" id="counts">${SHOWN.map((each) => html`<div><dt>${t(`status.${each}`)}</dt><dd class=${each}>${number(counts[each])}</dd></div>`)}</dl>
@@ -52,12 +56,12 @@ export function Session({ path }) {
       ${camera && html`<${Kiosk} address=${address} changed=${again} say=${say} />`}
     <//>`}
     ${photos.filter((each) => each.kept && !each.undone).map((each) => html`<${Taken} key=${each.number} photo=${each} roll=${roll} address=${address} open=${open} say=${say} undo=${undo} />`)}
-    <${Roll} roll=${roll} open=${open} say=${say} undo=${undo} />
+    <${Roll} roll=${roll} open=${open} say=${say} undo=${undo} takePart=${takePart} />
     <${Ending} session=${session} address=${address} records=${records} again=${again} />`;
 }
 
 /** The roll, doubtful lines first. @param {any} props */
-function Roll({ roll, open, say, undo }) {
+function Roll({ roll, open, say, undo, takePart }) {
   const lines = [...roll].sort((a, b) => Number(b.status === "waiting") - Number(a.status === "waiting"));
   return html`<${Section} title=${t("session.roll")} id="roll-title"><div class="scroll" tabindex="0" role="region" aria-label=${t("session.roll")}><table id="roll">
     <thead><tr><th scope="col">${t("name")}</th><th scope="col">${t("matricula")}</th><th scope="col">${t("session.status")}</th>
@@ -69,6 +73,7 @@ function Roll({ roll, open, say, undo }) {
           onChange=${(event) => say({ matricula: line.matricula, status: event.target.value }).catch(failed)}>
           ${!STATUSES.includes(line.status) && html`<option value=${line.status} disabled>${t(`status.${line.status}`)}</option>`}
           ${STATUSES.map((each) => html`<option value=${each}>${t(`status.${each}`)}</option>`)}</select>
+        <${Action} act=${() => takePart(line)} aria-label=${t("session.takes_part_of", { name: line.nombre_del_alumno })}>${t("session.takes_part")}<//>
         ${line.entry && html`<${Action} act=${() => undo({ entry: line.entry })} aria-label=${t("session.undo_of", { name: line.nombre_del_alumno })}>${t("undo")}<//>`}</div></td>`}
     </tr>`)}</tbody></table></div><//>`;
 }

@@ -1,7 +1,7 @@
 // Today: the classes that the reader teaches, their sessions of the day, and how attendance is begun.
 import { html, useState } from "../libraries/ui.js";
 import { call, me, word } from "../core/api.js";
-import { mayRecord } from "../core/roles.js";
+import { mayManage, mayRecord } from "../core/roles.js";
 import { go, to } from "../core/router.js";
 import { status } from "../core/server_status.js";
 import { day, number, t } from "../core/words.js";
@@ -27,7 +27,8 @@ export function Today({ title }) {
   if (!found) return html`<${Waiting} problem=${problem} again=${again} />`;
   return html`<h1>${title}<small class="day">${day(today)}</small></h1>
     ${found.classes.length === 0 && html`<${Empty} text=${t("today.no_classes")}>
-      <a class="button main" href=${to(["students", "new"])}>${t("students.add")}</a><//>`}
+      ${mayManage(me.value?.role) && html`<p class="actions centred"><a class="button main" href=${to(["students", "import"])}>${t("import.title")}</a>
+        <a class="button" href=${to(["students", "new"])}>${t("students.add")}</a></p>`}<//>`}
     <div class="cards">${found.classes.map((each) => html`<${ClassCard} key=${each.clase} about=${each} today=${today}
       sessions=${found.sessions.filter((session) => session.clase === each.clase)} begin=${() => setBeginning(each)} plan=${() => setPlanning(each)} />`)}</div>
     ${beginning && html`<${Beginning} about=${beginning} today=${today} close=${() => setBeginning(null)} />`}

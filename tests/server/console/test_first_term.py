@@ -33,6 +33,7 @@ def sheet() -> bytes:
 def earlier_meetings(running: Running, headers: dict[str, str], today: str) -> None:
     """A meeting per week before this one, with a photo each."""
     photos = [(SAMPLE / "groups" / name).read_bytes() for name in ("group_02.jpg", "phone_class.jpg")]
+    took_part = b'{"matricula": "A0250", "clase": "IA-102"}'
     for week in range(1, MEETINGS):
         day = (date.fromisoformat(today) - timedelta(weeks=week)).isoformat()
         body = f'{{"clase": "{CLASS}", "fecha": "{day}", "starts": "08:00"}}'.encode()
@@ -42,16 +43,15 @@ def earlier_meetings(running: Running, headers: dict[str, str], today: str) -> N
         )
         assert sent.status == 200, sent.body
         entry = '{"matricula": "A0241", "status": "excused"}' if week % 3 == 0 else '{"matricula": "A0245"}'
-        running.fetch(
-            "POST", f"/v1/sessions/{made['id']}/entries", entry.encode(), Content_Type="application/json", **headers
-        )
+        said = f"/v1/sessions/{made['id']}/entries"
+        for path, body in ((said, entry.encode()), ("/v1/participations", took_part)):
+            assert running.fetch("POST", path, body, Content_Type="application/json", **headers).status < 300
 
 
 @on_sqlite
 def test_from_an_empty_installation_to_statistics(serve: Serve, page: "Page", tmp_path: Path) -> None:
     running = serve(PRESENTE_ACCOUNTS="on")
     complaints = complaints_of(page)
-    page.set_viewport_size({"width": 1100, "height": 720})
     page.goto(running.address)
     page.fill("#code", setup_code(tmp_path))
     page.fill("#name", "direccion")
@@ -67,10 +67,11 @@ def test_from_an_empty_installation_to_statistics(serve: Serve, page: "Page", tm
     takes_attendance(page)
     headers = log_in(running, "direccion")
     earlier_meetings(running, headers, running.fetch("GET", "/v1/status", None, **headers).json["today"])
+    assert running.fetch("GET", "/v1/students/A0241", None, **headers).json["participaciones"] == 1
     page.goto(f"{running.address}/#/statistics/class/{CLASS}")
     page.wait_for_selector(".chart svg, .chart canvas")
     page.wait_for_load_state("networkidle")
-    keep_picture(page, "console-9-statistics")
+    keep_picture(page, "console-9-statistics", height=1100)
     assert not [each for each in complaints if "401" not in each]  # before anyone has logged in
 
 
@@ -80,7 +81,7 @@ def imports_the_class(page: "Page") -> None:
     page.set_input_files("#files", {"name": "clase.zip", "mimeType": "application/zip", "buffer": sheet()})
     page.click("#preview:enabled")
     page.wait_for_selector("#rows tbody tr")
-    keep_picture(page, "console-3-import")
+    keep_picture(page, "console-3-import", height=1100)
     page.click("#run")
     page.wait_for_selector("#outcome:has-text('Importadas: 24')", timeout=120_000)
 
@@ -96,18 +97,20 @@ def takes_attendance(page: "Page") -> None:
     page.wait_for_selector("#roll")
     page.set_input_files("#photo", SAMPLE / "groups" / "group_02.jpg")
     page.wait_for_selector(".frame.unknown")
-    keep_picture(page, "console-6-session")
+    keep_picture(page, "console-6-session", height=1500)
     page.click(".frame.present >> nth=0")
     page.wait_for_selector("dialog .enrolled img")
     keep_picture(page, "console-7-face")
     page.keyboard.press("Escape")
     page.select_option("tr[data-matricula=A0283] select", "excused")
     wait_until(lambda: "justificado" in page.inner_text("tr[data-matricula=A0283]"))
+    page.click("[aria-label='Gael Figueroa Méndez participó']")
+    page.wait_for_selector(".notice:has-text('Participación de Gael Figueroa Méndez anotada')")
     page.wait_for_load_state("networkidle")
     page.click("#close")
     page.wait_for_selector("#reopen")
     page.evaluate("scrollTo(0, 0)")
-    keep_picture(page, "console-8-closed")
+    keep_picture(page, "console-8-closed", height=1000)
 
 
 def test_the_docs_show_what_the_tests_take() -> None:
@@ -119,4 +122,4 @@ def test_the_docs_show_what_the_tests_take() -> None:
 
 
 def pictures_taken(path: Path) -> set[str]:
-    return set(re.findall(r'keep_picture\(page, "([\w-]+)"\)', path.read_text(encoding="utf-8")))
+    return set(re.findall(r'keep_picture\(page, "([\w-]+)"', path.read_text(encoding="utf-8")))
