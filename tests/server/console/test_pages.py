@@ -18,7 +18,11 @@ PAGES = {
     "students": "#students",
     "students/of/A0178": "#student-title",
     "students/new": "#matricula",
+    "health": ".empty",
+    "calibration": "#now-title",
     "system": "#status",
+    "system/settings": "#settings",
+    "system/jobs": "#jobs-title",
     "system/keys": "#keys-title",
     "system/log": "#log",
 }
