@@ -73,7 +73,9 @@ def test_an_audits_findings_are_mended_over_http(serve: Serve, command: Command,
     same = [(each["kind"], [one["matricula"] for one in each["people"]]) for each in audited["findings"]]
     assert same == [(each["kind"], [one["matricula"] for one in each["people"]]) for each in printed]
     photos = [photo for finding in audited["findings"] for photo in finding["photos"]]
-    assert len(photos) == 10 and all(running.fetch("GET", f"{photo['href']}?size=thumbnail").status == 200 for photo in photos)
+    assert len(photos) == 10 and all(
+        running.fetch("GET", f"{photo['href']}?size=thumbnail").status == 200 for photo in photos
+    )
 
     def left(kind: str) -> list[Any]:
         found: list[Any] = running.ask("/v1/audit?limit=100")["findings"]
@@ -106,7 +108,10 @@ def test_a_calibration_gives_the_threshold_and_what_it_costs(serve: Serve) -> No
     for earlier, later in itertools.pairwise(points):
         assert earlier["threshold"] < later["threshold"] and earlier["fpir"] > later["fpir"]
         assert earlier["missed"] <= later["missed"] and later["fpir_low"] <= later["fpir"] <= later["fpir_high"]
-    assert {each["fpir"] for each in found["rates"]} >= {0.1, 0.01, 0.001}
+    assert [each["fpir_asked"] for each in found["rates"]][:4] == [0.1, 0.05, 0.02, 0.01]
+    held = found["rates"][1]  # of 24 students no rate can be told for sure, and none lowers the pack's threshold
+    assert held["doubt"] and held["threshold"] == 0.8 == found["threshold"] and held["fpir"] < held["fpir_asked"]
+    assert {each["threshold"] >= 0.8 for each in found["rates"]} == {True}
     changed = running.fetch("PUT", "/v1/calibration", b'{"fpir": 0.1}', Content_Type="application/json")
     assert changed.status == 200 and changed.json["calibration"]["fpir"] == 0.1
     assert running.ask("/v1/calibration") == changed.json  # at once
