@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from gallery.gallery import Gallery
 from gallery.threshold.calibration import CalibrationCurve
-from gallery.threshold.operating_point import OperatingPoint
+from gallery.threshold.operating_point import OperatingPoint, operating_point
 from gallery.threshold.own_photos import share_below
 from presente.errors import Conflict, NotFound
 from server.service import Service
@@ -29,6 +29,7 @@ class RatePoint:
         fpir, low, high: the share of strangers who reach it, and the 95 % interval of that.
         doubt: why the searches do not support that rate; empty when they do.
         missed: the share of photos of students that score below it with the student's other photos; None: not measured.
+        asked: the rate that would give it; None for any other score.
     """
 
     threshold: float
@@ -37,6 +38,7 @@ class RatePoint:
     high: float
     doubt: str
     missed: float | None
+    asked: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,24 @@ def calibration_state(service: Service) -> CalibrationState:
     used = gallery.settings.target == "stored"
     if curve is None:
         return CalibrationState(point, used, None, None, (), (), own_photos)
-    rates = [_at(curve, curve.threshold(rate, point.people), point.people, own, rate) for rate in RATES]
+    rates = _rates(gallery, curve, point.people, own)
     highest, lowest = (curve.threshold(rate, point.people) for rate in (_MOST, _LEAST))
     step = (lowest - highest) / (_POINTS - 1)
     points = [_at(curve, highest + place * step, point.people, own) for place in range(_POINTS)]
     now = _at(curve, point.threshold, point.people, own, point.target)
     return CalibrationState(point, used, curve, now, tuple(rates), tuple(points), own_photos)
+
+
+def _rates(gallery: Gallery, curve: CalibrationCurve, people: int, own: Sequence[float]) -> list[RatePoint]:
+    """What the usual rates give, down to the first for which no score is high enough. One that the searches do not
+    support gives no less than the pack's own threshold."""
+    found = []
+    for rate in RATES:
+        held = operating_point(rate, gallery.settings.threshold, "", curve, people)
+        found.append(_at(curve, held.threshold, people, own, rate))
+        if curve.threshold(rate, people) >= 1:
+            break
+    return found
 
 
 def set_rate(service: Service, fpir: float) -> CalibrationState:
@@ -109,7 +123,7 @@ def _at(
     low, high = curve.interval(threshold, people)
     asked = fpir if rate is None else rate
     doubt = curve.doubt(asked, people) if 0 < asked < 0.5 else ""
-    return RatePoint(threshold, fpir, low, high, doubt, share_below(own, threshold))
+    return RatePoint(threshold, fpir, low, high, doubt, share_below(own, threshold), rate)
 
 
 def _own_photos(gallery: Gallery) -> tuple[list[float], int]:

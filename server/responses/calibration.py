@@ -15,6 +15,9 @@ class RatePointJson(JsonObject, frozen=True, kw_only=True):
     """What holding to a score means when all students are searched."""
 
     threshold: float
+    fpir_asked: Annotated[
+        float | None, Meta(description="The rate that would give it, as PUT takes it; null for any other score.")
+    ]
     fpir: Annotated[float, Meta(description="Share of strangers who reach it: who would be named.")]
     fpir_low: Annotated[float, Meta(description="Of the 95 % interval of the fit.")]
     fpir_high: float
@@ -93,6 +96,7 @@ def _stored_json(curve: CalibrationCurve, people: int) -> StoredCalibrationJson:
 def _point_json(point: RatePoint) -> RatePointJson:
     return RatePointJson(
         threshold=point.threshold,
+        fpir_asked=point.asked,
         fpir=_rounded(point.fpir),
         fpir_low=_rounded(point.low),
         fpir_high=_rounded(point.high),

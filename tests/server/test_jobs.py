@@ -54,8 +54,8 @@ def send(running: Running, method: str, path: str, body: Any = None) -> int:
 
 
 def test_an_audits_findings_are_mended_over_http(serve: Serve, command: Command, tmp_path: Path) -> None:
-    added = command("indexer", "add", plant(tmp_path), PRESENTE_SHEET_ROOT=str(SAMPLE))
-    assert added.returncode == 1, added.stderr  # some photos were withheld or warned of
+    added = command("indexer", "add", plant(tmp_path), "--force", PRESENTE_SHEET_ROOT=str(SAMPLE))
+    assert added.returncode in (0, 1), added.stderr  # with warnings
     running = serve()
     assert running.ask("/v1/audit") == {
         "job": None, "at": None, "counts": {"high": 0, "medium": 0, "low": 0, "aside": 0}, "findings": [],
@@ -73,7 +73,9 @@ def test_an_audits_findings_are_mended_over_http(serve: Serve, command: Command,
     same = [(each["kind"], [one["matricula"] for one in each["people"]]) for each in audited["findings"]]
     assert same == [(each["kind"], [one["matricula"] for one in each["people"]]) for each in printed]
     photos = [photo for finding in audited["findings"] for photo in finding["photos"]]
-    assert photos and all(running.fetch("GET", f"{photo['href']}?size=thumbnail").status == 200 for photo in photos)
+    assert len(photos) == 10 and all(
+        running.fetch("GET", f"{photo['href']}?size=thumbnail").status == 200 for photo in photos
+    )
 
     def left(kind: str) -> list[Any]:
         found: list[Any] = running.ask("/v1/audit?limit=100")["findings"]
@@ -85,7 +87,7 @@ def test_an_audits_findings_are_mended_over_http(serve: Serve, command: Command,
             assert send(running, mend["method"], mend["path"], mend["body"]) in (200, 204), mend
     assert running.fetch("GET", "/v1/students/B0001").status == 404
     again = ended(running, ask(running, kind="audit")["id"])["result"]["audit"]
-    assert again["high"] == 0, running.ask("/v1/audit?limit=100")
+    assert (again["high"], again["medium"], again["low"]) == (0, 0, 0), running.ask("/v1/audit?limit=100")
 
 
 @pytest.mark.usefixtures("sample_gallery")
@@ -106,7 +108,10 @@ def test_a_calibration_gives_the_threshold_and_what_it_costs(serve: Serve) -> No
     for earlier, later in itertools.pairwise(points):
         assert earlier["threshold"] < later["threshold"] and earlier["fpir"] > later["fpir"]
         assert earlier["missed"] <= later["missed"] and later["fpir_low"] <= later["fpir"] <= later["fpir_high"]
-    assert {each["fpir"] for each in found["rates"]} >= {0.1, 0.01, 0.001}
+    assert [each["fpir_asked"] for each in found["rates"]][:4] == [0.1, 0.05, 0.02, 0.01]
+    held = found["rates"][1]  # of 24 students no rate can be told for sure, and none lowers the pack's threshold
+    assert held["doubt"] and held["threshold"] == 0.8 == found["threshold"] and held["fpir"] < held["fpir_asked"]
+    assert {each["threshold"] >= 0.8 for each in found["rates"]} == {True}
     changed = running.fetch("PUT", "/v1/calibration", b'{"fpir": 0.1}', Content_Type="application/json")
     assert changed.status == 200 and changed.json["calibration"]["fpir"] == 0.1
     assert running.ask("/v1/calibration") == changed.json  # at once

@@ -2,6 +2,8 @@
 import { html, useEffect, useRef } from "../libraries/ui.js";
 import { language, number, t } from "../core/words.js";
 
+const NARROW = 600;
+
 /** A colour of the style sheet, as it is now. @param {string} name */
 const tone = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 /** @param {number} share */
@@ -14,17 +16,18 @@ export function RateCurve({ points, now, chosen }) {
   useEffect(() => {
     /** @type {any} */
     let chart = null;
+    const element = place.current;
     let left = false;
-    const draw = () => chart?.setOption(drawing(points, now, chosen), true);
+    const draw = () => chart?.setOption(drawing(points, now, chosen, element.clientWidth < NARROW), true);
     const dark = matchMedia("(prefers-color-scheme: dark)");
-    const sizes = new ResizeObserver(() => chart?.resize());
+    const sizes = new ResizeObserver(() => (chart?.resize(), draw()));
     import("../libraries/charts.js").then(({ init }) => {
       if (left) return;
-      chart = init(place.current);
+      chart = init(element);
       draw();
-      sizes.observe(place.current);
+      sizes.observe(element);
       dark.addEventListener("change", draw);
-      place.current.dataset.drawn = "yes";
+      element.dataset.drawn = "yes";
     });
     return () => {
       left = true;
@@ -36,8 +39,8 @@ export function RateCurve({ points, now, chosen }) {
   return html`<div class="curve" ref=${place} role="img" aria-label=${t("calibration.curve_about")}></div>`;
 }
 
-/** @param {any[]} points @param {number} now @param {number} chosen */
-function drawing(points, now, chosen) {
+/** @param {any[]} points @param {number} now @param {number} chosen @param {boolean} narrow */
+function drawing(points, now, chosen, narrow) {
   const ink = tone("--ink");
   const axis = { axisLabel: { color: ink }, nameTextStyle: { color: ink }, axisLine: { lineStyle: { color: tone("--line") } }, splitLine: { lineStyle: { color: tone("--line") } } };
   const line = (name, color, member, type) => ({
@@ -50,10 +53,13 @@ function drawing(points, now, chosen) {
   return {
     animation: false,
     aria: { enabled: false },
-    grid: { left: 8, right: 16, top: 56, bottom: 24, containLabel: true },
-    legend: { textStyle: { color: ink }, top: 0 },
+    grid: { left: 8, right: 24, top: narrow ? 104 : 56, bottom: 24, containLabel: true },
+    legend: { textStyle: { color: ink }, top: 0, left: narrow ? 0 : "center", orient: narrow ? "vertical" : "horizontal" },
     tooltip: { trigger: "axis", renderMode: "richText", valueFormatter: percent },
-    xAxis: { type: "value", min: "dataMin", max: "dataMax", name: t("calibration.score"), nameLocation: "middle", nameGap: 24, ...axis },
+    xAxis: {
+      type: "value", min: "dataMin", max: "dataMax", name: t("calibration.score"), nameLocation: "middle", nameGap: 24, ...axis,
+      axisLabel: { color: ink, showMinLabel: false, formatter: (score) => number(score, { maximumFractionDigits: 2 }) },
+    },
     yAxis: { type: "log", min: 0.00001, max: 1, ...axis, axisLabel: { color: ink, formatter: percent } },
     series: [
       { ...strangers, markLine: { symbol: "none", data: marks } },

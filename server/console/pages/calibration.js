@@ -47,29 +47,30 @@ function Now({ state }) {
     </dl>
     ${!state.rate_is_used && html`<p class="wrong">${t("calibration.set_elsewhere", { source: state.threshold_source })}</p>`}
     ${calibration?.is_stale && html`<p class="wrong">${t("calibration.stale", { then: number(calibration.people), now: number(state.people) })}</p>`}
-    ${calibration && now?.doubt && html`<p class="wrong">${t("calibration.doubt", { low: percent(now.fpir_low), high: percent(now.fpir_high) })}</p>`}
+    ${calibration && now?.doubt && html`<p class="wrong">${t("calibration.doubt", { high: percent(now.fpir_high) })}</p>`}
   <//>`;
 }
 
 /** Another rate, looked at before it holds. @param {{ state: any, changed: (state: any) => void }} props */
 function Choice({ state, changed }) {
   const rates = state.rates;
-  const nearest = rates.reduce((best, each, index) => (Math.abs(Math.log(each.fpir / state.calibration.fpir)) < Math.abs(Math.log(rates[best].fpir / state.calibration.fpir)) ? index : best), 0);
+  const away = (each) => Math.abs(Math.log(each.fpir_asked / state.calibration.fpir));
+  const nearest = rates.reduce((best, each, index) => (away(each) < away(rates[best]) ? index : best), 0);
   const [place, setPlace] = useState(nearest);
   const chosen = rates[place];
   const save = async () => {
-    changed(await call("PUT", "/v1/calibration", { json: { fpir: chosen.fpir } }));
-    told(t("calibration.saved", { n: oneIn(chosen.fpir) }));
+    changed(await call("PUT", "/v1/calibration", { json: { fpir: chosen.fpir_asked } }));
+    told(t("calibration.saved", { n: oneIn(chosen.fpir_asked) }));
     readStatus().catch(() => {});
   };
-  const words = t("calibration.one_in", { n: oneIn(chosen.fpir) });
+  const words = t("calibration.one_in", { n: oneIn(chosen.fpir_asked) });
   return html`<${Section} title=${t("calibration.choose")} id="choose-title">
     <p class="field"><label for="rate">${t("calibration.rate")}</label>
       <input id="rate" type="range" min="0" max=${rates.length - 1} value=${place} aria-valuetext=${words} aria-describedby="rate-means" onInput=${(event) => setPlace(Number(event.target.value))} /></p>
     <div id="rate-means" aria-live="polite"><p class="large">${words}</p>
       <p>${t("calibration.costs", { missed: percent(chosen.missed), score: number(chosen.threshold, { maximumFractionDigits: 3 }) })}</p>
-      ${chosen.doubt && html`<p class="wrong">${t("calibration.doubt", { low: percent(chosen.fpir_low), high: percent(chosen.fpir_high) })}</p>`}</div>
-    <${Action} id="use-rate" class="main" disabled=${!state.rate_is_used || chosen.fpir === state.calibration.fpir} act=${save}>${t("calibration.use")}<//>
+      ${chosen.doubt && html`<p class="wrong">${t("calibration.doubt", { high: percent(chosen.fpir_high) })}</p>`}</div>
+    <${Action} id="use-rate" class="main" disabled=${!state.rate_is_used || chosen.fpir_asked === state.calibration.fpir} act=${save}>${t("calibration.use")}<//>
     <${RateCurve} points=${state.curve} now=${state.threshold} chosen=${chosen.threshold} />
     <${Rates} rates=${rates} />
   <//>`;
@@ -78,7 +79,7 @@ function Choice({ state, changed }) {
 /** The same as a table, for those who do not see the curve. @param {{ rates: any[] }} props */
 const Rates = ({ rates }) => html`<details><summary>${t("calibration.table")}</summary><div class="scroll" tabindex="0" role="region" aria-label=${t("calibration.table")}><table id="rates">
   <thead><tr><th scope="col">${t("calibration.strangers")}</th><th scope="col" class="numeric">${t("calibration.score")}</th><th scope="col" class="numeric">${t("calibration.missed")}</th><th scope="col">${t("calibration.measured")}</th></tr></thead>
-  <tbody>${rates.map((each) => html`<tr><td>${t("calibration.one_in_short", { n: oneIn(each.fpir) })}</td><td class="numeric">${number(each.threshold, { maximumFractionDigits: 3 })}</td>
+  <tbody>${rates.map((each) => html`<tr><td>${t("calibration.one_in_short", { n: oneIn(each.fpir_asked) })}</td><td class="numeric">${number(each.threshold, { maximumFractionDigits: 3 })}</td>
     <td class="numeric">${percent(each.missed)}</td><td>${t(each.doubt ? "calibration.measured.no" : "calibration.measured.yes")}</td></tr>`)}</tbody></table></div></details>`;
 
 /** @param {{ state: any, watched: ReturnType<typeof useJob> }} props */

@@ -30,7 +30,7 @@ export function Health({ title }) {
       ${found?.at && html`<p class="quiet" id="audited-at">${t("health.last", { when: when(found.at) })}</p>`}
       <${JobState} watched=${watched} />
     <//>
-    ${found ? html`<${Findings} ...${{ found, severity, setSeverity, aside, setAside }} again=${list.again} more=${() => setShown(shown + PAGE)} />` : html`<${Waiting} problem=${list.problem} again=${list.again} />`}`;
+    ${found?.job === null && watched.working ? null : found ? html`<${Findings} ...${{ found, severity, setSeverity, aside, setAside }} again=${list.again} more=${() => setShown(shown + PAGE)} />` : html`<${Waiting} problem=${list.problem} again=${list.again} />`}`;
 }
 
 /**
@@ -54,6 +54,7 @@ function Findings({ found, severity, setSeverity, aside, setAside, again, more }
 function Finding({ finding, aside, again }) {
   const [mending, setMending] = useState(/** @type {any} */ (null));
   const title = `finding-${finding.id}`;
+  const second = finding.people[1]?.nombre_del_alumno ?? "";
   const names = Object.fromEntries(finding.people.map((each) => [each.matricula, each.nombre_del_alumno]));
   const put = (method) => call(method, `/v1/audit/findings/${finding.id}/aside`);
   const leave = async () => {
@@ -64,7 +65,7 @@ function Finding({ finding, aside, again }) {
   const takeUp = () => put("DELETE").then(again);
   return html`<article class="card finding" aria-labelledby=${title}>
     <div class="head"><h2 id=${title}>${t(`finding.${finding.kind}`)}</h2><span class=${`mark severity-${finding.severity}`}>${t(`severity.${finding.severity}`)}</span></div>
-    <p>${t(`finding.${finding.kind}.about`, { first: finding.people[0].nombre_del_alumno, second: finding.people[1]?.nombre_del_alumno ?? "" })}
+    <p>${t(`finding.${finding.kind}.${second ? "two" : "about"}`, { first: finding.people[0].nombre_del_alumno, second })}
       ${" "}<span class="quiet">${t("finding.score", { score: number(finding.score, { maximumFractionDigits: 2 }), level: number(finding.level, { maximumFractionDigits: 2 }) })}</span></p>
     <div class="beside">${finding.photos.map((photo) => html`<${StoredPhoto} key=${photo.matricula + photo.id} href=${photo.href} alt=${t("finding.photo_of", { name: names[photo.matricula] })}><${Person} person=${finding.people.find((each) => each.matricula === photo.matricula)} /><//>`)}</div>
     <div class="actions">

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DOCS = ROOT / "docs"
 PICTURES = os.environ.get("PRESENTE_TEST_PICTURES")
-COLOURS = 128
+COLOURS = 256
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 """A page on a phone."""
 
@@ -37,7 +37,7 @@ def keep_picture(page: "Page", name: str, height: int = 800) -> None:
     page.wait_for_load_state("networkidle")
     shown = page.screenshot(animations="disabled")
     if PICTURES:
-        picture = Image.open(io.BytesIO(shown)).convert("RGB").quantize(COLOURS)
+        picture = Image.open(io.BytesIO(shown)).convert("RGB").quantize(COLOURS, kmeans=1)
         picture.save(f"{PICTURES}/{name}.png", optimize=True)
 
 

@@ -20,7 +20,11 @@ PAGES = {
     "students/new": "#matricula",
     "statistics": ".empty",
     "students/import": "#imports-title",
+    "health": ".empty",
+    "calibration": "#now-title",
     "system": "#status",
+    "system/settings": "#settings",
+    "system/jobs": "#jobs-title",
     "system/keys": "#keys-title",
     "system/log": "#log",
 }
