@@ -528,6 +528,7 @@ export const en = {
   "session.takes_part": "+1 participation",
   "session.takes_part_of": "{name} took part",
   "session.took_part": "Participation of {name} noted.",
+  "session.seen": "Who has just passed by",
   "session.close": "Close the session",
   "session.reopen": "Open it again",
   "session.is_closed": "The session is closed; its photos were erased.",

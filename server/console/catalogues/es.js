@@ -528,6 +528,7 @@ export const es = {
   "session.takes_part": "+1 participación",
   "session.takes_part_of": "{name} participó",
   "session.took_part": "Participación de {name} anotada.",
+  "session.seen": "Quienes acaban de pasar",
   "session.close": "Cerrar la sesión",
   "session.reopen": "Abrirla otra vez",
   "session.is_closed": "La sesión está cerrada; sus fotos se borraron.",

@@ -7,7 +7,7 @@ import { Camera, still } from "../components/camera.js";
 
 const FRAME_EVERY_MS = 1500;
 const LONGEST = 1280;
-const SHOWN = 8;
+const SHOWN = 30;
 
 /**
  * @param {{ address: string, changed: () => void, say: (statement: unknown) => Promise<void> }} props the session's
@@ -42,7 +42,7 @@ export function Kiosk({ address, changed, say }) {
     await say({ photo: line.photo, face: line.face });
     setSeen((before) => before.filter((each) => each !== line));
   };
-  return html`<${Camera} ready=${look}><ul class="seen" aria-live="polite">${seen.map((each) => html`<li key=${each.entry}>
+  return html`<${Camera} ready=${look}><ul class="seen" aria-live="polite" tabindex="0" aria-label=${t("session.seen")}>${seen.map((each) => html`<li key=${each.entry}>
     <span class=${each.status}>${each.status === "waiting" ? "?" : "✓"} ${each.nombre_del_alumno}</span>
     <${Action} act=${() => mistaken(each)} aria-label=${t("session.not_me_of", { name: each.nombre_del_alumno })}>${t("session.not_me")}<//></li>`)}</ul><//>`;
 }

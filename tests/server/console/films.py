@@ -17,13 +17,13 @@ SIZE = (640, 480)
 FRAMES = 30
 
 
-def framed(photo: Path | None, height: int = 400, brightness: float = 1.0) -> bytes:
+def framed(photo: Path | None, height: int = 400, brightness: float = 1.0, size: tuple[int, int] = SIZE) -> bytes:
     """A frame with a photo in its middle, ``height`` pixels high; JPEG."""
-    frame = Image.new("RGB", SIZE, (150, 156, 160))
+    frame = Image.new("RGB", size, (150, 156, 160))
     if photo is not None:
         face = Image.open(photo).convert("RGB")
         face = face.resize((round(face.width * height / face.height), height))
-        frame.paste(face, ((SIZE[0] - face.width) // 2, (SIZE[1] - height) // 2))
+        frame.paste(face, ((size[0] - face.width) // 2, (size[1] - height) // 2))
     frame = ImageEnhance.Brightness(frame).enhance(brightness)
     out = BytesIO()
     frame.save(out, "JPEG", quality=92)
