@@ -4,9 +4,19 @@ import { ask } from "../core/api.js";
 import { t } from "../core/words.js";
 import { Dialog, useLoaded } from "./basics.js";
 
-/** @param {{ href: string, size: "thumbnail" | "full", alt: string }} props */
-function Picture({ href, size, alt }) {
-  const { found, problem } = useLoaded(async (signal) => (await ask("GET", href, { query: { size }, signal })).blob(), [href, size]);
+/** @typedef {"thumbnail" | "full"} Size */
+
+/** The address of a student. @param {string} matricula */
+export const addressOf = (matricula) => `/v1/students/${encodeURIComponent(matricula)}`;
+/** The address of a stored photo. @param {string} matricula @param {string} id */
+export const addressOfPhoto = (matricula, id) => `${addressOf(matricula)}/images/${id}`;
+
+/** A stored photo as a file, fetched with this page's own key. @param {string} href @param {Size} size */
+export const usePicture = (href, size) => useLoaded(async (signal) => (await ask("GET", href, { query: { size }, signal })).blob(), [href, size]);
+
+/** @param {{ href: string, size: Size, alt: string }} props */
+export function Picture({ href, size, alt }) {
+  const { found, problem } = usePicture(href, size);
   const [address, setAddress] = useState("");
   useEffect(() => {
     if (!found) return undefined;

@@ -1,20 +1,13 @@
 // The stored photos of a student: small ones with what is not good about each, one large with its face, and erasing one.
 import { html, useState } from "../libraries/ui.js";
-import { ask, call } from "../core/api.js";
+import { call } from "../core/api.js";
 import { number, t } from "../core/words.js";
 import { faultsInWords } from "./advice.js";
 import { Action, Dialog, Empty, Waiting, told, useLoaded } from "./basics.js";
 import { Photo } from "./photo.js";
+import { Picture, addressOfPhoto, usePicture } from "./stored_photo.js";
 
 /** @typedef {{ id: string, bytes: number, source: string, has_template: boolean, box: number[] | null, faults: string[] }} StoredPhoto */
-
-/** The address of a student. @param {string} matricula */
-export const addressOf = (matricula) => `/v1/students/${encodeURIComponent(matricula)}`;
-
-/** @param {string} matricula @param {string} id @param {"full" | "thumbnail"} size */
-function usePicture(matricula, id, size) {
-  return useLoaded(async (signal) => (await ask("GET", `${addressOf(matricula)}/images/${id}`, { query: { size }, signal })).blob(), [matricula, id, size]);
-}
 
 /**
  * @param {{ matricula: string, photos: StoredPhoto[], erases: boolean, changed: () => void }} props
@@ -36,24 +29,14 @@ export function Judgement({ photo }) {
 }
 
 /** @param {{ matricula: string, id: string }} props */
-export function Thumbnail({ matricula, id }) {
-  const { found, problem } = usePicture(matricula, id, "thumbnail");
-  if (!found) return html`<${Waiting} problem=${problem} />`;
-  return html`<${Picture} blob=${found} />`;
-}
-
-/** @param {{ blob: Blob }} props */
-function Picture({ blob }) {
-  const [address] = useState(() => URL.createObjectURL(blob));
-  return html`<img src=${address} alt="" onLoad=${() => URL.revokeObjectURL(address)} />`;
-}
+export const Thumbnail = ({ matricula, id }) => html`<${Picture} href=${addressOfPhoto(matricula, id)} size="thumbnail" alt="" />`;
 
 /** @param {{ matricula: string, photo: StoredPhoto, only: boolean, erases: boolean, close: () => void, changed: () => void }} props */
 function Large({ matricula, photo, only, erases, close, changed }) {
-  const { found, problem } = usePicture(matricula, photo.id, "full");
+  const { found, problem } = usePicture(addressOfPhoto(matricula, photo.id), "full");
   const [sure, setSure] = useState(false);
   const erase = async () => {
-    await call("DELETE", `${addressOf(matricula)}/images/${photo.id}`);
+    await call("DELETE", addressOfPhoto(matricula, photo.id));
     told(t("photos.erased"));
     changed();
   };

@@ -4,7 +4,7 @@ import { call } from "../../core/api.js";
 import { status } from "../../core/server_status.js";
 import { day, t } from "../../core/words.js";
 import { Action, Dialog, Field, Section, told } from "../../components/basics.js";
-import { addressOf } from "../../components/stored_photos.js";
+import { addressOf } from "../../components/stored_photo.js";
 
 /** @typedef {{ fecha: string, texto: string }} Consent */
 

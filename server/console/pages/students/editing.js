@@ -3,7 +3,7 @@ import { html } from "../../libraries/ui.js";
 import { call } from "../../core/api.js";
 import { t } from "../../core/words.js";
 import { Dialog, Field, failed, told } from "../../components/basics.js";
-import { addressOf } from "../../components/stored_photos.js";
+import { addressOf } from "../../components/stored_photo.js";
 
 /** @param {{ student: any, close: () => void, done: () => void }} props */
 export function Editing({ student, close, done }) {

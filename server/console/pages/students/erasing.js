@@ -4,7 +4,7 @@ import { call } from "../../core/api.js";
 import { go } from "../../core/router.js";
 import { number, t } from "../../core/words.js";
 import { Action, Dialog, Field, Waiting, told, useLoaded } from "../../components/basics.js";
-import { addressOf } from "../../components/stored_photos.js";
+import { addressOf } from "../../components/stored_photo.js";
 
 const GOES = ["photos", "templates", "accounts", "keys"];
 const STAYS = ["attendance_entries", "participation_entries"];

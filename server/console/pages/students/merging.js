@@ -4,7 +4,8 @@ import { call } from "../../core/api.js";
 import { go } from "../../core/router.js";
 import { number, t } from "../../core/words.js";
 import { Action, Dialog, Field, Waiting, failed, told, useLoaded } from "../../components/basics.js";
-import { Thumbnail, addressOf } from "../../components/stored_photos.js";
+import { addressOf } from "../../components/stored_photo.js";
+import { Thumbnail } from "../../components/stored_photos.js";
 import { Holdings } from "./erasing.js";
 
 const MOVES = ["photos", "attendance_entries", "participation_entries"];

@@ -3,7 +3,7 @@ import { html } from "../../libraries/ui.js";
 import { t } from "../../core/words.js";
 import { Section, told } from "../../components/basics.js";
 import { PhotoCollection } from "../../components/photo_collection.js";
-import { addressOf } from "../../components/stored_photos.js";
+import { addressOf } from "../../components/stored_photo.js";
 import { put, useConsent } from "./consent.js";
 import { useSending } from "./sending.js";
 
