@@ -78,6 +78,8 @@ _VALID: dict[str, dict[str, object]] = {
     },
     "POST /v1/students/<matricula>/images": {"images": ["PHOTO"]},
     "POST /v1/students/<matricula>/merge": {"into": "FUZZ-2"},
+    "POST /v1/students/<matricula>/images/<image>/move": {"to": "FUZZ-2"},
+    "POST /v1/jobs": {"kind": "calibrate", "fpir": 0.01},
     "POST /v1/imports/<number>/run": {"rows": [2, 3]},
     "PATCH /v1/students/<matricula>": {
         "nombre_del_alumno": "Ana", "clase": "FZ-2", "otras_clases": ["FZ-3"], "fecha_de_registro": "2026-01-02",

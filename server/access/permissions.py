@@ -35,6 +35,7 @@ class Permission(Enum):
     ADD_PHOTOS = "adds photos to a student"
     ENROL = "enrols new students"
     MANAGE = "changes and erases students, exports photos"
+    LOOK_AFTER = "sees settings, jobs and the calibration, which are about no student"
     ADMINISTER = "everything else: keys, accounts, thresholds below the gallery's"
 
 

@@ -6,6 +6,7 @@ import hashlib
 from datetime import UTC
 
 from gallery.documents.jobs import Job, JobEnd, JobRequest
+from gallery.documents.request_keys import Claim
 from presente.errors import Conflict, NotFound
 from server.access.caller import Caller
 from server.idempotency import KeyedRequest, carried_out
@@ -28,9 +29,9 @@ def ask_for_job(sent: KeyedRequest, service: Service, body: JobFields, caller: C
     request = hashlib.sha256(sent.key.encode()).hexdigest() if sent.key else ""
     asked = JobRequest(body.kind, arguments, caller.name, str(caller.role), _now(service), request)
 
-    def work(_: object) -> Job:
+    def work(claim: Claim) -> Job:
         jobs = service.gallery.store.jobs
-        if len(jobs.unfinished()) >= MOST_UNFINISHED:
+        if claim.first and len(jobs.unfinished()) >= MOST_UNFINISHED:
             raise Conflict("too_many_jobs", f"{MOST_UNFINISHED} jobs wait already.", "Wait, or cancel some.")
         return jobs.add(asked)
 

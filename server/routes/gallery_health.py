@@ -54,7 +54,7 @@ def take_up(finding: str) -> None:
 
 
 @bp.get("/calibration")
-@needs(Permission.ADMINISTER)
+@needs(Permission.LOOK_AFTER)
 @answers(CalibrationReply, refuses=GALLERY)
 def calibration() -> CalibrationReply:
     """The threshold in force, the stored curve, and what other rates would mean here."""
@@ -71,7 +71,7 @@ def set_calibration(body: CalibrationFields) -> CalibrationReply:
 
 
 @bp.get("/settings")
-@needs(Permission.ADMINISTER)
+@needs(Permission.LOOK_AFTER)
 @answers(SettingsReply, refuses=GALLERY)
 def settings() -> SettingsReply:
     """Every setting, and where it came from; never a secret."""

@@ -36,7 +36,7 @@ def ask_for(body: JobFields) -> tuple[JobJson, dict[str, str]]:
 
 
 @bp.get("")
-@needs(Permission.ADMINISTER)
+@needs(Permission.LOOK_AFTER)
 @answers(JobListReply, refuses=GALLERY | {"invalid_cursor"})
 def listing(parameters: JobListParameters) -> JobListReply:
     """The jobs of the last 30 days, the newest first."""
@@ -44,7 +44,7 @@ def listing(parameters: JobListParameters) -> JobListReply:
 
 
 @bp.get("/<int:number>")
-@needs(Permission.ADMINISTER)
+@needs(Permission.LOOK_AFTER)
 @answers(JobJson, refuses=GALLERY | {"job_not_found"})
 def read(number: int) -> JobJson:
     """A job: where it is, how far, and what came of it."""

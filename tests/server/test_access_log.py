@@ -49,7 +49,7 @@ from tests.server.sample import (
 )
 
 A = AccessAction
-HARMLESS = {Permission.OPEN, Permission.KNOWN, Permission.STATUS}
+HARMLESS = {Permission.OPEN, Permission.KNOWN, Permission.STATUS, Permission.LOOK_AFTER}
 AS_ADMIN, AS_ATTENDANCE = {"X-API-Key": ADMIN}, {"X-API-Key": ATTENDANCE}
 
 

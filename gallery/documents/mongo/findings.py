@@ -1,4 +1,5 @@
-"""The findings of an audit in MongoDB. A finding is one document; so is the note that it was put aside."""
+"""The findings of an audit in MongoDB. A finding is one document; so is the note that it was put aside, in the same
+collection, so that an erasure needs one command for both. Only a finding has ``audit``."""
 
 from __future__ import annotations
 
@@ -15,6 +16,8 @@ from gallery.documents.foreign_documents import Document
 from gallery.documents.mongo.connection import MongoConnection
 from gallery.documents.mongo.shapes import missing_subjects
 
+_FINDING: Document = {"audit": {"$exists": True}}
+
 
 class MongoFindings:
     """A :class:`gallery.documents.finding_store.FindingStore` on the database of a MongoDB store."""
@@ -25,15 +28,13 @@ class MongoFindings:
 
     def prepare(self) -> None:
         """Create the indexes."""
-        for collection in (self._db.audit_findings, self._db.findings_aside):
-            collection.create_index([("about", ASCENDING)], name="about")
+        self._db.audit_findings.create_index([("about", ASCENDING)], name="about")
 
     def recover(self) -> None:
         """Delete findings of which a dead process did not see that a student or a photo is gone."""
-        for collection in (self._db.audit_findings, self._db.findings_aside):
-            for kept in list(collection.find({}, {"about": 1, "photos": 1})):
-                if self._is_gone(kept["about"], kept["photos"]):
-                    collection.delete_one({"_id": kept["_id"]})
+        for kept in list(self._db.audit_findings.find({}, {"about": 1, "photos": 1})):
+            if self._is_gone(kept["about"], kept["photos"]):
+                self._db.audit_findings.delete_one({"_id": kept["_id"]})
 
     def put(self, findings: Sequence[KeptFinding]) -> None:
         audit = uuid.uuid4().hex
@@ -44,46 +45,45 @@ class MongoFindings:
                 self._db.audit_findings.insert_one(made | about)
                 if self._is_gone(about["about"], about["photos"]):  # looked at once it is there: an erasure finds it
                     self._db.audit_findings.delete_one({"_id": made["_id"]})
-            self._db.audit_findings.delete_many({"audit": {"$ne": audit}})
+            self._db.audit_findings.delete_many({"audit": {"$exists": True, "$ne": audit}})
 
     def findings(self) -> list[KeptFinding]:
         with self._connection.calls():
-            found = list(self._db.audit_findings.find({}, {"content": 1}).sort("place", 1))
+            found = list(self._db.audit_findings.find(dict(_FINDING), {"content": 1}).sort("place", 1))
         kept = [KeptFinding.from_json(each["content"]) for each in found]
         return list({finding.mark: finding for finding in kept}.values())
 
     def put_aside(self, mark: str) -> bool:
         with self._connection.calls():
-            found = self._db.audit_findings.find_one({"mark": mark})
+            found = self._db.audit_findings.find_one({"mark": mark, **_FINDING})
             if found is None:
                 return False
             try:
-                self._db.findings_aside.insert_one({"_id": mark, "about": found["about"], "photos": found["photos"]})
+                about = {name: found[name] for name in ("mark", "about", "photos")}
+                self._db.audit_findings.insert_one({"_id": _note(mark), **about})
             except DuplicateKeyError:
                 return True
             if self._is_gone(found["about"], found["photos"]):
-                self._db.findings_aside.delete_one({"_id": mark})
+                self._db.audit_findings.delete_one({"_id": _note(mark)})
         return True
 
     def take_up(self, mark: str) -> bool:
         with self._connection.calls():
-            return self._db.findings_aside.delete_one({"_id": mark}).deleted_count > 0
+            return self._db.audit_findings.delete_one({"_id": _note(mark)}).deleted_count > 0
 
     def aside(self) -> set[str]:
         with self._connection.calls():
-            return {str(each["_id"]) for each in self._db.findings_aside.find({}, {"_id": 1})}
+            notes = self._db.audit_findings.find({"audit": {"$exists": False}}, {"mark": 1})
+            return {str(each["mark"]) for each in notes}
 
     def forget(self, subject: int) -> None:
         """Delete the findings about a student."""
-        self._delete({"about": Int64(subject)})
+        self._db.audit_findings.delete_many({"about": Int64(subject)})
 
     def forget_photos(self, subject: int, digests: Collection[str]) -> None:
         """Delete the findings with one of some photos of a student."""
-        self._delete({"about": Int64(subject), "photos": {"$in": [_photo(subject, each) for each in digests]}})
-
-    def _delete(self, which: dict[str, Any]) -> None:
-        for collection in (self._db.audit_findings, self._db.findings_aside):
-            collection.delete_many(which)
+        photos = [_photo(subject, each) for each in digests]
+        self._db.audit_findings.delete_many({"about": Int64(subject), "photos": {"$in": photos}})
 
     def _is_gone(self, about: Collection[int], photos: Collection[str]) -> bool:
         """Whether someone of some subjects is gone, or one of their photos."""
@@ -95,6 +95,11 @@ class MongoFindings:
             if self._db.images.find_one(which, {"_id": 1}) is None:
                 return True
         return False
+
+
+def _note(mark: str) -> str:
+    """The id of the note that a finding was put aside."""
+    return f"aside {mark}"
 
 
 def _about(finding: KeptFinding) -> dict[str, Any]:
