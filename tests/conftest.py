@@ -76,6 +76,16 @@ def real_faces() -> Path:
     return folder
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Coverage is not counted in tests that run in a browser what the server's tests run, nor in those that run on
+    MongoDB what they run on SQLite as well: the store's own tests count for it."""
+    for item in items:
+        room = item.path.relative_to(ROOT / "tests").parts
+        browsed = room[:2] == ("server", "console")
+        if browsed or (room[0] in ("server", "indexer", "evaluation") and "mongo" in item.name.partition("[")[2]):
+            item.add_marker(pytest.mark.untraced)
+
+
 def unit(vector: np.ndarray) -> np.ndarray:
     return np.asarray(vector / np.linalg.norm(vector, axis=-1, keepdims=True), np.float32)
 

@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.message import Message
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from faces.embedder import FaceEmbedder
-from gallery.documents.values import Enrolment, Student
+from gallery.documents.values import EnrolledPhoto, Enrolment, Student
 from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
 from gallery.photo_export import PhotoExport
@@ -173,9 +174,16 @@ def school(gallery: Gallery, embedder: FaceEmbedder) -> Gallery:
 
 
 def enrolment_of(student: dict[str, str], embedder: FaceEmbedder) -> Enrolment:
-    kept = []
-    for content in photos(student):
-        face = embedder.embed([embedder.portrait(embedder.decode(content))])[0]
-        kept.append(enrolled_photo(content, "image/jpeg", "test", face, embedder.pack.tag))
     matricula, nombre = student["matricula"], student["nombre_del_alumno"]
-    return Enrolment(Student(matricula, nombre, CLASS_OF[matricula], student["fecha_de_registro"]), tuple(kept))
+    kept = _enrolled(tuple(photos(student)), embedder)
+    return Enrolment(Student(matricula, nombre, CLASS_OF[matricula], student["fecha_de_registro"]), kept)
+
+
+@cache
+def _enrolled(contents: tuple[bytes, ...], embedder: FaceEmbedder) -> tuple[EnrolledPhoto, ...]:
+    """Photos as they are enrolled, which nothing changes: read and embedded once for all tests."""
+    faces = [embedder.embed([embedder.portrait(embedder.decode(content))])[0] for content in contents]
+    return tuple(
+        enrolled_photo(content, "image/jpeg", "test", face, embedder.pack.tag)
+        for content, face in zip(contents, faces, strict=True)
+    )
