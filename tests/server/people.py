@@ -1,5 +1,7 @@
 """A server with keys and accounts in its store: one caller of each role, and how each sends its requests."""
 
+import json
+import re
 import subprocess
 import sys
 import threading
@@ -28,6 +30,7 @@ from server.imports.desk import ImportDesk
 from server.limits import RequestLimits
 from server.photo_enrolment import PhotoRoom
 from server.service import STUDENT_ROOM, Service, ServiceHandle
+from tests.server.conftest import Running
 from tests.server.sample import KEYS
 
 BOTH = Access(read_keys(KEYS), accounts=True)
@@ -129,3 +132,19 @@ def presente_at(
     return subprocess.run(
         command, cwd=folder, env=environment, input=typed, capture_output=True, text=True, timeout=120
     )
+
+
+def logged_in_at(running: Running, name: str, password: str = PASSWORD) -> dict[str, str]:
+    """The headers of a browser that has logged in."""
+    body = json.dumps({"name": name, "password": password}).encode()
+    reply = running.fetch("POST", "/v1/login", body, Content_Type="application/json")
+    assert reply.status == 204, reply.body
+    cookies = [line.partition(";")[0] for line in reply.headers.get_all("Set-Cookie") or ()]
+    headers = {"Cookie": "; ".join(cookies)}
+    return headers | {"X_CSRF_Token": running.fetch("GET", "/v1/session", None, **headers).json["csrf_token"]}
+
+
+def setup_code(folder: Path) -> str:
+    found = re.search(r"with this code: ([0-9a-f-]{39})\n", (folder / "server.log").read_text())
+    assert found is not None
+    return found[1]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import Reply, Running, Serve
-from tests.server.people import PASSWORD, presente_at
+from tests.server.people import PASSWORD, logged_in_at, presente_at, setup_code
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page  # which only CI installs
@@ -17,25 +17,9 @@ if TYPE_CHECKING:
 GROUP = SAMPLE / "groups" / "group_02.jpg"
 
 
-def log_in(running: Running, name: str, password: str = PASSWORD) -> dict[str, str]:
-    """The headers of a browser that has logged in."""
-    body = json.dumps({"name": name, "password": password}).encode()
-    reply = running.fetch("POST", "/v1/login", body, Content_Type="application/json")
-    assert reply.status == 204, reply.body
-    cookies = [line.partition(";")[0] for line in reply.headers.get_all("Set-Cookie") or ()]
-    headers = {"Cookie": "; ".join(cookies)}
-    return headers | {"X_CSRF_Token": running.fetch("GET", "/v1/session", None, **headers).json["csrf_token"]}
-
-
 def add_user(environment: dict[str, str], folder: Path, *words: str) -> None:
     done = presente_at(folder, environment, "users", "add", *words, typed=f"{PASSWORD}\n")
     assert done.returncode == 0, done.stderr
-
-
-def setup_code(folder: Path) -> str:
-    found = re.search(r"with this code: ([0-9a-f-]{39})\n", (folder / "server.log").read_text())
-    assert found is not None
-    return found[1]
 
 
 @on_sqlite
@@ -95,7 +79,7 @@ def test_the_first_admin_and_a_teacher_log_in_by_browser(
     page.press("#new_password", "Enter")
     page.wait_for_selector(".notice:has-text('La contraseña cambió')")
     assert not page.is_visible("#own-password")
-    log_in(running, "ruiz", f"{PASSWORD} nuevo")
+    logged_in_at(running, "ruiz", f"{PASSWORD} nuevo")
     page.click("header nav a:has-text('Alumnos')")  # the page has the new session
     page.wait_for_selector("#students tbody tr")
     flags = {each["name"]: each for each in page.context.cookies()}
@@ -129,7 +113,7 @@ def test_nothing_works_from_outside_without_a_key_or_a_session_and_sessions_outl
     closed = dict.fromkeys(("/v1/status", "/v1/students", "/v1/session", "/nowhere"), 401)
     assert statuses(running) == dict.fromkeys(("/livez", "/readyz", "/", "/v1/login"), 200) | closed
     add_user(environment, tmp_path, "ruiz", "--role", "teacher", "--clase", "IA-102")
-    browser = log_in(running, "ruiz")
+    browser = logged_in_at(running, "ruiz")
     photo = GROUP.read_bytes()
     assert len(photo) > 64 * 1024  # so that the head alone decides whether it is read
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import Running, Serve
 from tests.server.console.pages import DOCS, complaints_of, keep_picture, pictures_of_docs
-from tests.server.people import PASSWORD, wait_until
-from tests.server.test_login_page import log_in, setup_code
+from tests.server.people import PASSWORD, logged_in_at, setup_code, wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page  # which only CI installs
@@ -65,7 +64,7 @@ def test_from_an_empty_installation_to_statistics(serve: Serve, page: "Page", tm
     page.wait_for_selector("#students tbody tr")
     keep_picture(page, "console-4-students")
     takes_attendance(page)
-    headers = log_in(running, "direccion")
+    headers = logged_in_at(running, "direccion")
     earlier_meetings(running, headers, running.fetch("GET", "/v1/status", None, **headers).json["today"])
     assert running.fetch("GET", "/v1/students/A0241", None, **headers).json["participaciones"] == 1
     page.goto(f"{running.address}/#/statistics/class/{CLASS}")
