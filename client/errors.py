@@ -109,13 +109,16 @@ class _ProblemJson(msgspec.Struct):
     request_id: str
 
 
+_problem = msgspec.json.Decoder(_ProblemJson)
+
+
 def problem_of(body: bytes, retry_after: float | None) -> Problem:
     """The error that a body of ``application/problem+json`` is.
 
     Raises:
         msgspec.MsgspecError: it is none.
     """
-    found = msgspec.json.decode(body, type=_ProblemJson)
+    found = _problem.decode(body)
     by_status = _BY_STATUS.get(found.status, Unavailable if found.status >= 500 else InvalidRequest)
     kind = _BY_CODE.get(found.code, by_status)
     return kind(found.code, found.status, found.detail, found.request_id, retry_after)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Generic, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.json import Decoder
 
 Line = TypeVar("Line")
 
@@ -338,3 +339,14 @@ class Readiness(Reply, frozen=True, kw_only=True):
     def __bool__(self) -> bool:
         """Whether it is ready."""
         return self.status == "ready"
+
+
+def _describe(kind: type[Struct]) -> None:
+    """Let msgspec describe a type and those that were derived from it while one thread runs: two that parse a type
+    first at the same time crash the process (msgspec 0.22.0)."""
+    Decoder(kind)
+    for derived in kind.__subclasses__():
+        _describe(derived)
+
+
+_describe(Reply)

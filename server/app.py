@@ -17,8 +17,10 @@ from werkzeug.routing import IntegerConverter, Map
 from presente import logs
 from presente.access_roles import AccessRole
 from presente.errors import PresenteError
+from presente.face_json import JsonObject
 from presente.log_limits import rate_limited
 from presente.stages import listen
+from presente.struct_types import describe_types
 from server import body_sizes, cors, errors, limits
 from server.access.authentication import OPEN_TO_THIS_MACHINE, Authenticator
 from server.access.authentication import Access as Access
@@ -124,6 +126,7 @@ def create_app(
     for room in (console, api_description, *operators, identify, *people, *meetings, legacy, files):
         app.register_blueprint(room.bp)
     errors.install(app)
+    describe_types(JsonObject)
 
     request_counts = request_limits or limits.open_limits(None, None, "memory", has_keys=False)
 

@@ -17,7 +17,7 @@ from flask import Flask, Response, request
 
 from server.requests.json_body import read_json
 from server.requests.parameters import NoParameters, read_parameters
-from server.requests.photos import SentPhotos, read_photos
+from server.requests.photos import SentPhotos, json_type_of, read_photos
 from server.requests.validation import declared
 
 _DECLARED = "presente_types"
@@ -91,6 +91,8 @@ def answers(
         )
         if types.parameters is not None:
             declared(types.parameters)  # a type that cannot be read is an error here, not at the first request
+        if get_origin(types.body) is SentPhotos:
+            json_type_of(*get_args(types.body))  # it is there when the types are described
         statuses = {
             type(None) if kind is None else kind: status
             for status, replied in by_status.items()

@@ -38,6 +38,11 @@ _NUMBER = struct.Struct("=i")
 _LONGEST_ORDER = 1 << 17
 
 
+def fresh(words: Sequence[str], cwd: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run an interpreter of its own to its end, in which nothing was done before."""
+    return subprocess.run([sys.executable, *words], cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True)
+
+
 class Process(Protocol):
     """What a test may do with a program: a part of ``subprocess.Popen``."""
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from presente.struct_types import describe_types
+
 RowChange = Literal["new", "changed", "same"]
 RowResult = Literal["enrolled", "changed", "same", "refused"]
 ImportState = Literal["ready", "running", "done"]
@@ -103,3 +105,7 @@ class ImportRun(Struct, frozen=True, kw_only=True):
     lines: tuple[int, ...]
     caller: str
     role: str
+
+
+for _kind in (ImportPlan, ImportRun, RowOutcome):
+    describe_types(_kind)

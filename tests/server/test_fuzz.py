@@ -78,7 +78,7 @@ def test_what_is_wrong_with_a_reply_is_seen() -> None:
     assert "status or request_id" in seen(400, problem % b"x", of_problem)
     assert "an error of type" in seen(400, b"<html>", "text/html")
     assert "not JSON" in seen(200, b'{"a": NaN}') and "not JSON" in seen(200, b"{")
-    assert "10.5 s" in seen(200, b"{}", seconds=10.5)
+    assert "30.5 s" in seen(200, b"{}", seconds=30.5)
     assert "file path" in seen(200, b'"/home/ana/var/gallery.db"') and seen(200, b'"/v1/students/a"') == ""
     assert "object address" in seen(200, b'"<x at 0x7f00aa11>"') and "module name" in seen(200, b'"PIL.x"')
     assert "stack trace" in seen(200, b'"Traceback (most"')

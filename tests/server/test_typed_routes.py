@@ -4,14 +4,12 @@ import base64
 import json
 import logging
 import random
-from collections.abc import Iterator
-from typing import Any, get_args, get_origin
+from typing import Any
 
 import msgspec
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from msgspec import Struct
 
 from faces.embedder import FaceEmbedder
 from gallery.documents.values import Enrolment, Student
@@ -21,40 +19,21 @@ from presente.face_json import JsonObject
 from presente.recognition import enrolled_photo
 from server.app import create_app
 from server.requests import json_parser
-from server.requests.photos import SentPhotos, json_type_of
 from server.requests.validation import _code, declared
 from server.service import ServiceHandle
-from server.typed_routes import RouteTypes, answers, kinds_of, types_of
+from server.typed_routes import answers, kinds_of
 from tests.conftest import ROOT, on_sqlite
-from tests.server.declared_answers import FILES, undeclared
+from tests.server.declared_answers import undeclared
+from tests.server.route_types import app, request_types, routes
 from tests.server.sample import ANA, JPEG, PROBE, enrol, problem
 
-APP = create_app(ServiceHandle(), 1)
 PROBLEM = "application/problem+json"
-
-
-def routes() -> Iterator[tuple[str, RouteTypes]]:
-    for endpoint in APP.view_functions:
-        if endpoint not in FILES:
-            yield endpoint, types_of(APP, endpoint)
-
-
-def request_types() -> list[type[Struct]]:
-    found: list[type[Struct]] = []
-    for _, types in routes():
-        if types.parameters is not None:
-            found.append(types.parameters)
-        if get_origin(types.body) is SentPhotos:
-            found.append(json_type_of(get_args(types.body)[0]))
-        elif isinstance(types.body, type) and issubclass(types.body, Struct):
-            found.append(types.body)
-    return found
 
 
 def test_every_route_declares_what_it_answers_and_takes() -> None:
     for endpoint, types in routes():
         assert types.replies, endpoint
-        methods = {method for rule in APP.url_map.iter_rules(endpoint) for method in rule.methods or ()}
+        methods = {method for rule in app.url_map.iter_rules(endpoint) for method in rule.methods or ()}
         takes_body = bool(methods & {"POST", "PATCH", "PUT"}) and endpoint not in (
             "first_page.save_all_images",
             "gallery_health.put_aside",
@@ -121,7 +100,7 @@ def test_a_reply_that_is_not_as_declared_is_found() -> None:
     """The check that every other test's client makes can fail."""
 
     def wrong(reply: dict[str, Any], path: str = "/livez", status: int = 200, kind: str = "application/json") -> str:
-        return undeclared(APP, "GET", path, status, kind, json.dumps(reply).encode())
+        return undeclared(app, "GET", path, status, kind, json.dumps(reply).encode())
 
     assert wrong({"status": "alive"}) == ""
     assert "unknown field" in wrong({"status": "alive", "more": 1})

@@ -299,6 +299,7 @@ def test_charts_are_saved_as_numbers_and_as_a_picture_to_print(term: Gallery, se
         title, below = picture[:168], picture[168:]
         assert (title.sum(axis=2) < 300).any() and (np.ptp(below, axis=2) > 100).mean() > 0.001  # words, colours
     page.click("header nav a:has-text('Estadísticas')")
+    page.wait_for_selector("#order-title", state="detached")  # of the class
     page.select_option("#period", "all")
     drawn(page, "commitment")
     _, path = saved("commitment", "CSV")
