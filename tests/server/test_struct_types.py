@@ -1,4 +1,4 @@
-"""Types that threads parse: msgspec describes each when it is first parsed, and two threads that do it at once crash it."""
+"""Types that threads parse: msgspec describes each when it is first parsed, and two threads at once crash it."""
 
 from pathlib import Path
 
