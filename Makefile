@@ -17,12 +17,12 @@ PYTEST := pytest -n auto --maxprocesses 8 --dist worksteal
 test: $(VENV)/.test  ## pass the tests
 	$(VENV)/bin/python -m $(PYTEST)
 
-coverage: $(VENV)/.ci  ## pass the tests, and say which lines and branches they ran (slower)
+coverage: $(VENV)/.ci  ## pass the tests, and say which lines and branches of the libraries they ran (slower)
 	$(VENV)/bin/coverage erase
 	$(VENV)/bin/coverage run -m $(PYTEST) -m "not untraced"
 	$(VENV)/bin/python -m $(PYTEST) -m untraced
 	$(VENV)/bin/coverage combine --quiet
-	$(VENV)/bin/coverage report
+	$(VENV)/bin/coverage report $(if $(filter all,$(PRESENTE_TEST_TRACED)),,--include='faces/*,gallery/*,client/*')
 
 matrix:  ## a short part of the tests on every supported Python that is here
 	.ci/matrix

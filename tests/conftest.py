@@ -40,6 +40,8 @@ hypothesis.settings.load_profile("without_deadlines")
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "data_sample"
 SHARED = ROOT.parent / "shared"
+LIBRARIES = ("client", "faces", "gallery")
+TRACED = os.environ.get("PRESENTE_TEST_TRACED", "libraries")
 DIM = 8
 PACK = "test@000000000000"
 MEMORY_DISK, ROOMY = Path("/dev/shm"), 4_000_000_000
@@ -77,12 +79,13 @@ def real_faces() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Coverage is not counted in tests that run in a browser what the server's tests run, nor in those that run on
-    MongoDB what they run on SQLite as well: the store's own tests count for it."""
+    """Coverage is counted in the tests of the libraries, in those of all rooms if PRESENTE_TEST_TRACED is ``all``: it
+    doubles the time that Python takes. Not counted are tests in a browser, and those that run on MongoDB what they run on
+    SQLite as well: the store's own tests count for it."""
     for item in items:
         room = item.path.relative_to(ROOT / "tests").parts
-        browsed = room[:2] == ("server", "console")
-        if browsed or (room[0] in ("server", "indexer", "evaluation") and "mongo" in item.name.partition("[")[2]):
+        again = room[:2] == ("server", "console") or "mongo" in item.name.partition("[")[2]
+        if room[0] not in LIBRARIES and (again or TRACED != "all"):
             item.add_marker(pytest.mark.untraced)
 
 
