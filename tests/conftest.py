@@ -80,8 +80,8 @@ def real_faces() -> Path:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Coverage is counted in the tests of the libraries, in those of all rooms if PRESENTE_TEST_TRACED is ``all``: it
-    doubles the time that Python takes. Not counted are tests in a browser, and above the store those that run on MongoDB
-    what they run on SQLite as well."""
+    doubles the time that Python takes. Not counted are tests in a browser, and the halves on MongoDB above the store.
+    """
     for item in items:
         room = item.path.relative_to(ROOT / "tests").parts
         again = room[:2] == ("server", "console") or "mongo" in item.name.partition("[")[2]
