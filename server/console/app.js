@@ -85,20 +85,20 @@ function Page() {
   const menu = pagesOf(me.value?.role ?? "").filter((each) => each in PAGES);
   const pages = menu.includes("today") ? [...menu, ...INNER] : menu;
   const name = place.value.path[0] ?? menu[0];
-  const [Shown, setShown] = useState(/** @type {any} */ (null));
+  const [loaded, setLoaded] = useState(/** @type {{ name: string, component: any }} */ ({ name: "", component: null }));
   const [problem, setProblem] = useState(/** @type {any} */ (null));
   useEffect(() => {
-    setShown(null);
     setProblem(null);
     if (!pages.includes(name)) return;
     PAGES[name]().then((component) => {
-      setShown(() => component);
+      setLoaded({ name, component });
       pages.forEach((each) => PAGES[each]());
     }, setProblem);
   }, [name]);
   useEffect(() => {
     document.title = pages.includes(name) ? `${t(`page.${name}`)} · Presente` : "Presente";
   }, [name, language.value]);
+  const Shown = loaded.name === name ? loaded.component : null; // a page never sees the address of another one
   if (!pages.includes(name)) return html`<main id="main" tabindex="-1"><${Empty} text=${t("no_page")} /></main>`;
   return html`<main id="main" tabindex="-1" class=${`page-${name}`}>
     ${Shown ? html`<${Shown} title=${t(`page.${name}`)} path=${place.value.path.slice(1)} query=${place.value.query} />` : html`<${Waiting} problem=${problem} />`}
