@@ -73,7 +73,7 @@ def test_a_sheet_is_looked_through_corrected_run_and_come_back_to(serve: Serve, 
         page.select_option("#column-clase", "Apodo")
         page.click("#columns-again")
         page.wait_for_selector("tr[data-line='3']:has-text('Nue')")
-        page.wait_for_selector("#columns-again:disabled")
+        page.wait_for_selector("#columns-again[aria-busy=false]:disabled")  # it is done, and nothing was changed since
         page.select_option("#column-clase", "Grupo")
         page.click("#columns-again")
         page.wait_for_selector("tr[data-line='3']:has-text('IA-103')")
