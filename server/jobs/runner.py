@@ -29,6 +29,8 @@ _LOOK_S = 2.0
 _NOTE_S = 1.0
 """Seconds between two notes of how far a job is."""
 _SWEEP_S = 5.0
+_DROP_S = 3600.0
+"""Seconds between two looks for jobs that are too old: it takes the store's lock for writing."""
 
 
 class JobRunner:
@@ -57,6 +59,7 @@ class JobRunner:
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._swept = 0.0
+        self._dropped = 0.0
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
 
     def start(self) -> None:
@@ -98,7 +101,9 @@ class JobRunner:
             if job.server == self.name or self._is_gone(job):  # of the own ones none runs now
                 text = "The server that ran it is gone. Ask for it again."
                 self._store.end(job.number, self._ended("interrupted", "server_gone", text))
-        self._store.drop(self._text(self._now() - KEPT))
+        if not self._dropped or self._swept - self._dropped >= _DROP_S:
+            self._store.drop(self._text(self._now() - KEPT))
+            self._dropped = self._swept
 
     def _is_gone(self, job: Job) -> bool:
         if job.started is None:
@@ -149,7 +154,7 @@ class JobRunner:
         progress, noted = JobProgress(), 0.0
         while True:
             message = process.message(_NOTE_S / 4)
-            if message is not None and message.progress is None:
+            if message is not None and message.is_last:
                 self._note(job, progress)
                 return message
             progress = message.progress if message is not None and message.progress is not None else progress

@@ -119,7 +119,7 @@ def _recorded(
         point = service.gallery.whole.operating_point(parameters.threshold)
         before = service.session_log.roll(stored)
         recorded = tuple(_record(service, stored, photo, point, claim, parameters.frame) for photo in read)
-        after = service.session_log.roll(stored)
+        after = service.session_log.roll(stored) if any(photo.faces for photo in recorded) else before
     changed = {line.subject for line in changed_lines(before, after)}
     if claim.done:  # what an earlier attempt changed
         numbers = {photo.number for photo in recorded}

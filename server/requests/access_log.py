@@ -11,13 +11,16 @@ from gallery.documents.attendance_rules import check_date
 from gallery.gallery import Gallery
 from presente.clock import Clock
 from presente.face_json import JsonObject
-from server.requests.fields import LONGEST_PAGE, LONGEST_TEXT, OnlyDate, OnlyStudent, PageSize, rules
+from server.requests.fields import LONGEST_PAGE, OnlyDate, OnlyStudent, PageSize, condition, rules
 
 if TYPE_CHECKING:
     _ActionName = str
 else:
     _ActionName = Literal[tuple(str(action) for action in AccessAction)]
 
+_OnlyCaller = condition(
+    "Only this caller, as the log names it: key:NAME.", "Name a caller, or leave quien out to ask about all."
+)
 _CURSOR = "next_cursor of the page before, as it was."
 
 
@@ -26,22 +29,7 @@ class AccessLogParameters(JsonObject, frozen=True, kw_only=True):
 
     desde: Annotated[OnlyDate | None, Meta(description="From this date at the school on.")] = None
     hasta: Annotated[OnlyDate | None, Meta(description="Until this date, inclusive.")] = None
-    quien: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                max_length=LONGEST_TEXT,
-                description="Only this caller, as the log names it: key:NAME.",
-                extra=rules(
-                    code="invalid_parameter",
-                    missing="invalid_parameter",
-                    missing_fix="Name a caller, or leave quien out to ask about all.",
-                ),
-            ),
-        ]
-        | None
-    ) = None
+    quien: Annotated[str, _OnlyCaller] | None = None
     accion: Annotated[_ActionName | None, Meta(description="Only what was done in this way.")] = None
     matricula: OnlyStudent | None = None
     format: Annotated[Literal["json", "csv"] | None, Meta(description="As Accept says when missing.")] = None

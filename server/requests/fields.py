@@ -83,47 +83,32 @@ DetailParameter = Annotated[
     ),
 ]
 
+
+def condition(description: str, fix: str, code: str = "invalid_parameter", **more: Any) -> Meta:
+    """What a text must be that narrows what is asked. An empty one is refused: a client whose variable is empty would
+    else ask about everyone, unnoticed. ``fix`` says what to do then; ``more`` is of :class:`FieldRules`."""
+    return Meta(
+        min_length=1,
+        max_length=LONGEST_TEXT,
+        description=description,
+        extra_json_schema=_DATE if more.get("date") else None,
+        extra=rules(code=code, missing=code, missing_fix=fix, **more),
+    )
+
+
 Clase = Annotated[
     str,
-    Meta(
-        min_length=1,
-        max_length=LONGEST_TEXT,
-        description="Only this class; all are asked about where it is left out.",
-        extra=rules(
-            code="invalid_parameter",
-            missing="invalid_parameter",
-            missing_fix="Name a class, or leave clase out to ask about all.",
-        ),
+    condition(
+        "Only this class; all are asked about where it is left out.",
+        "Name a class, or leave clase out to ask about all.",
     ),
 ]
-"""A class that narrows what is asked. An empty one is refused, and so are the other empty conditions: a client whose
-variable is empty would else ask about everyone, unnoticed."""
 OnlyStudent = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=LONGEST_TEXT,
-        description="Only this student.",
-        extra=rules(
-            code="invalid_parameter",
-            missing="invalid_parameter",
-            missing_fix="Name a student, or leave matricula out to ask about all.",
-        ),
-    ),
+    str, condition("Only this student.", "Name a student, or leave matricula out to ask about all.")
 ]
 OnlyDate = Annotated[
     str,
-    Meta(
-        min_length=1,
-        max_length=LONGEST_TEXT,
-        extra_json_schema=_DATE,
-        extra=rules(
-            date=True,
-            code="invalid_fecha",
-            missing="invalid_fecha",
-            missing_fix="Give a date, or leave the parameter out to ask about all.",
-        ),
-    ),
+    condition("A date at the school.", "Give a date, or leave the parameter out.", "invalid_fecha", date=True),
 ]
 Fecha = Annotated[
     str,

@@ -39,7 +39,6 @@ def complaints_of(page: "Page") -> list[str]:
 def keep_picture(page: "Page", name: str, height: int = 800) -> None:
     """Write what a page shows into the folder that PRESENTE_TEST_PICTURES names: the pictures of the docs."""
     page.set_viewport_size({"width": 1280, "height": height})
-    page.wait_for_load_state("networkidle")
     shown = page.screenshot(animations="disabled")
     if PICTURES:
         picture = Image.open(io.BytesIO(shown)).convert("RGB").quantize(COLOURS, kmeans=1)

@@ -69,7 +69,6 @@ def test_from_an_empty_installation_to_statistics(serve: Serve, page: "Page", tm
     assert running.fetch("GET", "/v1/students/A0241", None, **headers).json["participaciones"] == 1
     page.goto(f"{running.address}/#/statistics/class/{CLASS}")
     page.wait_for_selector(".chart svg, .chart canvas")
-    page.wait_for_load_state("networkidle")
     keep_picture(page, "console-9-statistics", height=1100)
     assert not [each for each in complaints if not each.endswith("/v1/session")]  # 401 before anyone has logged in
 
@@ -105,7 +104,6 @@ def takes_attendance(page: "Page") -> None:
     wait_until(lambda: "justificado" in page.inner_text("tr[data-matricula=A0283]"))
     page.click("[aria-label='Gael Figueroa Méndez participó']")
     page.wait_for_selector(".notice:has-text('Participación de Gael Figueroa Méndez anotada')")
-    page.wait_for_load_state("networkidle")
     page.click("#close")
     page.wait_for_selector("#reopen")
     page.evaluate("scrollTo(0, 0)")
