@@ -131,6 +131,18 @@ def test_enrolments(store_url: str) -> None:
     assert (1 <= again < 1.2 and again < found["identify"]["commands"] <= 2.2) if on_mongo else again == 0
 
 
+def test_console() -> None:
+    pytest.importorskip("playwright", reason="playwright is not installed (it is in CI)")
+    if shutil.which("chromium") is None:
+        pytest.skip("Chromium is not installed")
+    found = printed("benchmarks.console", "--rounds", "1")
+    for each in found["pages"].values():
+        assert all(0 < each[turn]["first_paint_ms"] <= each[turn]["shown_ms"] for turn in ("first", "again"))
+    photo = found["class_photo"]
+    assert photo["present"] == 9
+    assert 0 < photo["from_choosing_the_photo_ms"] < photo["from_opening_the_page_ms"]
+
+
 def test_decoding() -> None:
     found = printed("benchmarks.decoding", "--seconds", "0.3", "--rounds", "1", "--threads", "2")
     rates = found["identifications_per_s"]
