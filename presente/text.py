@@ -13,6 +13,8 @@ from __future__ import annotations
 import base64
 import re
 import unicodedata
+from collections.abc import Mapping
+from functools import cache
 
 LONGEST = 4096
 """Longer texts are left as they are: no field may be that long, and sorting a text's marks takes quadratic time."""
@@ -33,9 +35,34 @@ _IGNORABLE = re.compile(
 
 def alphabetical(text: str) -> str:
     """What a text is sorted by, as a Spanish dictionary has it: case and accents aside, and ñ after every other n."""
-    kept = text.casefold().replace("ñ", "n\U0010ffff")
-    letters = unicodedata.normalize("NFKD", kept)
-    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return _without_marks(text.casefold().replace("ñ", "n\U0010ffff"))
+
+
+def searchable(text: str) -> str:
+    """What a text is searched by: case and accents aside, ñ is n. Who searches has no Spanish keyboard, or no time."""
+    if text.isascii():
+        return text.lower()
+    return _without_marks(text.casefold())
+
+
+def spelled(word: str) -> str:
+    """A regular expression of the texts in which :func:`searchable` finds a word that it has made."""
+    return "".join(f"[{letters}]" if (letters := _spellings().get(letter)) else re.escape(letter) for letter in word)
+
+
+@cache
+def _spellings() -> Mapping[str, str]:
+    """The Latin, Greek and Cyrillic letters, in both cases and with accents, that a searchable letter stands for."""
+    found: dict[str, str] = {}
+    for letter in map(chr, (*range(0x41, 0x530), *range(0x1E00, 0x2000))):
+        plain = searchable(letter)
+        if letter.isalpha() and len(plain) == 1:
+            found[plain] = found.get(plain, "") + letter
+    return found
+
+
+def _without_marks(text: str) -> str:
+    return "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
 
 
 def tidy(text: str) -> str:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from faces.embedder import EmbeddedFace, FaceEmbedder
 from gallery.audit.names import same_name
-from gallery.documents.student_rules import check_student, student_exists, student_not_found
+from gallery.documents.student_rules import POSSIBLE_DUPLICATE, check_student, student_exists, student_not_found
 from gallery.documents.values import Enrolment, EnrolmentMode, StoredStudent, Student
 from gallery.enrolment.nearest_others import NEW_STUDENT, SimilarStudent
-from gallery.enrolment.photo_check import POSSIBLE_DUPLICATE, PhotoJudgement, different_person, possible_duplicate
+from gallery.enrolment.photo_check import PhotoJudgement, different_person, possible_duplicate
 from gallery.enrolment.score_levels import EnrolmentLevels
 from gallery.gallery import Gallery
 from presente.enrolment import EnrolmentJudge, EnrolmentVerdict, PendingEnrolment, Portrait, every_face

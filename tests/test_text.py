@@ -1,11 +1,12 @@
 """Text in its one form."""
 
 import random
+import re
 import unicodedata
 
 import pytest
 
-from presente.text import LONGEST, is_printable, tidy
+from presente.text import LONGEST, is_printable, searchable, spelled, tidy
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,25 @@ from presente.text import LONGEST, is_printable, tidy
 )
 def test_one_form(given: str, kept: str) -> None:
     assert tidy(given) == kept == tidy(kept)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("Óscar", "oscar"),
+        ("ZÚÑIGA", "zuniga"),
+        ("Zúñiga", "zuñiga"),
+        ("Łukasz (b.) Ångström", "(b.)"),
+        ("Ångström", "ang"),
+        ("Νίκος", "νικοσ"),
+        ("А. Йосиф", "иос"),
+        ("A-01%_\\", "%_\\"),
+    ],
+)
+def test_a_word_is_found_whatever_case_and_accents(text: str, word: str) -> None:
+    assert searchable(word) in searchable(text)
+    assert re.search(spelled(searchable(word)), text)
+    assert not re.search(spelled(searchable(word + "x")), text)
 
 
 def test_it_is_settled_after_one_pass() -> None:

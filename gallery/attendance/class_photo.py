@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gallery.attendance.assignment import FaceAssignment, assign
 from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, now
 from gallery.attendance.face_attendance import ClassPhoto, ClassPhotoFace, FaceAttendance
-from gallery.attendance.session_evidence import as_people_said, refuted_faces, settled_by_better_faces
+from gallery.attendance.session_evidence import as_people_said, refuted_faces, seen_in, settled_by_better_faces
 from gallery.decision import Candidate, decide, once_each
 from gallery.documents.attendance import (
     Attendance,
@@ -35,8 +35,8 @@ def record_class_photo(
 ) -> list[FaceAttendance]:
     """Record who of a class is in a photo; one result per face, in the order of the faces.
 
-    Nothing is recorded twice, and nothing that contradicts a person's statement. The results name people of the whole
-    school, whatever part of it the gallery shows: :meth:`FaceAttendance.within`.
+    Nothing is recorded twice of one photo, and nothing that contradicts a person's statement. The results name people
+    of the whole school, whatever part of it the gallery shows: :meth:`FaceAttendance.within`.
 
     Raises:
         Forbidden: ``class_not_yours``.
@@ -49,6 +49,7 @@ def record_class_photo(
         raise NotFound("class_not_found", f"No student is in class {shown(class_photo.clase)}.", "Check clase.")
     results = _identify_faces(attendance_log, faces, class_photo, roster)
     before = attendance_log.store.entries(EntryFilter(session=class_photo.session)) if class_photo.session else []
+    noted = seen_in(before, class_photo.number) if class_photo.evidence else None
     refuted = refuted_faces(before, gallery.pack)
     results = [as_people_said(result, face, refuted) for face, result in zip(faces, results, strict=True)]
     drafts: dict[EntryKey, EntryDraft] = {}
@@ -60,7 +61,8 @@ def record_class_photo(
             for candidate in result.candidates if result.status == status else ():
                 if candidate.subject in roster:
                     key = class_photo.key_of(candidate.subject)
-                    made = _by_photo(attendance_log, candidate, (number, face), class_photo, said, group)
+                    again = noted is not None and status == "present" and candidate.subject not in noted
+                    made = _by_photo(attendance_log, candidate, (number, face), class_photo, said, group, again)
                     drafts.setdefault(key, made)
     if class_photo.session:
         clear = [
@@ -142,14 +144,21 @@ def _by_photo(
     class_photo: ClassPhoto,
     status: AttendanceStatus,
     group: str,
+    again: bool,
 ) -> EntryDraft:
-    """A draft of what a face, counted from 1, shows; nothing is added to a person's statement, and nothing twice."""
+    """A draft of what a face, counted from 1, shows; nothing is added to a person's statement.
+
+    ``again``: it is also noted of a student whom another photo has shown, with the status that this student has.
+    """
     gallery = attendance_log.gallery
     number, face = numbered
 
     def draft(current: Attendance | None, revision: int) -> Attendance | None:
+        said = status
         if current is not None and stands_against(current, status):
-            return None
+            if not again or current.source == "hand":
+                return None
+            said = current.status
         template = gallery.nearest_template(face.vector, candidate.subject)
         if template is None:  # erased a moment ago
             return None
@@ -168,7 +177,7 @@ def _by_photo(
             class_photo.clase,
             class_photo.fecha,
             revision,
-            status,
+            said,
             "photo",
             now(),
             "",

@@ -38,6 +38,8 @@ class ClassPhoto:
         session: id of the session; 0 for attendance by class and date alone.
         number: number of the photo within the session; 0 without one.
         late: whether a student who is seen for the first time is late.
+        evidence: whether students who are there already are noted, too, so that they are there whatever becomes of the
+            photo that showed them first. A camera's frames are no such evidence: there are too many of them.
     """
 
     clase: str
@@ -48,6 +50,7 @@ class ClassPhoto:
     session: int = 0
     number: int = 0
     late: bool = False
+    evidence: bool = False
 
     def key_of(self, subject: int) -> EntryKey:
         """What an entry of this photo about a student is about."""

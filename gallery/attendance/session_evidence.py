@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, now
 from gallery.attendance.face_attendance import ClassPhoto, ClassPhotoFace, FaceAttendance
 from gallery.documents.attendance import Attendance, EntryKey, StoredAttendance
-from gallery.documents.attendance_rules import latest
+from gallery.documents.attendance_rules import ATTENDED, latest
 from gallery.documents.session_rules import standing
 
 
@@ -25,15 +25,54 @@ def refuted_faces(entries: Sequence[StoredAttendance], pack: str) -> dict[int, l
             of_each.setdefault(stored.entry.subject, []).append(stored)
     refuted: dict[int, list[NDArray[np.float32]]] = {}
     for subject, about in of_each.items():
-        places = {
-            (each.entry.photo_number, each.entry.face_number)
-            for each in standing(about)
-            if each.entry.status == "withdrawn" and each.entry.source == "hand"
-        }
-        seen = [each.entry.face for each in about if (each.entry.photo_number, each.entry.face_number) in places]
+        places = _ruled_out(standing(about))
+        seen = [each.entry.face for each in about if place_of(each) in places]
         if vectors := [face.vector for face in seen if face is not None and face.pack == pack]:
             refuted[subject] = vectors
     return refuted
+
+
+def seen_in(entries: Sequence[StoredAttendance], photo: int) -> frozenset[int]:
+    """The subject ids of the students of whom a photo of a session says something that was not taken back."""
+    undone = {stored.entry.undoes for stored in entries}
+    return frozenset(
+        stored.entry.subject
+        for stored in entries
+        if stored.entry.subject is not None
+        and (stored.entry.photo_number, stored.entry.source) == (photo, "photo")
+        and stored.entry.undoes is None
+        and stored.id not in undone
+    )
+
+
+def shown_elsewhere(held: Sequence[StoredAttendance], refuted: StoredAttendance) -> StoredAttendance | None:
+    """What another photo says of a student of whom one face was ruled out; None when nothing does.
+
+    Args:
+        held: what stands of the student in the session, in order of revision.
+        refuted: the statement that the face made. A face that is more like it than like the student says nothing.
+    """
+    wrong = refuted.entry.face
+    ruled_out = _ruled_out(held) | {place_of(refuted)}
+    for stored in reversed(held):
+        face = stored.entry.face
+        if stored.entry.status not in ATTENDED or face is None or place_of(stored) in ruled_out:
+            continue
+        if wrong is None or wrong.pack != face.pack:
+            continue
+        if float(face.vector @ wrong.vector) < face.score:
+            return stored
+    return None
+
+
+def _ruled_out(held: Sequence[StoredAttendance]) -> set[tuple[int, int]]:
+    """The photos and faces of which a person said that they are not the student."""
+    return {place_of(each) for each in held if each.entry.status == "withdrawn" and each.entry.source == "hand"}
+
+
+def place_of(stored: StoredAttendance) -> tuple[int, int]:
+    """The photo and the face that an entry is about."""
+    return stored.entry.photo_number, stored.entry.face_number
 
 
 def as_people_said(

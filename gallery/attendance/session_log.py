@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, by_hand, entry_not_found, now
+from gallery.attendance.session_evidence import place_of, shown_elsewhere
 from gallery.attendance.session_roll import RollLine, roll_of
 from gallery.documents.attendance import Attendance, AttendanceStatus, EntryFilter, EntryKey, StoredAttendance
 from gallery.documents.attendance_rules import ATTENDED
@@ -150,24 +151,29 @@ class SessionLog:
         photo = self.photo(number, statement.photo)
         entries = self._entries(number)
         place = (statement.photo, statement.face)
-        if statement.face > len(photo.faces) and place not in {_place(each) for each in entries}:
+        if statement.face > len(photo.faces) and place not in {place_of(each) for each in entries}:
             raise NotFound(
                 "face_not_found",
                 f"Photo {statement.photo} of session {number} has no face {statement.face}.",
                 "Faces are counted from 1, in the order of the reply to the photo.",
             )
         drafts: dict[EntryKey, EntryDraft] = {}
+        kept: dict[EntryKey, EntryDraft] = {}
         if statement.matricula is not None:
             subject = self.gallery.student(statement.matricula).id
             self.store.session_photos.concern(number, statement.photo, subject)
             key = self._key(stored, subject)
             drafts[key] = by_hand(key, statement.status, statement.note, claim, *place)
-        for last in self._last_of_each(entries):
-            key = last.entry.entry_key
-            refuted = last.entry.status in ATTENDED or last.entry.status == "ambiguous"
-            if _place(last) == place and refuted and key not in drafts:
-                drafts[key] = by_hand(key, "withdrawn", statement.note, claim, *place)
+        for held in self._standing_of_each(entries):
+            key, last = held[-1].entry.entry_key, held[-1]
+            by_face = next((each for each in reversed(held) if place_of(each) == place and _is_there(each)), None)
+            if by_face is None or key in drafts or (last.entry.source == "hand" and place_of(last) != place):
+                continue
+            drafts[key] = by_hand(key, "withdrawn", statement.note, claim, *place)
+            if elsewhere := shown_elsewhere(held, by_face):
+                kept[key] = _saying_again(elsewhere.entry, claim)
         self.attendance_log.write(drafts, claim)
+        self.attendance_log.write(kept, replace(claim, key=claim.key and f"{claim.key} shown elsewhere"))
 
     def photo(self, number: int, photo: int) -> SessionPhoto:
         """A photo of a session.
@@ -185,13 +191,14 @@ class SessionLog:
         return EntryKey(subject, stored.session.clase, stored.session.fecha, stored.id)
 
     @staticmethod
-    def _last_of_each(entries: Sequence[StoredAttendance]) -> list[StoredAttendance]:
-        """The statement that holds for each student; students of whom nothing is said any more are left out."""
+    def _standing_of_each(entries: Sequence[StoredAttendance]) -> list[list[StoredAttendance]]:
+        """What stands of each student, the last of which holds; students of whom nothing is said any more are left
+        out."""
         said: dict[int, list[StoredAttendance]] = {}
         for stored in entries:
             if stored.entry.subject is not None:
                 said.setdefault(stored.entry.subject, []).append(stored)
-        return [held[-1] for each in said.values() if (held := standing(each))]
+        return [held for each in said.values() if (held := standing(each))]
 
     # -- taking back ------------------------------------------------------------------------------------------------
 
@@ -226,10 +233,10 @@ class SessionLog:
             raise entry_not_found(entry)
         self._take_back(target, claim)
         if target.entry.source == "hand" and target.entry.photo_number:
-            for last in self._last_of_each(entries):
-                said = last.entry
-                if said.status == "withdrawn" and said.source == "hand" and _place(last) == _place(target):
-                    self._take_back(last, claim)
+            for each in (each for held in self._standing_of_each(entries) for each in held):
+                said = each.entry
+                if said.status == "withdrawn" and said.source == "hand" and place_of(each) == place_of(target):
+                    self._take_back(each, claim)
 
     def _take_back(self, stored: StoredAttendance, claim: Claim) -> None:
         """Add an entry that takes another back, unless that was done."""
@@ -262,9 +269,20 @@ def _repeating(before: Attendance | None, undone: StoredAttendance, revision: in
     return replace(said, revision=revision, at=now(), request=claim.key, undoes=undone.id)
 
 
-def _place(stored: StoredAttendance) -> tuple[int, int]:
-    """The photo and the face that an entry is about."""
-    return stored.entry.photo_number, stored.entry.face_number
+def _saying_again(entry: Attendance, claim: Claim) -> EntryDraft:
+    """A draft that says once more what a photo said, after a statement about another photo."""
+
+    def draft(current: Attendance | None, revision: int) -> Attendance | None:
+        if current is None or current.status != "withdrawn":
+            return None
+        return replace(entry, revision=revision, at=now(), request=claim.key)
+
+    return draft
+
+
+def _is_there(stored: StoredAttendance) -> bool:
+    """Whether an entry says that a student is there, or may be."""
+    return stored.entry.status in ATTENDED or stored.entry.status == "ambiguous"
 
 
 def session_photo_not_found(number: int, photo: int) -> NotFound:

@@ -72,6 +72,15 @@ def roll_counts(lines: Iterable[RollLine]) -> dict[RollStatus, int]:
 
 
 def changed_lines(before: Iterable[RollLine], after: Iterable[RollLine]) -> tuple[RollLine, ...]:
-    """The lines whose statement is another one than before."""
-    stood = {line.subject: line.stored and line.stored.id for line in before}
-    return tuple(line for line in after if stood.get(line.subject) != (line.stored and line.stored.id))
+    """The lines whose status or statement is another one than before. A second photo of a student changes nothing."""
+    stood = {line.subject: line for line in before}
+    return tuple(line for line in after if _differs(stood.get(line.subject), line))
+
+
+def _differs(before: RollLine | None, after: RollLine) -> bool:
+    if before is None or before.status != after.status:
+        return True
+    one, other = before.stored, after.stored
+    if one is None or other is None:
+        return one is not other
+    return one.id != other.id and not one.entry.source == other.entry.source == "photo"

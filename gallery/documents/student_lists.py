@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gallery.documents.values import StoredStudent, SubjectKind
-from presente.text import alphabetical
+from presente.text import alphabetical, searchable
 
 SortField = Literal["matricula", "nombre", "clase", "photos"]
 ANY_AVISO = "any"
@@ -21,7 +21,7 @@ class StudentFilter:
 
     Attributes:
         clase: is the class, or one of the further classes.
-        query: is a part of the name or of the matricula, whatever its case.
+        query: each of its words is a part of the name or of the matricula, whatever case and accents.
         kind: students or cohort; None for both.
         clases: the student is in one of these classes.
         aviso: the code that a person should look at; :data:`ANY_AVISO` for any.
@@ -39,7 +39,7 @@ class StudentFilter:
 
     def meets(self, stored: StoredStudent) -> bool:
         """Whether one student meets the conditions."""
-        student, asked = stored.student, (self.query or "").casefold()
+        student = stored.student
         if (self.clase is not None and self.clase not in student.clases) or self.kind not in (None, student.kind):
             return False
         if self.clases is not None and self.clases.isdisjoint(student.clases):
@@ -48,7 +48,13 @@ class StudentFilter:
             return False
         if (self.without_photos and stored.images) or (self.without_consent and student.consentimiento is not None):
             return False
-        return asked in student.nombre_del_alumno.casefold() or asked in student.matricula.casefold()
+        texts = searchable(student.nombre_del_alumno), searchable(student.matricula)
+        return all(any(word in text for text in texts) for word in self.words)
+
+    @property
+    def words(self) -> list[str]:
+        """The words of the query, as :func:`presente.text.searchable` gives them."""
+        return searchable(self.query or "").split()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from presente.errors import Conflict, InvalidInput, NotFound, shown
 from presente.text import is_printable, tidy
 
 _MAX_TEXT = 200
+POSSIBLE_DUPLICATE = "possible_duplicate"
+"""The ``aviso`` of a student whose photos clearly show another student."""
 _MAY_BE_EMPTY = ("clase", "fecha_de_registro", "aviso")
 
 
@@ -73,7 +75,11 @@ def _tidy(value: str) -> str:
 
 
 def merge_students(kept: Student, other: Student) -> Student:
-    """One student made of two: ``kept``, the texts that only ``other`` has, all classes and both earlier counts."""
+    """One student made of two: ``kept``, the texts that only ``other`` has, all classes and both earlier counts.
+
+    That one of them may be enrolled twice is settled by this.
+    """
+    kept, other = (replace(each, aviso="") if each.aviso == POSSIBLE_DUPLICATE else each for each in (kept, other))
     texts = {name: getattr(kept, name) or getattr(other, name) for name in _MAY_BE_EMPTY}
     clases = dict.fromkeys((*kept.clases, *other.clases))
     return replace(

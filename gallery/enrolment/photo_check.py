@@ -14,13 +14,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.documents.student_rules import POSSIBLE_DUPLICATE
 from gallery.enrolment.nearest_others import SimilarStudent
 from gallery.enrolment.score_levels import EnrolmentLevels
 from gallery.person_score import scores_with
 from presente.errors import Conflict
-
-POSSIBLE_DUPLICATE = "possible_duplicate"
-"""The ``aviso`` of a student whose photos clearly show another student."""
 
 PhotoVerdict = Literal["first", "same", "doubtful", "different"]
 """``first``: there was nothing to compare with; ``same``: clearly the student; ``doubtful``: maybe the student;

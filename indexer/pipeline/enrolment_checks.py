@@ -10,8 +10,9 @@ from itertools import groupby
 import numpy as np
 
 from faces.embedder import EmbeddedFace, FaceEmbedder
+from gallery.documents.student_rules import POSSIBLE_DUPLICATE
 from gallery.enrolment.nearest_others import NEW_STUDENT
-from gallery.enrolment.photo_check import POSSIBLE_DUPLICATE, PhotoJudgement, different_person, possible_duplicate
+from gallery.enrolment.photo_check import PhotoJudgement, different_person, possible_duplicate
 from gallery.gallery import Gallery
 from indexer.pipeline.crash_guard import CrashGuard
 from indexer.pipeline.run_report import RunReport

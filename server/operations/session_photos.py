@@ -175,6 +175,7 @@ def _record(
         session=stored.id,
         number=number,
         late=is_late(stored.session, service.clock.local(claim.moment)),
+        evidence=not frame,
     )
     faces = [class_photo_face(face) for face in photo.faces]
     found = record_class_photo(service.attendance_log, faces, class_photo)
@@ -209,7 +210,7 @@ class ShownFace:
         status: the same, or what a person has said since: ``present``, or ``unknown`` when it is none of those.
         student: who it is; None unless that is clear, and the caller may know it.
         candidates: students whom it resembles and whom the caller may know, with scores, best first.
-        entries: the statements that hold because of this face, with their students.
+        entries: what was said because of this face and was not taken back: the last of each student, with the student.
     """
 
     face: SessionFace
@@ -243,8 +244,8 @@ def shown_photos(service: Service, number: int) -> list[ShownPhoto]:
     for stored in store.attendance.entries(EntryFilter(session=number)):
         if stored.entry.subject is not None:
             said.setdefault(stored.entry.subject, []).append(stored)
-    stand = [held for each in said.values() if (held := standing(each))]
-    holding, standing_ids = [held[-1] for held in stand], {stored.id for held in stand for stored in held}
+    stand = [stored for each in said.values() for stored in standing(each)]
+    standing_ids = {stored.id for stored in stand}
     made: dict[int, list[bool]] = {}
     for stored in (stored for each in said.values() for stored in each):
         if stored.entry.source == "photo" and stored.entry.undoes is None:
@@ -258,7 +259,7 @@ def shown_photos(service: Service, number: int) -> list[ShownPhoto]:
     return [
         ShownPhoto(
             photo,
-            tuple(_shown(photo, place, face, holding, students) for place, face in enumerate(photo.faces, start=1)),
+            tuple(_shown(photo, place, face, stand, students) for place, face in enumerate(photo.faces, start=1)),
             undone=photo.number in made and not any(made[photo.number]),
         )
         for photo in photos
@@ -269,15 +270,15 @@ def _shown(
     photo: SessionPhoto,
     place: int,
     face: SessionFace,
-    holding: Sequence[StoredAttendance],
+    stand: Sequence[StoredAttendance],
     students: dict[int, Student],
 ) -> ShownFace:
-    mine = [
-        (stored, students[stored.entry.subject or 0])
-        for stored in holding
+    last = {
+        stored.entry.subject: stored
+        for stored in stand
         if (stored.entry.photo_number, stored.entry.face_number) == (photo.number, place)
-        and stored.entry.subject in students
-    ]
+    }
+    mine = [(stored, students[subject]) for subject, stored in last.items() if subject in students]
     candidates = tuple((students[subject], score) for subject, score in face.candidates if subject in students)
     first = face.candidates[0][0] if face.candidates else None
     status, student = face.status, students.get(first or 0) if face.status in ("present", "off_roster") else None

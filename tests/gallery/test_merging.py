@@ -8,7 +8,8 @@ import pytest
 
 from gallery.documents.attendance import Attendance, AttendanceStatus, EntryFilter, Participation, StoredAttendance
 from gallery.documents.attendance_rules import latest, merged_revisions
-from gallery.documents.values import Consent, EnrolledPhoto, Enrolment
+from gallery.documents.student_rules import merge_students
+from gallery.documents.values import Consent, EnrolledPhoto, Enrolment, Student
 from gallery.gallery import Gallery
 from gallery.person_score import scores_with
 from presente.errors import InvalidInput, NotFound, PackError
@@ -94,6 +95,20 @@ def test_merging_keeps_all_classes(store_url: str, tmp_path: Path) -> None:
     assert (found.student.clase, found.student.otras_clases) == ("IA-101", ("IA-102", "IA-103"))
     assert [list(gallery.store.roster(clase=clase)) for clase in found.student.clases] == [[found.id]] * 3
     gallery.close()
+
+
+@pytest.mark.parametrize(
+    ("kept", "other", "left"),
+    [
+        ("", "possible_duplicate", ""),  # which the merge has settled
+        ("possible_duplicate", "possible_duplicate", ""),
+        ("possible_duplicate", "image_damaged", "image_damaged"),
+        ("image_fallback", "image_damaged", "image_fallback"),
+    ],
+)
+def test_merging_settles_that_one_person_may_be_two(kept: str, other: str, left: str) -> None:
+    one, two = (Student(name, name, aviso=aviso) for name, aviso in (("A1", kept), ("A2", other)))
+    assert merge_students(one, two).aviso == left
 
 
 def test_errors_change_nothing(store_url: str, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +24,7 @@ from gallery.documents.student_lists import (
     place_of,
 )
 from gallery.documents.values import Counts, StoredStudent, Student, SubjectKind
+from presente.text import spelled
 
 _COUNTED = 1000
 """Students whose photos one query counts."""
@@ -91,8 +91,8 @@ def _conditions(which: StudentFilter) -> list[Document]:
     found: list[Document] = [each for each in (_of(which.clase, which.kind),) if each]
     if which.clases is not None:
         found.append(in_one_of(which.clases))
-    if which.query:
-        part = {"$regex": re.escape(which.query), "$options": "i"}
+    for word in which.words:
+        part = {"$regex": spelled(word)}
         found.append({"$or": [{"nombre_del_alumno": part}, {"matricula": part}]})
     if which.aviso is not None:
         found.append({"aviso": {"$gt": ""} if which.aviso == ANY_AVISO else which.aviso})

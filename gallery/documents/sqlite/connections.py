@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gallery.documents.sqlite.stale_log import mark_transaction
 from presente.errors import StoreError
+from presente.text import searchable
 
 _BUSY_S = 30.0
 """How long a statement waits for a lock of another process."""
@@ -43,6 +44,7 @@ class SqliteConnections:
             db.execute("PRAGMA synchronous = FULL")  # an acknowledged enrolment survives a power cut
             db.execute("PRAGMA foreign_keys = ON")
             db.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten, not only unlinked
+            db.create_function("searchable", 1, searchable, deterministic=True)
         except BaseException:
             db.close()
             raise

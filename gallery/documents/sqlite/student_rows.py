@@ -109,10 +109,9 @@ def _conditions(which: StudentFilter) -> tuple[str, list[object]]:
         if value is not None:
             values.append(value)
             where.append(condition.replace("?1", f"?{len(values)}"))
-    if which.query:
-        where.append("(s.nombre_del_alumno LIKE ? ESCAPE '\\' OR s.matricula LIKE ? ESCAPE '\\')")
-        escaped = which.query.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        values += [f"%{escaped}%"] * 2
+    for word in which.words:
+        where.append("(instr(searchable(s.nombre_del_alumno), ?) OR instr(searchable(s.matricula), ?))")
+        values += [word] * 2
     for asked, condition in (
         (which.aviso == ANY_AVISO, "s.aviso != ''"),
         (which.without_photos, "NOT EXISTS (SELECT 1 FROM images i WHERE i.student = s.id)"),
