@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ from server.imports.desk import ImportDesk
 from server.service import Service, ServiceHandle
 from tests import programs
 from tests.server.declared_answers import CheckedClient, undeclared_anywhere
+from tests.server.redis_server import Redis
 from tests.server.sample import CLASS_OF, STUDENTS, photos
 
 Flask.test_client_class = CheckedClient
@@ -164,6 +166,15 @@ def serve(environment: dict[str, str], tmp_path: Path) -> Iterator[Serve]:
         if "COVERAGE_PROCESS_CONFIG" in os.environ:  # one that is killed says nothing of what it ran
             running.stop()
         running.kill()
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[Redis]:
+    if shutil.which("redis-server") is None:
+        pytest.skip("no redis-server is installed")
+    made = Redis(tmp_path)
+    yield made
+    made.stop()
 
 
 @pytest.fixture

@@ -1,9 +1,6 @@
 """How many requests a caller may send: fields, refusals before the body is read, counts in memory and in Redis."""
 
 import logging
-import shutil
-import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,8 +26,10 @@ from server.limits import DEFAULT_OF_CALLERS, DEFAULT_OF_STRANGERS, RequestLimit
 from server.service import ServiceHandle
 from server.window_counts import WindowCounts
 from tests.conftest import on_sqlite
+from tests.mongo_server import free_port
 from tests.server.conftest import Serve
 from tests.server.people import PASSWORD, guarded_app, log_in, logged_in
+from tests.server.redis_server import Redis
 from tests.server.sample import ADMIN, ATTENDANCE, KEYS, UNKNOWN, problem
 
 AS_ADMIN, AS_ATTENDANCE = {"X-API-Key": ADMIN}, {"X-API-Key": ATTENDANCE}
@@ -260,46 +259,6 @@ def test_windows_are_bounded_and_the_oldest_goes() -> None:
 
 
 # -- Redis ---------------------------------------------------------------------------------------------------------
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Redis:
-    """A Redis server that can be stopped and started again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.start()
-
-    def start(self) -> None:
-        words = ["redis-server", "--port", str(self.port), "--save", "", "--dir", str(self.folder)]
-        self.process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                assert self.process.poll() is None and time.monotonic() < deadline
-                time.sleep(0.05)
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.wait(20)
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Redis]:
-    if shutil.which("redis-server") is None:
-        pytest.skip("no redis-server is installed")
-    made = Redis(tmp_path)
-    yield made
-    made.stop()
 
 
 @pytest.fixture
