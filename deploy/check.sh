@@ -20,6 +20,7 @@ clean_up() {
 trap clean_up EXIT
 ask() { curl --silent --show-error --fail --header "X-API-Key: $key" "$@"; }
 
+# BUILT=1 takes the image that is there.
 [ -n "${BUILT:-}" ] || "${engine[@]}" build "${build_flags[@]}" --file deploy/Dockerfile --tag "$image" .
 "${engine[@]}" "${run[@]}" --rm "$image" index add sample
 "${engine[@]}" "${run[@]}" --detach --name "$name" --publish "127.0.0.1:$port:$port" --env "PRESENTE_PORT=$port" \
@@ -35,7 +36,7 @@ right=0 asked=0
 for photo in data_sample/probes/*/*.jpg; do
     matricula=$(basename "$(dirname "$photo")") asked=$((asked + 1))
     ask --data-binary "@$photo" --header "Content-Type: image/jpeg" "http://127.0.0.1:$port/v1/identify" |
-        grep --quiet "\"matricula\": *\"$matricula\"" && right=$((right + 1))
+        grep --quiet "\"decision\":\"known\",\"nombre\":\"[^\"]*\",\"matricula\":\"$matricula\"" && right=$((right + 1))
 done
 echo "identified: $right of $asked"
 [ "$right" = "$asked" ]
