@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -210,7 +212,7 @@ def test_the_dashboard_is_where_grafana_looks() -> None:
 
 def accepted(*words: str | Path, environment: Mapping[str, str] | None = None, **streams: Any) -> str:
     """What a linter prints that finds nothing; skips where it is not installed."""
-    program = shutil.which(str(words[0]))
+    program = shutil.which(str(words[0]), path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     if program is None:
         pytest.skip(f"{words[0]} is not installed")
     done = subprocess.run([program, *words[1:]], capture_output=True, text=True, env=environment, **streams)
