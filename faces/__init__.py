@@ -2,3 +2,7 @@
 
 Knows no database, no index, no HTTP. docs/library.md shows how to use it.
 """
+
+import os
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else ONNX Runtime tells Microsoft that it is used; read when it is imported

@@ -26,7 +26,8 @@ from faces.runtime.session import (
     plain_session,
 )
 from presente.errors import ConfigError, PackError
-from tests.conftest import SAMPLE, Command, on_sqlite
+from tests import programs
+from tests.conftest import ROOT, SAMPLE, Command, on_sqlite
 
 HAS_OPENVINO = util.find_spec("openvino") is not None
 needs_openvino = pytest.mark.skipif(not HAS_OPENVINO, reason="OpenVINO is not installed (`make openvino`)")
@@ -52,6 +53,12 @@ def cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 @needs_openvino
+def test_onnxruntime_tells_nobody_that_it_is_used() -> None:
+    """Its telemetry is off before it is imported, whatever imports it."""
+    code = "import faces, os, sys; print('onnxruntime' in sys.modules, os.environ['ORT_DISABLE_TELEMETRY'])"
+    assert programs.fresh(["-c", code], ROOT, {"ORT_DISABLE_TELEMETRY": ""}).stdout == "False 1\n"
+
+
 def test_openvino_makes_the_same_templates(sample_pack: ModelPack) -> None:
     assert (
         cosines(templates(opened(sample_pack, ORT), PHOTOS), templates(opened(sample_pack, OPENVINO), PHOTOS)).min()
