@@ -86,7 +86,9 @@ class StudentListParameters(JsonObject, frozen=True, kw_only=True):
     """The query string of the list of students."""
 
     clase: Clase | None = None
-    q: Annotated[QueryText | None, Meta(description="Words, each a part of a name or matricula, whatever case and accents.")] = None
+    q: Annotated[
+        QueryText | None, Meta(description="Words of a name or matricula, or parts, whatever case and accents.")
+    ] = None
     aviso: Annotated[
         QueryText | None, Meta(description="Only students with this code to look at; any: with any code.")
     ] = None
