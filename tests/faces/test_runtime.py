@@ -52,13 +52,13 @@ def cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 # -- the same numbers --------------------------------------------------------------------------------------------------
 
 
-@needs_openvino
 def test_onnxruntime_tells_nobody_that_it_is_used() -> None:
     """Its telemetry is off before it is imported, whatever imports it."""
     code = "import faces, os, sys; print('onnxruntime' in sys.modules, os.environ['ORT_DISABLE_TELEMETRY'])"
     assert programs.fresh(["-c", code], ROOT, {"ORT_DISABLE_TELEMETRY": ""}).stdout == "False 1\n"
 
 
+@needs_openvino
 def test_openvino_makes_the_same_templates(sample_pack: ModelPack) -> None:
     assert (
         cosines(templates(opened(sample_pack, ORT), PHOTOS), templates(opened(sample_pack, OPENVINO), PHOTOS)).min()
