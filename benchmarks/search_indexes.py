@@ -41,7 +41,7 @@ def presente(kind: str, rows: NDArray[np.float32], people: NDArray[np.int64]) ->
     live.recent.append(np.arange(len(rows)), people, rows)
     with tempfile.TemporaryDirectory() as folder:
         store = GenerationStore(Path(folder), IndexSettings(kind))  # type: ignore[arg-type]
-        store.publish(live.snapshot(), IndexedDocuments("bench", "bench", 1, ""))
+        store.publish(live.snapshot().batches(), rows.shape[1], IndexedDocuments("bench", "bench", 1, ""))
         start = time.perf_counter()
         generation = GenerationStore(Path(folder)).latest()[0]
         assert generation is not None

@@ -20,7 +20,7 @@ from gallery.index.manifest import IndexedDocuments
 from gallery.index.recall_gate import GateReport
 from gallery.index.searcher import Searcher
 from gallery.index.template_parts import PublishedTemplates
-from presente.errors import IndexDamaged, PackError, PresenteError
+from presente.errors import IndexDamaged, PackError, PresenteError, StoreError
 from presente.installation import command_line
 from presente.locks import ReadWriteLock
 
@@ -31,6 +31,8 @@ _PUBLISH_EVERY = 5000
 of every search that is exact stays short."""
 _PUBLISH_SHARE = 20
 """... and at least one in so many of the templates, so that a large gallery is not written again and again."""
+_MOST_IN_MEMORY = 100_000
+"""A gallery without a generation that has more templates gets one when it is opened; below, it is held in memory."""
 _SETTLE_S = 30.0
 """How long comparisons with the documents are repeated while others write."""
 _RETRY_S = 0.1
@@ -136,7 +138,25 @@ class DocumentIndex:
                 log.warning(
                     "Generation %d does not belong to these documents; the index is rebuilt.", manifest.generation
                 )
-        return Searcher.rebuild(self.store, self.dim), None
+        return self._from_documents(), None
+
+    def _from_documents(self) -> Searcher:
+        """An index of all templates in the store: in memory, or of a new generation where they are many."""
+        if self.store.counts().templates > _MOST_IN_MEMORY:
+            try:
+                return self._publish_documents()
+            except StoreError as error:
+                log.error("%s The index is held in memory.", error)
+        return Searcher.rebuild(self.store, self.dim)
+
+    def _publish_documents(self) -> Searcher:
+        """Write all templates in the store as a new generation, without holding them in memory; an index of it."""
+        # The position comes first: changes made while the templates are read are applied once more, which is harmless.
+        position = self.store.position()
+        documents = self._documents_at(position.low_water)
+        generation = self.generations.publish(self.store.templates(), self.dim, documents)
+        self._use(generation)
+        return self._continue_from(generation, position)
 
     def _continued(self, generation: Generation) -> Searcher | None:
         """An index that continues from a generation; None when it does not belong to these documents."""
@@ -291,7 +311,7 @@ class DocumentIndex:
         self.follow()
         with self._lock.read():
             position, templates = self._searcher.position, self._searcher.snapshot()
-        generation = self.generations.publish(templates, self._documents_at(position.low_water))
+        generation = self.generations.publish(templates.batches(), self.dim, self._documents_at(position.low_water))
         searcher = self._continue_from(generation, position)
         with self._following, self._lock.write():
             self.erasure.add(searcher.follow(self.store, self.pack))
@@ -336,10 +356,12 @@ class DocumentIndex:
     def rebuild(self) -> int:
         """Rebuild the index from the documents and publish it as the only generation; its number."""
         with self._publishing:
-            searcher = Searcher.rebuild(self.store, self.dim)
+            searcher = self._publish_documents()
             with self._following, self._lock.write():
+                self.erasure.add(searcher.follow(self.store, self.pack))
                 self._searcher = searcher
-            self._publish()
+            self._publish_at = self._next_publication()
+            self._erase_quietly()
             self.generations.prune(1)
             return self.generation
 

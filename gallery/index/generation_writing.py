@@ -6,28 +6,36 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
+from gallery.documents.values import TemplateBatch
 from gallery.index.erased_rows import mapped_array, write_erased_rows
 from gallery.index.kinds.protocol import VectorIndex
 from gallery.index.manifest import Manifest
 from gallery.index.recall_gate import GateReport, IndexSettings, choose_index
 from gallery.index.template_parts import by_subject
-from gallery.index.template_snapshot import TemplateSnapshot
 from presente.files import sha256_file, sync_folder
 
 
 def write_files(
-    folder: Path, templates: TemplateSnapshot, settings: IndexSettings
+    folder: Path, templates: Iterable[TemplateBatch], dim: int, settings: IndexSettings
 ) -> tuple[VectorIndex, GateReport, dict[str, str]]:
-    """Write templates and the index over them; the index, the recall gate's report, and the files' SHA-256 by name."""
+    """Write templates, in order of id, and the index over them.
+
+    Memory does not grow with the vectors, only by some 40 bytes per template.
+
+    Returns:
+        the index, the recall gate's report, and the files' SHA-256 by name.
+    """
+    ids, subjects = _write_vectors(folder / "vectors.npy", templates, dim)
     with (folder / "templates.npy").open("wb") as stream:
-        np.save(stream, by_subject(templates.ids, templates.subjects))
-    _write_vectors(folder / "vectors.npy", templates)
+        np.save(stream, by_subject(ids, subjects))
     rows, vectors = mapped_array(folder / "templates.npy"), mapped_array(folder / "vectors.npy")
     index, gate_report = choose_index(vectors, rows[1], settings)
     index.save(folder / "codes.faiss")
@@ -45,14 +53,26 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     sync_folder(folder)
 
 
-def _write_vectors(path: Path, templates: TemplateSnapshot) -> None:
-    """Write the vectors as ``numpy.save`` does. They are written, not mapped: on a full disk that gives an error
-    instead of a signal."""
-    header = {"descr": "<f4", "fortran_order": False, "shape": (len(templates), templates.dim)}
+def _write_vectors(
+    path: Path, templates: Iterable[TemplateBatch], dim: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Write the vectors as ``numpy.save`` does; ids and subjects, int64 (n,). They are written, not mapped: on a full
+    disk that gives an error instead of a signal."""
+    ids, subjects = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
     with path.open("wb") as stream:
-        np.lib.format.write_array_header_1_0(stream, header)
-        for block in templates.blocks():
-            stream.write(block.data)
+        _write_header(stream, 0, dim)
+        for batch in templates:
+            stream.write(np.ascontiguousarray(batch.vectors, dtype="<f4").data)
+            ids.append(batch.ids)
+            subjects.append(batch.subjects)
+        stream.seek(0)
+        _write_header(stream, sum(map(len, ids)), dim)
+    return np.concatenate(ids), np.concatenate(subjects)
+
+
+def _write_header(stream: BinaryIO, count: int, dim: int) -> None:
+    """The header of a file of ``count`` vectors. numpy leaves room in it for any count."""
+    np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": (count, dim)})
 
 
 @contextmanager

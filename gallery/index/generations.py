@@ -15,6 +15,7 @@ the two arrays: a start reads very little, and processes share the pages.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.documents.values import TemplateBatch
 from gallery.index.erased_rows import GenerationFiles, mapped_array, read_erased_rows
 from gallery.index.format_1 import read_format_1
 from gallery.index.generation_writing import folder_lock, staging_folder, write_files, write_manifest
@@ -30,7 +32,6 @@ from gallery.index.kinds.protocol import VectorIndex
 from gallery.index.kinds.registry import load_index
 from gallery.index.manifest import FORMAT, METRIC, IndexedDocuments, Manifest
 from gallery.index.recall_gate import IndexSettings
-from gallery.index.template_snapshot import TemplateSnapshot
 from presente.errors import IndexDamaged, StoreError
 from presente.files import erase_folder, sha256_file, sync_folder
 from presente.installation import command_line
@@ -160,8 +161,12 @@ class GenerationStore:
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
-    def publish(self, templates: TemplateSnapshot, documents: IndexedDocuments, keep: int = KEEP) -> Generation:
-        """Index templates, measure the index, write both as a new generation, and delete all but the newest ``keep``.
+    def publish(
+        self, templates: Iterable[TemplateBatch], dim: int, documents: IndexedDocuments, keep: int = KEEP
+    ) -> Generation:
+        """Index templates of ``dim`` dimensions, in order of id, measure the index, and write both as a new generation.
+
+        All but the newest ``keep`` are deleted.
 
         Raises:
             StoreError: ``index_unwritable`` when the disk refuses; what was published before stays as it was.
@@ -169,7 +174,7 @@ class GenerationStore:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with staging_folder(self.folder) as staged:
-                generation = self._write(staged, templates, documents)
+                generation = self._write(staged, templates, dim, documents)
             self.prune(keep)
         except OSError as exc:
             raise StoreError(
@@ -179,8 +184,10 @@ class GenerationStore:
             ) from exc
         return generation
 
-    def _write(self, staged: Path, templates: TemplateSnapshot, documents: IndexedDocuments) -> Generation:
-        index, gate_report, checksums = write_files(staged, templates, self.settings)
+    def _write(
+        self, staged: Path, templates: Iterable[TemplateBatch], dim: int, documents: IndexedDocuments
+    ) -> Generation:
+        index, gate_report, checksums = write_files(staged, templates, dim, self.settings)
         rows, vectors = _arrays(staged)
         while True:
             number = max(self.numbers(), default=0) + 1

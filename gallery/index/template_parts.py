@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -80,14 +81,23 @@ class PublishedTemplates:
         self.files = files
         self._alive: NDArray[np.bool_] | None = None
         self._count = len(vectors)
+        self._known_runs: SubjectRuns | None = None
         self._subject_count: int | None = None
 
     def subject_count(self) -> int:
         """How many subjects have a template here. Counted at the first call, and again after a removal."""
         if self._subject_count is None:
-            order = self._by_subject if self._alive is None else self._by_subject[self._alive[self._by_subject]]
-            self._subject_count = int(np.count_nonzero(np.diff(self.subjects[order], prepend=-1)))
+            runs = self._runs()
+            people = runs.people if self._alive is None else np.unique(self.subjects[self._alive])
+            self._subject_count = len(people)
         return self._subject_count
+
+    def _runs(self) -> SubjectRuns:
+        """Where each subject's rows are. Found out at the first call."""
+        known = self._known_runs
+        if known is None:  # several searches may find it missing at once: each makes the same
+            known = self._known_runs = SubjectRuns.of(self.subjects, self._by_subject)
+        return known
 
     def alive(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of some rows are not removed, bool."""
@@ -104,7 +114,7 @@ class PublishedTemplates:
         return self.rows_of_each(subjects)[0]
 
     def rows_of_each(self, subjects: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        rows, counts = _runs(self.subjects, self._by_subject, subjects)
+        rows, counts = self._runs().rows_of_each(subjects)
         if self._alive is None:
             return rows, counts
         alive = self._alive[rows]
@@ -146,7 +156,7 @@ class RecentTemplates:
         self._subjects = np.empty(0, dtype=np.int64)
         self._vectors = np.empty((0, dim), dtype=np.float32)
         self._count = 0
-        self._by_subject: tuple[NDArray[np.int64], int] | None = None
+        self._known_runs: SubjectRuns | None = None
 
     def __len__(self) -> int:
         """How many templates there are."""
@@ -174,7 +184,7 @@ class RecentTemplates:
             InvalidInput: ``dimension_mismatch``, ``not_finite``.
         """
         rows = checked(vectors, self._vectors.shape[1])
-        self._by_subject = None
+        self._known_runs = None
         end = self._count + len(rows)
         if end > len(self._ids):
             room = max(end, 2 * self._count, 64)
@@ -193,21 +203,20 @@ class RecentTemplates:
         return self.rows_of_each(subjects)[0]
 
     def rows_of_each(self, subjects: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        return _runs(self.subjects, self._in_order()[0], subjects)
+        return self._runs().rows_of_each(subjects)
 
     def subject_count(self) -> int:
-        return self._in_order()[1]
+        return len(self._runs().people)
 
-    def _in_order(self) -> tuple[NDArray[np.int64], int]:
-        """The rows in order of subject, and how many subjects there are. Computed once after every change."""
-        known = self._by_subject
+    def _runs(self) -> SubjectRuns:
+        """Where each subject's rows are. Found out once after every change."""
+        known = self._known_runs
         if known is None:  # several searches may find it missing at once: each makes the same
-            order = np.argsort(self.subjects, kind="stable")
-            known = self._by_subject = order, int(np.count_nonzero(np.diff(self.subjects[order], prepend=-1)))
+            known = self._known_runs = SubjectRuns.of(self.subjects, np.argsort(self.subjects, kind="stable"))
         return known
 
     def drop(self, ids: NDArray[np.int64]) -> None:
-        self._by_subject = None
+        self._known_runs = None
         for row in np.flatnonzero(np.isin(self.ids, ids))[::-1]:
             last = self._count = self._count - 1
             for array in (self._ids, self._subjects, self._vectors):
@@ -225,12 +234,35 @@ def by_subject(ids: NDArray[np.int64], subjects: NDArray[np.int64]) -> NDArray[n
     return np.stack([ids, subjects, np.argsort(subjects, kind="stable")])
 
 
-def _runs(
-    of: NDArray[np.int64], order: NDArray[np.int64], subjects: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The rows of each of some subjects, and how many they are; ``order`` sorts ``of``, the subject of each row."""
-    first, last = (np.searchsorted(of, subjects, side, sorter=order) for side in ("left", "right"))
-    return np.asarray(order[np.repeat(first, last - first) + _within(last - first)]), last - first
+@dataclass(frozen=True, slots=True)
+class SubjectRuns:
+    """The rows of each subject, one run after another.
+
+    Attributes:
+        order: int64 (n,), the rows in order of subject.
+        people: int64 (p,), the subjects who have a row, ascending.
+        starts: int64 (p + 1,), where the run of each begins in ``order``, and the end.
+    """
+
+    order: NDArray[np.int64]
+    people: NDArray[np.int64]
+    starts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, subjects: NDArray[np.int64], order: NDArray[np.int64]) -> SubjectRuns:
+        """The runs of rows whose subjects, int64 (n,), ``order`` sorts."""
+        in_order = subjects[order]
+        starts = np.flatnonzero(np.diff(in_order, prepend=-1))
+        return cls(order, in_order[starts], np.append(starts, len(order)))
+
+    def rows_of_each(self, subjects: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The rows of some subjects, subject by subject, and how many rows each has, int64, 0 for one who has none."""
+        if not len(self.people):
+            return np.empty(0, dtype=np.int64), np.zeros(len(subjects), dtype=np.int64)
+        which = np.minimum(np.searchsorted(self.people, subjects), len(self.people) - 1)
+        first = self.starts[which]
+        counts = np.where(self.people[which] == subjects, self.starts[which + 1] - first, 0)
+        return np.asarray(self.order[np.repeat(first, counts) + _within(counts)]), counts
 
 
 def _within(sizes: NDArray[np.int64]) -> NDArray[np.int64]:

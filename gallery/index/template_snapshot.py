@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.documents.values import TemplateBatch
 from gallery.index.template_parts import PublishedTemplates, RecentTemplates
 
 
@@ -36,10 +37,11 @@ class TemplateSnapshot:
         """Length of a vector."""
         return int(self._recent.shape[1])
 
-    def blocks(self, size: int = 8192) -> Iterator[NDArray[np.float32]]:
-        """The vectors, in blocks of at most ``size`` rows."""
+    def batches(self, size: int = 8192) -> Iterator[TemplateBatch]:
+        """The templates in order of id, at most ``size`` at a time."""
         for start in range(0, len(self), size):
-            yield self.take(slice(start, start + size))
+            some = slice(start, start + size)
+            yield TemplateBatch(self.ids[some], self.subjects[some], self.take(some))
 
     def take(self, which: NDArray[np.int64] | slice) -> NDArray[np.float32]:
         """The vectors of some templates, by their number in this snapshot, in the order asked for."""

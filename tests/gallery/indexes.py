@@ -35,6 +35,8 @@ def made(
     ids = np.arange(len(rows)) * 7 + 5 if ids is None else ids
     searcher.recent.append(ids, ids if subjects is None else subjects, rows)
     store = GenerationStore(folder, IndexSettings(kind))  # type: ignore[arg-type]
-    number = store.publish(searcher.snapshot(), IndexedDocuments("s", "p@1", len(rows), "m")).manifest.generation
+    number = store.publish(
+        searcher.snapshot().batches(), rows.shape[1], IndexedDocuments("s", "p@1", len(rows), "m")
+    ).manifest.generation
     loaded = store.load(number)
     return PublishedTemplates(loaded.templates, loaded.vectors, loaded.index)

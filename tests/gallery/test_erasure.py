@@ -86,7 +86,7 @@ def test_no_code_of_an_erased_row_is_left(tmp_path: Path, name: str) -> None:
         codes = kind.make(DIM, len(base), kind.builds[0])
         codes.train(base)
         codes.add(matrix)
-        index = CodedIndex(kind, codes, matrix, kind.builds[0])
+        index = CodedIndex(kind, [codes], matrix, kind.builds[0])
         path = tmp_path / f"{number}.faiss"
         index.save(path)
         before = path.read_bytes()

@@ -1,7 +1,9 @@
 """The gallery: documents first, then the index; against a model in plain Python."""
 
 import multiprocessing
+import shutil
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from pymongo import MongoClient
 
 from gallery.decision import Candidate, Decision, decide, once_each
-from gallery.documents.values import Enrolment, Student
+from gallery.documents.values import Enrolment, Student, TemplateBatch
 from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
 from gallery.person_score import scores_with
@@ -223,6 +225,42 @@ def test_verify_sees_what_is_wrong_and_rebuild_mends_it(open_gallery: OpenGaller
     assert gallery.index.verify().different == (first,)
     gallery.index.rebuild()
     assert gallery.index.verify().agrees
+
+
+def test_a_large_gallery_is_indexed_without_holding_it_in_memory(
+    open_gallery: OpenGallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gallery.index.document_index._MOST_IN_MEMORY", 4)
+    first = open_gallery()
+    first.enrol([enrolment(f"A{n}", vectors(2, n)) for n in range(2)])
+    assert open_gallery().index.generation == 0  # four templates are few
+    first.enrol([enrolment("A2", vectors(3, 2))])
+    templates = first.store.templates
+
+    def removed_meanwhile(*which: Any) -> Iterator[TemplateBatch]:
+        yield from templates(*which)
+        if not which:
+            first.store.remove(["A1"])
+
+    monkeypatch.setattr(type(first.store), "templates", lambda _, *which: removed_meanwhile(*which))
+    opened = open_gallery()
+    assert opened.index.generation == 1 and opened.status().unpublished == 0
+    assert opened.search(vectors(1, 2), 3)[0][0].student.matricula == "A2"
+    assert opened.status().indexed == 5 and opened.index.verify().agrees
+    gone = vectors(2, 1).tobytes()
+    assert not any(gone[:128] in path.read_bytes() for path in tmp_path.rglob("vectors.npy"))
+
+
+def test_a_large_gallery_is_searched_though_its_folder_cannot_be_written(
+    open_gallery: OpenGallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("gallery.index.document_index._MOST_IN_MEMORY", 1)
+    open_gallery().enrol([enrolment("A1", vectors(3))])
+    shutil.rmtree(tmp_path / "index", ignore_errors=True)
+    (tmp_path / "index").write_text("a file is in the way")
+    opened = open_gallery()
+    assert opened.search(vectors(1), 1)[0][0].student.matricula == "A1"
+    assert "cannot be written" in caplog.text and "held in memory" in caplog.text
 
 
 def test_a_start_replays_what_the_generation_has_not_seen(open_gallery: OpenGallery) -> None:

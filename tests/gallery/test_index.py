@@ -9,8 +9,11 @@ import pytest
 
 from gallery.documents.values import Position
 from gallery.index.generations import GenerationStore
+from gallery.index.kinds import coded
 from gallery.index.kinds.coded import CodedIndex
 from gallery.index.kinds.flat import FlatIndex, nearest
+from gallery.index.kinds.pq import PQ
+from gallery.index.kinds.registry import CODED
 from gallery.index.manifest import IndexedDocuments
 from gallery.index.recall_gate import GroundTruth, IndexSettings, choose_index, ground_truth
 from gallery.index.searcher import Searcher
@@ -69,6 +72,52 @@ def test_a_large_gallery_agrees_with_exact_search(kind: str, tmp_path: Path) -> 
     assert part.index.spec.kind in (kind, "pq"), "the recall gate fell back to exact search"
     one_by_one = [part.search(probe[None, :], 10) for probe in probes[:20]]
     assert np.allclose(np.vstack([scores for scores, _ in one_by_one]), part.search(probes[:20], 10)[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["pq", "rabitq"])
+def test_codes_in_segments_find_what_codes_in_one_find(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Built, saved, loaded, and with erased rows in memory and in the file."""
+    rows = crowd(2500, 2)
+    probes, deep = unit(rows[::50] + 0.05), 800
+    one = CodedIndex.build(CODED[kind], rows, CODED[kind].builds[-1]).at_depth(deep)
+    monkeypatch.setattr(coded, "_SEGMENT_ROWS", 700)
+    several = CodedIndex.build(CODED[kind], rows, CODED[kind].builds[-1]).at_depth(deep)
+    assert [codes.ntotal for codes in several._segments] == [714, 714, 714, 715, 714, 714, 715]
+    several.save(tmp_path / "codes.faiss")
+    loaded = CodedIndex.load(CODED[kind], tmp_path / "codes.faiss", rows, several.spec.parameters)
+    alive = np.ones(len(rows), dtype=bool)
+    alive[[5, 2000, 4999]] = False
+    for probed in (probes[:1], probes[:7], probes):
+        expected = nearest(rows, probed, 10, alive)
+        for index in (one, several, loaded):
+            scores, found = index.search(probed, 10, alive)
+            assert (found == expected[1]).mean() > 0.99 and np.allclose(scores, expected[0], atol=1e-2)
+
+    erased = np.flatnonzero(~alive)
+    before = (tmp_path / "codes.faiss").read_bytes()
+    handle = os.open(tmp_path / "codes.faiss", os.O_RDWR)
+    loaded.forget_in_file(handle, erased)
+    os.close(handle)
+    several.forget(erased)
+    several.save(tmp_path / "memory.faiss")
+    assert (tmp_path / "codes.faiss").read_bytes() == (tmp_path / "memory.faiss").read_bytes() != before
+
+
+@pytest.mark.parametrize("damage", ["short", "long", "other"])
+def test_segments_that_do_not_belong_to_the_vectors_are_refused(
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coded, "_SEGMENT_ROWS", 700)
+    rows = crowd(1000, 2)
+    path = tmp_path / "codes.faiss"
+    CodedIndex.build(PQ, rows, {"bits": 1}).save(path)
+    whole = path.read_bytes()
+    path.write_bytes({"short": whole[: len(whole) // 2], "long": whole + whole, "other": whole}[damage])
+    wrong = {"short": rows, "long": np.vstack([rows, rows[:100]]), "other": rows[:1500]}[damage]
+    with pytest.raises(IndexDamaged, match=r"codes\.faiss"):
+        CodedIndex.load(PQ, path, wrong, {"bits": 1, "depth": 100})
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -217,7 +266,11 @@ def test_every_published_format_is_read(folder: str, monkeypatch: pytest.MonkeyP
 
 def published(folder: Path, rows: np.ndarray) -> GenerationStore:
     store = GenerationStore(folder)
-    store.publish(searcher_of(rows, list(range(len(rows)))).snapshot(), IndexedDocuments("s", "p@1", len(rows), "m"))
+    store.publish(
+        searcher_of(rows, list(range(len(rows)))).snapshot().batches(),
+        rows.shape[1],
+        IndexedDocuments("s", "p@1", len(rows), "m"),
+    )
     return store
 
 
@@ -262,7 +315,8 @@ def test_a_full_disk_leaves_what_was_published(tmp_path: Path) -> None:
         "searcher = Searcher.empty(8); rows = np.eye(8, dtype=np.float32)[np.arange(5000) % 8]; "
         "searcher.recent.append(np.arange(5000), np.arange(5000), rows); "
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)); \ntry:\n"
-        "    GenerationStore(Path(sys.argv[1])).publish(searcher.snapshot(), IndexedDocuments('s', 'p@1', 9, 'm'))\n"
+        "    documents = IndexedDocuments('s', 'p@1', 9, 'm')\n"
+        "    GenerationStore(Path(sys.argv[1])).publish(searcher.snapshot().batches(), 8, documents)\n"
         "except StoreError as error:\n    print(error.code)\n"
     )
     done = programs.run(["-c", code, tmp_path], ROOT, os.environ)

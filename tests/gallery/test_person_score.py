@@ -345,7 +345,7 @@ def test_no_search_is_shallower_than_the_one_that_was_measured(kind: str) -> Non
 
     def candidates(codes, probes, depth, least):  # type: ignore[no-untyped-def]
         found = CODED[kind].candidates(codes, probes, depth, least)
-        asked.append(found.shape[1])
+        asked.append(found[1].shape[1])
         return found
 
     rows, subjects = crowd(3000, 1), np.arange(3000)

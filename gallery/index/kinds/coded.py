@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import mmap
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.index.kinds.flat import checked, nearest, on_every_core, ranked
+from gallery.index.kinds.flat import BATCH, Found, checked, in_threads_of_cores, nearest, on_every_core, ranked
 from gallery.index.kinds.protocol import IndexSpec, KindName
 from presente.errors import IndexDamaged
 from presente.parallel import default_workers
@@ -31,6 +32,11 @@ _LEAST_SAMPLE = 16
 _BLOCK = 16_384
 _BEGINNING = 4096
 """By how many of their first bytes the codes are found in a file."""
+_SEGMENT_ROWS = 500_000
+"""A kind that scans its codes keeps them in segments of at least so many rows, which the cores scan at once. With fewer
+rows, starting and joining takes longer than the scan."""
+_MOST_SEGMENTS = 16
+"""Each segment gives as many candidates as a search needs, so that more of them cost more than they save."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +63,35 @@ class CodedKind:
         builds: parameters to build with, from the cheapest to the most accurate.
         depths: how far a search may go, ascending. Each kind counts something else (candidates, lists, ...).
         make: returns an empty FAISS index, given the dimension, the number of rows and the parameters.
-        candidates: returns int64 (m, c) rows, -1 for none, given the index, the probes, the depth and the least c.
+        candidates: returns estimated cosines float32 (m, c), and rows int64 (m, c), -1 for none, given the index, the
+            probes, the depth and the least c.
         locate: returns where the code of a row is stored, given the index and the row.
         erase_code: overwrites a row's code in bytes that contain it, given the index, the row and the bytes.
+        scans: whether a search reads all codes, so that they can be kept in segments.
     """
 
     kind: KindName
     builds: tuple[Mapping[str, int], ...]
     depths: tuple[int, ...]
     make: Callable[[int, int, Mapping[str, int]], Any]
-    candidates: Callable[[Any, NDArray[np.float32], int, int], NDArray[np.int64]]
+    candidates: Callable[[Any, NDArray[np.float32], int, int], Found]
     locate: Callable[[Any, int], CodeLocation]
     erase_code: Callable[[Any, int, NDArray[np.uint8]], None]
+    scans: bool = False
 
 
 class CodedIndex:
     """A :class:`gallery.index.kinds.protocol.VectorIndex` of one of the coded kinds."""
 
-    def __init__(self, kind: CodedKind, codes: Any, matrix: NDArray[np.float32], parameters: Mapping[str, int]) -> None:
+    def __init__(
+        self, kind: CodedKind, segments: Sequence[Any], matrix: NDArray[np.float32], parameters: Mapping[str, int]
+    ) -> None:
+        """Wrap the FAISS indexes over a matrix, each over the rows that follow those of the one before."""
         self._kind = kind
-        self._codes = codes
+        self._segments = segments
+        self._first_rows = np.cumsum([0, *(codes.ntotal for codes in segments)])
         self._matrix = matrix
-        self._codes_at = -1  # where they begin in the file, once there is one
+        self._codes_at: list[int] = []  # where those of each segment begin in the file, once there is one
         self.spec = IndexSpec(kind.kind, dict(parameters))
 
     @classmethod
@@ -86,13 +99,18 @@ class CodedIndex:
         """Train with a sample of a float32 (n, d) matrix, n > 0, and encode every row, with one thread per core."""
         faiss.omp_set_num_threads(default_workers())
         count, dim = matrix.shape
-        codes = kind.make(dim, count, parameters)
+        trained = kind.make(dim, count, parameters)
         step = max(1, count // _SAMPLE)
         sample = matrix[::step]
-        codes.train(np.resize(sample, (max(len(sample), _LEAST_SAMPLE), dim)))
-        for start in range(0, count, _BLOCK):
-            codes.add(matrix[start : start + _BLOCK])
-        return cls(kind, codes, matrix, parameters)
+        trained.train(np.resize(sample, (max(len(sample), _LEAST_SAMPLE), dim)))
+        number = min(max(count // _SEGMENT_ROWS, 1), _MOST_SEGMENTS) if kind.scans else 1
+        empty = faiss.serialize_index(trained)  # FAISS does not clone every kind
+        segments = [trained, *(faiss.deserialize_index(empty) for _ in range(number - 1))]
+        edges = np.linspace(0, count, number + 1).astype(int).tolist()
+        for codes, (first, end) in zip(segments, pairwise(edges), strict=True):
+            for start in range(first, end, _BLOCK):
+                codes.add(matrix[start : min(start + _BLOCK, end)])
+        return cls(kind, segments, matrix, parameters)
 
     @classmethod
     def load(
@@ -103,23 +121,25 @@ class CodedIndex:
         Raises:
             IndexDamaged: ``index_damaged`` when FAISS cannot read them, or they belong to another matrix.
         """
+        segments: list[Any] = []
         try:
-            codes = faiss.read_index(str(path))
+            reader = faiss.FileIOReader(str(path))
+            while sum(codes.ntotal for codes in segments) < len(matrix) or not segments:
+                segments.append(faiss.read_index(reader))
         except RuntimeError as exc:
             raise IndexDamaged("index_damaged", f"FAISS cannot read {path} ({exc}).") from exc
-        if (codes.ntotal, codes.d) != matrix.shape:
-            raise IndexDamaged("index_damaged", f"{path} has {codes.ntotal} x {codes.d} codes for {matrix.shape}.")
-        loaded = cls(kind, codes, matrix, parameters)
+        count = sum(codes.ntotal for codes in segments)
+        if count != len(matrix) or any(codes.d != matrix.shape[1] for codes in segments):
+            raise IndexDamaged("index_damaged", f"{path} has {count} x {segments[0].d} codes for {matrix.shape}.")
+        loaded = cls(kind, segments, matrix, parameters)
         loaded._find_codes(path)
         return loaded
 
     def at_depth(self, depth: int) -> CodedIndex:
         """The same codes, searched to another depth."""
-        return CodedIndex(self._kind, self._codes, self._matrix, {**self.spec.parameters, "depth": depth})
+        return CodedIndex(self._kind, self._segments, self._matrix, {**self.spec.parameters, "depth": depth})
 
-    def search(
-        self, probes: NDArray[np.float32], k: int, alive: NDArray[np.bool_] | None = None
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def search(self, probes: NDArray[np.float32], k: int, alive: NDArray[np.bool_] | None = None) -> Found:
         rows = checked(probes, self._matrix.shape[1])
         count = len(self._matrix)
         spare = 0 if alive is None else count - int(np.count_nonzero(alive))
@@ -128,42 +148,76 @@ class CodedIndex:
         if spare > _MAX_SPARE or 4 * max(depth, least) > count:
             return nearest(self._matrix, rows, k, alive)
 
-        def by_codes(some: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-            candidates = self._kind.candidates(self._codes, some, depth + spare, least)
+        def by_codes(some: NDArray[np.float32]) -> Found:
+            candidates = self._candidates(some, depth + spare, least, at_once=len(rows) < BATCH)
             if alive is not None:
                 candidates = np.where(alive[candidates], candidates, -1)
             return ranked(self._matrix, some, candidates, k)
 
         return on_every_core(by_codes, rows)
 
+    def _candidates(self, probes: NDArray[np.float32], depth: int, least: int, at_once: bool) -> NDArray[np.int64]:
+        """The rows that :attr:`CodedKind.candidates` gives of all segments; ``at_once``: on all cores, never nested."""
+
+        def scan(numbers: NDArray[np.int64]) -> list[Found]:
+            faiss.omp_set_num_threads(1)  # OpenMP keeps the number per calling thread
+            found = []
+            for number in numbers:
+                estimates, rows = self._kind.candidates(self._segments[number], probes, depth, least)
+                found.append((estimates, np.where(rows < 0, -1, rows + self._first_rows[number])))
+            return found
+
+        numbers = np.arange(len(self._segments))
+        if len(numbers) == 1:
+            return scan(numbers)[0][1]
+        shares = np.array_split(numbers, min(len(numbers), default_workers() if at_once else 1))
+        found = [each for share in in_threads_of_cores(scan, shares) for each in share]
+        estimates, rows = (np.hstack(each) for each in zip(*found, strict=True))
+        wanted = found[0][1].shape[1]
+        best = np.argpartition(np.where(rows < 0, np.inf, -estimates), wanted - 1, axis=1)[:, :wanted]
+        return np.ascontiguousarray(np.take_along_axis(rows, best, axis=1))
+
     def save(self, path: Path) -> bool:
         # Not faiss.write_index: it reports no error when the disk is full.
         with path.open("wb") as stream:
-            stream.write(faiss.serialize_index(self._codes).data)
+            for codes in self._segments:
+                stream.write(faiss.serialize_index(codes).data)
         self._find_codes(path)
         return True
 
     def _find_codes(self, path: Path) -> None:
         """Find out where the codes begin in the file: FAISS writes them as they are in memory."""
+        self._codes_at = []
         if not len(self._matrix):
             return
-        beginning = self._kind.locate(self._codes, 0).first[:_BEGINNING].tobytes()
         with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            self._codes_at = content.find(beginning)
+            after = 0
+            for codes in self._segments:
+                first = self._kind.locate(codes, 0).first
+                at = content.find(first[:_BEGINNING].tobytes(), after)
+                self._codes_at.append(at)
+                after = at + len(first)
+
+    def _segment_of(self, row: int) -> tuple[int, int]:
+        """The number of the segment that a row is in, and the row's place in it."""
+        number = int(np.searchsorted(self._first_rows, row, side="right")) - 1
+        return number, row - int(self._first_rows[number])
 
     def forget(self, rows: NDArray[np.int64]) -> None:
-        for row in map(int, rows):
-            self._kind.erase_code(self._codes, row, self._kind.locate(self._codes, row).memory)
+        for number, place in map(self._segment_of, map(int, rows)):
+            codes = self._segments[number]
+            self._kind.erase_code(codes, place, self._kind.locate(codes, place).memory)
 
     def forget_in_file(self, handle: int, rows: NDArray[np.int64]) -> None:
-        if self._codes_at < 0 and len(rows):
-            raise OSError(errno.ENODATA, "the index's codes were not found in its file")
-        for row in map(int, rows):
-            location = self._kind.locate(self._codes, row)
-            start = self._codes_at + location.offset
+        for number, place in map(self._segment_of, map(int, rows)):
+            if self._codes_at[number] < 0:
+                raise OSError(errno.ENODATA, "the index's codes were not found in its file")
+            codes = self._segments[number]
+            location = self._kind.locate(codes, place)
+            start = self._codes_at[number] + location.offset
             # The file's content, not the memory's: another process may have erased other rows already.
             stored = np.frombuffer(os.pread(handle, len(location.memory), start), dtype=np.uint8).copy()
-            self._kind.erase_code(self._codes, row, stored)
+            self._kind.erase_code(codes, place, stored)
             os.pwrite(handle, stored.tobytes(), start)
 
 

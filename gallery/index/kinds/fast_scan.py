@@ -13,15 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.index.kinds.coded import CodeLocation, contiguous_location
+from gallery.index.kinds.flat import Found
 
 DEPTHS = (100, 200, 400, 800)
 """How many more candidates are compared exactly than are asked for."""
 
 
-def candidates(codes: Any, probes: NDArray[np.float32], depth: int, least: int) -> NDArray[np.int64]:
+def candidates(codes: Any, probes: NDArray[np.float32], depth: int, least: int) -> Found:
     """As :attr:`CodedKind.candidates`."""
     # Without search parameters: fast scan refuses them, selectors included.
-    found: NDArray[np.int64] = codes.search(probes, depth + least)[1]
+    found: Found = codes.search(probes, depth + least)
     return found
 
 

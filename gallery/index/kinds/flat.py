@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -49,8 +51,23 @@ def on_every_core(search: Callable[[NDArray[np.float32]], Found], probes: NDArra
     return np.concatenate([scores for scores, _ in found]), np.concatenate([rows for _, rows in found])
 
 
+_here = threading.local()
+
+
+@contextmanager
+def on_one_core() -> Iterator[None]:
+    """Let searches of this thread use no other thread inside the block, so that their time is what they cost."""
+    _here.alone = True
+    try:
+        yield
+    finally:
+        _here.alone = False
+
+
 def in_threads_of_cores(work: Callable[[_Part], _Result], parts: Sequence[_Part]) -> list[_Result]:
     """Do the parts of some work at once, the first one on this thread; the results in order. It must not be nested."""
+    if getattr(_here, "alone", False):
+        return [work(part) for part in parts]
     waiting = [_pool().submit(work, part) for part in parts[1:]]
     return [work(parts[0]), *(each.result() for each in waiting)]
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.index.kinds.coded import CodedKind, CodeLocation, contiguous_location
+from gallery.index.kinds.flat import Found
 
 
 def _make(dim: int, count: int, parameters: Mapping[str, int]) -> Any:  # noqa: ARG001 - other kinds need it
@@ -22,9 +23,9 @@ def _make(dim: int, count: int, parameters: Mapping[str, int]) -> Any:  # noqa: 
     return codes
 
 
-def _candidates(codes: Any, probes: NDArray[np.float32], depth: int, least: int) -> NDArray[np.int64]:
+def _candidates(codes: Any, probes: NDArray[np.float32], depth: int, least: int) -> Found:
     asked = depth + least
-    found: NDArray[np.int64] = codes.search(probes, asked, params=faiss.SearchParametersHNSW(efSearch=asked))[1]
+    found: Found = codes.search(probes, asked, params=faiss.SearchParametersHNSW(efSearch=asked))
     return found
 
 

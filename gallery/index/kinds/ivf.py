@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.index.kinds.coded import CodedKind, CodeLocation
+from gallery.index.kinds.flat import Found
 
 _CANDIDATES = 100
 
@@ -25,9 +26,9 @@ def _make(dim: int, count: int, parameters: Mapping[str, int]) -> Any:
     return codes
 
 
-def _candidates(codes: Any, probes: NDArray[np.float32], depth: int, least: int) -> NDArray[np.int64]:
+def _candidates(codes: Any, probes: NDArray[np.float32], depth: int, least: int) -> Found:
     asked = max(_CANDIDATES, least)
-    found: NDArray[np.int64] = codes.search(probes, asked, params=faiss.SearchParametersIVF(nprobe=depth))[1]
+    found: Found = codes.search(probes, asked, params=faiss.SearchParametersIVF(nprobe=depth))
     return found
 
 

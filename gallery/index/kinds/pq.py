@@ -28,5 +28,5 @@ def _parts(dim: int, bits: int) -> int:
     return next(parts for parts in range(1, dim + 1) if dim % parts == 0 and parts * _CODE_BITS >= bits * dim)
 
 
-PQ = CodedKind("pq", ({"bits": 1}, {"bits": 2}, {"bits": 4}), DEPTHS, _make, candidates, locate, erase_code)
+PQ = CodedKind("pq", ({"bits": 1}, {"bits": 2}, {"bits": 4}), DEPTHS, _make, candidates, locate, erase_code, scans=True)
 """``bits`` are those per dimension."""

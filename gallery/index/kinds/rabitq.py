@@ -19,4 +19,6 @@ def _make(dim: int, count: int, parameters: Mapping[str, int]) -> Any:  # noqa: 
     return faiss.IndexRaBitQFastScan(dim, faiss.METRIC_INNER_PRODUCT, 32, parameters["bits"])
 
 
-RABITQ = CodedKind("rabitq", ({"bits": 1}, {"bits": 2}, {"bits": 4}), DEPTHS, _make, candidates, locate, erase_code)
+RABITQ = CodedKind(
+    "rabitq", ({"bits": 1}, {"bits": 2}, {"bits": 4}), DEPTHS, _make, candidates, locate, erase_code, scans=True
+)
