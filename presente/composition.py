@@ -144,17 +144,29 @@ def _unopened_damage(url: str, progress: Callable[[int], None]) -> Iterator[Dama
     return unopened_damage(url, DEFAULT_DATABASE, progress)
 
 
-def open_generations(settings: Settings) -> GenerationStore:
+def open_generations(settings: Settings, reads: bool = False) -> GenerationStore:
     """The folder of published index generations, with the kind of index that new ones get."""
-    return GenerationStore(settings.index, IndexSettings(settings.index_kind, settings.recall_floor))
+    return GenerationStore(settings.index, IndexSettings(settings.index_kind, settings.recall_floor), reads)
 
 
 def open_gallery(
-    settings: Settings, pack: ModelPack, observed: Callable[[DocumentStore], DocumentStore] = lambda store: store
+    settings: Settings,
+    pack: ModelPack,
+    observed: Callable[[DocumentStore], DocumentStore] = lambda store: store,
+    publishes: bool = True,
 ) -> Gallery:
-    """The gallery that the settings name, for templates of one pack; ``observed`` may wrap its store."""
+    """The gallery that the settings name, for templates of one pack; ``observed`` may wrap its store.
+
+    Without ``publishes`` it publishes no generation of its own accord.
+    """
     store = observed(open_store(settings.store, open_clock(settings)))
-    return Gallery(store, open_generations(settings), pack.tag, pack.dim, gallery_settings(settings, pack))
+    generations = open_generations(settings, reads=not publishes)
+    return Gallery(store, generations, pack.tag, pack.dim, gallery_settings(settings, pack))
+
+
+def store_file(settings: Settings) -> Path | None:
+    """The file of a store that only this machine can use; None when the store is a server."""
+    return Path(settings.store[len(_SQLITE) :]).expanduser() if settings.store.startswith(_SQLITE) else None
 
 
 def gallery_settings(settings: Settings, pack: ModelPack) -> GallerySettings:
@@ -189,7 +201,8 @@ def deployed_point(settings: Settings, pack: ModelPack) -> OperatingPoint:
     """
     own = gallery_settings(settings, pack)
     gallery = None
-    if own.target is not None and not _is_missing_file(settings.store):
+    file = store_file(settings)
+    if own.target is not None and (file is None or file.exists()):
         try:
             gallery = open_gallery(settings, pack)
         except PackError as error:
@@ -201,10 +214,6 @@ def deployed_point(settings: Settings, pack: ModelPack) -> OperatingPoint:
         return gallery.operating_point()
     finally:
         gallery.close()
-
-
-def _is_missing_file(url: str) -> bool:
-    return url.startswith(_SQLITE) and not Path(url[len(_SQLITE) :]).expanduser().exists()
 
 
 def forget_cached(settings: Settings) -> None:

@@ -1,11 +1,14 @@
-"""The machine's memory: how much there is, and how this process gives it back."""
+"""The machine: which one it is, how much memory it has, and how this process gives memory back."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import platform
 from contextlib import suppress
 from pathlib import Path
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 _UNKNOWN = 4_000_000_000
 _LIMITS = ("memory.max", "memory/memory.limit_in_bytes")
@@ -41,3 +44,11 @@ def machine_memory(groups: Path = Path("/sys/fs/cgroup")) -> int:
         except (OSError, ValueError):  # not there, or "max"
             continue
     return machine
+
+
+def machine_name() -> str:
+    """A name that this machine shares with no other one; containers on one machine have the same, where it is Linux."""
+    try:
+        return _BOOT.read_text(encoding="ascii").strip()
+    except OSError:
+        return platform.node()

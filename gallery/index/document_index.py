@@ -235,6 +235,8 @@ class DocumentIndex:
         self._publish_when_due()
 
     def _publish_when_due(self) -> None:
+        if self.generations.reads:
+            return
         if self._searcher.change >= self._publish_at and self._start(self._publish_quietly):
             self._publish_at = self._next_publication()
 

@@ -69,11 +69,15 @@ class Generation:
 
 
 class GenerationStore:
-    """The folder that contains the generations, and the kind of index that new ones get."""
+    """The folder that contains the generations, and the kind of index that new ones get.
 
-    def __init__(self, folder: Path, settings: IndexSettings | None = None) -> None:
+    A process that only ``reads`` the folder publishes nothing of its own accord, and prunes nothing.
+    """
+
+    def __init__(self, folder: Path, settings: IndexSettings | None = None, reads: bool = False) -> None:
         self.folder = folder
         self.settings = settings or IndexSettings()
+        self.reads = reads
 
     def path(self, number: int) -> Path:
         """The folder of a generation."""
@@ -228,6 +232,8 @@ class GenerationStore:
 
         What cannot be deleted is logged, and tried again the next time.
         """
+        if self.reads:
+            return
         for number in self.numbers()[:-keep]:
             try:
                 self.delete(number)

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from indexer.sources.options import ImageSet, Partition, SourceKind, SourceOptions
 from presente import cli, composition
 from presente.errors import InvalidInput
 from presente.settings import Settings
 from presente.supervisor import SupervisedRun, supervise
+
+if TYPE_CHECKING:
+    from faces.packs.model_pack import ModelPack
+    from gallery.gallery import Gallery
+    from indexer.pipeline.run_report import RunReport
+    from indexer.sources.values import Source
 
 
 def add(commands: Any) -> None:
@@ -52,6 +60,22 @@ def add(commands: Any) -> None:
         action="store_true",
         help="enrol nothing if a row or a photo is refused; everything is gone through twice",
     )
+    parser.add_argument(
+        "--shard",
+        metavar="NUMBER/COUNT",
+        help="enrol only this part of the people, as 3/16; processes with the other parts may run at the same time",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="what does the work: this machine (default), or the machines of a Ray cluster",
+    )
+    parser.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="--engine ray: the cluster's head (default: RAY_ADDRESS, else a cluster of this machine alone)",
+    )
     add_report_flag(parser)
 
 
@@ -73,43 +97,104 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
 def _run_attempt(arguments: argparse.Namespace, settings: Settings, output: cli.Output, attempt: SupervisedRun) -> int:
     from indexer.access_log import log_changes
     from indexer.pipeline.closing_steps import check_report_file, publish_and_report
-    from indexer.pipeline.enrol_source import enrol_source
-    from indexer.sources import read_source
-    from indexer.sources.links.download_cache import DownloadCache
-    from indexer.sources.links.fetching import LinkRules
-    from presente.local_files import FileRules
 
     check_report_file(arguments.report)
-    downloads = DownloadCache(settings.download_cache, LinkRules(settings.max_bytes, settings.private_links))
-    source = read_source(
-        arguments.source,
-        _source_options(arguments, settings),
-        downloads.read,
-        composition.open_clock(settings),
-        attempt,
-        FileRules(settings.max_bytes, settings.sheet_root),
-    )
+    _check_engine(arguments)
+    source = _read_source(arguments, settings, attempt)
     pack = composition.open_pack(settings)
     gallery = log_changes(composition.open_gallery(settings, pack), settings)
     with ExitStack() as cleanup, closing(source):
         cleanup.callback(gallery.close)
-        embedder = composition.open_embedder(settings, pack)
-        steps = len(source.photos) * (2 if arguments.all_or_nothing else 1)
-        with output.bar(steps, "photo") as progress:
-            report = enrol_source(
-                source,
-                embedder,
-                gallery,
-                settings.workers,
-                progress,
-                attempt,
-                arguments.force,
-                arguments.all_or_nothing,
-            )
+        enrol = _enrol_on_cluster if arguments.engine == "ray" else partial(_enrol_here, attempt=attempt)
+        report = enrol(arguments, settings, output, source, pack, gallery)
         if report.withheld:
             return publish_and_report(report, None, arguments.report, output)
         cleanup.pop_all()  # the gallery is closed after publishing
     return publish_and_report(report, lambda: gallery, arguments.report, output)
+
+
+def _enrol_here(
+    arguments: argparse.Namespace,
+    settings: Settings,
+    output: cli.Output,
+    source: Source,
+    pack: ModelPack,
+    gallery: Gallery,
+    attempt: SupervisedRun,
+) -> RunReport:
+    from indexer.pipeline.enrol_source import enrol_source
+    from indexer.pipeline.late_duplicates import note_late_duplicates
+    from indexer.pipeline.stages import run_timed
+
+    embedder = composition.open_embedder(settings, pack)
+    steps = len(source.photos) * (2 if arguments.all_or_nothing else 1)
+    with output.bar(steps, "photo") as progress:
+        report = enrol_source(
+            source, embedder, gallery, settings.workers, progress, attempt, arguments.force, arguments.all_or_nothing
+        )
+    if arguments.shard and not report.stopped:
+        run_timed(report, lambda: note_late_duplicates(source, gallery, pack.threshold, report))
+    return report
+
+
+def _enrol_on_cluster(
+    arguments: argparse.Namespace,
+    settings: Settings,
+    output: cli.Output,
+    source: Source,
+    pack: ModelPack,
+    gallery: Gallery,
+) -> RunReport:
+    from indexer.cluster.enrol import enrol_on_cluster, worker_task
+    from indexer.cluster.ray_cluster import joined_cluster
+
+    with joined_cluster(arguments.address) as cluster, output.bar(len(source.photos), "photo") as progress:
+        task = worker_task(source, settings, pack, gallery, arguments.force)
+        return enrol_on_cluster(source, task, cluster, gallery, pack.threshold, settings.workers, progress)
+
+
+def _check_engine(arguments: argparse.Namespace) -> None:
+    """Refuse options that do not go together."""
+    from indexer.sources import is_database
+    from presente.installation import command_line
+
+    if arguments.all_or_nothing and (arguments.shard or arguments.engine == "ray"):
+        raise InvalidInput(
+            "unsuitable_option",
+            "--all-or-nothing goes through the whole source before it writes, so one process must do both.",
+            "Leave out --shard and --engine, or leave out --all-or-nothing.",
+        )
+    if arguments.address and arguments.engine != "ray":
+        raise InvalidInput("unsuitable_option", "--address is for --engine ray.", "Leave it out, or say --engine ray.")
+    if arguments.engine == "ray" and (arguments.kind == "database" or is_database(arguments.source)):
+        raise InvalidInput(
+            "unsuitable_option",
+            "--engine ray reads files and links, and the first system's database has its photos in itself.",
+            f"Say `{command_line('indexer add SOURCE --shard 1/2')}` on one machine, and 2/2 on another.",
+        )
+
+
+def _read_source(arguments: argparse.Namespace, settings: Settings, attempt: SupervisedRun) -> Source:
+    from indexer.sources import read_source
+    from indexer.sources.links.download_cache import DownloadCache
+    from indexer.sources.links.fetching import LinkRules, fetch
+    from indexer.sources.parts import Shard
+    from presente.local_files import FileRules
+
+    shard = Shard.read(arguments.shard) if arguments.shard is not None else None
+    rules = LinkRules(settings.max_bytes, settings.private_links)
+    read_link: Callable[[str], bytes] = DownloadCache(settings.download_cache, rules).read
+    if arguments.engine == "ray":  # no machine of the cluster keeps photos: an erasure does not reach it
+        read_link = partial(fetch, rules=rules)
+    source = read_source(
+        arguments.source,
+        _source_options(arguments, settings),
+        read_link,
+        composition.open_clock(settings),
+        attempt,
+        FileRules(settings.max_bytes, settings.sheet_root),
+    )
+    return source if shard is None else shard.of(source)
 
 
 def _source_options(arguments: argparse.Namespace, settings: Settings) -> SourceOptions:

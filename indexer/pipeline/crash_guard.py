@@ -28,9 +28,12 @@ class CrashGuard:
             PhotoRefused: ``crashed`` when the photo is known to end the process.
         """
         if self.attempt.is_culprit(photo):
-            raise PhotoRefused(
-                "crashed", "Reading this photo crashed the process.", "Save it anew with another program."
-            )
+            raise crashed()
         lock = self._alone.write() if self.attempt.is_suspect(photo) else self._alone.read()
         with lock, self.attempt.journal.at(photo):
             yield
+
+
+def crashed() -> PhotoRefused:
+    """The refusal of a photo that ends the process that reads it."""
+    return PhotoRefused("crashed", "Reading this photo crashed the process.", "Save it anew with another program.")

@@ -19,6 +19,7 @@ from indexer.pipeline.stages import embed_in_batches, refusal, run_timed, write_
 from indexer.pipeline.values import AlignedPhoto, SubjectInRun
 from indexer.sources.values import Source, SourcePhoto
 from presente.cli import ProgressBar
+from presente.enrolment import EnrolmentJudge
 from presente.parallel import in_threads
 from presente.recognition import digest_of, enrolled_photo
 from presente.supervisor import SupervisedRun
@@ -38,11 +39,13 @@ def enrol_source(
     attempt: SupervisedRun | None = None,
     force: bool = False,
     all_or_nothing: bool = False,
+    judge: EnrolmentJudge | None = None,
 ) -> RunReport:
     """Enrol the photos of a source. A photo that the gallery has (same bytes, same pack) costs a hash, no inference.
 
     The photos of students are compared with those that the gallery has of them; ``force`` enrols them whatever they
-    show. People of the cohort are as their data set labels them.
+    show. People of the cohort are as their data set labels them. ``judge`` compares them; a caller who enrols many
+    parts keeps one, because it keeps the levels that it fitted.
 
     With ``all_or_nothing`` the photos are first gone through without a write. If one of them is refused, or a line of
     the sheet was, then nothing is enrolled, and the report has every refusal. ``progress`` counts every photo twice.
@@ -54,15 +57,16 @@ def enrol_source(
     Ctrl-C or an error ends the run early: ``stopped`` of the report says so, and only what was committed is counted.
     """
     attempt = attempt or SupervisedRun()
+    judge = judge or EnrolmentJudge(gallery, embedder.pack.threshold)
     if all_or_nothing and not attempt.done_before:  # a run that crashed after the rehearsal goes on
-        report = _report(source)
-        rehearsal = _Rehearsal(source, embedder, gallery, report, progress, attempt, force)
+        report = begun_report(source)
+        rehearsal = _Rehearsal(source, embedder, gallery, report, progress, attempt, force, judge)
         run_timed(report, lambda: rehearsal.run(workers))
         report.withheld = bool(report.refused)
         if report.refused or report.stopped:
             return report
-    report = _report(source)
-    run = _SourceEnrolment(source, embedder, gallery, report, progress, attempt, force)
+    report = begun_report(source)
+    run = _SourceEnrolment(source, embedder, gallery, report, progress, attempt, force, judge)
     run_timed(report, lambda: run.run(workers))
     earlier = min(run.attempt.done_before, report.already)  # enrolled by an attempt that crashed
     report.done, report.already = report.done + earlier, report.already - earlier
@@ -71,7 +75,7 @@ def enrol_source(
     return report
 
 
-def _report(source: Source) -> RunReport:
+def begun_report(source: Source) -> RunReport:
     """The report of a run before its first photo."""
     refused = [Refusal(row.location, row.code, row.reason, row.line) for row in source.refused]
     return RunReport(
@@ -97,6 +101,7 @@ class _SourceEnrolment:
         progress: ProgressBar,
         attempt: SupervisedRun,
         force: bool,
+        judge: EnrolmentJudge,
     ) -> None:
         self.source = source
         self.embedder = embedder
@@ -105,7 +110,7 @@ class _SourceEnrolment:
         self.progress = progress
         self.attempt = attempt
         self.crash_guard = CrashGuard(attempt)
-        self.checks = EnrolmentChecks(gallery, embedder, self.crash_guard, report, self._refuse, force)
+        self.checks = EnrolmentChecks(gallery, embedder, self.crash_guard, report, self._refuse, force, judge)
 
     def run(self, workers: int) -> None:
         write_in_batches(
@@ -212,6 +217,8 @@ class _SourceEnrolment:
         for photo, face in accepted:
             self._count_updated(photo.subject)
             photo.subject.written = True
+            if photo.subject.student.kind == "student":
+                self.report.enrolled.add(photo.subject.student.matricula)
             photo.subject.templates.append(face.template)
         self.report.done += len(accepted)
         self.attempt.journal.add_done(len(accepted))

@@ -34,6 +34,7 @@ class EnrolmentChecks:
         report: RunReport,
         refuse: Callable[[str, BaseException], None],
         force: bool,
+        judge: EnrolmentJudge,
     ) -> None:
         """Set up the checks of one run.
 
@@ -44,6 +45,7 @@ class EnrolmentChecks:
             report: gets the possible duplicates.
             refuse: is called with the location and the error of each photo that is refused.
             force: enrol every photo, whatever it shows.
+            judge: of the gallery.
         """
         self._gallery = gallery
         self._embedder = embedder
@@ -51,7 +53,7 @@ class EnrolmentChecks:
         self._report = report
         self._refuse_photo = refuse
         self._force = force
-        self._judge = EnrolmentJudge(gallery, embedder.pack.threshold)
+        self._judge = judge
 
     def accepted(self, batch: Sequence[_EmbeddedPhoto]) -> list[_EmbeddedPhoto]:
         """The photos that are enrolled, each with the face of its student. The others are refused.

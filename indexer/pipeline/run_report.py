@@ -96,6 +96,7 @@ class RunReport:
         stopped: why the run ended early: ``interrupted``, or an error's code; None when it did not.
         failures: steps after the photos that failed.
         withheld: whether nothing was enrolled because something was refused, as the caller wished.
+        enrolled: matriculas of the students (not of the cohort) of whom photos were enrolled; not shown.
     """
 
     source: str
@@ -113,6 +114,21 @@ class RunReport:
     stopped: str | None = None
     failures: list[StepFailure] = field(default_factory=list)
     withheld: bool = False
+    enrolled: set[str] = field(default_factory=set)
+
+    def add(self, part: RunReport) -> None:
+        """Count what the report of a part of the source counts."""
+        self.done += part.done
+        self.already += part.already
+        self.students_updated += part.students_updated
+        self.refused += part.refused
+        self.warnings += part.warnings
+        self.duplicates |= part.duplicates
+        self.enrolled |= part.enrolled
+
+    def has_duplicate(self, matricula: str, other: str) -> bool:
+        """Whether two students are reported as possibly one person."""
+        return (matricula, other) in self.duplicates or (other, matricula) in self.duplicates
 
     def add_duplicate(self, matricula: str, other: str, score: float) -> None:
         """Count a photo of one student that clearly shows another."""

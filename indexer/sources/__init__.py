@@ -47,8 +47,7 @@ def read_source(
             kind of source raises.
     """
     options = options or SourceOptions()
-    is_database = str(name).startswith(("mongodb://", "mongodb+srv://"))
-    if is_database or options.kind == "database":
+    if is_database(name) or options.kind == "database":
         from indexer.sources.first_system.source import read_first_system  # pymongo is imported only where it is used
 
         address = hidden_address(str(name))
@@ -75,13 +74,18 @@ def read_source(
     if kind == "sheet":
         return read_sheet(path, options.columns, read_link, files)
     if kind == "folder":
-        return read_folder(path, files)
+        return replace(read_folder(path, files), folder=path)
     source = read_celeba(path, options, files) if kind == "celeba" else read_lfw(path, files)
     if options.kind is None:
         students = " (--kind folder makes students)" if kind == "lfw" else ""
         note = f"{path} was taken for {kind}: its people are cohort, not students{students}"
         source = replace(source, notes=(note, *source.notes))
-    return source
+    return replace(source, folder=path)
+
+
+def is_database(name: str | Path) -> bool:
+    """Whether a source is named by the address of a database."""
+    return str(name).startswith(("mongodb://", "mongodb+srv://"))
 
 
 def _sample_or(path: Path) -> Path:

@@ -40,6 +40,7 @@ def read_sheet(path: Path, columns: str | None, read_link: Callable[[str], bytes
     fields = frozenset(mapped) & {"nombre_del_alumno", "clase", "fecha_de_registro"}
     if "consentimiento_fecha" in mapped:
         fields |= {"consentimiento"}
+    places = [place for row in rows.students.values() for place in row.places]
     return Source(
         shown,
         tuple(
@@ -51,6 +52,7 @@ def read_sheet(path: Path, columns: str | None, read_link: Callable[[str], bytes
         warnings=tuple(unread_students(tables, columns)),
         notes=(*table.notes, *header.notes, *header.mapping.notes, *rows.notes(shown)),
         refused=tuple(rows.refused),
+        folder=path.parent if any(not LINK.match(place) for place in places) else None,
     )
 
 

@@ -108,6 +108,7 @@ class Source:
         close: gives back what the source holds.
         notes: how the source was understood, one line each; nothing that went wrong.
         refused: lines of a sheet that cannot be used.
+        folder: the folder that files of the source lie in; None when it has no files.
     """
 
     name: str
@@ -120,3 +121,4 @@ class Source:
     close: Callable[[], None] = lambda: None
     notes: tuple[str, ...] = ()
     refused: tuple[RefusedRow, ...] = ()
+    folder: Path | None = None

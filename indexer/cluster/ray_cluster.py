@@ -1,0 +1,145 @@
+"""The one module that knows Ray: joins or starts a cluster, starts workers in it, waits for what they were told.
+
+Ray's own retries are not used (``max_task_retries`` hung when a node was killed): the driver learns that a worker is
+lost, and decides.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from indexer.cluster.values import PartResult, WorkerRefusal, WorkerTask
+from indexer.cluster.worker import EnrolmentWorker
+from indexer.sources.values import SourcePhoto
+from presente.errors import ConfigError, InvalidInput
+from presente.parallel import default_workers
+
+_STORE_BYTES = 100_000_000
+"""Memory for objects of a cluster that the command starts itself: only lists of photos and reports pass through it."""
+_CONTROL = "control"
+_CLOSE_S = 10.0
+
+
+class WorkerLost(Exception):
+    """A worker's process or its machine ended, or cannot be reached."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RayWorker:
+    """An actor. Each call gives a reference to wait for."""
+
+    actor: Any
+
+    def open(self) -> Any:
+        """See :meth:`EnrolmentWorker.open`."""
+        return self.actor.open.remote()
+
+    def enrol(self, photos: Sequence[SourcePhoto]) -> Any:
+        """See :meth:`EnrolmentWorker.enrol`."""
+        return self.actor.enrol.remote(photos)
+
+    def stop(self) -> None:
+        """See :meth:`EnrolmentWorker.stop`; it is not waited for."""
+        self.actor.stop.options(concurrency_group=_CONTROL).remote()
+
+
+class RayCluster:
+    """A cluster that this process has joined."""
+
+    def __init__(self, ray: ModuleType) -> None:
+        self._ray = ray
+
+    def room(self) -> int:
+        """How many workers the machines that are up have room for: one per core."""
+        return int(self._ray.cluster_resources().get("CPU", 0))
+
+    def start_worker(self, task: Any) -> RayWorker:
+        """Ask for a worker. It starts where and when there is room; ``task`` is what :meth:`share` gave."""
+        actor = self._ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0, concurrency_groups={_CONTROL: 1})
+        return RayWorker(actor(EnrolmentWorker).remote(task))
+
+    def share(self, task: WorkerTask) -> Any:
+        """What :meth:`start_worker` takes."""
+        return self._ray.put(task)
+
+    def first_done(self, calls: Collection[Any], seconds: float) -> Any | None:
+        """The first of some calls that is done, or whose worker was lost; None after a time."""
+        done, _ = self._ray.wait(list(calls), num_returns=1, timeout=seconds)
+        return done[0] if done else None
+
+    def result(self, call: Any) -> WorkerRefusal | PartResult | None:
+        """What a worker answered.
+
+        Raises:
+            WorkerLost: the worker was lost.
+        """
+        errors = self._ray.exceptions
+        try:
+            return self._ray.get(call)  # type: ignore[no-any-return]
+        except errors.RayTaskError as error:
+            raise error.as_instanceof_cause() from None
+        except errors.RayError as error:
+            raise WorkerLost(str(error).strip()) from error
+
+    def end(self, workers: Collection[RayWorker], politely: bool = True) -> None:
+        """End workers; ``politely``: after they gave back what they hold."""
+        if politely and workers:
+            with suppress(self._ray.exceptions.RayError):
+                closing = [worker.actor.close.remote() for worker in workers]
+                self._ray.wait(closing, num_returns=len(closing), timeout=_CLOSE_S)
+        for worker in workers:
+            with suppress(self._ray.exceptions.RayError):
+                self._ray.kill(worker.actor)
+
+
+@contextmanager
+def joined_cluster(address: str | None) -> Iterator[RayCluster]:
+    """Join the Ray cluster at an address; without one, that of ``RAY_ADDRESS``, or else a cluster of this machine
+    alone, which ends with the block.
+
+    Raises:
+        ConfigError: ``ray_missing``, ``cluster_unavailable``.
+        InvalidInput: ``unsuitable_address``.
+    """
+    ray = _import_ray()
+    if address is not None and "://" in address:
+        raise InvalidInput(
+            "unsuitable_address",
+            f"--address is {address!r}, and the command has to run on a machine of the cluster.",
+            "Run it there, with --address auto or HOST:PORT.",
+        )
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    try:
+        if address is None and not os.environ.get("RAY_ADDRESS"):
+            ray.init(num_cpus=default_workers(), object_store_memory=_STORE_BYTES, include_dashboard=False, **quiet)
+        else:
+            ray.init(address=address, **quiet)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as exc:
+        raise ConfigError(
+            "cluster_unavailable",
+            f"The Ray cluster at {address or 'RAY_ADDRESS'} cannot be joined ({exc}).",
+            "Run the command on a machine of the cluster (`ray start`), and give --address HOST:PORT of its head.",
+        ) from exc
+    try:
+        yield RayCluster(ray)
+    finally:
+        ray.shutdown()
+
+
+def _import_ray() -> ModuleType:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing here calls home
+    try:
+        import ray
+        import ray.exceptions
+    except ModuleNotFoundError as exc:
+        raise ConfigError(
+            "ray_missing",
+            "--engine ray needs Ray, which is not installed.",
+            "Install it: `make ray` in a clone, else `pip install 'presente[ray]'`.",
+        ) from exc
+    return ray
