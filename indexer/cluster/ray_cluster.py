@@ -10,7 +10,7 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from types import ModuleType
+
 from typing import Any
 
 from indexer.cluster.values import PartResult, WorkerRefusal, WorkerTask
@@ -51,7 +51,7 @@ class RayWorker:
 class RayCluster:
     """A cluster that this process has joined."""
 
-    def __init__(self, ray: ModuleType) -> None:
+    def __init__(self, ray: Any) -> None:
         self._ray = ray
 
     def room(self) -> int:
@@ -131,7 +131,7 @@ def joined_cluster(address: str | None) -> Iterator[RayCluster]:
         ray.shutdown()
 
 
-def _import_ray() -> ModuleType:
+def _import_ray() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing here calls home
     try:
         import ray
