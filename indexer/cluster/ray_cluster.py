@@ -7,10 +7,10 @@ lost, and decides.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
-
 from typing import Any
 
 from indexer.cluster.values import PartResult, WorkerRefusal, WorkerTask
@@ -125,10 +125,11 @@ def joined_cluster(address: str | None) -> Iterator[RayCluster]:
             f"The Ray cluster at {address or 'RAY_ADDRESS'} cannot be joined ({exc}).",
             "Run the command on a machine of the cluster (`ray start`), and give --address HOST:PORT of its head.",
         ) from exc
-    try:
-        yield RayCluster(ray)
-    finally:
-        ray.shutdown()
+    with redirect_stdout(sys.stderr):  # Ray prints what its daemons say of lost workers, some of it at the end
+        try:
+            yield RayCluster(ray)
+        finally:
+            ray.shutdown()
 
 
 def _import_ray() -> Any:

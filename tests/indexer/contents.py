@@ -19,7 +19,9 @@ class Contents:
 
 def contents(store: DocumentStore) -> Contents:
     names = {stored.id: stored.student for stored in store.students(kind=None, limit=10_000)}
-    vectors = {int(id): vector for batch in store.templates() for id, vector in zip(batch.ids, batch.vectors, strict=True)}
+    vectors = {
+        int(id): vector for batch in store.templates() for id, vector in zip(batch.ids, batch.vectors, strict=True)
+    }
     enrolled = [(names[each.subject].matricula, each) for each in store.enrolled()]
     found = Contents(
         {student.matricula: student for student in names.values()},
@@ -38,6 +40,7 @@ def assert_same_gallery(one: str, other: str) -> None:
     finally:
         for store in stores:
             store.close()
-    assert left.students == right.students and left.photos == right.photos
+    assert left.students == right.students, set(left.students.items()) ^ set(right.students.items())
+    assert left.photos == right.photos, set(left.photos.items()) ^ set(right.photos.items())
     for key, vector in left.templates.items():
         assert np.allclose(vector, right.templates[key], atol=1e-5), key
