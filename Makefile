@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps
 
-.PHONY: run test coverage matrix setup openvino otel wheel lint mongoserver clean
+.PHONY: run test coverage matrix setup openvino otel ray wheel lint mongoserver clean
 
 run: setup  ## index the sample class and serve it on http://127.0.0.1:8000
 	$(VENV)/bin/python -m indexer add sample
@@ -35,6 +35,8 @@ wheel: $(VENV)/.test  ## dist/presente-*.whl and dist/presente_client-*.whl, as 
 openvino: $(VENV)/.openvino  ## OpenVINO beside ONNX Runtime: quicker, and used where it is installed
 
 otel: $(VENV)/.otel  ## OpenTelemetry, for traces (docs/observability.md)
+
+ray: $(VENV)/.ray  ## Ray, for bulk over many machines (docs/bulk.md)
 
 lint: $(VENV)/.ci  ## what .ci/run checks beside the tests
 	$(VENV)/bin/ruff check .
@@ -73,6 +75,10 @@ $(VENV)/.otel: requirements-otel.txt $(VENV)/.run
 	$(PIP) -r requirements-otel.txt
 	@touch $@
 
-$(VENV)/.ci: requirements-ci.txt $(VENV)/.test $(VENV)/.otel
+$(VENV)/.ray: requirements-ray.txt $(VENV)/.run
+	$(PIP) -r requirements-ray.txt
+	@touch $@
+
+$(VENV)/.ci: requirements-ci.txt $(VENV)/.test $(VENV)/.otel $(VENV)/.ray
 	$(PIP) -r requirements-ci.txt
 	@touch $@

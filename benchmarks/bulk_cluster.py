@@ -3,7 +3,7 @@ cluster on this machine (``--engine ray``), beside one local run of the same pho
 
 Each form is run with few and with many photos, by turns; the difference of the two is what photos cost, and the rest is
 what starting costs. CPU time is that of every process of ours: for Ray its daemons, too, but for those of the head.
-``--kill`` kills one of the two nodes when two fifths of the photos are stored, and checks that every photo is there once.
+``--kill`` kills one of the two nodes when two fifths of the photos are stored, and checks that each is there once.
 """
 
 from __future__ import annotations

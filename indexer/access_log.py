@@ -9,20 +9,20 @@ from gallery.documents.access_log import AccessAction
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.values import Enrolment, EnrolmentMode, Student, Written
 from gallery.gallery import Gallery
-from presente.command_log import CommandLog
+from presente.command_log import CommandLog, CommandRun
 from presente.composition import open_clock
 from presente.settings import Settings
 
 
-def logged_store(store: DocumentStore, settings: Settings) -> DocumentStore:
-    """A store that logs what is changed through it."""
-    log = CommandLog(store.access_log, open_clock(settings), settings.access_log)
+def logged_store(store: DocumentStore, settings: Settings, run: CommandRun | None = None) -> DocumentStore:
+    """A store that logs what is changed through it, as done by a run; None begins one."""
+    log = CommandLog(store.access_log, open_clock(settings), settings.access_log, run)
     return cast("DocumentStore", _LoggedDocuments(store, log))
 
 
-def log_changes(gallery: Gallery, settings: Settings) -> Gallery:
-    """Log what is changed through a gallery from now on; the same gallery."""
-    gallery.store = logged_store(gallery.store, settings)
+def log_changes(gallery: Gallery, settings: Settings, run: CommandRun | None = None) -> Gallery:
+    """Log what is changed through a gallery from now on, as :func:`logged_store`; the same gallery."""
+    gallery.store = logged_store(gallery.store, settings, run)
     return gallery
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC
 
 from gallery.documents.access_log import AccessAction, AccessEvent, in_lines
@@ -18,16 +18,30 @@ _HERE = "local"
 """The address of what is done on this machine."""
 
 
+@dataclass(frozen=True, slots=True)
+class CommandRun:
+    """One run of a command, in however many processes: its request id, and who runs it."""
+
+    request: str
+    caller: str
+
+    @classmethod
+    def begun_here(cls) -> CommandRun:
+        """A new run, by the account of this process."""
+        return cls(uuid.uuid4().hex, f"shell:{_login_name()}")
+
+
 class CommandLog:
     """The access log of one command. Its lines have one request id."""
 
-    def __init__(self, store: AccessLogStore, clock: Clock, level: AccessLogLevel) -> None:
-        """``level``: with ``off`` nothing is written; whatever a command writes is a change."""
+    def __init__(
+        self, store: AccessLogStore, clock: Clock, level: AccessLogLevel, run: CommandRun | None = None
+    ) -> None:
+        """``level``: with ``off`` nothing is written; whatever a command writes is a change. ``run``: a new one."""
         self._store = store
         self._clock = clock
         self._is_on = level != "off"
-        self._run = uuid.uuid4().hex
-        self._caller = f"shell:{_login_name()}"
+        self._run = run or CommandRun.begun_here()
 
     def write(self, action: AccessAction, about: Sequence[str] = (), detail: str = "") -> None:
         """Write that something was done; in several lines when it is about many students.
@@ -40,7 +54,9 @@ class CommandLog:
         if not self._is_on:
             return
         at = self._clock.now().astimezone(UTC).isoformat(timespec="milliseconds")
-        made = AccessEvent(at, self._caller, str(AccessRole.ADMIN), _HERE, action, request=self._run, detail=detail)
+        made = AccessEvent(
+            at, self._run.caller, str(AccessRole.ADMIN), _HERE, action, request=self._run.request, detail=detail
+        )
         self._store.append(in_lines(replace(made, about=tuple(about))))
 
 

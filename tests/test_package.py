@@ -172,8 +172,9 @@ def test_its_requirements_are_ranges_that_hold_what_is_pinned() -> None:
         assert not [one for one in wanted.specifier if one.operator == "=="], text
     (openvino,) = map(Requirement, project["optional-dependencies"]["openvino"])
     assert openvino.specifier.contains(pinned("requirements-openvino.txt")["openvino"])
-    for wanted in map(Requirement, project["optional-dependencies"]["otel"]):
-        assert wanted.specifier.contains(pinned("requirements-otel.txt")[canonicalize_name(wanted.name)])
+    for extra in ("otel", "ray"):
+        for wanted in map(Requirement, project["optional-dependencies"][extra]):
+            assert wanted.specifier.contains(pinned(f"requirements-{extra}.txt")[canonicalize_name(wanted.name)])
     (backend,) = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
     assert backend == f"hatchling=={pinned('requirements-test.txt')['hatchling']}"
 

@@ -52,15 +52,16 @@ def test_openvino_needs_nothing_that_is_not_listed() -> None:
         assert needed.specifier.contains(pins[canonicalize_name(needed.name)], prereleases=True), str(needed)
 
 
-def test_opentelemetry_needs_nothing_that_is_not_listed() -> None:
-    own = pinned("requirements-otel.txt")
+@pytest.mark.parametrize("extra", ["otel", "ray"])
+def test_an_extra_needs_nothing_that_is_not_listed(extra: str) -> None:
+    own = pinned(f"requirements-{extra}.txt")
     pins = pinned("requirements.txt") | own
     assert not own.keys() & pinned("requirements.txt").keys()
     for name, version in own.items():
         try:
             assert metadata.version(name) == version, name
         except metadata.PackageNotFoundError:
-            pytest.skip(f"{name} is not installed (`make otel`)")
+            pytest.skip(f"{name} is not installed (`make {extra}`)")
         for wanted in map(Requirement, metadata.requires(name) or []):
             if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
                 pinned_version = pins[canonicalize_name(wanted.name)]

@@ -20,11 +20,14 @@ from indexer.pipeline.stages import run_timed
 from indexer.sources.values import Source
 from presente import __version__
 from presente.cli import ProgressBar
+from presente.command_log import CommandRun
 from presente.machine import machine_name
 from presente.settings import Settings
 
 
-def worker_task(source: Source, settings: Settings, pack: ModelPack, gallery: Gallery, force: bool) -> WorkerTask:
+def worker_task(
+    source: Source, settings: Settings, pack: ModelPack, gallery: Gallery, run: CommandRun, force: bool
+) -> WorkerTask:
     """What the workers of a run are told.
 
     A worker has one core, so it works on one photo at a time. It gets no key of the server.
@@ -39,6 +42,7 @@ def worker_task(source: Source, settings: Settings, pack: ModelPack, gallery: Ga
         pack=pack.tag,
         store=gallery.store.identity(),
         machine=machine_name(),
+        run=run,
     )
 
 

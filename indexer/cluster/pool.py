@@ -78,6 +78,7 @@ class WorkerPool:
         self._workers: list[_Worker] = []
         self._again: deque[Batch] = deque()
         self._one_by_one: deque[Batch] = deque()
+        self._all_handed_out = False
         self._failed_starts = 0
         self._looked = self._last_open = time.monotonic()
 
@@ -127,9 +128,11 @@ class WorkerPool:
             for worker in self._workers:
                 if worker.is_open and worker is not reader and len(worker.calls) == place:
                     batch = self._again.popleft() if self._again else next(batches, None)
+                    self._all_handed_out |= batch is None
                     if batch is not None:
                         self._tell(worker, batch)
-        return bool(self._again or self._one_by_one) or any(self._under_way())
+        waits = self._again or self._one_by_one or not self._all_handed_out
+        return bool(waits) or any(self._under_way())
 
     def _reader_of_single_photos(self) -> _Worker | None:
         """The worker that has such a photo, or gets one when it has done what it was told; None when there is none."""

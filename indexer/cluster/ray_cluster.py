@@ -6,7 +6,6 @@ lost, and decides.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
@@ -18,6 +17,7 @@ from indexer.cluster.worker import EnrolmentWorker
 from indexer.sources.values import SourcePhoto
 from presente.errors import ConfigError, InvalidInput
 from presente.parallel import default_workers
+from presente.settings import ray_cluster_is_named
 
 _STORE_BYTES = 100_000_000
 """Memory for objects of a cluster that the command starts itself: only lists of photos and reports pass through it."""
@@ -106,6 +106,7 @@ def joined_cluster(address: str | None) -> Iterator[RayCluster]:
         ConfigError: ``ray_missing``, ``cluster_unavailable``.
         InvalidInput: ``unsuitable_address``.
     """
+    is_named = address is not None or ray_cluster_is_named()
     ray = _import_ray()
     if address is not None and "://" in address:
         raise InvalidInput(
@@ -115,8 +116,14 @@ def joined_cluster(address: str | None) -> Iterator[RayCluster]:
         )
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
-        if address is None and not os.environ.get("RAY_ADDRESS"):
-            ray.init(num_cpus=default_workers(), object_store_memory=_STORE_BYTES, include_dashboard=False, **quiet)
+        if not is_named:
+            ray.init(
+                address="local",
+                num_cpus=default_workers(),
+                object_store_memory=_STORE_BYTES,
+                include_dashboard=False,
+                **quiet,
+            )
         else:
             ray.init(address=address, **quiet)
     except (ConnectionError, RuntimeError, ValueError, OSError) as exc:
@@ -133,7 +140,6 @@ def joined_cluster(address: str | None) -> Iterator[RayCluster]:
 
 
 def _import_ray() -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing here calls home
     try:
         import ray
         import ray.exceptions

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.pipeline.run_report import RunReport
+from presente.command_log import CommandRun
 from presente.settings import Settings
 
 
@@ -23,6 +24,7 @@ class WorkerTask:
         pack: tag of the model pack.
         store: the store's identity.
         machine: the driver's machine.
+        run: what the access log names.
     """
 
     settings: Settings
@@ -34,6 +36,7 @@ class WorkerTask:
     pack: str
     store: str
     machine: str
+    run: CommandRun
 
 
 @dataclass(frozen=True, slots=True)

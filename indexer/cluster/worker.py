@@ -109,7 +109,8 @@ class EnrolmentWorker:
                 f"The pack there is {pack.tag!r}, and the command's is {task.pack!r}.",
                 "Put the same pack on every machine of the cluster.",
             )
-        gallery = log_changes(composition.open_gallery(task.settings, pack, publishes=False), task.settings)
+        opened = composition.open_gallery(task.settings, pack, publishes=False)
+        gallery = log_changes(opened, task.settings, task.run)
         if gallery.store.identity() != task.store:
             gallery.close()
             raise _not_shared("its address leads to another store there")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gallery.gallery import Gallery
     from indexer.pipeline.run_report import RunReport
     from indexer.sources.values import Source
+    from presente.command_log import CommandRun
 
 
 def add(commands: Any) -> None:
@@ -97,15 +98,18 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
 def _run_attempt(arguments: argparse.Namespace, settings: Settings, output: cli.Output, attempt: SupervisedRun) -> int:
     from indexer.access_log import log_changes
     from indexer.pipeline.closing_steps import check_report_file, publish_and_report
+    from presente.command_log import CommandRun
 
     check_report_file(arguments.report)
     _check_engine(arguments)
     source = _read_source(arguments, settings, attempt)
     pack = composition.open_pack(settings)
-    gallery = log_changes(composition.open_gallery(settings, pack), settings)
+    run = CommandRun.begun_here()
+    gallery = log_changes(composition.open_gallery(settings, pack), settings, run)
     with ExitStack() as cleanup, closing(source):
         cleanup.callback(gallery.close)
-        enrol = _enrol_on_cluster if arguments.engine == "ray" else partial(_enrol_here, attempt=attempt)
+        on_cluster = arguments.engine == "ray"
+        enrol = partial(_enrol_on_cluster, run=run) if on_cluster else partial(_enrol_here, attempt=attempt)
         report = enrol(arguments, settings, output, source, pack, gallery)
         if report.withheld:
             return publish_and_report(report, None, arguments.report, output)
@@ -144,12 +148,13 @@ def _enrol_on_cluster(
     source: Source,
     pack: ModelPack,
     gallery: Gallery,
+    run: CommandRun,
 ) -> RunReport:
     from indexer.cluster.enrol import enrol_on_cluster, worker_task
     from indexer.cluster.ray_cluster import joined_cluster
 
     with joined_cluster(arguments.address) as cluster, output.bar(len(source.photos), "photo") as progress:
-        task = worker_task(source, settings, pack, gallery, arguments.force)
+        task = worker_task(source, settings, pack, gallery, run, arguments.force)
         return enrol_on_cluster(source, task, cluster, gallery, pack.threshold, settings.workers, progress)
 
 

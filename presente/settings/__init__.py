@@ -5,7 +5,13 @@ finds the texts; ``flags`` puts settings on a command line. Only this package re
 """
 
 from presente.settings.flags import add_settings_flags
-from presente.settings.loading import load_settings, traces_wanted, unknown_variables, without_settings
+from presente.settings.loading import (
+    load_settings,
+    ray_cluster_is_named,
+    traces_wanted,
+    unknown_variables,
+    without_settings,
+)
 from presente.settings.settings import SETTINGS, Settings
 from presente.settings.values import TargetRate
 
@@ -15,6 +21,7 @@ __all__ = [
     "TargetRate",
     "add_settings_flags",
     "load_settings",
+    "ray_cluster_is_named",
     "traces_wanted",
     "unknown_variables",
     "without_settings",

@@ -107,6 +107,12 @@ def traces_wanted(settings: Settings, environment: Mapping[str, str] | None = No
     return any(environment.get(name) for name in _ENDPOINTS)
 
 
+def ray_cluster_is_named() -> bool:
+    """Whether ``RAY_ADDRESS`` names a cluster; Ray, which is imported next, is told to send no usage statistics."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    return bool(os.environ.get("RAY_ADDRESS"))
+
+
 def _read(each: Setting, text: str, named: str) -> Any:
     """The value of a text; ``named`` is what an error calls the place that the text came from."""
     try:

@@ -18,6 +18,7 @@ from indexer.cluster.values import WorkerRefusal, WorkerTask
 from indexer.cluster.worker import EnrolmentWorker
 from indexer.sources.folder import read_folder
 from presente import composition
+from presente.command_log import CommandRun
 from presente.composition import open_store
 from presente.settings import load_settings
 from tests import programs
@@ -96,7 +97,18 @@ def test_a_node_is_killed_and_a_photo_kills_workers_and_the_rest_is_enrolled_onc
     student = sorted(source.iterdir())[0]
     deadly = student / "2.jpg"
     deadly.write_bytes((student / "1.jpg").read_bytes() + b"deadly")
-    words = ["-m", "indexer", "add", source, "--engine", "ray", "--address", nodes.address, "--json", *ALLOWED]
+    words: list[str | Path] = [
+        "-m",
+        "indexer",
+        "add",
+        source,
+        "--engine",
+        "ray",
+        "--address",
+        nodes.address,
+        "--json",
+        *ALLOWED,
+    ]
     with (tmp_path / "out").open("w") as out, (tmp_path / "err").open("w") as err:
         process = programs.start(words, tmp_path, environment, out, err)
     store = open_store(store_url)
@@ -130,7 +142,7 @@ def test_an_interrupted_run_says_what_it_kept_and_goes_on(
     nodes: RayNodes, command: Command, environment: dict[str, str], tmp_path: Path, source: Path, store_url: str
 ) -> None:
     total = 24 * COPIES
-    words = ["-m", "indexer", "add", source, "--engine", "ray", "--address", nodes.address, "--json"]
+    words: list[str | Path] = ["-m", "indexer", "add", source, "--engine", "ray", "--address", nodes.address, "--json"]
     with (tmp_path / "out").open("w") as out, (tmp_path / "err").open("w") as err:
         process = programs.start(words, tmp_path, environment, out, err)
     store = open_store(store_url)
@@ -173,7 +185,7 @@ def test_what_a_cluster_cannot_do_is_refused(command: Command, words: list[str],
 def test_without_ray_an_error_says_how_to_install_it(environment: dict[str, str], tmp_path: Path) -> None:
     hidden = "import sys; sys.modules['ray'] = None; sys.argv = ['indexer', *sys.argv[1:]]; "
     main = "from indexer.__main__ import main; sys.exit(main())"
-    words = ["-c", hidden + main, "add", SHEET, "--engine", "ray", "--json"]
+    words: list[str | Path] = ["-c", hidden + main, "add", SHEET, "--engine", "ray", "--json"]
     done = programs.run(words, tmp_path, environment)
     error = json.loads(done.stdout)["error"]
     assert (done.returncode, error["code"]) == (2, "ray_missing") and "make ray" in error["fix"]
@@ -186,7 +198,7 @@ def task(environment: dict[str, str], source: Path) -> WorkerTask:
     pack = composition.open_pack(settings)
     gallery = composition.open_gallery(settings, pack)
     listed = replace(read_folder(source), folder=source)
-    made = worker_task(listed, settings, pack, gallery, force=False)
+    made = worker_task(listed, settings, pack, gallery, CommandRun.begun_here(), force=False)
     gallery.close()
     return made
 

@@ -65,7 +65,7 @@ def test_parts_at_the_same_time_make_the_gallery_of_one_run(
         started = []
         for number, (part, out) in enumerate(zip(PARTS, outs, strict=True)):
             own = environment | ({"PRESENTE_INDEX": str(tmp_path / "own index")} if number == 1 else {})
-            words = ["-m", "indexer", "add", SHEET, "--shard", part, "--json"]
+            words: list[str | Path] = ["-m", "indexer", "add", SHEET, "--shard", part, "--json"]
             started.append(programs.start(words, tmp_path, own, out, out))
         assert [process.wait(120) for process in started] == [0] * len(PARTS), [
             (out.seek(0), out.read()) for out in outs
