@@ -137,7 +137,7 @@ class Bench:
         self._galleries += 1
         folder = self._folder / f"gallery-{self._galleries}"
         folder.mkdir()
-        settings = common.environment_in(self._given, folder)
+        settings = common.environment_in(self._given, folder, **self.nodes.token)
         if self._given.mongodb:
             self._used.append(f"bulk_cluster_{uuid.uuid4().hex[:12]}")
             settings["PRESENTE_STORE"] = f"{self._given.mongodb.rstrip('/')}/{self._used[-1]}"

@@ -7,6 +7,8 @@ other nodes follow. The daemons keep the streams that they were started with, so
 from __future__ import annotations
 
 import os
+import random
+import secrets
 import signal
 import socket
 import subprocess
@@ -31,7 +33,12 @@ _QUICK = {  # a node that died is noticed within seconds
 
 
 class RayNodes:
-    """A head without cores, and nodes with one core each."""
+    """A head without cores, and nodes with one core each.
+
+    Attributes:
+        address: of the head.
+        token: variables that a process needs to join.
+    """
 
     def __init__(self, folder: Path, nodes: int, environment: Mapping[str, str], cwd: Path) -> None:
         """Start them.
@@ -43,7 +50,8 @@ class RayNodes:
             cwd: their folder.
         """
         self._folder = folder
-        self._environment = {**environment, **_QUICK}
+        self.token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        self._environment = {**environment, **_QUICK, **self.token}
         self._cwd = cwd
         self._sockets = tempfile.TemporaryDirectory(prefix="ray-")  # their paths must be short
         self.address = f"127.0.0.2:{_free_port('127.0.0.2')}"
@@ -130,6 +138,9 @@ class RayNodes:
 
 
 def _free_port(host: str) -> int:
-    with socket.socket() as free:
-        free.bind((host, 0))
-        return int(free.getsockname()[1])
+    """A port that no one listens at, below those that systems hand out: the head binds it seconds later."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as free, suppress(OSError):
+            free.bind((host, port))
+            return port

@@ -126,7 +126,7 @@ def joined_cluster(address: str | None) -> Iterator[RayCluster]:
             )
         else:
             ray.init(address=address, **quiet)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as exc:
+    except (ray.exceptions.RayError, RuntimeError, ValueError, OSError) as exc:
         raise ConfigError(
             "cluster_unavailable",
             f"The Ray cluster at {address or 'RAY_ADDRESS'} cannot be joined ({exc}).",

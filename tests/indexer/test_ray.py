@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -110,7 +111,7 @@ def test_a_node_is_killed_and_a_photo_kills_workers_and_the_rest_is_enrolled_onc
         *ALLOWED,
     ]
     with (tmp_path / "out").open("w") as out, (tmp_path / "err").open("w") as err:
-        process = programs.start(words, tmp_path, environment, out, err)
+        process = programs.start(words, tmp_path, environment | nodes.token, out, err)
     store = open_store(store_url)
     wait_for(store, int(0.4 * total))
     nodes.kill(1)
@@ -144,7 +145,7 @@ def test_an_interrupted_run_says_what_it_kept_and_goes_on(
     total = 24 * COPIES
     words: list[str | Path] = ["-m", "indexer", "add", source, "--engine", "ray", "--address", nodes.address, "--json"]
     with (tmp_path / "out").open("w") as out, (tmp_path / "err").open("w") as err:
-        process = programs.start(words, tmp_path, environment, out, err)
+        process = programs.start(words, tmp_path, environment | nodes.token, out, err)
     store = open_store(store_url)
     wait_for(store, total // 5)
     process.send_signal(signal.SIGINT)
@@ -154,11 +155,15 @@ def test_an_interrupted_run_says_what_it_kept_and_goes_on(
     store.close()
     assert (code, report["stopped"]) == (130, "interrupted"), (tmp_path / "err").read_text()
     assert kept == report["done"] == total - report["left"] < total
+
+    def joined(*words: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+        return command(*words, **(nodes.token | more))
+
     shared = ("--engine", "ray", "--address", nodes.address)
-    again = added(command, source, *shared)
+    again = added(joined, source, *shared)
     assert (again["already"], again["done"], again["refused"]) == (kept, total - kept, 0)
     assert json.loads(command("indexer", "verify", "--json").stdout)["agrees"]
-    sheet = added(command, SHEET, *shared)  # students with fields, and photos below the sheet
+    sheet = added(joined, SHEET, *shared)  # students with fields, and photos below the sheet
     assert (sheet["done"], sheet["left"]) == (96, 0)
 
 
