@@ -182,6 +182,28 @@ def test_a_gallery_that_has_outgrown_its_curve_is_calibrated_again(open_gallery:
     assert "too few" in refit(open_gallery())
 
 
+def test_a_gallery_that_doubles_while_it_is_calibrated_is_calibrated_once_more(
+    open_gallery: OpenGallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery, other = open_gallery(), open_gallery()
+    people = [
+        enrolment(f"A{i:03d}", row) for i, row in enumerate(unit(np.random.default_rng(7).normal(size=(90, DIM))))
+    ]
+    gallery.enrol(people[:40])
+    store_curve(gallery, people=6)
+    store = gallery.store_calibration
+    fitted: list[int] = []
+
+    def store_after_others_enrolled(curve: CalibrationCurve) -> None:
+        other.enrol(people)  # as another process does in the meantime
+        fitted.append(curve.people)
+        store(curve)
+
+    monkeypatch.setattr(gallery, "store_calibration", store_after_others_enrolled)
+    assert "it was calibrated again" in refit(gallery)
+    assert fitted == [40, 90] and stored_curve(gallery).people == 90
+
+
 def test_a_large_gallery_gives_a_sample_of_its_searches(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = unit(np.random.default_rng(6).normal(size=(90, DIM)))
     students = EnrolledTemplates(tuple(f"{i:02d}" for i in range(30)), rows[:60], np.arange(0, 60, 2))

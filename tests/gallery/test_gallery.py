@@ -442,3 +442,22 @@ def test_a_long_run_publishes_by_itself(open_gallery: OpenGallery, monkeypatch: 
         gallery.enrol([enrolment(f"S{i}", vectors(1, 80 + i))])
     gallery.index._background.join()
     assert gallery.index.generation >= 1 and gallery.index.verify().agrees
+
+
+def test_a_process_that_only_reads_generations_publishes_none(
+    open_gallery: OpenGallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher = open_gallery()
+    for i in range(3):
+        publisher.enrol([enrolment(f"P{i}", vectors(1, 70 + i))])
+        publisher.index.publish()
+    monkeypatch.setattr("gallery.index.document_index._PUBLISH_EVERY", 3)
+    generations = GenerationStore(tmp_path / "index", reads=True)
+    reader = Gallery(publisher.store, generations, publisher.pack, publisher.dim, publisher.settings)
+    before = generations.numbers()
+    assert reader.index.generation == before[-1] and len(before) == 2  # it starts from what is there
+    for i in range(8):
+        reader.enrol([enrolment(f"S{i}", vectors(1, 80 + i))])
+    generations.prune(1)
+    assert not reader.index._background.is_alive() and generations.numbers() == before
+    assert reader.index.verify().agrees and publisher.index.verify().agrees
