@@ -25,6 +25,7 @@ _STORE_BYTES = 100_000_000
 _START_S = 60.0
 _QUICK = {  # a node that died is noticed within seconds
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",  # as local runs have; Ray's own is 15
     "RAY_health_check_initial_delay_ms": "5000",
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "1000",

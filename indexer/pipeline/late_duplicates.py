@@ -12,9 +12,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from gallery.documents.student_rules import POSSIBLE_DUPLICATE
 from gallery.documents.values import StoredStudent
 from gallery.enrolment.nearest_others import nearest_others
-from gallery.enrolment.photo_check import POSSIBLE_DUPLICATE
 from gallery.enrolment.score_levels import LevelKeeper
 from gallery.gallery import Gallery
 from indexer.pipeline.run_report import RunReport

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.ray_nodes import RayNodes
+from gallery.documents.access_log import ALL_LINES
 from gallery.documents.protocol import DocumentStore
 from indexer.cluster.batches import batch_size, in_whole_students
 from indexer.cluster.enrol import worker_task
@@ -233,6 +234,10 @@ def test_a_worker_that_was_told_to_stop_enrols_nothing(task: WorkerTask, source:
     assert worker.open() is None
     photos = list(read_folder(source).photos)[:5]
     assert worker.enrol(photos[:3]).report.done == 3
+    store = open_store(task.settings.store)
+    lines = store.access_log.lines(ALL_LINES, 0, 10)
+    store.close()
+    assert {(line.event.request, line.event.caller) for line in lines} == {(task.run.request, task.run.caller)}
     worker.stop()
     stopped = worker.enrol(photos[3:]).report
     assert (stopped.done, stopped.stopped) == (0, "interrupted")

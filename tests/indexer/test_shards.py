@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gallery.enrolment.photo_check import POSSIBLE_DUPLICATE
+from gallery.documents.student_rules import POSSIBLE_DUPLICATE
 from indexer.pipeline.late_duplicates import note_late_duplicates
 from indexer.pipeline.run_report import RunReport
 from indexer.sources.parts import Shard
