@@ -6,6 +6,7 @@ lost, and decides.
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
@@ -23,6 +24,7 @@ _STORE_BYTES = 100_000_000
 """Memory for objects of a cluster that the command starts itself: only lists of photos and reports pass through it."""
 _CONTROL = "control"
 _CLOSE_S = 10.0
+_ANSWER_S = 10.0
 
 
 class WorkerLost(Exception):
@@ -125,18 +127,27 @@ def joined_cluster(address: str | None) -> Iterator[RayCluster]:
                 **quiet,
             )
         else:
+            _check_answers(address)
             ray.init(address=address, **quiet)
     except (ray.exceptions.RayError, RuntimeError, ValueError, OSError) as exc:
         raise ConfigError(
             "cluster_unavailable",
             f"The Ray cluster at {address or 'RAY_ADDRESS'} cannot be joined ({exc}).",
-            "Run the command on a machine of the cluster (`ray start`), and give --address HOST:PORT of its head.",
+            "Run the command on a machine of the cluster (`ray start`), and give --address HOST:PORT of its head; a "
+            "cluster with a token wants RAY_AUTH_MODE and RAY_AUTH_TOKEN_PATH here, too.",
         ) from exc
     with redirect_stdout(sys.stderr):  # Ray prints what its daemons say of lost workers, some of it at the end
         try:
             yield RayCluster(ray)
         finally:
             ray.shutdown()
+
+
+def _check_answers(address: str | None) -> None:
+    """Raise ``OSError`` when no one answers at HOST:PORT; Ray itself would try for minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_S).close()
 
 
 def _import_ray() -> Any:
