@@ -56,7 +56,7 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
     _check_address(settings)
     give_memory_back()
     max_body = int(settings.max_bytes * _LARGEST_PHOTOS_A_REQUEST * _BASE64_GROWTH)
-    service_handle = ServiceHandle()
+    service_handle = ServiceHandle(settings.most_behind_seconds)
     register = AccessRegister()
     telemetry = Telemetry(service_handle, _tracing(settings))
     limits, first_page = _limits(settings), settings.first_page

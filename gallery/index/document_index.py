@@ -14,7 +14,7 @@ from gallery.documents.values import Position, Written
 from gallery.index.agreement import SETTLE_S, Agreement, compare, settled
 from gallery.index.erasure import Erasure, StoreWatcher
 from gallery.index.generations import Generation, GenerationStore
-from gallery.index.index_state import IndexState
+from gallery.index.index_state import IndexState, Lag
 from gallery.index.manifest import IndexedDocuments
 from gallery.index.recall_gate import GateReport
 from gallery.index.searcher import Searcher
@@ -220,10 +220,11 @@ class DocumentIndex:
     def follow(self, written: Written | None = None) -> None:
         """Apply the changes now, after checking that they are of the same pack; ``written`` is not asked for again."""
         with self._following:
+            began = time.monotonic()
             with self._lock.write():
                 removed = self._searcher.follow(self.store, self.pack, self.check_followed_pack, written)
             self.erasure.add(removed)
-        self._looked_at = time.monotonic()
+            self._looked_at = began  # what was written while the changes were read may be missing
         if len(removed):
             self._erase_quietly()
 
@@ -253,6 +254,16 @@ class DocumentIndex:
             StoreError: of the store.
         """
         return max(0, self.store.last_change() - self._searcher.change)
+
+    def lag(self) -> Lag:
+        """How far the index is behind the documents; asks the store once. It waits for no lock.
+
+        Raises:
+            StoreError: of the store.
+        """
+        looked_at = self._looked_at
+        changes = self.behind()
+        return Lag(changes, max(0.0, time.monotonic() - looked_at) if changes else 0.0)
 
     def watch(self, every_s: float, erased: Callable[[], None]) -> None:
         """Follow the documents at intervals until closed; ``erased`` is called when a student was removed.
