@@ -113,7 +113,7 @@ def following(servers: Sequence[BenchmarkServer], store: DocumentStore, count: i
         vectors = np.concatenate([batch.vectors[batch.subjects == stored.id] for batch in store.templates(None, pack)])
         held += holding(last.folder / "index", vectors) > 0
         done(first, "DELETE", f"/v1/students/{stored.student.matricula}")
-        clean_s.append(seconds_until(lambda vectors=vectors: not holding(last.folder / "index", vectors)))  # type: ignore[misc]
+        clean_s.append(seconds_until(lambda vectors=vectors: not holding(last.folder / "index", vectors)))
     return {
         "asked": count,
         "known_at_the_first_question": known,
@@ -209,7 +209,9 @@ def replicas(given: argparse.Namespace, folder: Path, store: str) -> Iterator[li
                 os.sched_setaffinity(0, {cores[number]})  # what is started now inherits it
             try:
                 source = None if servers else SAMPLE_CLASS
-                servers.append(running.enter_context(served(given, source, folder=own, **words)))
+                servers.append(
+                    running.enter_context(served(given, source, folder=own, checkout=ROOT, descriptors=None, **words))
+                )
             finally:
                 os.sched_setaffinity(0, cores)
         yield servers
