@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
         "Copy the newest generation of another server's index folder, which may be in use, into an empty one.",
         "indexer copy-index /mnt/other/index",
     )
-    parser.add_argument("source", metavar="FROM", type=Path, help="the other server's PRESENTE_INDEX")
+    parser.add_argument("source", metavar="FROM", type=Path, help="the other server's index folder")
 
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:

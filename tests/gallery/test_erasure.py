@@ -20,28 +20,9 @@ from gallery.index.erased_rows import GenerationFiles
 from gallery.index.generations import GenerationStore
 from gallery.index.kinds.coded import CodedIndex
 from gallery.index.kinds.registry import CODED
-from gallery.index.recall_gate import IndexSettings
-from gallery.settings import GallerySettings
-from presente.composition import open_store
 from presente.errors import StoreError
-from tests.conftest import PACK, enrolment, on_sqlite, unit
-
-DIM = 64
-
-
-def rows(count: int, seed: int) -> np.ndarray:
-    return unit(np.random.default_rng(seed).normal(size=(count, DIM)))
-
-
-def opened(url: str, index: Path, kind: str = "flat") -> Gallery:
-    generations = GenerationStore(index, IndexSettings(kind, 0.5))  # type: ignore[arg-type]
-    return Gallery(open_store(url), generations, PACK, DIM, GallerySettings(0.5, "test"))
-
-
-def holding(folder: Path, vectors: np.ndarray) -> list[str]:
-    """The names of the files below a folder that contain any of these vectors."""
-    files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    return [path.name for path, content in files.items() if any(row.tobytes() in content for row in vectors)]
+from tests.conftest import enrolment, on_sqlite, unit
+from tests.gallery.erasing import DIM, holding, opened, rows
 
 
 @pytest.fixture
@@ -335,7 +316,7 @@ import os, signal, sys
 from pathlib import Path
 from gallery.index.document_index import DocumentIndex
 from gallery.index import generations
-from tests.gallery.test_erasure import opened
+from tests.gallery.erasing import opened
 gallery = opened(sys.argv[1], Path(sys.argv[2]))
 def die(*_): os.kill(os.getpid(), signal.SIGKILL)
 def wait(*_):

@@ -15,7 +15,7 @@ from gallery.index.searcher import Searcher
 from gallery.settings import GallerySettings
 from presente.composition import open_store
 from tests.conftest import PACK, Command, enrolment, on_sqlite
-from tests.gallery.test_erasure import DIM, holding, rows
+from tests.gallery.erasing import DIM, holding, rows
 
 
 @pytest.fixture

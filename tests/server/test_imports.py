@@ -19,16 +19,9 @@ from server.imports.row_enrolment import enrol_row
 from server.imports.upload import MOST_FILES
 from server.service import Service
 from tests.conftest import SAMPLE, on_sqlite
-from tests.server.sample import ANA, EVA, JPEG, PROBE, STRANGER, STUDENTS, enrol, photos, problem
+from tests.server.sample import ANA, EVA, HEADER, JPEG, PROBE, STRANGER, STUDENTS, enrol, line_of, photos, problem
 
 ABRIL, OTHER = STUDENTS[2], STUDENTS[3]
-HEADER = "matricula,nombre_del_alumno,clase,fecha_de_registro,fotos\n"
-
-
-def line_of(student: dict[str, str], *names: str, **other: str) -> str:
-    values = {**student, **other}
-    fields = [values[name] for name in ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro")]
-    return ",".join([*fields, ";".join(names)]) + "\n"
 
 
 def form(sheet: str, files: dict[str, bytes], name: str = "alumnos.csv") -> dict[str, Any]:

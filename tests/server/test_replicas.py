@@ -18,12 +18,11 @@ from gallery.documents.access import Grant
 from presente.access_roles import AccessRole
 from presente.composition import open_store
 from server.access import administration
-from tests.gallery.test_erasure import holding
+from tests.gallery.erasing import holding
 from tests.server.conftest import Running, Serve
+from tests.server.killed import Client, Promised, check, check_over_http, opened
 from tests.server.people import PASSWORD, logged_in_at, wait_until
-from tests.server.sample import ANA, CLASS, EVA, GROUP, HERE, JPEG, MOVED, STUDENTS, photos
-from tests.server.test_imports import HEADER, line_of
-from tests.server.test_kills import Client, Promised, check, check_over_http, opened
+from tests.server.sample import ANA, CLASS, EVA, GROUP, HEADER, HERE, JPEG, MOVED, STUDENTS, line_of, photos
 
 pytestmark = [pytest.mark.untraced, pytest.mark.usefixtures("sample_gallery")]
 
