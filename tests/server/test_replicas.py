@@ -80,17 +80,17 @@ def test_what_one_erases_the_other_forgets_also_when_it_was_away(
     assert ask(replica, "/save_all_images", {}).status == 200
     fill_cache(here)
     assert len(kept_of(here, ANA["matricula"], ana)) >= 4
-    listed = other.ask(f"/v1/students/{STUDENTS[2]['matricula']}/images")["images"]
+    listed = other.ask(f"/v1/students/{STUDENTS[2]['matricula']}/images")["photos"]
     exported = sorted(path.name for path in (here / "export").glob(f"{STUDENTS[2]['matricula']}_*"))
     assert len(listed) == len(exported) > 1
     assert other.fetch("DELETE", f"/v1/students/{ANA['matricula']}").status == 204
     wait_until(lambda: not kept_of(here, ANA["matricula"], ana))
     assert named(replica, photos(ANA)[0]) is None
-    path = f"/v1/students/{STUDENTS[2]['matricula']}/images/{listed[0]['sha256']}"
+    path = f"/v1/students/{STUDENTS[2]['matricula']}/images/{listed[0]['id']}"
     assert other.fetch("DELETE", path).status == 204
     wait_until(lambda: len(list((here / "export").glob(f"{STUDENTS[2]['matricula']}_*"))) == len(exported) - 1)
-    fill_cache(here)
     replica.kill()
+    fill_cache(here)
     assert other.fetch("DELETE", f"/v1/students/{EVA['matricula']}").status == 204
     assert len(kept_of(here, EVA["matricula"], eva)) >= 4
     again = start("b")
