@@ -331,10 +331,16 @@ class Status(Reply, frozen=True, kw_only=True):
 
 
 class Readiness(Reply, frozen=True, kw_only=True):
-    """Whether queries are answered: ready, loading or unavailable, then with the code of what queries meet."""
+    """Whether queries are answered: ready, loading or unavailable, then with the code of what queries meet.
+
+    ``behind_changes`` are the changes of the documents that the server's index has not seen, ``behind_seconds`` since
+    when it has not seen all; both are left out while that is not known.
+    """
 
     status: str
     code: str | UnsetType = UNSET
+    behind_changes: int | UnsetType = UNSET
+    behind_seconds: float | UnsetType = UNSET
 
     def __bool__(self) -> bool:
         """Whether it is ready."""

@@ -84,7 +84,7 @@ class PhotoExport:
                     with suppress(PhotoRefused):
                         target, content = self.folder / names[0], _signed(as_jpeg(photo.content), photo.sha256)
                 written = _write(target, content)
-                if store.student(photo.matricula) is None:  # erased since it was read, when forget() found no file yet
+                if photo.sha256 not in store.digests(photo.matricula):  # erased since it was read
                     target.unlink(missing_ok=True)
                 elif written:
                     saved += 1
@@ -102,7 +102,8 @@ class PhotoExport:
             self._delete([path for path, match in self._files() if match[1] in names])
 
     def forget_erased(self, store: DocumentStore) -> None:
-        """Delete the files of all students whom the store does not have: it finishes erasures that were cut off.
+        """Delete the files of all photos that the store does not have: another process has erased them, or an erasure
+        was cut off.
 
         Another program's file with a similar name stays: its content does not match the digest in its name.
 
@@ -110,15 +111,19 @@ class PhotoExport:
             StoreError: ``export_unwritable``.
         """
         with self._translated_errors():
-            files = self._files()
-            unknown = {match[1] for _, match in files}
+            files: dict[str, list[tuple[Path, re.Match[str]]]] = {}
+            for path, match in self._files():
+                files.setdefault(match[1], []).append((path, match))
+            gone: list[tuple[Path, re.Match[str]]] = []
             after = ""
-            while unknown and (page := store.students(kind=None, after=after, limit=_PAGE)):
-                unknown -= {_name(stored.student.matricula) for stored in page}
+            while files and (page := store.students(kind=None, after=after, limit=_PAGE)):
+                for matricula in (stored.student.matricula for stored in page):
+                    if found := files.pop(_name(matricula), None):
+                        stored_digests = {digest[:12] for digest in store.digests(matricula)}
+                        gone += [each for each in found if each[1][2] not in stored_digests]
                 after = page[-1].student.matricula
-            self._delete(
-                [path for path, match in files if match[1] in unknown and (match[3] or _is_copy(path, match[2]))]
-            )
+            gone += [each for found in files.values() for each in found]
+            self._delete([path for path, match in gone if match[3] or _is_copy(path, match[2])])
 
     def _files(self) -> list[tuple[Path, re.Match[str]]]:
         """Every file that is named like an exported photo, with the parts of its name."""

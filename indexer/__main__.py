@@ -6,10 +6,10 @@ import argparse
 import logging
 import sys
 
-from indexer.commands import add, audit, compact, merge, move, remove, status, sync, verify
+from indexer.commands import add, audit, compact, copy_index, merge, move, remove, status, sync, verify
 from presente import cli, logs
 
-COMMANDS = (add, sync, remove, audit, merge, move, verify, compact, status)
+COMMANDS = (add, sync, remove, audit, merge, move, verify, compact, copy_index, status)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -5,9 +5,11 @@ Only entry points call it, and nothing else knows which backends exist.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from faces.packs.model_pack import ModelPack, load_pack
 from faces.runtime.session import RuntimeOptions, described_runtime
@@ -23,7 +25,7 @@ from gallery.photo_export import PhotoExport
 from gallery.settings import GallerySettings
 from gallery.threshold.operating_point import OperatingPoint, ThresholdTarget, operating_point
 from presente.clock import MACHINE_CLOCK, Clock
-from presente.errors import ConfigError, PackError, PresenteError
+from presente.errors import ConfigError, PackError, PresenteError, StoreError
 from presente.files import erase_folder
 from presente.parallel import default_workers
 from presente.secrets import hidden, hidden_address
@@ -221,6 +223,46 @@ def forget_cached(settings: Settings) -> None:
     they are needed."""
     settings.template_cache.unlink(missing_ok=True)
     erase_folder(settings.download_cache)
+
+
+def forget_cached_of_erased(settings: Settings, store: DocumentStore) -> None:
+    """Do the same if anyone was erased since this was last called, by whichever process, here or elsewhere.
+
+    A file in the cache's folder says up to which change that is known. Without it the caches are deleted, too.
+
+    Raises:
+        StoreError: ``cache_unwritable``; or of the store.
+    """
+    with suppress(OSError):
+        settings.cache.mkdir(parents=True, exist_ok=True)
+    if not settings.cache.exists():  # so nothing is kept
+        return
+    change = store.position().low_water
+    seen = {"store": store.identity(), "change": change, "mark": store.change_mark(change)}
+    note = settings.cache / "erasures.json"
+    try:
+        if _is_erased_since(note, seen, store):
+            forget_cached(settings)
+        staged = note.with_suffix(".part")
+        staged.write_text(json.dumps(seen))
+        staged.replace(note)
+    except OSError as exc:
+        raise StoreError(
+            "cache_unwritable",
+            f"{settings.cache} cannot be changed ({exc.strerror}); it may hold photos and templates of people who were "
+            "erased.",
+            "Correct PRESENTE_CACHE, or delete the folder.",
+        ) from exc
+
+
+def _is_erased_since(note: Path, now: dict[str, Any], store: DocumentStore) -> bool:
+    """Whether anyone may have been erased since a note was written."""
+    try:
+        noted = json.loads(note.read_text())
+        change, mark, identity = int(noted["change"]), str(noted["mark"]), noted["store"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return True
+    return identity != now["store"] or mark != store.change_mark(change) or store.removed_since(change)
 
 
 def open_export(settings: Settings) -> PhotoExport:

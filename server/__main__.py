@@ -56,7 +56,7 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
     _check_address(settings)
     give_memory_back()
     max_body = int(settings.max_bytes * _LARGEST_PHOTOS_A_REQUEST * _BASE64_GROWTH)
-    service_handle = ServiceHandle()
+    service_handle = ServiceHandle(settings.most_behind_seconds)
     register = AccessRegister()
     telemetry = Telemetry(service_handle, _tracing(settings))
     limits, first_page = _limits(settings), settings.first_page
@@ -89,15 +89,14 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         cleanup.callback(http.stop)  # runs first: finishes what is being answered
         export = composition.open_export(settings)
         imports = ImportDesk(settings.imports)
-        export.forget_erased(gallery.store)  # an erasure may have been cut off
-        imports.forget_erased(gallery.store)
 
         def forget_copies() -> None:
             """Drop copies of students whom any process has erased from the store."""
             export.forget_erased(gallery.store)
             imports.forget_erased(gallery.store)
-            composition.forget_cached(settings)
+            composition.forget_cached_of_erased(settings, gallery.store)
 
+        forget_copies()  # an erasure may have been cut off, or others may have erased while no server ran here
         gallery.index.watch(_WATCH_S, forget_copies)
         embedder = composition.open_embedder(settings, pack, decoder)
         forget = partial(composition.forget_copies, settings)

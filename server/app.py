@@ -116,7 +116,9 @@ def create_app(
     authenticator = Authenticator(access, register)
     app.extensions["presente.authenticator"] = authenticator
     app.extensions["presente.shares"] = shares = Shares(access.proxies)
-    app.extensions["presente.login_desk"] = LoginDesk(register, authenticator.sessions)
+    request_counts = request_limits or limits.open_limits(None, None, "memory", has_keys=False)
+    delays = request_counts.login_delays()
+    app.extensions["presente.login_desk"] = LoginDesk(register, authenticator.sessions, delays)
     observability.install(app, telemetry)
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
@@ -127,8 +129,6 @@ def create_app(
         app.register_blueprint(room.bp)
     errors.install(app)
     describe_types(JsonObject)
-
-    request_counts = request_limits or limits.open_limits(None, None, "memory", has_keys=False)
 
     @app.before_request
     def begin() -> Response | None:

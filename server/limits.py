@@ -23,6 +23,7 @@ from presente.errors import Busy, ConfigError
 from presente.secrets import hidden_address
 from presente.settings.values import RequestRate
 from server.access.caller import Caller
+from server.access.login_delays import LoginDelays
 from server.window_counts import WindowCounts
 
 log = logging.getLogger(__name__)
@@ -96,6 +97,7 @@ class RequestLimits:
         """
         self._rates = {"caller": callers, "browser": strangers, "address": strangers}
         self._limits = {policy: _item(rate) for policy, rate in self._rates.items()}
+        self._storage = storage
         self._limiter = FixedWindowRateLimiter(storage)
         self._lock = threading.Lock()
         self._away_until = -math.inf
@@ -115,6 +117,17 @@ class RequestLimits:
         self._told = False
         reset_s = max(1, math.ceil(stats.reset_time - time.time()))
         return Counted(asking.policy, rate, allowed, max(0, stats.remaining), min(reset_s, rate.seconds))
+
+    def login_delays(self) -> LoginDelays:
+        """What delays logins, counted where requests are."""
+        if isinstance(self._storage, WindowCounts):
+            return LoginDelays()
+        from limits.storage import RedisStorage
+
+        from server.access.shared_delays import SharedLoginDelays
+
+        assert isinstance(self._storage, RedisStorage)
+        return SharedLoginDelays(self._storage)
 
     def _is_away(self, error: StorageError) -> None:
         with self._lock:

@@ -1,16 +1,17 @@
-"""Whether queries would be answered now: found out by one query."""
+"""Whether queries would be answered now: found out by one query. And how far the index is behind the documents."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
 from gallery.gallery import Gallery
+from gallery.index.index_state import Lag
 from presente.errors import PresenteError, StoreError
 from presente.installation import command_line
 from presente.stages import unheard
@@ -19,16 +20,22 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
 """How long an answer is reused, so that frequent checks do not load the server."""
+MOST_BEHIND_S = 10.0
+"""What the settings say where nothing is set."""
 _STUCK_S = 10.0
 """Seconds after which a query without an answer counts as a failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """``loading`` before there is a gallery; ``unavailable`` with the code of the error that queries meet."""
+    """``loading`` before there is a gallery; ``unavailable`` with the code of the error that queries meet.
+
+    ``lag`` is how far the index is behind the documents; None when that is not known.
+    """
 
     status: Literal["ready", "loading", "unavailable"]
     code: str = ""
+    lag: Lag | None = field(default=None, compare=False)
 
 
 READY, LOADING = Readiness("ready"), Readiness("loading")
@@ -38,18 +45,20 @@ class ReadinessCheck:
     """Runs the query of an identification, at most once per :data:`EVERY_S`. Safe to use from several threads: one runs
     it, the others get the last result."""
 
-    def __init__(self, gallery: Gallery) -> None:
+    def __init__(self, gallery: Gallery, most_behind_s: float = MOST_BEHIND_S) -> None:
+        """Check a gallery; not ready when its index is behind the documents for more than so many seconds."""
         self._gallery = gallery
+        self._most_behind_s = most_behind_s
         self._asking = threading.Lock()
         self._last = LOADING
         self._asked_at = -np.inf
+        self._lag: Lag | None = None
         self._logged_code = ""
 
     def now(self) -> Readiness:
         """The answer, not older than a second, unless another thread is waiting for a newer one."""
         if not self._asking.acquire(blocking=False):
-            stuck = time.monotonic() - self._asked_at > _STUCK_S
-            return Readiness("unavailable", "no_answer") if stuck else self._last
+            return self._while_asking()
         try:
             if time.monotonic() - self._asked_at >= EVERY_S:
                 self._asked_at = time.monotonic()
@@ -59,21 +68,34 @@ class ReadinessCheck:
         finally:
             self._asking.release()
 
+    def _while_asking(self) -> Readiness:
+        """The last answer, unless the query that is under way takes too long."""
+        waited, lag = time.monotonic() - self._asked_at, self._lag
+        if lag is not None and lag.changes:
+            lag = replace(lag, seconds=lag.seconds + waited)
+            if lag.seconds > self._most_behind_s:
+                return Readiness("unavailable", "index_behind", lag)
+        return Readiness("unavailable", "no_answer", lag) if waited > _STUCK_S else replace(self._last, lag=lag)
+
     def _ask(self) -> Readiness:
         try:
             with unheard():
+                self._lag = self._gallery.index.lag()  # if the query has to wait for the index, this is known
                 probe(self._gallery)
+                self._lag = lag = self._gallery.index.lag()
+            if lag.seconds > self._most_behind_s:
+                raise StoreError("index_behind", f"The index is {lag.changes} changes behind for {lag.seconds:.0f} s.")
         except Exception as error:  # any error that a query would meet
             code = error.code if isinstance(error, PresenteError) else "internal_error"
             if code != self._logged_code:  # once, not at every check
                 expected = isinstance(error, PresenteError)
                 log.error("not ready: %s", error, exc_info=None if expected else error)
             self._logged_code = code
-            return Readiness("unavailable", code)
+            return Readiness("unavailable", code, self._lag if code == "index_behind" else None)
         if self._logged_code:
             log.warning("ready again")
         self._logged_code = ""
-        return READY
+        return replace(READY, lag=lag)
 
 
 def probe(gallery: Gallery) -> None:

@@ -29,7 +29,7 @@ from presente.stages import stage
 from server.imports.desk import ImportDesk
 from server.observer import NO_OBSERVER, Observer
 from server.photo_enrolment import AcceptedEnrolment, PhotoEnroller, PhotoRoom
-from server.readiness import LOADING, Readiness, ReadinessCheck
+from server.readiness import LOADING, MOST_BEHIND_S, Readiness, ReadinessCheck
 
 STUDENT_ROOM = PhotoRoom(10, 25_000_000)
 """What the settings say where nothing is set."""
@@ -276,7 +276,9 @@ def photo_not_found(matricula: str, sha256: str) -> NotFound:
 class ServiceHandle:
     """Gives the service once it is loaded, and an error before that."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_behind_s: float = MOST_BEHIND_S) -> None:
+        """Without a service; one whose index is behind for more than so many seconds is not ready."""
+        self._most_behind_s = most_behind_s
         self._service: Service | None = None
         self._check: ReadinessCheck | None = None
         self.stopped = False
@@ -306,4 +308,4 @@ class ServiceHandle:
         """Make a service the one that answers; None to stop answering."""
         self.stopped = service is None
         self._service = service
-        self._check = None if service is None else ReadinessCheck(service.gallery)
+        self._check = None if service is None else ReadinessCheck(service.gallery, self._most_behind_s)

@@ -223,3 +223,12 @@ def test_access_log() -> None:
     for each in found["requests"].values():
         assert each["ratio"] == about(each["requests_per_s"] / each["without_per_s"])
         assert each["cpu_ms"] > 0 and each["without_cpu_ms"] >= 0
+
+
+def test_replicas() -> None:
+    found = printed("benchmarks.replicas", "--count", "2", "--seconds", "0.2", "--rounds", "1")
+    follows, kill = found["following"], found["one_killed"]
+    assert follows["known_at_the_first_question"] == follows["unknown_at_the_first_question_after_erasing"] == 2
+    assert follows["files_held_them_before"] == follows["erased_from_published_files"] == 2
+    assert kill["lost"] == kill["doubled"] == 0 and kill["after_the_kill"] >= 20
+    assert found["identify"]["ratio"] == about(found["identify"]["all_per_s"] / found["identify"]["one_per_s"])

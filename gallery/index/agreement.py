@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gallery.documents.protocol import DocumentStore
+from gallery.documents.values import Position
 from gallery.index.searcher import Searcher
+
+SETTLE_S = 30.0
+"""How long comparisons with the documents are repeated while others write."""
+_RETRY_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +64,30 @@ def compare(searcher: Searcher, store: DocumentStore, pack: str, only: list[int]
         missing_in_store=tuple(np.setdiff1d(indexed, ids).tolist()),
         different=tuple(different),
     )
+
+
+def settled(
+    catch_up: Callable[[], None], position: Callable[[], Position], compared: Callable[[list[int] | None], Agreement]
+) -> Agreement:
+    """Compare an index with documents that others may be writing to.
+
+    The two are never read at the same moment then. So differences are compared again, until there are none or nothing
+    was written in between.
+
+    Args:
+        catch_up: applies what the documents have recorded since.
+        position: how far that is done.
+        compared: compares some templates, by id; None for all.
+    """
+    catch_up()
+    at, found = position(), compared(None)
+    deadline = time.monotonic() + SETTLE_S
+    while not found.agrees and time.monotonic() < deadline:
+        catch_up()
+        if position() == at and not at.awaited:
+            break
+        at = position()
+        found = replace(compared(found.suspects), templates=found.templates)
+        if not found.agrees:
+            time.sleep(_RETRY_S)
+    return found

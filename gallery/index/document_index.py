@@ -8,14 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.values import Position, Written
-from gallery.index.agreement import Agreement, compare
+from gallery.index.agreement import SETTLE_S, Agreement, compare, settled
 from gallery.index.erasure import Erasure, StoreWatcher
 from gallery.index.generations import Generation, GenerationStore
-from gallery.index.index_state import IndexState
+from gallery.index.index_state import IndexState, Lag
 from gallery.index.manifest import IndexedDocuments
 from gallery.index.recall_gate import GateReport
 from gallery.index.searcher import Searcher
@@ -33,9 +32,8 @@ _PUBLISH_SHARE = 20
 """... and at least one in so many of the templates, so that a large gallery is not written again and again."""
 _MOST_IN_MEMORY = 100_000
 """A gallery without a generation that has more templates gets one when it is opened; below, it is held in memory."""
-_SETTLE_S = 30.0
-"""How long comparisons with the documents are repeated while others write."""
-_RETRY_S = 0.1
+_RETRY_S = 0.01
+"""Seconds between two looks at whether the documents have as many templates as the index."""
 
 
 class DocumentIndex:
@@ -82,6 +80,7 @@ class DocumentIndex:
         self._published_time: float | None = None
         self._looked_at = time.monotonic()
         self.erasure = Erasure(store, generations)
+        self._passed_over = 0
         self.check_pack()
         self._identity = store.identity()
         self._searcher, unchecked = self._open()
@@ -191,12 +190,12 @@ class DocumentIndex:
 
     def _counts_agree(self, searcher: Searcher) -> bool:
         """Whether an index has as many templates as the documents; while others write, at some moment."""
-        deadline = time.monotonic() + _SETTLE_S
+        deadline = time.monotonic() + SETTLE_S
         while len(searcher) != self.store.counts().templates:
             position = searcher.position
             if not (position.awaited or self.store.changed_since(position)) or time.monotonic() > deadline:
                 return False
-            time.sleep(_RETRY_S / 10)
+            time.sleep(_RETRY_S)
             self.erasure.add(searcher.follow(self.store, self.pack))
         return True
 
@@ -243,10 +242,11 @@ class DocumentIndex:
     def follow(self, written: Written | None = None) -> None:
         """Apply the changes now, after checking that they are of the same pack; ``written`` is not asked for again."""
         with self._following:
+            began = time.monotonic()
             with self._lock.write():
                 removed = self._searcher.follow(self.store, self.pack, self.check_followed_pack, written)
             self.erasure.add(removed)
-        self._looked_at = time.monotonic()
+            self._looked_at = began  # what was written while the changes were read may be missing
         if len(removed):
             self._erase_quietly()
 
@@ -277,9 +277,34 @@ class DocumentIndex:
         """
         return max(0, self.store.last_change() - self._searcher.change)
 
+    def lag(self) -> Lag:
+        """How far the index is behind the documents; asks the store once. It waits for no lock.
+
+        Raises:
+            StoreError: of the store.
+        """
+        looked_at = self._looked_at
+        changes = self.behind()
+        return Lag(changes, max(0.0, time.monotonic() - looked_at) if changes else 0.0)
+
     def watch(self, every_s: float, erased: Callable[[], None]) -> None:
-        """Follow the documents at intervals until closed; ``erased`` is called when a student was removed."""
+        """Follow the documents at intervals until closed; ``erased`` is called when a student was removed.
+
+        Generations that cannot be used are replaced first: they may contain people who were erased meanwhile.
+        """
+        if self._unusable():
+            self._start(self._replace_unusable)
         self._watcher = StoreWatcher(self, every_s, erased)
+
+    def tend_folder(self) -> None:
+        """Continue from a generation that another process has published here, and delete what a killed one left.
+
+        Either may contain templates that were removed since: its writer may have died before it overwrote them.
+        """
+        newest = max(self.generations.numbers(), default=0)
+        if newest > max(self.generation, self._passed_over) and self._start(self._take_over_quietly):
+            self._passed_over = newest
+        self.generations.delete_leftovers()
 
     def finish_erasing(self) -> None:
         """Overwrite what files of the index and of the store still contain of removed templates.
@@ -321,6 +346,29 @@ class DocumentIndex:
             self._use(generation)
         self._publish_at = self._next_publication()
         self._erase_quietly()  # templates removed meanwhile, and older generations that contain removed ones
+
+    def _take_over_quietly(self) -> None:
+        try:
+            if self.take_over_published():
+                self._erase_quietly()
+        except PresenteError as error:
+            log.error("%s", error)
+
+    def _unusable(self) -> list[int]:
+        """Generations of this store, or damaged ones, when none of them could be used."""
+        if len(self._searcher.published) or self._searcher.published.files is not None:
+            return []
+        found = ((number, self.generations.indexed_documents(number)) for number in self.generations.numbers())
+        return [number for number, origin in found if origin is None or origin.store == self._identity]
+
+    def _replace_unusable(self) -> None:
+        unusable = self._unusable()
+        try:
+            self.publish()
+            for number in unusable:
+                self.generations.delete(number)
+        except (PresenteError, OSError) as error:
+            log.error("%s", error)
 
     def _publish_quietly(self) -> None:
         try:
@@ -379,23 +427,8 @@ class DocumentIndex:
     # -- comparing --------------------------------------------------------------------------------------------------
 
     def verify(self) -> Agreement:
-        """Compare documents and index, template by template and number by number.
-
-        While others write, the two are never read at the same moment. So differences are compared again, until there
-        are none or nothing was written in between.
-        """
-        self.catch_up()
-        at, found = self.position, self._compare(None)
-        deadline = time.monotonic() + _SETTLE_S
-        while not found.agrees and time.monotonic() < deadline:
-            self.catch_up()
-            if self.position == at and not at.awaited:
-                break
-            at = self.position
-            found = replace(self._compare(found.suspects), templates=found.templates)
-            if not found.agrees:
-                time.sleep(_RETRY_S)
-        return found
+        """Compare documents and index, template by template and number by number; see :func:`settled`."""
+        return settled(self.catch_up, lambda: self.position, self._compare)
 
     def _compare(self, only: list[int] | None) -> Agreement:
         with self._lock.read():

@@ -126,6 +126,9 @@ class Follower(Protocol):
     def finish_erasing(self) -> None:
         """Overwrite what files still contain of removed templates."""
 
+    def tend_folder(self) -> None:
+        """See to what other processes have left in the folder of generations."""
+
 
 class StoreWatcher:
     """A thread that keeps an index up to date with the documents, also while no search asks for it."""
@@ -157,6 +160,7 @@ class StoreWatcher:
             try:
                 self._index.catch_up()
                 self._index.finish_erasing()
+                self._index.tend_folder()
                 now = self._index.erasure.seen
                 if now != seen:
                     self._erased()

@@ -15,7 +15,8 @@ the two arrays: a start reads very little, and processes share the pages.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import shutil
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.documents.values import TemplateBatch
-from gallery.index.erased_rows import GenerationFiles, mapped_array, read_erased_rows
+from gallery.index.erased_rows import ERASED_ROWS, GenerationFiles, mapped_array, read_erased_rows
 from gallery.index.format_1 import read_format_1
 from gallery.index.generation_writing import folder_lock, staging_folder, write_files, write_manifest
 from gallery.index.kinds.flat import FlatIndex
@@ -32,7 +33,7 @@ from gallery.index.kinds.protocol import VectorIndex
 from gallery.index.kinds.registry import load_index
 from gallery.index.manifest import FORMAT, METRIC, IndexedDocuments, Manifest
 from gallery.index.recall_gate import IndexSettings
-from presente.errors import IndexDamaged, StoreError
+from presente.errors import IndexDamaged, InvalidInput, StoreError
 from presente.files import erase_folder, sha256_file, sync_folder
 from presente.installation import command_line
 
@@ -123,7 +124,7 @@ class GenerationStore:
                     f"{folder} has format {manifest.format}, metric {manifest.metric}: unknown to this version.",
                 )
             erased = read_erased_rows(folder)
-            names = [name for name in manifest.files if not len(erased) or name not in ("vectors.npy", "codes.faiss")]
+            names = _compared_files(folder, manifest)
             late = tuple(
                 name for name in names if name == "vectors.npy" and (folder / name).stat().st_size > _CHECKED_LATER
             )
@@ -187,6 +188,78 @@ class GenerationStore:
                 f"Free space or correct PRESENTE_INDEX, then run `{command_line('indexer compact')}`.",
             ) from exc
         return generation
+
+    def adopt(self, source: Path, belongs: Callable[[IndexedDocuments], bool]) -> int:
+        """Copy the newest generation of another folder into this one, which has none; its number.
+
+        The other folder may be in use: a generation that is deleted meanwhile is given up for a newer one, and rows
+        that are overwritten meanwhile are overwritten here, too, when an index is opened.
+
+        Args:
+            source: the other folder.
+            belongs: whether a generation that was made from these documents can be used here.
+
+        Raises:
+            InvalidInput: ``index_not_empty``, ``no_generation``, ``foreign_index``.
+            IndexDamaged: ``index_damaged``; nothing is left here.
+            StoreError: ``index_unwritable``.
+        """
+        if self.numbers():
+            raise InvalidInput(
+                "index_not_empty",
+                f"{self.folder} has generations already.",
+                "A server continues from them; or delete the folder, or name another PRESENTE_INDEX.",
+            )
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            while True:
+                number = max(GenerationStore(source).numbers(), default=0)
+                if not number:
+                    raise InvalidInput(
+                        "no_generation", f"{source} has no generation.", "Name the PRESENTE_INDEX of a server that ran."
+                    )
+                with staging_folder(self.folder) as staged:
+                    if self._copied(GenerationStore(source).path(number), staged, belongs):
+                        staged.rename(self.path(number))
+                        sync_folder(self.folder)
+                        return number
+        except OSError as exc:
+            raise StoreError(
+                "index_unwritable",
+                f"{source} cannot be copied to {self.folder} ({exc}).",
+                "Free space, or correct PRESENTE_INDEX; then run the command again.",
+            ) from exc
+
+    @staticmethod
+    def _copied(folder: Path, staged: Path, belongs: Callable[[IndexedDocuments], bool]) -> bool:
+        """Whether a generation was copied whole; False when it was deleted meanwhile."""
+        try:
+            manifest = Manifest.read((folder / "manifest.json").read_text(encoding="utf-8"))
+            if manifest.format != FORMAT or not belongs(manifest.origin):
+                raise InvalidInput(
+                    "foreign_index",
+                    f"{folder} was not made from this store's documents as they are, with its pack and this version.",
+                    "Check PRESENTE_STORE; or start the server without a copy: it makes the index from the documents.",
+                )
+            for name in sorted(manifest.files):
+                shutil.copyfile(folder / name, staged / name)
+            if (folder / ERASED_ROWS).exists():  # last, so that it names each row that was overwritten in the others
+                shutil.copyfile(folder / ERASED_ROWS, staged / ERASED_ROWS)
+            if not folder.exists():
+                return False
+            write_manifest(staged, manifest)
+            _compare(staged, manifest, _compared_files(staged, manifest))
+        except FileNotFoundError:
+            if folder.exists():
+                raise
+            return False
+        except IndexDamaged as exc:
+            raise IndexDamaged(
+                "index_damaged", f"{folder} does not match its manifest.", "Copy from another server's folder."
+            ) from exc
+        except (ValueError, TypeError, KeyError, AttributeError) as exc:
+            raise IndexDamaged("index_damaged", f"{folder} cannot be read ({exc}).") from exc
+        return True
 
     def _write(
         self, staged: Path, templates: Iterable[TemplateBatch], dim: int, documents: IndexedDocuments
@@ -258,6 +331,12 @@ class GenerationStore:
 def _arrays(folder: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     """``templates.npy`` and ``vectors.npy``, mapped."""
     return mapped_array(folder / "templates.npy"), mapped_array(folder / "vectors.npy")
+
+
+def _compared_files(folder: Path, manifest: Manifest) -> list[str]:
+    """The files whose checksums hold: once rows were overwritten, not those of vectors and codes."""
+    changed = ("vectors.npy", "codes.faiss") if len(read_erased_rows(folder)) else ()
+    return [name for name in manifest.files if name not in changed]
 
 
 def _compare(folder: Path, manifest: Manifest, names: list[str] | tuple[str, ...]) -> None:

@@ -34,3 +34,16 @@ class IndexState:
     recall_floor: float | None
     change: int
     looked_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far an index is behind the documents.
+
+    Attributes:
+        changes: numbers of the change sequence that it has not seen.
+        seconds: since it last had seen everything; 0 when there are none.
+    """
+
+    changes: int
+    seconds: float

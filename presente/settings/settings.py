@@ -163,6 +163,12 @@ class Settings:
         whole_number(1, 256),
         "requests of one caller that the server answers at once; of all, twice as many",
     )
+    most_behind_seconds: float = setting(
+        "10",
+        number(0.1, 86_400.0),
+        "seconds that the index may be behind the documents; with more, /readyz says that the server is not ready",
+        details="See [readiness](http.md#readiness).",
+    )
     log_format: LogFormat = setting(
         "text",
         choice(LogFormat),

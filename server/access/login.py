@@ -29,10 +29,11 @@ class LoggedIn:
 class LoginDesk:
     """Lets people in. Safe to use from several threads."""
 
-    def __init__(self, register: AccessRegister, sessions: Sessions) -> None:
+    def __init__(self, register: AccessRegister, sessions: Sessions, delays: LoginDelays | None = None) -> None:
+        """Let people in; ``delays`` counts wrong passwords, None: in this process."""
         self._register = register
         self._sessions = sessions
-        self._delays = LoginDelays()
+        self._delays = delays or LoginDelays()
         self._setting_up = threading.Lock()
         self._setup_code = ""
 

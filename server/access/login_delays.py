@@ -20,7 +20,7 @@ from presente.errors import Busy
 _MOST_KEPT = 20_000
 _LONGEST_NAME = 64
 """Longer names are no account's; what is kept of them is bounded."""
-_TURN_KEPT_S = 300.0
+TURN_KEPT_S = 300.0
 """For so many seconds a turn waits for its client."""
 
 _Counted = tuple[str, ...]
@@ -105,7 +105,10 @@ class LoginAttempt:
 
 
 class LoginDelays:
-    """Counts attempts, in this process. Safe to use from several threads."""
+    """Counts attempts, in this process. Safe to use from several threads.
+
+    :class:`server.access.shared_delays.SharedLoginDelays` counts those of several servers.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -154,7 +157,7 @@ class LoginDelays:
         if delay == 0:
             return 0.0
         turn = self._turns.get(attempt.client)
-        if turn is None or now > turn + _TURN_KEPT_S:
+        if turn is None or now > turn + TURN_KEPT_S:
             turn = now + delay
             _keep(self._turns, attempt.client, turn)
         return turn - now

@@ -6,6 +6,7 @@ import logging
 import os
 import queue
 import threading
+import time
 import uuid
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
@@ -19,6 +20,7 @@ from gallery.documents.protocol import DocumentStore
 from gallery.gallery import Gallery
 from presente.errors import Conflict, InvalidInput, NotFound, PresenteError, listed, shown
 from server.imports.folder import Gone, ImportFolder, without_students
+from server.imports.folder_lock import FolderLock
 from server.imports.planning import plan_import
 from server.imports.upload import PhotoPaths, UploadedFile, only_sheet
 from server.imports.values import ImportPlan, ImportRow, ImportRun, RowOutcome
@@ -30,6 +32,8 @@ LONGEST = timedelta(days=1)
 MOST_WAITING = 20
 """Imports that are kept at once: each may have some hundred megabytes of photos."""
 _SWEEP_S = 600.0
+_LOOK_S = 5.0
+"""Seconds between two looks for imports that another server began, where the folder is shared."""
 _NICE = 10
 
 RunRow = Callable[[ImportRow, Callable[[str], bytes | None], ImportRun], RowOutcome]
@@ -46,12 +50,12 @@ class ImportStatus:
 
 
 class ImportDesk:
-    """Keeps and runs imports. Safe to use from several threads; one process at a time uses a folder."""
+    """Keeps and runs imports. Safe to use from several threads, and by several servers that share a folder."""
 
     def __init__(self, root: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._folder = ImportFolder(root)
         self._now = now
-        self._changing = threading.RLock()
+        self._changing = FolderLock(root)
         """Held while a row is enrolled, and by an erasure until the rows of the student are gone."""
         self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -104,7 +108,7 @@ class ImportDesk:
             raise NotFound(
                 "import_not_found",
                 f"There is no import {shown(number)}.",
-                "It may be more than a day old: upload the sheet again.",
+                "It may be more than a day old, or lie in the folder of another server: upload the sheet again.",
             )
         return ImportStatus(plan, self._folder.run(number), self._folder.outcomes(number))
 
@@ -154,16 +158,21 @@ class ImportDesk:
 
     def work(self, run_row: RunRow) -> None:
         """Begin to run imports, in a thread of low priority; first those that a stop has interrupted."""
-        for number in self._folder.ids():
-            if self._folder.plan(number) is None:  # cut off while it was uploaded
-                self._folder.drop(number)
+        with self._changing:
+            for number in self._folder.ids():
+                if self._folder.plan(number) is None:  # cut off while it was uploaded
+                    self._folder.drop(number)
         self.sweep()
+        self._look_for_started()
+        self._thread = threading.Thread(target=self._work, args=(run_row,), name="imports", daemon=True)
+        self._thread.start()
+
+    def _look_for_started(self) -> None:
+        """Let imports go on whose server was stopped or killed. Where it still runs, the two take turns, row by row."""
         for number in self._folder.ids():
             run = self._folder.run(number)
             if run is not None and run.state == "running":
                 self._waiting.put(number)
-        self._thread = threading.Thread(target=self._work, args=(run_row,), name="imports", daemon=True)
-        self._thread.start()
 
     def stop(self) -> None:
         """End the thread after the row that it is at; the rest goes on at the next start."""
@@ -175,9 +184,10 @@ class ImportDesk:
     def _work(self, run_row: RunRow) -> None:
         with suppress(OSError, AttributeError):  # of this thread alone, where the system can
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        swept = time.monotonic()
         while not self._stopping.is_set():
             try:
-                number = self._waiting.get(timeout=_SWEEP_S)
+                number = self._waiting.get(timeout=_LOOK_S)
             except queue.Empty:
                 number = ""
             try:
@@ -185,7 +195,11 @@ class ImportDesk:
                     return
                 if number:
                     self.run_import(number, run_row)
-                self.sweep()
+                else:
+                    self._look_for_started()
+                if number or time.monotonic() - swept > _SWEEP_S:
+                    self.sweep()
+                    swept = time.monotonic()
             except Exception as error:  # noqa: BLE001  # the next import must run all the same
                 log.error("An import stopped: %s", type(error).__name__)
 

@@ -20,17 +20,25 @@ class LiveReply(JsonObject, frozen=True, kw_only=True):
     status: Literal["alive"] = "alive"
 
 
+Changes = Annotated[int, Meta(description="Change numbers of the documents that the index has not seen.")]
+Seconds = Annotated[float, Meta(description="Since the index last had seen all of them; 0 when it has now.")]
+
+
 class ReadyReply(JsonObject, frozen=True, kw_only=True):
     """Queries are answered."""
 
     status: Literal["ready"] = "ready"
+    behind_changes: Changes
+    behind_seconds: Seconds
 
 
 class NotReadyReply(JsonObject, frozen=True, kw_only=True):
-    """What keeps queries from being answered."""
+    """What keeps queries from being answered. How far the index is behind is left out while it is not known."""
 
     status: Literal["loading", "unavailable"]
     code: Annotated[str | UnsetType, Meta(description="Of the error that queries meet.")] = UNSET
+    behind_changes: Changes | UnsetType = UNSET
+    behind_seconds: Seconds | UnsetType = UNSET
 
 
 class CalibrationJson(JsonObject, frozen=True, kw_only=True):
@@ -102,9 +110,15 @@ class StatusReply(JsonObject, frozen=True, kw_only=True):
 
 def ready_reply(found: Readiness) -> ReadyReply | NotReadyReply:
     """Whether queries are answered."""
-    if found == READY:
-        return ReadyReply()
-    return NotReadyReply(status=found.status, code=found.code or UNSET)  # type: ignore[arg-type]
+    lag = found.lag
+    if found == READY and lag is not None:
+        return ReadyReply(behind_changes=lag.changes, behind_seconds=round(lag.seconds, 3))
+    return NotReadyReply(
+        status=found.status,  # type: ignore[arg-type]
+        code=found.code or UNSET,
+        behind_changes=UNSET if lag is None else lag.changes,
+        behind_seconds=UNSET if lag is None else round(lag.seconds, 3),
+    )
 
 
 def status_reply(status: GalleryStatus, clock: Clock) -> StatusReply:

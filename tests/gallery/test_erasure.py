@@ -3,7 +3,10 @@
 import contextlib
 import os
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,28 +20,9 @@ from gallery.index.erased_rows import GenerationFiles
 from gallery.index.generations import GenerationStore
 from gallery.index.kinds.coded import CodedIndex
 from gallery.index.kinds.registry import CODED
-from gallery.index.recall_gate import IndexSettings
-from gallery.settings import GallerySettings
-from presente.composition import open_store
 from presente.errors import StoreError
-from tests.conftest import PACK, enrolment, on_sqlite, unit
-
-DIM = 64
-
-
-def rows(count: int, seed: int) -> np.ndarray:
-    return unit(np.random.default_rng(seed).normal(size=(count, DIM)))
-
-
-def opened(url: str, index: Path, kind: str = "flat") -> Gallery:
-    generations = GenerationStore(index, IndexSettings(kind, 0.5))  # type: ignore[arg-type]
-    return Gallery(open_store(url), generations, PACK, DIM, GallerySettings(0.5, "test"))
-
-
-def holding(folder: Path, vectors: np.ndarray) -> list[str]:
-    """The names of the files below a folder that contain any of these vectors."""
-    files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    return [path.name for path, content in files.items() if any(row.tobytes() in content for row in vectors)]
+from tests.conftest import enrolment, on_sqlite, unit
+from tests.gallery.erasing import DIM, holding, opened, rows
 
 
 @pytest.fixture
@@ -275,3 +259,109 @@ def test_an_erasure_reads_and_writes_next_to_nothing(
     gallery.remove(["GONE"])
     assert holding(tmp_path / "index", gone) == []
     gallery.close()
+
+
+# -- replicas: what happens while the one who holds the files is away, or busy -----------------------------------------
+
+WAIT_S = 30
+
+
+def until_none_holds(folder: Path, vectors: np.ndarray) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while holding(folder, vectors) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert holding(folder, vectors) == []
+
+
+def replica_of(url: str, folder: Path) -> Gallery:
+    """A gallery with an index folder of its own, in which two generations are published."""
+    replica = opened(url, folder)
+    replica.index.publish()
+    replica.index.publish()
+    return replica
+
+
+def test_a_replica_that_was_down_overwrites_when_it_starts(store_url: str, tmp_path: Path, gone: np.ndarray) -> None:
+    gallery = populated(store_url, tmp_path / "index", gone)
+    replica_of(store_url, tmp_path / "replica").close()
+    gallery.remove(["GONE"])
+    assert len(holding(tmp_path / "replica", gone)) == 2
+    replica = opened(store_url, tmp_path / "replica")
+    assert holding(tmp_path / "replica", gone) == [] and replica.index.generation == 2
+    replica.close(), gallery.close()
+
+
+def test_a_replica_whose_generations_are_of_no_use_replaces_them(
+    store_url: str, tmp_path: Path, gone: np.ndarray
+) -> None:
+    """It cannot tell from them who was erased since: they are damaged."""
+    gallery = populated(store_url, tmp_path / "index", gone)
+    replica_of(store_url, tmp_path / "replica").close()
+    for number in (1, 2):
+        with (tmp_path / "replica" / f"gen-{number:010d}" / "templates.npy").open("ab") as file:
+            file.write(b"more")
+    gallery.remove(["GONE"])
+    replica = opened(store_url, tmp_path / "replica")
+    assert len(holding(tmp_path / "replica", gone)) == 2
+    replica.index.watch(0.05, lambda: None)
+    until_none_holds(tmp_path / "replica", gone)
+    assert replica.index.verify().agrees
+    replica.close()
+    assert GenerationStore(tmp_path / "replica").numbers() == [3]
+    gallery.close()
+
+
+PUBLISHES_AND_DIES = """
+import os, signal, sys
+from pathlib import Path
+from gallery.index.document_index import DocumentIndex
+from gallery.index import generations
+from tests.gallery.erasing import opened
+gallery = opened(sys.argv[1], Path(sys.argv[2]))
+def die(*_): os.kill(os.getpid(), signal.SIGKILL)
+def wait(*_):
+    print("ready", flush=True)
+    sys.stdin.readline()
+if sys.argv[3] == "published":  # the snapshot is taken, others erase, it publishes, and dies before it overwrites
+    write = generations.write_files
+    def slowly(*words):
+        made = write(*words)
+        wait()
+        return made
+    generations.write_files = slowly
+    DocumentIndex._continue_from = die
+else:  # dies while it writes
+    write = generations.write_files
+    def partly(*words):
+        write(*words)
+        wait()
+        die()
+    generations.write_files = partly
+gallery.index.publish()
+"""
+
+
+@pytest.mark.parametrize("when", ["published", "unfinished"])
+def test_a_process_beside_a_replica_is_killed_while_it_publishes(
+    store_url: str, tmp_path: Path, gone: np.ndarray, when: str
+) -> None:
+    gallery = populated(store_url, tmp_path / "index", gone)
+    replica = replica_of(store_url, tmp_path / "replica")
+    replica.index.watch(0.05, lambda: None)
+    words = [sys.executable, "-c", PUBLISHES_AND_DIES, store_url, str(tmp_path / "replica"), when]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None and other.stdin is not None
+        assert other.stdout.readline() == "ready\n"
+        gallery.remove(["GONE"])
+        time.sleep(0.3)  # the replica has seen it by now, most likely; else the test shows less
+        assert holding(tmp_path / "replica", gone) == ["vectors.npy"], "the unfinished one"
+        other.stdin.write("\n")
+        other.stdin.close()
+        assert other.wait(60) == -signal.SIGKILL
+    until_none_holds(tmp_path / "replica", gone)
+    deadline = time.monotonic() + WAIT_S
+    while when == "published" and replica.index.generation < 3 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert replica.index.generation == (3 if when == "published" else 2)
+    assert list((tmp_path / "replica").glob(".new-*")) == [] and replica.index.verify().agrees
+    replica.close(), gallery.close()

@@ -183,9 +183,39 @@ def test_an_erasure_that_was_cut_off_is_finished(store: DocumentStore, export: P
     assert files(export) == {
         f"A1_x_{two}.jpg",
         f"B1_{three}.jpg",
-        f"B1_{half}.jpg.presente-part",
         "IMG_202611211504.jpg",
     }
+
+
+def test_a_photo_that_another_process_erased_is_deleted_and_the_students_others_stay(
+    store: DocumentStore, export: PhotoExport
+) -> None:
+    store.enrol([photographed("A1", b"one"), photographed("A1", b"two", media_type="image/heic")])
+    export.save_all(store, made)
+    one, two = (hashlib.sha256(content).hexdigest() for content in (b"one", b"two"))
+    (export.folder / f"A1_{one[:12]}.jpg.presente-part").write_bytes(b"on")
+    store.take_photos("A1", [two])
+    export.forget_erased(store)
+    assert files(export) == {f"A1_{one[:12]}.jpg", f"A1_{one[:12]}.jpg.presente-part"}
+
+
+def test_a_photo_that_is_erased_during_an_export_leaves_no_file(store: DocumentStore, export: PhotoExport) -> None:
+    store.enrol([photographed("A1", b"one"), photographed("A1", b"two")])
+
+    class Erasing:
+        """The store, while another process erases a photo just after it was read."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(store, name)
+
+        def photos(self) -> Iterator[StoredPhoto]:
+            for photo in store.photos():
+                if photo.content == b"one":
+                    store.take_photos("A1", [photo.sha256])
+                yield photo
+
+    assert export.save_all(Erasing(), refuse) == Exported(1, 0)  # type: ignore[arg-type]
+    assert files(export) == {f"A1_{hashlib.sha256(b'two').hexdigest()[:12]}.jpg"}
 
 
 @on_sqlite

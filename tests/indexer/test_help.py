@@ -29,4 +29,6 @@ def test_the_order_of_help(name: str, text: str) -> None:
 
 
 def test_every_command_has_a_module_of_its_name() -> None:
-    assert [command.__name__.rpartition(".")[2] for command in COMMANDS] == [name for name, _ in helps()]
+    assert [command.__name__.rpartition(".")[2].replace("_", "-") for command in COMMANDS] == [
+        name for name, _ in helps()
+    ]

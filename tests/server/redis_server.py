@@ -19,6 +19,11 @@ class Redis:
         self.process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
         assert answers(self.port), "it did not start"
 
+    def run(self, *words: str) -> str:
+        """What a command of its client prints."""
+        command = ["redis-cli", "-p", str(self.port), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
     def stop(self) -> None:
         self.process.kill()
         self.process.wait(20)

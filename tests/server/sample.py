@@ -98,3 +98,12 @@ def upload(student: dict[str, str], number: int = 0, **other: object) -> dict[st
     fields = {name: student[name] for name in ("nombre_del_alumno", "matricula", "clase")}
     data_url = "data:image/jpeg;base64," + base64.b64encode(photo(student, number)).decode()
     return {**fields, "fecha_de_registro": "2026-11-21T15:04:05.000Z", "image": data_url, **other}
+
+
+HEADER = "matricula,nombre_del_alumno,clase,fecha_de_registro,fotos\n"
+
+
+def line_of(student: dict[str, str], *names: str, **other: str) -> str:
+    values = {**student, **other}
+    fields = [values[name] for name in ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro")]
+    return ",".join([*fields, ";".join(names)]) + "\n"

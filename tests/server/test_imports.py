@@ -19,16 +19,9 @@ from server.imports.row_enrolment import enrol_row
 from server.imports.upload import MOST_FILES
 from server.service import Service
 from tests.conftest import SAMPLE, on_sqlite
-from tests.server.sample import ANA, EVA, JPEG, PROBE, STRANGER, STUDENTS, enrol, photos, problem
+from tests.server.sample import ANA, EVA, HEADER, JPEG, PROBE, STRANGER, STUDENTS, enrol, line_of, photos, problem
 
 ABRIL, OTHER = STUDENTS[2], STUDENTS[3]
-HEADER = "matricula,nombre_del_alumno,clase,fecha_de_registro,fotos\n"
-
-
-def line_of(student: dict[str, str], *names: str, **other: str) -> str:
-    values = {**student, **other}
-    fields = [values[name] for name in ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro")]
-    return ",".join([*fields, ";".join(names)]) + "\n"
 
 
 def form(sheet: str, files: dict[str, bytes], name: str = "alumnos.csv") -> dict[str, Any]:
@@ -214,13 +207,13 @@ def test_a_retry_makes_no_second_import(client: FlaskClient, tmp_path: Path) -> 
     sheet, files = HEADER + line_of(ANA, "a.jpg"), {"a.jpg": photos(ANA)[0]}
     first = upload(client, sheet, files, **{"Idempotency-Key": "k1"})
     assert upload(client, sheet, files, **{"Idempotency-Key": "k1"}) == first
-    assert len(list((tmp_path / "imports").iterdir())) == 1
+    assert len([path for path in (tmp_path / "imports").iterdir() if path.is_dir()]) == 1
     changed = form(HEADER + line_of(EVA, "a.jpg"), files)
     other = client.post("/v1/imports", data=changed, headers={"Idempotency-Key": "k1"})
     problem(other, 409, "idempotency_key_reused")
     assert client.delete(f"/v1/imports/{first['id']}").status_code == 204
     problem(client.delete(f"/v1/imports/{first['id']}"), 404, "import_not_found")
-    assert not list((tmp_path / "imports").iterdir())
+    assert [path.name for path in (tmp_path / "imports").iterdir()] == [".lock"]
 
 
 # -- what must not stay ----------------------------------------------------------------------------------------------
@@ -273,7 +266,7 @@ def test_nothing_is_kept_for_more_than_a_day(client: FlaskClient, gallery: Galle
     assert desk.status(number).plan.rows
     clock[0] += timedelta(hours=1)
     desk.sweep()
-    assert kept(tmp_path / "own") == b"" and not list((tmp_path / "own").iterdir())
+    assert [path.name for path in (tmp_path / "own").iterdir()] == [".lock"] and kept(tmp_path / "own") == b""
 
 
 # -- a restart -------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from gallery.documents.access import Grant
 from gallery.gallery import Gallery
 from presente.access_roles import AccessRole
 from presente.api_keys import read_keys
-from presente.errors import ConfigError
+from presente.errors import Busy, ConfigError
 from presente.settings.values import RequestRate, request_rate
 from server.access import administration
 from server.access.caller import LOCAL, NO_ONE
+from server.access.login_delays import BY_ADDRESS_AND_ACCOUNT, LoginAttempt, LoginDelays
 from server.app import Access, create_app, refusal
 from server.limits import DEFAULT_OF_CALLERS, DEFAULT_OF_STRANGERS, RequestLimits, open_limits, who
 from server.service import ServiceHandle
@@ -292,6 +294,46 @@ def test_without_its_redis_a_server_lets_everyone_through_and_says_so_once(
     redis.start()
     problem(client.get("/v1/status"), 401, "missing_key")
     problem(client.get("/v1/status"), 429, "too_many_requests")
+
+
+def wrong(delays: LoginDelays, times: int, attempt: LoginAttempt) -> list[bool]:
+    """Whether each of some wrong passwords was looked at, and not delayed."""
+    looked_at = []
+    for _ in range(times):
+        try:
+            delays.begin(attempt)
+            looked_at.append(True)
+        except Busy as refused:
+            assert refused.code == "too_many_logins" and refused.retry_after_s
+            looked_at.append(False)
+    return looked_at
+
+
+def test_servers_that_share_a_redis_delay_logins_together(
+    redis: Redis, share: Callable[[], RequestLimits], caplog: pytest.LogCaptureFixture
+) -> None:
+    one, two = share().login_delays(), share().login_delays()
+    thief, owner = LoginAttempt("10.0.0.1", "ruiz"), LoginAttempt("10.0.0.2", "ruiz", "known")
+    free = BY_ADDRESS_AND_ACCOUNT.free
+    assert wrong(one, free - 1, thief) == [True] * (free - 1)
+    assert wrong(two, 3, thief) == [True, True, False] and wrong(one, 1, thief) == [False]
+    assert wrong(two, 1, owner) == [True], "a browser that the account knows"
+    two.right(owner)
+    assert wrong(one, free + 1, owner) == [True] * (free + 1), "its own count began again"
+    keys = redis.run("--scan").split()
+    assert keys and all(key.startswith("presente:login") for key in keys) and "ruiz" not in str(keys)
+    assert all(int(redis.run("ttl", key)) > 0 for key in keys), "and nothing is kept for ever"
+    redis.stop()
+    assert wrong(one, 1, thief) == [False], "what a server knows holds without it"
+    assert wrong(two, free + 2, LoginAttempt("10.0.0.9", "sosa")) == [True] * (free + 1) + [False]
+    assert "counted by this server alone" in caplog.text
+
+
+def test_logins_at_two_servers_at_once_are_all_counted(share: Callable[[], RequestLimits]) -> None:
+    servers = [share().login_delays() for _ in range(2)]
+    with ThreadPoolExecutor(8) as pool:
+        looked_at = pool.map(lambda n: wrong(servers[n % 2], 1, LoginAttempt("10.0.0.1", "ruiz"))[0], range(40))
+    assert sum(looked_at) == BY_ADDRESS_AND_ACCOUNT.free + 1
 
 
 def test_a_server_starts_without_its_redis() -> None:

@@ -15,6 +15,7 @@ import pytest
 from pymongo import MongoClient
 
 from gallery.gallery import Gallery
+from gallery.index.index_state import Lag
 from presente.errors import StoreError
 from server import readiness
 from server.readiness import ReadinessCheck
@@ -36,7 +37,7 @@ def until(running: Any, status: int) -> tuple[int, int, dict[str, Any]]:
 @pytest.fixture
 def serving(serve: Any, sample_gallery: None) -> Any:
     running = serve()
-    assert until(running, 200) == (200, 200, {"status": "ready"})
+    assert until(running, 200) == (200, 200, {"status": "ready", "behind_changes": 0, "behind_seconds": 0.0})
     return running
 
 
@@ -67,7 +68,7 @@ def test_pages_that_are_overwritten_under_a_running_server(serving: Any, tmp_pat
         assert serving.fetch("GET", "/readyz").status == 503
     assert complaints(tmp_path) == 1  # not one per question
     written(whole)
-    assert until(serving, 200) == (200, 200, {"status": "ready"})
+    assert until(serving, 200) == (200, 200, {"status": "ready", "behind_changes": 0, "behind_seconds": 0.0})
     assert "ready again" in (tmp_path / "server.log").read_text()
     other.close()
 
@@ -205,6 +206,26 @@ def test_a_question_that_hangs_is_an_answer(open_gallery: OpenGallery, monkeypat
     go_on.set()
     thread.join()
     assert check.now().status == "ready"
+
+
+def test_an_index_that_is_behind_for_too_long_is_not_ready(open_gallery: OpenGallery) -> None:
+    gallery, other = open_gallery(), open_gallery()
+    check = ReadinessCheck(gallery, most_behind_s=0.05)
+    other.enrol([enrolment("A1", unit(np.ones(DIM)))])
+    with gallery.index._following:  # as while many changes are applied
+        asking = threading.Thread(target=check.now)
+        asking.start()
+        deadline = time.monotonic() + PATIENCE_S
+        while check.now().code != "index_behind" and time.monotonic() < deadline:
+            time.sleep(0.02)
+        first, second = check.now(), check.now()
+    asking.join()
+    assert first.code == second.code == "index_behind"
+    assert first.lag is not None and second.lag is not None and first.lag.changes >= 1
+    assert 0.05 < first.lag.seconds < second.lag.seconds
+    assert gallery.index.lag() == Lag(0, 0.0)
+    after = ReadinessCheck(gallery).now()
+    assert after.status == "ready" and after.lag == Lag(0, 0.0)
 
 
 def test_an_empty_gallery_is_ready_and_one_without_its_documents_is_not(
