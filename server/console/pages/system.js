@@ -4,7 +4,8 @@ import { call, download, options } from "../core/api.js";
 import { go, to } from "../core/router.js";
 import { status } from "../core/server_status.js";
 import { number, t, when } from "../core/words.js";
-import { Action, Dialog, Field, Section, Waiting, failed, told, useLoaded } from "../components/basics.js";
+import { Action, Dialog, Field, Section, Waiting, told, useLoaded } from "../components/basics.js";
+import { Form } from "../components/form.js";
 import { JobState, jobProblem, progressWords, useJob } from "../components/jobs.js";
 import { Table, useLines } from "../components/table.js";
 
@@ -78,11 +79,10 @@ function Grant({ role, setRole }) {
     ${role === "student" && html`<${Field} label=${t("matricula")} name="matricula" required />`}`;
 }
 
-/** What the fields of a form say, as the API takes it. @param {FormData} form */
-function granted(form) {
-  const role = String(form.get("role"));
-  const classes = role === "teacher" ? String(form.get("classes")).split(",").map((each) => each.trim()).filter(Boolean) : null;
-  return { name: String(form.get("name")).trim(), role, classes, matricula: role === "student" ? String(form.get("matricula")).trim() : null };
+/** What the fields of a form say, as the API takes it. @param {any} fields */
+function granted({ role, classes, matricula }) {
+  if (role === "teacher") return { role, classes: classes.split(",").map((each) => each.trim()).filter(Boolean) };
+  return role === "student" ? { role, matricula: matricula.trim() } : { role };
 }
 
 function Users() {
@@ -109,22 +109,15 @@ function Users() {
 /** A new account or key. @param {{ kind: "users" | "keys", close: () => void, done: (made: any) => void }} props */
 function Adding({ kind, close, done }) {
   const [role, setRole] = useState("teacher");
-  const send = async (event) => {
-    event.preventDefault();
-    const form = new FormData(event.target);
-    const fields = kind === "users" ? { ...granted(form), password: String(form.get("password")) } : granted(form);
-    const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
-    try {
-      done(await call("POST", `/v1/${kind}`, { json: given }));
-    } catch (error) {
-      failed(error);
-    }
+  const send = async (fields) => {
+    const json = { name: fields.name.trim(), ...granted(fields), ...(kind === "users" && { password: fields.password }) };
+    done(await call("POST", `/v1/${kind}`, { json }));
   };
-  return html`<${Dialog} title=${t(`${kind}.add`)} close=${close}><form onSubmit=${send}>
+  return html`<${Dialog} title=${t(`${kind}.add`)} close=${close}><${Form} id="add" send=${send} button=${t("save")}>
     <${Field} label=${t(kind === "users" ? "login.name" : "keys.name")} name="name" required autocapitalize="none" spellcheck="false" autocomplete="off" />
     <${Grant} role=${role} setRole=${setRole} />
     ${kind === "users" && html`<${Field} label=${t("login.password")} name="password" type="password" required minlength="10" autocomplete="new-password" hint=${t("login.password_rule")} />`}
-    <button class="main">${t("save")}</button></form><//>`;
+    <//><//>`;
 }
 
 function Keys() {

@@ -5,7 +5,8 @@ import { mayManage, mayRecord } from "../core/roles.js";
 import { go, to } from "../core/router.js";
 import { status } from "../core/server_status.js";
 import { day, number, t } from "../core/words.js";
-import { Dialog, Empty, Field, Section, Waiting, failed, useLoaded } from "../components/basics.js";
+import { Dialog, Empty, Field, Section, Waiting, useLoaded } from "../components/basics.js";
+import { Form } from "../components/form.js";
 import { Timetable } from "./timetable.js";
 
 /** @param {string} today ISO @returns {number} 1 (Monday) to 7 */
@@ -52,22 +53,14 @@ function ClassCard({ about, today, sessions, begin, plan }) {
 function Beginning({ about, today, close }) {
   const meets = about.timetable.find((each) => each.weekday === weekdayOf(today));
   const [once] = useState(word);
-  const send = async (event) => {
-    event.preventDefault();
-    const form = new FormData(event.target);
-    const given = (name) => String(form.get(name) ?? "").trim();
-    const json = { clase: about.clase, ...(given("starts") && { starts: given("starts") }), ...(given("ends") && { ends: given("ends") }),
-      ...(given("late_after") && { late_after: Number(given("late_after")) }) };
-    try {
-      const made = await call("POST", "/v1/sessions", { json, once });
-      go(["session", String(made.session?.id ?? made.id)]);
-    } catch (error) {
-      failed(error);
-    }
+  const send = async ({ starts, ends, late_after }) => {
+    const json = { clase: about.clase, ...(starts && { starts }), ...(ends && { ends }), ...(late_after && { late_after: Number(late_after) }) };
+    const made = await call("POST", "/v1/sessions", { json, once });
+    go(["session", String(made.id)]);
   };
-  return html`<${Dialog} title=${t("today.begin_of", { clase: about.clase })} close=${close}><form onSubmit=${send}>
-    <${Field} label=${t("session.starts")} name="starts" type="time" value=${meets?.starts ?? ""} hint=${t("session.starts_about")} />
-    <${Field} label=${t("session.ends")} name="ends" type="time" value=${meets?.ends ?? ""} />
-    <${Field} label=${t("session.late_after")} name="late_after" type="number" min="0" max="600" value=${meets?.late_after ?? ""} hint=${t("session.late_after_about")} />
-    <button class="main">${t("today.begin")}</button></form><//>`;
+  return html`<${Dialog} title=${t("today.begin_of", { clase: about.clase })} close=${close}><${Form} id="begin" send=${send} button=${t("today.begin")}>
+    <${Field} label=${t("session.starts")} name="starts" type="time" defaultValue=${meets?.starts ?? ""} hint=${t("session.starts_about")} />
+    <${Field} label=${t("session.ends")} name="ends" type="time" defaultValue=${meets?.ends ?? ""} />
+    <${Field} label=${t("session.late_after")} name="late_after" type="number" min="0" max="600" defaultValue=${meets?.late_after ?? ""} hint=${t("session.late_after_about")} />
+    <//><//>`;
 }
