@@ -1,13 +1,13 @@
 // The system: what is running, who may use it, and who did what.
 import { html, useState } from "../libraries/ui.js";
 import { call, download, options } from "../core/api.js";
-import { go, to } from "../core/router.js";
+import { to } from "../core/router.js";
 import { status } from "../core/server_status.js";
 import { number, t, when } from "../core/words.js";
-import { Action, Dialog, Field, Section, Waiting, told, useLoaded } from "../components/basics.js";
-import { Form } from "../components/form.js";
+import { Action, Field, Section, Waiting, useLoaded } from "../components/basics.js";
 import { JobState, jobProblem, progressWords, useJob } from "../components/jobs.js";
 import { Table, useLines } from "../components/table.js";
+import { Keys, Users } from "./system/accounts.js";
 
 const TABS = ["status", "settings", "jobs", "users", "keys", "log"];
 
@@ -66,83 +66,6 @@ function Jobs() {
     <p class="quiet">${t("job.about")}</p>
     <${JobState} watched=${compact} /><${JobState} watched=${sync} />
     <${Table} id="jobs" columns=${columns} list=${list} empty=${t("job.none")} caption=${t("system.jobs")} />
-  <//>`;
-}
-
-const ROLES = ["teacher", "viewer", "student", "admin"];
-
-/** The fields that say what an account or a key may do. @param {{ role: string, setRole: (role: string) => void }} props */
-function Grant({ role, setRole }) {
-  return html`<p class="field"><label for="role">${t("role")}</label>
-      <select id="role" name="role" value=${role} onChange=${(event) => setRole(event.target.value)}>${ROLES.map((each) => html`<option value=${each}>${t(`role.${each}`)}</option>`)}</select></p>
-    ${role === "teacher" && html`<${Field} label=${t("classes")} name="classes" required hint=${t("classes.hint")} />`}
-    ${role === "student" && html`<${Field} label=${t("matricula")} name="matricula" required />`}`;
-}
-
-/** What the fields of a form say, as the API takes it. @param {any} fields */
-function granted({ role, classes, matricula }) {
-  if (role === "teacher") return { role, classes: classes.split(",").map((each) => each.trim()).filter(Boolean) };
-  return role === "student" ? { role, matricula: matricula.trim() } : { role };
-}
-
-function Users() {
-  const list = useLines("/v1/users", "users", {});
-  const [adding, setAdding] = useState(false);
-  const change = (line, fields) => async () => {
-    await call("PATCH", `/v1/users/${encodeURIComponent(line.name)}`, { json: fields });
-    told(t("saved"));
-    list.again();
-  };
-  const columns = [
-    { title: t("login.name"), cell: (line) => line.name },
-    { title: t("role"), cell: (line) => t(`role.${line.role}`) },
-    { title: t("classes"), cell: (line) => line.classes?.join(", ") ?? line.matricula ?? t("everyone") },
-    { title: t("users.state"), cell: (line) => t(line.enabled ? "users.enabled" : "users.disabled") },
-    { title: "", cell: (line) => html`<${Action} act=${change(line, { enabled: !line.enabled })}>${t(line.enabled ? "users.disable" : "users.enable")}<//>` },
-  ];
-  return html`<${Section} title=${t("system.users")} id="users-title" actions=${html`<button type="button" onClick=${() => setAdding(true)}>${t("users.add")}</button>`}>
-    <${Table} id="users" columns=${columns} list=${list} empty=${t("users.none")} caption=${t("system.users")} />
-    ${adding && html`<${Adding} kind="users" close=${() => setAdding(false)} done=${() => (setAdding(false), told(t("saved")), list.again())} />`}
-  <//>`;
-}
-
-/** A new account or key. @param {{ kind: "users" | "keys", close: () => void, done: (made: any) => void }} props */
-function Adding({ kind, close, done }) {
-  const [role, setRole] = useState("teacher");
-  const send = async (fields) => {
-    const json = { name: fields.name.trim(), ...granted(fields), ...(kind === "users" && { password: fields.password }) };
-    done(await call("POST", `/v1/${kind}`, { json }));
-  };
-  return html`<${Dialog} title=${t(`${kind}.add`)} close=${close}><${Form} id="add" send=${send} button=${t("save")}>
-    <${Field} label=${t(kind === "users" ? "login.name" : "keys.name")} name="name" required autocapitalize="none" spellcheck="false" autocomplete="off" />
-    <${Grant} role=${role} setRole=${setRole} />
-    ${kind === "users" && html`<${Field} label=${t("login.password")} name="password" type="password" required minlength="10" autocomplete="new-password" hint=${t("login.password_rule")} />`}
-    <//><//>`;
-}
-
-function Keys() {
-  const list = useLines("/v1/keys", "keys", {});
-  const [adding, setAdding] = useState(false);
-  const [made, setMade] = useState(/** @type {any} */ (null));
-  const revoke = (line) => async () => {
-    if (!confirm(t("keys.revoke_sure", { name: line.name }))) return;
-    await call("DELETE", `/v1/keys/${encodeURIComponent(line.name)}`);
-    told(t("keys.revoked", { name: line.name }));
-    list.again();
-  };
-  const columns = [
-    { title: t("keys.name"), cell: (line) => line.name },
-    { title: t("role"), cell: (line) => t(`role.${line.role}`) },
-    { title: t("classes"), cell: (line) => line.classes?.join(", ") ?? line.matricula ?? t("everyone") },
-    { title: t("keys.last_used"), cell: (line) => (line.last_used ? when(line.last_used) : t("never")) },
-    { title: "", cell: (line) => html`<${Action} act=${revoke(line)}>${t("keys.revoke")}<//>` },
-  ];
-  return html`<${Section} title=${t("system.keys")} id="keys-title" actions=${html`<button type="button" onClick=${() => setAdding(true)}>${t("keys.add")}</button>`}>
-    <p class="quiet">${t("keys.about")}</p>
-    <${Table} id="keys" columns=${columns} list=${list} empty=${t("keys.none")} caption=${t("system.keys")} />
-    ${adding && html`<${Adding} kind="keys" close=${() => setAdding(false)} done=${(key) => (setAdding(false), setMade(key), list.again())} />`}
-    ${made && html`<${Dialog} title=${t("keys.made")} close=${() => setMade(null)}><p>${t("keys.once")}</p><p><code id="new-key">${made.key}</code></p>
-      <${Action} act=${() => navigator.clipboard.writeText(made.key).then(() => told(t("copied")))}>${t("copy")}<//><//>`}
   <//>`;
 }
 

@@ -1,4 +1,4 @@
-"""Notices and forms in a real browser: where they tell what went wrong, how long they do, and that nothing is sent twice."""
+"""Notices and forms in a real browser: where and how long they tell what went wrong; nothing is sent twice."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
