@@ -122,6 +122,10 @@ class ScopedSessionPhotos:
         """The photos of a session of the scope."""
         return self._photos.photos(session) if self._holds(session) else []
 
+    def kept_of(self, subject: int) -> int:
+        """How many copies are kept of photos that may show a student of the scope."""
+        return self._photos.kept_of(subject)
+
     def content(self, session: int, number: int) -> bytes | None:
         """The reduced copy of a photo."""
         return self._photos.content(session, number) if self._holds(session) else None

@@ -64,6 +64,9 @@ class SessionPhotoStore(Protocol):
     def content(self, session: int, number: int) -> bytes | None:
         """The reduced copy of a photo, a JPEG; None when none is kept."""
 
+    def kept_of(self, subject: int) -> int:
+        """How many copies are kept of photos that may show a student: they would go with the student."""
+
     def drop(self, session: int | None = None, before: str | None = None) -> int:
         """Erase the copies and faces of a session's photos, or of all that were sent before a moment; how many."""
 

@@ -113,6 +113,10 @@ class MongoSessionPhotos:
             found = self._db.session_photos.find_one({"session": Int64(session), "number": number}, {"content": 1})
         return None if found is None or "content" not in found else bytes(found["content"])
 
+    def kept_of(self, subject: int) -> int:
+        with self._connection.calls():
+            return int(self._db.session_photos.count_documents({"about": Int64(subject)}))
+
     def drop(self, session: int | None = None, before: str | None = None) -> int:
         which = dict(_KEPT)
         which |= {} if session is None else {"session": Int64(session)}

@@ -82,6 +82,15 @@ class SqliteSessionPhotos:
             ).fetchone()
         return None if row is None or row[0] is None else bytes(row[0])
 
+    def kept_of(self, subject: int) -> int:
+        with self._reading() as db:
+            row = db.execute(
+                "SELECT count(*) FROM session_photo_students s JOIN session_photos p ON p.id = s.photo "
+                "WHERE s.student = ? AND p.content IS NOT NULL",
+                (subject,),
+            ).fetchone()
+        return int(row[0])
+
     def drop(self, session: int | None = None, before: str | None = None) -> int:
         kept = "content IS NOT NULL AND (?1 IS NULL OR session = ?1) AND (?2 IS NULL OR at < ?2)"
         with self._reading() as db:  # most often there is none

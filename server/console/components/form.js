@@ -23,7 +23,7 @@ export function Form({ id, send, children, button, secret, disabled }) {
     setRefused(null);
     begin(() => send(Object.fromEntries(new FormData(form)), form), (error) => {
       if (!(error instanceof Problem)) return failed(error);
-      const field = (error.more.field ? [error.more.field] : ABOUT[error.code] ?? []).find((each) => each in form.elements) ?? "";
+      const field = [error.more.field, ...(ABOUT[error.code] ?? [])].find((each) => each && each in form.elements) ?? "";
       setRefused({ field, text: reason(error) });
       if (secret) form.querySelectorAll("input[type=password]").forEach((each) => (each.value = ""));
       form.elements[field]?.focus();

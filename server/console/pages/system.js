@@ -9,6 +9,7 @@ import { JobState, jobProblem, progressWords, useJob } from "../components/jobs.
 import { Table, useLines } from "../components/table.js";
 import { Keys, Users } from "./system/accounts.js";
 
+const MACHINES = "the machine's, ";
 const TABS = ["status", "settings", "jobs", "users", "keys", "log"];
 
 /** @param {{ title: string, path: string[] }} props */
@@ -27,7 +28,7 @@ function Running() {
   const facts = [
     ["subjects", number(found.subjects)], ["templates", number(found.templates)], ["pack", found.pack],
     ["threshold", `${number(found.threshold)} (${found.threshold_source})`], ["index", `${found.index_kind}, ${found.dim}-d`],
-    ["generation", number(found.generation)], ["timezone", `${found.timezone}, ${found.today}`], ["version", found.version],
+    ["generation", number(found.generation)], ["timezone", `${zone(found.timezone)}, ${found.today}`], ["version", found.version],
   ];
   return html`<${Section} title=${t("system.status")} id="status-title">
     <dl id="status">${facts.map(([name, value]) => html`<div><dt>${t(`status.${name}`)}</dt><dd>${value}</dd></div>`)}</dl>
@@ -35,6 +36,9 @@ function Running() {
     <p><a href="/docs">${t("system.api")}</a></p>
   <//>`;
 }
+
+/** The school's time zone, as the server names it. @param {string} name */
+const zone = (name) => (name.startsWith(MACHINES) ? t("status.machine_zone", { zone: name.slice(MACHINES.length) }) : name);
 
 function Settings() {
   const { found, problem, again } = useLoaded((signal) => call("GET", "/v1/settings", { signal }), []);

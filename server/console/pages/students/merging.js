@@ -9,7 +9,7 @@ import { Thumbnail } from "../../components/stored_photos.js";
 import { Holdings } from "./erasing.js";
 
 const MOVES = ["photos", "attendance_entries", "participation_entries"];
-const GOES = ["accounts", "keys"];
+const GOES = ["accounts", "keys", "session_photos"];
 
 /** @param {{ student: any, photos: any[], close: () => void, done: () => void }} props */
 export function Merging({ student, photos, close, done }) {
