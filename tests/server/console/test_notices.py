@@ -67,7 +67,17 @@ def test_notices_end_with_their_page_their_dialog_and_their_reader(serve: Serve,
     running = serve(PRESENTE_ACCOUNTS="on")
     set_up(page, running, tmp_path)
     page.click(".cards section:has(#class-IA-101) >> text=Horario")
-    page.click("#add-meeting")
+    for _ in range(8):  # one per day, then one that has to be filled in
+        page.click("#add-meeting")
+    page.click("#save-timetable")
+    page.wait_for_selector("#timetable tr.faulty:has-text('Falta la hora')")
+    assert page.locator("#timetable tr.faulty").count() == 1
+    page.fill("#timetable tr.faulty input >> nth=0", "08:00")
+    page.wait_for_selector("#timetable tr.faulty:has-text('Ya hay otra igual')")
+    page.fill("#timetable tr.faulty input >> nth=0", "10:00")
+    page.fill("#timetable tr >> nth=8 >> input >> nth=1", "09:30")
+    page.wait_for_selector("#timetable tr.faulty:has-text('Termina antes de empezar')")
+    page.click("#timetable tr.faulty button")
     page.route("**/timetable", lambda route: route.abort())
     page.click("#save-timetable")
     page.wait_for_selector("dialog .notice.wrong:has-text('Compruebe la conexión')")
@@ -90,6 +100,7 @@ def test_notices_end_with_their_page_their_dialog_and_their_reader(serve: Serve,
     page.go_back()
     page.select_option("#roll select >> nth=1", "excused")
     page.wait_for_selector(".notice.done button:has-text('Deshacer')")
+    wait_until(lambda: page.locator("#roll td.excused").count() == 2)
     page.context.clear_cookies()  # the session is over
     page.select_option("#roll select >> nth=2", "excused")
     page.wait_for_selector("#login")
