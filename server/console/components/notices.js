@@ -6,7 +6,7 @@ import { reason, t } from "../core/words.js";
 
 /**
  * @typedef {{ id: number, text: string, kind: "done" | "wrong", code: string, where: number, undo?: () => void }} Notice
- *   `where`: the dialog in which it went wrong, or PAGE.
+ *   `where`: the dialog in which it is told, or PAGE.
  */
 
 const PAGE = 0;
@@ -48,10 +48,12 @@ export function dialogOpened() {
   return id;
 }
 
-/** A dialog is gone, and what went wrong in it. @param {number} id */
+/** A dialog is gone, and what went wrong in it; what was done there is told on. @param {number} id */
 export function dialogClosed(id) {
   dialogs.value = dialogs.peek().filter((each) => each !== id);
   drop((each) => each.kind === "wrong" && each.where === id);
+  const where = top();
+  notices.value = notices.peek().map((each) => (each.where === id ? { ...each, where } : each));
 }
 
 /** Where something is told now; one who has to log in again is told on the page. */
@@ -81,23 +83,23 @@ effect(() => {
   drop((each) => each.kind === "wrong" || each.undo !== undefined);
 });
 effect(() => {
-  if (reachable.value) drop((each) => each.code === "no_answer");
+  if (reachable.value) setTimeout(() => reachable.peek() && drop((each) => each.code === "no_answer"), SHOWN_MS);
 });
 
 /** What was told, at the edge of the page, or of the dialog of that number; read aloud by screen readers. @param {{ dialog?: number }} props */
 export function Notices({ dialog = PAGE }) {
-  const shown = (dialogs.value.at(-1) ?? PAGE) === dialog;
-  const here = notices.value.filter((each) => each.kind === "done" || each.where === dialog);
+  const onTop = (dialogs.value.at(-1) ?? PAGE) === dialog;
+  const here = notices.value.filter((each) => each.where === dialog);
   const press = (/** @type {Notice} */ each) => () => {
-    drop((one) => one === each);
+    drop((one) => one.id === each.id);
     each.undo?.();
   };
   return html`<div class="notices" role="status" aria-live="polite">
-    ${shown && !reachable.value && html`<p class="notice wrong" id="away">${t("away")}</p>`}
-    ${shown && here.map((each) => html`<p class=${`notice ${each.kind}`} key=${each.id}>
+    ${onTop && !reachable.value && html`<p class="notice wrong" id="away">${t("away")}</p>`}
+    ${here.map((each) => html`<p class=${`notice ${each.kind}`} key=${each.id}>
       <span>${each.text}</span>
       ${each.undo && html`<button type="button" onClick=${press(each)}>${t("undo")}</button>`}
-      <button type="button" class="plain" aria-label=${t("dismiss")} onClick=${() => drop((one) => one === each)}>×</button>
+      <button type="button" class="plain" aria-label=${t("dismiss")} onClick=${() => drop((one) => one.id === each.id)}>×</button>
     </p>`)}
   </div>`;
 }

@@ -52,7 +52,7 @@ def test_a_dialog_tells_what_went_wrong_at_its_field_and_sends_once(serve: Serve
     page.click("text=Editar")
     page.fill("dialog #nombre_del_alumno", " ")
     page.click("dialog button.main")
-    page.wait_for_selector("dialog .wrong:has-text('alumno')")
+    page.wait_for_selector("dialog #nombre_del_alumno-wrong:has-text('El nombre necesita')")
     page.fill("dialog #nombre_del_alumno", "Ana Cambiada")
     changes = sent(page, "PATCH", ANA["matricula"])
     page.dblclick("dialog button.main")
@@ -84,7 +84,7 @@ def test_notices_end_with_their_page_their_dialog_and_their_reader(serve: Serve,
     page.click("#save-timetable")
     page.wait_for_selector("#save-timetable:enabled")
     assert page.locator(".notice.wrong:has-text('Compruebe la conexión')").count() == 1
-    assert page.locator("dialog .notice").count() == page.locator(".notice").count()  # none behind it
+    assert page.locator("dialog .notice.wrong").count() == page.locator(".notice.wrong").count()  # none behind it
     assert violations(page) == []
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog", state="detached")

@@ -139,9 +139,9 @@ def test_long_names_wrap_and_the_menu_shows_where_one_is(serve: Serve, page: "Pa
         page.click(f"section:has-text('{clase}') >> text=Horario")
         _is_within(page, "dialog", width)
         page.keyboard.press("Escape")
-        for shown in ("Sistema", "Hoy"):
-            page.click(f"header nav a:has-text('{shown}')")
-            page.wait_for_selector(f"header nav a[aria-current]:has-text('{shown}')")
+        for place, shown in (("system", "Sistema"), ("today", "Hoy")):
+            page.goto(f"{running.address}/#/{place}")
+            page.wait_for_selector(f"header nav a[aria-current]:has-text('{shown}')", state="attached")
             _is_within(page, "header nav a[aria-current]", width)
 
 
