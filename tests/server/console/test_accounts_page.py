@@ -7,8 +7,7 @@ import pytest
 
 from tests.conftest import on_sqlite
 from tests.server.conftest import Serve
-from tests.server.console.pages import violations
-from tests.server.console.test_notices import set_up
+from tests.server.console.pages import set_up, violations
 from tests.server.people import PASSWORD, logged_in_at, wait_until
 from tests.server.sample import ANA
 

@@ -6,27 +6,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import on_sqlite
-from tests.server.conftest import Running, Serve
-from tests.server.console.pages import violations
-from tests.server.people import PASSWORD, setup_code, wait_until
+from tests.server.conftest import Serve
+from tests.server.console.pages import log_in, set_up, violations
+from tests.server.people import wait_until
 from tests.server.sample import ANA
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page  # which only CI installs
-
-
-def set_up(page: "Page", running: Running, folder: Path, name: str = "direccion") -> None:
-    """The first admin makes the own account, and is in."""
-    page.goto(running.address)
-    page.fill("#code", setup_code(folder))
-    log_in(page, name)
-
-
-def log_in(page: "Page", name: str, there: str = "#class-IA-101") -> None:
-    page.fill("#name", name)
-    page.fill("#password", PASSWORD)
-    page.click("#login button")
-    page.wait_for_selector(there)
 
 
 def sent(page: "Page", method: str, path: str) -> list[Any]:
