@@ -13,6 +13,7 @@ import { OwnPassword } from "./pages/own_password.js";
 const PAGES = {
   today: async () => (await import("./pages/today.js")).Today,
   session: async () => (await import("./pages/session.js")).Session,
+  sessions: async () => (await import("./pages/sessions.js")).Sessions,
   identify: async () => (await import("./pages/identify.js")).Identify,
   students: async () => (await import("./pages/students.js")).Students,
   statistics: async () => (await import("./pages/statistics.js")).Statistics,

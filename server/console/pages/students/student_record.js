@@ -45,7 +45,7 @@ export function StudentRecord({ matricula }) {
         ${manages && student.aviso === "possible_duplicate" && html` <${Lookalikes} matricula=${matricula} />`}
         ${manages && html` <${Action} act=${() => call("PATCH", addressOf(matricula), { json: { aviso: "" } }).then(again)}>${t("students.looked_at")}<//>`}</p>`}
     <//>
-    <${AttendanceByClass} classes=${classes} />
+    <${AttendanceByClass} classes=${classes} meetings />
     ${photos && html`<${Section} title=${t("students.photos")} id="photos-title"><${StoredPhotos} matricula=${matricula} photos=${photos} erases=${manages} changed=${again} /><//>`}
     <${ConsentOnRecord} student=${student} manages=${manages} changed=${again} />
     ${manages && html`<${MorePhotos} student=${student} asks=${true} done=${again} />`}
