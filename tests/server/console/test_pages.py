@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PAGES = {
     "today": "#class-IA-101",
+    "sessions": ".empty",
     "identify": "#photo",
     "students": "#students",
     "students/of/A0178": "#student-title",
