@@ -3,8 +3,8 @@ import { html, useState } from "../libraries/ui.js";
 import { call, me, word } from "../core/api.js";
 import { mayRecord } from "../core/roles.js";
 import { to } from "../core/router.js";
-import { status } from "../core/server_status.js";
-import { day, number, t } from "../core/words.js";
+import { dayOf, status } from "../core/server_status.js";
+import { number, t } from "../core/words.js";
 import { Section, Waiting, failed, told, useLoaded } from "../components/basics.js";
 import { useKeptUp } from "../components/kept_up.js";
 import { PhotoPicker } from "../components/photo_picker.js";
@@ -88,6 +88,3 @@ function Back({ session }) {
   const today = session.fecha === status.value?.today;
   return html`<p><a href=${today ? to(["today"]) : to(["sessions"], { clase: session.clase })}>← ${t(today ? "page.today" : "page.sessions")}</a></p>`;
 }
-
-/** @param {string} date ISO */
-const dayOf = (date) => day(date, { weekday: "long", day: "numeric", month: "long", ...(date.slice(0, 4) !== status.value?.today.slice(0, 4) && { year: "numeric" }) });

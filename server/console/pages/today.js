@@ -3,7 +3,7 @@ import { html, useState } from "../libraries/ui.js";
 import { call, me, word } from "../core/api.js";
 import { mayManage, mayRecord } from "../core/roles.js";
 import { go, to } from "../core/router.js";
-import { status } from "../core/server_status.js";
+import { dayOf, status } from "../core/server_status.js";
 import { day, number, t } from "../core/words.js";
 import { Dialog, Empty, Field, Section, Waiting, useLoaded } from "../components/basics.js";
 import { Form } from "../components/form.js";
@@ -63,7 +63,7 @@ function ClassCard({ about, today, sessions, begin, plan }) {
 /** Sessions of other days that no one has closed. @param {{ sessions: any[], more: boolean }} props */
 const LeftOpen = ({ sessions, more }) => html`<${Section} title=${t("today.left_open")} id="left-title"
     actions=${more && html`<a class="quiet" href=${to(["sessions"], { state: "open" })}>${t("today.all_left")}</a>`}>
-  <ul class="plain" id="left">${sessions.map((each) => html`<li><a href=${to(["session", String(each.id)])}>${each.clase}, ${day(each.fecha)}, ${each.starts}</a></li>`)}</ul><//>`;
+  <ul class="plain" id="left">${sessions.map((each) => html`<li><a href=${to(["session", String(each.id)])}>${each.clase}, ${dayOf(each.fecha)}, ${each.starts}</a></li>`)}</ul><//>`;
 
 /** A new session of a class. @param {{ about: any, today: string, close: () => void }} props */
 function Beginning({ about, today, close }) {
