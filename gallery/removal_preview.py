@@ -19,6 +19,7 @@ class StudentHoldings:
         photos, templates: how many; templates of every pack.
         attendance_entries, participation_entries: how many entries have the student's name.
         accounts, keys: how many accounts and keys are the student's own.
+        session_photos: how many copies of photos of open sessions may show the student; they go in any case.
     """
 
     student: Student
@@ -28,6 +29,7 @@ class StudentHoldings:
     participation_entries: int
     accounts: int
     keys: int
+    session_photos: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +83,5 @@ def _holdings(gallery: Gallery, stored: StoredStudent) -> StudentHoldings:
         len(store.attendance.participations(entries)),
         sum(account.grant.matricula == matricula for account in store.access.accounts()),
         sum(key.grant.matricula == matricula for key in store.access.access_keys()),
+        store.session_photos.kept_of(stored.id),
     )

@@ -55,14 +55,16 @@ class PresenteError(Exception):
         code: stable snake_case identifier, part of the public interface.
         what: one sentence, what was wrong, with the offending value in it.
         fix: one sentence, what to do; may be empty when ``what`` already says it.
+        field: the field of a request or a row that it is about; empty when it is about none, or about several.
     """
 
-    def __init__(self, code: str, what: str, fix: str = "") -> None:
+    def __init__(self, code: str, what: str, fix: str = "", field: str = "") -> None:
         what, fix = hidden(what), hidden(fix)  # it will be shown, logged and sent
         super().__init__(f"{what} {fix}".strip())
         self.code = code
         self.what = what
         self.fix = fix
+        self.field = field
 
 
 class InvalidInput(PresenteError):

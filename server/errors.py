@@ -64,7 +64,8 @@ def problem_of_error(error: PresenteError, request_id: str) -> Problem:
     if status >= 500 and not isinstance(error, Busy) and error.code not in _EXPECTED and not _cut_off(request_id):
         # Where a pack does not match, the line says it all, and every request gets it.
         log.error("%s %s", request_id, error, exc_info=None if isinstance(error, PackError) else error)
-    return problem_of(status, error.code, str(error) if status < 500 else without_folders(str(error)), request_id)
+    detail = str(error) if status < 500 else without_folders(str(error))
+    return problem_of(status, error.code, detail, request_id, error.field)
 
 
 def _cut_off(request_id: str) -> bool:
@@ -91,10 +92,10 @@ def problem_bytes(status: int, code: str, detail: str) -> bytes:
     return "\r\n".join([*head, "", ""]).encode() + body
 
 
-def problem(status: int, code: str, detail: str) -> Response:
+def problem(status: int, code: str, detail: str, field: str = "") -> Response:
     """A problem as the response to the request that is being answered."""
     g.problem_code = code
-    body = msgspec.json.encode(problem_of(status, code, detail, g.request_id)) + b"\n"
+    body = msgspec.json.encode(problem_of(status, code, detail, g.request_id, field)) + b"\n"
     response = Response(body, status, content_type="application/problem+json")
     if status in _RETRY_AFTER_S:
         response.headers["Retry-After"] = _RETRY_AFTER_S[status]
@@ -109,7 +110,7 @@ def install(app: Flask) -> None:
     @app.errorhandler(PresenteError)
     def presente_error(error: PresenteError) -> Response:
         found = problem_of_error(error, g.request_id)
-        response = problem(found.status, found.code, found.detail)
+        response = problem(found.status, found.code, found.detail, error.field)
         if isinstance(error, Busy) and error.retry_after_s is not None:
             response.headers["Retry-After"] = str(error.retry_after_s)
         return response

@@ -14,7 +14,7 @@ from faces.embedder import EmbeddedFace, FaceEmbedder
 from gallery.audit.names import same_name
 from gallery.documents.student_rules import POSSIBLE_DUPLICATE, check_student, student_exists, student_not_found
 from gallery.documents.values import Enrolment, EnrolmentMode, StoredStudent, Student
-from gallery.enrolment.nearest_others import NEW_STUDENT, SimilarStudent
+from gallery.enrolment.nearest_others import NEW_STUDENT, SimilarStudent, nearest_others
 from gallery.enrolment.photo_check import PhotoJudgement, different_person, possible_duplicate
 from gallery.enrolment.score_levels import EnrolmentLevels
 from gallery.gallery import Gallery
@@ -131,6 +131,23 @@ class PhotoEnroller:
         read = [self._read(number, content) for number, content in enumerate(photos, start=1)]
         levels, verdicts = self._judged(stored.student, stored, read, photos)
         return AcceptedEnrolment(stored, tuple(face for face, _ in verdicts), self._warnings(verdicts, levels))
+
+    def lookalikes(self, matricula: str) -> list[SimilarStudent]:
+        """Other students whom the stored photos of a student clearly show, as they are now, the most alike first.
+
+        Raises:
+            NotFound: ``student_not_found``.
+        """
+        stored = self.gallery.student(matricula)
+        templates = self.gallery.templates_of(stored.id)
+        if not len(templates):
+            return []
+        level = self._judge.keeper.now().duplicate
+        found: dict[str, SimilarStudent] = {}
+        for each in nearest_others(self.gallery, templates, [stored.id] * len(templates), level):
+            if each is not None and (each.matricula not in found or found[each.matricula].score < each.score):
+                found[each.matricula] = each
+        return sorted(found.values(), key=lambda each: -each.score)
 
     def _enrol(
         self,

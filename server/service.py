@@ -20,6 +20,7 @@ from gallery.decision import Candidate
 from gallery.documents.scope import Scope
 from gallery.documents.student_rules import check_student, student_not_found
 from gallery.documents.values import EnrolmentMode, StoredPhoto, StoredStudent, Student
+from gallery.enrolment.nearest_others import SimilarStudent
 from gallery.gallery import Gallery
 from gallery.photo_export import Exported, PhotoExport
 from presente.clock import MACHINE_CLOCK, Clock
@@ -163,6 +164,10 @@ class Service:
     def enrolled(self, matricula: str, photos: Sequence[bytes]) -> AcceptedEnrolment:
         """What :meth:`enrol` answered for a student who is enrolled: as stored now."""
         return self._enroller.enrolled(matricula, photos)
+
+    def lookalikes(self, matricula: str) -> list[SimilarStudent]:
+        """Other students whom the stored photos of a student clearly show; see :meth:`PhotoEnroller.lookalikes`."""
+        return self._enroller.lookalikes(matricula)
 
     def change(self, student: Student) -> StoredStudent:
         """Replace a student's fields."""

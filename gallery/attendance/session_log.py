@@ -203,7 +203,8 @@ class SessionLog:
     # -- taking back ------------------------------------------------------------------------------------------------
 
     def undo_photo(self, number: int, photo: int, claim: Claim = NO_CLAIM) -> None:
-        """Take back what a photo recorded: what was said before holds again. What a person said stays.
+        """Take back what a photo recorded, and erase its copy. What was said before holds again; what a person said
+        stays.
 
         Raises:
             NotFound: ``session_not_found``, ``photo_not_found``.
@@ -211,6 +212,8 @@ class SessionLog:
         """
         self.open_session(number)
         self.photo(number, photo)
+        if not claim.done:
+            self.store.session_photos.erase(number, photo)
         made = [
             stored
             for stored in self._entries(number)

@@ -123,6 +123,21 @@ class SessionPhoto:
 
 
 @dataclass(frozen=True, slots=True)
+class PhotoNumber:
+    """The number that a session gave to a photo.
+
+    Attributes:
+        number: counted from 1 within the session.
+        at: when the photo was first sent, UTC, ISO.
+        added: whether the number is new: the photo was not sent before.
+    """
+
+    number: int
+    at: str
+    added: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TimetableEntry:
     """A weekly meeting of a class: the defaults of its sessions.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from gallery.documents.class_sessions import (
     ClassSession,
+    PhotoNumber,
     SessionCounts,
     SessionFilter,
     SessionPhoto,
@@ -105,7 +106,7 @@ class ScopedSessionPhotos:
         stored = self._store.sessions.session(session)
         return stored is not None and self._scope.holds(stored.session.clase)
 
-    def number(self, session: int, sha256: str, at: str) -> int | None:
+    def number(self, session: int, sha256: str, at: str) -> PhotoNumber | None:
         """The number of a photo; None when the session is not open, or not one of the scope's."""
         return self._photos.number(session, sha256, at) if self._holds(session) else None
 
@@ -122,6 +123,15 @@ class ScopedSessionPhotos:
         """The photos of a session of the scope."""
         return self._photos.photos(session) if self._holds(session) else []
 
+    def kept_of(self, subject: int) -> int:
+        """How many copies are kept of photos that may show a student of the scope."""
+        return self._photos.kept_of(subject)
+
     def content(self, session: int, number: int) -> bytes | None:
         """The reduced copy of a photo."""
         return self._photos.content(session, number) if self._holds(session) else None
+
+    def erase(self, session: int, number: int) -> None:
+        """Erase the copy of a photo of one of the scope's sessions."""
+        if self._holds(session):
+            self._photos.erase(session, number)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from gallery.documents.class_sessions import (
     ClassSession,
+    PhotoNumber,
     SessionCounts,
     SessionFilter,
     SessionPhoto,
@@ -46,7 +47,7 @@ class SessionPhotoStore(Protocol):
     whom they are about; the photo's number stays.
     """
 
-    def number(self, session: int, sha256: str, at: str) -> int | None:
+    def number(self, session: int, sha256: str, at: str) -> PhotoNumber | None:
         """The number of a photo within a session, the next one if it is new; None when the session is not open."""
 
     def keep(self, photo: SessionPhoto, content: bytes, about: Collection[int]) -> bool:
@@ -63,6 +64,12 @@ class SessionPhotoStore(Protocol):
 
     def content(self, session: int, number: int) -> bytes | None:
         """The reduced copy of a photo, a JPEG; None when none is kept."""
+
+    def kept_of(self, subject: int) -> int:
+        """How many copies are kept of photos that may show a student: they would go with the student."""
+
+    def erase(self, session: int, number: int) -> None:
+        """Erase the copy and the faces of one photo; its number stays."""
 
     def drop(self, session: int | None = None, before: str | None = None) -> int:
         """Erase the copies and faces of a session's photos, or of all that were sent before a moment; how many."""

@@ -37,12 +37,14 @@ def check_student(student: Student) -> Student:
                 "invalid_student",
                 f"{name} is {shown(value)}.",
                 f"It must be {'1' if needed else '0'} to {_MAX_TEXT} printable characters.",
+                name.partition("[")[0],
             )
     if student.matricula in (".", "..") or "/" in student.matricula:  # no URL path could name the student
         raise InvalidInput(
             "invalid_student",
             f"matricula is {shown(student.matricula)}.",
             "It must not contain a '/', nor be '.' or '..'.",
+            "matricula",
         )
     for name in ("fecha_de_registro", "consentimiento.fecha"):
         try:
@@ -50,7 +52,7 @@ def check_student(student: Student) -> Student:
                 datetime.fromisoformat(texts[name])
         except ValueError as exc:
             raise InvalidInput(
-                "invalid_student", f"{name} is {shown(texts[name])}.", "It must be a date like 2026-11-21."
+                "invalid_student", f"{name} is {shown(texts[name])}.", "It must be a date like 2026-11-21.", name
             ) from exc
     return student
 

@@ -37,8 +37,9 @@ def find_header(tables: Iterator[SheetTable], columns: str | None) -> tuple[Shee
                 return table, header
             empty = empty or (table, header)
         except InvalidInput as exc:
-            first_error = first_error or exc
-            if exc.code != "missing_column":  # the columns are there, and it is not clear which is which
+            if first_error is None or first_error.code == "empty_source":
+                first_error = exc
+            if exc.code not in ("missing_column", "empty_source"):  # the columns are there, and not clear
                 break
     if empty is not None:
         return empty
@@ -52,9 +53,12 @@ def _header(table: SheetTable, columns: str | None) -> SheetHeader:
     Raises:
         InvalidInput: what is wrong with the first line, when none of the first lines names the columns.
     """
+    if not table.lines:
+        what = f"{printable_path(table.path)} is empty."
+        raise InvalidInput("empty_source", what, "Fill in a line of column names, and the students below it.")
     first_error = None
-    for place in range(max(1, min(_TITLE_LINES + 1, len(table.lines)))):
-        names = table.lines[place].cells if table.lines else []
+    for place in range(min(_TITLE_LINES + 1, len(table.lines))):
+        names = table.lines[place].cells
         try:
             mapping = map_columns(table.path, tuple(names), columns)
         except InvalidInput as exc:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gallery.documents.student_rules import check_student
@@ -19,25 +19,40 @@ from presente.student_sheets.table import SheetTable, numbered
 
 _FILL = "Fill the column fotos with paths or links; pictures inside the sheet are not read."
 _DATES = ("fecha_de_registro", "consentimiento_fecha")
+_COLUMN_OF = {"consentimiento.fecha": "consentimiento_fecha", "consentimiento.texto": "consentimiento_texto"}
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedRow:
-    """A line of a source that cannot be used: where it is, its number, the reason's code, and the reason in words."""
+    """A line of a source that cannot be used.
+
+    Attributes:
+        location: where it is, in words.
+        line: its number.
+        code: of the reason.
+        reason: in words.
+        about: the field that it is about; empty when it is about none.
+        values: what the line says, by field; empty when it cannot be read.
+        first: the earlier line with which it disagrees; None when there is none.
+    """
 
     location: str
     line: int
     code: str
     reason: str
+    about: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    first: int | None = None
 
 
 @dataclass(slots=True)
 class StudentRow:
-    """A student, the line that the student comes from, and the places of the photos."""
+    """A student, the line that the student comes from, the places of the photos, and further lines of the student."""
 
     student: Student
     line: int
     places: list[str]
+    joined: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -78,11 +93,13 @@ class SheetRows:
 
 
 class _RowFault(Exception):
-    """A line cannot be used: the code of the reason, and the reason in words."""
+    """A line cannot be used: the code of the reason, the reason in words, and the field or the earlier line of it."""
 
-    def __init__(self, code: str, reason: str) -> None:
+    def __init__(self, code: str, reason: str, about: str = "", first: int | None = None) -> None:
         super().__init__(reason)
         self.code = code
+        self.about = about
+        self.first = first
 
 
 def read_rows(table: SheetTable, header: int, mapping: ColumnMapping) -> SheetRows:
@@ -94,7 +111,10 @@ def read_rows(table: SheetTable, header: int, mapping: ColumnMapping) -> SheetRo
             _read_row(rows, table, names, mapping, line)
         except _RowFault as fault:
             where = f"{printable_path(table.path)}, line {line.number}"
-            rows.refused.append(RefusedRow(where, line.number, fault.code, str(fault)))
+            values = {} if line.fault else _values(mapping, line)
+            rows.refused.append(
+                RefusedRow(where, line.number, fault.code, str(fault), fault.about, values, fault.first)
+            )
     return rows
 
 
@@ -104,7 +124,7 @@ def _read_row(
     """Add what a line says to ``rows``; ``_RowFault`` when it cannot be used."""
     if line.fault:
         raise _RowFault("malformed_row", f"It cannot be read: {line.fault}.")
-    row = {name: line.text(column) for name, column in mapping.columns.items()}
+    row = _values(mapping, line)
     if not any(row[name] for name in REQUIRED):
         rows.blank.append(line.number)
         return
@@ -123,8 +143,12 @@ def _read_row(
     student = _student(rows, line, row)
     places = photo_places(row["fotos"])
     if not places:
-        raise _RowFault("no_photos", f"{student.matricula} has no photos. {_FILL}")
+        raise _RowFault("no_photos", f"{student.matricula} has no photos. {_FILL}", "fotos")
     _add(rows, StudentRow(student, line.number, places), _merged_cell(table, mapping, line))
+
+
+def _values(mapping: ColumnMapping, line: SheetLine) -> dict[str, str]:
+    return {name: line.text(column) for name, column in mapping.columns.items()}
 
 
 def _merged_cell(table: SheetTable, mapping: ColumnMapping, line: SheetLine) -> str:
@@ -161,6 +185,8 @@ def _add(rows: SheetRows, row: StudentRow, merged: str) -> None:
             "duplicate_matricula",
             f"Lines {first.line} and {row.line} both have matricula {shown(row.student.matricula)}, but not the same "
             "name and class. The first of them was taken. Correct the matricula, the name or the class.",
+            "matricula",
+            first.line,
         )
     if first_consent and row.student.consentimiento not in (None, first_consent):
         rows.consents.append(row.line)
@@ -170,6 +196,7 @@ def _add(rows: SheetRows, row: StudentRow, merged: str) -> None:
         consentimiento=_later(first_consent, row.student.consentimiento),
     )
     first.places += row.places
+    first.joined.append(row.line)
     rows.merged.append(row.line)
 
 
@@ -189,18 +216,20 @@ def _check_cells(table: SheetTable, mapping: ColumnMapping, line: SheetLine) -> 
     for name, column in mapping.columns.items():
         cell = name if table.sheet is None else _cell(mapping, line, name)
         if column in line.faults:
-            raise _RowFault("unusable_cell", f"{cell} {line.faults[column]}.")
+            raise _RowFault("unusable_cell", f"{cell} {line.faults[column]}.", name)
         if column in line.moments and name not in _DATES:
             raise _RowFault(
                 "unusable_cell",
                 f"{cell} is a date or a time, {line.text(column)}: the program took what was typed for one. "
                 "Format the column as text, and type it again.",
+                name,
             )
         if name == "matricula" and is_scientific(line.text(column)):
             raise _RowFault(
                 "unusable_cell",
                 f"{cell} is {line.text(column)}: its digits were lost when the sheet was saved. "
                 "Format the column as text or as a whole number, and save it again.",
+                name,
             )
 
 
@@ -208,16 +237,16 @@ def _student(rows: SheetRows, line: SheetLine, row: dict[str, str]) -> Student:
     try:
         return check_student(
             Student(
-                matricula=_without_decimal_zeros(row["matricula"]),
+                matricula=without_decimal_zeros(row["matricula"]),
                 nombre_del_alumno=row["nombre_del_alumno"],
-                clase=_without_decimal_zeros(row.get("clase", "")),
+                clase=without_decimal_zeros(row.get("clase", "")),
                 fecha_de_registro=_date(rows, line, row, "fecha_de_registro"),
                 consentimiento=_consent(rows, line, row),
             )
         )
     except InvalidInput as exc:
         leave_out = ' Or leave the column out: --columns "fecha_de_registro=".' if "fecha" in exc.what else ""
-        raise _RowFault(exc.code, f"{exc}{leave_out}") from exc
+        raise _RowFault(exc.code, f"{exc}{leave_out}", _COLUMN_OF.get(exc.field, exc.field)) from exc
 
 
 def _consent(rows: SheetRows, line: SheetLine, row: dict[str, str]) -> Consent | None:
@@ -231,12 +260,12 @@ def _date(rows: SheetRows, line: SheetLine, row: dict[str, str], name: str) -> s
     date = read_date(row.get(name, ""))
     if date.fault:
         leave_out = f' Or leave the column out: --columns "{name}=".'
-        raise _RowFault("invalid_student", f"{name} is {shown(row[name])}. A date {date.fault}.{leave_out}")
+        raise _RowFault("invalid_student", f"{name} is {shown(row[name])}. A date {date.fault}.{leave_out}", name)
     if date.is_ambiguous and line.number not in rows.ambiguous[-1:]:
         rows.ambiguous.append(line.number)
     return date.iso
 
 
-def _without_decimal_zeros(text: str) -> str:
+def without_decimal_zeros(text: str) -> str:
     """A number as it was meant: programs that take a column for numbers write 175 as 175.0."""
     return re.sub(r"^(\d+)\.0+$", r"\1", text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from gallery.documents.access import AccessKey, Account, AccountChanges, Grant, digest_of_secret
@@ -75,6 +75,7 @@ def add_key(store: AccessStore, name: str, grant: Grant) -> tuple[AccessKey, str
     """
     if _KEY_OF_SETTINGS.fullmatch(name):
         raise InvalidInput("invalid_name", f"{name} is what logs call a key of the settings.", "Choose another name.")
+    _check_free(name, (key.name for key in store.access_keys()))
     text = new_key()
     made = AccessKey(check_name(name), digest_of_secret(text), grant, _now())
     if not store.add_key(made):
@@ -107,8 +108,7 @@ def add_account(store: AccessStore, name: str, grant: Grant, password: str) -> A
     check_name(name)
     if grant.role not in ROLES_OF_ACCOUNTS:
         raise InvalidInput("invalid_grant", f"The role is {grant.role}, which is for machines.", "Make a key of it.")
-    if store.account(name) is not None:
-        raise _name_taken(name)  # checked again below; checking first spares the hash
+    _check_free(name, (account.name for account in store.accounts()))  # checking first spares the hash
     made = Account(name, grant, hash_password(password), True, _now())
     if not store.add_account(made):
         raise _name_taken(name)
@@ -154,8 +154,19 @@ def change_account(
     return changed
 
 
+def _check_free(name: str, taken: Iterable[str]) -> None:
+    """Refuse a name that is taken, also in other capitals: people would take one of the two for the other.
+
+    Raises:
+        Conflict: ``name_taken``.
+    """
+    if any(each.casefold() == name.casefold() for each in taken):
+        raise _name_taken(name)
+
+
 def _name_taken(name: str) -> Conflict:
-    return Conflict("name_taken", f"The name {shown(name)} is taken.", "Choose another name, or remove that one.")
+    what = f"The name {shown(name)} is taken, perhaps in other capitals."
+    return Conflict("name_taken", what, "Choose another name, or remove that one.")
 
 
 def _now() -> str:

@@ -17,6 +17,7 @@ from server.responses.identification import IdentifiedPhotoReply, IdentifyPhotos
 from server.responses.session_photos import SessionPhotosReply
 from server.responses.sessions import ClassSessionJson, RollChangeReply
 from server.responses.student_removal import MergeReply
+from server.responses.students import LookalikesReply
 from server.routes.common import authenticator, service
 
 _Asked = Mapping[str, Any]
@@ -57,6 +58,11 @@ def in_fields(asked: _Asked, _: Any) -> Iterable[str]:
 def merged(_: _Asked, reply: MergeReply) -> Iterable[str]:
     """The student who stays, and the one who went or would go."""
     return [reply.student.matricula, reply.gone.matricula]
+
+
+def lookalikes_named(_: _Asked, reply: LookalikesReply) -> Iterable[str]:
+    """The student who was asked about, and those who may be the same person."""
+    return [reply.matricula, *(each.matricula for each in reply.students)]
 
 
 def moved(asked: _Asked, _: Any) -> Iterable[str]:

@@ -1,5 +1,5 @@
 // The console: who is here, the menu, and the page that the address names.
-import { html, render, useEffect, useState } from "./libraries/ui.js";
+import { html, render, useEffect, useRef, useState } from "./libraries/ui.js";
 import { begin, call, keepKey, me, options } from "./core/api.js";
 import { INNER, pagesOf } from "./core/roles.js";
 import { place, to } from "./core/router.js";
@@ -13,6 +13,7 @@ import { OwnPassword } from "./pages/own_password.js";
 const PAGES = {
   today: async () => (await import("./pages/today.js")).Today,
   session: async () => (await import("./pages/session.js")).Session,
+  sessions: async () => (await import("./pages/sessions.js")).Sessions,
   identify: async () => (await import("./pages/identify.js")).Identify,
   students: async () => (await import("./pages/students.js")).Students,
   statistics: async () => (await import("./pages/statistics.js")).Statistics,
@@ -51,9 +52,14 @@ function skip(event) {
 function Header() {
   const pages = pagesOf(me.value?.role ?? "").filter((each) => each in PAGES);
   const current = place.value.path[0] ?? pages[0];
+  /** @type {any} */
+  const menu = useRef(null);
+  useEffect(() => {
+    menu.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // where it is wider than a phone
+  }, [current, pages.length, language.value]);
   return html`<header>
     <a class="brand" href=${to([])}><img src="/console/icon.svg" alt="" width="28" height="28" />Presente</a>
-    <nav aria-label=${t("menu")}>${pages.map((each) => html`<a href=${to([each])} aria-current=${each === current ? "page" : undefined}>${t(`page.${each}`)}</a>`)}</nav>
+    <nav ref=${menu} aria-label=${t("menu")}>${pages.map((each) => html`<a href=${to([each])} aria-current=${each === current ? "page" : undefined}>${t(`page.${each}`)}</a>`)}</nav>
     <div class="who">
       ${me.value && html`<${Who} />`}
       ${me.value && (options.value.accounts || me.value.name.startsWith("key:")) && html`<${Action} id="logout" act=${leave}>${t("logout")}<//>`}

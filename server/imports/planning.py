@@ -10,14 +10,17 @@ from gallery.documents.values import Consent, StoredStudent, Student
 from gallery.gallery import Gallery
 from presente.errors import InvalidInput, PhotoRefused
 from presente.student_sheets.header import find_header, unread_students
-from presente.student_sheets.photo_places import LINK
-from presente.student_sheets.rows import RefusedRow, StudentRow, read_rows
+from presente.student_sheets.photo_places import LINK, photo_places
+from presente.student_sheets.rows import RefusedRow, StudentRow, read_rows, without_decimal_zeros
 from presente.student_sheets.table import read_tables
+from presente.text import tidy
 from server.imports.upload import PhotoPaths
 from server.imports.values import FieldChange, ImportPlan, ImportRow, RowPhoto, SheetColumn
 
 _LINK = "photo_is_link"
 _MISSING = "photo_missing"
+_LONGEST = 300
+"""Characters that are kept of a cell of a line that cannot be used."""
 _FIELDS = ("nombre_del_alumno", "clase", "fecha_de_registro")
 
 
@@ -75,12 +78,27 @@ def _said(sheet: Path, text: str) -> str:
 
 
 def _refused(row: RefusedRow) -> ImportRow:
-    return ImportRow(line=row.line, problem=row.code, text=row.reason)
+    """A line that cannot be used, with what it says: its values are as they stand in the sheet, cut short."""
+    said = {name: value[:_LONGEST] for name, value in row.values.items()}
+    return ImportRow(
+        line=row.line,
+        matricula=without_decimal_zeros(tidy(said.get("matricula", ""))),
+        nombre_del_alumno=said.get("nombre_del_alumno", ""),
+        clase=said.get("clase", ""),
+        fecha_de_registro=said.get("fecha_de_registro", ""),
+        consent_fecha=said.get("consentimiento_fecha", ""),
+        consent_texto=said.get("consentimiento_texto", ""),
+        photos=tuple(RowPhoto(place=place) for place in dict.fromkeys(photo_places(row.values.get("fotos", "")))),
+        problem=row.code,
+        text=row.reason,
+        field=row.about,
+        first=row.first,
+    )
 
 
 def _row(row: StudentRow, photos: PhotoPaths, gallery: Gallery) -> ImportRow:
     student = row.student
-    found = tuple(_photo(place, photos) for place in row.places)
+    found = tuple(_photo(place, photos) for place in dict.fromkeys(row.places))
     stored = gallery.store.student(student.matricula)
     consent = student.consentimiento
     planned = ImportRow(
@@ -92,6 +110,7 @@ def _row(row: StudentRow, photos: PhotoPaths, gallery: Gallery) -> ImportRow:
         consent_fecha=consent.fecha if consent else "",
         consent_texto=consent.texto if consent else "",
         photos=found,
+        joined=tuple(row.joined),
         changes=() if stored is None else _changes(stored, merged_fields(stored.student, student)),
     )
     problem, text = _problem(planned, student, stored, gallery)

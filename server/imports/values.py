@@ -44,6 +44,9 @@ class ImportRow(Struct, frozen=True, kw_only=True):
         changes: fields of a stored student that would change.
         problem: code of why it cannot be run; empty when it can.
         text: the problem in words, with the cell.
+        field: the field that the problem is about; empty when it is about none.
+        joined: further lines of the sheet that were joined with this one.
+        first: the earlier line with which this one disagrees; None when there is none.
         warnings: codes of what a person should look at.
     """
 
@@ -60,6 +63,9 @@ class ImportRow(Struct, frozen=True, kw_only=True):
     problem: str = ""
     text: str = ""
     warnings: tuple[str, ...] = ()
+    field: str = ""
+    joined: tuple[int, ...] = ()
+    first: int | None = None
 
 
 class SheetColumn(Struct, frozen=True, kw_only=True):
@@ -89,13 +95,17 @@ class RefusedRowPhoto(Struct, frozen=True, kw_only=True):
 
 
 class RowOutcome(Struct, frozen=True, kw_only=True):
-    """What came of a row. ``code`` and ``text`` say why it was refused; ``photos`` are those that were not enrolled."""
+    """What came of a row. ``code`` and ``text`` say why it was refused; ``photos`` are those that were not enrolled.
+
+    ``warnings`` are codes of what a person should look at. They name no one else: who that is, the record says.
+    """
 
     line: int
     result: RowResult
     code: str = ""
     text: str = ""
     photos: tuple[RefusedRowPhoto, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class ImportRun(Struct, frozen=True, kw_only=True):

@@ -50,12 +50,14 @@ class ReadSessionPhoto:
 
 @dataclass(frozen=True, slots=True)
 class RecordedPhoto:
-    """A photo of a session: its number, whether a copy is kept, and what was made of each face, largest first.
+    """A photo of a session: its number, whether the session had it already, whether a copy is kept, and what was made
+    of each face, largest first.
 
     A camera's frame without a face has no number: nothing is stored of it.
     """
 
     number: int | None
+    repeated: bool
     kept: bool
     rotated: int
     faces: tuple[tuple[EmbeddedFace, FaceAttendance], ...]
@@ -160,11 +162,14 @@ def _record(
     frame: bool,
 ) -> RecordedPhoto:
     if frame and not photo.faces:
-        return RecordedPhoto(None, kept=False, rotated=photo.rotated, faces=())
+        return RecordedPhoto(None, repeated=False, kept=False, rotated=photo.rotated, faces=())
     kept_photos = service.gallery.store.session_photos
-    number = kept_photos.number(stored.id, photo.sha256, claim.at)
-    if number is None:
+    numbered = kept_photos.number(stored.id, photo.sha256, claim.at)
+    if numbered is None:
         raise session_closed(stored.id)
+    number = numbered.number
+    # An earlier attempt of this request may have added the photo.
+    repeated = not numbered.added and (claim.first or numbered.at != claim.at)
     class_photo = ClassPhoto(
         stored.session.clase,
         stored.session.fecha,
@@ -179,8 +184,8 @@ def _record(
     )
     faces = [class_photo_face(face) for face in photo.faces]
     found = record_class_photo(service.attendance_log, faces, class_photo)
-    kept = False
-    if photo.copy is not None and (not frame or any(made.recorded for made in found)):
+    kept = claim.done and kept_photos.content(stored.id, number) is not None
+    if not claim.done and photo.copy is not None and (not frame or any(made.recorded for made in found)):
         content, (height, width) = photo.copy
         shown = tuple(
             SessionFace(face.box, made.status, tuple((each.subject, each.score) for each in made.candidates))
@@ -188,7 +193,7 @@ def _record(
         )
         whole = SessionPhoto(stored.id, number, photo.sha256, claim.at, True, width, height, shown)
         kept = kept_photos.keep(whole, content, _may_show(service, stored, shown))
-    return RecordedPhoto(number, kept, photo.rotated, tuple(zip(photo.faces, found, strict=True)))
+    return RecordedPhoto(number, repeated, kept, photo.rotated, tuple(zip(photo.faces, found, strict=True)))
 
 
 def _may_show(service: Service, stored: StoredSession, faces: Sequence[SessionFace]) -> set[int]:

@@ -143,12 +143,14 @@ def _misfit(
     code = (out_of_bounds and inner.rules.out_of_bounds) or _code(inner, in_query)
     fix = "" if out_of_bounds else inner.rules.fix
     quoted = "not one that can be taken" if inner.rules.secret else "null" if value is None else shown(value)
-    return InvalidInput(code, f"{field.name} is {quoted}.", fix or f"It must be {expected(inner)}.")
+    about = "" if in_query else field.name
+    return InvalidInput(code, f"{field.name} is {quoted}.", fix or f"It must be {expected(inner)}.", about)
 
 
 def _missing(field: DeclaredField, in_query: bool, how: str = "missing") -> InvalidInput:
     code = field.rules.missing or _code(field, in_query)
-    return InvalidInput(code, f"{field.name} is {how}.", field.rules.missing_fix or f"It must be {expected(field)}.")
+    fix = field.rules.missing_fix or f"It must be {expected(field)}."
+    return InvalidInput(code, f"{field.name} is {how}.", fix, "" if in_query else field.name)
 
 
 def _code(field: DeclaredField, in_query: bool) -> str:

@@ -59,10 +59,11 @@ class OutcomeJson(JsonObject, frozen=True, kw_only=True):
     code: Annotated[str, Meta(description="Of the error; empty unless refused.")]
     text: str
     photos: Annotated[list[RefusedRowPhotoJson], Meta(description="Photos that were not enrolled.")]
+    warnings: Annotated[list[str], Meta(description="Codes of what a person should look at on the record.")]
 
 
 class ImportRowJson(JsonObject, frozen=True, kw_only=True):
-    """A row of the sheet, as it was understood; the fields are empty where the line cannot be read."""
+    """A row of the sheet as it was understood; one that cannot be used as it stands there, as far as it is readable."""
 
     line: int
     matricula: str
@@ -75,6 +76,9 @@ class ImportRowJson(JsonObject, frozen=True, kw_only=True):
     changes: list[FieldChangeJson]
     problem: Annotated[str, Meta(description="Code of why it cannot be run; empty when it can.")]
     text: Annotated[str, Meta(description="The problem in words, with the cell.")]
+    field: Annotated[str, Meta(description="The field that the problem is about; empty when it is about none.")]
+    first: Annotated[int | None, Meta(description="The earlier line with which this one disagrees.")]
+    joined: Annotated[list[int], Meta(description="Further lines of the student, which were joined with this one.")]
     warnings: Annotated[list[str], Meta(description="Codes of what a person should look at.")]
     outcome: Annotated[OutcomeJson | None, Meta(description="Null while the row was not run.")]
 
@@ -186,6 +190,9 @@ def _row_json(row: ImportRow, outcome: RowOutcome | None) -> ImportRowJson:
         changes=[_change_json(change) for change in row.changes],
         problem=row.problem,
         text=row.text,
+        field=row.field,
+        first=row.first,
+        joined=list(row.joined),
         warnings=list(row.warnings),
         outcome=None if outcome is None else _outcome_json(outcome),
     )
@@ -205,7 +212,13 @@ def _change_json(change: FieldChange) -> FieldChangeJson:
 
 def _outcome_json(outcome: RowOutcome) -> OutcomeJson:
     photos = [_refused_json(each) for each in outcome.photos]
-    return OutcomeJson(result=outcome.result, code=outcome.code, text=outcome.text, photos=photos)
+    return OutcomeJson(
+        result=outcome.result,
+        code=outcome.code,
+        text=outcome.text,
+        photos=photos,
+        warnings=list(outcome.warnings),
+    )
 
 
 def _refused_json(photo: RefusedRowPhoto) -> RefusedRowPhotoJson:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from presente.face_json import JsonObject
 
@@ -18,9 +18,12 @@ class Problem(JsonObject, frozen=True, kw_only=True):
     detail: Annotated[str, Meta(description="What was wrong, and what to do.")]
     code: Annotated[str, Meta(description="Stable, for programs.")]
     request_id: Annotated[str, Meta(description="Also in the header X-Request-Id and in the server's log.")]
+    field: Annotated[
+        str | UnsetType, Meta(description="The field of the body that it is about; absent when it is about none.")
+    ] = UNSET
 
 
-def problem_of(status: int, code: str, detail: str, request_id: str) -> Problem:
+def problem_of(status: int, code: str, detail: str, request_id: str, field: str = "") -> Problem:
     """The problem of an error."""
     title = code.replace("_", " ").capitalize()
-    return Problem(title=title, status=status, detail=detail, code=code, request_id=request_id)
+    return Problem(title=title, status=status, detail=detail, code=code, request_id=request_id, field=field or UNSET)

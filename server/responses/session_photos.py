@@ -39,6 +39,10 @@ class RecordedPhotoJson(JsonObject, frozen=True, kw_only=True):
         int | None,
         Meta(description="Of the photo within the session; of one sent again, the same. Null: a frame without a face."),
     ]
+    repeated: Annotated[
+        bool,
+        Meta(description="Whether the session had this photo already: sent by another request, or twice by this one."),
+    ]
     kept: Kept
     rotated: Rotated
     counts: Annotated[dict[str, int], Meta(description="How many faces have each status.")]
@@ -115,6 +119,7 @@ def session_photos_reply(request_id: str, taken: SessionPhotosResult) -> Session
         photos.append(
             RecordedPhotoJson(
                 number=photo.number,
+                repeated=photo.repeated,
                 kept=photo.kept,
                 rotated=cast("Rotated", photo.rotated),
                 counts={status: statuses.count(status) for status in sorted(set(statuses))},

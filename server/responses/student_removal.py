@@ -23,6 +23,9 @@ class ErasurePreviewReply(JsonObject, frozen=True, kw_only=True):
     participation_entries: Annotated[int, Meta(description="Likewise, without name and note.")]
     accounts: Annotated[int, Meta(description="Accounts of the student that would be deleted.")]
     keys: Annotated[int, Meta(description="Keys of the student that would be deleted.")]
+    session_photos: Annotated[
+        int, Meta(description="Copies of photos of open sessions that may show the student, and would be erased.")
+    ]
 
 
 class MergedStudentJson(JsonObject, frozen=True, kw_only=True):
@@ -60,6 +63,7 @@ def erasure_preview_reply(held: StudentHoldings) -> ErasurePreviewReply:
         participation_entries=held.participation_entries,
         accounts=held.accounts,
         keys=held.keys,
+        session_photos=held.session_photos,
     )
 
 

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from gallery.documents.student_lists import place_in
 from gallery.documents.values import StoredStudent
+from gallery.enrolment.nearest_others import SimilarStudent
 from presente.face_json import FaceJson, Fpir, JsonObject, Score, face_json
 from server.photo_enrolment import AcceptedEnrolment, DuplicateWarning
 from server.requests.cursors import cursor_of, place_in_cursor
@@ -61,6 +62,21 @@ class WarningJson(JsonObject, frozen=True, kw_only=True):
     photo: Annotated[int, Meta(description="Counted from 1.")]
 
 
+class LookalikeJson(JsonObject, frozen=True, kw_only=True):
+    """Another student whom a student's photos clearly show."""
+
+    matricula: str
+    nombre_del_alumno: str
+    score: Score
+
+
+class LookalikesReply(JsonObject, frozen=True, kw_only=True):
+    """Students who may be the same person as a student, the most alike first."""
+
+    matricula: str
+    students: list[LookalikeJson]
+
+
 class EnrolmentReply(JsonObject, frozen=True, kw_only=True):
     """The student as stored, the face that was taken of each photo, and warnings."""
 
@@ -98,6 +114,15 @@ def student_list_reply(found: Sequence[StoredStudent], parameters: StudentListPa
         students=[student_json(stored) for stored in found[:limit]],
         next_cursor=cursor_of(parameters, *place) if place else None,
     )
+
+
+def lookalikes_reply(matricula: str, found: Sequence[SimilarStudent]) -> LookalikesReply:
+    """Who may be the same person as a student."""
+    students = [
+        LookalikeJson(matricula=each.matricula, nombre_del_alumno=each.nombre_del_alumno, score=each.score)
+        for each in found
+    ]
+    return LookalikesReply(matricula=matricula, students=students)
 
 
 def enrolment_reply(request_id: str, accepted: AcceptedEnrolment) -> EnrolmentReply:

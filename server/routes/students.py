@@ -8,7 +8,7 @@ from flask import Blueprint, g, request
 
 from gallery.documents.access_log import AccessAction
 from server.access.permissions import Permission, needs
-from server.access_log.concerned import enrolled, in_path, in_reply, which_list
+from server.access_log.concerned import enrolled, in_path, in_reply, lookalikes_named, which_list
 from server.access_log.declaration import logged
 from server.body_sizes import PHOTOS, takes
 from server.error_codes import ENROLMENT, GALLERY, KEYED, SCOPED, WRITES
@@ -25,9 +25,11 @@ from server.requests.students import (
 )
 from server.responses.students import (
     EnrolmentReply,
+    LookalikesReply,
     StudentJson,
     StudentListReply,
     enrolment_reply,
+    lookalikes_reply,
     student_json,
     student_list_reply,
 )
@@ -90,6 +92,15 @@ def listing(parameters: StudentListParameters) -> StudentListReply:
 def read(matricula: str) -> StudentJson:
     """One student."""
     return student_json(service().gallery.student(matricula))
+
+
+@bp.get("/<matricula>/lookalikes")
+@needs(Permission.MANAGE)
+@answers(LookalikesReply, refuses=GALLERY | SCOPED | {"student_not_found"})
+@logged(AccessAction.READ, about=lookalikes_named, detail=lambda _, __: "lookalikes")
+def lookalikes(matricula: str) -> LookalikesReply:
+    """Other students whom the stored photos of a student clearly show: they may be one person."""
+    return lookalikes_reply(service().gallery.named(matricula), service().lookalikes(matricula))
 
 
 @bp.patch("/<matricula>")

@@ -7,6 +7,7 @@ import pytest
 
 from gallery.documents.class_sessions import (
     ClassSession,
+    PhotoNumber,
     SessionCounts,
     SessionFace,
     SessionFilter,
@@ -36,8 +37,9 @@ def enrolled(store: DocumentStore, *students: Student) -> list[int]:
 
 def kept(store: DocumentStore, session: int, sha256: str, about: list[int], at: str = AT) -> int:
     """A photo whose copy is kept; its number."""
-    number = store.session_photos.number(session, sha256, at)
-    assert number is not None
+    numbered = store.session_photos.number(session, sha256, at)
+    assert numbered is not None
+    number = numbered.number
     photo = SessionPhoto(session, number, sha256, at, True, 640, 480, FACES)
     assert store.session_photos.keep(photo, sha256.encode(), about)
     return number
@@ -103,13 +105,23 @@ def test_photos_have_numbers_and_copies(store: DocumentStore, open_store: OpenSt
     session = store.sessions.add(a_session())[0].id
     other = store.sessions.add(a_session("y"))[0].id
     photos = store.session_photos
-    assert [photos.number(session, sha, AT) for sha in ("aa", "bb", "aa")] == [1, 2, 1]
-    assert photos.number(other, "aa", AT) == 1 and photos.number(10**9, "aa", AT) is None
+    later = "2026-11-20T09:00:00+00:00"
+    assert [photos.number(session, sha, at) for sha, at in (("aa", AT), ("bb", AT), ("aa", later))] == [
+        PhotoNumber(1, AT, added=True),
+        PhotoNumber(2, AT, added=True),
+        PhotoNumber(1, AT, added=False),
+    ]
+    assert photos.number(other, "aa", AT) == PhotoNumber(1, AT, added=True) and photos.number(10**9, "aa", AT) is None
     assert kept(store, session, "bb", [ana]) == 2
     first, second = open_store().session_photos.photos(session)
     assert first == SessionPhoto(session, 1, "aa", AT)
     assert second == SessionPhoto(session, 2, "bb", AT, True, 640, 480, FACES)
     assert photos.content(session, 2) == b"bb" and photos.content(session, 1) is photos.content(session, 3) is None
+    assert kept(store, session, "aa", [ana]) == 1
+    photos.erase(session, 2)
+    assert photos.photos(session)[1] == SessionPhoto(session, 2, "bb", AT)
+    assert photos.content(session, 1) == b"aa" and photos.content(session, 2) is None
+    photos.erase(session, 3)  # there is none
 
 
 def test_closing_and_time_erase_the_copies(store: DocumentStore) -> None:
@@ -131,7 +143,7 @@ def test_closing_and_time_erase_the_copies(store: DocumentStore) -> None:
     assert not store.session_photos.keep(late, b"late", [ana])
     assert store.session_photos.content(session, 1) is None
     store.sessions.change(session, {"state": "open"})
-    assert store.session_photos.number(session, "dd", AT) == 3
+    assert store.session_photos.number(session, "dd", AT) == PhotoNumber(3, AT, added=True)
 
 
 @pytest.mark.parametrize("how", ["erased", "merged"])

@@ -56,8 +56,9 @@ def photo(log: SessionLog, stored: StoredSession, *faces: ClassPhotoFace, late: 
 def again(
     log: SessionLog, stored: StoredSession, sha256: str, *faces: ClassPhotoFace, late: bool = False
 ) -> list[FaceAttendance]:
-    number = log.store.session_photos.number(stored.id, sha256, "2026-11-20T08:00:00+00:00")
-    assert number is not None
+    numbered = log.store.session_photos.number(stored.id, sha256, "2026-11-20T08:00:00+00:00")
+    assert numbered is not None
+    number = numbered.number
     taken = ClassPhoto(CLASS, DAY, sha256, THRESHOLD, session=stored.id, number=number, late=late, evidence=True)
     found = record_class_photo(log.attendance_log, list(faces), taken)
     kept = SessionPhoto(

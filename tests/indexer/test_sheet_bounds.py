@@ -224,7 +224,7 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes], str, str]] = {
     "a line of quoted line breaks": ("csv", lambda: b'"a\n",' * 5_000_000, "sheet_too_large", "1,000,000 characters"),
     "a quote that never ends": ("csv", lambda: b'matricula,"' + b"x\n" * 10_000_000, "sheet_too_large", "rows"),
     "rows": ("csv", lambda: b"a,b,c,d\n" * 200_000, "sheet_too_large", "100,000 rows"),
-    "empty rows": ("csv", lambda: b"\n" * 3_000_000, "missing_column", "no column"),
+    "empty rows": ("csv", lambda: b"\n" * 3_000_000, "empty_source", "is empty"),
     "NULs": ("csv", lambda: bytes(20_000_000), "unreadable_sheet", "NULs"),
     "UTF-16 NULs": ("csv", lambda: b"\xff\xfe" + bytes(20_000_000), "unreadable_sheet", "utf-32"),
     "UTF-16": ("csv", lambda: b"\xff\xfe" + b"a\0" * 14_000_000, "sheet_too_large", "1,000,000 characters"),

@@ -149,7 +149,7 @@ def test_workbooks_that_cannot_be_read(tmp_path: Path) -> None:
     workbook(path, OWN, ["A1", "Ana", "a.jpg"])
     path.write_bytes(path.read_bytes()[:2000])
     assert refusal(path).code == "unreadable_sheet"
-    assert refusal(workbook(path)).code == "missing_column"
+    assert refusal(workbook(path)).code == "empty_source"
     rows = read(workbook(path, OWN, ["A1", "Ana", "a.jpg"], [], ["A1", "Eva", "b.jpg"], [None, "Ana", "a.jpg"])).refused
     assert [(row.line, row.code) for row in rows] == [(4, "duplicate_matricula"), (5, "invalid_student")]
     (undated,) = read(workbook(path, [*OWN, "Marca temporal"], ["A1", "Ana", "a.jpg", "tres de agosto"])).refused

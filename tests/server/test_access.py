@@ -62,6 +62,7 @@ PERMISSIONS = {
     "DELETE /v1/students/<matricula>/images/<image>": Permission.MANAGE,
     "POST /v1/students/<matricula>/images/<image>/move": Permission.MANAGE,
     "GET /v1/students/<matricula>/erasure": Permission.MANAGE,
+    "GET /v1/students/<matricula>/lookalikes": Permission.MANAGE,
     "POST /v1/students/<matricula>/merge": Permission.MANAGE,
     "POST /v1/photos/check": Permission.ADD_PHOTOS,
     "POST /v1/students/<matricula>/images": Permission.ADD_PHOTOS,

@@ -198,6 +198,7 @@ def test_what_is_wrong_with_an_account_or_a_key_is_said(app: Flask, gallery: Gal
         assert "corta" not in said and "12345678901" not in said
     assert admin.post("/v1/users", json=account, headers=BY_ADMIN).status_code == 201
     problem(admin.post("/v1/users", json=account, headers=BY_ADMIN), 409, "name_taken")
+    problem(admin.post("/v1/users", json=account | {"name": "RUIZ"}, headers=BY_ADMIN), 409, "name_taken")
     problem(admin.patch("/v1/users/nobody", json={"enabled": True}, headers=BY_ADMIN), 404, "account_not_found")
     problem(admin.delete("/v1/keys/nobody", headers=BY_ADMIN), 404, "key_not_found")
     root = {"name": "root", "role": "admin", "password": PASSWORD}
@@ -234,6 +235,7 @@ def test_a_key_is_shown_once_works_at_once_and_is_revoked(app: Flask, gallery: G
     }
     assert admin.get("/v1/session", headers=key).get_json()["name"] == "key:gate"
     problem(admin.post("/v1/keys", json=wanted, headers=BY_ADMIN), 409, "name_taken")
+    problem(admin.post("/v1/keys", json=wanted | {"name": "Gate"}, headers=BY_ADMIN), 409, "name_taken")
     listed = admin.get("/v1/keys", headers=BY_ADMIN).get_data(as_text=True)
     assert "gate" in listed and made["key"] not in listed and digest_of_secret(made["key"]) not in listed
     authenticator_of(app).register.stop()  # which tells the store what was used

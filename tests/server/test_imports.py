@@ -105,7 +105,11 @@ def test_every_row_is_shown_before_and_enrolled_as_shown(
     assert rows[3]["changes"] == [{"field": "clase", "stored": EVA["clase"], "sheet": "IB-900"}]
     assert rows[4]["warnings"] == ["photo_missing"]
     assert [(each["place"], each["problem"]) for each in rows[4]["photos"]][1] == ("fotos/missing.jpg", "photo_missing")
-    assert "32/13/2026" in rows[9]["text"] and rows[9]["matricula"] == ""
+    assert "32/13/2026" in rows[9]["text"] and rows[9]["field"] == "fecha_de_registro"
+    said = [rows[9][name] for name in ("matricula", "nombre_del_alumno", "clase", "fecha_de_registro")]
+    assert said == ["X4", "Fecha", "IA-101", "32/13/2026"] and [each["place"] for each in rows[9]["photos"]] == [
+        "ana.jpg"
+    ]
     assert str(tmp_path) not in str(made)  # where files lie is no one's business
 
     problem(client.post(f"/v1/imports/{made['id']}/run", json={"rows": [2, 5, 99]}), 400, "unknown_rows")
@@ -137,6 +141,36 @@ def test_a_row_is_refused_alone_and_so_is_a_photo(
         ANA["matricula"]: len(photos(ANA)),
         EVA["matricula"]: 1,
     }
+
+
+@on_sqlite
+def test_rows_of_one_student_are_joined_and_one_who_is_enrolled_elsewhere_is_warned_of(
+    client: FlaskClient, gallery: Gallery, run: Callable[..., Any]
+) -> None:
+    assert enrol(client, ANA).status_code == 201
+    twice, long = line_of(EVA, "eva.jpg"), "N" * 252
+    sheet = (
+        HEADER
+        + twice  # 2
+        + line_of(ANA, "ana.jpg", matricula="Z9")  # 3: her face, another matricula
+        + twice  # 4: again
+        + line_of(EVA, "eva.jpg", nombre_del_alumno="Otra")  # 5: disagrees
+        + line_of(ABRIL, "eva.jpg", nombre_del_alumno=long)  # 6
+    )
+    made = upload(client, sheet, {"eva.jpg": photos(EVA)[0], "ana.jpg": photos(ANA)[0]})
+    rows = {row["line"]: row for row in made["rows"]}
+    assert list(rows) == [2, 3, 5, 6] and rows[2]["joined"] == [4]
+    assert [each["place"] for each in rows[2]["photos"]] == ["eva.jpg"]  # named twice, stored once
+    assert (rows[5]["problem"], rows[5]["first"], rows[5]["nombre_del_alumno"]) == ("duplicate_matricula", 2, "Otra")
+    assert (rows[6]["field"], rows[6]["nombre_del_alumno"]) == ("nombre_del_alumno", long)
+    done = {row["line"]: row["outcome"] for row in run(made)["rows"]}
+    assert done[2]["warnings"] == [] and done[3]["warnings"] == ["possible_duplicate"]
+    assert ANA["matricula"] not in str(done)  # who it is, the record says: an erasure need not look here
+    lookalikes = client.get("/v1/students/Z9/lookalikes").get_json()["students"]
+    assert [each["matricula"] for each in lookalikes] == [ANA["matricula"]]
+    assert client.delete(f"/v1/students/{EVA['matricula']}").status_code == 204
+    left = client.get(f"/v1/imports/{made['id']}").get_json()["rows"]
+    assert [row["line"] for row in left] == [3, 6]  # her refused row is gone, too
 
 
 @on_sqlite

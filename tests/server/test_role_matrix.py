@@ -55,6 +55,7 @@ MATRIX = {
     "DELETE /v1/students/<matricula>/images/<image>": "admin",
     "POST /v1/students/<matricula>/images/<image>/move": "admin",
     "GET /v1/students/<matricula>/erasure": "admin",
+    "GET /v1/students/<matricula>/lookalikes": "admin",
     "POST /v1/students/<matricula>/merge": "admin",
     "POST /v1/photos/check": "student admin",
     "POST /v1/students/<matricula>/images": "student admin",

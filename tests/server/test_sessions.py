@@ -325,6 +325,24 @@ def test_photos_are_kept_while_the_session_is_open(client: FlaskClient) -> None:
     assert client.get(f"/v1/sessions/{number}").get_json()["photos"] == 1
 
 
+def test_a_photo_says_that_it_was_there_and_goes_when_it_is_taken_back(client: FlaskClient) -> None:
+    number = begin(client)
+    path = f"/v1/sessions/{number}"
+    blank = io.BytesIO()
+    Image.new("RGB", (640, 480), "gray").save(blank, "JPEG")
+    sent = [send(client, number, photo)["photos"][0] for photo in (GROUP, blank.getvalue(), GROUP)]
+    assert [(photo["number"], photo["repeated"]) for photo in sent] == [(1, False), (2, False), (1, True)]
+    shown = client.get(f"{path}/photos").get_json()["photos"]
+    assert [(photo["kept"], bool(photo["faces"])) for photo in shown] == [(True, True), (True, False)]
+    for photo in (2, 1):
+        assert client.post(f"{path}/undo", json={"photo": photo}).status_code == 200
+        problem(client.get(f"{path}/photos/{photo}"), 404, "photo_not_found")
+    (again,) = send(client, number)["photos"]
+    assert (again["number"], again["repeated"], again["kept"]) == (1, True, True)
+    assert client.get(f"{path}/photos/1").status_code == 200
+    assert {roll(client, number)[matricula] for matricula in HERE} == {"present"}
+
+
 def test_a_large_photo_is_kept_small(client: FlaskClient) -> None:
     with Image.open(io.BytesIO(GROUP)) as group:
         large = io.BytesIO()
@@ -414,6 +432,8 @@ def test_a_request_with_a_key_records_once(client: FlaskClient, school: Gallery)
     assert [line["matricula"] for line in first["roll"]] == HERE
     assert {each for each, status in roll(client, number).items() if status == "present"} == {HERE[0]}
     assert [photo["number"] for photo in again["photos"]] == [1, 2]
+    assert [photo["repeated"] for photo in first["photos"] + again["photos"]] == [False] * 4
+    assert [photo["kept"] for photo in again["photos"]] == [True, False]  # nothing comes back that was taken back
     for _ in range(2):
         assert say(client, number, matricula=ABSENT[0], status="late").status_code == 200
     assert len(client.get(f"/v1/attendance?matricula={ABSENT[0]}&history=true").get_json()["attendance"]) == 1

@@ -28,6 +28,8 @@ def school(client: FlaskClient, gallery: Gallery) -> FlaskClient:
     said = client.post(f"/v1/attendance?clase={CLASS}&fecha={DAY}", json={"matricula": OLD})
     assert said.status_code == 201, said.text
     assert client.post("/v1/participations", json={"matricula": OLD, "clase": CLASS, "fecha": DAY}).status_code == 201
+    session = client.post("/v1/sessions", json={"clase": CLASS}).get_json()["id"]
+    assert client.post(f"/v1/sessions/{session}/photos", data=PROBE, headers=JPEG).status_code == 200
     gallery.store.access.add_account(Account("ana", GRANT, "hash", True, "2026-01-01T00:00:00+00:00"))
     gallery.store.access.add_key(AccessKey("anas", "0" * 64, GRANT, "2026-01-01T00:00:00+00:00"))
     return client
@@ -38,10 +40,11 @@ HELD = {
     "nombre_del_alumno": ANA["nombre_del_alumno"],
     "photos": 2,
     "templates": 2,
-    "attendance_entries": 1,
+    "attendance_entries": 2,
     "participation_entries": 1,
     "accounts": 1,
     "keys": 1,
+    "session_photos": 1,
 }
 
 
@@ -52,6 +55,8 @@ def test_what_an_erasure_takes_is_said_before(school: FlaskClient, gallery: Gall
     assert school.delete(f"/v1/students/{OLD}").status_code == 204
     after = gallery.store.counts()
     assert (before.images - after.images, before.templates - after.templates) == (HELD["photos"], HELD["templates"])
+    (session,) = school.get("/v1/sessions").get_json()["sessions"]
+    assert [each["kept"] for each in school.get(f"/v1/sessions/{session['id']}/photos").get_json()["photos"]] == [False]
     assert not gallery.store.access.accounts() and not gallery.store.access.access_keys()
     problem(school.get(f"/v1/students/{OLD}/erasure"), 404, "student_not_found")
 
@@ -76,7 +81,7 @@ def test_a_merge_does_what_its_dry_run_says(school: FlaskClient, gallery: Galler
     problem(school.get(f"/v1/students/{OLD}"), 404, "student_not_found")
     kept = school.get(f"/v1/students/{ANA['matricula']}").get_json()
     assert {name: kept[name] for name in said["student"]} == said["student"]
-    assert (kept["images"], kept["asistencias"], kept["participaciones"]) == (said["photos"], 1, 1)
+    assert (kept["images"], kept["asistencias"], kept["participaciones"]) == (said["photos"], 2, 1)
     ids = {each["id"] for each in school.get(f"/v1/students/{ANA['matricula']}/images").get_json()["photos"]}
     assert ids == {digest_of(content) for content in (*photos(ANA), PROBE)}
     assert not list((tmp_path / "export").glob(f"{OLD}_*"))
@@ -96,3 +101,15 @@ def test_what_a_merge_refuses(school: FlaskClient, gallery: Gallery) -> None:
     problem(school.post(f"/v1/students/{OLD}/merge?dry_run=maybe", json={"into": OLD}), 400, "invalid_dry_run")
     problem(school.post(f"/v1/students/{OLD}/merge?dryrun=true", json={"into": OLD}), 400, "unknown_parameter")
     assert gallery.store.counts() == before
+
+
+def test_students_whom_the_stored_photos_show_are_named_as_they_are_now(school: FlaskClient) -> None:
+    found = school.get(f"/v1/students/{OLD}/lookalikes").get_json()
+    assert found["matricula"] == OLD
+    assert [(each["matricula"], each["nombre_del_alumno"]) for each in found["students"]] == [
+        (ANA["matricula"], ANA["nombre_del_alumno"])
+    ]
+    assert school.get(f"/v1/students/{EVA['matricula']}/lookalikes").get_json()["students"] == []
+    assert school.delete(f"/v1/students/{ANA['matricula']}").status_code == 204
+    assert school.get(f"/v1/students/{OLD}/lookalikes").get_json()["students"] == []
+    problem(school.get("/v1/students/nobody/lookalikes"), 404, "student_not_found")

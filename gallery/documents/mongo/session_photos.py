@@ -13,7 +13,7 @@ from bson import Binary, Int64
 from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import DuplicateKeyError
 
-from gallery.documents.class_sessions import SessionPhoto
+from gallery.documents.class_sessions import PhotoNumber, SessionPhoto
 from gallery.documents.foreign_documents import Document
 from gallery.documents.mongo.connection import MongoConnection
 from gallery.documents.mongo.shapes import missing_subjects
@@ -43,15 +43,15 @@ class MongoSessionPhotos:
         for kept in list(self._db.session_photos.find(dict(_KEPT), {"session": 1, "about": 1})):
             self._take_back(kept["_id"], int(kept["session"]), kept.get("about", ()))
 
-    def number(self, session: int, sha256: str, at: str) -> int | None:
+    def number(self, session: int, sha256: str, at: str) -> PhotoNumber | None:
         photos = self._db.session_photos
         with self._connection.calls():
             if not self._is_open(session):
                 return None
             while True:
-                found = photos.find_one({"session": Int64(session), "sha256": sha256}, {"number": 1})
+                found = photos.find_one({"session": Int64(session), "sha256": sha256}, {"number": 1, "at": 1})
                 if found is not None:
-                    return int(found["number"])
+                    return PhotoNumber(int(found["number"]), found["at"], added=False)
                 newest = photos.find_one({"session": Int64(session)}, {"number": 1}, sort=[("number", DESCENDING)])
                 number = 1 if newest is None else int(newest["number"]) + 1
                 made = {"session": Int64(session), "number": number, "sha256": sha256, "at": at}
@@ -59,7 +59,7 @@ class MongoSessionPhotos:
                     photos.insert_one(made)
                 except DuplicateKeyError:
                     continue
-                return number
+                return PhotoNumber(number, at, added=True)
 
     def keep(self, photo: SessionPhoto, content: bytes, about: Collection[int]) -> bool:
         kept = {
@@ -112,6 +112,14 @@ class MongoSessionPhotos:
         with self._connection.calls():
             found = self._db.session_photos.find_one({"session": Int64(session), "number": number}, {"content": 1})
         return None if found is None or "content" not in found else bytes(found["content"])
+
+    def kept_of(self, subject: int) -> int:
+        with self._connection.calls():
+            return int(self._db.session_photos.count_documents({"about": Int64(subject)}))
+
+    def erase(self, session: int, number: int) -> None:
+        with self._connection.calls():
+            self._db.session_photos.update_one({"session": Int64(session), "number": number}, _DROPPED)
 
     def drop(self, session: int | None = None, before: str | None = None) -> int:
         which = dict(_KEPT)

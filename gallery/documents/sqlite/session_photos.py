@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 
-from gallery.documents.class_sessions import SessionPhoto
+from gallery.documents.class_sessions import PhotoNumber, SessionPhoto
 from gallery.documents.session_rules import faces_from_json, faces_to_json
 
 _OpenConnection = Callable[[], AbstractContextManager[sqlite3.Connection]]
@@ -22,18 +22,20 @@ class SqliteSessionPhotos:
         self._writing = writing
         self._after_erasure = after_erasure
 
-    def number(self, session: int, sha256: str, at: str) -> int | None:
+    def number(self, session: int, sha256: str, at: str) -> PhotoNumber | None:
         with self._writing() as db:
             if not _is_open(db, session):
                 return None
-            db.execute(
+            added = db.execute(
                 "INSERT INTO session_photos (session, number, sha256, at) "
                 "SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3 FROM session_photos WHERE session = ?1 "
                 "ON CONFLICT (session, sha256) DO NOTHING",
                 (session, sha256, at),
-            )
-            found = db.execute("SELECT number FROM session_photos WHERE session = ? AND sha256 = ?", (session, sha256))
-            return int(found.fetchone()[0])
+            ).rowcount
+            number, first = db.execute(
+                "SELECT number, at FROM session_photos WHERE session = ? AND sha256 = ?", (session, sha256)
+            ).fetchone()
+            return PhotoNumber(int(number), first, bool(added))
 
     def keep(self, photo: SessionPhoto, content: bytes, about: Collection[int]) -> bool:
         subjects = json.dumps(sorted(about))
@@ -82,19 +84,34 @@ class SqliteSessionPhotos:
             ).fetchone()
         return None if row is None or row[0] is None else bytes(row[0])
 
+    def kept_of(self, subject: int) -> int:
+        with self._reading() as db:
+            row = db.execute(
+                "SELECT count(*) FROM session_photo_students s JOIN session_photos p ON p.id = s.photo "
+                "WHERE s.student = ? AND p.content IS NOT NULL",
+                (subject,),
+            ).fetchone()
+        return int(row[0])
+
+    def erase(self, session: int, number: int) -> None:
+        self._drop("session = ? AND number = ?", session, number)
+
     def drop(self, session: int | None = None, before: str | None = None) -> int:
-        kept = "content IS NOT NULL AND (?1 IS NULL OR session = ?1) AND (?2 IS NULL OR at < ?2)"
+        return self._drop("(?1 IS NULL OR session = ?1) AND (?2 IS NULL OR at < ?2)", session, before)
+
+    def _drop(self, which: str, *values: object) -> int:
+        kept = f"content IS NOT NULL AND {which}"
         with self._reading() as db:  # most often there is none
-            if db.execute(f"SELECT 1 FROM session_photos WHERE {kept} LIMIT 1", (session, before)).fetchone() is None:
+            if db.execute(f"SELECT 1 FROM session_photos WHERE {kept} LIMIT 1", values).fetchone() is None:
                 return 0
         with self._writing() as db:
             db.execute(
                 f"DELETE FROM session_photo_students WHERE photo IN (SELECT id FROM session_photos WHERE {kept})",
-                (session, before),
+                values,
             )
             dropped = db.execute(
                 f"UPDATE session_photos SET content = NULL, faces = NULL, width = 0, height = 0 WHERE {kept}",
-                (session, before),
+                values,
             ).rowcount
         self._after_erasure()
         return int(dropped)

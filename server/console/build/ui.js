@@ -2,8 +2,8 @@
 import { h } from "preact";
 import htm from "htm";
 
-export { Fragment, render } from "preact";
-export { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+export { Fragment, createContext, render } from "preact";
+export { useContext, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 export { computed, effect, signal, useComputed, useSignal } from "@preact/signals";
 /** HTML as a template literal: html`<p class=${name}>${text}</p>`. */
 export const html = htm.bind(h);

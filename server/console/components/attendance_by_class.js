@@ -2,6 +2,7 @@
 import { html } from "../libraries/ui.js";
 import { day, number, t } from "../core/words.js";
 import { Empty, Section } from "./basics.js";
+import { MeetingLink } from "./meeting_link.js";
 
 const COUNTED = ["present", "late", "excused", "absent"];
 
@@ -17,7 +18,7 @@ export function AttendanceByClass({ classes, meetings = false }) {
         <td class="numeric" data-label=${t("attendance.rate")}>${each.attendance.rate === null ? "–" : number(each.attendance.rate, { style: "percent", maximumFractionDigits: 0 })}</td>
         <td class="numeric" data-label=${t("students.taken_part")}>${number(each.participations)}</td></tr>`)}</tbody></table></div>
     ${meetings && classes.filter((each) => each.meetings.length).map((each) => html`<details key=${each.clase}><summary>${t("attendance.meetings", { clase: each.clase })}</summary>
-      <ul class="plain meetings">${[...each.meetings].reverse().filter((one) => one.status).map((one) => html`<li><span>${day(one.fecha)}${one.starts ? `, ${one.starts}` : ""}</span>
+      <ul class="plain meetings">${[...each.meetings].reverse().filter((one) => one.status).map((one) => html`<li><${MeetingLink} session=${one.session}><span>${day(one.fecha)}${one.starts ? `, ${one.starts}` : ""}</span><//>
         <span class=${one.status}>${t(`status.${one.status}`)}</span></li>`)}</ul></details>`)}
   <//>`;
 }

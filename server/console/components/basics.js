@@ -1,49 +1,9 @@
 // Small parts that every page uses.
-import { html, signal, useEffect, useLayoutEffect, useRef, useState } from "../libraries/ui.js";
-import { reachable } from "../core/api.js";
+import { createContext, html, useContext, useEffect, useLayoutEffect, useRef, useState } from "../libraries/ui.js";
 import { reason, t } from "../core/words.js";
+import { Notices, dialogClosed, dialogOpened, failed, trying } from "./notices.js";
 
-/** @typedef {{ id: number, text: string, kind: "done" | "wrong", undo?: () => void }} Notice */
-
-/** @type {import("../libraries/ui.js").Signal<Notice[]>} */
-const notices = signal([]);
-let counted = 0;
-const SHOWN_MS = 8000;
-
-/** Tell what was done; with `undo`, offer to take it back. @param {string} text @param {() => void} [undo] */
-export function told(text, undo) {
-  const id = ++counted;
-  notices.value = [...notices.value.slice(-2), { id, text, kind: "done", undo }];
-  setTimeout(() => dismiss(id), SHOWN_MS);
-}
-
-/** Tell what went wrong, until it is dismissed. @param {unknown} error */
-export function failed(error) {
-  const problem = /** @type {any} */ (error);
-  if (problem?.name === "AbortError") return;
-  const text = problem.code ? reason(problem) : String(problem);
-  notices.value = [...notices.value.slice(-2), { id: ++counted, text, kind: "wrong" }];
-  if (!problem.code) console.error(error);
-}
-
-/** @param {number} id */
-const dismiss = (id) => {
-  notices.value = notices.value.filter((each) => each.id !== id);
-};
-
-/** What was told, at the edge of the page; read aloud by screen readers. */
-export function Notices() {
-  return html`<div class="notices" role="status" aria-live="polite">
-    ${!reachable.value && html`<p class="notice wrong" id="away">${t("away")}</p>`}
-    ${notices.value.map(
-      (each) => html`<p class=${`notice ${each.kind}`} key=${each.id}>
-        <span>${each.text}</span>
-        ${each.undo && html`<button type="button" onClick=${() => (dismiss(each.id), each.undo?.())}>${t("undo")}</button>`}
-        <button type="button" class="plain" aria-label=${t("dismiss")} onClick=${() => dismiss(each.id)}>×</button>
-      </p>`,
-    )}
-  </div>`;
-}
+export { Notices, failed, told } from "./notices.js";
 
 /** A part of a page under a heading. @param {{ title: string, id: string, actions?: any, children?: any }} props */
 export function Section({ title, id, actions, children }) {
@@ -56,15 +16,45 @@ export function Section({ title, id, actions, children }) {
 /** What to do where there is nothing yet. @param {{ text: string, children?: any }} props */
 export const Empty = ({ text, children }) => html`<div class="empty"><p>${text}</p>${children}</div>`;
 
+/** What the form around was refused for: the field, if it is known, and why. */
+export const Refused = createContext(/** @type {{ field: string, text: string } | null} */ (null));
+
 /** A field with its label. @param {any} props */
 export function Field({ label, name, hint, children, wrong, ...rest }) {
-  const about = [hint && `${name}-hint`, wrong && `${name}-wrong`].filter(Boolean).join(" ") || undefined;
+  const refused = /** @type {{ field: string, text: string } | null} */ (useContext(Refused));
+  const why = wrong || (refused?.field === name ? refused?.text : "");
+  const about = [hint && `${name}-hint`, why && `${name}-wrong`].filter(Boolean).join(" ") || undefined;
   return html`<p class="field">
     <label for=${name}>${label}</label>
-    ${children ?? html`<input id=${name} name=${name} aria-describedby=${about} aria-invalid=${Boolean(wrong)} ...${rest} />`}
+    ${children ?? html`<input id=${name} name=${name} aria-describedby=${about} aria-invalid=${Boolean(why)} ...${rest} />`}
     ${hint && html`<small id=${`${name}-hint`}>${hint}</small>`}
-    ${wrong && html`<small id=${`${name}-wrong`} class="wrong" role="alert">${wrong}</small>`}
+    ${why && html`<small id=${`${name}-wrong`} class="wrong" role="alert">${why}</small>`}
   </p>`;
+}
+
+/**
+ * Work that takes a while: whether it is being done, and what begins it. It is not begun twice, and what went wrong
+ * the last time is told no longer.
+ * @returns {[boolean, (act: () => unknown, wrong?: (error: unknown) => void) => Promise<void>]}
+ */
+export function useWork() {
+  const [busy, setBusy] = useState(false);
+  const running = useRef(false);
+  const begin = async (act, wrong = failed) => {
+    if (running.current) return;
+    running.current = true;
+    setBusy(true);
+    trying();
+    try {
+      await act();
+    } catch (error) {
+      wrong(error);
+    } finally {
+      running.current = false;
+      setBusy(false);
+    }
+  };
+  return [busy, begin];
 }
 
 /**
@@ -72,18 +62,8 @@ export function Field({ label, name, hint, children, wrong, ...rest }) {
  * @param {any} props
  */
 export function Action({ act, children, disabled, ...rest }) {
-  const [busy, setBusy] = useState(false);
-  const press = async () => {
-    setBusy(true);
-    try {
-      await act();
-    } catch (error) {
-      failed(error);
-    } finally {
-      setBusy(false);
-    }
-  };
-  return html`<button type="button" aria-busy=${busy} disabled=${busy || Boolean(disabled)} onClick=${press} ...${rest}>${children}</button>`;
+  const [busy, begin] = useWork();
+  return html`<button type="button" aria-busy=${busy} disabled=${busy || Boolean(disabled)} onClick=${() => begin(act)} ...${rest}>${children}</button>`;
 }
 
 /**
@@ -93,11 +73,15 @@ export function Action({ act, children, disabled, ...rest }) {
 export function Dialog({ title, close, children, wide }) {
   /** @type {any} */
   const element = useRef(null);
+  const [id, setId] = useState(0);
   useLayoutEffect(() => {
     const shown = element.current;
     const before = /** @type {HTMLElement | null} */ (document.activeElement);
     shown.showModal();
+    const opened = dialogOpened();
+    setId(opened);
     return () => {
+      dialogClosed(opened);
       shown.close();
       before?.focus();
     };
@@ -106,7 +90,19 @@ export function Dialog({ title, close, children, wide }) {
     <div class="head"><h2 id="dialog-title">${title}</h2>
       <button type="button" class="plain" aria-label=${t("close")} onClick=${close}>×</button></div>
     ${children}
+    ${id > 0 && html`<${Notices} dialog=${id} />`}
   </dialog>`;
+}
+
+/**
+ * A question before what cannot be taken back, or reaches further than this page.
+ * @param {{ title: string, button: string, act: () => unknown, close: () => void, id?: string, children?: any }} props
+ *   `act` is followed by `close`.
+ */
+export function Sure({ title, button, act, close, id = "sure", children }) {
+  return html`<${Dialog} title=${title} close=${close}>${children}
+    <div class="actions"><${Action} class="danger" id=${id} act=${async () => (await act(), close())}>${button}<//>
+      <button type="button" onClick=${close}>${t("cancel")}</button></div><//>`;
 }
 
 /**

@@ -33,10 +33,10 @@ export function Chart({ id, title, about, height, draw, columns, rows, csv, capt
 }
 
 /** @param {{ title: string, columns: Column[], rows: any[] }} props */
-const Numbers = ({ title, columns, rows }) => html`<div class="scroll numbers" tabindex="0" role="region" aria-label=${title}><table>
+const Numbers = ({ title, columns, rows }) => html`<div class="scroll numbers" tabindex="0" role="region" aria-label=${title}><table class="stacked">
   <caption class="hidden">${title}</caption>
   <thead><tr>${columns.map((each) => html`<th scope="col" class=${each.numeric ? "numeric" : ""}>${each.title}</th>`)}</tr></thead>
-  <tbody>${rows.map((row, index) => html`<tr key=${index}>${columns.map((each) => html`<td class=${each.numeric ? "numeric" : ""}>${each.cell(row)}</td>`)}</tr>`)}</tbody>
+  <tbody>${rows.map((row, index) => html`<tr key=${index}>${columns.map((each) => html`<td class=${each.numeric ? "numeric" : ""} data-label=${each.title}>${each.cell(row)}</td>`)}</tr>`)}</tbody>
 </table></div>`;
 
 /**

@@ -27,14 +27,14 @@ export function meaning({ score, fpir }) {
 
 /** @param {{ faces: any[] }} props */
 export function FaceTable({ faces }) {
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${t("face.list")}><table id="faces">
+  return html`<div class="scroll" tabindex="0" role="region" aria-label=${t("face.list")}><table id="faces" class="stacked">
     <thead><tr><th scope="col">#</th><th scope="col">${t("name")}</th><th scope="col">${t("matricula")}</th>
       <th scope="col">${t("score")}</th><th scope="col">${t("score.meaning")}</th><th scope="col">${t("nearest")}</th></tr></thead>
     <tbody>${faces.map((face, index) => html`<tr key=${index}>
-      <td>${index + 1}</td><td class=${face.decision}>${wholeName(face)}</td><td>${face.matricula ?? "–"}</td>
-      <td>${face.score === null ? "–" : number(face.score, { minimumFractionDigits: 3, maximumFractionDigits: 3 })}</td>
+      <td data-label="#">${index + 1}</td><td class=${face.decision}>${wholeName(face)}</td><td>${face.matricula ?? "–"}</td>
+      <td data-label=${t("score")}>${face.score === null ? "–" : number(face.score, { minimumFractionDigits: 3, maximumFractionDigits: 3 })}</td>
       <td>${meaning(face)}</td>
-      <td><ol class="candidates">${face.candidates.map((each) => html`<li>${each.nombre_del_alumno}
+      <td data-label=${t("nearest")}><ol class="candidates">${face.candidates.map((each) => html`<li>${each.nombre_del_alumno}
         <meter min="0" max="1" value=${Math.max(0, each.score)} title=${number(each.score)}></meter>
         <span>${number(each.score, { maximumFractionDigits: 2 })}</span></li>`)}</ol></td>
     </tr>`)}</tbody></table></div>`;

@@ -1,11 +1,8 @@
-// Photos with the faces that were found in them, and ways to choose a photo.
+// Photos with the faces that were found in them.
 import { html, useEffect, useMemo, useState } from "../libraries/ui.js";
 import { t } from "../core/words.js";
 
 /** @typedef {{ box: number[], kind: string, label: string, title?: string }} Marked */
-
-/** What may be chosen: what the server reads. Browsers do not show all of it. */
-export const KINDS = "image/jpeg,image/png,image/webp,image/heic,image/heif,image/avif,image/tiff,.heic,.heif,.avif,.tif,.tiff";
 
 /**
  * A photo, given as a file or by an address, with a frame and a name at each face. The frames are in pixels of the photo,
@@ -48,31 +45,4 @@ function Frame({ face, size, index, choose }) {
     <rect class="plate" x=${left} y=${top} width=${width} height=${text * 1.35} rx=${text / 4} />
     <text x=${left + width / 2} y=${top + text} font-size=${text}>${face.label}</text>
   </g>`;
-}
-
-/**
- * A place to choose, drop or paste photos, or take one with a phone's camera.
- * @param {{ chosen: (files: File[]) => void, several?: boolean, label: string }} props
- */
-export function PhotoPicker({ chosen, several = false, label }) {
-  const [over, setOver] = useState(false);
-  const take = (list) => {
-    const files = [...(list ?? [])].filter((each) => each.type.startsWith("image/") || /\.(heic|heif|avif|tiff?)$/i.test(each.name));
-    if (files.length) chosen(several ? files : files.slice(0, 1));
-  };
-  useEffect(() => {
-    const paste = (event) => take(event.clipboardData?.files);
-    addEventListener("paste", paste);
-    return () => removeEventListener("paste", paste);
-  });
-  const drag = (inside) => (event) => (event.preventDefault(), setOver(inside));
-  const drop = (event) => (event.preventDefault(), setOver(false), take(event.dataTransfer?.files));
-  const pick = (event) => {
-    take(event.target.files);
-    event.target.value = ""; // so that the same photo can be chosen again
-  };
-  return html`<label class=${over ? "drop over" : "drop"} onDragOver=${drag(true)} onDragLeave=${drag(false)} onDrop=${drop}>
-    <input type="file" id="photo" accept=${KINDS} multiple=${several} onChange=${pick} />
-    <span>${label}</span><small>${t("photo.paste")}</small>
-  </label>`;
 }

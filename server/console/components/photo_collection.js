@@ -4,13 +4,12 @@ import { t } from "../core/words.js";
 import { adviceOn, inWords, problemInWords } from "./advice.js";
 import { Action } from "./basics.js";
 import { GuidedCamera } from "./guided_camera.js";
-import { PhotoPicker } from "./photo.js";
+import { PhotoPicker, isUnusable } from "./photo_picker.js";
 
 /** @typedef {"checking" | "good" | "advised" | "refused" | "unchecked"} State */
 /** @typedef {{ id: number, photo: Blob, name: string, state: State, words: string[] }} Collected */
 
 const MOST = 16;
-const UNUSABLE = new Set([400, 413, 415, 422]);
 
 /**
  * @param {{ send: (photos: Blob[]) => Promise<void>, button: string, facing?: "user" | "environment" }} props
@@ -61,7 +60,7 @@ async function judged(photo, signal) {
     const state = !found.accepted ? "refused" : found.advice[0] === "ok" ? "good" : "advised";
     return { state, words: inWords(found.advice) };
   } catch (error) {
-    const state = UNUSABLE.has(/** @type {any} */ (error)?.status) ? "refused" : "unchecked";
+    const state = isUnusable(error) ? "refused" : "unchecked";
     return { state, words: [problemInWords(error)] };
   }
 }

@@ -1,5 +1,5 @@
 // Requests to this server's API, the only place that sends any.
-import { signal } from "../libraries/ui.js";
+import { effect, signal } from "../libraries/ui.js";
 
 /**
  * @typedef {{ name: string, role: string, classes: string[] | null, matricula: string | null, adds_photos: boolean, csrf_token: string | null, expires: string | null }} Me
@@ -18,6 +18,7 @@ export const reachable = signal(true);
 const KEY = "presente.key";
 const PATIENCE_MS = 60_000;
 const WAIT_MS = 1000;
+const KNOCK_MS = 3000;
 const LATER = new Set(["busy", "not_ready", "store_unavailable", "request_in_progress"]);
 
 /** What the server said against a request, or that it said nothing (`no_answer`). */
@@ -78,6 +79,26 @@ export async function ask(method, path, sent = {}) {
       await wait(WAIT_MS, sent.signal);
     }
   }
+}
+
+let knocking = false;
+/** While the server is away it is asked whether it is back: a page that asks for nothing else learns it, too. */
+effect(() => {
+  if (!reachable.value && !knocking) knock();
+});
+
+async function knock() {
+  knocking = true;
+  while (!reachable.peek()) {
+    await wait(KNOCK_MS);
+    await fetch("/livez", { cache: "no-store" }).then(
+      () => {
+        reachable.value = true;
+      },
+      () => {},
+    );
+  }
+  knocking = false;
 }
 
 /** @param {string} method @param {string} path @param {Sent} [sent] @returns {Promise<any>} what the server answered; null for nothing */

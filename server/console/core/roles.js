@@ -12,7 +12,7 @@ const PAGES = {
 };
 
 /** Pages that the menu does not list: another page leads to them. */
-export const INNER = ["session"];
+export const INNER = ["session", "sessions"];
 
 /** The pages of a role, in the order of the menu. @param {string} role */
 export const pagesOf = (role) => PAGES[role] ?? [];

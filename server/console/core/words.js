@@ -51,9 +51,14 @@ export const has = (key) => key in CATALOGUES[language.value];
  * @param {import("./api.js").Problem} problem
  */
 export function reason(problem) {
+  const rule = `rule.${fieldOf(problem.more?.field)}`;
+  if (problem.code === "invalid_student" && has(rule)) return t(rule);
   const key = `error.${problem.code}`;
   return has(key) ? t(key, { seconds: problem.retryAfter ?? 1 }) : problem.detail;
 }
+
+/** A field that a problem is about, as messages name it. @param {string} [field] */
+export const fieldOf = (field = "") => field.replace(".", "_");
 
 /** @param {string} date ISO, of the school @param {Intl.DateTimeFormatOptions} [how] */
 export function day(date, how = { weekday: "long", day: "numeric", month: "long" }) {

@@ -77,10 +77,10 @@ function Choice({ state, changed }) {
 }
 
 /** The same as a table, for those who do not see the curve. @param {{ rates: any[] }} props */
-const Rates = ({ rates }) => html`<details><summary>${t("calibration.table")}</summary><div class="scroll" tabindex="0" role="region" aria-label=${t("calibration.table")}><table id="rates">
+const Rates = ({ rates }) => html`<details><summary>${t("calibration.table")}</summary><div class="scroll" tabindex="0" role="region" aria-label=${t("calibration.table")}><table id="rates" class="stacked">
   <thead><tr><th scope="col">${t("calibration.strangers")}</th><th scope="col" class="numeric">${t("calibration.score")}</th><th scope="col" class="numeric">${t("calibration.missed")}</th><th scope="col">${t("calibration.measured")}</th></tr></thead>
-  <tbody>${rates.map((each) => html`<tr><td>${t("calibration.one_in_short", { n: oneIn(each.fpir_asked) })}</td><td class="numeric">${number(each.threshold, { maximumFractionDigits: 3 })}</td>
-    <td class="numeric">${percent(each.missed)}</td><td>${t(each.doubt ? "calibration.measured.no" : "calibration.measured.yes")}</td></tr>`)}</tbody></table></div></details>`;
+  <tbody>${rates.map((each) => html`<tr><td data-label=${t("calibration.strangers")}>${t("calibration.one_in_short", { n: oneIn(each.fpir_asked) })}</td><td class="numeric" data-label=${t("calibration.score")}>${number(each.threshold, { maximumFractionDigits: 3 })}</td>
+    <td class="numeric" data-label=${t("calibration.missed")}>${percent(each.missed)}</td><td data-label=${t("calibration.measured")}>${t(each.doubt ? "calibration.measured.no" : "calibration.measured.yes")}</td></tr>`)}</tbody></table></div></details>`;
 
 /** @param {{ state: any, watched: ReturnType<typeof useJob> }} props */
 function Again({ state, watched }) {

@@ -5,7 +5,8 @@ import { number, t } from "../core/words.js";
 import { Section, failed } from "../components/basics.js";
 import { Camera, still } from "../components/camera.js";
 import { FaceTable, shortName } from "../components/faces.js";
-import { Photo, PhotoPicker } from "../components/photo.js";
+import { Photo } from "../components/photo.js";
+import { PhotoPicker } from "../components/photo_picker.js";
 import { status } from "../core/server_status.js";
 
 const SAMPLES = ["group_02.jpg", "phone_class.jpg", "close_up.jpg"];

@@ -20,7 +20,7 @@ function Account() {
   };
   return html`<${Section} title=${t(first ? "login.first" : "login.title")} id="login-title">
     ${first && html`<p class="quiet">${t("login.first_about")}</p>`}
-    <${Form} id="login" send=${send} button=${t("login.enter")}>
+    <${Form} secret id="login" send=${send} button=${t("login.enter")}>
       ${first && html`<${Field} label=${t("login.code")} name="code" required autocomplete="off" spellcheck="false" />`}
       <${Field} label=${t("login.name")} name="name" required autocomplete="username" autocapitalize="none" spellcheck="false" />
       <${Field} label=${t("login.password")} name="password" type="password" required
@@ -41,7 +41,7 @@ function Key() {
     await begin();
   };
   return html`<${Section} title=${t("login.key_title")} id="login-title">
-    <${Form} id="access" send=${send} button=${t("login.enter")}>
+    <${Form} secret id="access" send=${send} button=${t("login.enter")}>
       <${Field} label=${t("login.key")} name="key" type="password" required autocomplete="off" spellcheck="false"
         pattern="\\s*[!-~]+\\s*" hint=${t("login.key_about")} />
     <//>

@@ -15,7 +15,7 @@ export function OwnPassword({ close }) {
   const name = me.value?.name.replace(/^user:/, "");
   return html`<${Dialog} title=${t("password.title")} close=${close}>
     <p class="quiet">${t("password.about")}</p>
-    <${Form} id="own-password" send=${send} button=${t("password.change")}>
+    <${Form} secret id="own-password" send=${send} button=${t("password.change")}>
       <input type="text" name="username" autocomplete="username" value=${name} readonly hidden />
       <${Field} label=${t("password.current")} name="current" type="password" required autocomplete="current-password" />
       <${Field} label=${t("password.new")} name="new_password" type="password" required minlength="10"

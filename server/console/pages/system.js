@@ -1,13 +1,15 @@
 // The system: what is running, who may use it, and who did what.
 import { html, useState } from "../libraries/ui.js";
 import { call, download, options } from "../core/api.js";
-import { go, to } from "../core/router.js";
+import { to } from "../core/router.js";
 import { status } from "../core/server_status.js";
 import { number, t, when } from "../core/words.js";
-import { Action, Dialog, Field, Section, Waiting, failed, told, useLoaded } from "../components/basics.js";
+import { Action, Field, Section, Waiting, useLoaded } from "../components/basics.js";
 import { JobState, jobProblem, progressWords, useJob } from "../components/jobs.js";
 import { Table, useLines } from "../components/table.js";
+import { Keys, Users } from "./system/accounts.js";
 
+const MACHINES = "the machine's, ";
 const TABS = ["status", "settings", "jobs", "users", "keys", "log"];
 
 /** @param {{ title: string, path: string[] }} props */
@@ -26,7 +28,7 @@ function Running() {
   const facts = [
     ["subjects", number(found.subjects)], ["templates", number(found.templates)], ["pack", found.pack],
     ["threshold", `${number(found.threshold)} (${found.threshold_source})`], ["index", `${found.index_kind}, ${found.dim}-d`],
-    ["generation", number(found.generation)], ["timezone", `${found.timezone}, ${found.today}`], ["version", found.version],
+    ["generation", number(found.generation)], ["timezone", `${zone(found.timezone)}, ${found.today}`], ["version", found.version],
   ];
   return html`<${Section} title=${t("system.status")} id="status-title">
     <dl id="status">${facts.map(([name, value]) => html`<div><dt>${t(`status.${name}`)}</dt><dd>${value}</dd></div>`)}</dl>
@@ -34,6 +36,9 @@ function Running() {
     <p><a href="/docs">${t("system.api")}</a></p>
   <//>`;
 }
+
+/** The school's time zone, as the server names it. @param {string} name */
+const zone = (name) => (name.startsWith(MACHINES) ? t("status.machine_zone", { zone: name.slice(MACHINES.length) }) : name);
 
 function Settings() {
   const { found, problem, again } = useLoaded((signal) => call("GET", "/v1/settings", { signal }), []);
@@ -65,91 +70,6 @@ function Jobs() {
     <p class="quiet">${t("job.about")}</p>
     <${JobState} watched=${compact} /><${JobState} watched=${sync} />
     <${Table} id="jobs" columns=${columns} list=${list} empty=${t("job.none")} caption=${t("system.jobs")} />
-  <//>`;
-}
-
-const ROLES = ["teacher", "viewer", "student", "admin"];
-
-/** The fields that say what an account or a key may do. @param {{ role: string, setRole: (role: string) => void }} props */
-function Grant({ role, setRole }) {
-  return html`<p class="field"><label for="role">${t("role")}</label>
-      <select id="role" name="role" value=${role} onChange=${(event) => setRole(event.target.value)}>${ROLES.map((each) => html`<option value=${each}>${t(`role.${each}`)}</option>`)}</select></p>
-    ${role === "teacher" && html`<${Field} label=${t("classes")} name="classes" required hint=${t("classes.hint")} />`}
-    ${role === "student" && html`<${Field} label=${t("matricula")} name="matricula" required />`}`;
-}
-
-/** What the fields of a form say, as the API takes it. @param {FormData} form */
-function granted(form) {
-  const role = String(form.get("role"));
-  const classes = role === "teacher" ? String(form.get("classes")).split(",").map((each) => each.trim()).filter(Boolean) : null;
-  return { name: String(form.get("name")).trim(), role, classes, matricula: role === "student" ? String(form.get("matricula")).trim() : null };
-}
-
-function Users() {
-  const list = useLines("/v1/users", "users", {});
-  const [adding, setAdding] = useState(false);
-  const change = (line, fields) => async () => {
-    await call("PATCH", `/v1/users/${encodeURIComponent(line.name)}`, { json: fields });
-    told(t("saved"));
-    list.again();
-  };
-  const columns = [
-    { title: t("login.name"), cell: (line) => line.name },
-    { title: t("role"), cell: (line) => t(`role.${line.role}`) },
-    { title: t("classes"), cell: (line) => line.classes?.join(", ") ?? line.matricula ?? t("everyone") },
-    { title: t("users.state"), cell: (line) => t(line.enabled ? "users.enabled" : "users.disabled") },
-    { title: "", cell: (line) => html`<${Action} act=${change(line, { enabled: !line.enabled })}>${t(line.enabled ? "users.disable" : "users.enable")}<//>` },
-  ];
-  return html`<${Section} title=${t("system.users")} id="users-title" actions=${html`<button type="button" onClick=${() => setAdding(true)}>${t("users.add")}</button>`}>
-    <${Table} id="users" columns=${columns} list=${list} empty=${t("users.none")} caption=${t("system.users")} />
-    ${adding && html`<${Adding} kind="users" close=${() => setAdding(false)} done=${() => (setAdding(false), told(t("saved")), list.again())} />`}
-  <//>`;
-}
-
-/** A new account or key. @param {{ kind: "users" | "keys", close: () => void, done: (made: any) => void }} props */
-function Adding({ kind, close, done }) {
-  const [role, setRole] = useState("teacher");
-  const send = async (event) => {
-    event.preventDefault();
-    const form = new FormData(event.target);
-    const fields = kind === "users" ? { ...granted(form), password: String(form.get("password")) } : granted(form);
-    const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
-    try {
-      done(await call("POST", `/v1/${kind}`, { json: given }));
-    } catch (error) {
-      failed(error);
-    }
-  };
-  return html`<${Dialog} title=${t(`${kind}.add`)} close=${close}><form onSubmit=${send}>
-    <${Field} label=${t(kind === "users" ? "login.name" : "keys.name")} name="name" required autocapitalize="none" spellcheck="false" autocomplete="off" />
-    <${Grant} role=${role} setRole=${setRole} />
-    ${kind === "users" && html`<${Field} label=${t("login.password")} name="password" type="password" required minlength="10" autocomplete="new-password" hint=${t("login.password_rule")} />`}
-    <button class="main">${t("save")}</button></form><//>`;
-}
-
-function Keys() {
-  const list = useLines("/v1/keys", "keys", {});
-  const [adding, setAdding] = useState(false);
-  const [made, setMade] = useState(/** @type {any} */ (null));
-  const revoke = (line) => async () => {
-    if (!confirm(t("keys.revoke_sure", { name: line.name }))) return;
-    await call("DELETE", `/v1/keys/${encodeURIComponent(line.name)}`);
-    told(t("keys.revoked", { name: line.name }));
-    list.again();
-  };
-  const columns = [
-    { title: t("keys.name"), cell: (line) => line.name },
-    { title: t("role"), cell: (line) => t(`role.${line.role}`) },
-    { title: t("classes"), cell: (line) => line.classes?.join(", ") ?? line.matricula ?? t("everyone") },
-    { title: t("keys.last_used"), cell: (line) => (line.last_used ? when(line.last_used) : t("never")) },
-    { title: "", cell: (line) => html`<${Action} act=${revoke(line)}>${t("keys.revoke")}<//>` },
-  ];
-  return html`<${Section} title=${t("system.keys")} id="keys-title" actions=${html`<button type="button" onClick=${() => setAdding(true)}>${t("keys.add")}</button>`}>
-    <p class="quiet">${t("keys.about")}</p>
-    <${Table} id="keys" columns=${columns} list=${list} empty=${t("keys.none")} caption=${t("system.keys")} />
-    ${adding && html`<${Adding} kind="keys" close=${() => setAdding(false)} done=${(key) => (setAdding(false), setMade(key), list.again())} />`}
-    ${made && html`<${Dialog} title=${t("keys.made")} close=${() => setMade(null)}><p>${t("keys.once")}</p><p><code id="new-key">${made.key}</code></p>
-      <${Action} act=${() => navigator.clipboard.writeText(made.key).then(() => told(t("copied")))}>${t("copy")}<//><//>`}
   <//>`;
 }
 

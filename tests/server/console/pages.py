@@ -3,6 +3,7 @@
 import io
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from tests.conftest import ROOT
 from tests.server.conftest import Running
+from tests.server.people import PASSWORD, setup_code
 from tests.server.sample import ADMIN
 
 if TYPE_CHECKING:
@@ -73,3 +75,17 @@ def enter(page: "Page", running: Running, key: str, place: str) -> None:
     page.goto(f"{running.address}/#/{place}")
     page.fill("#key", key)
     page.press("#key", "Enter")
+
+
+def set_up(page: "Page", running: Running, folder: Path, name: str = "direccion") -> None:
+    """The first admin makes the own account, and is in."""
+    page.goto(running.address)
+    page.fill("#code", setup_code(folder))
+    log_in(page, name)
+
+
+def log_in(page: "Page", name: str, there: str = "#class-IA-101") -> None:
+    page.fill("#name", name)
+    page.fill("#password", PASSWORD)
+    page.click("#login button")
+    page.wait_for_selector(there)

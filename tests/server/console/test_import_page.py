@@ -117,6 +117,45 @@ def _tells_what_came_of_it(page: "Page") -> None:
     assert rows[1]["motivo"] == "El archivo no es una foto."
 
 
+FAULTY = (
+    "matricula,nombre,clase,fecha,fotos\n"
+    "B0001,Persona Nueva,IA-103,31/02/2026,nueva.jpg\n"  # 2
+    "B0002,,IA-103,,nueva.jpg\n"  # 3
+    f"B0003,Otra {ANA['nombre_del_alumno']},IA-103,,ana.jpg\n"  # 4: her face
+    f"B0003,Otra {ANA['nombre_del_alumno']},IA-103,,ana.jpg\n"  # 5: the same again
+    "B0003,Alguien Más,IA-103,,ana.jpg\n"  # 6
+)
+
+
+@pytest.mark.usefixtures("sample_gallery")
+@on_sqlite
+def test_rows_say_in_spanish_what_is_wrong_with_them_and_whom_they_resemble(serve: Serve, page: "Page") -> None:
+    running = serve()
+    page.goto(f"{running.address}/#/students/import")
+    page.set_input_files("#files", {"name": "vacia.csv", "mimeType": "text/csv", "buffer": b""})
+    page.click("#preview:enabled")
+    page.wait_for_selector(".notice.wrong:has-text('La lista no tiene alumnos')")
+    assert page.locator("#by-hand").count() == 0
+    page.click("text=Quitar todo")
+    sheet = {"name": "alumnos.csv", "mimeType": "text/csv", "buffer": FAULTY.encode()}
+    page.set_input_files("#files", [sheet, *(each for each in files() if each["name"] in ("ana.jpg", "nueva.jpg"))])
+    page.click("#preview:enabled")
+    page.wait_for_selector("#rows tbody tr")
+    found = outcomes(page)
+    assert list(found) == ["2", "3", "4", "6"]
+    assert "La fecha de inscripción no se entiende" in found["2"] and "31/02/2026" in found["2"]
+    assert "El nombre necesita" in found["3"] and "fila 5" in found["4"] and "La fila 4 tiene" in found["6"]
+    assert page.locator("#rows [lang=en]").count() == 0
+    assert "B0002" in page.inner_text("tr[data-line='3']") and "Alguien Más" in page.inner_text("tr[data-line='6']")
+    page.click("#run")
+    page.wait_for_selector("#outcome")
+    assert page.inner_text(".kinds button:has-text('Nuevas') small") == page.locator("#sorts dd").first.inner_text()
+    page.click(f"tr[data-line='4'] .lookalikes a:has-text('{ANA['matricula']}')")
+    page.wait_for_selector(f"#student-title:has-text('{ANA['nombre_del_alumno']}')")
+    page.goto(f"{running.address}/#/students/of/B0003")
+    page.wait_for_selector(f".lookalikes a:has-text('{ANA['matricula']}')")
+
+
 @pytest.mark.usefixtures("sample_gallery")
 @on_sqlite
 def test_an_archive_is_dropped_and_an_import_goes_on_without_the_page(serve: Serve, page: "Page") -> None:

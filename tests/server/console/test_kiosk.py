@@ -65,10 +65,21 @@ def test_people_pass_by_and_one_is_not_the_one_named(serve: Serve, tmp_path: Pat
 
 @pytest.mark.usefixtures("sample_gallery")
 @on_sqlite
-def test_an_empty_room_leaves_nothing(serve: Serve, tmp_path: Path) -> None:
+def test_an_empty_room_leaves_nothing_and_a_closed_session_ends_the_camera(serve: Serve, tmp_path: Path) -> None:
     running = serve()
     with filmed_page(tmp_path, framed(None)) as page:
         begin_session(page, running)
         wait_for_frames(page, 2)
+        page.context.set_offline(True)
+        page.wait_for_selector("#kiosk-problem:has-text('El servidor no responde')")
+        page.context.set_offline(False)
+        wait_for_frames(page, 1)
+        wait_until(lambda: page.inner_text("#kiosk-problem") == "" and page.locator(".notice").count() == 0)
+        running.ask("/v1/sessions/1/close", b"{}", "application/json")  # by another teacher
+        page.wait_for_selector("#reopen")
+        assert page.locator("video").count() == 0
+        assert page.locator(".notice").all_inner_texts() == [
+            "La sesión está cerrada. Ábrala otra vez para cambiarla.\n×"
+        ]
     session = running.ask("/v1/sessions/1")
     assert session["photos"] == 0 and running.ask("/v1/sessions/1/photos")["photos"] == []

@@ -27,6 +27,9 @@ def test_two_records_of_one_person_are_merged_after_a_look_at_both(serve: Serve,
     _enrolled_twice(running)
     before = running.ask(f"/v1/students/{MATRICULA}")["images"]
     assert running.fetch("POST", f"/v1/students/{MATRICULA}/images", PROBE, **JPEG).status == 201
+    session = json.dumps({"clase": ANA["clase"]}).encode()
+    made = running.fetch("POST", "/v1/sessions", session, Content_Type="application/json").json
+    assert running.fetch("POST", f"/v1/sessions/{made['id']}/photos", PROBE, **JPEG).status == 200
     page.goto(f"{running.address}/#/students/of/{MATRICULA}")
     page.click("text=Unir con otro")
     page.fill("#other", "nadie se llama así")
@@ -43,6 +46,8 @@ def test_two_records_of_one_person_are_merged_after_a_look_at_both(serve: Serve,
         "1",
     ]
     assert page.locator("#moves dd").all_inner_texts()[0] == "1"
+    assert page.locator("#goes dd").all_inner_texts() == ["0", "0", "1"]  # the photo of the open session
+    page.wait_for_selector("#session-photos:has-text('Las fotos de clase en que puede estar se borran')")
     assert page.locator(".compared li:has-text('en los dos')").count() == 2  # on either side
     assert violations(page) == []
     page.click("#turn")  # the other way round

@@ -1,19 +1,23 @@
 """What holds for every page of the console: accessibility, size, languages, a server that goes away."""
 
+import base64
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import on_sqlite
+from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import Serve
 from tests.server.console.pages import complaints_of, violations
+from tests.server.people import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page  # which only CI installs
 
 PAGES = {
     "today": "#class-IA-101",
+    "sessions": ".empty",
     "identify": "#photo",
     "students": "#students",
     "students/of/A0178": "#student-title",
@@ -104,3 +108,47 @@ def test_a_slow_network_is_waited_for_and_is_sent_little(serve: Serve, page: "Pa
     page.wait_for_load_state("networkidle")
     again = page.evaluate("performance.getEntriesByType('resource').map((each) => each.transferSize)")
     assert sum(again) < 60_000, again  # files that have not changed are asked about, and not sent again
+
+
+@pytest.mark.usefixtures("sample_gallery")
+@on_sqlite
+def test_long_names_wrap_and_the_menu_shows_where_one_is(serve: Serve, page: "Page") -> None:
+    running = serve()
+    name, clase = "Wolfeschlegelsteinhausenbergerdorff" * 5, "Taller" * 19
+    photo = (SAMPLE / "strangers" / "01.jpg").read_bytes()
+    student = {"matricula": "X" * 60, "nombre_del_alumno": name, "clase": clase}
+    body = json.dumps(student | {"image": f"data:image/jpeg;base64,{base64.b64encode(photo).decode()}"}).encode()
+    assert running.fetch("POST", "/v1/students", body, Content_Type="application/json").status == 201
+    made = running.fetch("POST", "/v1/sessions", json.dumps({"clase": clase}).encode(), Content_Type="application/json")
+    places = {
+        "today": f"text={clase}",
+        "students": "#students",
+        f"students/of/{'X' * 60}": "#student-title",
+        f"session/{made.json['id']}": "#roll",
+        "statistics": ".charts, .empty",
+        f"statistics/class/{clase}": "main h1, main h2",
+        "students/new": "#matricula",
+    }
+    for width in (390, 1280):
+        page.set_viewport_size({"width": width, "height": 844})
+        for place, there in places.items():
+            page.goto(f"{running.address}/#/{place}")
+            page.wait_for_selector(there, state="attached")
+            page.wait_for_load_state("networkidle")
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, (place, width)
+        page.goto(f"{running.address}/#/today")
+        page.click(f"section:has-text('{clase}') >> text=Horario")
+        _is_within(page, "dialog", width)
+        page.keyboard.press("Escape")
+        for place, shown in (("system", "Sistema"), ("today", "Hoy")):
+            page.goto(f"{running.address}/#/{place}")
+            page.wait_for_selector(f"header nav a[aria-current]:has-text('{shown}')", state="attached")
+            _is_within(page, "header nav a[aria-current]", width)
+
+
+def _is_within(page: "Page", selector: str, width: int) -> None:
+    def holds() -> bool:
+        box = page.locator(selector).evaluate("(each) => each.getBoundingClientRect().toJSON()")
+        return bool(box["left"] >= 0 and box["right"] <= width)
+
+    wait_until(holds)

@@ -49,7 +49,7 @@ def test_a_teacher_takes_attendance(serve: Serve, page: "Page") -> None:
     page.reload()  # nothing is lost, the photo included
     page.wait_for_selector(".frame.present")
     wait_for_counts(page, [9, 0, 0, 1, 2])
-    page.click("text=Quitar lo que dijo esta foto")
+    page.click("text=Quitar esta foto")
     wait_for_counts(page, [0, 0, 0, 1, 11])
 
     page.set_input_files("#photo", SAMPLE / "groups" / "group_02.jpg")

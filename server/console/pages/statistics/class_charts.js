@@ -3,7 +3,7 @@ import { html, useState } from "../../libraries/ui.js";
 import { number, t } from "../../core/words.js";
 import { Chart } from "../../components/chart.js";
 import { base, besides, hatched, narrow, numbers, tall, things, tip, zoom } from "../../components/chart_looks.js";
-import { attendanceOfPoints, decimal, measureAxis, meetingDay, meetingId, meetingName, percent, statuses, written } from "./measures.js";
+import { attendanceOfPoints, decimal, measureAxis, meetingDay, meetingId, meetingLink, meetingName, percent, statuses, written } from "./measures.js";
 import { bubble } from "./school_charts.js";
 
 const STATUSES = ["present", "late", "excused", "waiting", "absent"];
@@ -51,7 +51,7 @@ export function ClassOverTime({ found, chosen }) {
     dataZoom: zoom(of, meetings.length, MOST_MEETINGS),
     series: show === "attendance" ? stacked(of) : taken(of),
   });
-  const columns = [{ title: t("stats.meeting"), cell: meetingName }, ...sumColumns()];
+  const columns = [{ title: t("stats.meeting"), cell: meetingLink }, ...sumColumns()];
   return html`<${Chart} id="class-time" wide title=${t("stats.class_time")} about=${t(`stats.class_time.${show}`)} height=${340} draw=${draw} caption=${chosen.caption}
     columns=${columns} rows=${meetings} csv=${csvOf(found, chosen, "meetings")} empty=${nothing(chosen, summary)} />`;
 }

@@ -1,6 +1,8 @@
 // What is measured of classes, weeks, meetings and students: attendance, or participation. How each is written.
+import { html } from "../../libraries/ui.js";
 import { day, number, t } from "../../core/words.js";
 import { numbers } from "../../components/chart_looks.js";
+import { MeetingLink } from "../../components/meeting_link.js";
 
 /** @typedef {"attendance" | "participation"} Measure */
 /** @typedef {{ show: Measure, dates: { desde: string, hasta: string }, address: (path: string[]) => string, caption: string }} Chosen */
@@ -39,6 +41,9 @@ export const meetingDay = (id) => shortDay(id.slice(0, 10));
 /** A meeting in words. @param {any} meeting */
 export const meetingName = (meeting) =>
   [day(meeting.fecha, { weekday: "short", day: "numeric", month: "long", year: "numeric" }), meeting.starts].filter(Boolean).join(", ");
+
+/** The same, leading to its session. @param {any} meeting */
+export const meetingLink = (meeting) => html`<${MeetingLink} session=${meeting.session}>${meetingName(meeting)}<//>`;
 
 /** What a tooltip says of attendance: how often what was so, without what never was. @param {any} sums */
 export const statuses = (sums) =>

@@ -1,10 +1,9 @@
 // Charts of one student in one class: meeting by meeting, beside the class, and who is next in the ranking.
 import { html } from "../../libraries/ui.js";
-import { me } from "../../core/api.js";
 import { number, t } from "../../core/words.js";
 import { Chart } from "../../components/chart.js";
 import { base, besides, narrow, numbers, tall, things, tip, zoom } from "../../components/chart_looks.js";
-import { decimal, measureAxis, meetingDay, meetingId, meetingName, percent } from "./measures.js";
+import { decimal, measureAxis, meetingDay, meetingId, meetingLink, meetingName, percent } from "./measures.js";
 
 const ROWS = ["absent", "waiting", "excused", "late", "present"];
 const SYMBOLS = { present: "circle", late: "triangle", excused: "diamond", waiting: "rect", absent: "circle" };
@@ -15,7 +14,7 @@ const MOST_MEETINGS = 40;
 /** @param {any} student @param {import("./measures.js").Chosen} chosen */
 const csvOf = (student, chosen) => ({ path: `/v1/statistics/students/${encodeURIComponent(student.matricula)}`, query: chosen.dates, name: `${t("stats.file.student")}-${student.matricula}` });
 const meetingColumns = () => [
-  { title: t("stats.meeting"), cell: (each) => (each.session && me.value?.role !== "student" ? html`<a href=${`#/session/${each.session}`}>${meetingName(each)}</a>` : meetingName(each)) },
+  { title: t("stats.meeting"), cell: meetingLink },
   { title: t("session.status"), cell: (each) => (each.status ? t(`status.${each.status}`) : "–") },
   { title: t("stats.participation"), cell: (each) => number(each.participations), numeric: true },
   { title: t("stats.of_class"), cell: (each) => percent(each.class_rate), numeric: true },

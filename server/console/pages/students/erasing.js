@@ -6,7 +6,7 @@ import { number, t } from "../../core/words.js";
 import { Action, Dialog, Field, Waiting, told, useLoaded } from "../../components/basics.js";
 import { addressOf } from "../../components/stored_photo.js";
 
-const GOES = ["photos", "templates", "accounts", "keys"];
+const GOES = ["photos", "templates", "accounts", "keys", "session_photos"];
 const STAYS = ["attendance_entries", "participation_entries"];
 
 /** @param {{ student: any, close: () => void }} props */
@@ -29,5 +29,6 @@ export function Erasing({ student, close }) {
 
 /** @param {{ title: string, held: any, names: string[], id: string }} props */
 export function Holdings({ title, held, names, id }) {
-  return html`<h3>${title}</h3><dl id=${id} class="counts">${names.map((name) => html`<div><dt>${t(`erasure.${name}`)}</dt><dd>${number(held[name])}</dd></div>`)}</dl>`;
+  return html`<h3>${title}</h3><dl id=${id} class="counts">${names.map((name) => html`<div><dt>${t(`erasure.${name}`)}</dt><dd>${number(held[name])}</dd></div>`)}</dl>
+    ${names.includes("session_photos") && held.session_photos > 0 && html`<p class="late" id="session-photos">${t("erasure.session_photos_about")}</p>`}`;
 }

@@ -7,7 +7,7 @@ import { go, to } from "../../core/router.js";
 import { number, t, when } from "../../core/words.js";
 import { Action, Empty, Section, Waiting, told, useLoaded } from "../../components/basics.js";
 import { SheetColumns } from "./sheet_columns.js";
-import { SheetRows, why } from "./sheet_rows.js";
+import { SheetRows, explained, why } from "./sheet_rows.js";
 import { uploaded } from "./sheet_files.js";
 
 const LOOK_EVERY_MS = 1000;
@@ -89,8 +89,8 @@ function refusedAsCsv(rows) {
     const [day = "", ...text] = row.consentimiento.split(" ");
     const refused = row.outcome?.photos ?? [];
     const places = row.outcome && row.outcome.result !== "refused" ? refused : row.photos;
-    const code = row.outcome?.code || row.problem || refused[0]?.code || "";
+    const code = row.outcome?.code || refused[0]?.code || "";
     const details = [row.outcome?.text || row.text, ...refused.map((each) => `${each.place}: ${each.text}`)];
-    return [row.line, row.matricula, row.nombre_del_alumno, row.clase, row.fecha_de_registro, day, text.join(" "), places.map((each) => each.place).join(";"), why(code), details.filter(Boolean).join(" ")];
+    return [row.line, row.matricula, row.nombre_del_alumno, row.clase, row.fecha_de_registro, day, text.join(" "), places.map((each) => each.place).join(";"), row.problem ? explained(row) : why(code), details.filter(Boolean).join(" ")];
   }));
 }

@@ -36,7 +36,7 @@ const given = (words) => Object.fromEntries(Object.entries(words).filter(([, val
 const columns = () => [
   { title: t("name"), sort: "nombre", cell: (line) => html`<a href=${to(["students", "of", line.matricula])}>${line.nombre_del_alumno}</a>` },
   { title: t("matricula"), sort: "matricula", cell: (line) => line.matricula },
-  { title: t("classes"), sort: "clase", cell: (line) => html`<span class="whole">${[line.clase, ...line.otras_clases].filter(Boolean).join(", ")}</span>` },
+  { title: t("classes"), sort: "clase", cell: (line) => html`<span class="long">${[line.clase, ...line.otras_clases].filter(Boolean).join(", ")}</span>` },
   { title: t("students.photos"), sort: "photos", cell: (line) => number(line.images), numeric: true },
   { title: t("students.attended"), cell: (line) => number(line.asistencias), numeric: true },
   { title: t("students.taken_part"), cell: (line) => number(line.participaciones), numeric: true },

@@ -3,13 +3,13 @@ import { html, useState } from "../../libraries/ui.js";
 import { call } from "../../core/api.js";
 import { go } from "../../core/router.js";
 import { number, t } from "../../core/words.js";
-import { Action, Dialog, Field, Waiting, failed, told, useLoaded } from "../../components/basics.js";
+import { Action, Dialog, Field, Waiting, told, useLoaded, useWork } from "../../components/basics.js";
 import { addressOf } from "../../components/stored_photo.js";
 import { Thumbnail } from "../../components/stored_photos.js";
 import { Holdings } from "./erasing.js";
 
 const MOVES = ["photos", "attendance_entries", "participation_entries"];
-const GOES = ["accounts", "keys"];
+const GOES = ["accounts", "keys", "session_photos"];
 
 /** @param {{ student: any, photos: any[], close: () => void, done: () => void }} props */
 export function Merging({ student, photos, close, done }) {
@@ -22,18 +22,17 @@ export function Merging({ student, photos, close, done }) {
 /** Who is the same person? @param {{ student: any, choose: (other: any) => void }} props */
 function Finding({ student, choose }) {
   const [found, setFound] = useState(/** @type {any[] | null} */ (null));
-  const search = async (event) => {
+  const [busy, begin] = useWork();
+  const search = (event) => {
     event.preventDefault();
     const q = String(new FormData(event.target).get("other")).trim();
-    try {
+    begin(async () => {
       const page = await call("GET", "/v1/students", { query: { q, limit: 9 } });
       setFound(page.students.filter((each) => each.matricula !== student.matricula));
-    } catch (error) {
-      failed(error);
-    }
+    });
   };
   return html`<p>${t("merge.about")}</p>
-    <form class="filters" role="search" onSubmit=${search}><${Field} label=${t("merge.other")} name="other" type="search" required /><button class="main">${t("students.find")}</button></form>
+    <form class="filters" role="search" onSubmit=${search}><${Field} label=${t("merge.other")} name="other" type="search" required /><button class="main" disabled=${busy}>${t("students.find")}</button></form>
     <div class="options" id="others" aria-live="polite">${found?.map((each) => html`<button type="button" onClick=${() => choose(each)}>${each.nombre_del_alumno}
       <small>${[each.matricula, each.clase].filter(Boolean).join(" · ")}</small></button>`)}
       ${found?.length === 0 && html`<p class="quiet">${t("students.none_such")}</p>`}</div>`;

@@ -2,21 +2,24 @@
 import { html, useState } from "../../libraries/ui.js";
 import { has, number, t } from "../../core/words.js";
 import { Empty, Section } from "../../components/basics.js";
+import { Lookalikes } from "./lookalikes.js";
 
 const AT_ONCE = 200;
-/** Problems of which the server's text says more than their name: which cell, which score. */
-const TOLD = new Set(["invalid_student", "duplicate_matricula", "unusable_cell", "malformed_row", "different_person", "possible_duplicate"]);
+/** Problems of which the server's text says more than the catalogue: what is wrong with the line, which score. */
+const TOLD = new Set(["malformed_row", "different_person", "possible_duplicate"]);
+/** Fields that no column of the table shows, and what a row has of them. @type {Record<string, string>} */
+const HIDDEN = { fecha_de_registro: "fecha_de_registro", consentimiento_fecha: "consentimiento", consentimiento_texto: "consentimiento" };
 const KINDS = ["all", "new", "changed", "same", "problems", "refused"];
 
-/** @param {any} row @returns {string} of KINDS */
-const kindOf = (row) => (row.outcome?.result === "refused" ? "refused" : row.problem ? "problems" : row.change);
+/** Whether a row is of a kind: a refused one is also of the kind that it was before. @param {any} row @param {string} kind of KINDS */
+const isOf = (row, kind) => kind === "all" || (kind === "refused" ? row.outcome?.result === "refused" : (row.problem ? "problems" : row.change) === kind);
 
 /** @param {{ rows: any[], ready: boolean, leftOut: Set<number>, setLeftOut: (lines: Set<number>) => void }} props */
 export function SheetRows({ rows, ready, leftOut, setLeftOut }) {
   const [kind, setKind] = useState("all");
   const [most, setMost] = useState(AT_ONCE);
-  const counts = Object.fromEntries(KINDS.map((each) => [each, each === "all" ? rows.length : rows.filter((row) => kindOf(row) === each).length]));
-  const shown = kind === "all" ? rows : rows.filter((row) => kindOf(row) === kind);
+  const counts = Object.fromEntries(KINDS.map((each) => [each, rows.filter((row) => isOf(row, each)).length]));
+  const shown = rows.filter((row) => isOf(row, kind));
   const turn = (/** @type {number} */ line) => {
     const lines = new Set(leftOut);
     if (!lines.delete(line)) lines.add(line);
@@ -39,26 +42,37 @@ function Row({ row, ready, taken, turn }) {
   const missing = row.photos.filter((each) => each.problem).length;
   return html`<tr data-line=${row.line} class=${taken ? "" : "left-out"}>
     ${ready && html`<td data-label=${t("import.take")}><input type="checkbox" checked=${taken && !row.problem} disabled=${Boolean(row.problem)} aria-label=${t("import.take_row", { line: row.line })} onChange=${() => turn(row.line)} /></td>`}
-    <td class="numeric" data-label=${t("import.line")}>${row.line}</td><td data-label=${t("name")}>${row.nombre_del_alumno}</td><td class="whole" data-label=${t("matricula")}>${row.matricula}</td>
-    <td class="whole" data-label=${t("class")}>${row.clase}</td><td data-label=${t("students.photos")}>${number(row.photos.length - missing)}${missing > 0 && html` <small class="late">${t("import.photos_missing", { count: missing })}</small>`}</td>
-    <td data-label=${t(ready ? "import.would" : "import.came")}>${row.outcome ? html`<${Came} outcome=${row.outcome} />` : html`<${Would} row=${row} />`}</td></tr>`;
+    <td class="numeric" data-label=${t("import.line")}>${row.line}</td><td class="long" data-label=${t("name")}>${row.nombre_del_alumno}</td><td class="long" data-label=${t("matricula")}>${row.matricula}</td>
+    <td class="long" data-label=${t("class")}>${row.clase}</td><td data-label=${t("students.photos")}>${number(row.photos.length - missing)}${missing > 0 && html` <small class="late">${t("import.photos_missing", { count: missing })}</small>`}</td>
+    <td data-label=${t(ready ? "import.would" : "import.came")}>${row.outcome ? html`<${Came} row=${row} />` : html`<${Would} row=${row} />`}
+      ${row.joined.length > 0 && html`<br /><small>${t("import.joined", { count: row.joined.length, lines: row.joined.join(", ") })}</small>`}</td></tr>`;
 }
 
 /** @param {{ row: any }} props */
 function Would({ row }) {
-  if (row.problem) return html`<strong class="wrong">${why(row.problem)}</strong>${TOLD.has(row.problem) && html`<br /><small lang="en">${row.text}</small>`}`;
+  if (row.problem) return html`<strong class="wrong">${explained(row)}</strong>${HIDDEN[row.field] && html`<br /><small class="long">${t("import.in_sheet", { value: row[HIDDEN[row.field]] || "–" })}</small>`}
+    ${TOLD.has(row.problem) && html`<br /><small lang="en">${row.text}</small>`}`;
   return html`<strong class=${{ new: "present", changed: "late", same: "absent" }[row.change]}>${t(`import.change.${row.change}`)}</strong>
     ${row.changes.length > 0 && html`<ul class="plain changes">${row.changes.map((each) => html`<li>${t(`import.field.${each.field}`)}: <del>${each.stored || "–"}</del> → <ins>${each.sheet || "–"}</ins></li>`)}</ul>`}
     ${row.change === "changed" && !row.changes.length && html` <small>${t("import.more_photos")}</small>`}
     ${row.warnings.map((each) => html`<br /><small class="late">${t(`import.warning.${each}`)}</small>`)}`;
 }
 
-/** @param {{ outcome: any }} props */
-function Came({ outcome }) {
+/** @param {{ row: any }} props */
+function Came({ row }) {
+  const { outcome } = row;
   const tone = { enrolled: "present", changed: "present", same: "absent", refused: "wrong" }[outcome.result];
   return html`<strong class=${tone}>${t(`import.result.${outcome.result}`)}</strong>
     ${outcome.code && html`<br /><span>${why(outcome.code)}</span>`}${TOLD.has(outcome.code) && html`<br /><small lang="en">${outcome.text}</small>`}
+    ${outcome.warnings.map((each) => html`<br /><span class="late">${t(`look_at.${each}`)}</span> <${Lookalikes} matricula=${row.matricula} />`)}
     ${outcome.photos.map((each) => html`<br /><small class="late">${t("import.photo_refused", { place: each.place, why: why(each.code) })}</small>`)}`;
+}
+
+/** Why a row cannot be run, and what to correct. @param {any} row */
+export function explained(row) {
+  if (row.problem === "invalid_student" && has(`rule.${row.field}`)) return t(`rule.${row.field}`);
+  if (row.problem === "duplicate_matricula" && row.first !== null) return t("import.disagrees", { line: row.first });
+  return row.problem === "unusable_cell" && row.field ? `${why(row.problem)} ${t("import.cell", { field: t(`import.field.${row.field}`) })}` : why(row.problem);
 }
 
 /** @param {string} code of a row or a photo that cannot be enrolled @returns {string} in words, as far as there are any */

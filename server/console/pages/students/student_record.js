@@ -11,6 +11,7 @@ import { StoredPhotos } from "../../components/stored_photos.js";
 import { ConsentOnRecord } from "./consent.js";
 import { Editing } from "./editing.js";
 import { Erasing } from "./erasing.js";
+import { Lookalikes } from "./lookalikes.js";
 import { Merging } from "./merging.js";
 import { MorePhotos } from "./more_photos.js";
 
@@ -41,9 +42,10 @@ export function StudentRecord({ matricula }) {
     <${Section} title=${student.nombre_del_alumno} id="student-title" actions=${actions}>
       <${Facts} student=${student} />
       ${student.aviso && html`<p class="late">${t(`look_at.${student.aviso}`)}
+        ${manages && student.aviso === "possible_duplicate" && html` <${Lookalikes} matricula=${matricula} />`}
         ${manages && html` <${Action} act=${() => call("PATCH", addressOf(matricula), { json: { aviso: "" } }).then(again)}>${t("students.looked_at")}<//>`}</p>`}
     <//>
-    <${AttendanceByClass} classes=${classes} />
+    <${AttendanceByClass} classes=${classes} meetings />
     ${photos && html`<${Section} title=${t("students.photos")} id="photos-title"><${StoredPhotos} matricula=${matricula} photos=${photos} erases=${manages} changed=${again} /><//>`}
     <${ConsentOnRecord} student=${student} manages=${manages} changed=${again} />
     ${manages && html`<${MorePhotos} student=${student} asks=${true} done=${again} />`}

@@ -1,11 +1,11 @@
 // Whose face is it? The face of the photo beside the enrolled ones that it resembles.
-import { html, useEffect, useRef, useState } from "../libraries/ui.js";
-import { call, me } from "../core/api.js";
-import { seesPhotos } from "../core/roles.js";
-import { number, t } from "../core/words.js";
-import { Action, Dialog, useLoaded } from "../components/basics.js";
-import { addressOf } from "../components/stored_photo.js";
-import { Thumbnail } from "../components/stored_photos.js";
+import { html, useEffect, useRef, useState } from "../../libraries/ui.js";
+import { call, me } from "../../core/api.js";
+import { seesPhotos } from "../../core/roles.js";
+import { number, t } from "../../core/words.js";
+import { Action, Dialog, useLoaded } from "../../components/basics.js";
+import { addressOf } from "../../components/stored_photo.js";
+import { Thumbnail } from "../../components/stored_photos.js";
 
 const AROUND = 0.35; // of the face's own size, shown on each side
 const SIDE = 160;
