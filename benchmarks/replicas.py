@@ -86,12 +86,12 @@ def seconds_until(holds: Any) -> float:
 
 def holding(folder: Path, vectors: np.ndarray) -> int:
     """How many files below a folder contain any of some vectors."""
-    found = 0
-    for path in folder.rglob("*"):
-        with suppress(OSError):  # deleted meanwhile
-            content = path.read_bytes() if path.is_file() else b""
-            found += any(row.tobytes() in content for row in vectors)
-    return found
+    while True:
+        try:
+            files = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+        except FileNotFoundError:  # deleted or renamed meanwhile: look again
+            continue
+        return sum(any(row.tobytes() in content for row in vectors) for content in files)
 
 
 def following(servers: Sequence[BenchmarkServer], store: DocumentStore, count: int) -> dict[str, Any]:

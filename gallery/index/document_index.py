@@ -81,6 +81,7 @@ class DocumentIndex:
         self._looked_at = time.monotonic()
         self.erasure = Erasure(store, generations)
         self._passed_over = 0
+        self._of_no_use: list[int] = []
         self.check_pack()
         self._identity = store.identity()
         self._searcher, unchecked = self._open()
@@ -137,6 +138,10 @@ class DocumentIndex:
                 log.warning(
                     "Generation %d does not belong to these documents; the index is rebuilt.", manifest.generation
                 )
+        origins = {number: self.generations.indexed_documents(number) for number in self.generations.numbers()}
+        self._of_no_use = [
+            number for number, origin in origins.items() if origin is None or origin.store == self._identity
+        ]
         return self._from_documents(), None
 
     def _from_documents(self) -> Searcher:
@@ -292,8 +297,8 @@ class DocumentIndex:
 
         Generations that cannot be used are replaced first: they may contain people who were erased meanwhile.
         """
-        if self._unusable():
-            self._start(self._replace_unusable)
+        if self._of_no_use and not self.generations.reads:
+            self._start(self._replace_what_is_of_no_use)
         self._watcher = StoreWatcher(self, every_s, erased)
 
     def tend_folder(self) -> None:
@@ -354,18 +359,12 @@ class DocumentIndex:
         except PresenteError as error:
             log.error("%s", error)
 
-    def _unusable(self) -> list[int]:
-        """Generations of this store, or damaged ones, when none of them could be used."""
-        if len(self._searcher.published) or self._searcher.published.files is not None:
-            return []
-        found = ((number, self.generations.indexed_documents(number)) for number in self.generations.numbers())
-        return [number for number, origin in found if origin is None or origin.store == self._identity]
-
-    def _replace_unusable(self) -> None:
-        unusable = self._unusable()
+    def _replace_what_is_of_no_use(self) -> None:
+        """Delete the generations that could not be used, once there is one that can."""
         try:
-            self.publish()
-            for number in unusable:
+            if self.generation in self._of_no_use:  # else one was written when the index was opened
+                self.publish()
+            for number in self._of_no_use:
                 self.generations.delete(number)
         except (PresenteError, OSError) as error:
             log.error("%s", error)

@@ -25,5 +25,9 @@ def opened(url: str, index: Path, kind: str = "flat") -> Gallery:
 
 def holding(folder: Path, vectors: np.ndarray) -> list[str]:
     """The names of the files below a folder that contain any of these vectors."""
-    files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    return [path.name for path, content in files.items() if any(row.tobytes() in content for row in vectors)]
+    while True:
+        try:
+            files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        except FileNotFoundError:  # deleted or renamed by another thread or process: look again
+            continue
+        return [path.name for path, content in files.items() if any(row.tobytes() in content for row in vectors)]

@@ -291,8 +291,9 @@ def test_a_replica_that_was_down_overwrites_when_it_starts(store_url: str, tmp_p
     replica.close(), gallery.close()
 
 
+@pytest.mark.parametrize("most_in_memory", [100_000, 10])
 def test_a_replica_whose_generations_are_of_no_use_replaces_them(
-    store_url: str, tmp_path: Path, gone: np.ndarray
+    store_url: str, tmp_path: Path, gone: np.ndarray, most_in_memory: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It cannot tell from them who was erased since: they are damaged."""
     gallery = populated(store_url, tmp_path / "index", gone)
@@ -301,8 +302,9 @@ def test_a_replica_whose_generations_are_of_no_use_replaces_them(
         with (tmp_path / "replica" / f"gen-{number:010d}" / "templates.npy").open("ab") as file:
             file.write(b"more")
     gallery.remove(["GONE"])
+    monkeypatch.setattr("gallery.index.document_index._MOST_IN_MEMORY", most_in_memory)
     replica = opened(store_url, tmp_path / "replica")
-    assert len(holding(tmp_path / "replica", gone)) == 2
+    assert holding(tmp_path / "replica", gone) != []
     replica.index.watch(0.05, lambda: None)
     until_none_holds(tmp_path / "replica", gone)
     assert replica.index.verify().agrees
