@@ -21,7 +21,7 @@ _TELLS = {
     "object address": re.compile(r" at 0x[0-9a-fA-F]{5,}"),
     "file path": re.compile(r"(?<![\w/.])/(?:home|tmp|root|usr|var|opt|etc|work|srv|mnt|proc|private|Users)/[\w.-]"),
     "module name": re.compile(
-        r"\b(?:werkzeug|flask|numpy(?!\.save)|PIL|sqlite3|pymongo|bson|onnxruntime|cv2|cheroot|faiss|site-packages|tokenize)\b"
+        r"\b(?:werkzeug|flask|numpy(?!\.save)|PIL|sqlite3|pymongo|bson|onnxruntime(?=[./])|cv2|cheroot|faiss|site-packages|tokenize)\b"
     ),
 }
 _WAITING = {"busy", "request_in_progress"}

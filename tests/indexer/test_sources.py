@@ -74,7 +74,7 @@ def test_wrong_sheets_say_what_and_where(tmp_path: Path) -> None:
     assert missing.code == "missing_column" and "fotos" in str(missing)
     assert refusal(sheet(tmp_path, HEADER)).code == "empty_source"
     assert refusal(sheet(tmp_path, HEADER + "A1,José\x81,,,a.jpg\n", "latin-1")).code == "unreadable_sheet"
-    assert refusal(sheet(tmp_path, "")).code == "missing_column"
+    assert refusal(sheet(tmp_path, "")).code == "empty_source"
 
 
 def test_wrong_rows_are_refused_and_the_others_are_read(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_the_first_admin_and_a_teacher_log_in_by_browser(
     page.fill("#current", "otra cosa larga")
     page.fill("#new_password", f"{PASSWORD} nuevo")
     page.press("#new_password", "Enter")
-    page.wait_for_selector("#own-password #refused:has-text('La contraseña actual no es correcta')")
+    page.wait_for_selector("#own-password:has-text('La contraseña actual no es correcta')")
     page.fill("#current", PASSWORD)
     page.fill("#new_password", f"{PASSWORD} nuevo")
     page.press("#new_password", "Enter")

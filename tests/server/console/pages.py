@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.conftest import ROOT
 from tests.server.conftest import Running
-from tests.server.people import PASSWORD, setup_code
+from tests.server.people import PASSWORD, setup_code, wait_until
 from tests.server.sample import ADMIN
 
 if TYPE_CHECKING:
@@ -89,3 +89,12 @@ def log_in(page: "Page", name: str, there: str = "#class-IA-101") -> None:
     page.fill("#password", PASSWORD)
     page.click("#login button")
     page.wait_for_selector(there)
+
+
+def counts(page: "Page") -> list[int]:
+    """Present, late, to confirm, excused, absent."""
+    return [int(text) for text in page.locator("#counts dd").all_inner_texts()]
+
+
+def wait_for_counts(page: "Page", expected: list[int]) -> None:
+    wait_until(lambda: counts(page) == expected)

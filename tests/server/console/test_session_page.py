@@ -6,20 +6,11 @@ import pytest
 
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import Serve
-from tests.server.console.pages import complaints_of
+from tests.server.console.pages import complaints_of, counts, wait_for_counts
 from tests.server.people import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page  # which only CI installs
-
-
-def counts(page: "Page") -> list[int]:
-    """Present, late, to confirm, excused, absent."""
-    return [int(text) for text in page.locator("#counts dd").all_inner_texts()]
-
-
-def wait_for_counts(page: "Page", expected: list[int]) -> None:
-    wait_until(lambda: counts(page) == expected)
 
 
 @pytest.mark.usefixtures("sample_gallery")

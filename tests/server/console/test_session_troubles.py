@@ -11,8 +11,7 @@ from PIL import Image
 
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import Running, Serve
-from tests.server.console.pages import PHONE, complaints_of, violations
-from tests.server.console.test_session_page import counts, wait_for_counts
+from tests.server.console.pages import PHONE, complaints_of, counts, violations, wait_for_counts
 from tests.server.people import wait_until
 from tests.server.sample import STUDENTS, photo
 
