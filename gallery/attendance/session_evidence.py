@@ -34,14 +34,10 @@ def refuted_faces(entries: Sequence[StoredAttendance], pack: str) -> dict[int, l
 
 def seen_in(entries: Sequence[StoredAttendance], photo: int) -> frozenset[int]:
     """The subject ids of the students of whom a photo of a session says something that was not taken back."""
-    undone = {stored.entry.undoes for stored in entries}
     return frozenset(
         stored.entry.subject
-        for stored in entries
-        if stored.entry.subject is not None
-        and (stored.entry.photo_number, stored.entry.source) == (photo, "photo")
-        and stored.entry.undoes is None
-        and stored.id not in undone
+        for stored in standing(entries)
+        if stored.entry.subject is not None and (stored.entry.photo_number, stored.entry.source) == (photo, "photo")
     )
 
 
