@@ -146,7 +146,7 @@ class DocumentIndex:
 
     def _from_documents(self) -> Searcher:
         """An index of all templates in the store: in memory, or of a new generation where they are many."""
-        if self.store.counts().templates > _MOST_IN_MEMORY:
+        if not self.generations.reads and self.store.counts().templates > _MOST_IN_MEMORY:
             try:
                 return self._publish_documents()
             except StoreError as error:

@@ -15,6 +15,7 @@ from pymongo import MongoClient
 from gallery.decision import Candidate, Decision, decide, once_each
 from gallery.documents.values import Enrolment, Student, TemplateBatch
 from gallery.gallery import Gallery
+from gallery.index.document_index import DocumentIndex
 from gallery.index.generations import GenerationStore
 from gallery.person_score import scores_with
 from gallery.settings import GallerySettings
@@ -243,6 +244,9 @@ def test_a_large_gallery_is_indexed_without_holding_it_in_memory(
             first.store.remove(["A1"])
 
     monkeypatch.setattr(type(first.store), "templates", lambda _, *which: removed_meanwhile(*which))
+    only_reads = GenerationStore(tmp_path / "index", reads=True)
+    assert DocumentIndex(first.store, only_reads, PACK, DIM).generation == 0  # a cluster's worker publishes nothing
+    first.enrol([enrolment("A1", vectors(2, 1))])
     opened = open_gallery()
     assert opened.index.generation == 1 and opened.status().unpublished == 0
     assert opened.search(vectors(1, 2), 3)[0][0].student.matricula == "A2"
