@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,8 @@ EACH = {"spread": 20, "crowded": 2}
 LATENT = {"spread": 135, "crowded": 64}
 """Dimensions that people really differ in. 135 gives two people's cosine a standard deviation of 0.086; real embeddings
 lie on fewer dimensions than noise would, and on 64 many people look alike."""
+_BLOCK = 2048
+"""People who are drawn together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +34,61 @@ class FaceVectors:
     strangers: NDArray[np.float32]
 
 
-def face_vectors(data: str, count: int, dim: int, probes: int, seed: int) -> FaceVectors:
-    """A gallery of ``count`` templates, ``spread`` or ``crowded``, and as many probes of each sort."""
-    chance = np.random.default_rng(seed)
-    people = -(-count // EACH[data])
-    latent = min(LATENT[data], dim)
-    basis = np.linalg.qr(chance.normal(size=(dim, latent)))[0].T.astype(np.float32)
-    centres = _unit(chance.standard_normal((people + probes, latent), dtype=np.float32))
+@dataclass(frozen=True, slots=True)
+class People:
+    """People without end, by number, and templates of them; a block of people is always the same. Seeded.
 
-    def templates(of: NDArray[np.int64]) -> NDArray[np.float32]:
+    ``data`` is how they are spread, ``dim`` the length of a template.
+    """
+
+    data: str
+    dim: int
+    seed: int
+
+    def gallery(self, count: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """``count`` templates of the first people, some people at a time: whose they are, and float32 (m, d)."""
+        each = EACH[self.data]
+        for first in range(0, -(-count // each), _BLOCK):
+            whose = np.repeat(np.arange(first, first + _BLOCK), each)[: count - first * each]
+            yield whose, self._templates(self._centres(first // _BLOCK), whose - first, (1, first))
+
+    def probes(self, of: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Another template of each of some people, int64 (m,): float32 (m, d)."""
+        found = np.empty((len(of), self.dim), dtype=np.float32)
+        for block in np.unique(of // _BLOCK).tolist():
+            here = np.flatnonzero(of // _BLOCK == block)
+            found[here] = self._templates(self._centres(block), of[here] % _BLOCK, (2, block))
+        return found
+
+    def _latent(self) -> int:
+        return min(LATENT[self.data], self.dim)
+
+    def _centres(self, block: int) -> NDArray[np.float32]:
+        chance = np.random.default_rng((self.seed, 0, block))
+        return _unit(chance.standard_normal((_BLOCK, self._latent()), dtype=np.float32))
+
+    def _templates(
+        self, centres: NDArray[np.float32], of: NDArray[np.int64], stream: tuple[int, int]
+    ) -> NDArray[np.float32]:
+        latent = self._latent()
+        basis = np.linalg.qr(np.random.default_rng(self.seed).normal(size=(self.dim, latent)))[0].T.astype(np.float32)
+        chance = np.random.default_rng((self.seed, *stream))
         noise = _unit(chance.standard_normal((len(of), latent), dtype=np.float32))
         return np.ascontiguousarray(_unit(centres[of] + np.float32(np.sqrt(1 / GENUINE_COSINE - 1)) * noise) @ basis)
 
-    whose = np.repeat(np.arange(people), EACH[data])[:count]
-    probed = chance.choice(people, min(probes, people), replace=False)
+
+def face_vectors(data: str, count: int, dim: int, probes: int, seed: int) -> FaceVectors:
+    """A gallery of ``count`` templates, ``spread`` or ``crowded``, and as many probes of each sort."""
+    world = People(data, dim, seed)
+    people = -(-count // EACH[data])
+    blocks = list(world.gallery(count))
+    probed = np.random.default_rng(seed).choice(people, min(probes, people), replace=False)
     return FaceVectors(
-        templates(whose), whose, templates(probed), probed, templates(np.arange(people, people + probes))
+        np.concatenate([vectors for _, vectors in blocks]),
+        np.concatenate([whose for whose, _ in blocks]),
+        world.probes(probed),
+        probed,
+        world.probes(np.arange(people, people + probes)),
     )
 
 

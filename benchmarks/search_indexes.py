@@ -20,6 +20,9 @@ from gallery.index.recall_gate import IndexSettings
 from gallery.index.searcher import Searcher
 from presente.parallel import default_workers
 
+_PRODUCT_FROM = 20
+"""From how many probes on FAISS takes a matrix product if nothing is changed; :mod:`gallery.index.kinds.flat` does."""
+
 Found = tuple[NDArray[np.float32], NDArray[np.int64]]
 Search = Callable[[NDArray[np.float32], int], Found]
 
@@ -72,7 +75,10 @@ def _faiss(make: Callable[[int], Any], threads: int, prepare: Callable[[Any], No
 
         def search(probes: NDArray[np.float32], k: int) -> Any:
             faiss.omp_set_num_threads(threads if len(probes) < 32 else default_workers())
-            return index.search(probes, k)
+            ours, faiss.cvar.distance_compute_blas_threshold = faiss.cvar.distance_compute_blas_threshold, _PRODUCT_FROM
+            found = index.search(probes, k)
+            faiss.cvar.distance_compute_blas_threshold = ours
+            return found
 
         return BuiltIndex(search, size, size)
 

@@ -82,6 +82,20 @@ def test_search() -> None:
     assert all(wanted <= set(figures) for figures in found["kinds"].values())
 
 
+def test_search_large(tmp_path: Path) -> None:
+    sizes = ("--n", "4000", "--dim", "64", "--probes", "20", "--kind", "pq")
+    found = printed("benchmarks.search_large", *sizes, "--folder", str(tmp_path))
+    assert found["build"]["kind"] == "pq" and found["build"]["bytes_per_template"]["vectors.npy"] == 256.03
+    assert found["start"]["first_answer_s"] >= found["start"]["open_s"] and found["build"]["build_mb"] > 10
+    asked = found["ask"]
+    assert asked["times_flat"] == pytest.approx(
+        asked["flat_one_core_ms"]["p50"] / asked["templates_one_core_ms"]["p50"], rel=0.2
+    )
+    assert asked["recall_at_1"] >= 0.95 and asked["right_person"] >= 0.95
+    assert 0 < found["fp16"]["largest_difference"] < 1e-3
+    assert "build" not in printed("benchmarks.search_large", *sizes, "--folder", str(tmp_path)), "it was kept"
+
+
 def test_server() -> None:
     found = printed("benchmarks.server", "--seconds", "0.3", "--clients", "1", "2")
     rates = {int(clients): figures["requests_per_s"] for clients, figures in found["clients"].items()}

@@ -26,6 +26,8 @@ _DEEPER = 4
 """By how much a search that is not finished goes deeper."""
 _FEW = 4
 """Up to so many templates per subject on average, the first depth is the same."""
+_MANY = 200_000
+"""Up to so many templates, the first depth is the same: in a larger gallery more strangers are near."""
 _EVERYONE = 16
 """If the next depth were one of so many parts of all templates, or more, everyone is scored instead."""
 _PAIRS_AT_ONCE = 4096
@@ -73,7 +75,7 @@ def nearest_subjects(
     results: list[list[tuple[int, float]]] = [[] for _ in range(len(probes))]
     pending = np.arange(len(probes))
     each = sum(map(len, parts)) / max(sum(part.subject_count() for part in parts), 1)
-    depth = min(first_depth(k, each), total)
+    depth = min(first_depth(k, each, total), total)
     while len(pending) and depth:
         own = None if left_out is None else left_out[pending]
         cosines, ids, subjects = _nearest_templates(parts, probes[pending], depth, only)
@@ -97,12 +99,12 @@ def nearest_subjects(
     return results
 
 
-def first_depth(k: int, each: float) -> int:
-    """How many templates are searched first: nearly always enough for k subjects of whom each has so many.
+def first_depth(k: int, each: float, total: int) -> int:
+    """How many of so many templates are searched first: nearly always enough for k subjects of whom each has so many.
 
-    How many are needed: docs/adr/0025-person-score.md.
+    How many are needed: docs/adr/0025-person-score.md, and of millions docs/adr/0043-ten-million.md.
     """
-    return round((16 * k + 64) * max(1.0, math.sqrt(each / _FEW)))
+    return round((16 * k + 64) * max(1.0, math.sqrt(each / _FEW)) * max(1.0, math.pow(total / _MANY, 0.3)))
 
 
 def _nearest_templates(

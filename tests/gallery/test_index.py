@@ -105,6 +105,21 @@ def test_codes_in_segments_find_what_codes_in_one_find(
     assert (tmp_path / "codes.faiss").read_bytes() == (tmp_path / "memory.faiss").read_bytes() != before
 
 
+@pytest.mark.parametrize("kind", ["pq", "rabitq"])
+@pytest.mark.parametrize("probes", [1, 5, 40])
+def test_a_segment_that_has_all_of_the_best_gives_them(kind: str, probes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who look alike were enrolled one after another: 800 rows of one segment of eight."""
+    alike = unit(vectors(1, 5, 64) + 0.05 * vectors(800, 6, 64)).astype(np.float32)
+    rows = np.vstack([crowd(1550, 2), alike, crowd(2050, 2, seed=7)])
+    monkeypatch.setattr(coded, "_SEGMENT_ROWS", 1000)
+    index = CodedIndex.build(CODED[kind], rows, CODED[kind].builds[-1]).at_depth(600)
+    assert len(index._segments) == 8
+    asked = np.ascontiguousarray(np.vstack([alike[: probes - probes // 3], rows[: probes // 3]]))
+    assert np.allclose(index.search(asked, 10)[0], nearest(rows, asked, 10)[0], atol=1e-6)
+    in_one = index._candidates(asked[:1], 600, 224, at_once=False)
+    assert len(np.unique(in_one)) == 824 and np.isin(np.arange(3100, 3900), in_one).mean() > 0.99
+
+
 @pytest.mark.parametrize("damage", ["short", "long", "other"])
 def test_segments_that_do_not_belong_to_the_vectors_are_refused(
     damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import mmap
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +37,9 @@ _SEGMENT_ROWS = 500_000
 """A kind that scans its codes keeps them in segments of at least so many rows, which the cores scan at once. With fewer
 rows, starting and joining takes longer than the scan."""
 _MOST_SEGMENTS = 16
-"""Each segment gives as many candidates as a search needs, so that more of them cost more than they save."""
+"""More of them than a machine's cores cost more than they save."""
+_SPREAD = 6
+"""Where the best candidates lie is chance: a segment is asked for its share, and so many roots of it more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,25 +160,41 @@ class CodedIndex:
         return on_every_core(by_codes, rows)
 
     def _candidates(self, probes: NDArray[np.float32], depth: int, least: int, at_once: bool) -> NDArray[np.int64]:
-        """The rows that :attr:`CodedKind.candidates` gives of all segments; ``at_once``: on all cores, never nested."""
+        """The rows that :attr:`CodedKind.candidates` gives of all segments; ``at_once``: on all cores, never nested.
+
+        A segment is asked for somewhat more than its share. Where it may have more of the best than that, it is asked
+        again, for all of them.
+        """
+        number = len(self._segments)
+        if number == 1:
+            return self._of_segment(0, probes, depth, least)[1]
+        wanted = depth + least
+        share = -(-wanted // number)
+        asked = min(share + round(_SPREAD * math.sqrt(share)), wanted)
 
         def scan(numbers: NDArray[np.int64]) -> list[Found]:
-            faiss.omp_set_num_threads(1)  # OpenMP keeps the number per calling thread
-            found = []
-            for number in numbers:
-                estimates, rows = self._kind.candidates(self._segments[number], probes, depth, least)
-                found.append((estimates, np.where(rows < 0, -1, rows + self._first_rows[number])))
-            return found
+            return [self._of_segment(each, probes, 0, asked) for each in numbers]
 
-        numbers = np.arange(len(self._segments))
-        if len(numbers) == 1:
-            return scan(numbers)[0][1]
-        shares = np.array_split(numbers, min(len(numbers), default_workers() if at_once else 1))
-        found = [each for share in in_threads_of_cores(scan, shares) for each in share]
-        estimates, rows = (np.hstack(each) for each in zip(*found, strict=True))
-        wanted = found[0][1].shape[1]
-        best = np.argpartition(np.where(rows < 0, np.inf, -estimates), wanted - 1, axis=1)[:, :wanted]
-        return np.ascontiguousarray(np.take_along_axis(rows, best, axis=1))
+        shares = np.array_split(np.arange(number), min(number, default_workers() if at_once else 1))
+        found = [each for some in in_threads_of_cores(scan, shares) for each in some]
+        best, rows = _best(found, wanted)
+        worst = np.where(rows < 0, -np.inf, best).min(axis=1)
+        short = [estimates[:, -1] > worst for estimates, _ in found] if asked < wanted else []
+        for place in np.flatnonzero(np.any(short, axis=0)) if short else ():
+            deeper = [
+                self._of_segment(each, probes[place : place + 1], 0, wanted)
+                if more[place]
+                else (found[each][0][place : place + 1], found[each][1][place : place + 1])
+                for each, more in enumerate(short)
+            ]
+            rows[place] = _best(deeper, wanted)[1]
+        return rows
+
+    def _of_segment(self, number: int, probes: NDArray[np.float32], depth: int, least: int) -> Found:
+        """What :attr:`CodedKind.candidates` gives of one segment, on one thread, as rows of the matrix."""
+        faiss.omp_set_num_threads(1)  # OpenMP keeps the number per calling thread
+        estimates, rows = self._kind.candidates(self._segments[number], probes, depth, least)
+        return estimates, np.where(rows < 0, -1, rows + self._first_rows[number])
 
     def save(self, path: Path) -> bool:
         # Not faiss.write_index: it reports no error when the disk is full.
@@ -219,6 +238,15 @@ class CodedIndex:
             stored = np.frombuffer(os.pread(handle, len(location.memory), start), dtype=np.uint8).copy()
             self._kind.erase_code(codes, place, stored)
             os.pwrite(handle, stored.tobytes(), start)
+
+
+def _best(found: Sequence[Found], wanted: int) -> Found:
+    """The best of what several segments gave, in no order, each float32 and int64 (m, wanted)."""
+    estimates, rows = (np.hstack(each) for each in zip(*found, strict=True))
+    if wanted >= rows.shape[1]:
+        return estimates, rows
+    best = np.argpartition(np.where(rows < 0, np.inf, -estimates), wanted - 1, axis=1)[:, :wanted]
+    return np.take_along_axis(estimates, best, axis=1), np.ascontiguousarray(np.take_along_axis(rows, best, axis=1))
 
 
 def contiguous_location(codes: NDArray[np.uint8], start: int, length: int) -> CodeLocation:
