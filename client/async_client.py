@@ -87,6 +87,7 @@ class AsyncClient:
         clase: str | None = None,
         cohort: bool = False,
         detail: str = "auto",
+        partial: bool = False,
     ) -> Identification:
         """Who is in a photo.
 
@@ -98,8 +99,11 @@ class AsyncClient:
             clase: search only this class.
             cohort: search also people who are no one's students.
             detail: how closely the photo is looked at: auto, portrait or group.
+            partial: while a part of the gallery is not there, answer from the rest.
         """
-        return await self._connection.do(calls.identify(await _read(photo), k, threshold, faces, clase, cohort, detail))
+        return await self._connection.do(
+            calls.identify(await _read(photo), k, threshold, faces, clase, cohort, detail, partial)
+        )
 
     def identify_many(
         self,
@@ -112,6 +116,7 @@ class AsyncClient:
         clase: str | None = None,
         cohort: bool = False,
         detail: str = "auto",
+        partial: bool = False,
     ) -> AsyncIterator[PhotoAnswer]:
         """Who is in each of many photos, in their order, as the answers come.
 
@@ -123,7 +128,7 @@ class AsyncClient:
 
         async def ask(photo: PhotoSource) -> Identification:
             return await self.identify(
-                photo, k=k, threshold=threshold, faces=faces, clase=clase, cohort=cohort, detail=detail
+                photo, k=k, threshold=threshold, faces=faces, clase=clase, cohort=cohort, detail=detail, partial=partial
             )
 
         return identify_in_tasks(photos, ask, at_once)
@@ -133,10 +138,10 @@ class AsyncClient:
         return await self._connection.do(calls.verify(await _read(photo), matricula, threshold))
 
     async def search(
-        self, embeddings: Any, *, k: int = 5, clase: str | None = None, cohort: bool = False
+        self, embeddings: Any, *, k: int = 5, clase: str | None = None, cohort: bool = False, partial: bool = False
     ) -> SearchResults:
         """The nearest people of embeddings: an array (n, d) of NumPy, or rows of numbers."""
-        return await self._connection.do(calls.search(embeddings, k, clase, cohort))
+        return await self._connection.do(calls.search(embeddings, k, clase, cohort, partial))
 
     async def status(self) -> Status:
         """The gallery at a glance."""

@@ -81,10 +81,19 @@ class Call(Generic[Result]):
 
 
 def identify(
-    photo: bytes, k: int, threshold: float | None, faces: str, clase: str | None, cohort: bool, detail: str
+    photo: bytes,
+    k: int,
+    threshold: float | None,
+    faces: str,
+    clase: str | None,
+    cohort: bool,
+    detail: str,
+    partial: bool,
 ) -> Call[Identification]:
     """``POST /v1/identify`` with one photo."""
-    query = _texts(k=k, threshold=threshold, faces=faces, clase=clase, cohort=cohort, detail=detail)
+    query = _texts(
+        k=k, threshold=threshold, faces=faces, clase=clase, cohort=cohort, detail=detail, partial=partial or None
+    )
     return Call("POST", "/v1/identify", _reader(Identification), "asks", query, (photo, _PHOTO))
 
 
@@ -94,9 +103,9 @@ def verify(photo: bytes, matricula: str, threshold: float | None) -> Call[Verifi
     return Call("POST", "/v1/verify", _reader(Verification), "asks", query, (photo, _PHOTO))
 
 
-def search(embeddings: Any, k: int, clase: str | None, cohort: bool) -> Call[SearchResults]:
+def search(embeddings: Any, k: int, clase: str | None, cohort: bool, partial: bool) -> Call[SearchResults]:
     """``POST /v1/search``; an array goes as an .npy file, rows of numbers as JSON."""
-    query = _texts(k=k, clase=clase, cohort=cohort)
+    query = _texts(k=k, clase=clase, cohort=cohort, partial=partial or None)
     return Call("POST", "/v1/search", _reader(SearchResults), "asks", query, embeddings_body(embeddings))
 
 

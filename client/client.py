@@ -84,6 +84,7 @@ class Client:
         clase: str | None = None,
         cohort: bool = False,
         detail: str = "auto",
+        partial: bool = False,
     ) -> Identification:
         """Who is in a photo.
 
@@ -95,8 +96,11 @@ class Client:
             clase: search only this class.
             cohort: search also people who are no one's students.
             detail: how closely the photo is looked at: auto, portrait or group.
+            partial: while a part of the gallery is not there, answer from the rest.
         """
-        return self._connection.do(calls.identify(photo_bytes(photo), k, threshold, faces, clase, cohort, detail))
+        return self._connection.do(
+            calls.identify(photo_bytes(photo), k, threshold, faces, clase, cohort, detail, partial)
+        )
 
     def identify_many(
         self,
@@ -109,6 +113,7 @@ class Client:
         clase: str | None = None,
         cohort: bool = False,
         detail: str = "auto",
+        partial: bool = False,
     ) -> Iterator[PhotoAnswer]:
         """Who is in each of many photos, in their order, as the answers come.
 
@@ -120,7 +125,7 @@ class Client:
 
         def ask(photo: PhotoSource) -> Identification:
             return self.identify(
-                photo, k=k, threshold=threshold, faces=faces, clase=clase, cohort=cohort, detail=detail
+                photo, k=k, threshold=threshold, faces=faces, clase=clase, cohort=cohort, detail=detail, partial=partial
             )
 
         return identify_in_threads(photos, ask, at_once)
@@ -129,9 +134,11 @@ class Client:
         """Whether a photo shows the student of a matricula."""
         return self._connection.do(calls.verify(photo_bytes(photo), matricula, threshold))
 
-    def search(self, embeddings: Any, *, k: int = 5, clase: str | None = None, cohort: bool = False) -> SearchResults:
+    def search(
+        self, embeddings: Any, *, k: int = 5, clase: str | None = None, cohort: bool = False, partial: bool = False
+    ) -> SearchResults:
         """The nearest people of embeddings: an array (n, d) of NumPy, or rows of numbers."""
-        return self._connection.do(calls.search(embeddings, k, clase, cohort))
+        return self._connection.do(calls.search(embeddings, k, clase, cohort, partial))
 
     def status(self) -> Status:
         """The gallery at a glance."""

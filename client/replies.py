@@ -62,8 +62,8 @@ class Candidate(Reply, frozen=True, kw_only=True):
 class IdentifiedFace(Face, frozen=True, kw_only=True):
     """A face and who it is.
 
-    ``decision`` is known, unknown, ambiguous or duplicate. ``nombre`` is "Desconocido" and ``matricula`` None unless it
-    is known.
+    ``decision`` is known, unknown, ambiguous or duplicate, or undecided in a partial answer. ``nombre`` is
+    "Desconocido", or "Sin decidir", and ``matricula`` None unless it is known.
     """
 
     decision: str
@@ -76,7 +76,11 @@ class IdentifiedFace(Face, frozen=True, kw_only=True):
 
 
 class Identification(Reply, frozen=True, kw_only=True):
-    """Who is in a photo; faces largest first. ``hint`` says what to do when no one could be searched."""
+    """Who is in a photo; faces largest first. ``hint`` says what to do when no one could be searched.
+
+    ``partial``: a part of the gallery was not there, which only who asks for it gets; ``covers`` is then the share of
+    all people that was searched.
+    """
 
     request_id: str
     pack: str
@@ -86,6 +90,8 @@ class Identification(Reply, frozen=True, kw_only=True):
     rotated: int
     faces: tuple[IdentifiedFace, ...]
     timings_ms: dict[str, float]
+    partial: bool = False
+    covers: float = 1.0
 
 
 class Verification(Reply, frozen=True, kw_only=True):
@@ -101,12 +107,14 @@ class Verification(Reply, frozen=True, kw_only=True):
 
 
 class SearchResults(Reply, frozen=True, kw_only=True):
-    """The nearest people of each embedding, best first."""
+    """The nearest people of each embedding, best first; ``partial`` and ``covers`` as of an :class:`Identification`."""
 
     request_id: str
     pack: str
     hint: str | None
     results: tuple[tuple[Candidate, ...], ...]
+    partial: bool = False
+    covers: float = 1.0
 
 
 class Consent(Reply, frozen=True, kw_only=True):
@@ -299,6 +307,19 @@ class GateReport(Reply, frozen=True, kw_only=True):
     tried: tuple[MeasuredIndex, ...]
 
 
+class Shard(Reply, frozen=True, kw_only=True):
+    """One shard of a server's index; while it is not ready, as it was last."""
+
+    shard: int
+    ready: bool
+    templates: int
+    subjects: int
+    generation: int
+    unpublished: int
+    unerased: int
+    behind: int
+
+
 class Status(Reply, frozen=True, kw_only=True):
     """The gallery at a glance: how much there is, pack, index, the threshold in force, and the school's date."""
 
@@ -319,6 +340,7 @@ class Status(Reply, frozen=True, kw_only=True):
     unpublished: int
     unerased: int
     change: int
+    shards: tuple[Shard, ...] = ()
     threshold: float
     threshold_source: str
     calibration: Calibration | None

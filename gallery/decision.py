@@ -8,7 +8,7 @@ from typing import Literal
 
 from gallery.documents.values import Student
 
-Verdict = Literal["known", "unknown", "ambiguous", "duplicate"]
+Verdict = Literal["known", "unknown", "ambiguous", "duplicate", "undecided"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class Decision:
 
     Attributes:
         verdict: ``known``, ``unknown``, ``ambiguous``, or ``duplicate``: another face of the photo is closer to the
-            person, who is the first of the candidates.
+            person, who is the first of the candidates. ``undecided``: not all could be searched, and no one
+            who was is close enough.
         student: None unless the verdict is ``known``: a stranger never gets the nearest name.
         score: the best candidate's; None when there was no candidate.
         reason: why the face is not known.
@@ -41,15 +42,18 @@ class Decision:
     candidates: tuple[Candidate, ...]
 
 
-def decide(candidates: Sequence[Candidate], threshold: float, margin: float) -> Decision:
+def decide(candidates: Sequence[Candidate], threshold: float, margin: float, searched_all: bool = True) -> Decision:
     """Decide by the best candidates.
 
     Args:
         candidates: best first, one per subject.
         threshold: the score from which (inclusive) a face is known.
         margin: if the two best both reach the threshold and are closer than this, the face is ``ambiguous``.
+        searched_all: whether everyone was searched; otherwise no face is unknown.
     """
     ranked = tuple(candidates)
+    if not searched_all and not (ranked and ranked[0].score >= threshold):
+        return Decision("undecided", None, ranked[0].score if ranked else None, "not_all_searched", ranked)
     if not ranked:
         return Decision("unknown", None, None, "empty_gallery", ranked)
     best = ranked[0]

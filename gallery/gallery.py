@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ from gallery.documents.scoped_documents import documents_within
 from gallery.documents.student_rules import student_not_found
 from gallery.documents.values import Enrolment, EnrolmentMode, StoredStudent, Student, SubjectKind
 from gallery.index.document_index import DocumentIndex
+from gallery.index.gallery_index import GalleryIndex
 from gallery.index.generations import GenerationStore
 from gallery.index.kinds.flat import checked
 from gallery.settings import GallerySettings
@@ -24,8 +27,10 @@ from gallery.subject_search import SubjectSearch, check_k
 from gallery.threshold.calibration import CalibrationCurve
 from gallery.threshold.operating_point import OperatingPoint, operating_point
 from gallery.threshold.stored_calibration import StoredCalibration
-from presente.errors import InvalidInput, PackError, PhotoRefused
+from presente.errors import InvalidInput, PackError, PhotoRefused, StoreError
 from presente.text import tidy
+
+Answer = TypeVar("Answer")
 
 
 class Gallery:
@@ -41,10 +46,17 @@ class Gallery:
         pack: tag of the model pack.
         dim: length of its templates.
         scope: which part of the school this gallery shows.
+        covers: the share of all subjects that searches reach, below 1 only in a view that :meth:`partially` gives.
     """
 
     def __init__(
-        self, store: DocumentStore, generations: GenerationStore, pack: str, dim: int, settings: GallerySettings
+        self,
+        store: DocumentStore,
+        generations: GenerationStore,
+        pack: str,
+        dim: int,
+        settings: GallerySettings,
+        open_index: Callable[[], GalleryIndex] | None = None,
     ) -> None:
         """Open a gallery: load the newest undamaged generation and replay the changes that it has not seen.
 
@@ -54,6 +66,8 @@ class Gallery:
             pack: tag of the model pack whose templates this gallery compares.
             dim: length of its templates.
             settings: how to decide.
+            open_index: opens another index of the same documents, pack and dimension than the one of this process; it
+                publishes elsewhere.
 
         Raises:
             PackError: ``pack_mismatch`` when the store's templates were made by another pack; the store is closed.
@@ -63,13 +77,15 @@ class Gallery:
         self.pack = pack
         self.dim = dim
         try:
-            self.index = DocumentIndex(store, generations, pack, dim, settings.pack_name)
+            own = partial(DocumentIndex, store, generations, pack, dim, settings.pack_name)
+            self.index: GalleryIndex = (open_index or own)()
         except BaseException:
             store.close()
             raise
         self._search = SubjectSearch(store, self.index, dim)
         self._calibration = StoredCalibration(store, pack)
         self.scope = WHOLE_SCHOOL
+        self.covers = 1.0
         self._whole: Gallery | None = None
 
     def within(self, scope: Scope) -> Gallery:
@@ -90,6 +106,31 @@ class Gallery:
     def whole(self) -> Gallery:
         """The gallery of which this is a part; itself when it is no part."""
         return self._whole or self
+
+    def partially(self, ask: Callable[[Gallery], Answer]) -> tuple[Answer, float]:
+        """What ``ask`` is answered by this gallery, or, while shards of its index are missing, by a view of those that
+        are there; and the share of all subjects that was searched. In such a view no face is unknown.
+
+        Raises:
+            StoreError: ``shards_missing``: no shard is there.
+        """
+        try:
+            view = self._reachable()
+            return ask(view), view.covers
+        except StoreError as error:
+            if error.code != "shards_missing":
+                raise
+        view = self._reachable()  # one was lost meanwhile
+        return ask(view), view.covers
+
+    def _reachable(self) -> Gallery:
+        index, covers = self.index.reachable()
+        if covers == 1.0:
+            return self
+        view = copy(self)
+        view.index, view.covers = index, covers
+        view._search = self._search.over(index)
+        return view
 
     def close(self, publish: bool = False) -> None:
         """Close the store. With ``publish``, write a generation first if anything changed since the last one."""
@@ -244,7 +285,9 @@ class Gallery:
         point = self._operating_point(threshold, only)
         # A decision needs two subjects to see that it is ambiguous, even if the caller wants fewer candidates.
         searched = self._search.nearest(probes, max(k, 2), only)
-        decisions = [decide(candidates, point.threshold, self.settings.margin) for candidates in searched]
+        decisions = [
+            decide(candidates, point.threshold, self.settings.margin, self.covers == 1.0) for candidates in searched
+        ]
         return point, [
             Decision(made.verdict, made.student, made.score, made.reason, made.candidates[:k]) for made in decisions
         ]
@@ -360,16 +403,17 @@ class Gallery:
             return GalleryStatus(
                 counts=self.store.counts(),
                 indexed=len(searcher),
-                unpublished=len(searcher.recent),
-                unerased=self.index.erasure.waiting,
+                unpublished=searcher.unpublished,
+                unerased=self.index.state().unerased,
                 pack=self.pack,
                 dim=self.dim,
-                spec=searcher.index.spec,
+                spec=searcher.spec,
                 gate_report=self.index.gate_report,
                 generation=self.index.generation,
                 change=searcher.change,
                 settings=self.settings,
                 operating_point=point,
+                shards=self.index.shard_states(),
             )
 
 

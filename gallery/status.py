@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gallery.documents.values import Counts
+from gallery.index.index_state import ShardState
 from gallery.index.kinds.protocol import IndexSpec
 from gallery.index.recall_gate import GateReport
 from gallery.settings import GallerySettings
@@ -29,6 +30,7 @@ class GalleryStatus:
         change: the last change of the documents that the index has seen.
         settings: how the gallery decides.
         operating_point: the threshold of a search among all students.
+        shards: each shard of the index; none when one process holds it.
     """
 
     counts: Counts
@@ -43,6 +45,7 @@ class GalleryStatus:
     change: int
     settings: GallerySettings
     operating_point: OperatingPoint
+    shards: tuple[ShardState, ...] = ()
 
     def index_described(self) -> dict[str, Any]:
         """The index as programs print it: kind, parameters, generation, and the recall gate's report or None."""
@@ -54,4 +57,5 @@ class GalleryStatus:
             "unpublished": self.unpublished,
             "unerased": self.unerased,
             "change": self.change,
+            "shards": [asdict(shard) for shard in self.shards],
         }

@@ -13,7 +13,7 @@ from gallery.documents.protocol import DocumentStore
 from gallery.documents.rosters import Rosters
 from gallery.documents.scope import WHOLE_SCHOOL, Scope
 from gallery.documents.values import Position, Student, SubjectKind
-from gallery.index.document_index import DocumentIndex
+from gallery.index.gallery_index import GalleryIndex
 from gallery.index.kinds.flat import checked
 from presente.errors import InvalidInput
 from presente.stages import stage
@@ -27,7 +27,7 @@ _BLOCK = 256
 class SubjectSearch:
     """Searches as of the last time that the index caught up with the documents. Safe to use from several threads."""
 
-    def __init__(self, store: DocumentStore, index: DocumentIndex, dim: int) -> None:
+    def __init__(self, store: DocumentStore, index: GalleryIndex, dim: int) -> None:
         self._store = store
         self._index = index
         self._dim = dim
@@ -39,6 +39,12 @@ class SubjectSearch:
         """The search among the people of a scope. It shares the rosters that were read."""
         view = copy(self)
         view._scope = scope
+        return view
+
+    def over(self, index: GalleryIndex) -> SubjectSearch:
+        """The same search in another index of the same documents."""
+        view = copy(self)
+        view._index, view._subject_count = index, (None, 0)
         return view
 
     def roster(self, clase: str | None, kind: SubjectKind | None) -> NDArray[np.int64]:

@@ -25,7 +25,7 @@ from gallery.photo_export import PhotoExport
 from gallery.settings import GallerySettings
 from gallery.threshold.operating_point import OperatingPoint, ThresholdTarget, operating_point
 from presente.clock import MACHINE_CLOCK, Clock
-from presente.errors import ConfigError, PackError, PresenteError, StoreError
+from presente.errors import ConfigError, InvalidInput, PackError, PresenteError, StoreError
 from presente.files import erase_folder
 from presente.parallel import default_workers
 from presente.secrets import hidden, hidden_address
@@ -161,9 +161,41 @@ def open_gallery(
 
     Without ``publishes`` it publishes no generation of its own accord.
     """
-    store = observed(open_store(settings.store, open_clock(settings)))
-    generations = open_generations(settings, reads=not publishes)
-    return Gallery(store, generations, pack.tag, pack.dim, gallery_settings(settings, pack))
+    store = observed(_open_own_store(settings))
+    return _gallery(settings, store, (pack.tag, pack.dim), gallery_settings(settings, pack), publishes)
+
+
+def _open_own_store(settings: Settings) -> DocumentStore:
+    return open_store(settings.store, open_clock(settings))
+
+
+def _gallery(
+    settings: Settings, store: DocumentStore, pack: tuple[str, int], own: GallerySettings, publishes: bool = True
+) -> Gallery:
+    """A gallery of a store, whose index is in this process, or in shards where the settings ask for them."""
+    if settings.shards:
+        if not publishes:
+            store.close()
+            raise InvalidInput(
+                "sharded_index",
+                "The index lies in shards (PRESENTE_SHARDS), and workers of a cluster cannot ask them.",
+                "Enrol without --engine ray; several `indexer add --shard K/N` may run beside each other.",
+            )
+        from presente.sharding import open_sharded_index  # Ray is an extra
+
+        file = store_file(settings)
+        return Gallery(
+            *(store, open_generations(settings), *pack, own),
+            open_index=lambda: open_sharded_index(settings, store, pack, _open_own_store, file),
+        )
+    return Gallery(store, open_generations(settings, reads=not publishes), *pack, own)
+
+
+def forget_shards(settings: Settings) -> None:
+    """Delete what shards left in the index folder of a program that has none: no one would overwrite who is erased."""
+    if not settings.shards:
+        for folder in settings.index.glob("shard-*-of-*"):
+            erase_folder(folder)
 
 
 def store_file(settings: Settings) -> Path | None:
@@ -284,4 +316,4 @@ def open_for_upkeep(settings: Settings) -> Gallery:
     except BaseException:
         store.close()
         raise
-    return Gallery(store, open_generations(settings), tag, dim, GallerySettings(1.0, "none"))
+    return _gallery(settings, store, (tag, dim), GallerySettings(1.0, "none"))

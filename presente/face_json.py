@@ -12,6 +12,8 @@ from gallery.threshold.operating_point import OperatingPoint
 
 UNKNOWN = "Desconocido"
 """The name of a face that no one enrolled has."""
+UNDECIDED = "Sin decidir"
+"""The name of a face of which no one can say so, because not all who are enrolled could be searched."""
 
 Score = Annotated[
     float,
@@ -28,7 +30,9 @@ Rotated = Annotated[
     Literal[0, 90, 180, 270],
     Meta(description="Degrees, clockwise, by which the photo had to be turned; boxes are in the photo as it was sent."),
 ]
-Reason = Literal["below_threshold", "two_people_too_close", "another_face_is_closer", "empty_gallery"]
+Reason = Literal[
+    "below_threshold", "two_people_too_close", "another_face_is_closer", "empty_gallery", "not_all_searched"
+]
 
 
 class JsonObject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,10 +76,13 @@ class IdentifiedFaceJson(FaceJson, frozen=True, kw_only=True):
     """A face and who it is."""
 
     decision: Annotated[
-        Literal["known", "unknown", "ambiguous", "duplicate"],
-        Meta(description="Known at score >= threshold; duplicate: a further face of a person who is named already."),
+        Literal["known", "unknown", "ambiguous", "duplicate", "undecided"],
+        Meta(
+            description="Known at score >= threshold; duplicate: a further face of a person who is named already; "
+            "undecided: only with partial=true, when no one who was searched is close enough."
+        ),
     ]
-    nombre: Annotated[str, Meta(description='"Desconocido" unless the decision is known.')]
+    nombre: Annotated[str, Meta(description='"Desconocido" unless the decision is known; or "Sin decidir".')]
     matricula: Annotated[str | None, Meta(description="Null unless the decision is known.")]
     score: Annotated[float | None, Meta(description="The best candidate's; null when no one was searched.")]
     fpir: Fpir
@@ -119,7 +126,7 @@ def identified_face_json(face: EmbeddedFace, decision: Decision, operating_point
     return IdentifiedFaceJson(
         **face_members(face),
         decision=decision.verdict,
-        nombre=student.nombre_del_alumno if student else UNKNOWN,
+        nombre=student.nombre_del_alumno if student else UNDECIDED if decision.verdict == "undecided" else UNKNOWN,
         matricula=student.matricula if student else None,
         score=decision.score,
         fpir=operating_point.fpir(decision.score),

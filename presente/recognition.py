@@ -63,7 +63,8 @@ class Timings:
 @dataclass(frozen=True, slots=True)
 class IdentifyQuery:
     """Parameters of an identification. ``threshold`` None means the gallery's own; ``most_candidates`` is how many
-    all faces of a photo have together: with many faces, each has fewer than ``k``."""
+    all faces of a photo have together: with many faces, each has fewer than ``k``. ``partial``: if a part of the
+    index is not there, the rest answers (:meth:`Gallery.partially`)."""
 
     k: int = 5
     threshold: float | None = None
@@ -72,6 +73,7 @@ class IdentifyQuery:
     cohort: bool = False
     detail: Detail = "auto"
     most_candidates: int = MAX_CANDIDATES
+    partial: bool = False
 
     def among(self, photos: int) -> IdentifyQuery:
         """The query for one of several photos that are answered together, which share the candidates."""
@@ -83,7 +85,7 @@ class Identified:
     """A photo's faces, largest first, with a decision for each.
 
     ``hint`` says what to do when there was no one to compare with; None otherwise. ``rotated``: degrees, clockwise, by
-    which the photo had to be turned.
+    which the photo had to be turned. ``covers``: the share of all people that was searched.
     """
 
     faces: tuple[tuple[EmbeddedFace, Decision], ...]
@@ -91,6 +93,7 @@ class Identified:
     timings_ms: dict[str, float]
     hint: str | None = None
     rotated: int = 0
+    covers: float = 1.0
 
 
 def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: IdentifyQuery) -> Identified:
@@ -108,11 +111,15 @@ def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: Id
     with timings.stage("search", told=False):  # searching and the store tell of themselves
         probes = np.array([face.template for face in faces], dtype=np.float32).reshape(-1, gallery.dim)
         k = max(1, min(query.k, query.most_candidates // max(1, len(faces))))
-        held_to, decisions = gallery.identify(probes, k, query.threshold, query.clase, query.cohort)
+
+        def ask(gallery: Gallery) -> tuple[OperatingPoint, list[Decision]]:
+            return gallery.identify(probes, k, query.threshold, query.clase, query.cohort)
+
+        (held_to, decisions), covers = gallery.partially(ask) if query.partial else (ask(gallery), 1.0)
     empty = any(decision.reason == "empty_gallery" for decision in decisions)
     hint = empty_search_hint(gallery, query.clase, query.cohort) if empty else None
     named = tuple(zip(faces, once_each(decisions), strict=True))
-    return Identified(named, held_to, timings.as_dict(), hint, read.rotated)
+    return Identified(named, held_to, timings.as_dict(), hint, read.rotated, covers)
 
 
 def empty_search_hint(gallery: Gallery, clase: str | None, cohort: bool) -> str:

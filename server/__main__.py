@@ -76,6 +76,7 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         pack = composition.open_pack(settings)
         gallery = composition.open_gallery(settings, pack, telemetry.observed)
         cleanup.callback(gallery.close, publish=True)
+        composition.forget_shards(settings)
         register.follow(gallery.store.access)
         cleanup.callback(register.stop)
         access_log = AccessLog(gallery.store.access_log, settings.access_log)

@@ -17,7 +17,8 @@ CODES: Mapping[int, frozenset[str]] = {
         "invalid_cursor", "invalid_detail", "invalid_embeddings", "invalid_faces", "invalid_fecha", "invalid_field",
         "invalid_force", "invalid_format", "invalid_frame", "invalid_grant", "invalid_history", "invalid_host",
         "invalid_idempotency_key", "invalid_json", "invalid_k", "invalid_length", "invalid_limit", "invalid_name",
-        "invalid_aside", "invalid_dry_run", "invalid_fpir", "invalid_npy", "invalid_parameter", "invalid_password",
+        "invalid_aside", "invalid_dry_run", "invalid_fpir", "invalid_npy", "invalid_parameter", "invalid_partial",
+        "invalid_password",
         "invalid_purpose", "invalid_severity", "invalid_size", "invalid_sort", "invalid_state", "invalid_status",
         "invalid_student", "invalid_threshold", "invalid_times",
         "invalid_without_consent", "invalid_without_photos", "missing_field", "missing_parameter", "no_photos",
@@ -56,7 +57,8 @@ CODES: Mapping[int, frozenset[str]] = {
     503: frozenset({
         "access_log_full", "busy", "calibration_unreadable",
         "documents_missing", "erasure_incomplete", "lease_lost", "not_ready",
-        "pack_mismatch", "request_in_progress", "store_unavailable",
+        "pack_mismatch", "request_in_progress", "shards_missing", "snapshot_gone",
+        "store_unavailable",
     }),
     507: frozenset({"export_unwritable", "imports_unwritable", "index_unwritable"}),
 }  # fmt: skip
@@ -80,7 +82,10 @@ KEYS = frozenset({
 SCOPED = frozenset({"class_not_yours"})
 """What a caller of some classes may be refused for who names another one."""
 
-GALLERY = frozenset({"calibration_unreadable", "lease_lost", "not_ready", "pack_mismatch", "store_unavailable"})
+GALLERY = frozenset({
+    "calibration_unreadable", "lease_lost", "not_ready", "pack_mismatch", "shards_missing", "snapshot_gone",
+    "store_unavailable",
+})  # fmt: skip
 """What every request to the gallery may be refused for."""
 
 PHOTO = frozenset({

@@ -45,7 +45,7 @@ _BY_CLASS: tuple[tuple[type[PresenteError], int], ...] = (
     (IndexDamaged, 503),
     (ConfigError, 500),
 )
-_EXPECTED = frozenset({"not_ready", "request_in_progress", "video_not_supported"})
+_EXPECTED = frozenset({"not_ready", "request_in_progress", "shards_missing", "video_not_supported"})
 """Codes of 500 and above that are no fault: the server is loading, another attempt is carried out, or something is not
 built. The access log has them."""
 

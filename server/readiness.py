@@ -30,12 +30,14 @@ _STUCK_S = 10.0
 class Readiness:
     """``loading`` before there is a gallery; ``unavailable`` with the code of the error that queries meet.
 
-    ``lag`` is how far the index is behind the documents; None when that is not known.
+    ``lag`` is how far the index is behind the documents; None when that is not known. ``missing_shards`` are the
+    numbers of the shards of the index that are not there.
     """
 
     status: Literal["ready", "loading", "unavailable"]
     code: str = ""
     lag: Lag | None = field(default=None, compare=False)
+    missing_shards: tuple[int, ...] = field(default=(), compare=False)
 
 
 READY, LOADING = Readiness("ready"), Readiness("loading")
@@ -91,7 +93,8 @@ class ReadinessCheck:
                 expected = isinstance(error, PresenteError)
                 log.error("not ready: %s", error, exc_info=None if expected else error)
             self._logged_code = code
-            return Readiness("unavailable", code, self._lag if code == "index_behind" else None)
+            known = self._lag if code == "index_behind" else None
+            return Readiness("unavailable", code, known, self._gallery.index.missing_shards())
         if self._logged_code:
             log.warning("ready again")
         self._logged_code = ""

@@ -132,26 +132,6 @@ class Service:
         self.observer.verified(same_person, score)
         return VerifyResult(face, score, point.threshold, same_person)
 
-    def search(
-        self,
-        embeddings: NDArray[np.float32],
-        k: int,
-        clase: str | None,
-        cohort: bool,
-    ) -> list[list[Candidate]]:
-        """The nearest subjects of many probes; rows need not be of length 1."""
-        if len(embeddings) == 0:
-            return []
-        try:
-            probes = unit_rows(embeddings)
-        except ValueError as exc:
-            raise InvalidInput(
-                "not_finite",
-                "An embedding is zero, or holds NaN or infinity.",
-                "Send finite rows that are not all zero.",
-            ) from exc
-        return self.gallery.search(probes, k, clase, cohort)
-
     def enrol(
         self, student: Student, photos: Sequence[bytes], mode: EnrolmentMode, force: bool = False
     ) -> AcceptedEnrolment:
@@ -267,6 +247,23 @@ class Service:
     def _as_jpeg(self, content: bytes) -> bytes:
         with self.embedder.opened(content) as photo:
             return jpeg_copy(photo.pixels)
+
+
+def search_unit_rows(
+    gallery: Gallery, embeddings: NDArray[np.float32], k: int, clase: str | None, cohort: bool
+) -> list[list[Candidate]]:
+    """The nearest subjects of many probes; rows need not be of length 1."""
+    if len(embeddings) == 0:
+        return []
+    try:
+        probes = unit_rows(embeddings)
+    except ValueError as exc:
+        raise InvalidInput(
+            "not_finite",
+            "An embedding is zero, or holds NaN or infinity.",
+            "Send finite rows that are not all zero.",
+        ) from exc
+    return gallery.search(probes, k, clase, cohort)
 
 
 def photo_not_found(matricula: str, sha256: str) -> NotFound:

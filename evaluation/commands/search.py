@@ -10,6 +10,7 @@ from typing import Any
 from evaluation import index_recall
 from evaluation.experiment import add_out, write_result
 from gallery.index.recall_gate import ground_truth
+from gallery.index.searcher import Searcher
 from presente import cli, composition
 from presente.errors import InvalidInput
 from presente.installation import command_line
@@ -40,6 +41,12 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     try:
         status = gallery.status()
         with gallery.index.reading() as live:
+            if not isinstance(live, Searcher):
+                raise InvalidInput(
+                    "sharded_index",
+                    f"The index lies in {settings.shards} shards, each with a recall gate of its own.",
+                    "`presente status` has the least recall of any; or set PRESENTE_SHARDS to 0 for this command.",
+                )
             published = live.published
             if len(published.vectors) < 2:
                 raise InvalidInput(

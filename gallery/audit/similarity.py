@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.index.template_snapshot import TemplateSnapshot
+from gallery.index.template_snapshot import Snapshot
 from gallery.person_score import combine, counted_lengths, least_cosine
 
 NEIGHBOURS = 3
@@ -61,7 +61,7 @@ class Similarity:
         levels: what scores mean here.
     """
 
-    def __init__(self, snapshot: TemplateSnapshot, places: Rows, known: float, identical: float) -> None:
+    def __init__(self, snapshot: Snapshot, places: Rows, known: float, identical: float) -> None:
         """Compare each subject's photos with each other.
 
         Args:

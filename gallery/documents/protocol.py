@@ -38,6 +38,7 @@ from gallery.documents.values import (
     StoredStudent,
     Student,
     SubjectKind,
+    SubjectPart,
     Template,
     TemplateBatch,
     Written,
@@ -117,7 +118,57 @@ class RequestKeyStore(Protocol):
         """Drop a claim whose request was not carried out."""
 
 
-class DocumentStore(Protocol):
+class FollowedStore(Protocol):
+    """What an index asks of the documents that it follows. Every method may be called from several threads."""
+
+    def identity(self) -> str:
+        """A random name that the store got when it was created. It tells whether an index was made from this store."""
+
+    def pack(self) -> tuple[str, int] | None:
+        """Tag and dimension of the pack that the gallery is made with; None while the gallery is empty."""
+
+    def followed_pack(self) -> tuple[str, int] | None:
+        """The pack as of the last change that was read or written through this store. It may cost no question."""
+
+    def position(self) -> Position:
+        """The position of a follower that asks for it first and then reads all templates."""
+
+    def last_change(self) -> int:
+        """The newest number of the change sequence, 0 when nothing ever changed."""
+
+    def change_mark(self, change: int) -> str:
+        """The random word that was stored with a change; empty when there is no such change.
+
+        A store that was restored from a backup and then changed differently has other words for the same numbers."""
+
+    def changed_since(self, position: Position) -> bool:
+        """Whether :meth:`changes` may have something to report. Cheap: asked before every search.
+
+        A change of a student's existence, class or kind also changes the position: a roster that was read at a position
+        is right until something changes."""
+
+    def changes(self, position: Position) -> Changes:
+        """The changes since a position. The store keeps nothing about its followers."""
+
+    def removed_since(self, change: int) -> bool:
+        """Whether any template was removed after ``change``."""
+
+    def templates(
+        self, ids: Sequence[int] | None = None, pack: str | None = None, part: SubjectPart | None = None
+    ) -> Iterator[TemplateBatch]:
+        """Templates in order of id, in batches. Without ``ids`` all of them; without ``pack`` the gallery's pack's;
+        with ``part`` only those of its subjects."""
+
+    def template_count(self, part: SubjectPart | None = None) -> int:
+        """How many templates of the gallery's pack there are; with ``part`` only those of its subjects."""
+
+    def finish_erasing(self) -> None:
+        """Remove what the store's files may still contain of erased students. It can be called at any time.
+
+        Raises ``StoreError`` (``erasure_incomplete``), saying what is left."""
+
+
+class DocumentStore(FollowedStore, Protocol):
     """What a gallery asks of a store. Every method may be called from several threads. Every write is one transaction
     that is on disk when the method returns. Failures of the store itself raise ``StoreError``."""
 
@@ -165,15 +216,6 @@ class DocumentStore(Protocol):
     def findings(self) -> FindingStore:
         """What the last audit found."""
 
-    def identity(self) -> str:
-        """A random name that the store got when it was created. It tells whether an index was made from this store."""
-
-    def pack(self) -> tuple[str, int] | None:
-        """Tag and dimension of the pack that the gallery is made with; None while the gallery is empty."""
-
-    def followed_pack(self) -> tuple[str, int] | None:
-        """The pack as of the last change that was read or written through this store. It may cost no question."""
-
     def claim_pack(self, tag: str, dim: int) -> None:
         """Make ``tag`` the pack of a gallery that has none; otherwise do nothing."""
 
@@ -209,11 +251,6 @@ class DocumentStore(Protocol):
         """Erase students and everything that belongs to them, so that no page of the store contains any of it.
 
         Returns the matriculas that existed."""
-
-    def finish_erasing(self) -> None:
-        """Remove what the store's files may still contain of erased students. It can be called at any time.
-
-        Raises ``StoreError`` (``erasure_incomplete``), saying what is left."""
 
     def merge(self, keep: str, other: str) -> None:
         """Give everything that belongs to ``other`` to ``keep``, and erase ``other``.
@@ -285,32 +322,6 @@ class DocumentStore(Protocol):
 
     def add_templates(self, templates: Sequence[tuple[int, Template]]) -> None:
         """Add templates of stored photos, by photo id. Photos that were removed meanwhile are left out."""
-
-    def position(self) -> Position:
-        """The position of a follower that asks for it first and then reads all templates."""
-
-    def last_change(self) -> int:
-        """The newest number of the change sequence, 0 when nothing ever changed."""
-
-    def change_mark(self, change: int) -> str:
-        """The random word that was stored with a change; empty when there is no such change.
-
-        A store that was restored from a backup and then changed differently has other words for the same numbers."""
-
-    def changed_since(self, position: Position) -> bool:
-        """Whether :meth:`changes` may have something to report. Cheap: asked before every search.
-
-        A change of a student's existence, class or kind also changes the position: a roster that was read at a position
-        is right until something changes."""
-
-    def changes(self, position: Position) -> Changes:
-        """The changes since a position. The store keeps nothing about its followers."""
-
-    def removed_since(self, change: int) -> bool:
-        """Whether any template was removed after ``change``."""
-
-    def templates(self, ids: Sequence[int] | None = None, pack: str | None = None) -> Iterator[TemplateBatch]:
-        """Templates in order of id, in batches. Without ``ids`` all of them; without ``pack`` the gallery's pack's."""
 
     def counts(self) -> Counts:
         """How much is stored."""

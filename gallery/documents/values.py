@@ -177,6 +177,22 @@ class TemplateBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class SubjectPart:
+    """One of several parts of all subjects: those whose id, divided by ``of``, leaves ``number``."""
+
+    number: int
+    of: int
+
+    def has(self, subjects: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of some subjects are in the part, bool."""
+        return np.asarray(subjects % self.of == self.number)
+
+
+EVERYONE = SubjectPart(0, 1)
+"""The part that has all subjects."""
+
+
+@dataclass(frozen=True, slots=True)
 class Position:
     """How far a follower has read the change sequence. Every follower keeps its own position.
 

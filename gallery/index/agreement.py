@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.documents.protocol import DocumentStore
+from gallery.documents.protocol import FollowedStore
 from gallery.documents.values import Position
 from gallery.index.searcher import Searcher
 
@@ -38,7 +38,7 @@ class Agreement:
         return sorted({*self.missing_in_index, *self.missing_in_store, *self.different})
 
 
-def compare(searcher: Searcher, store: DocumentStore, pack: str, only: list[int] | None) -> Agreement:
+def compare(searcher: Searcher, store: FollowedStore, pack: str, only: list[int] | None) -> Agreement:
     """Compare an index, which must not change meanwhile, with the documents.
 
     Args:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import logging
-import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gallery.documents.protocol import DocumentStore
+from gallery.documents.protocol import FollowedStore
 from gallery.documents.values import Position, Written
 from gallery.index.agreement import SETTLE_S, Agreement, compare, settled
 from gallery.index.erasure import Erasure, StoreWatcher
 from gallery.index.generations import Generation, GenerationStore
-from gallery.index.index_state import IndexState, Lag
+from gallery.index.index_state import IndexState, Lag, ShardState
 from gallery.index.manifest import IndexedDocuments
+from gallery.index.pack_agreement import check_same_pack
 from gallery.index.recall_gate import GateReport
 from gallery.index.searcher import Searcher
 from gallery.index.template_parts import PublishedTemplates
-from presente.errors import IndexDamaged, PackError, PresenteError, StoreError
-from presente.installation import command_line
+from presente.errors import IndexDamaged, PresenteError, StoreError
 from presente.locks import ReadWriteLock
 
 log = logging.getLogger(__name__)
@@ -32,6 +31,8 @@ _PUBLISH_SHARE = 20
 """... and at least one in so many of the templates, so that a large gallery is not written again and again."""
 _MOST_IN_MEMORY = 100_000
 """A gallery without a generation that has more templates gets one when it is opened; below, it is held in memory."""
+_PUBLISH_AT_LEAST_EVERY = 100_000
+"""... but after so many changes in any case: the part that is exact must not make every search slower."""
 _RETRY_S = 0.01
 """Seconds between two looks at whether the documents have as many templates as the index."""
 
@@ -50,7 +51,7 @@ class DocumentIndex:
     """
 
     def __init__(
-        self, store: DocumentStore, generations: GenerationStore, pack: str, dim: int, pack_name: str = ""
+        self, store: FollowedStore, generations: GenerationStore, pack: str, dim: int, pack_name: str = ""
     ) -> None:
         """Load the newest undamaged generation and replay the changes that it has not seen.
 
@@ -97,6 +98,18 @@ class DocumentIndex:
         with self._lock.read():
             yield self._searcher
 
+    def reachable(self) -> tuple[DocumentIndex, float]:
+        """This index: all of it is in this process."""
+        return self, 1.0
+
+    def shard_states(self) -> tuple[ShardState, ...]:
+        """None: it has no shards."""
+        return ()
+
+    def missing_shards(self) -> tuple[int, ...]:
+        """None: it has no shards."""
+        return ()
+
     def check_pack(self) -> None:
         """Refuse a store whose templates were made by another pack: ``pack_mismatch``, naming both."""
         self._check_pack(self.store.pack())
@@ -106,14 +119,7 @@ class DocumentIndex:
         self._check_pack(self.store.followed_pack())
 
     def _check_pack(self, made_with: tuple[str, int] | None) -> None:
-        if made_with is not None and made_with != (self.pack, self.dim):
-            raise PackError(
-                "pack_mismatch",
-                f"The gallery was made with pack {made_with[0]!r} ({made_with[1]} dimensions), and "
-                f"{self.pack!r} ({self.dim}) was asked for; their templates cannot be compared.",
-                f"Set PRESENTE_PACK back, or re-embed every stored photo with "
-                f"`{command_line('indexer sync --pack ' + shlex.quote(self._pack_name))}`.",
-            )
+        check_same_pack(made_with, (self.pack, self.dim), self._pack_name)
 
     # -- opening ----------------------------------------------------------------------------------------------------
 
@@ -146,7 +152,7 @@ class DocumentIndex:
 
     def _from_documents(self) -> Searcher:
         """An index of all templates in the store: in memory, or of a new generation where they are many."""
-        if not self.generations.reads and self.store.counts().templates > _MOST_IN_MEMORY:
+        if not self.generations.reads and self.store.template_count() > _MOST_IN_MEMORY:
             try:
                 return self._publish_documents()
             except StoreError as error:
@@ -196,7 +202,7 @@ class DocumentIndex:
     def _counts_agree(self, searcher: Searcher) -> bool:
         """Whether an index has as many templates as the documents; while others write, at some moment."""
         deadline = time.monotonic() + SETTLE_S
-        while len(searcher) != self.store.counts().templates:
+        while len(searcher) != self.store.template_count():
             position = searcher.position
             if not (position.awaited or self.store.changed_since(position)) or time.monotonic() > deadline:
                 return False
@@ -377,7 +383,8 @@ class DocumentIndex:
 
     def _next_publication(self) -> int:
         """The change at which to publish next."""
-        return self._searcher.change + max(_PUBLISH_EVERY, len(self._searcher) // _PUBLISH_SHARE)
+        share = min(len(self._searcher) // _PUBLISH_SHARE, _PUBLISH_AT_LEAST_EVERY)
+        return self._searcher.change + max(_PUBLISH_EVERY, share)
 
     def _start(self, work: Callable[[], None]) -> bool:
         """Run a function in the background; False when another one is still running there."""

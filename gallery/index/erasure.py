@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.documents.protocol import DocumentStore
+from gallery.documents.protocol import FollowedStore
 from gallery.index.erased_rows import GenerationFiles
 from gallery.index.generations import GenerationStore
 from gallery.index.template_parts import PublishedTemplates
@@ -27,7 +27,7 @@ class Erasure:
         seen: how many removals were noted.
     """
 
-    def __init__(self, store: DocumentStore, generations: GenerationStore) -> None:
+    def __init__(self, store: FollowedStore, generations: GenerationStore) -> None:
         self._store = store
         self._generations = generations
         self._waiting: set[int] = set()

@@ -21,6 +21,8 @@ class IndexState:
         recall_floor: what the gate asked for; None likewise.
         change: the last change of the documents that the index has seen.
         looked_s: seconds since the index last asked the documents for changes and was answered.
+        shards: in how many shards it lies; 0 when this process holds it.
+        shards_ready: how many of them are there. While one is not, the other figures are those of before.
     """
 
     kind: str
@@ -34,6 +36,33 @@ class IndexState:
     recall_floor: float | None
     change: int
     looked_s: float
+    shards: int = 0
+    shards_ready: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ShardState:
+    """One shard of an index; while it is not ready, as it was last.
+
+    Attributes:
+        shard: its number, from 0.
+        ready: whether it is there.
+        templates: that it has.
+        subjects: who have any of them.
+        generation: number of the newest generation, 0 before there is one.
+        unpublished: templates that were added since.
+        unerased: removed templates that its files may still contain.
+        behind: change numbers of the documents that all shards were asked to follow, and it has not seen.
+    """
+
+    shard: int
+    ready: bool
+    templates: int
+    subjects: int
+    generation: int
+    unpublished: int
+    unerased: int
+    behind: int
 
 
 @dataclass(frozen=True, slots=True)

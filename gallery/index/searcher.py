@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.documents.protocol import DocumentStore
+from gallery.documents.protocol import FollowedStore
 from gallery.documents.values import Changes, Position, Written
 from gallery.index.kinds.flat import FlatIndex
-from gallery.index.kinds.protocol import VectorIndex
+from gallery.index.kinds.protocol import IndexSpec, VectorIndex
 from gallery.index.subject_ranking import nearest_subjects
 from gallery.index.template_parts import PublishedTemplates, RecentTemplates, TemplatePart
 from gallery.index.template_snapshot import TemplateSnapshot
@@ -54,7 +54,7 @@ class Searcher:
         return cls(PublishedTemplates(np.empty((3, 0), dtype=np.int64), vectors, FlatIndex(vectors)), Position())
 
     @classmethod
-    def rebuild(cls, store: DocumentStore, dim: int) -> Searcher:
+    def rebuild(cls, store: FollowedStore, dim: int) -> Searcher:
         """A new index of all templates in the store."""
         searcher = cls.empty(dim)
         # The position comes first: changes made while the templates are read are applied once more, which is harmless.
@@ -66,6 +66,16 @@ class Searcher:
     def __len__(self) -> int:
         """How many templates are in the index."""
         return sum(len(part) for part in self._parts)
+
+    @property
+    def spec(self) -> IndexSpec:
+        """How the published templates are indexed."""
+        return self.index.spec
+
+    @property
+    def unpublished(self) -> int:
+        """How many templates were added since the newest generation."""
+        return len(self.recent)
 
     @property
     def index(self) -> VectorIndex:
@@ -83,7 +93,7 @@ class Searcher:
 
     def follow(
         self,
-        store: DocumentStore,
+        store: FollowedStore,
         pack: str | None = None,
         check: Callable[[], None] = lambda: None,
         written: Written | None = None,

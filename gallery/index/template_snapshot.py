@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gallery.documents.values import TemplateBatch
 from gallery.index.template_parts import PublishedTemplates, RecentTemplates
+
+
+class Snapshot(Protocol):
+    """All templates of an index at one moment, in order of id; ids and subjects are int64 (n,)."""
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """Template ids, ascending."""
+
+    @property
+    def subjects(self) -> NDArray[np.int64]:
+        """The subject of each."""
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+
+    def __len__(self) -> int:
+        """How many templates there are."""
+
+    def take(self, which: NDArray[np.int64] | slice) -> NDArray[np.float32]:
+        """The vectors of some templates, by their number in the snapshot, in the order asked for: float32 (m, d)."""
 
 
 class TemplateSnapshot:

@@ -1,4 +1,4 @@
-"""The one module that knows Ray: joins or starts a cluster, starts workers in it, waits for what they were told.
+"""A cluster of workers on Ray: joins or starts it, starts workers in it, waits for what they were told.
 
 Ray's own retries are not used (``max_task_retries`` hung when a node was killed): the driver learns that a worker is
 lost, and decides.
@@ -6,7 +6,6 @@ lost, and decides.
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
@@ -16,15 +15,11 @@ from typing import Any
 from indexer.cluster.values import PartResult, WorkerRefusal, WorkerTask
 from indexer.cluster.worker import EnrolmentWorker
 from indexer.sources.values import SourcePhoto
-from presente.errors import ConfigError, InvalidInput
 from presente.parallel import default_workers
-from presente.settings import ray_cluster_is_named
+from presente.ray_cluster import join_cluster, leave_cluster
 
-_STORE_BYTES = 100_000_000
-"""Memory for objects of a cluster that the command starts itself: only lists of photos and reports pass through it."""
 _CONTROL = "control"
 _CLOSE_S = 10.0
-_ANSWER_S = 10.0
 
 
 class WorkerLost(Exception):
@@ -108,56 +103,9 @@ def joined_cluster(address: str | None) -> Iterator[RayCluster]:
         ConfigError: ``ray_missing``, ``cluster_unavailable``.
         InvalidInput: ``unsuitable_address``.
     """
-    is_named = address is not None or ray_cluster_is_named()
-    ray = _import_ray()
-    if address is not None and "://" in address:
-        raise InvalidInput(
-            "unsuitable_address",
-            f"--address is {address!r}, and the command has to run on a machine of the cluster.",
-            "Run it there, with --address auto or HOST:PORT.",
-        )
-    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
-    try:
-        if not is_named:
-            ray.init(
-                address="local",
-                num_cpus=default_workers(),
-                object_store_memory=_STORE_BYTES,
-                include_dashboard=False,
-                **quiet,
-            )
-        else:
-            _check_answers(address)
-            ray.init(address=address, **quiet)
-    except (ray.exceptions.RayError, RuntimeError, ValueError, OSError) as exc:
-        raise ConfigError(
-            "cluster_unavailable",
-            f"The Ray cluster at {address or 'RAY_ADDRESS'} cannot be joined ({exc}).",
-            "Run the command on a machine of the cluster (`ray start`), and give --address HOST:PORT of its head; a "
-            "cluster with a token wants RAY_AUTH_MODE and RAY_AUTH_TOKEN_PATH here, too.",
-        ) from exc
+    ray = join_cluster(address, default_workers(), "--engine ray")
     with redirect_stdout(sys.stderr):  # Ray prints what its daemons say of lost workers, some of it at the end
         try:
             yield RayCluster(ray)
         finally:
-            ray.shutdown()
-
-
-def _check_answers(address: str | None) -> None:
-    """Raise ``OSError`` when no one answers at HOST:PORT; Ray itself would try for minutes."""
-    host, _, port = (address or "").rpartition(":")
-    if host and port.isdecimal():
-        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_S).close()
-
-
-def _import_ray() -> Any:
-    try:
-        import ray
-        import ray.exceptions
-    except ModuleNotFoundError as exc:
-        raise ConfigError(
-            "ray_missing",
-            "--engine ray needs Ray, which is not installed.",
-            "Install it: `make ray` in a clone, else `pip install 'presente[ray]'`.",
-        ) from exc
-    return ray
+            leave_cluster(ray)

@@ -15,10 +15,10 @@ from indexer.cluster.values import LogLine, PartResult, WorkerRefusal, WorkerTas
 from indexer.pipeline.enrol_source import enrol_source
 from indexer.pipeline.run_report import INTERRUPTED, RunReport
 from indexer.sources.values import Source, SourcePhoto
-from presente import __version__, composition
+from presente import composition
+from presente.cluster_checks import check_store_is_shared, check_version, store_not_shared
 from presente.enrolment import EnrolmentJudge
 from presente.errors import ConfigError, PresenteError
-from presente.machine import machine_name
 from presente.supervisor import SupervisedRun
 
 _NAME = "a part of the source"
@@ -82,12 +82,7 @@ class EnrolmentWorker:
 
     def _check_files(self) -> None:
         task = self._task
-        if task.version != __version__:
-            raise ConfigError(
-                "other_version",
-                f"Presente {__version__} is installed there, and the command is of {task.version}.",
-                "Install the same version on every machine of the cluster.",
-            )
+        check_version(task.version)
         with suppress(OSError):  # absolute paths do without
             os.chdir(task.folder)
         if task.photos is not None and not task.photos.is_dir():
@@ -96,9 +91,7 @@ class EnrolmentWorker:
                 f"{task.folder / task.photos} does not exist there.",
                 "Put the photos into a folder that every machine of the cluster has under the same path.",
             )
-        file = composition.store_file(task.settings)
-        if file is not None and (task.machine != machine_name() or not file.exists()):
-            raise _not_shared("it is a file that only processes of one machine can share")
+        check_store_is_shared(composition.store_file(task.settings), task.machine)
 
     def _open(self) -> None:
         task = self._task
@@ -113,18 +106,10 @@ class EnrolmentWorker:
         gallery = log_changes(opened, task.settings, task.run)
         if gallery.store.identity() != task.store:
             gallery.close()
-            raise _not_shared("its address leads to another store there")
+            raise store_not_shared("its address leads to another store there")
         self._embedder = composition.open_embedder(task.settings, pack)
         self._judge = EnrolmentJudge(gallery, pack.threshold)
         self._gallery = gallery
-
-
-def _not_shared(why: str) -> ConfigError:
-    return ConfigError(
-        "store_not_shared",
-        f"The command's store cannot be reached there: {why}.",
-        "Set PRESENTE_STORE to a MongoDB server by an address that every machine of the cluster reaches.",
-    )
 
 
 class _Lines(logging.Handler):

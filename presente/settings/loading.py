@@ -108,8 +108,10 @@ def traces_wanted(settings: Settings, environment: Mapping[str, str] | None = No
 
 
 def ray_cluster_is_named() -> bool:
-    """Whether ``RAY_ADDRESS`` names a cluster; Ray, which is imported next, is told to send no usage statistics."""
+    """Whether ``RAY_ADDRESS`` names a cluster; Ray, which is imported next, is told to send no usage statistics, and to
+    start nothing when something asks it after it was left."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
     return bool(os.environ.get("RAY_ADDRESS"))
 
 

@@ -65,6 +65,22 @@ class Settings:
         "kind of index: auto (by size), flat, pq, rabitq, hnsw or ivf",
         details="See [search](search.md).",
     )
+    shards: int = setting(
+        "0",
+        whole_number(0, 1000),
+        "in how many shards the index lies, on the machines of a Ray cluster; 0: in this process",
+        details="See [shards](shards.md).",
+    )
+    shards_address: str = setting(
+        "",
+        str,
+        "HOST:PORT of the head of the Ray cluster for shards; empty: that of RAY_ADDRESS, else this machine alone",
+    )
+    shards_wait: float = setting(
+        "10",
+        number(0.0, 600.0),
+        "seconds that a search waits for a shard that is not there, before it is refused with shards_missing",
+    )
     recall_floor: float = setting(
         "0.999",
         number(0.0, 1.0),

@@ -8,21 +8,24 @@ from dataclasses import dataclass
 from msgspec import UNSET
 
 from gallery.decision import Candidate
+from gallery.gallery import Gallery
 from gallery.threshold.operating_point import OperatingPoint
 from presente.errors import InvalidInput, PresenteError
 from presente.recognition import Identified, IdentifyQuery, empty_search_hint
 from server.requests.identification import Probes, SearchParameters, VerifyFields, VerifyParameters, k_of
 from server.requests.photos import SentPhotos
-from server.service import Service, VerifyResult
+from server.service import Service, VerifyResult, search_unit_rows
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The candidates of each embedding, best first; ``hint`` when no one could be searched."""
+    """The candidates of each embedding, best first; ``hint`` when no one could be searched; ``covers``: the share
+    of all people that was searched."""
 
     candidates: list[list[Candidate]]
     operating_point: OperatingPoint
     hint: str | None
+    covers: float = 1.0
 
 
 def identify_each(
@@ -43,12 +46,19 @@ def identify_each(
 def search(service: Service, parameters: SearchParameters, probes: Probes) -> SearchResult:
     """The nearest people of each embedding."""
     clase, cohort = parameters.clase, parameters.cohort
-    found = service.search(probes.rows, k_of(parameters, probes), clase, cohort)
-    empty = bool(found) and not any(found)
+    k = k_of(parameters, probes)
+
+    def ask(gallery: Gallery) -> tuple[list[list[Candidate]], OperatingPoint]:
+        return search_unit_rows(gallery, probes.rows, k, clase, cohort), gallery.operating_point(None, clase, cohort)
+
+    gallery = service.gallery
+    (found, point), covers = gallery.partially(ask) if parameters.partial else (ask(gallery), 1.0)
+    empty = bool(found) and not any(found) and covers == 1.0
     return SearchResult(
         found,
-        service.gallery.operating_point(None, clase, cohort),
+        point,
         empty_search_hint(service.gallery, clase, cohort) if empty else None,
+        covers,
     )
 
 

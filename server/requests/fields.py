@@ -70,6 +70,13 @@ Cursor = Annotated[
 ]
 QueryText = Annotated[str, Meta(max_length=LONGEST_TEXT)]
 Cohort = Annotated[bool, Meta(description="Whether people who are no one's students are searched too.")]
+Partial = Annotated[
+    bool,
+    Meta(
+        description="Whether a part of the gallery answers while another part is not there; the reply then says so. "
+        "Otherwise such a request is refused with shards_missing."
+    ),
+]
 History = Annotated[bool, Meta(description="Whether every entry is listed, not only those that hold.")]
 Force = Annotated[
     bool, Meta(description="Whether photos are stored that clearly are not the student's, or duplicates.")

@@ -14,7 +14,7 @@ from presente.errors import InvalidInput
 from presente.face_json import JsonObject
 from presente.recognition import IdentifyQuery, WhichFaces
 from server.requests.body_forms import BodyForms, RawBody
-from server.requests.fields import Clase, Cohort, DetailParameter, K, QueryText, Threshold, rules
+from server.requests.fields import Clase, Cohort, DetailParameter, K, Partial, QueryText, Threshold, rules
 from server.requests.json_body import read_json
 from server.requests.npy import read_npy
 
@@ -35,10 +35,13 @@ class IdentifyParameters(JsonObject, frozen=True, kw_only=True):
     clase: Clase | None = None
     cohort: Cohort = False
     detail: DetailParameter = "auto"
+    partial: Partial = False
 
     def query(self) -> IdentifyQuery:
         """What is asked of the gallery."""
-        return IdentifyQuery(self.k, self.threshold, self.faces, self.clase, self.cohort, self.detail)
+        return IdentifyQuery(
+            self.k, self.threshold, self.faces, self.clase, self.cohort, self.detail, partial=self.partial
+        )
 
 
 class SearchParameters(JsonObject, frozen=True, kw_only=True):
@@ -47,6 +50,7 @@ class SearchParameters(JsonObject, frozen=True, kw_only=True):
     k: K = 5
     clase: Clase | None = None
     cohort: Cohort = False
+    partial: Partial = False
 
 
 class VerifyParameters(JsonObject, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, cast
+from typing import Annotated, Any, Literal, cast
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -30,6 +30,12 @@ HeldTo = Annotated[float, Meta(description="What scores were held to.")]
 HeldToSource = Annotated[str, Meta(description="Where the threshold comes from.")]
 Hint = Annotated[str | None, Meta(description="What to do when no one could be searched; else null.")]
 
+IsPartial = Annotated[
+    Literal[True] | UnsetType, Meta(description="There only when a part of the gallery was not there to be searched.")
+]
+Covers = Annotated[
+    float | UnsetType, Meta(description="Share of all people that was searched, 0 to 1; there only beside partial.")
+]
 
 Look = Annotated[float | UnsetType, Meta(description="A part of detect; not there when the look was not taken.")]
 
@@ -64,6 +70,8 @@ class IdentifyReply(JsonObject, frozen=True, kw_only=True):
     rotated: Rotated
     faces: list[IdentifiedFaceJson]
     timings_ms: IdentifyTimings
+    partial: IsPartial = UNSET
+    covers: Covers = UNSET
 
 
 class IdentifiedPhotoReply(JsonObject, frozen=True, kw_only=True):
@@ -89,6 +97,8 @@ class SearchReply(JsonObject, frozen=True, kw_only=True):
     pack: Pack
     hint: Hint
     results: list[list[CandidateJson]]
+    partial: IsPartial = UNSET
+    covers: Covers = UNSET
 
 
 class VerifyReply(JsonObject, frozen=True, kw_only=True):
@@ -114,6 +124,7 @@ def identify_reply(request_id: str, pack: str, found: Identified) -> IdentifyRep
         rotated=cast("Rotated", found.rotated),
         faces=[identified_face_json(face, decision, found.operating_point) for face, decision in found.faces],
         timings_ms=IdentifyTimings(**found.timings_ms),
+        **_part(found.covers),
     )
 
 
@@ -141,7 +152,12 @@ def search_reply(request_id: str, pack: str, found: SearchResult) -> SearchReply
     """The candidates of each embedding."""
     point = found.operating_point
     results = [[candidate_json(candidate, point) for candidate in candidates] for candidates in found.candidates]
-    return SearchReply(request_id=request_id, pack=pack, hint=found.hint, results=results)
+    return SearchReply(request_id=request_id, pack=pack, hint=found.hint, results=results, **_part(found.covers))
+
+
+def _part(covers: float) -> dict[str, Any]:
+    """What a reply says of itself when not everyone was searched."""
+    return {"partial": True, "covers": round(covers, 4)} if covers < 1.0 else {}
 
 
 def verify_reply(request_id: str, pack: str, matricula: str, found: VerifyResult) -> VerifyReply:

@@ -39,6 +39,9 @@ class NotReadyReply(JsonObject, frozen=True, kw_only=True):
     code: Annotated[str | UnsetType, Meta(description="Of the error that queries meet.")] = UNSET
     behind_changes: Changes | UnsetType = UNSET
     behind_seconds: Seconds | UnsetType = UNSET
+    missing_shards: Annotated[
+        list[int] | UnsetType, Meta(description="Shards of the index that are not there; left out when all are.")
+    ] = UNSET
 
 
 class CalibrationJson(JsonObject, frozen=True, kw_only=True):
@@ -73,6 +76,19 @@ class GateReportJson(JsonObject, frozen=True, kw_only=True):
     tried: list[MeasuredIndexJson]
 
 
+class ShardJson(JsonObject, frozen=True, kw_only=True):
+    """One shard of the index; while it is not ready, as it was last."""
+
+    shard: Annotated[int, Meta(description="Its number, from 0.")]
+    ready: Annotated[bool, Meta(description="Whether it is there.")]
+    templates: int
+    subjects: int
+    generation: Annotated[int, Meta(description="Its published generation; 0 before the first.")]
+    unpublished: int
+    unerased: int
+    behind: Annotated[int, Meta(description="Change numbers that the server asked for and the shard has not seen.")]
+
+
 class StatusReply(JsonObject, frozen=True, kw_only=True):
     """The gallery at a glance."""
 
@@ -93,6 +109,7 @@ class StatusReply(JsonObject, frozen=True, kw_only=True):
     unpublished: int
     unerased: int
     change: Annotated[int, Meta(description="The last change of the documents that the index has seen.")]
+    shards: Annotated[list[ShardJson], Meta(description="Of the index; empty when the server holds it itself.")]
     threshold: Annotated[float, Meta(description="The score that makes a face known when all students are searched.")]
     threshold_source: Annotated[str, Meta(description="Where the threshold comes from.")]
     calibration: Annotated[CalibrationJson | None, Meta(description="Null: the gallery is not calibrated.")]
@@ -118,6 +135,7 @@ def ready_reply(found: Readiness) -> ReadyReply | NotReadyReply:
         code=found.code or UNSET,
         behind_changes=UNSET if lag is None else lag.changes,
         behind_seconds=UNSET if lag is None else round(lag.seconds, 3),
+        missing_shards=list(found.missing_shards) or UNSET,
     )
 
 
@@ -135,7 +153,11 @@ def status_reply(status: GalleryStatus, clock: Clock) -> StatusReply:
         pack=status.pack.split("@")[0],
         pack_tag=status.pack,
         dim=status.dim,
-        **index | {"index_gate": _gate_json(index["index_gate"])},
+        **index
+        | {
+            "index_gate": _gate_json(index["index_gate"]),
+            "shards": [ShardJson(**shard) for shard in index["shards"]],
+        },
         threshold=status.operating_point.threshold,
         threshold_source=status.operating_point.source,
         calibration=_calibration_json(status.operating_point),

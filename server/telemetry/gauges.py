@@ -69,6 +69,9 @@ def _of_index(gallery: Gallery) -> Iterator[Metric]:
         yield _gauge("presente_index_gate_recall", "Its recall at 10, as the gate measured it.", state.recall)
         yield _gauge("presente_index_gate_recall_floor", "The recall that the gate asked for.", state.recall_floor)
     yield _gauge("presente_index_last_look_seconds", "Since the store last told the index of changes.", state.looked_s)
+    if state.shards:
+        yield _gauge("presente_index_shards", "Shards of the index.", state.shards)
+        yield _gauge("presente_index_shards_ready", "Those of them that are there.", state.shards_ready)
     try:
         behind = gallery.index.behind()
     except PresenteError:  # it is counted as an error of the store's, and how far behind the index is is not known

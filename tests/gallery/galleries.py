@@ -11,6 +11,7 @@ from typing import Any
 from gallery.documents.mongo.store import MongoStore
 from gallery.documents.values import TemplateBatch
 from gallery.gallery import Gallery
+from gallery.index.document_index import DocumentIndex
 from gallery.index.generations import GenerationStore
 from gallery.settings import GallerySettings
 from gallery.threshold.calibration import CalibrationCurve
@@ -21,6 +22,12 @@ from tests.gallery.conftest import vectors
 BY_HAND = CalibrationCurve(
     PACK, 100, 1000, 200, 6.0, 50.0, (0.01, 0.02, 0.1), 0.01, "2026-11-21T00:00:00+00:00", {"cohort": 1000}
 )
+
+
+def own_index(gallery: Gallery) -> DocumentIndex:
+    """The index of a gallery, which this process holds."""
+    assert isinstance(gallery.index, DocumentIndex)
+    return gallery.index
 
 
 def open_gallery(url: str, folder: Path) -> Gallery:

@@ -23,6 +23,7 @@ from gallery.index.kinds.registry import CODED
 from presente.errors import StoreError
 from tests.conftest import enrolment, on_sqlite, unit
 from tests.gallery.erasing import DIM, holding, opened, rows
+from tests.gallery.galleries import own_index
 
 
 @pytest.fixture
@@ -168,7 +169,7 @@ def test_files_that_were_deleted_and_are_still_mapped_are_overwritten(
     store_url: str, tmp_path: Path, gone: np.ndarray
 ) -> None:
     gallery = populated(store_url, tmp_path / "index", gone)
-    mapped = gallery.index._searcher.published.vectors
+    mapped = own_index(gallery)._searcher.published.vectors
     assert any((mapped == gone[0]).all(axis=1))
     shutil.rmtree(tmp_path / "index")
     gallery.remove(["GONE"])

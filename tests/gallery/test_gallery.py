@@ -22,6 +22,7 @@ from gallery.settings import GallerySettings
 from presente.composition import open_store
 from presente.errors import Conflict, InvalidInput, NotFound, PackError, StoreError
 from tests.conftest import DIM, PACK, OpenGallery, enrolment, on_sqlite, unit
+from tests.gallery.galleries import own_index
 
 
 def vectors(count: int, seed: int = 1) -> np.ndarray:
@@ -214,7 +215,7 @@ def test_verify_sees_what_is_wrong_and_rebuild_mends_it(open_gallery: OpenGaller
     gallery = open_gallery()
     gallery.enrol([enrolment("A1", vectors(3))])
     assert gallery.index.verify().agrees
-    recent = gallery.index._searcher.recent
+    recent = own_index(gallery)._searcher.recent
     first, second, _ = (int(i) for i in sorted(recent.ids))
     whose = recent.subjects[:1].copy()
     recent.drop(np.array([second]))
@@ -431,11 +432,11 @@ def test_publishing_that_fails_in_the_background_fails_no_request(
     def full(*_: object) -> None:
         raise StoreError("index_unwritable", "The disk is full.")
 
-    monkeypatch.setattr(gallery.index.generations, "publish", full)
+    monkeypatch.setattr(own_index(gallery).generations, "publish", full)
     for i in range(8):
         gallery.enrol([enrolment(f"S{i}", vectors(1, 80 + i))])
     assert gallery.status().indexed == 8 and gallery.identify(vectors(1, 87))[1][0].student is not None
-    gallery.index._background.join()
+    own_index(gallery)._background.join()
     assert "The disk is full" in caplog.text
 
 
@@ -444,7 +445,7 @@ def test_a_long_run_publishes_by_itself(open_gallery: OpenGallery, monkeypatch: 
     gallery = open_gallery()
     for i in range(8):
         gallery.enrol([enrolment(f"S{i}", vectors(1, 80 + i))])
-    gallery.index._background.join()
+    own_index(gallery)._background.join()
     assert gallery.index.generation >= 1 and gallery.index.verify().agrees
 
 
@@ -463,5 +464,5 @@ def test_a_process_that_only_reads_generations_publishes_none(
     for i in range(8):
         reader.enrol([enrolment(f"S{i}", vectors(1, 80 + i))])
     generations.prune(1)
-    assert not reader.index._background.is_alive() and generations.numbers() == before
+    assert not own_index(reader)._background.is_alive() and generations.numbers() == before
     assert reader.index.verify().agrees and publisher.index.verify().agrees

@@ -21,6 +21,7 @@ from gallery.person_score import scores_with
 from gallery.settings import GallerySettings
 from presente.composition import open_store
 from tests.conftest import PACK, enrolment, on_sqlite, unit
+from tests.gallery.galleries import own_index
 
 pytestmark = pytest.mark.untraced
 
@@ -256,14 +257,14 @@ def test_enrolments_do_not_wait_for_a_generation_to_be_written(
     rows = unit(np.random.default_rng(3).normal(size=(1500, DIM)))
     gallery.enrol([enrolment("A1", rows[:1200]), enrolment("A2", rows[1200:1300])])
     entered, go_on = threading.Event(), threading.Event()
-    publish = gallery.index.generations.publish
+    publish = own_index(gallery).generations.publish
 
     def slow(*given: Any) -> Any:
         entered.set()
         assert go_on.wait(30)
         return publish(*given)
 
-    monkeypatch.setattr(gallery.index.generations, "publish", slow)
+    monkeypatch.setattr(own_index(gallery).generations, "publish", slow)
     writing = threading.Thread(target=gallery.index.publish)
     writing.start()
     assert entered.wait(30)
@@ -292,7 +293,7 @@ def test_a_damaged_mapped_file_is_found_after_the_start(
     file.write_bytes(content)
     monkeypatch.setattr("gallery.index.generations._CHECKED_LATER", 1000)
     second = opened(tmp_path, "flat")
-    second.index._background.join()
+    own_index(second)._background.join()
     assert "vectors.npy does not match its manifest" in caplog.text
     assert second.index.generation == 2 and second.index.verify().agrees
     second.close()

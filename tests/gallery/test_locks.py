@@ -25,6 +25,7 @@ from presente.errors import StoreError
 from presente.locks import ReadWriteLock
 from presente.supervisor import Journal
 from tests.conftest import DIM, OpenGallery, enrolment, on_sqlite, unit
+from tests.gallery.galleries import own_index
 
 HANGS_S = float(os.environ.get("PRESENTE_TEST_HANGS", "20"))
 """How long a thread that should not wait may take."""
@@ -384,7 +385,7 @@ def test_an_interrupted_enrolment_lets_a_publisher_finish(
     """Ctrl-C while the main thread waits to apply a change: closing the gallery must not hang."""
     gallery = open_gallery()
     rows = unit(np.random.default_rng(1).normal(size=(2, DIM)))
-    lock = gallery.index._lock
+    lock = own_index(gallery)._lock
     reading, go_on = threading.Event(), threading.Event()
 
     def read() -> None:

@@ -20,6 +20,7 @@ from presente.errors import StoreError
 from server import readiness
 from server.readiness import ReadinessCheck
 from tests.conftest import DIM, SAMPLE, OpenGallery, enrolment, on_sqlite, unit
+from tests.gallery.galleries import own_index
 from tests.mongo_server import MongoServer, binary
 
 PROBE = (SAMPLE / "probes" / "A0178" / "1.jpg").read_bytes()
@@ -212,7 +213,7 @@ def test_an_index_that_is_behind_for_too_long_is_not_ready(open_gallery: OpenGal
     gallery, other = open_gallery(), open_gallery()
     check = ReadinessCheck(gallery, most_behind_s=0.05)
     other.enrol([enrolment("A1", unit(np.ones(DIM)))])
-    with gallery.index._following:  # as while many changes are applied
+    with own_index(gallery)._following:  # as while many changes are applied
         asking = threading.Thread(target=check.now)
         asking.start()
         deadline = time.monotonic() + PATIENCE_S

@@ -11,7 +11,7 @@ from pymongo import ASCENDING
 from gallery.documents.foreign_documents import Document
 from gallery.documents.mongo.connection import MongoConnection
 from gallery.documents.mongo.shapes import VISIBLE, content_id, template_batch
-from gallery.documents.values import EnrolledTemplate, StoredPhoto, TemplateBatch
+from gallery.documents.values import EnrolledTemplate, StoredPhoto, SubjectPart, TemplateBatch
 
 _PAGE = 4096
 """Templates, or ids of photos, that one query reads."""
@@ -57,8 +57,13 @@ class MongoPhotoQueries:
             kept = self._db.contents.find({"student": found["subject"]}, {"content": 1}, batch_size=1)
             return sum(len(each["content"]) for each in kept)
 
-    def templates(self, ids: Sequence[int] | None, pack: str) -> Iterator[TemplateBatch]:
-        """Templates by a pack in order of id, in batches; without ``ids`` all of them."""
+    def template_count(self, pack: str, part: SubjectPart | None) -> int:
+        """How many templates by a pack there are, of the subjects of a part."""
+        with self._connection.calls():
+            return self._db.templates.count_documents({"pack": pack, **_of_part(part)})
+
+    def templates(self, ids: Sequence[int] | None, pack: str, part: SubjectPart | None) -> Iterator[TemplateBatch]:
+        """Templates by a pack in order of id, in batches; without ``ids`` all of them; of the subjects of a part."""
         wanted = None if ids is None else sorted(int(i) for i in ids)
         last = 0
         while wanted is None or wanted:
@@ -68,7 +73,7 @@ class MongoPhotoQueries:
                     which = {"$in": [Int64(i) for i in wanted[:_PAGE]]}
                     wanted = wanted[_PAGE:]
                 rows = list(
-                    self._db.templates.find({"_id": which, "pack": pack}, {"student": 1, "vector": 1})
+                    self._db.templates.find({"_id": which, "pack": pack, **_of_part(part)}, {"student": 1, "vector": 1})
                     .sort("_id", ASCENDING)
                     .limit(_PAGE)
                 )
@@ -145,3 +150,8 @@ class MongoPhotoQueries:
                         content=bytes(kept["content"]),
                         media_type=image["media_type"],
                     )
+
+
+def _of_part(part: SubjectPart | None) -> Document:
+    """The filter for the templates of a part's subjects."""
+    return {} if part is None else {"student": {"$mod": [part.of, part.number]}}

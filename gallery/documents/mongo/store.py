@@ -60,6 +60,7 @@ from gallery.documents.values import (
     StoredStudent,
     Student,
     SubjectKind,
+    SubjectPart,
     Template,
     TemplateBatch,
     Written,
@@ -382,8 +383,13 @@ class MongoStore:
     def digests(self, matricula: str) -> list[str]:
         return self._photos.digests(matricula)
 
-    def templates(self, ids: Sequence[int] | None = None, pack: str | None = None) -> Iterator[TemplateBatch]:
-        return self._photos.templates(ids, self._tag(pack))
+    def template_count(self, part: SubjectPart | None = None) -> int:
+        return self._photos.template_count(self._tag(), part)
+
+    def templates(
+        self, ids: Sequence[int] | None = None, pack: str | None = None, part: SubjectPart | None = None
+    ) -> Iterator[TemplateBatch]:
+        return self._photos.templates(ids, self._tag(pack), part)
 
     def enrolled(self) -> Iterator[EnrolledTemplate]:
         return self._photos.enrolled(self._tag())

@@ -7,7 +7,15 @@ import sqlite3
 
 import numpy as np
 
-from gallery.documents.values import EnrolledPhoto, EnrolledTemplate, StoredPhoto, Template, TemplateBatch
+from gallery.documents.values import (
+    EVERYONE,
+    EnrolledPhoto,
+    EnrolledTemplate,
+    StoredPhoto,
+    SubjectPart,
+    Template,
+    TemplateBatch,
+)
 
 _PAGE = 4096
 """Templates that one query reads."""
@@ -130,12 +138,14 @@ def enrolled_page(db: sqlite3.Connection, after: int, pack: str) -> list[Enrolle
     ]
 
 
-def template_page(db: sqlite3.Connection, after: int, pack: str, ids: str | None) -> TemplateBatch | None:
+def template_page(
+    db: sqlite3.Connection, after: int, pack: str, ids: str | None, part: SubjectPart = EVERYONE
+) -> TemplateBatch | None:
     """The next templates by a pack, in order of id, with ``ids`` (a JSON list) among those; None after the last."""
     rows = db.execute(
         "SELECT id, student, vector FROM templates WHERE id > ?1 AND pack = ?2 "
-        "AND (?3 IS NULL OR id IN (SELECT value FROM json_each(?3))) ORDER BY id LIMIT ?4",
-        (after, pack, ids, _PAGE),
+        "AND (?3 IS NULL OR id IN (SELECT value FROM json_each(?3))) AND student % ?5 = ?6 ORDER BY id LIMIT ?4",
+        (after, pack, ids, _PAGE, part.of, part.number),
     ).fetchall()
     if not rows:
         return None

@@ -28,6 +28,7 @@ from gallery.documents.sqlite.student_photos import SqliteStudentPhotos
 from gallery.documents.student_lists import StudentFilter, StudentOrder, StudentPlace
 from gallery.documents.student_rules import merge_students
 from gallery.documents.values import (
+    EVERYONE,
     Changes,
     Counts,
     EnrolledTemplate,
@@ -39,6 +40,7 @@ from gallery.documents.values import (
     StoredStudent,
     Student,
     SubjectKind,
+    SubjectPart,
     Template,
     TemplateBatch,
 )
@@ -318,12 +320,22 @@ class SqliteStore:
             last = photo.id
             yield photo
 
-    def templates(self, ids: Sequence[int] | None = None, pack: str | None = None) -> Iterator[TemplateBatch]:
+    def template_count(self, part: SubjectPart | None = None) -> int:
+        tag, of = self._tag(), part or EVERYONE
+        with self._reading() as db:
+            row = db.execute(
+                "SELECT count(*) FROM templates WHERE pack = ? AND student % ? = ?", (tag, of.of, of.number)
+            ).fetchone()
+        return int(row[0])
+
+    def templates(
+        self, ids: Sequence[int] | None = None, pack: str | None = None, part: SubjectPart | None = None
+    ) -> Iterator[TemplateBatch]:
         tag, last = self._tag(pack), 0
         wanted = None if ids is None else json.dumps([int(i) for i in ids])
         while True:
             with self._reading() as db:
-                batch = photo_rows.template_page(db, last, tag, wanted)
+                batch = photo_rows.template_page(db, last, tag, wanted, part or EVERYONE)
             if batch is None:
                 return
             last = int(batch.ids[-1])

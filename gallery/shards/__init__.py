@@ -1,0 +1,1 @@
+"""An index that lies on several machines, in shards by subject."""
