@@ -23,13 +23,14 @@ from faces.recognition import Recogniser
 from faces.runtime.session import Session, open_session
 from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery
-from indexer.pipeline.stages import BATCH, EMBEDDED_AT_ONCE
+from indexer.pipeline.stages import BATCH
 from presente import composition
 from presente.errors import PhotoRefused
 from presente.parallel import in_batches
 from presente.recognition import digest_of, enrolled_photo
 from presente.settings import Settings
 
+_EMBEDDED_AT_ONCE = 8
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
@@ -99,7 +100,7 @@ def _walk(embedder: FaceEmbedder, gallery: Gallery, locations: Sequence[str]) ->
         again = [(photo, face) for (_, _, photo, _), face in zip(kept, faces, strict=True)]
         each("align", _align, again)
         embedded = [
-            face for some in each("embed", embedder.embed, list(in_batches(faces, EMBEDDED_AT_ONCE))) for face in some
+            face for some in each("embed", embedder.embed, list(in_batches(faces, _EMBEDDED_AT_ONCE))) for face in some
         ]
         each("write", enrol, [[(*entry[:3], face) for entry, face in zip(kept, embedded, strict=True)]])
     seconds["detect"] -= seconds["align"]  # a portrait is both

@@ -30,7 +30,7 @@ class OpenVinoSession:
 
     def __init__(self, path: Path, precision: str, threads: int, at_once: int) -> None:
         core = openvino.Core()
-        if precision == "bf16" and "BF16" not in core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES"):
+        if precision == "bf16" and not computes_bf16():
             raise ConfigError(
                 "precision_unavailable",
                 "This machine's CPU does not compute in bf16.",
@@ -70,6 +70,11 @@ class OpenVinoSession:
         found = self._own.request.infer([feeds[port.name] for port in self._inputs], share_inputs=True)
         arrays: list[NDArray[Any]] = list(found.values())  # in the order of the outputs; looked up one by one is slow
         return arrays if names is None else [arrays[self._places[name]] for name in names]
+
+
+def computes_bf16() -> bool:
+    """Whether this machine's CPU does."""
+    return "BF16" in openvino.Core().get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
 
 
 def _port(port: openvino.ConstOutput) -> Port:

@@ -205,7 +205,7 @@ def task(environment: dict[str, str], source: Path) -> WorkerTask:
     pack = composition.open_pack(settings)
     gallery = composition.open_gallery(settings, pack)
     listed = replace(read_folder(source), folder=source)
-    made = worker_task(listed, settings, pack, gallery, CommandRun.begun_here(), force=False)
+    made = worker_task(listed, settings, pack, gallery, CommandRun.begun_here(), force=False, cores=1)
     gallery.close()
     return made
 
