@@ -16,7 +16,7 @@ from faces.alignment import align
 from faces.detection.detector import Detector
 from faces.detection.finder import FaceFinder
 from faces.detection.networks import face_network
-from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
+from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder, open_recognition, runtime_of
 from faces.image.decode import DecodedPhoto, decode
 from faces.quality import measure
 from faces.recognition import Recogniser
@@ -57,8 +57,8 @@ def by_stage(given: Settings, locations: Sequence[str]) -> dict[str, float]:
         pack = composition.open_pack(settings)
         embedder = composition.open_embedder(settings, pack)
         options = replace(composition.runtime_options(settings), at_once=1)
-        detection = _Clocked(open_session(pack.detection, options))
-        recognition = _Clocked(open_session(pack.recognition, options))
+        detection = _Clocked(open_session(pack.detection, runtime_of(pack, options)))
+        recognition = _Clocked(open_recognition(pack, options))
         found = embedder.settings.detection
         embedder.finder = FaceFinder(Detector(face_network(detection, found.min_score), found))
         embedder.recogniser = Recogniser(recognition, pack.recognition, pack.flip, pack.preprocessing)

@@ -20,7 +20,7 @@ from faces.quality import Quality
 from faces.reading import AlignedFace, EmbedderSettings, PhotoReader, ReadPhoto
 from faces.recognition import Recogniser
 from faces.runtime.batching import BatchSize
-from faces.runtime.session import GPU_BATCH, RuntimeOptions, chosen_runtime, described_runtime, open_session
+from faces.runtime.session import GPU_BATCH, RuntimeOptions, Session, chosen_runtime, described_runtime, open_session
 from presente.errors import ConfigError, PackError
 
 __all__ = ["EMBEDDING_VERSION", "AlignedFace", "EmbeddedFace", "EmbedderSettings", "FaceEmbedder", "ReadPhoto"]
@@ -55,15 +55,14 @@ class FaceEmbedder(PhotoReader):
             ConfigError: ``precision_unchecked``, and likewise.
         """
         settings = settings or EmbedderSettings()
-        runtime = _runtime_of(pack, settings.runtime)
-        session = open_session(pack.detection, runtime, any_size=True)
+        session = open_session(pack.detection, runtime_of(pack, settings.runtime), any_size=True)
         detector = Detector(face_network(session, settings.detection.min_score), settings.detection)
         super().__init__(detector, pack.preprocessing, settings, decoder)
         self.pack = pack
         self.on_gpu = chosen_runtime(settings.runtime) == "cuda"
         self._most = GPU_BATCH if self.on_gpu else _CPU_BATCH
         self.batch_size = BatchSize(self._most)
-        recognition = open_session(pack.graph, runtime, quantized=pack.graph != pack.recognition)
+        recognition = open_recognition(pack, settings.runtime)
         self.recogniser = Recogniser(recognition, pack.recognition, pack.flip, pack.preprocessing)
         if self.recogniser.dim != pack.dim:
             raise PackError(
@@ -97,7 +96,17 @@ class FaceEmbedder(PhotoReader):
             return media_type, self.embed([face])[0]
 
 
-def _runtime_of(pack: ModelPack, runtime: RuntimeOptions) -> RuntimeOptions:
+def open_recognition(pack: ModelPack, runtime: RuntimeOptions) -> Session:
+    """The session of a pack's embedder.
+
+    Raises:
+        PackError: as :func:`faces.runtime.session.open_session`.
+        ConfigError: likewise; ``precision_unchecked``.
+    """
+    return open_session(pack.graph, runtime_of(pack, runtime), quantized=pack.graph != pack.recognition)
+
+
+def runtime_of(pack: ModelPack, runtime: RuntimeOptions) -> RuntimeOptions:
     """How the pack's models are run; in the precision that was checked, on the runtime that it was checked on.
 
     Raises:

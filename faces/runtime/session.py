@@ -152,8 +152,8 @@ def open_session(path: Path, options: RuntimeOptions, any_size: bool = False, qu
     Args:
         path: the file.
         options: how it is run.
-        any_size: whether a network that says it takes pictures of one size shall take others, if it can; on ONNX
-            Runtime only.
+        any_size: whether the network is given pictures of many sizes: on ONNX Runtime one that says it takes pictures
+            of one size takes others then, if it can; on OpenVINO sizes that come often are compiled for.
         quantized: whether the graph is quantized; then ``options.precision`` is that of the rest.
 
     Raises:
@@ -172,7 +172,7 @@ def open_session(path: Path, options: RuntimeOptions, any_size: bool = False, qu
     else:
         from faces.runtime.openvino import OpenVinoSession  # importable only where OpenVINO is installed
 
-        session = OpenVinoSession(path, options.precision, options.threads, options.at_once)
+        session = OpenVinoSession(path, options.precision, options.threads, options.at_once, any_size)
     off = difference(session, plain)
     if not off <= allowed:
         raise PackError(

@@ -33,6 +33,7 @@ def embed_stored_photos(
     report = RunReport("the document store", 0)
     run = _StoreEmbedding(store, embedder, report, progress, attempt or SupervisedRun())
     run_timed(report, lambda: run.run(workers))
+    report.faces_per_call = embedder.batch_size.chosen
     return report
 
 

@@ -68,6 +68,7 @@ def enrol_source(
     report = begun_report(source)
     run = _SourceEnrolment(source, embedder, gallery, report, progress, attempt, force, judge)
     run_timed(report, lambda: run.run(workers))
+    report.faces_per_call = embedder.batch_size.chosen
     earlier = min(run.attempt.done_before, report.already)  # enrolled by an attempt that crashed
     report.done, report.already = report.done + earlier, report.already - earlier
     if all_or_nothing and (report.refused or report.stopped) and (report.done or report.students_updated):
