@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,8 @@ from faces.recognition import Recogniser
 from faces.runtime.session import Session, plain_session
 from presente.errors import PackError
 
-if TYPE_CHECKING:
-    import onnx
-
 _AT_ONCE = 16
+_QUANTIZED = ("Conv", "Gemm", "MatMul")
 _OPSET = 13
 """The first in which a weight may have a scale per channel."""
 
@@ -76,9 +74,52 @@ class _Recording:
 
 
 def _quantized(model_file: Path, feeds: Sequence[dict[str, NDArray[Any]]], folder: Path) -> bytes:
+    nodes = fold(model_file, folder / "folded.onnx")
+    chosen = [name for name, is_grouped in nodes.items() if not is_grouped]
+    if not chosen:
+        raise PackError(
+            "not_quantizable",
+            f"{model_file} has no convolution or matrix product that could be quantized.",
+            "Leave PRESENTE_PRECISION at f32.",
+        )
+    quantize(folder / "folded.onnx", folder / "int8.onnx", feeds, chosen)
+    return (folder / "int8.onnx").read_bytes()
+
+
+def fold(model_file: Path, target: Path) -> dict[str, bool]:
+    """Write a model without batch normalizations, which go into the convolutions before them, so that what is quantized
+    is what is computed; the names of what can be quantized, and whether each is a grouped convolution."""
     import onnx
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    model = onnx.load(str(model_file))
+    if next(each.version for each in model.opset_import if each.domain in ("", "ai.onnx")) < _OPSET:
+        model = onnx.version_converter.convert_version(model, _OPSET)
+    onnx.save(model, str(target))
+    quant_pre_process(str(target), str(target), skip_symbolic_shape=True)
+    folded = onnx.load(str(target))
+    nodes = {}
+    for number, node in enumerate(folded.graph.node):
+        if node.op_type in _QUANTIZED:
+            node.name = node.name or f"{node.op_type}_{number}"
+            nodes[node.name] = any(each.name == "group" and each.i > 1 for each in node.attribute)
+    onnx.save(folded, str(target))
+    return nodes
+
+
+def quantize(
+    folded: Path, target: Path, feeds: Sequence[dict[str, NDArray[Any]]], nodes: Sequence[str], **others: Any
+) -> None:
+    """Quantize the named nodes of a model that :func:`fold` wrote.
+
+    Args:
+        folded: the model.
+        target: where the quantized one goes.
+        feeds: inputs that calibrate it.
+        nodes: names of the nodes.
+        others: options of ``quantize_static`` that shall differ from those that are used here.
+    """
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
     class Feeds(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
         def __init__(self) -> None:
@@ -87,44 +128,20 @@ def _quantized(model_file: Path, feeds: Sequence[dict[str, NDArray[Any]]], folde
         def get_next(self) -> dict[str, NDArray[Any]] | None:
             return next(self._rest, None)
 
-    model = onnx.load(str(model_file))
-    if next(each.version for each in model.opset_import if each.domain in ("", "ai.onnx")) < _OPSET:
-        model = onnx.version_converter.convert_version(model, _OPSET)
-    onnx.save(model, str(folder / "given.onnx"))
-    # Batch normalizations go into the convolutions before them, so that what is quantized is what is computed.
-    quant_pre_process(str(folder / "given.onnx"), str(folder / "folded.onnx"), skip_symbolic_shape=True)
-    folded = onnx.load(str(folder / "folded.onnx"))
-    chosen = _name_quantized(folded)
-    onnx.save(folded, str(folder / "folded.onnx"))
-    if not chosen:
-        raise PackError(
-            "not_quantizable",
-            f"{model_file} has no convolution or matrix product that could be quantized.",
-            "Leave PRESENTE_PRECISION at f32.",
-        )
+    options = {
+        "op_types_to_quantize": list(_QUANTIZED),
+        "per_channel": True,
+        "reduce_range": True,
+        "activation_type": QuantType.QUInt8,
+        "weight_type": QuantType.QInt8,
+        # A result is not rounded before its activation function, only where the next convolution takes it.
+        "extra_options": {"OpTypesToExcludeOutputQuantization": list(_QUANTIZED)},
+    }
     quantize_static(
-        str(folder / "folded.onnx"),
-        str(folder / "int8.onnx"),
+        str(folded),
+        str(target),
         Feeds(),
         quant_format=QuantFormat.QDQ,
-        op_types_to_quantize=["Conv", "Gemm", "MatMul"],
-        nodes_to_quantize=chosen,
-        per_channel=True,
-        reduce_range=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        # A result is not rounded before its activation function, only where the next convolution takes it.
-        extra_options={"OpTypesToExcludeOutputQuantization": ["Conv", "Gemm", "MatMul"]},
+        nodes_to_quantize=list(nodes),
+        **(options | others),
     )
-    return (folder / "int8.onnx").read_bytes()
-
-
-def _name_quantized(model: onnx.ModelProto) -> list[str]:
-    """Names of the nodes that are quantized; those without a name are given one."""
-    chosen = []
-    for number, node in enumerate(model.graph.node):
-        grouped = any(each.name == "group" and each.i > 1 for each in node.attribute)
-        if node.op_type in ("Conv", "Gemm", "MatMul") and not grouped:
-            node.name = node.name or f"{node.op_type}_{number}"
-            chosen.append(node.name)
-    return chosen

@@ -33,9 +33,10 @@ log = logging.getLogger(__name__)
 Runtime = Literal["onnxruntime", "openvino", "cuda"]
 Precision = Literal["f32", "bf16", "int8"]
 
-_TOLERANCE: Mapping[Precision, float] = {"f32": 0.014, "bf16": 0.2, "int8": 0.2}
+_TOLERANCE: Mapping[Precision, float] = {"f32": 0.014, "bf16": 0.2, "int8": 0.35}
 """Largest relative difference from the plain session: a row within 0.014 of another has a cosine above 0.9999 with it,
-one within 0.2 above 0.98. Runtimes round the numbers of a quantized graph differently."""
+one within 0.2 above 0.98, one within 0.35 above 0.93. Runtimes round the numbers of a quantized graph differently, by
+0.15 to 0.19 on noise; what that does to faces is what the check of a precision measures."""
 
 GPU_BATCH = 64
 """Most inputs of one inference on a GPU; of crops that are 9.6 MB."""
