@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps
 
-.PHONY: run test coverage matrix setup openvino otel ray wheel lint mongoserver clean
+.PHONY: run test coverage matrix setup openvino cuda otel ray wheel lint mongoserver clean
 
 run: setup  ## index the sample class and serve it on http://127.0.0.1:8000
 	$(VENV)/bin/python -m indexer add sample
@@ -33,6 +33,8 @@ wheel: $(VENV)/.test  ## dist/presente-*.whl and dist/presente_client-*.whl, as 
 	$(VENV)/bin/python -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps --wheel-dir dist . ./client
 
 openvino: $(VENV)/.openvino  ## OpenVINO beside ONNX Runtime: quicker, and used where it is installed
+
+cuda: $(VENV)/.cuda  ## ONNX Runtime for NVIDIA GPUs in the place of ONNX Runtime (docs/install.md)
 
 otel: $(VENV)/.otel  ## OpenTelemetry, for traces (docs/observability.md)
 
@@ -69,6 +71,12 @@ $(VENV)/.test: requirements-test.txt $(VENV)/.run
 
 $(VENV)/.openvino: requirements-openvino.txt $(VENV)/.run
 	$(PIP) -r requirements-openvino.txt
+	@touch $@
+
+# The two builds of ONNX Runtime put their files in one folder: what is uninstalled second would leave the other damaged.
+$(VENV)/.cuda: requirements-cuda.txt $(VENV)/.run
+	$(VENV)/bin/python -m pip uninstall --quiet --yes onnxruntime onnxruntime-gpu
+	$(PIP) -r requirements-cuda.txt
 	@touch $@
 
 $(VENV)/.otel: requirements-otel.txt $(VENV)/.run

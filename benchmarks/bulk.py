@@ -7,6 +7,7 @@ import shutil
 import statistics
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,10 @@ def measure(given: argparse.Namespace, settings: Settings, locations: list[str])
     indexers["presente"] = InOwnProcess(IndexerAdd, given.source, settings)
     if given.landmarks:
         indexers["presente_landmarks"] = InOwnProcess(IndexerAdd, given.source, settings, True)
+    for precision in given.precisions:
+        indexers[f"presente_{precision}"] = InOwnProcess(
+            IndexerAdd, given.source, replace(settings, precision=precision)
+        )
     for photos in [frozenset(locations[start :: given.slices]) for start in range(given.slices)]:
         for indexer in indexers.values():
             indexer.take(photos)
@@ -52,6 +57,8 @@ def measure(given: argparse.Namespace, settings: Settings, locations: list[str])
         result["ratio_defaults"] = _ratio(indexers["baseline_defaults"], indexers["presente"])
     if given.landmarks:
         result["ratio_landmarks"] = _ratio(indexers["baseline"], indexers["presente_landmarks"])
+    for precision in given.precisions:
+        result[f"ratio_{precision}"] = _ratio(indexers["baseline"], indexers[f"presente_{precision}"])
     for indexer in indexers.values():
         indexer.close()
     return result
@@ -113,6 +120,8 @@ def lines(result: dict[str, Any]) -> list[str]:
         "baseline_defaults": "its defaults",
         "presente": "indexer add",
         "presente_landmarks": "... with landmarks",
+        "presente_bf16": "... in bf16",
+        "presente_int8": "... in int8",
     }
     return [
         f"{result['images']} photos, pack {result['pack']}",
@@ -125,6 +134,7 @@ def lines(result: dict[str, Any]) -> list[str]:
         ),
         f"{result['presente']['runtime']}: {result['ratio']} times",
         *([f"landmarks given: {result['ratio_landmarks']} times"] if "ratio_landmarks" in result else []),
+        *(f"in {name}: {result[f'ratio_{name}']} times" for name in ("bf16", "int8") if f"ratio_{name}" in result),
         *(f"{stage:8s} {ms:7.3f} ms of CPU per photo" for stage, ms in result.get("stages_ms", {}).items()),
     ]
 
@@ -150,6 +160,9 @@ def main() -> int:
     )
     arguments.add_argument(
         "--landmarks", action="store_true", help="also with five points given for each photo, as CelebA's lists do"
+    )
+    arguments.add_argument(
+        "--precisions", nargs="+", choices=("bf16", "int8"), default=[], help="also in these, which the pack has passed"
     )
     arguments.add_argument("--per-stage", action="store_true", help="CPU time of each stage, and of inference alone")
     given = arguments.parse_args()

@@ -16,20 +16,21 @@ from faces.alignment import align
 from faces.detection.detector import Detector
 from faces.detection.finder import FaceFinder
 from faces.detection.networks import face_network
-from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
+from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder, open_recognition, runtime_of
 from faces.image.decode import DecodedPhoto, decode
 from faces.quality import measure
 from faces.recognition import Recogniser
 from faces.runtime.session import Session, open_session
 from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery
-from indexer.pipeline.stages import BATCH, EMBEDDED_AT_ONCE
+from indexer.pipeline.stages import BATCH
 from presente import composition
 from presente.errors import PhotoRefused
 from presente.parallel import in_batches
 from presente.recognition import digest_of, enrolled_photo
 from presente.settings import Settings
 
+_EMBEDDED_AT_ONCE = 8
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
@@ -56,8 +57,8 @@ def by_stage(given: Settings, locations: Sequence[str]) -> dict[str, float]:
         pack = composition.open_pack(settings)
         embedder = composition.open_embedder(settings, pack)
         options = replace(composition.runtime_options(settings), at_once=1)
-        detection = _Clocked(open_session(pack.detection, options))
-        recognition = _Clocked(open_session(pack.recognition, options))
+        detection = _Clocked(open_session(pack.detection, runtime_of(pack, options)))
+        recognition = _Clocked(open_recognition(pack, options))
         found = embedder.settings.detection
         embedder.finder = FaceFinder(Detector(face_network(detection, found.min_score), found))
         embedder.recogniser = Recogniser(recognition, pack.recognition, pack.flip, pack.preprocessing)
@@ -99,7 +100,7 @@ def _walk(embedder: FaceEmbedder, gallery: Gallery, locations: Sequence[str]) ->
         again = [(photo, face) for (_, _, photo, _), face in zip(kept, faces, strict=True)]
         each("align", _align, again)
         embedded = [
-            face for some in each("embed", embedder.embed, list(in_batches(faces, EMBEDDED_AT_ONCE))) for face in some
+            face for some in each("embed", embedder.embed, list(in_batches(faces, _EMBEDDED_AT_ONCE))) for face in some
         ]
         each("write", enrol, [[(*entry[:3], face) for entry, face in zip(kept, embedded, strict=True)]])
     seconds["detect"] -= seconds["align"]  # a portrait is both

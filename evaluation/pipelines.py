@@ -15,7 +15,7 @@ import numpy as np
 from evaluation.consolidation import Consolidation
 from evaluation.templates import NO_FACE, OK, RoleMakers, TemplateMaker, TemplateResult, as_served, settings_key
 from faces.detection.detected_face import DetectedFace, most_prominent
-from faces.embedder import FaceEmbedder
+from faces.embedder import FaceEmbedder, runtime_of
 from faces.image.decode import RGB
 from faces.runtime.session import open_session
 from presente.errors import PhotoRefused
@@ -93,7 +93,7 @@ def _square_detector(embedder: FaceEmbedder) -> Callable[[RGB], Sequence[Detecte
     """insightface's SCRFD as its FaceAnalysis runs it, best score first."""
     from insightface.model_zoo.scrfd import SCRFD
 
-    session = open_session(embedder.pack.detection, embedder.settings.runtime)
+    session = open_session(embedder.pack.detection, runtime_of(embedder.pack, embedder.settings.runtime))
     scrfd = SCRFD(session=session)
     scrfd.prepare(0, det_thresh=embedder.settings.detection.min_score)
 

@@ -6,6 +6,7 @@ import argparse
 import logging
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from faces.packs.download import pull
 from faces.packs.model_pack import Terms, installed, load_pack, terms_of
@@ -13,6 +14,11 @@ from faces.packs.published import PUBLISHED
 from presente import cli, logs
 from presente.errors import InvalidInput, PackError
 from presente.settings import Settings
+
+if TYPE_CHECKING:
+    from faces.runtime.session import RuntimeOptions
+
+_LOSS, _SHIPPED_LOSS = 0.01, 0.05
 
 
 def run_list(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -80,14 +86,15 @@ def _accepted() -> bool:
 
 
 def run_check(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
-    """Check a pack's files and open both models."""
+    """Check a pack's files and open both models; in bf16 or int8 compare it with f32, too, and refuse what loses."""
     from faces.embedder import EmbedderSettings, FaceEmbedder
     from faces.runtime.session import RuntimeOptions
 
-    pack = load_pack(arguments.name, settings.pack_places)
     runtime = RuntimeOptions(settings.runtime, settings.precision)
+    compared = {} if settings.precision == "f32" else _compare_with_f32(arguments, settings, runtime, output)
+    pack = load_pack(arguments.name, settings.pack_places, settings.precision)
     embedder = FaceEmbedder(pack, EmbedderSettings(runtime=runtime))
-    data = {
+    data = compared | {
         "name": pack.name,
         "tag": pack.tag,
         "dim": pack.dim,
@@ -101,6 +108,62 @@ def run_check(arguments: argparse.Namespace, settings: Settings, output: cli.Out
     }
     output.result(data, [f"{key:12s} {value}" for key, value in data.items()])
     return cli.DONE
+
+
+def _compare_with_f32(
+    arguments: argparse.Namespace, settings: Settings, runtime: RuntimeOptions, output: cli.Output
+) -> dict[str, object]:
+    """What the check of the precision measured.
+
+    Raises:
+        PackError: ``precision_loses``, with the figures.
+    """
+    from faces.precision.check import GateLimits, check_precision
+    from faces.precision.photos import labelled_photos, shipped_photos
+
+    pack = load_pack(arguments.name, settings.pack_places)
+    if arguments.photos is None and pack.name != "sample":
+        raise InvalidInput(
+            "photos_needed",
+            f"What pack {pack.name!r} loses in {settings.precision} shows only on photos of people, and those that "
+            "come with Presente are drawn.",
+            "Name a folder with one folder per person: --photos FOLDER.",
+        )
+    photos = shipped_photos() if arguments.photos is None else labelled_photos(arguments.photos)
+    limits = GateLimits(arguments.fpir, arguments.most_loss or (_SHIPPED_LOSS if arguments.photos is None else _LOSS))
+    with output.bar(2 * len(photos), "photo") as progress:
+        result = check_precision(pack, runtime, photos, limits, progress)
+    found = result.comparison
+    figures: dict[str, object] = {
+        "calibrated_with": result.calibrated_with,
+        "without_face": result.without_face,
+        "cosine": f"{found.agreement.median:.4f} median, {found.agreement.worst_percent:.4f} worst 1 %",
+        "searches": found.mated,
+        "fnir": f"{found.other.fnir:.4f}, in f32 {found.f32.fnir:.4f}, at FPIR {limits.fpir:g}",
+        "lost_gained": f"{found.lost} lost, {found.gained} won",
+        "most_loss": f"{found.most_loss:.4f} with 95 % confidence; {limits.loss:g} is allowed",
+        "speed": f"{result.speed:.2f} times f32",
+    }
+    if result.faults:
+        for key, value in figures.items():
+            output.note(f"{key:15s} {value}")
+        raise PackError(
+            "precision_loses",
+            f"Pack {pack.name!r} loses in {settings.precision}. {' '.join(result.faults)}",
+            "Leave PRESENTE_PRECISION at f32; nothing was installed.",
+        )
+    return figures
+
+
+def _share(text: str) -> float:
+    """A share between 0 and 1."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1.")
+    return share
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -130,6 +193,21 @@ def build_parser() -> argparse.ArgumentParser:
         commands, "check", run_check, "Check a pack's files and open both models.", "faces check sample"
     )
     checking.add_argument("name", help="a pack's name, or a folder")
+    checking.add_argument(
+        "--photos",
+        type=Path,
+        metavar="FOLDER",
+        help="with --precision bf16 or int8: one folder per person (default, only for the sample pack: its class)",
+    )
+    checking.add_argument(
+        "--fpir", type=_share, default=0.01, help="share of strangers accepted where FNIR is compared (default: 0.01)"
+    )
+    checking.add_argument(
+        "--most-loss",
+        type=_share,
+        metavar="RATE",
+        help=f"rise of FNIR that counts as none (default: {_LOSS}; with the sample class {_SHIPPED_LOSS})",
+    )
     return parser
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
@@ -15,20 +15,21 @@ from faces.detection.finder import Stage, untimed
 from faces.detection.networks import face_network
 from faces.image.decoder import Decoder
 from faces.packs.model_pack import ModelPack
+from faces.packs.precision_check import check_command
 from faces.quality import Quality
 from faces.reading import AlignedFace, EmbedderSettings, PhotoReader, ReadPhoto
 from faces.recognition import Recogniser
-from faces.runtime.session import described_runtime, open_session
-from presente.errors import PackError
+from faces.runtime.batching import BatchSize
+from faces.runtime.session import GPU_BATCH, RuntimeOptions, Session, chosen_runtime, described_runtime, open_session
+from presente.errors import ConfigError, PackError
 
 __all__ = ["EMBEDDING_VERSION", "AlignedFace", "EmbeddedFace", "EmbedderSettings", "FaceEmbedder", "ReadPhoto"]
 
 EMBEDDING_VERSION = 3
 """Raised when decoding, detection or alignment changes the templates of photos: cached templates are stale then."""
 
-
-_AT_ONCE = 16
-"""Faces in one call of the model: more take as long per face, and more memory."""
+_CPU_BATCH = 16
+"""Most faces in one call of the model on a CPU: more take as long per face, and more memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +52,18 @@ class FaceEmbedder(PhotoReader):
 
         Raises:
             PackError: ``unsuitable_model``, and as :func:`faces.runtime.session.open_session`.
+            ConfigError: ``precision_unchecked``, and likewise.
         """
         settings = settings or EmbedderSettings()
-        session = open_session(pack.detection, settings.runtime, any_size=True)
+        session = open_session(pack.detection, runtime_of(pack, settings.runtime), any_size=True)
         detector = Detector(face_network(session, settings.detection.min_score), settings.detection)
         super().__init__(detector, pack.preprocessing, settings, decoder)
         self.pack = pack
-        self.recogniser = Recogniser(
-            open_session(pack.recognition, settings.runtime), pack.recognition, pack.flip, pack.preprocessing
-        )
+        self.on_gpu = chosen_runtime(settings.runtime) == "cuda"
+        self._most = GPU_BATCH if self.on_gpu else _CPU_BATCH
+        self.batch_size = BatchSize(self._most)
+        recognition = open_recognition(pack, settings.runtime)
+        self.recogniser = Recogniser(recognition, pack.recognition, pack.flip, pack.preprocessing)
         if self.recogniser.dim != pack.dim:
             raise PackError(
                 "unsuitable_model",
@@ -73,10 +77,10 @@ class FaceEmbedder(PhotoReader):
         return described_runtime(self.settings.runtime)
 
     def embed(self, faces: Sequence[AlignedFace]) -> list[EmbeddedFace]:
-        """Templates of aligned faces, in their order."""
+        """Templates of aligned faces, in their order. ``batch_size`` says how many at once are quickest."""
         templates = [
-            self.recogniser.embed([face.crop for face in faces[start : start + _AT_ONCE]])
-            for start in range(0, len(faces), _AT_ONCE)
+            self.recogniser.embed([face.crop for face in faces[start : start + self._most]])
+            for start in range(0, len(faces), self._most)
         ]
         return [
             EmbeddedFace(aligned.face, aligned.quality, template, aligned.rotated)
@@ -90,3 +94,38 @@ class FaceEmbedder(PhotoReader):
         media_type, face = self.read_portrait(data, landmarks, stage)
         with stage("embed"):
             return media_type, self.embed([face])[0]
+
+
+def open_recognition(pack: ModelPack, runtime: RuntimeOptions) -> Session:
+    """The session of a pack's embedder.
+
+    Raises:
+        PackError: as :func:`faces.runtime.session.open_session`.
+        ConfigError: likewise; ``precision_unchecked``.
+    """
+    return open_session(pack.graph, runtime_of(pack, runtime), quantized=pack.graph != pack.recognition)
+
+
+def runtime_of(pack: ModelPack, runtime: RuntimeOptions) -> RuntimeOptions:
+    """How the pack's models are run; in the precision that was checked, on the runtime that it was checked on.
+
+    Raises:
+        ConfigError: ``precision_unchecked``.
+    """
+    if pack.check is None:
+        if runtime.precision == "int8":
+            raise ConfigError(
+                "precision_unchecked",
+                f"Pack {pack.name!r} was opened in f32, and has no quantized graph then.",
+                "Open it with its precision: load_pack(name, places, 'int8').",
+            )
+        return runtime
+    here = chosen_runtime(runtime)
+    if here != pack.check.runtime:
+        raise ConfigError(
+            "precision_unchecked",
+            f"Pack {pack.name!r} in {pack.check.precision} was checked on {pack.check.runtime}; here {here} runs it.",
+            f"Set PRESENTE_RUNTIME to {pack.check.runtime}, or repeat the check here: "
+            f"`{check_command(pack.name, pack.check.precision)}`.",
+        )
+    return replace(runtime, precision=pack.check.rest)  # the tolerances are those of what is computed

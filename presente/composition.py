@@ -42,7 +42,7 @@ _MONGO = ("mongodb://", "mongodb+srv://")
 
 def open_pack(settings: Settings) -> ModelPack:
     """The model pack that the settings name, found and checked."""
-    return load_pack(settings.pack, settings.pack_places)
+    return load_pack(settings.pack, settings.pack_places, settings.precision)
 
 
 def open_embedder(settings: Settings, pack: ModelPack, decoder: Decoder | None = None) -> FaceEmbedder:
@@ -65,7 +65,12 @@ def open_embedder(settings: Settings, pack: ModelPack, decoder: Decoder | None =
 
 def runtime_options(settings: Settings) -> RuntimeOptions:
     """How models are run: as many inferences at once as there are workers."""
-    return RuntimeOptions(settings.runtime, settings.precision, at_once=settings.workers or default_workers())
+    return RuntimeOptions(
+        settings.runtime,
+        settings.precision,
+        at_once=settings.workers or default_workers(),
+        gpu_memory_mb=settings.gpu_memory_mb,
+    )
 
 
 def runtime_in_use(settings: Settings) -> str:

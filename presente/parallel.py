@@ -40,10 +40,10 @@ def in_threads(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def in_batches(items: Iterable[_In], size: int) -> Iterator[list[_In]]:
-    """Lists of ``size`` items; the last may be shorter."""
+def in_batches(items: Iterable[_In], size: int | Callable[[], int]) -> Iterator[list[_In]]:
+    """Lists of ``size`` items, a number or what gives it for each list; the last may be shorter."""
     rest = iter(items)
-    while batch := list(itertools.islice(rest, size)):
+    while batch := list(itertools.islice(rest, size() if callable(size) else size)):
         yield batch
 
 

@@ -25,6 +25,9 @@ INDEXERS = {"ambiguous_photo", "foreign_index", "index_not_empty", "no_generatio
 """Codes of the gallery's that only the indexer's commands can meet."""
 NEVER_SERVED = {
     "unknown_pack",
+    "photos_needed",
+    "too_few_photos",
+    "unreadable_folder",
     "store_too_new",
     "too_few_people",
     "too_few_searches",

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from faces.packs.description import Preprocessing, read_description
 from faces.packs.graph_shapes import output_dim, tell_apart
+from faces.packs.precision_check import PrecisionCheck, passed_check, precision_folder
 from faces.packs.published import PUBLISHED, PublishedPack
 from presente.errors import PackError
 from presente.files import sha256_file
@@ -50,11 +51,13 @@ class ModelPack:
         dim: length of a template.
         threshold: cosine from which a face is known when nothing was calibrated.
         licence: terms of the weights.
-        digest: SHA-256 (hex) over both files' digests, and the preprocessing where it is declared: two packs with one
-            name and other weights differ here.
+        digest: SHA-256 (hex) over both files' digests, the preprocessing where it is declared, and the quantized graph
+            where there is one: two packs with one name and other weights differ here.
         flip: a template is made of the face and of its mirror image together.
         preprocessing: None for an ArcFace, whose input is known.
         threshold_declared: whether ``pack.json`` gives the threshold; else it is :data:`DEFAULT_THRESHOLD`.
+        folder: the pack's folder.
+        check: the passed check of the precision that the pack is used in; None: it is used in f32.
     """
 
     name: str
@@ -67,12 +70,22 @@ class ModelPack:
     flip: bool = False
     preprocessing: Preprocessing | None = None
     threshold_declared: bool = False
+    folder: Path = Path()
+    check: PrecisionCheck | None = None
 
     @property
     def tag(self) -> str:
-        """Name and the start of the digest, ``name@0123456789ab``, then ``+flip`` if so: what every template is stored
-        with."""
-        return f"{self.name}@{self.digest[:12]}{'+flip' if self.flip else ''}"
+        """Name and the start of the digest, ``name@0123456789ab``, then ``+flip`` if so, and ``+bf16`` or ``+int8`` if
+        that is the precision: what every template is stored with."""
+        precision = f"+{self.check.precision}" if self.check else ""
+        return f"{self.name}@{self.digest[:12]}{'+flip' if self.flip else ''}{precision}"
+
+    @property
+    def graph(self) -> Path:
+        """The embedder's graph that is run: the quantized one, or :attr:`recognition`."""
+        if self.check is None or not self.check.graph:
+            return self.recognition
+        return precision_folder(self.folder, self.check.precision) / self.check.graph
 
     @property
     def threshold_source(self) -> str:
@@ -109,13 +122,28 @@ def find_pack(name: str, places: Iterable[Path]) -> Path:
     raise PackError("pack_not_found", f"There is no pack {name!r} in: {', '.join(dict.fromkeys(searched))}.", fix)
 
 
-def load_pack(name: str, places: Iterable[Path]) -> ModelPack:
+def load_pack(name: str, places: Iterable[Path], precision: str = "f32") -> ModelPack:
     """Find a pack and its two files, and check them.
+
+    Args:
+        name: as for :func:`find_pack`.
+        places: likewise.
+        precision: ``f32``, or ``bf16`` or ``int8`` if the pack has passed the check of it.
 
     Raises:
         PackError: ``pack_not_found``, ``pack_incomplete``, ``pack_invalid`` or ``checksum_mismatch``.
+        ConfigError: ``precision_unchecked``, ``precision_outdated``.
     """
     folder = find_pack(name, places)
+    pack = _read_pack(name, folder)
+    if precision == "f32":
+        return pack
+    check = passed_check(folder, name, precision, pack.digest)
+    digest = hashlib.sha256(f"{pack.digest}\n{check.graph_sha256}".encode()).hexdigest()
+    return replace(pack, check=check, digest=digest)
+
+
+def _read_pack(name: str, folder: Path) -> ModelPack:
     described = read_description(folder)
     published = PUBLISHED.get(folder.name)
     if described:
@@ -149,6 +177,7 @@ def load_pack(name: str, places: Iterable[Path]) -> ModelPack:
         flip=bool(described.get("flip", False)),
         preprocessing=preprocessing,
         threshold_declared="threshold" in described,
+        folder=folder,
     )
 
 

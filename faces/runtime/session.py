@@ -1,7 +1,8 @@
 """Inference sessions. Runtime, precision and threads are decided here, never by insightface.
 
-OpenVINO, and a graph that was rewritten for speed, are compared with ONNX Runtime on the unchanged file when they are
-opened, and refused when they give other numbers: so templates of one pack can be compared whichever runtime made them.
+OpenVINO, CUDA, and a graph that was rewritten for speed, are compared with ONNX Runtime's CPU provider on the unchanged
+file when they are opened, and refused when they give other numbers: so templates of one pack can be compared whichever
+runtime made them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from faces.runtime.coalescing import CoalescingSession, can_coalesce
+from faces.runtime.cuda import check_installed, check_taken, cuda_providers, preload_libraries
 from faces.runtime.graph_rewriting import with_free_size, without_prelu
 from presente.errors import ConfigError, PackError
 from presente.installation import command_line
@@ -27,12 +30,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Runtime = Literal["onnxruntime", "openvino"]
-Precision = Literal["f32", "bf16"]
+Runtime = Literal["onnxruntime", "openvino", "cuda"]
+Precision = Literal["f32", "bf16", "int8"]
 
-_TOLERANCE: Mapping[Precision, float] = {"f32": 0.014, "bf16": 0.2}
+_TOLERANCE: Mapping[Precision, float] = {"f32": 0.014, "bf16": 0.2, "int8": 0.35}
 """Largest relative difference from the plain session: a row within 0.014 of another has a cosine above 0.9999 with it,
-one within 0.2 above 0.98."""
+one within 0.2 above 0.98, one within 0.35 above 0.93. Runtimes round the numbers of a quantized graph differently, by
+0.15 to 0.19 on noise; what that does to faces is what the check of a precision measures."""
+
+GPU_BATCH = 64
+"""Most inputs of one inference on a GPU; of crops that are 9.6 MB."""
+
+_GPU_AT_ONCE = 2
+"""Inferences of a model at once on a GPU: one computes while the other's numbers are copied."""
 
 
 class Session(Protocol):
@@ -68,8 +78,10 @@ class RuntimeOptions:
     """How models are run.
 
     Attributes:
-        runtime: ``openvino``, ``onnxruntime``, or ``auto``: OpenVINO where it is installed.
-        precision: of the arithmetic inside a model; ``bf16`` on OpenVINO only, and only where the CPU has it.
+        runtime: ``openvino``, ``onnxruntime`` on the CPU, ``cuda``: ONNX Runtime on an NVIDIA GPU, or ``auto``:
+            OpenVINO where it is installed, else ``onnxruntime``.
+        precision: of the arithmetic inside a model; ``bf16`` on OpenVINO only, and only where the CPU has it. ``int8``
+            is a quantized graph, which a pack has once it has passed the check; the rest of it is f32 or bf16.
         threads: threads of one inference. It is 1 by default because both the server and the indexer get their
             parallelism from running several inferences at once, which wastes less than splitting each.
         at_once: how many inferences of a model run at once, one per core as a rule; more wait their turn. More at once
@@ -80,14 +92,24 @@ class RuntimeOptions:
     precision: Precision = "f32"
     threads: int = 1
     at_once: int = field(default_factory=default_workers)
+    gpu_memory_mb: int = 0
 
 
 def chosen_runtime(options: RuntimeOptions) -> Runtime:
     """The runtime that the options come to on this machine.
 
     Raises:
-        ConfigError: ``runtime_not_installed``, ``precision_unavailable``.
+        ConfigError: ``runtime_not_installed``, ``runtime_conflict``, ``precision_unavailable``.
     """
+    if options.runtime == "cuda":
+        check_installed()
+        if options.precision != "f32":
+            raise ConfigError(
+                "precision_unavailable",
+                f"On a GPU models are computed in f32, not in {options.precision}.",
+                "Leave PRESENTE_PRECISION at f32, or set PRESENTE_RUNTIME to auto.",
+            )
+        return "cuda"
     installed = util.find_spec("openvino") is not None
     if options.runtime == "openvino" and not installed:
         raise ConfigError(
@@ -96,43 +118,63 @@ def chosen_runtime(options: RuntimeOptions) -> Runtime:
             "Install it with `make openvino`, or set PRESENTE_RUNTIME to auto.",
         )
     runtime: Runtime = "openvino" if installed and options.runtime != "onnxruntime" else "onnxruntime"
-    if options.precision != "f32" and runtime == "onnxruntime":
+    if options.precision == "bf16" and runtime == "onnxruntime":
         raise ConfigError(
             "precision_unavailable",
-            f"ONNX Runtime computes in f32, not in {options.precision}.",
+            "ONNX Runtime computes in f32, not in bf16.",
             "Leave PRESENTE_PRECISION at f32, or install OpenVINO with `make openvino`.",
         )
     return runtime
 
 
+def bf16_is_available() -> bool:
+    """Whether OpenVINO is installed, on a CPU that computes in bf16."""
+    if util.find_spec("openvino") is None:
+        return False
+    from faces.runtime.openvino import computes_bf16
+
+    return computes_bf16()
+
+
 def described_runtime(options: RuntimeOptions) -> str:
     """The chosen runtime for people and reports: ``openvino 2026.4.1 f32``."""
     runtime = chosen_runtime(options)
-    return f"{runtime} {metadata.version(runtime)} {options.precision}"
+    distribution = {"cuda": "onnxruntime-gpu"}.get(runtime, runtime)
+    try:
+        version = metadata.version(distribution)
+    except metadata.PackageNotFoundError:  # the build for CUDA runs on the CPU as well
+        version = metadata.version("onnxruntime-gpu")
+    return f"{runtime} {version} {options.precision}"
 
 
-def open_session(path: Path, options: RuntimeOptions, any_size: bool = False) -> Session:
+def open_session(path: Path, options: RuntimeOptions, any_size: bool = False, quantized: bool = False) -> Session:
     """Open an ONNX file for inference.
 
     Args:
         path: the file.
         options: how it is run.
-        any_size: whether a network that says it takes pictures of one size shall take others, if it can; on ONNX
-            Runtime only.
+        any_size: whether the network is given pictures of many sizes: on ONNX Runtime one that says it takes pictures
+            of one size takes others then, if it can; on OpenVINO sizes that come often are compiled for.
+        quantized: whether the graph is quantized; then ``options.precision`` is that of the rest.
 
     Raises:
-        ConfigError: ``runtime_not_installed``, ``precision_unavailable``.
+        ConfigError: ``runtime_not_installed``, ``runtime_conflict``, ``gpu_unavailable``, ``precision_unavailable``.
         PackError: ``damaged_model`` when the runtime cannot read the file; ``runtime_disagrees`` when it gives other
             numbers than ONNX Runtime does.
     """
     runtime = chosen_runtime(options)
     plain = plain_session(path, options.threads)
+    allowed = _TOLERANCE["int8" if quantized else options.precision]
     if runtime == "onnxruntime":
-        return _InTurns(_rewritten(path, plain, options, any_size), options.at_once)
-    from faces.runtime.openvino import OpenVinoSession  # importable only where OpenVINO is installed
+        return _InTurns(_rewritten(path, plain, options, any_size, allowed), options.at_once)
+    session: Session
+    if runtime == "cuda":
+        session = _on_gpu(path, options)
+    else:
+        from faces.runtime.openvino import OpenVinoSession  # importable only where OpenVINO is installed
 
-    session = OpenVinoSession(path, options.precision, options.threads, options.at_once)
-    off, allowed = difference(session, plain), _TOLERANCE[options.precision]
+        session = OpenVinoSession(path, options.precision, options.threads, options.at_once, any_size)
+    off = difference(session, plain)
     if not off <= allowed:
         raise PackError(
             "runtime_disagrees",
@@ -143,17 +185,32 @@ def open_session(path: Path, options: RuntimeOptions, any_size: bool = False) ->
     return session
 
 
-def _rewritten(path: Path, plain: Session, options: RuntimeOptions, any_size: bool) -> Session:
+def _on_gpu(path: Path, options: RuntimeOptions) -> Session:
+    """The model on the GPU; inputs of several threads are joined if it takes several."""
+    preload_libraries()
+    opened = _onnxruntime_session(path, str(path), options.threads, cuda_providers(options.gpu_memory_mb))
+    check_taken(opened, path)
+    return joined(opened)
+
+
+def joined(session: Session) -> Session:
+    """A session that joins the inputs of several threads if its model takes several, and else runs them in turns."""
+    if can_coalesce(session, _TOLERANCE["f32"]):
+        return CoalescingSession(session, _GPU_AT_ONCE, GPU_BATCH)
+    return _InTurns(session, _GPU_AT_ONCE)
+
+
+def _rewritten(path: Path, plain: Session, options: RuntimeOptions, any_size: bool, allowed: float) -> Session:
     """The model without PReLU when it has any, or of any size, if it gives the same numbers then; else ``plain``."""
     free = _of_any_size(path, options) if any_size else None
-    if free is not None and difference(free, plain) <= _TOLERANCE["f32"]:
+    if free is not None and difference(free, plain) <= allowed:
         return free
     model = without_prelu(path)
     if model is None:
         return plain
     session: Session = _onnxruntime_session(path, model, options.threads)
     off = difference(session, plain)
-    if off <= _TOLERANCE["f32"]:
+    if off <= allowed:
         return session
     log.warning("%s gives other numbers when its PReLUs are rewritten (off by %.2g): left as it is", path, off)
     return plain
@@ -193,7 +250,10 @@ def plain_session(path: Path, threads: int = 1) -> Session:
     return session
 
 
-def _onnxruntime_session(path: Path, model: str | bytes, threads: int) -> onnxruntime.InferenceSession:
+def _onnxruntime_session(
+    path: Path, model: str | bytes, threads: int, providers: Sequence[tuple[str, dict[str, str]]] = ()
+) -> onnxruntime.InferenceSession:
+    """A session on the CPU; or, with ``providers``, on them, and on the CPU what they cannot do."""
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
@@ -204,7 +264,7 @@ def _onnxruntime_session(path: Path, model: str | bytes, threads: int) -> onnxru
     settings.enable_mem_pattern = False
     settings.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model, settings, providers=[*providers, "CPUExecutionProvider"])
     except Exception as exc:  # ONNX Runtime raises a family of pybind exceptions with no common public base
         raise PackError(
             "damaged_model",

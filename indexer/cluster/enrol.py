@@ -26,14 +26,14 @@ from presente.settings import Settings
 
 
 def worker_task(
-    source: Source, settings: Settings, pack: ModelPack, gallery: Gallery, run: CommandRun, force: bool
+    source: Source, settings: Settings, pack: ModelPack, gallery: Gallery, run: CommandRun, force: bool, cores: int
 ) -> WorkerTask:
     """What the workers of a run are told.
 
-    A worker has one core, so it works on one photo at a time. It gets no key of the server.
+    A worker works on as many photos at a time as it has ``cores``. It gets no key of the server.
     """
     return WorkerTask(
-        settings=replace(settings, workers=1, api_keys=(), api_key=""),
+        settings=replace(settings, workers=cores, api_keys=(), api_key=""),
         folder=Path.cwd(),
         photos=source.folder,
         fields=source.fields,

@@ -48,16 +48,30 @@ class RayWorker:
 class RayCluster:
     """A cluster that this process has joined."""
 
-    def __init__(self, ray: Any) -> None:
+    def __init__(self, ray: Any, on_gpus: bool) -> None:
         self._ray = ray
+        self._on_gpus = on_gpus
 
     def room(self) -> int:
-        """How many workers the machines that are up have room for: one per core."""
-        return int(self._ray.cluster_resources().get("CPU", 0))
+        """How many workers the machines that are up have room for: one per core, or one per GPU."""
+        return int(self._ray.cluster_resources().get("GPU" if self._on_gpus else "CPU", 0))
+
+    def cores_per_worker(self) -> int:
+        """One; or, on GPUs, the cores per GPU of the machine that has fewest."""
+        if not self._on_gpus:
+            return 1
+        up = [node["Resources"] for node in self._ray.nodes() if node["Alive"] and node["Resources"].get("GPU")]
+        return max(1, min((int(has.get("CPU", 0) / has["GPU"]) for has in up), default=1))
 
     def start_worker(self, task: Any) -> RayWorker:
         """Ask for a worker. It starts where and when there is room; ``task`` is what :meth:`share` gave."""
-        actor = self._ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0, concurrency_groups={_CONTROL: 1})
+        actor = self._ray.remote(
+            num_cpus=self.cores_per_worker(),
+            num_gpus=1 if self._on_gpus else 0,
+            max_restarts=0,
+            max_task_retries=0,
+            concurrency_groups={_CONTROL: 1},
+        )
         return RayWorker(actor(EnrolmentWorker).remote(task))
 
     def share(self, task: WorkerTask) -> Any:
@@ -95,9 +109,9 @@ class RayCluster:
 
 
 @contextmanager
-def joined_cluster(address: str | None) -> Iterator[RayCluster]:
+def joined_cluster(address: str | None, on_gpus: bool) -> Iterator[RayCluster]:
     """Join the Ray cluster at an address; without one, that of ``RAY_ADDRESS``, or else a cluster of this machine
-    alone, which ends with the block.
+    alone, which ends with the block. ``on_gpus``: each worker gets a GPU.
 
     Raises:
         ConfigError: ``ray_missing``, ``cluster_unavailable``.
@@ -106,6 +120,6 @@ def joined_cluster(address: str | None) -> Iterator[RayCluster]:
     ray = join_cluster(address, default_workers(), "--engine ray")
     with redirect_stdout(sys.stderr):  # Ray prints what its daemons say of lost workers, some of it at the end
         try:
-            yield RayCluster(ray)
+            yield RayCluster(ray, on_gpus)
         finally:
             leave_cluster(ray)

@@ -153,8 +153,9 @@ def _enrol_on_cluster(
     from indexer.cluster.enrol import enrol_on_cluster, worker_task
     from indexer.cluster.ray_cluster import joined_cluster
 
-    with joined_cluster(arguments.address) as cluster, output.bar(len(source.photos), "photo") as progress:
-        task = worker_task(source, settings, pack, gallery, run, arguments.force)
+    on_gpus = settings.runtime == "cuda"
+    with joined_cluster(arguments.address, on_gpus) as cluster, output.bar(len(source.photos), "photo") as progress:
+        task = worker_task(source, settings, pack, gallery, run, arguments.force, cluster.cores_per_worker())
         return enrol_on_cluster(source, task, cluster, gallery, pack.threshold, settings.workers, progress)
 
 

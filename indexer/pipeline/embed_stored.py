@@ -10,7 +10,7 @@ from gallery.documents.values import StoredPhoto
 from gallery.threshold.calibration import CalibrationCurve
 from indexer.pipeline.crash_guard import CrashGuard
 from indexer.pipeline.run_report import Refusal, RunReport
-from indexer.pipeline.stages import embed_in_batches, refusal, run_timed, write_in_batches
+from indexer.pipeline.stages import embed_in_batches, reading_threads, refusal, run_timed, write_in_batches
 from presente.cli import ProgressBar
 from presente.errors import PresenteError
 from presente.installation import command_line
@@ -33,6 +33,7 @@ def embed_stored_photos(
     report = RunReport("the document store", 0)
     run = _StoreEmbedding(store, embedder, report, progress, attempt or SupervisedRun())
     run_timed(report, lambda: run.run(workers))
+    report.faces_per_call = embedder.batch_size.chosen
     return report
 
 
@@ -65,7 +66,7 @@ class _StoreEmbedding:
             self.report.refused.append(Refusal(missing.which, missing.code, missing.reason))
             self.report.photos += 1
         unembedded = self.store.unembedded(self.embedder.pack.tag)
-        for photo, future in in_threads(self._read_and_align, unembedded, workers):
+        for photo, future in in_threads(self._read_and_align, unembedded, reading_threads(self.embedder, workers)):
             self.report.photos += 1
             error = future.exception()
             if error is None:

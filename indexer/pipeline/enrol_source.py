@@ -15,7 +15,7 @@ from indexer.pipeline.enrolment_checks import EnrolmentChecks
 from indexer.pipeline.past_attendance import record_past_attendance
 from indexer.pipeline.photo_reading import read_photo
 from indexer.pipeline.run_report import Refusal, RunReport
-from indexer.pipeline.stages import embed_in_batches, refusal, run_timed, write_in_batches
+from indexer.pipeline.stages import embed_in_batches, reading_threads, refusal, run_timed, write_in_batches
 from indexer.pipeline.values import AlignedPhoto, SubjectInRun
 from indexer.sources.values import Source, SourcePhoto
 from presente.cli import ProgressBar
@@ -68,6 +68,7 @@ def enrol_source(
     report = begun_report(source)
     run = _SourceEnrolment(source, embedder, gallery, report, progress, attempt, force, judge)
     run_timed(report, lambda: run.run(workers))
+    report.faces_per_call = embedder.batch_size.chosen
     earlier = min(run.attempt.done_before, report.already)  # enrolled by an attempt that crashed
     report.done, report.already = report.done + earlier, report.already - earlier
     if all_or_nothing and (report.refused or report.stopped) and (report.done or report.students_updated):
@@ -136,7 +137,8 @@ class _SourceEnrolment:
 
     def _aligned_photos(self, workers: int) -> Iterator[tuple[AlignedPhoto, AlignedFace]]:
         """Every photo that is to be embedded, with its face; the others are refused or counted as already there."""
-        for (source_photo, subject), future in in_threads(self._read_and_align, self._photos_with_subjects(), workers):
+        threads = reading_threads(self.embedder, workers)
+        for (source_photo, subject), future in in_threads(self._read_and_align, self._photos_with_subjects(), threads):
             error = future.exception()
             if error is not None:
                 self._refuse(source_photo.location, error)

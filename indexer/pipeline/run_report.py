@@ -96,6 +96,7 @@ class RunReport:
         stopped: why the run ended early: ``interrupted``, or an error's code; None when it did not.
         failures: steps after the photos that failed.
         withheld: whether nothing was enrolled because something was refused, as the caller wished.
+        faces_per_call: faces that one call of the model took, once the run had found that out; None before.
         enrolled: matriculas of the students (not of the cohort) of whom photos were enrolled; not shown.
     """
 
@@ -114,6 +115,7 @@ class RunReport:
     stopped: str | None = None
     failures: list[StepFailure] = field(default_factory=list)
     withheld: bool = False
+    faces_per_call: int | None = None
     enrolled: set[str] = field(default_factory=set)
 
     def add(self, part: RunReport) -> None:
@@ -125,6 +127,7 @@ class RunReport:
         self.warnings += part.warnings
         self.duplicates |= part.duplicates
         self.enrolled |= part.enrolled
+        self.faces_per_call = part.faces_per_call or self.faces_per_call
 
     def has_duplicate(self, matricula: str, other: str) -> bool:
         """Whether two students are reported as possibly one person."""
@@ -194,6 +197,7 @@ class RunReport:
             ],
             "seconds": round(self.seconds, 2),
             "images_per_s": round(self.rate, 1),
+            "faces_per_call": self.faces_per_call,
         }
 
     def lines(self) -> Iterator[str]:

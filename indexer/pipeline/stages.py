@@ -14,16 +14,16 @@ from typing import TypeVar
 from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
 from indexer.pipeline.run_report import INTERNAL_ERROR, INTERRUPTED, Refusal, RunReport
 from presente.errors import Conflict, PhotoRefused, PresenteError
-from presente.parallel import in_batches, in_threads
+from presente.parallel import default_workers, in_batches, in_threads
 from presente.secrets import hidden
 
 log = logging.getLogger(__name__)
 
-EMBEDDED_AT_ONCE = 8
-"""Faces in one call of the model. Larger batches take as long per face (docs/bulk.md)."""
-
 BATCH = 32
 """Photos written in one transaction."""
+
+_READERS_PER_CORE_OF_GPU = 3
+"""Threads per core that read photos when a GPU finds the faces: two wait for it while one decodes or aligns."""
 
 _Photo = TypeVar("_Photo")
 
@@ -33,9 +33,10 @@ def embed_in_batches(
 ) -> Iterator[tuple[_Photo, EmbeddedFace | BaseException]]:
     """Embed the face of every photo, in order: the embedded face, or the error of that face.
 
-    One call of the model takes ``EMBEDDED_AT_ONCE`` faces; ``workers`` calls run at once (0: one per core).
+    One call of the model takes as many faces as calls before showed to be quickest; ``workers`` calls run at once (0:
+    one per core).
     """
-    batches = in_batches(aligned, EMBEDDED_AT_ONCE)
+    batches = in_batches(aligned, embedder.batch_size.next)
     for _, future in in_threads(lambda batch: _embed_batch(embedder, batch), batches, workers, ahead=2):
         yield from future.result()
 
@@ -44,12 +45,20 @@ def _embed_batch(
     embedder: FaceEmbedder, batch: Sequence[tuple[_Photo, AlignedFace]]
 ) -> list[tuple[_Photo, EmbeddedFace | BaseException]]:
     photos = [photo for photo, _ in batch]
+    start = time.perf_counter()
     try:
-        return list(zip(photos, embedder.embed([face for _, face in batch]), strict=True))
+        embedded = embedder.embed([face for _, face in batch])
     except (ValueError, RuntimeError) as exc:  # a face that the model cannot take must not cost the other faces
         if len(batch) == 1:
             return [(photos[0], exc)]
         return [outcome for entry in batch for outcome in _embed_batch(embedder, [entry])]
+    embedder.batch_size.took(len(batch), time.perf_counter() - start)
+    return list(zip(photos, embedded, strict=True))
+
+
+def reading_threads(embedder: FaceEmbedder, workers: int) -> int:
+    """How many threads read photos and find their faces for ``workers`` (0: one per core)."""
+    return (workers or default_workers()) * (_READERS_PER_CORE_OF_GPU if embedder.on_gpu else 1)
 
 
 def write_in_batches(

@@ -33,8 +33,8 @@ from presente.settings.values import (
 IndexKind = Literal["auto", "flat", "pq", "rabitq", "hnsw", "ivf"]
 Consent = Literal["optional", "required"]
 Duplicates = Literal["refuse", "warn", "allow"]
-RuntimeName = Literal["auto", "onnxruntime", "openvino"]
-Precision = Literal["f32", "bf16"]
+RuntimeName = Literal["auto", "onnxruntime", "openvino", "cuda"]
+Precision = Literal["f32", "bf16", "int8"]
 OffOrOn = Literal["off", "on"]
 LogFormat = Literal["text", "json"]
 Traces = Literal["auto", "off", "otlp"]
@@ -150,11 +150,20 @@ class Settings:
     runtime: RuntimeName = setting(
         "auto",
         choice(RuntimeName),
-        "what runs the models: onnxruntime, openvino, or auto (OpenVINO where it is installed)",
+        "what runs the models: onnxruntime, openvino, cuda (an NVIDIA GPU), or auto (OpenVINO where it is installed)",
         details="See [bulk](bulk.md).",
     )
     precision: Precision = setting(
-        "f32", choice(Precision), "of the models' arithmetic: f32, or bf16 (OpenVINO only, on CPUs that have it)"
+        "f32",
+        choice(Precision),
+        "of the models' arithmetic: f32, or bf16 or int8 once `faces check NAME --precision int8` has passed",
+        details="See [small numbers](precision.md).",
+    )
+    gpu_memory_mb: int = setting(
+        "0",
+        whole_number(0, 1_000_000),
+        "most memory of the GPU that each of the two models takes, in MB of 2^20 bytes",
+        default_means="no limit",
     )
     workers: int = setting(
         "0", whole_number(0, 256), "photos that the indexer works on at once", default_means="one per core"

@@ -98,6 +98,30 @@ def test_a_session_serves_several_threads(sample_pack: ModelPack) -> None:
 
 
 @needs_openvino
+def test_sizes_that_come_often_are_compiled_for_and_give_the_same(
+    sample_pack: ModelPack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import faces.runtime.openvino
+
+    monkeypatch.setattr(faces.runtime.openvino, "_OFTEN", 3)
+    detector = open_session(sample_pack.detection, OPENVINO, any_size=True)
+    plain = plain_session(sample_pack.detection)
+    name = plain.get_inputs()[0].name
+    chance = np.random.default_rng(2)
+    for side in (64, 96, 128, 160, 192):  # one more than get a model of their own
+        given = {name: chance.uniform(-1, 1, (1, 3, side, 64)).astype(np.float32)}
+        wanted = plain.run(None, given)
+        for _ in range(5):
+            for ours, theirs in zip(detector.run(None, given), wanted, strict=True):
+                assert ours.shape == theirs.shape and np.allclose(ours, theirs, atol=1e-3)
+    assert len(detector._of_size) == faces.runtime.openvino._MOST_SIZES  # type: ignore[attr-defined]
+    embedder = open_session(sample_pack.recognition, OPENVINO)
+    for _ in range(5):
+        embedder.run(None, {embedder.get_inputs()[0].name: np.zeros((2, 3, 112, 112), np.float32)})
+    assert not embedder._of_size  # type: ignore[attr-defined]
+
+
+@needs_openvino
 def test_a_session_looks_like_onnxruntimes(sample_pack: ModelPack) -> None:
     ours, theirs = (open_session(sample_pack.detection, options) for options in (OPENVINO, ORT))
     assert [port.name for port in ours.get_outputs()] == [port.name for port in theirs.get_outputs()]

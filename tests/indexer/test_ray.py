@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ from gallery.documents.access_log import ALL_LINES
 from gallery.documents.protocol import DocumentStore
 from indexer.cluster.batches import batch_size, in_whole_students
 from indexer.cluster.enrol import worker_task
+from indexer.cluster.ray_cluster import RayCluster
 from indexer.cluster.values import WorkerRefusal, WorkerTask
 from indexer.cluster.worker import EnrolmentWorker
 from indexer.sources.folder import read_folder
@@ -205,7 +208,7 @@ def task(environment: dict[str, str], source: Path) -> WorkerTask:
     pack = composition.open_pack(settings)
     gallery = composition.open_gallery(settings, pack)
     listed = replace(read_folder(source), folder=source)
-    made = worker_task(listed, settings, pack, gallery, CommandRun.begun_here(), force=False)
+    made = worker_task(listed, settings, pack, gallery, CommandRun.begun_here(), force=False, cores=1)
     gallery.close()
     return made
 
@@ -253,3 +256,37 @@ def test_batches_keep_the_photos_of_a_student_together() -> None:
     assert sum(map(len, students)) == 24 and all(len(batch.photos) >= 10 for batch in batches[:-1])
     assert (batch_size(5, 64), batch_size(200_000, 2), batch_size(160, 2)) == (4, 64, 10)
     assert len(list(in_whole_students([], 4))) == 0
+
+
+class FakeRay:
+    """What a cluster of two machines says of itself; it starts no actor, and keeps what was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, Any] = {}
+
+    def cluster_resources(self) -> dict[str, float]:
+        return {"CPU": 72.0, "GPU": 3.0}
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [
+            {"Alive": True, "Resources": {"CPU": 40.0}},  # a head without a GPU
+            {"Alive": True, "Resources": {"CPU": 16.0, "GPU": 2.0}},
+            {"Alive": True, "Resources": {"CPU": 16.0, "GPU": 1.0}},
+            {"Alive": False, "Resources": {"CPU": 2.0, "GPU": 2.0}},
+        ]
+
+    def remote(self, **asked: Any) -> Any:
+        self.asked = asked
+        return lambda _: SimpleNamespace(remote=lambda task: task)
+
+
+def test_on_gpus_each_worker_gets_one_and_its_share_of_the_cores() -> None:
+    ray = FakeRay()
+    cluster = RayCluster(ray, on_gpus=True)
+    assert (cluster.room(), cluster.cores_per_worker()) == (3, 8)
+    cluster.start_worker("task")
+    assert (ray.asked["num_gpus"], ray.asked["num_cpus"]) == (1, 8)
+    cluster = RayCluster(ray, on_gpus=False)
+    assert (cluster.room(), cluster.cores_per_worker()) == (72, 1)
+    cluster.start_worker("task")
+    assert (ray.asked["num_gpus"], ray.asked["num_cpus"]) == (0, 1)
