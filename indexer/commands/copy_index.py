@@ -8,6 +8,7 @@ from typing import Any
 
 from gallery.index.manifest import IndexedDocuments
 from presente import cli, composition
+from presente.errors import InvalidInput
 from presente.settings import Settings
 
 
@@ -25,6 +26,12 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Copy, then apply what has changed since, so that no one who was erased stays in the copy."""
+    if settings.shards:
+        raise InvalidInput(
+            "sharded_index",
+            f"The index lies in {settings.shards} shards (PRESENTE_SHARDS), each of which has a folder of its own.",
+            "Start the server: each shard makes its index from the documents.",
+        )
     store = composition.open_store(settings.store, composition.open_clock(settings))
     try:
         identity, pack = store.identity(), (store.pack() or ("",))[0]

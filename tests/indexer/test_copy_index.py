@@ -131,6 +131,7 @@ def test_what_cannot_be_used_is_refused_and_nothing_is_left(first: Gallery, comm
         words = {"PRESENTE_INDEX": str(tmp_path / "second")} | more
         return refused(command("indexer", "copy-index", tmp_path / source, "--json", **words))
 
+    assert copied("first", PRESENTE_SHARDS="2") == "sharded_index"
     assert copied("nowhere") == "no_generation"
     assert copied("first", PRESENTE_INDEX=str(tmp_path / "first")) == "index_not_empty"
     assert copied("first", PRESENTE_STORE=f"sqlite:///{tmp_path}/another.db") == "foreign_index"
