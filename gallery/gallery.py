@@ -399,12 +399,14 @@ class Gallery:
     def status(self) -> GalleryStatus:
         """Counts, pack, index and threshold, of the whole school."""
         point = self.whole.operating_point()
+        # Before reading(), whose lock is not re-entrant.
+        unerased, shards = self.index.state().unerased, self.index.shard_states()
         with self.index.reading() as searcher:
             return GalleryStatus(
                 counts=self.store.counts(),
                 indexed=len(searcher),
                 unpublished=searcher.unpublished,
-                unerased=self.index.state().unerased,
+                unerased=unerased,
                 pack=self.pack,
                 dim=self.dim,
                 spec=searcher.spec,
@@ -413,7 +415,7 @@ class Gallery:
                 change=searcher.change,
                 settings=self.settings,
                 operating_point=point,
-                shards=self.index.shard_states(),
+                shards=shards,
             )
 
 

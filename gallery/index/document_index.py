@@ -305,7 +305,14 @@ class DocumentIndex:
         """
         if self._of_no_use and not self.generations.reads:
             self._start(self._replace_what_is_of_no_use)
-        self._watcher = StoreWatcher(self, every_s, erased)
+        self._watcher = StoreWatcher(self._tend, self.erasure.seen, every_s, erased)
+
+    def _tend(self) -> int:
+        """Apply what the documents have recorded, and look after the files; how many removals were seen so far."""
+        self.catch_up()
+        self.finish_erasing()
+        self.tend_folder()
+        return self.erasure.seen
 
     def tend_folder(self) -> None:
         """Continue from a generation that another process has published here, and delete what a killed one left.

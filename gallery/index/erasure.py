@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,33 +114,20 @@ def _overwrite(files: GenerationFiles, published: PublishedTemplates, ids: NDArr
     files.overwrite(published.rows_of_ids(ids), published.index)
 
 
-class Follower(Protocol):
-    """What a :class:`StoreWatcher` keeps up to date."""
-
-    erasure: Erasure
-
-    def catch_up(self) -> None:
-        """Apply what the documents have recorded since."""
-
-    def finish_erasing(self) -> None:
-        """Overwrite what files still contain of removed templates."""
-
-    def tend_folder(self) -> None:
-        """See to what other processes have left in the folder of generations."""
-
-
 class StoreWatcher:
     """A thread that keeps an index up to date with the documents, also while no search asks for it."""
 
-    def __init__(self, index: Follower, every_s: float, erased: Callable[[], None]) -> None:
+    def __init__(self, update: Callable[[], int], seen: int, every_s: float, erased: Callable[[], None]) -> None:
         """Start the thread.
 
         Args:
-            index: the index.
+            update: brings the index up to date; how many removals it has seen.
+            seen: how many it has seen already.
             every_s: seconds between two updates.
             erased: called after an update that saw a student removed.
         """
-        self._index = index
+        self._update = update
+        self._seen = seen
         self._every_s = every_s
         self._erased = erased
         self._stopping = threading.Event()
@@ -155,16 +141,12 @@ class StoreWatcher:
         self._thread.join()
 
     def _run(self) -> None:
-        seen = self._index.erasure.seen
         while not self._stopping.wait(self._every_s):
             try:
-                self._index.catch_up()
-                self._index.finish_erasing()
-                self._index.tend_folder()
-                now = self._index.erasure.seen
-                if now != seen:
+                now = self._update()
+                if now != self._seen:
                     self._erased()
-                    seen = now
+                    self._seen = now
                 self._logged = ""
             except Exception as error:
                 if str(error) != self._logged:  # once, not at every update while it lasts

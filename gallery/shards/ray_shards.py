@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 import presente.errors
 from gallery.documents.values import SubjectPart
+from gallery.shards.protocol import shards_missing
 from gallery.shards.shard import Shard, ShardOpener
-from gallery.shards.sharded_index import shards_missing
 from presente.errors import ConfigError, PresenteError
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class ShardActor:
 
 
 class RayShards:
-    """A :class:`gallery.shards.sharded_index.Shards` of actors. Safe to use from several threads.
+    """A :class:`gallery.shards.protocol.Shards` of actors. Safe to use from several threads.
 
     Attributes:
         places: the address of the machine that each shard was last opened on.
@@ -161,7 +161,7 @@ class RayShards:
             while number not in self._ready:
                 left = deadline - time.monotonic()
                 if left <= 0 or self._closing.is_set():
-                    raise shards_missing([each for each in range(self.number) if each not in self._ready], self.number)
+                    raise shards_missing(self)
                 self._changed.wait(left)
             return self._ready[number]
 

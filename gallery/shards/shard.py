@@ -36,13 +36,11 @@ class ShardSummary:
         state: of its index.
         spec: how its published templates are indexed.
         gate_report: the recall gate's report on them.
-        seen: how many removals it has seen since it was opened, its own templates' or not.
     """
 
     state: IndexState
     spec: IndexSpec
     gate_report: GateReport | None
-    seen: int
 
 
 class Shard:
@@ -114,7 +112,7 @@ class Shard:
         """The shard as it is now, without asking the documents."""
         with self._index.reading() as searcher:
             spec = searcher.spec
-        return ShardSummary(self._index.state(), spec, self._index.gate_report, self._index.erasure.seen)
+        return ShardSummary(self._index.state(), spec, self._index.gate_report)
 
     def snapshot(self) -> tuple[int, NDArray[np.int64], NDArray[np.int64]]:
         """All templates as they are now: a number for :meth:`take`, ids and subjects."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import heapq
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,48 +16,21 @@ from numpy.typing import NDArray
 from gallery.documents.protocol import FollowedStore
 from gallery.documents.values import Position, SubjectPart, Written
 from gallery.index.agreement import Agreement
+from gallery.index.erasure import StoreWatcher
 from gallery.index.gallery_index import GalleryIndex
 from gallery.index.index_state import IndexState, Lag, ShardState
 from gallery.index.kinds.protocol import IndexSpec
 from gallery.index.pack_agreement import check_same_pack
 from gallery.index.recall_gate import GateReport
+from gallery.shards.protocol import Shards, shards_missing
 from gallery.shards.shard import ShardSummary
-from presente.errors import PresenteError, StoreError
+from gallery.shards.sharded_snapshot import ShardedSnapshot
+from presente.errors import StoreError
 from presente.recent_cache import RecentCache
-
-log = logging.getLogger(__name__)
 
 _MAX_SELECTIONS = 16
 _SHARED_FROM = 10_000
 """A selection of more subjects than this is handed to the shards once, not with every search."""
-
-
-class Shards(Protocol):
-    """The shards of an index, each of which may be lost and come back."""
-
-    @property
-    def number(self) -> int:
-        """How many there are."""
-
-    def missing(self) -> list[int]:
-        """Which of them are not there now."""
-
-    def ask(self, method: str, of: Mapping[int, tuple[Any, ...]], patient: bool = True) -> dict[int, Any]:
-        """Call a method of some shards at once, each with its arguments; what each returns.
-
-        A call whose shard is lost is made again when it is back, so a method must stand being called twice. With
-        ``patient`` a missing shard is waited for, for a time.
-
-        Raises:
-            StoreError: ``shards_missing``.
-            PresenteError: what a shard raises.
-        """
-
-    def share(self, value: NDArray[np.int64]) -> Any:
-        """What stands for an array in arguments, so that it is sent to a machine once."""
-
-    def close(self, publish: bool) -> None:
-        """Stop all of them; with ``publish`` each writes a generation first if anything changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +59,7 @@ class ShardedIndex:
         self.pack, self.pack_name = (pack, dim), pack_name
         self._following = threading.Lock()
         self._selections: RecentCache[bytes, ShardSelection] = RecentCache(_MAX_SELECTIONS)
-        self._watcher: _Watcher | None = None
+        self._watcher: StoreWatcher | None = None
         self._summaries: tuple[Position, dict[int, ShardSummary]] | None = None
         self._people: dict[int, int] = {}
         self._looked_at = time.monotonic()
@@ -157,7 +129,16 @@ class ShardedIndex:
             self.store.finish_erasing()
 
     def watch(self, every_s: float, erased: Callable[[], None]) -> None:
-        self._watcher = _Watcher(self, every_s, erased)
+        self._watcher = StoreWatcher(self._tend, -1, every_s, erased)
+
+    def _tend(self) -> int:
+        """Let the shards follow, and so learn which of them are lost; how many removals those that are there have seen.
+
+        The sum is another one also when a shard was opened anew, which may have missed a removal.
+        """
+        seen = self.follow()
+        self.store.finish_erasing()
+        return seen
 
     # -- searching --------------------------------------------------------------------------------------------------
 
@@ -251,12 +232,18 @@ class ShardedIndex:
         self._summaries = position, dict(sorted(answers.items()))
         return list(self._summaries[1].values())
 
+    def _last_known(self) -> tuple[dict[int, ShardSummary], list[int]]:
+        """What the shards say now, or, while one is missing, what they said last; and which are missing."""
+        try:
+            self._summarised(patient=False)
+        except StoreError as error:
+            if error.code != "shards_missing" or self._summaries is None:
+                raise
+        return self._summaries[1] if self._summaries else {}, self.shards.missing()
+
     def shard_states(self) -> tuple[ShardState, ...]:
         """Each shard as it is now; one that is not there as it was last."""
-        missing = self.shards.missing()
-        if not missing:
-            self._summarised(patient=False)
-        known = {} if self._summaries is None else self._summaries[1]
+        known, missing = self._last_known()
         return tuple(
             ShardState(
                 number,
@@ -272,12 +259,8 @@ class ShardedIndex:
         )
 
     def state(self) -> IndexState:
-        missing = self.shards.missing()
-        if not missing:
-            self._summarised(patient=False)
-        states = [] if self._summaries is None else [each.state for each in self._summaries[1].values()]
-        if not states:
-            raise _missing_error(self.shards)
+        known, missing = self._last_known()
+        states = [each.state for each in known.values()]
         first, recalls = states[0], [each.recall for each in states if each.recall is not None]
         ages = [each.generation_age_s for each in states if each.generation_age_s is not None]
         return replace(
@@ -300,7 +283,7 @@ class ShardedIndex:
 
     def lag(self) -> Lag:
         if self.shards.missing():
-            raise _missing_error(self.shards)
+            raise shards_missing(self.shards)
         looked_at = self._looked_at
         changes = self.behind()
         return Lag(changes, max(0.0, time.monotonic() - looked_at) if changes else 0.0)
@@ -364,7 +347,7 @@ class _SomeShards:
     def ask(self, method: str, of: Mapping[int, tuple[Any, ...]], patient: bool = True) -> dict[int, Any]:  # noqa: ARG002
         asked = {number: arguments for number, arguments in of.items() if number in self._there}
         if of and not asked:
-            raise _missing_error(self)
+            raise shards_missing(self)
         return self._shards.ask(method, asked, patient=False)
 
     def share(self, value: NDArray[np.int64]) -> Any:
@@ -374,82 +357,9 @@ class _SomeShards:
         """Nothing: they are another's."""
 
 
-class ShardedSnapshot:
-    """A :class:`gallery.index.template_snapshot.Snapshot` of all shards."""
-
-    def __init__(self, shards: Shards, parts: Sequence[tuple[int, NDArray[np.int64], NDArray[np.int64]]], dim: int):
-        self._shards = shards
-        self._numbers = [number for number, _, _ in parts]
-        ids = np.concatenate([ids for _, ids, _ in parts])
-        order = np.argsort(ids, kind="stable")
-        self.ids = ids[order]
-        self.subjects = np.concatenate([subjects for _, _, subjects in parts])[order]
-        sizes = [len(ids) for _, ids, _ in parts]
-        self._shard_of = np.repeat(np.arange(len(parts)), sizes)[order]
-        self._place = np.concatenate([np.arange(size) for size in sizes])[order]
-        self.dim = dim
-
-    def __len__(self) -> int:
-        """How many templates there are."""
-        return len(self.ids)
-
-    def take(self, which: NDArray[np.int64] | slice) -> NDArray[np.float32]:
-        """See :meth:`gallery.index.template_snapshot.Snapshot.take`."""
-        shard_of, places = self._shard_of[which], self._place[which]
-        taken = np.empty((len(places), self.dim), dtype=np.float32)
-        asked = {int(shard): (self._numbers[shard], places[shard_of == shard]) for shard in np.unique(shard_of)}
-        for shard, vectors in self._shards.ask("take", asked).items():
-            taken[shard_of == shard] = vectors
-        return taken
-
-
-class _Watcher:
-    """A thread that lets the shards follow, also while no search asks, and tells of removals."""
-
-    def __init__(self, index: ShardedIndex, every_s: float, erased: Callable[[], None]) -> None:
-        self._index, self._every_s, self._erased = index, every_s, erased
-        self._stopping = threading.Event()
-        self._logged = ""
-        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop after the update that is under way."""
-        self._stopping.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        seen = -1
-        while not self._stopping.wait(self._every_s):
-            try:
-                now = self._index.follow()
-                self._index.store.finish_erasing()
-                if now != seen:  # also when a shard was opened anew, and may have missed a removal
-                    self._erased()
-                    seen = now
-                self._logged = ""
-            except Exception as error:
-                if str(error) != self._logged:  # once, not at every update while it lasts
-                    log.error("%s", error, exc_info=None if isinstance(error, PresenteError | OSError) else error)
-                self._logged = str(error)
-
-
 def _best_of(answers: Sequence[list[list[tuple[int, float]]]], probes: int, k: int) -> list[list[tuple[int, float]]]:
     """The k best of what several shards found for each probe, in the order that one index gives."""
     return [
         heapq.nsmallest(k, (pair for answer in answers for pair in answer[probe]), key=lambda pair: (-pair[1], pair[0]))
         for probe in range(probes)
     ]
-
-
-def shards_missing(missing: Sequence[int], number: int) -> StoreError:
-    """The error of a search for which not all shards are there."""
-    return StoreError(
-        "shards_missing",
-        f"Of the {number} shards of the index, {len(missing)} are not there: {', '.join(map(str, missing))}.",
-        "They are started again where there is room; try again in some seconds.",
-    )
-
-
-def _missing_error(shards: Shards) -> StoreError:
-    return shards_missing(shards.missing(), shards.number)

@@ -13,8 +13,9 @@ from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
 from gallery.index.recall_gate import IndexSettings
 from gallery.settings import GallerySettings
+from gallery.shards.protocol import shards_missing
 from gallery.shards.shard import Shard
-from gallery.shards.sharded_index import ShardedIndex, shards_missing
+from gallery.shards.sharded_index import ShardedIndex
 from presente.composition import open_store
 
 SHARDS = 3
@@ -33,7 +34,7 @@ class NearShards:
 
     def ask(self, method: str, of: Mapping[int, tuple[Any, ...]], patient: bool = True) -> dict[int, Any]:
         if self.lost & set(of):
-            raise shards_missing(self.missing(), self.number)
+            raise shards_missing(self)
         return {number: getattr(self._shards[number], method)(*arguments) for number, arguments in of.items()}
 
     def share(self, value: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -17,7 +17,7 @@ from gallery.documents.protocol import DocumentStore
 from gallery.documents.sqlite.migrations import STEPS, m004_other_classes
 from gallery.documents.sqlite.store import SqliteStore
 from gallery.documents.student_rules import check_student
-from gallery.documents.values import Consent, Position, Student, Template
+from gallery.documents.values import Consent, Position, Student, SubjectPart, Template
 from presente.errors import Conflict, InvalidInput, NotFound, StoreError
 from tests.conftest import DIM, PACK, OpenStore, enrolment, student_in, unit
 from tests.gallery.conftest import vectors
@@ -49,6 +49,20 @@ def test_what_is_enrolled_is_read_back_exactly(store: DocumentStore, open_store:
         assert view.counts() == view.counts().__class__(students=2, cohort=0, images=3, templates=3)
         assert view.subjects([found.id, 999]) == {found.id: found.student}
         assert len(view.embedded("A1", PACK)) == 2 and view.embedded("A1", OTHER) == set()
+
+
+def test_parts_of_the_subjects_divide_the_templates(store: DocumentStore) -> None:
+    store.enrol([enrolment(f"A{number}", vectors(1 + number % 2, number + 1)) for number in range(7)])
+    parts = [SubjectPart(number, 3) for number in range(3)]
+    found = [list(store.templates(part=part)) for part in parts]
+    for part, batches in zip(parts, found, strict=True):
+        assert all(part.has(batch.subjects).all() for batch in batches)
+        assert store.template_count(part) == sum(len(batch.ids) for batch in batches) > 0
+    assert sorted(int(i) for batches in found for batch in batches for i in batch.ids) == all_ids(store)
+    assert store.template_count() == len(all_ids(store)) == store.counts().templates
+    one = int(found[1][0].ids[0])
+    assert [list(batch.ids) for batch in store.templates([one], part=parts[1])] == [[one]]
+    assert list(store.templates([one], part=parts[0])) == []
 
 
 def test_ids_are_never_used_again(store: DocumentStore) -> None:

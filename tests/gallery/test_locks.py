@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from gallery.documents.sqlite.store import SqliteStore
-from gallery.documents.values import Position
+from gallery.documents.values import Counts, Position
 from gallery.index.kinds.flat import FlatIndex
 from gallery.index.searcher import Searcher
 from gallery.index.template_parts import PublishedTemplates, RecentTemplates, by_subject
@@ -404,3 +404,30 @@ def test_an_interrupted_enrolment_lets_a_publisher_finish(
     assert finishes(lambda: gallery.close(publish=True))
     again = open_gallery()
     assert again.search(rows[:1], 1)[0][0].student.matricula == "A1"
+
+
+@on_sqlite
+def test_a_status_does_not_wait_for_itself_when_a_writer_comes_in_between(
+    open_gallery: OpenGallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The writer waits for the reader, and keeps new readers out: who reads must not ask to read again."""
+    gallery = open_gallery()
+    lock, counts = own_index(gallery)._lock, gallery.store.counts
+
+    def write() -> None:
+        with lock.write():
+            pass
+
+    writer = threading.Thread(target=write, daemon=True)
+
+    def counted_while_a_writer_waits() -> Counts:
+        writer.start()
+        deadline = time.monotonic() + HANGS_S
+        while not lock._waiting and time.monotonic() < deadline:
+            time.sleep(0.001)
+        return counts()
+
+    monkeypatch.setattr(gallery.store, "counts", counted_while_a_writer_waits)
+    assert finishes(gallery.status)
+    writer.join(HANGS_S)
+    assert not writer.is_alive()

@@ -2,6 +2,7 @@
 node is waited for, refused, and replaced, and nothing is missing afterwards."""
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from gallery.shards.sharded_index import ShardedIndex
 from presente import composition
 from presente.composition import open_store
 from presente.errors import ConfigError, InvalidInput, StoreError
+from presente.ray_cluster import join_cluster
 from presente.settings import Settings, load_settings
 from presente.sharding import open_sharded_index
 from tests.conftest import DIM, PACK, ROOT, enrolment, on_sqlite, unit
@@ -272,3 +274,18 @@ def test_parts_divide_the_subjects() -> None:
     subjects = np.arange(100)
     parts = [SubjectPart(number, 3).has(subjects) for number in range(3)]
     assert (np.sum(parts, axis=0) == 1).all()
+
+
+@pytest.mark.parametrize("address", [None, "ray://somewhere:10001"])
+def test_ray_is_told_to_call_nobody_and_to_start_nothing_by_itself(
+    address: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where an address is given, which is refused here after that."""
+    monkeypatch.setitem(sys.modules, "ray", None)  # as where it is not installed
+    for name in ("RAY_USAGE_STATS_ENABLED", "RAY_ENABLE_AUTO_CONNECT"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    with pytest.raises(ConfigError) as refused:
+        join_cluster(address, 1, "PRESENTE_SHARDS")
+    assert refused.value.code == "ray_missing"
+    assert (os.environ["RAY_USAGE_STATS_ENABLED"], os.environ["RAY_ENABLE_AUTO_CONNECT"]) == ("0", "0")
