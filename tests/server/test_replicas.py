@@ -194,7 +194,8 @@ def test_jobs_and_the_calibration_of_one_are_the_others(start: Start) -> None:
     job = ask(a, "/v1/jobs", {"kind": "calibrate", "fpir": 0.05}).json["id"]
     wait_until(lambda: b.ask(f"/v1/jobs/{job}")["state"] not in ("queued", "running"))
     assert b.ask(f"/v1/jobs/{job}")["state"] == "done"
-    assert b.ask("/v1/calibration")["calibration"]["fpir"] == 0.05
+    # Within a second, as docs/replicas.md says: b may have read just before that there is none.
+    wait_until(lambda: (b.ask("/v1/calibration")["calibration"] or {}).get("fpir") == 0.05)
     assert ask(a, "/v1/calibration", {"fpir": 0.2}, "PUT").status == 200
     wait_until(lambda: b.ask("/v1/calibration")["calibration"]["fpir"] == 0.2)
     assert b.ask("/v1/status")["threshold"] == a.ask("/v1/status")["threshold"]
