@@ -75,6 +75,10 @@ class PhotoRefused(PresenteError):
     """A photo that was read and refused on purpose: not an image, too large, no face."""
 
 
+class FilmRefused(PresenteError):
+    """A film that was read and refused on purpose: not a film, without a picture, too long."""
+
+
 class NotFound(PresenteError):
     """The thing that was named does not exist."""
 

@@ -14,6 +14,7 @@ from presente.errors import (
     Busy,
     ConfigError,
     Conflict,
+    FilmRefused,
     Forbidden,
     IndexDamaged,
     InvalidInput,
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 _BY_CLASS: tuple[tuple[type[PresenteError], int], ...] = (
     (PhotoRefused, 422),
+    (FilmRefused, 422),
     (InvalidInput, 400),
     (NotFound, 404),
     (Unauthorized, 401),
