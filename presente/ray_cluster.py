@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 import sys
@@ -11,6 +12,8 @@ from typing import Any
 
 from presente.errors import ConfigError, InvalidInput
 from presente.settings import ray_cluster_is_named
+
+log = logging.getLogger(__name__)
 
 _STORE_BYTES = 100_000_000
 """Memory for objects of a cluster of this machine alone: what passes through it is small."""
@@ -56,6 +59,7 @@ def join_cluster(address: str | None, cores: int, wish: str) -> Any:
             "Run the command on a machine of the cluster (`ray start`), and give HOST:PORT of its head; a "
             "cluster with a token wants RAY_AUTH_MODE and RAY_AUTH_TOKEN_PATH here, too.",
         ) from exc
+    _keep_stdout_clean()
     if threading.current_thread() is threading.main_thread():
         for number, handler in handlers.items():  # Ray puts its own before them, which prints a trace
             signal.signal(number, handler)
@@ -66,6 +70,16 @@ def leave_cluster(ray: Any) -> None:
     """Leave a cluster that was joined."""
     with redirect_stdout(sys.stderr):  # Ray prints what its daemons say of lost workers
         ray.shutdown()
+
+
+def _keep_stdout_clean() -> None:
+    """Log what Ray's own thread would print to stdout when a machine is lost: a command's JSON is there."""
+    import ray._private.worker as ray_worker
+
+    def logged(data: dict[str, Any], **_: object) -> None:
+        log.warning("Ray: %s", " ".join(str(line).partition("\n")[0] for line in data.get("lines", ())))
+
+    ray_worker.print_to_stdstream = logged
 
 
 def _check_answers(address: str | None) -> None:

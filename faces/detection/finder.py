@@ -85,6 +85,14 @@ class FaceFinder:
         upright = Found(self._usual(pixels, 0, stage))
         return self._best(pixels, upright, lambda turns: self._turned(pixels, turns, stage), self._turns_to_try)
 
+    def upright_looks(self, pixels: RGB, closer_is_allowed: Callable[[], bool]) -> Found:
+        """The faces of a picture that is known to be upright: by the first looks, and by the closer one if that is due
+        and ``closer_is_allowed``, which is asked only then."""
+        found = Found(self._usual(pixels, 0, untimed))
+        if self.closer_is_due(found, *pixels.shape[:2]) and closer_is_allowed():
+            found = self._closer(pixels, found)
+        return found
+
     def closer_look(self, pixels: RGB, found: Found, stage: Stage = untimed) -> Found:
         """``found``, of the same pixels, and the faces that a closer look adds. It is timed as ``detect_closer``."""
         with stage("detect_closer"):

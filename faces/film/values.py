@@ -1,4 +1,4 @@
-"""What a film shows: faces that were followed through it, and the hands that they raised. Times are seconds of the film."""
+"""What a film shows: faces that were followed through it, and hands that they raised. Times are seconds of the film."""
 
 from __future__ import annotations
 

@@ -208,7 +208,7 @@ def test_shards_for_which_no_machine_has_room_are_refused(settings: Settings, mo
 
 @on_sqlite
 def test_a_killed_node_is_waited_for_or_refused_and_nothing_is_missing_afterwards(
-    settings: Settings, nodes: RayNodes
+    settings: Settings, nodes: RayNodes, capfd: pytest.CaptureFixture[str]
 ) -> None:
     gallery = opened(replace(settings, shards=2))  # of three nodes: one is free
     index = gallery.index
@@ -258,6 +258,7 @@ def test_a_killed_node_is_waited_for_or_refused_and_nothing_is_missing_afterward
         found = gallery.search(probes, 1)
         agreement = gallery.index.verify()
         gallery.close()
+    assert not capfd.readouterr().out, "Ray wrote to stdout, where a command's JSON is"
     assert set(wrong) <= {found[0][0].student.matricula}, "who was not there was taken for nobody"
     assert set(refused) <= {"shards_missing"}
     assert [each[0].student.matricula for each in found[1:]] == [f"K{place}" for place in range(1, 60)]

@@ -1,0 +1,194 @@
+"""Faces followed through a film: tracks from frame to frame, and appearances: tracks that are one face.
+
+A track is embedded once, when it ends, from its best views. A view that is unlike the others ends up on its own: the
+track had passed from one person to another. A track then joins the appearance that it resembles as much as two photos
+of one person do, unless both were seen at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faces.film.tracks import continued, distances, joined, overlap
+from faces.film.values import FilmAppearance, FilmView
+from faces.film.views import BestViews, TrackView, fused, one_face
+from faces.image.decode import RGB
+from faces.reading import AlignedFace
+
+Embed = Callable[[Sequence[AlignedFace]], NDArray[np.float32]]
+"""Templates of aligned faces, float32 (n, d) unit rows."""
+
+_GAP_S = 3.0
+"""A track ends when its face was not found for longer."""
+_ONE_FACE = 0.5
+"""Views of a track are of one face if their mean cosine is at least this part of that which makes two photos so."""
+_OF_BEST = 0.25
+"""Views of a track that are worse than this part of its best one are not embedded."""
+_LEAST = 0.01
+"""A track without a view of this quality shows no face that could be told from another."""
+_MOST_VIEWS = 5
+"""Views that an appearance keeps, the best."""
+_PIECE_S = 10.0
+"""Spans of an appearance that are nearer to each other are one."""
+
+
+@dataclass
+class _Track:
+    number: int
+    box: NDArray[np.float32]
+    first_s: float
+    last_s: float
+    looks: list[float] = field(default_factory=list)
+    best: BestViews = field(default_factory=BestViews)
+
+
+@dataclass
+class _Piece:
+    """What is one face for certain: a track, or the part of one."""
+
+    track: int
+    views: list[FilmView]
+    vectors: NDArray[np.float32]
+    spans: list[tuple[float, float]]
+    looks: int
+
+    def vector(self) -> NDArray[np.float32]:
+        return fused(self.vectors, [view.quality for view in self.views])
+
+
+class FaceFollower:
+    """Follows faces through the frames of one film, in order. Not safe to use from several threads."""
+
+    def __init__(self, embed: Embed, same: float) -> None:
+        """Follow faces.
+
+        Args:
+            embed: makes templates.
+            same: the cosine from which two templates are taken for one person's.
+        """
+        self._embed = embed
+        self._same = same
+        self._open: list[_Track] = []
+        self._next = 0
+        self._pieces: list[_Piece] = []
+
+    def see(self, at_s: float, pixels: RGB, faces: Sequence[AlignedFace]) -> list[int]:
+        """Take in the faces of a frame; the number of the track of each."""
+        self._end([track for track in self._open if at_s - track.last_s > _GAP_S])
+        boxes = np.array([face.face.box for face in faces], dtype=np.float32).reshape(-1, 4)
+        before = np.array([track.box for track in self._open], dtype=np.float32).reshape(-1, 4)
+        unseen = np.array([at_s - track.last_s for track in self._open])
+        given, unclear = continued(distances(before, unseen, boxes))
+        tracks = [self._open[given[place]] if place in given else None for place in range(len(faces))]
+        self._end([self._open[place] for place in unclear])
+        numbers = []
+        for face, box, found in zip(faces, boxes, tracks, strict=True):
+            track = found or self._begun(at_s, box)
+            track.box, track.last_s = box, at_s
+            track.looks.append(at_s)
+            track.best.offer(at_s, face, pixels)
+            numbers.append(track.number)
+        return numbers
+
+    def finish(self) -> tuple[tuple[FilmAppearance, ...], Callable[[int, float], int | None]]:
+        """End all tracks: the appearances in order of first sight, and what says which one a track was at a time."""
+        self._end(list(self._open))
+        groups = self._linked()
+        groups.sort(key=lambda group: min(piece.spans[0][0] for piece in group))
+        appearances = tuple(_appearance(group) for group in groups)
+
+        def whose(track: int, at_s: float) -> int | None:
+            for number, group in enumerate(groups):
+                for piece in group:
+                    if piece.track == track and any(start <= at_s <= end for start, end in piece.spans):
+                        return number
+            return None
+
+        return appearances, whose
+
+    def _begun(self, at_s: float, box: NDArray[np.float32]) -> _Track:
+        track = _Track(self._next, box, at_s, at_s)
+        self._next += 1
+        self._open.append(track)
+        return track
+
+    def _end(self, tracks: Sequence[_Track]) -> None:
+        for track in tracks:
+            self._open.remove(track)
+            best = max(view.shown.quality for view in track.best.views)
+            if best >= _LEAST:
+                worth = [view for view in track.best.views if view.shown.quality >= _OF_BEST * best]
+                self._pieces += self._divided(track, sorted(worth, key=lambda view: view.shown.at_s))
+
+    def _divided(self, track: _Track, views: Sequence[TrackView]) -> list[_Piece]:
+        """The pieces of a track, one for each face that it shows."""
+        vectors = self._embed([view.aligned for view in views])
+        groups = one_face(vectors, _ONE_FACE * self._same)
+        owner = {place: number for number, group in enumerate(groups) for place in group}
+        times = np.array([view.shown.at_s for view in views])
+        looks: list[list[float]] = [[] for _ in groups]
+        for look in track.looks:  # each moment belongs to the face of the view that is nearest in time
+            looks[owner[int(np.abs(times - look).argmin())]].append(look)
+        return [
+            _Piece(
+                track.number,
+                [views[place].shown for place in group],
+                vectors[group],
+                list(joined([(look, look) for look in own], _GAP_S)),
+                len(own),
+            )
+            for group, own in zip(groups, looks, strict=True)
+            if own
+        ]
+
+    def _linked(self) -> list[list[_Piece]]:
+        """The pieces in groups of one face each: the two most alike that may be one are joined, until none are."""
+        groups = [[piece] for piece in self._pieces]
+        if not groups:
+            return []
+        sums = np.array([piece.vector() * piece.looks**0.5 for piece in self._pieces], dtype=np.float32)
+        apart = _seen_at_once(self._pieces)
+        alive = np.ones(len(groups), dtype=bool)
+        units = sums / np.linalg.norm(sums, axis=1, keepdims=True)
+        cosines = units @ units.T
+        cosines[apart] = -np.inf
+        np.fill_diagonal(cosines, -np.inf)
+        while True:
+            one, other = (int(place) for place in np.unravel_index(int(cosines.argmax()), cosines.shape))
+            if not cosines[one, other] >= self._same:
+                break
+            groups[one] += groups[other]
+            alive[other] = False
+            sums[one] += sums[other]
+            apart[one] |= apart[other]
+            apart[:, one] = apart[one]
+            row = (sums / np.linalg.norm(sums, axis=1, keepdims=True)) @ (sums[one] / np.linalg.norm(sums[one]))
+            row[apart[one] | ~alive] = -np.inf
+            row[one] = -np.inf
+            cosines[one], cosines[:, one] = row, row
+            cosines[other], cosines[:, other] = -np.inf, -np.inf
+        return [group for group, lives in zip(groups, alive, strict=True) if lives]
+
+
+def _seen_at_once(pieces: Sequence[_Piece]) -> NDArray[np.bool_]:
+    """Which pieces were seen at once, so that they are two faces: bool (n, n)."""
+    first = np.array([piece.spans[0][0] for piece in pieces])
+    last = np.array([piece.spans[-1][1] for piece in pieces])
+    apart = (first[:, None] <= last) & (first <= last[:, None])
+    for one, other in np.argwhere(np.triu(apart, 1)).tolist():
+        apart[one, other] = apart[other, one] = overlap(pieces[one].spans, pieces[other].spans)
+    return apart
+
+
+def _appearance(pieces: Sequence[_Piece]) -> FilmAppearance:
+    entries = [(view, vector) for piece in pieces for view, vector in zip(piece.views, piece.vectors, strict=True)]
+    entries.sort(key=lambda entry: -entry[0].quality)
+    kept = entries[:_MOST_VIEWS]
+    views = tuple(view for view, _ in kept)
+    vector = fused(np.array([vector for _, vector in kept], dtype=np.float32), [view.quality for view in views])
+    spans = joined([span for piece in pieces for span in piece.spans], _PIECE_S)
+    return FilmAppearance(vector, views, spans, sum(piece.looks for piece in pieces))

@@ -1,0 +1,125 @@
+"""The best views of one track: few, good, and spread over its time."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from faces.alignment import cut_box
+from faces.film.values import FilmView
+from faces.image.decode import RGB
+from faces.quality import Quality
+from faces.reading import AlignedFace
+
+MOST_VIEWS = 6
+"""Views that a track keeps; so many are embedded at most."""
+_APART_S = 1.0
+"""Views that are nearer in time show the same: the better one is kept."""
+_THUMBNAIL = 128
+"""Pixels per side of a thumbnail."""
+_AROUND = 0.5
+"""Of the face's side, what a thumbnail shows around it."""
+_LARGE, _SHARP, _TURNED = 80.0, 60.0, 1.2
+"""A face is not recognised better when it is larger (pixels) or sharper; it is hardly recognised when so far turned."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackView:
+    """A view of a track that may be embedded: the aligned face, and what is shown of it."""
+
+    aligned: AlignedFace
+    shown: FilmView
+
+
+def view_quality(quality: Quality) -> float:
+    """How good a view of a face is, 0 to 1: the product of what size, sharpness, pose and light give."""
+    size = min(quality.size / _LARGE, 1.0)
+    sharp = min(quality.sharpness / _SHARP, 1.0) ** 0.5
+    frontal = max(0.0, 1.0 - abs(quality.yaw) / _TURNED)
+    level = max(0.2, 1.0 - abs(quality.roll) / 60.0)
+    light = max(0.2, 1.0 - abs(quality.brightness - 128.0) / 128.0)
+    return float(size * sharp * frontal * level * light**0.5 * quality.detection_score)
+
+
+class BestViews:
+    """The views of a track that are worth to be embedded."""
+
+    def __init__(self) -> None:
+        self.views: list[TrackView] = []
+
+    def offer(self, at_s: float, aligned: AlignedFace, pixels: RGB) -> bool:
+        """Keep a view if it is better than one that is kept, or there is room; whether it was kept."""
+        quality = view_quality(aligned.quality)
+        near = [each for each in self.views if at_s - each.shown.at_s < _APART_S]
+        if near:
+            worse = min(near, key=lambda each: each.shown.quality)
+            if worse.shown.quality >= quality:
+                return False
+            self.views.remove(worse)
+        elif len(self.views) >= MOST_VIEWS:
+            worst = min(self.views, key=lambda each: each.shown.quality)
+            if worst.shown.quality >= quality:
+                return False
+            self.views.remove(worst)
+        x1, y1, x2, y2 = (float(edge) for edge in aligned.face.box)
+        shown = FilmView(at_s, (x1, y1, x2, y2), quality, thumbnail(pixels, aligned.face.box))
+        self.views.append(TrackView(aligned, shown))
+        return True
+
+
+def thumbnail(pixels: RGB, box: NDArray[np.float32]) -> bytes:
+    """A face and what is around it, JPEG, at most 128 pixels per side."""
+    side = max(1.0, float(max(box[2:] - box[:2])))
+    size = int(min(_THUMBNAIL, max(16.0, side * (1 + 2 * _AROUND))))
+    centre = (box[:2] + box[2:]) / 2
+    half = side * (0.5 + _AROUND)
+    square = np.concatenate([centre - half, centre + half])
+    return jpeg(cut_box(pixels, square, size, 0.0))
+
+
+def jpeg(pixels: RGB) -> bytes:
+    """A picture as JPEG."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=85)
+    return stream.getvalue()
+
+
+def fused(vectors: NDArray[np.float32], qualities: Sequence[float]) -> NDArray[np.float32]:
+    """One template of several views of a face, float32 (d,) of length 1: their mean, each weighted by its quality.
+
+    Args:
+        vectors: float32 (n, d) unit rows.
+        qualities: of the views; those near 0 count a little, too.
+    """
+    weights = np.maximum(np.asarray(qualities, dtype=np.float32), 0.05)
+    total = (vectors * weights[:, None]).sum(axis=0)
+    return np.asarray(total / np.linalg.norm(total), dtype=np.float32)
+
+
+def one_face(vectors: NDArray[np.float32], alike: float) -> list[list[int]]:
+    """The views of a track by the face that they show, in groups; one group where the track followed one face.
+
+    Groups whose vectors have at least the mean cosine ``alike`` are joined, the most alike first.
+
+    Args:
+        vectors: float32 (n, d) unit rows.
+        alike: the mean cosine.
+    """
+    groups = [[number] for number in range(len(vectors))]
+    cosines = vectors @ vectors.T
+    while len(groups) > 1:
+        best, pair = -2.0, (0, 0)
+        for one in range(len(groups)):
+            for other in range(one + 1, len(groups)):
+                mean = float(cosines[np.ix_(groups[one], groups[other])].mean())
+                if mean > best:
+                    best, pair = mean, (one, other)
+        if best < alike:
+            break
+        groups[pair[0]] += groups.pop(pair[1])
+    return [sorted(group) for group in groups]

@@ -1,0 +1,242 @@
+"""A process that decodes one film or camera: ``python -m faces.film.worker``; it reads its task from standard input.
+
+It writes lines of JSON to standard output. A line of kind ``frame`` is followed by its pixels. Of a film, the frames
+are given that are worth a look: one every so often, if something changed. Of a camera, those that can be taken in time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import select
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+_FORMATS = "mov,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,3gp,m4v,h264,hevc"
+"""Containers that hold a film themselves. Others, like playlists, name further files or addresses to be opened."""
+_RATE = 25.0
+"""Frames per second of a film that does not say when its frames are shown."""
+_LONGEST_STEP_S = 600.0
+"""A film does not jump forward by more: a time beyond is damage."""
+_TELL_S = 1.0
+_SMALL = (64, 36)
+"""Width and height of the small grey pictures that are compared."""
+_CHANGED = 14
+"""Levels of grey by which some place of the small picture differs when something moved; noise stays below."""
+_OPEN_S = 20.0
+
+
+@dataclass
+class _Task:
+    source: str
+    live: bool
+    longest_s: float
+    most_pixels: int
+    longest_side: int
+    every_s: float
+    still_s: float
+
+
+class _Refused(Exception):
+    def __init__(self, code: str, what: str, fix: str = "") -> None:
+        super().__init__(what)
+        self.told = {"kind": "refused", "code": code, "what": what, "fix": fix}
+
+
+def main() -> int:
+    """Decode what standard input names."""
+    given = json.loads(sys.stdin.buffer.readline())
+    limits = given["limits"]
+    memory = limits.pop("memory")
+    mapped = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (mapped + memory, mapped + memory))
+    out = _Out()
+    try:
+        _decode(_Task(given["source"], given["live"], **limits), out)
+    except _Refused as refused:
+        out.say(refused.told)
+    except MemoryError:
+        out.say(_Refused("film_too_large", "The film takes more memory to decode than a film may.", _FIX).told)
+    return 0
+
+
+_FIX = "Convert it to MP4 (H.264), at most 1920 x 1080, and send that."
+
+
+class _Out:
+    """Standard output."""
+
+    def __init__(self) -> None:
+        self._descriptor = os.dup(1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what libraries print is nothing of ours
+
+    def say(self, told: dict[str, Any], pixels: NDArray[np.uint8] | None = None) -> None:
+        parts = [json.dumps(told).encode() + b"\n"]
+        if pixels is not None:
+            parts.append(np.ascontiguousarray(pixels).tobytes())
+        for part in parts:
+            rest = memoryview(part)
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+
+    def has_room(self) -> bool:
+        """Whether the other side takes what it is given."""
+        return bool(select.select([], [self._descriptor], [], 0)[1])
+
+
+def _decode(task: _Task, out: _Out) -> None:
+    with _opened(task) as container:
+        if not container.streams.video:
+            raise _Refused("no_picture", "The file has no picture, only sound or other data.", "Send a film.")
+        stream = container.streams.video[0]
+        context = stream.codec_context
+        if context.width * context.height > task.most_pixels:
+            raise _Refused(
+                "film_too_large", f"A frame of the film has {context.width} x {context.height} pixels.", _FIX
+            )
+        stream.thread_type = "AUTO"
+        out.say({"kind": "film", "claimed_s": _claimed(container)})
+        progress = _Progress(task, out)
+        for frame in _frames(container, stream, progress):
+            progress.see(frame)
+        if not progress.decoded:
+            raise _Refused("empty_film", "No frame of the film could be decoded.", _FIX)
+        progress.end()
+
+
+def _opened(task: _Task) -> Any:
+    if task.live:
+        options = {"rtsp_transport": "tcp"}
+        device = task.source.startswith("/dev/")
+        try:
+            return av.open(task.source, format="v4l2" if device else None, options=options, timeout=(_OPEN_S, _OPEN_S))
+        except (av.FFmpegError, OSError, ValueError) as exc:
+            said = exc.strerror if isinstance(exc, OSError) and exc.strerror else type(exc).__name__
+            raise _Refused("camera_unavailable", f"The camera cannot be opened ({said}).") from exc
+    options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
+    try:
+        return av.open(f"file:{task.source}", options=options)
+    except (av.FFmpegError, OSError, ValueError) as exc:
+        if not Path(task.source).stat().st_size:
+            raise _Refused("empty_film", "The file is empty.", "Send the film again.") from exc
+        raise _Refused("unreadable_film", "The file is no film that can be read.", _FIX) from exc
+
+
+def _claimed(container: Any) -> float | None:
+    seconds = container.duration / 1_000_000 if container.duration else 0.0
+    return seconds if 0 < seconds < 1e6 else None
+
+
+def _frames(container: Any, stream: Any, progress: _Progress) -> Iterator[Any]:
+    """Every frame that can be decoded; packets that cannot are passed over."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except (av.FFmpegError, OSError, EOFError):  # the file ends before its data do
+            progress.damaged = True
+            packet = None
+        try:
+            yield from stream.codec_context.decode(packet)
+        except av.EOFError:
+            return
+        except (av.FFmpegError, ValueError):
+            progress.damaged = True
+        if packet is None or (packet.size == 0 and packet.dts is None):
+            return
+        progress.tell()
+
+
+class _Progress:
+    """Where the film is, and which of its frames are given away."""
+
+    def __init__(self, task: _Task, out: _Out) -> None:
+        self.decoded = 0
+        self.damaged = False
+        self._task, self._out = task, out
+        self._began = time.monotonic()
+        self._at_s = 0.0
+        self._told_s = self._began
+        self._first: float | None = None
+        self._before: float | None = None
+        self._looked_at: tuple[float, NDArray[np.int16]] | None = None
+        self._next_s = 0.0
+
+    def see(self, frame: Any) -> None:
+        self.decoded += 1
+        self.damaged |= bool(frame.is_corrupt)
+        self._at_s = self._shown_at(frame)
+        if self._at_s > self._task.longest_s and not self._task.live:
+            hours = self._task.longest_s / 3600
+            raise _Refused("film_too_long", f"The film is longer than {hours:g} hours.", "Send it in parts.")
+        if self._at_s >= self._next_s and (not self._task.live or self._out.has_room()):
+            self._offer(frame)
+        self.tell()
+
+    def tell(self) -> None:
+        """Say how far it is, about once per second."""
+        if time.monotonic() - self._told_s > _TELL_S and (not self._task.live or self._out.has_room()):
+            self._told_s = time.monotonic()
+            self._out.say({"kind": "progress", "at_s": self._at_s, "decoded": self.decoded})
+
+    def end(self) -> None:
+        last = {"kind": "end", "at_s": self._at_s, "decoded": self.decoded, "damaged": self.damaged}
+        self._out.say(last)
+
+    def _shown_at(self, frame: Any) -> float:
+        """When a frame is shown: by its own time where that makes sense, else a frame's length after the one before."""
+        if self._task.live:
+            return time.monotonic() - self._began
+        own = float(frame.pts * frame.time_base) if frame.pts is not None and frame.time_base else None
+        if self._before is None or own is None or not 0 <= own - self._before <= _LONGEST_STEP_S:
+            at = self._at_s + 1 / _RATE if self.decoded > 1 else 0.0
+            if own is not None:
+                self._first = own - at  # times begin anew
+        else:
+            assert self._first is not None
+            at = own - self._first
+        self._before = own
+        return max(at, self._at_s)
+
+    def _offer(self, frame: Any) -> None:
+        small = frame.reformat(*_SMALL, format="gray").to_ndarray().astype(np.int16)
+        if self._looked_at is not None:
+            since, before = self._looked_at
+            still = int(np.abs(small - before).max()) < _CHANGED
+            if still and self._at_s < since + self._task.still_s:
+                self._next_s = self._at_s + self._task.every_s
+                return
+        self._looked_at = self._at_s, small
+        self._next_s = self._at_s + self._task.every_s
+        pixels = self._upright(frame)
+        if pixels is None:
+            return
+        told = {"kind": "frame", "at_s": self._at_s, "decoded": self.decoded}
+        self._told_s = time.monotonic()
+        self._out.say(told | {"height": pixels.shape[0], "width": pixels.shape[1]}, pixels)
+
+    def _upright(self, frame: Any) -> NDArray[np.uint8] | None:
+        """The frame's pixels, upright and square, reduced to the longest side that is wanted."""
+        if frame.width * frame.height > self._task.most_pixels:
+            raise _Refused("film_too_large", f"A frame of the film has {frame.width} x {frame.height} pixels.", _FIX)
+        scale = min(1.0, self._task.longest_side / max(frame.width, frame.height))
+        width, height = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
+        try:
+            pixels = frame.reformat(width, height, format="rgb24").to_ndarray()
+        except (av.FFmpegError, ValueError):  # a kind of pixels that has no way to RGB
+            self.damaged = True
+            return None
+        return np.asarray(np.rot90(pixels, round(frame.rotation / 90) % 4), dtype=np.uint8)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
