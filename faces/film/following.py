@@ -36,7 +36,7 @@ _PIECE_S = 10.0
 """Spans of an appearance that are nearer to each other are one."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Track:
     number: int
     box: NDArray[np.float32]
@@ -46,7 +46,7 @@ class _Track:
     best: BestViews = field(default_factory=BestViews)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Piece:
     """What is one face for certain: a track, or the part of one."""
 

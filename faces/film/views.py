@@ -28,7 +28,7 @@ _LARGE, _SHARP, _TURNED = 80.0, 60.0, 1.2
 """A face is not recognised better when it is larger (pixels) or sharper; it is hardly recognised when so far turned."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TrackView:
     """A view of a track that may be embedded: the aligned face, and what is shown of it."""
 

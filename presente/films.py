@@ -1,0 +1,56 @@
+"""Films and gallery together: appearances in a film become faces whose attendance is recorded, as those of a photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from faces.embedder import FaceEmbedder
+from faces.film.frames import FilmLimits
+from faces.film.reading import RaisedHands, Tell, read_film
+from faces.film.values import FilmReading
+from gallery.attendance.film_chances import FPIR, film_threshold, most_chances
+from gallery.gallery import Gallery
+from gallery.recalibration import fit_to_gallery
+from gallery.threshold.operating_point import OperatingPoint
+from presente.errors import InvalidInput
+
+_FITTED_TO = 5_000
+"""People of a gallery without a calibration to which a curve is fitted for a film: it takes seconds."""
+
+__all__ = ["FilmReading", "read_school_film", "threshold_of_film"]
+
+
+def read_school_film(
+    path: Path,
+    embedder: FaceEmbedder,
+    hands: RaisedHands | None,
+    tell: Tell,
+    limits: FilmLimits | None = None,
+    workers: int = 0,
+) -> FilmReading:
+    """Read a film with a pack, whose own threshold says when two views are one face; see
+    :func:`faces.film.reading.read_film`."""
+    return read_film(str(path), embedder, embedder.pack.threshold, hands, tell, limits, workers)
+
+
+def threshold_of_film(
+    gallery: Gallery, reading: FilmReading, asked: float | None = None
+) -> tuple[float, OperatingPoint]:
+    """The score from which an appearance of a film is a person, and the operating point of a photo that it rises from.
+
+    Where the gallery has no calibration, a curve is fitted to its people for this film, if they are enough.
+
+    Args:
+        gallery: the whole gallery.
+        reading: the film.
+        asked: a threshold that the caller asked for.
+    """
+    point = gallery.operating_point(asked)
+    chances = most_chances([appearance.spans for appearance in reading.appearances])
+    curve = point.curve
+    if curve is None and chances > 1 and point.people <= _FITTED_TO:
+        try:
+            curve = fit_to_gallery(gallery, FPIR)
+        except InvalidInput:  # too few people
+            curve = None
+    return film_threshold(point, curve, chances), point
