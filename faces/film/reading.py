@@ -148,6 +148,7 @@ def read_film(
             appearances,
             None if hands is None else _raises(hands, whose),
             frames.damaged,
+            frames.claimed_s,
         )
 
 

@@ -75,12 +75,13 @@ class FilmReading:
 
     Attributes:
         duration_s: from its first to its last frame, whatever its header claims.
+        claimed_s: how long its header says that it is; None when it does not say.
         width, height: pixels of an upright frame as it was looked at.
         frames: how many were decoded.
         looked_at: in how many of them faces were looked for.
         appearances: in order of their first sight.
         raises: in order of time; None when hands were not looked for.
-        damaged: whether the film ended before its data did, or parts of it could not be decoded.
+        damaged: whether parts of it could not be decoded.
     """
 
     duration_s: float
@@ -91,3 +92,4 @@ class FilmReading:
     appearances: tuple[FilmAppearance, ...]
     raises: tuple[FilmRaise, ...] | None = None
     damaged: bool = False
+    claimed_s: float | None = None

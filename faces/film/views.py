@@ -19,7 +19,7 @@ from faces.reading import AlignedFace
 MOST_VIEWS = 6
 """Views that a track keeps; so many are embedded at most."""
 _APART_S = 1.0
-"""Views that are nearer in time show the same: the better one is kept."""
+"""Seconds of the parts of a track's time, at first: views of one part show the same."""
 _THUMBNAIL = 128
 """Pixels per side of a thumbnail."""
 _AROUND = 0.5
@@ -47,29 +47,41 @@ def view_quality(quality: Quality) -> float:
 
 
 class BestViews:
-    """The views of a track that are worth to be embedded."""
+    """The views of a track that are worth to be embedded: the best one of each part of its time.
+
+    The parts are a second long, and twice as long whenever there are too many. So a track is shown from its beginning
+    to its end, in case that it passed to somebody else.
+    """
 
     def __init__(self) -> None:
-        self.views: list[TrackView] = []
+        self._by_part: dict[int, TrackView] = {}
+        self._first_s: float | None = None
+        self._part_s = _APART_S
+
+    @property
+    def views(self) -> list[TrackView]:
+        """The views, in order of time."""
+        return list(self._by_part.values())
 
     def offer(self, at_s: float, aligned: AlignedFace, pixels: RGB) -> bool:
-        """Keep a view if it is better than one that is kept, or there is room; whether it was kept."""
-        quality = view_quality(aligned.quality)
-        near = [each for each in self.views if at_s - each.shown.at_s < _APART_S]
-        if near:
-            worse = min(near, key=lambda each: each.shown.quality)
-            if worse.shown.quality >= quality:
-                return False
-            self.views.remove(worse)
-        elif len(self.views) >= MOST_VIEWS:
-            worst = min(self.views, key=lambda each: each.shown.quality)
-            if worst.shown.quality >= quality:
-                return False
-            self.views.remove(worst)
+        """Take in a later view; whether it is kept."""
+        if self._first_s is None:
+            self._first_s = at_s
+        quality, part = view_quality(aligned.quality), int((at_s - self._first_s) / self._part_s)
+        if part in self._by_part and self._by_part[part].shown.quality >= quality:
+            return False
         x1, y1, x2, y2 = (float(edge) for edge in aligned.face.box)
-        shown = FilmView(at_s, (x1, y1, x2, y2), quality, thumbnail(pixels, aligned.face.box))
-        self.views.append(TrackView(aligned, shown))
-        return True
+        view = FilmView(at_s, (x1, y1, x2, y2), quality, thumbnail(pixels, aligned.face.box))
+        self._by_part[part] = TrackView(aligned, view)
+        while len(self._by_part) > MOST_VIEWS:
+            self._part_s *= 2
+            halved: dict[int, TrackView] = {}
+            for number, each in self._by_part.items():
+                better = halved.setdefault(number // 2, each)
+                if each.shown.quality > better.shown.quality:
+                    halved[number // 2] = each
+            self._by_part = halved
+        return any(each.shown is view for each in self._by_part.values())
 
 
 def thumbnail(pixels: RGB, box: NDArray[np.float32]) -> bytes:

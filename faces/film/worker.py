@@ -142,6 +142,8 @@ def _frames(container: Any, stream: Any, progress: _Progress) -> Iterator[Any]:
     while True:
         try:
             packet = next(packets, None)
+        except MemoryError:
+            raise
         except (av.FFmpegError, OSError, EOFError):  # the file ends before its data do
             progress.damaged = True
             packet = None
@@ -149,6 +151,8 @@ def _frames(container: Any, stream: Any, progress: _Progress) -> Iterator[Any]:
             yield from stream.codec_context.decode(packet)
         except av.EOFError:
             return
+        except MemoryError:
+            raise
         except (av.FFmpegError, ValueError):
             progress.damaged = True
         if packet is None or (packet.size == 0 and packet.dts is None):
