@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,11 @@ _LEAST = 0.01
 """A track without a view of this quality shows no face that could be told from another."""
 _MOST_VIEWS = 5
 """Views that an appearance keeps, the best."""
+_CLOSE_BY, _BETWEEN = 0.6, 0.3
+"""The part of that likeness that is enough for a track that begins soon after, and near, where another one ended; and
+for one that does so on both sides of it: someone sat there, and looked away."""
+_FASTER = 3.0
+"""How many times faster a face may move there than within a track."""
 _PIECE_S = 10.0
 """Spans of an appearance that are nearer to each other are one."""
 
@@ -39,11 +45,13 @@ _PIECE_S = 10.0
 @dataclass(eq=False)
 class _Track:
     number: int
-    box: NDArray[np.float32]
-    first_s: float
-    last_s: float
-    looks: list[float] = field(default_factory=list)
+    looks: list[tuple[float, NDArray[np.float32]]] = field(default_factory=list)
     best: BestViews = field(default_factory=BestViews)
+
+    @property
+    def last(self) -> tuple[float, NDArray[np.float32]]:
+        """When and where its face was last seen."""
+        return self.looks[-1]
 
 
 @dataclass(eq=False)
@@ -54,7 +62,7 @@ class _Piece:
     views: list[FilmView]
     vectors: NDArray[np.float32]
     spans: list[tuple[float, float]]
-    looks: int
+    looks: list[tuple[float, NDArray[np.float32]]]
 
     def vector(self) -> NDArray[np.float32]:
         return fused(self.vectors, [view.quality for view in self.views])
@@ -78,18 +86,17 @@ class FaceFollower:
 
     def see(self, at_s: float, pixels: RGB, faces: Sequence[AlignedFace]) -> list[int]:
         """Take in the faces of a frame; the number of the track of each."""
-        self._end([track for track in self._open if at_s - track.last_s > _GAP_S])
+        self._end([track for track in self._open if at_s - track.last[0] > _GAP_S])
         boxes = np.array([face.face.box for face in faces], dtype=np.float32).reshape(-1, 4)
-        before = np.array([track.box for track in self._open], dtype=np.float32).reshape(-1, 4)
-        unseen = np.array([at_s - track.last_s for track in self._open])
+        before = np.array([track.last[1] for track in self._open], dtype=np.float32).reshape(-1, 4)
+        unseen = np.array([at_s - track.last[0] for track in self._open])
         given, unclear = continued(distances(before, unseen, boxes))
         tracks = [self._open[given[place]] if place in given else None for place in range(len(faces))]
         self._end([self._open[place] for place in unclear])
         numbers = []
         for face, box, found in zip(faces, boxes, tracks, strict=True):
-            track = found or self._begun(at_s, box)
-            track.box, track.last_s = box, at_s
-            track.looks.append(at_s)
+            track = found or self._begun()
+            track.looks.append((at_s, box))
             track.best.offer(at_s, face, pixels)
             numbers.append(track.number)
         return numbers
@@ -110,8 +117,8 @@ class FaceFollower:
 
         return appearances, whose
 
-    def _begun(self, at_s: float, box: NDArray[np.float32]) -> _Track:
-        track = _Track(self._next, box, at_s, at_s)
+    def _begun(self) -> _Track:
+        track = _Track(self._next)
         self._next += 1
         self._open.append(track)
         return track
@@ -125,60 +132,77 @@ class FaceFollower:
                 self._pieces += self._divided(track, sorted(worth, key=lambda view: view.shown.at_s))
 
     def _divided(self, track: _Track, views: Sequence[TrackView]) -> list[_Piece]:
-        """The pieces of a track, one for each face that it shows."""
+        """The pieces of a track, a new one wherever its views begin to show another face."""
         vectors = self._embed([view.aligned for view in views])
-        groups = one_face(vectors, _ONE_FACE * self._same)
-        owner = {place: number for number, group in enumerate(groups) for place in group}
+        face_of = {
+            place: face for face, group in enumerate(one_face(vectors, _ONE_FACE * self._same)) for place in group
+        }
         times = np.array([view.shown.at_s for view in views])
-        looks: list[list[float]] = [[] for _ in groups]
-        for look in track.looks:  # each moment belongs to the face of the view that is nearest in time
-            looks[owner[int(np.abs(times - look).argmin())]].append(look)
-        return [
-            _Piece(
-                track.number,
-                [views[place].shown for place in group],
-                vectors[group],
-                list(joined([(look, look) for look in own], _GAP_S)),
-                len(own),
+        # each moment belongs to the view that is nearest in time
+        nearest = [int(np.abs(times - at_s).argmin()) for at_s, _ in track.looks]
+        pieces = []
+        for _, run in groupby(zip(track.looks, nearest, strict=True), key=lambda entry: face_of[entry[1]]):
+            looks, places = zip(*run, strict=True)
+            shown = sorted(set(places))
+            spans = list(joined([(at_s, at_s) for at_s, _ in looks], _GAP_S))
+            pieces.append(
+                _Piece(track.number, [views[each].shown for each in shown], vectors[shown], spans, list(looks))
             )
-            for group, own in zip(groups, looks, strict=True)
-            if own
-        ]
+        return pieces
 
     def _linked(self) -> list[list[_Piece]]:
         """The pieces in groups of one face each: the two most alike that may be one are joined, until none are."""
         groups = [[piece] for piece in self._pieces]
         if not groups:
             return []
-        sums = np.array([piece.vector() * piece.looks**0.5 for piece in self._pieces], dtype=np.float32)
-        apart = _seen_at_once(self._pieces)
-        alive = np.ones(len(groups), dtype=bool)
-        units = sums / np.linalg.norm(sums, axis=1, keepdims=True)
-        cosines = units @ units.T
-        cosines[apart] = -np.inf
-        np.fill_diagonal(cosines, -np.inf)
+        sums = np.array([piece.vector() * len(piece.looks) ** 0.5 for piece in self._pieces], dtype=np.float32)
+        apart, follows = _seen_at_once(self._pieces), _follows(self._pieces)
+        units = _units(sums)
+        surplus = np.where(apart, -np.inf, units @ units.T - self._same * _needed(follows, follows.T))
         while True:
-            one, other = (int(place) for place in np.unravel_index(int(cosines.argmax()), cosines.shape))
-            if not cosines[one, other] >= self._same:
+            one, other = (int(place) for place in np.unravel_index(int(surplus.argmax()), surplus.shape))
+            if not surplus[one, other] >= 0:
                 break
             groups[one] += groups[other]
-            alive[other] = False
+            groups[other] = []
             sums[one] += sums[other]
             apart[one] |= apart[other]
             apart[:, one] = apart[one]
-            row = (sums / np.linalg.norm(sums, axis=1, keepdims=True)) @ (sums[one] / np.linalg.norm(sums[one]))
-            row[apart[one] | ~alive] = -np.inf
-            row[one] = -np.inf
-            cosines[one], cosines[:, one] = row, row
-            cosines[other], cosines[:, other] = -np.inf, -np.inf
-        return [group for group, lives in zip(groups, alive, strict=True) if lives]
+            follows[one] |= follows[other]
+            follows[:, one] |= follows[:, other]
+            surplus[other], surplus[:, other] = -np.inf, -np.inf
+            lost = apart[one] | np.array([not group for group in groups])
+            alike = _units(sums) @ _units(sums[one : one + 1])[0]
+            row = np.where(lost, -np.inf, alike - self._same * _needed(follows[one], follows[:, one]))
+            surplus[one], surplus[:, one] = row, row
+        return [group for group in groups if group]
+
+
+def _units(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
+
+
+def _needed(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The part of the usual likeness that is needed where one goes on with another, before it or after it, or both."""
+    return np.where(before & after, _BETWEEN, np.where(before | after, _CLOSE_BY, 1.0))
+
+
+def _follows(pieces: Sequence[_Piece]) -> NDArray[np.bool_]:
+    """Whether the second piece begins soon after, and near, where the first one ends: bool (n, n)."""
+    first, last = (np.array([piece.looks[place][0] for piece in pieces]) for place in (0, -1))
+    gaps = first[None, :] - last[:, None]
+    found = np.zeros(gaps.shape, dtype=bool)
+    for one, other in np.argwhere((gaps > 0) & (gaps <= _GAP_S)).tolist():
+        begins, ends = pieces[other].looks[0][1][None, :], pieces[one].looks[-1][1][None, :]
+        found[one, other] = np.isfinite(distances(ends, gaps[one : one + 1, other], begins, _FASTER)).all()
+    return found
 
 
 def _seen_at_once(pieces: Sequence[_Piece]) -> NDArray[np.bool_]:
     """Which pieces were seen at once, so that they are two faces: bool (n, n)."""
     first = np.array([piece.spans[0][0] for piece in pieces])
     last = np.array([piece.spans[-1][1] for piece in pieces])
-    apart = (first[:, None] <= last) & (first <= last[:, None])
+    apart = (first[:, None] <= last) & (first <= last[:, None])  # each with itself, too
     for one, other in np.argwhere(np.triu(apart, 1)).tolist():
         apart[one, other] = apart[other, one] = overlap(pieces[one].spans, pieces[other].spans)
     return apart
@@ -191,4 +215,4 @@ def _appearance(pieces: Sequence[_Piece]) -> FilmAppearance:
     views = tuple(view for view, _ in kept)
     vector = fused(np.array([vector for _, vector in kept], dtype=np.float32), [view.quality for view in views])
     spans = joined([span for piece in pieces for span in piece.spans], _PIECE_S)
-    return FilmAppearance(vector, views, spans, sum(piece.looks for piece in pieces))
+    return FilmAppearance(vector, views, spans, sum(len(piece.looks) for piece in pieces))

@@ -17,9 +17,9 @@ Boxes = NDArray[np.float32]
 
 _REACH = 0.7
 """Sides of a face by which its centre may move between two frames that follow each other at once."""
-_SPEED = 1.0
+_SPEED = 1.5
 """Sides per second by which it may move beyond that."""
-_FARTHEST = 2.0
+_FARTHEST = 2.5
 """Sides by which it may move at most, however long it was not seen."""
 _LARGER = 1.7
 """How many times larger or smaller it may have become."""
@@ -27,13 +27,14 @@ _AS_NEAR = 0.35
 """Two that are nearer to each other than by so many sides are not told apart by distance."""
 
 
-def distances(before: Boxes, unseen_s: NDArray[np.float64], faces: Boxes) -> NDArray[np.float64]:
+def distances(before: Boxes, unseen_s: NDArray[np.float64], faces: Boxes, faster: float = 1.0) -> NDArray[np.float64]:
     """How far each track is from each face, in sides of the larger of both; infinite where it cannot be the same.
 
     Args:
         before: float32 (t, 4), the last box of each track: x1, y1, x2, y2.
         unseen_s: float64 (t,), seconds since then.
         faces: float32 (n, 4), the boxes of a frame.
+        faster: how many times farther than usually a face may have moved.
 
     Returns:
         float64 (t, n).
@@ -42,7 +43,7 @@ def distances(before: Boxes, unseen_s: NDArray[np.float64], faces: Boxes) -> NDA
     sides, other_sides = (np.sqrt(np.prod(each[:, 2:] - each[:, :2], axis=1)) for each in (before, faces))
     larger = np.maximum(sides[:, None], other_sides[None, :])
     moved = np.linalg.norm(centres[:, None] - others[None, :], axis=2) / larger
-    within = moved <= np.minimum(_REACH + _SPEED * unseen_s, _FARTHEST)[:, None]
+    within = moved <= faster * np.minimum(_REACH + _SPEED * unseen_s, _FARTHEST)[:, None]
     alike = larger <= _LARGER * np.minimum(sides[:, None], other_sides[None, :])
     return np.where(within & alike, moved, np.inf)
 
