@@ -29,8 +29,9 @@ _ONE_FACE = 0.5
 """Views of a track are of one face if their mean cosine is at least this part of that which makes two photos so."""
 _OF_BEST = 0.25
 """Views of a track that are worse than this part of its best one are not embedded."""
-_LEAST = 0.01
-"""A track without a view of this quality shows no face that could be told from another."""
+_LEAST, _LEAST_ALONE = 0.01, 0.2
+"""A track without a view of this quality shows no face that could be told from another; the greater number is for one
+that was seen only once, which may be no face."""
 _MOST_VIEWS = 5
 """Views that an appearance keeps, the best."""
 _CLOSE_BY, _BETWEEN = 0.6, 0.3
@@ -127,7 +128,7 @@ class FaceFollower:
         for track in tracks:
             self._open.remove(track)
             best = max(view.shown.quality for view in track.best.views)
-            if best >= _LEAST:
+            if best >= (_LEAST if len(track.looks) > 1 else _LEAST_ALONE):
                 worth = [view for view in track.best.views if view.shown.quality >= _OF_BEST * best]
                 self._pieces += self._divided(track, sorted(worth, key=lambda view: view.shown.at_s))
 

@@ -57,7 +57,8 @@ def record_class_photo(
     for status in statuses:  # a student who is clear on one face does not wait for another face
         for number, (face, result) in enumerate(zip(faces, results, strict=True), start=1):
             group = uuid.uuid4().hex if status == "ambiguous" else ""
-            said: AttendanceStatus = "late" if status == "present" and class_photo.late else status
+            is_late = class_photo.late or face.late
+            said: AttendanceStatus = "late" if status == "present" and is_late else status
             for candidate in result.candidates if result.status == status else ():
                 if candidate.subject in roster:
                     key = class_photo.key_of(candidate.subject)

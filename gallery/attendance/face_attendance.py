@@ -19,10 +19,17 @@ FaceStatus = Literal["present", "ambiguous", "off_roster", "duplicate", "unknown
 
 @dataclass(frozen=True, slots=True)
 class ClassPhotoFace:
-    """A face of a class photo: its template (float32 (d,), length 1) and its box in pixels."""
+    """A face of a class photo, or someone who appears in a film.
+
+    Attributes:
+        vector: the template, float32 (d,), length 1.
+        box: x1, y1, x2, y2 in pixels.
+        late: whether a student who is seen for the first time by it is late, whatever the photo says.
+    """
 
     vector: NDArray[np.float32]
     box: tuple[float, float, float, float]
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
