@@ -8,30 +8,19 @@ of one person do, unless both were seen at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faces.film.tracks import continued, distances, joined, overlap
+from faces.film.tracker import GAP_S, Embed, Look, Track, Tracker
+from faces.film.tracks import distances, joined, overlap
 from faces.film.values import FilmAppearance, FilmView
-from faces.film.views import BestViews, TrackView, fused, one_face
+from faces.film.views import ONE_FACE, TrackView, fused, one_face
 from faces.image.decode import RGB
 from faces.reading import AlignedFace
 
-Embed = Callable[[Sequence[AlignedFace]], NDArray[np.float32]]
-"""Templates of aligned faces, float32 (n, d) unit rows."""
-
-_GAP_S = 3.0
-"""A track ends when its face was not found for longer."""
-_ONE_FACE = 0.5
-"""Views of a track are of one face if their mean cosine is at least this part of that which makes two photos so."""
-_OF_BEST = 0.25
-"""Views of a track that are worse than this part of its best one are not embedded."""
-_LEAST, _LEAST_ALONE = 0.01, 0.2
-"""A track without a view of this quality shows no face that could be told from another; the greater number is for one
-that was seen only once, which may be no face."""
 _MOST_VIEWS = 5
 """Views that an appearance keeps, the best."""
 _CLOSE_BY, _BETWEEN = 0.6, 0.3
@@ -44,18 +33,6 @@ _PIECE_S = 10.0
 
 
 @dataclass(eq=False)
-class _Track:
-    number: int
-    looks: list[tuple[float, NDArray[np.float32]]] = field(default_factory=list)
-    best: BestViews = field(default_factory=BestViews)
-
-    @property
-    def last(self) -> tuple[float, NDArray[np.float32]]:
-        """When and where its face was last seen."""
-        return self.looks[-1]
-
-
-@dataclass(eq=False)
 class _Piece:
     """What is one face for certain: a track, or the part of one."""
 
@@ -63,7 +40,7 @@ class _Piece:
     views: list[FilmView]
     vectors: NDArray[np.float32]
     spans: list[tuple[float, float]]
-    looks: list[tuple[float, NDArray[np.float32]]]
+    looks: list[Look]
 
     def vector(self) -> NDArray[np.float32]:
         return fused(self.vectors, [view.quality for view in self.views])
@@ -81,30 +58,18 @@ class FaceFollower:
         """
         self._embed = embed
         self._same = same
-        self._open: list[_Track] = []
-        self._next = 0
+        self._tracker = Tracker()
         self._pieces: list[_Piece] = []
 
     def see(self, at_s: float, pixels: RGB, faces: Sequence[AlignedFace]) -> list[int]:
         """Take in the faces of a frame; the number of the track of each."""
-        self._end([track for track in self._open if at_s - track.last[0] > _GAP_S])
-        boxes = np.array([face.face.box for face in faces], dtype=np.float32).reshape(-1, 4)
-        before = np.array([track.last[1] for track in self._open], dtype=np.float32).reshape(-1, 4)
-        unseen = np.array([at_s - track.last[0] for track in self._open])
-        given, unclear = continued(distances(before, unseen, boxes))
-        tracks = [self._open[given[place]] if place in given else None for place in range(len(faces))]
-        self._end([self._open[place] for place in unclear])
-        numbers = []
-        for face, box, found in zip(faces, boxes, tracks, strict=True):
-            track = found or self._begun()
-            track.looks.append((at_s, box))
-            track.best.offer(at_s, face, pixels)
-            numbers.append(track.number)
-        return numbers
+        tracks, ended = self._tracker.see(at_s, pixels, faces)
+        self._keep(ended)
+        return [track.number for track in tracks]
 
     def finish(self) -> tuple[tuple[FilmAppearance, ...], Callable[[int, float], int | None]]:
         """End all tracks: the appearances in order of first sight, and what says which one a track was at a time."""
-        self._end(list(self._open))
+        self._keep(self._tracker.end())
         groups = self._linked()
         groups.sort(key=lambda group: min(piece.spans[0][0] for piece in group))
         appearances = tuple(_appearance(group) for group in groups)
@@ -118,25 +83,16 @@ class FaceFollower:
 
         return appearances, whose
 
-    def _begun(self) -> _Track:
-        track = _Track(self._next)
-        self._next += 1
-        self._open.append(track)
-        return track
+    def _keep(self, ended: Sequence[Track]) -> None:
+        for track in ended:
+            if views := track.worth_embedding():
+                self._pieces += self._divided(track, views)
 
-    def _end(self, tracks: Sequence[_Track]) -> None:
-        for track in tracks:
-            self._open.remove(track)
-            best = max(view.shown.quality for view in track.best.views)
-            if best >= (_LEAST if len(track.looks) > 1 else _LEAST_ALONE):
-                worth = [view for view in track.best.views if view.shown.quality >= _OF_BEST * best]
-                self._pieces += self._divided(track, sorted(worth, key=lambda view: view.shown.at_s))
-
-    def _divided(self, track: _Track, views: Sequence[TrackView]) -> list[_Piece]:
+    def _divided(self, track: Track, views: Sequence[TrackView]) -> list[_Piece]:
         """The pieces of a track, a new one wherever its views begin to show another face."""
         vectors = self._embed([view.aligned for view in views])
         face_of = {
-            place: face for face, group in enumerate(one_face(vectors, _ONE_FACE * self._same)) for place in group
+            place: face for face, group in enumerate(one_face(vectors, ONE_FACE * self._same)) for place in group
         }
         times = np.array([view.shown.at_s for view in views])
         # each moment belongs to the view that is nearest in time
@@ -145,7 +101,7 @@ class FaceFollower:
         for _, run in groupby(zip(track.looks, nearest, strict=True), key=lambda entry: face_of[entry[1]]):
             looks, places = zip(*run, strict=True)
             shown = sorted(set(places))
-            spans = list(joined([(at_s, at_s) for at_s, _ in looks], _GAP_S))
+            spans = list(joined([(at_s, at_s) for at_s, _ in looks], GAP_S))
             pieces.append(
                 _Piece(track.number, [views[each].shown for each in shown], vectors[shown], spans, list(looks))
             )
@@ -193,7 +149,7 @@ def _follows(pieces: Sequence[_Piece]) -> NDArray[np.bool_]:
     first, last = (np.array([piece.looks[place][0] for piece in pieces]) for place in (0, -1))
     gaps = first[None, :] - last[:, None]
     found = np.zeros(gaps.shape, dtype=bool)
-    for one, other in np.argwhere((gaps > 0) & (gaps <= _GAP_S)).tolist():
+    for one, other in np.argwhere((gaps > 0) & (gaps <= GAP_S)).tolist():
         begins, ends = pieces[other].looks[0][1][None, :], pieces[one].looks[-1][1][None, :]
         found[one, other] = np.isfinite(distances(ends, gaps[one : one + 1, other], begins, _FASTER)).all()
     return found

@@ -68,7 +68,8 @@ class FilmFrames:
         """Start decoding.
 
         Args:
-            source: path of a file; the address or the device of a camera if ``live``.
+            source: path of a file; if ``live`` the address or the device (``/dev/...``) of a camera, or a file that is
+                shown as if it were one.
             limits: what it may cost.
             live: frames are given as they come, and what is not read in time is left out.
         """

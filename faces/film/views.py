@@ -18,6 +18,8 @@ from faces.reading import AlignedFace
 
 MOST_VIEWS = 6
 """Views that a track keeps; so many are embedded at most."""
+ONE_FACE = 0.5
+"""Views of a track are of one face if their mean cosine is at least this part of that which makes two photos so."""
 _APART_S = 1.0
 """Seconds of the parts of a track's time, at first: views of one part show the same."""
 _THUMBNAIL = 128

@@ -45,6 +45,11 @@ class _Task:
     every_s: float
     still_s: float
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is read from a file; as a camera, at the speed at which it is shown."""
+        return "://" not in self.source and not self.source.startswith("/dev/")
+
 
 class _Refused(Exception):
     def __init__(self, code: str, what: str, fix: str = "") -> None:
@@ -114,7 +119,7 @@ def _decode(task: _Task, out: _Out) -> None:
 
 
 def _opened(task: _Task) -> Any:
-    if task.live:
+    if task.live and not task.is_file:
         options = {"rtsp_transport": "tcp"}
         device = task.source.startswith("/dev/")
         try:
@@ -179,6 +184,8 @@ class _Progress:
         self.decoded += 1
         self.damaged |= bool(frame.is_corrupt)
         self._at_s = self._shown_at(frame)
+        if self._task.live:
+            time.sleep(max(0.0, self._at_s - (time.monotonic() - self._began)))
         if self._at_s > self._task.longest_s and not self._task.live:
             hours = self._task.longest_s / 3600
             raise _Refused("film_too_long", f"The film is longer than {hours:g} hours.", "Send it in parts.")
@@ -198,7 +205,7 @@ class _Progress:
 
     def _shown_at(self, frame: Any) -> float:
         """When a frame is shown: by its own time where that makes sense, else a frame's length after the one before."""
-        if self._task.live:
+        if self._task.live and not self._task.is_file:
             return time.monotonic() - self._began
         own = float(frame.pts * frame.time_base) if frame.pts is not None and frame.time_base else None
         if self._before is None or own is None or not 0 <= own - self._before <= _LONGEST_STEP_S:
