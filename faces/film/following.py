@@ -91,20 +91,17 @@ class FaceFollower:
     def _divided(self, track: Track, views: Sequence[TrackView]) -> list[_Piece]:
         """The pieces of a track, a new one wherever its views begin to show another face."""
         vectors = self._embed([view.aligned for view in views])
-        face_of = {
-            place: face for face, group in enumerate(one_face(vectors, ONE_FACE * self._same)) for place in group
-        }
-        times = np.array([view.shown.at_s for view in views])
-        # each moment belongs to the view that is nearest in time
-        nearest = [int(np.abs(times - at_s).argmin()) for at_s, _ in track.looks]
+        groups = one_face(vectors, ONE_FACE * self._same)
+        face_of = {place: face for face, group in enumerate(groups) for place in group}
+        order = [face_of[place] for place in range(len(views))]
+        nearest = _nearest_views([at_s for at_s, _ in track.looks], [view.shown.at_s for view in views], order)
         pieces = []
         for _, run in groupby(zip(track.looks, nearest, strict=True), key=lambda entry: face_of[entry[1]]):
             looks, places = zip(*run, strict=True)
             shown = sorted(set(places))
             spans = list(joined([(at_s, at_s) for at_s, _ in looks], GAP_S))
-            pieces.append(
-                _Piece(track.number, [views[each].shown for each in shown], vectors[shown], spans, list(looks))
-            )
+            views_of = [views[each].shown for each in shown]
+            pieces.append(_Piece(track.number, views_of, vectors[shown], spans, list(looks)))
         return pieces
 
     def _linked(self) -> list[list[_Piece]]:
@@ -133,6 +130,32 @@ class FaceFollower:
             row = np.where(lost, -np.inf, alike - self._same * _needed(follows[one], follows[:, one]))
             surplus[one], surplus[:, one] = row, row
         return [group for group in groups if group]
+
+
+def _nearest_views(looks: Sequence[float], views: Sequence[float], faces: Sequence[int]) -> list[int]:
+    """The view that each look of a track belongs to: the nearest in time.
+
+    Views of another face than those before and after them, which are one face, show somebody who passed in front: only
+    looks from the first to the last of them belong to them.
+
+    Args:
+        looks: when the track was seen.
+        views: when its views are, in order.
+        faces: of which face each view is.
+    """
+    times = np.array(views)
+    runs = [[place for place, _ in run] for _, run in groupby(enumerate(faces), key=lambda entry: entry[1])]
+    passing = [
+        run for before, run, after in zip(runs, runs[1:], runs[2:], strict=False) if faces[before[0]] == faces[after[0]]
+    ]
+    found = []
+    for at_s in looks:
+        far = np.abs(times - at_s)
+        for run in passing:
+            if not times[run[0]] <= at_s <= times[run[-1]]:
+                far[run] = np.inf
+        found.append(int(far.argmin()))
+    return found
 
 
 def _units(rows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -88,6 +88,15 @@ def test_a_track_that_passed_to_someone_else_is_divided() -> None:
     assert found[0].last_s < found[1].first_s and abs(found[1].first_s - 10) <= 2
 
 
+def test_who_passes_in_front_of_someone_was_not_there_before_and_after() -> None:
+    frames = [(t / 2, [seen(1 if 99 < t < 102 else 0, 200)]) for t in range(200)]
+    found, _ = followed(frames)
+    assert person_of(found[0]) == 0
+    assert found[0].spans[0][0] == 0.0 and found[0].spans[-1][1] == 99.5
+    for passed in found[1:]:
+        assert person_of(passed) == 1 and passed.first_s >= 49.5 and passed.last_s <= 51
+
+
 def test_who_comes_back_is_the_same_appearance() -> None:
     here = [(t / 2, [seen(2, 200)]) for t in range(20)]
     again = [(60 + t / 2, [seen(2, 500)]) for t in range(20)]
