@@ -20,7 +20,7 @@ CODES: Mapping[int, frozenset[str]] = {
         "invalid_aside", "invalid_dry_run", "invalid_fpir", "invalid_npy", "invalid_parameter", "invalid_partial",
         "invalid_password",
         "invalid_purpose", "invalid_severity", "invalid_size", "invalid_sort", "invalid_state", "invalid_status",
-        "invalid_student", "invalid_threshold", "invalid_times",
+        "invalid_student", "invalid_form", "invalid_threshold", "invalid_times", "no_video",
         "invalid_without_consent", "invalid_without_photos", "missing_field", "missing_parameter", "no_photos",
         "not_finite", "one_photo_needed", "repeated_header", "same_student", "too_many_photos", "two_keys",
         "unknown_field", "unknown_parameter",
@@ -60,7 +60,9 @@ CODES: Mapping[int, frozenset[str]] = {
         "pack_mismatch", "request_in_progress", "shards_missing", "snapshot_gone",
         "store_unavailable",
     }),
-    507: frozenset({"export_unwritable", "imports_unwritable", "index_unwritable"}),
+    507: frozenset({
+        "export_unwritable", "films_unwritable", "imports_unwritable", "index_unwritable", "no_room_for_film",
+    }),
 }  # fmt: skip
 """Every code that a client can meet, by its status."""
 
@@ -101,6 +103,11 @@ ENROLMENT = PORTRAIT | {
     "consent_missing", "different_person", "invalid_student", "no_photos", "possible_duplicate", "student_removed",
 }  # fmt: skip
 """What photos of a student may be refused for."""
+
+FILMS = frozenset({
+    "films_unwritable", "invalid_form", "no_room_for_film", "no_video", "too_many_jobs", "unsupported_media_type",
+})  # fmt: skip
+"""What a film may be refused for when it is received."""
 
 KEYED = frozenset({"idempotency_key_reused", "invalid_idempotency_key", "request_in_progress"})
 """What a request may be refused for that may carry an Idempotency-Key."""

@@ -190,12 +190,19 @@ class FilmFile:
         self._digest.update(piece)
         self.size += len(piece)
 
-    def keep(self) -> None:
-        """Let it stay: a job names it, and sees to its end. What was written is on disk then."""
+    def flush(self) -> None:
+        """It is whole: what was written is on disk when this returns.
+
+        Raises:
+            StoreError: ``films_unwritable``.
+        """
         try:
             os.fsync(self._stream.fileno())
         except OSError as exc:
             raise unwritable(self._folder.root, exc) from exc
+
+    def keep(self) -> None:
+        """Let it stay: a job names it, and sees to its end."""
         self._kept = True
 
     def close(self) -> None:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from presente.films import Tell, read_school_film
 
+from faces.film.reading import Tell
 from faces.film.values import FilmAppearance, FilmReading
 from gallery.documents.class_sessions import Box
 from presente import composition
+from presente.films import read_school_film
 from presente.settings import Settings
 
 VIEWS_SHOWN = 4

@@ -77,6 +77,7 @@ class FilmReceiver:
             self._feed(self._form, None)
         if not self._found or not self.film.size:
             raise InvalidInput("no_video", "No film was sent.", f"Send one, in the field {FIELD}.")
+        self.film.flush()
         return self.film
 
     def close(self) -> None:
