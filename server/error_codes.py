@@ -40,8 +40,9 @@ CODES: Mapping[int, frozenset[str]] = {
     408: frozenset({"request_timeout"}),
     409: frozenset({
         "already_set_up", "ambiguous_name", "different_person", "idempotency_key_reused", "import_started",
-        "last_admin", "name_taken", "no_room_for_photos", "possible_duplicate", "session_closed", "session_exists",
-        "student_exists", "student_removed", "threshold_is_set", "too_many_imports", "too_many_jobs",
+        "last_admin", "name_taken", "no_room_for_photos", "no_session", "possible_duplicate", "session_closed",
+        "session_exists", "several_sessions", "student_exists", "student_removed", "threshold_is_set",
+        "too_many_imports", "too_many_jobs",
     }),
     411: frozenset({"length_required"}),
     413: frozenset({"too_many_bytes"}),
@@ -53,7 +54,7 @@ CODES: Mapping[int, frozenset[str]] = {
     429: frozenset({"too_many_logins", "too_many_requests", "too_many_wrong_keys"}),
     431: frozenset({"head_too_large"}),
     500: frozenset({"internal_error"}),
-    501: frozenset({"video_not_supported"}),
+    501: frozenset({"hands_off"}),
     503: frozenset({
         "access_log_full", "busy", "calibration_unreadable",
         "documents_missing", "erasure_incomplete", "lease_lost", "not_ready",

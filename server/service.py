@@ -68,6 +68,7 @@ class Service:
         settings: Sequence[Mapping[str, str]] = (),
         wake_jobs: Callable[[], None] = lambda: None,
         forget_film: Callable[[Job], None] = lambda _: None,
+        sees_hands: bool = False,
     ) -> None:
         """Serve a gallery.
 
@@ -85,6 +86,7 @@ class Service:
             settings: every setting, as people may see it.
             wake_jobs: lets the server look for jobs at once.
             forget_film: deletes the film of a job that has ended, if it lies here.
+            sees_hands: whether raised hands are looked for in films.
         """
         self.embedder = embedder
         self.gallery = gallery
@@ -94,6 +96,7 @@ class Service:
         self.settings = settings
         self.wake_jobs = wake_jobs
         self.forget_film = forget_film
+        self.sees_hands = sees_hands
         self.clock = clock
         self.observer = observer
         self.access_log = access_log or AccessLog(gallery.store.access_log, "off")

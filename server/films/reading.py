@@ -75,6 +75,7 @@ def read_for_session(settings: Settings, path: Path, tell: Tell) -> ReadFilm:
     embedder = composition.open_embedder(settings, pack)
     hands = None
     reading = read_school_film(path, embedder, hands, _sparingly(tell))
+    tell(reading.duration_s, reading.duration_s)
     sheet = face_sheet(reading.appearances) if reading.appearances else None
     return ReadFilm(replace(reading, appearances=tuple(map(_without_pictures, reading.appearances))), sheet)
 

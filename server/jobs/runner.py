@@ -116,9 +116,8 @@ class JobRunner:
                     continue
                 text = "The server that ran it is gone. Ask for it again."
                 self._store.end(job.number, self._ended("interrupted", "server_gone", text))
-            elif self._films is not None and self._films.is_lost(job, self._now()):
-                text = "The server that had the film is gone. Send it again."
-                self._store.end(job.number, self._ended("interrupted", "server_gone", text))
+            elif self._films is not None and job.started is None:
+                self._drop_film(self._films, job)
         if self._films is not None:
             self._films.sweep()
         if not self._dropped or self._swept - self._dropped >= _DROP_S:
@@ -133,6 +132,17 @@ class JobRunner:
         assert self._films is not None
         if self._films.is_here(job):
             self._store.give_back(job.number, job.server)
+
+    def _drop_film(self, films: FilmJobs, job: Job) -> None:
+        """End a waiting job that can come to nothing."""
+        if films.is_lost(job, self._now()):
+            text = "The server that had the film is gone. Send it again."
+            self._store.end(job.number, self._ended("interrupted", "server_gone", text))
+        elif not films.is_wanted(job):
+            self._store.end(job.number, self._closed())
+
+    def _closed(self) -> JobEnd:
+        return self._ended("failed", "session_closed", "The session was closed before the film was read.")
 
     def _is_gone(self, job: Job) -> bool:
         if job.started is None:
@@ -192,7 +202,7 @@ class JobRunner:
                 return None
             return self._ended("interrupted", "server_stopped", "The server was stopped. Ask for it again.")
         if self._films is not None and not self._films.is_wanted(job):
-            return self._ended("failed", "session_closed", "The session was closed before the film was read.")
+            return self._closed()
         return self._ended("cancelled")
 
     def _finished(self, job: Job, result: Mapping[str, Any]) -> JobEnd | None:

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from gallery.attendance.film import FilmFace, record_film
-
 from gallery.attendance.face_attendance import ClassPhoto, FaceAttendance
+from gallery.attendance.film import FilmFace, record_film
 from gallery.documents.access_log import DONE, AccessAction, AccessEvent
 from gallery.documents.attendance_rules import ATTENDED
 from gallery.documents.class_sessions import SessionFace, SessionFilm, SessionPhoto, StoredSession
 from gallery.documents.jobs import Job, JobRequest
 from gallery.documents.request_keys import Claim
 from gallery.documents.session_rules import is_late, session_closed
-from presente.errors import Conflict
+from presente.errors import Conflict, NotSupported
 from presente.films import threshold_of_film
 from server.access.caller import Caller
 from server.films.folder import FilmFile
@@ -74,6 +73,20 @@ def send_film(sent: KeyedRequest, service: Service, number: int, film: FilmFile,
     made = carried_out(sent, service, {"film": film.sha256, "starts": starts}, work)
     service.wake_jobs()
     return job_of(service, made.number)
+
+
+def check_hands(service: Service) -> None:
+    """Refuse a film that is sent for raised hands where they are not looked for.
+
+    Raises:
+        NotSupported: ``hands_off``.
+    """
+    if not service.sees_hands:
+        raise NotSupported(
+            "hands_off",
+            "Raised hands are not looked for here.",
+            "Set PRESENTE_POSE to a pose pack, or record participations by hand.",
+        )
 
 
 def film_jobs(service: Service, number: int) -> list[Job]:
