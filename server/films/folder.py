@@ -35,7 +35,7 @@ class FilmFolder:
     """
 
     def __init__(self, root: Path, most_bytes: int) -> None:
-        self.root = root
+        self.root = root.absolute()  # other processes, which work elsewhere, are told of its files
         self.most_bytes = most_bytes
 
     def new(self, length: int) -> FilmFile:

@@ -69,6 +69,7 @@ class JobRunner:
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._swept = 0.0
+        self._looked = 0.0
         self._dropped = 0.0
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
 
@@ -116,10 +117,7 @@ class JobRunner:
                     continue
                 text = "The server that ran it is gone. Ask for it again."
                 self._store.end(job.number, self._ended("interrupted", "server_gone", text))
-            elif self._films is not None and job.started is None:
-                self._drop_film(self._films, job)
-        if self._films is not None:
-            self._films.sweep()
+        self._look_after_films()
         if not self._dropped or self._swept - self._dropped >= _DROP_S:
             self._store.drop(self._text(self._now() - KEPT))
             self._dropped = self._swept
@@ -133,13 +131,18 @@ class JobRunner:
         if self._films.is_here(job):
             self._store.give_back(job.number, job.server)
 
-    def _drop_film(self, films: FilmJobs, job: Job) -> None:
-        """End a waiting job that can come to nothing."""
-        if films.is_lost(job, self._now()):
-            text = "The server that had the film is gone. Send it again."
-            self._store.end(job.number, self._ended("interrupted", "server_gone", text))
-        elif not films.is_wanted(job):
-            self._store.end(job.number, self._closed())
+    def _look_after_films(self) -> None:
+        """End waiting jobs of films that can come to nothing, and delete films that no job needs."""
+        if self._films is None:
+            return
+        self._looked = time.monotonic()
+        for job in self._store.unfinished():
+            if job.started is None and self._films.is_lost(job, self._now()):
+                text = "The server that had the film is gone. Send it again."
+                self._store.end(job.number, self._ended("interrupted", "server_gone", text))
+            elif job.started is None and not self._films.is_wanted(job):
+                self._store.end(job.number, self._closed())
+        self._films.sweep()
 
     def _closed(self) -> JobEnd:
         return self._ended("failed", "session_closed", "The session was closed before the film was read.")
@@ -243,6 +246,8 @@ class JobRunner:
     def _note(self, job: Job, progress: JobProgress) -> bool:
         try:
             goes_on = self._store.note(job.number, progress, self._text(self._now()))
+            if time.monotonic() - self._looked >= _SWEEP_S:
+                self._look_after_films()
             return goes_on and (self._films is None or self._films.is_wanted(job))
         except PresenteError as error:  # the work goes on, and is noted once the store is back
             log.warning("how far job %d is cannot be noted: %s", job.number, error)

@@ -34,7 +34,8 @@ _RECENT = 200
 
 
 def send_film(sent: KeyedRequest, service: Service, number: int, film: FilmFile, starts: str, caller: Caller) -> Job:
-    """Let a film be read for a session, once per key. A film that waits or is read already is not taken twice.
+    """Let a film be read for a session, once per key. A film that waits, is read or was read already is not read twice,
+    unless what it recorded was taken back.
 
     Args:
         sent: what is known of the request that was sent.
@@ -57,10 +58,11 @@ def send_film(sent: KeyedRequest, service: Service, number: int, film: FilmFile,
 
     def work(claim: Claim) -> Job:
         waiting = jobs.unfinished()
-        same = (job for job in waiting if not job.is_cancelled and job.asked.kind == FILM)
-        known = next((job for job in same if about.items() <= job.asked.arguments.items()), None)
-        if known is not None:
-            return known
+        known = [job for job in waiting if not job.is_cancelled]
+        known += [job for job in jobs.jobs_before(None, _RECENT) if job.state == "done" and _stands(service, job)]
+        same = (job for job in known if job.asked.kind == FILM and about.items() <= job.asked.arguments.items())
+        if (found := next(same, None)) is not None:
+            return found
         if claim.first and len(waiting) >= MOST_UNFINISHED:
             raise Conflict("too_many_jobs", f"{MOST_UNFINISHED} jobs wait already.", "Wait, or cancel some.")
         arguments = {**about, "film": film.name}
@@ -73,6 +75,15 @@ def send_film(sent: KeyedRequest, service: Service, number: int, film: FilmFile,
     made = carried_out(sent, service, {"film": film.sha256, "starts": starts}, work)
     service.wake_jobs()
     return job_of(service, made.number)
+
+
+def _stands(service: Service, job: Job) -> bool:
+    """Whether what a film recorded was not taken back, and its pictures are there to be looked at."""
+    asked = job.asked.arguments
+    if job.asked.kind != FILM:
+        return False
+    photos = service.gallery.store.session_photos.photos(int(asked["session"]))
+    return any(photo.kept and photo.sha256 == asked["sha256"] for photo in photos)
 
 
 def check_hands(service: Service) -> None:
