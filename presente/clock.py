@@ -44,6 +44,11 @@ class Clock:
         except OverflowError:  # the first and the last day of all
             return datetime.max.replace(tzinfo=UTC) if fecha.startswith("9") else datetime.min.replace(tzinfo=UTC)
 
+    def moment(self, fecha: str, local: time) -> datetime:
+        """The moment, UTC, at which the zone's clock shows a time of a date (ISO 8601)."""
+        shown = datetime.combine(date.fromisoformat(fecha), local, ZoneInfo(self.zone) if self.zone else None)
+        return shown.astimezone(UTC)
+
     def today(self) -> str:
         """Today's date in the zone (ISO 8601)."""
         return self.date_of(self.now())

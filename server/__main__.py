@@ -25,11 +25,14 @@ from server.access.sessions import SessionLimits
 from server.app import create_app
 from server.decoding.admission import open_admission
 from server.decoding.decoder import open_decoder
+from server.films.folder import FilmFolder
+from server.films.jobs import FilmJobs
 from server.front.serving import HttpServer
 from server.imports.desk import ImportDesk
 from server.imports.row_enrolment import enrol_row
 from server.jobs.runner import JobRunner
 from server.limits import RequestLimits, open_limits
+from server.operations.films import finish_job
 from server.operations.session_photos import PhotoExpiry
 from server.photo_enrolment import PhotoRoom
 from server.service import Service, ServiceHandle
@@ -59,8 +62,10 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
     service_handle = ServiceHandle(settings.most_behind_seconds)
     register = AccessRegister()
     telemetry = Telemetry(service_handle, _tracing(settings))
-    limits, first_page = _limits(settings), settings.first_page
-    app = create_app(service_handle, max_body, access_of(settings), register, telemetry, limits, first_page)
+    limits, films = _limits(settings), FilmFolder(settings.films, settings.video_mb * 1_000_000)
+    app = create_app(
+        service_handle, max_body, access_of(settings), register, telemetry, limits, settings.first_page, films
+    )
     try:
         http = HttpServer(app, settings.host, settings.port, settings.server_threads, _BODIES * max_body)
     except OSError as exc:
@@ -105,9 +110,10 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         keeps = settings.session_photos == "until_closed"
         cleanup.callback(PhotoExpiry(gallery.store, clock, keeps).stop)
         room = PhotoRoom(settings.student_photos_most, settings.student_photos_mb * 1_000_000)
-        jobs = JobRunner(gallery.store.jobs, settings, lambda _: gallery.index.take_over_published())
+        film_jobs = FilmJobs(films, gallery.store)
+        jobs = JobRunner(gallery.store.jobs, settings, lambda *done: finish_job(service, *done), film_jobs)
         shown = settings.described()
-        parts = (telemetry, access_log, keeps, room, imports, shown, jobs.wake)
+        parts = (telemetry, access_log, keeps, room, imports, shown, jobs.wake, film_jobs.forget)
         service = Service(embedder, gallery, export, forget, clock, *parts)
         service_handle.put(service)
         imports.work(partial(enrol_row, service))

@@ -30,8 +30,10 @@ from server.access.permissions import goes_by_origin, permission_needed
 from server.access.proxies import client_address
 from server.access.register import AccessRegister
 from server.access_log.recording import record_request
+from server.films.folder import FilmFolder
 from server.legacy import files
 from server.legacy import routes as legacy
+from server.requests.films import RECEIVED
 from server.routes import access as access_routes
 from server.routes import (
     access_log,
@@ -64,6 +66,8 @@ sparingly = rate_limited(logging.getLogger("presente.access.strangers"))
 """For requests without a known key: a log of each would let strangers fill the disk."""
 
 _SMALL_BYTES = 64 * 1024
+_ENVELOPE_BYTES = 64 * 1024
+"""Bytes of a form beside the film that it has."""
 _REFUSED = frozenset({400, 401, 403, 408, 411, 413, 429})
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -92,6 +96,7 @@ def create_app(
     telemetry: Telemetry | None = None,
     request_limits: limits.RequestLimits | None = None,
     first_page: Path | None = None,
+    films: FilmFolder | None = None,
 ) -> Flask:
     """Build the application.
 
@@ -103,6 +108,7 @@ def create_app(
         telemetry: what is told of its requests; None: one of its own.
         request_limits: how often; None for without limits.
         first_page: the folder of the first system's page; None for none.
+        films: where uploaded films lie; None: none can be uploaded.
     """
     telemetry = telemetry or Telemetry(service_handle)
     app = Flask("presente", static_folder=None)
@@ -112,6 +118,7 @@ def create_app(
     app.config.update(MAX_CONTENT_LENGTH=max_body_bytes, MAX_FORM_MEMORY_SIZE=max(max_body_bytes // 4, 1_000_000))
     app.extensions["presente"] = service_handle
     app.extensions["presente.first_page"] = first_page and first_page.resolve()
+    app.extensions["presente.films"] = films
     register = register or AccessRegister()
     authenticator = Authenticator(access, register)
     app.extensions["presente.authenticator"] = authenticator
@@ -147,7 +154,8 @@ def create_app(
             if limits.counts(request):
                 limits.check(request, request_counts, _who_counts(authenticator, request))
         shares.begin(request.environ, g.caller)
-        body_sizes.check(request, body_sizes.of(app, request.endpoint), max_body_bytes)
+        most_on_disk = films.most_bytes + _ENVELOPE_BYTES if films else max_body_bytes
+        body_sizes.check(request, body_sizes.of(app, request.endpoint), max_body_bytes, most_on_disk)
         return None
 
     @app.after_request
@@ -161,6 +169,8 @@ def create_app(
 
     @app.teardown_request
     def forget(_: BaseException | None) -> None:
+        if (film := request.environ.get(RECEIVED)) is not None:
+            film.close()
         listen(None)
         logs.about_request(None)
 
@@ -228,6 +238,12 @@ def _route() -> str | None:
     return None if request.url_rule is None else request.url_rule.rule
 
 
+def takes_film(app: Flask, environ: dict[str, Any]) -> bool:
+    """Whether the body of a request is a film, which is written to disk."""
+    with app.request_context(environ):
+        return body_sizes.of(app, request.endpoint).on_disk
+
+
 def refusal(app: Flask, environ: dict[str, Any], length: int) -> Response | None:
     """The answer to a request that its head alone decides, before its body of ``length`` bytes is read.
 
@@ -245,7 +261,7 @@ def refusal(app: Flask, environ: dict[str, Any], length: int) -> Response | None
 
 
 def asks_store(app: Flask, environ: dict[str, Any], length: int) -> bool:
-    """Whether :func:`refusal` asks the store, for which the event loop must not wait."""
+    """Whether :func:`refusal` asks the store, for which the event loop must not wait. That of a film always does."""
     return length > _SMALL_BYTES and bool(app.extensions["presente.authenticator"].asks_store(environ))
 
 

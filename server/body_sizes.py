@@ -30,14 +30,17 @@ class Sizes:
         json: bytes of a body of JSON, when that is less.
         values: values in a body of JSON.
         instead: what to do when the JSON is too long.
+        on_disk: whether the body is a film, which is written to disk as it comes and has a limit of its own.
     """
 
     most: int | None = SMALL
     json: int | None = None
     values: int = json_parser.MOST_VALUES
     instead: str = "Send less at once."
+    on_disk: bool = False
 
 
+FILM = Sizes(on_disk=True)
 PHOTOS = Sizes(most=None)
 EMBEDDINGS = Sizes(
     most=None, json=8_000_000, values=500_000, instead="Send the embeddings as numpy.save's bytes, or fewer at once."
@@ -60,13 +63,27 @@ def of(app: Flask, endpoint: str | None) -> Sizes:
     return sizes
 
 
-def check(request: Request, sizes: Sizes, most_of_all: int) -> None:
+def check(request: Request, sizes: Sizes, most_of_all: int, most_on_disk: int) -> None:
     """Refuse a body whose announced length is too large.
+
+    Args:
+        request: the request.
+        sizes: of its route.
+        most_of_all: bytes of a body that is read into memory.
+        most_on_disk: bytes of a film with its envelope.
 
     Raises:
         InvalidInput: ``too_many_bytes``.
     """
     length = request.content_length or 0
+    if sizes.on_disk:
+        if length > most_on_disk:
+            raise InvalidInput(
+                "too_many_bytes",
+                f"The body has {length} bytes, and a film may have {most_on_disk}.",
+                "Send it in a smaller format or in parts; PRESENTE_VIDEO_MB is the limit.",
+            )
+        return
     reads = request.method in ("POST", "PATCH", "PUT")  # the body of another method is not read
     most = most_of_all if sizes.most is None or not reads else min(sizes.most, most_of_all)
     if sizes.json is not None and request.is_json:

@@ -20,7 +20,7 @@ CODES: Mapping[int, frozenset[str]] = {
         "invalid_aside", "invalid_dry_run", "invalid_fpir", "invalid_npy", "invalid_parameter", "invalid_partial",
         "invalid_password",
         "invalid_purpose", "invalid_severity", "invalid_size", "invalid_sort", "invalid_state", "invalid_status",
-        "invalid_student", "invalid_threshold", "invalid_times",
+        "invalid_student", "invalid_form", "invalid_threshold", "invalid_times", "no_video",
         "invalid_without_consent", "invalid_without_photos", "missing_field", "missing_parameter", "no_photos",
         "not_finite", "one_photo_needed", "repeated_header", "same_student", "too_many_photos", "two_keys",
         "unknown_field", "unknown_parameter",
@@ -40,8 +40,9 @@ CODES: Mapping[int, frozenset[str]] = {
     408: frozenset({"request_timeout"}),
     409: frozenset({
         "already_set_up", "ambiguous_name", "different_person", "idempotency_key_reused", "import_started",
-        "last_admin", "name_taken", "no_room_for_photos", "possible_duplicate", "session_closed", "session_exists",
-        "student_exists", "student_removed", "threshold_is_set", "too_many_imports", "too_many_jobs",
+        "last_admin", "name_taken", "no_room_for_photos", "no_session", "possible_duplicate", "session_closed",
+        "session_exists", "several_sessions", "student_exists", "student_removed", "threshold_is_set",
+        "too_many_imports", "too_many_jobs",
     }),
     411: frozenset({"length_required"}),
     413: frozenset({"too_many_bytes"}),
@@ -53,14 +54,16 @@ CODES: Mapping[int, frozenset[str]] = {
     429: frozenset({"too_many_logins", "too_many_requests", "too_many_wrong_keys"}),
     431: frozenset({"head_too_large"}),
     500: frozenset({"internal_error"}),
-    501: frozenset({"video_not_supported"}),
+    501: frozenset({"hands_off"}),
     503: frozenset({
         "access_log_full", "busy", "calibration_unreadable",
         "documents_missing", "erasure_incomplete", "lease_lost", "not_ready",
         "pack_mismatch", "request_in_progress", "shards_missing", "snapshot_gone",
         "store_unavailable",
     }),
-    507: frozenset({"export_unwritable", "imports_unwritable", "index_unwritable"}),
+    507: frozenset({
+        "export_unwritable", "films_unwritable", "imports_unwritable", "index_unwritable", "no_room_for_film",
+    }),
 }  # fmt: skip
 """Every code that a client can meet, by its status."""
 
@@ -101,6 +104,11 @@ ENROLMENT = PORTRAIT | {
     "consent_missing", "different_person", "invalid_student", "no_photos", "possible_duplicate", "student_removed",
 }  # fmt: skip
 """What photos of a student may be refused for."""
+
+FILMS = frozenset({
+    "films_unwritable", "invalid_form", "no_room_for_film", "no_video", "too_many_jobs", "unsupported_media_type",
+})  # fmt: skip
+"""What a film may be refused for when it is received."""
 
 KEYED = frozenset({"idempotency_key_reused", "invalid_idempotency_key", "request_in_progress"})
 """What a request may be refused for that may carry an Idempotency-Key."""

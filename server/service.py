@@ -17,6 +17,7 @@ from gallery.access_log.recorder import AccessLog
 from gallery.attendance.attendance_log import AttendanceLog
 from gallery.attendance.session_log import SessionLog
 from gallery.decision import Candidate
+from gallery.documents.jobs import Job
 from gallery.documents.scope import Scope
 from gallery.documents.student_rules import check_student, student_not_found
 from gallery.documents.values import EnrolmentMode, StoredPhoto, StoredStudent, Student
@@ -66,6 +67,8 @@ class Service:
         imports: ImportDesk | None = None,
         settings: Sequence[Mapping[str, str]] = (),
         wake_jobs: Callable[[], None] = lambda: None,
+        forget_film: Callable[[Job], None] = lambda _: None,
+        sees_hands: bool = False,
     ) -> None:
         """Serve a gallery.
 
@@ -82,6 +85,8 @@ class Service:
             imports: where uploaded sheets wait; None where none can be uploaded.
             settings: every setting, as people may see it.
             wake_jobs: lets the server look for jobs at once.
+            forget_film: deletes the film of a job that has ended, if it lies here.
+            sees_hands: whether raised hands are looked for in films.
         """
         self.embedder = embedder
         self.gallery = gallery
@@ -90,6 +95,8 @@ class Service:
         self.imports = imports
         self.settings = settings
         self.wake_jobs = wake_jobs
+        self.forget_film = forget_film
+        self.sees_hands = sees_hands
         self.clock = clock
         self.observer = observer
         self.access_log = access_log or AccessLog(gallery.store.access_log, "off")

@@ -82,24 +82,48 @@ class SessionCounts:
     open: int = 0
 
 
+Box = tuple[float, float, float, float]
+"""x1, y1, x2, y2."""
+
+
 @dataclass(frozen=True, slots=True)
 class SessionFace:
-    """A face of a session's photo, as it was recorded.
+    """A face of a session's photo, or of someone who appears in a film, as it was recorded.
 
     Attributes:
-        box: x1, y1, x2, y2 in pixels of the upright photo.
+        box: in pixels of the upright photo; of a film, in pixels of the sheet of its faces: the best view.
         status: what was made of it: see :data:`gallery.attendance.class_photo.FaceStatus`.
         candidates: subject ids and scores of the people whom it resembles, best first.
+        spans: of a film, from when to when the face was seen, in seconds of the film.
+        views: of a film, when each view on the sheet is from, and its box there, the best first.
     """
 
-    box: tuple[float, float, float, float]
+    box: Box
     status: str
     candidates: tuple[tuple[int, float], ...] = ()
+    spans: tuple[tuple[float, float], ...] = ()
+    views: tuple[tuple[float, Box], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFilm:
+    """What is known of a film beside its faces.
+
+    Attributes:
+        starts: when its first frame was taken, HH:MM:SS at the school.
+        duration_s: seconds from its first to its last frame.
+        raises: whose hand was raised from when to when: number of the face, counted from 1, and seconds of the film;
+            None when hands were not looked for.
+    """
+
+    starts: str
+    duration_s: float
+    raises: tuple[tuple[int, float, float], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SessionPhoto:
-    """A photo that was sent to a session.
+    """A photo that was sent to a session, or a film.
 
     Attributes:
         session: id of the session.
@@ -109,7 +133,9 @@ class SessionPhoto:
         kept: whether a reduced copy is kept, which is so only while the session is open, and for a while.
         width: pixels of the upright photo as it was sent, to which boxes refer; 0 unless the photo is kept.
         height: likewise.
-        faces: the faces, the largest first; none unless the photo is kept.
+        faces: the faces, the largest first; none unless the photo is kept. Of a film, those who appear in it, in order
+            of their first sight.
+        film: of a film that is kept; its copy is a sheet of the faces' views, to which ``width`` and ``height`` refer.
     """
 
     session: int
@@ -120,6 +146,7 @@ class SessionPhoto:
     width: int = 0
     height: int = 0
     faces: tuple[SessionFace, ...] = ()
+    film: SessionFilm | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,10 @@ class JobStore(Protocol):
     def take(self, number: int, server: str, at: str) -> bool:
         """Make a server the one that runs a job; False when another one does, or the job has ended."""
 
+    def give_back(self, number: int, server: str) -> bool:
+        """Let a job that a server has taken wait again, as if none had begun it; False when it is not that server's, or
+        has ended."""
+
     def note(self, number: int, progress: JobProgress, at: str) -> bool:
         """Note how far a job is, and that its server is at it; False when the server is to stop: someone asked for the
         end, or the job has ended."""

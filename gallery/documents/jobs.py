@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
@@ -84,3 +85,12 @@ class Job:
     def state(self) -> JobState:
         """Where it is on its way."""
         return self.end.state if self.end else "running" if self.started else "queued"
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long it may take yet, at the pace so far; None while that is not known, and once it has ended."""
+        done, of = self.progress.done, self.progress.of
+        if self.end is not None or self.started is None or self.seen is None or not done or of is None:
+            return None
+        took = datetime.fromisoformat(self.seen) - datetime.fromisoformat(self.started)
+        return took.total_seconds() / done * max(0, of - done)

@@ -5,10 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from gallery.documents.attendance import StoredAttendance
-from gallery.documents.class_sessions import ClassSession, SessionFace, StoredSession, TimetableEntry
+from gallery.documents.class_sessions import (
+    Box,
+    ClassSession,
+    SessionFace,
+    SessionFilm,
+    SessionPhoto,
+    StoredSession,
+    TimetableEntry,
+)
 from presente.errors import Conflict, InvalidInput, NotFound, shown
 
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
@@ -65,17 +74,44 @@ def standing(entries: Iterable[StoredAttendance]) -> list[StoredAttendance]:
     return [stored for stored in ordered if stored.entry.undoes is None and stored.id not in undone]
 
 
-def faces_to_json(faces: Sequence[SessionFace]) -> str:
-    """The faces of a photo as a text."""
-    return json.dumps([[list(face.box), face.status, [list(each) for each in face.candidates]] for face in faces])
+def faces_to_json(photo: SessionPhoto) -> str:
+    """The faces of a photo as a text; of a film with what else is known of it."""
+    film = photo.film
+    if film is None:
+        return json.dumps([[face.box, face.status, face.candidates] for face in photo.faces])
+    faces = [[face.box, face.status, face.candidates, face.spans, face.views] for face in photo.faces]
+    return json.dumps({"faces": faces, "starts": film.starts, "duration_s": film.duration_s, "raises": film.raises})
 
 
-def faces_from_json(text: str | None) -> tuple[SessionFace, ...]:
-    """The faces of a photo from their text; none of no text."""
-    return tuple(
-        SessionFace(tuple(box), status, tuple((int(subject), float(score)) for subject, score in candidates))
-        for box, status, candidates in json.loads(text or "[]")
+def with_faces(photo: SessionPhoto, text: str | None) -> SessionPhoto:
+    """A photo with the faces that :func:`faces_to_json` made a text of; without any when there is no text."""
+    read = json.loads(text or "[]")
+    if isinstance(read, list):
+        return replace(photo, faces=tuple(_face(*each) for each in read))
+    raises = None if read["raises"] is None else tuple((face, start, end) for face, start, end in read["raises"])
+    film = SessionFilm(read["starts"], read["duration_s"], raises)
+    return replace(photo, faces=tuple(_face(*each) for each in read["faces"]), film=film)
+
+
+def _face(
+    box: Sequence[float],
+    status: str,
+    candidates: Iterable[Sequence[float]],
+    spans: Iterable[Sequence[float]] = (),
+    views: Iterable[tuple[float, Sequence[float]]] = (),
+) -> SessionFace:
+    return SessionFace(
+        _box(box),
+        status,
+        tuple((int(subject), float(score)) for subject, score in candidates),
+        tuple((start, end) for start, end in spans),
+        tuple((at_s, _box(seen)) for at_s, seen in views),
     )
+
+
+def _box(sides: Sequence[float]) -> Box:
+    x1, y1, x2, y2 = sides
+    return x1, y1, x2, y2
 
 
 def check_open(stored: StoredSession | None, number: int) -> StoredSession:

@@ -136,6 +136,17 @@ class Settings:
     imports: Path = setting(
         "var/imports", path, "where uploaded sheets and their photos wait to be imported, a day at most"
     )
+    films: Path = setting(
+        "var/films",
+        path,
+        "where films of classes wait until they were read; they are deleted then",
+        details="See [films](films.md).",
+    )
+    video_mb: int = setting(
+        "700",
+        whole_number(1, 100_000),
+        "megabytes of a film of a class; 50 minutes are about 600",
+    )
     cache: Path = setting(
         "var/cache", path, "where evaluation keeps templates, and the indexer the photos that it downloaded"
     )

@@ -12,17 +12,19 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Request, Response
 
 from presente.errors import Busy, PresenteError
 from presente.log_limits import rate_limited
-from server.app import asks_store, refusal, refusal_of
+from server.app import asks_store, refusal, refusal_of, takes_film
 from server.front.connections import Connections
+from server.front.disk_intake import DiskIntake
 from server.front.environ import Scope, check_framing, environ_of, length_of
 from server.front.http_connection import Connection
 from server.front.intake import ClientGone, Intake, Receive
 from server.front.pieces import Pieces, close
 from server.front.request_threads import RequestThreads
+from server.requests.films import RECEIVED, film_receiver
 from server.shares import Shares
 from server.telemetry.front_state import FrontState
 from server.telemetry.request_record import begin_record, record_of
@@ -64,6 +66,7 @@ class Front:
         self._app = app
         self._workers = workers
         self._intake = intake
+        self._disk = DiskIntake()
         self._shares: Shares = app.extensions["presente.shares"]
 
     def state(self) -> FrontState:
@@ -112,7 +115,8 @@ class Front:
             await self._refuse(connection, refusal_of(self._app, environ, error), True, receive, send)
             return
         length = length_of(scope)
-        refused = await self._refusal(environ, length)
+        on_disk = length > 0 and scope["method"] == "POST" and takes_film(self._app, environ)
+        refused = await self._refusal(environ, length, on_disk)
         if refused is not None:
             await self._refuse(connection, refused, length > 0, receive, send)
             return
@@ -121,8 +125,13 @@ class Front:
             length = 0
             del environ["CONTENT_LENGTH"]
         share = self._shares.of(environ)
+        held = 0 if on_disk else length
         try:
-            body = await self._intake.read(receive, length, share)
+            if on_disk:
+                environ[RECEIVED] = await self._disk.read(
+                    receive, share, lambda: film_receiver(self._app, Request(environ))
+                )
+            body = await self._intake.read(receive, held, share)
         except PresenteError as error:
             await self._refuse(connection, refusal_of(self._app, environ, error), True, receive, send)
             return
@@ -136,10 +145,12 @@ class Front:
             record.tell("queue", record.begun, time.perf_counter())
             await self._refuse(connection, refusal_of(self._app, environ, error), unread, receive, send)
         finally:
-            self._intake.release(length, share)
+            self._intake.release(held, share)
+            if on_disk:
+                environ[RECEIVED].close()  # no thread may have taken the request
 
-    async def _refusal(self, environ: dict[str, Any], length: int) -> Response | None:
-        if not asks_store(self._app, environ, length):
+    async def _refusal(self, environ: dict[str, Any], length: int, on_disk: bool) -> Response | None:
+        if not on_disk and not asks_store(self._app, environ, length):
             return refusal(self._app, environ, length)
         try:
             context = contextvars.copy_context()

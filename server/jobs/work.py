@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gallery.documents.jobs import JobProgress, JobRequest
@@ -34,10 +35,11 @@ Tell = Callable[[JobProgress], None]
 
 @dataclass(frozen=True, slots=True)
 class JobWork:
-    """A job as its process gets it."""
+    """A job as its process gets it; ``film``: the file of a job about a film."""
 
     settings: Settings
     asked: JobRequest
+    film: Path | None = None
 
 
 def do(work: JobWork, tell: Tell) -> Mapping[str, Any]:
@@ -181,6 +183,17 @@ def _sync_result(printed: bytes) -> Mapping[str, Any]:
     return {"embedded": report["done"], "refused": report["reasons"], "stopped": report["stopped"] or ""}
 
 
+def _film(work: JobWork, tell: Tell) -> Mapping[str, Any]:
+    """Read a film, without the gallery: the server records what it shows."""
+    from server.films.reading import read_for_session
+
+    def told(seconds: float, of: float | None) -> None:
+        tell(JobProgress(int(seconds), None if of is None else max(1, round(of)), "seconds"))
+
+    assert work.film is not None
+    return read_for_session(work.settings, work.film, told).packed()
+
+
 def _open(settings: Settings) -> Gallery:
     return composition.open_gallery(settings, composition.open_pack(settings))
 
@@ -199,5 +212,6 @@ _KINDS: Mapping[str, Callable[[JobWork, Tell], Mapping[str, Any]]] = {
     "audit": _audit,
     "calibrate": _calibrate,
     "compact": _compact,
+    "film": _film,
     "sync": _sync,
 }

@@ -21,6 +21,14 @@ class UploadReply(JsonObject, frozen=True, kw_only=True):
     message: str = "Image uploaded successfully"
 
 
+class FilmReply(JsonObject, frozen=True, kw_only=True):
+    """A film was received, and is read in the background."""
+
+    message: Annotated[str, Meta(description="What that page shows.")]
+    session: Annotated[int, Meta(description="Id of the session that it is read for.")]
+    job: Annotated[int, Meta(description="Id of the job: GET /v1/jobs/ID says how far it is.")]
+
+
 class SavedReply(JsonObject, frozen=True, kw_only=True):
     """The stored photos are in the export folder."""
 

@@ -9,6 +9,8 @@ from gallery.documents.jobs import Job, JobEnd, JobRequest
 from gallery.documents.request_keys import Claim
 from presente.errors import Conflict, NotFound
 from server.access.caller import Caller
+from server.access.permissions import Permission
+from server.films.jobs import FILM
 from server.idempotency import KeyedRequest, carried_out
 from server.requests.cursors import number_place
 from server.requests.jobs import JobFields, JobListParameters
@@ -46,9 +48,27 @@ def job_of(service: Service, number: int) -> Job:
     Raises:
         NotFound: ``job_not_found``.
     """
-    found = service.gallery.store.jobs.job(number)
+    found = service.gallery.whole.store.jobs.job(number)
     if found is None:
-        raise NotFound("job_not_found", f"There is no job {number}.", "Jobs are kept for 30 days after their end.")
+        raise job_not_found(number)
+    return found
+
+
+def visible_job(service: Service, number: int, caller: Caller, permission: Permission) -> Job:
+    """A job as it is now: any for a caller with a permission; else only that of a film of a session that the caller
+    may see.
+
+    Raises:
+        NotFound: ``job_not_found``.
+    """
+    jobs = service.gallery.whole.store.jobs
+    found = jobs.job(number)
+    if found is not None and not caller.may(permission):
+        session = found.asked.arguments.get("session") if found.asked.kind == FILM else None
+        if session is None or service.gallery.store.sessions.session(int(session)) is None:
+            found = None
+    if found is None:
+        raise job_not_found(number)
     return found
 
 
@@ -60,20 +80,22 @@ def jobs_page(service: Service, parameters: JobListParameters) -> tuple[list[Job
     return page, page[-1].number if len(found) > len(page) else None
 
 
-def cancel_job(service: Service, number: int) -> Job:
+def cancel_job(service: Service, job: Job) -> Job:
     """Ask for the end of a job: at once for one that no server runs yet, within seconds for one that runs. One that has
-    ended stays as it is.
-
-    Raises:
-        NotFound: ``job_not_found``.
+    ended stays as it is. The film of one that does not run is deleted at once.
     """
-    job_of(service, number)
-    jobs = service.gallery.store.jobs
-    jobs.cancel(number)
-    if job_of(service, number).state == "queued":
-        jobs.end(number, JobEnd("cancelled", _now(service)))
+    jobs = service.gallery.whole.store.jobs
+    jobs.cancel(job.number)
+    if job_of(service, job.number).state == "queued":
+        jobs.end(job.number, JobEnd("cancelled", _now(service)))
+        service.forget_film(job)
     service.wake_jobs()
-    return job_of(service, number)
+    return job_of(service, job.number)
+
+
+def job_not_found(number: int) -> NotFound:
+    """The error of naming a job that does not exist, or is not the caller's to see."""
+    return NotFound("job_not_found", f"There is no job {number}.", "Jobs are kept for 30 days after their end.")
 
 
 def _now(service: Service) -> str:

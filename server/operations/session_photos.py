@@ -192,11 +192,11 @@ def _record(
             for face, made in zip(faces, found, strict=True)
         )
         whole = SessionPhoto(stored.id, number, photo.sha256, claim.at, True, width, height, shown)
-        kept = kept_photos.keep(whole, content, _may_show(service, stored, shown))
+        kept = kept_photos.keep(whole, content, may_show(service, stored, shown))
     return RecordedPhoto(number, repeated, kept, photo.rotated, tuple(zip(photo.faces, found, strict=True)))
 
 
-def _may_show(service: Service, stored: StoredSession, faces: Sequence[SessionFace]) -> set[int]:
+def may_show(service: Service, stored: StoredSession, faces: Sequence[SessionFace]) -> set[int]:
     """Whom a class photo may show: everyone of the class, also where no face was found or recognised, and whom its
     faces resemble enough."""
     members = {int(subject) for subject in service.gallery.roster(clase=stored.session.clase, kind="student")}

@@ -15,8 +15,10 @@ from gallery.documents.class_sessions import ClassSession, SessionFilter, Stored
 from gallery.documents.request_keys import Claim
 from gallery.documents.session_rules import entry_for, is_late
 from server.idempotency import KeyedRequest, carried_out
+from server.operations.film_raises import take_back_raises
 from server.operations.known_classes import check_class
 from server.operations.school_dates import past_date, today_of
+from server.operations.session_films import follow_raises
 from server.requests.cursors import session_place
 from server.requests.sessions import NewSession, SessionListParameters, SessionStatement, UndoRequest
 from server.service import Service
@@ -147,6 +149,7 @@ def record_statement(
             log.record_by_hand(number, said.matricula or "", said.entry_status or "present", said.note, claim)
         else:
             log.settle_face(number, _statement(service, stored, said), claim)
+            follow_raises(service, stored, said.photo)
         return _changed(service, stored, before, about if claim.done else ())
 
     return carried_out(sent, service, asked, work, about=about, concerned=_subjects)
@@ -184,8 +187,10 @@ def take_back(
         before = log.roll(stored)
         if undo.photo is not None:
             log.undo_photo(number, undo.photo, claim)
+            take_back_raises(service, stored, undo.photo)
         else:
             log.undo_entry(number, undo.entry or 0, claim)
+            follow_raises(service, stored)
         return _changed(service, stored, before, ())
 
     return carried_out(sent, service, asked, work, concerned=_subjects)

@@ -20,7 +20,9 @@ class JobProgressJson(JsonObject, frozen=True, kw_only=True):
 
     done: int
     of: Annotated[int | None, Meta(description="Of how much; null while that is not known.")]
-    unit: Annotated[str, Meta(description="photos, searches or steps; empty before the work has begun.")]
+    unit: Annotated[
+        str, Meta(description="photos, searches, steps, or seconds of a film; empty before the work has begun.")
+    ]
 
 
 class AuditResultJson(JsonObject, frozen=True, kw_only=True):
@@ -61,6 +63,22 @@ class SyncResultJson(JsonObject, frozen=True, kw_only=True):
     stopped: Annotated[str, Meta(description="Why it ended before the last photo; empty when it did not.")]
 
 
+class FilmResultJson(JsonObject, frozen=True, kw_only=True):
+    """What a film recorded in its session. GET /v1/sessions/ID/photos has whom it shows."""
+
+    photo: Annotated[int, Meta(description="The film's number among the session's photos; undo takes it.")]
+    repeated: Annotated[bool, Meta(description="Whether the session had this film already.")]
+    duration_s: Annotated[float, Meta(description="Seconds from its first to its last frame.")]
+    damaged: Annotated[bool, Meta(description="Whether parts of it could not be decoded.")]
+    appearances: Annotated[int, Meta(description="How many faces appear in it.")]
+    present: Annotated[int, Meta(description="Students of the class who are in it and in time.")]
+    late: Annotated[int, Meta(description="Those who were first seen too late.")]
+    waiting: Annotated[int, Meta(description="Students whom a face may show, as a person decides.")]
+    off_roster: Annotated[int, Meta(description="Faces of students of other classes; not recorded.")]
+    unknown: Annotated[int, Meta(description="Faces of strangers; not recorded.")]
+    raises: Annotated[int | None, Meta(description="Participations by a raised hand; null: not looked for.")]
+
+
 class JobResultJson(JsonObject, frozen=True, kw_only=True):
     """The result, under the kind of the work; the others are null."""
 
@@ -68,6 +86,7 @@ class JobResultJson(JsonObject, frozen=True, kw_only=True):
     calibrate: CalibrationResultJson | None = None
     compact: CompactResultJson | None = None
     sync: SyncResultJson | None = None
+    film: FilmResultJson | None = None
 
 
 class JobProblemJson(JsonObject, frozen=True, kw_only=True):
@@ -81,18 +100,28 @@ class JobJson(JsonObject, frozen=True, kw_only=True):
     """A job."""
 
     id: int
-    kind: Literal["audit", "calibrate", "compact", "sync"]
+    kind: Literal["audit", "calibrate", "compact", "sync", "film"]
     fpir: Annotated[float | None, Meta(description="The rate that was asked for; null unless it is a calibration.")]
     cohort: Annotated[bool | None, Meta(description="Of an audit; null when it was not said.")]
+    session: Annotated[int | None, Meta(description="Of a film: the session that it is read for; else null.")]
     state: Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
     is_cancelled: Annotated[bool, Meta(description="Whether someone asked for its end.")]
     progress: JobProgressJson
+    seconds_left: Annotated[
+        float | None, Meta(description="How long it may take yet, at the pace so far; null while that is not known.")
+    ]
     asked_by: str
     asked_at: Moment
     started_at: Moment | None
     ended_at: Moment | None
     result: JobResultJson | None
     problem: JobProblemJson | None
+
+
+class SessionFilmsReply(JsonObject, frozen=True, kw_only=True):
+    """The films of a session that wait, are read or were read lately, the newest first."""
+
+    jobs: list[JobJson]
 
 
 class JobListReply(JsonObject, frozen=True, kw_only=True):
@@ -110,9 +139,11 @@ def job_json(job: Job) -> JobJson:
         kind=asked.kind,  # type: ignore[arg-type]
         fpir=asked.arguments.get("fpir"),
         cohort=asked.arguments.get("cohort"),
+        session=asked.arguments.get("session"),
         state=job.state,
         is_cancelled=job.is_cancelled,
         progress=JobProgressJson(done=job.progress.done, of=job.progress.of, unit=job.progress.unit),
+        seconds_left=None if job.seconds_left is None else round(job.seconds_left, 1),
         asked_by=asked.caller,
         asked_at=asked.at,
         started_at=job.started,
@@ -133,6 +164,7 @@ _RESULTS: Mapping[str, Any] = {
     "calibrate": CalibrationResultJson,
     "compact": CompactResultJson,
     "sync": SyncResultJson,
+    "film": FilmResultJson,
 }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, cast
 
 from msgspec import UNSET, Meta
 
+from gallery.documents.class_sessions import SessionFace, SessionFilm
 from presente.face_json import UNKNOWN, JsonObject, Rotated
+from server.operations.session_films import ShownRaise
 from server.operations.session_photos import SessionPhotosResult, ShownFace, ShownPhoto
 from server.responses.attendance import (
     AttendanceTimings,
@@ -81,8 +83,45 @@ class EntryOfFaceJson(JsonObject, frozen=True, kw_only=True):
     source: Literal["photo", "hand", "takeover"]
 
 
+Seconds = Annotated[float, Meta(description="Seconds of the film.")]
+Box = Annotated[list[float], Meta(description="x1, y1, x2, y2 in pixels of the picture: see width, height.")]
+
+
+class FilmViewJson(JsonObject, frozen=True, kw_only=True):
+    """A view of a face in a film."""
+
+    at_s: Seconds
+    box: Box
+
+
+class FilmRaiseJson(JsonObject, frozen=True, kw_only=True):
+    """A hand that was raised."""
+
+    from_s: Seconds
+    to_s: Seconds
+    participation: Annotated[int | None, Meta(description="Id of the participation that counts; null: none does.")]
+
+
+class FilmFaceJson(JsonObject, frozen=True, kw_only=True):
+    """When someone appears in a film."""
+
+    first_s: Seconds
+    last_s: Seconds
+    spans: Annotated[list[list[float]], Meta(description="From when to when the face was seen, in seconds.")]
+    views: Annotated[list[FilmViewJson], Meta(description="The best views, which the picture has; the best first.")]
+    raises: Annotated[list[FilmRaiseJson], Meta(description="Hands that were raised.")]
+
+
+class FilmJson(JsonObject, frozen=True, kw_only=True):
+    """A film: its picture has views of those who appear in it."""
+
+    starts: Annotated[str, Meta(description="When its first frame was taken, HH:MM:SS at the school.")]
+    duration_s: Seconds
+    hands: Annotated[bool, Meta(description="Whether raised hands were looked for.")]
+
+
 class ShownFaceJson(JsonObject, frozen=True, kw_only=True):
-    """A face of a kept photo, as it stands now."""
+    """A face of a kept photo or film, as it stands now."""
 
     number: Annotated[int, Meta(description="Counted from 1.")]
     box: Annotated[list[float], Meta(description="x1, y1, x2, y2 in pixels of the upright photo: see width, height.")]
@@ -91,10 +130,11 @@ class ShownFaceJson(JsonObject, frozen=True, kw_only=True):
     matricula: Annotated[str | None, Meta(description="Null unless it is clear who it is.")]
     candidates: Annotated[list[CandidateOfFaceJson], Meta(description="Best first, of those whom you may see.")]
     entries: Annotated[list[EntryOfFaceJson], Meta(description="What holds because of this face.")]
+    film: Annotated[FilmFaceJson | None, Meta(description="Of a film; null of a photo.")]
 
 
 class ShownPhotoJson(JsonObject, frozen=True, kw_only=True):
-    """A photo of a session; without faces once its copy is gone."""
+    """A photo of a session, or a film; without faces once its copy is gone."""
 
     number: Number
     at: Annotated[str, Meta(description="When it was first sent, UTC.", extra_json_schema={"format": "date-time"})]
@@ -102,6 +142,7 @@ class ShownPhotoJson(JsonObject, frozen=True, kw_only=True):
     width: Annotated[int, Meta(description="Of the photo as it was sent, upright, to which boxes refer; 0 when gone.")]
     height: int
     undone: Annotated[bool, Meta(description="Whether it recorded something, and all of that was taken back.")]
+    film: Annotated[FilmJson | None, Meta(description="Of a film that is kept; null of a photo.")]
     faces: list[ShownFaceJson]
 
 
@@ -142,8 +183,10 @@ def session_photos_reply(request_id: str, taken: SessionPhotosResult) -> Session
     )
 
 
-def session_photo_list_reply(found: Sequence[ShownPhoto]) -> SessionPhotoListReply:
-    """The photos of a session."""
+def session_photo_list_reply(
+    found: Sequence[tuple[ShownPhoto, Mapping[int, Sequence[ShownRaise]]]],
+) -> SessionPhotoListReply:
+    """The photos and films of a session, each with the raised hands by number of the face."""
     return SessionPhotoListReply(
         photos=[
             ShownPhotoJson(
@@ -153,14 +196,38 @@ def session_photo_list_reply(found: Sequence[ShownPhoto]) -> SessionPhotoListRep
                 width=shown.photo.width,
                 height=shown.photo.height,
                 undone=shown.undone,
-                faces=[_face(number, face) for number, face in enumerate(shown.faces, start=1)],
+                film=_film(shown.photo.film),
+                faces=[
+                    _face(number, face, None if shown.photo.film is None else raises.get(number, ()))
+                    for number, face in enumerate(shown.faces, start=1)
+                ],
             )
-            for shown in found
+            for shown, raises in found
         ]
     )
 
 
-def _face(number: int, shown: ShownFace) -> ShownFaceJson:
+def _film(film: SessionFilm | None) -> FilmJson | None:
+    if film is None:
+        return None
+    return FilmJson(starts=film.starts, duration_s=round(film.duration_s, 2), hands=film.raises is not None)
+
+
+def _in_film(face: SessionFace, raises: Sequence[ShownRaise]) -> FilmFaceJson:
+    return FilmFaceJson(
+        first_s=round(face.spans[0][0], 2),
+        last_s=round(face.spans[-1][1], 2),
+        spans=[[round(start, 2), round(end, 2)] for start, end in face.spans],
+        views=[FilmViewJson(at_s=round(at_s, 2), box=list(box)) for at_s, box in face.views],
+        raises=[
+            FilmRaiseJson(from_s=round(each.from_s, 2), to_s=round(each.to_s, 2), participation=each.participation)
+            for each in raises
+        ],
+    )
+
+
+def _face(number: int, shown: ShownFace, raises: Sequence[ShownRaise] | None) -> ShownFaceJson:
+    """A face; ``raises`` are those of a face in a film, None for one in a photo."""
     return ShownFaceJson(
         number=number,
         box=list(shown.face.box),
@@ -179,4 +246,5 @@ def _face(number: int, shown: ShownFace) -> ShownFaceJson:
             )
             for stored, student in shown.entries
         ],
+        film=None if raises is None else _in_film(shown.face, raises),
     )

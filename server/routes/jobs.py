@@ -9,7 +9,7 @@ from server.access.permissions import Permission, needs
 from server.access_log.declaration import logged
 from server.error_codes import GALLERY, KEYED
 from server.idempotency import KeyedRequest
-from server.operations.jobs import ask_for_job, cancel_job, job_of, jobs_page
+from server.operations.jobs import ask_for_job, cancel_job, jobs_page, visible_job
 from server.requests.jobs import JobFields, JobListParameters
 from server.responses.jobs import JobJson, JobListReply, job_json, job_list_reply
 from server.routes.common import service
@@ -44,17 +44,17 @@ def listing(parameters: JobListParameters) -> JobListReply:
 
 
 @bp.get("/<int:number>")
-@needs(Permission.LOOK_AFTER)
+@needs(Permission.RECORD)
 @answers(JobJson, refuses=GALLERY | {"job_not_found"})
 def read(number: int) -> JobJson:
-    """A job: where it is, how far, and what came of it."""
-    return job_json(job_of(service(), number))
+    """A job: where it is, how far, and what came of it. A teacher sees those of films of own sessions."""
+    return job_json(visible_job(service(), number, g.caller, Permission.LOOK_AFTER))
 
 
 @bp.post("/<int:number>/cancel")
-@needs(Permission.ADMINISTER)
+@needs(Permission.RECORD)
 @answers({202: JobJson}, refuses=GALLERY | {"job_not_found"})
 @logged(AccessAction.JOB_CANCELLED, detail=lambda _, reply: reply.kind)
 def cancel(number: int) -> JobJson:
-    """Ask for the end of a job; one that has ended stays as it is."""
-    return job_json(cancel_job(service(), number))
+    """Ask for the end of a job; one that has ended stays as it is. A teacher ends those of films of own sessions."""
+    return job_json(cancel_job(service(), visible_job(service(), number, g.caller, Permission.ADMINISTER)))

@@ -9,10 +9,12 @@ from server import threshold_policy
 from server.access.permissions import Permission, needs
 from server.access_log.concerned import in_roll, of_session, recognised_in_photos, which_list
 from server.access_log.declaration import logged
-from server.body_sizes import PHOTOS, takes
-from server.error_codes import GALLERY, KEYED, PHOTO, SCOPED
+from server.body_sizes import FILM, PHOTOS, takes
+from server.error_codes import FILMS, GALLERY, KEYED, PHOTO, SCOPED
 from server.idempotency import KeyedRequest
-from server.operations.session_photos import photo_copy, shown_photos, take_session_photos
+from server.operations.films import film_jobs, send_film
+from server.operations.session_films import shown_evidence
+from server.operations.session_photos import photo_copy, take_session_photos
 from server.operations.sessions import (
     begin_session,
     change_session,
@@ -21,6 +23,7 @@ from server.operations.sessions import (
     sessions_page,
     take_back,
 )
+from server.requests.films import FilmParameters, SentFilm
 from server.requests.json_body import json_value
 from server.requests.photos import NoFields, SentPhotos
 from server.requests.sessions import (
@@ -34,6 +37,7 @@ from server.requests.sessions import (
     given_changes,
     moodle_acronyms,
 )
+from server.responses.jobs import JobJson, SessionFilmsReply, job_json
 from server.responses.roll_files import XLSX, roll_csv, roll_moodle, roll_xlsx
 from server.responses.session_photos import (
     SessionPhotoListReply,
@@ -129,13 +133,44 @@ def add_photos(number: int, parameters: SessionPhotoParameters, body: SentPhotos
     return session_photos_reply(g.request_id, take_session_photos(sent, service(), number, body.several(), parameters))
 
 
+@bp.before_request
+def look_before_reading() -> None:
+    """Refuse a film by its head where nothing is recorded any more: it may be long, and would be read for nothing."""
+    if request.endpoint == "sessions.add_film" and request.view_args:
+        service().session_log.open_session(request.view_args["number"])
+
+
+@bp.post("/<int:number>/video")
+@needs(Permission.RECORD)
+@takes(FILM)
+@answers(
+    {202: JobJson},
+    refuses=_WRITING | FILMS | SCOPED | {"invalid_field", "job_not_found", "unknown_field"},
+    headers={"Location": "The address of the job."},
+)
+@logged(AccessAction.JOB_ASKED, detail=lambda asked, _: f"film session={asked['number']}")
+def add_film(number: int, parameters: FilmParameters, body: SentFilm) -> tuple[JobJson, dict[str, str]]:
+    """A film of the class: who is in it, and whose hand is raised? It is read in the background, and then gone."""
+    made = send_film(KeyedRequest.of(request), service(), number, body.film, parameters.starts, g.caller)
+    return job_json(made), {"Location": f"/v1/jobs/{made.number}"}
+
+
+@bp.get("/<int:number>/video")
+@needs(Permission.RECORD)
+@answers(SessionFilmsReply, refuses=_READING)
+@logged(AccessAction.READ, detail=of_session)
+def films(number: int) -> SessionFilmsReply:
+    """The films of a session that wait, are read or were read lately: how far each is."""
+    return SessionFilmsReply(jobs=[job_json(job) for job in film_jobs(service(), number)])
+
+
 @bp.get("/<int:number>/photos")
 @needs(Permission.RECORD)
 @answers(SessionPhotoListReply, refuses=_READING)
 @logged(AccessAction.READ, detail=of_session)
 def photos(number: int) -> SessionPhotoListReply:
-    """The photos of a session, and what holds of the faces of those that are kept."""
-    return session_photo_list_reply(shown_photos(service(), number))
+    """The photos and films of a session, and what holds of the faces of those that are kept."""
+    return session_photo_list_reply(shown_evidence(service(), number))
 
 
 @bp.get("/<int:number>/photos/<int:photo>")

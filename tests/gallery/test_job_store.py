@@ -54,6 +54,29 @@ def test_who_runs_a_job_is_told_that_it_was_cancelled(store: DocumentStore, open
     assert others.job(10**9) is None
 
 
+def test_a_job_that_is_given_back_waits_as_if_no_one_had_begun_it(store: DocumentStore, open_store: OpenStore) -> None:
+    jobs, others = store.jobs, open_store().jobs
+    made = jobs.add(ASKED)
+    assert not jobs.give_back(made.number, "one")  # which has not taken it
+    for turn in range(2):
+        begun, seen = f"2026-11-20T0{8 + turn}:00:00+00:00", f"2026-11-20T0{8 + turn}:00:30+00:00"
+        assert jobs.take(made.number, "one", begun) and not others.take(made.number, "two", begun)
+        running = jobs.job(made.number)
+        assert running is not None and (running.progress, running.seen) == (JobProgress(), begun)
+        assert jobs.note(made.number, JobProgress(30, 90, "seconds"), seen)
+        running = others.job(made.number)
+        assert running is not None and (running.started, running.seen, running.seconds_left) == (begun, seen, 60)
+        assert not others.give_back(made.number, "two")
+        assert [each.give_back(made.number, "one") for each in (others, jobs)] == [True, False]
+        assert jobs.job(made.number) == made and made.seconds_left is None and others.unfinished() == [made]
+    assert others.take(made.number, "two", LATER) and not jobs.give_back(made.number, "one")
+    assert jobs.end(made.number, DONE) and not others.give_back(made.number, "two")
+    ended = jobs.job(made.number)
+    assert ended is not None and (ended.state, ended.server, ended.seconds_left) == ("done", "two", None)
+    jobs.drop("2026-11-21")
+    assert others.job(made.number) is None
+
+
 STATES: tuple[JobState, ...] = ("done", "failed", "done")
 
 

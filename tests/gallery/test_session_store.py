@@ -10,6 +10,7 @@ from gallery.documents.class_sessions import (
     PhotoNumber,
     SessionCounts,
     SessionFace,
+    SessionFilm,
     SessionFilter,
     SessionPhoto,
     SessionPosition,
@@ -122,6 +123,28 @@ def test_photos_have_numbers_and_copies(store: DocumentStore, open_store: OpenSt
     assert photos.photos(session)[1] == SessionPhoto(session, 2, "bb", AT)
     assert photos.content(session, 1) == b"aa" and photos.content(session, 2) is None
     photos.erase(session, 3)  # there is none
+
+
+@pytest.mark.parametrize("raises", [None, (), ((1, 3.5, 5.25), (2, 4.0, 4.5))])
+def test_a_film_keeps_when_its_faces_were_seen(
+    store: DocumentStore, open_store: OpenStore, raises: tuple[tuple[int, float, float], ...] | None
+) -> None:
+    (ana,) = enrolled(store, Student("A", "Ana", "x"))
+    session = store.sessions.add(a_session())[0].id
+    assert store.session_photos.number(session, "aa", AT) == PhotoNumber(1, AT, added=True)
+    seen = SessionFace(
+        (0.0, 0.0, 64.0, 64.0),
+        "present",
+        ((ana, 0.75),),
+        ((0.5, 2.0), (7.25, 9.0)),
+        ((1.5, (0.0, 0.0, 64.0, 64.0)), (8.0, (64.0, 0.0, 128.0, 60.0))),
+    )
+    film = SessionFilm("08:00:30", 12.5, raises)
+    photo = SessionPhoto(session, 1, "aa", AT, True, 1536, 128, (seen, FACES[1]), film)
+    assert store.session_photos.keep(photo, b"sheet", [ana])
+    assert open_store().session_photos.photos(session) == [photo]
+    assert store.remove(["A"]) == ["A"]
+    assert store.session_photos.photos(session) == [SessionPhoto(session, 1, "aa", AT)]
 
 
 def test_closing_and_time_erase_the_copies(store: DocumentStore) -> None:

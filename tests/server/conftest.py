@@ -30,6 +30,7 @@ from presente.composition import open_store
 from presente.recognition import enrolled_photo
 from server.access import passwords
 from server.app import create_app
+from server.films.folder import FilmFolder
 from server.imports.desk import ImportDesk
 from server.service import Service, ServiceHandle
 from tests import programs
@@ -71,7 +72,7 @@ def client_of(gallery: Gallery, embedder: FaceEmbedder, folder: Path, clock: Clo
     service_handle = ServiceHandle()
     export = PhotoExport(folder / "export")
     service_handle.put(Service(embedder, gallery, export, export.forget, clock, imports=ImportDesk(folder / "imports")))
-    return create_app(service_handle, 4_000_000).test_client()
+    return create_app(service_handle, 4_000_000, films=FilmFolder(folder / "films", 50_000_000)).test_client()
 
 
 @dataclass(frozen=True)

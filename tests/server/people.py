@@ -26,6 +26,7 @@ from server.access.authentication import Access, Authenticator
 from server.access.login_delays import LoginDelays
 from server.access.register import AccessRegister
 from server.app import create_app
+from server.films.folder import FilmFolder
 from server.imports.desk import ImportDesk
 from server.limits import RequestLimits
 from server.photo_enrolment import PhotoRoom
@@ -62,7 +63,8 @@ def guarded_app(
     """A server of a gallery that follows the keys and accounts of its store."""
     handle, register = ServiceHandle(), AccessRegister()
     export = PhotoExport(folder / "export")
-    app = create_app(handle, 4_000_000, access, register, request_limits=limits)
+    films = FilmFolder(folder / "films", 1_000_000)
+    app = create_app(handle, 4_000_000, access, register, request_limits=limits, films=films)
     register.follow(gallery.store.access)
     imports = ImportDesk(folder / "imports")
     handle.put(Service(embedder, gallery, export, export.forget, access_log=log, student_room=room, imports=imports))

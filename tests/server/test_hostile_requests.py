@@ -289,6 +289,7 @@ def test_every_route_takes_little_unless_it_says_so() -> None:
         "/v1/students",
         "/v1/students/<matricula>/images",
         "/v1/sessions/<int:number>/photos",
+        "/v1/sessions/<int:number>/video",
         "/v1/attendance",
         "/upload",
         "/v1/imports",

@@ -38,8 +38,6 @@ def test_every_route_declares_what_it_answers_and_takes() -> None:
             "first_page.save_all_images",
             "gallery_health.put_aside",
             "jobs.cancel",
-            "first_page.upload_assistance",  # refused by its head
-            "first_page.upload_parti",
             "login.logout",
             "sessions.close",
         )

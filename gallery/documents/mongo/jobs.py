@@ -87,10 +87,19 @@ class MongoJobs:
 
     def take(self, number: int, server: str, at: str) -> bool:
         with self._connection.calls():
+            turn = self._turn(number)
             found = self._job(number)
             if found is None or found.end is not None or found.is_cancelled:
                 return False
-            return self._step(number, "taken", {"server": server, "at": at})
+            return self._step(number, _taken(turn), {"server": server, "at": at})
+
+    def give_back(self, number: int, server: str) -> bool:
+        with self._connection.calls():
+            turn = self._turn(number)  # first: a step of a turn that is over is there already, and is refused
+            found = self._job(number)
+            if found is None or found.end is not None or found.started is None or found.server != server:
+                return False
+            return self._step(number, _given_back(turn), {})
 
     def note(self, number: int, progress: JobProgress, at: str) -> bool:
         with self._connection.calls():
@@ -125,6 +134,13 @@ class MongoJobs:
             return False
         return True
 
+    def _turn(self, number: int) -> int:
+        """How often a job was taken and given back."""
+        turn = 0
+        while self._db.job_steps.find_one({"_id": f"{number} {_given_back(turn)}"}, {"_id": 1}) is not None:
+            turn += 1
+        return turn
+
     def _job(self, number: int) -> Job | None:
         return next(iter(self._with_steps(self._db.jobs.find({"_id": Int64(number)}))), None)
 
@@ -135,22 +151,36 @@ class MongoJobs:
         return [_job(document, steps) for document in found]
 
 
+def _taken(turn: int) -> str:
+    """The step of taking a job that was given back so often."""
+    return f"taken {turn}" if turn else "taken"
+
+
+def _given_back(turn: int) -> str:
+    return f"given back {turn}"
+
+
 _ASKED = ("kind", "caller", "role", "at", "request")
 _END = ("state", "at", "result", "code", "text")
 
 
 def _job(document: Document, steps: Mapping[tuple[int, str], Document]) -> Job:
     number = int(document["_id"])
-    taken, ended = steps.get((number, "taken")), steps.get((number, "ended"))
+    turn = 0
+    while (number, _given_back(turn)) in steps:
+        turn += 1
+    taken, ended = steps.get((number, _taken(turn))), steps.get((number, "ended"))
+    taken_at = None if taken is None else str(taken["at"])
+    noted = taken_at is not None and (document["seen"] or "") >= taken_at  # else what is noted is of an earlier turn
     asked: Any = {name: document[name] for name in _ASKED}
     end: Any = None if ended is None else {name: ended[name] for name in _END}
     return Job(
         number,
         JobRequest(arguments=document["arguments"], **asked),
         "" if taken is None else str(taken["server"]),
-        None if taken is None else str(taken["at"]),
-        document["seen"] or (None if taken is None else str(taken["at"])),
-        JobProgress(**document["progress"]),
+        taken_at,
+        document["seen"] if noted else taken_at,
+        JobProgress(**document["progress"]) if noted else JobProgress(),
         (number, "cancelled") in steps,
         None if end is None else JobEnd(**end),
     )

@@ -17,7 +17,7 @@ from gallery.documents.class_sessions import PhotoNumber, SessionPhoto
 from gallery.documents.foreign_documents import Document
 from gallery.documents.mongo.connection import MongoConnection
 from gallery.documents.mongo.shapes import missing_subjects
-from gallery.documents.session_rules import faces_from_json, faces_to_json
+from gallery.documents.session_rules import faces_to_json, with_faces
 
 _KEPT: Document = {"content": {"$exists": True}}
 _DROPPED: dict[str, Any] = {"$unset": dict.fromkeys(("content", "faces", "width", "height", "about"), "")}
@@ -65,7 +65,7 @@ class MongoSessionPhotos:
         kept = {
             "width": photo.width,
             "height": photo.height,
-            "faces": faces_to_json(photo.faces),
+            "faces": faces_to_json(photo),
             "content": Binary(content),
             "about": [Int64(subject) for subject in sorted(about)],
         }
@@ -95,15 +95,17 @@ class MongoSessionPhotos:
         with self._connection.calls():
             found = list(self._db.session_photos.find({"session": Int64(session)}, {"content": 0}).sort("number", 1))
         return [
-            SessionPhoto(
-                session,
-                int(each["number"]),
-                each["sha256"],
-                each["at"],
-                "faces" in each,
-                int(each.get("width", 0)),
-                int(each.get("height", 0)),
-                faces_from_json(each.get("faces")),
+            with_faces(
+                SessionPhoto(
+                    session,
+                    int(each["number"]),
+                    each["sha256"],
+                    each["at"],
+                    "faces" in each,
+                    int(each.get("width", 0)),
+                    int(each.get("height", 0)),
+                ),
+                each.get("faces"),
             )
             for each in found
         ]

@@ -59,6 +59,13 @@ class SqliteJobs:
             (server, at, at, number),
         )
 
+    def give_back(self, number: int, server: str) -> bool:
+        return self._change(
+            "UPDATE jobs SET server = '', started = NULL, seen = NULL, done = 0, of = NULL, unit = '' "
+            "WHERE id = ? AND server = ? AND started IS NOT NULL AND state IS NULL",
+            (number, server),
+        )
+
     def note(self, number: int, progress: JobProgress, at: str) -> bool:
         return self._change(
             "UPDATE jobs SET done = ?, of = ?, unit = ?, seen = ? WHERE id = ? AND state IS NULL AND NOT is_cancelled",

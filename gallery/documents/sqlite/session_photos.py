@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 
 from gallery.documents.class_sessions import PhotoNumber, SessionPhoto
-from gallery.documents.session_rules import faces_from_json, faces_to_json
+from gallery.documents.session_rules import faces_to_json, with_faces
 
 _OpenConnection = Callable[[], AbstractContextManager[sqlite3.Connection]]
 _IS_OPEN = "EXISTS (SELECT 1 FROM class_sessions WHERE id = ? AND state = 'open')"
@@ -48,7 +48,7 @@ class SqliteSessionPhotos:
             row = db.execute(
                 "UPDATE session_photos SET width = ?, height = ?, faces = ?, content = ? "
                 "WHERE session = ? AND number = ? RETURNING id",
-                (photo.width, photo.height, faces_to_json(photo.faces), content, photo.session, photo.number),
+                (photo.width, photo.height, faces_to_json(photo), content, photo.session, photo.number),
             ).fetchone()
             if row is None:
                 return False
@@ -73,7 +73,7 @@ class SqliteSessionPhotos:
                 (session,),
             ).fetchall()
         return [
-            SessionPhoto(row[0], row[1], row[2], row[3], bool(row[4]), row[5], row[6], faces_from_json(row[7]))
+            with_faces(SessionPhoto(row[0], row[1], row[2], row[3], bool(row[4]), row[5], row[6]), row[7])
             for row in rows
         ]
 
