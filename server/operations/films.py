@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from gallery.attendance.face_attendance import ClassPhoto, FaceAttendance
-from gallery.attendance.film import FilmFace, record_film
+from gallery.attendance.class_photo import record_class_photo
+from gallery.attendance.face_attendance import ClassPhoto, ClassPhotoFace, FaceAttendance
 from gallery.documents.access_log import DONE, AccessAction, AccessEvent
 from gallery.documents.attendance_rules import ATTENDED
 from gallery.documents.class_sessions import SessionFace, SessionFilm, SessionPhoto, StoredSession
@@ -175,13 +175,17 @@ def _record(service: Service, stored: StoredSession, job: Job, read: ReadFilm, s
     threshold, point = threshold_of_film(service.gallery.whole, read.reading)
     begins = datetime.combine(date.fromisoformat(session.fecha), starts)
     faces = [
-        FilmFace(appearance, is_late(session, begins + timedelta(seconds=appearance.first_s)))
+        ClassPhotoFace(
+            appearance.vector,
+            appearance.views[0].box,
+            is_late(session, begins + timedelta(seconds=appearance.first_s)),
+        )
         for appearance in read.reading.appearances
     ]
     class_photo = ClassPhoto(
         session.clase, session.fecha, sha256, threshold, session=stored.id, number=numbered.number, evidence=True
     )
-    found = record_film(service.attendance_log, faces, class_photo)
+    found = record_class_photo(service.attendance_log, faces, class_photo)
     service.observer.attended(found, point)
     return _Recorded(numbered.number, not numbered.added and numbered.at != job.asked.at, found)
 
