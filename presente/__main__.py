@@ -11,6 +11,7 @@ from presente.errors import ConfigError
 
 _ABOUT = {
     "serve": "serve a gallery over HTTP",
+    "watch": "record attendance by a camera",
     "index": "put photos in, keep the gallery in order",
     "eval": "measure, and try",
     "packs": "model packs on this machine",
@@ -63,6 +64,8 @@ def _program(command: str) -> Callable[[list[str]], int]:
         from indexer.__main__ import main as program
     elif command == "eval":
         from evaluation.__main__ import main as program
+    elif command == "watch":
+        from server.commands.watch import main as program
     elif command == "users":
         from server.commands.users import main as program
     elif command == "keys":

@@ -17,6 +17,7 @@ from presente.settings.values import (
     TargetRate,
     choice,
     cosine_or_rate,
+    named_cameras,
     networks,
     number,
     path,
@@ -289,6 +290,15 @@ class Settings:
         choice(SessionPhotos),
         "copies of the photos of sessions: kept until_closed (and at most 48 hours), or never",
         details="See [sessions](sessions.md#photos).",
+    )
+    cameras: tuple[tuple[str, str], ...] = setting(
+        "",
+        named_cameras,
+        "cameras by name, as NAME=SOURCE separated by spaces: an address like rtsp://USER:PASSWORD@HOST/PATH, or a "
+        "device like /dev/video0",
+        default_means="none",
+        details="See [cameras](films.md#cameras).",
+        secret=True,
     )
     first_page: Path | None = setting(
         "",

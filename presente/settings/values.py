@@ -139,6 +139,17 @@ def cosine_or_rate(text: str) -> float | TargetRate | None:
     return number(-1.0, 1.0)(text)
 
 
+def named_cameras(text: str) -> tuple[tuple[str, str], ...]:
+    """Cameras as ``NAME=SOURCE``, separated by spaces or lines: the name and the source of each."""
+    found = {}
+    for word in text.split():
+        name, equals, source = word.partition("=")
+        if not equals or not name or not source or name in found:
+            raise ValueError("it must be NAME=ADDRESS for each camera, separated by spaces, each name once")
+        found[name] = source
+    return tuple(found.items())
+
+
 def zone_name(text: str) -> str:
     """An IANA name; empty: the machine's own zone."""
     try:

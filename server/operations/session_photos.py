@@ -120,7 +120,7 @@ def _recorded(
     with timings.stage("record", told=False):
         point = service.gallery.whole.operating_point(parameters.threshold)
         before = service.session_log.roll(stored)
-        recorded = tuple(_record(service, stored, photo, point, claim, parameters.frame) for photo in read)
+        recorded = tuple(record_read_photo(service, stored, photo, point, claim, parameters.frame) for photo in read)
         after = service.session_log.roll(stored) if any(photo.faces for photo in recorded) else before
     changed = {line.subject for line in changed_lines(before, after)}
     if claim.done:  # what an earlier attempt changed
@@ -153,7 +153,7 @@ def _read(service: Service, content: bytes, parameters: SessionPhotoParameters, 
     return ReadSessionPhoto(digest_of(content), tuple(embedded), read.rotated, copy)
 
 
-def _record(
+def record_read_photo(
     service: Service,
     stored: StoredSession,
     photo: ReadSessionPhoto,
@@ -161,6 +161,20 @@ def _record(
     claim: Claim,
     frame: bool,
 ) -> RecordedPhoto:
+    """Record who of the class is in a photo that was read.
+
+    Args:
+        service: whose gallery it is.
+        stored: the session.
+        photo: what was read.
+        point: with the threshold that faces are held to.
+        claim: of the request.
+        frame: whether it is one of a camera's many.
+
+    Raises:
+        Conflict: ``session_closed``.
+        NotFound: ``class_not_found``.
+    """
     if frame and not photo.faces:
         return RecordedPhoto(None, repeated=False, kept=False, rotated=photo.rotated, faces=())
     kept_photos = service.gallery.store.session_photos
