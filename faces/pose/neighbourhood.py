@@ -1,0 +1,66 @@
+"""The part of a picture in which a face's body is looked for, and its pixels as a pose model takes them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faces.image.decode import RGB
+from faces.opencv import cv2
+from faces.pose.keypoints import Box, longer_side
+
+ABOVE, BELOW = 2.75, 4.25
+"""How far the part reaches above and below the middle of the face, in longer sides of its box. A straight raised arm
+ends 1.5 to 2.5 of them above it, the hips are about 4 below. The width follows from the model's input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A part of a picture, scaled to a model's input; what lies outside the picture is black.
+
+    Attributes:
+        pixels: uint8 (height, width, 3), RGB.
+        left, top: where the input's upper left corner lies in the picture.
+        scale: pixels of the picture per pixel of the input.
+    """
+
+    pixels: RGB
+    left: float
+    top: float
+    scale: float
+
+    def to_picture(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Points of the input, float32 (n, 2), as points of the picture."""
+        return np.asarray(points * np.float32(self.scale) + np.float32([self.left, self.top]), dtype=np.float32)
+
+
+def cut(pixels: RGB, face: Box, height: int, width: int) -> Crop:
+    """The neighbourhood of a face in an RGB uint8 (h, w, 3) picture, as an input of so many pixels."""
+    side = longer_side(face)
+    scale = (ABOVE + BELOW) * side / height
+    left, top = (face[0] + face[2]) / 2 - scale * width / 2, (face[1] + face[3]) / 2 - ABOVE * side
+    x1, x2 = _inside(left - scale, left + scale * (width + 1), pixels.shape[1])
+    y1, y2 = _inside(top - scale, top + scale * (height + 1), pixels.shape[0])
+    if x1 >= x2 or y1 >= y2:
+        return Crop(np.zeros((height, width, 3), dtype=np.uint8), left, top, scale)
+    part = pixels[y1:y2, x1:x2]  # with what the outermost pixels of the input blend with
+    if scale > 1:  # every pixel counts; a warp alone would pass over most of them
+        smaller = math.ceil((x2 - x1) / scale), math.ceil((y2 - y1) / scale)
+        part = np.asarray(cv2.resize(part, smaller, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    across, down = (x2 - x1) / part.shape[1], (y2 - y1) / part.shape[0]
+    back = np.array(
+        [
+            [scale / across, 0, (left - x1 + scale / 2) / across - 0.5],
+            [0, scale / down, (top - y1 + scale / 2) / down - 0.5],
+        ]
+    )
+    warped = cv2.warpAffine(part, back, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    return Crop(np.asarray(warped, dtype=np.uint8), left, top, scale)
+
+
+def _inside(first: float, last: float, length: int) -> tuple[int, int]:
+    """The whole pixels of a side of the picture that a part touches."""
+    return max(0, math.floor(first)), min(length, math.ceil(last))
