@@ -37,7 +37,7 @@ class PoseModel:
         declared = pack.description.input
         self.height, self.width = declared.height, declared.width
         self._nchw, self._bgr = declared.layout == "nchw", declared.colours == "bgr"
-        self._mean, self._scale = np.float32(per_colour(declared.mean)), np.float32(per_colour(declared.scale))
+        self._mean, self._scale = (np.array(per_colour(each), np.float32) for each in (declared.mean, declared.scale))
         port = self._session.get_inputs()[0]
         self._input, self._type = port.name, input_type(port)
         self._fixed = port.shape[0] if isinstance(port.shape[0], int) else None

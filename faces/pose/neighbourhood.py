@@ -25,16 +25,18 @@ class Crop:
         pixels: uint8 (height, width, 3), RGB.
         left, top: where the input's upper left corner lies in the picture.
         scale: pixels of the picture per pixel of the input.
+        face: the box around which it was cut.
     """
 
     pixels: RGB
     left: float
     top: float
     scale: float
+    face: Box
 
     def to_picture(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """Points of the input, float32 (n, 2), as points of the picture."""
-        return np.asarray(points * np.float32(self.scale) + np.float32([self.left, self.top]), dtype=np.float32)
+        return np.asarray(points * self.scale + np.array([self.left, self.top]), dtype=np.float32)
 
 
 def cut(pixels: RGB, face: Box, height: int, width: int) -> Crop:
@@ -45,7 +47,7 @@ def cut(pixels: RGB, face: Box, height: int, width: int) -> Crop:
     x1, x2 = _inside(left - scale, left + scale * (width + 1), pixels.shape[1])
     y1, y2 = _inside(top - scale, top + scale * (height + 1), pixels.shape[0])
     if x1 >= x2 or y1 >= y2:
-        return Crop(np.zeros((height, width, 3), dtype=np.uint8), left, top, scale)
+        return Crop(np.zeros((height, width, 3), dtype=np.uint8), left, top, scale, face)
     part = pixels[y1:y2, x1:x2]  # with what the outermost pixels of the input blend with
     if scale > 1:  # every pixel counts; a warp alone would pass over most of them
         smaller = math.ceil((x2 - x1) / scale), math.ceil((y2 - y1) / scale)
@@ -58,7 +60,7 @@ def cut(pixels: RGB, face: Box, height: int, width: int) -> Crop:
         ]
     )
     warped = cv2.warpAffine(part, back, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-    return Crop(np.asarray(warped, dtype=np.uint8), left, top, scale)
+    return Crop(np.asarray(warped, dtype=np.uint8), left, top, scale, face)
 
 
 def _inside(first: float, last: float, length: int) -> tuple[int, int]:

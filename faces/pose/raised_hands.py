@@ -17,28 +17,29 @@ class RaiseRule:
 
     A hand is *up* when its wrist is ``above_nose`` above the nose, and either ``clear_of_head`` above it, where the
     hand of someone who scratches the head is not, or ``beside_head`` beside the nose on a forearm that leans at most
-    ``most_lean``: a hand at the head is nearer, and its forearm leans towards it. A raise begins when a hand is up. It
-    goes on while a wrist is at most ``held_below`` below the nose, wherever it is.
+    ``most_lean`` towards the head: a hand at the head is nearer, and its forearm leans more. A raise begins when a hand
+    is up. It goes on while a wrist is at most ``held_below`` below the nose, wherever it is.
 
     Attributes:
         seconds: a hand that is up for less is not raised.
         least_score: keypoints below it are not seen.
         above_nose, clear_of_head, beside_head, held_below: see above.
-        most_lean: degrees between an upright forearm and this one.
+        most_lean: degrees from upright.
         lowered_s: a raise ends when a hand is seen below, and none above, for so many seconds.
-        gap_s: it also ends when no hand was seen above for longer: the person may have turned, a hand may be hidden.
+        gap_s: it also ends when no hand was seen above for longer: the person may have turned, a hand may be hidden. It
+            is to be more than the seconds between two looks at a picture that does not change.
         least_share: share of the sights of a raise in which a hand must be up, and not only held.
     """
 
     seconds: float = 1.0
     least_score: float = 0.3
-    above_nose: float = 0.1
-    clear_of_head: float = 1.3
-    beside_head: float = 0.75
+    above_nose: float = 0.05
+    clear_of_head: float = 1.1
+    beside_head: float = 0.6
     held_below: float = 0.25
-    most_lean: float = 45.0
+    most_lean: float = 30.0
     lowered_s: float = 0.5
-    gap_s: float = 2.0
+    gap_s: float = 3.0
     least_share: float = 0.5
 
 
@@ -73,6 +74,11 @@ class RaiseTracker:
         self._last_up = self._last_held = 0.0
         self._lowered_since: float | None = None
         self._ups = self._sights = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing goes on that may be a raise: a tracker that is begun anew would say the same from here on."""
+        return self._first_up is None
 
     @property
     def current(self) -> Raise | None:
@@ -154,7 +160,7 @@ def _looked_at(keypoints: Keypoints, rule: RaiseRule) -> _Sight:
             continue
         seen = True
         aside, above = abs(wrist[0] - nose[0]) / side, (nose[1] - wrist[1]) / side
-        lean = _lean(wrist, keypoints.point(elbow_name, rule.least_score))
+        lean = _lean(wrist, keypoints.point(elbow_name, rule.least_score), nose[0])
         beside = aside >= rule.beside_head and lean <= rule.most_lean
         this_up = above >= rule.above_nose and (above >= rule.clear_of_head or beside)
         up |= this_up
@@ -162,8 +168,13 @@ def _looked_at(keypoints: Keypoints, rule: RaiseRule) -> _Sight:
     return _Sight(up, held, seen and not held)
 
 
-def _lean(wrist: tuple[float, float], elbow: tuple[float, float] | None) -> float:
-    """Degrees between an upright forearm and this one, 180 when it hangs; 0 when the elbow is not seen."""
+def _lean(wrist: tuple[float, float], elbow: tuple[float, float] | None, middle: float) -> float:
+    """Degrees from upright by which a forearm leans towards the middle, more than 90 when it hangs.
+
+    One that stands upright, or leans outwards, or whose elbow is not seen leans by 0.
+    """
     if elbow is None:
         return 0.0
-    return math.degrees(math.atan2(abs(wrist[0] - elbow[0]), elbow[1] - wrist[1]))
+    inwards = abs(elbow[0] - middle) - abs(wrist[0] - middle)
+    rise = elbow[1] - wrist[1]
+    return math.degrees(math.atan2(max(inwards, 0.0), rise)) if rise > 0 else 180.0

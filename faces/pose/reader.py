@@ -9,7 +9,7 @@ import numpy as np
 from faces.image.decode import RGB
 from faces.pose.keypoints import COCO, PLACE, Box, Keypoints
 from faces.pose.model import PoseModel
-from faces.pose.neighbourhood import cut
+from faces.pose.neighbourhood import Crop, cut
 from faces.pose.pose_pack import PosePack
 from faces.runtime.session import RuntimeOptions
 
@@ -41,16 +41,27 @@ class PoseReader:
         Raises:
             ValueError: a box has no area.
         """
-        boxes: list[Box] = [(float(x1), float(y1), float(x2), float(y2)) for x1, y1, x2, y2 in faces]
-        if not all(x1 < x2 and y1 < y2 for x1, y1, x2, y2 in boxes):
+        return self.find([self.cut(pixels, face) for face in faces])
+
+    def cut(self, pixels: RGB, face: Box) -> Crop:
+        """The neighbourhood of a face in a picture, as the model takes it.
+
+        Raises:
+            ValueError: the box has no area.
+        """
+        x1, y1, x2, y2 = (float(edge) for edge in face)
+        if not (x1 < x2 and y1 < y2):
             raise ValueError("a face's box has no area")
+        return cut(pixels, (x1, y1, x2, y2), self._model.height, self._model.width)
+
+    def find(self, crops: Sequence[Crop]) -> list[Keypoints]:
+        """The keypoints in crops that :meth:`cut` gave, in their order."""
         found, at_once = [], self._model.at_once
-        for start in range(0, len(boxes), at_once):
-            some = boxes[start : start + at_once]
-            crops = [cut(pixels, box, self._model.height, self._model.width) for box in some]
-            for row, crop, box in zip(self._model.find([each.pixels for each in crops]), crops, some, strict=True):
+        for start in range(0, len(crops), at_once):
+            some = crops[start : start + at_once]
+            for row, crop in zip(self._model.find([each.pixels for each in some]), some, strict=True):
                 points, scores = np.zeros((len(COCO), 2), np.float32), np.zeros(len(COCO), np.float32)
                 points[self._to] = crop.to_picture(row[self._from, :2])
                 scores[self._to] = row[self._from, 2]
-                found.append(Keypoints(points, scores, box))
+                found.append(Keypoints(points, scores, crop.face))
         return found

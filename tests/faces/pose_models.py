@@ -37,12 +37,12 @@ def simcc(path: Path, batch: int | str = "batch", order: tuple[str, ...] = COCO)
         _node("Resize", ["columns", "", "twice"], "simcc_x", mode="linear"),
         _node("Resize", ["rows", "", "twice"], "simcc_y", mode="linear"),
     ]
-    constants = {
+    constants: dict[str, NDArray[Any]] = {
         "std": scale,
         "mean": mean,
         "weights": weights(order),
-        "share": np.float32([1 / 255]),
-        "twice": np.float32([1, 1, 2]),
+        "share": np.array([1 / 255], np.float32),
+        "twice": np.array([1, 1, 2], np.float32),
     }
     outputs = {"simcc_x": [batch, kinds, 384], "simcc_y": [batch, kinds, 512]}
     return _saved(path, nodes, constants, (TensorProto.FLOAT, [batch, 3, 256, 192]), outputs)
@@ -55,7 +55,7 @@ def heatmap(path: Path, size: int = 128, stride: int = 4, batch: int | str = "ba
         _node("Mul", ["maps", "share"], "shares"),
         _node("AveragePool", ["shares"], "heatmaps", kernel_shape=[stride, stride], strides=[stride, stride]),
     ]
-    constants = {"weights": weights(bgr=True), "share": np.float32([1 / 255])}
+    constants: dict[str, NDArray[Any]] = {"weights": weights(bgr=True), "share": np.array([1 / 255], np.float32)}
     outputs = {"heatmaps": [batch, 17, size // stride, size // stride]}
     return _saved(path, nodes, constants, (TensorProto.FLOAT, [batch, 3, size, size]), outputs)
 
@@ -81,12 +81,12 @@ def movenet(path: Path, side: int = 192, kind: int = TensorProto.INT32, poison: 
     for part, name in parts.items():
         nodes.append(_node("Unsqueeze", [part, "axes"], name))
     nodes += [_node("Concat", ["y", "x", "s"], "joined", axis=3), _node("Add", ["joined", "poison"], "output_0")]
-    constants = {
+    constants: dict[str, NDArray[Any]] = {
         "weights": weights(),
-        "pixel": np.float32([1 / side]),
-        "level": np.float32([1 / 255]),
+        "pixel": np.array([1 / side], np.float32),
+        "level": np.array([1 / 255], np.float32),
         "axes": np.array([1, 3], np.int64),
-        "poison": np.float32([poison or 0]),
+        "poison": np.array([poison or 0], np.float32),
     }
     return _saved(path, nodes, constants, (kind, [1, side, side, 3]), {"output_0": [1, 1, 17, 3]})
 

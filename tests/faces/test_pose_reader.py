@@ -77,8 +77,9 @@ def off(keypoints: Keypoints, name: str, x: float, y: float) -> float:
 @pytest.mark.parametrize("times", [1, 3])
 def test_each_dot_is_the_keypoint_of_its_colour(readers: dict[str, PoseReader], kind: str, times: int) -> None:
     dots = {"nose": (320, 230), "left_wrist": (390, 130), "right_wrist": (230, 160), "left_hip": (345, 390)}
-    pixels = np.kron(with_dots(480, 640, **dots), np.ones((times, times, 1), np.uint8))
-    (keypoints,) = readers[kind].keypoints(pixels, [tuple(times * edge for edge in FACE)])  # type: ignore[list-item]
+    pixels = with_dots(480, 640, 3, **dots).repeat(times, axis=0).repeat(times, axis=1)
+    x1, y1, x2, y2 = (times * edge for edge in FACE)
+    (keypoints,) = readers[kind].keypoints(pixels, [(x1, y1, x2, y2)])
     assert keypoints.points.dtype == keypoints.scores.dtype == np.float32
     for name, (x, y) in dots.items():
         assert off(keypoints, name, times * x, times * y) < 0.12, name
