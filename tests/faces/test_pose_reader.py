@@ -214,3 +214,16 @@ def test_a_file_that_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(PackError) as caught:
         reader_of(tmp_path, MOVENET)
     assert caught.value.code == "damaged_model"
+
+
+def test_one_that_another_runtime_computes_otherwise_is_run_by_onnx_runtime(
+    models: dict[str, Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def disagrees(*_: object) -> None:
+        raise PackError("runtime_disagrees", "It gives other numbers.", "")
+
+    monkeypatch.setattr("faces.pose.model.open_session", disagrees)
+    reader = reader_of(models["movenet"], MOVENET)
+    assert "It is run by ONNX Runtime on the CPU" in caplog.text
+    (keypoints,) = reader.keypoints(with_dots(480, 640, left_wrist=(350, 150)), [FACE])
+    assert off(keypoints, "left_wrist", 350, 150) < 0.1

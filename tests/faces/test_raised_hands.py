@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from faces.pose.keypoints import COCO, PLACE, Keypoints
-from faces.pose.raised_hands import Raise, RaiseRule, RaiseTracker, find_raises
+from faces.pose.raised_hands import RaiseRule, RaiseTracker, find_raises
 
 SIDE = 50.0
 RULE = RaiseRule()
