@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from faces.packs.description import POSE_DESCRIPTION
 from faces.packs.download import pull
 from faces.packs.model_pack import Terms, installed, load_pack, terms_of
-from faces.packs.published import PUBLISHED
+from faces.packs.published import PUBLISHED, Published
+from faces.pose.pose_pack import load_pose_pack, pose_description
+from faces.pose.published import PUBLISHED_POSES
 from presente import cli, logs
 from presente.errors import InvalidInput, PackError
 from presente.settings import Settings
@@ -20,22 +24,28 @@ if TYPE_CHECKING:
 
 _LOSS, _SHIPPED_LOSS = 0.01, 0.05
 
+_PULLABLE: Mapping[str, Published] = {**PUBLISHED, **PUBLISHED_POSES}
+
 
 def run_list(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Print the packs that are here, and those that can be pulled."""
     here = dict(installed(settings.pack_places))
-    pullable = sorted(PUBLISHED.keys() - here.keys())
+    pullable = sorted(_PULLABLE.keys() - here.keys())
     terms = {name: _terms(folder) for name, folder in here.items()}
-    terms |= {name: Terms(PUBLISHED[name].licence, PUBLISHED[name].use) for name in pullable}
+    terms |= {name: Terms(_PULLABLE[name].licence, _PULLABLE[name].use) for name in pullable}
+    kinds = {name: "pose" if _is_pose(folder) else "faces" for name, folder in here.items()}
+    kinds |= {name: "pose" if name in PUBLISHED_POSES else "faces" for name in pullable}
     lines = [
-        f"{name:12s} {'here' if name in here else 'can be pulled':14s} for {each.use:14s} ({each.licence})"
+        f"{name:18s} {kinds[name]:6s} {'here' if name in here else 'can be pulled':14s} for {each.use:14s} "
+        f"({each.licence})"
         for name, each in terms.items()
     ]
-    lines += [f"{name:12s} {folder}" for name, folder in here.items()]
+    lines += [f"{name:18s} {folder}" for name, folder in here.items()]
     output.result(
         {
             "here": {name: str(folder) for name, folder in here.items()},
             "can_be_pulled": pullable,
+            "kinds": kinds,
             "terms": {name: {"licence": each.licence, "use": each.use} for name, each in terms.items()},
         },
         lines,
@@ -44,21 +54,27 @@ def run_list(_: argparse.Namespace, settings: Settings, output: cli.Output) -> i
 
 
 def _terms(folder: Path) -> Terms:
-    """A pack's terms; a folder whose ``pack.json`` is wrong states none."""
+    """A pack's terms; a folder whose description is wrong states none."""
     try:
-        return terms_of(folder)
+        described = pose_description(folder)
+        return Terms(described.licence, described.use) if described else terms_of(folder)
     except PackError:
         return Terms("not stated", "not stated")
+
+
+def _is_pose(folder: Path) -> bool:
+    """Whether a folder is a pose pack, or means to be one."""
+    return (folder / POSE_DESCRIPTION).exists() or folder.name in PUBLISHED_POSES
 
 
 def run_pull(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Download a published pack, once its licence is accepted."""
     from tqdm import tqdm
 
-    pack = PUBLISHED.get(arguments.name)
+    pack = _PULLABLE.get(arguments.name)
     if pack is None:
         raise InvalidInput(
-            "unknown_pack", f"{arguments.name!r} cannot be pulled.", f"Name one of {', '.join(sorted(PUBLISHED))}."
+            "unknown_pack", f"{arguments.name!r} cannot be pulled.", f"Name one of {', '.join(sorted(_PULLABLE))}."
         )
     output.note(f"{pack.name}: {pack.licence}; for {pack.use}. Terms: {pack.terms}")
     if not arguments.accept_licence and not _accepted():
@@ -90,6 +106,9 @@ def run_check(arguments: argparse.Namespace, settings: Settings, output: cli.Out
     from faces.embedder import EmbedderSettings, FaceEmbedder
     from faces.runtime.session import RuntimeOptions
 
+    name = Path(arguments.name).expanduser()
+    if any(_is_pose(place / name) for place in (Path(), *settings.pack_places)):
+        return _check_pose(arguments.name, settings, output)
     runtime = RuntimeOptions(settings.runtime, settings.precision)
     compared = {} if settings.precision == "f32" else _compare_with_f32(arguments, settings, runtime, output)
     pack = load_pack(arguments.name, settings.pack_places, settings.precision)
@@ -105,6 +124,29 @@ def run_check(arguments: argparse.Namespace, settings: Settings, output: cli.Out
         "runtime": embedder.runtime,
         "detection": str(pack.detection),
         "recognition": str(pack.recognition),
+    }
+    output.result(data, [f"{key:12s} {value}" for key, value in data.items()])
+    return cli.DONE
+
+
+def _check_pose(name: str, settings: Settings, output: cli.Output) -> int:
+    """Check a pose pack's file and open its model."""
+    from faces.pose.reader import PoseReader
+    from faces.runtime.session import RuntimeOptions, described_runtime
+
+    pack, runtime = load_pose_pack(name, settings.pack_places), RuntimeOptions(settings.runtime)
+    PoseReader(pack, runtime)
+    described = pack.description
+    data = {
+        "name": pack.name,
+        "tag": pack.tag,
+        "input": f"{described.input.width} x {described.input.height}, {described.input.layout}",
+        "output": described.output.form,
+        "keypoints": len(described.order),
+        "licence": described.licence,
+        "use": described.use,
+        "runtime": described_runtime(runtime),
+        "model": str(pack.model),
     }
     output.result(data, [f"{key:12s} {value}" for key, value in data.items()])
     return cli.DONE
@@ -184,13 +226,13 @@ def build_parser() -> argparse.ArgumentParser:
         "Download a published pack (resumed, checked).",
         "faces pull buffalo_l --accept-licence",
     )
-    pulling.add_argument("name", help="opencv_zoo, buffalo_l, buffalo_m, buffalo_s, buffalo_sc or antelopev2")
+    pulling.add_argument("name", help=", ".join(_PULLABLE))
     pulling.add_argument("--accept-licence", action="store_true", help="accept the pack's licence without being asked")
     pulling.add_argument(
-        "--url", help="address of a mirror: of the archive, or of the folder that opencv_zoo's two files are in"
+        "--url", help="address of a mirror: of the archive, or of the folder with the files of a pack without one"
     )
     checking = cli.subcommand(
-        commands, "check", run_check, "Check a pack's files and open both models.", "faces check sample"
+        commands, "check", run_check, "Check a pack's files and open its models.", "faces check sample"
     )
     checking.add_argument("name", help="a pack's name, or a folder")
     checking.add_argument(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,10 @@ from presente.settings.values import TargetRate
 if TYPE_CHECKING:
     from faces.embedder import FaceEmbedder
     from faces.image.decoder import Decoder
+    from faces.pose.raised_hands import RaiseRule
+    from faces.pose.reader import PoseReader
+
+SAMPLE_PACK, SAMPLE_POSE, OFF = "sample", "sample_pose", "off"
 
 _SQLITE = "sqlite:///"
 _MONGO = ("mongodb://", "mongodb+srv://")
@@ -61,6 +66,32 @@ def open_embedder(settings: Settings, pack: ModelPack, decoder: Decoder | None =
         ),
         decoder,
     )
+
+
+def open_pose(settings: Settings) -> PoseReader | None:
+    """What finds keypoints, so that raised hands are seen; None when the settings turn it off.
+
+    Without a setting it is the sample's, which knows drawings, where the sample's face pack is used, and else off.
+
+    Raises:
+        PackError: as :func:`faces.pose.pose_pack.load_pose_pack` and :class:`faces.pose.reader.PoseReader`.
+        ConfigError: of the runtime.
+    """
+    name = settings.pose or (SAMPLE_POSE if settings.pack == SAMPLE_PACK else OFF)
+    if name == OFF:
+        return None
+    from faces.pose.pose_pack import load_pose_pack
+    from faces.pose.reader import PoseReader
+
+    runtime = replace(runtime_options(settings), precision="f32")  # a precision is checked for a face pack only
+    return PoseReader(load_pose_pack(name, settings.pack_places), runtime)
+
+
+def raise_rule(settings: Settings) -> RaiseRule:
+    """When a hand counts as raised."""
+    from faces.pose.raised_hands import RaiseRule
+
+    return RaiseRule(seconds=settings.raise_seconds)
 
 
 def runtime_options(settings: Settings) -> RuntimeOptions:

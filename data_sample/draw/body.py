@@ -13,6 +13,7 @@ from .identity import Identity
 from .look import Look
 
 Placer = Callable[[Points], Points]
+"""Places points (N, 2) of a body, in half face widths from between the eyes, on the canvas."""
 
 
 def _still(pose: Pose) -> Pose:
@@ -20,6 +21,11 @@ def _still(pose: Pose) -> Pose:
     lean = 0.25 * pose.roll
     x = pose.origin_x - pose.unit * 1.3 * np.sin(pose.roll) * 0.75
     return Pose(0.0, 0.0, lean, float(x), pose.origin_y, pose.unit)
+
+
+def body_placer(pose: Pose) -> Placer:
+    """Return what places the body's points under a head of this pose."""
+    return _placer(_still(pose))
 
 
 def draw_body(canvas: Canvas, who: Identity, look: Look, pose: Pose) -> None:

@@ -76,8 +76,13 @@ def _neck_shadow(who: Identity, pose: Pose, xs: NDArray[np.float64], ys: NDArray
     )
 
 
-def light_field(who: Identity, look: Look, pose: Pose, width: int, height: int) -> NDArray[np.float32]:
-    """Return the field (height, width, 3), float32, that multiplies a person's flat colours."""
+def light_field(
+    who: Identity, look: Look, pose: Pose, width: int, height: int, spots: bool = True
+) -> NDArray[np.float32]:
+    """Return the field (height, width, 3), float32, that multiplies a person's flat colours.
+
+    Without `spots` it has no light and shadow of the face and neck: for what is before them.
+    """
     xs = (np.arange(-(-width // _STEP), dtype=np.float64) + 0.5) * _STEP
     ys = (np.arange(-(-height // _STEP), dtype=np.float64) + 0.5) * _STEP
     unit = pose.unit / SUPERSAMPLE
@@ -90,7 +95,8 @@ def light_field(who: Identity, look: Look, pose: Pose, width: int, height: int) 
     norm = np.sqrt(look.light_x**2 + look.light_y**2 + 1.0)
     facing = (nx * look.light_x + ny * look.light_y + nz) / norm
     log = look.contrast * (facing - 0.74)[:, :, None] * np.array([1.0, 1.08, 1.14]) * 1.25
-    log = log + _spot_field(who, look, pose, xs, ys) + _neck_shadow(who, pose, xs, ys)[:, :, None]
+    if spots:
+        log = log + _spot_field(who, look, pose, xs, ys) + _neck_shadow(who, pose, xs, ys)[:, :, None]
     small = np.exp(log).astype(np.float32)
     grown = (len(xs) * _STEP, len(ys) * _STEP)
     planes = [Image.fromarray(small[:, :, c]).resize(grown, Image.Resampling.BILINEAR) for c in range(3)]

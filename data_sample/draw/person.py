@@ -50,14 +50,14 @@ def draw_person(
     pose = Pose(look.yaw, look.pitch, look.roll, centre[0] * SUPERSAMPLE, centre[1] * SUPERSAMPLE, unit * SUPERSAMPLE)
     half = outline(who.shape)
     canvas = Canvas(*size)
-    _draw(canvas, who, look, pose, half)
+    draw_head_and_body(canvas, who, look, pose, half)
     flat, alpha = canvas.finish()
     lit = flat * light_field(who, look, pose, *size)
-    return Sprite(lit, alpha, _truth(who, look, pose, half))
+    return Sprite(lit, alpha, face_truth(who, look, pose, half))
 
 
-def _draw(canvas: Canvas, who: Identity, look: Look, pose: Pose, half: Points) -> None:
-    """Draw everything of a person, back to front."""
+def draw_head_and_body(canvas: Canvas, who: Identity, look: Look, pose: Pose, half: Points) -> None:
+    """Draw everything of a person but the arms, back to front."""
     draw_back_hair(canvas, who, pose, half)
     draw_body(canvas, who, look, pose)
     for side in (-1, 1):
@@ -79,7 +79,7 @@ def _draw(canvas: Canvas, who: Identity, look: Look, pose: Pose, half: Points) -
     draw_braids(canvas, who, pose)
 
 
-def _truth(who: Identity, look: Look, pose: Pose, half: Points) -> Truth:
+def face_truth(who: Identity, look: Look, pose: Pose, half: Points) -> Truth:
     """Return where the face is."""
     front = half[half[:, 1] >= who.shape.hairline_y]
     edge = np.vstack(silhouette(front, pose)) / SUPERSAMPLE

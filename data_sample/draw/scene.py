@@ -53,11 +53,11 @@ def render_scene(seats: Sequence[Seat], look: Look, width: int, height: int, des
         truths.append(_paste(pixels, seat))
         for desk in desks:
             if desk.behind == number:
-                _draw_desk(pixels, desk)
+                draw_desk(pixels, desk)
     return Scene(develop(pixels, look), tuple(truths))
 
 
-def _draw_desk(pixels: NDArray[np.float32], desk: Desk) -> None:
+def draw_desk(pixels: NDArray[np.float32], desk: Desk) -> None:
     """Draw a desk's top and its darker front."""
     top, bottom = round(desk.top), round(desk.bottom)
     edge = top + max(2, (bottom - top) // 8)

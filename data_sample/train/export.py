@@ -1,4 +1,4 @@
-"""Writes the trained networks as ONNX files of the shapes that insightface reads."""
+"""Writes the trained networks as ONNX files: of the shapes that insightface reads, and a pose pack's heat maps."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from .nets import ANCHORS, DIM, STRIDES, detector, embedder
+from .nets import ANCHORS, DIM, KEYPOINTS, POSE_STRIDE, STRIDES, detector, embedder, pose
 from .ops import EPSILON, Params
+from .poses import SIDE
 
 OPSET, IR_VERSION = 17, 8
 SURE = 0.85
@@ -132,6 +133,26 @@ def export_detector(params: Params, stats: Params, path: Path) -> None:
             outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [f"n{stride}", width]))
     graph_in = helper.make_tensor_value_info("input.1", TensorProto.FLOAT, [1, 3, "H", "W"])
     _write(ops, [graph_in], outputs, path)
+
+
+def export_pose(params: Params, stats: Params, path: Path) -> None:
+    """Write the pose net: input (N, 3, SIDE, SIDE), output (N, KEYPOINTS, rows, columns) from 0 to 1."""
+    ops = OnnxOps(params, stats)
+    ops.nodes.append(helper.make_node("Sigmoid", [pose(ops, "crops")], ["heatmaps"], name="Out_heatmaps"))
+    cells = SIDE // POSE_STRIDE
+    graph_in = helper.make_tensor_value_info("crops", TensorProto.FLOAT, ["N", 3, SIDE, SIDE])
+    graph_out = helper.make_tensor_value_info("heatmaps", TensorProto.FLOAT, ["N", KEYPOINTS, cells, cells])
+    _write(ops, [graph_in], [graph_out], path)
+    described = {
+        "name": "sample_pose",
+        "model": path.name,
+        "input": {"height": SIDE, "width": SIDE, "mean": 127.5, "scale": 128},
+        "output": {"form": "heatmap"},
+        "licence": "MIT",
+        "use": "anyone",
+        "about": "Trained on drawn, fictional people only; it finds the arms of drawings, not of real people.",
+    }
+    (path.parent / "pose.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
 
 
 def _write(ops: OnnxOps, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The two networks, written once against an abstract set of operations.
+"""The three networks, written once against an abstract set of operations.
 
 The same definition is run by JAX in training (ops.py) and written out as ONNX (export.py).
 """
@@ -15,6 +15,11 @@ DIM = 128
 STRIDES = (8, 16, 32)
 ANCHORS = 2
 """Anchors per location, as in SCRFD."""
+
+POSE_STRIDE = 4
+"""Pixels of a crop per cell of a keypoint's heat map, along each axis."""
+
+KEYPOINTS = 17
 
 ANCHOR_SIZES = ((16.0, 32.0), (64.0, 128.0), (256.0, 512.0))
 """Side in pixels of the faces that each stride's two anchors look for."""
@@ -88,3 +93,19 @@ def _head(ops: Ops[T], name: str, x: T) -> tuple[T, T, T]:
         return ops.conv(name + part, x, ANCHORS * width, kernel=1, relu=False, norm=False)
 
     return out("score", 1), out("box", 4), out("kps", 10)
+
+
+def pose(ops: Ops[T], x: T) -> T:
+    """Map crops of 128 x 128 to logits of heat maps, KEYPOINTS channels of 32 x 32 cells.
+
+    The face is at the same place in every crop; from 8 x 8 cells on each one sees whose hand is whose.
+    """
+    x = ops.conv("c1", x, 16, stride=2)
+    p4 = block(ops, "r2", ops.conv("c2", x, 32, stride=2), 32)
+    p8 = block(ops, "r3", ops.conv("c3", p4, 56, stride=2), 56)
+    p16 = block(ops, "r4", ops.conv("c4", p8, 72, stride=2), 72)
+    p32 = block(ops, "r5", ops.conv("c5", p16, 72, stride=2), 72)
+    top = ops.conv("l16", ops.merge(p16, p32), 48, kernel=1)
+    middle = ops.conv("s8", ops.merge(ops.conv("l8", p8, 48, kernel=1), top), 40)
+    low = ops.conv("s4", ops.merge(ops.conv("l4", p4, 40, kernel=1), middle), 40)
+    return ops.conv("heat", low, KEYPOINTS, kernel=1, relu=False, norm=False)

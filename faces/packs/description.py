@@ -13,6 +13,9 @@ from presente.errors import PackError
 _ALIGNED = 112
 """Side, in pixels, of a face that is aligned by its landmarks."""
 
+POSE_DESCRIPTION = "pose.json"
+"""A folder with this file is a pose pack: what else is in it makes no templates."""
+
 USES = ("anyone", "research only")
 """Who may use a pack, as far as the licence of its weights says; "not stated" where none is given."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import requests
 
-from faces.packs.published import ModelFile, PublishedPack
+from faces.packs.published import ModelFile, Published
 from presente.errors import PackError
 from presente.files import sha256_file
 from presente.installation import command_line
@@ -23,8 +23,8 @@ _CHUNK = 1 << 16
 _TIMEOUT_S = (10, 60)
 
 
-def pull(pack: PublishedPack, into: Path, progress: DownloadProgress, url: str | None = None) -> Path:
-    """Fetch a pack and install its two models as ``into/NAME/``; nothing else of an archive is kept.
+def pull(pack: Published, into: Path, progress: DownloadProgress, url: str | None = None) -> Path:
+    """Fetch a pack and install its models as ``into/NAME/``; nothing else of an archive is kept.
 
     An interrupted download stays beside the target as ``NAME.zip.part``, or as ``NAME-FILE.part`` where the models are
     published by themselves, and is continued by the next call.
@@ -33,7 +33,7 @@ def pull(pack: PublishedPack, into: Path, progress: DownloadProgress, url: str |
         pack: what to fetch.
         into: the folder of packs.
         progress: is told how far it is.
-        url: address of a mirror of the archive; of the folder with both files where there is no archive.
+        url: address of a mirror of the archive; of the folder with the files where there is no archive.
 
     Returns:
         the pack's folder.
@@ -70,19 +70,18 @@ def pull(pack: PublishedPack, into: Path, progress: DownloadProgress, url: str |
     return folder
 
 
-def _pull_files(pack: PublishedPack, into: Path, progress: DownloadProgress, url: str | None) -> Path:
-    """Fetch and install the two models of a pack that are published by themselves; see :func:`pull`."""
+def _pull_files(pack: Published, into: Path, progress: DownloadProgress, url: str | None) -> Path:
+    """Fetch and install the models of a pack that are published by themselves; see :func:`pull`."""
     folder = into / pack.name
-    files = (pack.detection, pack.recognition)
-    total, before = sum(file.size for file in files), 0
-    staged = {file: into / f"{pack.name}-{file.name}.part" for file in files}
+    total, before = sum(file.size for file in pack.files), 0
+    staged = {file: into / f"{pack.name}-{file.name}.part" for file in pack.files}
     for file, target in staged.items():
         source = f"{(url or file.folder_url).rstrip('/')}/{file.name}"
         try:
             into.mkdir(parents=True, exist_ok=True)
             _fetch(source, target, lambda done, _, before=before: progress(before + done, total))  # type: ignore[misc]
         except (requests.RequestException, OSError) as exc:
-            raise _failed(source, exc, pack, folder, "fetch both files with a machine that has one") from exc
+            raise _failed(source, exc, pack, folder, "fetch it with a machine that has one") from exc
         if (digest := sha256_file(target)) != file.sha256:
             target.unlink()  # it must not be taken for a beginning next time
             raise PackError(
@@ -90,7 +89,7 @@ def _pull_files(pack: PublishedPack, into: Path, progress: DownloadProgress, url
                 f"{file.name} of {pack.name} has SHA-256 {digest}, expected {file.sha256}; nothing was installed.",
                 "Run the command again, and check the address.",
             )
-        before += file.size
+        before += target.stat().st_size
     try:
         folder.mkdir(exist_ok=True)
         for file, target in staged.items():
@@ -102,11 +101,11 @@ def _pull_files(pack: PublishedPack, into: Path, progress: DownloadProgress, url
     return folder
 
 
-def _failed(source: str, why: Exception, pack: PublishedPack, folder: Path, fetched: str) -> PackError:
+def _failed(source: str, why: Exception, pack: Published, folder: Path, fetched: str) -> PackError:
     return PackError(
         "download_failed",
         f"{source} could not be fetched ({why}).",
-        f"Without a network: {fetched}, and put {folder / pack.detection.name} and {folder / pack.recognition.name} "
+        f"Without a network: {fetched}, and put {' and '.join(str(folder / file.name) for file in pack.files)} "
         f"there; then run `{command_line(f'faces check {pack.name}')}`.",
     )
 
@@ -131,15 +130,15 @@ def _fetch(url: str, target: Path, progress: DownloadProgress) -> None:
         raise OSError(f"the connection ended after {have:,} of {total:,} bytes; run the command again to continue")
 
 
-def _install(archive: Path, pack: PublishedPack, folder: Path) -> None:
-    """Unpack the two models beside their place, check them, and move them there."""
+def _install(archive: Path, pack: Published, folder: Path) -> None:
+    """Unpack the models beside their place, check them, and move them there."""
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{pack.name}-") as scratch:
         staged = Path(scratch) / pack.name
         staged.mkdir()
         with zipfile.ZipFile(archive) as zipped:
-            for wanted in (pack.detection, pack.recognition):
+            for wanted in pack.files:
                 _extract(zipped, wanted, staged / wanted.name)
-        for wanted in (pack.detection, pack.recognition):
+        for wanted in pack.files:
             digest = sha256_file(staged / wanted.name)
             if digest != wanted.sha256:
                 raise PackError(
@@ -149,7 +148,7 @@ def _install(archive: Path, pack: PublishedPack, folder: Path) -> None:
                     "Run the command again.",
                 )
         folder.mkdir(exist_ok=True)
-        for wanted in (pack.detection, pack.recognition):
+        for wanted in pack.files:
             (staged / wanted.name).replace(folder / wanted.name)
 
 

@@ -10,11 +10,11 @@ and SFace is known by its digest.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from faces.packs.description import Preprocessing, read_description
+from faces.packs.description import POSE_DESCRIPTION, Preprocessing, read_description
 from faces.packs.graph_shapes import output_dim, tell_apart
 from faces.packs.precision_check import PrecisionCheck, passed_check, precision_folder
 from faces.packs.published import PUBLISHED, PublishedPack
@@ -27,6 +27,7 @@ __all__ = [
     "ModelPack",
     "Preprocessing",
     "Terms",
+    "find_folder",
     "find_pack",
     "installed",
     "load_pack",
@@ -107,18 +108,34 @@ def find_pack(name: str, places: Iterable[Path]) -> Path:
     Raises:
         PackError: ``pack_not_found``, with where it was looked for and the command that gets it.
     """
+    return find_folder(
+        name,
+        places,
+        PUBLISHED,
+        f"Name one of {', '.join(sorted(PUBLISHED))} or sample, or a folder that holds a detector and an "
+        "embedder as ONNX files",
+    )
+
+
+def find_folder(name: str, places: Iterable[Path], published: Container[str], otherwise: str) -> Path:
+    """The folder of a pack of any kind, as for :func:`find_pack`.
+
+    Args:
+        name, places: likewise.
+        published: names that can be pulled.
+        otherwise: what to do about any other name, for the error.
+
+    Raises:
+        PackError: ``pack_not_found``.
+    """
     searched = []
     for folder in (Path(name).expanduser(), *(Path(place).expanduser() / name for place in places)):
         if folder.is_dir() and any(folder.glob("*.onnx")):
             return folder.resolve()
         searched.append(str(folder))
-    if name in PUBLISHED:
+    fix = f"{otherwise}; `{command_line('faces list')}` shows what is here."
+    if name in published:
         fix = f"Pull it with `{command_line(f'faces pull {name}')}`."
-    else:
-        fix = (
-            f"Name one of {', '.join(sorted(PUBLISHED))} or sample, or a folder that holds a detector and an "
-            f"embedder as ONNX files; `{command_line('faces list')}` shows what is here."
-        )
     raise PackError("pack_not_found", f"There is no pack {name!r} in: {', '.join(dict.fromkeys(searched))}.", fix)
 
 
@@ -131,7 +148,8 @@ def load_pack(name: str, places: Iterable[Path], precision: str = "f32") -> Mode
         precision: ``f32``, or ``bf16`` or ``int8`` if the pack has passed the check of it.
 
     Raises:
-        PackError: ``pack_not_found``, ``pack_incomplete``, ``pack_invalid`` or ``checksum_mismatch``.
+        PackError: ``pack_not_found``, ``pack_incomplete``, ``pack_invalid`` or ``checksum_mismatch``;
+            ``unsuitable_model`` when it is a pose pack.
         ConfigError: ``precision_unchecked``, ``precision_outdated``.
     """
     folder = find_pack(name, places)
@@ -144,6 +162,12 @@ def load_pack(name: str, places: Iterable[Path], precision: str = "f32") -> Mode
 
 
 def _read_pack(name: str, folder: Path) -> ModelPack:
+    if (folder / POSE_DESCRIPTION).exists():
+        raise PackError(
+            "unsuitable_model",
+            f"{folder} is a pose pack, which makes no templates.",
+            f"Name a face pack; `{command_line('faces list')}` shows which are here.",
+        )
     described = read_description(folder)
     published = PUBLISHED.get(folder.name)
     if described:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from faces.packs.description import Preprocessing
 
@@ -13,13 +14,30 @@ _RESEARCH_ONLY = "InsightFace pretrained models: non-commercial research purpose
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """One ONNX file of a published pack: its name in the archive, SHA-256 (hex) and size in bytes; its folder's address
-    when it is published by itself."""
+    """One ONNX file of a published pack: its name in the archive, SHA-256 (hex) and size in bytes (0: not known, only
+    of one that is published by itself); its folder's address when it is published by itself."""
 
     name: str
     sha256: str
     size: int
     folder_url: str = ""
+
+
+class Published(Protocol):
+    """What can be pulled: a face pack or a pose pack; attributes as :class:`PublishedPack`'s."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def url(self) -> str | None: ...  # noqa: D102
+    @property
+    def files(self) -> tuple[ModelFile, ...]: ...  # noqa: D102
+    @property
+    def licence(self) -> str: ...  # noqa: D102
+    @property
+    def terms(self) -> str: ...  # noqa: D102
+    @property
+    def use(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +46,7 @@ class PublishedPack:
 
     Attributes:
         name: of the pack and its folder.
-        url: the archive's address; None: the two files are published by themselves.
+        url: the archive's address; None: its files are published by themselves.
         detection, recognition: the two files.
         dim: length of a template.
         licence, terms: of the weights, and where they are.
@@ -45,6 +63,11 @@ class PublishedPack:
     terms: str = "https://github.com/deepinsight/insightface#license"
     use: str = "research only"
     preprocessing: Preprocessing | None = None
+
+    @property
+    def files(self) -> tuple[ModelFile, ...]:
+        """What is installed."""
+        return self.detection, self.recognition
 
 
 _DET_10G = ("5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91", 16_923_827)

@@ -20,16 +20,19 @@ log = logging.getLogger(__name__)
 
 _DEVICE = "CPU"
 
+_ONNX_TYPES = {"f32": "float", "f16": "float16", "i32": "int32", "u8": "uint8"}
+
 _OFTEN, _MOST_SIZES = 64, 4
 """After so many inputs of one size a model is compiled for that size, which takes 0.2 s; for at most so many sizes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One input or output: its name, and its shape with None for a size that may vary."""
+    """One input or output: its name, its shape with None for a size that may vary, and its type in ONNX's words."""
 
     name: str
     shape: list[int | None]
+    type: str
 
 
 class OpenVinoSession:
@@ -122,4 +125,6 @@ def computes_bf16() -> bool:
 
 
 def _port(port: openvino.ConstOutput) -> Port:
-    return Port(port.any_name, [size.get_length() if size.is_static else None for size in port.partial_shape])
+    shape = [size.get_length() if size.is_static else None for size in port.partial_shape]
+    kind = port.element_type.get_type_name()
+    return Port(port.any_name, shape, f"tensor({_ONNX_TYPES.get(kind, kind)})")

@@ -41,6 +41,13 @@ one within 0.2 above 0.98, one within 0.35 above 0.93. Runtimes round the number
 GPU_BATCH = 64
 """Most inputs of one inference on a GPU; of crops that are 9.6 MB."""
 
+_INPUT_TYPES: Mapping[str, type[np.generic]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(int32)": np.int32,
+    "tensor(uint8)": np.uint8,
+}
+
 _GPU_AT_ONCE = 2
 """Inferences of a model at once on a GPU: one computes while the other's numbers are copied."""
 
@@ -49,7 +56,7 @@ class Session(Protocol):
     """What insightface asks of a session, as ONNX Runtime has it."""
 
     def get_inputs(self) -> Sequence[Any]:
-        """Inputs, each with ``name`` and ``shape``; a size that may vary is no int."""
+        """Inputs, each with ``name``, ``shape`` and ``type``; a size that may vary is no int."""
 
     def get_outputs(self) -> Sequence[Any]:
         """Outputs, likewise."""
@@ -273,6 +280,21 @@ def _onnxruntime_session(
         ) from exc
 
 
+def input_type(port: Any) -> type[np.generic]:
+    """The numbers that an input takes.
+
+    Raises:
+        PackError: ``unsuitable_model`` for any that no picture is given as.
+    """
+    if port.type not in _INPUT_TYPES:
+        raise PackError(
+            "unsuitable_model",
+            f"The model's input {port.name!r} is a {port.type}.",
+            f"Use a model that takes one of {', '.join(_INPUT_TYPES)}.",
+        )
+    return _INPUT_TYPES[port.type]
+
+
 def difference(session: Session, plain: Session) -> float:
     """Largest relative difference of two sessions' outputs on fixed noise, as large as scaled pixels and as raw ones.
 
@@ -282,10 +304,12 @@ def difference(session: Session, plain: Session) -> float:
     shape = [
         size if isinstance(size, int) else default for size, default in zip(port.shape, (1, 3, 128, 128), strict=True)
     ]
+    kind = input_type(port)
+    lowest = 0 if kind == np.uint8 else -1
     chance = np.random.default_rng(0)
     off = 0.0
     for low, high in ((-1, 1), (0, 255)):
-        feeds = {port.name: chance.uniform(low, high, shape).astype(np.float32)}
+        feeds = {port.name: chance.uniform(max(low, lowest), high, shape).astype(kind)}
         for ours, theirs in zip(session.run(None, feeds), plain.run(None, feeds), strict=True):
             length = max(float(np.linalg.norm(theirs)), 1e-12)
             off = float(np.maximum(off, np.linalg.norm(ours - theirs) / length))

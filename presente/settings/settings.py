@@ -95,6 +95,19 @@ class Settings:
         details="See [packs](#packs).",
         show=shown_paths,
     )
+    pose: str = setting(
+        "",
+        str,
+        "pose pack that raised hands are seen with: a name, a folder, or off",
+        default_means="sample_pose with the pack sample, else off",
+        details="See [raised hands](pose.md).",
+    )
+    raise_seconds: float = setting(
+        "1",
+        number(0.0, 60.0),
+        "seconds that a hand must be up to count as raised",
+        details="See [the rule](pose.md#the-rule).",
+    )
     threshold: float | TargetRate | None = setting(
         "",
         cosine_or_rate,

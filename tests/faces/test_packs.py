@@ -15,6 +15,7 @@ import pytest
 from faces.packs.download import pull
 from faces.packs.model_pack import ModelPack, find_pack, installed, load_pack
 from faces.packs.published import PUBLISHED, ModelFile, PublishedPack
+from faces.pose.published import PUBLISHED_POSES
 from presente.errors import PackError
 from tests.conftest import SAMPLE, Command, on_sqlite
 
@@ -162,7 +163,8 @@ def test_the_command_shows_the_licence_and_asks(command: Command, site: str) -> 
 @on_sqlite
 def test_list_and_check(command: Command) -> None:
     listed = json.loads(command("faces", "list", "--json").stdout)
-    assert "sample" in listed["here"] and set(listed["can_be_pulled"]) == set(PUBLISHED)
+    assert {"sample", "sample_pose"} <= set(listed["here"])
+    assert set(listed["can_be_pulled"]) == {*PUBLISHED, *PUBLISHED_POSES}
     checked = json.loads(command("faces", "check", "sample", "--json").stdout)
     assert checked["dim"] == 128 and checked["licence"] == "MIT"
 

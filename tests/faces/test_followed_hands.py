@@ -1,0 +1,115 @@
+"""Raised hands of several followed faces: each its own, with a thumbnail; the model runs where something changed."""
+
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from faces.film.reading import RaisedHands
+from faces.pose.followed_hands import FollowedHands
+from faces.pose.keypoints import Keypoints
+from faces.pose.neighbourhood import Crop
+from faces.pose.pose_pack import load_pose_pack
+from faces.pose.raised_hands import RaiseRule
+from faces.pose.reader import PoseReader
+from faces.runtime.session import RuntimeOptions
+from tests.faces import pose_models
+from tests.faces.pose_models import with_dots
+
+FACES = {3: (110, 200), 8: (330, 210), 9: (550, 190)}
+"""Noses of the followed faces, which have 40 pixels per side."""
+
+
+class CountingReader(PoseReader):
+    looks = 0
+
+    def find(self, crops: Sequence[Crop]) -> list[Keypoints]:
+        self.looks += len(crops)
+        return super().find(crops)
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> CountingReader:
+    described = {
+        "model": "pose.onnx",
+        "input": {"height": 192, "width": 192, "layout": "nhwc"},
+        "output": {"form": "movenet"},
+    }
+    pose_models.movenet(tmp_path / "pose.onnx")
+    (tmp_path / "pose.json").write_text(json.dumps(described))
+    return CountingReader(load_pose_pack(str(tmp_path), []), RuntimeOptions("onnxruntime"))
+
+
+def picture(up: Sequence[int] = (), tracks: Sequence[int] = tuple(FACES)) -> np.ndarray:
+    """The faces' noses, and a wrist of each: 60 pixels above the nose, or below."""
+    pixels = np.zeros((480, 660, 3), np.uint8)
+    for track in tracks:
+        x, y = FACES[track]
+        pixels |= with_dots(480, 660, 2, nose=(x, y), left_wrist=(x + 45, y - 60 if track in up else y + 100))
+    return pixels
+
+
+def boxes(tracks: Sequence[int], tremble: float = 0.0) -> np.ndarray:
+    return np.array(
+        [(x - 20 + tremble, y - 22, x + 20 + tremble, y + 18) for x, y in (FACES[track] for track in tracks)],
+        np.float32,
+    ).reshape(-1, 4)
+
+
+def test_each_raise_is_its_own_face_s(reader: CountingReader) -> None:
+    hands: RaisedHands = FollowedHands(reader, RaiseRule(seconds=1.0))  # what a film's reader asks of it
+    for number in range(40):
+        at_s = number * 0.5
+        up = [track for track, (start, end) in {3: (2, 5), 9: (4, 12)}.items() if start <= at_s <= end]
+        up += [3] if 10 <= at_s <= 12 else []
+        tracks = [9, 8] if number in (5, 6) else [9, 3, 8]  # a face that is lost for a moment
+        hands.see(at_s, picture(up), tracks, boxes(tracks))
+    assert [each[:3] for each in hands.raises()] == [(3, 2.0, 5.0), (9, 4.0, 12.0), (3, 10.0, 12.0)]
+    assert all(each[3] == b"" for each in hands.raises())
+
+
+def test_a_raise_that_goes_on_counts_as_well_and_has_its_picture(reader: CountingReader) -> None:
+    hands = FollowedHands(reader, thumbnails=True)
+    for number in range(6):
+        hands.see(number * 0.5, picture([8]), [8], boxes([8]))
+    (found,) = hands.raises()
+    assert hands.current() == [found] and (found.track, found.from_s, found.to_s) == (8, 0.0, 2.5)
+    with Image.open(io.BytesIO(found.thumbnail)) as opened:
+        assert opened.format == "JPEG" and opened.size == (224, 224)
+        shown = np.asarray(opened.convert("RGB")).astype(int)
+    scale = 224 / (7 * 40)
+    x, y = round(112 + 45 * scale), round((2.75 * 40 - 58) * scale)
+    assert shown[y - 2 : y + 3, x - 2 : x + 3, 1].max() > 120  # the green wrist is on it
+
+
+def test_the_model_looks_only_where_something_changed(reader: CountingReader) -> None:
+    hands, tracks = FollowedHands(reader), [3, 8, 9]
+    for number in range(20):
+        hands.see(number * 0.5, picture(), tracks, boxes(tracks, tremble=1.5 * (number % 2)))
+    assert reader.looks == 3
+    hands.see(10.0, picture([8]), tracks, boxes(tracks))
+    assert reader.looks == 4
+    hands.see(10.5, picture([8]), tracks, boxes(tracks, tremble=9.0))
+    assert reader.looks == 7
+    hands.see(12.5, picture([8]), tracks, boxes(tracks, tremble=9.0))
+    assert reader.looks == 7 and [(each.track, each.from_s, each.to_s) for each in hands.raises()] == [(8, 10.0, 12.5)]
+
+
+def test_faces_that_are_gone_are_forgotten(reader: CountingReader) -> None:
+    hands = FollowedHands(reader)
+    for track in range(50):
+        here = boxes([8])
+        hands.see(float(track), picture([8]), [track], here)
+    hands.see(60.0, picture(), [], boxes([]))
+    assert hands.raises() == [] and len(hands._followed) == 0
+
+
+def test_time_does_not_run_backwards(reader: CountingReader) -> None:
+    hands = FollowedHands(reader)
+    hands.see(3.0, picture(), [8], boxes([8]))
+    with pytest.raises(ValueError, match=r"2\.0"):
+        hands.see(2.0, picture(), [8], boxes([8]))
