@@ -94,8 +94,14 @@ class FilmFrames:
         self._process.stdin.write(json.dumps(given).encode() + b"\n")
         self._process.stdin.flush()
 
+    def end(self) -> None:
+        """Let the decoding end, wherever it is; from any thread, or from a signal's handler.
+
+        Whoever iterates is told that it crashed."""
+        self._process.kill()
+
     def close(self) -> None:
-        """End the decoding, wherever it is."""
+        """End the decoding, and give back what it took."""
         self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):

@@ -21,6 +21,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from faces.film.sources import is_device, is_file
+
 _FORMATS = "mov,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,3gp,m4v,h264,hevc"
 """Containers that hold a film themselves. Others, like playlists, name further files or addresses to be opened."""
 _RATE = 25.0
@@ -44,11 +46,6 @@ class _Task:
     longest_side: int
     every_s: float
     still_s: float
-
-    @property
-    def is_file(self) -> bool:
-        """Whether it is read from a file; as a camera, at the speed at which it is shown."""
-        return "://" not in self.source and not self.source.startswith("/dev/")
 
 
 class _Refused(Exception):
@@ -119,11 +116,15 @@ def _decode(task: _Task, out: _Out) -> None:
 
 
 def _opened(task: _Task) -> Any:
-    if task.live and not task.is_file:
+    if task.live and not is_file(task.source):
         options = {"rtsp_transport": "tcp"}
-        device = task.source.startswith("/dev/")
         try:
-            return av.open(task.source, format="v4l2" if device else None, options=options, timeout=(_OPEN_S, _OPEN_S))
+            return av.open(
+                task.source,
+                format="v4l2" if is_device(task.source) else None,
+                options=options,
+                timeout=(_OPEN_S, _OPEN_S),
+            )
         except (av.FFmpegError, OSError, ValueError) as exc:
             said = exc.strerror if isinstance(exc, OSError) and exc.strerror else type(exc).__name__
             raise _Refused("camera_unavailable", f"The camera cannot be opened ({said}).") from exc
@@ -205,7 +206,7 @@ class _Progress:
 
     def _shown_at(self, frame: Any) -> float:
         """When a frame is shown: by its own time where that makes sense, else a frame's length after the one before."""
-        if self._task.live and not self._task.is_file:
+        if self._task.live and not is_file(self._task.source):
             return time.monotonic() - self._began
         own = float(frame.pts * frame.time_base) if frame.pts is not None and frame.time_base else None
         if self._before is None or own is None or not 0 <= own - self._before <= _LONGEST_STEP_S:

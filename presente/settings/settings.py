@@ -15,6 +15,7 @@ from presente.settings.declaration import Setting, declared_settings, setting
 from presente.settings.values import (
     RequestRate,
     TargetRate,
+    camera_names,
     choice,
     cosine_or_rate,
     named_cameras,
@@ -311,6 +312,7 @@ class Settings:
         "device like /dev/video0",
         default_means="none",
         details="See [cameras](films.md#cameras).",
+        show=camera_names,
         secret=True,
     )
     first_page: Path | None = setting(

@@ -150,6 +150,11 @@ def named_cameras(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(found.items())
 
 
+def camera_names(cameras: tuple[tuple[str, str], ...]) -> str:
+    """The names of cameras, whose sources may hold passwords."""
+    return " ".join(name for name, _ in cameras)
+
+
 def zone_name(text: str) -> str:
     """An IANA name; empty: the machine's own zone."""
     try:

@@ -6,6 +6,7 @@ import argparse
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
@@ -25,15 +26,24 @@ log = logging.getLogger(__name__)
 
 _LOOK_S = 5.0
 """Seconds between two looks for an open session."""
+OpenHands = Callable[[], FollowedHands | None]
 _OVER = frozenset({"session_closed", "session_not_found"})
 
 
 class Watch:
     """Watches sessions by one camera, until it is stopped. The camera is connected only while a session is open."""
 
-    def __init__(self, service: Service, settings: Settings, source: CameraSource, every_s: float) -> None:
+    def __init__(self, service: Service, source: CameraSource, open_hands: OpenHands, every_s: float) -> None:
+        """Watch with a camera.
+
+        Args:
+            service: whose gallery it is.
+            source: the camera.
+            open_hands: opens what looks for raised hands, anew for each session; None where they are not looked for.
+            every_s: seconds between two looks.
+        """
         self.counts = WatchCounts()
-        self._service, self._settings, self._source = service, settings, source
+        self._service, self._source, self._open_hands = service, source, open_hands
         self._limits = FilmLimits(every_s=every_s)
         self._camera: LiveCamera | None = None
         self._stop = threading.Event()
@@ -77,9 +87,7 @@ class Watch:
 
     def _watch(self, stored: StoredSession) -> None:
         log.info("Camera %s: session %d of %s.", self._source.shown, stored.id, stored.session.clase)
-        pose = composition.open_pose(self._settings)
-        hands = None if pose is None else FollowedHands(pose, composition.raise_rule(self._settings))
-        watch = SessionWatch(self._service, stored, hands)
+        watch = SessionWatch(self._service, stored, self._open_hands())
         self._camera = LiveCamera(self._source, self._limits)
         closed = threading.Thread(target=self._until_closed, args=(stored.id, self._camera), daemon=True)
         closed.start()
@@ -123,7 +131,9 @@ def run_watch(arguments: argparse.Namespace, settings: Settings, output: cli.Out
             composition.open_clock(settings),
             keeps_session_photos=keeps,
         )
-        watch = Watch(service, settings, source, arguments.every)
+        pose = composition.open_pose(settings)
+        rule = composition.raise_rule(settings)
+        watch = Watch(service, source, lambda: None if pose is None else FollowedHands(pose, rule), arguments.every)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: watch.stop())
         if arguments.session is not None:

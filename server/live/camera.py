@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faces.film.frames import FilmFrame, FilmFrames, FilmLimits
+from faces.film.sources import is_file
 from presente.errors import FilmRefused, NotFound, listed, shown
 from presente.secrets import hidden_address
 
@@ -33,7 +34,7 @@ class CameraSource:
     @property
     def is_file(self) -> bool:
         """Whether it ends by itself."""
-        return "://" not in self.source and not self.source.startswith("/dev/")
+        return is_file(self.source)
 
     @property
     def shown(self) -> str:
@@ -52,7 +53,7 @@ def find_camera(word: str, cameras: Mapping[str, str]) -> CameraSource:
         return CameraSource(word, cameras[word])
     if word.isdecimal():
         return CameraSource(word, f"/dev/video{word}")
-    if "://" in word or word.startswith("/dev/") or Path(word).is_file():
+    if not is_file(word) or Path(word).is_file():
         return CameraSource(word, word)
     known = f"They are {listed(cameras)}." if cameras else "None is set."
     raise NotFound(
@@ -95,7 +96,8 @@ class LiveCamera:
                     raise
                 why = refused.what
             finally:
-                self._disconnect()
+                if self._frames is not None:
+                    self._frames.close()
             if self.source.is_file or self.stopped.is_set():
                 return
             log.warning("Camera %s: %s It is tried again in %.0f s.", self.source.shown, why, wait)
@@ -103,14 +105,13 @@ class LiveCamera:
             wait = min(2 * wait, _LONGEST_WAIT_S)
 
     def _connected(self) -> FilmFrames:
-        self._frames = FilmFrames(self.source.source, self._limits, live=True)
-        return self._frames
-
-    def _disconnect(self) -> None:
-        if self._frames is not None:
-            self._frames.close()
+        self._frames = frames = FilmFrames(self.source.source, self._limits, live=True)
+        if self.stopped.is_set():  # stopped while this was started
+            frames.end()
+        return frames
 
     def stop(self) -> None:
         """Let the frames end."""
         self.stopped.set()
-        self._disconnect()
+        if self._frames is not None:
+            self._frames.end()
