@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faces.film.reading import RaisedHands
+from faces.film.reading import RaisedHands, raises_of
+from faces.film.values import FilmRaise
 from faces.pose.followed_hands import FollowedHands
 from faces.pose.keypoints import Keypoints
 from faces.pose.neighbourhood import Crop
@@ -115,3 +116,21 @@ def test_time_does_not_run_backwards(reader: CountingReader) -> None:
     hands.see(3.0, picture(), [8], boxes([8]))
     with pytest.raises(ValueError, match=r"2\.0"):
         hands.see(2.0, picture(), [8], boxes([8]))
+
+
+def test_a_face_that_is_lost_while_its_hand_is_up_has_one_raise(reader: CountingReader) -> None:
+    hands = FollowedHands(reader)
+    for number in range(24):
+        at_s = number * 0.5
+        up = [8] if at_s <= 5 else []
+        shown = 1 if at_s < 2 else 2 if at_s >= 3 else None
+        hands.see(at_s, picture([*up, 3]), [] if shown is None else [shown, 7], boxes([] if shown is None else [8, 3]))
+    assert [(each.track, each.from_s, each.to_s) for each in hands.raises()] == [
+        (1, 0.0, 1.5),
+        (7, 0.0, 11.5),
+        (2, 3.0, 5.0),
+    ]
+    of_tracks = {1: 0, 2: 0, 7: None}
+    assert raises_of(hands, lambda track, _: of_tracks[track]) == (FilmRaise(0, 0.0, 5.0),)
+    apart = {1: 1, 2: 2, 7: 0}
+    assert [each.appearance for each in raises_of(hands, lambda track, _: apart[track])] == [0, 1, 2]
