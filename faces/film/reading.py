@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +16,7 @@ from faces.film.following import FaceFollower
 from faces.film.frames import FilmFrame, FilmFrames, FilmLimits
 from faces.film.values import FilmRaise, FilmReading
 from faces.image.decode import RGB, DecodedPhoto
+from faces.pose.raised_hands import RaiseRule
 from faces.reading import AlignedFace
 from presente.parallel import in_threads
 
@@ -24,6 +25,8 @@ Tell = Callable[[float, float | None], None]
 
 _CLOSER_EVERY_S = 1.0
 """Seconds between two closer looks, for small faces, which cost several times a usual one."""
+_ONE_RAISE_S = RaiseRule().gap_s
+"""Raises of one face by two tracks that are not farther apart in time are one."""
 _UPRIGHT_AFTER = 3
 """The way up of a film is that of so many frames with faces; until then every way is tried."""
 
@@ -146,17 +149,24 @@ def read_film(
             frames.decoded,
             looked_at,
             appearances,
-            None if hands is None else _raises(hands, whose),
+            None if hands is None else raises_of(hands, whose),
             frames.damaged,
             frames.claimed_s,
         )
 
 
-def _raises(hands: RaisedHands, whose: Callable[[int, float], int | None]) -> tuple[FilmRaise, ...]:
-    """Raised hands by the appearance of their tracks; those of a face that no view shows well are left out."""
-    found = []
-    for track, start, end, thumbnail in hands.raises():
-        number = whose(track, start)
-        if number is not None:
-            found.append(FilmRaise(number, start, end, thumbnail))
-    return tuple(sorted(found, key=lambda each: each.from_s))
+def raises_of(hands: RaisedHands, whose: Callable[[int, float], int | None]) -> tuple[FilmRaise, ...]:
+    """Raised hands by the appearance of their tracks; those of a face that no view shows well are left out.
+
+    A face that is lost and found again while the hand is up has two tracks and one raise.
+    """
+    of_tracks = [(whose(track, start), start, end, thumbnail) for track, start, end, thumbnail in hands.raises()]
+    known = [FilmRaise(number, *rest) for number, *rest in of_tracks if number is not None]
+    found: list[FilmRaise] = []
+    for each in sorted(known, key=lambda one: (one.appearance, one.from_s)):
+        before = found[-1] if found else None
+        if before and before.appearance == each.appearance and each.from_s - before.to_s <= _ONE_RAISE_S:
+            found[-1] = replace(before, to_s=max(before.to_s, each.to_s))
+        else:
+            found.append(each)
+    return tuple(sorted(found, key=lambda one: one.from_s))

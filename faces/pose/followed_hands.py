@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -11,17 +12,13 @@ from numpy.typing import NDArray
 
 from faces.image.decode import RGB
 from faces.image.jpeg_copy import jpeg_copy
-from faces.opencv import cv2
-from faces.pose.keypoints import Box, Keypoints
-from faces.pose.neighbourhood import Crop, cut
+from faces.pose.keypoints import Keypoints
+from faces.pose.neighbourhood import cut
 from faces.pose.raised_hands import Raise, RaiseRule, RaiseTracker
 from faces.pose.reader import PoseReader
 
-_CELL, _STILL = 8, 6.0
-"""A crop is as it was when no cell of so many pixels per side changed by more levels: a hand takes half a cell."""
-
-_NEAR = 0.1
-"""A face that moved by less, in sides of its box, may be where it was: a detector's boxes tremble."""
+_IDLE_S = 0.9
+"""Whoever has no hand up is looked at once in so many seconds: in every second frame of a film."""
 
 _THUMBNAIL = 224
 
@@ -43,19 +40,17 @@ class FollowedRaise(NamedTuple):
 
 @dataclass(slots=True)
 class _Followed:
-    """What is known of one face: the last crop that was looked at, its cells and what was found in it."""
+    """What is known of one face; ``looked_s``: when the model last looked at its body."""
 
     tracker: RaiseTracker
-    crop: Crop | None = None
-    cells: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32))
-    keypoints: Keypoints | None = None
+    looked_s: float = -math.inf
     thumbnail: bytes = b""
 
 
 class FollowedHands:
     """Looks for raised hands below followed faces. To be used by one thread at a time.
 
-    The model is run where something changed since the last look.
+    Whoever has no hand up is not looked at in every frame.
     """
 
     def __init__(self, reader: PoseReader, rule: RaiseRule | None = None, thumbnails: bool = False) -> None:
@@ -63,6 +58,7 @@ class FollowedHands:
         self._reader, self._rule, self._thumbnails = reader, rule or RaiseRule(), thumbnails
         self._followed: dict[int, _Followed] = {}
         self._ended: list[FollowedRaise] = []
+        self._now = -math.inf
 
     def see(self, at_s: float, pixels: RGB, tracks: Sequence[int], boxes: NDArray[np.float32]) -> None:
         """Take in a frame.
@@ -76,10 +72,20 @@ class FollowedHands:
         Raises:
             ValueError: the time is before that of the frame before.
         """
-        found = self._keypoints(pixels, [self._of(track) for track in tracks], boxes)
-        seen = dict(zip(tracks, found, strict=True))
-        for track, followed in list(self._followed.items()):
-            self._note(track, followed, at_s, pixels, seen.get(track))
+        if not at_s >= self._now:
+            raise ValueError(f"a frame at {at_s} s comes after one at {self._now} s")
+        self._now = at_s
+        due = [
+            (self._of(track), track, (x1, y1, x2, y2))
+            for track, (x1, y1, x2, y2) in zip(tracks, boxes.tolist(), strict=True)
+            if self._is_due(at_s, track)
+        ]
+        found = self._reader.keypoints(pixels, [face for _, _, face in due])
+        for (followed, track, _), keypoints in zip(due, found, strict=True):
+            followed.looked_s = at_s
+            self._note(track, followed, at_s, pixels, keypoints)
+        for track in self._followed.keys() - set(tracks):
+            self._miss(track, at_s)
 
     def current(self) -> list[FollowedRaise]:
         """The raises that go on, each once it is sure to be one."""
@@ -96,44 +102,28 @@ class FollowedHands:
     def _of(self, track: int) -> _Followed:
         return self._followed.setdefault(track, _Followed(RaiseTracker(self._rule)))
 
-    def _keypoints(self, pixels: RGB, people: Sequence[_Followed], boxes: NDArray[np.float32]) -> list[Keypoints]:
-        """What each person shows; the model looks only at those where something changed."""
-        changed: list[tuple[_Followed, Crop]] = []
-        for followed, (x1, y1, x2, y2) in zip(people, boxes.tolist(), strict=True):
-            face: Box = (x1, y1, x2, y2)
-            if not self._is_still(pixels, followed, face):
-                changed.append((followed, self._reader.cut(pixels, face)))
-        found = self._reader.find([crop for _, crop in changed])
-        for (followed, crop), keypoints in zip(changed, found, strict=True):
-            followed.crop, followed.cells, followed.keypoints = crop, _cells(crop.pixels), keypoints
-        return [each.keypoints for each in people if each.keypoints is not None]
+    def _is_due(self, at_s: float, track: int) -> bool:
+        """Whether the model is to look at a body now."""
+        followed = self._followed.get(track)
+        return followed is None or not followed.tracker.is_idle or at_s - followed.looked_s >= _IDLE_S
 
-    def _is_still(self, pixels: RGB, followed: _Followed, face: Box) -> bool:
-        """Whether the last crop of a person would look now as it did."""
-        if followed.crop is None or followed.keypoints is None:
-            return False
-        moved = np.abs(np.subtract(face, followed.crop.face)).max()
-        if moved > _NEAR * followed.keypoints.face_side:
-            return False
-        now = self._reader.cut(pixels, followed.crop.face)
-        return float(np.abs(_cells(now.pixels) - followed.cells).max()) <= _STILL
-
-    def _note(self, track: int, followed: _Followed, at_s: float, pixels: RGB, keypoints: Keypoints | None) -> None:
-        was = followed.tracker.current
+    def _note(self, track: int, followed: _Followed, at_s: float, pixels: RGB, keypoints: Keypoints) -> None:
+        was_sure = followed.tracker.current is not None
         ended = followed.tracker.see(at_s, keypoints)
         if ended is not None:
             self._keep(track, followed, ended)
-        elif keypoints is not None and was is None and followed.tracker.current is not None and self._thumbnails:
+        elif self._thumbnails and not was_sure and followed.tracker.current is not None:
             followed.thumbnail = jpeg_copy(cut(pixels, keypoints.face, _THUMBNAIL, _THUMBNAIL).pixels)
-        if keypoints is None and followed.tracker.is_idle:
+
+    def _miss(self, track: int, at_s: float) -> None:
+        """A face that is not in the frame; it is forgotten when no hand of it is up."""
+        followed = self._followed[track]
+        ended = followed.tracker.see(at_s, None)
+        if ended is not None:
+            self._keep(track, followed, ended)
+        if followed.tracker.is_idle:
             del self._followed[track]
 
     def _keep(self, track: int, followed: _Followed, ended: Raise) -> None:
         self._ended.append(FollowedRaise(track, ended.from_s, ended.to_s, followed.thumbnail))
         followed.thumbnail = b""
-
-
-def _cells(pixels: RGB) -> NDArray[np.float32]:
-    """The mean levels of a crop's cells, float32 (rows, columns, 3)."""
-    rows, columns = pixels.shape[0] // _CELL, pixels.shape[1] // _CELL
-    return np.asarray(cv2.resize(pixels, (columns, rows), interpolation=cv2.INTER_AREA), dtype=np.float32)

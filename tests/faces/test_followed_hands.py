@@ -1,4 +1,4 @@
-"""Raised hands of several followed faces: each its own, with a thumbnail; the model runs where something changed."""
+"""Raised hands of several followed faces: each its own, with a thumbnail; idle people are looked at less often."""
 
 import io
 import json
@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faces.film.reading import RaisedHands
+from faces.film.reading import RaisedHands, raises_of
+from faces.film.values import FilmRaise
 from faces.pose.followed_hands import FollowedHands
 from faces.pose.keypoints import Keypoints
 from faces.pose.neighbourhood import Crop
@@ -86,17 +87,19 @@ def test_a_raise_that_goes_on_counts_as_well_and_has_its_picture(reader: Countin
     assert shown[y - 2 : y + 3, x - 2 : x + 3, 1].max() > 120  # the green wrist is on it
 
 
-def test_the_model_looks_only_where_something_changed(reader: CountingReader) -> None:
+def test_whoever_has_no_hand_up_is_looked_at_in_every_second_frame(reader: CountingReader) -> None:
     hands, tracks = FollowedHands(reader), [3, 8, 9]
-    for number in range(20):
-        hands.see(number * 0.5, picture(), tracks, boxes(tracks, tremble=1.5 * (number % 2)))
-    assert reader.looks == 3
-    hands.see(10.0, picture([8]), tracks, boxes(tracks))
-    assert reader.looks == 4
-    hands.see(10.5, picture([8]), tracks, boxes(tracks, tremble=9.0))
-    assert reader.looks == 7
-    hands.see(12.5, picture([8]), tracks, boxes(tracks, tremble=9.0))
-    assert reader.looks == 7 and [(each.track, each.from_s, each.to_s) for each in hands.raises()] == [(8, 10.0, 12.5)]
+
+    def looks(at_s: float, up: Sequence[int]) -> int:
+        before = reader.looks
+        hands.see(at_s, picture(up), tracks, boxes(tracks))
+        return reader.looks - before
+
+    assert [looks(number / 2, []) for number in range(5)] == [3, 0, 3, 0, 3]
+    assert [looks(2.5, [8]), looks(3.0, [8])] == [0, 3]  # the hand is seen half a second late
+    assert [looks(3.5, [8]), looks(4.0, [8]), looks(4.5, [8])] == [1, 3, 1]
+    assert [looks(5.0, []), looks(5.5, []), looks(6.0, []), looks(6.5, [])] == [3, 1, 2, 1]
+    assert [(each.track, each.from_s, each.to_s) for each in hands.raises()] == [(8, 3.0, 4.5)]
 
 
 def test_faces_that_are_gone_are_forgotten(reader: CountingReader) -> None:
@@ -113,3 +116,21 @@ def test_time_does_not_run_backwards(reader: CountingReader) -> None:
     hands.see(3.0, picture(), [8], boxes([8]))
     with pytest.raises(ValueError, match=r"2\.0"):
         hands.see(2.0, picture(), [8], boxes([8]))
+
+
+def test_a_face_that_is_lost_while_its_hand_is_up_has_one_raise(reader: CountingReader) -> None:
+    hands = FollowedHands(reader)
+    for number in range(24):
+        at_s = number * 0.5
+        up = [8] if at_s <= 5 else []
+        shown = 1 if at_s < 2 else 2 if at_s >= 3 else None
+        hands.see(at_s, picture([*up, 3]), [] if shown is None else [shown, 7], boxes([] if shown is None else [8, 3]))
+    assert [(each.track, each.from_s, each.to_s) for each in hands.raises()] == [
+        (1, 0.0, 1.5),
+        (7, 0.0, 11.5),
+        (2, 3.0, 5.0),
+    ]
+    of_tracks = {1: 0, 2: 0, 7: None}
+    assert raises_of(hands, lambda track, _: of_tracks[track]) == (FilmRaise(0, 0.0, 5.0),)
+    apart = {1: 1, 2: 2, 7: 0}
+    assert [each.appearance for each in raises_of(hands, lambda track, _: apart[track])] == [0, 1, 2]
