@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -23,6 +24,7 @@ from .filming.truth import truth_of, truth_path
 
 HERE = Path(__file__).resolve().parent
 SHIPPED = HERE / "film" / "class.webm"
+STUDENTS = HERE / "students"
 FPS = 10.0
 
 
@@ -37,7 +39,8 @@ def make_film(film: Film, path: Path, fps: float = FPS) -> Path:
     camera = Camera(script)
     write_film(path, _told(camera.frames(fps), camera.count(fps)), script.width, script.height, fps)
     truth = truth_path(path)
-    lines = json.dumps(truth_of(script, camera, path.name, fps), ensure_ascii=False)
+    enrolled = Path(os.path.relpath(STUDENTS, path.resolve().parent)).as_posix()
+    lines = json.dumps(truth_of(script, camera, path.name, fps, enrolled), ensure_ascii=False)
     truth.write_text(_broken(lines), encoding="utf-8")
     return truth
 

@@ -40,7 +40,7 @@ def long() -> Script:
 
 
 def test_the_truth_is_made_again_exactly(script: Script) -> None:
-    assert truth_of(script, Camera(script), SHIPPED.name, FPS) == TRUTH
+    assert truth_of(script, Camera(script), SHIPPED.name, FPS, "../students") == TRUTH
 
 
 def test_the_film_shows_what_is_drawn_but_for_its_compression(script: Script, shipped: list[np.ndarray]) -> None:

@@ -12,8 +12,11 @@ from .script import Role, Script, Span
 FACES_EVERY_S = 1.0
 
 
-def truth_of(script: Script, camera: Camera, film: str, fps: float) -> dict[str, Any]:
-    """Return the truth of a film; docs/evaluation.md says what its fields mean."""
+def truth_of(script: Script, camera: Camera, film: str, fps: float, enrolled: str) -> dict[str, Any]:
+    """Return the truth of a film, whose people are enrolled with the photos in a folder, relative to the film.
+
+    docs/evaluation.md says what its fields mean.
+    """
     length = camera.count(fps) / fps
     faces: dict[str, list[tuple[float, FaceSeen]]] = defaultdict(list)
     for number in range(int(length / FACES_EVERY_S)):
@@ -29,6 +32,7 @@ def truth_of(script: Script, camera: Camera, film: str, fps: float) -> dict[str,
         "fps": fps,
         "duration_s": round(length, 3),
         "seed": script.seed,
+        "enrolled": enrolled,
         "clase": script.clase,
         "roster": list(script.roster),
         "absent": [matricula for matricula in script.roster if matricula not in here],

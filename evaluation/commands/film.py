@@ -1,0 +1,177 @@
+"""``film``: who is there, who is late, whose hand is up in a film, against its truth; and how long that takes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evaluation import classroom, film_events, film_rates, results
+from evaluation.experiment import Experiment, add_out
+from evaluation.film_events import FilmEvent
+from evaluation.film_truth import FilmTruth, read_truth
+from evaluation.films import PRESENTE, by_presente
+from evaluation.first_match import FIRST_MATCH, by_first_match
+from evaluation.protocols import Entry, read_people
+from evaluation.templates import TemplateResult
+from gallery.settings import GallerySettings
+from presente import cli
+from presente.errors import InvalidInput
+from presente.settings import Settings
+
+_RULES = {"presente": PRESENTE, "first-match": FIRST_MATCH}
+
+
+def add(commands: Any) -> None:
+    """The command and its flags."""
+    parser = cli.subcommand(
+        commands,
+        "film",
+        run,
+        "Measure attendance, lateness and raised hands on a film whose truth is known, and the speed.",
+        "evaluation film data_sample/film/class.webm --rule presente first-match",
+    )
+    parser.add_argument("film", type=Path, metavar="FILM", help="MP4, WebM, and what else FFmpeg reads")
+    parser.add_argument(
+        "--truth", type=Path, metavar="TRUTH.json", help="its truth; FILM with the ending .json if left out"
+    )
+    parser.add_argument(
+        "--enrolled",
+        type=Path,
+        metavar="DIR",
+        help="one folder per person, named as in the truth; else what that names",
+    )
+    parser.add_argument(
+        "--rule",
+        nargs="+",
+        choices=list(_RULES),
+        default=["presente"],
+        help="what decides: as the service does, or the first system's rule as well",
+    )
+    add_out(parser, "film")
+
+
+def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
+    """Read the film by each rule, write the table of events, then compute everything from it."""
+    truth = read_truth(arguments.truth or arguments.film.with_suffix(".json"))
+    if not arguments.film.is_file():
+        raise InvalidInput("unreadable_film", f"{arguments.film} is no file.", "Name a film.")
+    entries = read_people(arguments.enrolled or truth.enrolled, "gallery")
+    _check(truth, entries)
+    experiment = Experiment(settings, output)
+    deployed = experiment.deployed()
+    templates = experiment.embed([entry.path for entry in entries])
+    events, told = list(film_events.truth_events(truth)), []
+    for name in dict.fromkeys(arguments.rule):
+        found, about = _by_rule(experiment, _RULES[name], arguments.film, truth, entries, templates, deployed)
+        events += found
+        told.append(about)
+    table = arguments.out / "events.tsv"
+    film_events.write_events(table, events)
+    events = film_events.read_events(table)
+    result: dict[str, Any] = {
+        **experiment.description("film", arguments),
+        **results.enrolment_result(entries, templates),
+        "deployed": deployed,
+        "rules": [{**film_rates.rates(events, about["rule"], about["hands"]), **about} for about in told],
+        "scores": str(table),
+    }
+    output.result(experiment.finish(result, arguments.out), lines(result))
+    return cli.DONE
+
+
+def _check(truth: FilmTruth, entries: Sequence[Entry]) -> None:
+    people = {entry.person for entry in entries}
+    missing = [matricula for matricula in truth.roster if matricula not in people]
+    if missing:
+        raise InvalidInput(
+            "too_few_people",
+            f"Of the class that is filmed {', '.join(missing[:5])} {'has' if len(missing) == 1 else 'have'} no folder "
+            "with photos.",
+            "Name with --enrolled the folder whose folders are named like the matriculas of the truth's roster.",
+        )
+
+
+def _by_rule(
+    experiment: Experiment,
+    rule: str,
+    film: Path,
+    truth: FilmTruth,
+    entries: Sequence[Entry],
+    templates: Sequence[TemplateResult],
+    deployed: dict[str, Any],
+) -> tuple[list[FilmEvent], dict[str, Any]]:
+    """What a rule finds, and what there is to tell of its run."""
+    with experiment.output.bar(round(truth.duration_s), "s of film") as progress:
+        tell = _Told(progress)
+        if rule == FIRST_MATCH:
+            gallery = {
+                person: np.array([made.template for made in of_person], dtype=np.float32)
+                for person in dict.fromkeys(entry.person for entry in entries)
+                if (
+                    of_person := [
+                        made
+                        for entry, made in zip(entries, templates, strict=True)
+                        if entry.person == person and made.template is not None
+                    ]
+                )
+            }
+            found, speed = by_first_match(film, truth, experiment.embedder, gallery, tell)
+            return found, {"rule": rule, "hands": False, "speed": speed.described()}
+        people = list(zip(entries, templates, strict=True))
+        deciding = GallerySettings(deployed["threshold"], deployed["source"], experiment.settings.margin)
+        with classroom.temporary_gallery(people, set(truth.roster), experiment.pack, deciding) as open_gallery:
+            found, reading, speed = by_presente(film, truth, experiment.embedder, open_gallery, None, tell)
+        hands = reading.raises is not None
+        looked = {"frames": reading.frames, "looked_at": reading.looked_at}
+        return found, {"rule": rule, "hands": hands, **looked, "speed": speed.described()}
+
+
+class _Told:
+    """Moves a bar that counts whole seconds."""
+
+    def __init__(self, progress: Any) -> None:
+        self._progress, self._at = progress, 0
+
+    def __call__(self, at_s: float, _: float | None) -> None:
+        if int(at_s) > self._at:
+            self._progress(int(at_s) - self._at)
+            self._at = int(at_s)
+
+
+def lines(result: dict[str, Any]) -> Iterator[str]:
+    """The lines of a result."""
+    yield (
+        f"pack {result['pack']}: {result['subjects']} people enrolled with {result['gallery_photos']} photos; "
+        f"threshold in force {result['deployed']['described']}; in {result['seconds']} s"
+    )
+    for one in result["rules"]:
+        speed, late = one["speed"], one["lateness"]
+        yield (
+            f"{one['rule']}: present {one['present']} of {one['students']} students, ambiguous {one['ambiguous']}, "
+            f"missed {one['missed']}; absent but recorded {one['absent_recorded']} of {one['absent']}, named wrongly "
+            f"{one['named_wrongly']}; strangers recorded {one['strangers_recorded']} of {one['strangers']}"
+        )
+        yield (
+            f"  first sight {_seconds(late['error_s_median'])} after the face came into the picture (median; at most "
+            f"{_seconds(late['error_s_greatest'])}); late {late['late_found']} of {late['late']} said, "
+            f"{late['late_false']} wrongly"
+        )
+        if one["raises"] is not None:
+            hands = one["raises"]
+            yield (
+                f"  hands raised: found {hands['found']} of {hands['true']}, missed {hands['missed']}, of another "
+                f"person {hands['wrong_person']}, of no one {hands['unnamed']}, false {hands['false']}"
+            )
+        yield (
+            f"  {speed['film_s_per_wall_s']:g} seconds of film per second, {speed['cpu_s_per_film_minute']:g} s of CPU "
+            "per minute of film"
+        )
+    yield from results.written_lines(result)
+
+
+def _seconds(value: float | None) -> str:
+    return "–" if value is None else f"{value:g} s"
