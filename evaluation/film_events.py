@@ -12,7 +12,7 @@ One line per thing that is true of the film, and per thing that was found in it:
     from_s     seconds of the film
     to_s       likewise
     score      cosine; empty where there is none
-    note       the name of a gesture
+    note       of a gesture, its name; of someone who was found, the spans of time: 3.5-20 31-44.5
 """
 
 from __future__ import annotations
@@ -101,6 +101,17 @@ def read_events(path: Path) -> list[FilmEvent]:
         )
 
     return read_table(path, read, "evaluation film")
+
+
+def spans_of(event: FilmEvent) -> list[tuple[float, float]]:
+    """From when to when someone was found: the spans that are noted, or all of the line's time."""
+    bounds = [span.partition("-") for span in event.note.split()]
+    return [(float(start), float(end)) for start, _, end in bounds] or [(event.from_s, event.to_s)]
+
+
+def noted(spans: Sequence[tuple[float, float]]) -> str:
+    """Spans of time as :func:`spans_of` reads them."""
+    return " ".join(f"{start:.2f}-{end:.2f}" for start, end in spans)
 
 
 def rules_of(events: Sequence[FilmEvent]) -> list[str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from evaluation.classroom import CLASS
 from evaluation.composites import Box, matched
-from evaluation.film_events import FilmEvent
+from evaluation.film_events import FilmEvent, noted
 from evaluation.film_truth import FilmTruth
 from faces.embedder import FaceEmbedder
 from faces.film.reading import RaisedHands, Tell
@@ -110,7 +110,7 @@ def _decided(gallery: Gallery, reading: FilmReading) -> Sequence[FaceAttendance]
 def _appearance_events(appearance: FilmAppearance, attendance: FaceAttendance, name: str) -> Iterator[FilmEvent]:
     """The lines of an appearance: one, or of an ambiguous one a line for each person whom it may be."""
     score = attendance.candidates[0].score if attendance.candidates else -math.inf
-    about = (appearance.first_s, appearance.last_s, score)
+    about = (appearance.first_s, appearance.last_s, score, noted(appearance.spans))
     if attendance.status == "ambiguous":
         for candidate in attendance.candidates:
             matricula = candidate.student.matricula if candidate.student else ""

@@ -251,7 +251,7 @@ def timeline(lines: Sequence[TimeLine], marks: Sequence[tuple[str, float]], leng
                 (line.true_raises, _THIRD, 0.17, 0.3, 0.45),
                 (line.found_raises, _OTHERS, 0.17, 0.14, 1.0),
             ):
-                bars = [(start / per, max(end - start, length_s / 500) / per) for start, end in spans]
+                bars = [(start / per, max(end - start, length_s / 250) / per) for start, end in spans]
                 axes.broken_barh(bars, (place + middle - wide / 2, wide), facecolors=colour, alpha=alpha, lw=0)
         for place, (label, at_s) in enumerate(marks):
             axes.axvline(at_s / per, color=_INK, lw=1.2, ls=("--", ":")[place % 2], label=label)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation import plots
-from evaluation.film_events import TRUTH, FilmEvent, of, read_events
+from evaluation.film_events import TRUTH, FilmEvent, of, read_events, spans_of
 from evaluation.film_rates import judge_raises, rates, rightly_present
 from evaluation.pages.glossary import terms
 from evaluation.pages.parts import (
@@ -156,7 +156,7 @@ def _figure(events: Sequence[FilmEvent], rule: str, length: float) -> Figure:
             plots.TimeLine(
                 name,
                 [_span(event) for event in seen if event.name == name],
-                [_span(event) for event in recorded if event.name == name],
+                [span for event in recorded if event.name == name for span in spans_of(event)],
                 [_span(event) for event in of(events, TRUTH, "raise") if event.name == name],
                 [_span(event) for event in raised],
             )

@@ -8,7 +8,7 @@ import hypothesis
 import hypothesis.strategies as some
 import pytest
 
-from evaluation.film_events import FilmEvent, read_events, rules_of, truth_events, write_events
+from evaluation.film_events import FilmEvent, noted, read_events, rules_of, spans_of, truth_events, write_events
 from evaluation.film_rates import attendance, judge_raises, lateness, raises, rates
 from evaluation.film_truth import FilmPerson, FilmTruth, TrueFace, read_truth
 from evaluation.films import person_at
@@ -40,6 +40,12 @@ def test_a_table_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     (tmp_path / "events.tsv").write_text("nothing\n1\n")
     with pytest.raises(InvalidInput, match="not a table"):
         read_events(tmp_path / "events.tsv")
+
+
+def test_spans_are_noted_and_read_back() -> None:
+    event = replace(found("present", "Ana", "A1", 0.5, 99.0), note=noted([(0.5, 20.25), (31.0, 99.0)]))
+    assert spans_of(event) == [(0.5, 20.25), (31.0, 99.0)]
+    assert spans_of(replace(event, note="")) == [(0.5, 99.0)]
 
 
 def test_attendance_by_hand() -> None:
