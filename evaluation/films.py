@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from evaluation.classroom import CLASS
 from evaluation.composites import Box, matched
@@ -53,6 +54,37 @@ class Speed:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class RuleRun:
+    """What a rule made of a film.
+
+    Attributes:
+        rule: its name.
+        events: the lines of the table.
+        hands: whether it looked for raised hands.
+        threshold: the score from which it named a face.
+        looked_at: in how many frames it looked for faces.
+        speed: how quick it was.
+    """
+
+    rule: str
+    events: list[FilmEvent]
+    hands: bool
+    threshold: float
+    looked_at: int
+    speed: Speed
+
+    def described(self) -> dict[str, Any]:
+        """As JSON has it, without the events."""
+        return {
+            "rule": self.rule,
+            "hands": self.hands,
+            "threshold": round(self.threshold, 4),
+            "looked_at": self.looked_at,
+            "speed": self.speed.described(),
+        }
+
+
 class Stopwatch:
     """Seconds since it was made: of the clock, and of this process and those that it waited for."""
 
@@ -76,7 +108,7 @@ def by_presente(
     gallery: Gallery,
     hands: RaisedHands | None,
     tell: Tell,
-) -> tuple[list[FilmEvent], FilmReading, Speed]:
+) -> RuleRun:
     """What the service makes of a film.
 
     Raises:
@@ -84,7 +116,7 @@ def by_presente(
     """
     watch = Stopwatch()
     reading = read_school_film(film, embedder, hands, tell)
-    decided = _decided(gallery, reading)
+    threshold, decided = _decided(gallery, reading)
     speed = watch.speed(reading.duration_s)
     names = [_shown_in(truth, appearance) for appearance in reading.appearances]
     events = [
@@ -96,15 +128,15 @@ def by_presente(
         student = decided[each.appearance].student if decided[each.appearance].status == "present" else None
         matricula = student.matricula if student else ""
         events.append(FilmEvent(PRESENTE, "raise", names[each.appearance], matricula, each.from_s, each.to_s))
-    return events, reading, speed
+    return RuleRun(PRESENTE, events, reading.raises is not None, threshold, reading.looked_at, speed)
 
 
-def _decided(gallery: Gallery, reading: FilmReading) -> Sequence[FaceAttendance]:
-    """Who each appearance is, and what is recorded of it."""
+def _decided(gallery: Gallery, reading: FilmReading) -> tuple[float, Sequence[FaceAttendance]]:
+    """The threshold of the film, who each appearance is, and what is recorded of it."""
     threshold, _ = threshold_of_film(gallery, reading)
     faces = [ClassPhotoFace(appearance.vector, appearance.views[0].box) for appearance in reading.appearances]
     class_photo = ClassPhoto(CLASS, date(2000, 1, 1).isoformat(), "0" * 64, threshold)
-    return record_class_photo(AttendanceLog(gallery), faces, class_photo)
+    return threshold, record_class_photo(AttendanceLog(gallery), faces, class_photo)
 
 
 def _appearance_events(appearance: FilmAppearance, attendance: FaceAttendance, name: str) -> Iterator[FilmEvent]:

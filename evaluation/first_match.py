@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from evaluation.classroom import box_of
 from evaluation.film_events import FilmEvent
 from evaluation.film_truth import FilmTruth
-from evaluation.films import Speed, Stopwatch, person_at
+from evaluation.films import RuleRun, Stopwatch, person_at
 from faces.embedder import FaceEmbedder
 from faces.film.reading import Tell
 from faces.image.decode import RGB, DecodedPhoto
@@ -31,7 +31,7 @@ _Span = tuple[float, float, float]
 
 def by_first_match(
     film: Path, truth: FilmTruth, embedder: FaceEmbedder, gallery: Mapping[str, NDArray[np.float32]], tell: Tell
-) -> tuple[list[FilmEvent], Speed]:
+) -> RuleRun:
     """What the rule makes of a film: a line per name and person whose face was given it.
 
     Args:
@@ -48,9 +48,9 @@ def by_first_match(
     people = [matricula for matricula, rows in gallery.items() for _ in rows]
     templates = np.concatenate([np.atleast_2d(rows) for rows in gallery.values()])
     spans: dict[tuple[str, str], _Span] = {}
-    reached = 0.0
+    reached, looked_at = 0.0, 0
     for at_s, pixels in _frames(film):
-        reached = at_s
+        reached, looked_at = at_s, looked_at + 1
         faces = embedder.embed(embedder.detect(DecodedPhoto(pixels, "", pixels.shape[:2])))
         names = person_at(truth, at_s, [box_of(face.face.box) for face in faces])
         for face, name in zip(faces, names, strict=True):
@@ -65,7 +65,7 @@ def by_first_match(
         FilmEvent(FIRST_MATCH, "present", name, matricula, first, last, score)
         for (matricula, name), (first, last, score) in sorted(spans.items())
     ]
-    return events, watch.speed(reached)
+    return RuleRun(FIRST_MATCH, events, False, _THRESHOLD, looked_at, watch.speed(reached))
 
 
 def _frames(film: Path) -> Iterator[tuple[float, RGB]]:

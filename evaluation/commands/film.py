@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evaluation import classroom, film_events, film_rates, results
 from evaluation.experiment import Experiment, add_out
-from evaluation.film_events import FilmEvent
 from evaluation.film_truth import FilmTruth, read_truth
-from evaluation.films import PRESENTE, by_presente
+from evaluation.films import PRESENTE, RuleRun, by_presente
 from evaluation.first_match import FIRST_MATCH, by_first_match
 from evaluation.protocols import Entry, read_people
 from evaluation.templates import TemplateResult
@@ -64,19 +65,19 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     experiment = Experiment(settings, output)
     deployed = experiment.deployed()
     templates = experiment.embed([entry.path for entry in entries])
-    events, told = list(film_events.truth_events(truth)), []
-    for name in dict.fromkeys(arguments.rule):
-        found, about = _by_rule(experiment, _RULES[name], arguments.film, truth, entries, templates, deployed)
-        events += found
-        told.append(about)
+    runs = [
+        _by_rule(experiment, _RULES[name], arguments.film, truth, list(zip(entries, templates, strict=True)), deployed)
+        for name in dict.fromkeys(arguments.rule)
+    ]
     table = arguments.out / "events.tsv"
-    film_events.write_events(table, events)
+    found = [event for each in runs for event in each.events]
+    film_events.write_events(table, [*film_events.truth_events(truth), *found])
     events = film_events.read_events(table)
     result: dict[str, Any] = {
         **experiment.description("film", arguments),
         **results.enrolment_result(entries, templates),
         "deployed": deployed,
-        "rules": [{**film_rates.rates(events, about["rule"], about["hands"]), **about} for about in told],
+        "rules": [{**film_rates.rates(events, each.rule, each.hands), **each.described()} for each in runs],
         "scores": str(table),
     }
     output.result(experiment.finish(result, arguments.out), lines(result))
@@ -100,34 +101,26 @@ def _by_rule(
     rule: str,
     film: Path,
     truth: FilmTruth,
-    entries: Sequence[Entry],
-    templates: Sequence[TemplateResult],
+    people: Sequence[tuple[Entry, TemplateResult]],
     deployed: dict[str, Any],
-) -> tuple[list[FilmEvent], dict[str, Any]]:
-    """What a rule finds, and what there is to tell of its run."""
+) -> RuleRun:
+    """What a rule makes of the film, when these people are enrolled with these templates."""
     with experiment.output.bar(round(truth.duration_s), "s of film") as progress:
         tell = _Told(progress)
         if rule == FIRST_MATCH:
-            gallery = {
-                person: np.array([made.template for made in of_person], dtype=np.float32)
-                for person in dict.fromkeys(entry.person for entry in entries)
-                if (
-                    of_person := [
-                        made
-                        for entry, made in zip(entries, templates, strict=True)
-                        if entry.person == person and made.template is not None
-                    ]
-                )
-            }
-            found, speed = by_first_match(film, truth, experiment.embedder, gallery, tell)
-            return found, {"rule": rule, "hands": False, "speed": speed.described()}
-        people = list(zip(entries, templates, strict=True))
+            return by_first_match(film, truth, experiment.embedder, _rows(people), tell)
         deciding = GallerySettings(deployed["threshold"], deployed["source"], experiment.settings.margin)
-        with classroom.temporary_gallery(people, set(truth.roster), experiment.pack, deciding) as open_gallery:
-            found, reading, speed = by_presente(film, truth, experiment.embedder, open_gallery, None, tell)
-        hands = reading.raises is not None
-        looked = {"frames": reading.frames, "looked_at": reading.looked_at}
-        return found, {"rule": rule, "hands": hands, **looked, "speed": speed.described()}
+        with classroom.temporary_gallery(people, set(truth.roster), experiment.pack, deciding) as gallery:
+            return by_presente(film, truth, experiment.embedder, gallery, None, tell)
+
+
+def _rows(people: Sequence[tuple[Entry, TemplateResult]]) -> dict[str, NDArray[np.float32]]:
+    """By person, the templates, float32 (n, d)."""
+    found: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
+    for entry, made in people:
+        if made.template is not None:
+            found[entry.person].append(made.template)
+    return {person: np.array(templates, dtype=np.float32) for person, templates in found.items()}
 
 
 class _Told:
@@ -151,9 +144,10 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
     for one in result["rules"]:
         speed, late = one["speed"], one["lateness"]
         yield (
-            f"{one['rule']}: present {one['present']} of {one['students']} students, ambiguous {one['ambiguous']}, "
-            f"missed {one['missed']}; absent but recorded {one['absent_recorded']} of {one['absent']}, named wrongly "
-            f"{one['named_wrongly']}; strangers recorded {one['strangers_recorded']} of {one['strangers']}"
+            f"{one['rule']}, from a score of {one['threshold']:.3f}: present {one['present']} of {one['students']} "
+            f"students, ambiguous {one['ambiguous']}, missed {one['missed']}; absent but recorded "
+            f"{one['absent_recorded']} of {one['absent']}, named wrongly {one['named_wrongly']}; strangers recorded "
+            f"{one['strangers_recorded']} of {one['strangers']}"
         )
         yield (
             f"  first sight {_seconds(late['error_s_median'])} after the face came into the picture (median; at most "

@@ -24,7 +24,8 @@ def test_the_sample_class_is_recorded_and_the_stranger_is_not(command: Command, 
     assert ours["strangers_recorded"] == ours["absent_recorded"] == ours["named_wrongly"] == 0
     assert (ours["lateness"]["late"], ours["lateness"]["late_found"], ours["lateness"]["late_false"]) == (1, 1, 0)
     assert abs(ours["lateness"]["error_s_median"]) < 1
-    assert ours["frames"] == 240 and 20 <= ours["looked_at"] <= 240
+    assert 20 <= ours["looked_at"] <= 240 and first["looked_at"] == 24
+    assert ours["threshold"] >= 0.8 and first["threshold"] == 0.5
     assert first["students"] == 8 and first["raises"] is None
     for one in (ours, first):
         assert one["speed"]["film_s"] == pytest.approx(24, abs=1.1)
