@@ -201,7 +201,7 @@ class Script:
                 joined[-1] = Span(joined[-1].from_s, span.to_s)
             else:
                 joined.append(span)
-        return joined
+        return [Span(span.from_s, min(span.to_s, self.duration_s)) for span in joined if span.from_s < self.duration_s]
 
     def _inside(self, first: Waypoint, last: Waypoint) -> Span | None:
         """Return when between two waypoints x is inside the picture."""
