@@ -49,7 +49,7 @@ def _changed(now: Stance) -> RGB:
     changed = cv2.warpAffine(pixels, turn, size, borderMode=cv2.BORDER_REPLICATE)
     sigma = now.blur * min(face[2] - face[0], face[3] - face[1])
     changed = cv2.GaussianBlur(changed, (0, 0), max(sigma, 0.1))
-    return np.asarray(np.clip(changed * np.float32(now.gain), 0, 255), dtype=np.uint8)
+    return np.asarray(cv2.convertScaleAbs(changed, alpha=now.gain), dtype=np.uint8)
 
 
 def make(actors: Sequence[Actor], enrolled: dict[str, list[Path]], plan: Plan, out: Path) -> dict[str, Any]:
