@@ -116,7 +116,7 @@ def by_presente(
     """
     watch = Stopwatch()
     reading = read_school_film(film, embedder, hands, tell)
-    threshold, decided = _decided(gallery, reading)
+    threshold, decided = _decided(gallery, reading, truth.late_after_s)
     speed = watch.speed(reading.duration_s)
     names = [_shown_in(truth, appearance) for appearance in reading.appearances]
     events = [
@@ -124,19 +124,29 @@ def by_presente(
         for appearance, attendance, name in zip(reading.appearances, decided, names, strict=True)
         for event in _appearance_events(appearance, attendance, name)
     ]
+    there = {event.matricula for event in events if event.kind == "present"}
     for each in reading.raises or ():
-        student = decided[each.appearance].student if decided[each.appearance].status == "present" else None
-        matricula = student.matricula if student else ""
+        owner = _owner(decided[each.appearance])
+        matricula = owner if owner in there else ""
         events.append(FilmEvent(PRESENTE, "raise", names[each.appearance], matricula, each.from_s, each.to_s))
     return RuleRun(PRESENTE, events, reading.raises is not None, threshold, reading.looked_at, speed)
 
 
-def _decided(gallery: Gallery, reading: FilmReading) -> tuple[float, Sequence[FaceAttendance]]:
+def _decided(gallery: Gallery, reading: FilmReading, late_after_s: float) -> tuple[float, Sequence[FaceAttendance]]:
     """The threshold of the film, who each appearance is, and what is recorded of it."""
     threshold, _ = threshold_of_film(gallery, reading)
-    faces = [ClassPhotoFace(appearance.vector, appearance.views[0].box) for appearance in reading.appearances]
+    faces = [
+        ClassPhotoFace(appearance.vector, appearance.views[0].box, appearance.first_s > late_after_s)
+        for appearance in reading.appearances
+    ]
     class_photo = ClassPhoto(CLASS, date(2000, 1, 1).isoformat(), "0" * 64, threshold)
     return threshold, record_class_photo(AttendanceLog(gallery), faces, class_photo)
+
+
+def _owner(face: FaceAttendance) -> str:
+    """Whose hand it is that an appearance raises, by matricula; empty when that is not clear."""
+    student = face.candidates[0].student if face.status in ("present", "duplicate") else None
+    return student.matricula if student else ""
 
 
 def _appearance_events(appearance: FilmAppearance, attendance: FaceAttendance, name: str) -> Iterator[FilmEvent]:
