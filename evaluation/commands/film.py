@@ -18,8 +18,9 @@ from evaluation.films import PRESENTE, RuleRun, by_presente
 from evaluation.first_match import FIRST_MATCH, by_first_match
 from evaluation.protocols import Entry, read_people
 from evaluation.templates import TemplateResult
+from faces.pose.followed_hands import FollowedHands
 from gallery.settings import GallerySettings
-from presente import cli
+from presente import cli, composition
 from presente.errors import InvalidInput
 from presente.settings import Settings
 
@@ -106,12 +107,13 @@ def _by_rule(
 ) -> RuleRun:
     """What a rule makes of the film, when these people are enrolled with these templates."""
     with experiment.output.bar(round(truth.duration_s), "s of film") as progress:
-        tell = _Told(progress)
+        tell, reader = _Told(progress), composition.open_pose(experiment.settings)
         if rule == FIRST_MATCH:
-            return by_first_match(film, truth, experiment.embedder, _rows(people), tell)
+            return by_first_match(film, truth, experiment.embedder, _rows(people), reader, tell)
         deciding = GallerySettings(deployed["threshold"], deployed["source"], experiment.settings.margin)
         with classroom.temporary_gallery(people, set(truth.roster), experiment.pack, deciding) as gallery:
-            return by_presente(film, truth, experiment.embedder, gallery, None, tell)
+            hands = None if reader is None else FollowedHands(reader, composition.raise_rule(experiment.settings))
+            return by_presente(film, truth, experiment.embedder, gallery, hands, tell)
 
 
 def _rows(people: Sequence[tuple[Entry, TemplateResult]]) -> dict[str, NDArray[np.float32]]:

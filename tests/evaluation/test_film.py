@@ -3,10 +3,14 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from evaluation import film_rates
 from evaluation.film_events import read_events
+from evaluation.film_truth import read_truth
+from evaluation.first_match import by_first_match
+from faces.embedder import FaceEmbedder
 from tests.conftest import SAMPLE, Command, on_sqlite
 from tests.evaluation.report_page import check_self_contained, parsed
 
@@ -26,7 +30,10 @@ def test_the_sample_class_is_recorded_and_the_stranger_is_not(command: Command, 
     assert abs(ours["lateness"]["error_s_median"]) < 1
     assert 20 <= ours["looked_at"] <= 240 and first["looked_at"] == 24
     assert ours["threshold"] >= 0.8 and first["threshold"] == 0.5
-    assert first["students"] == 8 and first["raises"] is None
+    assert first["students"] == first["present"] == 8
+    assert ours["raises"]["true"] == 4 and ours["raises"]["found"] >= 3
+    assert ours["raises"]["false"] + ours["raises"]["wrong_person"] == 0
+    assert first["raises"]["found"] + first["raises"]["false"] + first["raises"]["wrong_person"] <= 8, "once per name"
     for one in (ours, first):
         assert one["speed"]["film_s"] == pytest.approx(24, abs=1.1)
         assert one["speed"]["cpu_s"] > 0 and one["speed"]["film_s_per_wall_s"] > 0
@@ -41,6 +48,14 @@ def test_the_sample_class_is_recorded_and_the_stranger_is_not(command: Command, 
     assert "stranger 1" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     drawn = {path.name for path in (tmp_path / "out").glob("*.png")}
     assert drawn == {"timeline-presente.png", "timeline-first-match.png"}
+
+
+def test_without_a_pose_pack_hands_are_not_looked_for(embedder: FaceEmbedder) -> None:
+    truth, told = read_truth(FILM.with_suffix(".json")), list[float]()
+    gallery = {"A0178": np.zeros((2, embedder.pack.dim), dtype=np.float32)}
+    run = by_first_match(FILM, truth, embedder, gallery, None, lambda at_s, _: told.append(at_s))
+    assert not run.hands and run.events == [] and run.looked_at == 24
+    assert told == pytest.approx([float(second) for second in range(24)])
 
 
 @on_sqlite
