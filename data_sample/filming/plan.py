@@ -43,7 +43,7 @@ class Film:
     duration_s: float = 24.0
     width: int = 640
     height: int = 480
-    seed: int = 4
+    seed: int = 9
     people: int = 8
     visitors: int = 0
 
