@@ -10,6 +10,7 @@ from evaluation.commands import (
     calibrate,
     classroom,
     compare,
+    film,
     identification,
     kfold,
     predict,
@@ -20,7 +21,19 @@ from evaluation.commands import (
 )
 from presente import cli, logs
 
-COMMANDS = (verification, identification, kfold, search, compare, classroom, robustness, calibrate, report, predict)
+COMMANDS = (
+    verification,
+    identification,
+    kfold,
+    search,
+    compare,
+    classroom,
+    robustness,
+    film,
+    calibrate,
+    report,
+    predict,
+)
 
 
 def build_parser() -> argparse.ArgumentParser:

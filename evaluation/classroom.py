@@ -42,7 +42,7 @@ from presente.recognition import digest_of
 SAME_FACE = 0.35
 """Share of their union from which a found box is that of a pasted face."""
 
-_CLASS, _OTHER_CLASS = "in the photo", "another class"
+CLASS, _OTHER_CLASS = "in the photo", "another class"
 _JPEG_QUALITY = 92
 
 
@@ -212,7 +212,7 @@ def temporary_gallery(
         try:
             gallery.enrol(
                 [
-                    Enrolment(Student(person, person, _CLASS if person in in_class else _OTHER_CLASS), tuple(photos))
+                    Enrolment(Student(person, person, CLASS if person in in_class else _OTHER_CLASS), tuple(photos))
                     for person, photos in enrolled.items()
                 ]
             )
@@ -231,7 +231,7 @@ def take_attendance(
     embedded = embedder.embed(embedder.read_faces(content, detail=detail).faces)
     day = date(2000, 1, 1) + timedelta(days=number)
     threshold = gallery.operating_point().threshold
-    class_photo = ClassPhoto(_CLASS, day.isoformat(), digest_of(content), threshold)
+    class_photo = ClassPhoto(CLASS, day.isoformat(), digest_of(content), threshold)
     faces = [ClassPhotoFace(face.template, box_of(face.face.box)) for face in embedded]
     return list(zip(embedded, record_class_photo(AttendanceLog(gallery), faces, class_photo), strict=True))
 

@@ -127,7 +127,7 @@ def empty_room(width: int, height: int, seed: int) -> RGB:
 
 
 def paste(photo: RGB, portrait: RGB, cut: Cutout, place: Place) -> Box:
-    """Paste a cutout of a portrait into a photo, in place; the box of the face in the photo."""
+    """Paste a cutout of a portrait into a photo, in place; the box of the face, which may be outside the photo."""
     left, top, right, bottom = (round(edge) for edge in cut.part)
     scale = place.size / min(cut.face[2] - cut.face[0], cut.face[3] - cut.face[1])
     size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
@@ -143,10 +143,11 @@ def paste(photo: RGB, portrait: RGB, cut: Cutout, place: Place) -> Box:
     x0, y0 = round(place.x - (face[0] + face[2]) / 2), round(place.y - (face[1] + face[3]) / 2)
     height, width = photo.shape[:2]
     x1, y1, x2, y2 = max(0, x0), max(0, y0), min(width, x0 + size[0]), min(height, y0 + size[1])
-    alpha = _soft_edge(size, face)[y1 - y0 : y2 - y0, x1 - x0 : x2 - x0, None]
-    under = photo[y1:y2, x1:x2]
-    over = patch[y1 - y0 : y2 - y0, x1 - x0 : x2 - x0]
-    under[:] = np.round(alpha * over + (1 - alpha) * under).astype(np.uint8)
+    if x1 < x2 and y1 < y2:
+        alpha = _soft_edge(size, face)[y1 - y0 : y2 - y0, x1 - x0 : x2 - x0, None]
+        under = photo[y1:y2, x1:x2]
+        over = patch[y1 - y0 : y2 - y0, x1 - x0 : x2 - x0]
+        under[:] = np.round(alpha * over + (1 - alpha) * under).astype(np.uint8)
     return face[0] + x0, face[1] + y0, face[2] + x0, face[3] + y0
 
 

@@ -77,6 +77,17 @@ class Dot:
     interval: tuple[float, float]
 
 
+@dataclass(frozen=True, slots=True)
+class TimeLine:
+    """One line of a drawing of time: spans in seconds, of someone or of something."""
+
+    label: str
+    true: Sequence[tuple[float, float]]
+    found: Sequence[tuple[float, float]]
+    true_raises: Sequence[tuple[float, float]]
+    found_raises: Sequence[tuple[float, float]]
+
+
 def roc(curve: ErrorCurve, positive: str, found: str, points: Sequence[tuple[float, float]]) -> Drawing:
     """True positives over false positives on a log axis, which ends where the data end.
 
@@ -218,6 +229,46 @@ def levels(lines: Sequence[tuple[str, Sequence[Dot]]], label: str, title: str) -
         _percent(axes.yaxis)
         _figure(axes).subplots_adjust(top=_TOP - 0.045)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(lines), fontsize=9, borderaxespad=0.2)
+        return _drawn(axes, title)
+
+
+def timeline(lines: Sequence[TimeLine], marks: Sequence[tuple[str, float]], length_s: float, title: str) -> Drawing:
+    """Spans of time, a line per label from above: what is true as wide bands, what was found as narrow ones over them.
+
+    Args:
+        lines: what is drawn on each line.
+        marks: moments, as vertical lines with a name.
+        length_s: seconds; an axis of more than two minutes counts minutes.
+        title: of the drawing.
+    """
+    unit, per = ("minutes", 60.0) if length_s > 120 else ("seconds", 1.0)
+    with mpl.rc_context(_STYLE):
+        axes = _axes(height=1.6 + 0.36 * len(lines))
+        for place, line in enumerate(lines):
+            for spans, colour, middle, wide, alpha in (
+                (line.true, _QUIET, 0.0, 0.7, 0.35),
+                (line.found, _MATED, -0.16, 0.22, 0.9),
+                (line.true_raises, _THIRD, 0.17, 0.3, 0.45),
+                (line.found_raises, _OTHERS, 0.17, 0.14, 1.0),
+            ):
+                bars = [(start / per, max(end - start, length_s / 250) / per) for start, end in spans]
+                axes.broken_barh(bars, (place + middle - wide / 2, wide), facecolors=colour, alpha=alpha, lw=0)
+        for place, (label, at_s) in enumerate(marks):
+            axes.axvline(at_s / per, color=_INK, lw=1.2, ls=("--", ":")[place % 2], label=label)
+        for label, colour, alpha in (
+            ("in the picture", _QUIET, 0.35),
+            ("recorded", _MATED, 0.9),
+            ("hand up", _THIRD, 0.45),
+            ("raise found", _OTHERS, 1.0),
+        ):
+            axes.broken_barh([], (0, 0), facecolors=colour, alpha=alpha, label=label)
+        axes.set_yticks(range(len(lines)), [line.label[:40] for line in lines], parse_math=False)
+        axes.set(xlim=(0, length_s / per), ylim=(len(lines) - 0.4, -0.6), xlabel=f"Time in the film, {unit}")
+        axes.grid(axis="y", visible=False)
+        figure, inch = _figure(axes), 1 / _figure(axes).get_figheight()
+        widest = max((len(line.label) for line in lines), default=0)
+        figure.subplots_adjust(left=min(0.5, 0.06 + 0.0135 * widest), bottom=0.62 * inch, top=1 - 0.55 * inch)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=9, borderaxespad=0.2)
         return _drawn(axes, title)
 
 

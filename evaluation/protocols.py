@@ -86,13 +86,13 @@ def split_folder(root: Path, gallery_photos: int, stranger_share: float, seed: i
     return checked(entries, str(root))
 
 
-def read_people(root: Path) -> list[Entry]:
-    """Every photo of a folder with one folder per person, in order; a split decides their roles later.
+def read_people(root: Path, role: ListRole = "probe") -> list[Entry]:
+    """Every photo of a folder with one folder per person, in order; of the role probe where a split decides it later.
 
     Raises:
         InvalidInput: ``unreadable_folder``.
     """
-    return [Entry("probe", person, path) for person, photos in _photos_by_person(root).items() for path in photos]
+    return [Entry(role, person, path) for person, photos in _photos_by_person(root).items() for path in photos]
 
 
 def _photos_by_person(root: Path) -> dict[str, list[Path]]:

@@ -9,7 +9,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from .arms import draw_arm, hip, joints
+from .arms import Arm, draw_arm, hip, joints
 from .body import Placer, body_placer
 from .canvas import SUPERSAMPLE, Canvas
 from .geometry import Points, Pose, outline, path, width_at
@@ -101,19 +101,16 @@ def draw_figure(
 
     `centre` is where the middle between the eyes falls, in pixels, and `face_width` the width of the face.
     """
-    scale = SUPERSAMPLE * face_width / 2
-    pose = Pose(look.yaw, look.pitch, look.roll, centre[0] * SUPERSAMPLE, centre[1] * SUPERSAMPLE, scale)
+    pose = _pose(look, centre, face_width)
     half, put = outline(who.shape), body_placer(pose)
-    canvas = Canvas(*size)
-    draw_head_and_body(canvas, who, look, pose, half)
-    flat, alpha = canvas.finish()
-    trunk = Plane(flat * light_field(who, look, pose, *size), alpha)
-    plain = light_field(who, look, pose, *size, spots=False)
     arms = [
-        _Part(arm.layer, name, _arm(who, look, posture, name, put, size, plain))
-        for name, arm in (("right", posture.right), ("left", posture.left))
+        _Part(arm.layer, name, draw_one_arm(who, look, arm, side, posture.sleeve, centre, face_width, size))
+        for name, arm, side in (("right", posture.right, -1), ("left", posture.left, 1))
     ]
-    parts = sorted([_Part("trunk", "trunk", trunk), *arms], key=lambda part: _ORDER.index(part.layer))
+    parts = sorted(
+        [_Part("trunk", "trunk", draw_trunk(who, look, centre, face_width, size)), *arms],
+        key=lambda part: _ORDER.index(part.layer),
+    )
     points = _points(who, look, pose, half, posture, put)
     for place, name in enumerate(_OWNERS):
         own = next(number for number, part in enumerate(parts) if part.name == name)
@@ -130,6 +127,46 @@ def draw_figure(
         points,
         np.array([name in laid for name in _OWNERS]),
     )
+
+
+def draw_trunk(
+    who: Identity, look: Look, centre: tuple[float, float], face_width: float, size: tuple[int, int]
+) -> Plane:
+    """Draw all of a person but the arms; see `draw_figure`."""
+    pose = _pose(look, centre, face_width)
+    canvas = Canvas(*size)
+    draw_head_and_body(canvas, who, look, pose, outline(who.shape))
+    flat, alpha = canvas.finish()
+    return Plane(flat * light_field(who, look, pose, *size), alpha)
+
+
+def draw_one_arm(
+    who: Identity,
+    look: Look,
+    arm: Arm,
+    side: int,
+    sleeve: float,
+    centre: tuple[float, float],
+    face_width: float,
+    size: tuple[int, int],
+) -> Plane:
+    """Draw one arm of a person, at `side` -1 (image left) or +1; see `draw_figure` and `draw_arm`."""
+    pose = _pose(look, centre, face_width)
+    canvas = Canvas(*size)
+    draw_arm(canvas, who, look, arm, side, sleeve, body_placer(pose))
+    flat, alpha = canvas.finish()
+    return Plane(flat * light_field(who, look, pose, *size, spots=False), alpha)
+
+
+def locate_face(who: Identity, look: Look, centre: tuple[float, float], face_width: float) -> Truth:
+    """Return where the face is of a person who is drawn so."""
+    return face_truth(who, look, _pose(look, centre, face_width), outline(who.shape))
+
+
+def _pose(look: Look, centre: tuple[float, float], face_width: float) -> Pose:
+    """Return the head's pose on a canvas."""
+    scale = SUPERSAMPLE * face_width / 2
+    return Pose(look.yaw, look.pitch, look.roll, centre[0] * SUPERSAMPLE, centre[1] * SUPERSAMPLE, scale)
 
 
 def hide(keypoints: NDArray[np.float64], alpha: Floats, corner: tuple[int, int] = (0, 0)) -> None:
@@ -155,17 +192,6 @@ def leave_out(keypoints: NDArray[np.float64], width: int, height: int) -> None:
 def _stack(planes: Sequence[Plane]) -> Plane:
     """Return planes drawn over each other, the first one lowest."""
     return reduce(lambda below, plane: plane.over(below), planes)
-
-
-def _arm(
-    who: Identity, look: Look, posture: Posture, name: str, put: Placer, size: tuple[int, int], light: Floats
-) -> Plane:
-    """Return one arm, `name` right or left."""
-    canvas = Canvas(*size)
-    arm, side = (posture.left, 1) if name == "left" else (posture.right, -1)
-    draw_arm(canvas, who, look, arm, side, posture.sleeve, put)
-    flat, alpha = canvas.finish()
-    return Plane(flat * light, alpha)
 
 
 def _points(who: Identity, look: Look, pose: Pose, half: Points, posture: Posture, put: Placer) -> NDArray[np.float64]:

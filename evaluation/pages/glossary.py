@@ -22,6 +22,9 @@ _TERMS = {
     "Found": "A face counts as found when a box that the service found and its own share 0.35 of their union.",
     "Present": "A student is recorded as present by the student's own face, as POST /v1/attendance records it.",
     "False face": "Something that the service took for a face where none was put.",
+    "First sight": "When a student's face was first found, less the moment at which it came into the picture. Of faces "
+    "that are joined to one, the first of them counts.",
+    "Raise found": "A raise of a student that the service reports of this student, less than a second apart.",
     "Level": "How strongly a photo was changed; “as it is” is the photo itself.",
     "Accuracy of folds": "Share of a fold's pairs decided rightly at the threshold that was best for all other folds.",
     "Accuracy": "Share of photos named rightly; “Desconocido” is the right name of a stranger.",
