@@ -12,7 +12,8 @@ One line per thing that is true of the film, and per thing that was found in it:
     from_s     seconds of the film
     to_s       likewise
     score      cosine; empty where there is none
-    note       of a gesture, its name; of someone who was found, the spans of time: 3.5-20 31-44.5
+    note       of a gesture, its name; of a true raise, hidden where someone is before most of the hand;
+               of someone who was found, the spans of time: 3.5-20 31-44.5
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from pathlib import Path
 from evaluation.film_truth import FilmTruth
 from evaluation.tables import read_score, read_table, shown_score, write_table
 
-TRUTH = "truth"
+TRUTH, HIDDEN = "truth", "hidden"
+_MOSTLY = 0.5
+"""A raised hand of which more is covered is hidden."""
 _COLUMNS = ("rule", "kind", "name", "matricula", "from_s", "to_s", "score", "note")
 
 
@@ -53,7 +56,9 @@ def truth_events(truth: FilmTruth) -> Iterator[FilmEvent]:
         about = (person.name, person.matricula or "")
         if person.late:
             yield FilmEvent(TRUTH, "late", *about, *person.seen[0])
-        for kind, spans in (("seen", person.seen), ("raise", person.raises), ("away", person.away)):
+        for span, hidden in zip(person.raises, person.hidden, strict=True):
+            yield FilmEvent(TRUTH, "raise", *about, *span, note=HIDDEN if hidden > _MOSTLY else "")
+        for kind, spans in (("seen", person.seen), ("away", person.away)):
             for span in spans:
                 yield FilmEvent(TRUTH, kind, *about, *span)
         for gesture, start, end in person.gestures:

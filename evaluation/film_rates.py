@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from evaluation.film_events import TRUTH, FilmEvent, of
+from evaluation.film_events import HIDDEN, TRUTH, FilmEvent, of
 from evaluation.intervals import shown, wilson
 
 SOMEONE = ("present", "ambiguous", "off_roster", "duplicate", "unknown")
@@ -90,11 +90,13 @@ def raises(events: Sequence[FilmEvent], rule: str) -> dict[str, Any]:
     judged = judge_raises(events, rule)
     true = [event for event in of(events, TRUTH, "raise") if event.matricula]
     found = [each for each in judged if each.outcome == "found"]
+    shown = {id(each.truth) for each in found}
     starts = sorted(each.event.from_s - each.truth.from_s for each in found if each.truth is not None)
     return {
         "true": len(true),
         **_share("found", len(found), len(true)),
         "missed": len(true) - len(found),
+        "missed_hidden": sum(event.note == HIDDEN and id(event) not in shown for event in true),
         **{
             outcome: sum(each.outcome == outcome for each in judged) for outcome in ("wrong_person", "unnamed", "false")
         },

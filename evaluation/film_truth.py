@@ -41,6 +41,7 @@ class FilmPerson:
         seen: when the face is inside the picture, in order.
         late: whether a student comes late.
         raises: when a hand is raised.
+        hidden: for each of the raises, which share of the hand is covered, by people before it.
         away: when the face is turned away.
         gestures: what else the arms do, with its name.
         faces: where the face is, in order of time.
@@ -51,6 +52,7 @@ class FilmPerson:
     seen: tuple[Times, ...]
     late: bool
     raises: tuple[Times, ...]
+    hidden: tuple[float, ...]
     away: tuple[Times, ...]
     gestures: tuple[tuple[str, float, float], ...]
     faces: tuple[TrueFace, ...]
@@ -124,7 +126,8 @@ def _person(told: dict[str, Any]) -> FilmPerson:
         None if matricula is None else str(matricula),
         _spans(told["seen"]),
         bool(told["late"]),
-        _spans(told["raises"]),
+        _spans([raised[:2] for raised in told["raises"]]),
+        tuple(float(raised[2]) if len(raised) > 2 else 0.0 for raised in sorted(told["raises"])),
         _spans(told.get("away", [])),
         tuple((str(kind), float(start), float(end)) for kind, start, end in told.get("gestures", [])),
         tuple(sorted(faces, key=lambda face: face.at_s)),

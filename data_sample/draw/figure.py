@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arms import Arm, draw_arm, hip, joints
-from .body import Placer, body_placer
+from .body import body_placer
 from .canvas import SUPERSAMPLE, Canvas
 from .geometry import Points, Pose, outline, path, width_at
 from .identity import Identity
@@ -101,8 +101,6 @@ def draw_figure(
 
     `centre` is where the middle between the eyes falls, in pixels, and `face_width` the width of the face.
     """
-    pose = _pose(look, centre, face_width)
-    half, put = outline(who.shape), body_placer(pose)
     arms = [
         _Part(arm.layer, name, draw_one_arm(who, look, arm, side, posture.sleeve, centre, face_width, size))
         for name, arm, side in (("right", posture.right, -1), ("left", posture.left, 1))
@@ -111,7 +109,7 @@ def draw_figure(
         [_Part("trunk", "trunk", draw_trunk(who, look, centre, face_width, size)), *arms],
         key=lambda part: _ORDER.index(part.layer),
     )
-    points = _points(who, look, pose, half, posture, put)
+    points = locate_keypoints(who, look, posture, centre, face_width)
     for place, name in enumerate(_OWNERS):
         own = next(number for number, part in enumerate(parts) if part.name == name)
         if "shoulder" in KEYPOINTS[place]:  # where an arm behind leaves the trunk is seen on the trunk
@@ -123,7 +121,7 @@ def draw_figure(
     return Figure(
         _stack([part.plane for part in parts if part.layer != "on_desk"]),
         _stack([part.plane for part in parts if part.layer == "on_desk"]) if laid else None,
-        face_truth(who, look, pose, half),
+        locate_face(who, look, centre, face_width),
         points,
         np.array([name in laid for name in _OWNERS]),
     )
@@ -194,9 +192,12 @@ def _stack(planes: Sequence[Plane]) -> Plane:
     return reduce(lambda below, plane: plane.over(below), planes)
 
 
-def _points(who: Identity, look: Look, pose: Pose, half: Points, posture: Posture, put: Placer) -> NDArray[np.float64]:
-    """Return the keypoints (17, 3); of the head's own, an ear that is turned away is hidden."""
-    face = face_truth(who, look, pose, half)
+def locate_keypoints(
+    who: Identity, look: Look, posture: Posture, centre: tuple[float, float], face_width: float
+) -> NDArray[np.float64]:
+    """Return the keypoints (17, 3) of a person who is drawn so, whatever hides them; ears turned away are hidden."""
+    pose, half = _pose(look, centre, face_width), outline(who.shape)
+    put, face = body_placer(pose), face_truth(who, look, pose, half)
     right_eye, left_eye, nose = face.points[:3]
     ears = [_ear(who, pose, half, side) for side in (1, -1)]
     arms = {side: put(joints(who, arm, side)) / SUPERSAMPLE for arm, side in ((posture.left, 1), (posture.right, -1))}

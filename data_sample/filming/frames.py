@@ -6,25 +6,28 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..draw import Posture, between
 from ..draw.background import draw_background
 from ..draw.colour import scale
-from ..draw.figure import locate_face
+from ..draw.figure import KEYPOINTS, locate_face, locate_keypoints
 from ..make_class import DESK as WOOD
 from .script import FACING_PITCH, FACING_YAW, Role, Script
 from .sprites import Sprite, Sprites, look_of
 
 
 @dataclass(frozen=True)
-class FaceSeen:
-    """A face in a frame: its box in pixels (x1, y1, x2, y2), whether it looks at the camera, and which share of the
-    box is covered, by one's own arms, too.
+class Seen:
+    """A face or a raised hand in a frame: whose, its box in pixels (x1, y1, x2, y2), whether the face looks at the
+    camera, and which share of the box is covered, by one's own arms, too.
     """
 
+    part: Literal["face", "hand"]
     name: str
     box: tuple[float, float, float, float]
     facing: bool
@@ -32,9 +35,10 @@ class FaceSeen:
 
 
 @dataclass
-class _Face:
-    """A face of the frame that is being drawn, and how much of it shows so far."""
+class _Part:
+    """A face or hand of the frame that is being drawn, and how much of it shows so far."""
 
+    part: Literal["face", "hand"]
     name: str
     box: tuple[float, float, float, float]
     facing: bool
@@ -58,25 +62,25 @@ class Camera:
         """Return how many frames the film has."""
         return math.floor(self._script.duration_s * fps)
 
-    def draw(self, at_s: float, faces: bool = False) -> tuple[Image.Image, list[FaceSeen]]:
-        """Return the frame of a moment, and where faces are in it if asked for."""
-        frame, found = self._wall.copy(), list[_Face]()
+    def draw(self, at_s: float, where: bool = False) -> tuple[Image.Image, list[Seen]]:
+        """Return the frame of a moment, and where faces and raised hands are in it if asked for."""
+        frame, found = self._wall.copy(), list[_Part]()
         rows = len(self._script.desks)
         for row in range(-1, rows + 1):
             own = [role for role in self._script.roles if role.row == row and role.where(at_s) is not None]
             own.sort(key=lambda role: -(role.where(at_s)[2] ** 2))  # type: ignore[index]  # who walks is behind
             laid = []
             for role in own:
-                laid += self._put_person(frame, role, at_s, found, faces)
+                laid += self._put_person(frame, role, at_s, found, where)
             if 0 <= row < rows:
                 strip, top = self._desks[row]
                 frame.paste(strip, (0, top))
             for sprite, at in laid:
                 _put(frame, sprite, at, found)
-        return frame, [FaceSeen(face.name, face.box, face.facing, round(1 - face.shown, 3)) for face in found]
+        return frame, [Seen(each.part, each.name, each.box, each.facing, round(1 - each.shown, 3)) for each in found]
 
     def _put_person(
-        self, frame: Image.Image, role: Role, at_s: float, found: list[_Face], faces: bool
+        self, frame: Image.Image, role: Role, at_s: float, found: list[_Part], where: bool
     ) -> list[tuple[Sprite, tuple[int, int]]]:
         """Draw a person; the arms that lie on the desk are returned, with where to draw them."""
         place = role.where(at_s)
@@ -89,13 +93,15 @@ class Camera:
         if behind is not None:
             _put(frame, behind, at, found)
         _put(frame, self._sprites.trunk(role, head), at, found)
-        if faces:
+        if where:
             box = locate_face(role.who, look_of(role, head), at, role.face_width).box
             if 0 <= (box[0] + box[2]) / 2 < self._script.width:
                 facing = abs(head.yaw) <= FACING_YAW and abs(head.pitch) <= FACING_PITCH
-                found.append(_Face(role.name, box, facing))
+                found.append(_Part("face", role.name, box, facing))
         if before is not None:
             _put(frame, before, at, found)
+        if where:
+            found += [_Part("hand", role.name, box, False) for box in _raised_hands(role, at, postures)]
         return [] if on_desk is None else [(on_desk, at)]
 
     @cached_property
@@ -116,8 +122,21 @@ class Camera:
         return desks
 
 
-def _put(frame: Image.Image, sprite: Sprite, at: tuple[int, int], found: list[_Face]) -> None:
-    """Draw a part of a person whose point between the eyes is `at`; it hides what it covers of earlier faces."""
+def _raised_hands(
+    role: Role, at: tuple[int, int], postures: tuple[Posture, Posture, float]
+) -> list[tuple[float, float, float, float]]:
+    """Return the boxes of the hands whose wrist is above the nose, in an act in which hands are raised."""
+    posture = between(*postures)
+    if not postures[1].raised:
+        return []
+    points = locate_keypoints(role.who, role.look, posture, at, role.face_width)
+    half, nose = 0.3 * role.face_width, points[KEYPOINTS.index("nose"), 1]
+    wrists = [points[KEYPOINTS.index(f"{side}_wrist")] for side in ("left", "right")]
+    return [(x - half, y - 1.6 * half, x + half, y + 0.4 * half) for x, y, _ in wrists if y < nose]
+
+
+def _put(frame: Image.Image, sprite: Sprite, at: tuple[int, int], found: list[_Part]) -> None:
+    """Draw a part of a person whose point between the eyes is `at`; it hides what it covers of faces and hands."""
     x, y = at[0] + sprite.corner[0], at[1] + sprite.corner[1]
     frame.paste(sprite.colours, (x, y), sprite.alpha)
     for face in found:

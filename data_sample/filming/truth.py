@@ -6,7 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from .frames import Camera, FaceSeen
+from .frames import Camera, Seen
 from .script import Role, Script, Span
 
 FACES_EVERY_S = 1.0
@@ -18,12 +18,13 @@ def truth_of(script: Script, camera: Camera, film: str, fps: float, enrolled: st
     docs/evaluation.md says what its fields mean.
     """
     length = camera.count(fps) / fps
-    faces: dict[str, list[tuple[float, FaceSeen]]] = defaultdict(list)
+    faces: dict[str, list[tuple[float, Seen]]] = defaultdict(list)
     for number in range(int(length / FACES_EVERY_S)):
         at = number * FACES_EVERY_S
-        for face in camera.draw(at, faces=True)[1]:
-            faces[face.name].append((at, face))
-    people = [_person(script, role, faces[role.name]) for role in script.roles]
+        for seen in camera.draw(at, where=True)[1]:
+            if seen.part == "face":
+                faces[seen.name].append((at, seen))
+    people = [_person(script, role, camera, faces[role.name]) for role in script.roles]
     here = {person["matricula"] for person in people}
     return {
         "film": film,
@@ -41,7 +42,7 @@ def truth_of(script: Script, camera: Camera, film: str, fps: float, enrolled: st
     }
 
 
-def _person(script: Script, role: Role, faces: list[tuple[float, FaceSeen]]) -> dict[str, Any]:
+def _person(script: Script, role: Role, camera: Camera, faces: list[tuple[float, Seen]]) -> dict[str, Any]:
     seen = script.seen(role)
     acts = [act for act in role.acts if not act.away and not (act.posture is not None and act.posture.raised)]
     return {
@@ -49,7 +50,7 @@ def _person(script: Script, role: Role, faces: list[tuple[float, FaceSeen]]) -> 
         "matricula": role.matricula,
         "seen": [_times(span) for span in seen],
         "late": role.matricula is not None and seen[0].from_s > script.late_after_s,
-        "raises": [_times(span) for span in role.raises],
+        "raises": [[*_times(span), _hidden(camera, role, span)] for span in role.raises],
         "away": [_times(Span(act.from_s, act.to_s)) for act in role.acts if act.away],
         "gestures": [[act.kind, *_times(Span(act.from_s, act.to_s))] for act in acts],
         "faces": [
@@ -57,6 +58,12 @@ def _person(script: Script, role: Role, faces: list[tuple[float, FaceSeen]]) -> 
             for at, face in faces
         ],
     }
+
+
+def _hidden(camera: Camera, role: Role, span: Span) -> float:
+    """Return which share of a raised hand is covered in the middle of its time; of two that of the less covered."""
+    seen = camera.draw((span.from_s + span.to_s) / 2, where=True)[1]
+    return round(min(each.covered for each in seen if (each.part, each.name) == ("hand", role.name)), 2)
 
 
 def _times(span: Span) -> list[float]:

@@ -159,8 +159,9 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
         if one["raises"] is not None:
             hands = one["raises"]
             yield (
-                f"  hands raised: found {hands['found']} of {hands['true']}, missed {hands['missed']}, of another "
-                f"person {hands['wrong_person']}, of no one {hands['unnamed']}, false {hands['false']}"
+                f"  hands raised: found {hands['found']} of {hands['true']}, missed {hands['missed']} "
+                f"({hands['missed_hidden']} behind others), of another person {hands['wrong_person']}, of no one "
+                f"{hands['unnamed']}, false {hands['false']}"
             )
         yield (
             f"  {speed['film_s_per_wall_s']:g} seconds of film per second, {speed['cpu_s_per_film_minute']:g} s of CPU "

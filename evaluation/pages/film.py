@@ -120,14 +120,22 @@ def _raises(rules: Sequence[dict[str, Any]]) -> list[ReportTable]:
                 (
                     one["rule"],
                     f"{hands['found']:,} of {hands['true']:,} ({percent_interval(hands['found_interval'])})",
-                    f"{hands['missed']:,}",
+                    f"{hands['missed']:,} ({hands['missed_hidden']:,})",
                     f"{hands['wrong_person']:,}",
                     f"{hands['unnamed']:,}",
                     f"{hands['false']:,}",
                     _seconds(hands["start_error_s_median"]),
                 )
             )
-    head = ("Rule", "Found", "Missed", "Of another person", "Of no one recorded", "False", "Start after, median")
+    head = (
+        "Rule",
+        "Found",
+        "Missed (behind others)",
+        "Of another person",
+        "Of no one recorded",
+        "False",
+        "Start after, median",
+    )
     return [ReportTable("Raised hands", head, rows)] if rows else []
 
 
@@ -202,7 +210,10 @@ def _hands(events: Sequence[FilmEvent], one: dict[str, Any]) -> list[Cases]:
         for each in judged
         if each.outcome != "found"
     ]  # fmt: skip
-    cases += [Case("–", event.matricula, f"missed {_when(event)}", ()) for event in missed]
+    cases += [
+        Case("–", event.matricula, f"missed {_when(event)}{', behind others' if event.note else ''}", ())
+        for event in missed
+    ]
     return [Cases("Raised hands", "What was reported and is not so, then what was missed.", cases[:_MOST_CASES])]
 
 

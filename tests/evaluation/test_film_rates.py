@@ -16,9 +16,11 @@ from evaluation.intervals import shown, wilson
 from presente.errors import InvalidInput
 from tests.conftest import SAMPLE
 
-NONE = FilmPerson("", None, (), False, (), (), (), ())
-ANA = replace(NONE, name="Ana", matricula="A1", seen=((0.0, 100.0),), raises=((10.0, 14.0), (50.0, 53.0)))
-BEA = replace(NONE, name="Bea", matricula="A2", seen=((40.0, 100.0),), late=True, raises=((51.0, 55.0),))
+NONE = FilmPerson("", None, (), False, (), (), (), (), ())
+ANA = replace(
+    NONE, name="Ana", matricula="A1", seen=((0.0, 100.0),), raises=((10.0, 14.0), (50.0, 53.0)), hidden=(0.0, 0.9)
+)
+BEA = replace(NONE, name="Bea", matricula="A2", seen=((40.0, 100.0),), late=True, raises=((51.0, 55.0),), hidden=(0.5,))
 CAI = replace(NONE, name="Cai", matricula="A3", seen=((2.0, 60.0), (70.0, 100.0)))
 STRANGER = replace(NONE, name="stranger 1", seen=((20.0, 25.0),))
 TRUTH = FilmTruth(100.0, "IA-101", ("A1", "A2", "A3", "A4"), 30.0, Path("people"), (ANA, BEA, CAI, STRANGER))
@@ -97,7 +99,7 @@ def test_raises_by_hand() -> None:
         found("raise", "stranger 1", "", 21.0, 22.0),  # of no one
     ]
     result = raises(events(*said), "presente")
-    assert (result["true"], result["found"], result["missed"]) == (3, 1, 2)
+    assert (result["true"], result["found"], result["missed"], result["missed_hidden"]) == (3, 1, 2, 1)
     assert (result["false"], result["wrong_person"], result["unnamed"]) == (2, 1, 1)
     assert result["start_error_s_median"] == 0.5
     judged = {each.event.from_s: (each.outcome, each.truth) for each in judge_raises(events(*said), "presente")}
