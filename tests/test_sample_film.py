@@ -156,6 +156,7 @@ def test_films_of_every_kind_are_read_back(tmp_path: Path, ending: str) -> None:
     [
         (Film(duration_s=3), "12 s to 4 hours"),
         (Film(width=641), "even sizes"),
+        (Film(width=1600), "1 to 2.5 times"),
         (Film(people=13), "2 to 12"),
         (Film(people=11, visitors=2), "12 in all"),
     ],

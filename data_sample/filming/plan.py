@@ -75,6 +75,8 @@ def _check(film: Film, most: int) -> None:
         raise ValueError(f"A film of {film.duration_s:g} s: give 12 s to 4 hours.")
     if not (320 <= film.width <= 3840 and 240 <= film.height <= 2160 and film.width % 2 == film.height % 2 == 0):
         raise ValueError(f"A film of {film.width} x {film.height}: give even sizes from 320 x 240 to 3840 x 2160.")
+    if not 1 <= film.width / film.height <= 2.5:
+        raise ValueError(f"A film of {film.width} x {film.height}: give a width of 1 to 2.5 times the height.")
     if not (2 <= film.people <= most and 0 <= film.visitors <= 3 and film.people + film.visitors <= 12):
         raise ValueError(
             f"{film.people} students and {film.visitors} visitors: give 2 to {most} and 0 to 3, 12 in all at most."
@@ -191,7 +193,8 @@ class _Planner:
             first, last = 1.2 * self._late_after, min(2.5 * self._late_after, 0.65 * length)
         else:
             first, last = 0.0, min(120.0, 0.12 * length)
-        start = float(self._rng.uniform(first, last))
+        way = _arriving(0.0, x, face, self._film.width)[-1].at_s
+        start = min(float(self._rng.uniform(first, last)), length - way - 1)
         return (*_arriving(start, x, face, self._film.width), end)
 
     def _busy(self, roles: list[Role]) -> list[Role]:
