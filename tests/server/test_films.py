@@ -23,9 +23,8 @@ from server.operations.jobs import MOST_UNFINISHED
 from tests.conftest import on_sqlite
 from tests.films import SEATED, drawn_frames, write_film
 from tests.server.conftest import Running, Serve
-from tests.server.people import guarded_app, key_of, wait_until
+from tests.server.people import ended, guarded_app, key_of, process_of, wait_until
 from tests.server.sample import problem
-from tests.server.test_jobs import ended, process_of
 
 AT = "2026-11-20T08:00:00+00:00"
 WEBM = {"Content-Type": "video/webm"}
