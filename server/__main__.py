@@ -114,7 +114,8 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         jobs = JobRunner(gallery.store.jobs, settings, lambda *done: finish_job(service, *done), film_jobs)
         shown = settings.described()
         parts = (telemetry, access_log, keeps, room, imports, shown, jobs.wake, film_jobs.forget)
-        service = Service(embedder, gallery, export, forget, clock, *parts)
+        hands = composition.sees_hands(settings)
+        service = Service(embedder, gallery, export, forget, clock, *parts, sees_hands=hands)
         service_handle.put(service)
         imports.work(partial(enrol_row, service))
         cleanup.callback(imports.stop)  # a row that was begun is ended

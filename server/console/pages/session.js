@@ -9,6 +9,8 @@ import { Section, Waiting, failed, told, useLoaded } from "../components/basics.
 import { useKeptUp } from "../components/kept_up.js";
 import { PhotoPicker } from "../components/photo_picker.js";
 import { Ending } from "./session/ending.js";
+import { Filmed } from "./session/filmed.js";
+import { Films } from "./session/films.js";
 import { Kiosk } from "./session/kiosk.js";
 import { Roll } from "./session/roll.js";
 import { outcome, sendPhotos } from "./session/sending.js";
@@ -25,7 +27,7 @@ export function Session({ path }) {
     const photos = records ? (await call("GET", `${address}/photos`, { signal })).photos : [];
     return { ...about, photos };
   }, [address]);
-  const [camera, setCamera] = useState(false);
+  const [camera, setCamera] = useState(/** @type {"" | "kiosk" | "film"} */ (""));
   useKeptUp(again, found?.session.state === "open");
   if (!found) return html`<${Waiting} problem=${problem} again=${again} />`;
   const { session, counts, roll } = found;
@@ -33,7 +35,7 @@ export function Session({ path }) {
   const photos = found.photos.filter((each) => each.kept && !each.undone);
   const { send, undo, say, takePart, acted } = deeds(address, session, again);
   const ended = (error) => {
-    setCamera(false);
+    setCamera("");
     failed(error);
     again();
   };
@@ -42,10 +44,11 @@ export function Session({ path }) {
     <dl class="counts" id="counts">${SHOWN.map((each) => html`<div><dt>${t(`status.${each}`)}</dt><dd class=${each}>${number(counts[each])}</dd></div>`)}</dl>
     ${open && html`<${Section} title=${t("session.take")} id="take-title">
       <div class="choose"><${PhotoPicker} several chosen=${send} label=${t("session.choose")} />
-        <button type="button" id="kiosk" onClick=${() => setCamera(!camera)}>${t(camera ? "camera.off" : "session.kiosk")}</button></div>
-      ${camera && html`<${Kiosk} address=${address} changed=${again} say=${say} ended=${ended} />`}
-    <//>`}
-    ${photos.map((each) => html`<${Taken} key=${each.number} photo=${each} roll=${roll} address=${address} open=${open} say=${say} undo=${undo} />`)}
+        <button type="button" id="kiosk" disabled=${camera === "film"} onClick=${() => setCamera(camera ? "" : "kiosk")}>${t(camera === "kiosk" ? "camera.off" : "session.kiosk")}</button></div>
+      ${camera === "kiosk" && html`<${Kiosk} address=${address} changed=${again} say=${say} ended=${ended} />`}
+    <//>
+    <${Films} address=${address} changed=${again} recording=${camera === "film"} record=${(on) => setCamera(on ? "film" : "")} busy=${camera === "kiosk"} />`}
+    ${photos.map((each) => html`<${each.film ? Filmed : Taken} key=${each.number} photo=${each} roll=${roll} address=${address} open=${open} say=${say} undo=${undo} acted=${acted} />`)}
     <${Roll} roll=${roll} open=${open} say=${say} undo=${undo} takePart=${takePart} />
     <${Ending} session=${session} waiting=${counts.waiting} kept=${photos.length} address=${address} records=${records} acted=${acted} />`;
 }
