@@ -609,7 +609,7 @@ export const en = {
   "film.number": "Recording {number}, {time}",
   "film.take_back": "Remove this recording",
   "film.whose": "{who}, face {number}: whose is it?",
-  "film.raised": "✋ {time}",
+  "film.raised": "Hand: {time}",
   "film.no_raise_of": "{who} did not raise a hand at {time}",
   "film.not_raised": "It does not count any more.",
   "chart.table": "As a table",

@@ -609,7 +609,7 @@ export const es = {
   "film.number": "Grabación {number}, {time}",
   "film.take_back": "Quitar esta grabación",
   "film.whose": "{who}, cara {number}: ¿de quién es?",
-  "film.raised": "✋ {time}",
+  "film.raised": "Mano: {time}",
   "film.no_raise_of": "{who} no levantó la mano a los {time}",
   "film.not_raised": "Ya no cuenta.",
   "chart.table": "Como tabla",

@@ -47,7 +47,7 @@ export function Films({ address, changed, recording, record, busy }) {
   };
   const working = jobs.filter(isWorking);
   return html`<${Section} title=${t("film.take")} id="film-title">
-    <div class="choose"><label class="drop"><input type="file" id="film" accept="video/*" disabled=${sent !== null} onChange=${pick} /><span>${t("film.choose")}</span><small>${t("film.about")}</small></label>
+    <div class="choose"><div class="picker"><label class="drop"><input type="file" id="film" accept="video/*" disabled=${sent !== null} onChange=${pick} /><span>${t("film.choose")}</span><small>${t("film.about")}</small></label></div>
       <button type="button" id="record" disabled=${busy || sent !== null || recording} onClick=${() => record(true)}>${t("film.record")}</button></div>
     ${recording && html`<${Recorder} done=${(film) => (record(false), send(film))} cancel=${() => record(false)} />`}
     ${sent !== null && html`<div class="working" role="status"><p>${t("film.sending", { share: number(sent, { style: "percent" }) })}</p>
