@@ -92,7 +92,8 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         decoder = open_decoder(admission)
         cleanup.callback(decoder.close)
         cleanup.callback(service_handle.put, None)
-        cleanup.callback(http.stop)  # runs first: finishes what is being answered
+        cleanup.callback(http.stop)  # finishes what is being answered
+        cleanup.callback(app.extensions["presente.events"].close)  # before that: who follows a session would wait
         export = composition.open_export(settings)
         imports = ImportDesk(settings.imports)
 

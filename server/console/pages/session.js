@@ -7,6 +7,7 @@ import { dayOf, status } from "../core/server_status.js";
 import { number, t } from "../core/words.js";
 import { Section, Waiting, failed, told, useLoaded } from "../components/basics.js";
 import { useKeptUp } from "../components/kept_up.js";
+import { useEvents } from "../components/live.js";
 import { PhotoPicker } from "../components/photo_picker.js";
 import { Ending } from "./session/ending.js";
 import { Filmed } from "./session/filmed.js";
@@ -28,7 +29,9 @@ export function Session({ path }) {
     return { ...about, photos };
   }, [address]);
   const [camera, setCamera] = useState(/** @type {"" | "kiosk" | "film"} */ (""));
-  useKeptUp(again, found?.session.state === "open");
+  useKeptUp(again);
+  const [filmed, setFilmed] = useState(/** @type {any} */ (null)); // the newest news of a film
+  useEvents(`${address}/events`, found?.session.state === "open", (name, data) => (name === "film" ? setFilmed(data) : again()));
   if (!found) return html`<${Waiting} problem=${problem} again=${again} />`;
   const { session, counts, roll } = found;
   const open = session.state === "open" && records;
@@ -47,7 +50,7 @@ export function Session({ path }) {
         <button type="button" id="kiosk" disabled=${camera === "film"} onClick=${() => setCamera(camera ? "" : "kiosk")}>${t(camera === "kiosk" ? "camera.off" : "session.kiosk")}</button></div>
       ${camera === "kiosk" && html`<${Kiosk} address=${address} changed=${again} say=${say} ended=${ended} />`}
     <//>
-    <${Films} address=${address} changed=${again} recording=${camera === "film"} record=${(on) => setCamera(on ? "film" : "")} busy=${camera === "kiosk"} />`}
+    <${Films} address=${address} changed=${again} news=${filmed} recording=${camera === "film"} record=${(on) => setCamera(on ? "film" : "")} busy=${camera === "kiosk"} />`}
     ${photos.map((each) => html`<${each.film ? Filmed : Taken} key=${each.number} photo=${each} roll=${roll} address=${address} open=${open} say=${say} undo=${undo} acted=${acted} />`)}
     <${Roll} roll=${roll} open=${open} say=${say} undo=${undo} takePart=${takePart} />
     <${Ending} session=${session} waiting=${counts.waiting} kept=${photos.length} address=${address} records=${records} acted=${acted} />`;

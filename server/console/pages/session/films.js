@@ -8,18 +8,19 @@ import { Camera } from "../../components/camera.js";
 import { JobState, isWorking, jobProblem } from "../../components/jobs.js";
 
 const LOOK_MS = 1000;
+const SELDOM_MS = 20_000;
 const BITS_PER_S = 1_500_000; // 50 minutes are about 560 MB
 const KINDS = ["video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm", "video/mp4"];
 
 /** @typedef {{ file: Blob, name: string, starts: string }} Film `starts`: HH:MM:SS at the school; empty where it is not known */
 
 /**
- * @param {{ address: string, changed: () => void, recording: boolean, record: (on: boolean) => void, busy: boolean }} props
- *   the session's address; what is called when a film was read; whether the camera records, and what turns that on; and
- *   whether the camera does something else.
+ * @param {{ address: string, changed: () => void, news: any, recording: boolean, record: (on: boolean) => void, busy: boolean }} props
+ *   the session's address; what is called when a film was read; what the server last told of one, a job; whether the
+ *   camera records, and what turns that on; and whether the camera does something else.
  */
-export function Films({ address, changed, recording, record, busy }) {
-  const { jobs, look } = useFilms(address, changed);
+export function Films({ address, changed, news, recording, record, busy }) {
+  const { jobs, look } = useFilms(address, news, changed);
   const [sent, setSent] = useState(/** @type {number | null} */ (null));
   const [unsent, setUnsent] = useState(/** @type {Film | null} */ (null));
   const leave = useRef(/** @type {AbortController | null} */ (null));
@@ -60,32 +61,32 @@ export function Films({ address, changed, recording, record, busy }) {
   <//>`;
 }
 
-/** The session's films: looked at until each has been read. @param {string} address @param {() => void} changed */
-function useFilms(address, changed) {
+/**
+ * The session's films, the newest first, kept up with by what the server tells; now and then, where it tells nothing.
+ * @param {string} address @param {any} news @param {() => void} changed
+ */
+function useFilms(address, news, changed) {
   const [jobs, setJobs] = useState(/** @type {any[]} */ ([]));
   const [turn, setTurn] = useState(0);
-  const before = useRef(/** @type {Set<number>} */ (new Set()));
+  const working = jobs.some(isWorking);
+  const look = () => setTurn((now) => now + 1);
   useEffect(() => {
     const leave = new AbortController();
-    let timer = 0;
-    const look = async () => {
-      let next = true;
-      try {
-        const found = (await call("GET", `${address}/video`, { signal: leave.signal })).jobs;
-        const working = new Set(found.filter(isWorking).map((each) => each.id));
-        if ([...before.current].some((each) => !working.has(each))) changed();
-        before.current = working;
-        setJobs(found);
-        next = working.size > 0;
-      } catch (error) {
-        if (leave.signal.aborted) return;
-      }
-      if (next) timer = window.setTimeout(look, LOOK_MS);
-    };
-    look();
-    return () => (clearTimeout(timer), leave.abort());
+    call("GET", `${address}/video`, { signal: leave.signal }).then(
+      (found) => setJobs(found.jobs),
+      (error) => !leave.signal.aborted && failed(error),
+    );
+    return () => leave.abort();
   }, [address, turn]);
-  return { jobs, look: () => setTurn((now) => now + 1) };
+  useEffect(() => {
+    if (news) setJobs((known) => [news, ...known.filter((each) => each.id !== news.id)].sort((a, b) => b.id - a.id));
+  }, [news]);
+  useEffect(() => {
+    if (!working) return undefined;
+    const timer = setInterval(look, SELDOM_MS);
+    return () => (clearInterval(timer), changed()); // it was read
+  }, [working]);
+  return { jobs, look };
 }
 
 /** Asks before the reader leaves a page on which a film would be lost. @param {boolean} needed */
