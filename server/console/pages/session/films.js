@@ -15,11 +15,11 @@ const KINDS = ["video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm", "
 /** @typedef {{ file: Blob, name: string, starts: string }} Film `starts`: HH:MM:SS at the school; empty where it is not known */
 
 /**
- * @param {{ address: string, changed: () => void, news: any, recording: boolean, record: (on: boolean) => void, busy: boolean }} props
- *   the session's address; what is called when a film was read; what the server last told of one, a job; whether the
+ * @param {{ address: string, changed: () => void, open: boolean, news: any, recording: boolean, record: (on: boolean) => void, busy: boolean }} props
+ *   the session's address; what is called when a film was read; whether films are taken; what the server last told of one, a job; whether the
  *   camera records, and what turns that on; and whether the camera does something else.
  */
-export function Films({ address, changed, news, recording, record, busy }) {
+export function Films({ address, changed, open, news, recording, record, busy }) {
   const { jobs, look } = useFilms(address, news, changed);
   const [sent, setSent] = useState(/** @type {number | null} */ (null));
   const [unsent, setUnsent] = useState(/** @type {Film | null} */ (null));
@@ -46,10 +46,11 @@ export function Films({ address, changed, news, recording, record, busy }) {
     event.target.value = ""; // so that the same film can be chosen again
     if (file) send({ file, name: file.name, starts: "" });
   };
+  if (!open && !recording && !unsent) return null; // a film that was being made is not lost when another one closes the session
   const working = jobs.filter(isWorking);
   return html`<${Section} title=${t("film.take")} id="film-title">
-    <div class="choose"><div class="picker"><label class="drop"><input type="file" id="film" accept="video/*" disabled=${sent !== null} onChange=${pick} /><span>${t("film.choose")}</span><small>${t("film.about")}</small></label></div>
-      <button type="button" id="record" disabled=${busy || sent !== null || recording} onClick=${() => record(true)}>${t("film.record")}</button></div>
+    <div class="choose"><div class="picker"><label class="drop"><input type="file" id="film" accept="video/*" disabled=${!open || sent !== null} onChange=${pick} /><span>${t("film.choose")}</span><small>${t("film.about")}</small></label></div>
+      <button type="button" id="record" disabled=${!open || busy || sent !== null || recording} onClick=${() => record(true)}>${t("film.record")}</button></div>
     ${recording && html`<${Recorder} done=${(film) => (record(false), send(film))} cancel=${() => record(false)} />`}
     ${sent !== null && html`<div class="working" role="status"><p>${t("film.sending", { share: number(sent, { style: "percent" }) })}</p>
       <progress aria-label=${t("film.sent")} max="1" value=${sent}></progress>
