@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from gallery.documents.access import Grant
 from gallery.documents.jobs import JobProgress, JobRequest
 from gallery.gallery import Gallery
-from presente.access_roles import AccessRole
 from presente.composition import open_store
 from presente.errors import Busy
 from server.events import hub as hub_module
@@ -88,9 +86,7 @@ def test_a_session_is_followed(serve: Serve, store_url: str) -> None:
         assert own.next()[0] == "roll"
 
         with closing(open_store(store_url)) as store:
-            job = store.jobs.add(
-                JobRequest("film", {"session": number}, "key:x", "teacher", AT)
-            )
+            job = store.jobs.add(JobRequest("film", {"session": number}, "key:x", "teacher", AT))
             name, film = stream.next()
             assert (name, film["id"], film["state"]) == ("film", job.number, "queued")
             assert store.jobs.take(job.number, "elsewhere 1 x", AT)
