@@ -86,7 +86,8 @@ def test_without_a_session_the_timetable_says_which_class_meets(page: Page) -> N
     made = page.session()
     session = page.client.get(f"/v1/sessions/{made}").get_json()["session"]
     assert {name: session[name] for name in ("clase", "fecha", "starts", "ends", "late_after", "made_by")} == {
-        "clase": "IA-102", "fecha": "2026-11-20", "starts": "08:00", "ends": "09:30", "late_after": 10, "made_by": "local",
+        "clase": "IA-102", "fecha": "2026-11-20", "starts": "08:00", "ends": "09:30", "late_after": 10,
+        "made_by": "local",
     }  # fmt: skip
     assert page.session() == made
     page.client.post(f"/v1/sessions/{made}/close")
