@@ -38,6 +38,7 @@ from server.photo_enrolment import PhotoRoom
 from server.service import Service, ServiceHandle
 from server.telemetry.telemetry import Telemetry
 from server.telemetry.tracing import Tracing, open_tracing
+from server.webhook.sender import open_webhook
 
 _BIND_FAILURES = {
     errno.EADDRINUSE: ("another program uses this port", "Stop it, or choose another PRESENTE_PORT."),
@@ -118,6 +119,11 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         hands = composition.sees_hands(settings)
         service = Service(embedder, gallery, export, forget, clock, *parts, sees_hands=hands)
         service_handle.put(service)
+        webhook = open_webhook(
+            gallery.store, settings.webhook, settings.webhook_secret, settings.cache / "webhook.json"
+        )
+        if webhook is not None:
+            cleanup.callback(webhook.stop)
         imports.work(partial(enrol_row, service))
         cleanup.callback(imports.stop)  # a row that was begun is ended
         jobs.start()
