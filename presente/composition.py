@@ -77,14 +77,19 @@ def open_pose(settings: Settings) -> PoseReader | None:
         PackError: as :func:`faces.pose.pose_pack.load_pose_pack` and :class:`faces.pose.reader.PoseReader`.
         ConfigError: of the runtime.
     """
-    name = settings.pose or (SAMPLE_POSE if settings.pack == SAMPLE_PACK else OFF)
-    if name == OFF:
+    if not sees_hands(settings):
         return None
+    name = settings.pose or SAMPLE_POSE
     from faces.pose.pose_pack import load_pose_pack
     from faces.pose.reader import PoseReader
 
     runtime = replace(runtime_options(settings), precision="f32")  # a precision is checked for a face pack only
     return PoseReader(load_pose_pack(name, settings.pack_places), runtime)
+
+
+def sees_hands(settings: Settings) -> bool:
+    """Whether raised hands are looked for."""
+    return settings.pose != OFF and (bool(settings.pose) or settings.pack == SAMPLE_PACK)
 
 
 def raise_rule(settings: Settings) -> RaiseRule:

@@ -38,6 +38,7 @@ from server.photo_enrolment import PhotoRoom
 from server.service import Service, ServiceHandle
 from server.telemetry.telemetry import Telemetry
 from server.telemetry.tracing import Tracing, open_tracing
+from server.webhook.sender import open_webhook
 
 _BIND_FAILURES = {
     errno.EADDRINUSE: ("another program uses this port", "Stop it, or choose another PRESENTE_PORT."),
@@ -92,7 +93,8 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         decoder = open_decoder(admission)
         cleanup.callback(decoder.close)
         cleanup.callback(service_handle.put, None)
-        cleanup.callback(http.stop)  # runs first: finishes what is being answered
+        cleanup.callback(http.stop)  # finishes what is being answered
+        cleanup.callback(app.extensions["presente.events"].close)  # before that: who follows a session would wait
         export = composition.open_export(settings)
         imports = ImportDesk(settings.imports)
 
@@ -114,8 +116,14 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         jobs = JobRunner(gallery.store.jobs, settings, lambda *done: finish_job(service, *done), film_jobs)
         shown = settings.described()
         parts = (telemetry, access_log, keeps, room, imports, shown, jobs.wake, film_jobs.forget)
-        service = Service(embedder, gallery, export, forget, clock, *parts)
+        hands = composition.sees_hands(settings)
+        service = Service(embedder, gallery, export, forget, clock, *parts, sees_hands=hands)
         service_handle.put(service)
+        webhook = open_webhook(
+            gallery.store, settings.webhook, settings.webhook_secret, settings.cache / "webhook.json"
+        )
+        if webhook is not None:
+            cleanup.callback(webhook.stop)
         imports.work(partial(enrol_row, service))
         cleanup.callback(imports.stop)  # a row that was begun is ended
         jobs.start()

@@ -30,6 +30,7 @@ from server.access.permissions import goes_by_origin, permission_needed
 from server.access.proxies import client_address
 from server.access.register import AccessRegister
 from server.access_log.recording import record_request
+from server.events.hub import EventHub
 from server.films.folder import FilmFolder
 from server.legacy import files
 from server.legacy import routes as legacy
@@ -48,6 +49,7 @@ from server.routes import (
     login,
     metrics,
     participations,
+    session_events,
     sessions,
     statistics,
     status,
@@ -119,6 +121,7 @@ def create_app(
     app.extensions["presente"] = service_handle
     app.extensions["presente.first_page"] = first_page and first_page.resolve()
     app.extensions["presente.films"] = films
+    app.extensions["presente.events"] = EventHub()
     register = register or AccessRegister()
     authenticator = Authenticator(access, register)
     app.extensions["presente.authenticator"] = authenticator
@@ -130,7 +133,7 @@ def create_app(
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
     people = (students, imports, student_photos, student_removal)
-    meetings = (attendance, sessions, classes, participations, statistics)
+    meetings = (attendance, sessions, session_events, classes, participations, statistics)
     operators = (status, metrics, login, access_routes, access_log, jobs, gallery_health)
     for room in (console, api_description, *operators, identify, *people, *meetings, legacy, files):
         app.register_blueprint(room.bp)

@@ -160,8 +160,11 @@ def raises_of(hands: RaisedHands, whose: Callable[[int, float], int | None]) -> 
 
     A face that is lost and found again while the hand is up has two tracks and one raise.
     """
-    of_tracks = [(whose(track, start), start, end, thumbnail) for track, start, end, thumbnail in hands.raises()]
-    known = [FilmRaise(number, *rest) for number, *rest in of_tracks if number is not None]
+    known = [
+        FilmRaise(number, start, end, thumbnail)
+        for track, start, end, thumbnail in hands.raises()
+        if (number := whose(track, start)) is not None
+    ]
     found: list[FilmRaise] = []
     for each in sorted(known, key=lambda one: (one.appearance, one.from_s)):
         before = found[-1] if found else None

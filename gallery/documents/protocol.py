@@ -69,6 +69,12 @@ class AttendanceStore(Protocol):
     def count_present(self, which: EntryFilter, history: bool = False) -> int:
         """How many entries of the whole list say that the student was there: ``present`` or ``late``."""
 
+    def entries_since(self, number: int, limit: int) -> list[StoredAttendance]:
+        """At most ``limit`` attendance entries with an id above ``number``, in order of id."""
+
+    def last_numbers(self) -> tuple[int, int]:
+        """The greatest ids of an attendance entry and of a participation; 0 where there is none."""
+
     def entry(self, number: int) -> StoredAttendance | None:
         """The attendance entry with an id; None when there is none."""
 

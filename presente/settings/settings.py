@@ -21,12 +21,14 @@ from presente.settings.values import (
     named_cameras,
     networks,
     number,
+    only_host,
     path,
     path_or_none,
     paths,
     request_rate,
     shown_paths,
     truth,
+    web_hook,
     web_origins,
     whole_number,
     zone_name,
@@ -313,6 +315,23 @@ class Settings:
         default_means="none",
         details="See [cameras](films.md#cameras).",
         show=camera_names,
+        secret=True,
+    )
+    webhook: str = setting(
+        "",
+        web_hook,
+        "address that is told what is recorded, by https",
+        default_means="none",
+        details="See [webhook](webhook.md). The host alone is shown.",
+        show=only_host,
+    )
+    webhook_secret: str = setting(
+        "",
+        str,
+        "what the webhook's requests are signed with; whsec_ before base64",
+        default_means="none",
+        details="Never shown.",
+        show=lambda secret: "set" if secret else "",
         secret=True,
     )
     first_page: Path | None = setting(

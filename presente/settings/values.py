@@ -155,6 +155,21 @@ def camera_names(cameras: tuple[tuple[str, str], ...]) -> str:
     return " ".join(name for name, _ in cameras)
 
 
+def web_hook(text: str) -> str:
+    """An address that is called: by https, or on this machine."""
+    found = urlsplit(text)
+    here = found.hostname in ("localhost", "127.0.0.1", "::1")
+    if text and (found.hostname is None or not (found.scheme == "https" or (found.scheme == "http" and here))):
+        raise ValueError("it must be an address like https://escuela.example/presente; http only on this machine")
+    return text
+
+
+def only_host(address: str) -> str:
+    """An address without what may be secret in it: user, password, path and query."""
+    found = urlsplit(address)
+    return f"{found.scheme}://{found.hostname}/..." if address else ""
+
+
 def zone_name(text: str) -> str:
     """An IANA name; empty: the machine's own zone."""
     try:

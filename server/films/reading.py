@@ -15,6 +15,7 @@ from PIL import Image
 
 from faces.film.reading import Tell
 from faces.film.values import FilmAppearance, FilmReading
+from faces.pose.followed_hands import FollowedHands
 from gallery.documents.class_sessions import Box
 from presente import composition
 from presente.films import read_school_film
@@ -70,10 +71,12 @@ def read_for_session(settings: Settings, path: Path, tell: Tell) -> ReadFilm:
 
     Raises:
         FilmRefused: as :func:`presente.films.read_school_film`.
+        PackError, ConfigError: of the packs.
     """
     pack = composition.open_pack(settings)
     embedder = composition.open_embedder(settings, pack)
-    hands = None
+    pose = composition.open_pose(settings)
+    hands = None if pose is None else FollowedHands(pose, composition.raise_rule(settings))
     reading = read_school_film(path, embedder, hands, _sparingly(tell))
     tell(reading.duration_s, reading.duration_s)
     sheet = face_sheet(reading.appearances) if reading.appearances else None

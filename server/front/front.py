@@ -20,11 +20,13 @@ from server.app import asks_store, refusal, refusal_of, takes_film
 from server.front.connections import Connections
 from server.front.disk_intake import DiskIntake
 from server.front.environ import Scope, check_framing, environ_of, length_of
+from server.front.event_stream import follow
 from server.front.http_connection import Connection
 from server.front.intake import ClientGone, Intake, Receive
 from server.front.pieces import Pieces, close
 from server.front.request_threads import RequestThreads
 from server.requests.films import RECEIVED, film_receiver
+from server.routes.session_events import LISTENER
 from server.shares import Shares
 from server.telemetry.front_state import FrontState
 from server.telemetry.request_record import begin_record, record_of
@@ -176,6 +178,9 @@ class Front:
         try:
             while not connection.gone and (piece := await self._workers.run(share, pieces.next)):
                 await _send_piece(send, piece)
+            if LISTENER in environ:
+                pieces.close()
+                await follow(environ[LISTENER], receive, lambda piece: _send_piece(send, piece))
         except Busy:
             connection.evict()  # too late for another answer; that this one ends too early says so
         finally:

@@ -188,7 +188,7 @@ def _film(work: JobWork, tell: Tell) -> Mapping[str, Any]:
     from server.films.reading import read_for_session
 
     def told(seconds: float, of: float | None) -> None:
-        tell(JobProgress(int(seconds), None if of is None else max(1, round(of)), "seconds"))
+        tell(JobProgress(round(seconds), None if of is None else max(1, round(of)), "seconds"))
 
     assert work.film is not None
     return read_for_session(work.settings, work.film, told).packed()

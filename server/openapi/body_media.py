@@ -7,7 +7,7 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from server.requests.body_forms import BodyForms, RawBody
+from server.requests.body_forms import BodyForms, FileForm, RawBody
 from server.requests.fields import MAX_PHOTOS
 from server.requests.photos import SentPhotos, json_type_of
 from server.requests.validation import declared
@@ -51,11 +51,20 @@ def request_body(types: RouteTypes, schema_of: SchemaOf) -> JsonSchema | None:
 
 def _media(form: Any, schema_of: SchemaOf) -> dict[str, JsonSchema]:
     if isinstance(form, RawBody):
-        return {form.media_type: {"schema": {"type": "string", "format": "binary", "description": form.description}}}
+        return {form.media_type: {"schema": _bytes(form.description, form.least)}}
+    if isinstance(form, FileForm):
+        parts = {form.name: _bytes(form.description, 1)}
+        whole = {"type": "object", "properties": parts, "required": [form.name], "additionalProperties": False}
+        return {"multipart/form-data": {"schema": whole}}
     if get_origin(form) is SentPhotos:
         (fields,) = get_args(form)
         return _photo_media(fields, schema_of)
     return {"application/json": {"schema": schema_of(form)}}
+
+
+def _bytes(description: str, least: int) -> JsonSchema:
+    bounded: JsonSchema = {"minLength": least} if least else {}
+    return {"type": "string", "format": "binary", "description": description, **bounded}
 
 
 def _photo_media(fields: type[msgspec.Struct], schema_of: SchemaOf) -> dict[str, JsonSchema]:

@@ -11,7 +11,7 @@ from flask import Flask
 from server import error_codes
 from server.access.permissions import Permission, permission_needed
 from server.openapi.body_media import forms_of
-from server.requests.body_forms import RawBody
+from server.requests.body_forms import FileForm, RawBody
 from server.requests.parameters import NoParameters
 from server.requests.photos import SentPhotos, json_type_of
 from server.requests.validation import codes_of_fields
@@ -39,7 +39,7 @@ def codes_of(app: Flask, endpoint: str, in_path: Iterable[str] = ()) -> frozense
 
 
 def _of_form(form: Any) -> frozenset[str]:
-    if isinstance(form, RawBody):
+    if isinstance(form, (FileForm, RawBody)):
         return frozenset()
     if get_origin(form) is SentPhotos:
         (fields,) = get_args(form)

@@ -88,7 +88,8 @@ def record_raises(
 
 
 def _add(service: Service, stored: StoredSession, number: int, starts: datetime, raised: Raise, turn: int) -> int:
-    session, at = stored.session, starts.astimezone(UTC) + timedelta(seconds=raised.at_s)
+    session = stored.session
+    at = min(starts.astimezone(UTC) + timedelta(seconds=raised.at_s), service.clock.now().astimezone(UTC))
     request = f"film {stored.id} {number} {raised.subject} {round(raised.at_s)}{f' {turn}' if turn else ''}"
     made = Participation(
         raised.subject, session.clase, session.fecha, RAISED_HAND, "", at.isoformat(timespec="seconds"), request

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, time
 from typing import Any
 
 from gallery.attendance.class_photo import record_class_photo
@@ -25,6 +25,7 @@ from server.films.reading import ReadFilm
 from server.idempotency import KeyedRequest, carried_out
 from server.operations.film_raises import Raise, record_raises
 from server.operations.jobs import MOST_UNFINISHED, job_of
+from server.operations.session_films import local_time
 from server.operations.session_photos import may_show
 from server.requests.films import checked_starts
 from server.service import Service
@@ -151,8 +152,7 @@ def record_read_film(service: Service, job: Job, read: ReadFilm) -> Mapping[str,
     """
     asked = job.asked.arguments
     stored = service.session_log.open_session(int(asked["session"]))
-    starts = time.fromisoformat(asked["starts"])
-    recorded = _record(service, stored, job, read, starts)
+    recorded = _record(service, stored, job, read)
     raises = None
     if read.reading.raises is not None:
         there = {
@@ -160,25 +160,24 @@ def record_read_film(service: Service, job: Job, read: ReadFilm) -> Mapping[str,
         }
         owners = [(_owner(recorded.found[each.appearance]), each.from_s) for each in read.reading.raises]
         shown = [Raise(subject, at_s) for subject, at_s in owners if subject is not None and subject in there]
-        begins = service.clock.moment(stored.session.fecha, starts)
+        begins = service.clock.moment(stored.session.fecha, time.fromisoformat(asked["starts"]))
         raises = record_raises(service, stored, recorded.number, begins, shown)
     _keep(service, stored, recorded, read, job)
     _log(service, job, recorded)
     return _counts(recorded, read, raises)
 
 
-def _record(service: Service, stored: StoredSession, job: Job, read: ReadFilm, starts: time) -> _Recorded:
-    session, sha256 = stored.session, job.asked.arguments["sha256"]
+def _record(service: Service, stored: StoredSession, job: Job, read: ReadFilm) -> _Recorded:
+    session, sha256, starts = stored.session, job.asked.arguments["sha256"], job.asked.arguments["starts"]
     numbered = service.gallery.store.session_photos.number(stored.id, sha256, job.asked.at)
     if numbered is None:
         raise session_closed(stored.id)
     threshold, point = threshold_of_film(service.gallery.whole, read.reading)
-    begins = datetime.combine(date.fromisoformat(session.fecha), starts)
     faces = [
         ClassPhotoFace(
             appearance.vector,
             appearance.views[0].box,
-            is_late(session, begins + timedelta(seconds=appearance.first_s)),
+            late=is_late(session, local_time(session, starts, appearance.first_s)),
         )
         for appearance in read.reading.appearances
     ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import time
+from datetime import date, datetime, time, timedelta
 
-from gallery.documents.class_sessions import StoredSession
+from gallery.documents.class_sessions import ClassSession, SessionPhoto, StoredSession
 from server.operations.film_raises import is_same, move_raises, raises_of_film
 from server.operations.session_photos import ShownFace, ShownPhoto, shown_photos
 from server.service import Service
@@ -46,6 +46,19 @@ def _raises_of_faces(service: Service, stored: StoredSession, photo: ShownPhoto)
         number = next((each.stored.id for each in same), None)
         found.setdefault(face, []).append(ShownRaise(start, end, number))
     return found
+
+
+def local_time(session: ClassSession, starts: str, at_s: float) -> datetime:
+    """What the school's clock shows at a second of a film, which starts at HH:MM:SS of the session's day."""
+    begins = datetime.combine(date.fromisoformat(session.fecha), time.fromisoformat(starts))
+    return begins + timedelta(seconds=at_s)
+
+
+def first_sight(session: ClassSession, photo: SessionPhoto, face: int) -> datetime | None:
+    """What the school's clock showed when a film first shows a face, by its number; None of a photo."""
+    if photo.film is None or not 0 < face <= len(photo.faces):
+        return None
+    return local_time(session, photo.film.starts, photo.faces[face - 1].spans[0][0])
 
 
 def follow_raises(service: Service, stored: StoredSession, number: int | None = None) -> None:

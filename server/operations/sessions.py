@@ -18,7 +18,7 @@ from server.idempotency import KeyedRequest, carried_out
 from server.operations.film_raises import take_back_raises
 from server.operations.known_classes import check_class
 from server.operations.school_dates import past_date, today_of
-from server.operations.session_films import follow_raises
+from server.operations.session_films import first_sight, follow_raises
 from server.requests.cursors import session_place
 from server.requests.sessions import NewSession, SessionListParameters, SessionStatement, UndoRequest
 from server.service import Service
@@ -156,12 +156,14 @@ def record_statement(
 
 
 def _statement(service: Service, stored: StoredSession, said: SessionStatement) -> FaceStatement:
-    """A statement about a face; a student of whom no status is said is late if the photo came late."""
-    photo, status = said.photo or 0, said.entry_status
+    """A statement about a face; a student of whom no status is said is late if the photo came late, or if a film first
+    shows the face then."""
+    number, face, status = said.photo or 0, said.face or 0, said.entry_status
     if status is None:
-        seen_at = service.session_log.photo(stored.id, photo).at
-        status = "late" if is_late(stored.session, service.clock.local(moment_of(seen_at))) else "present"
-    return FaceStatement(photo, said.face or 0, said.matricula, status, said.note)
+        photo = service.session_log.photo(stored.id, number)
+        first = first_sight(stored.session, photo, face) or service.clock.local(moment_of(photo.at))
+        status = "late" if is_late(stored.session, first) else "present"
+    return FaceStatement(number, face, said.matricula, status, said.note)
 
 
 def moment_of(at: str) -> Any:

@@ -12,8 +12,8 @@ from msgspec import Meta
 from presente.errors import InvalidInput, StoreError, shown
 from presente.face_json import JsonObject
 from server.films.folder import FilmFile, FilmFolder
-from server.films.receiving import FIELD, FORM, PIECE_BYTES, FilmReceiver
-from server.requests.body_forms import BodyForms, RawBody
+from server.films.receiving import FIELD, PIECE_BYTES, FilmReceiver
+from server.requests.body_forms import BodyForms, FileForm, RawBody
 from server.requests.fields import rules
 
 RECEIVED = "presente.film"
@@ -42,9 +42,9 @@ class SentFilm:
     film: FilmFile
 
     FORMS: ClassVar[BodyForms] = (
-        RawBody(FORM, f"The film in the field {FIELD}."),
-        RawBody("video/webm", "A film; any other video/ type likewise."),
-        RawBody("video/mp4", "A film."),
+        FileForm(FIELD, "A film of the class."),
+        RawBody("video/webm", "A film; any other video/ type likewise.", least=1),
+        RawBody("video/mp4", "A film.", least=1),
     )
 
     @classmethod

@@ -150,3 +150,35 @@ def setup_code(folder: Path) -> str:
     found = re.search(r"with this code: ([0-9a-f-]{39})\n", (folder / "server.log").read_text())
     assert found is not None
     return found[1]
+
+
+def ended(running: Running, number: int) -> Any:
+    """The job once it has ended."""
+    found: Any = {}
+
+    def has_ended() -> bool:
+        found.update(running.ask(f"/v1/jobs/{number}"))
+        return found["state"] not in ("queued", "running")
+
+    wait_until(has_ended)
+    return found
+
+
+def process_of(running: Running) -> int:
+    """The process of the job that a server runs, once there is one."""
+    found: list[int] = []
+
+    def is_there() -> bool:
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdecimal():
+                try:
+                    words = (folder / "cmdline").read_bytes().split(b"\0")
+                    parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+                except OSError:
+                    continue
+                if b"server.jobs.child" in words and int(parent) == running.process.pid:
+                    found.append(int(folder.name))
+        return bool(found)
+
+    wait_until(is_there)
+    return found[0]

@@ -75,6 +75,7 @@ PERMISSIONS = {
     "PATCH /v1/sessions/<int:number>": Permission.RECORD,
     "POST /v1/sessions/<int:number>/close": Permission.RECORD,
     "POST /v1/sessions/<int:number>/photos": Permission.RECORD,
+    "GET /v1/sessions/<int:number>/events": Permission.READ,
     "POST /v1/sessions/<int:number>/video": Permission.RECORD,
     "GET /v1/sessions/<int:number>/video": Permission.RECORD,
     "GET /v1/sessions/<int:number>/photos": Permission.RECORD,

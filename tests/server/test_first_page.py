@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from http.cookies import SimpleCookie
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -21,13 +21,11 @@ from gallery.documents.access import Grant
 from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery
 from presente.access_roles import AccessRole
-from tests.conftest import Command, on_sqlite
+from tests.conftest import SAMPLE, Command, on_sqlite
 from tests.server.conftest import Reply, Running, Serve
-from tests.server.people import PASSWORD, guarded_app, key_of, logged_in, presente_at
+from tests.server.console.films import filmed_page, framed
+from tests.server.people import PASSWORD, guarded_app, key_of, logged_in, presente_at, wait_until
 from tests.server.sample import ANA, EVA, problem, upload
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
 
 WHOLE_SCHOOL = ("heatmap", "bubble_chart", "pie_chart")
 OF_CLASS = ("class_specific_bar_chart", "class_participation_box_plot")
@@ -57,6 +55,13 @@ class FirstPage:
 
     def post(self, path: str, **said: Any) -> Reply:
         return self.fetch("POST", path, json.dumps(said).encode())
+
+    def put(self, path: str, said: Any) -> Reply:
+        """What the console sends, with the session's token."""
+        token = self.fetch("GET", "/v1/session").json["csrf_token"]
+        cookie = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+        headers = {"Cookie": cookie, "X-CSRF-Token": token, "Content-Type": "application/json"}
+        return self._running.fetch("PUT", path, json.dumps(said).encode(), **headers)
 
     def login(self, email: str, password: str = PASSWORD) -> Any:
         """Which component the page shows then."""
@@ -117,9 +122,8 @@ def test_every_call_of_the_page_is_answered_as_it_expects(
         b'--x\r\nContent-Disposition: form-data; name="video"; filename="blob"\r\n\r\n' + bytes(200_000) + b"\r\n--x--"
     )
     for path in ("/upload-assistance", "/upload-parti"):
-        for sent in (form, form[:90] + form[-20:]):
-            video = page.fetch("POST", path, sent, "multipart/form-data; boundary=x")
-            assert video.status == 501 and video.json["code"] == "video_not_supported" and video.json["message"]
+        video = page.fetch("POST", path, form, "multipart/form-data; boundary=x")
+        assert video.status == 409 and video.json["code"] == "no_session" and video.json["message"]
     assert page.post("/upload", **upload(ANA, consentimiento=CONSENT)).json["code"] == "role_not_enough"
 
 
@@ -179,20 +183,30 @@ async function run({email, password, clase, name}) {
                  student_attendance_bar_chart: name, student_ranking_bar_graph: name};
   for (const [chart, className] of Object.entries(asked))
     seen[chart] = await shows(await fetch(`${server}/generate_${chart}`, json({className})).then((got) => got.text()));
-  const recording = new FormData();
-  recording.append("video", new Blob([new Uint8Array(1000)], {type: "video/webm"}), "recorded-video.webm");
-  const video = await fetch(`${server}/upload-parti`, {method: "POST", body: recording});
-  seen.video = [video.status, (await video.json()).message.length > 10];
+  const form = new FormData();
+  form.append("video", await recorded(3000), "recorded-video.webm");
+  const video = await fetch(`${server}/upload-parti`, {method: "POST", body: form});
+  seen.video = [video.status, (await video.json()).message];
   return seen;
+}
+async function recorded(ms) {
+  const stream = await navigator.mediaDevices.getUserMedia({video: true});
+  const recorder = new MediaRecorder(stream), parts = [];
+  recorder.ondataavailable = (event) => parts.push(event.data);
+  recorder.start();
+  await new Promise((good) => setTimeout(good, ms));
+  await new Promise((good) => { recorder.onstop = good; recorder.stop(); });
+  stream.getTracks().forEach((track) => track.stop());
+  return new Blob(parts, {type: "video/webm"});
 }
 """
 
 
 @on_sqlite
 def test_a_browser_that_shows_the_page_gets_its_pictures(
-    serve: Serve, environment: dict[str, str], tmp_path: Path, command: Command, page: "Page"
+    serve: Serve, environment: dict[str, str], tmp_path: Path, command: Command
 ) -> None:
-    """Chromium, the page on its own server, and a session that the page knows nothing of."""
+    """Chromium, the page on its own server, and a session that the page knows nothing of; a recording by its camera."""
     for name, role in (("direccion@escuela.mx", "admin"),):
         assert presente_at(tmp_path, environment, "users", "add", name, "--role", role, typed=PASSWORD).returncode == 0
     (tmp_path / "out" / "_next").mkdir(parents=True)
@@ -203,11 +217,22 @@ def test_a_browser_that_shows_the_page_gets_its_pictures(
     setup.login("direccion@escuela.mx")
     for student in (ANA, EVA):
         assert setup.post("/upload", **upload(student)).status == 200
-    page.goto(running.address.replace("127.0.0.1", "localhost") + "/first/")
+    timetable = {"meetings": [{"weekday": day, "starts": "00:00"} for day in range(1, 8)]}
+    assert setup.put(f"/v1/classes/{ANA['clase']}/timetable", timetable).status == 200
     who = {"email": "direccion@escuela.mx", "password": PASSWORD}
-    seen = page.evaluate("(given) => run(given)", who | {"clase": ANA["clase"], "name": ANA["nombre_del_alumno"]})
+    with filmed_page(tmp_path, framed(SAMPLE / "probes" / ANA["matricula"] / "1.jpg", 300)) as page:
+        page.goto(running.address.replace("127.0.0.1", "localhost") + "/first/")
+        seen = page.evaluate("(given) => run(given)", who | {"clase": ANA["clase"], "name": ANA["nombre_del_alumno"]})
     charts = dict.fromkeys((*WHOLE_SCHOOL, *OF_CLASS, *OF_STUDENT), 900)
-    assert seen == {"component": "FirstComponent", "students": 2, "video": [501, True], **charts}
+    video = [202, "Participaciones actualizadas"]
+    assert seen == {"component": "FirstComponent", "students": 2, "video": video, **charts}
+
+    def roll() -> Any:
+        return setup.fetch("GET", "/v1/sessions/1").json["roll"]
+
+    wait_until(lambda: {line["status"] for line in roll() if line["matricula"] == ANA["matricula"]} == {"present"})
+    assert [line["matricula"] for line in roll() if line["status"] != "absent"] == [ANA["matricula"]]
+    wait_until(lambda: not list((tmp_path / "var" / "films").iterdir()))  # the recording is gone
 
 
 @pytest.fixture

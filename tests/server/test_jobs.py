@@ -22,7 +22,7 @@ from server.operations.jobs import MOST_UNFINISHED
 from tests.conftest import SAMPLE, Command, on_sqlite
 from tests.planted_faults import plant
 from tests.server.conftest import Running, Serve
-from tests.server.people import wait_until
+from tests.server.people import ended, process_of, wait_until
 from tests.server.sample import problem
 
 AT = "2026-11-20T08:00:00+00:00"
@@ -34,18 +34,6 @@ def ask(running: Running, **body: Any) -> Any:
     assert made.status == 202, made.body
     assert made.headers["Location"] == f"/v1/jobs/{made.json['id']}"
     return made.json
-
-
-def ended(running: Running, number: int) -> Any:
-    """The job once it has ended."""
-    found: Any = {}
-
-    def has_ended() -> bool:
-        found.update(running.ask(f"/v1/jobs/{number}"))
-        return found["state"] not in ("queued", "running")
-
-    wait_until(has_ended)
-    return found
 
 
 def send(running: Running, method: str, path: str, body: Any = None) -> int:
@@ -155,26 +143,6 @@ def test_stored_photos_are_embedded_by_a_job(serve: Serve, store_url: str) -> No
         assert done["progress"]["unit"] == "photos" and store.counts().templates == 96
     finally:
         store.close()
-
-
-def process_of(running: Running) -> int:
-    """The process of the job that a server runs, once there is one."""
-    found: list[int] = []
-
-    def is_there() -> bool:
-        for folder in Path("/proc").iterdir():
-            if folder.name.isdecimal():
-                try:
-                    words = (folder / "cmdline").read_bytes().split(b"\0")
-                    parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
-                except OSError:
-                    continue
-                if b"server.jobs.child" in words and int(parent) == running.process.pid:
-                    found.append(int(folder.name))
-        return bool(found)
-
-    wait_until(is_there)
-    return found[0]
 
 
 @pytest.mark.usefixtures("sample_gallery")

@@ -68,6 +68,7 @@ MATRIX = {
     "PATCH /v1/sessions/<int:number>": TEACHING,
     "POST /v1/sessions/<int:number>/close": TEACHING,
     "POST /v1/sessions/<int:number>/photos": TEACHING,
+    "GET /v1/sessions/<int:number>/events": KNOWN,
     "POST /v1/sessions/<int:number>/video": TEACHING,
     "GET /v1/sessions/<int:number>/video": TEACHING,
     "GET /v1/sessions/<int:number>/photos": TEACHING,

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from bson import Int64
-from pymongo import ASCENDING
+from pymongo import ASCENDING, DESCENDING
 from pymongo.collection import Collection as MongoCollection
 from pymongo.errors import DuplicateKeyError
 
@@ -158,6 +158,20 @@ class MongoAttendance:
             # Each entry of an erased student has a number of its own, so that it stands alone.
             holding = (list(same)[-1] for _, same in groupby(entries, key=entry_key))
             return sum(entry["status"] in ATTENDED for entry in holding)
+
+    def entries_since(self, number: int, limit: int) -> list[StoredAttendance]:
+        with self._connection.calls():
+            found = self._db.attendance.find({"_id": {"$gt": Int64(number)}}).sort("_id", ASCENDING).limit(limit)
+            return [attendance_of(each) for each in found]
+
+    def last_numbers(self) -> tuple[int, int]:
+        with self._connection.calls():
+            newest = [
+                collection.find_one({}, {"_id": 1}, sort=[("_id", DESCENDING)])
+                for collection in (self._db.attendance, self._db.participations)
+            ]
+        entry, participation = (0 if found is None else int(found["_id"]) for found in newest)
+        return entry, participation
 
     def entry(self, number: int) -> StoredAttendance | None:
         with self._connection.calls():

@@ -86,6 +86,21 @@ class SqliteAttendance:
             counted = db.execute(f"SELECT count(*) FROM attendance a WHERE {where} AND {_ATTENDED}", values)
             return int(counted.fetchone()[0])
 
+    def entries_since(self, number: int, limit: int) -> list[StoredAttendance]:
+        with self._reading() as db:
+            rows = db.execute(
+                f"SELECT id, {ATTENDANCE_COLUMNS} FROM attendance WHERE id > ? ORDER BY id LIMIT ?", (number, limit)
+            ).fetchall()
+        return [attendance_of(row) for row in rows]
+
+    def last_numbers(self) -> tuple[int, int]:
+        with self._reading() as db:
+            entry, participation = db.execute(
+                "SELECT (SELECT coalesce(max(id), 0) FROM attendance), "
+                "(SELECT coalesce(max(id), 0) FROM participations)"
+            ).fetchone()
+        return int(entry), int(participation)
+
     def entry(self, number: int) -> StoredAttendance | None:
         with self._reading() as db:
             row = db.execute(f"SELECT id, {ATTENDANCE_COLUMNS} FROM attendance WHERE id = ?", (number,)).fetchone()

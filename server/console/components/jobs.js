@@ -1,11 +1,14 @@
 // Long work of the server: asked for, watched, left and come back to.
 import { html, useEffect, useState } from "../libraries/ui.js";
 import { call, word } from "../core/api.js";
-import { has, number, t } from "../core/words.js";
+import { clock, has, number, t } from "../core/words.js";
 import { Action, failed } from "./basics.js";
 
 const LOOK_MS = 1000;
 const WORKING = ["queued", "running"];
+
+/** @param {any} job */
+export const isWorking = (job) => WORKING.includes(job.state);
 
 /**
  * The newest job of a kind: `{ job, start, cancel }`. It is looked at until it has ended; then `ended` is called.
@@ -55,6 +58,7 @@ export function JobState({ watched }) {
   return html`<div class="working" role="status">
     <p>${progressWords(job)}</p>
     <progress aria-label=${t(`job.kind.${job.kind}`)} max=${job.progress.of ?? undefined} value=${job.progress.of ? job.progress.done : undefined}></progress>
+    ${job.seconds_left !== null && job.seconds_left >= 1 && html`<p class="left">${t("job.left", { time: clock(job.seconds_left) })}</p>`}
     <p class="quiet">${t("job.leave")}</p>
     <${Action} id="cancel-job" act=${cancel} disabled=${job.is_cancelled}>${t("job.cancel")}<//>
   </div>`;
@@ -64,6 +68,7 @@ export function JobState({ watched }) {
 export function progressWords(job) {
   const { done, of, unit } = job.progress;
   if (job.state !== "running" || !unit) return t(`job.state.${job.state}`);
-  const how = of === null ? number(done) : t("job.done_of", { done: number(done), of: number(of) });
+  const amount = unit === "seconds" ? clock : number;
+  const how = of === null ? amount(done) : t("job.done_of", { done: amount(done), of: amount(of) });
   return `${t(`job.kind.${job.kind}`)}: ${how} ${t(`job.unit.${unit}`)}`;
 }

@@ -1,11 +1,10 @@
-// A page that others change, too: it is loaded again when its reader comes back to it, and now and then.
+// A page that others change, too: it is loaded again when its reader comes back to it.
 import { useEffect } from "../libraries/ui.js";
 
-const EVERY_MS = 20_000;
 const AT_MOST_EVERY_MS = 1000; // a browser tells in several ways that its reader is back
 
-/** @param {() => void} again loads the page @param {boolean} [often] now and then, too */
-export function useKeptUp(again, often = false) {
+/** @param {() => void} again loads the page */
+export function useKeptUp(again) {
   useEffect(() => {
     let last = Date.now();
     const look = () => {
@@ -13,13 +12,11 @@ export function useKeptUp(again, often = false) {
       last = Date.now();
       again();
     };
-    const timer = often ? setInterval(look, EVERY_MS) : 0;
     addEventListener("focus", look);
     document.addEventListener("visibilitychange", look);
     return () => {
-      clearInterval(timer);
       removeEventListener("focus", look);
       document.removeEventListener("visibilitychange", look);
     };
-  }, [often]);
+  }, []);
 }

@@ -108,6 +108,36 @@ export async function call(method, path, sent) {
 }
 
 /**
+ * Send a large file, and tell how much of it has been sent: `fetch` does not.
+ * @param {string} path @param {Blob} file @param {Sent} sent @param {(share: number) => void} told is told the share, 0 to 1
+ * @returns {Promise<any>} what the server answered
+ * @throws {Problem}
+ */
+export function upload(path, file, sent, told) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", address(path, sent.query));
+    for (const [name, value] of Object.entries(headers({ type: file.type, ...sent }))) request.setRequestHeader(name, value);
+    request.upload.onprogress = (event) => event.lengthComputable && told(event.loaded / event.total);
+    request.onload = async () => {
+      reachable.value = true;
+      const after = request.getResponseHeader("Retry-After");
+      const reply = new Response(request.responseText, { status: request.status, headers: after === null ? {} : { "Retry-After": after } });
+      if (reply.ok) return resolve(await reply.json());
+      if (reply.status === 401) me.value = null;
+      reject(await problemOf(reply));
+    };
+    request.onerror = () => {
+      reachable.value = false;
+      reject(new Problem("no_answer", ""));
+    };
+    request.onabort = () => reject(sent.signal?.reason);
+    sent.signal?.addEventListener("abort", () => request.abort());
+    request.send(file);
+  });
+}
+
+/**
  * All lines of a list, page after page.
  * @param {string} path @param {string} member @param {Record<string, unknown>} [query]
  */

@@ -75,6 +75,13 @@ export function hour(moment) {
   return new Intl.DateTimeFormat(region.value, { timeStyle: "short" }).format(new Date(moment));
 }
 
+/** @param {number} seconds @returns {string} 75 is 1:15, and an hour 1:00:00 */
+export function clock(seconds) {
+  const [whole, two] = [Math.max(0, Math.floor(seconds)), (/** @type {number} */ each) => String(each).padStart(2, "0")];
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  return `${hours ? `${hours}:${two(minutes)}` : minutes}:${two(whole % 60)}`;
+}
+
 /** @param {number} value @param {Intl.NumberFormatOptions} [how] */
 export function number(value, how) {
   return new Intl.NumberFormat(region.value, how).format(value);

@@ -1,14 +1,17 @@
 // A session: photos or a camera, the roll that fills in, doubtful faces settled with a tap, corrections, the end.
 import { html, useState } from "../libraries/ui.js";
-import { call, me, word } from "../core/api.js";
+import { Problem, call, me, word } from "../core/api.js";
 import { mayRecord } from "../core/roles.js";
 import { to } from "../core/router.js";
 import { dayOf, status } from "../core/server_status.js";
 import { number, t } from "../core/words.js";
 import { Section, Waiting, failed, told, useLoaded } from "../components/basics.js";
 import { useKeptUp } from "../components/kept_up.js";
+import { useEvents } from "../components/live.js";
 import { PhotoPicker } from "../components/photo_picker.js";
 import { Ending } from "./session/ending.js";
+import { Filmed } from "./session/filmed.js";
+import { Films } from "./session/films.js";
 import { Kiosk } from "./session/kiosk.js";
 import { Roll } from "./session/roll.js";
 import { outcome, sendPhotos } from "./session/sending.js";
@@ -25,27 +28,34 @@ export function Session({ path }) {
     const photos = records ? (await call("GET", `${address}/photos`, { signal })).photos : [];
     return { ...about, photos };
   }, [address]);
-  const [camera, setCamera] = useState(false);
-  useKeptUp(again, found?.session.state === "open");
+  const [camera, setCamera] = useState(/** @type {"" | "kiosk" | "film"} */ (""));
+  useKeptUp(again);
+  const [filmed, setFilmed] = useState(/** @type {any} */ (null)); // the newest news of a film
+  useEvents(`${address}/events`, found?.session.state === "open", (name, data) => {
+    if (name === "film") return setFilmed(data);
+    if (name === "session" && data.state === "closed" && camera === "kiosk") return ended(new Problem("session_closed", ""));
+    again();
+  });
+  const ended = (error) => {
+    setCamera("");
+    failed(error);
+    again();
+  };
   if (!found) return html`<${Waiting} problem=${problem} again=${again} />`;
   const { session, counts, roll } = found;
   const open = session.state === "open" && records;
   const photos = found.photos.filter((each) => each.kept && !each.undone);
   const { send, undo, say, takePart, acted } = deeds(address, session, again);
-  const ended = (error) => {
-    setCamera(false);
-    failed(error);
-    again();
-  };
   return html`<${Back} session=${session} />
     <h1>${session.clase}<small class="day">${dayOf(session.fecha)}, ${session.starts}${session.ends ? `–${session.ends}` : ""}</small></h1>
     <dl class="counts" id="counts">${SHOWN.map((each) => html`<div><dt>${t(`status.${each}`)}</dt><dd class=${each}>${number(counts[each])}</dd></div>`)}</dl>
     ${open && html`<${Section} title=${t("session.take")} id="take-title">
       <div class="choose"><${PhotoPicker} several chosen=${send} label=${t("session.choose")} />
-        <button type="button" id="kiosk" onClick=${() => setCamera(!camera)}>${t(camera ? "camera.off" : "session.kiosk")}</button></div>
-      ${camera && html`<${Kiosk} address=${address} changed=${again} say=${say} ended=${ended} />`}
+        <button type="button" id="kiosk" disabled=${camera === "film"} onClick=${() => setCamera(camera ? "" : "kiosk")}>${t(camera === "kiosk" ? "camera.off" : "session.kiosk")}</button></div>
+      ${camera === "kiosk" && html`<${Kiosk} address=${address} changed=${again} say=${say} ended=${ended} />`}
     <//>`}
-    ${photos.map((each) => html`<${Taken} key=${each.number} photo=${each} roll=${roll} address=${address} open=${open} say=${say} undo=${undo} />`)}
+    ${records && html`<${Films} address=${address} open=${open} changed=${again} news=${filmed} recording=${camera === "film"} record=${(on) => setCamera(on ? "film" : "")} busy=${camera === "kiosk"} />`}
+    ${photos.map((each) => html`<${each.film ? Filmed : Taken} key=${each.number} photo=${each} roll=${roll} address=${address} open=${open} say=${say} undo=${undo} acted=${acted} />`)}
     <${Roll} roll=${roll} open=${open} say=${say} undo=${undo} takePart=${takePart} />
     <${Ending} session=${session} waiting=${counts.waiting} kept=${photos.length} address=${address} records=${records} acted=${acted} />`;
 }

@@ -23,7 +23,7 @@ export function Settling({ face, photo, copy, roll, say, close }) {
   const named = new Set(face.candidates.map((each) => each.matricula));
   const others = roll.filter((each) => !named.has(each.matricula));
   return html`<${Dialog} title=${t("session.whose")} close=${close}>
-    <div class="compared"><${Cut} photo=${photo} copy=${copy} box=${face.box} /><p class="quiet">${t(`face.${face.status}`)}</p></div>
+    <div class="compared"><div class="views">${(face.film?.views ?? [face]).map((each) => html`<${Cut} photo=${photo} copy=${copy} box=${each.box} around=${face.film ? 0 : AROUND} />`)}</div><p class="quiet">${t(`face.${face.status}`)}</p></div>
     <div class="options">${face.candidates.map((each) => html`<${Action} class="option" key=${each.matricula} act=${settle(each.matricula)}>
         ${seesPhotos(me.value?.role) && html`<${Enrolled} matricula=${each.matricula} />`}
         <span>${each.nombre_del_alumno}<small>${each.matricula} · ${number(each.score, { maximumFractionDigits: 2 })}</small></span><//>`)}
@@ -35,8 +35,11 @@ export function Settling({ face, photo, copy, roll, say, close }) {
   <//>`;
 }
 
-/** A face cut out of a photo. @param {{ photo: any, copy: Blob, box: number[] }} props */
-function Cut({ photo, copy, box }) {
+/**
+ * A face cut out of a photo, with what is around it: a share of its own size.
+ * @param {{ photo: any, copy: Blob, box: number[], around?: number }} props
+ */
+export function Cut({ photo, copy, box, around = AROUND }) {
   /** @type {any} */
   const canvas = useRef(null);
   useEffect(() => {
@@ -45,7 +48,7 @@ function Cut({ photo, copy, box }) {
       if (left) return;
       const scale = picture.width / photo.width;
       const [x1, y1, x2, y2] = box.map((each) => each * scale);
-      const side = Math.max(x2 - x1, y2 - y1) * (1 + 2 * AROUND);
+      const side = Math.max(x2 - x1, y2 - y1) * (1 + 2 * around);
       const place = [(x1 + x2 - side) / 2, (y1 + y2 - side) / 2, side, side];
       canvas.current?.getContext("2d").drawImage(picture, ...place, 0, 0, SIDE, SIDE);
     }, () => {});
@@ -57,7 +60,7 @@ function Cut({ photo, copy, box }) {
 }
 
 /** The first stored photo of a student. @param {{ matricula: string }} props */
-function Enrolled({ matricula }) {
+export function Enrolled({ matricula }) {
   const { found } = useLoaded((signal) => call("GET", `${addressOf(matricula)}/images`, { signal }), [matricula]);
   const first = found?.photos[0];
   return html`<span class="enrolled">${first && html`<${Thumbnail} matricula=${matricula} id=${first.id} />`}</span>`;

@@ -1,0 +1,1 @@
+"""What happens in sessions, told to those who follow them."""

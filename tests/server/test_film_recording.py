@@ -1,0 +1,229 @@
+"""What a film that was read records: attendance by first sight, participations by raised hands, and what people say
+of it afterwards."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+from PIL import Image
+
+from faces.embedder import FaceEmbedder
+from faces.film.values import FilmAppearance, FilmRaise, FilmReading, FilmView
+from gallery.documents.jobs import Job, JobRequest
+from gallery.gallery import Gallery
+from gallery.photo_export import PhotoExport
+from presente.clock import Clock
+from server.app import create_app
+from server.films.reading import ReadFilm, face_sheet
+from server.operations.films import finish_job
+from server.service import Service, ServiceHandle
+from tests.conftest import SAMPLE
+from tests.server.sample import problem
+
+CLASS, DAY = "IA-101", "2026-11-20"
+ANA, EVA, LEO = "A0178", "A0184", "A0189"
+OTHER = "A0241"
+"""Of another class."""
+STRANGER = "strangers/01.jpg"
+
+
+def thumbnail() -> bytes:
+    out = BytesIO()
+    Image.new("RGB", (100, 90), "gray").save(out, "JPEG")
+    return out.getvalue()
+
+
+@cache
+def seen(embedder: FaceEmbedder, photo: str, *spans: tuple[float, float], views: int = 2) -> FilmAppearance:
+    """Someone who appears in a film as on a photo."""
+    face = embedder.embed([embedder.portrait(embedder.decode((SAMPLE / photo).read_bytes()))])[0]
+    shown = tuple(
+        FilmView(spans[0][0] + 0.5 * each, (10.0, 10.0, 60.0, 70.0), 0.9 - 0.1 * each, thumbnail())
+        for each in range(views)
+    )
+    return FilmAppearance(face.template, shown, spans, looks=9)
+
+
+def photo_of(matricula: str) -> str:
+    return f"students/{matricula}/1.jpg"
+
+
+RAISES = (FilmRaise(0, 3.2, 5.0), FilmRaise(1, 40.4, 42.0), FilmRaise(0, 40.9, 43.0), FilmRaise(3, 50.0, 51.0))
+
+
+@pytest.fixture
+def reading(embedder: FaceEmbedder) -> FilmReading:
+    """Ana from the beginning, Eva a minute later, one of another class, a stranger."""
+    appearances = (
+        seen(embedder, photo_of(ANA), (0.0, 20.0), (30.0, 55.0)),
+        seen(embedder, photo_of(EVA), (11.0, 59.0), views=6),
+        seen(embedder, photo_of(OTHER), (12.0, 13.0)),
+        seen(embedder, STRANGER, (20.0, 52.0)),
+    )
+    return FilmReading(60.0, 640, 480, 600, 120, appearances, RAISES)
+
+
+class Recorder:
+    """Records readings as the server does that has read them."""
+
+    def __init__(self, gallery: Gallery, embedder: FaceEmbedder, folder: Path, keeps: bool = True) -> None:
+        export = PhotoExport(folder / "export")
+        clock = Clock("America/Mexico_City", lambda: datetime(2026, 11, 20, 20, 0, tzinfo=UTC))
+        self.service = Service(embedder, gallery, export, export.forget, clock, keeps_session_photos=keeps)
+        handle = ServiceHandle()
+        handle.put(self.service)
+        self.client: FlaskClient = create_app(handle, 4_000_000).test_client()
+        made = self.client.post("/v1/sessions", json={"clase": CLASS, "starts": "08:00", "late_after": 0})
+        self.number = int(made.get_json()["id"])
+        self._jobs = 0
+
+    def film(self, reading: FilmReading, starts: str = "08:00:50", sha256: str = "ab") -> dict[str, Any]:
+        sheet = face_sheet(reading.appearances) if reading.appearances else None
+        self._jobs += 1
+        at = f"2026-11-20T20:00:{self._jobs:02}+00:00"
+        arguments = {"session": self.number, "film": "0" * 32, "sha256": sha256, "starts": starts}
+        job = Job(self._jobs, JobRequest("film", arguments, "user:ruiz", "teacher", at))
+        return dict(finish_job(self.service, job, ReadFilm(reading, sheet).packed()))
+
+    def roll(self) -> dict[str, str]:
+        lines = self.client.get(f"/v1/sessions/{self.number}").get_json()["roll"]
+        return {line["matricula"]: line["status"] for line in lines if line["status"] != "absent"}
+
+    def raised(self) -> list[tuple[str, str]]:
+        """Who took part and when, of what counts."""
+        found = self.client.get(f"/v1/participations?clase={CLASS}").get_json()
+        assert {each["kind"] for each in found["participations"]} <= {"raised_hand"}
+        assert found["count"] == len(found["participations"])
+        return sorted((each["matricula"], each["at"][11:19]) for each in found["participations"])
+
+    def shown(self) -> list[Any]:
+        (photo,) = self.client.get(f"/v1/sessions/{self.number}/photos").get_json()["photos"]
+        return list(photo["faces"])
+
+    def say(self, what: str, **said: Any) -> Any:
+        reply = self.client.post(f"/v1/sessions/{self.number}/{what}", json=said)
+        assert reply.status_code == 200, reply.text
+        return reply.get_json()
+
+
+@pytest.fixture
+def recorder(school: Gallery, embedder: FaceEmbedder, tmp_path: Path) -> Recorder:
+    return Recorder(school, embedder, tmp_path)
+
+
+ANAS, EVAS = [(ANA, "14:00:53"), (ANA, "14:01:30")], [(EVA, "14:01:30")]
+
+
+def test_a_film_is_recorded_once(recorder: Recorder, reading: FilmReading) -> None:
+    first = recorder.film(reading)
+    assert first == {
+        "photo": 1, "repeated": False, "duration_s": 60.0, "damaged": False, "appearances": 4, "present": 1, "late": 1,
+        "waiting": 0, "off_roster": 1, "unknown": 1, "raises": 3,
+    }  # fmt: skip
+    assert recorder.roll() == {ANA: "present", EVA: "late"}  # who came at 08:01:01
+    assert recorder.raised() == ANAS + EVAS
+    jitter = tuple(replace(each, from_s=each.from_s + 0.3) for each in reversed(RAISES))
+    other_order = replace(reading, raises=jitter)
+    assert recorder.film(other_order) == first | {"repeated": True}
+    assert (recorder.raised(), len(recorder.shown())) == (ANAS + EVAS, 4)
+    assert recorder.film(replace(reading, raises=None), sha256="cd")["raises"] is None
+    assert recorder.raised() == ANAS + EVAS
+
+
+def test_what_is_shown_of_those_who_appear(recorder: Recorder, reading: FilmReading) -> None:
+    recorder.film(reading)
+    (photo,) = recorder.client.get(f"/v1/sessions/{recorder.number}/photos").get_json()["photos"]
+    assert photo["film"] == {"starts": "08:00:50", "duration_s": 60.0, "hands": True}
+    ana, eva, other, stranger = photo["faces"]
+    assert [face["status"] for face in photo["faces"]] == ["present", "present", "off_roster", "unknown"]
+    assert (ana["film"]["first_s"], ana["film"]["last_s"]) == (0.0, 55.0)
+    assert ana["film"]["spans"] == [[0.0, 20.0], [30.0, 55.0]] and len(eva["film"]["views"]) == 4
+    assert [each["from_s"] for each in ana["film"]["raises"]] == [3.2, 40.9] and other["film"]["raises"] == []
+    assert all(each["participation"] for each in ana["film"]["raises"] + eva["film"]["raises"])
+    assert [each["participation"] for each in stranger["film"]["raises"]] == [None]
+    sheet = Image.open(BytesIO(recorder.client.get(f"/v1/sessions/{recorder.number}/photos/1").data))
+    assert sheet.size == (photo["width"], photo["height"]) == (1536, 256)
+    boxes = [view["box"] for face in photo["faces"] for view in face["film"]["views"]]
+    assert len({tuple(box) for box in boxes}) == 10  # none lies on another
+    for x1, y1, x2, y2 in boxes:
+        middle = np.asarray(sheet)[int(y1 + y2) // 2, int(x1 + x2) // 2]
+        assert x2 <= sheet.width and y2 <= sheet.height and abs(int(middle[0]) - 128) < 9
+
+
+def test_a_person_says_whom_a_face_shows_and_the_hands_follow(recorder: Recorder, reading: FilmReading) -> None:
+    recorder.film(reading)
+    recorder.say("entries", photo=1, face=1, matricula=LEO)
+    assert recorder.roll() == {LEO: "present", EVA: "late"}
+    leos = [(LEO, at) for _, at in ANAS]
+    assert recorder.raised() == EVAS + leos
+    (entry,) = [each["id"] for each in recorder.shown()[0]["entries"] if each["status"] == "present"]
+    recorder.say("undo", entry=entry)
+    assert recorder.roll() == {ANA: "present", EVA: "late"} and recorder.raised() == ANAS + EVAS
+    recorder.say("entries", photo=1, face=2)  # it is not Eva
+    assert recorder.roll() == {ANA: "present"} and recorder.raised() == ANAS
+    recorder.say("entries", photo=1, face=4, matricula=EVA)  # the stranger is
+    assert recorder.roll() == {ANA: "present", EVA: "late"}  # who is first seen at 08:01:10
+    assert recorder.raised() == [*ANAS, (EVA, "14:01:40")]
+
+
+def test_taking_back_a_film_takes_back_its_participations(recorder: Recorder, reading: FilmReading) -> None:
+    recorder.film(reading)
+    by_hand = recorder.client.post("/v1/participations", json={"matricula": ANA, "kind": "raised_hand"}).get_json()
+    mistaken = recorder.shown()[0]["film"]["raises"][0]["participation"]
+    assert recorder.client.delete(f"/v1/participations/{mistaken}").status_code == 204
+    assert recorder.shown()[0]["film"]["raises"][0]["participation"] is None
+    recorder.say("undo", photo=1)
+    recorder.say("undo", photo=1)
+    assert recorder.roll() == {} and [matricula for matricula, _ in recorder.raised()] == [ANA]
+    assert recorder.client.delete(f"/v1/participations/{by_hand['id']}").status_code == 204
+    again = recorder.film(reading)
+    assert (again["raises"], again["repeated"]) == (2, True)
+    assert recorder.raised() == ANAS[1:] + EVAS  # what a person took back stays so
+    assert recorder.roll() == {ANA: "present", EVA: "late"}
+
+
+def test_a_film_goes_with_the_student(recorder: Recorder, reading: FilmReading, school: Gallery) -> None:
+    recorder.film(reading)
+    school.remove([LEO])  # of the class; no one knows that he is not on it
+    (photo,) = recorder.client.get(f"/v1/sessions/{recorder.number}/photos").get_json()["photos"]
+    assert (photo["kept"], photo["film"], photo["faces"]) == (False, None, [])
+    assert recorder.client.get(f"/v1/sessions/{recorder.number}/photos/1").status_code == 404
+    school.remove([ANA])
+    found = recorder.client.get(f"/v1/participations?clase={CLASS}").get_json()["participations"]
+    assert [(each["matricula"], each["kind"]) for each in found] == [(None, ""), (EVA, "raised_hand"), (None, "")]
+    said = school.store.attendance.participations(_of_class())
+    assert {each.entry.request.partition(" ")[0] for each in said if each.entry.subject is None} == {"erased"}
+    assert recorder.film(reading)["raises"] == 1  # Eva's
+    recorder.client.post(f"/v1/sessions/{recorder.number}/close")
+    assert not school.store.session_photos.photos(recorder.number)[0].kept
+
+
+def _of_class() -> Any:
+    from gallery.documents.attendance import EntryFilter
+
+    return EntryFilter(clase=CLASS)
+
+
+def test_nothing_is_kept_where_nothing_may_be(
+    school: Gallery, embedder: FaceEmbedder, reading: FilmReading, tmp_path: Path
+) -> None:
+    recorder = Recorder(school, embedder, tmp_path, keeps=False)
+    assert recorder.film(reading)["raises"] == 3 and recorder.roll() == {ANA: "present", EVA: "late"}
+    assert not school.store.session_photos.photos(recorder.number)[0].kept
+    problem(recorder.client.get(f"/v1/sessions/{recorder.number}/photos/1"), 404, "photo_not_found")
+    empty = replace(reading, appearances=(), raises=())
+    assert recorder.film(empty, sha256="ef")["appearances"] == 0
+    recorder.say("undo", photo=1)
+    assert recorder.roll() == {} and recorder.raised() == []
+
+
+def test_a_hand_is_no_participation_of_one_who_is_not_there(recorder: Recorder, reading: FilmReading) -> None:
+    recorder.say("entries", matricula=ANA, status="absent")
+    assert recorder.film(reading)["raises"] == 1
+    assert recorder.roll() == {EVA: "late"} and recorder.raised() == EVAS
