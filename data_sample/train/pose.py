@@ -21,7 +21,7 @@ from .nets import POSE_STRIDE, pose
 from .ops import JaxOps, Params
 from .poses import SIDE, load_crops
 
-CROPS, BATCH, STEPS = 9000, 32, 2400
+CROPS, BATCH, STEPS = 9000, 32, 3000
 PEAK_RATE = 3e-3
 SPREAD = 1.1
 """Standard deviation of a keypoint's peak, in cells of the heat map."""
@@ -40,16 +40,15 @@ class Run(NamedTuple):
     optimiser: optax.OptState
 
 
-def targets(labels: jax.Array, cells: int) -> tuple[jax.Array, jax.Array]:
-    """Return heat maps (N, cells, cells, 17) of labels (N, 17, 3), and (N, 1, 1, 17), whether each one counts.
+def targets(labels: jax.Array, cells: int) -> jax.Array:
+    """Return heat maps (N, cells, cells, 17) of labels (N, 17, 3).
 
-    A keypoint that is hidden is not asked for: where it is can only be guessed.
+    A keypoint that is hidden has none, like one that is absent: a guess would be a hand behind the head, or another's.
     """
     axis = jnp.arange(cells) + 0.5
     at = labels[..., :2] / POSE_STRIDE
     x, y = (jnp.exp(-((axis - at[..., k, None]) ** 2) / (2 * SPREAD**2)) for k in (0, 1))
-    maps = jnp.einsum("nky,nkx->nyxk", y, x) * (labels[:, None, None, :, 2] > 0)
-    return maps, (labels[:, None, None, :, 2] != 1).astype(jnp.float32)
+    return jnp.einsum("nky,nkx->nyxk", y, x) * (labels[:, None, None, :, 2] == 2)
 
 
 def _loss(
@@ -57,8 +56,8 @@ def _loss(
 ) -> tuple[jax.Array, tuple[Params, jax.Array]]:
     ops = JaxOps(params, stats, train=True)
     logits = pose(ops, (images.astype(jnp.float32) - 127.5) / 128.0)
-    aim, counts = targets(labels, logits.shape[1])
-    weight = counts * (1 + 15 * aim)
+    aim = targets(labels, logits.shape[1])
+    weight = 1 + 15 * aim
     entropy = aim * jax.nn.softplus(-logits) + (1 - aim) * jax.nn.softplus(logits)
     floor = -(aim * jnp.log(jnp.maximum(aim, 1e-6)) + (1 - aim) * jnp.log(jnp.maximum(1 - aim, 1e-6)))
     loss = (weight * (entropy - floor)).sum() / len(images) / len(COCO)

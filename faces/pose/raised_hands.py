@@ -25,10 +25,9 @@ class RaiseRule:
         least_score: keypoints below it are not seen.
         above_nose, clear_of_head, beside_head, held_below: see above.
         most_lean: degrees from upright.
-        lowered_s: a raise ends when a hand is seen below, and none above, for so many seconds.
-        gap_s: it also ends when no hand was seen above for longer: the person may have turned, a hand may be hidden. It
-            is to be more than the seconds between two looks at a picture that does not change.
-        least_share: share of the sights of a raise in which a hand must be up, and not only held.
+        gap_s: a raise ends when no hand was held for longer: the person may have turned, a hand may be hidden. It is to
+            be more than the seconds between two looks at a picture that does not change.
+        least_share: share of the looks at the person, from the first to the last with a held hand, in which one is up.
     """
 
     seconds: float = 1.0
@@ -38,7 +37,6 @@ class RaiseRule:
     beside_head: float = 0.6
     held_below: float = 0.25
     most_lean: float = 30.0
-    lowered_s: float = 0.5
     gap_s: float = 3.0
     least_share: float = 0.5
 
@@ -53,11 +51,10 @@ class Raise:
 
 @dataclass(slots=True)
 class _Sight:
-    """What one look at a person says: whether a hand is up; held, which one that is up is, too; seen, and none held."""
+    """What one look at a person says: whether a hand is up, and whether one is held, as one that is up is, too."""
 
     up: bool
     held: bool
-    lowered: bool
 
 
 class RaiseTracker:
@@ -72,8 +69,7 @@ class RaiseTracker:
     def _forget(self) -> None:
         self._first_up: float | None = None
         self._last_up = self._last_held = 0.0
-        self._lowered_since: float | None = None
-        self._ups = self._sights = 0
+        self._ups = self._looks = self._looks_since = 0
 
     @property
     def is_idle(self) -> bool:
@@ -85,7 +81,7 @@ class RaiseTracker:
         """The raise that goes on, once it is sure to be one; else None."""
         if self._first_up is None or self._last_up - self._first_up < self.rule.seconds:
             return None
-        if self._ups < self.rule.least_share * self._sights:
+        if self._ups < self.rule.least_share * self._looks:
             return None
         return Raise(self._first_up, self._last_held)
 
@@ -101,19 +97,10 @@ class RaiseTracker:
         if not at_s >= self._now:
             raise ValueError(f"a sight at {at_s} s comes after one at {self._now} s")
         self._now = at_s
-        sight = _looked_at(keypoints, self.rule) if keypoints is not None else _Sight(False, False, False)
-        ended = self.end() if self._has_ended(at_s, sight) else None
-        self._note(at_s, sight)
+        ended = self.end() if at_s - self._last_held > self.rule.gap_s else None
+        if keypoints is not None:
+            self._note(at_s, _looked_at(keypoints, self.rule))
         return ended
-
-    def _has_ended(self, at_s: float, sight: _Sight) -> bool:
-        """Whether what began has ended by now."""
-        if self._first_up is None:
-            return False
-        if at_s - self._last_held > self.rule.gap_s:
-            return True
-        since = at_s if self._lowered_since is None else self._lowered_since
-        return sight.lowered and at_s - since >= self.rule.lowered_s
 
     def _note(self, at_s: float, sight: _Sight) -> None:
         if sight.up:
@@ -123,12 +110,10 @@ class RaiseTracker:
             self._ups += 1
         if self._first_up is None:
             return
+        self._looks_since += 1
         if sight.held:
             self._last_held = at_s
-            self._sights += 1
-            self._lowered_since = None
-        elif sight.lowered and self._lowered_since is None:
-            self._lowered_since = at_s
+            self._looks, self._looks_since = self._looks + self._looks_since, 0
 
     def end(self) -> Raise | None:
         """The raise that goes on, which ends here: the person is not followed any further."""
@@ -153,19 +138,18 @@ def _looked_at(keypoints: Keypoints, rule: RaiseRule) -> _Sight:
     x1, y1, x2, y2 = keypoints.face
     nose = keypoints.point("nose", rule.least_score) or ((x1 + x2) / 2, (y1 + y2) / 2)
     side = keypoints.face_side
-    up = held = seen = False
+    up = held = False
     for wrist_name, elbow_name in _ARMS:
         wrist = keypoints.point(wrist_name, rule.least_score)
         if wrist is None:
             continue
-        seen = True
         aside, above = abs(wrist[0] - nose[0]) / side, (nose[1] - wrist[1]) / side
         lean = _lean(wrist, keypoints.point(elbow_name, rule.least_score), nose[0])
         beside = aside >= rule.beside_head and lean <= rule.most_lean
         this_up = above >= rule.above_nose and (above >= rule.clear_of_head or beside)
         up |= this_up
         held |= this_up or above >= -rule.held_below
-    return _Sight(up, held, seen and not held)
+    return _Sight(up, held)
 
 
 def _lean(wrist: tuple[float, float], elbow: tuple[float, float] | None, middle: float) -> float:
