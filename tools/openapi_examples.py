@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from typing import Any
 
 import requests
@@ -82,7 +83,13 @@ def asked(address: str) -> dict[str, dict[str, Any]]:
     excused = {"matricula": "A0283", "status": "excused", "note": "médico"}
     ask("sessions_say", "POST", f"/v1/sessions/{session}/entries", json=excused)
     ask("sessions_undo", "POST", f"/v1/sessions/{session}/undo", json={"photo": 1})
-    ask("sessions_photos", "GET", f"/v1/sessions/{session}/photos")
+    film = {"video": ("clase.webm", (SAMPLE / "film" / "class.webm").read_bytes(), "video/webm")}
+    filmed = ask("sessions_begin", "POST", "/v1/sessions", json={"clase": "IA-101", "starts": "00:00"})["id"]
+    job = ask("sessions_add_film", "POST", f"/v1/sessions/{filmed}/video?starts=00:00:00", files=film)["id"]
+    while ask("jobs_read", "GET", f"/v1/jobs/{job}")["state"] in ("queued", "running"):
+        time.sleep(1)
+    ask("sessions_films", "GET", f"/v1/sessions/{filmed}/video")
+    ask("sessions_photos", "GET", f"/v1/sessions/{filmed}/photos")
     ask("sessions_read", "GET", f"/v1/sessions/{session}")
     ask("sessions_close", "POST", f"/v1/sessions/{session}/close")
     ask("sessions_listing", "GET", "/v1/sessions?clase=IA-102")

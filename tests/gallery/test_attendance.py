@@ -67,6 +67,20 @@ def test_entries_are_selected(store: DocumentStore, ana: int) -> None:
     assert dates(clase="IA-102") == [] == dates(subject=ana + 1)
 
 
+def test_entries_are_read_in_the_order_of_their_ids(store: DocumentStore, ana: int) -> None:
+    records = store.attendance
+    assert (records.last_numbers(), records.entries_since(0, 9)) == ((0, 0), [])
+    for revision in range(3):
+        records.add_entries([entry(ana, revision)])
+    found = records.entries_since(0, 9)
+    assert [each.entry.revision for each in found] == [0, 1, 2]
+    assert records.entries_since(found[0].id, 1) == found[1:2] and records.entries_since(found[2].id, 9) == []
+    took_part = records.add_participation(
+        Participation(ana, "x", "2026-11-21", "", "", "2026-11-21T08:00:00+00:00", "r")
+    )
+    assert records.last_numbers() == (found[2].id, took_part.id)
+
+
 def test_a_revision_is_taken_once(store: DocumentStore, ana: int) -> None:
     first, second = entry(ana), entry(ana, status="rejected", source="hand")
     assert store.attendance.add_entries([first]) == []

@@ -84,6 +84,9 @@ def requests(admin: FlaskClient) -> list[tuple[str, str, dict[str, Any]]]:
     own = session_of(admin, CLASS)
     vectors = [[1.0] * 128, [-1.0] * 128]
     photo = {"data": portrait(stranger), "headers": JPEG}
+    film = {"data": b"film", "headers": {"Content-Type": "video/webm"}}
+    jobs = [admin.post(f"/v1/sessions/{each}/video", **film).get_json() for each in (own, theirs)]
+    parts = ("", "/photos", "/photos/1", "/roll?format=csv", "/video", "/events")
     return [
         *[("GET", path, {}) for path in lists],
         ("GET", f"/v1/students?q={stranger}", {}),
@@ -134,8 +137,11 @@ def requests(admin: FlaskClient) -> list[tuple[str, str, dict[str, Any]]]:
         ("PUT", f"/v1/classes/{OTHER}/timetable", {"json": {"meetings": []}}),
         ("POST", f"/v1/sessions/{own}/photos", {"data": GROUP, "headers": JPEG}),
         ("POST", f"/v1/sessions/{own}/entries", {"json": {"matricula": stranger}}),
-        *[("GET", f"/v1/sessions/{own}{part}", {}) for part in ("", "/photos", "/photos/1", "/roll?format=csv")],
-        *[("GET", f"/v1/sessions/{theirs}{part}", {}) for part in ("", "/photos", "/photos/1", "/roll?format=csv")],
+        *[("POST", f"/v1/sessions/{each}/video", film) for each in (own, theirs)],
+        *[("GET", f"/v1/sessions/{own}{part}", {}) for part in parts],
+        *[("GET", f"/v1/sessions/{theirs}{part}", {}) for part in parts],
+        *[("GET", f"/v1/jobs/{each['id']}", {}) for each in jobs],
+        *[("POST", f"/v1/jobs/{each['id']}/cancel", {}) for each in jobs],
         ("POST", f"/v1/sessions/{theirs}/photos", {"data": GROUP, "headers": JPEG}),
         ("POST", f"/v1/sessions/{theirs}/entries", {"json": {"matricula": HERE[0]}}),
         ("POST", f"/v1/sessions/{theirs}/undo", {"json": {"photo": 1}}),
