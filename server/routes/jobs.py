@@ -44,10 +44,10 @@ def listing(parameters: JobListParameters) -> JobListReply:
 
 
 @bp.get("/<int:number>")
-@needs(Permission.RECORD)
+@needs(Permission.STATUS)
 @answers(JobJson, refuses=GALLERY | {"job_not_found"})
 def read(number: int) -> JobJson:
-    """A job: where it is, how far, and what came of it. A teacher sees those of films of own sessions."""
+    """A job: where it is, how far, and what came of it. Who is no admin sees those of films of own sessions."""
     return job_json(visible_job(service(), number, g.caller, Permission.LOOK_AFTER))
 
 

@@ -95,7 +95,7 @@ PERMISSIONS = {
     "GET /v1/access-log": Permission.ADMINISTER,
     "POST /v1/jobs": Permission.ADMINISTER,
     "GET /v1/jobs": Permission.LOOK_AFTER,
-    "GET /v1/jobs/<int:number>": Permission.RECORD,  # of films; of others LOOK_AFTER and ADMINISTER
+    "GET /v1/jobs/<int:number>": Permission.STATUS,  # of films; of others LOOK_AFTER and ADMINISTER
     "POST /v1/jobs/<int:number>/cancel": Permission.RECORD,
     "GET /v1/audit": Permission.ADMINISTER,
     "PUT /v1/audit/findings/<finding>/aside": Permission.ADMINISTER,

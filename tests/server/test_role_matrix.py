@@ -94,7 +94,7 @@ MATRIX = {
     "PATCH /v1/users/<name>": "admin",
     "POST /v1/jobs": "admin",
     "GET /v1/jobs": "admin",
-    "GET /v1/jobs/<int:number>": TEACHING,  # those of films of own sessions
+    "GET /v1/jobs/<int:number>": f"viewer {TEACHING}",  # those of films of own sessions
     "POST /v1/jobs/<int:number>/cancel": TEACHING,
     "GET /v1/audit": "admin",
     "PUT /v1/audit/findings/<finding>/aside": "admin",
