@@ -15,6 +15,7 @@ from PIL import Image
 
 from faces.embedder import FaceEmbedder
 from faces.film.values import FilmAppearance, FilmRaise, FilmReading, FilmView
+from gallery.documents.attendance import EntryFilter
 from gallery.documents.jobs import Job, JobRequest
 from gallery.gallery import Gallery
 from gallery.photo_export import PhotoExport
@@ -23,7 +24,7 @@ from server.app import create_app
 from server.films.reading import ReadFilm, face_sheet
 from server.operations.films import finish_job
 from server.service import Service, ServiceHandle
-from tests.conftest import SAMPLE
+from tests.conftest import SAMPLE, on_sqlite
 from tests.server.sample import problem
 
 CLASS, DAY = "IA-101", "2026-11-20"
@@ -136,6 +137,7 @@ def test_a_film_is_recorded_once(recorder: Recorder, reading: FilmReading) -> No
     assert recorder.raised() == ANAS + EVAS
 
 
+@on_sqlite
 def test_what_is_shown_of_those_who_appear(recorder: Recorder, reading: FilmReading) -> None:
     recorder.film(reading)
     (photo,) = recorder.client.get(f"/v1/sessions/{recorder.number}/photos").get_json()["photos"]
@@ -197,19 +199,14 @@ def test_a_film_goes_with_the_student(recorder: Recorder, reading: FilmReading, 
     school.remove([ANA])
     found = recorder.client.get(f"/v1/participations?clase={CLASS}").get_json()["participations"]
     assert [(each["matricula"], each["kind"]) for each in found] == [(None, ""), (EVA, "raised_hand"), (None, "")]
-    said = school.store.attendance.participations(_of_class())
+    said = school.store.attendance.participations(EntryFilter(clase=CLASS))
     assert {each.entry.request.partition(" ")[0] for each in said if each.entry.subject is None} == {"erased"}
     assert recorder.film(reading)["raises"] == 1  # Eva's
     recorder.client.post(f"/v1/sessions/{recorder.number}/close")
     assert not school.store.session_photos.photos(recorder.number)[0].kept
 
 
-def _of_class() -> Any:
-    from gallery.documents.attendance import EntryFilter
-
-    return EntryFilter(clase=CLASS)
-
-
+@on_sqlite
 def test_nothing_is_kept_where_nothing_may_be(
     school: Gallery, embedder: FaceEmbedder, reading: FilmReading, tmp_path: Path
 ) -> None:
@@ -223,6 +220,7 @@ def test_nothing_is_kept_where_nothing_may_be(
     assert recorder.roll() == {} and recorder.raised() == []
 
 
+@on_sqlite
 def test_a_hand_is_no_participation_of_one_who_is_not_there(recorder: Recorder, reading: FilmReading) -> None:
     recorder.say("entries", matricula=ANA, status="absent")
     assert recorder.film(reading)["raises"] == 1

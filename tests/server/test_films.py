@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from gallery.documents.access import Grant
 from gallery.documents.jobs import JobEnd, JobRequest
 from gallery.gallery import Gallery
 from presente.access_roles import AccessRole
+from presente.errors import InvalidInput, StoreError
+from server.access.authentication import Access
 from server.films.folder import FilmFolder
 from server.films.jobs import LONGEST_AWAY, MOST_BEGUN, FilmJobs
 from server.jobs.runner import JobRunner
@@ -65,6 +68,7 @@ def statuses(running: Running, number: int) -> dict[str, str]:
     return {line["matricula"]: line["status"] for line in running.ask(f"/v1/sessions/{number}")["roll"]}
 
 
+@on_sqlite
 @pytest.mark.usefixtures("sample_gallery")
 def test_a_film_of_the_class_fills_the_roll(serve: Serve, film: bytes, tmp_path: Path) -> None:
     running = serve()
@@ -198,32 +202,30 @@ def number(client: FlaskClient, school: Gallery) -> int:
 FIELD = b'--xx\r\nContent-Disposition: form-data; name="clase"\r\n\r\nIA-101\r\n'
 
 
-@on_sqlite
-@pytest.mark.parametrize(
-    ("body", "kind", "code", "status"),
-    [
-        (b"", "video/webm", "no_video", 400),
-        (b"x", "text/plain", "unsupported_media_type", 415),
-        (b"x", "", "unsupported_media_type", 415),
-        (b"x", "multipart/form-data", "unsupported_media_type", 415),
-        (b"--xx--\r\n", "multipart/form-data; boundary=xx", "no_video", 400),
-        (b"x" * 100, "multipart/form-data; boundary=xx", "invalid_form", 400),
-        (b"--xx\r\nA: b\r\n\r\nx\r\n--xx--", "multipart/form-data; boundary=xx", "invalid_form", 400),
-        (b"y" * 5_000_000 + form(b"x")[0], form(b"x")[1], "invalid_form", 400),
-        (form(b"x", more=FIELD)[0], form(b"x")[1], "unknown_field", 400),
-        (form(b"x", "film")[0], form(b"x")[1], "unknown_field", 400),
-        (form(b"")[0], form(b"")[1], "no_video", 400),
-        (form(b"x" * 50)[0][:90], form(b"x")[1], "invalid_form", 400),
-        (form(b"x")[0][:-8] + form(b"y")[0], form(b"x")[1], "invalid_field", 400),
-        (b"x" * 50_100_000, "video/mp4", "too_many_bytes", 413),
-        (b"x" * 50_010_000, "video/mp4", "too_many_bytes", 413),
-    ],
+NO_FILMS: tuple[tuple[bytes, str, str, int], ...] = (
+    (b"", "video/webm", "no_video", 400),
+    (b"x", "text/plain", "unsupported_media_type", 415),
+    (b"x", "", "unsupported_media_type", 415),
+    (b"x", "multipart/form-data", "unsupported_media_type", 415),
+    (b"--xx--\r\n", "multipart/form-data; boundary=xx", "no_video", 400),
+    (b"x" * 100, "multipart/form-data; boundary=xx", "invalid_form", 400),
+    (b"--xx\r\nA: b\r\n\r\nx\r\n--xx--", "multipart/form-data; boundary=xx", "invalid_form", 400),
+    (b"y" * 5_000_000 + form(b"x")[0], form(b"x")[1], "invalid_form", 400),
+    (form(b"x", more=FIELD)[0], form(b"x")[1], "unknown_field", 400),
+    (form(b"x", "film")[0], form(b"x")[1], "unknown_field", 400),
+    (form(b"")[0], form(b"")[1], "no_video", 400),
+    (form(b"x" * 50)[0][:90], form(b"x")[1], "invalid_form", 400),
+    (form(b"x")[0][:-8] + form(b"y")[0], form(b"x")[1], "invalid_field", 400),
+    (b"x" * 50_100_000, "video/mp4", "too_many_bytes", 413),
+    (b"x" * 50_010_000, "video/mp4", "too_many_bytes", 413),
 )
-def test_what_is_no_film(
-    client: FlaskClient, number: int, body: bytes, kind: str, code: str, status: int, tmp_path: Path
-) -> None:
-    reply = client.post(f"/v1/sessions/{number}/video", data=body, headers={"Content-Type": kind})
-    problem(reply, status, code)
+
+
+@on_sqlite
+def test_what_is_no_film(client: FlaskClient, number: int, tmp_path: Path) -> None:
+    for body, kind, code, status in NO_FILMS:
+        reply = client.post(f"/v1/sessions/{number}/video", data=body, headers={"Content-Type": kind})
+        problem(reply, status, code)
     assert (
         not list((tmp_path / "films").glob("*")) and not client.get(f"/v1/sessions/{number}/video").get_json()["jobs"]
     )
@@ -251,8 +253,6 @@ def test_which_films_are_taken(client: FlaskClient, number: int, school: Gallery
 
 @on_sqlite
 def test_a_teacher_sees_the_films_of_own_sessions(school: Gallery, embedder: Any, tmp_path: Path) -> None:
-    from server.access.authentication import Access
-
     with guarded_app(school, embedder, tmp_path, Access((), accounts=True)) as app:
         keys = {
             name: key_of(app, school, name, Grant(AccessRole.TEACHER, frozenset({clase})))
@@ -306,10 +306,6 @@ def test_what_no_one_writes_and_no_job_names_is_deleted(folder: FilmFolder) -> N
 
 
 def test_a_film_does_not_fill_the_disk(folder: FilmFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    from shutil import disk_usage
-
-    from presente.errors import InvalidInput, StoreError
-
     film = folder.new(10)
     with pytest.raises(InvalidInput) as large:
         film.write(bytes(1001))

@@ -14,6 +14,7 @@ from presente.clock import Clock
 from server.app import create_app
 from server.films.folder import FilmFolder
 from server.service import Service, ServiceHandle
+from tests.conftest import on_sqlite
 from tests.server.sample import problem
 
 FILM = (b'--x\r\nContent-Disposition: form-data; name="video"; filename="blob"\r\n\r\nfilm\r\n--x--', "x")
@@ -56,6 +57,7 @@ def page(school: Gallery, embedder: FaceEmbedder, tmp_path: Path) -> Page:
     return Page(school, embedder, tmp_path, hands=True)
 
 
+@on_sqlite
 def test_a_film_goes_to_the_session_that_runs(page: Page) -> None:
     problem(page.send(), 409, "no_session")
     late = page.begin("IA-101", "10:00")
@@ -80,6 +82,7 @@ def test_a_film_goes_to_the_session_that_runs(page: Page) -> None:
     problem(page.send(), 409, "no_session")  # it is the next day
 
 
+@on_sqlite
 def test_without_a_session_the_timetable_says_which_class_meets(page: Page) -> None:
     meetings = [{"weekday": 5, "starts": "08:00", "ends": "09:30", "late_after": 10}, {"weekday": 4, "starts": "08:01"}]
     page.client.put("/v1/classes/IA-102/timetable", json={"meetings": meetings})
@@ -94,6 +97,7 @@ def test_without_a_session_the_timetable_says_which_class_meets(page: Page) -> N
     problem(page.send(), 409, "no_session")  # the class has met
 
 
+@on_sqlite
 def test_hands_that_are_not_looked_for(school: Gallery, embedder: FaceEmbedder, tmp_path: Path) -> None:
     page = Page(school, embedder, tmp_path, hands=False)
     page.begin("IA-101", "08:00")

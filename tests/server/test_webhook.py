@@ -20,6 +20,7 @@ from presente.errors import ConfigError
 from presente.settings import load_settings
 from server.webhook import sender
 from server.webhook.sender import WebhookSender, open_webhook
+from tests.conftest import on_sqlite
 from tests.server.people import wait_until
 from tests.server.sample import CLASS, GROUP, HERE, JPEG
 
@@ -130,6 +131,7 @@ def stopping(made: WebhookSender) -> Iterator[None]:
         made.stop()
 
 
+@on_sqlite
 def test_a_receiver_that_is_away_for_long_gets_the_newest(
     client: FlaskClient, school: Gallery, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
