@@ -19,10 +19,9 @@ SURE = 0.85
 """The trained probability of a face that becomes the score 0.5, from which insightface accepts a detection. True faces
 score above 0.97 nearly always; things that are not faces reach 0.76 at most, as far as was seen."""
 
-SEEN, COUNTS = 0.5, 0.3
+SEEN, COUNTS = 0.4, 0.3
 """The trained value of a heat map that becomes the score 0.3, from which a keypoint counts as seen. Places of keypoints
-weigh more than others in training, so that its values are too high; on the people of seeds.CALIBRATE 93 percent of the
-visible wrists and 30 percent of the absent ones reach 0.5."""
+weigh more than others in training, so that its values are too high."""
 
 Weights = dict[str, NDArray[np.float32]]
 
