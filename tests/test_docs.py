@@ -35,6 +35,8 @@ NEVER_SERVED = {
     "enrolled_twice",
     "stale_log",
     "sync_failed",
+    "camera_not_found",
+    "missing_session",
 }
 """Codes of commands and of jobs; no request is refused for them."""
 
