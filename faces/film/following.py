@@ -28,6 +28,8 @@ _CLOSE_BY, _BETWEEN = 0.6, 0.3
 for one that does so on both sides of it: someone sat there, and looked away."""
 _FASTER = 3.0
 """How many times faster a face may move there than within a track."""
+_MOST_PIECES = 4000
+"""Pieces that are compared with each other, those that were seen most often: memory grows with the square."""
 _PIECE_S = 10.0
 """Spans of an appearance that are nearer to each other are one."""
 
@@ -106,6 +108,8 @@ class FaceFollower:
 
     def _linked(self) -> list[list[_Piece]]:
         """The pieces in groups of one face each: the two most alike that may be one are joined, until none are."""
+        self._pieces.sort(key=lambda piece: -len(piece.looks))
+        del self._pieces[_MOST_PIECES:]
         groups = [[piece] for piece in self._pieces]
         if not groups:
             return []

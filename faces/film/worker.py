@@ -180,9 +180,11 @@ class _Progress:
         self._before: float | None = None
         self._looked_at: tuple[float, NDArray[np.int16]] | None = None
         self._next_s = 0.0
+        self._last: Any = None
 
     def see(self, frame: Any) -> None:
         self.decoded += 1
+        self._last = frame
         self.damaged |= bool(frame.is_corrupt)
         self._at_s = self._shown_at(frame)
         if self._task.live:
@@ -201,6 +203,9 @@ class _Progress:
             self._out.say({"kind": "progress", "at_s": self._at_s, "decoded": self.decoded})
 
     def end(self) -> None:
+        """The film has ended. Its last frame is given in any case: until when someone was there may show only in it."""
+        if not self._task.live and self._looked_at is not None and self._at_s > self._looked_at[0]:
+            self._give(self._last)
         last = {"kind": "end", "at_s": self._at_s, "decoded": self.decoded, "damaged": self.damaged}
         self._out.say(last)
 
@@ -229,6 +234,9 @@ class _Progress:
                 return
         self._looked_at = self._at_s, small
         self._next_s = self._at_s + self._task.every_s
+        self._give(frame)
+
+    def _give(self, frame: Any) -> None:
         pixels = self._upright(frame)
         if pixels is None:
             return

@@ -88,6 +88,12 @@ def test_a_track_that_passed_to_someone_else_is_divided() -> None:
     assert found[0].last_s < found[1].first_s and abs(found[1].first_s - 10) <= 2
 
 
+def test_of_a_film_without_end_the_faces_seen_most_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("faces.film.following._MOST_PIECES", 2)
+    frames = [(t / 2, [seen(0, 100), seen(1, 300), *([seen(2, 500)] if t > 100 else [])]) for t in range(120)]
+    assert [person_of(each) for each in followed(frames)[0]] == [0, 1]
+
+
 def test_who_passes_in_front_of_someone_was_not_there_before_and_after() -> None:
     frames = [(t / 2, [seen(1 if 99 < t < 102 else 0, 200)]) for t in range(200)]
     found, _ = followed(frames)

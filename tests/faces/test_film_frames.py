@@ -36,7 +36,7 @@ def code_of(path: Path, limits: FilmLimits | None = None) -> str:
 
 def test_a_frame_is_given_every_half_second_while_something_moves(drawn: list[np.ndarray], tmp_path: Path) -> None:
     given, frames = frames_of(write_film(tmp_path / "film.mp4", drawn))
-    assert [frame.at_s for frame in given] == pytest.approx(np.arange(8) / 2, abs=0.11)
+    assert [frame.at_s for frame in given] == pytest.approx([*np.arange(8) / 2, 3.9], abs=0.11)
     assert (frames.decoded, frames.damaged) == (40, False)
     assert frames.reached_s == pytest.approx(3.9, abs=0.01) and frames.claimed_s == pytest.approx(4, abs=0.2)
     assert np.abs(given[0].pixels.astype(int) - drawn[0]).mean() < 6
@@ -44,8 +44,8 @@ def test_a_frame_is_given_every_half_second_while_something_moves(drawn: list[np
 
 def test_where_nothing_moves_fewer_frames_are_given(drawn: list[np.ndarray], tmp_path: Path) -> None:
     given, frames = frames_of(write_film(tmp_path / "film.mp4", [drawn[0]] * 60))
-    assert [frame.at_s for frame in given] == pytest.approx([0, 2, 4], abs=0.61)
-    assert frames.decoded == 60
+    assert [frame.at_s for frame in given] == pytest.approx([0, 2, 4, 5.9], abs=0.61)
+    assert frames.decoded == 60 and given[-1].at_s == frames.reached_s  # until when someone was there shows only here
 
 
 def test_frames_are_given_at_the_times_that_they_have(drawn: list[np.ndarray], tmp_path: Path) -> None:
