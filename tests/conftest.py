@@ -78,6 +78,9 @@ def real_faces() -> Path:
     return folder
 
 
+CLUSTERS = ("test_shards.py", "test_ray.py")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Coverage is counted in the tests of the libraries, in those of all rooms if PRESENTE_TEST_TRACED is ``all``: it
     doubles the time that Python takes. Not counted are tests in a browser, and the halves on MongoDB above the store.
@@ -87,6 +90,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         again = room[:2] == ("server", "console") or "mongo" in item.name.partition("[")[2]
         if room[0] not in LIBRARIES and (again or TRACED != "all"):
             item.add_marker(pytest.mark.untraced)
+    # Tests that start a cluster come first: so one worker has them all, and one cluster is started, not one per worker.
+    items.sort(key=lambda item: item.path.name not in CLUSTERS)
 
 
 def unit(vector: np.ndarray) -> np.ndarray:
