@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, time
+from datetime import UTC
 from typing import Any
 
 from gallery.attendance.class_photo import record_class_photo
@@ -23,7 +23,7 @@ from server.films.folder import FilmFile
 from server.films.jobs import FILM
 from server.films.reading import ReadFilm
 from server.idempotency import KeyedRequest, carried_out
-from server.operations.film_raises import Raise, record_raises
+from server.operations.film_raises import Raise, record_raises, start_of_film
 from server.operations.jobs import MOST_UNFINISHED, job_of
 from server.operations.session_films import local_time
 from server.operations.session_photos import may_show
@@ -158,10 +158,14 @@ def record_read_film(service: Service, job: Job, read: ReadFilm) -> Mapping[str,
         there = {
             entry.entry.subject for face in recorded.found for entry in face.entries if entry.entry.status in ATTENDED
         }
-        owners = [(_owner(recorded.found[each.appearance]), each.from_s) for each in read.reading.raises]
-        shown = [Raise(subject, at_s) for subject, at_s in owners if subject is not None and subject in there]
-        begins = service.clock.moment(stored.session.fecha, time.fromisoformat(asked["starts"]))
-        raises = record_raises(service, stored, recorded.number, begins, shown)
+        begins = start_of_film(service, stored, asked["starts"])
+        owners = [(each, _owner(recorded.found[each.appearance])) for each in read.reading.raises]
+        shown = [
+            Raise(recorded.number, each.appearance + 1, subject, begins + each.from_s)
+            for each, subject in owners
+            if subject is not None and subject in there
+        ]
+        raises = record_raises(service, stored, shown)
     _keep(service, stored, recorded, read, job)
     _log(service, job, recorded)
     return _counts(recorded, read, raises)

@@ -149,7 +149,7 @@ def record_statement(
             log.record_by_hand(number, said.matricula or "", said.entry_status or "present", said.note, claim)
         else:
             log.settle_face(number, _statement(service, stored, said), claim)
-            follow_raises(service, stored, said.photo)
+        follow_raises(service, stored)
         return _changed(service, stored, before, about if claim.done else ())
 
     return carried_out(sent, service, asked, work, about=about, concerned=_subjects)
@@ -192,7 +192,7 @@ def take_back(
             take_back_raises(service, stored, undo.photo)
         else:
             log.undo_entry(number, undo.entry or 0, claim)
-            follow_raises(service, stored)
+        follow_raises(service, stored)
         return _changed(service, stored, before, ())
 
     return carried_out(sent, service, asked, work, concerned=_subjects)
