@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, time, timedelta
 from typing import Any
 
 from gallery.attendance.class_photo import record_class_photo
@@ -15,8 +15,8 @@ from gallery.documents.attendance_rules import ATTENDED
 from gallery.documents.class_sessions import SessionFace, SessionFilm, SessionPhoto, StoredSession
 from gallery.documents.jobs import Job, JobRequest
 from gallery.documents.request_keys import Claim
-from gallery.documents.session_rules import is_late, session_closed
-from presente.errors import Conflict, NotSupported
+from gallery.documents.session_rules import is_late_in_film, session_closed
+from presente.errors import Conflict, InvalidInput, NotSupported
 from presente.films import threshold_of_film
 from server.access.caller import Caller
 from server.films.folder import FilmFile
@@ -33,6 +33,9 @@ from server.service import Service
 _RECENT = 200
 """Jobs that are looked through for those of a session."""
 
+_CLOCKS_DIFFER = timedelta(minutes=1)
+"""How far a sender's clock may be ahead of the school's."""
+
 
 def send_film(sent: KeyedRequest, service: Service, number: int, film: FilmFile, starts: str, caller: Caller) -> Job:
     """Let a film be read for a session, once per key. A film that waits, is read or was read already is not read twice,
@@ -43,7 +46,8 @@ def send_film(sent: KeyedRequest, service: Service, number: int, film: FilmFile,
         service: whose gallery it is.
         number: id of the session.
         film: what was received; kept, if this makes a job of it.
-        starts: when its first frame was taken, HH:MM:SS at the school; empty for when the session starts.
+        starts: when its first frame was taken, HH:MM:SS at the school; empty for when the session starts, or for now if
+            that is still to come.
         caller: who sends it.
 
     Raises:
@@ -52,7 +56,7 @@ def send_film(sent: KeyedRequest, service: Service, number: int, film: FilmFile,
         Conflict: ``session_closed``, ``too_many_jobs``, ``idempotency_key_reused``.
     """
     stored = service.session_log.open_session(number)
-    begins = checked_starts(starts) or f"{stored.session.starts}:00"
+    begins = _begins(service, stored, checked_starts(starts))
     about = {"session": number, "sha256": film.sha256, "starts": begins}
     jobs = service.gallery.whole.store.jobs
     request = hashlib.sha256(sent.key.encode()).hexdigest() if sent.key else ""
@@ -76,6 +80,26 @@ def send_film(sent: KeyedRequest, service: Service, number: int, film: FilmFile,
     made = carried_out(sent, service, {"film": film.sha256, "starts": starts}, work)
     service.wake_jobs()
     return job_of(service, made.number)
+
+
+def _begins(service: Service, stored: StoredSession, starts: str) -> str:
+    """When a film begins, HH:MM:SS of the session's day, by what is said; it cannot be still to come.
+
+    Raises:
+        InvalidInput: ``invalid_times``.
+    """
+    said = starts or f"{stored.session.starts}:00"
+    now = service.clock.now()
+    if service.clock.moment(stored.session.fecha, time.fromisoformat(said)) <= now + _CLOCKS_DIFFER:
+        return said
+    shown = service.clock.local(now).strftime("%H:%M:%S")
+    if not starts:
+        return shown
+    raise InvalidInput(
+        "invalid_times",
+        f"starts is {said}, and at the school it is {shown} on {service.clock.today()}.",
+        f"Send when the film's first frame was taken, on the session's day ({stored.session.fecha}).",
+    )
 
 
 def _stands(service: Service, job: Job) -> bool:
@@ -181,7 +205,7 @@ def _record(service: Service, stored: StoredSession, job: Job, read: ReadFilm) -
         ClassPhotoFace(
             appearance.vector,
             appearance.views[0].box,
-            late=is_late(session, local_time(session, starts, appearance.first_s)),
+            late=is_late_in_film(session, local_time(session, starts, appearance.first_s)),
         )
         for appearance in read.reading.appearances
     ]

@@ -83,7 +83,7 @@ class Recorder:
         handle = ServiceHandle()
         handle.put(self.service)
         self.client: FlaskClient = create_app(handle, 4_000_000).test_client()
-        made = self.client.post("/v1/sessions", json={"clase": CLASS, "starts": "08:00", "late_after": 0})
+        made = self.client.post("/v1/sessions", json={"clase": CLASS, "starts": "08:00", "late_after": 1})
         self.number = int(made.get_json()["id"])
         self._jobs = 0
 
@@ -244,6 +244,22 @@ def test_a_later_word_about_the_student_is_followed(recorder: Recorder, reading:
     rejected = recorder.client.patch(f"/v1/attendance/{entry['entry']}", json={"status": "rejected"})
     assert rejected.status_code == 200, rejected.text
     assert recorder.raised() == EVAS
+
+
+@on_sqlite
+def test_late_by_a_film_is_to_the_second_and_stays_so_after_midnight(recorder: Recorder, reading: FilmReading) -> None:
+    session = {"clase": CLASS, "fecha": "2026-11-19", "starts": "23:49", "ends": "23:59", "late_after": 10}
+    recorder.number = recorder.client.post("/v1/sessions", json=session).get_json()["id"]
+    recorder.film(reading, starts="23:58:49")  # Eva is seen after 11 seconds
+    assert recorder.roll() == {ANA: "present", EVA: "present"}
+    recorder.say("undo", photo=1)
+    recorder.film(reading, starts="23:58:50")
+    assert recorder.roll() == {ANA: "present", EVA: "late"}
+    recorder.say("undo", photo=1)
+    recorder.film(reading, starts="23:59:55")
+    assert recorder.roll() == {ANA: "late", EVA: "late"}
+    recorder.say("entries", photo=1, face=4, matricula=LEO)
+    assert recorder.roll()[LEO] == "late" and recorder.raised()[0] == (ANA, "05:59:58")
 
 
 def test_two_recordings_of_one_class_count_a_hand_once(recorder: Recorder, reading: FilmReading) -> None:

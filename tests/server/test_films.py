@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from shutil import disk_usage
 from typing import Any
@@ -17,6 +18,7 @@ from gallery.documents.access import Grant
 from gallery.documents.jobs import JobEnd, JobRequest
 from gallery.gallery import Gallery
 from presente.access_roles import AccessRole
+from presente.clock import Clock
 from presente.errors import InvalidInput, StoreError
 from server.access.authentication import Access
 from server.films.folder import FilmFolder
@@ -25,7 +27,7 @@ from server.jobs.runner import JobRunner
 from server.operations.jobs import MOST_UNFINISHED
 from tests.conftest import on_sqlite
 from tests.films import SEATED, drawn_frames, write_film
-from tests.server.conftest import Running, Serve
+from tests.server.conftest import Running, Serve, client_of
 from tests.server.people import ended, guarded_app, key_of, process_of, wait_until
 from tests.server.sample import problem
 
@@ -54,7 +56,7 @@ def send(running: Running, number: int, film: bytes, query: str = "", **headers:
 
 
 def begin(running: Running, **said: Any) -> int:
-    session = {"clase": "IA-101", "starts": "08:00", "late_after": 10, **said}
+    session = {"clase": "IA-101", "fecha": "2024-01-12", "starts": "08:00", "late_after": 10, **said}
     made = running.fetch("POST", "/v1/sessions", json.dumps(session).encode(), Content_Type="application/json")
     assert made.status == 201, made.body
     return int(made.json["id"])
@@ -249,6 +251,22 @@ def test_which_films_are_taken(client: FlaskClient, number: int, school: Gallery
     JobRunner(school.store.jobs, None, films=FilmJobs(FilmFolder(tmp_path / "films", 1), school.store)).sweep()  # type: ignore[arg-type]
     assert not school.store.jobs.unfinished()
     assert not list((tmp_path / "films").glob("*"))
+
+
+@on_sqlite
+def test_a_film_does_not_begin_in_the_future(school: Gallery, embedder: Any, tmp_path: Path) -> None:
+    clock = Clock("America/Mexico_City", lambda: datetime(2026, 11, 20, 14, 0, tzinfo=UTC))  # 08:00 there
+    client = client_of(school, embedder, tmp_path, clock)
+
+    def send_to(session: dict[str, str], content: bytes, query: str = "") -> Any:
+        number = client.post("/v1/sessions", json={"clase": "IA-101", **session}).get_json()["id"]
+        return client.post(f"/v1/sessions/{number}/video{query}", data=content, headers=WEBM)
+
+    assert "08:00:00" in problem(send_to({"starts": "07:00"}, b"1", "?starts=08:05:00"), 400, "invalid_times")
+    assert send_to({"starts": "07:30"}, b"2", "?starts=08:00:30").status_code == 202  # clocks differ
+    made = school.store.jobs.job(send_to({"starts": "08:30"}, b"3").get_json()["id"])
+    assert made is not None and made.asked.arguments["starts"] == "08:00:00"
+    assert send_to({"fecha": "2026-11-19", "starts": "08:00"}, b"4", "?starts=23:59:59").status_code == 202
 
 
 @on_sqlite
