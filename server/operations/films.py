@@ -10,7 +10,9 @@ from typing import Any
 
 from gallery.attendance.class_photo import record_class_photo
 from gallery.attendance.face_attendance import ClassPhoto, ClassPhotoFace, FaceAttendance
+from gallery.attendance.session_evidence import seen_in
 from gallery.documents.access_log import DONE, AccessAction, AccessEvent
+from gallery.documents.attendance import EntryFilter
 from gallery.documents.attendance_rules import ATTENDED
 from gallery.documents.class_sessions import SessionFace, SessionFilm, SessionPhoto, StoredSession
 from gallery.documents.jobs import Job, JobRequest
@@ -53,24 +55,24 @@ def send_film(sent: KeyedRequest, service: Service, number: int, film: FilmFile,
     Raises:
         InvalidInput: ``invalid_times``.
         NotFound: ``session_not_found``.
-        Conflict: ``session_closed``, ``too_many_jobs``, ``idempotency_key_reused``.
+        Conflict: ``session_closed``, ``film_starts_differ``, ``too_many_jobs``, ``idempotency_key_reused``.
     """
     stored = service.session_log.open_session(number)
-    begins = _begins(service, stored, checked_starts(starts))
-    about = {"session": number, "sha256": film.sha256, "starts": begins}
+    begins = start_of(service, stored, starts)
+    about = {"session": number, "sha256": film.sha256}
     jobs = service.gallery.whole.store.jobs
     request = hashlib.sha256(sent.key.encode()).hexdigest() if sent.key else ""
 
     def work(claim: Claim) -> Job:
         waiting = jobs.unfinished()
         known = [job for job in waiting if not job.is_cancelled]
-        known += [job for job in jobs.jobs_before(None, _RECENT) if job.state == "done" and _stands(service, job)]
+        known += [job for job in jobs.jobs_before(None, _RECENT) if job.state == "done"]
         same = (job for job in known if job.asked.kind == FILM and about.items() <= job.asked.arguments.items())
-        if (found := next(same, None)) is not None:
-            return found
+        if (last := next(same, None)) is not None and _answers(service, stored, last, starts and begins):
+            return last
         if claim.first and len(waiting) >= MOST_UNFINISHED:
             raise Conflict("too_many_jobs", f"{MOST_UNFINISHED} jobs wait already.", "Wait, or cancel some.")
-        arguments = {**about, "film": film.name}
+        arguments = {**about, "starts": begins, "film": film.name, "bytes": film.size}
         asked = JobRequest(FILM, arguments, caller.name, str(caller.role), _now(service), request)
         made = jobs.add(asked)
         if made.asked.arguments["film"] == film.name:
@@ -82,13 +84,13 @@ def send_film(sent: KeyedRequest, service: Service, number: int, film: FilmFile,
     return job_of(service, made.number)
 
 
-def _begins(service: Service, stored: StoredSession, starts: str) -> str:
-    """When a film begins, HH:MM:SS of the session's day, by what is said; it cannot be still to come.
+def start_of(service: Service, stored: StoredSession, starts: str) -> str:
+    """When a film starts, HH:MM:SS of the session's day, by what is said; it cannot be still to come.
 
     Raises:
         InvalidInput: ``invalid_times``.
     """
-    said = starts or f"{stored.session.starts}:00"
+    said = checked_starts(starts) or f"{stored.session.starts}:00"
     now = service.clock.now()
     if service.clock.moment(stored.session.fecha, time.fromisoformat(said)) <= now + _CLOCKS_DIFFER:
         return said
@@ -102,13 +104,32 @@ def _begins(service: Service, stored: StoredSession, starts: str) -> str:
     )
 
 
-def _stands(service: Service, job: Job) -> bool:
-    """Whether what a film recorded was not taken back, and its pictures are there to be looked at."""
+def _answers(service: Service, stored: StoredSession, job: Job, starts: str) -> bool:
+    """Whether the last job of a film answers that the film is sent again: it waits, is read, or has recorded what was
+    not taken back, and its pictures are there to be looked at.
+
+    Raises:
+        Conflict: ``film_starts_differ``: the film has, or will have, recorded something by another start than
+            ``starts``; empty for any.
+    """
     asked = job.asked.arguments
-    if job.asked.kind != FILM:
-        return False
-    photos = service.gallery.store.session_photos.photos(int(asked["session"]))
-    return any(photo.kept and photo.sha256 == asked["sha256"] for photo in photos)
+    if job.state != "done":
+        stands, kept, way = True, True, f"Cancel job {job.number}"
+    else:
+        photos = service.gallery.store.session_photos.photos(stored.id)
+        photo = next((each for each in photos if each.sha256 == asked["sha256"]), None)
+        if photo is None:
+            return False
+        entries = service.attendance_log.store.entries(EntryFilter(session=stored.id))
+        stands, kept = photo.kept or bool(seen_in(entries, photo.number)), photo.kept
+        way = f"Take photo {photo.number} of the session back (undo)"
+    if stands and starts and starts != asked["starts"]:
+        raise Conflict(
+            "film_starts_differ",
+            f"Session {stored.id} has this film already, which starts at {asked['starts']} there.",
+            f"{way}, then send it with starts={starts}; or leave starts out.",
+        )
+    return kept
 
 
 def check_hands(service: Service) -> None:

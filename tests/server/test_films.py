@@ -103,6 +103,10 @@ def test_a_film_of_the_class_fills_the_roll(serve: Serve, film: bytes, tmp_path:
 
     for again in (send(running, number, film), send(running, number, film, Idempotency_Key="k1")):
         assert (again["id"], again["state"]) == (made["id"], "done") and left(tmp_path) == []
+    again = running.fetch(
+        "POST", f"/v1/sessions/{number}/video?starts=08:20", form(film)[0], Content_Type=form(film)[1]
+    )
+    assert (again.status, again.json["code"]) == (409, "film_starts_differ") and "photo 1" in again.json["detail"]
     history = running.ask("/v1/attendance?clase=IA-101&history=true")["attendance"]
     assert len(history) == 3
     undone = running.ask(f"/v1/sessions/{number}/undo", b'{"photo": 1}', "application/json")
@@ -243,6 +247,8 @@ def test_which_films_are_taken(client: FlaskClient, number: int, school: Gallery
         assert client.post(path, data=b"film %d" % each, headers=WEBM).status_code == 202
     problem(client.post(path, data=b"one more", headers=WEBM), 409, "too_many_jobs")
     assert client.post(path, data=b"film 3", headers=WEBM).status_code == 202  # which waits
+    reply = client.post(f"{path}?starts=00:00:00", data=b"film 3", headers=WEBM)
+    assert "Cancel job 4" in problem(reply, 409, "film_starts_differ")
     assert len(list((tmp_path / "films").glob("*"))) == MOST_UNFINISHED
     numbers = [job["id"] for job in client.get(path).get_json()["jobs"]]
     assert numbers == sorted(numbers, reverse=True) and len(numbers) == MOST_UNFINISHED
