@@ -40,8 +40,8 @@ CODES: Mapping[int, frozenset[str]] = {
     408: frozenset({"request_timeout"}),
     409: frozenset({
         "already_set_up", "ambiguous_name", "different_person", "film_starts_differ", "idempotency_key_reused",
-        "import_started", "last_admin", "name_taken", "no_room_for_photos", "no_session", "possible_duplicate", "session_closed",
-        "session_exists", "several_sessions", "student_exists", "student_removed", "threshold_is_set",
+        "import_started", "last_admin", "name_taken", "no_room_for_photos", "no_session", "possible_duplicate",
+        "session_closed", "session_exists", "several_sessions", "student_exists", "student_removed", "threshold_is_set",
         "too_many_imports", "too_many_jobs",
     }),
     411: frozenset({"length_required"}),

@@ -182,6 +182,12 @@ def test_a_film_is_written_to_disk_as_it_comes(serve: Serve, tmp_path: Path) -> 
         reply = http.client.HTTPResponse(asked)
         reply.begin()
         assert (reply.status, json.loads(reply.read())["code"]) == (413, "too_many_bytes")
+    for query, code in (("starts=8:00:30", "invalid_times"), ("foo=1", "unknown_parameter")):
+        with socket.create_connection((host, int(port)), 20) as asked:
+            asked.sendall((head % 20_000_000).replace("/video ", f"/video?{query} ").encode())
+            reply = http.client.HTTPResponse(asked)
+            reply.begin()
+            assert (reply.status, json.loads(reply.read())["code"]) == (400, code)
     with socket.create_connection((host, int(port)), 20) as asked:
         asked.sendall((head % 20_000_000).encode() + noise * 3)
         wait_until(lambda: left(tmp_path) != [])
@@ -232,6 +238,9 @@ def test_what_is_no_film(client: FlaskClient, number: int, tmp_path: Path) -> No
     for body, kind, code, status in NO_FILMS:
         reply = client.post(f"/v1/sessions/{number}/video", data=body, headers={"Content-Type": kind})
         problem(reply, status, code)
+    body, kind = form(b"x", more=FIELD.replace(b"clase", b"starts"))
+    reply = client.post(f"/v1/sessions/{number}/video", data=body, headers={"Content-Type": kind})
+    assert "?starts=" in problem(reply, 400, "unknown_field")
     assert (
         not list((tmp_path / "films").glob("*")) and not client.get(f"/v1/sessions/{number}/video").get_json()["jobs"]
     )
@@ -244,7 +253,7 @@ def test_which_films_are_taken(client: FlaskClient, number: int, school: Gallery
         problem(client.post(f"{path}?starts={starts}", data=b"x", headers=WEBM), 400, "invalid_times")
     problem(client.post("/v1/sessions/999/video", data=b"x", headers=WEBM), 404, "session_not_found")
     for each in range(MOST_UNFINISHED):
-        assert client.post(path, data=b"film %d" % each, headers=WEBM).status_code == 202
+        assert client.post(f"{path}?starts=00:00:30", data=b"film %d" % each, headers=WEBM).status_code == 202
     problem(client.post(path, data=b"one more", headers=WEBM), 409, "too_many_jobs")
     assert client.post(path, data=b"film 3", headers=WEBM).status_code == 202  # which waits
     reply = client.post(f"{path}?starts=00:00:00", data=b"film 3", headers=WEBM)
@@ -252,6 +261,8 @@ def test_which_films_are_taken(client: FlaskClient, number: int, school: Gallery
     assert len(list((tmp_path / "films").glob("*"))) == MOST_UNFINISHED
     numbers = [job["id"] for job in client.get(path).get_json()["jobs"]]
     assert numbers == sorted(numbers, reverse=True) and len(numbers) == MOST_UNFINISHED
+    said = client.get(path).get_json()["jobs"][-1]
+    assert (said["starts"], said["bytes"]) == ("00:00:30", len(b"film 0"))
     client.post(f"/v1/sessions/{number}/close")
     problem(client.post(path, data=b"x", headers=WEBM), 409, "session_closed")
     JobRunner(school.store.jobs, None, films=FilmJobs(FilmFolder(tmp_path / "films", 1), school.store)).sweep()  # type: ignore[arg-type]
