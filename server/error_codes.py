@@ -39,9 +39,9 @@ CODES: Mapping[int, frozenset[str]] = {
     405: frozenset({"method_not_allowed"}),
     408: frozenset({"request_timeout"}),
     409: frozenset({
-        "already_set_up", "ambiguous_name", "different_person", "idempotency_key_reused", "import_started",
-        "last_admin", "name_taken", "no_room_for_photos", "no_session", "possible_duplicate", "session_closed",
-        "session_exists", "several_sessions", "student_exists", "student_removed", "threshold_is_set",
+        "already_set_up", "ambiguous_name", "different_person", "film_starts_differ", "idempotency_key_reused",
+        "import_started", "last_admin", "name_taken", "no_room_for_photos", "no_session", "possible_duplicate",
+        "session_closed", "session_exists", "several_sessions", "student_exists", "student_removed", "threshold_is_set",
         "too_many_imports", "too_many_jobs",
     }),
     411: frozenset({"length_required"}),
@@ -106,6 +106,7 @@ ENROLMENT = PORTRAIT | {
 """What photos of a student may be refused for."""
 
 FILMS = frozenset({
+    "film_starts_differ",
     "films_unwritable", "invalid_form", "no_room_for_film", "no_video", "too_many_jobs", "unsupported_media_type",
 })  # fmt: skip
 """What a film may be refused for when it is received."""

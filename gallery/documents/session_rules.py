@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gallery.documents.attendance import StoredAttendance
 from gallery.documents.class_sessions import (
@@ -49,6 +49,15 @@ def is_late(session: ClassSession, local: datetime) -> bool:
     if session.late_after is None or session.fecha != today or (session.ends is not None and now > session.ends):
         return False
     return _minutes(now) > _minutes(session.starts) + session.late_after
+
+
+def is_late_in_film(session: ClassSession, first_seen: datetime) -> bool:
+    """Whether a student whom a film first shows at a moment of the school's time (without offset) is late: to the
+    second, also after the session's end and after midnight, because a film says when it was taken."""
+    if session.late_after is None:
+        return False
+    starts = datetime.fromisoformat(f"{session.fecha} {session.starts}")
+    return first_seen.replace(microsecond=0) > starts + timedelta(minutes=session.late_after)
 
 
 def entry_for(timetable: Sequence[TimetableEntry], weekday: int, now: str, starts: str = "") -> TimetableEntry | None:

@@ -14,7 +14,8 @@ from server.films.folder import FilmFolder
 log = logging.getLogger("presente.films")
 
 FILM = "film"
-"""The kind of these jobs. Their arguments: ``session``, ``film`` (its name in the folder), ``sha256``, ``starts``."""
+"""The kind of these jobs. Their arguments: ``session``, ``film`` (its name in the folder), ``sha256``, ``starts``,
+``bytes``."""
 MOST_BEGUN = 3
 """How often a film is begun whose server ends meanwhile: it may be what ends it."""
 LONGEST_AWAY = timedelta(days=2)

@@ -15,6 +15,8 @@ from server.films.folder import FilmFile, FilmFolder
 
 FORM = "multipart/form-data"
 FIELD = "video"
+_STARTS = "starts"
+"""A parameter of the address, which is known before the film comes."""
 PIECE_BYTES = 1024 * 1024
 """Bytes that are written at once."""
 _MOST_PARTS = 20
@@ -102,5 +104,6 @@ class FilmReceiver:
         if self._in_film and self._found:
             raise InvalidInput("invalid_field", f"{FIELD} is there more than once.", "Send one film at a time.")
         if not self._in_film and self._strict:
-            raise InvalidInput("unknown_field", f"There is no field {shown(name or '')} here.", f"Known: {FIELD}.")
+            fix = "Say it in the address: .../video?starts=08:00:30." if name == _STARTS else f"Known: {FIELD}."
+            raise InvalidInput("unknown_field", f"There is no field {shown(name or '')} here.", fix)
         self._found |= self._in_film

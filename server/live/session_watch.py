@@ -21,14 +21,11 @@ from gallery.documents.request_keys import Claim
 from gallery.threshold.operating_point import OperatingPoint
 from presente.films import threshold_for_chances
 from presente.recognition import digest_of
-from server.operations.film_raises import Raise, record_raises
+from server.operations.film_raises import Raise, record_raises, seconds_of_day, who_is_there
 from server.operations.session_photos import LONGEST_SIDE, ReadSessionPhoto, record_read_photo
 from server.service import Service
 
 log = logging.getLogger(__name__)
-
-_CAMERA = 0
-"""In place of a film's number, for participations that a camera saw."""
 
 
 @dataclass
@@ -57,7 +54,8 @@ class SessionWatch:
         self._service, self._stored, self._hands = service, stored, hands
         self._reader = FilmReader(service.embedder)
         self._live = LiveFaces(self._reader.embed, service.embedder.pack.threshold)
-        self._owners: dict[int, int] = {}
+        self._owners: dict[int, tuple[int, int, int]] = {}
+        """By track the frame's number, the face's number in it, and the subject id."""
         self._chances = 1
         self._fitted: tuple[tuple[int, float], float] | None = None
         self._began: datetime | None = None
@@ -92,10 +90,10 @@ class SessionWatch:
         point = replace(point, threshold=self._threshold(point))
         at = service.clock.now().astimezone(UTC).isoformat(timespec="seconds")
         recorded = record_read_photo(service, self._stored, photo, point, Claim("", "", at), frame=True)
-        for each, (_, made) in zip(faces, recorded.faces, strict=True):
+        for face, (each, (_, made)) in enumerate(zip(faces, recorded.faces, strict=True), start=1):
             self.counts.decided += 1
             self.counts.recorded += made.recorded
-            self._note(each.track, made)
+            self._note(each.track, (recorded.number or 0, face), made)
 
     def _threshold(self, point: OperatingPoint) -> float:
         """The threshold for the chances that strangers have had so far; reckoned anew when these have doubled."""
@@ -105,23 +103,24 @@ class SessionWatch:
             self._fitted = (doubled, point.threshold), raised
         return self._fitted[1]
 
-    def _note(self, track: int, made: FaceAttendance) -> None:
+    def _note(self, track: int, place: tuple[int, int], made: FaceAttendance) -> None:
         """Settle a track whose face it is known to be; every other decision is one more chance of a stranger."""
         if made.status in ("present", "duplicate", "off_roster"):
             self._live.settle(track)
-            self._owners[track] = made.candidates[0].subject
+            self._owners[track] = (*place, made.candidates[0].subject)
         else:
             self._chances += 1
 
     def _record_raises(self, hands: FollowedHands) -> None:
-        """Record the raises of those who are known; one whose face is not settled yet waits for that."""
+        """Record the raises of those who are known, and there; others wait for that."""
         assert self._began is not None
-        for track, from_s, *_ in hands.raises():
-            if (track, from_s) in self._raised or track not in self._owners:
-                continue
-            self._raised.add((track, from_s))
-            # Seconds of the day: another watch of this session counts them alike.
-            moment = self._began + timedelta(seconds=from_s)
-            midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-            raised = Raise(self._owners[track], (moment - midnight).total_seconds())
-            self.counts.raises += record_raises(self._service, self._stored, _CAMERA, midnight, [raised])
+        known = [(track, from_s) for track, from_s, *_ in hands.raises() if track in self._owners]
+        waiting = [each for each in known if each not in self._raised]
+        there = who_is_there(self._service, self._stored) if waiting else set()
+        # Seconds of the day: another recording of this session counts them alike.
+        begins = seconds_of_day(self._service, self._stored, self._began)
+        for track, from_s in waiting:
+            if self._owners[track][2] in there:
+                self._raised.add((track, from_s))
+                raised = Raise(*self._owners[track], begins + from_s)
+                self.counts.raises += record_raises(self._service, self._stored, [raised])

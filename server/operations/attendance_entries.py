@@ -9,6 +9,7 @@ from gallery.documents.request_keys import Claim
 from gallery.documents.values import Student
 from server.idempotency import KeyedRequest, carried_out
 from server.operations.school_dates import today_of
+from server.operations.session_films import follow_raises
 from server.service import Service
 
 
@@ -54,11 +55,18 @@ def resolve_entry(
         NotFound: ``entry_not_found``.
         Conflict: ``idempotency_key_reused``.
     """
+
+    def work(claim: Claim) -> list[StoredAttendance]:
+        found = service.attendance_log.resolve(number, status, note, claim)
+        if session := found[0].entry.session:
+            follow_raises(service, service.session_log.session(session))
+        return found
+
     resolved = carried_out(
         sent,
         service,
         asked,
-        lambda claim: service.attendance_log.resolve(number, status, note, claim),
+        work,
         about=[service.attendance_log.entry(number).entry.subject or 0],
         concerned=lambda entries: [stored.entry.subject or 0 for stored in entries],
     )

@@ -5,25 +5,27 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, time
+from datetime import UTC, time, timedelta
 from typing import Any
 
 from gallery.attendance.class_photo import record_class_photo
 from gallery.attendance.face_attendance import ClassPhoto, ClassPhotoFace, FaceAttendance
+from gallery.attendance.session_evidence import seen_in
 from gallery.documents.access_log import DONE, AccessAction, AccessEvent
+from gallery.documents.attendance import EntryFilter
 from gallery.documents.attendance_rules import ATTENDED
 from gallery.documents.class_sessions import SessionFace, SessionFilm, SessionPhoto, StoredSession
 from gallery.documents.jobs import Job, JobRequest
 from gallery.documents.request_keys import Claim
-from gallery.documents.session_rules import is_late, session_closed
-from presente.errors import Conflict, NotSupported
+from gallery.documents.session_rules import is_late_in_film, session_closed
+from presente.errors import Conflict, InvalidInput, NotSupported
 from presente.films import threshold_of_film
 from server.access.caller import Caller
 from server.films.folder import FilmFile
 from server.films.jobs import FILM
 from server.films.reading import ReadFilm
 from server.idempotency import KeyedRequest, carried_out
-from server.operations.film_raises import Raise, record_raises
+from server.operations.film_raises import Raise, record_raises, start_of_film
 from server.operations.jobs import MOST_UNFINISHED, job_of
 from server.operations.session_films import local_time
 from server.operations.session_photos import may_show
@@ -32,6 +34,9 @@ from server.service import Service
 
 _RECENT = 200
 """Jobs that are looked through for those of a session."""
+
+_CLOCKS_DIFFER = timedelta(minutes=1)
+"""How far a sender's clock may be ahead of the school's."""
 
 
 def send_film(sent: KeyedRequest, service: Service, number: int, film: FilmFile, starts: str, caller: Caller) -> Job:
@@ -43,30 +48,31 @@ def send_film(sent: KeyedRequest, service: Service, number: int, film: FilmFile,
         service: whose gallery it is.
         number: id of the session.
         film: what was received; kept, if this makes a job of it.
-        starts: when its first frame was taken, HH:MM:SS at the school; empty for when the session starts.
+        starts: when its first frame was taken, HH:MM:SS at the school; empty for when the session starts, or for now if
+            that is still to come.
         caller: who sends it.
 
     Raises:
         InvalidInput: ``invalid_times``.
         NotFound: ``session_not_found``.
-        Conflict: ``session_closed``, ``too_many_jobs``, ``idempotency_key_reused``.
+        Conflict: ``session_closed``, ``film_starts_differ``, ``too_many_jobs``, ``idempotency_key_reused``.
     """
     stored = service.session_log.open_session(number)
-    begins = checked_starts(starts) or f"{stored.session.starts}:00"
-    about = {"session": number, "sha256": film.sha256, "starts": begins}
+    begins = start_of(service, stored, starts)
+    about = {"session": number, "sha256": film.sha256}
     jobs = service.gallery.whole.store.jobs
     request = hashlib.sha256(sent.key.encode()).hexdigest() if sent.key else ""
 
     def work(claim: Claim) -> Job:
         waiting = jobs.unfinished()
         known = [job for job in waiting if not job.is_cancelled]
-        known += [job for job in jobs.jobs_before(None, _RECENT) if job.state == "done" and _stands(service, job)]
+        known += [job for job in jobs.jobs_before(None, _RECENT) if job.state == "done"]
         same = (job for job in known if job.asked.kind == FILM and about.items() <= job.asked.arguments.items())
-        if (found := next(same, None)) is not None:
-            return found
+        if (last := next(same, None)) is not None and _answers(service, stored, last, starts and begins):
+            return last
         if claim.first and len(waiting) >= MOST_UNFINISHED:
             raise Conflict("too_many_jobs", f"{MOST_UNFINISHED} jobs wait already.", "Wait, or cancel some.")
-        arguments = {**about, "film": film.name}
+        arguments = {**about, "starts": begins, "film": film.name, "bytes": film.size}
         asked = JobRequest(FILM, arguments, caller.name, str(caller.role), _now(service), request)
         made = jobs.add(asked)
         if made.asked.arguments["film"] == film.name:
@@ -78,13 +84,52 @@ def send_film(sent: KeyedRequest, service: Service, number: int, film: FilmFile,
     return job_of(service, made.number)
 
 
-def _stands(service: Service, job: Job) -> bool:
-    """Whether what a film recorded was not taken back, and its pictures are there to be looked at."""
+def start_of(service: Service, stored: StoredSession, starts: str) -> str:
+    """When a film starts, HH:MM:SS of the session's day, by what is said; it cannot be still to come.
+
+    Raises:
+        InvalidInput: ``invalid_times``.
+    """
+    said = checked_starts(starts) or f"{stored.session.starts}:00"
+    now = service.clock.now()
+    if service.clock.moment(stored.session.fecha, time.fromisoformat(said)) <= now + _CLOCKS_DIFFER:
+        return said
+    shown = service.clock.local(now).strftime("%H:%M:%S")
+    if not starts:
+        return shown
+    raise InvalidInput(
+        "invalid_times",
+        f"starts is {said}, and at the school it is {shown} on {service.clock.today()}.",
+        f"Send when the film's first frame was taken, on the session's day ({stored.session.fecha}).",
+    )
+
+
+def _answers(service: Service, stored: StoredSession, job: Job, starts: str) -> bool:
+    """Whether the last job of a film answers that the film is sent again: it waits, is read, or has recorded what was
+    not taken back, and its pictures are there to be looked at.
+
+    Raises:
+        Conflict: ``film_starts_differ``: the film has, or will have, recorded something by another start than
+            ``starts``; empty for any.
+    """
     asked = job.asked.arguments
-    if job.asked.kind != FILM:
-        return False
-    photos = service.gallery.store.session_photos.photos(int(asked["session"]))
-    return any(photo.kept and photo.sha256 == asked["sha256"] for photo in photos)
+    if job.state != "done":
+        stands, kept, way = True, True, f"Cancel job {job.number}"
+    else:
+        photos = service.gallery.store.session_photos.photos(stored.id)
+        photo = next((each for each in photos if each.sha256 == asked["sha256"]), None)
+        if photo is None:
+            return False
+        entries = service.attendance_log.store.entries(EntryFilter(session=stored.id))
+        stands, kept = photo.kept or bool(seen_in(entries, photo.number)), photo.kept
+        way = f"Take photo {photo.number} of the session back (undo)"
+    if stands and starts and starts != asked["starts"]:
+        raise Conflict(
+            "film_starts_differ",
+            f"Session {stored.id} has this film already, which starts at {asked['starts']} there.",
+            f"{way}, then send it with starts={starts}; or leave starts out.",
+        )
+    return kept
 
 
 def check_hands(service: Service) -> None:
@@ -158,10 +203,14 @@ def record_read_film(service: Service, job: Job, read: ReadFilm) -> Mapping[str,
         there = {
             entry.entry.subject for face in recorded.found for entry in face.entries if entry.entry.status in ATTENDED
         }
-        owners = [(_owner(recorded.found[each.appearance]), each.from_s) for each in read.reading.raises]
-        shown = [Raise(subject, at_s) for subject, at_s in owners if subject is not None and subject in there]
-        begins = service.clock.moment(stored.session.fecha, time.fromisoformat(asked["starts"]))
-        raises = record_raises(service, stored, recorded.number, begins, shown)
+        begins = start_of_film(service, stored, asked["starts"])
+        owners = [(each, _owner(recorded.found[each.appearance])) for each in read.reading.raises]
+        shown = [
+            Raise(recorded.number, each.appearance + 1, subject, begins + each.from_s)
+            for each, subject in owners
+            if subject is not None and subject in there
+        ]
+        raises = record_raises(service, stored, shown)
     _keep(service, stored, recorded, read, job)
     _log(service, job, recorded)
     return _counts(recorded, read, raises)
@@ -177,7 +226,7 @@ def _record(service: Service, stored: StoredSession, job: Job, read: ReadFilm) -
         ClassPhotoFace(
             appearance.vector,
             appearance.views[0].box,
-            late=is_late(session, local_time(session, starts, appearance.first_s)),
+            late=is_late_in_film(session, local_time(session, starts, appearance.first_s)),
         )
         for appearance in read.reading.appearances
     ]

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
+from gallery.documents.attendance import EntryFilter, StoredAttendance
 from gallery.documents.class_sessions import ClassSession, SessionPhoto, StoredSession
-from server.operations.film_raises import is_same, move_raises, raises_of_film
+from gallery.documents.session_rules import standing
+from server.operations.film_raises import (
+    Raise,
+    RecordedRaise,
+    is_same,
+    recorded_raises,
+    settle_raises,
+    start_of_film,
+    who_is_there,
+)
 from server.operations.session_photos import ShownFace, ShownPhoto, shown_photos
 from server.service import Service
 
@@ -38,11 +48,12 @@ def _raises_of_faces(service: Service, stored: StoredSession, photo: ShownPhoto)
     film = photo.photo.film
     if film is None or not film.raises:
         return {}
-    counted = raises_of_film(service, stored, photo.photo.number)
+    counted = [each for each in recorded_raises(service, stored) if each.withdrawn is None]
+    begins = start_of_film(service, stored, film.starts)
     found: dict[int, list[ShownRaise]] = {}
     for face, start, end in film.raises:
-        whose = _owner(photo.faces[face - 1])
-        same = (each for each in counted if each.stored.entry.subject == whose and is_same(each.at_s, start))
+        whose, at_s = _owner(photo.faces[face - 1]), begins + start
+        same = (each for each in counted if each.raised.subject == whose and is_same(each.raised.at_s, at_s))
         number = next((each.stored.id for each in same), None)
         found.setdefault(face, []).append(ShownRaise(start, end, number))
     return found
@@ -61,18 +72,69 @@ def first_sight(session: ClassSession, photo: SessionPhoto, face: int) -> dateti
     return local_time(session, photo.film.starts, photo.faces[face - 1].spans[0][0])
 
 
-def follow_raises(service: Service, stored: StoredSession, number: int | None = None) -> None:
-    """Let the raised hands of a session's films, or of one, be those of the students whom the faces are said to show.
+def follow_raises(service: Service, stored: StoredSession) -> None:
+    """Let the raised hands of a session be those of the students whom the faces are said to show, and who are there.
 
-    Films whose pictures are gone stay as they are.
+    Of a film they are what its pictures are kept with; of a camera, and of a film whose pictures are gone, what was
+    recorded.
     """
-    for shown in shown_photos(service, stored.id):
-        film = shown.photo.film
-        if film is None or not film.raises or shown.undone or number not in (None, shown.photo.number):
-            continue
-        owners = [(start, _owner(shown.faces[face - 1])) for face, start, _ in film.raises]
-        begins = service.clock.moment(stored.session.fecha, time.fromisoformat(film.starts))
-        move_raises(service, stored, shown.photo.number, begins, owners)
+    recorded = recorded_raises(service, stored)
+    photos = {shown.photo.number: shown for shown in shown_photos(service, stored.id)}
+    films = {number: _raises_of_film(service, stored, shown) for number, shown in photos.items()}
+    if not recorded and not any(films.values()):
+        return
+    owned = [each for raises in films.values() for each in raises]
+    entries = service.attendance_log.store.entries(EntryFilter(session=stored.id))
+    for of_one in _by_place(recorded):
+        first = of_one[0].raised
+        of_film = any(is_same(first.at_s, at_s) for _, at_s, _ in films.get(first.photo, ()))
+        shown = photos.get(first.photo)
+        if not of_film and not of_one[-1].is_undone and not (shown and shown.undone):
+            owned.append(((first.photo, first.face), first.at_s, _owner_of_place(entries, first)))
+    there = who_is_there(service, stored)
+    wanted = [
+        Raise(*place, subject, at_s) for place, at_s, subject in owned if subject is not None and subject in there
+    ]
+    settle_raises(service, stored, wanted)
+
+
+_Owned = tuple[tuple[int, int], float, int | None]
+"""Photo and face of a raise, its second of the day, and whose it is."""
+
+
+def _raises_of_film(service: Service, stored: StoredSession, shown: ShownPhoto) -> list[_Owned]:
+    """What is kept with a film's pictures; nothing of a photo."""
+    film, number = shown.photo.film, shown.photo.number
+    if film is None or not film.raises or shown.undone:
+        return []
+    begins = start_of_film(service, stored, film.starts)
+    return [((number, face), begins + start, _owner(shown.faces[face - 1])) for face, start, _ in film.raises]
+
+
+def _by_place(recorded: Iterable[RecordedRaise]) -> Iterable[Sequence[RecordedRaise]]:
+    """What was recorded of each raise, in order: of one student, and of those to whom it was moved."""
+    found: dict[tuple[int, int, float], list[RecordedRaise]] = {}
+    for each in recorded:
+        found.setdefault((each.raised.photo, each.raised.face, each.raised.at_s), []).append(each)
+    return found.values()
+
+
+def _owner_of_place(entries: Sequence[StoredAttendance], raised: Raise) -> int | None:
+    """Whose a raise is that is known by its participation alone: of whom it was recorded first, unless a person says
+    whom the face shows."""
+    of_each: dict[int, list[StoredAttendance]] = {}
+    for stored in entries:
+        if stored.entry.subject is not None:
+            of_each.setdefault(stored.entry.subject, []).append(stored)
+    here = [
+        each.entry
+        for held in of_each.values()
+        for each in standing(held)
+        if (each.entry.photo_number, each.entry.face_number) == (raised.photo, raised.face)
+    ]
+    last = {entry.subject: entry for entry in here if entry.source == "hand"}
+    named = next((subject for subject, entry in last.items() if entry.status != "withdrawn"), None)
+    return named if named or raised.subject in last else raised.subject
 
 
 def _owner(face: ShownFace) -> int | None:

@@ -13,7 +13,7 @@ from gallery.attendance.session_log import FaceStatement
 from gallery.attendance.session_roll import RollLine, changed_lines
 from gallery.documents.class_sessions import ClassSession, SessionFilter, StoredSession
 from gallery.documents.request_keys import Claim
-from gallery.documents.session_rules import entry_for, is_late
+from gallery.documents.session_rules import entry_for, is_late, is_late_in_film
 from server.idempotency import KeyedRequest, carried_out
 from server.operations.film_raises import take_back_raises
 from server.operations.known_classes import check_class
@@ -149,7 +149,7 @@ def record_statement(
             log.record_by_hand(number, said.matricula or "", said.entry_status or "present", said.note, claim)
         else:
             log.settle_face(number, _statement(service, stored, said), claim)
-            follow_raises(service, stored, said.photo)
+        follow_raises(service, stored)
         return _changed(service, stored, before, about if claim.done else ())
 
     return carried_out(sent, service, asked, work, about=about, concerned=_subjects)
@@ -161,8 +161,12 @@ def _statement(service: Service, stored: StoredSession, said: SessionStatement) 
     number, face, status = said.photo or 0, said.face or 0, said.entry_status
     if status is None:
         photo = service.session_log.photo(stored.id, number)
-        first = first_sight(stored.session, photo, face) or service.clock.local(moment_of(photo.at))
-        status = "late" if is_late(stored.session, first) else "present"
+        first = first_sight(stored.session, photo, face)
+        if first is not None:
+            late = is_late_in_film(stored.session, first)
+        else:
+            late = is_late(stored.session, service.clock.local(moment_of(photo.at)))
+        status = "late" if late else "present"
     return FaceStatement(number, face, said.matricula, status, said.note)
 
 
@@ -192,7 +196,7 @@ def take_back(
             take_back_raises(service, stored, undo.photo)
         else:
             log.undo_entry(number, undo.entry or 0, claim)
-            follow_raises(service, stored)
+        follow_raises(service, stored)
         return _changed(service, stored, before, ())
 
     return carried_out(sent, service, asked, work, concerned=_subjects)

@@ -104,6 +104,8 @@ class JobJson(JsonObject, frozen=True, kw_only=True):
     fpir: Annotated[float | None, Meta(description="The rate that was asked for; null unless it is a calibration.")]
     cohort: Annotated[bool | None, Meta(description="Of an audit; null when it was not said.")]
     session: Annotated[int | None, Meta(description="Of a film: the session that it is read for; else null.")]
+    starts: Annotated[str | None, Meta(description="Of a film: when it starts, HH:MM:SS at the school; else null.")]
+    bytes: Annotated[int | None, Meta(description="Of a film: its size as it was received; else null.")]
     state: Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
     is_cancelled: Annotated[bool, Meta(description="Whether someone asked for its end.")]
     progress: JobProgressJson
@@ -140,6 +142,8 @@ def job_json(job: Job) -> JobJson:
         fpir=asked.arguments.get("fpir"),
         cohort=asked.arguments.get("cohort"),
         session=asked.arguments.get("session"),
+        starts=asked.arguments.get("starts"),
+        bytes=asked.arguments.get("bytes"),
         state=job.state,
         is_cancelled=job.is_cancelled,
         progress=JobProgressJson(done=job.progress.done, of=job.progress.of, unit=job.progress.unit),

@@ -12,7 +12,7 @@ from server.access_log.declaration import logged
 from server.body_sizes import FILM, PHOTOS, takes
 from server.error_codes import FILMS, GALLERY, KEYED, PHOTO, SCOPED
 from server.idempotency import KeyedRequest
-from server.operations.films import film_jobs, send_film
+from server.operations.films import film_jobs, send_film, start_of
 from server.operations.session_films import shown_evidence
 from server.operations.session_photos import photo_copy, take_session_photos
 from server.operations.sessions import (
@@ -25,6 +25,7 @@ from server.operations.sessions import (
 )
 from server.requests.films import FilmParameters, SentFilm
 from server.requests.json_body import json_value
+from server.requests.parameters import read_parameters
 from server.requests.photos import NoFields, SentPhotos
 from server.requests.sessions import (
     NewSession,
@@ -135,9 +136,11 @@ def add_photos(number: int, parameters: SessionPhotoParameters, body: SentPhotos
 
 @bp.before_request
 def look_before_reading() -> None:
-    """Refuse a film by its head where nothing is recorded any more: it may be long, and would be read for nothing."""
+    """Refuse a film by its head where nothing is recorded any more, and one whose query is wrong: it may be long, and
+    would be read for nothing."""
     if request.endpoint == "sessions.add_film" and request.view_args:
-        service().session_log.open_session(request.view_args["number"])
+        stored = service().session_log.open_session(request.view_args["number"])
+        start_of(service(), stored, read_parameters(request, FilmParameters).starts)
 
 
 @bp.post("/<int:number>/video")

@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from faces.embedder import FaceEmbedder
+from faces.film.frames import FilmFrame
 from faces.film.values import FilmAppearance, FilmRaise, FilmReading, FilmView
 from gallery.documents.attendance import EntryFilter
 from gallery.documents.jobs import Job, JobRequest
@@ -22,9 +23,11 @@ from gallery.photo_export import PhotoExport
 from presente.clock import Clock
 from server.app import create_app
 from server.films.reading import ReadFilm, face_sheet
+from server.live.session_watch import SessionWatch
 from server.operations.films import finish_job
 from server.service import Service, ServiceHandle
 from tests.conftest import SAMPLE, on_sqlite
+from tests.films import drawn_frames
 from tests.server.sample import problem
 
 CLASS, DAY = "IA-101", "2026-11-20"
@@ -80,7 +83,7 @@ class Recorder:
         handle = ServiceHandle()
         handle.put(self.service)
         self.client: FlaskClient = create_app(handle, 4_000_000).test_client()
-        made = self.client.post("/v1/sessions", json={"clase": CLASS, "starts": "08:00", "late_after": 0})
+        made = self.client.post("/v1/sessions", json={"clase": CLASS, "starts": "08:00", "late_after": 1})
         self.number = int(made.get_json()["id"])
         self._jobs = 0
 
@@ -225,3 +228,98 @@ def test_a_hand_is_no_participation_of_one_who_is_not_there(recorder: Recorder, 
     recorder.say("entries", matricula=ANA, status="absent")
     assert recorder.film(reading)["raises"] == 1
     assert recorder.roll() == {EVA: "late"} and recorder.raised() == EVAS
+
+
+def test_a_later_word_about_the_student_is_followed(recorder: Recorder, reading: FilmReading) -> None:
+    recorder.say("entries", matricula=ANA, status="absent")
+    recorder.film(reading)
+    recorder.say("entries", matricula=ANA, status="late")
+    assert recorder.raised() == ANAS + EVAS
+    said = recorder.say("entries", matricula=EVA, status="absent")
+    assert recorder.raised() == ANAS
+    recorder.say("undo", entry=said["roll"][0]["entry"])
+    assert recorder.raised() == ANAS + EVAS
+    entry = recorder.client.get(f"/v1/sessions/{recorder.number}").get_json()["roll"][0]
+    assert entry["matricula"] == ANA
+    rejected = recorder.client.patch(f"/v1/attendance/{entry['entry']}", json={"status": "rejected"})
+    assert rejected.status_code == 200, rejected.text
+    assert recorder.raised() == EVAS
+
+
+@on_sqlite
+def test_late_by_a_film_is_to_the_second_and_stays_so_after_midnight(recorder: Recorder, reading: FilmReading) -> None:
+    session = {"clase": CLASS, "fecha": "2026-11-19", "starts": "23:49", "ends": "23:59", "late_after": 10}
+    recorder.number = recorder.client.post("/v1/sessions", json=session).get_json()["id"]
+    recorder.film(reading, starts="23:58:49")  # Eva is seen after 11 seconds
+    assert recorder.roll() == {ANA: "present", EVA: "present"}
+    recorder.say("undo", photo=1)
+    recorder.film(reading, starts="23:58:50")
+    assert recorder.roll() == {ANA: "present", EVA: "late"}
+    recorder.say("undo", photo=1)
+    recorder.film(reading, starts="23:59:55")
+    assert recorder.roll() == {ANA: "late", EVA: "late"}
+    recorder.say("entries", photo=1, face=4, matricula=LEO)
+    assert recorder.roll()[LEO] == "late" and recorder.raised()[0] == (ANA, "05:59:58")
+
+
+def test_two_recordings_of_one_class_count_a_hand_once(recorder: Recorder, reading: FilmReading) -> None:
+    recorder.film(reading)
+    early = replace(reading, raises=tuple(replace(each, from_s=each.from_s + 8.9) for each in RAISES))
+    assert recorder.film(early, starts="08:00:41", sha256="cd")["raises"] == 3
+    assert recorder.raised() == ANAS + EVAS
+    _, second = recorder.client.get(f"/v1/sessions/{recorder.number}/photos").get_json()["photos"]
+    assert all(each["participation"] for each in second["faces"][0]["film"]["raises"])
+    recorder.say("undo", photo=1)
+    assert recorder.raised() == ANAS + EVAS  # by the other
+    recorder.say("undo", photo=2)
+    assert recorder.raised() == []
+
+
+class Hands:
+    """Everyone raises a hand after one second."""
+
+    def __init__(self) -> None:
+        self._tracks: set[int] = set()
+
+    def see(self, _at_s: float, _pixels: Any, tracks: Any, _boxes: Any) -> None:
+        self._tracks |= {int(track) for track in tracks}
+
+    def raises(self) -> list[tuple[int, float, float]]:
+        return [(track, 1.0, 2.0) for track in sorted(self._tracks)]
+
+
+def watched(recorder: Recorder) -> int:
+    """How many raises count once three seconds were watched."""
+    stored = recorder.service.session_log.session(recorder.number)
+    watch = SessionWatch(recorder.service, stored, Hands())  # type: ignore[arg-type]
+    for number, pixels in enumerate(drawn_frames(4, fps=1)):
+        watch.see(FilmFrame(float(number), pixels))
+    return watch.counts.raises
+
+
+@on_sqlite
+def test_a_hand_that_a_camera_saw_goes_with_the_face_and_the_frame(recorder: Recorder) -> None:
+    def who() -> list[str]:
+        return [matricula for matricula, _ in recorder.raised()]
+
+    recorder.say("entries", matricula=LEO, status="absent")
+    watched(recorder)
+    watched(recorder)  # another watch, or the same one once more
+    assert who() == [ANA, EVA]
+    recorder.say("entries", matricula=LEO, status="present")
+    watched(recorder)
+    assert who() == [ANA, EVA, LEO]
+    (line,) = [each for each in recorder.client.get(f"/v1/sessions/{recorder.number}").get_json()["roll"]
+               if each["matricula"] == ANA]  # fmt: skip
+    recorder.say("entries", matricula=LEO, status="absent")
+    said = recorder.say("entries", photo=line["photo"], face=line["face"], matricula=OTHER)
+    assert who() == [EVA, OTHER]
+    entry = next(each["entry"] for each in said["roll"] if each["matricula"] == OTHER)
+    recorder.say("undo", entry=entry)
+    assert who() == [ANA, EVA]
+    recorder.say("entries", photo=line["photo"], face=line["face"])
+    assert who() == [EVA]
+    recorder.say("undo", photo=line["photo"])
+    assert who() == []
+    recorder.say("entries", matricula=EVA, status="present")
+    assert who() == []  # it was taken back

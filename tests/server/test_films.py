@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from shutil import disk_usage
 from typing import Any
@@ -17,6 +18,7 @@ from gallery.documents.access import Grant
 from gallery.documents.jobs import JobEnd, JobRequest
 from gallery.gallery import Gallery
 from presente.access_roles import AccessRole
+from presente.clock import Clock
 from presente.errors import InvalidInput, StoreError
 from server.access.authentication import Access
 from server.films.folder import FilmFolder
@@ -25,7 +27,7 @@ from server.jobs.runner import JobRunner
 from server.operations.jobs import MOST_UNFINISHED
 from tests.conftest import on_sqlite
 from tests.films import SEATED, drawn_frames, write_film
-from tests.server.conftest import Running, Serve
+from tests.server.conftest import Running, Serve, client_of
 from tests.server.people import ended, guarded_app, key_of, process_of, wait_until
 from tests.server.sample import problem
 
@@ -54,7 +56,7 @@ def send(running: Running, number: int, film: bytes, query: str = "", **headers:
 
 
 def begin(running: Running, **said: Any) -> int:
-    session = {"clase": "IA-101", "starts": "08:00", "late_after": 10, **said}
+    session = {"clase": "IA-101", "fecha": "2024-01-12", "starts": "08:00", "late_after": 10, **said}
     made = running.fetch("POST", "/v1/sessions", json.dumps(session).encode(), Content_Type="application/json")
     assert made.status == 201, made.body
     return int(made.json["id"])
@@ -101,6 +103,10 @@ def test_a_film_of_the_class_fills_the_roll(serve: Serve, film: bytes, tmp_path:
 
     for again in (send(running, number, film), send(running, number, film, Idempotency_Key="k1")):
         assert (again["id"], again["state"]) == (made["id"], "done") and left(tmp_path) == []
+    again = running.fetch(
+        "POST", f"/v1/sessions/{number}/video?starts=08:20", form(film)[0], Content_Type=form(film)[1]
+    )
+    assert (again.status, again.json["code"]) == (409, "film_starts_differ") and "photo 1" in again.json["detail"]
     history = running.ask("/v1/attendance?clase=IA-101&history=true")["attendance"]
     assert len(history) == 3
     undone = running.ask(f"/v1/sessions/{number}/undo", b'{"photo": 1}', "application/json")
@@ -176,6 +182,12 @@ def test_a_film_is_written_to_disk_as_it_comes(serve: Serve, tmp_path: Path) -> 
         reply = http.client.HTTPResponse(asked)
         reply.begin()
         assert (reply.status, json.loads(reply.read())["code"]) == (413, "too_many_bytes")
+    for query, code in (("starts=8:00:30", "invalid_times"), ("foo=1", "unknown_parameter")):
+        with socket.create_connection((host, int(port)), 20) as asked:
+            asked.sendall((head % 20_000_000).replace("/video ", f"/video?{query} ").encode())
+            reply = http.client.HTTPResponse(asked)
+            reply.begin()
+            assert (reply.status, json.loads(reply.read())["code"]) == (400, code)
     with socket.create_connection((host, int(port)), 20) as asked:
         asked.sendall((head % 20_000_000).encode() + noise * 3)
         wait_until(lambda: left(tmp_path) != [])
@@ -226,6 +238,9 @@ def test_what_is_no_film(client: FlaskClient, number: int, tmp_path: Path) -> No
     for body, kind, code, status in NO_FILMS:
         reply = client.post(f"/v1/sessions/{number}/video", data=body, headers={"Content-Type": kind})
         problem(reply, status, code)
+    body, kind = form(b"x", more=FIELD.replace(b"clase", b"starts"))
+    reply = client.post(f"/v1/sessions/{number}/video", data=body, headers={"Content-Type": kind})
+    assert "?starts=" in problem(reply, 400, "unknown_field")
     assert (
         not list((tmp_path / "films").glob("*")) and not client.get(f"/v1/sessions/{number}/video").get_json()["jobs"]
     )
@@ -238,17 +253,37 @@ def test_which_films_are_taken(client: FlaskClient, number: int, school: Gallery
         problem(client.post(f"{path}?starts={starts}", data=b"x", headers=WEBM), 400, "invalid_times")
     problem(client.post("/v1/sessions/999/video", data=b"x", headers=WEBM), 404, "session_not_found")
     for each in range(MOST_UNFINISHED):
-        assert client.post(path, data=b"film %d" % each, headers=WEBM).status_code == 202
+        assert client.post(f"{path}?starts=00:00:30", data=b"film %d" % each, headers=WEBM).status_code == 202
     problem(client.post(path, data=b"one more", headers=WEBM), 409, "too_many_jobs")
     assert client.post(path, data=b"film 3", headers=WEBM).status_code == 202  # which waits
+    reply = client.post(f"{path}?starts=00:00:00", data=b"film 3", headers=WEBM)
+    assert "Cancel job 4" in problem(reply, 409, "film_starts_differ")
     assert len(list((tmp_path / "films").glob("*"))) == MOST_UNFINISHED
     numbers = [job["id"] for job in client.get(path).get_json()["jobs"]]
     assert numbers == sorted(numbers, reverse=True) and len(numbers) == MOST_UNFINISHED
+    said = client.get(path).get_json()["jobs"][-1]
+    assert (said["starts"], said["bytes"]) == ("00:00:30", len(b"film 0"))
     client.post(f"/v1/sessions/{number}/close")
     problem(client.post(path, data=b"x", headers=WEBM), 409, "session_closed")
     JobRunner(school.store.jobs, None, films=FilmJobs(FilmFolder(tmp_path / "films", 1), school.store)).sweep()  # type: ignore[arg-type]
     assert not school.store.jobs.unfinished()
     assert not list((tmp_path / "films").glob("*"))
+
+
+@on_sqlite
+def test_a_film_does_not_begin_in_the_future(school: Gallery, embedder: Any, tmp_path: Path) -> None:
+    clock = Clock("America/Mexico_City", lambda: datetime(2026, 11, 20, 14, 0, tzinfo=UTC))  # 08:00 there
+    client = client_of(school, embedder, tmp_path, clock)
+
+    def send_to(session: dict[str, str], content: bytes, query: str = "") -> Any:
+        number = client.post("/v1/sessions", json={"clase": "IA-101", **session}).get_json()["id"]
+        return client.post(f"/v1/sessions/{number}/video{query}", data=content, headers=WEBM)
+
+    assert "08:00:00" in problem(send_to({"starts": "07:00"}, b"1", "?starts=08:05:00"), 400, "invalid_times")
+    assert send_to({"starts": "07:30"}, b"2", "?starts=08:00:30").status_code == 202  # clocks differ
+    made = school.store.jobs.job(send_to({"starts": "08:30"}, b"3").get_json()["id"])
+    assert made is not None and made.asked.arguments["starts"] == "08:00:00"
+    assert send_to({"fecha": "2026-11-19", "starts": "08:00"}, b"4", "?starts=23:59:59").status_code == 202
 
 
 @on_sqlite

@@ -498,6 +498,7 @@ export const en = {
   "error.invalid_severity": "There is no such severity.",
   "error.job_not_found": "That job is not there any more.",
   "error.threshold_is_set": "The threshold is set in the server's settings and cannot be changed here.",
+  "error.film_starts_differ": "The session has this film already, with another start. Take it back first, then send it again.",
   "error.too_many_jobs": "Too many jobs are waiting already.",
   "error.invalid_state": "There is no such state.",
   "error.invalid_times": "The times are not valid: the end is after the start.",

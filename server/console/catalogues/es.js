@@ -498,6 +498,7 @@ export const es = {
   "error.invalid_severity": "Esa gravedad no existe.",
   "error.job_not_found": "Ese trabajo ya no está.",
   "error.threshold_is_set": "El umbral está fijado en los ajustes del servidor y desde aquí no se cambia.",
+  "error.film_starts_differ": "La sesión ya tiene esta grabación, con otra hora de inicio. Deshazla primero y vuelve a enviarla.",
   "error.too_many_jobs": "Ya hay demasiados trabajos en espera.",
   "error.invalid_state": "Ese estado no existe.",
   "error.invalid_times": "Las horas no son válidas: el fin va después del inicio.",
