@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from faces.film.sources import is_device, is_file
 
-_FORMATS = "mov,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,3gp,m4v,h264,hevc"
+_FORMATS = "mov,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,3gp,m4v,h264,hevc,yuv4mpegpipe,mxf,dv,gif"
 """Containers that hold a film themselves. Others, like playlists, name further files or addresses to be opened."""
 _RATE = 25.0
 """Frames per second of a film that does not say when its frames are shown."""
