@@ -26,6 +26,8 @@ _request: ContextVar[Fields | None] = ContextVar("request", default=None)
 _FIELDS = "fields"
 _OWN = "presente_handler"
 """Marks the handler that :func:`set_up` made: programs may add others."""
+_TALKATIVE = ("httpx", "httpcore", "urllib3")
+"""Loggers of libraries that write whole addresses, which may hold tokens."""
 
 
 def about_request(known: Fields | None) -> None:
@@ -124,8 +126,11 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def set_up(level: int, form: str, private: bool = False) -> None:
     """Log to stderr from ``level`` on, in the format ``form``. Uncaught errors are written there, too.
 
-    ``private``: no error of a library's may say what it was about.
+    Libraries that write the addresses they ask are silent. ``private``: no error of a library's may say what it was
+    about.
     """
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     handler = logging.StreamHandler()
     handler.setFormatter(HidingFormatter(form, private))
     setattr(handler, _OWN, True)

@@ -64,8 +64,9 @@ def problem_of_error(error: PresenteError, request_id: str) -> Problem:
     """The problem of an error, of a request or of one of its photos. A fault of the server's own is logged."""
     status = status_of(error)
     if status >= 500 and not isinstance(error, Busy) and error.code not in _EXPECTED and not _cut_off(request_id):
-        # Where a pack does not match, the line says it all, and every request gets it.
-        log.error("%s %s", request_id, error, exc_info=None if isinstance(error, PackError) else error)
+        # Where a pack does not match or a disk is full, the line says it all, and every request gets it.
+        says_all = isinstance(error, PackError) or error.code == "no_room_for_film"
+        log.error("%s %s", request_id, error, exc_info=None if says_all else error)
     detail = str(error) if status < 500 else without_folders(str(error))
     return problem_of(status, error.code, detail, request_id, error.field)
 

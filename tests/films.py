@@ -41,19 +41,21 @@ def write_film(
     fps: int = 10,
     times_ms: Sequence[int] | None = None,
     rotation: int = 0,
+    pixels: str = "yuv420p",
 ) -> Path:
-    """A film of frames; ``times_ms``: when each is shown, else evenly; ``rotation``: degrees noted in its header."""
+    """A film of frames; ``times_ms``: when each is shown, else evenly; ``rotation``: degrees noted in its header;
+    ``pixels``: as FFmpeg names them."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=fps)
         assert isinstance(stream, av.VideoStream)
         stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = pixels
         if times_ms is not None:
             stream.codec_context.time_base = Fraction(1, 1000)
         if rotation:
             stream.set_display_rotation(rotation)
-        for number, pixels in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+        for number, shown in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(shown), format="rgb24")
             if times_ms is not None:
                 frame.pts, frame.time_base = times_ms[number], Fraction(1, 1000)
             container.mux(stream.encode(frame))

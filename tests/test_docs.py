@@ -37,6 +37,7 @@ NEVER_SERVED = {
     "sync_failed",
     "camera_not_found",
     "missing_session",
+    "invalid_every",
 }
 """Codes of commands and of jobs; no request is refused for them."""
 

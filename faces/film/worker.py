@@ -6,6 +6,7 @@ are given that are worth a look: one every so often, if something changed. Of a 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 
 from faces.film.sources import is_device, is_file
 
-_FORMATS = "mov,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,3gp,m4v,h264,hevc"
+_FORMATS = "mov,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,3gp,m4v,h264,hevc,yuv4mpegpipe,mxf,dv,gif"
 """Containers that hold a film themselves. Others, like playlists, name further files or addresses to be opened."""
 _RATE = 25.0
 """Frames per second of a film that does not say when its frames are shown."""
@@ -126,8 +127,7 @@ def _opened(task: _Task) -> Any:
                 timeout=(_OPEN_S, _OPEN_S),
             )
         except (av.FFmpegError, OSError, ValueError) as exc:
-            said = exc.strerror if isinstance(exc, OSError) and exc.strerror else type(exc).__name__
-            raise _Refused("camera_unavailable", f"The camera cannot be opened ({said}).") from exc
+            raise _Refused("camera_unavailable", f"The camera cannot be opened: {_in_words(exc)}.") from exc
     options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
     try:
         return av.open(f"file:{task.source}", options=options)
@@ -135,6 +135,32 @@ def _opened(task: _Task) -> Any:
         if not Path(task.source).stat().st_size:
             raise _Refused("empty_film", "The file is empty.", "Send the film again.") from exc
         raise _Refused("unreadable_film", "The file is no film that can be read.", _FIX) from exc
+
+
+_UNAVAILABLE: tuple[tuple[type[Exception], str], ...] = (
+    (av.HTTPUnauthorizedError, "it does not accept the user and the password of its address"),
+    (av.HTTPForbiddenError, "it does not accept the user and the password of its address"),
+    (av.HTTPClientError, "it knows no stream by the path of its address"),
+    (av.HTTPServerError, "it answers that it has a fault"),
+    (av.ConnectionRefusedError, "it refuses the connection; perhaps the port is wrong"),
+    (av.ConnectionResetError, "it broke the connection off"),
+    (av.TimeoutError, "it does not answer"),
+    (av.ExitError, "it does not answer"),
+    (av.FileNotFoundError, "there is no such device"),
+    (av.PermissionError, "this account may not use the device"),
+    (av.ProtocolNotFoundError, "addresses of this kind are not known"),
+    (av.InvalidDataError, "it does not answer, or what it sends is no film; perhaps its address is wrong"),
+)
+
+
+def _in_words(error: Exception) -> str:
+    """Why a camera cannot be opened, without its address."""
+    for kind, words in _UNAVAILABLE:
+        if isinstance(error, kind):
+            return words
+    if isinstance(error, OSError) and error.errno == errno.EIO:  # as FFmpeg calls every host that is not found
+        return "there is no such host, or no way to it"
+    return (isinstance(error, OSError) and error.strerror) or "FFmpeg says no more"
 
 
 def _claimed(container: Any) -> float | None:

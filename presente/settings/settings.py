@@ -18,6 +18,7 @@ from presente.settings.values import (
     camera_names,
     choice,
     cosine_or_rate,
+    hook_secret,
     named_cameras,
     networks,
     number,
@@ -327,7 +328,7 @@ class Settings:
     )
     webhook_secret: str = setting(
         "",
-        str,
+        hook_secret,
         "what the webhook's requests are signed with; whsec_ before base64",
         default_means="none",
         details="Never shown.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import os
 from collections.abc import Callable
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
+
+SECRET_PREFIX = "whsec_"
+"""Before a webhook's secret that is base64, as Standard Webhooks has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +165,19 @@ def web_hook(text: str) -> str:
     here = found.hostname in ("localhost", "127.0.0.1", "::1")
     if text and (found.hostname is None or not (found.scheme == "https" or (found.scheme == "http" and here))):
         raise ValueError("it must be an address like https://escuela.example/presente; http only on this machine")
+    return text
+
+
+def hook_secret(text: str) -> str:
+    """What requests are signed with: any text, or ``whsec_`` and base64."""
+    encoded = text.removeprefix(SECRET_PREFIX)
+    if encoded != text:
+        try:
+            sound = len(base64.b64decode(encoded, validate=True)) > 0
+        except ValueError:
+            sound = False
+        if not sound:
+            raise ValueError("what follows whsec_ must be base64; openssl rand -base64 32 makes some")
     return text
 
 

@@ -20,12 +20,15 @@ from presente.errors import Conflict, InvalidInput, NotFound
 from presente.settings import Settings
 from server.live.camera import CameraSource, LiveCamera, find_camera
 from server.live.session_watch import SessionWatch, WatchCounts
+from server.operations.known_classes import check_class
 from server.service import Service
 
 log = logging.getLogger(__name__)
 
 _LOOK_S = 5.0
 """Seconds between two looks for an open session."""
+_SHORTEST_S, _LONGEST_S = 0.1, 60.0
+"""Seconds between two looks at a camera."""
 OpenHands = Callable[[], FollowedHands | None]
 _OVER = frozenset({"session_closed", "session_not_found"})
 
@@ -68,13 +71,20 @@ class Watch:
         """Watch the sessions of a class, each while it is open; of a file, one.
 
         Raises:
+            NotFound: ``class_not_found``.
             FilmRefused: of a file.
         """
+        check_class(self._service.gallery, clase)
+        said = False
         while not self._stop.is_set():
             stored = self._open_today(clase)
             if stored is None:
+                if not said:
+                    log.info("Camera %s: no session of %s is open; one is waited for.", self._source.shown, clase)
+                said = True
                 self._stop.wait(_LOOK_S)
                 continue
+            said = False
             self._watch(stored)
             if self._source.is_file:
                 return
@@ -117,6 +127,10 @@ def run_watch(arguments: argparse.Namespace, settings: Settings, output: cli.Out
     source = find_camera(arguments.camera, dict(settings.cameras))
     if (arguments.session is None) == (arguments.clase is None):
         raise InvalidInput("missing_session", "It is not said what is watched.", "Give --session ID or --clase CLASE.")
+    if not _SHORTEST_S <= arguments.every <= _LONGEST_S:
+        raise InvalidInput(
+            "invalid_every", f"--every is {arguments.every:g}.", f"Give {_SHORTEST_S:g} to {_LONGEST_S:g} seconds."
+        )
     with ExitStack() as cleanup:
         pack = composition.open_pack(settings)
         embedder = composition.open_embedder(settings, pack)
@@ -170,7 +184,9 @@ def build_parser() -> Parser:
     made.add_argument("camera", help="a name of PRESENTE_CAMERAS, a device or its number, an address, or a film")
     made.add_argument("--session", type=int, metavar="ID", help="the session; ends when it is closed")
     made.add_argument("--clase", help="the class, whose sessions are watched whenever one is open")
-    made.add_argument("--every", type=float, default=1.0, metavar="SECONDS", help="between two looks (default: 1)")
+    made.add_argument(
+        "--every", type=float, default=1.0, metavar="SECONDS", help="between two looks, 0.1 to 60 (default: 1)"
+    )
     return made
 
 

@@ -16,6 +16,8 @@ log = logging.getLogger("presente.films")
 FILM = "film"
 """The kind of these jobs. Their arguments: ``session``, ``film`` (its name in the folder), ``sha256``, ``starts``,
 ``bytes``."""
+REFUSED = frozenset({"unreadable_film", "no_picture", "empty_film", "film_too_long", "film_too_large"})
+"""What films are refused for when they are read: mistakes of who sent them, and no fault of the server."""
 MOST_BEGUN = 3
 """How often a film is begun whose server ends meanwhile: it may be what ends it."""
 LONGEST_AWAY = timedelta(days=2)

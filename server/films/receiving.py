@@ -1,7 +1,8 @@
 """From the bytes of a request's body to a film on disk, whatever the body claims to be. Nothing of it is in memory but
 the piece at hand.
 
-A body is a film itself (``video/...``), or a form with one film in the field ``video``.
+A body is a film itself (``video/...``, or another type of :data:`OTHER_TYPES`), or a form with one film in the field
+``video``.
 """
 
 from __future__ import annotations
@@ -11,12 +12,17 @@ from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 from presente.errors import InvalidInput, shown
+from server.films.first_bytes import HEAD_BYTES, check_first_bytes
 from server.films.folder import FilmFile, FilmFolder
 
 FORM = "multipart/form-data"
 FIELD = "video"
 _STARTS = "starts"
 """A parameter of the address, which is known before the film comes."""
+OTHER_TYPES = frozenset({
+    "application/mp4", "application/mxf", "application/octet-stream", "application/ogg", "application/x-matroska",
+})  # fmt: skip
+"""Media types of films beside those of video."""
 PIECE_BYTES = 1024 * 1024
 """Bytes that are written at once."""
 _MOST_PARTS = 20
@@ -41,11 +47,12 @@ class FilmReceiver:
             StoreError: ``films_unwritable``, ``no_room_for_film``.
         """
         kind, options = parse_options_header(content_type)
+        kind = kind.lower()
         self._form: MultipartDecoder | None = None
         if kind == FORM and options.get("boundary"):
             boundary = options["boundary"].encode("latin-1", "replace")
             self._form = MultipartDecoder(boundary, _MOST_HEAD, max_parts=_MOST_PARTS)
-        elif not kind.startswith("video/"):
+        elif not kind.startswith("video/") and kind not in OTHER_TYPES:
             raise InvalidInput(
                 "unsupported_media_type",
                 f"A body of type {shown(kind)} is no film.",
@@ -54,6 +61,7 @@ class FilmReceiver:
         self._strict = strict
         self._in_film = self._form is None
         self._found = self._form is None
+        self._head = bytearray()
         self.film: FilmFile = folder.new(min(length, folder.most_bytes))
         """What was received."""
 
@@ -61,11 +69,12 @@ class FilmReceiver:
         """Take the next piece of the body, of about :data:`PIECE_BYTES`.
 
         Raises:
-            InvalidInput: ``too_many_bytes``, ``unknown_field``, ``invalid_field``, ``invalid_form``.
+            InvalidInput: ``too_many_bytes``, ``unknown_field``, ``invalid_field``, ``invalid_form``, and
+                ``unsupported_media_type`` of what is known to be no film.
             StoreError: ``films_unwritable``, ``no_room_for_film``.
         """
         if self._form is None:
-            self.film.write(piece)
+            self._keep(piece)
         else:
             self._feed(self._form, piece)
 
@@ -73,18 +82,28 @@ class FilmReceiver:
         """The film, once the body has ended.
 
         Raises:
-            InvalidInput: ``no_video``, ``invalid_form``.
+            InvalidInput: ``no_video``, ``invalid_form``, ``unsupported_media_type``.
         """
         if self._form is not None:
             self._feed(self._form, None)
         if not self._found or not self.film.size:
             raise InvalidInput("no_video", "No film was sent.", f"Send one, in the field {FIELD}.")
+        if len(self._head) < HEAD_BYTES:  # else they were looked at as they came
+            check_first_bytes(bytes(self._head))
         self.film.flush()
         return self.film
 
     def close(self) -> None:
         """End: see :meth:`FilmFile.close`."""
         self.film.close()
+
+    def _keep(self, piece: bytes) -> None:
+        """Write a piece of the film, whose first bytes are looked at as soon as they are there."""
+        if (missing := HEAD_BYTES - len(self._head)) > 0:
+            self._head += piece[:missing]
+            if len(self._head) == HEAD_BYTES:
+                check_first_bytes(bytes(self._head))
+        self.film.write(piece)
 
     def _feed(self, form: MultipartDecoder, piece: bytes | None) -> None:
         try:
@@ -93,7 +112,7 @@ class FilmReceiver:
                 if isinstance(event, (File, Field)):
                     self._begin_part(event.name)
                 elif isinstance(event, Data) and self._in_film and event.data:
-                    self.film.write(event.data)
+                    self._keep(event.data)
         except (RequestEntityTooLarge, ValueError) as exc:
             raise InvalidInput(
                 "invalid_form", "The form cannot be read.", f"Send {FORM} with the film in the field {FIELD}."

@@ -16,7 +16,7 @@ from gallery.documents.job_store import JobStore
 from gallery.documents.jobs import Job, JobEnd, JobProgress, JobState
 from presente.errors import PresenteError
 from presente.settings import Settings
-from server.films.jobs import FilmJobs
+from server.films.jobs import REFUSED, FilmJobs
 from server.jobs.process import JobMessage, JobProcess
 from server.jobs.work import JobWork
 
@@ -194,7 +194,8 @@ class JobRunner:
         if last is None:
             return self._cut_off(job)
         if last.result is None:
-            log.error("job %d (%s) failed: %s %s", job.number, job.asked.kind, last.code, last.text)
+            level = logging.INFO if last.code in REFUSED else logging.ERROR
+            log.log(level, "job %d (%s) failed: %s %s", job.number, job.asked.kind, last.code, last.text)
             return self._ended("failed", last.code, last.text)
         return self._finished(job, last.result)
 

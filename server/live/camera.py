@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,6 @@ from pathlib import Path
 from faces.film.frames import FilmFrame, FilmFrames, FilmLimits
 from faces.film.sources import is_file
 from presente.errors import FilmRefused, NotFound, listed, shown
-from presente.secrets import hidden_address
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +38,20 @@ class CameraSource:
 
     @property
     def shown(self) -> str:
-        """Name and address, without a password."""
-        address = hidden_address(self.source)
-        return address if self.name == self.source else f"{self.name} ({address})"
+        """Its name, and where it is: of an address the host."""
+        where = _host_of(self.source)
+        return where if self.name == self.source else f"{self.name} ({where})"
+
+
+def _host_of(source: str) -> str:
+    """An address without what may be secret in it: user, password, path and query. A device or a file as it is."""
+    scheme, mark, rest = source.partition("://")
+    if not mark:
+        return source
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    further = rest[len(authority) :]
+    # With an @ behind it, the host may be a part of a password that has a slash.
+    return f"{scheme}://{'***' if '@' in further else authority.rpartition('@')[2]}{'/...' if further else ''}"
 
 
 def find_camera(word: str, cameras: Mapping[str, str]) -> CameraSource:
@@ -58,7 +69,7 @@ def find_camera(word: str, cameras: Mapping[str, str]) -> CameraSource:
     known = f"They are {listed(cameras)}." if cameras else "None is set."
     raise NotFound(
         "camera_not_found",
-        f"{shown(hidden_address(word))} is no camera: no name of PRESENTE_CAMERAS, no address, device or file.",
+        f"{shown(word.rpartition('@')[2])} is no camera: no name of PRESENTE_CAMERAS, no address, device or file.",
         known,
     )
 

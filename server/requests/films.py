@@ -43,7 +43,7 @@ class SentFilm:
 
     FORMS: ClassVar[BodyForms] = (
         FileForm(FIELD, "A film of the class."),
-        RawBody("video/webm", "A film; any other video/ type likewise.", least=1),
+        RawBody("video/webm", "A film; any other video/ type likewise, and application/mp4 and its like.", least=1),
         RawBody("video/mp4", "A film.", least=1),
     )
 

@@ -7,7 +7,6 @@ no face, no photo, no name and no remark in it: a matricula says whom it is abou
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
@@ -17,8 +16,7 @@ import msgspec
 from gallery.documents.attendance import StoredAttendance, StoredParticipation
 from gallery.documents.values import Student
 from presente.face_json import JsonObject
-
-_PREFIX = "whsec_"
+from presente.settings.values import SECRET_PREFIX
 
 
 class AttendanceNews(JsonObject, frozen=True, kw_only=True, tag="attendance", tag_field="type"):
@@ -113,9 +111,6 @@ def signed(message: Message, secret: str, number: str, seconds: int) -> tuple[by
 
 
 def _key(secret: str) -> bytes:
-    if secret.startswith(_PREFIX):
-        try:
-            return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
-        except binascii.Error:
-            pass
+    if secret.startswith(SECRET_PREFIX):
+        return base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
     return secret.encode()

@@ -6,6 +6,7 @@ lost when the receiver or this server is away, whoever recorded it.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import threading
@@ -17,11 +18,10 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-import httpx
-
 from gallery.documents.attendance import EntryFilter, StoredAttendance, StoredParticipation
 from gallery.documents.protocol import DocumentStore
 from presente.errors import ConfigError, PresenteError
+from server.webhook.attempt import NotTaken, post
 from server.webhook.message import message_of, signed
 
 log = logging.getLogger(__name__)
@@ -68,18 +68,18 @@ class WebhookSender:
         self._thread.start()
 
     def stop(self) -> None:
-        """End; what was not sent is sent after the next start."""
+        """End, within the time of one attempt; what was not sent is sent after the next start."""
         self._stop.set()
-        self._thread.join(2 * _TIMEOUT_S)
+        self._thread.join(_TIMEOUT_S + _LOOK_S)
 
     def _run(self) -> None:
-        with httpx.Client(timeout=_TIMEOUT_S, follow_redirects=False) as client:
+        with asyncio.Runner() as runner:
             while not self._stop.wait(self._wait or _LOOK_S):
                 try:
-                    while self._send_some(client) and not self._stop.is_set():
+                    while self._send_some(runner) and not self._stop.is_set():
                         self._wait = 0.0
-                except httpx.HTTPError as error:  # its text may have the address, which may have a token
-                    self._put_off(type(error).__name__)
+                except NotTaken as error:
+                    self._put_off(str(error))
                 except PresenteError as error:
                     self._put_off(str(error))
                 except OSError as error:
@@ -92,8 +92,8 @@ class WebhookSender:
         self._wait = min(_LONGEST_WAIT_S, 2 * self._wait or _LOOK_S)
         log.warning("The webhook at %s: %s. It is tried again in %.0f s.", self._host, why, self._wait)
 
-    def _send_some(self, client: httpx.Client) -> bool:
-        """Send what is next; whether there may be more. Raises httpx.HTTPError, StoreError."""
+    def _send_some(self, runner: asyncio.Runner) -> bool:
+        """Send what is next; whether there may be more. Raises NotTaken, StoreError."""
         sent = self._sent()
         entries = _settled(self._store.attendance.entries_since(sent.entry, _AT_ONCE))
         participations = _settled(
@@ -111,9 +111,7 @@ class WebhookSender:
         if message.events:
             number = f"msg_{self._store.identity()[:8]}_{now.entry}_{now.participation}"
             body, headers = signed(message, self._secret, number, int(time.time()))
-            reply = client.post(self._address, content=body, headers=headers)
-            if not reply.is_success:
-                raise httpx.HTTPStatusError(f"{reply.status_code}", request=reply.request, response=reply)
+            runner.run(post(self._address, body, headers, _TIMEOUT_S))
         self._keep(now)
         return True
 

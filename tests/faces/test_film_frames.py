@@ -66,6 +66,27 @@ def test_large_frames_are_reduced(tmp_path: Path) -> None:
     assert given[0].pixels.shape == (1080, 1920, 3)
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "fps", "size"),
+    [
+        ("film.y4m", "wrapped_avframe", 10, (320, 240)),
+        ("film.mxf", "mpeg2video", 25, (320, 240)),
+        ("film.dv", "dvvideo", 25, (720, 576)),
+        ("film.gif", "gif", 10, (320, 240)),
+        ("film.avi", "mjpeg", 10, (320, 240)),
+        ("film.ts", "libx264", 10, (320, 240)),
+    ],
+)
+def test_what_other_cameras_and_programs_write_is_read(
+    name: str, codec: str, fps: int, size: tuple[int, int], tmp_path: Path
+) -> None:
+    pixels = {"gif": "rgb8", "mjpeg": "yuvj420p"}.get(codec, "yuv420p")
+    film = write_film(tmp_path / name, drawn_frames(2, fps, size=size), codec, fps, pixels=pixels)
+    given, frames = frames_of(film.rename(tmp_path / "film"))
+    assert frames.decoded == 2 * fps and 3 <= len(given) <= 5 and not frames.damaged
+    assert given[0].pixels.shape == (size[1], size[0], 3)
+
+
 def test_times_that_begin_anew_go_on(webm: bytes, tmp_path: Path) -> None:
     (tmp_path / "twice.webm").write_bytes(webm + webm)
     given, frames = frames_of(tmp_path / "twice.webm")

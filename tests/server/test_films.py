@@ -26,7 +26,7 @@ from server.films.jobs import LONGEST_AWAY, MOST_BEGUN, FilmJobs
 from server.jobs.runner import JobRunner
 from server.operations.jobs import MOST_UNFINISHED
 from tests.conftest import on_sqlite
-from tests.films import SEATED, drawn_frames, write_film
+from tests.films import SAMPLE, SEATED, drawn_frames, write_film
 from tests.server.conftest import Running, Serve, client_of
 from tests.server.people import ended, guarded_app, key_of, process_of, wait_until
 from tests.server.sample import problem
@@ -173,6 +173,8 @@ def test_a_film_is_written_to_disk_as_it_comes(serve: Serve, tmp_path: Path) -> 
     assert (found["state"], found["problem"]["code"]) == ("failed", "unreadable_film")
     assert peak_mb(running) - before < 60
     wait_until(lambda: left(tmp_path) == [])
+    (line,) = [line for line in (tmp_path / "server.log").read_text().splitlines() if "unreadable_film" in line]
+    assert " INFO " in line  # a mistake of who sent it, and no fault of the server
 
     path = f"/v1/sessions/{number}/video"
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: video/mp4\r\nContent-Length: %d\r\n\r\n"
@@ -211,6 +213,7 @@ def number(client: FlaskClient, school: Gallery) -> int:
     return int(client.post("/v1/sessions", json={"clase": "IA-101", "starts": "08:00"}).get_json()["id"])
 
 
+PORTRAIT = (SAMPLE / "students" / SEATED[0] / "1.jpg").read_bytes()
 FIELD = b'--xx\r\nContent-Disposition: form-data; name="clase"\r\n\r\nIA-101\r\n'
 
 
@@ -228,8 +231,14 @@ NO_FILMS: tuple[tuple[bytes, str, str, int], ...] = (
     (form(b"")[0], form(b"")[1], "no_video", 400),
     (form(b"x" * 50)[0][:90], form(b"x")[1], "invalid_form", 400),
     (form(b"x")[0][:-8] + form(b"y")[0], form(b"x")[1], "invalid_field", 400),
-    (b"x" * 50_100_000, "video/mp4", "too_many_bytes", 413),
-    (b"x" * 50_010_000, "video/mp4", "too_many_bytes", 413),
+    (PORTRAIT, "video/mp4", "unsupported_media_type", 415),
+    (form(PORTRAIT)[0], form(b"x")[1], "unsupported_media_type", 415),
+    (b"\x89PNG\r\n\x1a\n" + bytes(600), "video/mp4", "unsupported_media_type", 415),
+    (b"\0\0\0\x18ftypheic" + bytes(600), "video/mp4", "unsupported_media_type", 415),
+    (b"#EXTM3U\n#EXTINF:4,\nfile:///etc/passwd\n", "video/mp4", "unsupported_media_type", 415),
+    ("Matrícula,nombre\r\n".encode() * 40, "application/octet-stream", "unsupported_media_type", 415),
+    (bytes(50_100_000), "video/mp4", "too_many_bytes", 413),
+    (bytes(50_010_000), "video/mp4", "too_many_bytes", 413),
 )
 
 
@@ -244,6 +253,28 @@ def test_what_is_no_film(client: FlaskClient, number: int, tmp_path: Path) -> No
     assert (
         not list((tmp_path / "films").glob("*")) and not client.get(f"/v1/sessions/{number}/video").get_json()["jobs"]
     )
+
+
+@on_sqlite
+def test_first_bytes_that_say_nothing_pass_whatever_the_type_is_called(client: FlaskClient, number: int) -> None:
+    beginnings = (b"YUV4MPEG2 W640 H480 F25:1 Ip A1:1 C420\nFRAME\n", b"\0\0\0\x18ftypisom", b"GIF89a\0", b"\x47\x40\0")
+    kinds = ("VIDEO/MP4", "application/x-matroska", "application/mp4; a=b", "application/octet-stream")
+    for kind, beginning in zip(kinds, beginnings, strict=True):
+        reply = client.post(
+            f"/v1/sessions/{number}/video", data=beginning.ljust(600, b"A"), headers={"Content-Type": kind}
+        )
+        assert reply.status_code == 202, reply.get_json()
+
+
+@on_sqlite
+def test_a_full_disk_is_a_line_in_the_log_without_a_traceback(
+    client: FlaskClient, number: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("server.films.folder._SPARE_BYTES", 1 << 60)
+    reply = client.post(f"/v1/sessions/{number}/video", data=b"film", headers=WEBM)
+    problem(reply, 507, "no_room_for_film")
+    (line,) = [record for record in caplog.records if "MB left" in record.getMessage()]
+    assert line.exc_info is None
 
 
 @on_sqlite

@@ -5,19 +5,21 @@ import multiprocessing
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import av
 import pytest
 
 from faces.embedder import FaceEmbedder
-from faces.film.frames import FilmFrame, FilmLimits
+from faces.film.frames import FilmFrame, FilmFrames, FilmLimits
 from gallery.documents.attendance import EntryFilter
 from gallery.documents.class_sessions import ClassSession, StoredSession
 from gallery.gallery import Gallery
 from gallery.photo_export import PhotoExport
 from presente.clock import MACHINE_CLOCK
 from presente.errors import FilmRefused, NotFound
+from presente.logs import HidingFormatter
 from presente.settings import load_settings
 from presente.settings.values import named_cameras
 from server.commands.watch import Watch, main
@@ -28,6 +30,7 @@ from tests.conftest import on_sqlite
 from tests.films import SAMPLE, SEATED, drawn_frames, write_film
 
 STRANGER = SAMPLE / "strangers" / "01.jpg"
+UNAUTHORIZED = b'RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\nWWW-Authenticate: Basic realm="x"\r\n\r\n'
 STUDENTS = [SAMPLE / "students" / name / "1.jpg" for name in SEATED]
 
 
@@ -56,6 +59,7 @@ def test_a_camera_is_named_or_given_and_its_password_is_never_shown() -> None:
     for word in ("A-12", "rtsp://cam:s3cr3t@10.0.0.5/live"):
         camera = find_camera(word, cameras)
         assert "s3cr3t" not in camera.shown + repr(camera) and "10.0.0.5" in camera.shown
+        assert "cam" not in camera.shown
     with pytest.raises(NotFound) as refused:
         find_camera("A-13", cameras)
     assert refused.value.code == "camera_not_found" and "A-12" in refused.value.fix
@@ -63,6 +67,42 @@ def test_a_camera_is_named_or_given_and_its_password_is_never_shown() -> None:
     for wrong in ("A-12", "=x", "A=1 A=2"):
         with pytest.raises(ValueError, match="NAME=ADDRESS"):
             named_cameras(wrong)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("rtsp://cam@10.0.0.5:554/live?channel=1", "rtsp://10.0.0.5:554/..."),
+        ("rtsp://10.0.0.5/user=cam&password=s3cr3t", "rtsp://10.0.0.5/..."),
+        ("http://10.0.0.5?token=s3cr3t", "http://10.0.0.5/..."),
+        ("rtsp://cam:s3c@r3t@[::1]", "rtsp://[::1]"),
+        ("rtsp://cam:s3c/r3t@10.0.0.5/live", "rtsp://***/..."),
+    ],
+)
+def test_of_an_address_the_host_is_shown(address: str, expected: str) -> None:
+    assert CameraSource(address, address).shown == expected
+    line = logging.LogRecord("x", 20, "x", 1, "Camera %s: It is tried again.", (find_camera(address, {}).shown,), None)
+    assert HidingFormatter("%(message)s").format(line) == f"Camera {expected}: It is tried again."
+
+
+def test_a_camera_that_wants_a_password_says_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as camera:
+
+        def refuse() -> None:
+            connection, _ = camera.accept()
+            with connection:
+                for _ in range(3):
+                    connection.recv(4096)
+                    connection.sendall(
+                        b'RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\nWWW-Authenticate: Basic realm="x"\r\n\r\n'
+                    )
+
+        threading.Thread(target=refuse, daemon=True).start()
+        address = f"rtsp://cam:s3cr3t@127.0.0.1:{camera.getsockname()[1]}/live"
+        with closing(FilmFrames(address, live=True)) as frames, pytest.raises(FilmRefused) as refused:
+            list(frames)
+    assert refused.value.code == "camera_unavailable" and "does not accept the user" in refused.value.what
+    assert "127.0.0.1" not in str(refused.value)
 
 
 def test_the_setting_of_cameras_is_shown_to_no_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,6 +169,7 @@ def test_a_camera_that_cannot_be_reached_is_tried_until_the_end(
         assert list(live.frames()) == []
     stop.cancel()
     assert len(caplog.messages) >= 2 and not any("s3cr3t" in text for text in caplog.messages)
+    assert "it refuses the connection" in caplog.text and "Error" not in caplog.text
 
 
 @on_sqlite
@@ -184,6 +225,35 @@ def test_what_is_no_film_is_refused_and_not_tried_again(service: Service, tmp_pa
     (tmp_path / "film.mp4").write_bytes(b"no film")
     with pytest.raises(FilmRefused, match="no film"):
         Watch(service, find_camera(str(tmp_path / "film.mp4"), {}), lambda: None, 1.0).sessions_of("IA-101")
+
+
+@on_sqlite
+def test_a_session_is_waited_for_and_it_is_said_once(
+    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("server.commands.watch._LOOK_S", 0.01)
+    watch = Watch(service, find_camera("0", {}), lambda: None, 1.0)
+    with pytest.raises(NotFound) as refused:
+        watch.sessions_of("NOPE")
+    assert refused.value.code == "class_not_found"
+    looks = 0
+
+    def look(_: str) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            watch.stop()
+
+    monkeypatch.setattr(watch, "_open_today", look)
+    with caplog.at_level(logging.INFO):
+        watch.sessions_of("IA-101")
+    assert sum("no session of IA-101 is open" in text for text in caplog.messages) == 1
+
+
+@pytest.mark.parametrize("every", ["0", "-1", "nan", "inf", "61"])
+def test_how_often_is_looked(every: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["0", "--clase", "IA-101", "--every", every]) == 2
+    assert "0.1 to 60 seconds" in capsys.readouterr().err
 
 
 def test_the_command_says_what_is_missing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
