@@ -28,6 +28,13 @@ def begin_session(page: "Page", running: Running, clase: str) -> None:
     page.wait_for_selector("#roll")
 
 
+def leave_and_stay(page: "Page") -> None:
+    page.click("nav a[href='#/students']")
+    page.wait_for_selector("#leave")
+    page.click("dialog >> text=Quedarse")
+    assert "#/session/" in page.url and page.locator("dialog").count() == 0
+
+
 def films_left(folder: Path) -> list[str]:
     return [path.name for path in (folder / "var" / "films").iterdir()]
 
@@ -81,11 +88,20 @@ def test_the_camera_records_and_a_recording_that_was_not_sent_is_kept(serve: Ser
     with filmed_page(tmp_path, framed(GROUP, height=440, size=(1280, 720))) as page:
         begin_session(page, running, "IA-102")
         page.click("#record")
+        page.wait_for_selector("#stop-recording:has-text('0:01')")
+        here = page.url
+        leave_and_stay(page)
         page.wait_for_selector("#stop-recording:has-text('0:02')")
         page.context.set_offline(True)
         page.click("#stop-recording")
         page.wait_for_selector("#send-again")
         assert page.locator("video").count() == 0 and running.ask("/v1/sessions/1/video")["jobs"] == []
+        leave_and_stay(page)  # what was not sent is not lost either
+        asked: list[str] = []
+        page.once("dialog", lambda question: (asked.append(question.type), question.dismiss()))
+        with page.expect_event("dialog"):
+            page.evaluate("setTimeout(() => location.reload())")
+        assert asked == ["beforeunload"] and page.url == here
         page.context.set_offline(False)
         page.click("#send-again")
         page.wait_for_selector("#film-outcome dd.present", timeout=60_000)
@@ -95,3 +111,5 @@ def test_the_camera_records_and_a_recording_that_was_not_sent_is_kept(serve: Ser
         found = {line["matricula"] for line in running.ask("/v1/sessions/1")["roll"] if line["status"] == "present"}
         assert found <= set(THERE) and {"unknown"} <= {face["status"] for face in shown["faces"]}
         assert films_left(tmp_path) == []
+        page.click("nav a[href='#/students']")
+        page.wait_for_selector(".page-students")  # nothing would be lost any more

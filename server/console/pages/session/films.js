@@ -1,9 +1,10 @@
 // Recordings of the class: chosen as a file or made with this device's camera, on their way to the server, and read there.
 import { html, useEffect, useRef, useState } from "../../libraries/ui.js";
 import { call, saveAs, upload, word } from "../../core/api.js";
+import { leave as leaves } from "../../core/router.js";
 import { schoolTime } from "../../core/server_status.js";
 import { clock, number, t } from "../../core/words.js";
-import { Action, Section, failed, told } from "../../components/basics.js";
+import { Action, Section, failed, told, useStaying } from "../../components/basics.js";
 import { Camera } from "../../components/camera.js";
 import { JobState, isWorking, jobProblem } from "../../components/jobs.js";
 
@@ -25,7 +26,7 @@ export function Films({ address, changed, open, news, recording, record, busy })
   const [unsent, setUnsent] = useState(/** @type {Film | null} */ (null));
   const leave = useRef(/** @type {AbortController | null} */ (null));
   useEffect(() => () => leave.current?.abort(), []);
-  useStaying(recording || sent !== null);
+  useStaying(recording || sent !== null || unsent !== null);
   const send = async (/** @type {Film} */ film) => {
     leave.current = new AbortController();
     setUnsent(film);
@@ -51,12 +52,12 @@ export function Films({ address, changed, open, news, recording, record, busy })
   return html`<${Section} title=${t("film.take")} id="film-title">
     <div class="choose"><div class="picker"><label class="drop"><input type="file" id="film" accept="video/*" disabled=${!open || sent !== null} onChange=${pick} /><span>${t("film.choose")}</span><small>${t("film.about")}</small></label></div>
       <button type="button" id="record" disabled=${!open || busy || sent !== null || recording} onClick=${() => record(true)}>${t("film.record")}</button></div>
-    ${recording && html`<${Recorder} done=${(film) => (record(false), send(film))} cancel=${() => record(false)} />`}
+    ${recording && html`<${Recorder} done=${(film) => (record(false), send(film))} cancel=${() => leaves(() => record(false))} />`}
     ${sent !== null && html`<div class="working" role="status"><p>${t("film.sending", { share: number(sent, { style: "percent" }) })}</p>
       <progress aria-label=${t("film.sent")} max="1" value=${sent}></progress>
       <button type="button" id="stop-sending" onClick=${() => leave.current?.abort()}>${t("cancel")}</button></div>`}
     ${unsent && sent === null && html`<div class="empty"><p>${t("film.unsent")}</p><div class="actions centred"><${Action} class="main" id="send-again" act=${() => send(unsent)}>${t("film.again")}<//>
-      <button type="button" onClick=${() => saveAs(unsent.file, unsent.name)}>${t("film.save")}</button><button type="button" onClick=${() => setUnsent(null)}>${t("film.drop")}</button></div></div>`}
+      <button type="button" onClick=${() => saveAs(unsent.file, unsent.name)}>${t("film.save")}</button><button type="button" onClick=${() => leaves(() => setUnsent(null))}>${t("film.drop")}</button></div></div>`}
     ${working.map((job) => html`<${JobState} key=${job.id} watched=${{ job, working: true, cancel: async () => (await call("POST", `/v1/jobs/${job.id}/cancel`), look()) }} />`)}
     ${!working.length && jobs[0] && html`<${Outcome} job=${jobs[0]} />`}
   <//>`;
@@ -88,16 +89,6 @@ function useFilms(address, news, changed) {
     return () => (clearInterval(timer), changed()); // it was read
   }, [working]);
   return { jobs, look };
-}
-
-/** Asks before the reader leaves a page on which a film would be lost. @param {boolean} needed */
-function useStaying(needed) {
-  useEffect(() => {
-    if (!needed) return undefined;
-    const ask = (event) => event.preventDefault();
-    addEventListener("beforeunload", ask);
-    return () => removeEventListener("beforeunload", ask);
-  }, [needed]);
 }
 
 /** What came of the newest film. @param {{ job: any }} props */
