@@ -2,10 +2,10 @@
 import { html, render, useEffect, useRef, useState } from "./libraries/ui.js";
 import { begin, call, keepKey, me, options } from "./core/api.js";
 import { INNER, pagesOf } from "./core/roles.js";
-import { place, to } from "./core/router.js";
+import { hold, leave, place, to } from "./core/router.js";
 import { readStatus, status } from "./core/server_status.js";
 import { language, speak, t } from "./core/words.js";
-import { Action, Empty, Notices, Waiting } from "./components/basics.js";
+import { Action, Empty, Leaving, Notices, Waiting } from "./components/basics.js";
 import { Login } from "./pages/login.js";
 import { OwnPassword } from "./pages/own_password.js";
 
@@ -40,6 +40,7 @@ function App() {
   return html`<a class="skip" href="#main" onClick=${skip}>${t("skip")}</a>
     <${Header} />
     ${begun ? (in_ ? html`<${Page} />` : html`<${Login} />`) : html`<main id="main"><${Waiting} problem=${problem} again=${start} /></main>`}
+    <${Leaving} />
     <${Notices} />`;
 }
 
@@ -62,7 +63,7 @@ function Header() {
     <nav ref=${menu} aria-label=${t("menu")}>${pages.map((each) => html`<a href=${to([each])} aria-current=${each === current ? "page" : undefined}>${t(`page.${each}`)}</a>`)}</nav>
     <div class="who">
       ${me.value && html`<${Who} />`}
-      ${me.value && (options.value.accounts || me.value.name.startsWith("key:")) && html`<${Action} id="logout" act=${leave}>${t("logout")}<//>`}
+      ${me.value && (options.value.accounts || me.value.name.startsWith("key:")) && html`<${Action} id="logout" act=${() => leave(logOut)}>${t("logout")}<//>`}
       <button type="button" id="language" lang=${language.value === "es" ? "en" : "es"} onClick=${() => speak(language.value === "es" ? "en" : "es")}>${t("other_language")}</button>
     </div>
   </header>`;
@@ -80,7 +81,8 @@ function Who() {
 /** @param {import("./core/api.js").Me} asks */
 const who = (asks) => [asks.name.replace(/^(user|key):/, ""), t(`role.${asks.role}`), ...(asks.classes ?? [])].join(" · ");
 
-async function leave() {
+async function logOut() {
+  hold(false);
   if (options.value.accounts) await call("POST", "/v1/logout");
   keepKey(null);
   location.hash = "";

@@ -1,5 +1,6 @@
 // Small parts that every page uses.
 import { createContext, html, useContext, useEffect, useLayoutEffect, useRef, useState } from "../libraries/ui.js";
+import { hold, leaving } from "../core/router.js";
 import { reason, t } from "../core/words.js";
 import { Notices, dialogClosed, dialogOpened, failed, trying } from "./notices.js";
 
@@ -96,13 +97,30 @@ export function Dialog({ title, close, children, wide }) {
 
 /**
  * A question before what cannot be taken back, or reaches further than this page.
- * @param {{ title: string, button: string, act: () => unknown, close: () => void, id?: string, children?: any }} props
- *   `act` is followed by `close`.
+ * @param {{ title: string, button: string, act: () => unknown, close: () => void, id?: string, back?: string, children?: any }} props
+ *   `act` is followed by `close`; `back`: what closes it without.
  */
-export function Sure({ title, button, act, close, id = "sure", children }) {
+export function Sure({ title, button, act, close, id = "sure", back = t("cancel"), children }) {
   return html`<${Dialog} title=${title} close=${close}>${children}
     <div class="actions"><${Action} class="danger" id=${id} act=${async () => (await act(), close())}>${button}<//>
-      <button type="button" onClick=${close}>${t("cancel")}</button></div><//>`;
+      <button type="button" onClick=${close}>${back}</button></div><//>`;
+}
+
+/** Have the reader asked before a page is left with which something would be lost. @param {boolean} needed */
+export function useStaying(needed) {
+  useEffect(() => {
+    hold(needed);
+    return () => hold(false);
+  }, [needed]);
+}
+
+/** The question before that. */
+export function Leaving() {
+  const act = leaving.value;
+  const close = () => {
+    leaving.value = null;
+  };
+  return act && html`<${Sure} id="leave" title=${t("leave.title")} button=${t("leave.anyway")} back=${t("leave.stay")} act=${() => (close(), act())} close=${close}><p>${t("leave.about")}</p><//>`;
 }
 
 /**

@@ -4,9 +4,31 @@ import { computed, signal } from "../libraries/ui.js";
 /** @typedef {{ path: string[], query: URLSearchParams }} Place */
 
 const hash = signal(location.hash);
+let held = false;
+/** What waits for the reader's word that what would be lost is to be lost; null for nothing. */
+export const leaving = signal(/** @type {(() => unknown) | null} */ (null));
+
 addEventListener("hashchange", () => {
-  hash.value = location.hash;
+  const wanted = location.hash;
+  if (!held || wanted === hash.value) return void (hash.value = wanted);
+  history.replaceState(null, "", hash.value || location.pathname); // the reader is here until it is decided
+  leaving.value = () => {
+    hold(false);
+    location.hash = wanted;
+  };
 });
+addEventListener("beforeunload", (event) => held && event.preventDefault());
+
+/** Say whether something would be lost with the page: then the reader is asked before it is left. @param {boolean} needed */
+export function hold(needed) {
+  held = needed;
+}
+
+/** Do what leaves the page, or ends what it holds: after a question, if something would be lost. @param {() => unknown} act */
+export function leave(act) {
+  if (held) leaving.value = act;
+  else return act();
+}
 
 /** Where the reader is: the parts of the path, and the parameters behind it. */
 export const place = computed(() => {

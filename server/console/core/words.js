@@ -82,6 +82,9 @@ export function clock(seconds) {
   return `${hours ? `${hours}:${two(minutes)}` : minutes}:${two(whole % 60)}`;
 }
 
+/** The size of a file. @param {number} bytes */
+export const megabytes = (bytes) => number(bytes / 1e6, { style: "unit", unit: "megabyte", maximumSignificantDigits: 2 });
+
 /** @param {number} value @param {Intl.NumberFormatOptions} [how] */
 export function number(value, how) {
   return new Intl.NumberFormat(region.value, how).format(value);

@@ -54,7 +54,7 @@ export function Session({ path }) {
         <button type="button" id="kiosk" disabled=${camera === "film"} onClick=${() => setCamera(camera ? "" : "kiosk")}>${t(camera === "kiosk" ? "camera.off" : "session.kiosk")}</button></div>
       ${camera === "kiosk" && html`<${Kiosk} address=${address} changed=${again} say=${say} ended=${ended} />`}
     <//>`}
-    ${records && html`<${Films} address=${address} open=${open} changed=${again} news=${filmed} recording=${camera === "film"} record=${(on) => setCamera(on ? "film" : "")} busy=${camera === "kiosk"} />`}
+    ${records && html`<${Films} address=${address} begins=${session.starts} open=${open} changed=${again} news=${filmed} recording=${camera === "film"} record=${(on) => setCamera(on ? "film" : "")} busy=${camera === "kiosk"} />`}
     ${photos.map((each) => html`<${each.film ? Filmed : Taken} key=${each.number} photo=${each} roll=${roll} address=${address} open=${open} say=${say} undo=${undo} acted=${acted} />`)}
     <${Roll} roll=${roll} open=${open} say=${say} undo=${undo} takePart=${takePart} />
     <${Ending} session=${session} waiting=${counts.waiting} kept=${photos.length} address=${address} records=${records} acted=${acted} />`;

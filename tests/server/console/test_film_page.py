@@ -1,5 +1,6 @@
 """Recordings of a class in a real browser: chosen, or made with the camera; who appears, settled with a tap."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
 GROUP = SAMPLE / "groups" / "group_02.jpg"
 
 
+TWO_HOURS_AHEAD = """
+    const There = Date;
+    window.Date = class extends There {
+      constructor(...about) { about.length ? super(...about) : super(There.now() + 7200e3); }
+      static now() { return There.now() + 7200e3; }
+    };"""
+"""A device whose clock is wrong."""
+
+
 def begin_session(page: "Page", running: Running, clase: str) -> None:
     page.goto(running.address)
     page.click(f"section:has(#class-{clase}) button")
@@ -26,6 +36,13 @@ def begin_session(page: "Page", running: Running, clase: str) -> None:
     page.fill("#ends", "00:01")
     page.click("dialog button.main")
     page.wait_for_selector("#roll")
+
+
+def leave_and_stay(page: "Page") -> None:
+    page.click("nav a[href='#/students']")
+    page.wait_for_selector("#leave")
+    page.click("dialog >> text=Quedarse")
+    assert "#/session/" in page.url and page.locator("dialog").count() == 0
 
 
 def films_left(folder: Path) -> list[str]:
@@ -40,10 +57,16 @@ def test_a_recording_is_chosen_read_and_settled(serve: Serve, page: "Page", tmp_
     complaints = complaints_of(page)
     begin_session(page, running, "IA-101")
     page.set_input_files("#film", film)
+    assert page.input_value("#film-starts") == "00:00"  # the session's start
+    assert violations(page) == []
+    page.fill("#film-starts", "00:00:07")
+    page.click("#send-film")
     page.wait_for_selector("#cancel-job")
     page.wait_for_selector("#film-outcome dd.present:has-text('3')", timeout=60_000)
     wait_for_counts(page, [3, 0, 0, 0, 9])
     assert films_left(tmp_path) == []
+    (shown,) = running.ask("/v1/sessions/1/photos")["photos"]
+    assert shown["film"]["starts"] == "00:00:07"
     page.wait_for_selector(".appearances li.present img")  # the enrolled photo
     assert page.locator(".appearances li.present .pair canvas").count() == 3
     assert violations(page) == []
@@ -55,6 +78,8 @@ def test_a_recording_is_chosen_read_and_settled(serve: Serve, page: "Page", tmp_
     page.click(".notice.done >> nth=-1 >> text=Deshacer")
     wait_for_counts(page, [3, 0, 0, 0, 9])
     page.set_input_files("#film", film)
+    page.fill("#film-starts", "00:00:07")
+    page.click("#send-film")
     page.wait_for_selector(".notice:has-text('Esa grabación ya se había leído')")
     page.set_viewport_size(PHONE["viewport"])
     page.wait_for_selector(".appearances li.present img")
@@ -65,6 +90,7 @@ def test_a_recording_is_chosen_read_and_settled(serve: Serve, page: "Page", tmp_
     assert page.locator(".appearances").count() == 0
 
     page.set_input_files("#film", {"name": "a.mp4", "mimeType": "video/mp4", "buffer": b"no film"})
+    page.click("#send-film")
     page.wait_for_selector("#film-outcome.wrong:has-text('no es una grabación')", timeout=60_000)
     assert complaints == [] and films_left(tmp_path) == []
 
@@ -79,19 +105,34 @@ def test_the_camera_records_and_a_recording_that_was_not_sent_is_kept(serve: Ser
     """Chromium's own MediaRecorder, whose webm says nothing of how long it is."""
     running = serve()
     with filmed_page(tmp_path, framed(GROUP, height=440, size=(1280, 720))) as page:
+        page.add_init_script(TWO_HOURS_AHEAD)
         begin_session(page, running, "IA-102")
         page.click("#record")
+        page.wait_for_selector("#stop-recording:has-text('0:01')")
+        here = page.url
+        leave_and_stay(page)
         page.wait_for_selector("#stop-recording:has-text('0:02')")
         page.context.set_offline(True)
         page.click("#stop-recording")
-        page.wait_for_selector("#send-again")
+        page.wait_for_selector("#send-film")
         assert page.locator("video").count() == 0 and running.ask("/v1/sessions/1/video")["jobs"] == []
+        leave_and_stay(page)  # what was not sent is not lost either
+        asked: list[str] = []
+        page.once("dialog", lambda question: (asked.append(question.type), question.dismiss()))
+        with page.expect_event("dialog"):
+            page.evaluate("setTimeout(() => location.reload())")
+        assert asked == ["beforeunload"] and page.url == here
         page.context.set_offline(False)
-        page.click("#send-again")
+        page.click("#send-film")
         page.wait_for_selector("#film-outcome dd.present", timeout=60_000)
         wait_until(lambda: counts(page)[0] >= 7)
         (shown,) = running.ask("/v1/sessions/1/photos")["photos"]
-        assert shown["film"]["duration_s"] > 1.5 and shown["film"]["starts"] > "00:00:00"
+        assert shown["film"]["duration_s"] > 1.5
+        began = datetime.strptime(shown["film"]["starts"], "%H:%M:%S")
+        passed = (datetime.now() - began).seconds  # of the day; the school's clock is this machine's
+        assert passed < 600
         found = {line["matricula"] for line in running.ask("/v1/sessions/1")["roll"] if line["status"] == "present"}
         assert found <= set(THERE) and {"unknown"} <= {face["status"] for face in shown["faces"]}
         assert films_left(tmp_path) == []
+        page.click("nav a[href='#/students']")
+        page.wait_for_selector(".page-students")  # nothing would be lost any more

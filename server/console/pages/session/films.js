@@ -1,9 +1,10 @@
 // Recordings of the class: chosen as a file or made with this device's camera, on their way to the server, and read there.
 import { html, useEffect, useRef, useState } from "../../libraries/ui.js";
 import { call, saveAs, upload, word } from "../../core/api.js";
+import { leave as leaves } from "../../core/router.js";
 import { schoolTime } from "../../core/server_status.js";
-import { clock, number, t } from "../../core/words.js";
-import { Action, Section, failed, told } from "../../components/basics.js";
+import { clock, megabytes, number, t } from "../../core/words.js";
+import { Field, Section, failed, told, useStaying } from "../../components/basics.js";
 import { Camera } from "../../components/camera.js";
 import { JobState, isWorking, jobProblem } from "../../components/jobs.js";
 
@@ -12,22 +13,24 @@ const SELDOM_MS = 20_000;
 const BITS_PER_S = 1_500_000; // 50 minutes are about 560 MB
 const KINDS = ["video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm", "video/mp4"];
 
-/** @typedef {{ file: Blob, name: string, starts: string }} Film `starts`: HH:MM:SS at the school; empty where it is not known */
+/** @typedef {{ file: Blob, name: string, starts: string }} Film `starts`: HH:MM or HH:MM:SS at the school */
 
 /**
- * @param {{ address: string, changed: () => void, open: boolean, news: any, recording: boolean, record: (on: boolean) => void, busy: boolean }} props
- *   the session's address; what is called when a film was read; whether films are taken; what the server last told of one, a job; whether the
+ * @param {{ address: string, begins: string, changed: () => void, open: boolean, news: any, recording: boolean, record: (on: boolean) => void, busy: boolean }} props
+ *   the session's address; when it begins; what is called when a film was read; whether films are taken; what the server last told of one, a job; whether the
  *   camera records, and what turns that on; and whether the camera does something else.
  */
-export function Films({ address, changed, open, news, recording, record, busy }) {
+export function Films({ address, begins, changed, open, news, recording, record, busy }) {
   const { jobs, look } = useFilms(address, news, changed);
   const [sent, setSent] = useState(/** @type {number | null} */ (null));
+  const [chosen, setChosen] = useState(/** @type {Film | null} */ (null));
   const [unsent, setUnsent] = useState(/** @type {Film | null} */ (null));
   const leave = useRef(/** @type {AbortController | null} */ (null));
   useEffect(() => () => leave.current?.abort(), []);
-  useStaying(recording || sent !== null);
+  useStaying(recording || sent !== null || unsent !== null);
   const send = async (/** @type {Film} */ film) => {
     leave.current = new AbortController();
+    setChosen(null);
     setUnsent(film);
     setSent(0);
     try {
@@ -44,19 +47,20 @@ export function Films({ address, changed, open, news, recording, record, busy })
   const pick = (event) => {
     const [file] = event.target.files;
     event.target.value = ""; // so that the same film can be chosen again
-    if (file) send({ file, name: file.name, starts: "" });
+    if (file) setChosen({ file, name: file.name, starts: begins });
   };
   if (!open && !recording && !unsent) return null; // a film that was being made is not lost when another one closes the session
   const working = jobs.filter(isWorking);
   return html`<${Section} title=${t("film.take")} id="film-title">
-    <div class="choose"><div class="picker"><label class="drop"><input type="file" id="film" accept="video/*" disabled=${!open || sent !== null} onChange=${pick} /><span>${t("film.choose")}</span><small>${t("film.about")}</small></label></div>
-      <button type="button" id="record" disabled=${!open || busy || sent !== null || recording} onClick=${() => record(true)}>${t("film.record")}</button></div>
-    ${recording && html`<${Recorder} done=${(film) => (record(false), send(film))} cancel=${() => record(false)} />`}
+    <div class="choose"><div class="picker"><label class="drop"><input type="file" id="film" accept="video/*" disabled=${!open || sent !== null || unsent !== null} onChange=${pick} /><span>${t("film.choose")}</span><small>${t("film.about")}</small></label></div>
+      <button type="button" id="record" disabled=${!open || busy || sent !== null || unsent !== null || recording} onClick=${() => record(true)}>${t("film.record")}</button></div>
+    ${recording && html`<${Recorder} done=${(film) => (record(false), send(film))} cancel=${() => leaves(() => record(false))} />`}
     ${sent !== null && html`<div class="working" role="status"><p>${t("film.sending", { share: number(sent, { style: "percent" }) })}</p>
       <progress aria-label=${t("film.sent")} max="1" value=${sent}></progress>
       <button type="button" id="stop-sending" onClick=${() => leave.current?.abort()}>${t("cancel")}</button></div>`}
-    ${unsent && sent === null && html`<div class="empty"><p>${t("film.unsent")}</p><div class="actions centred"><${Action} class="main" id="send-again" act=${() => send(unsent)}>${t("film.again")}<//>
-      <button type="button" onClick=${() => saveAs(unsent.file, unsent.name)}>${t("film.save")}</button><button type="button" onClick=${() => setUnsent(null)}>${t("film.drop")}</button></div></div>`}
+    ${chosen && open && html`<${Sending} key=${chosen.name} film=${chosen} send=${send} button=${t("film.send")}><button type="button" onClick=${() => setChosen(null)}>${t("cancel")}</button><//>`}
+    ${unsent && sent === null && html`<div class="empty"><p>${t("film.unsent")}</p><${Sending} film=${unsent} send=${send} button=${t("film.again")}/><div class="actions centred">
+      <button type="button" onClick=${() => saveAs(unsent.file, unsent.name)}>${t("film.save")}</button><button type="button" onClick=${() => leaves(() => setUnsent(null))}>${t("film.drop")}</button></div></div>`}
     ${working.map((job) => html`<${JobState} key=${job.id} watched=${{ job, working: true, cancel: async () => (await call("POST", `/v1/jobs/${job.id}/cancel`), look()) }} />`)}
     ${!working.length && jobs[0] && html`<${Outcome} job=${jobs[0]} />`}
   <//>`;
@@ -90,14 +94,12 @@ function useFilms(address, news, changed) {
   return { jobs, look };
 }
 
-/** Asks before the reader leaves a page on which a film would be lost. @param {boolean} needed */
-function useStaying(needed) {
-  useEffect(() => {
-    if (!needed) return undefined;
-    const ask = (event) => event.preventDefault();
-    addEventListener("beforeunload", ask);
-    return () => removeEventListener("beforeunload", ask);
-  }, [needed]);
+/** A film that is to be sent, and when it starts. @param {{ film: Film, send: (film: Film) => void, button: string, children?: any }} props */
+function Sending({ film, send, button, children }) {
+  const submit = (event) => (event.preventDefault(), send({ ...film, starts: event.target.elements["film-starts"].value }));
+  return html`<form id="film-form" onSubmit=${submit}><p><strong>${film.name}</strong> · ${megabytes(film.file.size)}</p>
+    <${Field} label=${t("film.starts")} name="film-starts" type="time" step="1" required defaultValue=${film.starts} hint=${t("film.starts_about")} />
+    <div class="actions"><button class="main" id="send-film">${button}</button>${children}</div></form>`;
 }
 
 /** What came of the newest film. @param {{ job: any }} props */
