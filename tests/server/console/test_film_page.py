@@ -15,7 +15,7 @@ from tests.server.people import wait_until
 from tests.server.sample import THERE
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page  # which only CI installs
+    from playwright.sync_api import Dialog, Page  # which only CI installs
 
 GROUP = SAMPLE / "groups" / "group_02.jpg"
 
@@ -118,7 +118,12 @@ def test_the_camera_records_and_a_recording_that_was_not_sent_is_kept(serve: Ser
         assert page.locator("video").count() == 0 and running.ask("/v1/sessions/1/video")["jobs"] == []
         leave_and_stay(page)  # what was not sent is not lost either
         asked: list[str] = []
-        page.once("dialog", lambda question: (asked.append(question.type), question.dismiss()))
+
+        def stay(question: "Dialog") -> None:
+            asked.append(question.type)
+            question.dismiss()
+
+        page.once("dialog", stay)
         with page.expect_event("dialog"):
             page.evaluate("setTimeout(() => location.reload())")
         assert asked == ["beforeunload"] and page.url == here
