@@ -146,3 +146,5 @@ def test_the_camera_records_and_a_recording_that_was_not_sent_is_kept(serve: Ser
         assert films_left(tmp_path) == []
         page.click("nav a[href='#/students']")
         page.wait_for_selector(".page-students")  # nothing would be lost any more
+        page.evaluate("location.hash = '#/sessions/1'")  # which is none
+        page.wait_for_selector("main:has-text('Esta página no existe')")
