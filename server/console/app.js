@@ -23,6 +23,10 @@ const PAGES = {
   system: async () => (await import("./pages/system.js")).System,
 };
 
+/** Addresses below a page's own; a page that is not named has none. @type {Record<string, RegExp>} */
+const BELOW = { session: /^\d+$/, students: /^(new|import(\/.+)?|of\/.+)?$/, statistics: /^((class|student)\/.+)?$/, system: /^[a-z]*$/ };
+const NONE = /^$/;
+
 function App() {
   const [problem, setProblem] = useState(/** @type {any} */ (null));
   const [begun, setBegun] = useState(false);
@@ -107,7 +111,8 @@ function Page() {
     document.title = pages.includes(name) ? `${t(`page.${name}`)} · Presente` : "Presente";
   }, [name, language.value]);
   const Shown = loaded.name === name ? loaded.component : null; // a page never sees the address of another one
-  if (!pages.includes(name)) return html`<main id="main" tabindex="-1"><${Empty} text=${t("no_page")} /></main>`;
+  const below = place.value.path.slice(1).join("/");
+  if (!pages.includes(name) || !(BELOW[name] ?? NONE).test(below)) return html`<main id="main" tabindex="-1"><${Empty} text=${t("no_page")} /></main>`;
   return html`<main id="main" tabindex="-1" class=${`page-${name}`}>
     ${Shown ? html`<${Shown} title=${t(`page.${name}`)} path=${place.value.path.slice(1)} query=${place.value.query} />` : html`<${Waiting} problem=${problem} />`}
   </main>`;

@@ -292,6 +292,7 @@ def _counts(recorded: _Recorded, read: ReadFilm, raises: int | None) -> dict[str
         "photo": recorded.number,
         "repeated": recorded.repeated,
         "duration_s": round(read.reading.duration_s, 1),
+        "claimed_s": None if read.reading.claimed_s is None else round(read.reading.claimed_s, 1),
         "damaged": read.reading.damaged,
         "appearances": len(recorded.found),
         "present": said.count("present"),

@@ -69,6 +69,9 @@ class FilmResultJson(JsonObject, frozen=True, kw_only=True):
     photo: Annotated[int, Meta(description="The film's number among the session's photos; undo takes it.")]
     repeated: Annotated[bool, Meta(description="Whether the session had this film already.")]
     duration_s: Annotated[float, Meta(description="Seconds from its first to its last frame.")]
+    claimed_s: Annotated[
+        float | None, Meta(description="How long its header says that it is; null when it does not say.")
+    ] = None
     damaged: Annotated[bool, Meta(description="Whether parts of it could not be decoded.")]
     appearances: Annotated[int, Meta(description="How many faces appear in it.")]
     present: Annotated[int, Meta(description="Students of the class who are in it and in time.")]

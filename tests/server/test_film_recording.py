@@ -70,7 +70,7 @@ def reading(embedder: FaceEmbedder) -> FilmReading:
         seen(embedder, photo_of(OTHER), (12.0, 13.0)),
         seen(embedder, STRANGER, (20.0, 52.0)),
     )
-    return FilmReading(60.0, 640, 480, 600, 120, appearances, RAISES)
+    return FilmReading(60.0, 640, 480, 600, 120, appearances, RAISES, claimed_s=90.0)
 
 
 class Recorder:
@@ -127,8 +127,8 @@ ANAS, EVAS = [(ANA, "14:00:53"), (ANA, "14:01:30")], [(EVA, "14:01:30")]
 def test_a_film_is_recorded_once(recorder: Recorder, reading: FilmReading) -> None:
     first = recorder.film(reading)
     assert first == {
-        "photo": 1, "repeated": False, "duration_s": 60.0, "damaged": False, "appearances": 4, "present": 1, "late": 1,
-        "waiting": 0, "off_roster": 1, "unknown": 1, "raises": 3,
+        "photo": 1, "repeated": False, "duration_s": 60.0, "claimed_s": 90.0, "damaged": False,
+        "appearances": 4, "present": 1, "late": 1, "waiting": 0, "off_roster": 1, "unknown": 1, "raises": 3,
     }  # fmt: skip
     assert recorder.roll() == {ANA: "present", EVA: "late"}  # who came at 08:01:01
     assert recorder.raised() == ANAS + EVAS

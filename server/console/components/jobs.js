@@ -50,17 +50,18 @@ export function jobProblem(problem) {
   return known ? t(known, { seconds: 1 }) : problem.text;
 }
 
-/** How far a job is, with a button that ends it; and what went wrong with the last one. @param {{ watched: ReturnType<typeof useJob> }} props */
-export function JobState({ watched }) {
+/** How far a job is, with a button that ends it; and what went wrong with the last one. @param {{ watched: any, about?: string }} props `watched`: as useJob has it; `about`: which of several it is */
+export function JobState({ watched, about = "" }) {
   const { job, working, cancel } = watched;
   if (!job) return null;
   if (!working) return job.problem && html`<p class="wrong" role="alert">${t(`job.state.${job.state}`)}: ${jobProblem(job.problem)}</p>`;
   return html`<div class="working" role="status">
+    ${about && html`<p><strong>${about}</strong></p>`}
     <p>${progressWords(job)}</p>
     <progress aria-label=${t(`job.kind.${job.kind}`)} max=${job.progress.of ?? undefined} value=${job.progress.of ? job.progress.done : undefined}></progress>
     ${job.seconds_left !== null && job.seconds_left >= 1 && html`<p class="left">${t("job.left", { time: clock(job.seconds_left) })}</p>`}
     <p class="quiet">${t("job.leave")}</p>
-    <${Action} id="cancel-job" act=${cancel} disabled=${job.is_cancelled}>${t("job.cancel")}<//>
+    <${Action} id=${about ? `cancel-job-${job.id}` : "cancel-job"} aria-label=${about ? `${t("job.cancel")}: ${about}` : undefined} act=${cancel} disabled=${job.is_cancelled}>${t("job.cancel")}<//>
   </div>`;
 }
 

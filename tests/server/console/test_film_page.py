@@ -15,7 +15,7 @@ from tests.server.people import wait_until
 from tests.server.sample import THERE
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Dialog, Page  # which only CI installs
+    from playwright.sync_api import Dialog, Page, Route  # which only CI installs
 
 GROUP = SAMPLE / "groups" / "group_02.jpg"
 
@@ -61,7 +61,7 @@ def test_a_recording_is_chosen_read_and_settled(serve: Serve, page: "Page", tmp_
     assert violations(page) == []
     page.fill("#film-starts", "00:00:07")
     page.click("#send-film")
-    page.wait_for_selector("#cancel-job")
+    page.wait_for_selector("[id^=cancel-job]")
     page.wait_for_selector("#film-outcome dd.present:has-text('3')", timeout=60_000)
     wait_for_counts(page, [3, 0, 0, 0, 9])
     assert films_left(tmp_path) == []
@@ -92,6 +92,16 @@ def test_a_recording_is_chosen_read_and_settled(serve: Serve, page: "Page", tmp_
     page.set_input_files("#film", {"name": "a.mp4", "mimeType": "video/mp4", "buffer": b"no film"})
     page.click("#send-film")
     page.wait_for_selector("#film-outcome.wrong:has-text('no es una grabación')", timeout=60_000)
+
+    def read_later(route: "Route") -> None:
+        failed, read = route.fetch().json()["jobs"]
+        read["result"]["film"] |= {"claimed_s": 24.2, "duration_s": 11.9}
+        route.fulfill(json={"jobs": [read, failed]})
+
+    page.route("**/sessions/1/video", read_later)
+    page.reload()
+    page.wait_for_selector("#film-outcome:has-text('Duraba 0:24 según el archivo, se leyeron 0:12')")
+    page.wait_for_selector("#failed-films li:has-text('no es una grabación')")
     assert complaints == [] and films_left(tmp_path) == []
 
 
@@ -141,3 +151,5 @@ def test_the_camera_records_and_a_recording_that_was_not_sent_is_kept(serve: Ser
         assert films_left(tmp_path) == []
         page.click("nav a[href='#/students']")
         page.wait_for_selector(".page-students")  # nothing would be lost any more
+        page.evaluate("location.hash = '#/sessions/1'")  # which is none
+        page.wait_for_selector("main:has-text('Esta página no existe')")

@@ -16,7 +16,7 @@ export function Filmed({ photo, roll, address, open, say, undo, acted }) {
     await call("DELETE", `/v1/participations/${raise.participation}`);
     told(t("film.not_raised"));
   });
-  return html`<${Section} title=${t("film.number", { number: photo.number, time: clock(photo.film.duration_s) })} id=${`photo-${photo.number}`}
+  return html`<${Section} title=${t("film.number", { number: photo.number, time: clock(Math.round(photo.film.duration_s)) })} id=${`photo-${photo.number}`}
     actions=${open && html`<${Action} act=${() => undo({ photo: photo.number })}>${t("film.take_back")}<//>`}>
     ${found ? html`<ol class="collection appearances">${photo.faces.map((each, index) => html`<li key=${each.number} class=${each.status}>
         <button type="button" class="picture pair" disabled=${!open} aria-label=${t("film.whose", { who: name(each), number: each.number })} onClick=${() => setChosen(index)}>

@@ -3,13 +3,14 @@ import { html, useEffect, useRef, useState } from "../../libraries/ui.js";
 import { call, saveAs, upload, word } from "../../core/api.js";
 import { leave as leaves } from "../../core/router.js";
 import { schoolTime } from "../../core/server_status.js";
-import { clock, megabytes, number, t } from "../../core/words.js";
+import { clock, hour, megabytes, number, t } from "../../core/words.js";
 import { Field, Section, failed, told, useStaying } from "../../components/basics.js";
 import { Camera } from "../../components/camera.js";
 import { JobState, isWorking, jobProblem } from "../../components/jobs.js";
 
 const LOOK_MS = 1000;
 const SELDOM_MS = 20_000;
+const AS_LONG_S = 2; // the last frame, and sound, last beyond the last frame's beginning
 const BITS_PER_S = 1_500_000; // 50 minutes are about 560 MB
 const KINDS = ["video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm", "video/mp4"];
 
@@ -34,7 +35,7 @@ export function Films({ address, begins, changed, open, news, recording, record,
     setUnsent(film);
     setSent(0);
     try {
-      const job = await upload(`${address}/video`, film.file, { query: { starts: film.starts }, once: word(), signal: leave.current.signal }, setSent);
+      const job = await upload(`${address}/video`, film.file, { query: { starts: film.starts === begins ? "" : film.starts }, once: word(), signal: leave.current.signal }, setSent);
       setUnsent(null);
       if (!isWorking(job)) told(t("film.known"));
       look();
@@ -51,6 +52,7 @@ export function Films({ address, begins, changed, open, news, recording, record,
   };
   if (!open && !recording && !unsent) return null; // a film that was being made is not lost when another one closes the session
   const working = jobs.filter(isWorking);
+  const failures = jobs.filter((job, place) => job.problem && job.state !== "cancelled" && (working.length > 0 || place > 0));
   return html`<${Section} title=${t("film.take")} id="film-title">
     <div class="choose"><div class="picker"><label class="drop"><input type="file" id="film" accept="video/*" disabled=${!open || sent !== null || unsent !== null} onChange=${pick} /><span>${t("film.choose")}</span><small>${t("film.about")}</small></label></div>
       <button type="button" id="record" disabled=${!open || busy || sent !== null || unsent !== null || recording} onClick=${() => record(true)}>${t("film.record")}</button></div>
@@ -61,8 +63,9 @@ export function Films({ address, begins, changed, open, news, recording, record,
     ${chosen && open && html`<${Sending} key=${chosen.name} film=${chosen} send=${send} button=${t("film.send")}><button type="button" onClick=${() => setChosen(null)}>${t("cancel")}</button><//>`}
     ${unsent && sent === null && html`<div class="empty"><p>${t("film.unsent")}</p><${Sending} film=${unsent} send=${send} button=${t("film.again")}/><div class="actions centred">
       <button type="button" onClick=${() => saveAs(unsent.file, unsent.name)}>${t("film.save")}</button><button type="button" onClick=${() => leaves(() => setUnsent(null))}>${t("film.drop")}</button></div></div>`}
-    ${working.map((job) => html`<${JobState} key=${job.id} watched=${{ job, working: true, cancel: async () => (await call("POST", `/v1/jobs/${job.id}/cancel`), look()) }} />`)}
+    ${working.map((job) => html`<${JobState} key=${job.id} about=${which(job)} watched=${{ job, working: true, cancel: async () => (await call("POST", `/v1/jobs/${job.id}/cancel`), look()) }} />`)}
     ${!working.length && jobs[0] && html`<${Outcome} job=${jobs[0]} />`}
+    ${failures.length > 0 && html`<ul id="failed-films" class="plain wrong">${failures.map((job) => html`<li key=${job.id}>${which(job)}: ${jobProblem(job.problem)}</li>`)}</ul>`}
   <//>`;
 }
 
@@ -102,12 +105,16 @@ function Sending({ film, send, button, children }) {
     <div class="actions"><button class="main" id="send-film">${button}</button>${children}</div></form>`;
 }
 
+/** Which of several films a job is about: when it starts, its size, and when it was sent. @param {any} job */
+const which = ({ starts, bytes, asked_at }) => [starts && t("film.from", { time: starts }), bytes && megabytes(bytes), t("film.sent_at", { time: hour(asked_at) })].filter(Boolean).join(" · ");
+
 /** What came of the newest film. @param {{ job: any }} props */
 function Outcome({ job }) {
   const film = job.result?.film;
-  if (!film) return job.problem && html`<p id="film-outcome" class="wrong" role="alert">${t(`job.state.${job.state}`)}: ${jobProblem(job.problem)}</p>`;
+  if (!film) return job.problem && html`<p id="film-outcome" class="wrong" role="alert">${which(job)}. ${t(`job.state.${job.state}`)}: ${jobProblem(job.problem)}</p>`;
   const counts = ["present", "late", "waiting", "off_roster", "unknown", "raises"].filter((each) => film[each] || each === "present");
-  return html`<div id="film-outcome" role="status"><p>${t("film.read", { time: clock(film.duration_s) })}${film.damaged && ` ${t("film.damaged")}`}</p>
+  const short = film.claimed_s !== null && film.claimed_s > film.duration_s + AS_LONG_S;
+  return html`<div id="film-outcome" role="status"><p>${t("film.read", { time: clock(Math.round(film.duration_s)) })}${short && ` ${t("film.short", { claimed: clock(Math.round(film.claimed_s)), time: clock(Math.round(film.duration_s)) })}`}${film.damaged && ` ${t("film.damaged")}`}</p>
     <dl class="counts">${counts.map((each) => html`<div><dt>${t(`film.count.${each}`)}</dt><dd class=${each}>${number(film[each])}</dd></div>`)}</dl></div>`;
 }
 
