@@ -11,6 +11,8 @@ SAID_IN_WORDS = frozenset({
     # what a photo shows, and whether bytes are one
     "crashed", "damaged_image", "empty_image", "invalid_base64", "low_quality", "multiple_faces", "no_face",
     "not_an_image", "too_costly", "too_many_pixels", "too_much_memory", "too_small", "unsupported_format",
+    # that the first bytes of a film are those of a photo or a text
+    "unsupported_media_type",
     # texts in their one form, without characters that cannot be shown; dates that exist and are not to come
     "invalid_consent", "invalid_fecha", "invalid_field", "invalid_parameter", "invalid_password", "invalid_student",
     # a session ends after it starts, and no two meetings start at once

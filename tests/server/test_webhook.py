@@ -95,8 +95,9 @@ def test_what_is_recorded_is_told_once_and_in_order(
     client.post(f"/v1/sessions/{session}/entries", json={"matricula": HERE[0], "status": "excused"})  # of before
     with closing_webhook(school, receiver, note):
         wait_until(note.exists)
-        receiver.statuses = [500, 302, 200]
-        client.post(f"/v1/sessions/{session}/photos", data=GROUP, headers=JPEG)
+    receiver.statuses = [500, 302, 200]
+    client.post(f"/v1/sessions/{session}/photos", data=GROUP, headers=JPEG)  # while no one sends: they go at once
+    with closing_webhook(school, receiver, note):
         wait_until(lambda: len(receiver.events()) >= 3 * (len(HERE) - 1))
         took = client.post("/v1/participations", json={"matricula": HERE[1], "kind": "pregunta", "note": said["note"]})
         wait_until(lambda: receiver.events()[-1]["type"] == "participation")
