@@ -7,7 +7,6 @@ import os
 import select
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import IO, Any
@@ -78,6 +77,7 @@ class FilmFrames:
         self.decoded = 0
         self.damaged = False
         self._limits = limits or FilmLimits()
+        self._live = live
         words = [sys.executable, "-P", "-m", worker_module.__name__]
         # The source comes by a pipe: the address of a camera has a password in it, and arguments can be read by anyone.
         self._process = subprocess.Popen(
@@ -116,7 +116,7 @@ class FilmFrames:
                 a camera ``camera_unavailable``.
         """
         assert self._process.stdout is not None
-        answers = _Answers(self._process.stdout)
+        answers = _Answers(self._process.stdout, self._live)
         while True:
             said = answers.line()
             self.reached_s, self.decoded = said.get("at_s", self.reached_s), said.get("decoded", self.decoded)
@@ -137,14 +137,15 @@ class FilmFrames:
 class _Answers:
     """What the process writes: lines of JSON, some of them followed by pixels."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: IO[bytes], live: bool) -> None:
         self._descriptor = stream.fileno()
+        self._live = live
         self._rest = bytearray()
 
     def line(self) -> dict[str, Any]:
         while (end := self._rest.find(b"\n")) < 0:
             if len(self._rest) > _LONGEST_LINE:
-                raise _gone("what it said makes no sense")
+                raise self._gone("what it said makes no sense")
             self._read(65_536)
         told: dict[str, Any] = json.loads(self._rest[:end])
         del self._rest[: end + 1]
@@ -158,16 +159,16 @@ class _Answers:
         return found
 
     def _read(self, most: int) -> None:
-        deadline = time.monotonic() + _SILENT_S
-        if not select.select([self._descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            raise _gone(f"nothing of it could be decoded for {_SILENT_S:.0f} seconds")
+        if not select.select([self._descriptor], [], [], _SILENT_S)[0]:
+            raise self._gone(f"nothing came for {_SILENT_S:.0f} seconds")
         found = os.read(self._descriptor, most)
         if not found:
-            raise _gone("decoding it crashed, or took more memory than a film may")
+            raise self._gone("decoding it crashed, or took more memory than a film may")
         self._rest += found
 
-
-def _gone(why: str) -> FilmRefused:
-    return FilmRefused(
-        "unreadable_film", f"The film cannot be read: {why}.", "Convert it to MP4 (H.264) and send that."
-    )
+    def _gone(self, why: str) -> FilmRefused:
+        if self._live:
+            return FilmRefused("camera_unavailable", f"The camera cannot be read: {why}.", "Look at it.")
+        return FilmRefused(
+            "unreadable_film", f"The film cannot be read: {why}.", "Convert it to MP4 (H.264) and send that."
+        )

@@ -25,12 +25,10 @@ class LiveFace:
 
     Attributes:
         track: number of the track.
-        since_s: when it was first seen.
         face: where it was seen last, with one template of its best views so far.
     """
 
     track: int
-    since_s: float
     face: EmbeddedFace
 
 
@@ -89,5 +87,4 @@ class LiveFaces:
         last = next(group for group in one_face(vectors, ONE_FACE * self._same) if len(views) - 1 in group)
         template = fused(vectors[last], [views[place].shown.quality for place in last])
         seen = followed.aligned
-        since_s = views[last[0]].shown.at_s if len(last) < len(views) else track.looks[0][0]
-        return LiveFace(track.number, since_s, EmbeddedFace(seen.face, seen.quality, template))
+        return LiveFace(track.number, EmbeddedFace(seen.face, seen.quality, template))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from faces.alignment import cut_box
 from faces.film.values import FilmView
 from faces.image.decode import RGB
+from faces.image.jpeg_copy import jpeg_copy
 from faces.quality import Quality
 from faces.reading import AlignedFace
 
@@ -65,13 +64,13 @@ class BestViews:
         """The views, in order of time."""
         return list(self._by_part.values())
 
-    def offer(self, at_s: float, aligned: AlignedFace, pixels: RGB) -> bool:
-        """Take in a later view; whether it is kept."""
+    def offer(self, at_s: float, aligned: AlignedFace, pixels: RGB) -> None:
+        """Take in a later view."""
         if self._first_s is None:
             self._first_s = at_s
         quality, part = view_quality(aligned.quality), int((at_s - self._first_s) / self._part_s)
         if part in self._by_part and self._by_part[part].shown.quality >= quality:
-            return False
+            return
         x1, y1, x2, y2 = (float(edge) for edge in aligned.face.box)
         view = FilmView(at_s, (x1, y1, x2, y2), quality, thumbnail(pixels, aligned.face.box))
         self._by_part[part] = TrackView(aligned, view)
@@ -83,7 +82,6 @@ class BestViews:
                 if each.shown.quality > better.shown.quality:
                     halved[number // 2] = each
             self._by_part = halved
-        return any(each.shown is view for each in self._by_part.values())
 
 
 def thumbnail(pixels: RGB, box: NDArray[np.float32]) -> bytes:
@@ -93,14 +91,7 @@ def thumbnail(pixels: RGB, box: NDArray[np.float32]) -> bytes:
     centre = (box[:2] + box[2:]) / 2
     half = side * (0.5 + _AROUND)
     square = np.concatenate([centre - half, centre + half])
-    return jpeg(cut_box(pixels, square, size, 0.0))
-
-
-def jpeg(pixels: RGB) -> bytes:
-    """A picture as JPEG."""
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "JPEG", quality=85)
-    return stream.getvalue()
+    return jpeg_copy(cut_box(pixels, square, size, 0.0))
 
 
 def fused(vectors: NDArray[np.float32], qualities: Sequence[float]) -> NDArray[np.float32]:

@@ -271,7 +271,7 @@ class _Progress:
         self._out.say(told | {"height": pixels.shape[0], "width": pixels.shape[1]}, pixels)
 
     def _upright(self, frame: Any) -> NDArray[np.uint8] | None:
-        """The frame's pixels, upright and square, reduced to the longest side that is wanted."""
+        """The frame's pixels, upright, reduced to the longest side that is wanted."""
         if frame.width * frame.height > self._task.most_pixels:
             raise _Refused("film_too_large", f"A frame of the film has {frame.width} x {frame.height} pixels.", _FIX)
         scale = min(1.0, self._task.longest_side / max(frame.width, frame.height))

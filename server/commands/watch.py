@@ -8,8 +8,8 @@ import signal
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import asdict
 from functools import partial
-from typing import Any
 
 from faces.film.frames import FilmLimits
 from faces.pose.followed_hands import FollowedHands
@@ -97,7 +97,7 @@ class Watch:
 
     def _watch(self, stored: StoredSession) -> None:
         log.info("Camera %s: session %d of %s.", self._source.shown, stored.id, stored.session.clase)
-        watch = SessionWatch(self._service, stored, self._open_hands())
+        watch = SessionWatch(self._service, stored, self._open_hands(), self.counts)
         self._camera = LiveCamera(self._source, self._limits)
         closed = threading.Thread(target=self._until_closed, args=(stored.id, self._camera), daemon=True)
         closed.start()
@@ -111,8 +111,6 @@ class Watch:
         finally:
             self._camera.stop()
             closed.join()
-            for name in ("frames", "decided", "recorded", "raises"):
-                setattr(self.counts, name, getattr(self.counts, name) + getattr(watch.counts, name))
 
     def _until_closed(self, number: int, camera: LiveCamera) -> None:
         """Let a camera end when the session is closed, also when no one is before it."""
@@ -154,17 +152,8 @@ def run_watch(arguments: argparse.Namespace, settings: Settings, output: cli.Out
             watch.session(arguments.session)
         else:
             watch.sessions_of(arguments.clase)
-    output.result(_as_dict(watch.counts), [_described(watch.counts)])
+    output.result(asdict(watch.counts), [_described(watch.counts)])
     return cli.DONE
-
-
-def _as_dict(counts: WatchCounts) -> dict[str, Any]:
-    return {
-        "frames": counts.frames,
-        "decided": counts.decided,
-        "recorded": counts.recorded,
-        "raises": counts.raises,
-    }
 
 
 def _described(counts: WatchCounts) -> str:

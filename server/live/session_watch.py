@@ -36,7 +36,7 @@ class WatchCounts:
         frames: frames that were looked at.
         decided: how often it was decided who a face is.
         recorded: students of whom an entry was added.
-        raises: raised hands that were recorded.
+        raises: raised hands that count, also by another recording.
     """
 
     frames: int = 0
@@ -48,9 +48,11 @@ class WatchCounts:
 class SessionWatch:
     """Watches one session. Not safe to use from several threads."""
 
-    def __init__(self, service: Service, stored: StoredSession, hands: FollowedHands | None) -> None:
-        """Watch a session; ``hands`` None: raised hands are not looked for."""
-        self.counts = WatchCounts()
+    def __init__(
+        self, service: Service, stored: StoredSession, hands: FollowedHands | None, counts: WatchCounts | None = None
+    ) -> None:
+        """Watch a session; ``hands`` None: raised hands are not looked for. ``counts`` are counted on."""
+        self.counts = counts or WatchCounts()
         self._service, self._stored, self._hands = service, stored, hands
         self._reader = FilmReader(service.embedder)
         self._live = LiveFaces(self._reader.embed, service.embedder.pack.threshold)
