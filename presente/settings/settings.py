@@ -10,6 +10,7 @@ from typing import Literal
 
 from presente.api_keys import ApiKey, described_keys, read_keys
 from presente.installation import SAMPLE
+from presente.key_source import KeySource, described_source, key_source
 from presente.secrets import hidden_address
 from presente.settings.declaration import Setting, declared_settings, setting
 from presente.settings.values import (
@@ -64,6 +65,15 @@ class Settings:
         show=hidden_address,
     )
     index: Path = setting("var/index", path, "where published index generations live")
+    master_key: KeySource | None = setting(
+        "",
+        key_source,
+        "key that photos, templates and keys are sealed with: file:PATH, command:WORDS, or 32 bytes in base64",
+        default_means="none: nothing is sealed",
+        details="Never shown. See [encryption](encryption.md).",
+        show=described_source,
+        secret=True,
+    )
     index_kind: IndexKind = setting(
         "auto",
         choice(IndexKind),
