@@ -16,6 +16,7 @@ from faces.packs.model_pack import ModelPack, load_pack
 from faces.runtime.session import RuntimeOptions, described_runtime
 from gallery.documents.damage import RESTORE, Damage
 from gallery.documents.protocol import DocumentStore
+from gallery.documents.seals import Sealing
 from gallery.documents.sqlite.check import sqlite_damage
 from gallery.documents.sqlite.store import SqliteStore
 from gallery.gallery import Gallery
@@ -119,17 +120,18 @@ def open_clock(settings: Settings) -> Clock:
     return Clock(settings.timezone)
 
 
-def open_store(url: str, clock: Clock = MACHINE_CLOCK) -> DocumentStore:
+def open_store(url: str, clock: Clock = MACHINE_CLOCK, sealing: Sealing | None = None) -> DocumentStore:
     """The document store at an address: ``sqlite:///PATH`` or ``mongodb://HOST:PORT/DATABASE``.
 
-    ``clock`` makes dates of the moments that other programs wrote into a MongoDB store.
+    ``clock`` makes dates of the moments that other programs wrote into a MongoDB store; with ``sealing`` new records
+    are sealed.
 
     Raises:
         ConfigError: ``unknown_store``.
-        StoreError: ``store_unavailable``, ``store_too_new``.
+        StoreError: ``store_unavailable``, ``store_too_new``; ``master_key_missing``, ``master_key_wrong``.
     """
     if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
-        return SqliteStore(Path(url[len(_SQLITE) :]).expanduser())
+        return SqliteStore(Path(url[len(_SQLITE) :]).expanduser(), sealing)
     if url.startswith(_MONGO):
         from gallery.documents.mongo.store import MongoStore  # pymongo is imported only where it is used
 
@@ -141,6 +143,26 @@ def open_store(url: str, clock: Clock = MACHINE_CLOCK) -> DocumentStore:
     )
 
 
+def open_sealing(settings: Settings) -> Sealing | None:
+    """What the store is sealed with; None without a master key.
+
+    Raises:
+        ConfigError: ``master_key_unreadable``.
+    """
+    source = settings.master_key
+    return None if source is None else Sealing(source.read(), settings.seal_names)
+
+
+def open_own_store(settings: Settings) -> DocumentStore:
+    """The document store that the settings name, with its clock and its master key.
+
+    Raises:
+        ConfigError: ``unknown_store``, ``master_key_unreadable``.
+        StoreError: as :func:`open_store`.
+    """
+    return open_store(settings.store, open_clock(settings), open_sealing(settings))
+
+
 def find_damage(settings: Settings, progress: Callable[[int], None]) -> Iterator[Damage]:
     """What is damaged in the document store and in the index's files. A store that cannot be opened is examined, too.
 
@@ -150,15 +172,16 @@ def find_damage(settings: Settings, progress: Callable[[int], None]) -> Iterator
         ConfigError: ``unknown_store``, ``foreign_database``.
     """
     told: str | None = None
+    sealing = open_sealing(settings)
     try:
-        store = open_store(settings.store, open_clock(settings))
+        store = open_store(settings.store, open_clock(settings), sealing)
     except ConfigError:
         raise
     except Exception as error:  # noqa: BLE001 - damaged documents may raise anything
         finding = as_damage(error, "the document store")
         told = finding.code
         yield finding
-        found = _unopened_damage(settings.store, progress)
+        found = _unopened_damage(settings.store, progress, sealing)
     else:
         found = store.damage(progress)
     try:
@@ -178,9 +201,9 @@ def as_damage(error: Exception, where: str) -> Damage:
     return Damage("unreadable", hidden(f"It cannot be read ({type(error).__name__}: {error})."), where, RESTORE)
 
 
-def _unopened_damage(url: str, progress: Callable[[int], None]) -> Iterator[Damage]:
+def _unopened_damage(url: str, progress: Callable[[int], None], sealing: Sealing | None) -> Iterator[Damage]:
     if url.startswith(_SQLITE):
-        return sqlite_damage(Path(url[len(_SQLITE) :]).expanduser(), progress)
+        return sqlite_damage(Path(url[len(_SQLITE) :]).expanduser(), progress, sealing)
     from gallery.documents.mongo.check import unopened_damage
     from gallery.documents.mongo.connection import DEFAULT_DATABASE
 
@@ -202,12 +225,8 @@ def open_gallery(
 
     Without ``publishes`` it publishes no generation of its own accord.
     """
-    store = observed(_open_own_store(settings))
+    store = observed(open_own_store(settings))
     return _gallery(settings, store, (pack.tag, pack.dim), gallery_settings(settings, pack), publishes)
-
-
-def _open_own_store(settings: Settings) -> DocumentStore:
-    return open_store(settings.store, open_clock(settings))
 
 
 def _gallery(
@@ -227,7 +246,7 @@ def _gallery(
         file = store_file(settings)
         return Gallery(
             *(store, open_generations(settings), *pack, own),
-            open_index=lambda: open_sharded_index(settings, store, pack, _open_own_store, file),
+            open_index=lambda: open_sharded_index(settings, store, pack, open_own_store, file),
         )
     return Gallery(store, open_generations(settings, reads=not publishes), *pack, own)
 
@@ -351,7 +370,7 @@ def forget_copies(settings: Settings, matriculas: Collection[str]) -> None:
 
 def open_for_upkeep(settings: Settings) -> Gallery:
     """The gallery as it is, whichever pack made it: for commands that erase, compare and count, and never identify."""
-    store = open_store(settings.store, open_clock(settings))
+    store = open_own_store(settings)
     try:
         tag, dim = store.pack() or ("", 1)
     except BaseException:

@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
             f"The index lies in {settings.shards} shards (PRESENTE_SHARDS), each of which has a folder of its own.",
             "Start the server: each shard makes its index from the documents.",
         )
-    store = composition.open_store(settings.store, composition.open_clock(settings))
+    store = composition.open_own_store(settings)
     try:
         identity, pack = store.identity(), (store.pack() or ("",))[0]
 

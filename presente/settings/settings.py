@@ -74,6 +74,12 @@ class Settings:
         show=described_source,
         secret=True,
     )
+    seal_names: bool = setting(
+        "false",
+        truth,
+        "seal students' names, too, when there is a master key",
+        details="See [encryption](encryption.md#names).",
+    )
     index_kind: IndexKind = setting(
         "auto",
         choice(IndexKind),

@@ -142,7 +142,7 @@ def _compact(work: JobWork, tell: Tell) -> Mapping[str, Any]:
 
 def _sync(work: JobWork, tell: Tell) -> Mapping[str, Any]:
     """Embed with the indexer's program, in which a decoder may crash; how far it is, the documents say."""
-    store = composition.open_store(work.settings.store)
+    store = composition.open_own_store(work.settings)
     texts = {each.variable: work.settings.texts[each.name] for each in SETTINGS if each.name in work.settings.texts}
     clone = {} if INSTALLED else {"PYTHONPATH": str(IMPORT_ROOT)}
     words = [sys.executable, "-P", "-m", "presente", "index", "sync", "--json"]

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable
 
 from gallery.documents.sqlite.job_schema import m012_jobs
+from gallery.documents.sqlite.seal_schema import m013_data_keys
 from gallery.documents.sqlite.session_schema import m010_sessions
 from presente.errors import StoreError
 
@@ -287,6 +288,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m010_sessions,
     m011_statistics,
     m012_jobs,
+    m013_data_keys,
 )
 
 
