@@ -135,7 +135,7 @@ def open_store(url: str, clock: Clock = MACHINE_CLOCK, sealing: Sealing | None =
     if url.startswith(_MONGO):
         from gallery.documents.mongo.store import MongoStore  # pymongo is imported only where it is used
 
-        return MongoStore(url, clock=clock)
+        return MongoStore(url, clock=clock, sealing=sealing)
     raise ConfigError(
         "unknown_store",
         f"PRESENTE_STORE is {hidden_address(url)!r}.",
@@ -207,7 +207,7 @@ def _unopened_damage(url: str, progress: Callable[[int], None], sealing: Sealing
     from gallery.documents.mongo.check import unopened_damage
     from gallery.documents.mongo.connection import DEFAULT_DATABASE
 
-    return unopened_damage(url, DEFAULT_DATABASE, progress)
+    return unopened_damage(url, DEFAULT_DATABASE, progress, sealing)
 
 
 def open_generations(settings: Settings, reads: bool = False) -> GenerationStore:

@@ -276,6 +276,11 @@ class Sealer:
         self._loaded: dict[int, Cipher] = {}
 
     @property
+    def is_sealed(self) -> bool:
+        """Whether new records are sealed, and others may be."""
+        return self._seals is not None
+
+    @property
     def seals_names(self) -> bool:
         """Whether names are sealed in new records."""
         return self._seals is not None and self._seals.names
@@ -316,6 +321,11 @@ class Sealer:
         self.prepare([owner])
         number, cipher = self._current[owner]
         return cipher.seal(plain, about), number
+
+    def lost(self) -> bool:
+        """Whether a key that :meth:`seal` has used is gone: what was sealed with it must be written again."""
+        used = {number for number, _ in self._current.values()}
+        return len(used) > len(self._keys.find(used)) if used else False
 
     # -- opening ----------------------------------------------------------------------------------------------------
 
