@@ -212,11 +212,12 @@ class StoreSeals:
     Attributes:
         names: whether names are sealed in new records.
         master: the master key that the store was opened with.
+        key: the store key.
     """
 
     def __init__(self, key: bytes, sealing: Sealing) -> None:
         self.names, self.master = sealing.names, sealing.master
-        self._key = key
+        self.key = key
         self._cipher = Cipher(key)
         self._opened: RecentCache[int, Cipher] = RecentCache(_MOST_OPENED)
 
@@ -243,19 +244,23 @@ class StoreSeals:
 
     def derived(self, purpose: str) -> Cipher:
         """A further key that is made of the store key, for what is kept outside the store."""
-        return Cipher(hmac.digest(self._key, f"presente {purpose}".encode(), hashlib.sha256))
+        return Cipher(hmac.digest(self.key, f"presente {purpose}".encode(), hashlib.sha256))
 
 
 def _about_key(number: int, owner: str) -> str:
     return f"data key {number} of {owner}"
 
 
-def open_seals(kept: SealedStoreKey | None, sealing: Sealing | None) -> StoreSeals | None:
-    """Open the store key of a store; None for a store in the clear that is opened without a key.
+def open_seals(kept: SealedStoreKey | None, sealing: Sealing | StoreSeals | None) -> StoreSeals | None:
+    """Open the store key of a store, unless it is open; None for a store in the clear that is opened without a key.
+
+    Of seals that are open, no data key is opened.
 
     Raises:
         StoreError: ``master_key_missing``, ``master_key_wrong``, ``seal_broken``.
     """
+    if isinstance(sealing, StoreSeals):
+        return StoreSeals(sealing.key, Sealing(sealing.master, sealing.names))
     if kept is None:
         return None
     if sealing is None:
@@ -287,17 +292,18 @@ class Sealer:
 
     # -- sealing ----------------------------------------------------------------------------------------------------
 
-    def prepare(self, owners: Iterable[str]) -> None:
-        """Get the keys of several owners at once, and make those that are missing.
+    def prepare(self, owners: Iterable[str], new: Iterable[str] = ()) -> None:
+        """Get the keys of several owners at once, and make those that are missing; ``new`` owners have none yet.
 
         Raises:
             StoreError: ``store_unsealed``, ``seal_broken``.
         """
         wanted = {owner for owner in owners if owner not in self._current}
-        if self._seals is None or not wanted:
+        fresh = set(new)
+        if self._seals is None or not (wanted or fresh):
             return
-        found = self._keys.current(wanted)
-        missing = sorted(wanted - found.keys())
+        found = self._keys.current(wanted) if wanted else {}
+        missing = sorted((wanted - found.keys()) | fresh)
         if missing:
             made = [self._seals.made(owner, self._era()) for owner in missing]
             self._keys.add(made)

@@ -58,7 +58,7 @@ def mongo_damage(
     db: Database[dict[str, Any]],
     dead: Callable[[], list[Announced]],
     progress: DamageProgress = lambda _: None,
-    sealing: Sealing | None = None,
+    sealing: Sealing | StoreSeals | None = None,
 ) -> Iterator[Damage]:
     """Findings in a store's database. Sealed records are examined with ``sealing`` only.
 

@@ -178,7 +178,7 @@ class MongoPhotoWriter:
                     "sha256": sha256,
                     "media_type": photo.media_type,
                     "source": sealed_source(sealer, subject, sha256, photo.source),
-                    **with_key(data_key),
+                    **(with_key(data_key) if sealer.seals_names else {}),
                 }
             )
         insert_new(self._db.contents, contents)

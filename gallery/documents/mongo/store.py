@@ -41,6 +41,7 @@ from gallery.documents.mongo.merging import MongoMerger
 from gallery.documents.mongo.photo_queries import MongoPhotoQueries
 from gallery.documents.mongo.preparation import create_indexes, insert_if_missing, upgrade_schema
 from gallery.documents.mongo.request_keys import MongoRequestKeys
+from gallery.documents.mongo.resealing import MongoSealStore
 from gallery.documents.mongo.sequence import MongoSequence
 from gallery.documents.mongo.session_photos import MongoSessionPhotos
 from gallery.documents.mongo.sessions import MongoClasses, MongoSessions
@@ -207,13 +208,17 @@ class MongoStore:
     def findings(self) -> MongoFindings:
         return self._findings
 
+    @property
+    def seals(self) -> MongoSealStore:
+        return MongoSealStore(self._connection, self._seals, self._attempts)
+
     def close(self) -> None:
         self._attempts.close()
         self._connection.close()
 
     def damage(self, progress: DamageProgress = lambda _: None) -> Iterator[Damage]:
         with self._connection.calls():
-            yield from mongo_damage(self._db, self._attempts.dead, progress, self._sealing)
+            yield from mongo_damage(self._db, self._attempts.dead, progress, self._seals.seals)
 
     # -- identity and pack ------------------------------------------------------------------------------------------
 

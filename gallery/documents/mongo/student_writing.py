@@ -150,8 +150,9 @@ class MongoStudentWriter:
             ids = iter(attempt.numbers)
             subjects: dict[Owner, int] = {student.matricula: next(ids) for student in new}
             sealer = self._seals.sealer()
-            owners = {*subjects.values(), *(subject for subject, _ in (*missing, *(key for key, _ in templates)))}
-            sealer.prepare(of_student(subject) for subject in owners if isinstance(subject, int))
+            owners = {owner for owner, _ in (*missing, *(key for key, _ in templates))}
+            known = (of_student(owner) for owner in owners if isinstance(owner, int))
+            sealer.prepare(known, map(of_student, subjects.values()))
             if not self._insert_invisible(sealer, new, subjects, attempt.name):
                 self._db.students.delete_many({"enrolling": attempt.name})  # one of the matriculas is taken
                 self._seals.destroy(map(of_student, subjects.values()))

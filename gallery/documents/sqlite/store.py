@@ -22,6 +22,7 @@ from gallery.documents.sqlite.data_keys import SqliteKeys
 from gallery.documents.sqlite.jobs import SqliteFindings, SqliteJobs
 from gallery.documents.sqlite.migrations import migrate
 from gallery.documents.sqlite.request_keys import SqliteRequestKeys, merge_request_keys
+from gallery.documents.sqlite.resealing import SqliteSealStore
 from gallery.documents.sqlite.session_photos import SqliteSessionPhotos
 from gallery.documents.sqlite.sessions import SqliteClasses, SqliteSessions
 from gallery.documents.sqlite.stale_log import refuse_stale_log
@@ -136,11 +137,19 @@ class SqliteStore:
     def findings(self) -> SqliteFindings:
         return SqliteFindings(self._reading, self._writing)
 
+    @property
+    def seals(self) -> SqliteSealStore:
+        return SqliteSealStore(self._reading, self._writing, self._seals, self._finish_resealing)
+
+    def _finish_resealing(self) -> None:
+        self._connections.empty_log_after_erasure()
+        self._connections.finish_erasing()
+
     def close(self) -> None:
         self._connections.close()
 
     def damage(self, progress: DamageProgress = lambda _: None) -> Iterator[Damage]:
-        return sqlite_damage(self.path, progress, self._sealing)
+        return sqlite_damage(self.path, progress, self._seals)
 
     # -- the gallery's pack -----------------------------------------------------------------------------------------
 
