@@ -279,6 +279,7 @@ class Sealer:
         self._keys = keys
         self._current: dict[str, tuple[int, Cipher]] = {}
         self._loaded: dict[int, Cipher] = {}
+        self._kept: SealedStoreKey | None = None
 
     @property
     def is_sealed(self) -> bool:
@@ -311,20 +312,22 @@ class Sealer:
         self._current |= {owner: (key.id, self._seals.cipher(key)) for owner, key in found.items()}
 
     def _era(self) -> int:
-        kept = self._keys.store_key()
-        if kept is None:
+        if self._kept is None:
+            self._kept = self._keys.store_key()
+        if self._kept is None:
             raise StoreError(
                 "store_unsealed",
                 "The store is not sealed any more, and this program was started while it was.",
                 "Start it again, without PRESENTE_MASTER_KEY if the store is to stay in the clear.",
             )
-        return kept.era
+        return self._kept.era
 
     def seal(self, owner: str, plain: bytes, about: str) -> tuple[bytes, int | None]:
         """Seal bytes with the key of their owner; as they are, and None, in a store in the clear."""
         if self._seals is None:
             return plain, None
-        self.prepare([owner])
+        if owner not in self._current:
+            self.prepare([owner])
         number, cipher = self._current[owner]
         return cipher.seal(plain, about), number
 
@@ -340,7 +343,7 @@ class Sealer:
         if self._seals is None:
             return
         missing = set[int]()
-        for number in {int(each) for each in numbers if each is not None} - self._loaded.keys():
+        for number in {int(each) for each in numbers if each is not None and each not in self._loaded}:
             cipher = self._seals.kept(number)
             if cipher is None:
                 missing.add(number)
@@ -359,6 +362,7 @@ class Sealer:
             return bytes(stored)
         if self._seals is None:
             raise master_key_missing()
-        self.load([number])
-        cipher = self._loaded.get(int(number))
+        if number not in self._loaded:
+            self.load([number])
+        cipher = self._loaded.get(number)
         return None if cipher is None else cipher.unseal(stored, about)

@@ -18,7 +18,7 @@ from gallery.documents.sqlite.attendance import SqliteAttendance
 from gallery.documents.sqlite.attendance_rows import merge_entries
 from gallery.documents.sqlite.check import sqlite_damage
 from gallery.documents.sqlite.connections import SqliteConnections
-from gallery.documents.sqlite.data_keys import SqliteKeys
+from gallery.documents.sqlite.data_keys import SqliteKeys, sealer
 from gallery.documents.sqlite.jobs import SqliteFindings, SqliteJobs
 from gallery.documents.sqlite.migrations import migrate
 from gallery.documents.sqlite.request_keys import SqliteRequestKeys, merge_request_keys
@@ -203,10 +203,11 @@ class SqliteStore:
     ) -> None:
         check()
         with self._writing() as db:
+            seals = sealer(db)
             for enrolment in enrolments:
-                subject = student_rows.put_student(db, enrolment.student, mode)
+                subject = student_rows.put_student(db, enrolment.student, mode, seals)
                 for photo in enrolment.photos:
-                    photo_rows.put_photo(db, subject, photo)
+                    photo_rows.put_photo(db, seals, subject, photo)
 
     def add_templates(self, templates: Sequence[tuple[int, Template]]) -> None:
         with self._writing() as db:
@@ -244,7 +245,7 @@ class SqliteStore:
             merge_entries(db, gone, kept)
             merge_request_keys(db, gone, kept)
             merge_concerned(db, gone, kept)
-            student_rows.put_student(db, merge_students(staying, leaving), "put")
+            student_rows.put_student(db, merge_students(staying, leaving), "put", sealer(db))
             db.execute("DELETE FROM students WHERE id = ?", (gone,))
         self._after_erasure()
 
