@@ -16,12 +16,14 @@ from faces.packs.model_pack import ModelPack, load_pack
 from faces.runtime.session import RuntimeOptions, described_runtime
 from gallery.documents.damage import RESTORE, Damage
 from gallery.documents.protocol import DocumentStore
+from gallery.documents.seals import Sealing
 from gallery.documents.sqlite.check import sqlite_damage
 from gallery.documents.sqlite.store import SqliteStore
 from gallery.gallery import Gallery
 from gallery.index.check import index_damage
 from gallery.index.generations import GenerationStore
 from gallery.index.recall_gate import IndexSettings
+from gallery.index.sealed_files import INDEX_KEY, can_open
 from gallery.photo_export import PhotoExport
 from gallery.settings import GallerySettings
 from gallery.threshold.operating_point import OperatingPoint, ThresholdTarget, operating_point
@@ -29,6 +31,7 @@ from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import ConfigError, InvalidInput, PackError, PresenteError, StoreError
 from presente.files import erase_folder
 from presente.parallel import default_workers
+from presente.sealing import Cipher
 from presente.secrets import hidden, hidden_address
 from presente.settings import Settings
 from presente.settings.values import TargetRate
@@ -119,26 +122,47 @@ def open_clock(settings: Settings) -> Clock:
     return Clock(settings.timezone)
 
 
-def open_store(url: str, clock: Clock = MACHINE_CLOCK) -> DocumentStore:
+def open_store(url: str, clock: Clock = MACHINE_CLOCK, sealing: Sealing | None = None) -> DocumentStore:
     """The document store at an address: ``sqlite:///PATH`` or ``mongodb://HOST:PORT/DATABASE``.
 
-    ``clock`` makes dates of the moments that other programs wrote into a MongoDB store.
+    ``clock`` makes dates of the moments that other programs wrote into a MongoDB store; with ``sealing`` new records
+    are sealed.
 
     Raises:
         ConfigError: ``unknown_store``.
-        StoreError: ``store_unavailable``, ``store_too_new``.
+        StoreError: ``store_unavailable``, ``store_too_new``; ``master_key_missing``, ``master_key_wrong``.
     """
     if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
-        return SqliteStore(Path(url[len(_SQLITE) :]).expanduser())
+        return SqliteStore(Path(url[len(_SQLITE) :]).expanduser(), sealing)
     if url.startswith(_MONGO):
         from gallery.documents.mongo.store import MongoStore  # pymongo is imported only where it is used
 
-        return MongoStore(url, clock=clock)
+        return MongoStore(url, clock=clock, sealing=sealing)
     raise ConfigError(
         "unknown_store",
         f"PRESENTE_STORE is {hidden_address(url)!r}.",
         "It must look like sqlite:///var/gallery.db or mongodb://host:27017/presente.",
     )
+
+
+def open_sealing(settings: Settings) -> Sealing | None:
+    """What the store is sealed with; None without a master key.
+
+    Raises:
+        ConfigError: ``master_key_unreadable``.
+    """
+    source = settings.master_key
+    return None if source is None else Sealing(source.read(), settings.seal_names)
+
+
+def open_own_store(settings: Settings) -> DocumentStore:
+    """The document store that the settings name, with its clock and its master key.
+
+    Raises:
+        ConfigError: ``unknown_store``, ``master_key_unreadable``.
+        StoreError: as :func:`open_store`.
+    """
+    return open_store(settings.store, open_clock(settings), open_sealing(settings))
 
 
 def find_damage(settings: Settings, progress: Callable[[int], None]) -> Iterator[Damage]:
@@ -150,17 +174,19 @@ def find_damage(settings: Settings, progress: Callable[[int], None]) -> Iterator
         ConfigError: ``unknown_store``, ``foreign_database``.
     """
     told: str | None = None
+    sealing = open_sealing(settings)
     try:
-        store = open_store(settings.store, open_clock(settings))
+        store = open_store(settings.store, open_clock(settings), sealing)
     except ConfigError:
         raise
     except Exception as error:  # noqa: BLE001 - damaged documents may raise anything
         finding = as_damage(error, "the document store")
         told = finding.code
         yield finding
-        found = _unopened_damage(settings.store, progress)
+        found = _unopened_damage(settings.store, progress, sealing)
+        cipher = None
     else:
-        found = store.damage(progress)
+        found, cipher = store.damage(progress), index_cipher(store)
     try:
         yield from (finding for finding in found if finding.code != told)
     except Exception as error:  # noqa: BLE001 - likewise
@@ -168,7 +194,7 @@ def find_damage(settings: Settings, progress: Callable[[int], None]) -> Iterator
     finally:
         if told is None:
             store.close()
-    yield from index_damage(open_generations(settings))
+    yield from index_damage(GenerationStore(settings.index, index_settings(settings), cipher=cipher))
 
 
 def as_damage(error: Exception, where: str) -> Damage:
@@ -178,18 +204,41 @@ def as_damage(error: Exception, where: str) -> Damage:
     return Damage("unreadable", hidden(f"It cannot be read ({type(error).__name__}: {error})."), where, RESTORE)
 
 
-def _unopened_damage(url: str, progress: Callable[[int], None]) -> Iterator[Damage]:
+def _unopened_damage(url: str, progress: Callable[[int], None], sealing: Sealing | None) -> Iterator[Damage]:
     if url.startswith(_SQLITE):
-        return sqlite_damage(Path(url[len(_SQLITE) :]).expanduser(), progress)
+        return sqlite_damage(Path(url[len(_SQLITE) :]).expanduser(), progress, sealing)
     from gallery.documents.mongo.check import unopened_damage
     from gallery.documents.mongo.connection import DEFAULT_DATABASE
 
-    return unopened_damage(url, DEFAULT_DATABASE, progress)
+    return unopened_damage(url, DEFAULT_DATABASE, progress, sealing)
 
 
-def open_generations(settings: Settings, reads: bool = False) -> GenerationStore:
-    """The folder of published index generations, with the kind of index that new ones get."""
-    return GenerationStore(settings.index, IndexSettings(settings.index_kind, settings.recall_floor), reads)
+def open_generations(settings: Settings, cipher: Cipher | None, reads: bool = False) -> GenerationStore:
+    """The folder of published index generations, with the kind of index that new ones get.
+
+    ``cipher`` is what generations are sealed with (:func:`index_cipher`); None for a store in the clear.
+
+    Raises:
+        ConfigError: ``index_in_the_clear``.
+    """
+    if settings.index_sealed == "on" and not (cipher is not None and can_open()):
+        raise ConfigError(
+            "index_in_the_clear",
+            "PRESENTE_INDEX_SEALED is on, and "
+            + ("this system has no files in memory." if cipher is not None else "the store has no key to seal with."),
+            "Set PRESENTE_MASTER_KEY, on Linux; or PRESENTE_INDEX_SEALED=off, with the index on an encrypted volume.",
+        )
+    return GenerationStore(settings.index, index_settings(settings), reads, cipher)
+
+
+def index_settings(settings: Settings) -> IndexSettings:
+    """Which kind of index new generations get, and whether they are sealed."""
+    return IndexSettings(settings.index_kind, settings.recall_floor, settings.index_sealed != "off")
+
+
+def index_cipher(store: DocumentStore) -> Cipher | None:
+    """What generations of a store's index are sealed with; None for a store in the clear."""
+    return store.seals.derived(INDEX_KEY)
 
 
 def open_gallery(
@@ -202,12 +251,8 @@ def open_gallery(
 
     Without ``publishes`` it publishes no generation of its own accord.
     """
-    store = observed(_open_own_store(settings))
+    store = observed(open_own_store(settings))
     return _gallery(settings, store, (pack.tag, pack.dim), gallery_settings(settings, pack), publishes)
-
-
-def _open_own_store(settings: Settings) -> DocumentStore:
-    return open_store(settings.store, open_clock(settings))
 
 
 def _gallery(
@@ -226,10 +271,10 @@ def _gallery(
 
         file = store_file(settings)
         return Gallery(
-            *(store, open_generations(settings), *pack, own),
-            open_index=lambda: open_sharded_index(settings, store, pack, _open_own_store, file),
+            *(store, open_generations(settings, index_cipher(store)), *pack, own),
+            open_index=lambda: open_sharded_index(settings, store, pack, open_own_store, file),
         )
-    return Gallery(store, open_generations(settings, reads=not publishes), *pack, own)
+    return Gallery(store, open_generations(settings, index_cipher(store), reads=not publishes), *pack, own)
 
 
 def forget_shards(settings: Settings) -> None:
@@ -352,7 +397,7 @@ def forget_copies(settings: Settings, matriculas: Collection[str]) -> None:
 
 def open_for_upkeep(settings: Settings) -> Gallery:
     """The gallery as it is, whichever pack made it: for commands that erase, compare and count, and never identify."""
-    store = open_store(settings.store, open_clock(settings))
+    store = open_own_store(settings)
     try:
         tag, dim = store.pack() or ("", 1)
     except BaseException:

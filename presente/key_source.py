@@ -37,6 +37,10 @@ class KeySource:
         """Where the key is, for people; never the key."""
         return "set" if self.kind == "key" else f"{self.kind}:{self.text}" if self.kind == "file" else "command"
 
+    def as_setting(self) -> str:
+        """What the setting says, for a process that is to have the same; it may be the key."""
+        return self.text if self.kind == "key" else f"{self.kind}:{self.text}"
+
     def read(self) -> MasterKey:
         """Read the key.
 
@@ -60,7 +64,7 @@ def key_source(text: str) -> KeySource | None:
                 raise ValueError(f"something must follow {prefix}")
             return KeySource(kind, text[len(prefix) :].strip())  # type: ignore[arg-type]  # one of the two above
     if _decoded(text) is None:
-        raise ValueError(f"it must be file:PATH, command:WORDS, or a key. {_FORM}")
+        raise ValueError(f"it must be file:PATH, command:WORDS, or a key. {_FORM.rstrip('.')}")
     return KeySource("key", text)
 
 

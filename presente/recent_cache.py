@@ -40,6 +40,11 @@ class RecentCache(Generic[_Key, _Made]):
                 self._kept.popitem(last=False)
         return made
 
+    def peek(self, key: _Key) -> _Made | None:
+        """The value that is kept under a key; None when there is none."""
+        with self._lock:
+            return self._kept.get(key)
+
     def clear(self) -> None:
         """Drop every value."""
         with self._lock:

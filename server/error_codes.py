@@ -56,10 +56,10 @@ CODES: Mapping[int, frozenset[str]] = {
     500: frozenset({"internal_error"}),
     501: frozenset({"hands_off"}),
     503: frozenset({
-        "access_log_full", "busy", "calibration_unreadable",
+        "access_log_full", "busy", "calibration_unreadable", "data_key_missing",
         "documents_missing", "erasure_incomplete", "erasure_list_unwritable", "lease_lost", "not_ready",
-        "pack_mismatch", "request_in_progress", "shards_missing", "snapshot_gone",
-        "store_unavailable",
+        "pack_mismatch", "request_in_progress", "seal_broken", "shards_missing", "snapshot_gone",
+        "store_unavailable", "store_unsealed",
     }),
     507: frozenset({
         "export_unwritable", "films_unwritable", "imports_unwritable", "index_unwritable", "no_room_for_film",
@@ -86,8 +86,8 @@ SCOPED = frozenset({"class_not_yours"})
 """What a caller of some classes may be refused for who names another one."""
 
 GALLERY = frozenset({
-    "calibration_unreadable", "lease_lost", "not_ready", "pack_mismatch", "shards_missing", "snapshot_gone",
-    "store_unavailable",
+    "calibration_unreadable", "data_key_missing", "lease_lost", "not_ready", "pack_mismatch", "seal_broken",
+    "shards_missing", "snapshot_gone", "store_unavailable", "store_unsealed",
 })  # fmt: skip
 """What every request to the gallery may be refused for."""
 

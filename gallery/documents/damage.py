@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from presente.errors import StoreError
 from presente.installation import command_line
 
 DamageProgress = Callable[[int], None]
@@ -40,6 +41,11 @@ class Damage:
     def line(self) -> str:
         """The finding as a line of text."""
         return f"{self.code}: {self.where}: {self.what} {self.fix}"
+
+
+def sealed_damage(error: StoreError, where: str) -> Damage:
+    """A seal or a key that cannot be opened, as a finding."""
+    return Damage(error.code, error.what, where, error.fix)
 
 
 def photo_damage(content: bytes, sha256: str, where: str) -> Iterator[Damage]:

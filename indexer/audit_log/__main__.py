@@ -100,7 +100,7 @@ def run_head(_: argparse.Namespace, settings: Settings, output: cli.Output) -> i
 
 
 def _open(settings: Settings) -> DocumentStore:
-    return composition.open_store(settings.store, composition.open_clock(settings))
+    return composition.open_own_store(settings)
 
 
 def _which(arguments: argparse.Namespace, store: DocumentStore, settings: Settings) -> AccessFilter:

@@ -32,14 +32,16 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
             f"The index lies in {settings.shards} shards (PRESENTE_SHARDS), each of which has a folder of its own.",
             "Start the server: each shard makes its index from the documents.",
         )
-    store = composition.open_store(settings.store, composition.open_clock(settings))
+    store = composition.open_own_store(settings)
     try:
         identity, pack = store.identity(), (store.pack() or ("",))[0]
 
         def belongs(origin: IndexedDocuments) -> bool:
             return origin == IndexedDocuments(identity, pack, origin.change, store.change_mark(origin.change))
 
-        generation = composition.open_generations(settings).adopt(arguments.source, belongs)
+        generation = composition.open_generations(settings, composition.index_cipher(store)).adopt(
+            arguments.source, belongs
+        )
     finally:
         store.close()
     gallery = composition.open_for_upkeep(settings)

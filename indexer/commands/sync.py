@@ -37,7 +37,7 @@ def _run_attempt(arguments: argparse.Namespace, settings: Settings, output: cli.
     check_report_file(arguments.report)
     pack = composition.open_pack(settings)
     embedder = composition.open_embedder(settings, pack)
-    store = logged_store(composition.open_store(settings.store, composition.open_clock(settings)), settings)
+    store = logged_store(composition.open_own_store(settings), settings)
     try:
         before = store.pack()
         with output.bar(None, "photo") as progress:

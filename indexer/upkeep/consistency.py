@@ -113,7 +113,7 @@ def verify(settings: Settings, deep: bool, output: cli.Output) -> ConsistencyRep
 def _photo_count(settings: Settings) -> int | None:
     """How many photos the store holds; None when the store cannot be read."""
     with suppress(Exception):
-        store = composition.open_store(settings.store)
+        store = composition.open_own_store(settings)
         try:
             return store.counts().images
         finally:
@@ -134,7 +134,7 @@ def _compare(settings: Settings) -> tuple[Agreement, tuple[str, ...]]:
 
 def _untidy_students(settings: Settings) -> list[Damage]:
     """Findings on students whose texts are not in their one form, because another program wrote them."""
-    store = composition.open_store(settings.store)
+    store = composition.open_own_store(settings)
     try:
         return [finding for student in _all_students(store) for finding in _untidy_texts(student)]
     finally:

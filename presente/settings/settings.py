@@ -37,6 +37,7 @@ from presente.settings.values import (
 )
 
 IndexKind = Literal["auto", "flat", "pq", "rabitq", "hnsw", "ivf"]
+IndexSealed = Literal["auto", "on", "off"]
 Consent = Literal["optional", "required"]
 Duplicates = Literal["refuse", "warn", "allow"]
 RuntimeName = Literal["auto", "onnxruntime", "openvino", "cuda"]
@@ -74,11 +75,23 @@ class Settings:
         show=described_source,
         secret=True,
     )
+    seal_names: bool = setting(
+        "false",
+        truth,
+        "seal students' names, too, when there is a master key",
+        details="See [encryption](encryption.md#names).",
+    )
     index_kind: IndexKind = setting(
         "auto",
         choice(IndexKind),
         "kind of index: auto (by size), flat, pq, rabitq, hnsw or ivf",
         details="See [search](search.md).",
+    )
+    index_sealed: IndexSealed = setting(
+        "auto",
+        choice(IndexSealed),
+        "seal the index on disk: auto (with a master key, on Linux), on (or refuse to start), off",
+        details="See [encryption](encryption.md#the-index).",
     )
     shards: int = setting(
         "0",

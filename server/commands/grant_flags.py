@@ -56,7 +56,7 @@ def log_grant(
 @contextmanager
 def opened_store(settings: Settings) -> Iterator[DocumentStore]:
     """The store that the settings name, closed afterwards."""
-    store = composition.open_store(settings.store, composition.open_clock(settings))
+    store = composition.open_own_store(settings)
     try:
         yield store
     finally:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gallery.documents.sqlite.data_keys import StoreConnection
 from gallery.documents.sqlite.store import SqliteStore
 from gallery.documents.values import Counts, Position
 from gallery.index.kinds.flat import FlatIndex
@@ -213,7 +214,7 @@ def test_a_write_that_is_interrupted_as_it_begins_gives_the_write_lock_back(stor
     asked = threading.Event()
     connect = store._connections.connect
 
-    def noticed() -> sqlite3.Connection:
+    def noticed() -> StoreConnection:
         db = connect()
         db.set_trace_callback(lambda statement: asked.set() if statement.startswith("BEGIN") else None)
         return db

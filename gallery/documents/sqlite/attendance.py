@@ -72,10 +72,10 @@ class SqliteAttendance:
                 "ORDER BY fecha, clase, whose, session, id LIMIT ?",
                 (*values, limit),
             ).fetchall()
-        found = [(row[0], attendance_of(row[1:])) for row in rows]
+            found = attendance_of(db, [row[1:] for row in rows])
         return [
-            (ListPosition(stored.entry.fecha, stored.entry.clase, matricula, stored.entry.session, stored.id), stored)
-            for matricula, stored in found
+            (ListPosition(stored.entry.fecha, stored.entry.clase, row[0], stored.entry.session, stored.id), stored)
+            for row, stored in zip(rows, found, strict=True)
         ]
 
     def count_present(self, which: EntryFilter, history: bool = False) -> int:
@@ -91,7 +91,7 @@ class SqliteAttendance:
             rows = db.execute(
                 f"SELECT id, {ATTENDANCE_COLUMNS} FROM attendance WHERE id > ? ORDER BY id LIMIT ?", (number, limit)
             ).fetchall()
-        return [attendance_of(row) for row in rows]
+            return attendance_of(db, rows)
 
     def last_numbers(self) -> tuple[int, int]:
         with self._reading() as db:
@@ -103,8 +103,8 @@ class SqliteAttendance:
 
     def entry(self, number: int) -> StoredAttendance | None:
         with self._reading() as db:
-            row = db.execute(f"SELECT id, {ATTENDANCE_COLUMNS} FROM attendance WHERE id = ?", (number,)).fetchone()
-        return attendance_of(row) if row else None
+            rows = db.execute(f"SELECT id, {ATTENDANCE_COLUMNS} FROM attendance WHERE id = ?", (number,)).fetchall()
+            return next(iter(attendance_of(db, rows)), None)
 
     def add_participation(self, entry: Participation) -> StoredParticipation:
         with self._writing() as db:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,12 @@ from gallery.documents.attendance import (
     Tally,
 )
 from gallery.documents.attendance_rules import merged_revisions, tally
+from gallery.documents.seals import Sealer, face_seal, of_student
+from gallery.documents.sqlite.data_keys import sealer
 
 ATTENDANCE_COLUMNS = (
     "student, clase, fecha, session, turn, status, source, at, note, request, face_group, photo_number, face_number, "
-    "undoes, face, vector"
+    "undoes, face, vector, key"
 )
 PARTICIPATION_COLUMNS = "student, clase, fecha, kind, note, at, request, withdraws"
 _ATTRIBUTES = {"student": "subject", "turn": "revision"}
@@ -38,8 +41,11 @@ def insert_attendance(db: sqlite3.Connection, entry: Attendance) -> bool:
     """Add an entry; False when its revision is taken or its student is gone."""
     face = entry.face
     described = None if face is None else json.dumps({name: getattr(face, name) for name in _FACE_FIELDS})
-    vector = None if face is None else np.ascontiguousarray(face.vector, dtype="<f4").tobytes()
-    values = [*_values(entry, ATTENDANCE_COLUMNS.split(", ")[:-2]), described, vector]
+    vector, key = None, None
+    if face is not None and entry.subject is not None:
+        plain = np.ascontiguousarray(face.vector, dtype="<f4").tobytes()
+        vector, key = sealer(db).seal(of_student(entry.subject), plain, seal_of(entry, entry.subject))
+    values = [*_values(entry, ATTENDANCE_COLUMNS.split(", ")[:-3]), described, vector, key]
     added = db.execute(
         f"INSERT INTO attendance ({ATTENDANCE_COLUMNS}) SELECT {', '.join('?' * len(values))} "
         "WHERE EXISTS (SELECT 1 FROM students WHERE id = ?) "
@@ -47,6 +53,11 @@ def insert_attendance(db: sqlite3.Connection, entry: Attendance) -> bool:
         [*values, entry.subject],
     )
     return added.rowcount == 1
+
+
+def seal_of(entry: Attendance, subject: int) -> str:
+    """What the face of a subject's entry is sealed with."""
+    return face_seal(subject, entry.clase, entry.fecha, entry.session, entry.revision)
 
 
 def insert_participation(db: sqlite3.Connection, entry: Participation) -> None:
@@ -77,21 +88,31 @@ def conditions(which: EntryFilter) -> tuple[str, list[object]]:
 def read_attendance(db: sqlite3.Connection, which: EntryFilter, faces: bool = True) -> list[StoredAttendance]:
     """Entries in the order in which they were added, on request without faces, which takes less time."""
     where, values = conditions(which)
-    columns = ATTENDANCE_COLUMNS if faces else ATTENDANCE_COLUMNS.replace("face, vector", "NULL, NULL")
+    columns = ATTENDANCE_COLUMNS if faces else ATTENDANCE_COLUMNS.replace("face, vector, key", "NULL, NULL, NULL")
     rows = db.execute(f"SELECT id, {columns} FROM attendance WHERE {where} ORDER BY id", values)
-    return [attendance_of(row) for row in rows.fetchall()]
+    return attendance_of(db, rows.fetchall())
 
 
-def attendance_of(row: Sequence[Any]) -> StoredAttendance:
-    """An entry from its id and :data:`ATTENDANCE_COLUMNS`."""
-    face = None
-    if row[-2] is not None:
-        described = json.loads(row[-2])
-        described["box"] = tuple(described["box"])
-        face = SeenFace(vector=np.frombuffer(row[-1], dtype="<f4"), **described)
-    columns = ATTENDANCE_COLUMNS.split(", ")[:-2]
-    values = {_ATTRIBUTES.get(column, column): value for column, value in zip(columns, row[1:-2], strict=True)}
-    return StoredAttendance(row[0], Attendance(face=face, **values))
+def attendance_of(db: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> list[StoredAttendance]:
+    """Entries from their ids and :data:`ATTENDANCE_COLUMNS`."""
+    seals = sealer(db)
+    seals.load(row[-1] for row in rows)
+    return [StoredAttendance(row[0], _entry(seals, row)) for row in rows]
+
+
+def _entry(seals: Sealer, row: Sequence[Any]) -> Attendance:
+    described, stored, key = row[-3:]
+    columns = ATTENDANCE_COLUMNS.split(", ")[:-3]
+    values = {_ATTRIBUTES.get(column, column): value for column, value in zip(columns, row[1:-3], strict=True)}
+    bare = Attendance(**values)
+    if described is None or bare.subject is None:
+        return bare
+    vector = seals.unseal(stored, key, seal_of(bare, bare.subject))
+    if vector is None:  # the student is being erased
+        return bare
+    about = json.loads(described)
+    about["box"] = tuple(about["box"])
+    return replace(bare, face=SeenFace(vector=np.frombuffer(vector, dtype="<f4"), **about))
 
 
 def read_participations(db: sqlite3.Connection, which: EntryFilter) -> list[StoredParticipation]:
@@ -109,9 +130,23 @@ def participation_of(row: Sequence[Any]) -> StoredParticipation:
 def merge_entries(db: sqlite3.Connection, source: int, target: int) -> None:
     """Give a subject the entries of another."""
     own, others = (read_attendance(db, EntryFilter(subject=subject), faces=False) for subject in (target, source))
+    entries = {stored.id: stored.entry for stored in others}
     for number, revision in merged_revisions(own, others):
+        entry = entries[number]
+        moved = replace(entry, subject=target, revision=revision)
+        reseal_face(db, number, seal_of(entry, source), target, seal_of(moved, target))
         db.execute("UPDATE attendance SET student = ?, turn = ? WHERE id = ?", (target, revision, number))
     db.execute("UPDATE participations SET student = ? WHERE student = ?", (target, source))
+
+
+def reseal_face(db: sqlite3.Connection, number: int, about: str, owner: int, to_be: str) -> None:
+    """Seal the face of an entry again, if it has one: with the key of a subject, and as what it is then."""
+    seals = sealer(db)
+    row = db.execute("SELECT vector, key FROM attendance WHERE id = ? AND vector IS NOT NULL", (number,)).fetchone()
+    plain = None if row is None else seals.unseal(row[0], row[1], about)
+    if plain is not None:
+        sealed = seals.seal(of_student(owner), plain, to_be)
+        db.execute("UPDATE attendance SET vector = ?, key = ? WHERE id = ?", (*sealed, number))
 
 
 def recount(db: sqlite3.Connection, subjects: Iterable[int | None]) -> None:

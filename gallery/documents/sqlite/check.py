@@ -14,7 +14,30 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from gallery.documents.damage import ENROL_AGAIN, RESTORE, SYNC, Damage, DamageProgress, photo_damage, vector_damage
+from gallery.documents.damage import (
+    ENROL_AGAIN,
+    RESTORE,
+    SYNC,
+    Damage,
+    DamageProgress,
+    photo_damage,
+    sealed_damage,
+    vector_damage,
+)
+from gallery.documents.seals import (
+    Sealer,
+    Sealing,
+    StoreSeals,
+    data_key_missing,
+    face_seal,
+    name_seal,
+    open_seals,
+    photo_seal,
+    session_faces_seal,
+    session_photo_seal,
+    template_seal,
+)
+from gallery.documents.sqlite.data_keys import SqliteKeys
 from gallery.documents.sqlite.stale_log import refuse_stale_log
 from presente.errors import StoreError
 
@@ -22,10 +45,14 @@ _MESSAGES = 1000
 """How many messages of SQLite's own check are reported at most."""
 _BATCH = 4096
 _WAIT_S = 30.0
+_WITH_KEY = "SELECT t.*, EXISTS (SELECT 1 FROM data_keys WHERE id = t.key) AS has_key FROM {} t WHERE t.id = ?1"
+"""A row of a table, and whether the key exists that it was sealed with."""
 
 
-def sqlite_damage(path: Path, progress: DamageProgress = lambda _: None) -> Iterator[Damage]:
-    """Findings in a store's file; none when there is no file."""
+def sqlite_damage(
+    path: Path, progress: DamageProgress = lambda _: None, sealing: Sealing | StoreSeals | None = None
+) -> Iterator[Damage]:
+    """Findings in a store's file; none when there is no file. Sealed records are examined with ``sealing`` only."""
     try:
         refuse_stale_log(path)
     except StoreError as error:
@@ -35,8 +62,13 @@ def sqlite_damage(path: Path, progress: DamageProgress = lambda _: None) -> Iter
         return
     try:
         with closing(_open(path)) as db:
+            seals = None
+            try:
+                seals = open_seals(SqliteKeys(db).store_key(), sealing)
+            except StoreError as error:
+                yield sealed_damage(error, "the store key")
             for check in _CHECKS:
-                yield from _Check(db, path, progress).run(check)
+                yield from _Check(db, path, progress, seals).run(check)
     except sqlite3.Error as exc:
         yield _unreadable("the file", exc)
 
@@ -55,8 +87,10 @@ def _unreadable(where: str, exc: Exception) -> Damage:
 class _Check:
     """One check of the open file."""
 
-    def __init__(self, db: sqlite3.Connection, path: Path, progress: DamageProgress) -> None:
+    def __init__(self, db: sqlite3.Connection, path: Path, progress: DamageProgress, seals: StoreSeals | None) -> None:
         self.db = db
+        self.seals = seals
+        self.sealer = Sealer(seals, SqliteKeys(db))
         self.path = path
         self.progress = progress
 
@@ -122,11 +156,37 @@ class _Check:
             for row in self.db.execute(which):
                 yield Damage("change_missing", what, f"template {row[0]}", fix)
 
+    def data_keys(self) -> Iterator[Damage]:
+        """Every data key can be opened."""
+        if self.seals is None:
+            return
+        for key in SqliteKeys(self.db).each():
+            try:
+                self.seals.cipher(key)
+            except StoreError as error:
+                yield sealed_damage(error, f"data key of {key.owner}")
+
+    def _opened(self, row: sqlite3.Row, column: str, about: str, where: str) -> Iterator[bytes | Damage]:
+        """A column's bytes, opened; or the finding that they cannot be; nothing when there is no key for the store."""
+        content = _bytes(row[column])
+        if row["key"] is None:
+            yield content
+        elif not row["has_key"]:
+            yield sealed_damage(data_key_missing(where), where)
+        elif self.seals is not None:
+            try:
+                opened = self.sealer.unseal(content, row["key"], about)
+            except StoreError as error:
+                yield sealed_damage(error, where)
+                return
+            if opened is not None:  # otherwise it was erased meanwhile
+                yield opened
+
     # -- row by row -------------------------------------------------------------------------------------------------
 
     def students(self) -> Iterator[Damage]:
         """The texts of students."""
-        for row, where in self._rows("students", "SELECT * FROM students WHERE id = ?1"):
+        for row, where in self._rows("students", _WITH_KEY.format("students")):
             if isinstance(row, Damage):
                 yield row
                 continue
@@ -134,12 +194,16 @@ class _Check:
             yield from _text_damage(row, where)
             yield from _json_damage(row, "consentimiento", dict, where)
             yield from _json_damage(row, "otras_clases", list, where)
+            if row["key"] is not None:
+                found = self._opened(row, "nombre_del_alumno", name_seal(row["id"]), where)
+                yield from (each for each in found if isinstance(each, Damage))
 
     def photos(self) -> Iterator[Damage]:
         """The bytes of photos, their students and templates."""
         tag = self._tag()
         query = (
-            "SELECT i.sha256, i.content, s.matricula, "
+            "SELECT i.sha256, i.content, i.key, i.student, s.matricula, "
+            "EXISTS (SELECT 1 FROM data_keys WHERE id = i.key) AS has_key, "
             "EXISTS (SELECT 1 FROM templates t WHERE t.image = i.id AND t.pack = ?2) AS embedded "
             "FROM images i LEFT JOIN students s ON s.id = i.student WHERE i.id = ?1"
         )
@@ -152,7 +216,8 @@ class _Check:
             if row["matricula"] is None:
                 yield Damage("photo_without_student", "Its student does not exist.", where, RESTORE)
             yield from _text_damage(row, where)
-            yield from photo_damage(_bytes(row["content"]), row["sha256"], where)
+            for opened in self._opened(row, "content", photo_seal(row["student"], row["sha256"]), where):
+                yield from [opened] if isinstance(opened, Damage) else photo_damage(opened, row["sha256"], where)
             if tag and not row["embedded"]:
                 yield Damage("photo_without_template", f"It has no template by {tag}.", where, SYNC)
 
@@ -160,7 +225,8 @@ class _Check:
         """The vectors of templates, and their photos."""
         pack = self._pack_or_none()
         query = (
-            "SELECT t.pack, t.vector, t.box, t.quality, t.student, i.student AS owner, i.sha256, s.matricula "
+            "SELECT t.pack, t.vector, t.key, t.box, t.quality, t.student, i.student AS owner, i.sha256, s.matricula, "
+            "EXISTS (SELECT 1 FROM data_keys WHERE id = t.key) AS has_key "
             "FROM templates t LEFT JOIN images i ON i.id = t.image LEFT JOIN students s ON s.id = t.student "
             "WHERE t.id = ?1"
         )
@@ -174,29 +240,53 @@ class _Check:
             elif row["owner"] != row["student"]:
                 yield Damage("template_without_photo", "Its photo belongs to another student.", where, ENROL_AGAIN)
             dim = pack[1] if pack is not None and pack[0] == row["pack"] else None
-            yield from vector_damage(_bytes(row["vector"]), dim, where)
+            about = template_seal(row["student"], str(row["sha256"]), str(row["pack"]))
+            for opened in self._opened(row, "vector", about, where):
+                yield from [opened] if isinstance(opened, Damage) else vector_damage(opened, dim, where)
             yield from _text_damage(row, where)
             yield from _json_damage(row, "box", list, where)
             yield from _json_damage(row, "quality", dict, where)
 
     def entries(self) -> Iterator[Damage]:
         """The texts and faces of attendance and participation."""
-        for table in ("attendance", "participations"):
-            for row, where in self._rows(table, f"SELECT * FROM {table} WHERE id = ?1"):
+        of_others = "SELECT * FROM participations WHERE id = ?1"
+        for table, query in (("attendance", _WITH_KEY.format("attendance")), ("participations", of_others)):
+            for row, where in self._rows(table, query):
                 if isinstance(row, Damage):
                     yield row
                     continue
                 yield from _text_damage(row, where)
                 if table == "attendance" and row["face"] is not None:
                     yield from _json_damage(row, "face", dict, where)
-                    yield from vector_damage(_bytes(row["vector"] or b""), None, where)
+                    about = face_seal(*(row[name] for name in ("student", "clase", "fecha", "session", "turn")))
+                    for opened in self._opened(row, "vector", about, where):
+                        yield from [opened] if isinstance(opened, Damage) else vector_damage(opened, None, where)
+
+    def session_photos(self) -> Iterator[Damage]:
+        """The copies of sessions' photos, and the faces in them."""
+        for row, where in self._rows("session_photos", _WITH_KEY.format("session_photos")):
+            if isinstance(row, Damage):
+                yield row
+            elif row["content"] is not None and row["key"] is not None:
+                which = row["session"], row["number"]
+                for column, about in (
+                    ("content", session_photo_seal(*which)),
+                    ("faces", session_faces_seal(*which)),
+                ):
+                    found = self._opened(row, column, about, where)
+                    yield from (each for each in found if isinstance(each, Damage))
 
     def _rows(self, table: str, query: str, *more: object) -> Iterator[tuple[sqlite3.Row | Damage, str]]:
         """Every row by id, or the finding that it cannot be read; and where it is.
 
         Each row is a query of its own, so that no transaction lasts longer and an erasure never waits for the check.
         """
-        name = {"images": "photo", "templates": "template", "students": "student"}.get(table, f"{table} entry")
+        name = {
+            "images": "photo",
+            "templates": "template",
+            "students": "student",
+            "session_photos": "session photo",
+        }.get(table, f"{table} entry")
         last = 0
         while True:
             try:
@@ -242,10 +332,12 @@ _CHECKS: Sequence[Callable[[_Check], Iterator[Damage]]] = (
     _Check.ids,
     _Check.settings,
     _Check.changes,
+    _Check.data_keys,
     _Check.students,
     _Check.photos,
     _Check.templates,
     _Check.entries,
+    _Check.session_photos,
 )
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gallery.documents.seals import StoreSeals
+from gallery.documents.sqlite.data_keys import StoreConnection
 from gallery.documents.sqlite.stale_log import mark_transaction
 from presente.errors import StoreError
 from presente.text import searchable
@@ -27,7 +29,7 @@ class SqliteConnections:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._idle: list[sqlite3.Connection] = []
+        self._idle: list[StoreConnection] = []
         self._lock = threading.Lock()
         self._writer = threading.RLock()  # the threads of this process wait for each other here, in order
         # Counts erasures. It starts at 1, for those of a process that was killed before the log was empty.
@@ -35,20 +37,31 @@ class SqliteConnections:
         self._emptied_up_to = 0  # how many of these erasures the log no longer contains
         self._was_busy = False
         self._closed = False
+        self._seals: StoreSeals | None = None
 
-    def connect(self) -> sqlite3.Connection:
+    def connect(self) -> StoreConnection:
         """Open a new connection with the settings that every connection has."""
-        db = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        db = sqlite3.connect(
+            self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, factory=StoreConnection
+        )
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")  # an acknowledged enrolment survives a power cut
             db.execute("PRAGMA foreign_keys = ON")
             db.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten, not only unlinked
             db.create_function("searchable", 1, searchable, deterministic=True)
+            db.use(self._seals)
         except BaseException:
             db.close()
             raise
         return db
+
+    def use(self, seals: StoreSeals | None) -> None:
+        """Seal and open with a store key from now on. No connection may be in use."""
+        with self._lock:
+            self._seals = seals
+            for db in self._idle:
+                db.use(seals)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -77,7 +90,7 @@ class SqliteConnections:
                 "Check that the disk is not full and that the file is a gallery.",
             ) from exc
 
-    def _give_back(self, db: sqlite3.Connection, failed: bool) -> None:
+    def _give_back(self, db: StoreConnection, failed: bool) -> None:
         """Keep a connection for the next caller, or close it.
 
         A connection that failed, or that is inside a transaction, whose lock would block every other writer, is closed,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
 
 from gallery.documents.class_sessions import PhotoNumber, SessionPhoto
+from gallery.documents.seals import Sealer, of_session_photo, session_faces_seal, session_photo_seal
 from gallery.documents.session_rules import faces_to_json, with_faces
+from gallery.documents.sqlite.data_keys import sealer
 
 _OpenConnection = Callable[[], AbstractContextManager[sqlite3.Connection]]
 _IS_OPEN = "EXISTS (SELECT 1 FROM class_sessions WHERE id = ? AND state = 'open')"
@@ -38,17 +42,21 @@ class SqliteSessionPhotos:
             return PhotoNumber(int(number), first, bool(added))
 
     def keep(self, photo: SessionPhoto, content: bytes, about: Collection[int]) -> bool:
-        subjects = json.dumps(sorted(about))
+        subjects, which = json.dumps(sorted(about)), (photo.session, photo.number)
         with self._writing() as db:
             there = db.execute(
                 "SELECT count(*) FROM students WHERE id IN (SELECT value FROM json_each(?))", (subjects,)
             ).fetchone()[0]
             if there != len(set(about)) or not _is_open(db, photo.session):
                 return False
+            seals, owner = sealer(db), of_session_photo(*which)
+            text = faces_to_json(photo)
+            faces = seals.seal(owner, text.encode(), session_faces_seal(*which))[0]
+            stored, key = seals.seal(owner, content, session_photo_seal(*which))
             row = db.execute(
-                "UPDATE session_photos SET width = ?, height = ?, faces = ?, content = ? "
+                "UPDATE session_photos SET width = ?, height = ?, faces = ?, content = ?, key = ? "
                 "WHERE session = ? AND number = ? RETURNING id",
-                (photo.width, photo.height, faces_to_json(photo), content, photo.session, photo.number),
+                (photo.width, photo.height, text if key is None else faces, stored, key, *which),
             ).fetchone()
             if row is None:
                 return False
@@ -68,21 +76,21 @@ class SqliteSessionPhotos:
     def photos(self, session: int) -> list[SessionPhoto]:
         with self._reading() as db:
             rows = db.execute(
-                "SELECT session, number, sha256, at, content IS NOT NULL, width, height, faces FROM session_photos "
-                "WHERE session = ? ORDER BY number",
+                "SELECT session, number, sha256, at, content IS NOT NULL, width, height, faces, key "
+                "FROM session_photos WHERE session = ? ORDER BY number",
                 (session,),
             ).fetchall()
-        return [
-            with_faces(SessionPhoto(row[0], row[1], row[2], row[3], bool(row[4]), row[5], row[6]), row[7])
-            for row in rows
-        ]
+            return [_photo(sealer(db), row) for row in rows]
 
     def content(self, session: int, number: int) -> bytes | None:
         with self._reading() as db:
             row = db.execute(
-                "SELECT content FROM session_photos WHERE session = ? AND number = ?", (session, number)
+                "SELECT content, key FROM session_photos WHERE session = ? AND number = ?", (session, number)
             ).fetchone()
-        return None if row is None or row[0] is None else bytes(row[0])
+            if row is None or row[0] is None:
+                return None
+            stored, key = row
+            return sealer(db).unseal(stored, key, session_photo_seal(session, number))
 
     def kept_of(self, subject: int) -> int:
         with self._reading() as db:
@@ -115,6 +123,18 @@ class SqliteSessionPhotos:
             ).rowcount
         self._after_erasure()
         return int(dropped)
+
+
+def _photo(seals: Sealer, row: Sequence[Any]) -> SessionPhoto:
+    session, number, sha256, at, kept, width, height, stored, key = row
+    bare = SessionPhoto(session, number, sha256, at)
+    if not kept:
+        return bare
+    text = stored.encode() if isinstance(stored, str) else stored
+    faces = seals.unseal(text, key, session_faces_seal(session, number))
+    if faces is None:  # it is being dropped
+        return bare
+    return with_faces(replace(bare, kept=True, width=width, height=height), faces.decode())
 
 
 def _is_open(db: sqlite3.Connection, session: int) -> bool:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gallery.documents.damage import Damage, DamageProgress
 from gallery.documents.erasure_list import NOT_ASKED, Cause, erased_photos, erased_student, merged_student
+from gallery.documents.seals import SealedStoreKey, Sealing, StoreSeals, open_seals
 from gallery.documents.sqlite import photo_rows, student_rows
 from gallery.documents.sqlite.access import SqliteAccess
 from gallery.documents.sqlite.access_log import SqliteAccessLog, forget_named, merge_concerned
@@ -18,10 +19,12 @@ from gallery.documents.sqlite.attendance import SqliteAttendance
 from gallery.documents.sqlite.attendance_rows import merge_entries
 from gallery.documents.sqlite.check import sqlite_damage
 from gallery.documents.sqlite.connections import SqliteConnections
+from gallery.documents.sqlite.data_keys import SqliteKeys, sealer
 from gallery.documents.sqlite.erasures import SqliteErasures, list_erasures
 from gallery.documents.sqlite.jobs import SqliteFindings, SqliteJobs
 from gallery.documents.sqlite.migrations import migrate
 from gallery.documents.sqlite.request_keys import SqliteRequestKeys, merge_request_keys
+from gallery.documents.sqlite.resealing import SqliteSealStore
 from gallery.documents.sqlite.session_photos import SqliteSessionPhotos
 from gallery.documents.sqlite.sessions import SqliteClasses, SqliteSessions
 from gallery.documents.sqlite.stale_log import refuse_stale_log
@@ -52,13 +55,17 @@ from presente.errors import StoreError
 class SqliteStore:
     """A :class:`gallery.documents.protocol.DocumentStore` in one file. Safe to use from several threads."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sealing: Sealing | None = None) -> None:
         """Open the file, create it if it is not there, and bring its schema up to date.
 
+        With ``sealing``, new records are sealed. A file that has sealed records cannot be opened without.
+
         Raises:
-            StoreError: ``store_unavailable``, ``store_too_new``, ``stale_log``.
+            StoreError: ``store_unavailable``, ``store_too_new``, ``stale_log``; ``master_key_missing``,
+                ``master_key_wrong``.
         """
         self.path = path
+        self._sealing = sealing
         self._connections = SqliteConnections(path)
         self._reading, self._writing = self._connections.reading, self._connections.writing
         try:
@@ -66,6 +73,8 @@ class SqliteStore:
             refuse_stale_log(path)
             with self._reading() as db:
                 migrate(db)
+            self._seals = self._open_seals()
+            self._connections.use(self._seals)
             self._connections.empty_log()
         except OSError as exc:
             raise StoreError(
@@ -75,17 +84,28 @@ class SqliteStore:
             self.close()
             raise
 
+    def _open_seals(self) -> StoreSeals | None:
+        with self._reading() as db:
+            kept = SqliteKeys(db).store_key()
+        if kept is None and self._sealing is not None:
+            with self._writing() as db:
+                keys = SqliteKeys(db)
+                if keys.store_key() is None:
+                    keys.put_store_key(SealedStoreKey.new(self._sealing.master))
+                kept = keys.store_key()
+        return open_seals(kept, self._sealing)
+
     @property
     def attendance(self) -> SqliteAttendance:
         return SqliteAttendance(self._reading, self._writing)
 
     @property
     def sessions(self) -> SqliteSessions:
-        return SqliteSessions(self._reading, self._writing, self._connections.empty_log_after_erasure)
+        return SqliteSessions(self._reading, self._writing, self._after_erasure)
 
     @property
     def session_photos(self) -> SqliteSessionPhotos:
-        return SqliteSessionPhotos(self._reading, self._writing, self._connections.empty_log_after_erasure)
+        return SqliteSessionPhotos(self._reading, self._writing, self._after_erasure)
 
     @property
     def classes(self) -> SqliteClasses:
@@ -123,11 +143,19 @@ class SqliteStore:
     def erasures(self) -> SqliteErasures:
         return SqliteErasures(self._reading, self._writing)
 
+    @property
+    def seals(self) -> SqliteSealStore:
+        return SqliteSealStore(self._reading, self._writing, self._seals, self._finish_resealing)
+
+    def _finish_resealing(self) -> None:
+        self._connections.empty_log_after_erasure()
+        self._connections.finish_erasing()
+
     def close(self) -> None:
         self._connections.close()
 
     def damage(self, progress: DamageProgress = lambda _: None) -> Iterator[Damage]:
-        return sqlite_damage(self.path, progress)
+        return sqlite_damage(self.path, progress, self._seals)
 
     # -- the gallery's pack -----------------------------------------------------------------------------------------
 
@@ -181,10 +209,11 @@ class SqliteStore:
     ) -> None:
         check()
         with self._writing() as db:
+            seals = sealer(db)
             for enrolment in enrolments:
-                subject = student_rows.put_student(db, enrolment.student, mode)
+                subject = student_rows.put_student(db, enrolment.student, mode, seals)
                 for photo in enrolment.photos:
-                    photo_rows.put_photo(db, subject, photo)
+                    photo_rows.put_photo(db, seals, subject, photo)
 
     def add_templates(self, templates: Sequence[tuple[int, Template]]) -> None:
         with self._writing() as db:
@@ -208,8 +237,13 @@ class SqliteStore:
                     removed.append(matricula)
                     list_erasures(db, [erased_student(gone[0], cause)] * cause.listed)
         if removed:
-            self._connections.empty_log_after_erasure()
+            self._after_erasure()
         return removed
+
+    def _after_erasure(self) -> None:
+        if self._seals is not None:
+            self._seals.forget()
+        self._connections.empty_log_after_erasure()
 
     def merge(self, keep: str, other: str, cause: Cause = NOT_ASKED) -> None:
         with self._writing() as db:
@@ -218,10 +252,10 @@ class SqliteStore:
             merge_entries(db, gone, kept)
             merge_request_keys(db, gone, kept)
             merge_concerned(db, gone, kept)
-            student_rows.put_student(db, merge_students(staying, leaving), "put")
+            student_rows.put_student(db, merge_students(staying, leaving), "put", sealer(db))
             db.execute("DELETE FROM students WHERE id = ?", (gone,))
             list_erasures(db, [merged_student(gone, kept)] * cause.listed)
-        self._connections.empty_log_after_erasure()
+        self._after_erasure()
 
     def take_photos(
         self, matricula: str, digests: Collection[str], to: str | None = None, cause: Cause = NOT_ASKED
@@ -234,7 +268,7 @@ class SqliteStore:
                 photo_rows.copy_photos(db, subject, target, which)
             photo_rows.delete_photos(db, subject, which)
             list_erasures(db, erased_photos(subject, digests, cause, target) * cause.listed)
-        self._connections.empty_log_after_erasure()
+        self._after_erasure()
 
     def finish_erasing(self) -> None:
         self._connections.finish_erasing()
@@ -329,8 +363,9 @@ class SqliteStore:
                 photo = photo_rows.next_photo(db, last, without_pack)
             if photo is None:
                 return
-            last = photo.id
-            yield photo
+            last = photo[0]
+            if photo[1] is not None:
+                yield photo[1]
 
     def template_count(self, part: SubjectPart | None = None) -> int:
         tag, of = self._tag(), part or EVERYONE
@@ -350,8 +385,9 @@ class SqliteStore:
                 batch = photo_rows.template_page(db, last, tag, wanted, part or EVERYONE)
             if batch is None:
                 return
-            last = int(batch.ids[-1])
-            yield batch
+            last = batch[0]
+            if len(batch[1].ids):
+                yield batch[1]
 
     # -- the change sequence ----------------------------------------------------------------------------------------
 
@@ -379,6 +415,8 @@ class SqliteStore:
                 ).fetchall(),
                 dtype=np.int64,
             ).reshape(-1, 3)
+        if self._seals is not None and (rows[:, 1] == 1).any():
+            self._seals.forget()
         last = int(rows[-1, 0]) if len(rows) else position.change
         return Changes(Position(last), np.unique(rows[rows[:, 1] == 0, 2]), np.unique(rows[rows[:, 1] == 1, 2]))
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.documents.seals import Sealer, name_seal, of_student
 from gallery.documents.sqlite.attendance_rows import per_class, recount
+from gallery.documents.sqlite.data_keys import NAME, sealer
 from gallery.documents.student_lists import (
     ANY_AVISO,
     SortField,
@@ -36,7 +38,7 @@ _FIELDS = (
     "participaciones_previas",
     "otras_clases",
 )
-_COLUMNS = ", ".join(f"s.{name}" for name in _FIELDS)
+_COLUMNS = ", ".join(NAME if name == "nombre_del_alumno" else f"s.{name}" for name in _FIELDS)
 _IN_CLASS = (
     "(s.clase = ?1 OR (s.otras_clases != '[]' AND EXISTS (SELECT 1 FROM json_each(s.otras_clases) WHERE value = ?1)))"
 )
@@ -45,7 +47,7 @@ _IN_ONE_OF = (
     "(SELECT 1 FROM json_each(s.otras_clases) WHERE value IN (SELECT value FROM json_each(?1)))))"
 )
 _SORTED: dict[SortField, str] = {
-    "nombre": "s.nombre_del_alumno",
+    "nombre": NAME,
     "clase": "s.clase",
     "photos": "(SELECT count(*) FROM images i WHERE i.student = s.id)",
 }
@@ -110,7 +112,7 @@ def _conditions(which: StudentFilter) -> tuple[str, list[object]]:
             values.append(value)
             where.append(condition.replace("?1", f"?{len(values)}"))
     for word in which.words:
-        where.append("(instr(searchable(s.nombre_del_alumno), ?) OR instr(searchable(s.matricula), ?))")
+        where.append(f"(instr(searchable({NAME}), ?) OR instr(searchable(s.matricula), ?))")
         values += [word] * 2
     for asked, condition in (
         (which.aviso == ANY_AVISO, "s.aviso != ''"),
@@ -175,7 +177,7 @@ def find_student(db: sqlite3.Connection, matricula: str) -> tuple[int, Student]:
     return int(row[0]), _student(row[1:])
 
 
-def put_student(db: sqlite3.Connection, student: Student, mode: EnrolmentMode) -> int:
+def put_student(db: sqlite3.Connection, student: Student, mode: EnrolmentMode, seals: Sealer) -> int:
     """Write a student's fields as the mode says; the subject id.
 
     Raises:
@@ -190,19 +192,27 @@ def put_student(db: sqlite3.Connection, student: Student, mode: EnrolmentMode) -
         return int(row[0])
     stored = db.execute(
         f"INSERT INTO students ({', '.join(_FIELDS)}) VALUES ({', '.join('?' * len(_FIELDS))}) "
-        f"ON CONFLICT (matricula) DO UPDATE SET {_REPLACED} RETURNING id",
-        _row(student),
+        f"ON CONFLICT (matricula) DO UPDATE SET {_REPLACED}, key = NULL RETURNING id",
+        _row(replace(student, nombre_del_alumno="") if seals.seals_names else student),
     )
     subject = int(stored.fetchone()[0])
+    if seals.seals_names:
+        seal_name(db, seals, subject, student.nombre_del_alumno)
     recount(db, [subject])
     return subject
+
+
+def seal_name(db: sqlite3.Connection, seals: Sealer, subject: int, name: str) -> None:
+    """Write a student's name, sealed."""
+    sealed, key = seals.seal(of_student(subject), name.encode(), name_seal(subject))
+    db.execute("UPDATE students SET nombre_del_alumno = ?, key = ? WHERE id = ?", (sealed, key, subject))
 
 
 def replace_student(db: sqlite3.Connection, student: Student) -> bool:
     """Replace all fields of a student, the consent included; False when there is no such student."""
     if db.execute("SELECT 1 FROM students WHERE matricula = ?", (student.matricula,)).fetchone() is None:
         return False
-    subject = put_student(db, student, "put")
+    subject = put_student(db, student, "put", sealer(db))
     if student.consentimiento is None:
         db.execute("UPDATE students SET consentimiento = NULL WHERE id = ?", (subject,))
     return True
