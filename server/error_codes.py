@@ -39,7 +39,8 @@ CODES: Mapping[int, frozenset[str]] = {
     405: frozenset({"method_not_allowed"}),
     408: frozenset({"request_timeout"}),
     409: frozenset({
-        "already_set_up", "ambiguous_name", "different_person", "film_starts_differ", "idempotency_key_reused",
+        "already_set_up", "ambiguous_name", "consent_withdrawn", "different_person", "film_starts_differ",
+        "idempotency_key_reused",
         "import_started", "last_admin", "name_taken", "no_room_for_photos", "no_session", "possible_duplicate",
         "session_closed", "session_exists", "several_sessions", "student_exists", "student_removed", "threshold_is_set",
         "too_many_imports", "too_many_jobs",
@@ -101,7 +102,8 @@ PORTRAIT = frozenset({"low_quality", "multiple_faces", "no_face"})
 """What a photo of one person may be refused for."""
 
 ENROLMENT = PORTRAIT | {
-    "consent_missing", "different_person", "invalid_student", "no_photos", "possible_duplicate", "student_removed",
+    "consent_missing", "consent_withdrawn", "different_person", "invalid_student", "no_photos", "possible_duplicate",
+    "student_removed",
 }  # fmt: skip
 """What photos of a student may be refused for."""
 

@@ -36,6 +36,7 @@ class AccessAction(StrEnum):
     ENROLLED = "enrolled"
     PHOTOS_ADDED = "photos_added"
     CHANGED = "changed"
+    CONSENT_ENDED = "consent_ended"
     ERASED = "erased"
     MERGED = "merged"
     PHOTOS_MOVED = "photos_moved"

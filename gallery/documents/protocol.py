@@ -30,6 +30,7 @@ from gallery.documents.statistics import StatisticsStore
 from gallery.documents.student_lists import StudentFilter, StudentOrder, StudentPlace
 from gallery.documents.values import (
     Changes,
+    ConsentEnd,
     Counts,
     EnrolledTemplate,
     Enrolment,
@@ -261,7 +262,16 @@ class DocumentStore(FollowedStore, Protocol):
         Photos that were taken in have no template yet: :meth:`unembedded` returns them."""
 
     def update(self, student: Student) -> bool:
-        """Replace a student's fields; False when there is no such student."""
+        """Replace a student's fields; False when there is no such student.
+
+        :func:`gallery.documents.consent_rules.consent_after` says what becomes of the consent.
+        Raises ``Conflict`` (``consent_withdrawn``)."""
+
+    def end_consent(self, matricula: str, moment: str, why: ConsentEnd) -> None:
+        """End a student's consent at a moment (ISO, with an offset), and delete every template of the student.
+
+        Photos stay. From then on the student gets no template and no photo until a consent is given that is not older;
+        :meth:`unembedded` leaves the photos out. Raises ``NotFound`` (``student_not_found``)."""
 
     def remove(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> list[str]:
         """Erase students and everything that belongs to them, so that no page of the store contains any of it.

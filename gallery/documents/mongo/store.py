@@ -55,6 +55,7 @@ from gallery.documents.seals import Sealing
 from gallery.documents.student_lists import StudentFilter, StudentOrder, StudentPlace
 from gallery.documents.values import (
     Changes,
+    ConsentEnd,
     Counts,
     EnrolledTemplate,
     Enrolment,
@@ -320,6 +321,10 @@ class MongoStore:
     def update(self, student: Student) -> bool:
         with self._connection.calls():
             return self._writer.update(student)
+
+    def end_consent(self, matricula: str, moment: str, why: ConsentEnd) -> None:
+        with self._connection.calls():
+            self._writer.end_consent(matricula, moment, why)
 
     # -- the change sequence ----------------------------------------------------------------------------------------
 

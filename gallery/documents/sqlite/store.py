@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.documents.consent_rules import refuse_ended
 from gallery.documents.damage import Damage, DamageProgress
 from gallery.documents.erasure_list import NOT_ASKED, Cause, erased_photos, erased_student, merged_student
 from gallery.documents.seals import SealedStoreKey, Sealing, StoreSeals, open_seals
@@ -35,6 +36,7 @@ from gallery.documents.student_rules import merge_students
 from gallery.documents.values import (
     EVERYONE,
     Changes,
+    ConsentEnd,
     Counts,
     EnrolledTemplate,
     Enrolment,
@@ -212,6 +214,8 @@ class SqliteStore:
             seals = sealer(db)
             for enrolment in enrolments:
                 subject = student_rows.put_student(db, enrolment.student, mode, seals)
+                if enrolment.photos:
+                    student_rows.refuse_photos(db, subject)
                 for photo in enrolment.photos:
                     photo_rows.put_photo(db, seals, subject, photo)
 
@@ -226,6 +230,11 @@ class SqliteStore:
     def update(self, student: Student) -> bool:
         with self._writing() as db:
             return student_rows.replace_student(db, student)
+
+    def end_consent(self, matricula: str, moment: str, why: ConsentEnd) -> None:
+        with self._writing() as db:
+            student_rows.end_consent(db, matricula, moment, why)
+        self._after_erasure()
 
     def remove(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> list[str]:
         removed = []
@@ -248,6 +257,8 @@ class SqliteStore:
     def merge(self, keep: str, other: str, cause: Cause = NOT_ASKED) -> None:
         with self._writing() as db:
             (kept, staying), (gone, leaving) = (student_rows.find_student(db, name) for name in (keep, other))
+            refuse_ended(staying)
+            refuse_ended(leaving)
             photo_rows.copy_photos(db, gone, kept)
             merge_entries(db, gone, kept)
             merge_request_keys(db, gone, kept)
@@ -265,6 +276,7 @@ class SqliteStore:
             subject = student_rows.find_student(db, matricula)[0]
             if to is not None:
                 target = student_rows.find_student(db, to)[0]
+                student_rows.refuse_photos(db, target)
                 photo_rows.copy_photos(db, subject, target, which)
             photo_rows.delete_photos(db, subject, which)
             list_erasures(db, erased_photos(subject, digests, cause, target) * cause.listed)
