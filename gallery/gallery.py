@@ -46,6 +46,7 @@ class Gallery:
         store: the documents.
         index: the vector index.
         settings: how the gallery decides.
+        published: gives the numbers of the index's generations on this machine.
         pack: tag of the model pack.
         dim: length of its templates.
         scope: which part of the school this gallery shows.
@@ -77,6 +78,7 @@ class Gallery:
         """
         self.store = store
         self.settings = settings
+        self.published = generations.numbers
         self.pack = pack
         self.dim = dim
         try:
@@ -217,8 +219,8 @@ class Gallery:
         self.store.merge(keep, other)
         self._follow_removal()
 
-    def end_consent(self, matricula: str, moment: str, why: ConsentEnd) -> None:
-        """End a student's consent at a moment (ISO, with an offset): no search of any process finds the student any more.
+    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
+        """End a student's consent at a moment (ISO, with an offset): from then on no search finds the student.
 
         Photos stay, templates are erased. A consent that is given anew lets photos be embedded again.
 
@@ -226,7 +228,7 @@ class Gallery:
             NotFound: ``student_not_found``.
             StoreError: as :meth:`remove`.
         """
-        self.store.end_consent(self.named(matricula), moment, why)
+        self.store.end_consent(self.named(matricula), moment, why, code)
         self._follow_removal()
 
     def take_photos(

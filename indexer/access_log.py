@@ -53,8 +53,8 @@ class _LoggedDocuments:
             self._log.write(AccessAction.CHANGED, [student.matricula])
         return changed
 
-    def end_consent(self, matricula: str, moment: str, why: ConsentEnd) -> None:
-        self._store.end_consent(matricula, moment, why)
+    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
+        self._store.end_consent(matricula, moment, why, code)
         self._log.write(AccessAction.CONSENT_ENDED, [matricula], why)
 
     def remove(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> list[str]:

@@ -33,6 +33,8 @@ class AccessAction(StrEnum):
     SEARCHED = "searched"
     READ = "read"
     LOG_READ = "log_read"
+    LOG_SHORTENED = "log_shortened"
+    DATA_EXPORTED = "data_exported"
     ENROLLED = "enrolled"
     PHOTOS_ADDED = "photos_added"
     CHANGED = "changed"

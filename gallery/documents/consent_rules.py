@@ -10,7 +10,7 @@ from typing import Any
 from gallery.documents.values import CONSENT_GIVERS, Consent, ConsentEnd, Student
 from presente.errors import Conflict, InvalidInput, shown
 
-_TEXTS = ("fecha", "texto", "otorgado_por", "tutor", "parentesco", "hasta", "retirado", "motivo")
+_TEXTS = ("fecha", "texto", "otorgado_por", "tutor", "parentesco", "hasta", "retirado", "motivo", "recibo")
 
 
 def consent_fields(consent: Consent) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def consent_after(stored: Consent | None, given: Consent | None, matricula: str)
         raise consent_withdrawn(matricula)
     if is_same:
         return replace(given, anteriores=stored.anteriores)
-    return replace(given, anteriores=(*stored.anteriores, replace(stored, anteriores=())))
+    return replace(given, anteriores=(*stored.anteriores, replace(stored, recibo="", anteriores=())))
 
 
 def consent_or_stored(stored: Consent | None, given: Consent | None) -> Consent | None:
@@ -92,11 +92,11 @@ def consent_or_stored(stored: Consent | None, given: Consent | None) -> Consent 
         return stored
 
 
-def ended_consent(stored: Consent | None, moment: str, why: ConsentEnd) -> Consent:
+def ended_consent(stored: Consent | None, moment: str, why: ConsentEnd, code: str) -> Consent:
     """A consent that ends at a moment; without one on record only its end is. One that has ended stays as it is."""
     if stored is None:
-        return Consent("", "", retirado=moment, motivo=why)
-    return stored if stored.has_ended else replace(stored, retirado=moment, motivo=why)
+        return Consent("", "", retirado=moment, motivo=why, recibo=code)
+    return stored if stored.has_ended else replace(stored, retirado=moment, motivo=why, recibo=code)
 
 
 def with_consent_of(stored: Student | None, student: Student) -> Student:

@@ -30,6 +30,7 @@ class Consent:
         hasta: the last date on which it holds; empty for no end.
         retirado: the moment at which it ended, ISO, in the school's time zone; empty while it holds.
         motivo: why it ended.
+        recibo: once it has ended, the code of the receipt of the erasure that follows.
         anteriores: earlier consents, the oldest first. They have no earlier ones of their own.
     """
 
@@ -41,6 +42,7 @@ class Consent:
     hasta: str = ""
     retirado: str = ""
     motivo: ConsentEnd = ""
+    recibo: str = ""
     anteriores: tuple[Consent, ...] = ()
 
     @property

@@ -241,12 +241,12 @@ class MongoStudentWriter:
             self._set_fields(found, fields_of(student), without)
         return True
 
-    def end_consent(self, matricula: str, moment: str, why: ConsentEnd) -> None:
+    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
         """End a student's consent, then delete the templates; if it is cut off, recovery finishes it."""
         found = self._db.students.find_one({"matricula": matricula, **VISIBLE})
         if found is None:
             raise student_not_found(matricula)
-        subject, ended = Int64(found["subject"]), ended_consent(student_of(found).consentimiento, moment, why)
+        subject, ended = Int64(found["subject"]), ended_consent(student_of(found).consentimiento, moment, why, code)
         with self.recovery.attempt("consent", student=subject) as attempt:
             which = {"subject": subject}
             self._db.students.update_one(which, {"$set": {"consentimiento": consent_fields(ended)}})

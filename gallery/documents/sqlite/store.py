@@ -24,6 +24,7 @@ from gallery.documents.sqlite.data_keys import SqliteKeys, sealer
 from gallery.documents.sqlite.erasures import SqliteErasures, list_erasures
 from gallery.documents.sqlite.jobs import SqliteFindings, SqliteJobs
 from gallery.documents.sqlite.migrations import migrate
+from gallery.documents.sqlite.notes import SqliteNotes
 from gallery.documents.sqlite.request_keys import SqliteRequestKeys, merge_request_keys
 from gallery.documents.sqlite.resealing import SqliteSealStore
 from gallery.documents.sqlite.session_photos import SqliteSessionPhotos
@@ -99,7 +100,7 @@ class SqliteStore:
 
     @property
     def attendance(self) -> SqliteAttendance:
-        return SqliteAttendance(self._reading, self._writing)
+        return SqliteAttendance(self._reading, self._writing, self._connections.empty_log_after_erasure)
 
     @property
     def sessions(self) -> SqliteSessions:
@@ -127,7 +128,7 @@ class SqliteStore:
 
     @property
     def access_log(self) -> SqliteAccessLog:
-        return SqliteAccessLog(self._reading, self._writing)
+        return SqliteAccessLog(self._reading, self._writing, self._connections.empty_log_after_erasure)
 
     @property
     def student_photos(self) -> SqliteStudentPhotos:
@@ -144,6 +145,10 @@ class SqliteStore:
     @property
     def erasures(self) -> SqliteErasures:
         return SqliteErasures(self._reading, self._writing)
+
+    @property
+    def notes(self) -> SqliteNotes:
+        return SqliteNotes(self._reading, self._writing)
 
     @property
     def seals(self) -> SqliteSealStore:
@@ -231,9 +236,9 @@ class SqliteStore:
         with self._writing() as db:
             return student_rows.replace_student(db, student)
 
-    def end_consent(self, matricula: str, moment: str, why: ConsentEnd) -> None:
+    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
         with self._writing() as db:
-            student_rows.end_consent(db, matricula, moment, why)
+            student_rows.end_consent(db, matricula, moment, why, code)
         self._after_erasure()
 
     def remove(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> list[str]:

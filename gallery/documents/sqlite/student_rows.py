@@ -213,14 +213,14 @@ def refuse_photos(db: sqlite3.Connection, subject: int) -> None:
         refuse_ended(_student(row))
 
 
-def end_consent(db: sqlite3.Connection, matricula: str, moment: str, why: ConsentEnd) -> None:
+def end_consent(db: sqlite3.Connection, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
     """End a student's consent, and delete every template of the student.
 
     Raises:
         NotFound: ``student_not_found``.
     """
     subject, student = find_student(db, matricula)
-    ended = json.dumps(consent_fields(ended_consent(student.consentimiento, moment, why)), ensure_ascii=False)
+    ended = json.dumps(consent_fields(ended_consent(student.consentimiento, moment, why, code)), ensure_ascii=False)
     db.execute("UPDATE students SET consentimiento = ? WHERE id = ?", (ended, subject))
     db.execute("DELETE FROM templates WHERE student = ?", (subject,))
 
