@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from gallery.documents.note_store import SIGNING_KEY
 from gallery.documents.protocol import DocumentStore
 from presente.errors import InvalidInput, StoreError
+from presente.installation import command_line
 
 _PURPOSE = "receipts"
 _ABOUT = "signing key"
@@ -68,7 +69,7 @@ def _private_key(store: DocumentStore) -> Ed25519PrivateKey:
             raise StoreError(
                 "signing_key_unreadable",
                 "The key that receipts are signed with is sealed, and the store is not.",
-                "Run `presente seal run`, or restore a backup.",
+                f"Run `{command_line('seal run')}`, or restore a backup.",
             )
         secret = cipher.unseal(secret, _ABOUT)
     elif cipher is not None:  # the store was sealed since
