@@ -4,6 +4,8 @@ import hashlib
 import json
 import shutil
 import sqlite3
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from pymongo import MongoClient
 
-from gallery.documents.attendance import EntryFilter
+from gallery.documents.attendance import Attendance, EntryFilter, SeenFace
 from gallery.documents.mongo.store import MongoStore
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.seals import Sealing, of_session_photo, of_student
@@ -225,6 +227,40 @@ def test_data_keys_are_changed(opens: Open) -> None:
         check(view, session)
     beside.enrol([Enrolment(Student("A3", "Otra", "IA-101"), enrolment("A2").photos)])
     assert {key.era for key in store.seals.data_keys()} == {1}
+
+
+@pytest.mark.parametrize("change", ["seal_all", "change_data_keys"])
+def test_others_write_meanwhile(opens: Open, change: str) -> None:
+    first = opens(None if change == "seal_all" else WITH_NAMES)
+    first.claim_pack(PACK, DIM)
+    first.enrol([enrolment(matricula) for matricula in NAMES])
+    store, beside, over = opens(WITH_NAMES), opens(WITH_NAMES), threading.Event()
+    written: list[str] = []
+
+    def write() -> None:
+        while not over.is_set() and len(written) < 40:
+            matricula = f"B{len(written)}"
+            beside.enrol([Enrolment(Student(matricula, "Otra", "IA-101"), enrolment("A1").photos)])
+            face = SeenFace(vectors()["A2"], PACK, (0.0, 0.0, 9.0, 9.0), 0.9, 0.5, 1, 1, "ab" * 32)
+            subject, day = student_in(beside, "A2").id, f"2026-03-{len(written) % 28 + 1:02d}"
+            entry = Attendance(subject, matricula, day, 0, "present", "photo", "2026-03-02T10:00:00", face=face)
+            assert beside.attendance.add_entries([entry]) == []
+            written.append(matricula)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while not written and writer.is_alive():
+        time.sleep(0.01)
+    getattr(store.seals, change)()
+    over.set()
+    writer.join()
+    again = opens(WITH_NAMES)  # no key of before is known to it
+    assert {photo.matricula for photo in again.photos()} == {*NAMES, *written}
+    faces = [each.entry.face for each in again.attendance.entries(EntryFilter())]
+    assert len(faces) == len(written) > 0 and all(face is not None for face in faces)
+    state = again.seals.state()
+    assert (state.retired, state.clear_photos, state.clear_templates) == (0, 0, 0)
+    assert [damage.line() for damage in again.damage()] == []
 
 
 def test_the_master_key_is_changed(opens: Open) -> None:
