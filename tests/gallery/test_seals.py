@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -287,6 +288,15 @@ def test_a_store_in_the_clear_has_no_keys_to_change(opens: Open) -> None:
             change()
         assert refused.value.code == "not_sealed"
     assert store.seals.derived("index") is None and list(store.seals.data_keys()) == []
+
+
+def test_a_golden_sealed_store_is_opened(tmp_path: Path) -> None:
+    shutil.copy(Path(__file__).parent / "golden" / "gallery-sealed" / "gallery.db", tmp_path)
+    sealing = Sealing(MasterKey(b"the key of the golden files....."), names=True)
+    with closing(composition.open_store(f"sqlite:///{tmp_path}/gallery.db", sealing=sealing)) as store:
+        check(store, session=1)
+        store.seals.change_data_keys()
+        check(store, session=1)
 
 
 # -- damage -----------------------------------------------------------------------------------------------------------
