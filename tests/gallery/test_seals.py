@@ -317,6 +317,32 @@ def test_records_that_were_swapped_do_not_open(opens: Open, store_url: str) -> N
     assert refused.value.code == "seal_broken"
 
 
+def test_a_name_that_was_changed_is_no_name(opens: Open, store_url: str) -> None:
+    store = opens(WITH_NAMES)
+    fill(store)
+    swap_names(store_url)
+    for asked in (lambda: store.students(), lambda: store.students(query="velarde"), lambda: store.student("A1")):
+        with pytest.raises(StoreError) as refused:
+            asked()
+        assert refused.value.code == "seal_broken"
+    assert {damage.code for damage in store.damage()} == {"seal_broken"}
+
+
+def swap_names(store_url: str) -> None:
+    """Give each of two students the sealed name of the other."""
+    if store_url.startswith("sqlite"):
+        with sqlite3.connect(store_url.removeprefix("sqlite:///")) as db:
+            rows = db.execute("SELECT id, nombre_del_alumno FROM students ORDER BY id").fetchall()
+            for (number, _), (_, name) in zip(rows, reversed(rows), strict=True):
+                db.execute("UPDATE students SET nombre_del_alumno = ? WHERE id = ?", (name, number))
+        return
+    with MongoClient[dict[str, Any]](store_url) as client:
+        students = client[urlsplit(store_url).path[1:]].students
+        found = list(students.find())
+        for one, other in zip(found, reversed(found), strict=True):
+            students.update_one({"_id": one["_id"]}, {"$set": {"nombre_del_alumno": other["nombre_del_alumno"]}})
+
+
 def swap_photos(store_url: str) -> None:
     """Give each of two photos of one student the sealed bytes of the other."""
     if store_url.startswith("sqlite"):
