@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +31,9 @@ from gallery.threshold.operating_point import OperatingPoint, ThresholdTarget, o
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import ConfigError, InvalidInput, PackError, PresenteError, StoreError
 from presente.files import erase_folder
+from presente.key_source import KeySource
 from presente.parallel import default_workers
-from presente.sealing import Cipher
+from presente.sealing import Cipher, MasterKey
 from presente.secrets import hidden, hidden_address
 from presente.settings import Settings
 from presente.settings.values import TargetRate
@@ -152,7 +154,13 @@ def open_sealing(settings: Settings) -> Sealing | None:
         ConfigError: ``master_key_unreadable``.
     """
     source = settings.master_key
-    return None if source is None else Sealing(source.read(), settings.seal_names)
+    return None if source is None else Sealing(_read_key(source), settings.seal_names)
+
+
+@cache
+def _read_key(source: KeySource) -> MasterKey:
+    """The key behind a source: read once per process, because a key service counts, and logs, who asks it."""
+    return source.read()
 
 
 def open_own_store(settings: Settings) -> DocumentStore:
