@@ -24,7 +24,7 @@ function Own({ matricula }) {
     <${AttendanceByClass} classes=${classes} meetings />
     <${Section} title=${t("students.photos")} id="photos-title"><${StoredPhotos} matricula=${matricula} photos=${photos ?? []} erases=${false} changed=${again} />
       ${!me.value?.adds_photos && html`<p class="quiet">${t("record.no_photos")}</p>`}<//>
-    ${me.value?.adds_photos && html`<${MorePhotos} student=${student} asks=${false} facing="user" done=${again} />`}
+    ${me.value?.adds_photos && !student.consentimiento?.retirado && html`<${MorePhotos} student=${student} asks=${false} facing="user" done=${again} />`}
     <${OwnConsent} student=${student} changed=${again} />`;
 }
 

@@ -58,7 +58,7 @@ def test_a_guardians_consent_is_recorded_withdrawn_and_given_anew(serve: Serve, 
     assert len(code) == 32 and violations(page) == []
     shot(page, "withdrawn_dialog_es")
     page.click("#close-withdrawn")
-    page.wait_for_selector("#withdrawn:has-text('Retirado el')")
+    page.wait_for_selector("#withdrawn:has-text('Retirado:')")
     assert consent_in(running)["motivo"] == "withdrawn"
     assert running.ask(f"/v1/students/{MATRICULA}")["templates"] == 0
     shot(page, "withdrawn_record_es")
@@ -113,7 +113,7 @@ def test_the_report_counts_names_on_request_and_carries_out(serve: Serve, page: 
     page.goto(f"{running.address}/#/system/privacy")
     page.wait_for_selector("#consents")
     assert "attendance_faces=90d" in page.inner_text("section:has(#periods-title)")
-    page.wait_for_selector("#overdue")
+    page.wait_for_selector("#overdue:has-text('borrado: 1')")
     page.click("#list-overdue summary")
     page.wait_for_selector(f"#list-overdue a:has-text('{ANA['nombre_del_alumno']}')")
     assert violations(page) == []

@@ -41,7 +41,7 @@ export function ConsentHeld({ held }) {
   if (!held) return html`<p class="late">${t("consent.none")}</p>`;
   const by = held.otorgado_por && t(`consent.was_by.${held.otorgado_por}`, { name: held.tutor ?? "", relation: held.parentesco ? ` (${held.parentesco})` : "" });
   const long = (/** @type {string} */ fecha) => day(fecha.slice(0, 10), { dateStyle: "long" });
-  return html`${held.retirado && html`<p class="wrong" id="withdrawn">${t(`consent.ended.${held.motivo}`, { moment: when(held.retirado) })} ${t("consent.ended_about")}</p>`}
+  return html`${held.retirado && html`<p class="wrong" id="withdrawn">${t(`consent.ended.${held.motivo}`, { moment: when(held.retirado) })}</p><p>${t("consent.ended_about")}</p>`}
     ${held.fecha && html`<p><strong>${t("consent.on", { day: long(held.fecha) })}</strong>${by && html` · ${by}`}${held.hasta && html` · ${t("consent.holds_until", { day: long(held.hasta) })}`}</p><p>${held.texto}</p>`}`;
 }
 

@@ -49,7 +49,7 @@ export function StudentRecord({ matricula }) {
     <${AttendanceByClass} classes=${classes} meetings />
     ${photos && html`<${Section} title=${t("students.photos")} id="photos-title"><${StoredPhotos} matricula=${matricula} photos=${photos} erases=${manages} changed=${again} /><//>`}
     <${ConsentOnRecord} student=${student} manages=${manages} changed=${again} />
-    ${manages && html`<${MorePhotos} student=${student} asks=${true} done=${again} />`}
+    ${manages && !student.consentimiento?.retirado && html`<${MorePhotos} student=${student} asks=${true} done=${again} />`}
     ${open === "editing" && html`<${Editing} student=${student} close=${close} done=${() => (close(), again())} />`}
     ${open === "merging" && html`<${Merging} student=${student} photos=${photos ?? []} close=${close} done=${() => (close(), again())} />`}
     ${open === "erasing" && html`<${Erasing} student=${student} close=${close} />`}`;

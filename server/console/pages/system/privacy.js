@@ -19,7 +19,7 @@ export function Privacy() {
       ${counts(HELD.map((name) => [t(`privacy.${name}`), found[name]]), "held")}<//>
     <${Section} title=${t("privacy.consents")} id="consents-title">
       ${counts(STANDING.map((name) => [t(`privacy.consent.${name}`), found.consents[name] ?? 0]), "consents")}
-      ${found.overdue > 0 && html`<p class="wrong" id="overdue">${t("privacy.overdue", { count: found.overdue })}</p>`}
+      ${found.overdue > 0 && html`<p class="wrong" id="overdue">${t("privacy.overdue", { number: number(found.overdue) })}</p>`}
       ${LISTS.map((name) => html`<${Named} name=${name} students=${found.lists[name] ?? []} />`)}<//>
     <${Section} title=${t("privacy.periods")} id="periods-title" actions=${html`<${Action} id="retention" disabled=${run.working} act=${() => run.start()}>${t("privacy.run")}<//>`}>
       <p>${found.retention ? html`<code>${found.retention}</code>` : t("privacy.no_periods")}</p>
