@@ -219,11 +219,11 @@ class _Check:
                 if subject in self.names:
                     yield Damage("student_twice", f"{self.names[subject]} has the id {subject}, too.", where, RESTORE)
                 matriculas.add(matricula)
-                if (document.get("consentimiento") or {}).get("retirado"):
-                    self.ended.add(subject)
                 self.names[subject] = matricula
                 try:
-                    student_of(document)
+                    consent = student_of(document).consentimiento
+                    if consent is not None and consent.has_ended:
+                        self.ended.add(subject)
                 except (KeyError, TypeError, ValueError, AttributeError) as exc:
                     yield Damage("text_damaged", f"The document cannot be read ({exc!r}).", where, RESTORE)
                 if document.get("key") is not None:

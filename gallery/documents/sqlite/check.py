@@ -39,6 +39,7 @@ from gallery.documents.seals import (
 )
 from gallery.documents.sqlite.data_keys import SqliteKeys
 from gallery.documents.sqlite.stale_log import refuse_stale_log
+from gallery.documents.sqlite.student_rows import ENDED
 from presente.errors import StoreError
 
 _MESSAGES = 1000
@@ -205,7 +206,7 @@ class _Check:
             "SELECT i.sha256, i.content, i.key, i.student, s.matricula, "
             "EXISTS (SELECT 1 FROM data_keys WHERE id = i.key) AS has_key, "
             "EXISTS (SELECT 1 FROM templates t WHERE t.image = i.id AND t.pack = ?2) AS embedded, "
-            "json_extract(s.consentimiento, '$.retirado') IS NOT NULL AS ended "
+            f"{ENDED} AS ended "
             "FROM images i LEFT JOIN students s ON s.id = i.student WHERE i.id = ?1"
         )
         for row, where in self._rows("images", query, tag):

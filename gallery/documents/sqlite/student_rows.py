@@ -53,7 +53,8 @@ _SORTED: dict[SortField, str] = {
     "photos": "(SELECT count(*) FROM images i WHERE i.student = s.id)",
 }
 _REPLACED = ", ".join(f"{name} = excluded.{name}" for name in _FIELDS[1:])
-ENDED = "json_extract(s.consentimiento, '$.retirado') IS NOT NULL"
+_UNTIL = "iif(json_valid(s.consentimiento), json_extract(s.consentimiento, '$.hasta'), NULL)"
+ENDED = "iif(json_valid(s.consentimiento), json_extract(s.consentimiento, '$.retirado'), NULL) IS NOT NULL"
 """Whether the consent of a student ``s`` has ended: the student has no template, and gets none."""
 
 
@@ -112,7 +113,7 @@ def _conditions(which: StudentFilter) -> tuple[str, list[object]]:
             where.append(condition.replace("?1", f"?{len(values)}"))
     if which.consent_until is not None:
         values.append(which.consent_until)
-        where.append(f"json_extract(s.consentimiento, '$.hasta') <= ?{len(values)} AND NOT ({ENDED})")
+        where.append(f"{_UNTIL} <= ?{len(values)} AND NOT ({ENDED})")
     for word in which.words:
         where.append(f"(instr(searchable({NAME}), ?) OR instr(searchable(s.matricula), ?))")
         values += [word] * 2
