@@ -11,12 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.decision import Candidate, Decision, decide
+from gallery.documents.consent_rules import consent_withdrawn
+from gallery.documents.erasure_file import ErasureFile
+from gallery.documents.erasure_list import NOT_ASKED, Cause
 from gallery.documents.photo_digests import complete_digest
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.scope import WHOLE_SCHOOL, Scope
 from gallery.documents.scoped_documents import documents_within
 from gallery.documents.student_rules import student_not_found
-from gallery.documents.values import Enrolment, EnrolmentMode, StoredStudent, Student, SubjectKind
+from gallery.documents.values import ConsentEnd, Enrolment, EnrolmentMode, StoredStudent, Student, SubjectKind
 from gallery.index.document_index import DocumentIndex
 from gallery.index.gallery_index import GalleryIndex
 from gallery.index.generations import GenerationStore
@@ -43,6 +46,7 @@ class Gallery:
         store: the documents.
         index: the vector index.
         settings: how the gallery decides.
+        published: gives the numbers of the index's generations on this machine.
         pack: tag of the model pack.
         dim: length of its templates.
         scope: which part of the school this gallery shows.
@@ -74,6 +78,7 @@ class Gallery:
         """
         self.store = store
         self.settings = settings
+        self.published = generations.numbers
         self.pack = pack
         self.dim = dim
         try:
@@ -84,6 +89,7 @@ class Gallery:
             raise
         self._search = SubjectSearch(store, self.index, dim)
         self._calibration = StoredCalibration(store, pack)
+        self._erasure_file = None if settings.erasure_list is None else ErasureFile(settings.erasure_list)
         self.scope = WHOLE_SCHOOL
         self.covers = 1.0
         self._whole: Gallery | None = None
@@ -148,7 +154,7 @@ class Gallery:
             Conflict, NotFound: as the mode says; nothing is stored.
             PackError: ``pack_mismatch``.
             InvalidInput: ``dimension_mismatch``, ``not_finite``.
-            PhotoRefused: ``consent_missing``.
+            PhotoRefused: ``consent_missing``, ``consent_withdrawn``.
         """
         for enrolment in enrolments:
             self.check_consent(enrolment.student)
@@ -166,11 +172,15 @@ class Gallery:
         self.index.catch_up_after(written)
 
     def check_consent(self, student: Student) -> None:
-        """Refuse a student without a consent, stored or given, if the gallery requires one.
+        """Refuse a student whose consent has ended, and one without a consent, stored or given, if the gallery requires
+        one.
 
         Raises:
-            PhotoRefused: ``consent_missing``.
+            PhotoRefused: ``consent_withdrawn``, ``consent_missing``.
         """
+        if student.consentimiento is not None and student.consentimiento.has_ended:
+            refused = consent_withdrawn(student.matricula)
+            raise PhotoRefused(refused.code, refused.what, refused.fix)
         if not self.settings.consent_required or student.kind != "student" or student.consentimiento is not None:
             return
         stored = self.store.student(student.matricula)
@@ -181,14 +191,14 @@ class Gallery:
                 "Send consentimiento with fecha and texto; PRESENTE_CONSENT asks for it.",
             )
 
-    def remove(self, matriculas: Sequence[str]) -> list[str]:
+    def remove(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> list[str]:
         """Erase students from the documents, the index and every generation; the matriculas that existed.
 
         Raises:
-            StoreError: ``erasure_incomplete`` when files still contain something of them. Calling it again, for any
-                student, tries again.
+            StoreError: ``erasure_incomplete`` when files still contain something of them, ``erasure_list_unwritable``.
+                Calling it again, for any student, tries again.
         """
-        removed = self.store.remove([self.named(matricula) for matricula in matriculas])
+        removed = self.store.remove([self.named(matricula) for matricula in matriculas], cause)
         self._follow_removal()
         return removed
 
@@ -209,13 +219,28 @@ class Gallery:
         self.store.merge(keep, other)
         self._follow_removal()
 
-    def take_photos(self, matricula: str, photos: Sequence[str], to: str | None = None) -> list[str]:
+    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
+        """End a student's consent at a moment (ISO, with an offset): from then on no search finds the student.
+
+        Photos stay, templates are erased. A consent that is given anew lets photos be embedded again.
+
+        Raises:
+            NotFound: ``student_not_found``.
+            StoreError: as :meth:`remove`.
+        """
+        self.store.end_consent(self.named(matricula), moment, why, code)
+        self._follow_removal()
+
+    def take_photos(
+        self, matricula: str, photos: Sequence[str], to: str | None = None, cause: Cause = NOT_ASKED
+    ) -> list[str]:
         """Erase photos of a student, or move them with their templates to another student.
 
         Args:
             matricula: the student whose photos they are.
             photos: the first digits of each photo's SHA-256, enough to tell it from the student's other photos.
             to: the student who gets them; None to erase them.
+            cause: why.
 
         Returns:
             the SHA-256 of each.
@@ -234,12 +259,14 @@ class Gallery:
         digests = self.store.digests(matricula)
         which = [complete_digest(photo, digests, matricula) for photo in photos]
         self.index.check_pack()
-        self.store.take_photos(matricula, which, to)
+        self.store.take_photos(matricula, which, to, cause)
         self._follow_removal()
         return which
 
     def _follow_removal(self) -> None:
         """Remove from the index and from every generation what is gone from the documents."""
+        if self._erasure_file is not None:
+            self._erasure_file.keep_up(self.store.erasures)
         self.index.follow()
         self.index.finish_erasing()
 

@@ -13,6 +13,8 @@ from presente.installation import SAMPLE
 from presente.key_source import KeySource, described_source, key_source
 from presente.secrets import hidden_address
 from presente.settings.declaration import Setting, declared_settings, setting
+from presente.settings.retention import Retention, shown_retention
+from presente.settings.retention import retention as read_retention
 from presente.settings.values import (
     RequestRate,
     TargetRate,
@@ -324,6 +326,28 @@ class Settings:
         choice(AccessLogLevel),
         "what is written into the access log: all, only changes, or nothing (off)",
         details="See [access log](access-log.md).",
+    )
+    withdrawal_days: int = setting(
+        "14",
+        whole_number(0, 3650),
+        "days between the withdrawal of a consent, which stops recognition at once, and the erasure",
+        details="See [privacy](privacy.md#consents).",
+    )
+    retention: Retention = setting(
+        "",
+        read_retention,
+        "how long what is kept: KIND=DAYSd and CLASS.KIND=DAYSd, separated by blanks; the kinds are students, photos, "
+        "attendance_faces, access_log and jobs",
+        default_means="nothing goes",
+        details="See [privacy](privacy.md#periods).",
+        show=shown_retention,
+    )
+    erasure_list: Path | None = setting(
+        "",
+        path_or_none,
+        "file that every erasure is appended to before it is acknowledged, for a restored backup",
+        default_means="none",
+        details="See [privacy](privacy.md#the-erasure-list). It names no one; keep it on another disk.",
     )
     session_photos: SessionPhotos = setting(
         "until_closed",

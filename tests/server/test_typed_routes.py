@@ -40,6 +40,7 @@ def test_every_route_declares_what_it_answers_and_takes() -> None:
             "jobs.cancel",
             "login.logout",
             "sessions.close",
+            "students.withdraw_consent",
         )
         assert (types.body is not None) == takes_body, endpoint
 

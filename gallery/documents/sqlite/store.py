@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.documents.consent_rules import refuse_ended
 from gallery.documents.damage import Damage, DamageProgress
+from gallery.documents.erasure_list import NOT_ASKED, Cause, erased_photos, erased_student, merged_student
 from gallery.documents.seals import SealedStoreKey, Sealing, StoreSeals, open_seals
 from gallery.documents.sqlite import photo_rows, student_rows
 from gallery.documents.sqlite.access import SqliteAccess
@@ -19,8 +21,10 @@ from gallery.documents.sqlite.attendance_rows import merge_entries
 from gallery.documents.sqlite.check import sqlite_damage
 from gallery.documents.sqlite.connections import SqliteConnections
 from gallery.documents.sqlite.data_keys import SqliteKeys, sealer
+from gallery.documents.sqlite.erasures import SqliteErasures, list_erasures
 from gallery.documents.sqlite.jobs import SqliteFindings, SqliteJobs
 from gallery.documents.sqlite.migrations import migrate
+from gallery.documents.sqlite.notes import SqliteNotes
 from gallery.documents.sqlite.request_keys import SqliteRequestKeys, merge_request_keys
 from gallery.documents.sqlite.resealing import SqliteSealStore
 from gallery.documents.sqlite.session_photos import SqliteSessionPhotos
@@ -33,6 +37,7 @@ from gallery.documents.student_rules import merge_students
 from gallery.documents.values import (
     EVERYONE,
     Changes,
+    ConsentEnd,
     Counts,
     EnrolledTemplate,
     Enrolment,
@@ -95,7 +100,7 @@ class SqliteStore:
 
     @property
     def attendance(self) -> SqliteAttendance:
-        return SqliteAttendance(self._reading, self._writing)
+        return SqliteAttendance(self._reading, self._writing, self._connections.empty_log_after_erasure)
 
     @property
     def sessions(self) -> SqliteSessions:
@@ -123,7 +128,7 @@ class SqliteStore:
 
     @property
     def access_log(self) -> SqliteAccessLog:
-        return SqliteAccessLog(self._reading, self._writing)
+        return SqliteAccessLog(self._reading, self._writing, self._connections.empty_log_after_erasure)
 
     @property
     def student_photos(self) -> SqliteStudentPhotos:
@@ -136,6 +141,14 @@ class SqliteStore:
     @property
     def findings(self) -> SqliteFindings:
         return SqliteFindings(self._reading, self._writing)
+
+    @property
+    def erasures(self) -> SqliteErasures:
+        return SqliteErasures(self._reading, self._writing)
+
+    @property
+    def notes(self) -> SqliteNotes:
+        return SqliteNotes(self._reading, self._writing)
 
     @property
     def seals(self) -> SqliteSealStore:
@@ -206,6 +219,8 @@ class SqliteStore:
             seals = sealer(db)
             for enrolment in enrolments:
                 subject = student_rows.put_student(db, enrolment.student, mode, seals)
+                if enrolment.photos:
+                    student_rows.refuse_photos(db, subject)
                 for photo in enrolment.photos:
                     photo_rows.put_photo(db, seals, subject, photo)
 
@@ -221,14 +236,20 @@ class SqliteStore:
         with self._writing() as db:
             return student_rows.replace_student(db, student)
 
-    def remove(self, matriculas: Sequence[str]) -> list[str]:
+    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
+        with self._writing() as db:
+            student_rows.end_consent(db, matricula, moment, why, code)
+        self._after_erasure()
+
+    def remove(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> list[str]:
+        removed = []
         with self._writing() as db:
             forget_named(db, matriculas)
-            removed = [
-                matricula
-                for matricula in matriculas
-                if db.execute("DELETE FROM students WHERE matricula = ?", (matricula,)).rowcount
-            ]
+            for matricula in matriculas:
+                gone = db.execute("DELETE FROM students WHERE matricula = ? RETURNING id", (matricula,)).fetchone()
+                if gone is not None:
+                    removed.append(matricula)
+                    list_erasures(db, [erased_student(gone[0], cause)] * cause.listed)
         if removed:
             self._after_erasure()
         return removed
@@ -238,24 +259,32 @@ class SqliteStore:
             self._seals.forget()
         self._connections.empty_log_after_erasure()
 
-    def merge(self, keep: str, other: str) -> None:
+    def merge(self, keep: str, other: str, cause: Cause = NOT_ASKED) -> None:
         with self._writing() as db:
             (kept, staying), (gone, leaving) = (student_rows.find_student(db, name) for name in (keep, other))
+            refuse_ended(staying)
+            refuse_ended(leaving)
             photo_rows.copy_photos(db, gone, kept)
             merge_entries(db, gone, kept)
             merge_request_keys(db, gone, kept)
             merge_concerned(db, gone, kept)
             student_rows.put_student(db, merge_students(staying, leaving), "put", sealer(db))
             db.execute("DELETE FROM students WHERE id = ?", (gone,))
+            list_erasures(db, [merged_student(gone, kept)] * cause.listed)
         self._after_erasure()
 
-    def take_photos(self, matricula: str, digests: Collection[str], to: str | None = None) -> None:
-        which = json.dumps(sorted(digests))
+    def take_photos(
+        self, matricula: str, digests: Collection[str], to: str | None = None, cause: Cause = NOT_ASKED
+    ) -> None:
+        which, target = json.dumps(sorted(digests)), 0
         with self._writing() as db:
             subject = student_rows.find_student(db, matricula)[0]
             if to is not None:
-                photo_rows.copy_photos(db, subject, student_rows.find_student(db, to)[0], which)
+                target = student_rows.find_student(db, to)[0]
+                student_rows.refuse_photos(db, target)
+                photo_rows.copy_photos(db, subject, target, which)
             photo_rows.delete_photos(db, subject, which)
+            list_erasures(db, erased_photos(subject, digests, cause, target) * cause.listed)
         self._after_erasure()
 
     def finish_erasing(self) -> None:
