@@ -64,7 +64,7 @@ def opened(settings: Settings) -> Gallery:
     def shards() -> GalleryIndex:
         return open_sharded_index(settings, store, (PACK, DIM), store_of, composition.store_file(settings))
 
-    generations, asked = composition.open_generations(settings), GallerySettings(0.5, "made up")
+    generations, asked = composition.open_generations(settings, None), GallerySettings(0.5, "made up")
     return Gallery(store, generations, PACK, DIM, asked, shards if settings.shards else None)
 
 

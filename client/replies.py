@@ -339,6 +339,7 @@ class Status(Reply, frozen=True, kw_only=True):
     generation: int
     unpublished: int
     unerased: int
+    index_files: str | None
     change: int
     shards: tuple[Shard, ...] = ()
     threshold: float

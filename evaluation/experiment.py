@@ -56,7 +56,8 @@ class Experiment:
         return self._embed([(entry.path, makers.of(entry.role)) for entry in entries])
 
     def _embed(self, photos: Sequence[tuple[Path, TemplateMaker]]) -> list[TemplateResult]:
-        cache = TemplateCache(self.settings.template_cache)
+        # With a master key no template is written to disk in the clear.
+        cache = TemplateCache(self.settings.template_cache if self.settings.master_key is None else None)
         try:
             with self.output.bar(len(photos), "photo") as progress:
                 return embed_photos(photos, cache, self.settings.workers, progress)

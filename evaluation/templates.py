@@ -104,16 +104,17 @@ def _refusing(key: str, make: Callable[[bytes], TemplateResult]) -> TemplateMake
 class TemplateCache:
     """Results by photo content and maker, in a SQLite file."""
 
-    def __init__(self, file: Path) -> None:
-        """Open the cache, or make it.
+    def __init__(self, file: Path | None) -> None:
+        """Open the cache, or make it; None: one in memory, for this process alone.
 
         Raises:
             StoreError: ``cache_unavailable``.
         """
         self._lock = threading.Lock()
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(file, check_same_thread=False)
+            if file is not None:
+                file.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(file or ":memory:", check_same_thread=False)
         except (OSError, sqlite3.Error) as exc:
             raise StoreError("cache_unavailable", f"{file} cannot be used ({exc}).", "Check PRESENTE_CACHE.") from exc
         try:

@@ -400,13 +400,13 @@ class Gallery:
         """Counts, pack, index and threshold, of the whole school."""
         point = self.whole.operating_point()
         # Before reading(), whose lock is not re-entrant.
-        unerased, shards = self.index.state().unerased, self.index.shard_states()
+        state, shards = self.index.state(), self.index.shard_states()
         with self.index.reading() as searcher:
             return GalleryStatus(
                 counts=self.store.counts(),
                 indexed=len(searcher),
                 unpublished=searcher.unpublished,
-                unerased=unerased,
+                unerased=state.unerased,
                 pack=self.pack,
                 dim=self.dim,
                 spec=searcher.spec,
@@ -416,6 +416,7 @@ class Gallery:
                 settings=self.settings,
                 operating_point=point,
                 shards=shards,
+                files=state.files,
             )
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gallery.documents.values import Counts
-from gallery.index.index_state import ShardState
+from gallery.index.index_state import IndexFiles, ShardState
 from gallery.index.kinds.protocol import IndexSpec
 from gallery.index.recall_gate import GateReport
 from gallery.settings import GallerySettings
@@ -31,6 +31,7 @@ class GalleryStatus:
         settings: how the gallery decides.
         operating_point: the threshold of a search among all students.
         shards: each shard of the index; none when one process holds it.
+        files: how the vectors of the generation in use are kept; None while the index is in memory only.
     """
 
     counts: Counts
@@ -46,6 +47,7 @@ class GalleryStatus:
     settings: GallerySettings
     operating_point: OperatingPoint
     shards: tuple[ShardState, ...] = ()
+    files: IndexFiles | None = None
 
     def index_described(self) -> dict[str, Any]:
         """The index as programs print it: kind, parameters, generation, and the recall gate's report or None."""
@@ -57,5 +59,6 @@ class GalleryStatus:
             "unpublished": self.unpublished,
             "unerased": self.unerased,
             "change": self.change,
+            "index_files": self.files,
             "shards": [asdict(shard) for shard in self.shards],
         }

@@ -18,6 +18,7 @@ _ABOUT = {
     "users": "accounts of people",
     "keys": "keys for machines",
     "audit-log": "show and check who did what",
+    "seal": "seal what is in the clear, change keys",
 }
 _EXAMPLES = """example:
   presente index add sample
@@ -72,6 +73,8 @@ def _program(command: str) -> Callable[[list[str]], int]:
         from server.commands.keys import main as program
     elif command == "audit-log":
         from indexer.audit_log.__main__ import main as program
+    elif command == "seal":
+        from indexer.seal.__main__ import main as program
     else:
         from faces.__main__ import main as program
     return program

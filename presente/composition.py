@@ -23,6 +23,7 @@ from gallery.gallery import Gallery
 from gallery.index.check import index_damage
 from gallery.index.generations import GenerationStore
 from gallery.index.recall_gate import IndexSettings
+from gallery.index.sealed_files import INDEX_KEY, can_open
 from gallery.photo_export import PhotoExport
 from gallery.settings import GallerySettings
 from gallery.threshold.operating_point import OperatingPoint, ThresholdTarget, operating_point
@@ -30,6 +31,7 @@ from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import ConfigError, InvalidInput, PackError, PresenteError, StoreError
 from presente.files import erase_folder
 from presente.parallel import default_workers
+from presente.sealing import Cipher
 from presente.secrets import hidden, hidden_address
 from presente.settings import Settings
 from presente.settings.values import TargetRate
@@ -135,7 +137,7 @@ def open_store(url: str, clock: Clock = MACHINE_CLOCK, sealing: Sealing | None =
     if url.startswith(_MONGO):
         from gallery.documents.mongo.store import MongoStore  # pymongo is imported only where it is used
 
-        return MongoStore(url, clock=clock)
+        return MongoStore(url, clock=clock, sealing=sealing)
     raise ConfigError(
         "unknown_store",
         f"PRESENTE_STORE is {hidden_address(url)!r}.",
@@ -182,8 +184,9 @@ def find_damage(settings: Settings, progress: Callable[[int], None]) -> Iterator
         told = finding.code
         yield finding
         found = _unopened_damage(settings.store, progress, sealing)
+        cipher = None
     else:
-        found = store.damage(progress)
+        found, cipher = store.damage(progress), index_cipher(store)
     try:
         yield from (finding for finding in found if finding.code != told)
     except Exception as error:  # noqa: BLE001 - likewise
@@ -191,7 +194,7 @@ def find_damage(settings: Settings, progress: Callable[[int], None]) -> Iterator
     finally:
         if told is None:
             store.close()
-    yield from index_damage(open_generations(settings))
+    yield from index_damage(GenerationStore(settings.index, index_settings(settings), cipher=cipher))
 
 
 def as_damage(error: Exception, where: str) -> Damage:
@@ -207,12 +210,35 @@ def _unopened_damage(url: str, progress: Callable[[int], None], sealing: Sealing
     from gallery.documents.mongo.check import unopened_damage
     from gallery.documents.mongo.connection import DEFAULT_DATABASE
 
-    return unopened_damage(url, DEFAULT_DATABASE, progress)
+    return unopened_damage(url, DEFAULT_DATABASE, progress, sealing)
 
 
-def open_generations(settings: Settings, reads: bool = False) -> GenerationStore:
-    """The folder of published index generations, with the kind of index that new ones get."""
-    return GenerationStore(settings.index, IndexSettings(settings.index_kind, settings.recall_floor), reads)
+def open_generations(settings: Settings, cipher: Cipher | None, reads: bool = False) -> GenerationStore:
+    """The folder of published index generations, with the kind of index that new ones get.
+
+    ``cipher`` is what generations are sealed with (:func:`index_cipher`); None for a store in the clear.
+
+    Raises:
+        ConfigError: ``index_in_the_clear``.
+    """
+    if settings.index_sealed == "on" and not (cipher is not None and can_open()):
+        raise ConfigError(
+            "index_in_the_clear",
+            "PRESENTE_INDEX_SEALED is on, and "
+            + ("this system has no files in memory." if cipher is not None else "the store has no key to seal with."),
+            "Set PRESENTE_MASTER_KEY, on Linux; or PRESENTE_INDEX_SEALED=off, with the index on an encrypted volume.",
+        )
+    return GenerationStore(settings.index, index_settings(settings), reads, cipher)
+
+
+def index_settings(settings: Settings) -> IndexSettings:
+    """Which kind of index new generations get, and whether they are sealed."""
+    return IndexSettings(settings.index_kind, settings.recall_floor, settings.index_sealed != "off")
+
+
+def index_cipher(store: DocumentStore) -> Cipher | None:
+    """What generations of a store's index are sealed with; None for a store in the clear."""
+    return store.seals.derived(INDEX_KEY)
 
 
 def open_gallery(
@@ -245,10 +271,10 @@ def _gallery(
 
         file = store_file(settings)
         return Gallery(
-            *(store, open_generations(settings), *pack, own),
+            *(store, open_generations(settings, index_cipher(store)), *pack, own),
             open_index=lambda: open_sharded_index(settings, store, pack, open_own_store, file),
         )
-    return Gallery(store, open_generations(settings, reads=not publishes), *pack, own)
+    return Gallery(store, open_generations(settings, index_cipher(store), reads=not publishes), *pack, own)
 
 
 def forget_shards(settings: Settings) -> None:

@@ -24,12 +24,13 @@ COMMANDS = {
     "evaluation": "eval",
     "faces": "packs",
     "audit_log": "audit-log",
+    "seal": "seal",
 }
 """Each program's room, and the word of the ``presente`` command that starts it."""
 
 ADDED_COMMANDS = ("users", "keys")
 """Words of the ``presente`` command that start no program of a room."""
-_ROOM_OF = {"audit_log": "indexer"}
+_ROOM_OF = {"audit_log": "indexer", "seal": "indexer"}
 """The room of a program that is no room of its own."""
 
 

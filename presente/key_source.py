@@ -37,6 +37,10 @@ class KeySource:
         """Where the key is, for people; never the key."""
         return "set" if self.kind == "key" else f"{self.kind}:{self.text}" if self.kind == "file" else "command"
 
+    def as_setting(self) -> str:
+        """What the setting says, for a process that is to have the same; it may be the key."""
+        return self.text if self.kind == "key" else f"{self.kind}:{self.text}"
+
     def read(self) -> MasterKey:
         """Read the key.
 

@@ -28,6 +28,11 @@ def new_key() -> bytes:
     return os.urandom(KEY_BYTES)
 
 
+def is_sealed(content: bytes) -> bool:
+    """Whether bytes begin as sealed ones do; so does no photo, and no JSON."""
+    return content.startswith(_FORM)
+
+
 class Cipher:
     """Seals and opens with one key. Safe to use from several threads. It has no ``repr`` of its key."""
 
@@ -59,11 +64,29 @@ class Cipher:
                 raise InvalidTag
             return self._aes.decrypt(nonce, rest, about.encode())
         except (InvalidTag, ValueError) as exc:
-            raise StoreError(
-                "seal_broken",
-                f"The sealed {about} cannot be opened: it was changed, or sealed with another key.",
-                "Restore a backup; docs/encryption.md says how to look further.",
-            ) from exc
+            raise _broken(about) from exc
+
+    def unseal_into(self, sealed: memoryview, about: str, plain: memoryview) -> None:
+        """Open sealed bytes into a buffer that is :data:`OVERHEAD` bytes shorter.
+
+        Raises:
+            StoreError: ``seal_broken``, as :meth:`unseal`.
+        """
+        nonce, rest = bytes(sealed[1 : 1 + _NONCE_BYTES]), sealed[1 + _NONCE_BYTES :]
+        try:
+            if sealed[:1] != _FORM:
+                raise InvalidTag
+            self._aes.decrypt_into(nonce, rest, about.encode(), plain)
+        except (InvalidTag, ValueError) as exc:
+            raise _broken(about) from exc
+
+
+def _broken(about: str) -> StoreError:
+    return StoreError(
+        "seal_broken",
+        f"The sealed {about} cannot be opened: it was changed, or sealed with another key.",
+        "Restore a backup; docs/encryption.md says how to look further.",
+    )
 
 
 class MasterKey:

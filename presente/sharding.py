@@ -62,7 +62,8 @@ class SettingsShardOpener:
         try:
             if store.identity() != self.store:
                 raise store_not_shared("its address leads to another store there")
-            kind = IndexSettings(settings.index_kind, settings.recall_floor)
+            sealed = settings.index_sealed != "off"
+            kind = IndexSettings(settings.index_kind, settings.recall_floor, sealed)
             return Shard(store, settings.index, kind, self.pack, settings.pack, part)
         except BaseException:
             store.close()

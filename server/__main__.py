@@ -96,7 +96,7 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         cleanup.callback(http.stop)  # finishes what is being answered
         cleanup.callback(app.extensions["presente.events"].close)  # before that: who follows a session would wait
         export = composition.open_export(settings)
-        imports = ImportDesk(settings.imports)
+        imports = ImportDesk(settings.imports, cipher=gallery.store.seals.derived("imports"))
 
         def forget_copies() -> None:
             """Drop copies of students whom any process has erased from the store."""

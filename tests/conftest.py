@@ -1,5 +1,6 @@
 """What the tests share. Nothing here is a stand-in: the sample pack's models run, stores are on disk."""
 
+import base64
 import contextlib
 import os
 import shutil
@@ -16,12 +17,16 @@ from pymongo import MongoClient
 
 from faces.embedder import FaceEmbedder
 from faces.packs.model_pack import ModelPack, load_pack
+from gallery.documents.mongo.store import MongoStore
 from gallery.documents.protocol import DocumentStore
+from gallery.documents.seals import Sealing
+from gallery.documents.sqlite.store import SqliteStore
 from gallery.documents.values import EnrolledPhoto, Enrolment, StoredStudent, Student, SubjectKind, Template
 from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
 from gallery.settings import GallerySettings
 from presente.composition import open_store
+from presente.sealing import MasterKey
 from presente.settings import without_settings
 from tests import programs
 from tests.mongo_server import MongoServer, binary
@@ -36,6 +41,16 @@ OpenStore = Callable[[], DocumentStore]
 
 hypothesis.settings.register_profile("without_deadlines", deadline=None)  # a busy machine must not fail a test
 hypothesis.settings.load_profile("without_deadlines")
+
+SEALED = os.environ.get("PRESENTE_TEST_SEALED") == "1"
+"""Whether the stores that tests open are sealed, names too, unless a test says otherwise."""
+TEST_KEY = MasterKey(b"a key that only the tests use...")
+
+if SEALED:  # as if every caller had said so: the stores are opened in a hundred places
+    for opens, before in ((open_store, 1), (SqliteStore.__init__, 0), (MongoStore.__init__, 3)):
+        opens.__defaults__ = (*(opens.__defaults__ or ())[:before], Sealing(TEST_KEY, names=True))
+    os.environ["PRESENTE_MASTER_KEY"] = base64.b64encode(TEST_KEY._secret).decode()
+    os.environ["PRESENTE_SEAL_NAMES"] = "true"
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "data_sample"

@@ -12,6 +12,7 @@ import evaluation.__main__
 import faces.__main__
 import indexer.__main__
 import indexer.audit_log.__main__
+import indexer.seal.__main__
 import server.__main__
 import server.commands.keys
 import server.commands.users
@@ -21,7 +22,7 @@ from server.service import ServiceHandle
 from tests.conftest import ROOT
 from tools.settings_table import documented_table, settings_table
 
-INDEXERS = {"ambiguous_photo", "foreign_index", "index_not_empty", "no_generation"}
+INDEXERS = {"not_sealed", "store_in_use", "ambiguous_photo", "foreign_index", "index_not_empty", "no_generation"}
 """Codes of the gallery's that only the indexer's commands can meet."""
 NEVER_SERVED = {
     "unknown_pack",
@@ -69,7 +70,7 @@ def test_every_setting_has_a_row_with_what_it_is_when_nothing_is_set() -> None:
 def commands() -> list[tuple[str, argparse.ArgumentParser]]:
     """Every command of every program, with its parser."""
     found = [("server", server.__main__.build_parser())]
-    for program in (faces, indexer, indexer.audit_log, evaluation):
+    for program in (faces, indexer, indexer.audit_log, indexer.seal, evaluation):
         parser = program.__main__.build_parser()
         (group,) = (each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
         found += [(f"{program.__name__} {name}", each) for name, each in group.choices.items()]

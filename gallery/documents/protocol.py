@@ -23,6 +23,7 @@ from gallery.documents.finding_store import FindingStore
 from gallery.documents.job_store import JobStore
 from gallery.documents.photo_protocol import PhotoStore
 from gallery.documents.request_keys import Claim
+from gallery.documents.seal_store import SealStore
 from gallery.documents.session_store import ClassStore, SessionPhotoStore, SessionStore
 from gallery.documents.statistics import StatisticsStore
 from gallery.documents.student_lists import StudentFilter, StudentOrder, StudentPlace
@@ -221,6 +222,10 @@ class DocumentStore(FollowedStore, Protocol):
     @property
     def findings(self) -> FindingStore:
         """What the last audit found."""
+
+    @property
+    def seals(self) -> SealStore:
+        """How the store is sealed."""
 
     def claim_pack(self, tag: str, dim: int) -> None:
         """Make ``tag`` the pack of a gallery that has none; otherwise do nothing."""

@@ -212,11 +212,12 @@ class StoreSeals:
     Attributes:
         names: whether names are sealed in new records.
         master: the master key that the store was opened with.
+        key: the store key.
     """
 
     def __init__(self, key: bytes, sealing: Sealing) -> None:
         self.names, self.master = sealing.names, sealing.master
-        self._key = key
+        self.key = key
         self._cipher = Cipher(key)
         self._opened: RecentCache[int, Cipher] = RecentCache(_MOST_OPENED)
 
@@ -243,19 +244,23 @@ class StoreSeals:
 
     def derived(self, purpose: str) -> Cipher:
         """A further key that is made of the store key, for what is kept outside the store."""
-        return Cipher(hmac.digest(self._key, f"presente {purpose}".encode(), hashlib.sha256))
+        return Cipher(hmac.digest(self.key, f"presente {purpose}".encode(), hashlib.sha256))
 
 
 def _about_key(number: int, owner: str) -> str:
     return f"data key {number} of {owner}"
 
 
-def open_seals(kept: SealedStoreKey | None, sealing: Sealing | None) -> StoreSeals | None:
-    """Open the store key of a store; None for a store in the clear that is opened without a key.
+def open_seals(kept: SealedStoreKey | None, sealing: Sealing | StoreSeals | None) -> StoreSeals | None:
+    """Open the store key of a store, unless it is open; None for a store in the clear that is opened without a key.
+
+    Of seals that are open, no data key is opened.
 
     Raises:
         StoreError: ``master_key_missing``, ``master_key_wrong``, ``seal_broken``.
     """
+    if isinstance(sealing, StoreSeals):
+        return StoreSeals(sealing.key, Sealing(sealing.master, sealing.names))
     if kept is None:
         return None
     if sealing is None:
@@ -274,6 +279,12 @@ class Sealer:
         self._keys = keys
         self._current: dict[str, tuple[int, Cipher]] = {}
         self._loaded: dict[int, Cipher] = {}
+        self._kept: SealedStoreKey | None = None
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether new records are sealed, and others may be."""
+        return self._seals is not None
 
     @property
     def seals_names(self) -> bool:
@@ -282,17 +293,18 @@ class Sealer:
 
     # -- sealing ----------------------------------------------------------------------------------------------------
 
-    def prepare(self, owners: Iterable[str]) -> None:
-        """Get the keys of several owners at once, and make those that are missing.
+    def prepare(self, owners: Iterable[str], new: Iterable[str] = ()) -> None:
+        """Get the keys of several owners at once, and make those that are missing; ``new`` owners have none yet.
 
         Raises:
             StoreError: ``store_unsealed``, ``seal_broken``.
         """
         wanted = {owner for owner in owners if owner not in self._current}
-        if self._seals is None or not wanted:
+        fresh = set(new)
+        if self._seals is None or not (wanted or fresh):
             return
-        found = self._keys.current(wanted)
-        missing = sorted(wanted - found.keys())
+        found = self._keys.current(wanted) if wanted else {}
+        missing = sorted((wanted - found.keys()) | fresh)
         if missing:
             made = [self._seals.made(owner, self._era()) for owner in missing]
             self._keys.add(made)
@@ -300,22 +312,29 @@ class Sealer:
         self._current |= {owner: (key.id, self._seals.cipher(key)) for owner, key in found.items()}
 
     def _era(self) -> int:
-        kept = self._keys.store_key()
-        if kept is None:
+        if self._kept is None:
+            self._kept = self._keys.store_key()
+        if self._kept is None:
             raise StoreError(
                 "store_unsealed",
                 "The store is not sealed any more, and this program was started while it was.",
                 "Start it again, without PRESENTE_MASTER_KEY if the store is to stay in the clear.",
             )
-        return kept.era
+        return self._kept.era
 
     def seal(self, owner: str, plain: bytes, about: str) -> tuple[bytes, int | None]:
         """Seal bytes with the key of their owner; as they are, and None, in a store in the clear."""
         if self._seals is None:
             return plain, None
-        self.prepare([owner])
+        if owner not in self._current:
+            self.prepare([owner])
         number, cipher = self._current[owner]
         return cipher.seal(plain, about), number
+
+    def lost(self) -> bool:
+        """Whether a key that :meth:`seal` has used is gone: what was sealed with it must be written again."""
+        used = {number for number, _ in self._current.values()}
+        return len(used) > len(self._keys.find(used)) if used else False
 
     # -- opening ----------------------------------------------------------------------------------------------------
 
@@ -324,7 +343,7 @@ class Sealer:
         if self._seals is None:
             return
         missing = set[int]()
-        for number in {int(each) for each in numbers if each is not None} - self._loaded.keys():
+        for number in {int(each) for each in numbers if each is not None and each not in self._loaded}:
             cipher = self._seals.kept(number)
             if cipher is None:
                 missing.add(number)
@@ -343,6 +362,7 @@ class Sealer:
             return bytes(stored)
         if self._seals is None:
             raise master_key_missing()
-        self.load([number])
-        cipher = self._loaded.get(int(number))
+        if number not in self._loaded:
+            self.load([number])
+        cipher = self._loaded.get(number)
         return None if cipher is None else cipher.unseal(stored, about)

@@ -48,7 +48,11 @@ class StudentFilter:
             return False
         if (self.without_photos and stored.images) or (self.without_consent and student.consentimiento is not None):
             return False
-        texts = searchable(student.nombre_del_alumno), searchable(student.matricula)
+        return self.finds(student.nombre_del_alumno, student.matricula)
+
+    def finds(self, name: str, matricula: str) -> bool:
+        """Whether the query finds a name and a matricula."""
+        texts = searchable(name), searchable(matricula)
         return all(any(word in text for text in texts) for word in self.words)
 
     @property

@@ -13,7 +13,7 @@ from gallery.documents.values import Position, Written
 from gallery.index.agreement import SETTLE_S, Agreement, compare, settled
 from gallery.index.erasure import Erasure, StoreWatcher
 from gallery.index.generations import Generation, GenerationStore
-from gallery.index.index_state import IndexState, Lag, ShardState
+from gallery.index.index_state import IndexFiles, IndexState, Lag, ShardState
 from gallery.index.manifest import IndexedDocuments
 from gallery.index.pack_agreement import check_same_pack
 from gallery.index.recall_gate import GateReport
@@ -33,6 +33,7 @@ _MOST_IN_MEMORY = 100_000
 """A gallery without a generation that has more templates gets one when it is opened; below, it is held in memory."""
 _PUBLISH_AT_LEAST_EVERY = 100_000
 """... but after so many changes in any case: the part that is exact must not make every search slower."""
+_FILES: dict[bool | None, IndexFiles] = {None: "clear", True: "sealed", False: "sealed_unlocked"}
 _RETRY_S = 0.01
 """Seconds between two looks at whether the documents have as many templates as the index."""
 
@@ -78,6 +79,7 @@ class DocumentIndex:
         self._background = threading.Thread()
         self._watcher: StoreWatcher | None = None
         self._published_at = 0
+        self._files: IndexFiles | None = None
         self._published_time: float | None = None
         self._looked_at = time.monotonic()
         self.erasure = Erasure(store, generations)
@@ -223,6 +225,7 @@ class DocumentIndex:
         self.gate_report = generation.manifest.gate
         self._published_at = generation.manifest.origin.change
         self._published_time = self.generations.published_time(self.generation)
+        self._files = _FILES[generation.is_locked]
 
     # -- following --------------------------------------------------------------------------------------------------
 
@@ -278,6 +281,7 @@ class DocumentIndex:
                 recall_floor=None if gate is None else gate.floor,
                 change=searcher.change,
                 looked_s=time.monotonic() - self._looked_at,
+                files=self._files if searcher.published.files is not None else None,
             )
 
     def behind(self) -> int:

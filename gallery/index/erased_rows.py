@@ -8,7 +8,6 @@ and codes do not match any more.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -20,15 +19,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.index.kinds.protocol import VectorIndex
+from gallery.index.sealed_files import MemoryFile, PlainFile, SealedFile, StoredFile
+from presente.sealing import Cipher
 
 ERASED_ROWS = "struck.npy"
-_VECTORS, _CODES = "vectors.npy", "codes.faiss"
+CLEAR, SEALED = ("vectors.npy", "codes.faiss"), ("vectors.sealed", "codes.sealed")
+"""What the files of vectors and codes are called."""
 
 
 class GenerationFiles:
     """The open files of one generation. Safe to use from several threads and processes."""
 
-    def __init__(self, folder: Path, vectors: NDArray[np.float32]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        vectors: NDArray[np.float32],
+        opened: MemoryFile | None = None,
+        cipher: Cipher | None = None,
+    ) -> None:
         """Open the files of a generation that exist, for writing.
 
         A file that must not be written is an error only when it has to be written.
@@ -36,16 +44,20 @@ class GenerationFiles:
         Args:
             folder: the generation's folder.
             vectors: the generation's vectors, float32 (n, d).
+            opened: of a sealed generation, the memory that ``vectors`` are in.
+            cipher: of a sealed generation, what opens its files.
         """
         self.folder = folder
         self._count, self._row = len(vectors), vectors.shape[1] * 4
+        self._opened, self._cipher = opened, cipher
+        self._vectors, self._codes = CLEAR if cipher is None else SEALED
         self._handles: dict[str, int] = {}
         self._refused: dict[str, OSError] = {}
-        for name in (_VECTORS, _CODES, ERASED_ROWS):
+        for name in (self._vectors, self._codes, ERASED_ROWS):
             try:
                 self._handles[name] = os.open(folder / name, os.O_RDWR)
             except OSError as exc:
-                if name == _VECTORS or not isinstance(exc, FileNotFoundError):
+                if name == self._vectors or not isinstance(exc, FileNotFoundError):
                     self._refused[name] = exc
 
     def __del__(self) -> None:
@@ -63,19 +75,25 @@ class GenerationFiles:
             return
         for error in self._refused.values():
             raise error
-        vectors = self._handles[_VECTORS]
-        erased = self._erased_rows_file()
-        with _locked(vectors):
+        erased = PlainFile(self._erased_rows_file())
+        with locked(self._handles[self._vectors]):
             for row in map(int, rows):
-                _write(erased, b"\1", os.fstat(erased).st_size - self._count + row)
-            os.fsync(erased)  # first: from now on the checksums do not match
-            start = os.fstat(vectors).st_size - self._count * self._row
-            for row in map(int, rows):
-                _write(vectors, bytes(self._row), start + row * self._row)
-            os.fsync(vectors)
-            if _CODES in self._handles:
-                index.forget_in_file(self._handles[_CODES], rows)
-                os.fsync(self._handles[_CODES])
+                erased.write(b"\1", erased.size - self._count + row)
+            erased.sync()  # first: from now on the checksums do not match
+            vectors = self._file(self._vectors)
+            for file in (vectors,) if self._opened is None else (vectors, PlainFile(self._opened.handle)):
+                start = file.size - self._count * self._row
+                for row in map(int, rows):
+                    file.write(bytes(self._row), start + row * self._row)
+            vectors.sync()
+            if self._codes in self._handles:
+                codes = self._file(self._codes)
+                index.forget_in_file(codes, rows)
+                codes.sync()
+
+    def _file(self, name: str) -> StoredFile:
+        handle = self._handles[name]
+        return PlainFile(handle) if self._cipher is None else SealedFile(handle, self._cipher)
 
     def _erased_rows_file(self) -> int:
         """The file that tells which rows were overwritten. Generations of an earlier version get it now."""
@@ -110,15 +128,10 @@ def mapped_array(path: Path) -> NDArray[Any]:
     return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
-def _write(handle: int, content: bytes, start: int) -> None:
-    if os.pwrite(handle, content, start) != len(content):
-        raise OSError(errno.EIO, "a row was written only in part")
-
-
 @contextmanager
-def _locked(handle: int) -> Iterator[None]:
-    """Exclude other processes that overwrite rows: the codes of neighbouring rows may share a byte."""
-    fcntl.flock(handle, fcntl.LOCK_EX)
+def locked(handle: int, shared: bool = False) -> Iterator[None]:
+    """Exclude other processes that overwrite rows: neighbouring rows may share a byte of codes, or a chunk."""
+    fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
     try:
         yield
     finally:

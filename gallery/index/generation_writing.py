@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,33 +16,62 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.documents.values import TemplateBatch
-from gallery.index.erased_rows import mapped_array, write_erased_rows
+from gallery.index.erased_rows import CLEAR, SEALED, mapped_array, write_erased_rows
 from gallery.index.kinds.protocol import VectorIndex
 from gallery.index.manifest import Manifest
 from gallery.index.recall_gate import GateReport, IndexSettings, choose_index
+from gallery.index.sealed_files import MemoryFile, seal_file
 from gallery.index.template_parts import by_subject
 from presente.files import sha256_file, sync_folder
+from presente.sealing import Cipher
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFiles:
+    """What :func:`write_files` wrote.
+
+    Attributes:
+        vectors: float32 (n, d), mapped.
+        templates: int64 (3, n), mapped.
+        index: the index over the vectors.
+        gate_report: the recall gate's report on it.
+        checksums: the files' SHA-256 by name.
+        opened: of a sealed generation, the memory that the vectors are in.
+    """
+
+    vectors: NDArray[np.float32]
+    templates: NDArray[np.int64]
+    index: VectorIndex
+    gate_report: GateReport
+    checksums: dict[str, str]
+    opened: MemoryFile | None
 
 
 def write_files(
-    folder: Path, templates: Iterable[TemplateBatch], dim: int, settings: IndexSettings
-) -> tuple[VectorIndex, GateReport, dict[str, str]]:
-    """Write templates, in order of id, and the index over them.
+    folder: Path, templates: Iterable[TemplateBatch], dim: int, settings: IndexSettings, cipher: Cipher | None = None
+) -> WrittenFiles:
+    """Write templates, in order of id, and the index over them; sealed with ``cipher``.
 
-    Memory does not grow with the vectors, only by some 40 bytes per template.
-
-    Returns:
-        the index, the recall gate's report, and the files' SHA-256 by name.
+    Memory does not grow with the vectors, only by some 40 bytes per template. Those of a sealed generation are written
+    into memory, and never to disk as they are.
     """
-    ids, subjects = _write_vectors(folder / "vectors.npy", templates, dim)
+    opened = None if cipher is None else MemoryFile(CLEAR[0])
+    path = folder / CLEAR[0] if opened is None else opened.path
+    ids, subjects = _write_vectors(path, templates, dim)
     with (folder / "templates.npy").open("wb") as stream:
         np.save(stream, by_subject(ids, subjects))
-    rows, vectors = mapped_array(folder / "templates.npy"), mapped_array(folder / "vectors.npy")
+    rows, vectors = mapped_array(folder / "templates.npy"), mapped_array(path)
     index, gate_report = choose_index(vectors, rows[1], settings)
-    index.save(folder / "codes.faiss")
+    if cipher is None:
+        index.save(folder / CLEAR[1])
+    else:
+        seal_file(path, folder / SEALED[0], cipher)
+        codes = MemoryFile(CLEAR[1])
+        if index.save(codes.path):
+            seal_file(codes.path, folder / SEALED[1], cipher)
     checksums = {path.name: sha256_file(path) for path in sorted(folder.iterdir())}
     write_erased_rows(folder, len(vectors))
-    return index, gate_report, checksums
+    return WrittenFiles(vectors, rows, index, gate_report, checksums, opened)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

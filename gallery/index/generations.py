@@ -8,6 +8,9 @@ A generation is a folder ``gen-0000000042``::
     codes.faiss     what the kind of index needs beside them; the exact kind needs nothing
     struck.npy      bool (n,): rows of people who were erased since; see :mod:`gallery.index.erased_rows`
 
+Of a sealed generation, vectors and codes are ``vectors.sealed`` and ``codes.sealed``: see
+:mod:`gallery.index.sealed_files`.
+
 It is written under another name, flushed to disk, and renamed, so that a reader sees all of it or nothing. Readers map
 the two arrays: a start reads very little, and processes share the pages.
 """
@@ -16,7 +19,8 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,17 +29,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.documents.values import TemplateBatch
-from gallery.index.erased_rows import ERASED_ROWS, GenerationFiles, mapped_array, read_erased_rows
+from gallery.index.erased_rows import (
+    CLEAR,
+    ERASED_ROWS,
+    SEALED,
+    GenerationFiles,
+    locked,
+    mapped_array,
+    read_erased_rows,
+)
 from gallery.index.format_1 import read_format_1
 from gallery.index.generation_writing import folder_lock, staging_folder, write_files, write_manifest
 from gallery.index.kinds.flat import FlatIndex
 from gallery.index.kinds.protocol import VectorIndex
 from gallery.index.kinds.registry import load_index
-from gallery.index.manifest import FORMAT, METRIC, IndexedDocuments, Manifest
+from gallery.index.manifest import FORMAT, METRIC, SEALED_FORMAT, IndexedDocuments, Manifest
 from gallery.index.recall_gate import IndexSettings
+from gallery.index.sealed_files import MemoryFile, can_open, lock_in_memory, open_sealed
 from presente.errors import IndexDamaged, InvalidInput, StoreError
 from presente.files import erase_folder, sha256_file, sync_folder
 from presente.installation import command_line
+from presente.sealing import Cipher
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +72,7 @@ class Generation:
         files: the open files; None for format 1, whose arrays are copies.
         erased_rows: int64, the rows of erased people, which were overwritten. If there are any, the checksums of
             vectors and codes do not match any more.
+        is_locked: of a sealed generation, whether its vectors are kept out of the swap; None for one in the clear.
     """
 
     manifest: Manifest
@@ -67,6 +82,7 @@ class Generation:
     unchecked: tuple[str, ...] = ()
     files: GenerationFiles | None = None
     erased_rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    is_locked: bool | None = None
 
 
 class GenerationStore:
@@ -75,10 +91,19 @@ class GenerationStore:
     A process that only ``reads`` the folder publishes nothing of its own accord, and prunes nothing.
     """
 
-    def __init__(self, folder: Path, settings: IndexSettings | None = None, reads: bool = False) -> None:
+    def __init__(
+        self, folder: Path, settings: IndexSettings | None = None, reads: bool = False, cipher: Cipher | None = None
+    ) -> None:
+        """``cipher`` opens sealed generations, and seals new ones unless the settings say otherwise."""
         self.folder = folder
         self.settings = settings or IndexSettings()
         self.reads = reads
+        self._cipher = cipher
+
+    @property
+    def seals(self) -> bool:
+        """Whether new generations are sealed, and generations in the clear are not used."""
+        return self._cipher is not None and self.settings.sealed and can_open()
 
     def path(self, number: int) -> Path:
         """The folder of a generation."""
@@ -87,6 +112,10 @@ class GenerationStore:
     def numbers(self) -> list[int]:
         """Numbers of the published generations, oldest first."""
         return sorted(int(path.name[4:]) for path in self.folder.glob("gen-*") if path.name[4:].isdigit())
+
+    def sealed(self) -> list[int]:
+        """Numbers of the sealed ones."""
+        return [number for number in self.numbers() if (self.path(number) / SEALED[0]).exists()]
 
     def published_time(self, number: int) -> float | None:
         """When a generation was published, seconds since 1970 by this machine's clock; None when it is gone."""
@@ -102,7 +131,10 @@ class GenerationStore:
         warnings: list[str] = []
         for number in reversed(self.numbers()):
             try:
-                return self.load(number), warnings
+                generation = self.load(number)
+                if not self.seals or generation.manifest.format == SEALED_FORMAT:
+                    return generation, warnings
+                warnings.append(f"{self.path(number)} is in the clear, and the index is to be sealed.")
             except IndexDamaged as exc:
                 warnings.append(str(exc))
         return None, warnings
@@ -118,11 +150,13 @@ class GenerationStore:
         folder = self.path(number)
         try:
             manifest = Manifest.read((folder / "manifest.json").read_text(encoding="utf-8"))
-            if manifest.format not in (1, FORMAT) or manifest.metric != METRIC:
+            if manifest.format not in (1, FORMAT, SEALED_FORMAT) or manifest.metric != METRIC:
                 raise IndexDamaged(
                     "index_damaged",
                     f"{folder} has format {manifest.format}, metric {manifest.metric}: unknown to this version.",
                 )
+            if manifest.format == SEALED_FORMAT:
+                return self._load_sealed(folder, manifest)
             erased = read_erased_rows(folder)
             names = _compared_files(folder, manifest)
             late = tuple(
@@ -138,10 +172,26 @@ class GenerationStore:
                 index, files = FlatIndex(vectors), None
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
             raise IndexDamaged("index_damaged", f"{folder} cannot be read ({exc}).") from exc
-        count = manifest.templates
-        if vectors.shape != (count, manifest.dim) or templates.shape != (3, count):
-            raise IndexDamaged("index_damaged", f"{folder} holds {vectors.shape}, its manifest says {count} templates.")
+        _check_shapes(folder, manifest, templates, vectors)
         return Generation(manifest, templates, vectors, index, late, files, erased)
+
+    def _load_sealed(self, folder: Path, manifest: Manifest) -> Generation:
+        """Open the sealed files into memory. Their seals tell whether they are as they were written, erased rows
+        included."""
+        if self._cipher is None:
+            raise IndexDamaged("index_damaged", f"{folder} is sealed, and the store is not.")
+        erased = read_erased_rows(folder)
+        _compare(folder, manifest, [name for name in manifest.files if name not in SEALED])
+        templates = mapped_array(folder / "templates.npy")
+        with _held(folder, manifest):
+            opened = open_sealed(folder / SEALED[0], self._cipher)
+            coded = SEALED[1] in manifest.files
+            codes = open_sealed(folder / SEALED[1], self._cipher) if coded else MemoryFile(CLEAR[1])
+        vectors = mapped_array(opened.path)
+        index = load_index(manifest.spec, codes.path, vectors)
+        _check_shapes(folder, manifest, templates, vectors)
+        files = GenerationFiles(folder, vectors, opened, self._cipher)
+        return Generation(manifest, templates, vectors, index, (), files, erased, lock_in_memory(vectors))
 
     def check(self, generation: Generation) -> None:
         """Compare the checksums that :meth:`load` left unchecked. It reads the whole files.
@@ -230,21 +280,23 @@ class GenerationStore:
                 "Free space, or correct PRESENTE_INDEX; then run the command again.",
             ) from exc
 
-    @staticmethod
-    def _copied(folder: Path, staged: Path, belongs: Callable[[IndexedDocuments], bool]) -> bool:
+    def _copied(self, folder: Path, staged: Path, belongs: Callable[[IndexedDocuments], bool]) -> bool:
         """Whether a generation was copied whole; False when it was deleted meanwhile."""
         try:
             manifest = Manifest.read((folder / "manifest.json").read_text(encoding="utf-8"))
-            if manifest.format != FORMAT or not belongs(manifest.origin):
+            wanted = SEALED_FORMAT if self.seals else FORMAT
+            if manifest.format != wanted or not belongs(manifest.origin):
                 raise InvalidInput(
                     "foreign_index",
                     f"{folder} was not made from this store's documents as they are, with its pack and this version.",
-                    "Check PRESENTE_STORE; or start the server without a copy: it makes the index from the documents.",
+                    "Check PRESENTE_STORE and PRESENTE_INDEX_SEALED; or start the server without a copy: it makes the "
+                    "index from the documents.",
                 )
-            for name in sorted(manifest.files):
-                shutil.copyfile(folder / name, staged / name)
-            if (folder / ERASED_ROWS).exists():  # last, so that it names each row that was overwritten in the others
-                shutil.copyfile(folder / ERASED_ROWS, staged / ERASED_ROWS)
+            with _held(folder, manifest):
+                for name in sorted(manifest.files):
+                    shutil.copyfile(folder / name, staged / name)
+                if (folder / ERASED_ROWS).exists():  # last, so that it names each row overwritten in the others
+                    shutil.copyfile(folder / ERASED_ROWS, staged / ERASED_ROWS)
             if not folder.exists():
                 return False
             write_manifest(staged, manifest)
@@ -264,24 +316,25 @@ class GenerationStore:
     def _write(
         self, staged: Path, templates: Iterable[TemplateBatch], dim: int, documents: IndexedDocuments
     ) -> Generation:
-        index, gate_report, checksums = write_files(staged, templates, dim, self.settings)
-        rows, vectors = _arrays(staged)
+        cipher = self._cipher if self.seals else None
+        written = write_files(staged, templates, dim, self.settings, cipher)
+        vectors, index = written.vectors, written.index
         while True:
             number = max(self.numbers(), default=0) + 1
             manifest = Manifest(
-                format=FORMAT,
+                format=FORMAT if cipher is None else SEALED_FORMAT,
                 generation=number,
                 origin=documents,
                 dim=vectors.shape[1],
                 kind=index.spec.kind,
                 templates=len(vectors),
                 parameters=dict(index.spec.parameters),
-                subjects=len(np.unique(rows[1])),
-                gate=gate_report,
-                files=checksums,
+                subjects=len(np.unique(written.templates[1])),
+                gate=written.gate_report,
+                files=written.checksums,
             )
             write_manifest(staged, manifest)
-            files = GenerationFiles(staged, vectors)
+            files = GenerationFiles(staged, vectors, written.opened, cipher)
             try:
                 staged.rename(self.path(number))
             except OSError:
@@ -290,7 +343,8 @@ class GenerationStore:
                 continue  # another process published this number meanwhile
             sync_folder(self.folder)
             files.folder = self.path(number)
-            return Generation(manifest, rows, vectors, index, (), files)
+            is_locked = None if cipher is None else lock_in_memory(vectors)
+            return Generation(manifest, written.templates, vectors, index, (), files, is_locked=is_locked)
 
     def delete(self, number: int) -> None:
         """Delete a generation. Processes that map its files can read them until they let go.
@@ -307,7 +361,10 @@ class GenerationStore:
         """
         if self.reads:
             return
-        for number in self.numbers()[:-keep]:
+        numbers = self.numbers()
+        sealed = self.sealed() if self.seals else []
+        in_clear = [number for number in numbers[-keep:] if sealed and number < sealed[-1] and number not in sealed]
+        for number in (*numbers[:-keep], *in_clear):
             try:
                 self.delete(number)
             except OSError as exc:
@@ -328,6 +385,22 @@ class GenerationStore:
         return left
 
 
+@contextmanager
+def _held(folder: Path, manifest: Manifest) -> Iterator[None]:
+    """Let no one overwrite rows of a sealed generation inside the block: a chunk is read whole or not at all."""
+    if manifest.format != SEALED_FORMAT:
+        yield
+        return
+    with (folder / SEALED[0]).open("rb") as stream, locked(stream.fileno(), shared=True):
+        yield
+
+
+def _check_shapes(folder: Path, manifest: Manifest, templates: NDArray[Any], vectors: NDArray[Any]) -> None:
+    count = manifest.templates
+    if vectors.shape != (count, manifest.dim) or templates.shape != (3, count):
+        raise IndexDamaged("index_damaged", f"{folder} holds {vectors.shape}, its manifest says {count} templates.")
+
+
 def _arrays(folder: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     """``templates.npy`` and ``vectors.npy``, mapped."""
     return mapped_array(folder / "templates.npy"), mapped_array(folder / "vectors.npy")
@@ -335,7 +408,7 @@ def _arrays(folder: Path) -> tuple[NDArray[Any], NDArray[Any]]:
 
 def _compared_files(folder: Path, manifest: Manifest) -> list[str]:
     """The files whose checksums hold: once rows were overwritten, not those of vectors and codes."""
-    changed = ("vectors.npy", "codes.faiss") if len(read_erased_rows(folder)) else ()
+    changed = (*CLEAR, *SEALED) if len(read_erased_rows(folder)) else ()
     return [name for name in manifest.files if name not in changed]
 
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+IndexFiles = Literal["clear", "sealed", "sealed_unlocked"]
+"""``clear``: mapped from a file in the clear. ``sealed``: from a sealed file, in memory that is never written to the
+swap. ``sealed_unlocked``: likewise, but the system refused to lock the memory (``RLIMIT_MEMLOCK``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,7 @@ class IndexState:
         recall_floor: what the gate asked for; None likewise.
         change: the last change of the documents that the index has seen.
         looked_s: seconds since the index last asked the documents for changes and was answered.
+        files: how the vectors of the generation in use are kept; None while the index is in memory only.
         shards: in how many shards it lies; 0 when this process holds it.
         shards_ready: how many of them are there. While one is not, the other figures are those of before.
     """
@@ -36,6 +42,7 @@ class IndexState:
     recall_floor: float | None
     change: int
     looked_s: float
+    files: IndexFiles | None = None
     shards: int = 0
     shards_ready: int = 0
 

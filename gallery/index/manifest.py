@@ -9,7 +9,8 @@ from typing import Any
 from gallery.index.kinds.protocol import IndexSpec, KindName
 from gallery.index.recall_gate import GateReport
 
-FORMAT = 2
+FORMAT, SEALED_FORMAT = 2, 3
+"""Of generations in the clear, and of sealed ones (:mod:`gallery.index.sealed_files`)."""
 METRIC = "inner_product"
 
 
@@ -35,7 +36,7 @@ class Manifest:
     """The manifest of a generation. The attributes are the keys of ``manifest.json``.
 
     Attributes:
-        format: 2, or 1 for generations of Presente 0.1.
+        format: 2, or 3 when vectors and codes are sealed; 1 for generations of Presente 0.1.
         generation: the number.
         origin: the documents that it was made from.
         dim: length of a template.

@@ -36,10 +36,14 @@ AskedKind = Literal["auto", "flat", "pq", "rabitq", "hnsw", "ivf"]
 
 @dataclass(frozen=True, slots=True)
 class IndexSettings:
-    """The kind of index that is wanted, and the recall at 10 below which an index is not published."""
+    """The kind of index that is wanted, and the recall at 10 below which an index is not published.
+
+    ``sealed``: whether generations are sealed, where there is a key for it.
+    """
 
     kind: AskedKind = "auto"
     floor: float = 0.999
+    sealed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from gallery.index.generations import GenerationStore
 from gallery.index.index_state import IndexState
 from gallery.index.kinds.protocol import IndexSpec
 from gallery.index.recall_gate import GateReport, IndexSettings
+from gallery.index.sealed_files import INDEX_KEY
 from gallery.index.template_snapshot import TemplateSnapshot
 from gallery.shards.part_of_store import PartOfStore
 from presente.errors import StoreError
@@ -76,7 +77,9 @@ class Shard:
         for number in whole.numbers():
             whole.delete(number)
         self._store = store
-        own = GenerationStore(folder / f"shard-{part.number}-of-{part.of}", settings)
+        own = GenerationStore(
+            folder / f"shard-{part.number}-of-{part.of}", settings, cipher=store.seals.derived(INDEX_KEY)
+        )
         self._index = DocumentIndex(PartOfStore(store, part), own, *pack, pack_name)
         self._index.watch(_WATCH_S, lambda: None)
         self._snapshots: dict[int, TemplateSnapshot] = {}

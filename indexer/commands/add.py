@@ -190,7 +190,8 @@ def _read_source(arguments: argparse.Namespace, settings: Settings, attempt: Sup
     shard = Shard.read(arguments.shard) if arguments.shard is not None else None
     rules = LinkRules(settings.max_bytes, settings.private_links)
     read_link: Callable[[str], bytes] = DownloadCache(settings.download_cache, rules).read
-    if arguments.engine == "ray":  # no machine of the cluster keeps photos: an erasure does not reach it
+    # No machine of the cluster keeps photos: an erasure does not reach it. With a master key none is kept in the clear.
+    if arguments.engine == "ray" or settings.master_key is not None:
         read_link = partial(fetch, rules=rules)
     source = read_source(
         arguments.source,

@@ -39,7 +39,9 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
         def belongs(origin: IndexedDocuments) -> bool:
             return origin == IndexedDocuments(identity, pack, origin.change, store.change_mark(origin.change))
 
-        generation = composition.open_generations(settings).adopt(arguments.source, belongs)
+        generation = composition.open_generations(settings, composition.index_cipher(store)).adopt(
+            arguments.source, belongs
+        )
     finally:
         store.close()
     gallery = composition.open_for_upkeep(settings)

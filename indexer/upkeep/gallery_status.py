@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from faces.packs.model_pack import ModelPack
+from gallery.documents.seal_store import SealState
 from gallery.gallery import Gallery
 from gallery.status import GalleryStatus
 from gallery.threshold.calibration import CalibrationCurve
 from gallery.threshold.operating_point import OperatingPoint, operating_point
+from indexer.upkeep.sealing_words import files_words, sealing_words
 from presente import __version__, composition
 from presente.errors import ConfigError, PackError, PresenteError
 from presente.installation import command_line
@@ -30,6 +32,7 @@ class StatusReport:
         unused_calibration: why a stored curve does not hold, and what to do; empty when none is passed over.
         point: the threshold in force and its source; None when it cannot be known, which is a problem as well.
         problems: what keeps the gallery from identifying anyone.
+        sealing: how the store is sealed.
     """
 
     gallery: GalleryStatus
@@ -38,6 +41,7 @@ class StatusReport:
     unused_calibration: str
     point: OperatingPoint | None
     problems: tuple[PresenteError, ...]
+    sealing: SealState
 
     def as_dict(self, settings: Settings) -> dict[str, Any]:
         """For ``--json``."""
@@ -57,6 +61,7 @@ class StatusReport:
             "unused_calibration": self.unused_calibration,
             "problems": [{"code": error.code, "what": error.what, "fix": error.fix} for error in self.problems],
             **status.index_described(),
+            "sealing": asdict(self.sealing),
             "timezone": composition.open_clock(settings).described(),
             "runtime": composition.runtime_in_use(settings),
             "version": __version__,
@@ -68,6 +73,8 @@ class StatusReport:
         shown = self.as_dict(settings) | {
             "threshold": self._threshold_words(),
             "calibration": self._calibration_words(),
+            "sealing": sealing_words(self.sealing),
+            "index_files": files_words(self.gallery.files),
         }
         for key, value in shown.items():
             if key not in ("settings", "problems", "threshold_source", "unused_calibration"):
@@ -128,7 +135,7 @@ def read_status(settings: Settings) -> StatusReport:
                 point = operating_point(own.target, own.threshold, own.threshold_source, curve, people, unused)
             except (PackError, ConfigError) as error:
                 problems.append(error)
-        return StatusReport(gallery.status(), pack, curve, unused, point, tuple(problems))
+        return StatusReport(gallery.status(), pack, curve, unused, point, tuple(problems), gallery.store.seals.state())
     finally:
         gallery.close()
 

@@ -37,6 +37,7 @@ from presente.settings.values import (
 )
 
 IndexKind = Literal["auto", "flat", "pq", "rabitq", "hnsw", "ivf"]
+IndexSealed = Literal["auto", "on", "off"]
 Consent = Literal["optional", "required"]
 Duplicates = Literal["refuse", "warn", "allow"]
 RuntimeName = Literal["auto", "onnxruntime", "openvino", "cuda"]
@@ -85,6 +86,12 @@ class Settings:
         choice(IndexKind),
         "kind of index: auto (by size), flat, pq, rabitq, hnsw or ivf",
         details="See [search](search.md).",
+    )
+    index_sealed: IndexSealed = setting(
+        "auto",
+        choice(IndexSealed),
+        "seal the index on disk: auto (with a master key, on Linux), on (or refuse to start), off",
+        details="See [encryption](encryption.md#the-index).",
     )
     shards: int = setting(
         "0",

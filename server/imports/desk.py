@@ -19,6 +19,7 @@ from msgspec import structs
 from gallery.documents.protocol import DocumentStore
 from gallery.gallery import Gallery
 from presente.errors import Conflict, InvalidInput, NotFound, PresenteError, listed, shown
+from presente.sealing import Cipher
 from server.imports.folder import Gone, ImportFolder, without_students
 from server.imports.folder_lock import FolderLock
 from server.imports.planning import plan_import
@@ -52,8 +53,11 @@ class ImportStatus:
 class ImportDesk:
     """Keeps and runs imports. Safe to use from several threads, and by several servers that share a folder."""
 
-    def __init__(self, root: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._folder = ImportFolder(root)
+    def __init__(
+        self, root: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC), cipher: Cipher | None = None
+    ) -> None:
+        """``cipher`` seals what is kept on disk."""
+        self._folder = ImportFolder(root, cipher)
         self._now = now
         self._changing = FolderLock(root)
         """Held while a row is enrolled, and by an erasure until the rows of the student are gone."""

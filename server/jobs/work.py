@@ -144,6 +144,8 @@ def _sync(work: JobWork, tell: Tell) -> Mapping[str, Any]:
     """Embed with the indexer's program, in which a decoder may crash; how far it is, the documents say."""
     store = composition.open_own_store(work.settings)
     texts = {each.variable: work.settings.texts[each.name] for each in SETTINGS if each.name in work.settings.texts}
+    if work.settings.master_key is not None:  # secret settings are not among the texts
+        texts["PRESENTE_MASTER_KEY"] = work.settings.master_key.as_setting()
     clone = {} if INSTALLED else {"PYTHONPATH": str(IMPORT_ROOT)}
     words = [sys.executable, "-P", "-m", "presente", "index", "sync", "--json"]
     program = subprocess.Popen(words, env=without_settings() | texts | clone, stdout=subprocess.PIPE)

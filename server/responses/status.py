@@ -108,6 +108,13 @@ class StatusReply(JsonObject, frozen=True, kw_only=True):
     generation: Annotated[int, Meta(description="The published generation; 0 before the first.")]
     unpublished: int
     unerased: int
+    index_files: Annotated[
+        Literal["clear", "sealed", "sealed_unlocked"] | None,
+        Meta(
+            description="How the vectors on disk are kept: in the clear, sealed, or sealed and opened into memory that "
+            "the system does not keep out of the swap. Null before the first generation."
+        ),
+    ]
     change: Annotated[int, Meta(description="The last change of the documents that the index has seen.")]
     shards: Annotated[list[ShardJson], Meta(description="Of the index; empty when the server holds it itself.")]
     threshold: Annotated[float, Meta(description="The score that makes a face known when all students are searched.")]

@@ -20,6 +20,7 @@ from gallery.index.erased_rows import GenerationFiles
 from gallery.index.generations import GenerationStore
 from gallery.index.kinds.coded import CodedIndex
 from gallery.index.kinds.registry import CODED
+from gallery.index.sealed_files import PlainFile
 from presente.errors import StoreError
 from tests.conftest import enrolment, on_sqlite, unit
 from tests.gallery.erasing import DIM, holding, opened, rows
@@ -76,7 +77,7 @@ def test_no_code_of_an_erased_row_is_left(tmp_path: Path, name: str) -> None:
         index.save(path)
         before = path.read_bytes()
         handle = os.open(path, os.O_RDWR)
-        index.forget_in_file(handle, np.array([77]))
+        index.forget_in_file(PlainFile(handle), np.array([77]))
         os.close(handle)
         index.forget(np.array([77]))
         index.save(tmp_path / "memory.faiss")

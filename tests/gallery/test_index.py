@@ -16,6 +16,7 @@ from gallery.index.kinds.pq import PQ
 from gallery.index.kinds.registry import CODED
 from gallery.index.manifest import IndexedDocuments
 from gallery.index.recall_gate import GroundTruth, IndexSettings, choose_index, ground_truth
+from gallery.index.sealed_files import PlainFile
 from gallery.index.searcher import Searcher
 from gallery.index.template_parts import PublishedTemplates, RecentTemplates
 from gallery.person_score import scores_with
@@ -98,7 +99,7 @@ def test_codes_in_segments_find_what_codes_in_one_find(
     erased = np.flatnonzero(~alive)
     before = (tmp_path / "codes.faiss").read_bytes()
     handle = os.open(tmp_path / "codes.faiss", os.O_RDWR)
-    loaded.forget_in_file(handle, erased)
+    loaded.forget_in_file(PlainFile(handle), erased)
     os.close(handle)
     several.forget(erased)
     several.save(tmp_path / "memory.faiss")

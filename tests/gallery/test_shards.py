@@ -60,7 +60,7 @@ def opened(settings: Settings) -> Gallery:
     def shards() -> GalleryIndex:
         return open_sharded_index(settings, store, (PACK, DIM), _open_store, composition.store_file(settings))
 
-    generations = composition.open_generations(settings)
+    generations = composition.open_generations(settings, None)
     asked = GallerySettings(0.5, "test")
     return Gallery(store, generations, PACK, DIM, asked, shards if settings.shards else None)
 

@@ -82,12 +82,15 @@ class MongoAttempts:
     """The attempts of one store object, and what can be known of others'. Safe to use from several threads.
 
     Lets pymongo's errors through: the store translates them.
+
+    Attributes:
+        lease_s: how long a lease lasts.
     """
 
     def __init__(self, db: Database[dict[str, Any]], sequence: MongoSequence, lease_s: float = LEASE_S) -> None:
         self._db = db
         self._sequence = sequence
-        self._lease_s = lease_s
+        self.lease_s = lease_s
         self._writer = uuid.uuid4().hex
         self._process: dict[str, Any] = {"place": _place(), "pid": os.getpid(), "started": _started(os.getpid())}
         self._active: set[str] = set()
@@ -122,9 +125,9 @@ class MongoAttempts:
         Raises:
             StoreError: ``lease_lost``.
         """
-        if _monotonic() - self._renewed_at > self._lease_s / 2:
+        if _monotonic() - self._renewed_at > self.lease_s / 2:
             self._renew()
-        if _monotonic() - self._renewed_at > self._lease_s / 2:
+        if _monotonic() - self._renewed_at > self.lease_s / 2:
             raise _lost()
 
     def end(self, attempt: Attempt) -> None:
@@ -154,6 +157,11 @@ class MongoAttempts:
     def dead(self) -> list[Announced]:
         """The attempts whose processes are dead."""
         return [found for found in self._announced({}) if not self._lives(found.name, found.about)]
+
+    def living_writers(self) -> int:
+        """How many other processes have written and live."""
+        leases = list(self._db.writers.find({"_id": {"$ne": self._writer}}))
+        return sum(self._lives("", {**lease, "writer": lease["_id"]}) for lease in leases)
 
     def find(self, name: str) -> Announced | None:
         """An attempt that is under way, by its name."""
@@ -206,7 +214,7 @@ class MongoAttempts:
         if about["place"] == self._process["place"] and not _runs(int(about["pid"]), about["started"]):
             return False
         lease = self._db.writers.find_one({"_id": about["writer"]})
-        return lease is not None and self._now() - lease["renewed"] < timedelta(seconds=self._lease_s)
+        return lease is not None and self._now() - lease["renewed"] < timedelta(seconds=self.lease_s)
 
     def _now(self) -> datetime:
         """The server's clock."""
@@ -229,7 +237,7 @@ class MongoAttempts:
         self._renewed_at = asked
 
     def _keep_renewing(self) -> None:
-        while not self._closing.wait(self._lease_s / _RENEWALS):
+        while not self._closing.wait(self.lease_s / _RENEWALS):
             try:
                 self._renew()
             except PyMongoError as error:  # while the server is away, no other process can consider this one dead

@@ -26,16 +26,20 @@ from gallery.documents.mongo.attendance_counts import MongoAttendanceCounts
 from gallery.documents.mongo.attendance_documents import (
     attendance_document,
     attendance_of,
+    attendances_of,
     filter_of,
     participation_document,
     participation_of,
 )
 from gallery.documents.mongo.attendance_pages import days, entry_key, latest_documents
 from gallery.documents.mongo.connection import MongoConnection
+from gallery.documents.mongo.data_keys import MongoSeals
 from gallery.documents.mongo.request_keys import MongoRequestKeys
 from gallery.documents.mongo.sequence import MongoSequence
 from gallery.documents.mongo.shapes import missing_subjects
+from gallery.documents.seals import of_student
 from gallery.documents.student_rules import student_not_found
+from presente.errors import StoreError
 
 _PAGE = 1000
 """Entries that are read at once for a page of the list."""
@@ -48,7 +52,10 @@ class MongoAttendance:
         counts: the counts on students' documents.
     """
 
-    def __init__(self, connection: MongoConnection, sequence: MongoSequence, request_keys: MongoRequestKeys) -> None:
+    def __init__(
+        self, connection: MongoConnection, sequence: MongoSequence, request_keys: MongoRequestKeys, seals: MongoSeals
+    ) -> None:
+        self._seals = seals
         self._connection = connection
         self._db = connection.db
         self._sequence = sequence
@@ -79,12 +86,17 @@ class MongoAttendance:
             wanted = [entry for entry in entries if entry.subject in there]
             refused = [entry for entry in entries if entry.subject not in there]
             numbers = self._sequence.reserve(len(wanted), "attendance") if wanted else ()
+            sealer = self._seals.sealer()
+            sealer.prepare(of_student(each.subject) for each in wanted if each.face is not None and each.subject)
             for number, entry in zip(numbers, wanted, strict=True):
                 try:
-                    self._db.attendance.insert_one({"_id": Int64(number), **attendance_document(entry)})
+                    self._db.attendance.insert_one({"_id": Int64(number), **attendance_document(entry, sealer)})
                 except DuplicateKeyError:
                     refused.append(entry)
             gone = self._finish(there)
+            if not gone and sealer.lost():  # this process stood still for longer than a change of keys waits
+                self._db.attendance.delete_many({"_id": {"$in": [Int64(number) for number in numbers]}})
+                raise StoreError("lease_lost", "The keys were changed while entries were added.", "Send it again.")
         return refused + [entry for entry in wanted if entry.subject in gone]
 
     def add_participation(self, entry: Participation) -> StoredParticipation:
@@ -113,11 +125,13 @@ class MongoAttendance:
         for subject in gone:
             self._request_keys.forget(subject)
             self.forget(subject)
+        if gone:
+            self._seals.destroy(map(of_student, gone))
         return gone
 
     def entries(self, which: EntryFilter) -> list[StoredAttendance]:
         with self._connection.calls():
-            return [attendance_of(found) for found in self._found(self._db.attendance, which)]
+            return attendances_of(self._found(self._db.attendance, which), self._seals.sealer())
 
     def entries_after(
         self, which: EntryFilter, after: ListPosition | None, limit: int, history: bool = False
@@ -138,7 +152,7 @@ class MongoAttendance:
                     break
             positions = sorted(positions, key=lambda each: each.sort_key)[:limit]
             rows = self._db.attendance.find({"_id": {"$in": [Int64(each.id) for each in positions]}})
-            stored = {int(row["_id"]): attendance_of(row) for row in rows}
+            stored = {each.id: each for each in attendances_of(rows, self._seals.sealer())}
         return [(each, stored[each.id]) for each in positions if each.id in stored]
 
     def _matriculas(self, subjects: Collection[int]) -> dict[int, str]:
@@ -162,7 +176,7 @@ class MongoAttendance:
     def entries_since(self, number: int, limit: int) -> list[StoredAttendance]:
         with self._connection.calls():
             found = self._db.attendance.find({"_id": {"$gt": Int64(number)}}).sort("_id", ASCENDING).limit(limit)
-            return [attendance_of(each) for each in found]
+            return attendances_of(found, self._seals.sealer())
 
     def last_numbers(self) -> tuple[int, int]:
         with self._connection.calls():
@@ -176,7 +190,7 @@ class MongoAttendance:
     def entry(self, number: int) -> StoredAttendance | None:
         with self._connection.calls():
             found = self._db.attendance.find_one({"_id": Int64(number)})
-        return None if found is None else attendance_of(found)
+            return None if found is None else attendance_of(found, self._seals.sealer())
 
     def participations(self, which: EntryFilter) -> list[StoredParticipation]:
         with self._connection.calls():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from bson import Binary, Int64
+from bson import Int64
 
 from gallery.documents.attendance import (
     Attendance,
@@ -16,9 +17,12 @@ from gallery.documents.attendance import (
     StoredParticipation,
 )
 from gallery.documents.foreign_documents import Document
+from gallery.documents.mongo.data_keys import sealed_value, with_key
+from gallery.documents.seals import Sealer, face_seal, of_student
 
 _ATTENDANCE = ("clase", "fecha", "status", "source", "at", "note", "request", "face_group")
 _OF_SESSIONS = ("photo_number", "face_number", "undoes")
+WHAT_SEALS_FACES = ("student", "clase", "fecha", "session", "turn")
 _PARTICIPATION = ("clase", "fecha", "kind", "note", "at", "request", "withdraws")
 
 
@@ -43,7 +47,7 @@ def filter_of(which: EntryFilter) -> dict[str, Any]:
     return conditions
 
 
-def attendance_document(entry: Attendance) -> dict[str, Any]:
+def attendance_document(entry: Attendance, sealer: Sealer) -> dict[str, Any]:
     """An entry as a document, without its id."""
     document = {
         "student": Int64(entry.subject or 0),
@@ -56,8 +60,11 @@ def attendance_document(entry: Attendance) -> dict[str, Any]:
             document[name] = Int64(getattr(entry, name))
     face = entry.face
     if face is not None:
+        plain = np.ascontiguousarray(face.vector, dtype="<f4").tobytes()
+        vector, key = sealed_value(sealer.seal(of_student(entry.subject or 0), plain, seal_of(document)))
         document["face"] = {
-            "vector": Binary(np.ascontiguousarray(face.vector, dtype="<f4").tobytes()),
+            "vector": vector,
+            **with_key(key),
             "pack": face.pack,
             "box": [float(value) for value in face.box],
             "score": face.score,
@@ -69,17 +76,48 @@ def attendance_document(entry: Attendance) -> dict[str, Any]:
     return document
 
 
-def attendance_of(document: Document) -> StoredAttendance:
-    """The entry in a document."""
+def seal_of(document: Document) -> str:
+    """What the face of an entry is sealed with, by the fields :data:`WHAT_SEALS_FACES`."""
+    student, clase, fecha = (document[name] for name in WHAT_SEALS_FACES[:3])
+    return face_seal(int(student), clase, fecha, int(document.get("session", 0)), int(document["turn"]))
+
+
+def opened_vector(sealer: Sealer, document: Document) -> bytes | None:
+    """The vector of an entry's face; None when it is being erased."""
+    face = document["face"]
+    return sealer.unseal(face["vector"], face.get("key"), "" if face.get("key") is None else seal_of(document))
+
+
+def resealed_face(sealer: Sealer, document: Document, to_be: Document) -> dict[str, Any] | None:
+    """The face of an entry, sealed as that of the entry that it is to be; None when it is being erased."""
+    plain = opened_vector(sealer, document)
+    if plain is None:
+        return None
+    vector, key = sealed_value(sealer.seal(of_student(int(to_be["student"])), plain, seal_of(to_be)))
+    rest = {name: value for name, value in document["face"].items() if name != "key"}
+    return {**rest, "vector": vector, **with_key(key)}
+
+
+def attendances_of(documents: Iterable[Document], sealer: Sealer) -> list[StoredAttendance]:
+    """The entries in documents."""
+    found = list(documents)
+    sealer.load(each["face"].get("key") for each in found if each.get("face") is not None)
+    return [attendance_of(each, sealer) for each in found]
+
+
+def attendance_of(document: Document, sealer: Sealer | None = None) -> StoredAttendance:
+    """The entry in a document; without ``sealer`` without its face."""
     stored = document.get("face")
     face = None
-    if stored is not None:
+    vector = None if stored is None or sealer is None else opened_vector(sealer, document)
+    if stored is not None and vector is not None:
         values = {
-            "vector": np.frombuffer(stored["vector"], dtype="<f4"),
+            "vector": np.frombuffer(vector, dtype="<f4"),
             "box": tuple(stored["box"]),
             "template": int(stored["template"]),
         }
-        face = SeenFace(**{**stored, **values})
+        described = {name: value for name, value in stored.items() if name != "key"}
+        face = SeenFace(**{**described, **values})
     fields = {name: document[name] for name in _ATTENDANCE}
     fields |= {name: int(document[name]) for name in ("session", *_OF_SESSIONS) if name in document}
     entry = Attendance(subject=_subject_of(document), revision=document["turn"], face=face, **fields)

@@ -18,12 +18,37 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from gallery.documents.damage import ENROL_AGAIN, RESTORE, SYNC, Damage, DamageProgress, photo_damage, vector_damage
+from gallery.documents.damage import (
+    ENROL_AGAIN,
+    RESTORE,
+    SYNC,
+    Damage,
+    DamageProgress,
+    photo_damage,
+    sealed_damage,
+    vector_damage,
+)
 from gallery.documents.foreign_documents import student_of
 from gallery.documents.mongo.attempts import Announced
+from gallery.documents.mongo.attendance_documents import WHAT_SEALS_FACES, seal_of
+from gallery.documents.mongo.data_keys import MongoKeys
 from gallery.documents.mongo.shapes import content_id
+from gallery.documents.seals import (
+    Sealer,
+    Sealing,
+    StoreSeals,
+    data_key_missing,
+    name_seal,
+    open_seals,
+    photo_seal,
+    session_faces_seal,
+    session_photo_seal,
+    template_seal,
+)
+from presente.errors import StoreError
 
 _PAGE = 4096
+_OF_TEMPLATE = dict.fromkeys(("student", "image", "pack", "sha256", "vector", "key"), 1)
 _SETTLE_S = 2.0
 """How long a write of another process may take to be complete."""
 _RESTART = "It is finished or undone when Presente is next started on this store."
@@ -33,28 +58,37 @@ def mongo_damage(
     db: Database[dict[str, Any]],
     dead: Callable[[], list[Announced]],
     progress: DamageProgress = lambda _: None,
+    sealing: Sealing | StoreSeals | None = None,
 ) -> Iterator[Damage]:
-    """Findings in a store's database.
+    """Findings in a store's database. Sealed records are examined with ``sealing`` only.
 
     Args:
         db: the database.
         dead: gives the announced writes of dead processes.
         progress: is told how many further photos were read.
+        sealing: what sealed records are opened with.
 
     Raises:
         PyMongoError: the server cannot be reached.
     """
-    yield from _Check(db, dead, progress).run()
+    seals = None
+    try:
+        seals = open_seals(MongoKeys(db).store_key(), sealing)
+    except StoreError as error:
+        yield sealed_damage(error, "the store key")
+    yield from _Check(db, dead, progress, seals).run()
 
 
-def unopened_damage(url: str, default: str, progress: DamageProgress) -> Iterator[Damage]:
+def unopened_damage(
+    url: str, default: str, progress: DamageProgress, sealing: Sealing | None = None
+) -> Iterator[Damage]:
     """Findings in a database that could not be opened as a store. The reason for that was reported before."""
     try:
         client: MongoClient[dict[str, Any]] = MongoClient(url, serverSelectionTimeoutMS=1000)
     except (PyMongoError, ValueError):
         return
     with client, suppress(PyMongoError):
-        yield from mongo_damage(client.get_default_database(default), list, progress)
+        yield from mongo_damage(client.get_default_database(default), list, progress, sealing)
 
 
 _Which = tuple[str, dict[str, Any]]
@@ -74,9 +108,15 @@ class _Check:
     """One check of a database."""
 
     def __init__(
-        self, db: Database[dict[str, Any]], dead: Callable[[], list[Announced]], progress: DamageProgress
+        self,
+        db: Database[dict[str, Any]],
+        dead: Callable[[], list[Announced]],
+        progress: DamageProgress,
+        seals: StoreSeals | None,
     ) -> None:
         self.db = db
+        self.seals = seals
+        self.keys = MongoKeys(db)
         self.dead = dead
         self.progress = progress
         self.names: dict[int, str] = {}
@@ -86,11 +126,13 @@ class _Check:
 
     def run(self) -> Iterator[Damage]:
         yield from self._settings()
+        yield from self._data_keys()
         yield from self._students()
         yield from self._photos()
         self._bytes_without_photo()
         yield from self._templates()
         yield from self._entries()
+        yield from self._session_photos()
         yield from self._sequence()
         for attempt in self.dead():
             where = f"writing {attempt.name}"
@@ -131,6 +173,35 @@ class _Check:
             except (KeyError, TypeError, ValueError) as exc:
                 yield Damage("setting_damaged", f"The pack cannot be read ({exc!r}).", "gallery pack", RESTORE)
 
+    def _data_keys(self) -> Iterator[Damage]:
+        """Every data key can be opened."""
+        if self.seals is None:
+            return
+        for key in self.keys.each():
+            try:
+                self.seals.cipher(key)
+            except StoreError as error:
+                yield sealed_damage(error, f"data key of {key.owner}")
+
+    def _opened(self, stored: object, key: Any, about: str, where: str, there: _Which) -> Iterator[bytes | Damage]:
+        """Bytes, opened; or the finding that they cannot be; nothing when there is no key for the store.
+
+        ``there`` is the document that has them, whose key may be destroyed at this moment.
+        """
+        content = bytes(stored)  # type: ignore[call-overload]  # what a document has is Any
+        if key is None:
+            yield content
+        elif self.seals is not None:
+            try:
+                opened = Sealer(self.seals, self.keys).unseal(content, key, about)
+            except StoreError as error:
+                yield sealed_damage(error, where)
+                return
+            if opened is None:
+                self._suspect(sealed_damage(data_key_missing(where), where), there)
+            else:
+                yield opened
+
     def _students(self) -> Iterator[Damage]:
         matriculas: set[str] = set()
         for page in self._pages("students", {"image": 0}):
@@ -152,6 +223,11 @@ class _Check:
                     student_of(document)
                 except (KeyError, TypeError, ValueError, AttributeError) as exc:
                     yield Damage("text_damaged", f"The document cannot be read ({exc!r}).", where, RESTORE)
+                if document.get("key") is not None:
+                    there = ("students", {"subject": Int64(subject), "key": document["key"]})
+                    name = document["nombre_del_alumno"]
+                    found = self._opened(name, document["key"], name_seal(subject), where, there)
+                    yield from (each for each in found if isinstance(each, Damage))
 
     def _where(self, subject: int, sha256: object) -> str:
         return f"photo {str(sha256)[:12]} of {self.names.get(subject, 'a missing student')}"
@@ -180,7 +256,10 @@ class _Check:
                         ("contents", {"_id": name}),
                     )
                 else:
-                    yield from photo_damage(bytes(kept["content"]), sha256, where)
+                    there = ("contents", {"_id": name, "key": kept.get("key")})
+                    about = photo_seal(subject, sha256)
+                    for each in self._opened(kept["content"], kept.get("key"), about, where, there):
+                        yield from [each] if isinstance(each, Damage) else photo_damage(each, sha256, where)
 
     def _bytes_without_photo(self) -> None:
         """No bytes are left of a photo that was deleted."""
@@ -210,7 +289,7 @@ class _Check:
     def _templates(self) -> Iterator[Damage]:
         embedded: set[int] = set()
         templates: list[int] = []
-        for page in self._pages("templates", {"student": 1, "image": 1, "pack": 1, "vector": 1}):
+        for page in self._pages("templates", _OF_TEMPLATE):
             for template in page:
                 number, image, subject = (int(template[name]) for name in ("_id", "image", "student"))
                 templates.append(number)
@@ -230,7 +309,10 @@ class _Check:
                         ("images", {"_id": Int64(image), "student": Int64(subject)}),
                     )
                 dim = self.dim if template["pack"] == self.tag and self.tag else None
-                yield from vector_damage(bytes(template["vector"]), dim, where)
+                there = ("templates", {"_id": Int64(number), "key": template.get("key")})
+                about = template_seal(subject, str(template.get("sha256")), str(template["pack"]))
+                for each in self._opened(template["vector"], template.get("key"), about, where, there):
+                    yield from [each] if isinstance(each, Damage) else vector_damage(each, dim, where)
         for image in sorted(self.owners.keys() - embedded) if self.tag else ():
             self._suspect(
                 Damage(
@@ -256,12 +338,31 @@ class _Check:
 
     def _entries(self) -> Iterator[Damage]:
         """The faces of attendance entries."""
-        for page in self._pages("attendance", {"face": 1}):
+        for page in self._pages("attendance", {**dict.fromkeys(WHAT_SEALS_FACES, 1), "face": 1}):
             for entry in page:
                 self.newest = max(self.newest, int(entry["_id"]))
                 if entry.get("face") is not None:
-                    vector = bytes(entry["face"].get("vector", b""))
-                    yield from vector_damage(vector, None, f"attendance entry {entry['_id']}")
+                    where = f"attendance entry {entry['_id']}"
+                    face = entry["face"]
+                    there = ("attendance", {"_id": entry["_id"], "face.key": face.get("key")})
+                    about = seal_of(entry)
+                    for each in self._opened(face.get("vector", b""), face.get("key"), about, where, there):
+                        yield from [each] if isinstance(each, Damage) else vector_damage(each, None, where)
+
+    def _session_photos(self) -> Iterator[Damage]:
+        """The copies of sessions' photos, and the faces in them."""
+        for found in list(self.db.session_photos.find({"key": {"$gt": 0}}, {"session": 1, "number": 1})):
+            photo = self.db.session_photos.find_one({"_id": found["_id"]})
+            if photo is None or photo.get("key") is None:  # dropped meanwhile
+                continue
+            which = int(photo["session"]), int(photo["number"])
+            where, there = (
+                f"photo {which[1]} of session {which[0]}",
+                ("session_photos", {"_id": photo["_id"], "key": photo["key"]}),
+            )
+            for name, about in (("content", session_photo_seal(*which)), ("faces", session_faces_seal(*which))):
+                opened = self._opened(photo[name], photo["key"], about, where, there)
+                yield from (each for each in opened if isinstance(each, Damage))
 
     def _sequence(self) -> Iterator[Damage]:
         """The sequence has no gap, and every id is one of its numbers."""

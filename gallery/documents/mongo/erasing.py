@@ -11,10 +11,12 @@ from gallery.documents.foreign_documents import Document
 from gallery.documents.mongo.access import MongoAccess
 from gallery.documents.mongo.access_log import MongoAccessLog
 from gallery.documents.mongo.attendance import MongoAttendance
+from gallery.documents.mongo.data_keys import MongoSeals
 from gallery.documents.mongo.findings import MongoFindings
 from gallery.documents.mongo.request_keys import MongoRequestKeys
 from gallery.documents.mongo.sequence import MongoSequence
 from gallery.documents.mongo.session_photos import MongoSessionPhotos
+from gallery.documents.seals import of_student
 
 _PAGE = 4096
 """Templates that are deleted at once."""
@@ -33,7 +35,9 @@ class MongoEraser:
         access_log: MongoAccessLog,
         session_photos: MongoSessionPhotos,
         findings: MongoFindings,
+        seals: MongoSeals,
     ) -> None:
+        self._seals = seals
         self._db = db
         self._sequence = sequence
         self._attendance = attendance
@@ -59,6 +63,7 @@ class MongoEraser:
         self._session_photos.forget(subject)
         self.findings.forget(subject)
         self._access_log.forget(subject)
+        self._seals.destroy([of_student(subject)])  # last: an erasure that is cut off is finished with it
 
     def drop_templates(self, which: Document, attempt: str) -> None:
         """Record templates as removed and delete them, until there are none left."""

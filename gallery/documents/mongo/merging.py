@@ -21,9 +21,11 @@ from gallery.documents.attendance_rules import merged_revisions
 from gallery.documents.foreign_documents import Document, student_of
 from gallery.documents.mongo.access_log import MongoAccessLog
 from gallery.documents.mongo.attendance import MongoAttendance
+from gallery.documents.mongo.attendance_documents import resealed_face
+from gallery.documents.mongo.data_keys import MongoSeals, opened_source, opened_students
 from gallery.documents.mongo.request_keys import MongoRequestKeys
 from gallery.documents.mongo.sequence import MongoSequence
-from gallery.documents.mongo.shapes import VISIBLE, content_id, fields_of
+from gallery.documents.mongo.shapes import VISIBLE, content_id, fields_of, opened_content, opened_templates
 from gallery.documents.mongo.student_writing import MongoStudentWriter
 from gallery.documents.student_rules import merge_students, student_not_found
 from gallery.documents.values import PhotoFile, Template
@@ -41,7 +43,9 @@ class MongoMerger:
         request_keys: MongoRequestKeys,
         access_log: MongoAccessLog,
         writer: MongoStudentWriter,
+        seals: MongoSeals,
     ) -> None:
+        self._seals = seals
         self._db = db
         self._sequence = sequence
         self._attendance = attendance
@@ -85,10 +89,7 @@ class MongoMerger:
         while True:
             for number, revision in revisions:
                 with suppress(DuplicateKeyError):  # the revision was taken meanwhile: the next round gives another one
-                    self._db.attendance.update_one(
-                        {"_id": Int64(number), "student": Int64(source)},
-                        {"$set": {"student": Int64(target), "turn": revision}},
-                    )
+                    self._move_entry(number, revision, source, target)
             revisions = self._revisions(source, target)
             if not revisions:
                 break
@@ -96,6 +97,17 @@ class MongoMerger:
         self._request_keys.merge(source, target)
         self._access_log.merge(source, target)
         self._attendance.counts.refresh(target)
+
+    def _move_entry(self, number: int, revision: int, source: int, target: int) -> None:
+        """Give an entry to a subject, its face sealed with that subject's key."""
+        which = {"_id": Int64(number), "student": Int64(source)}
+        found = self._db.attendance.find_one(which)
+        if found is None:
+            return
+        moved: dict[str, Any] = {"student": Int64(target), "turn": revision}
+        if found.get("face") is not None:
+            moved["face"] = resealed_face(self._seals.sealer(), found, {**found, **moved})
+        self._db.attendance.update_one(which, {"$set": moved})
 
     def _revisions(self, source: int, target: int) -> list[tuple[int, int]]:
         entries = (self._attendance.entries(EntryFilter(subject=int(subject))) for subject in (target, source))
@@ -121,18 +133,21 @@ class MongoMerger:
         Raises:
             Conflict: ``student_removed``.
         """
+        sealer = self._seals.sealer()
         kept = self._db.contents.find_one({"_id": content_id(image["student"], image["sha256"])})
-        if kept is None:  # its erasure was cut off earlier
+        content = opened_content(sealer, image, kept)
+        if content is None:  # its erasure was cut off earlier
             return
-        photo = PhotoFile(bytes(kept["content"]), image["sha256"], image["media_type"], image["source"])
-        templates = [_template_of(found) for found in self._db.templates.find({"image": image["_id"]}).sort("_id")]
+        photo = PhotoFile(content, image["sha256"], image["media_type"], opened_source(sealer, image))
+        stored = list(self._db.templates.find({"image": image["_id"]}).sort("_id"))
+        templates = [_template_of(found) for found in opened_templates(sealer, stored)]
         self._writer.photos.put_photos({(target, photo.sha256): (photo, templates)}, attempt)
 
     def _known(self, matricula: str) -> Document:
-        found = self._db.students.find_one({"matricula": matricula, **VISIBLE})
-        if found is None:
-            raise student_not_found(matricula)
-        return found
+        found = self._db.students.find({"matricula": matricula, **VISIBLE})
+        for document in opened_students(self._seals.sealer(), found):
+            return document
+        raise student_not_found(matricula)
 
 
 def _template_of(document: Document) -> Template:

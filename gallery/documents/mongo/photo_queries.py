@@ -10,11 +10,20 @@ from pymongo import ASCENDING
 
 from gallery.documents.foreign_documents import Document
 from gallery.documents.mongo.connection import MongoConnection
-from gallery.documents.mongo.shapes import VISIBLE, content_id, template_batch
+from gallery.documents.mongo.data_keys import MongoSeals, opened_source
+from gallery.documents.mongo.shapes import (
+    VISIBLE,
+    content_id,
+    content_size,
+    opened_content,
+    opened_templates,
+    template_batch,
+)
 from gallery.documents.values import EnrolledTemplate, StoredPhoto, SubjectPart, TemplateBatch
 
 _PAGE = 4096
 """Templates, or ids of photos, that one query reads."""
+_OF_TEMPLATE = {"student": 1, "pack": 1, "sha256": 1, "vector": 1, "key": 1}
 _PHOTO_PAGE = 16
 """Photos that one query reads."""
 
@@ -22,9 +31,10 @@ _PHOTO_PAGE = 16
 class MongoPhotoQueries:
     """Photos and templates of a MongoDB store."""
 
-    def __init__(self, connection: MongoConnection) -> None:
+    def __init__(self, connection: MongoConnection, seals: MongoSeals) -> None:
         self._connection = connection
         self._db = connection.db
+        self._seals = seals
 
     def embedded(self, matricula: str, pack: str) -> set[str]:
         """SHA-256 of the student's photos that have a template by a pack."""
@@ -54,8 +64,8 @@ class MongoPhotoQueries:
             found = self._db.students.find_one({"matricula": matricula, **VISIBLE}, {"subject": 1})
             if found is None:
                 return 0
-            kept = self._db.contents.find({"student": found["subject"]}, {"content": 1}, batch_size=1)
-            return sum(len(each["content"]) for each in kept)
+            kept = self._db.contents.find({"student": found["subject"]}, {"content": 1, "key": 1}, batch_size=1)
+            return sum(map(content_size, kept))
 
     def template_count(self, pack: str, part: SubjectPart | None) -> int:
         """How many templates by a pack there are, of the subjects of a part."""
@@ -73,13 +83,15 @@ class MongoPhotoQueries:
                     which = {"$in": [Int64(i) for i in wanted[:_PAGE]]}
                     wanted = wanted[_PAGE:]
                 rows = list(
-                    self._db.templates.find({"_id": which, "pack": pack, **_of_part(part)}, {"student": 1, "vector": 1})
+                    self._db.templates.find({"_id": which, "pack": pack, **_of_part(part)}, _OF_TEMPLATE)
                     .sort("_id", ASCENDING)
                     .limit(_PAGE)
                 )
+                opened = opened_templates(self._seals.sealer(), rows)
             if rows:
                 last = int(rows[-1]["_id"])
-                yield template_batch(rows)
+                if opened:
+                    yield template_batch(opened)
             elif wanted is None:
                 return
 
@@ -93,6 +105,9 @@ class MongoPhotoQueries:
                 rows = list(self._db.templates.find(which, wanted).sort("_id", ASCENDING).limit(_PAGE))
                 described = self._db.images.find({"_id": {"$in": [row["image"] for row in rows]}})
                 images = {image["_id"]: image for image in described}
+                sealer = self._seals.sealer()
+                sealer.load(image.get("key") for image in images.values())
+                sources = {number: opened_source(sealer, image) for number, image in images.items()}
             if not rows:
                 return
             last = int(rows[-1]["_id"])
@@ -100,7 +115,7 @@ class MongoPhotoQueries:
                 image = images.get(row["image"])
                 if image is not None:  # otherwise it was removed meanwhile
                     yield EnrolledTemplate(
-                        int(row["_id"]), int(row["student"]), image["sha256"], image["source"], row["quality"]
+                        int(row["_id"]), int(row["student"]), image["sha256"], sources[image["_id"]], row["quality"]
                     )
 
     def unembedded(self, pack: str) -> Iterator[StoredPhoto]:
@@ -142,12 +157,13 @@ class MongoPhotoQueries:
             for image in found:
                 with self._connection.calls():
                     kept = self._db.contents.find_one({"_id": content_id(image["student"], image["sha256"])})
-                if kept is not None and int(image["student"]) in names:
+                    content = opened_content(self._seals.sealer(), image, kept)
+                if content is not None and int(image["student"]) in names:
                     yield StoredPhoto(
                         id=int(image["_id"]),
                         matricula=names[int(image["student"])],
                         sha256=image["sha256"],
-                        content=bytes(kept["content"]),
+                        content=content,
                         media_type=image["media_type"],
                     )
 

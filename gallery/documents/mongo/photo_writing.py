@@ -6,16 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from bson import Binary, Int64
+from bson import Int64
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from gallery.documents.mongo.attempts import MongoAttempts
+from gallery.documents.mongo.data_keys import MongoSeals, sealed_source, sealed_value, with_key
 from gallery.documents.mongo.erasing import MongoEraser
 from gallery.documents.mongo.recovery import MongoRecovery
 from gallery.documents.mongo.sequence import MongoSequence
 from gallery.documents.mongo.shapes import check_size, content_id, template_batch
+from gallery.documents.seals import Sealer, of_student, photo_seal, template_seal
 from gallery.documents.values import PhotoFile, Template, TemplateBatch
 from presente.errors import Conflict
 
@@ -41,8 +43,10 @@ class MongoPhotoWriter:
         attempts: MongoAttempts,
         recovery: MongoRecovery,
         eraser: MongoEraser,
+        seals: MongoSeals,
     ) -> None:
         self._db = db
+        self._seals = seals
         self._sequence = sequence
         self._attempts = attempts
         self._recovery = recovery
@@ -59,8 +63,10 @@ class MongoPhotoWriter:
             return
         reserved = self._sequence.reserve(len(missing) + len(templates), "photos", attempt, templates=len(templates))
         ids = iter(reserved)
-        images |= self.put_images({key: wanted[key][0] for key in missing}, {}, ids)
-        self.put_templates([(images[key], key[0], template) for key, template in templates], ids)
+        sealer = self._seals.sealer()
+        sealer.prepare(of_student(int(owner)) for owner, _ in wanted)
+        images |= self.put_images(sealer, {key: wanted[key][0] for key in missing}, {}, ids)
+        self.put_templates(sealer, [(images[key], *key, template) for key, template in templates], ids)
         self._attempts.check()
         self.make_visible({int(subject) for subject, _ in wanted}, attempt)
 
@@ -69,7 +75,7 @@ class MongoPhotoWriter:
         found = list(
             self._db.images.find({"_id": {"$in": [Int64(i) for i, _ in templates]}}, {"student": 1, "sha256": 1})
         )
-        owners = {int(image["_id"]): int(image["student"]) for image in found}
+        owners = {int(image["_id"]): (int(image["student"]), str(image["sha256"])) for image in found}
         done = self._embedded({(int(image["student"]), str(image["sha256"])): int(image["_id"]) for image in found})
         fresh = [
             (image, template) for image, template in templates if image in owners and (image, template.pack) not in done
@@ -78,9 +84,11 @@ class MongoPhotoWriter:
             return
         with self._recovery.attempt("templates", len(fresh), templates=len(fresh)) as attempt:
             ids = iter(attempt.numbers)
-            self.put_templates([(image, owners[image], template) for image, template in fresh], ids)
+            sealer = self._seals.sealer()
+            sealer.prepare(of_student(owners[image][0]) for image, _ in fresh)
+            self.put_templates(sealer, [(image, *owners[image], template) for image, template in fresh], ids)
             self._attempts.check()
-            self.make_visible({owners[image] for image, _ in fresh}, attempt.name)
+            self.make_visible({owners[image][0] for image, _ in fresh}, attempt.name)
 
     def make_visible(self, subjects: set[int], attempt: str) -> None:
         """Let everyone see students, and check that all of them still exist.
@@ -144,7 +152,7 @@ class MongoPhotoWriter:
         }
 
     def put_images(
-        self, photos: Mapping[PhotoKey, PhotoFile], subjects: Mapping[Owner, int], ids: Iterator[int]
+        self, sealer: Sealer, photos: Mapping[PhotoKey, PhotoFile], subjects: Mapping[Owner, int], ids: Iterator[int]
     ) -> dict[PhotoKey, int]:
         """Write the bytes of photos, then what is known of them; the ids.
 
@@ -159,14 +167,18 @@ class MongoPhotoWriter:
             assert isinstance(subject, int)
             number = numbered[owner, sha256] = next(ids)
             name = content_id(subject, sha256)
-            contents.append({"_id": name, "student": Int64(subject), "content": Binary(photo.content)})
+            content, data_key = sealed_value(
+                sealer.seal(of_student(subject), photo.content, photo_seal(subject, sha256))
+            )
+            contents.append({"_id": name, "student": Int64(subject), "content": content, **with_key(data_key)})
             images.append(
                 {
                     "_id": Int64(number),
                     "student": Int64(subject),
                     "sha256": sha256,
                     "media_type": photo.media_type,
-                    "source": photo.source,
+                    "source": sealed_source(sealer, subject, sha256, photo.source),
+                    **(with_key(data_key) if sealer.seals_names else {}),
                 }
             )
         insert_new(self._db.contents, contents)
@@ -180,9 +192,9 @@ class MongoPhotoWriter:
         return numbered
 
     def put_templates(
-        self, templates: Sequence[tuple[int, Owner, Template]], ids: Iterator[int]
+        self, sealer: Sealer, templates: Sequence[tuple[int, Owner, str, Template]], ids: Iterator[int]
     ) -> TemplateBatch | None:
-        """Write (photo id, subject id, template); those that were written, None when there are none.
+        """Write (photo id, subject id, photo's SHA-256, template); those that were written, None when there are none.
 
         A photo that got a template by that pack meanwhile keeps it.
         """
@@ -190,17 +202,27 @@ class MongoPhotoWriter:
             {
                 "_id": Int64(next(ids)),
                 "image": Int64(image),
-                "student": Int64(subject),
+                "student": Int64(int(subject)),
                 "pack": template.pack,
-                "vector": Binary(np.ascontiguousarray(template.vector, dtype="<f4").tobytes()),
+                "vector": np.ascontiguousarray(template.vector, dtype="<f4").tobytes(),
                 "box": [round(float(value), 2) for value in template.box],
                 "quality": dict(template.quality),
             }
-            for image, subject, template in templates
+            for image, subject, _, template in templates
         ]
-        refused = set(insert_new(self._db.templates, documents))
+        digests = [sha256 for _, _, sha256, _ in templates]
+        sealed = [_sealed(sealer, each, sha256) for each, sha256 in zip(documents, digests, strict=True)]
+        refused = set(insert_new(self._db.templates, sealed))
         written = [document for position, document in enumerate(documents) if position not in refused]
         return template_batch(written) if written else None
+
+
+def _sealed(sealer: Sealer, template: dict[str, Any], sha256: str) -> dict[str, Any]:
+    """The document of a template as it is stored. One that is sealed says of which photo it is: the seal does."""
+    subject = int(template["student"])
+    about = template_seal(subject, sha256, template["pack"])
+    vector, key = sealed_value(sealer.seal(of_student(subject), template["vector"], about))
+    return {**template, "vector": vector, **({} if key is None else {"sha256": sha256}), **with_key(key)}
 
 
 def insert_new(collection: Collection[dict[str, Any]], documents: Sequence[dict[str, Any]]) -> list[int]:

@@ -6,7 +6,8 @@ the session was closed meanwhile, or when a person whom it may show is gone.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from bson import Binary, Int64
@@ -16,18 +17,21 @@ from pymongo.errors import DuplicateKeyError
 from gallery.documents.class_sessions import PhotoNumber, SessionPhoto
 from gallery.documents.foreign_documents import Document
 from gallery.documents.mongo.connection import MongoConnection
+from gallery.documents.mongo.data_keys import MongoSeals, sealed_value, with_key
 from gallery.documents.mongo.shapes import missing_subjects
+from gallery.documents.seals import Sealer, of_session_photo, session_faces_seal, session_photo_seal
 from gallery.documents.session_rules import faces_to_json, with_faces
 
 _KEPT: Document = {"content": {"$exists": True}}
-_DROPPED: dict[str, Any] = {"$unset": dict.fromkeys(("content", "faces", "width", "height", "about"), "")}
+_DROPPED: dict[str, Any] = {"$unset": dict.fromkeys(("content", "faces", "key", "width", "height", "about"), "")}
 
 
 class MongoSessionPhotos:
     """A :class:`gallery.documents.session_store.SessionPhotoStore` on the database of a MongoDB store."""
 
-    def __init__(self, connection: MongoConnection) -> None:
+    def __init__(self, connection: MongoConnection, seals: MongoSeals) -> None:
         self._connection = connection
+        self._seals = seals
         self._db = connection.db
 
     def prepare(self) -> None:
@@ -40,8 +44,10 @@ class MongoSessionPhotos:
 
     def recover(self) -> None:
         """Erase the photos that a dead process kept of people who are gone, or of closed sessions."""
-        for kept in list(self._db.session_photos.find(dict(_KEPT), {"session": 1, "about": 1})):
-            self._take_back(kept["_id"], int(kept["session"]), kept.get("about", ()))
+        for kept in list(self._db.session_photos.find(dict(_KEPT), {"session": 1, "about": 1, "key": 1})):
+            taken_back = self._take_back(kept["_id"], int(kept["session"]), kept.get("about", ()))
+            if not taken_back and kept.get("key") is not None and not self._seals.keys.find([kept["key"]]):
+                self._drop({"_id": kept["_id"]})  # its key was destroyed already
 
     def number(self, session: int, sha256: str, at: str) -> PhotoNumber | None:
         photos = self._db.session_photos
@@ -62,7 +68,7 @@ class MongoSessionPhotos:
                 return PhotoNumber(number, at, added=True)
 
     def keep(self, photo: SessionPhoto, content: bytes, about: Collection[int]) -> bool:
-        kept = {
+        kept: dict[str, Any] = {
             "width": photo.width,
             "height": photo.height,
             "faces": faces_to_json(photo),
@@ -73,7 +79,11 @@ class MongoSessionPhotos:
         with self._connection.calls():
             if not self._is_open(photo.session) or missing_subjects(self._db, about):
                 return False
-            self._db.session_photos.update_one(which, {"$set": kept})
+            sealer = self._seals.sealer()
+            self._db.session_photos.update_one(which, {"$set": _sealed(sealer, photo, kept)})
+            while sealer.lost():  # this process stood still for longer than a change of keys waits
+                sealer = self._seals.sealer()
+                self._db.session_photos.update_one(which, {"$set": _sealed(sealer, photo, kept)})
             found = self._db.session_photos.find_one(which, {"_id": 1})
             return found is not None and not self._take_back(found["_id"], photo.session, about)
 
@@ -81,8 +91,17 @@ class MongoSessionPhotos:
         """Erase a photo that must not be kept; whether that was so."""
         if self._is_open(session) and not missing_subjects(self._db, about):
             return False
-        self._db.session_photos.update_one({"_id": photo}, _DROPPED)
+        self._drop({"_id": photo})
         return True
+
+    def _drop(self, which: Document) -> int:
+        """Erase the copies of some photos, their keys first; how many there were."""
+        kept = list(self._db.session_photos.find({**which, **_KEPT}, {"session": 1, "number": 1}))
+        if not kept:
+            return 0
+        self._seals.destroy(of_session_photo(each["session"], each["number"]) for each in kept)
+        dropped = {"_id": {"$in": [each["_id"] for each in kept]}, **_KEPT}
+        return int(self._db.session_photos.update_many(dropped, _DROPPED).modified_count)
 
     def concern(self, session: int, number: int, subject: int) -> None:
         which = {"session": Int64(session), "number": number, **_KEPT}
@@ -94,26 +113,18 @@ class MongoSessionPhotos:
     def photos(self, session: int) -> list[SessionPhoto]:
         with self._connection.calls():
             found = list(self._db.session_photos.find({"session": Int64(session)}, {"content": 0}).sort("number", 1))
-        return [
-            with_faces(
-                SessionPhoto(
-                    session,
-                    int(each["number"]),
-                    each["sha256"],
-                    each["at"],
-                    "faces" in each,
-                    int(each.get("width", 0)),
-                    int(each.get("height", 0)),
-                ),
-                each.get("faces"),
-            )
-            for each in found
-        ]
+            sealer = self._seals.sealer()
+            sealer.load(each.get("key") for each in found)
+            return [_photo(sealer, session, each) for each in found]
 
     def content(self, session: int, number: int) -> bytes | None:
         with self._connection.calls():
-            found = self._db.session_photos.find_one({"session": Int64(session), "number": number}, {"content": 1})
-        return None if found is None or "content" not in found else bytes(found["content"])
+            found = self._db.session_photos.find_one(
+                {"session": Int64(session), "number": number}, {"content": 1, "key": 1}
+            )
+            if found is None or "content" not in found:
+                return None
+            return self._seals.sealer().unseal(found["content"], found.get("key"), session_photo_seal(session, number))
 
     def kept_of(self, subject: int) -> int:
         with self._connection.calls():
@@ -121,19 +132,43 @@ class MongoSessionPhotos:
 
     def erase(self, session: int, number: int) -> None:
         with self._connection.calls():
-            self._db.session_photos.update_one({"session": Int64(session), "number": number}, _DROPPED)
+            self._drop({"session": Int64(session), "number": number})
 
     def drop(self, session: int | None = None, before: str | None = None) -> int:
-        which = dict(_KEPT)
+        which: dict[str, Any] = {}
         which |= {} if session is None else {"session": Int64(session)}
         which |= {} if before is None else {"at": {"$lt": before}}
         with self._connection.calls():
-            return int(self._db.session_photos.update_many(which, _DROPPED).modified_count)
+            return self._drop(which)
 
     def forget(self, subject: int) -> None:
         """Erase the photos that may show an erased student."""
-        self._db.session_photos.update_many({"about": Int64(subject)}, _DROPPED)
+        self._drop({"about": Int64(subject)})
 
     def _is_open(self, session: int) -> bool:
         which = {"_id": Int64(session), "state": "open"}
         return self._db.class_sessions.find_one(which, {"_id": 1}) is not None
+
+
+def _sealed(sealer: Sealer, photo: SessionPhoto, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of a photo, as its document has it."""
+    which = photo.session, photo.number
+    owner = of_session_photo(*which)
+    content, key = sealed_value(sealer.seal(owner, kept["content"], session_photo_seal(*which)))
+    if key is None:
+        return dict(kept)
+    faces, _ = sealed_value(sealer.seal(owner, kept["faces"].encode(), session_faces_seal(*which)))
+    return {**kept, "content": content, "faces": faces, **with_key(key)}
+
+
+def _photo(sealer: Sealer, session: int, document: Document) -> SessionPhoto:
+    number = int(document["number"])
+    bare = SessionPhoto(session, number, document["sha256"], document["at"])
+    faces = document.get("faces")
+    if isinstance(faces, bytes):
+        opened = sealer.unseal(faces, document.get("key"), session_faces_seal(session, number))
+        faces = None if opened is None else opened.decode()
+    if faces is None:  # none is kept, or it is being erased
+        return bare
+    width, height = (int(document.get(side, 0)) for side in ("width", "height"))
+    return with_faces(replace(bare, kept=True, width=width, height=height), faces)

@@ -11,8 +11,10 @@ from bson import Int64
 from pymongo.database import Database
 
 from gallery.documents.foreign_documents import NUMBER_FIELDS, TEXT_FIELDS, Document
+from gallery.documents.seals import Sealer, photo_seal, template_seal
 from gallery.documents.values import Student, TemplateBatch
 from presente.errors import InvalidInput
+from presente.sealing import OVERHEAD
 
 VISIBLE: Document = {"$nor": [{"enrolling": {"$exists": True}}, {"subject": {"$exists": False}}]}
 """Students who are not being enrolled at the moment, and whom we wrote, or ``adopt`` has taken in."""
@@ -65,6 +67,30 @@ def check_size(content: bytes) -> None:
 def content_id(subject: int, sha256: str) -> str:
     """The id of a photo's bytes. They are in a collection of their own, so that reading about a photo skips them."""
     return f"{int(subject)}:{sha256}"
+
+
+def content_size(kept: Document) -> int:
+    """How many bytes a photo has, of the document of its bytes."""
+    return len(kept["content"]) - (OVERHEAD if kept.get("key") is not None else 0)
+
+
+def opened_content(sealer: Sealer, image: Document, kept: Document | None) -> bytes | None:
+    """A photo's bytes, of the documents of what is known of it and of its bytes; None when it is being erased."""
+    if kept is None:
+        return None
+    return sealer.unseal(kept["content"], kept.get("key"), photo_seal(int(image["student"]), image["sha256"]))
+
+
+def opened_templates(sealer: Sealer, rows: Sequence[Document]) -> list[Document]:
+    """Documents of templates with their vectors opened; those of students who are being erased are left out."""
+    sealer.load(row.get("key") for row in rows)
+    opened: list[Document] = []
+    for row in rows:
+        about = "" if row.get("key") is None else template_seal(int(row["student"]), row["sha256"], row["pack"])
+        vector = sealer.unseal(row["vector"], row.get("key"), about)
+        if vector is not None:
+            opened.append({**row, "vector": vector})
+    return opened
 
 
 def template_batch(rows: Sequence[Document]) -> TemplateBatch:

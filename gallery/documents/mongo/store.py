@@ -32,6 +32,7 @@ from gallery.documents.mongo.attendance import MongoAttendance
 from gallery.documents.mongo.change_queries import MongoChangeQueries
 from gallery.documents.mongo.check import mongo_damage
 from gallery.documents.mongo.connection import MongoConnection
+from gallery.documents.mongo.data_keys import MongoSeals
 from gallery.documents.mongo.erasing import MongoEraser
 from gallery.documents.mongo.findings import MongoFindings
 from gallery.documents.mongo.jobs import MongoJobs
@@ -40,6 +41,7 @@ from gallery.documents.mongo.merging import MongoMerger
 from gallery.documents.mongo.photo_queries import MongoPhotoQueries
 from gallery.documents.mongo.preparation import create_indexes, insert_if_missing, upgrade_schema
 from gallery.documents.mongo.request_keys import MongoRequestKeys
+from gallery.documents.mongo.resealing import MongoSealStore
 from gallery.documents.mongo.sequence import MongoSequence
 from gallery.documents.mongo.session_photos import MongoSessionPhotos
 from gallery.documents.mongo.sessions import MongoClasses, MongoSessions
@@ -47,6 +49,7 @@ from gallery.documents.mongo.shapes import VISIBLE
 from gallery.documents.mongo.statistics import MongoStatistics
 from gallery.documents.mongo.student_photos import MongoStudentPhotos
 from gallery.documents.mongo.student_writing import MongoStudentWriter
+from gallery.documents.seals import Sealing
 from gallery.documents.student_lists import StudentFilter, StudentOrder, StudentPlace
 from gallery.documents.values import (
     Changes,
@@ -76,7 +79,12 @@ class MongoStore:
     """A :class:`gallery.documents.protocol.DocumentStore` on a MongoDB server."""
 
     def __init__(
-        self, url: str, timeout_ms: int = 1000, clock: Clock = MACHINE_CLOCK, lease_s: float = LEASE_S
+        self,
+        url: str,
+        timeout_ms: int = 1000,
+        clock: Clock = MACHINE_CLOCK,
+        lease_s: float = LEASE_S,
+        sealing: Sealing | None = None,
     ) -> None:
         """Connect, create the indexes that are missing, and recover what dead processes left.
 
@@ -85,10 +93,11 @@ class MongoStore:
             timeout_ms: how long a call waits for a server that cannot be reached.
             clock: tells which date a moment is that another program wrote.
             lease_s: how long a process on another machine that gives no sign of life counts as alive.
+            sealing: what new records are sealed with. A database with sealed records cannot be opened without.
 
         Raises:
             ConfigError: ``unknown_store``, ``foreign_database``.
-            StoreError: ``store_unavailable``.
+            StoreError: ``store_unavailable``; ``master_key_missing``, ``master_key_wrong``.
         """
         self._recovering = threading.Lock()
         self._recovered_at = -math.inf
@@ -99,6 +108,7 @@ class MongoStore:
         self._db = self._connection.db
         try:
             with self._connection.calls():
+                self._sealing = sealing
                 self._prepare(clock, lease_s)
                 self._recover()
                 self._request_keys.recover()
@@ -112,17 +122,18 @@ class MongoStore:
 
     def _prepare(self, clock: Clock, lease_s: float) -> None:
         create_indexes(self._db)
+        self._seals = MongoSeals(self._db, self._sealing)
         self._sequence = MongoSequence(self._db)
         self._request_keys = MongoRequestKeys(self._connection)
         self._request_keys.prepare()
         self._access_log = MongoAccessLog(self._connection)
         self._access_log.prepare()
-        self._attendance = MongoAttendance(self._connection, self._sequence, self._request_keys)
+        self._attendance = MongoAttendance(self._connection, self._sequence, self._request_keys, self._seals)
         self._attendance.prepare()
         self._access = MongoAccess(self._connection)
         self._access.prepare()
         self._attempts = MongoAttempts(self._db, self._sequence, lease_s)
-        self._session_photos = MongoSessionPhotos(self._connection)
+        self._session_photos = MongoSessionPhotos(self._connection, self._seals)
         self._session_photos.prepare()
         self._sessions = MongoSessions(self._connection, self._sequence, self._session_photos.drop)
         self._sessions.prepare()
@@ -134,14 +145,16 @@ class MongoStore:
         self._findings = MongoFindings(self._connection)
         self._findings.prepare()
         about = self._attendance, self._request_keys, self._access, self._access_log
-        parts = *about, self._session_photos, self._findings
+        parts = *about, self._session_photos, self._findings, self._seals
         eraser = MongoEraser(self._db, self._sequence, *parts)
-        self._writer = MongoStudentWriter(self._db, self._sequence, self._attendance, self._attempts, eraser, clock)
+        self._writer = MongoStudentWriter(
+            self._db, self._sequence, self._attendance, self._attempts, eraser, clock, self._seals
+        )
         self._merger = MongoMerger(
-            self._db, self._sequence, self._attendance, self._request_keys, self._access_log, self._writer
+            self._db, self._sequence, self._attendance, self._request_keys, self._access_log, self._writer, self._seals
         )
         self._changes = MongoChangeQueries(self._connection, self._sequence, self._attempts)
-        self._photos = MongoPhotoQueries(self._connection)
+        self._photos = MongoPhotoQueries(self._connection, self._seals)
         upgrade_schema(self._db, self._writer.remove_subject, self._attempts.take_over)
 
     def _recover(self) -> None:
@@ -185,7 +198,7 @@ class MongoStore:
 
     @property
     def student_photos(self) -> MongoStudentPhotos:
-        return MongoStudentPhotos(self._connection)
+        return MongoStudentPhotos(self._connection, self._seals)
 
     @property
     def jobs(self) -> MongoJobs:
@@ -195,13 +208,17 @@ class MongoStore:
     def findings(self) -> MongoFindings:
         return self._findings
 
+    @property
+    def seals(self) -> MongoSealStore:
+        return MongoSealStore(self._connection, self._seals, self._attempts)
+
     def close(self) -> None:
         self._attempts.close()
         self._connection.close()
 
     def damage(self, progress: DamageProgress = lambda _: None) -> Iterator[Damage]:
         with self._connection.calls():
-            yield from mongo_damage(self._db, self._attempts.dead, progress)
+            yield from mongo_damage(self._db, self._attempts.dead, progress, self._seals.seals)
 
     # -- identity and pack ------------------------------------------------------------------------------------------
 
@@ -317,7 +334,10 @@ class MongoStore:
     def changes(self, position: Position) -> Changes:
         self._known_students.forget()
         with self._connection.calls():
-            return self._changes.changes(position)
+            changes = self._changes.changes(position)
+        if len(changes.removed):
+            self._seals.forget()
+        return changes
 
     def _recover_at_times(self) -> None:
         """Recover once per interval, so that followers do not wait for a dead process for ever."""
@@ -337,7 +357,7 @@ class MongoStore:
 
     def student(self, matricula: str) -> StoredStudent | None:
         with self._connection.calls():
-            return student_queries.student_by_matricula(self._db, matricula)
+            return student_queries.student_by_matricula(self._db, self._seals.sealer(), matricula)
 
     def students(
         self,
@@ -350,13 +370,14 @@ class MongoStore:
         clases: Collection[str] | None = None,
     ) -> list[StoredStudent]:
         with self._connection.calls():
-            return student_queries.list_students(self._db, clase, query, kind, after, limit, clases)
+            which = StudentFilter(clase, query, kind, None if clases is None else frozenset(clases))
+            return student_queries.list_students(self._db, self._seals.sealer(), which, after, limit)
 
     def listed_students(
         self, which: StudentFilter, order: StudentOrder, after: StudentPlace | None, limit: int
     ) -> list[StoredStudent]:
         with self._connection.calls():
-            return student_queries.listed_students(self._db, which, order, after, limit)
+            return student_queries.listed_students(self._db, self._seals.sealer(), which, order, after, limit)
 
     def subjects(self, ids: Sequence[int], position: Position | None = None) -> dict[int, Student]:
         if position is not None:
@@ -364,7 +385,7 @@ class MongoStore:
         if not ids:
             return {}
         with self._connection.calls():
-            return student_queries.students_by_subject(self._db, ids)
+            return student_queries.students_by_subject(self._db, self._seals.sealer(), ids)
 
     def roster(self, *, clase: str | None = None, kind: SubjectKind | None = None) -> NDArray[np.int64]:
         with self._connection.calls():

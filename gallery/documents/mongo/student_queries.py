@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,9 @@ from pymongo.database import Database
 
 from gallery.documents.foreign_documents import Document, student_of
 from gallery.documents.mongo.attendance_counts import per_class
+from gallery.documents.mongo.data_keys import opened_students
 from gallery.documents.mongo.shapes import VISIBLE, in_class, in_one_of
+from gallery.documents.seals import Sealer
 from gallery.documents.student_lists import (
     ANY_AVISO,
     SortField,
@@ -30,38 +32,40 @@ _COUNTED = 1000
 """Students whose photos one query counts."""
 
 
-def student_by_matricula(db: Database[dict[str, Any]], matricula: str) -> StoredStudent | None:
+def student_by_matricula(db: Database[dict[str, Any]], sealer: Sealer, matricula: str) -> StoredStudent | None:
     """The student with a matricula; None when there is none."""
-    found = _stored(db, {"matricula": matricula}, limit=1)
+    found = _stored(db, sealer, {"matricula": matricula}, limit=1)
     return found[0] if found else None
 
 
 def list_students(
-    db: Database[dict[str, Any]],
-    clase: str | None,
-    query: str | None,
-    kind: SubjectKind | None,
-    after: str,
-    limit: int,
-    clases: Collection[str] | None = None,
+    db: Database[dict[str, Any]], sealer: Sealer, which: StudentFilter, after: str, limit: int
 ) -> list[StoredStudent]:
     """See :meth:`gallery.documents.protocol.DocumentStore.students`."""
-    which = StudentFilter(clase, query, kind, None if clases is None else frozenset(clases))
-    return _stored(db, {"$and": [{"matricula": {"$gt": after}}, *_conditions(which)]}, limit)
+    return listed_students(db, sealer, which, StudentOrder(), place_of("matricula", "", after), limit)
 
 
 def listed_students(
-    db: Database[dict[str, Any]], which: StudentFilter, order: StudentOrder, after: StudentPlace | None, limit: int
+    db: Database[dict[str, Any]],
+    sealer: Sealer,
+    which: StudentFilter,
+    order: StudentOrder,
+    after: StudentPlace | None,
+    limit: int,
 ) -> list[StoredStudent]:
     """See :meth:`gallery.documents.protocol.DocumentStore.listed_students`."""
-    conditions = _conditions(which)
-    if order.by == "matricula" and not which.without_photos:
+    reads_names = sealer.is_sealed and bool(which.words)  # the server cannot look into names that are sealed
+    conditions = _conditions(which, not reads_names)
+    if order.by == "matricula" and not which.without_photos and not reads_names:
         if after is not None:
             conditions.append({"matricula": {"$lt" if order.descending else "$gt": after.matricula}})
         direction = DESCENDING if order.descending else ASCENDING
-        return _stored(db, {"$and": conditions} if conditions else {}, limit, direction)
-    wanted = {"matricula": 1, "subject": 1, "nombre_del_alumno": 1, "clase": 1}
-    found = list(db.students.find({**({"$and": conditions} if conditions else {}), **VISIBLE}, wanted))
+        return _stored(db, sealer, {"$and": conditions} if conditions else {}, limit, direction)
+    wanted = {"matricula": 1, "subject": 1, "nombre_del_alumno": 1, "clase": 1, "key": 1}
+    met = db.students.find({**({"$and": conditions} if conditions else {}), **VISIBLE}, wanted)
+    found = opened_students(sealer, met)
+    if reads_names:
+        found = [each for each in found if which.finds(str(each["nombre_del_alumno"]), str(each["matricula"]))]
     images = dict[int, int]()
     if which.without_photos or order.by == "photos":
         for start in range(0, len(found), _COUNTED):
@@ -73,7 +77,7 @@ def listed_students(
         if not (which.without_photos and images.get(int(document["subject"]), 0))
     )
     page = page_of(places, order, after, limit)
-    stored = _stored(db, {"matricula": {"$in": [place.matricula for place in page]}}, limit) if page else []
+    stored = _stored(db, sealer, {"matricula": {"$in": [place.matricula for place in page]}}, limit) if page else []
     by_matricula = {each.student.matricula: each for each in stored}
     return [by_matricula[place.matricula] for place in page if place.matricula in by_matricula]  # not erased meanwhile
 
@@ -86,12 +90,12 @@ def _value(by: SortField, document: Document, images: Mapping[int, int]) -> str 
     return str(document.get(name, ""))
 
 
-def _conditions(which: StudentFilter) -> list[Document]:
+def _conditions(which: StudentFilter, with_words: bool) -> list[Document]:
     """A filter as conditions that must all hold; of photos it says nothing: they are in another collection."""
     found: list[Document] = [each for each in (_of(which.clase, which.kind),) if each]
     if which.clases is not None:
         found.append(in_one_of(which.clases))
-    for word in which.words:
+    for word in which.words if with_words else ():
         part = {"$regex": spelled(word)}
         found.append({"$or": [{"nombre_del_alumno": part}, {"matricula": part}]})
     if which.aviso is not None:
@@ -102,9 +106,9 @@ def _conditions(which: StudentFilter) -> list[Document]:
 
 
 def _stored(
-    db: Database[dict[str, Any]], which: Document, limit: int, direction: int = ASCENDING
+    db: Database[dict[str, Any]], sealer: Sealer, which: Document, limit: int, direction: int = ASCENDING
 ) -> list[StoredStudent]:
-    found = list(db.students.find({**which, **VISIBLE}).sort("matricula", direction).limit(limit))
+    found = opened_students(sealer, db.students.find({**which, **VISIBLE}).sort("matricula", direction).limit(limit))
     subjects = [document["subject"] for document in found]
     images, templates = (_count_per_student(db, name, subjects) for name in ("images", "templates"))
     return [
@@ -130,10 +134,10 @@ def _count_per_student(db: Database[dict[str, Any]], collection: str, subjects: 
     return {int(row["_id"]): int(row["n"]) for row in counted}
 
 
-def students_by_subject(db: Database[dict[str, Any]], ids: Sequence[int]) -> dict[int, Student]:
+def students_by_subject(db: Database[dict[str, Any]], sealer: Sealer, ids: Sequence[int]) -> dict[int, Student]:
     """Students by subject id; those who do not exist are left out."""
     found = db.students.find({"subject": {"$in": [Int64(i) for i in set(ids)]}, **VISIBLE})
-    return {int(document["subject"]): student_of(document) for document in found}
+    return {int(document["subject"]): student_of(document) for document in opened_students(sealer, found)}
 
 
 def roster(db: Database[dict[str, Any]], clase: str | None, kind: SubjectKind | None) -> NDArray[np.int64]:

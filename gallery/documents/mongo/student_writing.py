@@ -14,11 +14,13 @@ from pymongo.database import Database
 from gallery.documents.foreign_documents import Document, foreign_student
 from gallery.documents.mongo.attempts import Attempt, MongoAttempts
 from gallery.documents.mongo.attendance import MongoAttendance
+from gallery.documents.mongo.data_keys import MongoSeals, opened_students, sealed_fields
 from gallery.documents.mongo.erasing import MongoEraser
 from gallery.documents.mongo.photo_writing import MongoPhotoWriter, Owner, PhotoKey, WantedPhotos, insert_new
 from gallery.documents.mongo.recovery import MongoRecovery
 from gallery.documents.mongo.sequence import MongoSequence
 from gallery.documents.mongo.shapes import fields_of
+from gallery.documents.seals import Sealer, of_student
 from gallery.documents.student_rules import student_exists, student_not_found
 from gallery.documents.values import Enrolment, EnrolmentMode, PhotoFile, Student, Template, TemplateBatch, Written
 from presente.clock import Clock
@@ -49,11 +51,13 @@ class MongoStudentWriter:
         attempts: MongoAttempts,
         eraser: MongoEraser,
         clock: Clock,
+        seals: MongoSeals,
     ) -> None:
+        self._seals = seals
         self.clock = clock
         self.eraser = eraser
         self.recovery = MongoRecovery(db, sequence, attempts, eraser)
-        self.photos = MongoPhotoWriter(db, sequence, attempts, self.recovery, eraser)
+        self.photos = MongoPhotoWriter(db, sequence, attempts, self.recovery, eraser, seals)
         self._db = db
         self._sequence = sequence
         self._attendance = attendance
@@ -133,7 +137,7 @@ class MongoStudentWriter:
         images, missing, templates = self.photos.find_missing(wanted)
         changed = [
             document
-            for document in found
+            for document in opened_students(self._seals.sealer(), found)
             if document["matricula"] in fields
             and any(document.get(name) != value for name, value in fields_of(fields[document["matricula"]]).items())
         ]
@@ -145,12 +149,19 @@ class MongoStudentWriter:
             check()
             ids = iter(attempt.numbers)
             subjects: dict[Owner, int] = {student.matricula: next(ids) for student in new}
-            if not self._insert_invisible(new, subjects, attempt.name):
+            sealer = self._seals.sealer()
+            owners = {owner for owner, _ in (*missing, *(key for key, _ in templates))}
+            known = (of_student(owner) for owner in owners if isinstance(owner, int))
+            sealer.prepare(known, map(of_student, subjects.values()))
+            if not self._insert_invisible(sealer, new, subjects, attempt.name):
                 self._db.students.delete_many({"enrolling": attempt.name})  # one of the matriculas is taken
+                self._seals.destroy(map(of_student, subjects.values()))
                 return False, None
-            images |= self.photos.put_images({key: wanted[key][0] for key in missing}, subjects, ids)
+            images |= self.photos.put_images(sealer, {key: wanted[key][0] for key in missing}, subjects, ids)
             written = self.photos.put_templates(
-                [(images[key], subjects.get(key[0], key[0]), template) for key, template in templates], ids
+                sealer,
+                [(images[key], subjects.get(key[0], key[0]), key[1], template) for key, template in templates],
+                ids,
             )
             for document in changed:
                 self._set_fields(document, fields_of(fields[document["matricula"]]))
@@ -159,12 +170,14 @@ class MongoStudentWriter:
             self.photos.make_visible({*subjects.values(), *existing}, attempt.name)
         return True, _written(attempt, [template.pack for _, template in templates], written)
 
-    def _insert_invisible(self, students: Sequence[Student], subjects: Mapping[Owner, int], attempt: str) -> bool:
+    def _insert_invisible(
+        self, sealer: Sealer, students: Sequence[Student], subjects: Mapping[Owner, int], attempt: str
+    ) -> bool:
         """Insert new students who are invisible until the attempt is over; False when one exists already."""
         documents = [
             {
                 "subject": Int64(subjects[student.matricula]),
-                **fields_of(student),
+                **sealed_fields(sealer, subjects[student.matricula], fields_of(student)),
                 "asistencias": student.asistencias_previas,
                 "participaciones": student.participaciones_previas,
                 "enrolling": attempt,
@@ -180,9 +193,10 @@ class MongoStudentWriter:
         counts = {"asistencias": student.asistencias_previas, "participaciones": student.participaciones_previas}
         with self.recovery.attempt("number") as attempt:
             subject = attempt.numbers[0]
+            fields = sealed_fields(self._seals.sealer(), subject, fields_of(student))
             self._db.students.update_one(
                 {"_id": document["_id"], "subject": {"$exists": False}},
-                {"$set": {**fields_of(student), **counts, "subject": Int64(subject)}},
+                {"$set": {**fields, **counts, "subject": Int64(subject)}},
             )
 
     def update(self, student: Student) -> bool:
@@ -196,7 +210,8 @@ class MongoStudentWriter:
         return True
 
     def _set_fields(self, document: Document, fields: Document, more: Document | None = None) -> None:
-        changes = {"$set": {**fields, "recount": True}, **(more or {})}
+        written = sealed_fields(self._seals.sealer(), int(document["subject"]), fields)
+        changes = {"$set": {**written, "recount": True}, **(more or {})}
         self._db.students.update_one({"_id": document["_id"]}, changes)
         self._attendance.counts.refresh(int(document["subject"]))
 

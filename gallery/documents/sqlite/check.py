@@ -50,7 +50,7 @@ _WITH_KEY = "SELECT t.*, EXISTS (SELECT 1 FROM data_keys WHERE id = t.key) AS ha
 
 
 def sqlite_damage(
-    path: Path, progress: DamageProgress = lambda _: None, sealing: Sealing | None = None
+    path: Path, progress: DamageProgress = lambda _: None, sealing: Sealing | StoreSeals | None = None
 ) -> Iterator[Damage]:
     """Findings in a store's file; none when there is no file. Sealed records are examined with ``sealing`` only."""
     try:

@@ -58,19 +58,18 @@ class SqliteKeys:
         self._db = db
 
     def current(self, owners: Collection[str]) -> dict[str, DataKey]:
-        rows = self._db.execute(
-            f"SELECT {_COLUMNS} FROM data_keys WHERE owner IN (SELECT value FROM json_each(?)) ORDER BY era, id",
-            (json.dumps(sorted(owners)),),
-        )
-        return {row[1]: DataKey(*row) for row in rows}
+        query = f"SELECT {_COLUMNS} FROM data_keys WHERE owner = ? ORDER BY era DESC, id DESC LIMIT 1"
+        found = ((owner, self._db.execute(query, (owner,)).fetchone()) for owner in owners)
+        return {owner: DataKey(*row) for owner, row in found if row is not None}
 
     def find(self, ids: Collection[int]) -> list[DataKey]:
         query = f"SELECT {_COLUMNS} FROM data_keys WHERE id IN (SELECT value FROM json_each(?))"
         return [DataKey(*row) for row in self._db.execute(query, (json.dumps(sorted(ids)),))]
 
     def add(self, keys: Sequence[DataKey]) -> None:
-        rows = [(key.id, key.owner, key.era, key.sealed) for key in keys]
-        self._db.executemany(f"INSERT INTO data_keys ({_COLUMNS}) VALUES (?, ?, ?, ?)", rows)
+        for key in keys:
+            values = (key.id, key.owner, key.era, key.sealed)
+            self._db.execute(f"INSERT INTO data_keys ({_COLUMNS}) VALUES (?, ?, ?, ?)", values)
 
     def each(self) -> Iterator[DataKey]:
         """Every key, in order of id. Others may write meanwhile."""

@@ -29,9 +29,8 @@ SIZE = f"length(i.content) - (i.key IS NOT NULL) * {OVERHEAD}"
 """How many bytes a photo has, where ``i`` is the table of photos."""
 
 
-def put_photo(db: sqlite3.Connection, subject: int, photo: EnrolledPhoto) -> None:
+def put_photo(db: sqlite3.Connection, seals: Sealer, subject: int, photo: EnrolledPhoto) -> None:
     """Write a subject's photo and its template; a photo and a template that are there already stay."""
-    seals = sealer(db)
     image = _put_image(db, seals, subject, photo)
     _put_template(db, seals, image, subject, photo.sha256, photo.template)
 

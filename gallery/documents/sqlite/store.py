@@ -18,10 +18,11 @@ from gallery.documents.sqlite.attendance import SqliteAttendance
 from gallery.documents.sqlite.attendance_rows import merge_entries
 from gallery.documents.sqlite.check import sqlite_damage
 from gallery.documents.sqlite.connections import SqliteConnections
-from gallery.documents.sqlite.data_keys import SqliteKeys
+from gallery.documents.sqlite.data_keys import SqliteKeys, sealer
 from gallery.documents.sqlite.jobs import SqliteFindings, SqliteJobs
 from gallery.documents.sqlite.migrations import migrate
 from gallery.documents.sqlite.request_keys import SqliteRequestKeys, merge_request_keys
+from gallery.documents.sqlite.resealing import SqliteSealStore
 from gallery.documents.sqlite.session_photos import SqliteSessionPhotos
 from gallery.documents.sqlite.sessions import SqliteClasses, SqliteSessions
 from gallery.documents.sqlite.stale_log import refuse_stale_log
@@ -136,11 +137,19 @@ class SqliteStore:
     def findings(self) -> SqliteFindings:
         return SqliteFindings(self._reading, self._writing)
 
+    @property
+    def seals(self) -> SqliteSealStore:
+        return SqliteSealStore(self._reading, self._writing, self._seals, self._finish_resealing)
+
+    def _finish_resealing(self) -> None:
+        self._connections.empty_log_after_erasure()
+        self._connections.finish_erasing()
+
     def close(self) -> None:
         self._connections.close()
 
     def damage(self, progress: DamageProgress = lambda _: None) -> Iterator[Damage]:
-        return sqlite_damage(self.path, progress, self._sealing)
+        return sqlite_damage(self.path, progress, self._seals)
 
     # -- the gallery's pack -----------------------------------------------------------------------------------------
 
@@ -194,10 +203,11 @@ class SqliteStore:
     ) -> None:
         check()
         with self._writing() as db:
+            seals = sealer(db)
             for enrolment in enrolments:
-                subject = student_rows.put_student(db, enrolment.student, mode)
+                subject = student_rows.put_student(db, enrolment.student, mode, seals)
                 for photo in enrolment.photos:
-                    photo_rows.put_photo(db, subject, photo)
+                    photo_rows.put_photo(db, seals, subject, photo)
 
     def add_templates(self, templates: Sequence[tuple[int, Template]]) -> None:
         with self._writing() as db:
@@ -235,7 +245,7 @@ class SqliteStore:
             merge_entries(db, gone, kept)
             merge_request_keys(db, gone, kept)
             merge_concerned(db, gone, kept)
-            student_rows.put_student(db, merge_students(staying, leaving), "put")
+            student_rows.put_student(db, merge_students(staying, leaving), "put", sealer(db))
             db.execute("DELETE FROM students WHERE id = ?", (gone,))
         self._after_erasure()
 

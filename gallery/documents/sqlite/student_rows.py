@@ -177,7 +177,7 @@ def find_student(db: sqlite3.Connection, matricula: str) -> tuple[int, Student]:
     return int(row[0]), _student(row[1:])
 
 
-def put_student(db: sqlite3.Connection, student: Student, mode: EnrolmentMode) -> int:
+def put_student(db: sqlite3.Connection, student: Student, mode: EnrolmentMode, seals: Sealer) -> int:
     """Write a student's fields as the mode says; the subject id.
 
     Raises:
@@ -190,7 +190,6 @@ def put_student(db: sqlite3.Connection, student: Student, mode: EnrolmentMode) -
         raise student_not_found(student.matricula)
     if row is not None and mode == "extend":
         return int(row[0])
-    seals = sealer(db)
     stored = db.execute(
         f"INSERT INTO students ({', '.join(_FIELDS)}) VALUES ({', '.join('?' * len(_FIELDS))}) "
         f"ON CONFLICT (matricula) DO UPDATE SET {_REPLACED}, key = NULL RETURNING id",
@@ -213,7 +212,7 @@ def replace_student(db: sqlite3.Connection, student: Student) -> bool:
     """Replace all fields of a student, the consent included; False when there is no such student."""
     if db.execute("SELECT 1 FROM students WHERE matricula = ?", (student.matricula,)).fetchone() is None:
         return False
-    subject = put_student(db, student, "put")
+    subject = put_student(db, student, "put", sealer(db))
     if student.consentimiento is None:
         db.execute("UPDATE students SET consentimiento = NULL WHERE id = ?", (subject,))
     return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import math
 import mmap
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from gallery.index.kinds.flat import BATCH, Found, checked, in_threads_of_cores, nearest, on_every_core, ranked
 from gallery.index.kinds.protocol import IndexSpec, KindName
+from gallery.index.sealed_files import StoredFile
 from presente.errors import IndexDamaged
 from presente.parallel import default_workers
 
@@ -227,7 +227,7 @@ class CodedIndex:
             codes = self._segments[number]
             self._kind.erase_code(codes, place, self._kind.locate(codes, place).memory)
 
-    def forget_in_file(self, handle: int, rows: NDArray[np.int64]) -> None:
+    def forget_in_file(self, file: StoredFile, rows: NDArray[np.int64]) -> None:
         for number, place in map(self._segment_of, map(int, rows)):
             if self._codes_at[number] < 0:
                 raise OSError(errno.ENODATA, "the index's codes were not found in its file")
@@ -235,9 +235,9 @@ class CodedIndex:
             location = self._kind.locate(codes, place)
             start = self._codes_at[number] + location.offset
             # The file's content, not the memory's: another process may have erased other rows already.
-            stored = np.frombuffer(os.pread(handle, len(location.memory), start), dtype=np.uint8).copy()
+            stored = np.frombuffer(file.read(len(location.memory), start), dtype=np.uint8).copy()
             self._kind.erase_code(codes, place, stored)
-            os.pwrite(handle, stored.tobytes(), start)
+            file.write(stored.tobytes(), start)
 
 
 def _best(found: Sequence[Found], wanted: int) -> Found:

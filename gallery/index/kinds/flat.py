@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.index.kinds.protocol import IndexSpec
+from gallery.index.sealed_files import StoredFile
 from presente.errors import InvalidInput
 from presente.parallel import default_workers
 
@@ -213,5 +214,5 @@ class FlatIndex:
     def forget(self, rows: NDArray[np.int64]) -> None:
         """Nothing was made from the rows."""
 
-    def forget_in_file(self, handle: int, rows: NDArray[np.int64]) -> None:
+    def forget_in_file(self, file: StoredFile, rows: NDArray[np.int64]) -> None:
         """There is no file to overwrite."""

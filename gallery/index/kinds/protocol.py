@@ -10,6 +10,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.index.sealed_files import StoredFile
+
 KindName = Literal["flat", "pq", "rabitq", "hnsw", "ivf"]
 
 
@@ -41,10 +43,9 @@ class VectorIndex(Protocol):
     def forget(self, rows: NDArray[np.int64]) -> None:
         """Overwrite in memory what was made from some rows, which must not be found any more. Never during a search."""
 
-    def forget_in_file(self, handle: int, rows: NDArray[np.int64]) -> None:
+    def forget_in_file(self, file: StoredFile, rows: NDArray[np.int64]) -> None:
         """Overwrite the same in the file that :meth:`save` wrote or that this index was loaded from.
 
-        ``handle`` is a descriptor that is open for reading and writing.
         Raises ``OSError`` when the disk refuses."""
 
     def save(self, path: Path) -> bool:

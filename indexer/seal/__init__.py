@@ -1,0 +1,1 @@
+"""The program that seals what is in the clear, and changes keys."""
