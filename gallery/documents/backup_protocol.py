@@ -15,11 +15,11 @@ from presente.errors import StoreError
 RecordKind = Literal[
     "setting",
     "student",
-    "data_key",
     "photo",
     "template",
     "session",
     "session_photo",
+    "data_key",
     "attendance",
     "participation",
     "timetable",

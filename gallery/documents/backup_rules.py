@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gallery.documents.backup_protocol import Record
+from gallery.documents.seals import of_session_photo, of_student
 
-_CLEARED_ENTRY = {"student": None, "note": "", "request": "", "face": None, "vector": None}
-_FACELESS = {"face": None, "vector": None}
-_DROPPED = {"width": 0, "height": 0, "faces": None, "content": None, "about": []}
+_CLEARED_ENTRY = {"student": None, "note": "", "request": "", "face": None, "vector": None, "key": None}
+_FACELESS = {"face": None, "vector": None, "key": None}
+_DROPPED = {"width": 0, "height": 0, "faces": None, "content": None, "about": [], "key": None}
 
 
 @dataclass(slots=True)
@@ -25,6 +26,7 @@ class Present:
         open_sessions: ids of the sessions that are open.
         sessions: ids of all sessions.
         faceless: groups of faces that someone who is gone was in.
+        owners: who has data keys.
     """
 
     students: set[int] = field(default_factory=set)
@@ -34,6 +36,7 @@ class Present:
     open_sessions: set[int] = field(default_factory=set)
     sessions: set[int] = field(default_factory=set)
     faceless: set[str] = field(default_factory=set)
+    owners: set[str] = field(default_factory=set)
 
     def note(self, record: Record) -> None:
         """Note that a record is there."""
@@ -41,6 +44,7 @@ class Present:
         if record.kind == "student":
             self.students.add(fields["id"])
             self.matriculas.add(fields["matricula"])
+            self.owners.add(of_student(fields["id"]))
         elif record.kind == "photo":
             self.photos.add(fields["id"])
             self.named.add(hash((fields["student"], fields["sha256"])))
@@ -48,6 +52,8 @@ class Present:
             self.sessions.add(fields["id"])
             if fields["state"] == "open":
                 self.open_sessions.add(fields["id"])
+        elif record.kind == "session_photo" and fields["content"] is not None:
+            self.owners.add(of_session_photo(fields["session"], fields["number"]))
 
     def note_groups(self, entries: Iterable[Record]) -> None:
         """Note the groups of faces of entries whose students are gone."""
@@ -80,6 +86,10 @@ def _session_photo(present: Present, fields: dict[str, Any]) -> dict[str, Any] |
         return None
     kept = fields["session"] in present.open_sessions and present._all_there(fields["about"])
     return fields if kept or fields["content"] is None else {**fields, **_DROPPED}
+
+
+def _data_key(present: Present, fields: dict[str, Any]) -> dict[str, Any] | None:
+    return fields if fields["owner"] in present.owners else None
 
 
 def _attendance(present: Present, fields: dict[str, Any]) -> dict[str, Any]:
@@ -119,6 +129,7 @@ _CHANGES = {
     "photo": _photo,
     "template": _template,
     "session_photo": _session_photo,
+    "data_key": _data_key,
     "attendance": _attendance,
     "participation": _participation,
     "request": _request,

@@ -18,6 +18,7 @@ from gallery.documents.attendance import (
     StoredAttendance,
     StoredParticipation,
 )
+from gallery.documents.backup_protocol import BackupStore
 from gallery.documents.damage import Damage, DamageProgress
 from gallery.documents.finding_store import FindingStore
 from gallery.documents.job_store import JobStore
@@ -222,6 +223,10 @@ class DocumentStore(FollowedStore, Protocol):
     @property
     def findings(self) -> FindingStore:
         """What the last audit found."""
+
+    @property
+    def backup(self) -> BackupStore:
+        """Everything in the store, for a backup and from one."""
 
     @property
     def seals(self) -> SealStore:

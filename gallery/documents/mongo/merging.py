@@ -118,7 +118,8 @@ class MongoMerger:
         subject = int(self._known(matricula)["subject"])
         target = None if to is None else int(self._known(to)["subject"])
         which = {"student": Int64(subject), "sha256": {"$in": sorted(digests)}}
-        with self._writer.recovery.attempt("photos") as attempt:
+        whom = {"student": Int64(subject), **({} if target is None else {"into": Int64(target)})}
+        with self._writer.recovery.attempt("photos", **whom) as attempt:
             for image in list(self._db.images.find(which).sort("_id")):
                 if target is not None:
                     self._copy(image, target, attempt.name)

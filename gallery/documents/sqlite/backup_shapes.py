@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gallery.documents.backup_protocol import RESTORING, Record, RecordKind
@@ -63,24 +63,25 @@ def _plain(kind: RecordKind, table: str, columns: str, order: str, structured: s
 
 def _with(shape: Shape, name: str, selected: str, insert: str) -> Shape:
     """A shape with a further field, a list that is kept in rows of another table."""
-    return Shape(
-        shape.kind,
-        {**shape.fields, name: f"(SELECT {selected})"},
-        shape.table,
-        (*shape.inserts, insert),
-        shape.structured | {name},
+    return replace(
+        shape,
+        fields={**shape.fields, name: f"(SELECT {selected})"},
+        inserts=(*shape.inserts, insert),
+        structured=shape.structured | {name},
     )
 
 
 _GRANT = "role classes matricula"
-_WHOSE = "(SELECT id FROM students WHERE students.matricula = {table}.matricula)"
+
+
+def _also(shape: Shape, read: Mapping[str, str]) -> Shape:
+    """A shape with further fields that are read, and that rows do not have."""
+    return replace(shape, fields={**shape.fields, **read})
 
 
 def _granted(kind: RecordKind, table: str, columns: str) -> Shape:
-    shape = _plain(kind, table, columns, "name", "classes")
-    return Shape(
-        kind, {**shape.fields, "student": _WHOSE.format(table=table)}, shape.table, shape.inserts, shape.structured
-    )
+    whose = f"(SELECT id FROM students WHERE students.matricula = {table}.matricula)"
+    return _also(_plain(kind, table, columns, "name", "classes"), {"student": whose})
 
 
 SHAPES: Mapping[RecordKind, Shape] = {
@@ -103,14 +104,18 @@ SHAPES: Mapping[RecordKind, Shape] = {
         _plain("data_key", "data_keys", "id owner era sealed", "id"),
         Shape(
             "photo",
-            {name: name for name in "id student sha256 media_type source key".split()},
+            {**{name: name for name in "id student sha256 media_type source key".split()}, "source_key": "key"},
             "images ORDER BY id",
             (
                 "INSERT INTO images (id, student, sha256, media_type, source, key, content) "
-                "VALUES (:id, :student, :sha256, :media_type, :source, :key, :content)",
+                "VALUES (:id, :student, :sha256, :media_type, "
+                "CASE WHEN :source_key IS :key OR typeof(:source) = 'text' THEN :source ELSE '' END, :key, :content)",
             ),
         ),
-        _plain("template", "templates", "id image student pack vector box quality key", "id", "box quality"),
+        _also(
+            _plain("template", "templates", "id image student pack vector box quality key", "id", "box quality"),
+            {"sha256": "(SELECT sha256 FROM images WHERE images.id = image)"},
+        ),
         _plain(
             "session",
             "class_sessions",
@@ -179,14 +184,14 @@ SHAPES: Mapping[RecordKind, Shape] = {
             {
                 "mark": "mark",
                 "aside": "aside",
-                "place": "(SELECT place FROM audit_findings a WHERE a.mark = m.mark)",
-                "content": "(SELECT content FROM audit_findings a WHERE a.mark = m.mark)",
+                "place": "place",
+                "content": "content",
                 "about": "(SELECT json_group_array(DISTINCT student) FROM finding_subjects f WHERE f.mark = m.mark)",
                 "photos": "(SELECT json_group_array(json_array(student, sha256)) FROM finding_subjects f "
                 "WHERE f.mark = m.mark AND sha256 != '')",
             },
-            "(SELECT mark, max(aside) AS aside FROM (SELECT mark, 0 AS aside FROM audit_findings "
-            "UNION ALL SELECT mark, 1 FROM findings_aside) GROUP BY mark) m ORDER BY mark",
+            "(SELECT mark, FALSE AS aside, place, content FROM audit_findings "
+            "UNION ALL SELECT mark, TRUE, NULL, NULL FROM findings_aside) m ORDER BY mark, aside",
             (
                 "INSERT INTO audit_findings SELECT :mark, :place, :content WHERE :content IS NOT NULL",
                 "INSERT INTO findings_aside SELECT :mark WHERE :aside",
