@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.decision import Candidate, Decision, decide
+from gallery.documents.erasure_file import ErasureFile
+from gallery.documents.erasure_list import NOT_ASKED, Cause
 from gallery.documents.photo_digests import complete_digest
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.scope import WHOLE_SCHOOL, Scope
@@ -84,6 +86,7 @@ class Gallery:
             raise
         self._search = SubjectSearch(store, self.index, dim)
         self._calibration = StoredCalibration(store, pack)
+        self._erasure_file = None if settings.erasure_list is None else ErasureFile(settings.erasure_list)
         self.scope = WHOLE_SCHOOL
         self.covers = 1.0
         self._whole: Gallery | None = None
@@ -181,14 +184,14 @@ class Gallery:
                 "Send consentimiento with fecha and texto; PRESENTE_CONSENT asks for it.",
             )
 
-    def remove(self, matriculas: Sequence[str]) -> list[str]:
+    def remove(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> list[str]:
         """Erase students from the documents, the index and every generation; the matriculas that existed.
 
         Raises:
-            StoreError: ``erasure_incomplete`` when files still contain something of them. Calling it again, for any
-                student, tries again.
+            StoreError: ``erasure_incomplete`` when files still contain something of them, ``erasure_list_unwritable``.
+                Calling it again, for any student, tries again.
         """
-        removed = self.store.remove([self.named(matricula) for matricula in matriculas])
+        removed = self.store.remove([self.named(matricula) for matricula in matriculas], cause)
         self._follow_removal()
         return removed
 
@@ -209,13 +212,16 @@ class Gallery:
         self.store.merge(keep, other)
         self._follow_removal()
 
-    def take_photos(self, matricula: str, photos: Sequence[str], to: str | None = None) -> list[str]:
+    def take_photos(
+        self, matricula: str, photos: Sequence[str], to: str | None = None, cause: Cause = NOT_ASKED
+    ) -> list[str]:
         """Erase photos of a student, or move them with their templates to another student.
 
         Args:
             matricula: the student whose photos they are.
             photos: the first digits of each photo's SHA-256, enough to tell it from the student's other photos.
             to: the student who gets them; None to erase them.
+            cause: why.
 
         Returns:
             the SHA-256 of each.
@@ -234,12 +240,14 @@ class Gallery:
         digests = self.store.digests(matricula)
         which = [complete_digest(photo, digests, matricula) for photo in photos]
         self.index.check_pack()
-        self.store.take_photos(matricula, which, to)
+        self.store.take_photos(matricula, which, to, cause)
         self._follow_removal()
         return which
 
     def _follow_removal(self) -> None:
         """Remove from the index and from every generation what is gone from the documents."""
+        if self._erasure_file is not None:
+            self._erasure_file.keep_up(self.store.erasures)
         self.index.follow()
         self.index.finish_erasing()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from gallery.threshold.operating_point import ThresholdTarget
@@ -21,6 +22,7 @@ class GallerySettings:
         margin: two people who both reach the threshold and are closer than this are ambiguous.
         consent_required: whether students without consent on record are refused.
         consent_text: what the school asks people to agree to, for forms; empty when it has no text of its own.
+        erasure_list: a file that every erasure is appended to before it is acknowledged; None for none.
         target: the rate that gives the threshold.
         duplicates: what the programs that enrol do with duplicates.
         pack_name: how ``--pack`` names the pack, for advice in errors.
@@ -34,3 +36,4 @@ class GallerySettings:
     duplicates: DuplicatePolicy = "warn"
     pack_name: str = ""
     consent_text: str = ""
+    erasure_list: Path | None = None

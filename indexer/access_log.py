@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, cast
 
 from gallery.documents.access_log import AccessAction
+from gallery.documents.erasure_list import NOT_ASKED, Cause
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.values import Enrolment, EnrolmentMode, Student, Written
 from gallery.gallery import Gallery
@@ -52,18 +53,20 @@ class _LoggedDocuments:
             self._log.write(AccessAction.CHANGED, [student.matricula])
         return changed
 
-    def remove(self, matriculas: Sequence[str]) -> list[str]:
-        removed = self._store.remove(matriculas)
+    def remove(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> list[str]:
+        removed = self._store.remove(matriculas, cause)
         if removed:
             self._log.write(AccessAction.ERASED, removed)
         return removed
 
-    def merge(self, keep: str, other: str) -> None:
-        self._store.merge(keep, other)
+    def merge(self, keep: str, other: str, cause: Cause = NOT_ASKED) -> None:
+        self._store.merge(keep, other, cause)
         self._log.write(AccessAction.MERGED, [keep, other], "the second became the first")
 
-    def take_photos(self, matricula: str, digests: Collection[str], to: str | None = None) -> None:
-        self._store.take_photos(matricula, digests, to)
+    def take_photos(
+        self, matricula: str, digests: Collection[str], to: str | None = None, cause: Cause = NOT_ASKED
+    ) -> None:
+        self._store.take_photos(matricula, digests, to, cause)
         about, action = [matricula], AccessAction.PHOTOS_ERASED
         if to is not None:
             about, action = [matricula, to], AccessAction.PHOTOS_MOVED

@@ -311,6 +311,7 @@ def gallery_settings(settings: Settings, pack: ModelPack) -> GallerySettings:
         settings.duplicates,
         pack_name=settings.pack,
         consent_text=settings.consent_text,
+        erasure_list=settings.erasure_list,
     )
 
 
@@ -406,4 +407,5 @@ def open_for_upkeep(settings: Settings) -> Gallery:
     except BaseException:
         store.close()
         raise
-    return _gallery(settings, store, (tag, dim), GallerySettings(1.0, "none"))
+    own = GallerySettings(1.0, "none", erasure_list=settings.erasure_list)
+    return _gallery(settings, store, (tag, dim), own)

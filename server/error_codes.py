@@ -17,8 +17,8 @@ CODES: Mapping[int, frozenset[str]] = {
         "invalid_cursor", "invalid_detail", "invalid_embeddings", "invalid_faces", "invalid_fecha", "invalid_field",
         "invalid_force", "invalid_format", "invalid_frame", "invalid_grant", "invalid_history", "invalid_host",
         "invalid_idempotency_key", "invalid_json", "invalid_k", "invalid_length", "invalid_limit", "invalid_name",
-        "invalid_aside", "invalid_dry_run", "invalid_fpir", "invalid_npy", "invalid_parameter", "invalid_partial",
-        "invalid_password",
+        "invalid_aside", "invalid_asked", "invalid_dry_run", "invalid_fpir", "invalid_npy", "invalid_parameter",
+        "invalid_partial", "invalid_password",
         "invalid_purpose", "invalid_severity", "invalid_size", "invalid_sort", "invalid_state", "invalid_status",
         "invalid_student", "invalid_form", "invalid_threshold", "invalid_times", "no_video",
         "invalid_without_consent", "invalid_without_photos", "missing_field", "missing_parameter", "no_photos",
@@ -57,7 +57,7 @@ CODES: Mapping[int, frozenset[str]] = {
     501: frozenset({"hands_off"}),
     503: frozenset({
         "access_log_full", "busy", "calibration_unreadable", "data_key_missing",
-        "documents_missing", "erasure_incomplete", "lease_lost", "not_ready",
+        "documents_missing", "erasure_incomplete", "erasure_list_unwritable", "lease_lost", "not_ready",
         "pack_mismatch", "request_in_progress", "seal_broken", "shards_missing", "snapshot_gone",
         "store_unavailable", "store_unsealed",
     }),
@@ -116,3 +116,6 @@ KEYED = frozenset({"idempotency_key_reused", "invalid_idempotency_key", "request
 
 WRITES = frozenset({"index_unwritable"})
 """What a request that changes the index may be refused for."""
+
+ERASES = WRITES | {"erasure_incomplete", "erasure_list_unwritable", "export_unwritable"}
+"""What a request that erases may be refused for."""

@@ -17,6 +17,7 @@ from gallery.access_log.recorder import AccessLog
 from gallery.attendance.attendance_log import AttendanceLog
 from gallery.attendance.session_log import SessionLog
 from gallery.decision import Candidate
+from gallery.documents.erasure_list import NOT_ASKED, Cause
 from gallery.documents.jobs import Job
 from gallery.documents.scope import Scope
 from gallery.documents.student_rules import check_student, student_not_found
@@ -162,11 +163,11 @@ class Service:
             raise student_not_found(student.matricula)
         return self.gallery.student(student.matricula)
 
-    def erase(self, matricula: str) -> None:
+    def erase(self, matricula: str, cause: Cause = NOT_ASKED) -> None:
         """Erase a student and everything made of them."""
         matricula = self.gallery.named(matricula)
         with self._without_copies(matricula):
-            removed = self.gallery.remove([matricula])
+            removed = self.gallery.remove([matricula], cause)
         if not removed:
             raise student_not_found(matricula)
 
@@ -177,7 +178,7 @@ class Service:
             self.gallery.merge(keep, other)
         return self.gallery.student(keep)
 
-    def erase_photo(self, matricula: str, sha256: str) -> None:
+    def erase_photo(self, matricula: str, sha256: str, cause: Cause = NOT_ASKED) -> None:
         """Erase one photo of a student and everything made of it; the student stays, also without any photo.
 
         Copies of the student's other photos go, too, and are made anew when they are needed.
@@ -190,7 +191,7 @@ class Service:
         if sha256 not in self.gallery.store.digests(matricula):
             raise photo_not_found(matricula, sha256)
         with self._without_copies(matricula):
-            self.gallery.take_photos(matricula, [sha256])
+            self.gallery.take_photos(matricula, [sha256], cause=cause)
 
     def move_photo(self, matricula: str, sha256: str, to: str) -> None:
         """Give a photo of a student to another one, whom it shows.

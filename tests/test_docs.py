@@ -22,7 +22,10 @@ from server.service import ServiceHandle
 from tests.conftest import ROOT
 from tools.settings_table import documented_table, settings_table
 
-INDEXERS = {"not_sealed", "store_in_use", "ambiguous_photo", "foreign_index", "index_not_empty", "no_generation"}
+INDEXERS = {
+    "ambiguous_photo", "foreign_index", "index_not_empty", "invalid_erasure_list", "no_generation", "not_sealed",
+    "store_in_use",
+}  # fmt: skip
 """Codes of the gallery's that only the indexer's commands can meet."""
 NEVER_SERVED = {
     "unknown_pack",

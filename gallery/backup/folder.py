@@ -60,12 +60,24 @@ class BackupFolder:
         """
         with self._writing():
             if self.path.is_dir() and not self.exists:
-                ours = {"lock", "keys", "erasures", "snapshots", "objects"}
+                ours = {"lock", "running", "keys", "erasures", "snapshots", "objects"}
                 others = [each.name for each in self.path.iterdir() if each.name.removesuffix(_PART) not in ours]
                 if others:
                     raise not_a_backup(self.path, f"it has other files ({sorted(others)[0]})")
             for folder in (self.path, self._snapshots, self._objects):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def begin_run(self) -> bool:
+        """Note that a run has begun; whether the machine went down during an earlier one."""
+        note, now = self.path / "running", _boot()
+        cut_off = note.exists() and (not now or note.read_text(errors="replace") != now)
+        self._replace("running", now.encode())
+        return cut_off
+
+    def end_run(self) -> None:
+        """Note that the run is over."""
+        with self._writing():
+            (self.path / "running").unlink(missing_ok=True)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -246,6 +258,14 @@ class BackupFolder:
             raise damaged(where, "It is missing.") from exc
         except OSError as exc:
             raise damaged(where, f"It cannot be read ({errno.errorcode.get(exc.errno or 0, exc.strerror)}).") from exc
+
+
+def _boot() -> str:
+    """Which boot of the machine this is; empty where the system does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
 
 
 def _about_keys(header: bytes) -> str:

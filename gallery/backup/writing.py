@@ -1,8 +1,8 @@
 """Making a backup: the bytes of photos first, then everything else as it is at one moment.
 
-The order makes a kill at any moment safe. New keys are written before anything is sealed with them. The key list
-without the keys of those who are gone is written before the manifest. A snapshot is there once its manifest is, and what
-no manifest names is deleted by the next run.
+The order makes a kill at any moment safe. The key list, with new keys and without those of people who are gone, is
+written before the manifest. A snapshot is there once its manifest is, and what no manifest names is used or deleted by
+the next run.
 """
 
 from __future__ import annotations
@@ -111,18 +111,17 @@ class _Run:
         else:
             self._header, self._key = FolderHeader.new(store.identity(), life, store_key, master)
             self._keys = KeyList()
-        self._new = 0
-        self._bytes = 0
 
     def run(self) -> Made:
-        before = self._folder.snapshots()
+        before, sizes = self._folder.snapshots(), self._folder.object_sizes()
+        if self._folder.begin_run():  # what was not flushed may be half there
+            self._folder.prune(named_objects(self._folder, self._key, self._keys))
         self._save_keys()
         self._store.backup.capture(self)
         self._save_keys()
         moment = datetime.now(UTC)
         if before:  # the clock may have been set back
             moment = max(moment, moment_of(before[-1]) + timedelta(milliseconds=1))
-        sizes = self._folder.object_sizes()
         writer = ChunkWriter(self._folder, self._key, self._keys)
         pack = self._store.pack()
         for record in self._store.backup.records(self):
@@ -142,9 +141,9 @@ class _Run:
         )
         forgotten = self._finish(name_of(moment), made, writer.owners)
         dropped = self._drop_old()
-        new = {name: size for name, size in self._folder.object_sizes().items() if name not in sizes}
-        count, size = self._new + writer.written, self._bytes + sum(new.values())
-        return Made(name_of(moment), made, count, size, forgotten, dropped, self._header.is_sealed)
+        self._folder.end_run()
+        new = [size for name, size in self._folder.object_sizes().items() if name not in sizes]
+        return Made(name_of(moment), made, len(new), sum(new), forgotten, dropped, self._header.is_sealed)
 
     def _save_keys(self) -> None:
         self._folder.put_keys(self._header, self._key, self._keys)
@@ -177,14 +176,11 @@ class _Run:
         return self._folder.has(self._object_of(photo))
 
     def put(self, photo: PhotoVersion, content: bytes) -> None:
-        """Put the bytes of a photo into the folder. Their key is on disk first."""
+        """Put the bytes of a photo into the folder."""
         name, owner = self._object_of(photo), self._keys.keys[of_photo(photo.id)]
         if self._keys.changed >= _NEW_KEYS:
             self._save_keys()
-        sealed = Cipher(owner.key).seal(content, name)
-        self._folder.put(name, sealed)
-        self._new += 1
-        self._bytes += len(sealed)
+        self._folder.put(name, Cipher(owner.key).seal(content, name))
 
     def _object_of(self, photo: PhotoVersion) -> str:
         """The name of a photo's object: of which bytes it is, under which key."""

@@ -14,6 +14,7 @@ from presente.errors import StoreError
 
 RecordKind = Literal[
     "setting",
+    "erasure",
     "student",
     "photo",
     "template",
@@ -86,6 +87,9 @@ class BackupStore(Protocol):
         What was acknowledged before the call is in it. A write that overlaps with the call is in it whole, or not at
         all. No photo is in it whose bytes ``contents`` does not have. Others may read and write meanwhile.
         Raises ``Busy`` (``store_busy``) when others write too much at once."""
+
+    def setting(self, name: str) -> str | None:
+        """A setting of the store; None when it has none of the name."""
 
     def last_number(self) -> int:
         """A number that no id in the store exceeds, whether what had the id still exists or not."""

@@ -20,6 +20,7 @@ from gallery.documents.attendance import (
 )
 from gallery.documents.backup_protocol import BackupStore
 from gallery.documents.damage import Damage, DamageProgress
+from gallery.documents.erasure_list import NOT_ASKED, Cause, ErasureList
 from gallery.documents.finding_store import FindingStore
 from gallery.documents.job_store import JobStore
 from gallery.documents.photo_protocol import PhotoStore
@@ -229,6 +230,10 @@ class DocumentStore(FollowedStore, Protocol):
         """Everything in the store, for a backup and from one."""
 
     @property
+    def erasures(self) -> ErasureList:
+        """What was erased, so that it can be erased from older data as well."""
+
+    @property
     def seals(self) -> SealStore:
         """How the store is sealed."""
 
@@ -263,24 +268,27 @@ class DocumentStore(FollowedStore, Protocol):
     def update(self, student: Student) -> bool:
         """Replace a student's fields; False when there is no such student."""
 
-    def remove(self, matriculas: Sequence[str]) -> list[str]:
+    def remove(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> list[str]:
         """Erase students and everything that belongs to them, so that no page of the store contains any of it.
 
-        Returns the matriculas that existed."""
+        Each is an entry of the erasure list. Returns the matriculas that existed."""
 
-    def merge(self, keep: str, other: str) -> None:
+    def merge(self, keep: str, other: str, cause: Cause = NOT_ASKED) -> None:
         """Give everything that belongs to ``other`` to ``keep``, and erase ``other``.
 
         That is photos with their templates (under new ids; a photo that both have is there once), entries of
         attendance and participation (:func:`gallery.documents.attendance_rules.merged_revisions` says which entry holds
-        where both have one), and fields (:func:`gallery.documents.student_rules.merge_students`). A merge that was
-        interrupted is undone or finished before the store is next opened.
+        where both have one), and fields (:func:`gallery.documents.student_rules.merge_students`). It is an entry of the
+        erasure list. A merge that was interrupted is undone or finished before the store is next opened.
         Raises ``NotFound`` (``student_not_found``)."""
 
-    def take_photos(self, matricula: str, digests: Collection[str], to: str | None = None) -> None:
+    def take_photos(
+        self, matricula: str, digests: Collection[str], to: str | None = None, cause: Cause = NOT_ASKED
+    ) -> None:
         """Take photos, by SHA-256, with their templates from a student.
 
-        They go to the student ``to``; without ``to`` they are erased, so that no page of the store contains them. A
+        They go to the student ``to``; without ``to`` they are erased, so that no page of the store contains them. Each
+        is an entry of the erasure list. A
         call that was interrupted can be repeated. Raises ``NotFound`` (``student_not_found``)."""
 
     def student(self, matricula: str) -> StoredStudent | None:

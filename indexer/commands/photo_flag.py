@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from gallery.documents.erasure_list import NOT_ASKED, Cause
 from indexer.access_log import log_changes
 from presente import composition
 from presente.settings import Settings
@@ -21,14 +22,16 @@ def add_photo_flag(parser: argparse.ArgumentParser, required: bool) -> None:
     )
 
 
-def take_photos(settings: Settings, matricula: str, photos: Sequence[str], to: str | None) -> tuple[str, list[str]]:
+def take_photos(
+    settings: Settings, matricula: str, photos: Sequence[str], to: str | None, cause: Cause = NOT_ASKED
+) -> tuple[str, list[str]]:
     """Erase photos of a student, or give them to another; the stored matricula and the SHA-256 of each photo."""
     gallery = log_changes(composition.open_for_upkeep(settings), settings)
     try:
         matricula = gallery.student(matricula).student.matricula
         # Before, in case this process is killed after the erasure; and after, for copies that were made meanwhile.
         composition.forget_copies(settings, [matricula])
-        taken = gallery.take_photos(matricula, photos, to)
+        taken = gallery.take_photos(matricula, photos, to, cause)
         composition.forget_copies(settings, [matricula])
     finally:
         gallery.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from gallery.documents.erasure_list import Cause
 from indexer.access_log import log_changes
 from indexer.commands.photo_flag import add_photo_flag, take_photos
 from indexer.upkeep.audit_advice import PHOTO_DIGITS
@@ -25,6 +26,11 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("matricula", nargs="+", metavar="MATRICULA", help="matricula of a student")
     add_photo_flag(parser, required=False)
+    parser.add_argument(
+        "--asked",
+        action="store_true",
+        help="the person asked for it: no restored backup brings back what is erased (docs/privacy.md)",
+    )
 
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -35,7 +41,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     try:
         named = [gallery.named(matricula) for matricula in arguments.matricula]
         held = {matricula: holdings(gallery, matricula) for matricula in named}
-        removed = gallery.remove(named)
+        removed = gallery.remove(named, Cause(arguments.asked))
         composition.forget_copies(settings, named)
     finally:
         gallery.close()
@@ -48,7 +54,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
 def _remove_photos(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     if len(arguments.matricula) > 1:
         raise InvalidInput("unsuitable_option", "--photo names photos of one student.", "Name one student.")
-    matricula, photos = take_photos(settings, arguments.matricula[0], arguments.photo, None)
+    matricula, photos = take_photos(settings, arguments.matricula[0], arguments.photo, None, Cause(arguments.asked))
     output.result(
         {"matricula": matricula, "to": None, "photos": photos, "not_reached": list(NOT_REACHED)},
         [*(f"removed: photo {photo[:PHOTO_DIGITS]}, and its template" for photo in photos), *not_reached_lines()],

@@ -325,6 +325,13 @@ class Settings:
         "what is written into the access log: all, only changes, or nothing (off)",
         details="See [access log](access-log.md).",
     )
+    erasure_list: Path | None = setting(
+        "",
+        path_or_none,
+        "file that every erasure is appended to before it is acknowledged, for a restored backup",
+        default_means="none",
+        details="See [privacy](privacy.md#the-erasure-list). It names no one; keep it on another disk.",
+    )
     session_photos: SessionPhotos = setting(
         "until_closed",
         choice(SessionPhotos),

@@ -193,6 +193,11 @@ def granted_to(_: _Asked, reply: KeyJson | AccountJson | NewKeyReply) -> Iterabl
     return [made.matricula] if made.matricula else []
 
 
+def whether_asked(asked: _Asked, _: Any) -> str:
+    """Whether the person asked for the erasure."""
+    return "asked" if asked["parameters"].asked else ""
+
+
 def which_class(asked: _Asked, reply: Any) -> str:
     """The class that the path names, and the dates that were asked for."""
     return f"clase={asked['clase']} {which_list(asked, reply)}".strip()

@@ -115,6 +115,14 @@ class StudentListParameters(JsonObject, frozen=True, kw_only=True):
         return StudentOrder(cast("SortField", self.sort.removeprefix("-")), self.sort.startswith("-"))
 
 
+class ErasureParameters(JsonObject, frozen=True, kw_only=True):
+    """The query string of an erasure."""
+
+    asked: Annotated[
+        bool, Meta(description="Whether the person asked for it: then no restored backup can bring it back.")
+    ] = False
+
+
 class MergeParameters(JsonObject, frozen=True, kw_only=True):
     """The query string of a merge."""
 

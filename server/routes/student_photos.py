@@ -5,15 +5,17 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, request
 
 from gallery.documents.access_log import AccessAction
+from gallery.documents.erasure_list import Cause
 from server.access.permissions import Permission, needs
-from server.access_log.concerned import in_path, moved
+from server.access_log.concerned import in_path, moved, whether_asked
 from server.access_log.declaration import logged
 from server.body_sizes import PHOTOS, takes
-from server.error_codes import GALLERY, PHOTO, SCOPED, WRITES
+from server.error_codes import ERASES, GALLERY, PHOTO, SCOPED
 from server.operations.student_photos import checked_photo, described_photos, picture
 from server.requests.jobs import MovePhotoFields
 from server.requests.photos import NoFields, SentPhotos
 from server.requests.student_photos import PhotoCheckParameters, PictureParameters
+from server.requests.students import ErasureParameters
 from server.responses.student_photos import (
     PhotoCheckReply,
     StudentPhotosReply,
@@ -58,27 +60,20 @@ def image(matricula: str, image: str, parameters: PictureParameters) -> Response
 
 @bp.delete("/students/<matricula>/images/<image>")
 @needs(Permission.MANAGE)
-@answers(
-    {204: None},
-    refuses=GALLERY
-    | SCOPED
-    | WRITES
-    | {"erasure_incomplete", "export_unwritable", "photo_not_found", "student_not_found"},
+@answers({204: None}, refuses=GALLERY | SCOPED | ERASES | {"photo_not_found", "student_not_found"})
+@logged(
+    AccessAction.PHOTOS_ERASED, about=in_path, detail=lambda asked, _: f"photos=1 {whether_asked(asked, _)}".strip()
 )
-@logged(AccessAction.PHOTOS_ERASED, about=in_path, detail=lambda _, __: "photos=1")
-def erase_image(matricula: str, image: str) -> None:
+def erase_image(matricula: str, image: str, parameters: ErasureParameters) -> None:
     """Erase a photo of a student, its template, and copies; the student stays."""
-    service().erase_photo(matricula, image)
+    service().erase_photo(matricula, image, Cause(parameters.asked))
 
 
 @bp.post("/students/<matricula>/images/<image>/move")
 @needs(Permission.MANAGE)
 @answers(
     {204: None},
-    refuses=GALLERY
-    | SCOPED
-    | WRITES
-    | {"erasure_incomplete", "export_unwritable", "photo_not_found", "same_student", "student_not_found"},
+    refuses=GALLERY | SCOPED | ERASES | {"photo_not_found", "same_student", "student_not_found"},
 )
 @logged(AccessAction.PHOTOS_MOVED, about=moved, detail=lambda _, __: "photos=1")
 def move_image(matricula: str, image: str, body: MovePhotoFields) -> None:

@@ -9,7 +9,7 @@ from gallery.removal_preview import holdings_of
 from server.access.permissions import Permission, needs
 from server.access_log.concerned import in_path, merged
 from server.access_log.declaration import logged
-from server.error_codes import GALLERY, SCOPED, WRITES
+from server.error_codes import ERASES, GALLERY, SCOPED
 from server.operations.student_merging import merge as merge_students
 from server.requests.students import MergeFields, MergeParameters
 from server.responses.student_removal import ErasurePreviewReply, MergeReply, erasure_preview_reply, merge_reply
@@ -32,10 +32,7 @@ def erasure(matricula: str) -> ErasurePreviewReply:
 @needs(Permission.MANAGE)
 @answers(
     MergeReply,
-    refuses=GALLERY
-    | SCOPED
-    | WRITES
-    | {"erasure_incomplete", "export_unwritable", "same_student", "student_not_found"},
+    refuses=GALLERY | SCOPED | ERASES | {"same_student", "student_not_found"},
 )
 @logged(AccessAction.MERGED, about=merged, detail=lambda _, reply: "dry run" if reply.dry_run else "")
 def merge(matricula: str, parameters: MergeParameters, body: MergeFields) -> MergeReply:

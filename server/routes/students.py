@@ -7,11 +7,12 @@ from urllib.parse import quote
 from flask import Blueprint, g, request
 
 from gallery.documents.access_log import AccessAction
+from gallery.documents.erasure_list import Cause
 from server.access.permissions import Permission, needs
-from server.access_log.concerned import enrolled, in_path, in_reply, lookalikes_named, which_list
+from server.access_log.concerned import enrolled, in_path, in_reply, lookalikes_named, whether_asked, which_list
 from server.access_log.declaration import logged
 from server.body_sizes import PHOTOS, takes
-from server.error_codes import ENROLMENT, GALLERY, KEYED, SCOPED, WRITES
+from server.error_codes import ENROLMENT, ERASES, GALLERY, KEYED, SCOPED, WRITES
 from server.idempotency import KeyedRequest
 from server.operations import enrol_once
 from server.operations.student_lists import students_page
@@ -19,6 +20,7 @@ from server.requests.photos import NoFields, SentPhotos
 from server.requests.students import (
     EnrolmentFields,
     EnrolmentParameters,
+    ErasureParameters,
     StudentChanges,
     StudentListParameters,
     changed_student,
@@ -115,10 +117,8 @@ def change(matricula: str, body: StudentChanges) -> StudentJson:
 
 @bp.delete("/<matricula>")
 @needs(Permission.MANAGE)
-@answers(
-    {204: None}, refuses=GALLERY | SCOPED | WRITES | {"erasure_incomplete", "export_unwritable", "student_not_found"}
-)
-@logged(AccessAction.ERASED, about=in_path)
-def erase(matricula: str) -> None:
+@answers({204: None}, refuses=GALLERY | SCOPED | ERASES | {"student_not_found"})
+@logged(AccessAction.ERASED, about=in_path, detail=whether_asked)
+def erase(matricula: str, parameters: ErasureParameters) -> None:
     """Erase a student: document, photos, templates, index, snapshots."""
-    service().erase(matricula)
+    service().erase(matricula, Cause(parameters.asked))

@@ -99,6 +99,7 @@ def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> 
         url, folder = f"{store_url}_{deadly}", tmp_path / str(deadly)
         gallery = open_gallery(url, folder)
         gallery.enrol([enrolment("OLD", vectors(3, 1)), enrolment("KEPT", vectors(2, 2))])
+        old_id = gallery.student("OLD").id
         gallery.close(publish=True)
         acknowledged = die_before(deadly, url, folder, __name__, action)
         gallery = open_gallery(url, folder)  # the writes of the dead process are finished or undone here
@@ -121,6 +122,7 @@ def test_death_before_any_write(store_url: str, tmp_path: Path, action: str) -> 
         else:
             happened.append("OLD" not in present)
             gallery.remove(["OLD"])
+            assert [each.subject for each in gallery.store.erasures.entries()] == [old_id]
             faces = [stored.entry for stored in gallery.store.attendance.entries(EntryFilter())]
             assert all(entry.face is None for entry in faces if entry.subject is None)
             assert all(entry.subject in (None, present["KEPT"].id) for entry in faces)

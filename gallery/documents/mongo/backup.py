@@ -35,13 +35,16 @@ from presente.errors import Busy, Conflict
 _PAGE = 1000
 _LARGE_PAGE = 16
 _ROUNDS = 5
-_FIRST: tuple[RecordKind, ...] = ("request", "access_key", "account")
+_FIRST: tuple[RecordKind, ...] = ("erasure", "request", "access_key", "account")
 _NEXT: tuple[RecordKind, ...] = (
     *("timetable", "session_photo", "session", "attendance", "participation"),
     *("finding", "photo", "template", "student", "setting"),
 )
 _NUMBERED = frozenset({"session", "attendance", "participation", "photo", "template", "student"})
-_FILLED = ("students", "images", "attendance", "participations", "class_sessions", "access_log", "accounts", "access_keys")
+_FILLED = (
+    *("students", "images", "attendance", "participations", "class_sessions", "access_log", "accounts", "access_keys"),
+    "erasures",
+)
 """Collections that are empty in a store that nothing was put into."""
 _WHICH: dict[RecordKind, Document] = {"student": VISIBLE, "setting": {"_id": {"$nin": list(OWN_SETTINGS)}}}
 
@@ -135,6 +138,11 @@ class MongoBackup:
                 return
             yield page
             wanted = {"$and": [which, {key: {"$gt": page[-1][key]}}]}
+
+    def setting(self, name: str) -> str | None:
+        with self._connection.calls():
+            found = self._db.gallery.find_one({"_id": name})
+        return None if found is None else str(SHAPES["setting"].read(found)["value"])
 
     def last_number(self) -> int:
         with self._connection.calls():

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from bson import Binary, Int64
 
 from gallery.documents.backup_protocol import RESTORING, RecordKind
+from gallery.documents.erasure_list import Erasure
 from gallery.documents.foreign_documents import Document
+from gallery.documents.mongo.erasures import erasure_document, erasure_of
 
 LEFT_OUT = ("changes", "removals", "writers", "login_sessions", "jobs", "job_steps", "writing")
 """Collections that no record has: a restored store begins its own."""
@@ -198,6 +200,15 @@ def _write_finding(fields: dict[str, Any]) -> dict[str, Any]:
     return {"_id": f"{_AUDIT} {place}", "audit": _AUDIT, "place": place, "content": fields["content"], **made}
 
 
+def _read_erasure(document: Document) -> dict[str, Any]:
+    return {"number": int(document["_id"]), **asdict(erasure_of(document))}
+
+
+def _write_erasure(fields: dict[str, Any]) -> dict[str, Any]:
+    number = Int64(fields["number"])
+    return {"_id": number, **erasure_document(Erasure(**{**fields, "asked": bool(fields["asked"])}))}
+
+
 def _read_timetable(document: Document) -> dict[str, Any]:
     return {"clase": document["_id"], "entries": plain(document["entries"])}
 
@@ -218,6 +229,7 @@ def _write_account(fields: dict[str, Any]) -> dict[str, Any]:
 
 SHAPES: Mapping[RecordKind, Shape] = {
     "setting": Shape("gallery", _read_setting, _write_setting),
+    "erasure": Shape("erasures", _read_erasure, _write_erasure),
     "student": Shape("students", _read_student, _write_student),
     "photo": Shape("images", _read_photo, _write_photo),
     "template": Shape("templates", _read_template, _write_template),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from bson import Int64
@@ -12,6 +13,7 @@ from gallery.documents.mongo.access import MongoAccess
 from gallery.documents.mongo.access_log import MongoAccessLog
 from gallery.documents.mongo.attendance import MongoAttendance
 from gallery.documents.mongo.data_keys import MongoSeals
+from gallery.documents.mongo.erasures import MongoErasures, erasure_of
 from gallery.documents.mongo.findings import MongoFindings
 from gallery.documents.mongo.request_keys import MongoRequestKeys
 from gallery.documents.mongo.sequence import MongoSequence
@@ -35,6 +37,7 @@ class MongoEraser:
         access_log: MongoAccessLog,
         session_photos: MongoSessionPhotos,
         findings: MongoFindings,
+        erasures: MongoErasures,
         seals: MongoSeals,
     ) -> None:
         self._seals = seals
@@ -46,6 +49,11 @@ class MongoEraser:
         self._access_log = access_log
         self._session_photos = session_photos
         self.findings = findings
+        self.erasures = erasures
+
+    def list_announced(self, about: Mapping[str, Any]) -> None:
+        """Write the entries of the erasure list that an attempt announced, before anything is erased."""
+        self.erasures.put([erasure_of(entry) for entry in about.get("erasures", ())])
 
     def erase(self, subject: int, attempt: str) -> None:
         """Delete a student, so that no one adds to the student any more, and then what belongs to the student."""

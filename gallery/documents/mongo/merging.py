@@ -18,11 +18,13 @@ from pymongo.errors import DuplicateKeyError
 
 from gallery.documents.attendance import EntryFilter
 from gallery.documents.attendance_rules import merged_revisions
+from gallery.documents.erasure_list import Cause, erased_photos, merged_student
 from gallery.documents.foreign_documents import Document, student_of
 from gallery.documents.mongo.access_log import MongoAccessLog
 from gallery.documents.mongo.attendance import MongoAttendance
 from gallery.documents.mongo.attendance_documents import resealed_face
 from gallery.documents.mongo.data_keys import MongoSeals, opened_source, opened_students
+from gallery.documents.mongo.erasures import erasure_document
 from gallery.documents.mongo.request_keys import MongoRequestKeys
 from gallery.documents.mongo.sequence import MongoSequence
 from gallery.documents.mongo.shapes import VISIBLE, content_id, fields_of, opened_content, opened_templates
@@ -53,7 +55,7 @@ class MongoMerger:
         self._access_log = access_log
         self._writer = writer
 
-    def merge(self, keep: str, other: str) -> None:
+    def merge(self, keep: str, other: str, cause: Cause) -> None:
         """Announce what will change, then change it. See :meth:`gallery.documents.protocol.DocumentStore.merge`."""
         kept, gone = self._known(keep), self._known(other)
         before = fields_of(student_of(kept))
@@ -66,6 +68,7 @@ class MongoMerger:
                 {"entry": Int64(number), "turn": revision}
                 for number, revision in self._revisions(gone["subject"], kept["subject"])
             ],
+            "erasures": [erasure_document(merged_student(gone["subject"], kept["subject"]))] * cause.listed,
         }
         with self._writer.recovery.attempt("merge", **about) as attempt:
             self.finish(about, attempt.name)
@@ -73,6 +76,7 @@ class MongoMerger:
     def finish(self, announced: Mapping[str, Any], attempt: str) -> None:
         """Do what a merge announced, however much of it was done before."""
         source, target = int(announced["student"]), int(announced["into"])
+        self._writer.eraser.list_announced(announced)
         with suppress(Conflict):  # the kept student was removed meanwhile: both are the same person
             for image in list(self._db.images.find({"student": Int64(source)}).sort("_id")):
                 self._copy(image, target, attempt)
@@ -113,13 +117,15 @@ class MongoMerger:
         entries = (self._attendance.entries(EntryFilter(subject=int(subject))) for subject in (target, source))
         return merged_revisions(*entries)
 
-    def take_photos(self, matricula: str, digests: Collection[str], to: str | None) -> None:
+    def take_photos(self, matricula: str, digests: Collection[str], to: str | None, cause: Cause) -> None:
         """Copy photos to the other student, if there is one; then erase them here, the record of each one last."""
         subject = int(self._known(matricula)["subject"])
         target = None if to is None else int(self._known(to)["subject"])
         which = {"student": Int64(subject), "sha256": {"$in": sorted(digests)}}
+        entries = erased_photos(subject, digests, cause, target or 0) * cause.listed
         whom = {"student": Int64(subject), **({} if target is None else {"into": Int64(target)})}
         with self._writer.recovery.attempt("photos", **whom) as attempt:
+            self._writer.eraser.erasures.put(entries)
             for image in list(self._db.images.find(which).sort("_id")):
                 if target is not None:
                     self._copy(image, target, attempt.name)

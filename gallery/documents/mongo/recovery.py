@@ -71,6 +71,7 @@ class MongoRecovery:
         for found in self._db.removals.find({"_id": {"$in": removals(reserved)}}):
             self._db.templates.delete_many({"_id": {"$in": found["templates"]}})
         if attempt.what == "remove":
+            self._eraser.list_announced(attempt.about)
             self._eraser.erase(int(attempt.about["student"]), attempt.name)
         if attempt.what == "pack":  # the pack may have been changed since its first number was seen
             self._sequence.reserve(1, "pack", attempt.name)

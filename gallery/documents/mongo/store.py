@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from gallery.documents.backup_protocol import RESTORING, Opening, restore_unfinished
 from gallery.documents.damage import Damage, DamageProgress
+from gallery.documents.erasure_list import NOT_ASKED, Cause
 from gallery.documents.foreign_documents import Document
 from gallery.documents.mongo import student_queries
 from gallery.documents.mongo.access import MongoAccess
@@ -36,6 +37,7 @@ from gallery.documents.mongo.check import mongo_damage
 from gallery.documents.mongo.connection import MongoConnection
 from gallery.documents.mongo.data_keys import MongoSeals
 from gallery.documents.mongo.erasing import MongoEraser
+from gallery.documents.mongo.erasures import MongoErasures
 from gallery.documents.mongo.findings import MongoFindings
 from gallery.documents.mongo.jobs import MongoJobs
 from gallery.documents.mongo.known_students import KnownStudents
@@ -150,8 +152,10 @@ class MongoStore:
         self._jobs.prepare()
         self._findings = MongoFindings(self._connection)
         self._findings.prepare()
+        self._erasures = MongoErasures(self._connection)
+        self._erasures.prepare()
         about = self._attendance, self._request_keys, self._access, self._access_log
-        parts = *about, self._session_photos, self._findings, self._seals
+        parts = *about, self._session_photos, self._findings, self._erasures, self._seals
         eraser = MongoEraser(self._db, self._sequence, *parts)
         self._writer = MongoStudentWriter(
             self._db, self._sequence, self._attendance, self._attempts, eraser, clock, self._seals
@@ -216,6 +220,10 @@ class MongoStore:
     @property
     def findings(self) -> MongoFindings:
         return self._findings
+
+    @property
+    def erasures(self) -> MongoErasures:
+        return self._erasures
 
     @property
     def seals(self) -> MongoSealStore:
@@ -300,21 +308,23 @@ class MongoStore:
         with self._connection.calls():
             self._writer.photos.add_templates(templates)
 
-    def remove(self, matriculas: Sequence[str]) -> list[str]:
+    def remove(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> list[str]:
         with self._connection.calls():
-            return self._writer.remove(matriculas)
+            return self._writer.remove(matriculas, cause)
 
     def finish_erasing(self) -> None:
         pass  # the server takes care of its files
 
-    def merge(self, keep: str, other: str) -> None:
+    def merge(self, keep: str, other: str, cause: Cause = NOT_ASKED) -> None:
         with self._connection.calls():
             adopt(self._db, self._writer)  # first: a photo that another program left in the document would be lost
-            self._merger.merge(keep, other)
+            self._merger.merge(keep, other, cause)
 
-    def take_photos(self, matricula: str, digests: Collection[str], to: str | None = None) -> None:
+    def take_photos(
+        self, matricula: str, digests: Collection[str], to: str | None = None, cause: Cause = NOT_ASKED
+    ) -> None:
         with self._connection.calls():
-            self._merger.take_photos(matricula, digests, to)
+            self._merger.take_photos(matricula, digests, to, cause)
 
     def adopt(self) -> list[NotAdopted]:
         with self._connection.calls():

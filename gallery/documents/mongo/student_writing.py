@@ -11,11 +11,13 @@ from typing import Any
 from bson import Int64
 from pymongo.database import Database
 
+from gallery.documents.erasure_list import Cause, Erasure, erased_student
 from gallery.documents.foreign_documents import Document, foreign_student
 from gallery.documents.mongo.attempts import Attempt, MongoAttempts
 from gallery.documents.mongo.attendance import MongoAttendance
 from gallery.documents.mongo.data_keys import MongoSeals, opened_students, sealed_fields
 from gallery.documents.mongo.erasing import MongoEraser
+from gallery.documents.mongo.erasures import erasure_document
 from gallery.documents.mongo.photo_writing import MongoPhotoWriter, Owner, PhotoKey, WantedPhotos, insert_new
 from gallery.documents.mongo.recovery import MongoRecovery
 from gallery.documents.mongo.sequence import MongoSequence
@@ -217,19 +219,24 @@ class MongoStudentWriter:
 
     # -- removing ---------------------------------------------------------------------------------------------------
 
-    def remove(self, matriculas: Sequence[str]) -> list[str]:
+    def remove(self, matriculas: Sequence[str], cause: Cause) -> list[str]:
         """Erase students and everything that belongs to them; the matriculas that existed."""
         removed = []
         for matricula in dict.fromkeys(matriculas):
             found = self._db.students.find_one({"matricula": matricula, "subject": {"$exists": True}}, {"subject": 1})
             if found is not None:
-                self.remove_subject(int(found["subject"]))
+                subject = int(found["subject"])
+                self.remove_subject(subject, [erased_student(subject, cause)] * cause.listed)
                 removed.append(matricula)
             elif self._db.students.delete_many({"matricula": matricula}).deleted_count:  # another program's
                 removed.append(matricula)
         return removed
 
-    def remove_subject(self, subject: int) -> None:
-        """Erase a student; if it is cut off, recovery finishes it."""
-        with self.recovery.attempt("remove", student=Int64(subject)) as attempt:
+    def remove_subject(self, subject: int, entries: Sequence[Erasure] = ()) -> None:
+        """Erase a student, and list that; if it is cut off, recovery finishes it.
+
+        There are no ``entries`` of a student whose enrolment was cut off, and whom no one saw."""
+        about: dict[str, Any] = {"student": Int64(subject), "erasures": [erasure_document(entry) for entry in entries]}
+        with self.recovery.attempt("remove", **about) as attempt:
+            self.eraser.list_announced(about)
             self.eraser.erase(subject, attempt.name)

@@ -13,9 +13,14 @@ from gallery.documents.sqlite.backup_shapes import SHAPES
 from presente.errors import Conflict
 
 _PAGE = 1000
-_NUMBERED = ("students", "images", "templates", "attendance", "participations", "class_sessions", "session_photos", "jobs")
+_NUMBERED = (
+    *("students", "images", "templates", "attendance", "participations", "class_sessions", "session_photos", "jobs"),
+)
 """Tables whose ids count up."""
-_FILLED = ("students", "images", "attendance", "participations", "class_sessions", "access_log", "accounts", "access_keys")
+_FILLED = (
+    *("students", "images", "attendance", "participations", "class_sessions", "access_log", "accounts", "access_keys"),
+    "erasures",
+)
 """Tables that are empty in a store that nothing was put into."""
 _OpenConnection = Callable[[], AbstractContextManager[sqlite3.Connection]]
 
@@ -57,6 +62,11 @@ class SqliteBackup:
                     db.execute("ROLLBACK")
             yield from spool
 
+    def setting(self, name: str) -> str | None:
+        with self._reading() as db:
+            row = db.execute("SELECT value FROM gallery WHERE key = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
     def last_number(self) -> int:
         with self._reading() as db:
             return _last_number(db)
@@ -68,8 +78,8 @@ class SqliteBackup:
             if filled and not is_marked:
                 raise store_not_empty(filled[0])
             db.execute("INSERT OR REPLACE INTO gallery VALUES (?, ?)", (RESTORING, snapshot))
-            tables = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
-            for (table,) in tables.fetchall():
+            every = "SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 7) != 'sqlite_'"
+            for (table,) in db.execute(every).fetchall():
                 db.execute(f"DELETE FROM {table}" + (" WHERE key != 'restoring'" if table == "gallery" else ""))
 
     def load(self, records: Sequence[Record]) -> None:

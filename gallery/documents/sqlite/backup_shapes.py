@@ -93,6 +93,12 @@ SHAPES: Mapping[RecordKind, Shape] = {
             f"gallery WHERE key NOT IN ({', '.join(map(repr, OWN_SETTINGS))}) ORDER BY key",
             ("INSERT OR REPLACE INTO gallery VALUES (:name, :value)",),
         ),
+        Shape(
+            "erasure",
+            {**{name: name for name in "number mark at kind subject asked photo".split()}, "into": "into_subject"},
+            "erasures ORDER BY number",
+            ("INSERT INTO erasures VALUES (:number, :mark, :at, :kind, :subject, :asked, :photo, :into)",),
+        ),
         _plain(
             "student",
             "students",

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable
 
 from gallery.documents.sqlite.job_schema import m012_jobs
+from gallery.documents.sqlite.privacy_schema import m014_privacy
 from gallery.documents.sqlite.seal_schema import m013_data_keys
 from gallery.documents.sqlite.session_schema import m010_sessions
 from presente.errors import StoreError
@@ -289,6 +290,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m011_statistics,
     m012_jobs,
     m013_data_keys,
+    m014_privacy,
 )
 
 

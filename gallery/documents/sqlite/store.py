@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gallery.documents.backup_protocol import RESTORING, Opening, restore_unfinished
 from gallery.documents.damage import Damage, DamageProgress
+from gallery.documents.erasure_list import NOT_ASKED, Cause, erased_photos, erased_student, merged_student
 from gallery.documents.seals import SealedStoreKey, Sealing, StoreSeals, open_seals
 from gallery.documents.sqlite import photo_rows, student_rows
 from gallery.documents.sqlite.access import SqliteAccess
@@ -21,6 +22,7 @@ from gallery.documents.sqlite.backup import SqliteBackup
 from gallery.documents.sqlite.check import sqlite_damage
 from gallery.documents.sqlite.connections import SqliteConnections
 from gallery.documents.sqlite.data_keys import SqliteKeys, sealer
+from gallery.documents.sqlite.erasures import SqliteErasures, list_erasures
 from gallery.documents.sqlite.jobs import SqliteFindings, SqliteJobs
 from gallery.documents.sqlite.migrations import migrate
 from gallery.documents.sqlite.request_keys import SqliteRequestKeys, merge_request_keys
@@ -142,6 +144,10 @@ class SqliteStore:
         return SqliteFindings(self._reading, self._writing)
 
     @property
+    def erasures(self) -> SqliteErasures:
+        return SqliteErasures(self._reading, self._writing)
+
+    @property
     def seals(self) -> SqliteSealStore:
         return SqliteSealStore(self._reading, self._writing, self._seals, self._finish_resealing)
 
@@ -229,14 +235,15 @@ class SqliteStore:
         with self._writing() as db:
             return student_rows.replace_student(db, student)
 
-    def remove(self, matriculas: Sequence[str]) -> list[str]:
+    def remove(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> list[str]:
+        removed = []
         with self._writing() as db:
             forget_named(db, matriculas)
-            removed = [
-                matricula
-                for matricula in matriculas
-                if db.execute("DELETE FROM students WHERE matricula = ?", (matricula,)).rowcount
-            ]
+            for matricula in matriculas:
+                gone = db.execute("DELETE FROM students WHERE matricula = ? RETURNING id", (matricula,)).fetchone()
+                if gone is not None:
+                    removed.append(matricula)
+                    list_erasures(db, [erased_student(gone[0], cause)] * cause.listed)
         if removed:
             self._after_erasure()
         return removed
@@ -246,7 +253,7 @@ class SqliteStore:
             self._seals.forget()
         self._connections.empty_log_after_erasure()
 
-    def merge(self, keep: str, other: str) -> None:
+    def merge(self, keep: str, other: str, cause: Cause = NOT_ASKED) -> None:
         with self._writing() as db:
             (kept, staying), (gone, leaving) = (student_rows.find_student(db, name) for name in (keep, other))
             photo_rows.copy_photos(db, gone, kept)
@@ -255,15 +262,20 @@ class SqliteStore:
             merge_concerned(db, gone, kept)
             student_rows.put_student(db, merge_students(staying, leaving), "put", sealer(db))
             db.execute("DELETE FROM students WHERE id = ?", (gone,))
+            list_erasures(db, [merged_student(gone, kept)] * cause.listed)
         self._after_erasure()
 
-    def take_photos(self, matricula: str, digests: Collection[str], to: str | None = None) -> None:
-        which = json.dumps(sorted(digests))
+    def take_photos(
+        self, matricula: str, digests: Collection[str], to: str | None = None, cause: Cause = NOT_ASKED
+    ) -> None:
+        which, target = json.dumps(sorted(digests)), 0
         with self._writing() as db:
             subject = student_rows.find_student(db, matricula)[0]
             if to is not None:
-                photo_rows.copy_photos(db, subject, student_rows.find_student(db, to)[0], which)
+                target = student_rows.find_student(db, to)[0]
+                photo_rows.copy_photos(db, subject, target, which)
             photo_rows.delete_photos(db, subject, which)
+            list_erasures(db, erased_photos(subject, digests, cause, target) * cause.listed)
         self._after_erasure()
 
     def finish_erasing(self) -> None:

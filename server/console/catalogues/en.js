@@ -872,6 +872,7 @@ export const en = {
   "error.calibration_unreadable": "The calibration cannot be read. Tell an admin.",
   "error.documents_missing": "The database is not the index's. Tell an admin.",
   "error.erasure_incomplete": "The erasure is incomplete; it is finished as soon as the disk allows.",
+  "error.erasure_list_unwritable": "It was erased, and the erasure list's file cannot be written; try again.",
   "error.lease_lost": "The server was too busy. Try again.",
   "error.not_ready": "The server is starting.",
   "error.pack_mismatch": "The gallery is of another pack. Tell an admin.",

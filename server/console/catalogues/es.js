@@ -872,6 +872,7 @@ export const es = {
   "error.calibration_unreadable": "La calibración no se puede leer. Avise a administración.",
   "error.documents_missing": "La base de datos no es la del índice. Avise a administración.",
   "error.erasure_incomplete": "El borrado quedó a medias; se termina solo en cuanto el disco lo permita.",
+  "error.erasure_list_unwritable": "Se borró, pero no se pudo escribir el archivo de la lista de borrados; inténtalo de nuevo.",
   "error.lease_lost": "El servidor estuvo demasiado ocupado. Intente de nuevo.",
   "error.not_ready": "El servidor está arrancando.",
   "error.pack_mismatch": "La galería es de otro modelo. Avise a administración.",
