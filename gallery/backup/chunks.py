@@ -126,7 +126,9 @@ class ChunkWriter:
 def _ends_chunk(record: Record) -> bool:
     """Whether a chunk ends after a record: after one in so many, by its id alone."""
     fields = record.fields
-    name = next(fields[name] for name in ("id", "number", "key", "mark", "name", "clase") if fields.get(name) is not None)
+    name = next(
+        fields[name] for name in ("id", "number", "key", "mark", "name", "clase") if fields.get(name) is not None
+    )
     return zlib.crc32(str(name).encode()) % _MEAN_RECORDS == 0
 
 

@@ -11,7 +11,9 @@ CLEAR_FLAG = "--in-the-clear"
 
 def not_a_backup(path: Path, why: str) -> InvalidInput:
     """A folder that is something else."""
-    return InvalidInput("not_a_backup", f"{path} is no backup folder: {why}.", "Name the folder of a backup, or a new one.")
+    return InvalidInput(
+        "not_a_backup", f"{path} is no backup folder: {why}.", "Name the folder of a backup, or a new one."
+    )
 
 
 def too_new(path: Path, form: int, known: int) -> StoreError:
@@ -23,7 +25,9 @@ def too_new(path: Path, form: int, known: int) -> StoreError:
 def unwritable(path: Path, error: OSError) -> StoreError:
     """A folder that cannot be written: no space, no rights."""
     what = f"The backup {path} cannot be written ({error.strerror or error})."
-    return StoreError("backup_unwritable", what, "Make room or correct the rights; the snapshots that were there are whole.")
+    return StoreError(
+        "backup_unwritable", what, "Make room or correct the rights; the snapshots that were there are whole."
+    )
 
 
 def damaged(where: str, what: str) -> StoreError:

@@ -19,7 +19,7 @@ from gallery.backup.chunks import ChunkWriter, read_chunk
 from gallery.backup.errors import another_store, clear_backup, other_kind_of_key
 from gallery.backup.folder import BackupFolder
 from gallery.backup.folder_keys import FolderHeader
-from gallery.backup.forgetting import forget_gone
+from gallery.backup.forgetting import forget_gone, merged_erasures
 from gallery.backup.key_list import FolderKey, KeyList
 from gallery.backup.ownership import of_photo
 from gallery.backup.snapshot import Manifest, moment_of, name_of, read_manifest

@@ -183,7 +183,9 @@ class MongoBackup:
             if last_number:
                 made = {"n": last_number, "of": "restored", "mark": uuid.uuid4().hex}
                 self._db.changes.insert_one({"_id": Int64(1), **made})
-            whose = {int(each) for name in ("attendance", "participations") for each in self._db[name].distinct("student")}
+            whose = {
+                int(each) for name in ("attendance", "participations") for each in self._db[name].distinct("student")
+            }
             for subject in sorted(whose):
                 if subject > 0:
                     self._counts.refresh(subject)

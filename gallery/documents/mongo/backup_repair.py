@@ -85,10 +85,15 @@ class StudentReader:
     def versions(self, images: Sequence[Document]) -> Iterator[tuple[Document, PhotoVersion]]:
         """Photos whose bytes are there, with what they are sealed with."""
         names = {content_id(each["student"], each["sha256"]): each for each in images}
-        keys = {each["_id"]: each.get("key") for each in self._db.contents.find({"_id": {"$in": list(names)}}, {"key": 1})}
+        keys = {
+            each["_id"]: each.get("key") for each in self._db.contents.find({"_id": {"$in": list(names)}}, {"key": 1})
+        }
         for name, image in names.items():
             if name in keys:
-                yield image, PhotoVersion(int(image["_id"]), int(image["student"]), image["sha256"], int(keys[name] or 0))
+                yield (
+                    image,
+                    PhotoVersion(int(image["_id"]), int(image["student"]), image["sha256"], int(keys[name] or 0)),
+                )
 
     def put_content(self, image: Document, version: PhotoVersion, contents: PhotoContents) -> bool:
         """Give the bytes of a photo; False when they are gone, or were sealed with another key meanwhile."""

@@ -121,7 +121,11 @@ def _read_entry(document: Document) -> dict[str, Any]:
     fields = {"id": int(document["_id"]), "student": subject if subject > 0 else None, **_pick(document, _ENTRY)}
     fields |= {name: fields[name] or 0 for name in ("session", "photo_number", "face_number")}
     about = None if face is None else _pick(face, _FACE)
-    return {**fields, "face": about, **({"vector": None, "key": None} if face is None else _pick(face, ["vector", "key"]))}
+    return {
+        **fields,
+        "face": about,
+        **({"vector": None, "key": None} if face is None else _pick(face, ["vector", "key"])),
+    }
 
 
 def _write_entry(fields: dict[str, Any]) -> dict[str, Any]:
@@ -149,7 +153,12 @@ def _write_participation(fields: dict[str, Any]) -> dict[str, Any]:
 def _read_session_photo(document: Document) -> dict[str, Any]:
     fields = _pick(document, "session number sha256 at width height faces content key about".split())
     kept = fields["content"] is not None
-    return {**fields, "width": fields["width"] or 0, "height": fields["height"] or 0, "about": fields["about"] if kept else []}
+    return {
+        **fields,
+        "width": fields["width"] or 0,
+        "height": fields["height"] or 0,
+        "about": fields["about"] if kept else [],
+    }
 
 
 def _write_session_photo(fields: dict[str, Any]) -> dict[str, Any]:
@@ -215,7 +224,10 @@ def _read_timetable(document: Document) -> dict[str, Any]:
 
 def _write_template(fields: dict[str, Any]) -> dict[str, Any]:
     absent = ("key",) if fields["key"] else ("key", "sha256")
-    return {"_id": Int64(fields["id"]), **_put({**fields, "sha256": fields["sha256"] if fields["key"] else None}, _TEMPLATE, absent)}
+    return {
+        "_id": Int64(fields["id"]),
+        **_put({**fields, "sha256": fields["sha256"] if fields["key"] else None}, _TEMPLATE, absent),
+    }
 
 
 _read_template, _ = _named("id", _TEMPLATE)

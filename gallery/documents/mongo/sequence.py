@@ -61,7 +61,13 @@ class MongoSequence:
             writing: what announces the write.
             whom: subject ids of those from whom the write takes something, or to whom it gives that.
         """
-        about: dict[str, Any] = {"of": of, "attempt": attempt, "students": students, "templates": templates, "writing": writing}
+        about: dict[str, Any] = {
+            "of": of,
+            "attempt": attempt,
+            "students": students,
+            "templates": templates,
+            "writing": writing,
+        }
         about["whom"] = [Int64(subject) for subject in whom]
         with self._lock:
             while True:

@@ -49,7 +49,9 @@ class Shape:
 
     def write(self, db: sqlite3.Connection, fields: Mapping[str, Any]) -> None:
         """Add the rows of a record."""
-        as_json = {name: json.dumps(fields[name], ensure_ascii=False) for name in self.structured if fields[name] is not None}
+        as_json = {
+            name: json.dumps(fields[name], ensure_ascii=False) for name in self.structured if fields[name] is not None
+        }
         for statement in self.inserts:
             db.execute(statement, {**fields, **as_json})
 
