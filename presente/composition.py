@@ -32,7 +32,7 @@ from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import ConfigError, InvalidInput, PackError, PresenteError, StoreError
 from presente.files import erase_folder
 from presente.parallel import default_workers
-from presente.sealing import Cipher
+from presente.sealing import Cipher, MasterKey
 from presente.secrets import hidden, hidden_address
 from presente.settings import Settings
 from presente.settings.values import TargetRate
@@ -155,8 +155,17 @@ def open_sealing(settings: Settings) -> Sealing | None:
     Raises:
         ConfigError: ``master_key_unreadable``.
     """
-    source = settings.master_key
-    return None if source is None else Sealing(source.read(), settings.seal_names)
+    master = master_key(settings)
+    return None if master is None else Sealing(master, settings.seal_names)
+
+
+def master_key(settings: Settings) -> MasterKey | None:
+    """The master key; None without one.
+
+    Raises:
+        ConfigError: ``master_key_unreadable``.
+    """
+    return None if settings.master_key is None else settings.master_key.read()
 
 
 def open_own_store(settings: Settings, opening: Opening = "use") -> DocumentStore:

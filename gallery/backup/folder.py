@@ -176,7 +176,7 @@ class BackupFolder:
     def snapshots(self) -> list[str]:
         """The moments of the snapshots, the oldest first."""
         try:
-            return sorted(name for name in os.listdir(self._snapshots) if _SNAPSHOT.fullmatch(name))
+            return sorted(each.name for each in self._snapshots.iterdir() if _SNAPSHOT.fullmatch(each.name))
         except FileNotFoundError:
             return []
 

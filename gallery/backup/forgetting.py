@@ -80,7 +80,7 @@ class _Judge:
         holder, asked = self._last_holder(holder)
         if asked:
             return False
-        return is_recent or of_student(holder) in self._present and not self._is_own(owner, key, holder)
+        return is_recent or (of_student(holder) in self._present and not self._is_own(owner, key, holder))
 
     def _is_own(self, owner: str, key: OwnerKey, holder: int) -> bool:
         """Whether a photo was erased from a student who is still there."""

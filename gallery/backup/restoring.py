@@ -1,7 +1,7 @@
 """Making a store from a snapshot, of whichever kind of store the snapshot was.
 
-The store says that it is half restored from the first write to the last. Whoever was erased is not written into it, where
-the key is gone; the erasure list is carried out on the rest before the store may be used.
+The store says that it is half restored from the first write to the last. Whoever was erased, and has no key any more, is
+not written into it; the erasure list is carried out on the rest before the store may be used.
 """
 
 from __future__ import annotations

@@ -99,8 +99,8 @@ class _Check:
                 found[0].append(snapshot)
                 found[1].update(whom)
         for name, (where, subjects) in sorted(lacking.items()):
-            whom = tuple(sorted(self._names.get(each, f"student {each}") for each in subjects))
-            problems.append(Problem(f"objects/{name[:2]}/{name}", self._damaged[name], tuple(where), whom))
+            people = tuple(sorted(self._names.get(each, f"student {each}") for each in subjects))
+            problems.append(Problem(f"objects/{name[:2]}/{name}", self._damaged[name], tuple(where), people))
         return VerifiedBackup(manifests, len(self._read), tuple(problems))
 
     def _snapshot(self, manifest: Manifest) -> Iterator[tuple[str, set[int]]]:

@@ -27,7 +27,6 @@ from gallery.documents.backup_protocol import PhotoVersion, Record
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.seals import STORE_KEY
 from presente import __version__
-from presente.errors import StoreError
 from presente.sealing import Cipher, MasterKey
 
 LIVES = "lives"

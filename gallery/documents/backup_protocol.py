@@ -1,4 +1,4 @@
-"""What a backup asks of a document store: everything that it holds, as records that are the same for every kind of store.
+"""What a backup asks of a document store: everything in it, as records that are the same for every kind of store.
 
 A record is a kind and named fields: texts, numbers, bytes, and lists and dictionaries of them. Bytes that the store
 keeps sealed stay as they are. Ids are those of the store.

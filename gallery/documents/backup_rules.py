@@ -11,7 +11,7 @@ from gallery.documents.seals import of_session_photo, of_student
 
 _CLEARED_ENTRY = {"student": None, "note": "", "request": "", "face": None, "vector": None, "key": None}
 _FACELESS = {"face": None, "vector": None, "key": None}
-_DROPPED = {"width": 0, "height": 0, "faces": None, "content": None, "about": [], "key": None}
+_DROPPED: dict[str, Any] = {"width": 0, "height": 0, "faces": None, "content": None, "about": [], "key": None}
 
 
 @dataclass(slots=True)

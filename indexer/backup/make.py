@@ -35,10 +35,9 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     """Make a backup."""
     if arguments.keep is not None and arguments.keep < 1:
         raise InvalidInput("invalid_parameter", f"--keep {arguments.keep} keeps nothing.", "It must be 1 or more.")
-    sealing = composition.open_sealing(settings)
     wishes = BackupWishes(arguments.keep, arguments.in_the_clear, settings.backup_undo_days)
     with closing(composition.open_own_store(settings)) as store:
-        made = make_backup(store, BackupFolder(arguments.folder), sealing and sealing.master, wishes)
+        made = make_backup(store, BackupFolder(arguments.folder), composition.master_key(settings), wishes)
     output.result(_as_json(made), _lines(made))
     return cli.DONE
 

@@ -40,11 +40,10 @@ def build_parser() -> Parser:
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Restore."""
-    sealing = composition.open_sealing(settings)
     wishes = RestoreWishes(_moment(arguments.at, settings), tuple(arguments.bring_back), _further_erasures(settings))
     made = restore(
         BackupFolder(arguments.folder),
-        sealing and sealing.master,
+        composition.master_key(settings),
         lambda opening: composition.open_own_store(settings, opening),
         wishes,
     )
@@ -53,8 +52,8 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     output.result(
         {"snapshot": made.snapshot, "moment": made.manifest.moment, "records": made.counts, "erased_again": erased},
         [
-            f"Restored {made.snapshot}: {made.counts.get('student', 0)} students, {made.counts.get('photo', 0)} photos, "
-            f"{made.counts.get('attendance', 0)} attendance entries.",
+            f"Restored {made.snapshot}: {made.counts.get('student', 0)} students, "
+            f"{made.counts.get('photo', 0)} photos, {made.counts.get('attendance', 0)} attendance entries.",
             f"The erasure list took {replayed.students} students and {replayed.photos} photos away again, and merged "
             f"{replayed.merged}.",
         ],

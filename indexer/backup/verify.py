@@ -31,10 +31,10 @@ def build_parser() -> Parser:
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Verify a backup."""
-    folder, sealing = BackupFolder(arguments.folder), composition.open_sealing(settings)
+    folder = BackupFolder(arguments.folder)
     only = snapshot_at(folder, None) if arguments.newest else None
     with output.bar(None, "object") as progress:
-        found = verify_backup(folder, sealing and sealing.master, only, progress)
+        found = verify_backup(folder, composition.master_key(settings), only, progress)
     snapshots = [
         {"snapshot": name, "moment": each.moment, "records": each.counts} for name, each in found.manifests.items()
     ]

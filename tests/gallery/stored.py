@@ -57,10 +57,10 @@ def fill(store: DocumentStore, people: int = 4) -> None:
     made = store.attendance.add_participation(Participation(first, CLASE, FECHA, "pregunta", "bien", AT, "part-1"))
     store.attendance.add_participation(Participation(first, CLASE, FECHA, "pregunta", "", AT, "part-2", made.id))
     store.attendance.add_participation(Participation(second, CLASE, FECHA, "pregunta", "", AT, "part-3"))
-    number = store.session_photos.number(meeting.id, "cd" * 32, AT)
-    assert number is not None
+    numbered = store.session_photos.number(meeting.id, "cd" * 32, AT)
+    assert numbered is not None
     faces = (SessionFace((1.0, 2.0, 3.0, 4.0), "known", ((first, 0.9), (second, 0.2))),)
-    sent = SessionPhoto(meeting.id, number.number, "cd" * 32, AT, True, 640, 480, faces)
+    sent = SessionPhoto(meeting.id, numbered.number, "cd" * 32, AT, True, 640, 480, faces)
     assert store.session_photos.keep(sent, b"a copy of a class", [first, second])
     store.session_photos.number(meeting.id, "ef" * 32, AT)
     store.classes.put_timetable(CLASE, [TimetableEntry(1, "09:00", "11:00", 10), TimetableEntry(3, "09:00")])

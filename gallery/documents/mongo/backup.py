@@ -18,7 +18,7 @@ from typing import Any
 from bson import Int64
 from pymongo import ASCENDING
 
-from gallery.documents.backup_protocol import KINDS, RESTORING, PhotoContents, PhotoVersion, Record, RecordKind
+from gallery.documents.backup_protocol import KINDS, RESTORING, PhotoContents, Record, RecordKind
 from gallery.documents.backup_rules import Present
 from gallery.documents.foreign_documents import Document
 from gallery.documents.mongo.attempts import MongoAttempts

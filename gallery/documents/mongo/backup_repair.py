@@ -26,7 +26,7 @@ _SHARED: tuple[RecordKind, ...] = ("attendance", "participation", "request")
 _Capture = Callable[[Sequence[Document], PhotoContents], list[Record]]
 
 
-class PackChanged(Exception):  # noqa: N818
+class PackChanged(Exception):
     """The gallery got another pack while it was read."""
 
 

@@ -21,20 +21,28 @@ OWN_SETTINGS = ("access_revision", RESTORING, "schema", "superseded")
 """Settings that no record has."""
 _AUDIT = uuid.uuid4().hex
 
-_STUDENT = (
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+_STUDENT = _words(
     "matricula nombre_del_alumno clase fecha_de_registro kind consentimiento aviso asistencias_previas "
     "participaciones_previas otras_clases key"
-).split()
-_PHOTO = "student sha256 media_type source".split()
-_TEMPLATE = "image student pack sha256 vector box quality key".split()
-_SESSION = "clase fecha starts ends late_after source state note made_by at request".split()
-_ENTRY = "clase fecha session turn status source at note request face_group photo_number face_number undoes".split()
-_FACE = "pack box score threshold template generation photo".split()
-_PARTICIPATION = "clase fecha kind note at request withdraws".split()
-_GRANT = "role classes matricula student".split()
-_LINE = "at caller role address action outcome request detail previous hash".split()
-_CONCERNED = "commitment salt matricula student".split()
-_IDS = frozenset("student image session photo_number face_number undoes key source_key template".split())
+)
+_PHOTO = _words("student sha256 media_type source")
+_TEMPLATE = _words("image student pack sha256 vector box quality key")
+_SESSION = _words("clase fecha starts ends late_after source state note made_by at request")
+_ENTRY = _words("clase fecha session turn status source at note request face_group photo_number face_number undoes")
+_FACE = _words("pack box score threshold template generation photo")
+_PARTICIPATION = _words("clase fecha kind note at request withdraws")
+_SENT, _COPY = _words("session number sha256 at"), _words("width height faces content key")
+_GRANT = _words("role classes matricula student")
+_LINE = _words("at caller role address action outcome request detail previous hash")
+_CONCERNED = _words("commitment salt matricula student")
+_IDS = frozenset(
+    ["student", "image", "session", "photo_number", "face_number", "undoes", "key", "source_key", "template"]
+)
 """Fields that are 64 bit numbers in documents."""
 
 
@@ -130,7 +138,7 @@ def _read_entry(document: Document) -> dict[str, Any]:
 
 def _write_entry(fields: dict[str, Any]) -> dict[str, Any]:
     number = int(fields["id"])
-    document = {"_id": Int64(number), "student": Int64(fields["student"] or -number)}
+    document: dict[str, Any] = {"_id": Int64(number), "student": Int64(fields["student"] or -number)}
     document |= _put(fields, _ENTRY, ("photo_number", "face_number", "undoes"))
     if fields["face"] is not None:
         face = _put(fields["face"], [name for name in _FACE if name in fields["face"]])
@@ -151,7 +159,7 @@ def _write_participation(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_session_photo(document: Document) -> dict[str, Any]:
-    fields = _pick(document, "session number sha256 at width height faces content key about".split())
+    fields = _pick(document, [*_SENT, *_COPY, "about"])
     kept = fields["content"] is not None
     return {
         **fields,
@@ -162,15 +170,15 @@ def _read_session_photo(document: Document) -> dict[str, Any]:
 
 
 def _write_session_photo(fields: dict[str, Any]) -> dict[str, Any]:
-    made = _put(fields, "session number sha256 at".split())
+    made = _put(fields, _SENT)
     if fields["content"] is None:
         return made
     about = [Int64(subject) for subject in fields["about"]]
-    return {**made, **_put(fields, "width height faces content key".split(), ("key",)), "about": about}
+    return {**made, **_put(fields, _COPY, ("key",)), "about": about}
 
 
 def _read_request(document: Document) -> dict[str, Any]:
-    return {"key": document["_id"], **_pick(document, "digest at done students".split())}
+    return {"key": document["_id"], **_pick(document, ["digest", "at", "done", "students"])}
 
 
 def _write_request(fields: dict[str, Any]) -> dict[str, Any]:

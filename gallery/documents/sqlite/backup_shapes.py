@@ -97,7 +97,10 @@ SHAPES: Mapping[RecordKind, Shape] = {
         ),
         Shape(
             "erasure",
-            {**{name: name for name in "number mark at kind subject asked photo".split()}, "into": "into_subject"},
+            {
+                **{name: name for name in ["number", "mark", "at", "kind", "subject", "asked", "photo"]},
+                "into": "into_subject",
+            },
             "erasures ORDER BY number",
             ("INSERT INTO erasures VALUES (:number, :mark, :at, :kind, :subject, :asked, :photo, :into)",),
         ),
@@ -112,7 +115,10 @@ SHAPES: Mapping[RecordKind, Shape] = {
         _plain("data_key", "data_keys", "id owner era sealed", "id"),
         Shape(
             "photo",
-            {**{name: name for name in "id student sha256 media_type source key".split()}, "source_key": "key"},
+            {
+                **{name: name for name in ["id", "student", "sha256", "media_type", "source", "key"]},
+                "source_key": "key",
+            },
             "images ORDER BY id",
             (
                 "INSERT INTO images (id, student, sha256, media_type, source, key, content) "
