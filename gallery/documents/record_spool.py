@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Self
+from contextlib import AbstractContextManager
 
 import msgspec
 
@@ -15,7 +14,7 @@ from presente.sealing import Cipher, new_key
 _BLOCK_BYTES = 2**20
 
 
-class RecordSpool:
+class RecordSpool(AbstractContextManager["RecordSpool"]):
     """A file without a name, sealed with a key that is nowhere else: whatever becomes of it, no one can read it."""
 
     def __init__(self) -> None:
@@ -26,12 +25,8 @@ class RecordSpool:
         self._block: list[bytes] = []
         self._bytes = 0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
         self._file.close()
 
     def add(self, record: Record) -> None:

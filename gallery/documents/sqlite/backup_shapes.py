@@ -12,7 +12,7 @@ from gallery.documents.backup_protocol import RESTORING, Record, RecordKind
 
 LEFT_OUT = (
     *("changes", "login_sessions", "jobs"),  # a restored store begins its own
-    *("asistencias", "participaciones", "asistencias_por_clase"),  # of students: they are counted again
+    *("students.asistencias", "students.participaciones", "students.asistencias_por_clase"),  # they are counted again
 )
 """Tables and columns that no record has."""
 OWN_SETTINGS = ("access_revision", RESTORING)
