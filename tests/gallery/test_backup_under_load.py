@@ -1,0 +1,226 @@
+"""Backups while a writer writes, and backups and restores that are killed."""
+
+import os
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from gallery.access_log.verification import verify
+from gallery.backup.folder import BackupFolder
+from gallery.backup.key_list import FolderKey
+from gallery.backup.restoring import RestoreWishes, restore
+from gallery.backup.snapshot import Manifest, records_of
+from gallery.backup.verification import verify_backup
+from gallery.backup.writing import BackupWishes, make_backup
+from gallery.documents.attendance import Attendance, EntryFilter, Participation
+from gallery.documents.class_sessions import ClassSession, SessionPhoto
+from gallery.documents.protocol import DocumentStore
+from gallery.documents.request_keys import Claim
+from gallery.documents.seals import Sealing
+from presente import composition
+from presente.sealing import MasterKey
+from tests.conftest import student_in
+from tests.gallery.stored import AT, CLASE, FECHA, enrolled, fill, logged
+
+SEALING = Sealing(MasterKey(b"k" * 32))
+SECONDS = float(os.environ.get("PRESENTE_TEST_BACKUPS", "3"))
+SPARED = 4  # students who are only ever given things
+Photos = frozenset[str] | None
+"""The photos of a student; None: there is no such student."""
+
+
+def opened(url: str, opening: str = "use") -> DocumentStore:
+    return composition.open_store(url, sealing=SEALING, opening=opening)  # type: ignore[arg-type]
+
+
+@dataclass
+class Writer:
+    """One who writes without a pause, and notes what became of whom, and when each write began and was over."""
+
+    store: DocumentStore
+    chance: random.Random = field(default_factory=lambda: random.Random(7))
+    now: dict[str, Photos] = field(default_factory=dict)
+    history: list[tuple[float, float, dict[str, Photos], dict[str, Photos]]] = field(default_factory=list)
+    entries: list[tuple[float, int]] = field(default_factory=list)
+    claims: list[tuple[str, str]] = field(default_factory=list)
+    failure: BaseException | None = None
+    made: int = 0
+
+    def change(self, after: dict[str, Photos], write: object) -> None:
+        began = time.monotonic()
+        write()  # type: ignore[operator]
+        self.history.append((began, time.monotonic(), {name: self.now.get(name) for name in after}, after))
+        self.now |= after
+
+    def enrol(self) -> None:
+        self.made += 1
+        name = f"B{self.made}"
+        new = enrolled(name, 3 * self.made + 1000, 3 * self.made + 1001)
+        claim = Claim(f"key of {name}", "digest", AT)
+
+        def write() -> None:
+            self.store.request_keys.claim(claim, [])
+            self.store.enrol([new])
+            self.store.request_keys.finish(claim.key, [student_in(self.store, name).id])
+
+        self.change({name: frozenset(each.sha256 for each in new.photos)}, write)
+        self.claims.append((claim.key, name))
+        self.store.access_log.append([logged(name)])
+
+    def extend(self) -> None:
+        self.made += 1
+        name = self.someone()
+        new = enrolled(name, 3 * self.made + 1002)
+        has = self.now[name] or frozenset()
+        self.change({name: has | {each.sha256 for each in new.photos}}, lambda: self.store.enrol([new], "extend"))
+
+    def merge(self) -> None:
+        keep, other = self.chance.sample(self.people(), 2)
+        after = (self.now[keep] or frozenset()) | (self.now[other] or frozenset())
+        self.change({keep: after, other: None}, lambda: self.store.merge(keep, other))
+
+    def remove(self) -> None:
+        name = self.someone()
+        self.change({name: None}, lambda: self.store.remove([name]))
+
+    def move(self) -> None:
+        source, target = self.chance.sample(self.people(), 2)
+        photos = sorted(self.now[source] or ())
+        if photos:
+            after = {source: frozenset(photos[1:]), target: (self.now[target] or frozenset()) | {photos[0]}}
+            self.change(after, lambda: self.store.take_photos(source, photos[:1], target))
+
+    def attend(self) -> None:
+        subject = student_in(self.store, f"A{self.chance.randrange(SPARED)}").id
+        turn = len(self.store.attendance.entries(EntryFilter(subject=subject)))
+        entry = Attendance(subject, CLASE, FECHA, turn + 100, "present", "hand", AT)
+        assert not self.store.attendance.add_entries([entry])
+        self.entries.append((time.monotonic(), subject))
+        self.store.attendance.add_participation(Participation(subject, CLASE, FECHA, "x", "", AT, f"p {time.time_ns()}"))
+
+    def meet(self) -> None:
+        self.made += 1
+        made = ClassSession(CLASE, f"2027-01-{self.made % 28 + 1:02d}", f"{self.made % 24:02d}:{self.made % 60:02d}",
+                            None, None, "photos", "open", "", "ana", AT)  # fmt: skip
+        number = self.store.sessions.add(made)[0].id
+        sent = self.store.session_photos.number(number, f"{self.made:064x}", AT)
+        assert sent is not None
+        about = [student_in(self.store, "A0").id]
+        self.store.session_photos.keep(SessionPhoto(number, sent.number, f"{self.made:064x}", AT), b"copy", about)
+        self.store.sessions.change(number, {"state": "closed"})
+
+    def people(self) -> list[str]:
+        return [name for name, photos in self.now.items() if photos is not None and name.startswith("B")]
+
+    def someone(self) -> str:
+        return self.chance.choice(self.people())
+
+    def step(self) -> None:
+        few = len(self.people()) < 6
+        self.chance.choice([self.enrol] if few else [
+            *(self.enrol, self.enrol, self.extend, self.merge, self.remove, self.move, self.attend, self.meet)
+        ])()  # fmt: skip
+
+    def run(self, over: threading.Event) -> None:
+        try:
+            while not over.is_set():
+                self.step()
+        except BaseException as error:  # noqa: BLE001 - shown by the test
+            self.failure = error
+
+    def allowed(self, name: str, began: float, ended: float) -> set[Photos]:
+        """What a student may look like in a backup that was made between two moments."""
+        before: Photos = None
+        found: set[Photos] = set()
+        for start, end, _, after in self.history:
+            if name in after:
+                if end < began:
+                    before = after[name]
+                elif start <= ended:
+                    found.add(after[name])
+        return found | {before}
+
+
+    def alone(self, began: float, ended: float) -> Iterator[tuple[dict[str, Photos], dict[str, Photos]]]:
+        """Before and after each write that overlaps with a time, and none other about the same students does."""
+        during = [each for each in self.history if each[1] >= began and each[0] <= ended]
+        for write in during:
+            if not any(write[3].keys() & other[3].keys() for other in during if other is not write):
+                yield write[2:]
+
+
+@contextmanager
+def writing(writer: Writer) -> Iterator[None]:
+    over = threading.Event()
+    thread = threading.Thread(target=writer.run, args=[over])
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+    if writer.failure is not None:
+        raise writer.failure
+
+
+def test_a_backup_under_load_has_every_write_of_before_and_no_half_of_one(store_url: str, tmp_path: Path) -> None:
+    store, other = opened(store_url), opened(store_url)
+    fill(store, SPARED)
+    writer = Writer(other)
+    for _ in range(8):
+        writer.enrol()
+    folder = BackupFolder(tmp_path / "backup")
+    backups = []
+    with writing(writer):
+        until = time.monotonic() + SECONDS
+        while time.monotonic() < until:
+            began = time.monotonic()
+            backups.append((began, make_backup(store, folder, SEALING.master, BackupWishes()), time.monotonic()))
+    assert len(backups) > 1
+    make_backup(store, folder, SEALING.master, BackupWishes())  # it knows of the last erasures
+    assert not verify_backup(folder, SEALING.master).problems
+    store.close()
+    for number, (began, made, ended) in enumerate(backups):
+        key = folder.header().opened(SEALING.master)
+        held = held_by(folder, key, made.manifest)
+        for name in {name for _, _, _, after in writer.history for name in after}:
+            assert held.get(name) in writer.allowed(name, began, ended), name
+        for before, after in writer.alone(began, ended):
+            assert {name: held.get(name) for name in after} in (before, after)
+        if number not in (1, len(backups) - 1):
+            continue
+        url = f"sqlite:///{tmp_path}/restored{number}.db"
+        wishes = RestoreWishes(at=datetime.fromisoformat(made.manifest.moment))
+        restore(folder, SEALING.master, partial(opened, url), wishes)
+        again = opened(url)
+        assert not list(again.damage()) and not again.attendance.miscounted() and not verify(again).findings
+        there = {each.student.matricula for each in again.students(limit=10_000)}
+        assert not {name for name in there if writer.now.get(name, frozenset()) is None}  # the erasures of later, too
+        subjects = [subject for at_s, subject in writer.entries if at_s < began]
+        for subject in set(subjects):
+            entries = again.attendance.entries(EntryFilter(subject=subject))
+            assert sum(each.entry.revision >= 100 for each in entries) >= subjects.count(subject)
+        for claimed, name in writer.claims:
+            if again.request_keys.claim(Claim(claimed, "digest", AT), []).done:
+                gone = any(after.get(name, held) is None for start, _, _, after in writer.history if start < ended)
+                assert name in held or gone, name  # what is said to be done is there
+        again.close()
+    other.close()
+
+
+def held_by(folder: BackupFolder, key: FolderKey, manifest: Manifest) -> dict[str, Photos]:
+    """The photos of each student in a snapshot."""
+    keys = folder.key_list(key)
+    students = [each.record for each in records_of(folder, key, keys, manifest, "student")]
+    names = {each.fields["id"]: each.fields["matricula"] for each in students if each is not None}
+    held: dict[str, set[str]] = {name: set() for name in names.values()}
+    for each in records_of(folder, key, keys, manifest, "photo"):
+        assert each.record is not None
+        held[names[each.record.fields["student"]]].add(each.record.fields["sha256"])
+    return {name: frozenset(photos) for name, photos in held.items()}
