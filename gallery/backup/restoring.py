@@ -1,6 +1,6 @@
 """Making a store from a snapshot, of whichever kind of store the snapshot was.
 
-The store says that it is half restored from the first write to the last. Whoever was erased, and has no key any more, is
+The store says that it is half restored from the first write to the last. Whoever was erased and has no key any more is
 not written into it; the erasure list is carried out on the rest before the store may be used.
 """
 

@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -20,23 +20,19 @@ from gallery.backup.verification import verify_backup
 from gallery.backup.writing import BackupWishes, make_backup
 from gallery.documents.attendance import Attendance, EntryFilter, Participation
 from gallery.documents.class_sessions import ClassSession, SessionPhoto
+from gallery.documents.erasure_list import Cause
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.request_keys import Claim
-from gallery.documents.seals import Sealing
-from presente import composition
-from presente.sealing import MasterKey
+from presente.errors import PresenteError
 from tests.conftest import student_in
-from tests.gallery.stored import AT, CLASE, FECHA, enrolled, fill, logged
+from tests.gallery.dying_backups import SEALING, backed_up, die_before, opened, restored
+from tests.gallery.stored import AT, CLASE, FECHA, enrolled, everything, fill, logged
 
-SEALING = Sealing(MasterKey(b"k" * 32))
 SECONDS = float(os.environ.get("PRESENTE_TEST_BACKUPS", "3"))
+GROWTH = int(os.environ.get("PRESENTE_TEST_BACKUPDEATHS", "60"))
 SPARED = 4  # students who are only ever given things
 Photos = frozenset[str] | None
 """The photos of a student; None: there is no such student."""
-
-
-def opened(url: str, opening: str = "use") -> DocumentStore:
-    return composition.open_store(url, sealing=SEALING, opening=opening)  # type: ignore[arg-type]
 
 
 @dataclass
@@ -102,7 +98,9 @@ class Writer:
         entry = Attendance(subject, CLASE, FECHA, turn + 100, "present", "hand", AT)
         assert not self.store.attendance.add_entries([entry])
         self.entries.append((time.monotonic(), subject))
-        self.store.attendance.add_participation(Participation(subject, CLASE, FECHA, "x", "", AT, f"p {time.time_ns()}"))
+        self.store.attendance.add_participation(
+            Participation(subject, CLASE, FECHA, "x", "", AT, f"p {time.time_ns()}")
+        )
 
     def meet(self) -> None:
         self.made += 1
@@ -145,7 +143,6 @@ class Writer:
                 elif start <= ended:
                     found.add(after[name])
         return found | {before}
-
 
     def alone(self, began: float, ended: float) -> Iterator[tuple[dict[str, Photos], dict[str, Photos]]]:
         """Before and after each write that overlaps with a time, and none other about the same students does."""
@@ -224,3 +221,69 @@ def held_by(folder: BackupFolder, key: FolderKey, manifest: Manifest) -> dict[st
         assert each.record is not None
         held[names[each.record.fields["student"]]].add(each.record.fields["sha256"])
     return {name: frozenset(photos) for name, photos in held.items()}
+
+
+def deaths() -> Iterator[int]:
+    """Before which writes a process dies: each time some percent later, or one write later."""
+    deadly = 1
+    while True:
+        yield deadly
+        deadly += 1 + deadly * GROWTH // 100
+
+
+def test_a_backup_that_is_killed_leaves_the_one_before_and_is_made_again(store_url: str, tmp_path: Path) -> None:
+    store = opened(store_url)
+    fill(store)
+    folder = BackupFolder(tmp_path / "backup")
+    make_backup(store, folder, SEALING.master, BackupWishes())
+    died = 0
+    for turn, deadly in enumerate(deaths()):
+        store.enrol([enrolled(f"K{turn}", *range(3000 + 10 * turn, 3008 + 10 * turn))])
+        store.remove([f"K{turn - 2}"])
+        done = die_before(deadly, backed_up, store_url, folder.path)
+        assert not verify_backup(folder, SEALING.master).problems
+        if done:
+            break
+        died += 1
+    assert died > 4
+    make_backup(store, folder, SEALING.master, BackupWishes(keep=1))
+    assert not verify_backup(folder, SEALING.master).problems
+    assert not list(folder.path.rglob("*.part")) and not (folder.path / "running").exists()
+    restored(f"sqlite:///{tmp_path}/other.db", folder.path)
+    again = opened(f"sqlite:///{tmp_path}/other.db")
+    assert everything(again) == everything(store)
+    again.close()
+    store.close()
+
+
+def test_a_restore_that_is_killed_leaves_a_store_that_says_so(store_url: str, tmp_path: Path) -> None:
+    source = f"sqlite:///{tmp_path}/source.db"
+    store = opened(source)
+    fill(store)
+    folder = BackupFolder(tmp_path / "backup")
+    make_backup(store, folder, SEALING.master, BackupWishes())
+    store.remove(["A1"], Cause(asked=True))
+    make_backup(store, folder, SEALING.master, BackupWishes(keep=1))
+    whole = everything(store)
+    store.close()
+    refused = 0
+    for deadly in deaths():
+        if die_before(deadly, restored, store_url, folder.path):
+            break
+        try:
+            found = opened(store_url)
+        except PresenteError as error:
+            assert error.code == "restore_unfinished"
+            refused += 1
+            continue
+        states = everything(found)["students"], whole["students"]
+        found.close()
+        assert states[0] in ([], states[1])  # before the first write, or after the last
+        if states[0]:
+            break
+    assert refused > 2
+    with suppress(PresenteError):  # store_not_empty: it was whole already
+        restored(store_url, folder.path)
+    again = opened(store_url)
+    assert everything(again) == whole
+    again.close()

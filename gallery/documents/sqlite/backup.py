@@ -78,9 +78,11 @@ class SqliteBackup:
             if filled and not is_marked:
                 raise store_not_empty(filled[0])
             db.execute("INSERT OR REPLACE INTO gallery VALUES (?, ?)", (RESTORING, snapshot))
-            every = "SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 7) != 'sqlite_'"
-            for (table,) in db.execute(every).fetchall():
-                db.execute(f"DELETE FROM {table}" + (" WHERE key != 'restoring'" if table == "gallery" else ""))
+            every = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name = 'changes'"
+            for (table,) in db.execute(every).fetchall():  # triggers write changes: they go last
+                if not table.startswith("sqlite_"):
+                    db.execute(f"DELETE FROM {table}" + (" WHERE key != 'restoring'" if table == "gallery" else ""))
+            db.execute("DELETE FROM sqlite_sequence")
 
     def load(self, records: Sequence[Record]) -> None:
         with self._writing() as db:
