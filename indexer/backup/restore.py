@@ -23,7 +23,7 @@ def build_parser() -> Parser:
     parser = cli.command(
         "restore",
         run,
-        "Make the empty store that PRESENTE_STORE names from a backup, without those who were erased since.",
+        "Make an empty store from a backup, without those who were erased since.",
         "restore /mnt/backup/presente --at 2026-11-28T09:00",
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="the backup folder")
