@@ -21,7 +21,6 @@ from pymongo import ASCENDING
 from gallery.documents.backup_protocol import KINDS, RESTORING, PhotoContents, Record, RecordKind
 from gallery.documents.backup_rules import Present
 from gallery.documents.foreign_documents import Document
-from gallery.documents.mongo.attempts import MongoAttempts
 from gallery.documents.mongo.attendance_counts import MongoAttendanceCounts
 from gallery.documents.mongo.backup_repair import PackChanged, Reread, StudentReader, left_out
 from gallery.documents.mongo.backup_shapes import OWN_SETTINGS, SHAPES
@@ -56,7 +55,6 @@ class MongoBackup:
         self,
         connection: MongoConnection,
         sequence: MongoSequence,
-        attempts: MongoAttempts,
         changes: MongoChangeQueries,
         counts: MongoAttendanceCounts,
     ) -> None:
@@ -65,7 +63,7 @@ class MongoBackup:
         self._sequence = sequence
         self._changes = changes
         self._counts = counts
-        self._students = StudentReader(self._db, sequence, attempts, changes)
+        self._students = StudentReader(self._db, sequence, changes)
 
     # -- reading ----------------------------------------------------------------------------------------------------
 

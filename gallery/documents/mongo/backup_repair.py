@@ -11,7 +11,6 @@ from pymongo.database import Database
 
 from gallery.documents.backup_protocol import PhotoContents, PhotoVersion, Record, RecordKind
 from gallery.documents.foreign_documents import Document
-from gallery.documents.mongo.attempts import MongoAttempts
 from gallery.documents.mongo.backup_shapes import SHAPES
 from gallery.documents.mongo.change_queries import MongoChangeQueries
 from gallery.documents.mongo.sequence import MongoSequence
@@ -70,16 +69,9 @@ def left_out(sequence: MongoSequence, position: Position) -> Callable[[int], boo
 class StudentReader:
     """Reads everything of some students while nothing is taken from or given to any of them."""
 
-    def __init__(
-        self,
-        db: Database[dict[str, Any]],
-        sequence: MongoSequence,
-        attempts: MongoAttempts,
-        changes: MongoChangeQueries,
-    ) -> None:
+    def __init__(self, db: Database[dict[str, Any]], sequence: MongoSequence, changes: MongoChangeQueries) -> None:
         self._db = db
         self._sequence = sequence
-        self._attempts = attempts
         self._changes = changes
 
     def versions(self, images: Sequence[Document]) -> Iterator[tuple[Document, PhotoVersion]]:
@@ -114,13 +106,12 @@ class StudentReader:
         deadline = time.monotonic() + _LONGEST_S
         while subjects:
             before = self._changes.position()
-            if self._busy(subjects):
+            if self._awaits(before, subjects):  # its copies would be left out, and what it deletes is gone already
                 time.sleep(_WAIT_S)
             else:
                 records = self._read(subjects, left_out(self._sequence, before), capture, contents)
-                since = self._sequence.since(before.change)
-                touched = [each for each in map(_subjects, since) if each & subjects]
-                if not touched and not self._busy(subjects):
+                touched = [each for each in map(_subjects, self._sequence.since(before.change)) if each & subjects]
+                if not touched:
                     return Reread(subjects, records)
                 subjects = subjects.union(*touched)
             if time.monotonic() > deadline:
@@ -135,14 +126,11 @@ class StudentReader:
             raise PackChanged
         return set[int]().union(*map(_subjects, of_these))
 
-    def _busy(self, subjects: set[int]) -> bool:
-        """Whether a write about some of the students is under way."""
-        under_way = self._attempts.under_way()
-        low = min(under_way.values(), default=None)
-        if low is None:
-            return False
-        found = self._sequence.since(low)
-        return any(_subjects(each) & subjects for each in found if each.get("attempt") in under_way)
+    def _awaits(self, position: Position, subjects: set[int]) -> bool:
+        """Whether a write about some of the students was under way at a position."""
+        awaited = dict(position.awaited)
+        found = self._sequence.since(position.low_water)
+        return any(_subjects(each) & subjects for each in found if each.get("attempt") in awaited)
 
     def _read(
         self, subjects: set[int], is_out: Callable[[int], bool], capture: _Capture, contents: PhotoContents

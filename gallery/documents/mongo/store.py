@@ -165,9 +165,7 @@ class MongoStore:
         )
         self._changes = MongoChangeQueries(self._connection, self._sequence, self._attempts)
         self._photos = MongoPhotoQueries(self._connection, self._seals)
-        self._backup = MongoBackup(
-            self._connection, self._sequence, self._attempts, self._changes, self._attendance.counts
-        )
+        self._backup = MongoBackup(self._connection, self._sequence, self._changes, self._attendance.counts)
         upgrade_schema(self._db, self._writer.remove_subject, self._attempts.take_over)
 
     def _recover(self) -> None:
