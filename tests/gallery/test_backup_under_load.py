@@ -206,7 +206,7 @@ def test_a_backup_under_load_has_every_write_of_before_and_no_half_of_one(store_
         assert not list(again.damage()) and not again.attendance.miscounted() and not verify(again).findings
         there = {each.student.matricula for each in again.students(limit=10_000)}
         gone = {name for name in there if writer.now.get(name, frozenset()) is None}
-        assert gone <= writer.merged_into(ended)  # the erasures of later, too; who became someone of later stays
+        assert gone <= writer.merged_into(began)  # the erasures of later, too; who became someone of later stays
         subjects = [subject for at_s, subject in writer.entries if at_s < began]
         for subject in set(subjects):
             entries = again.attendance.entries(EntryFilter(subject=subject))
