@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from gallery.threshold.operating_point import OperatingPoint, ThresholdTarget, o
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import ConfigError, InvalidInput, PackError, PresenteError, StoreError
 from presente.files import erase_folder
+from presente.key_source import KeySource
 from presente.parallel import default_workers
 from presente.sealing import Cipher, MasterKey
 from presente.secrets import hidden, hidden_address
@@ -165,7 +167,13 @@ def master_key(settings: Settings) -> MasterKey | None:
     Raises:
         ConfigError: ``master_key_unreadable``.
     """
-    return None if settings.master_key is None else settings.master_key.read()
+    return None if settings.master_key is None else _read_key(settings.master_key)
+
+
+@cache
+def _read_key(source: KeySource) -> MasterKey:
+    """The key behind a source: read once per process, because a key service counts, and logs, who asks it."""
+    return source.read()
 
 
 def open_own_store(settings: Settings, opening: Opening = "use") -> DocumentStore:

@@ -57,7 +57,7 @@ CODES: Mapping[int, frozenset[str]] = {
     501: frozenset({"hands_off"}),
     503: frozenset({
         "access_log_full", "busy", "calibration_unreadable", "data_key_missing",
-        "documents_missing", "erasure_incomplete", "erasure_list_unwritable", "lease_lost", "not_ready",
+        "documents_missing", "erasure_incomplete", "erasure_list_unwritable", "lease_lost", "master_key_missing", "not_ready",
         "pack_mismatch", "request_in_progress", "seal_broken", "shards_missing", "snapshot_gone",
         "store_unavailable", "store_unsealed",
     }),
@@ -86,8 +86,8 @@ SCOPED = frozenset({"class_not_yours"})
 """What a caller of some classes may be refused for who names another one."""
 
 GALLERY = frozenset({
-    "calibration_unreadable", "data_key_missing", "lease_lost", "not_ready", "pack_mismatch", "seal_broken",
-    "shards_missing", "snapshot_gone", "store_unavailable", "store_unsealed",
+    "calibration_unreadable", "data_key_missing", "lease_lost", "master_key_missing", "not_ready", "pack_mismatch",
+    "seal_broken", "shards_missing", "snapshot_gone", "store_unavailable", "store_unsealed",
 })  # fmt: skip
 """What every request to the gallery may be refused for."""
 

@@ -246,3 +246,12 @@ def test_replicas() -> None:
     assert follows["files_held_them_before"] == follows["erased_from_published_files"] == 2
     assert kill["lost"] == kill["doubled"] == 0 and kill["after_the_kill"] >= 20
     assert found["identify"]["ratio"] == about(found["identify"]["all_per_s"] / found["identify"]["one_per_s"])
+
+
+def test_sealing(tmp_path: Path) -> None:
+    shutil.copy(next((SAMPLE / "students" / "A0178").glob("*.jpg")), tmp_path / "A0178.jpg")
+    words = ("--templates", "70", "--rounds", "1", "--source", str(tmp_path))
+    found = printed("benchmarks.sealing", *words)
+    for what, figures in found["figures"].items():
+        assert figures.keys() == {"clear", "sealed", "names", "index_in_the_clear"} and min(figures.values()) > 0
+        assert found["times_the_clear"][what]["sealed"] == about(figures["sealed"] / figures["clear"])

@@ -45,7 +45,6 @@ NEVER_SERVED = {
     "unsuitable_scores",
     "enrolled_twice",
     "stale_log",
-    "master_key_missing",
     "master_key_wrong",
     "sync_failed",
     "camera_not_found",

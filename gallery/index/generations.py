@@ -18,9 +18,7 @@ the two arrays: a start reads very little, and processes share the pages.
 from __future__ import annotations
 
 import logging
-import shutil
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,14 +29,13 @@ from numpy.typing import NDArray
 from gallery.documents.values import TemplateBatch
 from gallery.index.erased_rows import (
     CLEAR,
-    ERASED_ROWS,
     SEALED,
     GenerationFiles,
-    locked,
     mapped_array,
     read_erased_rows,
 )
 from gallery.index.format_1 import read_format_1
+from gallery.index.generation_files import compare, compared_files, copied, held
 from gallery.index.generation_writing import folder_lock, staging_folder, write_files, write_manifest
 from gallery.index.kinds.flat import FlatIndex
 from gallery.index.kinds.protocol import VectorIndex
@@ -47,7 +44,7 @@ from gallery.index.manifest import FORMAT, METRIC, SEALED_FORMAT, IndexedDocumen
 from gallery.index.recall_gate import IndexSettings
 from gallery.index.sealed_files import MemoryFile, can_open, lock_in_memory, open_sealed
 from presente.errors import IndexDamaged, InvalidInput, StoreError
-from presente.files import erase_folder, sha256_file, sync_folder
+from presente.files import erase_folder, sync_folder
 from presente.installation import command_line
 from presente.sealing import Cipher
 
@@ -105,6 +102,10 @@ class GenerationStore:
         """Whether new generations are sealed, and generations in the clear are not used."""
         return self._cipher is not None and self.settings.sealed and can_open()
 
+    @property
+    def _format(self) -> int:
+        return SEALED_FORMAT if self.seals else FORMAT
+
     def path(self, number: int) -> Path:
         """The folder of a generation."""
         return self.folder / f"gen-{number:010d}"
@@ -158,11 +159,11 @@ class GenerationStore:
             if manifest.format == SEALED_FORMAT:
                 return self._load_sealed(folder, manifest)
             erased = read_erased_rows(folder)
-            names = _compared_files(folder, manifest)
+            names = compared_files(folder, manifest)
             late = tuple(
                 name for name in names if name == "vectors.npy" and (folder / name).stat().st_size > _CHECKED_LATER
             )
-            _compare(folder, manifest, [name for name in names if name not in late])
+            compare(folder, manifest, [name for name in names if name not in late])
             if manifest.format == FORMAT:
                 templates, vectors = _arrays(folder)
                 index = load_index(manifest.spec, folder / "codes.faiss", vectors)
@@ -181,9 +182,9 @@ class GenerationStore:
         if self._cipher is None:
             raise IndexDamaged("index_damaged", f"{folder} is sealed, and the store is not.")
         erased = read_erased_rows(folder)
-        _compare(folder, manifest, [name for name in manifest.files if name not in SEALED])
+        compare(folder, manifest, [name for name in manifest.files if name not in SEALED])
         templates = mapped_array(folder / "templates.npy")
-        with _held(folder, manifest):
+        with held(folder, manifest):
             opened = open_sealed(folder / SEALED[0], self._cipher)
             coded = SEALED[1] in manifest.files
             codes = open_sealed(folder / SEALED[1], self._cipher) if coded else MemoryFile(CLEAR[1])
@@ -201,7 +202,7 @@ class GenerationStore:
         """
         folder = self.path(generation.manifest.generation)
         try:
-            _compare(folder, generation.manifest, generation.unchecked)
+            compare(folder, generation.manifest, generation.unchecked)
         except FileNotFoundError:  # replaced and deleted meanwhile: what is mapped stays readable
             return
         except OSError as exc:
@@ -269,7 +270,7 @@ class GenerationStore:
                         "no_generation", f"{source} has no generation.", "Name the PRESENTE_INDEX of a server that ran."
                     )
                 with staging_folder(self.folder) as staged:
-                    if self._copied(GenerationStore(source).path(number), staged, belongs):
+                    if copied(GenerationStore(source).path(number), staged, self._format, belongs):
                         staged.rename(self.path(number))
                         sync_folder(self.folder)
                         return number
@@ -280,39 +281,6 @@ class GenerationStore:
                 "Free space, or correct PRESENTE_INDEX; then run the command again.",
             ) from exc
 
-    def _copied(self, folder: Path, staged: Path, belongs: Callable[[IndexedDocuments], bool]) -> bool:
-        """Whether a generation was copied whole; False when it was deleted meanwhile."""
-        try:
-            manifest = Manifest.read((folder / "manifest.json").read_text(encoding="utf-8"))
-            wanted = SEALED_FORMAT if self.seals else FORMAT
-            if manifest.format != wanted or not belongs(manifest.origin):
-                raise InvalidInput(
-                    "foreign_index",
-                    f"{folder} was not made from this store's documents as they are, with its pack and this version.",
-                    "Check PRESENTE_STORE and PRESENTE_INDEX_SEALED; or start the server without a copy: it makes the "
-                    "index from the documents.",
-                )
-            with _held(folder, manifest):
-                for name in sorted(manifest.files):
-                    shutil.copyfile(folder / name, staged / name)
-                if (folder / ERASED_ROWS).exists():  # last, so that it names each row overwritten in the others
-                    shutil.copyfile(folder / ERASED_ROWS, staged / ERASED_ROWS)
-            if not folder.exists():
-                return False
-            write_manifest(staged, manifest)
-            _compare(staged, manifest, _compared_files(staged, manifest))
-        except FileNotFoundError:
-            if folder.exists():
-                raise
-            return False
-        except IndexDamaged as exc:
-            raise IndexDamaged(
-                "index_damaged", f"{folder} does not match its manifest.", "Copy from another server's folder."
-            ) from exc
-        except (ValueError, TypeError, KeyError, AttributeError) as exc:
-            raise IndexDamaged("index_damaged", f"{folder} cannot be read ({exc}).") from exc
-        return True
-
     def _write(
         self, staged: Path, templates: Iterable[TemplateBatch], dim: int, documents: IndexedDocuments
     ) -> Generation:
@@ -322,7 +290,7 @@ class GenerationStore:
         while True:
             number = max(self.numbers(), default=0) + 1
             manifest = Manifest(
-                format=FORMAT if cipher is None else SEALED_FORMAT,
+                format=self._format,
                 generation=number,
                 origin=documents,
                 dim=vectors.shape[1],
@@ -385,16 +353,6 @@ class GenerationStore:
         return left
 
 
-@contextmanager
-def _held(folder: Path, manifest: Manifest) -> Iterator[None]:
-    """Let no one overwrite rows of a sealed generation inside the block: a chunk is read whole or not at all."""
-    if manifest.format != SEALED_FORMAT:
-        yield
-        return
-    with (folder / SEALED[0]).open("rb") as stream, locked(stream.fileno(), shared=True):
-        yield
-
-
 def _check_shapes(folder: Path, manifest: Manifest, templates: NDArray[Any], vectors: NDArray[Any]) -> None:
     count = manifest.templates
     if vectors.shape != (count, manifest.dim) or templates.shape != (3, count):
@@ -404,15 +362,3 @@ def _check_shapes(folder: Path, manifest: Manifest, templates: NDArray[Any], vec
 def _arrays(folder: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     """``templates.npy`` and ``vectors.npy``, mapped."""
     return mapped_array(folder / "templates.npy"), mapped_array(folder / "vectors.npy")
-
-
-def _compared_files(folder: Path, manifest: Manifest) -> list[str]:
-    """The files whose checksums hold: once rows were overwritten, not those of vectors and codes."""
-    changed = (*CLEAR, *SEALED) if len(read_erased_rows(folder)) else ()
-    return [name for name in manifest.files if name not in changed]
-
-
-def _compare(folder: Path, manifest: Manifest, names: list[str] | tuple[str, ...]) -> None:
-    for name in names:
-        if sha256_file(folder / name) != manifest.files[name]:
-            raise IndexDamaged("index_damaged", f"{folder / name} does not match its manifest.")

@@ -4,32 +4,33 @@ import hashlib
 import json
 import shutil
 import sqlite3
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import numpy as np
 import pytest
 from pymongo import MongoClient
 
 from gallery.documents.attendance import Attendance, EntryFilter, SeenFace
-from gallery.documents.class_sessions import ClassSession, SessionFace, SessionPhoto
 from gallery.documents.mongo.store import MongoStore
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.seals import Sealing, of_session_photo, of_student
-from gallery.documents.values import EnrolledPhoto, Enrolment, Student, Template
+from gallery.documents.values import Enrolment, Student
 from presente import composition
 from presente.errors import InvalidInput, StoreError
 from presente.sealing import Cipher, MasterKey, new_key
-from tests.conftest import DIM, PACK, student_in, unit
+from tests.conftest import DIM, PACK, student_in
+from tests.gallery.sealed_stores import COPY, NAMES, check, content_of, enrolment, fill, vectors
 from tests.mongo_server import MongoServer, binary
 
 MASTER = MasterKey(new_key())
 SEALED, WITH_NAMES = Sealing(MASTER), Sealing(MASTER, names=True)
-NAMES = {"A1": "Inés Velarde", "A2": "Zoë Quintanilla"}
-COPY = b"the reduced copy of a photo of the class"
+
 
 Open = Callable[..., DocumentStore]
 
@@ -50,61 +51,6 @@ def opens(store_url: str) -> Iterator[Open]:
     yield open_one
     for store in opened:
         store.close()
-
-
-def content_of(matricula: str) -> bytes:
-    return f"the photo's bytes of {matricula}".encode() * 50
-
-
-def vectors() -> dict[str, np.ndarray]:
-    return dict(zip(NAMES, unit(np.random.default_rng(7).normal(size=(len(NAMES), DIM))), strict=True))
-
-
-def enrolment(matricula: str) -> Enrolment:
-    content = content_of(matricula)
-    template = Template(vectors()[matricula], PACK, (0.0, 0.0, 10.0, 10.0), {"size": 10.0})
-    digest = hashlib.sha256(content).hexdigest()
-    photo = EnrolledPhoto(content, digest, "image/jpeg", f"{NAMES[matricula]}/1.jpg", template)
-    return Enrolment(Student(matricula, NAMES[matricula], "IA-101", "2026-01-01"), (photo,))
-
-
-def fill(store: DocumentStore) -> int:
-    """Two students, an entry with a face of each, and an open session with a photo; the session."""
-    store.claim_pack(PACK, DIM)
-    store.enrol([enrolment(matricula) for matricula in NAMES])
-    for matricula in NAMES:
-        face = SeenFace(vectors()[matricula], PACK, (0.0, 0.0, 9.0, 9.0), 0.9, 0.5, 1, 1, "ab" * 32)
-        subject = student_in(store, matricula).id
-        entry = Attendance(subject, "IA-101", "2026-03-02", 0, "present", "photo", "2026-03-02T10:00:00", face=face)
-        assert store.attendance.add_entries([entry]) == []
-    session = store.sessions.add(
-        ClassSession("IA-101", "2026-03-02", "10:00", None, None, "photos", "open", "", "", "2026-03-02T10:00:00", "")
-    )[0].id
-    subject = student_in(store, "A1").id
-    number = store.session_photos.number(session, "cd" * 32, "2026-03-02T10:00:00")
-    assert number is not None
-    seen = (SessionFace((1.0, 2.0, 3.0, 4.0), "present", ((subject, 0.9),)),)
-    photo = SessionPhoto(session, number.number, "cd" * 32, number.at, True, 640, 480, seen)
-    assert store.session_photos.keep(photo, COPY, [subject])
-    return session
-
-
-def check(store: DocumentStore, session: int) -> None:
-    """Everything that :func:`fill` wrote can be read as it was."""
-    assert {each.student.matricula: each.student.nombre_del_alumno for each in store.students()} == NAMES
-    assert {photo.matricula: photo.content for photo in store.photos()} == {each: content_of(each) for each in NAMES}
-    (batch,) = store.templates()
-    assert np.array_equal(batch.vectors, np.stack([vectors()[matricula] for matricula in NAMES]))
-    entries = store.attendance.entries(EntryFilter())
-    faces = [each.entry.face.vector for each in entries if each.entry.face is not None]
-    assert np.array_equal(np.stack(faces), np.stack([vectors()[matricula] for matricula in NAMES]))
-    assert store.session_photos.content(session, 1) == COPY
-    assert store.session_photos.photos(session)[0].faces[0].box == (1.0, 2.0, 3.0, 4.0)
-    (described,) = store.student_photos.described("A1", PACK)
-    assert described.size == len(content_of("A1")) == store.photo_bytes("A1")
-    assert described.source == "Inés Velarde/1.jpg" == next(store.enrolled()).source
-    assert [each.student.matricula for each in store.students(query="velarde")] == ["A1"]
-    assert [damage.line() for damage in store.damage()] == []
 
 
 # -- what a stolen disk shows -----------------------------------------------------------------------------------------
@@ -284,6 +230,40 @@ def test_data_keys_are_changed(opens: Open) -> None:
     assert {key.era for key in store.seals.data_keys()} == {1}
 
 
+@pytest.mark.parametrize("change", ["seal_all", "change_data_keys"])
+def test_others_write_meanwhile(opens: Open, change: str) -> None:
+    first = opens(None if change == "seal_all" else WITH_NAMES)
+    first.claim_pack(PACK, DIM)
+    first.enrol([enrolment(matricula) for matricula in NAMES])
+    store, beside, over = opens(WITH_NAMES), opens(WITH_NAMES), threading.Event()
+    written: list[str] = []
+
+    def write() -> None:
+        while not over.is_set() and len(written) < 40:
+            matricula = f"B{len(written)}"
+            beside.enrol([Enrolment(Student(matricula, "Otra", "IA-101"), enrolment("A1").photos)])
+            face = SeenFace(vectors()["A2"], PACK, (0.0, 0.0, 9.0, 9.0), 0.9, 0.5, 1, 1, "ab" * 32)
+            subject, day = student_in(beside, "A2").id, f"2026-03-{len(written) % 28 + 1:02d}"
+            entry = Attendance(subject, matricula, day, 0, "present", "photo", "2026-03-02T10:00:00", face=face)
+            assert beside.attendance.add_entries([entry]) == []
+            written.append(matricula)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while not written and writer.is_alive():
+        time.sleep(0.01)
+    getattr(store.seals, change)()
+    over.set()
+    writer.join()
+    again = opens(WITH_NAMES)  # no key of before is known to it
+    assert {photo.matricula for photo in again.photos()} == {*NAMES, *written}
+    faces = [each.entry.face for each in again.attendance.entries(EntryFilter())]
+    assert len(faces) == len(written) > 0 and all(face is not None for face in faces)
+    state = again.seals.state()
+    assert (state.retired, state.clear_photos, state.clear_templates) == (0, 0, 0)
+    assert [damage.line() for damage in again.damage()] == []
+
+
 def test_the_master_key_is_changed(opens: Open) -> None:
     running = opens(SEALED)
     session = fill(running)
@@ -310,6 +290,15 @@ def test_a_store_in_the_clear_has_no_keys_to_change(opens: Open) -> None:
     assert store.seals.derived("index") is None and list(store.seals.data_keys()) == []
 
 
+def test_a_golden_sealed_store_is_opened(tmp_path: Path) -> None:
+    shutil.copy(Path(__file__).parent / "golden" / "gallery-sealed" / "gallery.db", tmp_path)
+    sealing = Sealing(MasterKey(b"the key of the golden files....."), names=True)
+    with closing(composition.open_store(f"sqlite:///{tmp_path}/gallery.db", sealing=sealing)) as store:
+        check(store, session=1)
+        store.seals.change_data_keys()
+        check(store, session=1)
+
+
 # -- damage -----------------------------------------------------------------------------------------------------------
 
 
@@ -326,6 +315,32 @@ def test_records_that_were_swapped_do_not_open(opens: Open, store_url: str) -> N
     with pytest.raises(StoreError) as refused:
         list(store.photos())
     assert refused.value.code == "seal_broken"
+
+
+def test_a_name_that_was_changed_is_no_name(opens: Open, store_url: str) -> None:
+    store = opens(WITH_NAMES)
+    fill(store)
+    swap_names(store_url)
+    for asked in (lambda: store.students(), lambda: store.students(query="velarde"), lambda: store.student("A1")):
+        with pytest.raises(StoreError) as refused:
+            asked()
+        assert refused.value.code == "seal_broken"
+    assert {damage.code for damage in store.damage()} == {"seal_broken"}
+
+
+def swap_names(store_url: str) -> None:
+    """Give each of two students the sealed name of the other."""
+    if store_url.startswith("sqlite"):
+        with sqlite3.connect(store_url.removeprefix("sqlite:///")) as db:
+            rows = db.execute("SELECT id, nombre_del_alumno FROM students ORDER BY id").fetchall()
+            for (number, _), (_, name) in zip(rows, reversed(rows), strict=True):
+                db.execute("UPDATE students SET nombre_del_alumno = ? WHERE id = ?", (name, number))
+        return
+    with MongoClient[dict[str, Any]](store_url) as client:
+        students = client[urlsplit(store_url).path[1:]].students
+        found = list(students.find())
+        for one, other in zip(found, reversed(found), strict=True):
+            students.update_one({"_id": one["_id"]}, {"$set": {"nombre_del_alumno": other["nombre_del_alumno"]}})
 
 
 def swap_photos(store_url: str) -> None:

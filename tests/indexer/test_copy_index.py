@@ -93,7 +93,7 @@ def test_rows_that_are_overwritten_while_they_are_copied(
             first.remove(["GONE"])
         copy(source, target)
 
-    monkeypatch.setattr("gallery.index.generations.shutil.copyfile", erasing)
+    monkeypatch.setattr("gallery.index.generation_files.shutil.copyfile", erasing)
     for at in (1, 2, 3):
         if first.store.student("GONE") is None:
             first.enrol([enrolment("GONE", rows(3, 41))])
@@ -118,7 +118,7 @@ def test_a_generation_that_is_deleted_while_it_is_copied_is_given_up_for_a_newer
             first.index.publish()
         copy(source, target)
 
-    monkeypatch.setattr("gallery.index.generations.shutil.copyfile", publishing)
+    monkeypatch.setattr("gallery.index.generation_files.shutil.copyfile", publishing)
     target = GenerationStore(tmp_path / "second")
     assert target.adopt(tmp_path / "first", lambda origin: True) == 3
     assert target.numbers() == [3] and list(target.folder.glob(".new-*")) == []

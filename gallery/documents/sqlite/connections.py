@@ -78,8 +78,10 @@ class SqliteConnections:
             failed = False
             try:
                 yield db
-            except sqlite3.Error:
+            except sqlite3.Error as exc:
                 failed = True
+                if db.broken is not None:
+                    raise db.broken from exc
                 raise
             finally:
                 self._give_back(db, failed)

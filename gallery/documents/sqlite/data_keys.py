@@ -12,9 +12,12 @@ from gallery.documents.seals import (
     SealedStoreKey,
     Sealer,
     StoreSeals,
+    data_key_missing,
+    master_key_missing,
     name_seal,
     of_student,
 )
+from presente.errors import StoreError
 
 _PAGE = 4096
 _COLUMNS = "id, owner, era, sealed"
@@ -30,18 +33,28 @@ class StoreConnection(sqlite3.Connection):
 
     Attributes:
         seals: None for a store in the clear.
+        broken: why a statement could not open a name; SQLite only says that a function failed.
     """
 
     seals: StoreSeals | None = None
+    broken: StoreError | None = None
 
     def use(self, seals: StoreSeals | None) -> None:
         """Seal and open with a store key, also inside statements: :data:`NAME`."""
         self.seals = seals
 
-        def opened_name(subject: int, key: int, sealed: bytes, name: bytes) -> str:
-            assert seals is not None
-            cipher = seals.cipher(DataKey(key, of_student(subject), 0, sealed))
-            return cipher.unseal(name, name_seal(subject)).decode()
+        def opened_name(subject: int, key: int, sealed: bytes | None, name: bytes) -> str:
+            if seals is None or sealed is None:
+                self.broken = (
+                    master_key_missing() if seals is None else data_key_missing(f"the name of student {subject}")
+                )
+                raise self.broken
+            try:
+                cipher = seals.cipher(DataKey(key, of_student(subject), 0, sealed))
+                return cipher.unseal(name, name_seal(subject)).decode()
+            except StoreError as error:
+                self.broken = error
+                raise
 
         self.create_function("opened_name", 4, opened_name, deterministic=True)
 
