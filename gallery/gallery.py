@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.decision import Candidate, Decision, decide
+from gallery.documents.consent_rules import consent_withdrawn
 from gallery.documents.erasure_file import ErasureFile
 from gallery.documents.erasure_list import NOT_ASKED, Cause
 from gallery.documents.photo_digests import complete_digest
@@ -18,7 +19,7 @@ from gallery.documents.protocol import DocumentStore
 from gallery.documents.scope import WHOLE_SCHOOL, Scope
 from gallery.documents.scoped_documents import documents_within
 from gallery.documents.student_rules import student_not_found
-from gallery.documents.values import Enrolment, EnrolmentMode, StoredStudent, Student, SubjectKind
+from gallery.documents.values import ConsentEnd, Enrolment, EnrolmentMode, StoredStudent, Student, SubjectKind
 from gallery.index.document_index import DocumentIndex
 from gallery.index.gallery_index import GalleryIndex
 from gallery.index.generations import GenerationStore
@@ -45,6 +46,7 @@ class Gallery:
         store: the documents.
         index: the vector index.
         settings: how the gallery decides.
+        published: gives the numbers of the index's generations on this machine.
         pack: tag of the model pack.
         dim: length of its templates.
         scope: which part of the school this gallery shows.
@@ -76,6 +78,7 @@ class Gallery:
         """
         self.store = store
         self.settings = settings
+        self.published = generations.numbers
         self.pack = pack
         self.dim = dim
         try:
@@ -151,7 +154,7 @@ class Gallery:
             Conflict, NotFound: as the mode says; nothing is stored.
             PackError: ``pack_mismatch``.
             InvalidInput: ``dimension_mismatch``, ``not_finite``.
-            PhotoRefused: ``consent_missing``.
+            PhotoRefused: ``consent_missing``, ``consent_withdrawn``.
         """
         for enrolment in enrolments:
             self.check_consent(enrolment.student)
@@ -169,11 +172,15 @@ class Gallery:
         self.index.catch_up_after(written)
 
     def check_consent(self, student: Student) -> None:
-        """Refuse a student without a consent, stored or given, if the gallery requires one.
+        """Refuse a student whose consent has ended, and one without a consent, stored or given, if the gallery requires
+        one.
 
         Raises:
-            PhotoRefused: ``consent_missing``.
+            PhotoRefused: ``consent_withdrawn``, ``consent_missing``.
         """
+        if student.consentimiento is not None and student.consentimiento.has_ended:
+            refused = consent_withdrawn(student.matricula)
+            raise PhotoRefused(refused.code, refused.what, refused.fix)
         if not self.settings.consent_required or student.kind != "student" or student.consentimiento is not None:
             return
         stored = self.store.student(student.matricula)
@@ -210,6 +217,18 @@ class Gallery:
         check_different(keep, other)
         self.index.check_pack()
         self.store.merge(keep, other)
+        self._follow_removal()
+
+    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
+        """End a student's consent at a moment (ISO, with an offset): from then on no search finds the student.
+
+        Photos stay, templates are erased. A consent that is given anew lets photos be embedded again.
+
+        Raises:
+            NotFound: ``student_not_found``.
+            StoreError: as :meth:`remove`.
+        """
+        self.store.end_consent(self.named(matricula), moment, why, code)
         self._follow_removal()
 
     def take_photos(

@@ -8,7 +8,7 @@ from typing import Any, cast
 from gallery.documents.access_log import AccessAction
 from gallery.documents.erasure_list import NOT_ASKED, Cause
 from gallery.documents.protocol import DocumentStore
-from gallery.documents.values import Enrolment, EnrolmentMode, Student, Written
+from gallery.documents.values import ConsentEnd, Enrolment, EnrolmentMode, Student, Written
 from gallery.gallery import Gallery
 from presente.command_log import CommandLog, CommandRun
 from presente.composition import open_clock
@@ -52,6 +52,10 @@ class _LoggedDocuments:
         if changed:
             self._log.write(AccessAction.CHANGED, [student.matricula])
         return changed
+
+    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
+        self._store.end_consent(matricula, moment, why, code)
+        self._log.write(AccessAction.CONSENT_ENDED, [matricula], why)
 
     def remove(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> list[str]:
         removed = self._store.remove(matriculas, cause)

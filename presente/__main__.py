@@ -22,7 +22,13 @@ _ABOUT = {
     "restore": "make an empty store from a backup",
     "verify-backup": "read a backup, and say what is damaged",
     "seal": "seal what is in the clear, change keys",
+    "privacy": "what is held and why, consents, periods, receipts",
+    "privacy-report": "privacy report",
+    "retention": "privacy run, plan",
+    "check-receipt": "privacy check-receipt",
 }
+_SHORT = {"privacy-report": ("report",), "check-receipt": ("check-receipt",)}
+"""Words that start a command of a program, not the program."""
 _EXAMPLES = """example:
   presente index add sample
   presente serve
@@ -42,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:  # a library that cannot be loaded
         print(f"error [{error.code}]: {error}", file=sys.stderr)
         return 2
-    return program(words[1:])
+    return program([*_SHORT.get(words[0], ()), *words[1:]])
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -84,6 +90,8 @@ def _program(command: str) -> Callable[[list[str]], int]:
         from indexer.backup.verify import main as program
     elif command == "seal":
         from indexer.seal.__main__ import main as program
+    elif command in ("privacy", "privacy-report", "retention", "check-receipt"):
+        from indexer.privacy.__main__ import main as program
     else:
         from faces.__main__ import main as program
     return program

@@ -14,6 +14,7 @@ from datetime import timedelta
 from functools import partial
 
 from gallery.access_log.recorder import AccessLog
+from gallery.privacy.retention import Policy
 from presente import cli, composition, logs
 from presente.errors import ConfigError
 from presente.machine import give_memory_back
@@ -30,6 +31,7 @@ from server.films.jobs import FilmJobs
 from server.front.serving import HttpServer
 from server.imports.desk import ImportDesk
 from server.imports.row_enrolment import enrol_row
+from server.jobs.daily import DailyRetention
 from server.jobs.runner import JobRunner
 from server.limits import RequestLimits, open_limits
 from server.operations.films import finish_job
@@ -117,7 +119,16 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         shown = settings.described()
         parts = (telemetry, access_log, keeps, room, imports, shown, jobs.wake, film_jobs.forget)
         hands = composition.sees_hands(settings)
-        service = Service(embedder, gallery, export, forget, clock, *parts, sees_hands=hands)
+        service = Service(
+            embedder,
+            gallery,
+            export,
+            forget,
+            clock,
+            *parts,
+            sees_hands=hands,
+            policy=Policy(settings.retention, settings.withdrawal_days),
+        )
         service_handle.put(service)
         webhook = open_webhook(
             gallery.store, settings.webhook, settings.webhook_secret, settings.cache / "webhook.json"
@@ -127,6 +138,7 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         imports.work(partial(enrol_row, service))
         cleanup.callback(imports.stop)  # a row that was begun is ended
         jobs.start()
+        cleanup.callback(DailyRetention(gallery, settings.retention, clock, jobs.wake).stop)
         cleanup.callback(jobs.stop)  # runs first: the job that runs is interrupted
         if settings.accounts == "on":
             _offer_setup(app.extensions["presente.login_desk"], output)

@@ -49,6 +49,8 @@ from server.routes import (
     login,
     metrics,
     participations,
+    privacy,
+    receipts,
     session_events,
     sessions,
     statistics,
@@ -135,7 +137,7 @@ def create_app(
     people = (students, imports, student_photos, student_removal)
     meetings = (attendance, sessions, session_events, classes, participations, statistics)
     operators = (status, metrics, login, access_routes, access_log, jobs, gallery_health)
-    for room in (console, api_description, *operators, identify, *people, *meetings, legacy, files):
+    for room in (console, api_description, *operators, identify, privacy, receipts, *people, *meetings, legacy, files):
         app.register_blueprint(room.bp)
     errors.install(app)
     describe_types(JsonObject)

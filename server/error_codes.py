@@ -17,7 +17,8 @@ CODES: Mapping[int, frozenset[str]] = {
         "invalid_cursor", "invalid_detail", "invalid_embeddings", "invalid_faces", "invalid_fecha", "invalid_field",
         "invalid_force", "invalid_format", "invalid_frame", "invalid_grant", "invalid_history", "invalid_host",
         "invalid_idempotency_key", "invalid_json", "invalid_k", "invalid_length", "invalid_limit", "invalid_name",
-        "invalid_aside", "invalid_asked", "invalid_dry_run", "invalid_fpir", "invalid_npy", "invalid_parameter",
+        "invalid_aside", "invalid_asked", "invalid_consent_ended", "invalid_dry_run", "invalid_fpir", "invalid_npy",
+        "invalid_parameter",
         "invalid_partial", "invalid_password",
         "invalid_purpose", "invalid_severity", "invalid_size", "invalid_sort", "invalid_state", "invalid_status",
         "invalid_student", "invalid_form", "invalid_threshold", "invalid_times", "no_video",
@@ -34,12 +35,13 @@ CODES: Mapping[int, frozenset[str]] = {
     404: frozenset({
         "account_not_found", "accounts_off", "calibration_not_found", "class_not_found", "entry_not_found",
         "face_not_found", "finding_not_found", "import_not_found", "job_not_found", "key_not_found", "not_found",
-        "photo_not_found", "session_not_found", "student_not_found",
+        "photo_not_found", "receipt_not_found", "session_not_found", "student_not_found",
     }),
     405: frozenset({"method_not_allowed"}),
     408: frozenset({"request_timeout"}),
     409: frozenset({
-        "already_set_up", "ambiguous_name", "different_person", "film_starts_differ", "idempotency_key_reused",
+        "already_set_up", "ambiguous_name", "consent_withdrawn", "different_person", "film_starts_differ",
+        "idempotency_key_reused",
         "import_started", "last_admin", "name_taken", "no_room_for_photos", "no_session", "possible_duplicate",
         "session_closed", "session_exists", "several_sessions", "student_exists", "student_removed", "threshold_is_set",
         "too_many_imports", "too_many_jobs",
@@ -57,8 +59,9 @@ CODES: Mapping[int, frozenset[str]] = {
     501: frozenset({"hands_off"}),
     503: frozenset({
         "access_log_full", "busy", "calibration_unreadable", "data_key_missing",
-        "documents_missing", "erasure_incomplete", "erasure_list_unwritable", "lease_lost", "master_key_missing", "not_ready",
-        "pack_mismatch", "request_in_progress", "seal_broken", "shards_missing", "snapshot_gone",
+        "documents_missing", "erasure_incomplete", "erasure_list_unwritable", "lease_lost", "master_key_missing",
+        "not_ready", "pack_mismatch", "request_in_progress", "seal_broken", "shards_missing", "signing_key_unreadable",
+        "snapshot_gone",
         "store_unavailable", "store_unsealed",
     }),
     507: frozenset({
@@ -101,7 +104,8 @@ PORTRAIT = frozenset({"low_quality", "multiple_faces", "no_face"})
 """What a photo of one person may be refused for."""
 
 ENROLMENT = PORTRAIT | {
-    "consent_missing", "different_person", "invalid_student", "no_photos", "possible_duplicate", "student_removed",
+    "consent_missing", "consent_withdrawn", "different_person", "invalid_student", "no_photos", "possible_duplicate",
+    "student_removed",
 }  # fmt: skip
 """What photos of a student may be refused for."""
 
@@ -117,5 +121,8 @@ KEYED = frozenset({"idempotency_key_reused", "invalid_idempotency_key", "request
 WRITES = frozenset({"index_unwritable"})
 """What a request that changes the index may be refused for."""
 
-ERASES = WRITES | {"erasure_incomplete", "erasure_list_unwritable", "export_unwritable"}
+ERASES = WRITES | {
+    "documents_missing", "erasure_incomplete", "erasure_list_unwritable", "export_unwritable",
+    "signing_key_unreadable",
+}  # fmt: skip
 """What a request that erases may be refused for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,8 +21,10 @@ from gallery.enrolment.score_levels import EnrolmentLevels
 from gallery.gallery import Gallery
 from presente.enrolment import EnrolmentJudge, EnrolmentVerdict, PendingEnrolment, Portrait, every_face
 from presente.errors import Conflict, InvalidInput, PhotoRefused
-from presente.recognition import enrolled_photo
+from presente.recognition import as_template, enrolled_photo
 from presente.stages import stage
+
+log = logging.getLogger(__name__)
 
 _SENT = ("nombre_del_alumno", "clase", "fecha_de_registro")
 """The fields that an enrolment sets of a student who exists; the others stay as they are."""
@@ -131,6 +134,21 @@ class PhotoEnroller:
         read = [self._read(number, content) for number, content in enumerate(photos, start=1)]
         levels, verdicts = self._judged(stored.student, stored, read, photos)
         return AcceptedEnrolment(stored, tuple(face for face, _ in verdicts), self._warnings(verdicts, levels))
+
+    def embed_stored(self, matricula: str) -> None:
+        """Embed those stored photos of a student that have no template. One that cannot be used stays without."""
+        store, pack = self.gallery.store, self.gallery.pack
+        embedded = store.embedded(matricula, pack)
+        for sha256 in store.digests(matricula):
+            photo = None if sha256 in embedded else store.student_photos.photo(matricula, sha256)
+            if photo is None:
+                continue
+            try:
+                face = self.embedder.embed_portrait(photo.content, stage=stage)[1]
+            except PhotoRefused as error:
+                log.warning("a stored photo is not embedded: %s", error.code)
+                continue
+            store.add_templates([(photo.id, as_template(face, pack))])
 
     def lookalikes(self, matricula: str) -> list[SimilarStudent]:
         """Other students whom the stored photos of a student clearly show, as they are now, the most alike first.

@@ -25,6 +25,8 @@ from gallery.documents.values import EnrolmentMode, StoredPhoto, StoredStudent, 
 from gallery.enrolment.nearest_others import SimilarStudent
 from gallery.gallery import Gallery
 from gallery.photo_export import Exported, PhotoExport
+from gallery.privacy.receipts import Receipt, erase_photo, erase_student, new_code
+from gallery.privacy.retention import NOTHING_GOES, Policy
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import InvalidInput, NotFound, StoreError, shown
 from presente.recognition import Identified, IdentifyQuery, identify
@@ -70,6 +72,7 @@ class Service:
         wake_jobs: Callable[[], None] = lambda: None,
         forget_film: Callable[[Job], None] = lambda _: None,
         sees_hands: bool = False,
+        policy: Policy = NOTHING_GOES,
     ) -> None:
         """Serve a gallery.
 
@@ -88,6 +91,7 @@ class Service:
             wake_jobs: lets the server look for jobs at once.
             forget_film: deletes the film of a job that has ended, if it lies here.
             sees_hands: whether raised hands are looked for in films.
+            policy: how long what is kept.
         """
         self.embedder = embedder
         self.gallery = gallery
@@ -98,6 +102,7 @@ class Service:
         self.wake_jobs = wake_jobs
         self.forget_film = forget_film
         self.sees_hands = sees_hands
+        self.policy = policy
         self.clock = clock
         self.observer = observer
         self.access_log = access_log or AccessLog(gallery.store.access_log, "off")
@@ -158,18 +163,39 @@ class Service:
         return self._enroller.lookalikes(matricula)
 
     def change(self, student: Student) -> StoredStudent:
-        """Replace a student's fields."""
+        """Replace a student's fields. Photos of a student whose consent had ended are embedded once one holds again.
+
+        Raises:
+            NotFound: ``student_not_found``.
+            InvalidInput: ``invalid_student``.
+            Conflict: ``consent_withdrawn``.
+        """
+        before = self.gallery.student(student.matricula).student.consentimiento
         if not self.gallery.store.update(check_student(student)):
             raise student_not_found(student.matricula)
+        after = self.gallery.student(student.matricula).student.consentimiento
+        if before is not None and before.has_ended and after is not None and not after.has_ended:
+            self._enroller.embed_stored(student.matricula)
         return self.gallery.student(student.matricula)
 
-    def erase(self, matricula: str, cause: Cause = NOT_ASKED) -> None:
-        """Erase a student and everything made of them."""
+    def erase(self, matricula: str, cause: Cause = NOT_ASKED) -> Receipt:
+        """Erase a student and everything made of them; the receipt."""
         matricula = self.gallery.named(matricula)
         with self._without_copies(matricula):
-            removed = self.gallery.remove([matricula], cause)
-        if not removed:
-            raise student_not_found(matricula)
+            return erase_student(self.gallery, matricula, cause)
+
+    def withdraw_consent(self, matricula: str) -> StoredStudent:
+        """End a student's consent now: no one recognises the student from then on. Photos stay until the erasure.
+
+        Raises:
+            NotFound: ``student_not_found``.
+            StoreError: as :meth:`erase_photo`.
+        """
+        matricula, whole = self.gallery.student(matricula).student.matricula, self.gallery.whole
+        now = self.clock.local(self.clock.now()).isoformat(timespec="seconds")
+        with self._without_copies(matricula):
+            whole.end_consent(matricula, now, "withdrawn", new_code())
+        return whole.student(matricula)
 
     def merge(self, keep: str, other: str) -> StoredStudent:
         """Make one student of two who are the same person; the one who stays. See :meth:`Gallery.merge`."""
@@ -178,8 +204,8 @@ class Service:
             self.gallery.merge(keep, other)
         return self.gallery.student(keep)
 
-    def erase_photo(self, matricula: str, sha256: str, cause: Cause = NOT_ASKED) -> None:
-        """Erase one photo of a student and everything made of it; the student stays, also without any photo.
+    def erase_photo(self, matricula: str, sha256: str, cause: Cause = NOT_ASKED) -> Receipt:
+        """Erase one photo of a student and everything made of it; the receipt. The student stays, also without photos.
 
         Copies of the student's other photos go, too, and are made anew when they are needed.
 
@@ -191,7 +217,7 @@ class Service:
         if sha256 not in self.gallery.store.digests(matricula):
             raise photo_not_found(matricula, sha256)
         with self._without_copies(matricula):
-            self.gallery.take_photos(matricula, [sha256], cause=cause)
+            return erase_photo(self.gallery, matricula, sha256, cause)
 
     def move_photo(self, matricula: str, sha256: str, to: str) -> None:
         """Give a photo of a student to another one, whom it shows.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
+from gallery.access_log.shortening import log_start
 from gallery.documents.access_log import ALL_LINES, NO_LINES, AccessLine, ChainHead, Concerned, line_hash
 from gallery.documents.protocol import DocumentStore
 
@@ -21,6 +22,7 @@ FindingCode = Literal[
     "end_missing",
     "head_differs",
     "note_unreadable",
+    "start_forged",
 ]
 
 
@@ -41,11 +43,13 @@ class ChainFinding:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was found in a log: how many lines it has, its head, and what is wrong, in order of line."""
+    """What was found in a log: how many lines it has, its head, what is wrong, in order of line, and the last line that
+    was cut off its beginning (:data:`NO_LINES` for none)."""
 
     lines: int
     head: ChainHead
     findings: tuple[ChainFinding, ...]
+    start: ChainHead = NO_LINES
 
 
 def verify(
@@ -60,8 +64,12 @@ def verify(
     """
     noted = store.access_log.noted_head()
     findings = [ChainFinding("note_unreadable", 0, "What is noted as the log's head is none.")] if noted is None else []
+    start = log_start(store)
+    if start is None:
+        findings.append(ChainFinding("start_forged", 0, "This store did not sign where the log is said to begin."))
+        start = NO_LINES
     expected = [head for head in (noted, kept) if head is not None and head != NO_LINES]
-    count, last = 0, NO_LINES
+    count, last = 0, start
     misled: list[int] = []
     lines = store.access_log.every_line()
     while page := list(islice(lines, _PAGE)):
@@ -72,6 +80,8 @@ def verify(
                 what = f"Line {line.number} is not of this log: the first line is 1."
                 findings.append(ChainFinding("line_forged", line.number, what))
                 continue
+            if line.number < start.number or (line.number == start.number and line.hash == start.hash):
+                continue  # it is about to be deleted
             findings += _compare(line, last)
             findings += [_head_differs(line, head) for head in expected if _contradicts(line, head)]
             count, last = count + 1, line.head
@@ -80,7 +90,7 @@ def verify(
         findings.append(
             ChainFinding("end_missing", last.number + 1, f"The log ends at {last.number}; it was {end} lines long.")
         )
-    return Verified(count, last, tuple(sorted(dict.fromkeys(findings), key=lambda each: each.line)))
+    return Verified(count, last, tuple(sorted(dict.fromkeys(findings), key=lambda each: each.line)), start)
 
 
 def _compare(line: AccessLine, last: ChainHead) -> Iterator[ChainFinding]:

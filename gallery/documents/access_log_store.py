@@ -30,6 +30,15 @@ class AccessLogStore(Protocol):
     def head(self) -> ChainHead:
         """The last line."""
 
+    def last_before(self, moment: str) -> ChainHead:
+        """The last line that was written before a moment (UTC, ISO, as lines have it)."""
+
+    def count_until(self, number: int) -> int:
+        """How many lines there are up to a number."""
+
+    def drop_until(self, number: int) -> int:
+        """Delete the lines up to a number; how many. The caller has noted where the log begins now."""
+
     def note_head(self) -> ChainHead:
         """Note the last line beside the log, so that :meth:`noted_head` tells when later someone cuts the log's end
         off and does not change the note, too; the last line."""

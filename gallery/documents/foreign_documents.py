@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, time
 from typing import Any
 
-from gallery.documents.values import Consent, Student
+from gallery.documents.consent_rules import consent_of
+from gallery.documents.values import Student
 from presente.clock import Clock
 from presente.errors import InvalidInput, shown
 from presente.text import from_base64
@@ -25,7 +26,7 @@ def student_of(document: Document) -> Student:
     others = document.get("otras_clases") or ()
     values["otras_clases"] = tuple(others) if isinstance(others, list | tuple) else (others,)
     values["kind"] = document.get("kind", "student")
-    values["consentimiento"] = Consent(str(consent["fecha"]), str(consent["texto"])) if consent else None
+    values["consentimiento"] = consent_of(consent) if consent else None
     return Student(**values)
 
 

@@ -23,6 +23,7 @@ from gallery.documents.damage import Damage, DamageProgress
 from gallery.documents.erasure_list import NOT_ASKED, Cause, ErasureList
 from gallery.documents.finding_store import FindingStore
 from gallery.documents.job_store import JobStore
+from gallery.documents.note_store import NoteStore
 from gallery.documents.photo_protocol import PhotoStore
 from gallery.documents.request_keys import Claim
 from gallery.documents.seal_store import SealStore
@@ -31,6 +32,7 @@ from gallery.documents.statistics import StatisticsStore
 from gallery.documents.student_lists import StudentFilter, StudentOrder, StudentPlace
 from gallery.documents.values import (
     Changes,
+    ConsentEnd,
     Counts,
     EnrolledTemplate,
     Enrolment,
@@ -101,6 +103,11 @@ class AttendanceStore(Protocol):
 
     def participation(self, number: int) -> StoredParticipation | None:
         """The participation with an id; None when there is none."""
+
+    def drop_faces(self, before: str, clase: str | None, but: Collection[str] = (), dry: bool = False) -> int:
+        """Erase the faces of entries of dates (ISO) before one, with their vectors; how many. The entries stay.
+
+        Of a class, or of all classes but some. ``dry``: only count."""
 
     def miscounted(self) -> list[str]:
         """Matriculas of the students whose counts differ from their entries."""
@@ -234,6 +241,10 @@ class DocumentStore(FollowedStore, Protocol):
         """What was erased, so that it can be erased from older data as well."""
 
     @property
+    def notes(self) -> NoteStore:
+        """Short texts about the store."""
+
+    @property
     def seals(self) -> SealStore:
         """How the store is sealed."""
 
@@ -266,7 +277,17 @@ class DocumentStore(FollowedStore, Protocol):
         Photos that were taken in have no template yet: :meth:`unembedded` returns them."""
 
     def update(self, student: Student) -> bool:
-        """Replace a student's fields; False when there is no such student."""
+        """Replace a student's fields; False when there is no such student.
+
+        :func:`gallery.documents.consent_rules.consent_after` says what becomes of the consent.
+        Raises ``Conflict`` (``consent_withdrawn``)."""
+
+    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
+        """End a student's consent at a moment (ISO, with an offset), and delete every template of the student.
+
+        Photos stay. From then on the student gets no template and no photo until a consent is given that is not older;
+        :meth:`unembedded` leaves the photos out. ``code`` is that of the receipt of the erasure that follows.
+        Raises ``NotFound`` (``student_not_found``)."""
 
     def remove(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> list[str]:
         """Erase students and everything that belongs to them, so that no page of the store contains any of it.

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from gallery.documents.values import StoredStudent, SubjectKind
+from gallery.documents.values import Consent, StoredStudent, SubjectKind
 from presente.text import alphabetical, searchable
 
 SortField = Literal["matricula", "nombre", "clase", "photos"]
@@ -27,6 +27,8 @@ class StudentFilter:
         aviso: the code that a person should look at; :data:`ANY_AVISO` for any.
         without_photos: no photo is stored.
         without_consent: no consent is on record.
+        consent_ended: the consent was withdrawn, or has run out.
+        consent_until: the consent holds, and ends on this date (ISO) or before.
     """
 
     clase: str | None = None
@@ -36,6 +38,8 @@ class StudentFilter:
     aviso: str | None = None
     without_photos: bool = False
     without_consent: bool = False
+    consent_ended: bool = False
+    consent_until: str | None = None
 
     def meets(self, stored: StoredStudent) -> bool:
         """Whether one student meets the conditions."""
@@ -48,7 +52,17 @@ class StudentFilter:
             return False
         if (self.without_photos and stored.images) or (self.without_consent and student.consentimiento is not None):
             return False
+        if not self._meets_consent(student.consentimiento):
+            return False
         return self.finds(student.nombre_del_alumno, student.matricula)
+
+    def _meets_consent(self, consent: Consent | None) -> bool:
+        has_ended = consent is not None and consent.has_ended
+        if self.consent_ended and not has_ended:
+            return False
+        if self.consent_until is None:
+            return True
+        return consent is not None and not has_ended and "" < consent.hasta <= self.consent_until
 
     def finds(self, name: str, matricula: str) -> bool:
         """Whether the query finds a name and a matricula."""

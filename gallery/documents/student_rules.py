@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from gallery.documents.values import Consent, Student
+from gallery.documents.consent_rules import check_consent, consent_texts
+from gallery.documents.values import Student
 from presente.errors import Conflict, InvalidInput, NotFound, shown
 from presente.text import is_printable, tidy
 
@@ -29,7 +30,7 @@ def check_student(student: Student) -> Student:
     texts |= {f"otras_clases[{position}]": clase for position, clase in enumerate(student.otras_clases)}
     consent = student.consentimiento
     if consent is not None:
-        texts |= {"consentimiento.fecha": consent.fecha, "consentimiento.texto": consent.texto}
+        texts |= {} if not consent.fecha and consent.has_ended else consent_texts(consent)
     for name, value in texts.items():
         needed = name not in _MAY_BE_EMPTY
         if not isinstance(value, str) or len(value) > _MAX_TEXT or not is_printable(value) or (needed and not value):
@@ -54,6 +55,8 @@ def check_student(student: Student) -> Student:
             raise InvalidInput(
                 "invalid_student", f"{name} is {shown(texts[name])}.", "It must be a date like 2026-11-21.", name
             ) from exc
+    if consent is not None:
+        check_consent(consent)
     return student
 
 
@@ -68,7 +71,15 @@ def _tidied(student: Student) -> Student:
         otras_clases=tuple(map(_tidy, student.otras_clases)),
         fecha_de_registro=_tidy(student.fecha_de_registro),
         aviso=_tidy(student.aviso),
-        consentimiento=consent and Consent(_tidy(consent.fecha), _tidy(consent.texto)),
+        consentimiento=consent
+        and replace(
+            consent,
+            fecha=_tidy(consent.fecha),
+            texto=_tidy(consent.texto),
+            tutor=_tidy(consent.tutor),
+            parentesco=_tidy(consent.parentesco),
+            hasta=_tidy(consent.hasta),
+        ),
     )
 
 

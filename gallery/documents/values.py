@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,42 @@ SubjectKind = Literal["student", "cohort"]
 """``cohort``: people who are in the index and are no students."""
 
 
+ConsentGiver = Literal["", "alumno", "tutor"]
+ConsentEnd = Literal["", "withdrawn", "expired"]
+CONSENT_GIVERS: tuple[ConsentGiver, ...] = get_args(ConsentGiver)
+
+
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """A subject's consent to be enrolled: when it was given (ISO date, or date and time), and to which text."""
+    """A subject's consent to be enrolled.
+
+    Attributes:
+        fecha: when it was given, an ISO date, or date and time.
+        texto: to which text.
+        otorgado_por: who gave it: the student, or a guardian; empty where that was not noted.
+        tutor, parentesco: the guardian's name, and what the guardian is to the student.
+        hasta: the last date on which it holds; empty for no end.
+        retirado: the moment at which it ended, ISO, in the school's time zone; empty while it holds.
+        motivo: why it ended.
+        recibo: once it has ended, the code of the receipt of the erasure that follows.
+        anteriores: earlier consents, the oldest first. They have no earlier ones of their own.
+    """
 
     fecha: str
     texto: str
+    otorgado_por: ConsentGiver = ""
+    tutor: str = ""
+    parentesco: str = ""
+    hasta: str = ""
+    retirado: str = ""
+    motivo: ConsentEnd = ""
+    recibo: str = ""
+    anteriores: tuple[Consent, ...] = ()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was withdrawn or has run out."""
+        return bool(self.retirado)
 
 
 @dataclass(frozen=True, slots=True)

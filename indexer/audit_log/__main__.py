@@ -85,7 +85,12 @@ def run_verify(arguments: argparse.Namespace, settings: Settings, output: cli.Ou
     with closing(_open(settings)) as store, output.bar(None, "line") as progress:
         found = verify(store, kept, progress)
     output.result(
-        {"lines": found.lines, "head": str(found.head), "findings": [asdict(each) for each in found.findings]},
+        {
+            "lines": found.lines,
+            "start": str(found.start),
+            "head": str(found.head),
+            "findings": [asdict(each) for each in found.findings],
+        },
         _verdict(found),
     )
     return cli.PARTLY_FAILED if found.findings else cli.DONE
@@ -146,7 +151,8 @@ def _as_text(line: AccessLine) -> str:
 def _verdict(found: Verified) -> list[str]:
     lines = [f"{each.code}: {each.what}" for each in found.findings]
     what = f"{len(lines)} findings" if lines else "every line is as it was written"
-    return [*lines, f"{found.lines} lines: {what}; head {found.head}"]
+    since = f", after {found.start}, before which it was shortened" if found.start.number else ""
+    return [*lines, f"{found.lines} lines{since}: {what}; head {found.head}"]
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from faces.embedder import AlignedFace, EmbeddedFace, FaceEmbedder
+from gallery.documents.consent_rules import consent_or_stored
 from gallery.documents.values import EnrolledPhoto, Enrolment, Student
 from gallery.gallery import Gallery
 from indexer.pipeline.crash_guard import CrashGuard
@@ -161,8 +162,9 @@ class _SourceEnrolment:
             else:
                 stored_photos = self.gallery.store.embedded(student.matricula, self.gallery.pack)
                 fields = {name: getattr(student, name) for name in self.source.fields}
-                if fields.get("consentimiento", student) is None:  # a row without consent does not withdraw it
-                    del fields["consentimiento"]
+                if "consentimiento" in fields:  # a row without consent does not withdraw it, nor give it anew
+                    own = stored.student.consentimiento
+                    fields["consentimiento"] = consent_or_stored(own, student.consentimiento)
                 updated = replace(stored.student, **fields)
                 subject = SubjectInRun(updated, updated != stored.student, stored_photos, stored.id)
             for photo in photos:

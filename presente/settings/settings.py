@@ -13,6 +13,8 @@ from presente.installation import SAMPLE
 from presente.key_source import KeySource, described_source, key_source
 from presente.secrets import hidden_address
 from presente.settings.declaration import Setting, declared_settings, setting
+from presente.settings.retention import Retention, shown_retention
+from presente.settings.retention import retention as read_retention
 from presente.settings.values import (
     RequestRate,
     TargetRate,
@@ -330,6 +332,21 @@ class Settings:
         whole_number(0, 3650),
         "days for which a backup can bring back someone who was erased and did not ask for it",
         details="See [backup](backup.md#an-erasure-that-was-a-mistake).",
+    )
+    withdrawal_days: int = setting(
+        "14",
+        whole_number(0, 3650),
+        "days between the withdrawal of a consent, which stops recognition at once, and the erasure",
+        details="See [privacy](privacy.md#consents).",
+    )
+    retention: Retention = setting(
+        "",
+        read_retention,
+        "how long what is kept: KIND=DAYSd and CLASS.KIND=DAYSd, separated by blanks; the kinds are students, photos, "
+        "attendance_faces, access_log and jobs",
+        default_means="nothing goes",
+        details="See [privacy](privacy.md#periods).",
+        show=shown_retention,
     )
     erasure_list: Path | None = setting(
         "",

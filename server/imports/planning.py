@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from gallery.documents.consent_rules import consent_or_stored
 from gallery.documents.values import Consent, StoredStudent, Student
 from gallery.gallery import Gallery
 from presente.errors import InvalidInput, PhotoRefused
@@ -165,7 +166,8 @@ def merged_fields(stored: Student, row: Student) -> Student:
     """A stored student with the fields that a row gives: a column that is missing and a cell that is empty change
     nothing, and a row without a consent does not take it back."""
     given = {name: getattr(row, name) for name in _FIELDS if getattr(row, name)}
-    return replace(stored, **given, consentimiento=row.consentimiento or stored.consentimiento)
+    consent = consent_or_stored(stored.consentimiento, row.consentimiento)
+    return replace(stored, **given, consentimiento=consent)
 
 
 def _changes(stored: StoredStudent, made: Student) -> tuple[FieldChange, ...]:

@@ -9,9 +9,10 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -185,6 +186,31 @@ def _sync_result(printed: bytes) -> Mapping[str, Any]:
     return {"embedded": report["done"], "refused": report["reasons"], "stopped": report["stopped"] or ""}
 
 
+def _retention(work: JobWork, tell: Tell) -> Mapping[str, Any]:
+    """Carry out what consents and periods say, in the name of who asked for the job."""
+    from gallery.documents.access_log import AccessAction, AccessEvent, in_lines
+    from gallery.privacy.retention import Policy, RetentionRun
+
+    settings, asked = work.settings, work.asked
+    gallery, count = composition.open_for_upkeep(settings), _Count("students", tell)
+
+    def log(action: AccessAction, about: Sequence[str], detail: str) -> None:
+        count.goes_on(len(about))
+        if settings.access_log != "off":
+            at = datetime.now(UTC).isoformat(timespec="milliseconds")
+            event = AccessEvent(at, asked.caller, asked.role, "local", action, detail=detail, about=tuple(about))
+            gallery.store.access_log.append(in_lines(event))
+
+    try:
+        policy = Policy(settings.retention, settings.withdrawal_days)
+        forget = partial(composition.forget_copies, settings)
+        clock = composition.open_clock(settings)
+        dry = bool(work.asked.arguments.get("dry_run"))
+        return asdict(RetentionRun(gallery, policy, clock, forget, log, dry).run())
+    finally:
+        gallery.close()
+
+
 def _film(work: JobWork, tell: Tell) -> Mapping[str, Any]:
     """Read a film, without the gallery: the server records what it shows."""
     from server.films.reading import read_for_session
@@ -215,5 +241,6 @@ _KINDS: Mapping[str, Callable[[JobWork, Tell], Mapping[str, Any]]] = {
     "calibrate": _calibrate,
     "compact": _compact,
     "film": _film,
+    "retention": _retention,
     "sync": _sync,
 }

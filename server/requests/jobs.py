@@ -12,10 +12,11 @@ from presente.face_json import JsonObject
 from server.requests.fields import Cursor, PageSize, rules
 
 JobKind = Annotated[
-    Literal["audit", "calibrate", "compact", "sync"],
+    Literal["audit", "calibrate", "compact", "retention", "sync"],
     Meta(
         description="audit: look for what is wrong among students and photos; calibrate: fit the threshold; compact: "
-        "build the index and count entries anew; sync: embed stored photos that the pack has not embedded."
+        "build the index and count entries anew; retention: carry out what consents and "
+        "periods say; sync: embed stored photos that the pack has not embedded."
     ),
 ]
 Rate = Annotated[

@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 from gallery.documents.student_lists import SortField, StudentFilter, StudentOrder
 from gallery.documents.values import Consent, Student
 from presente.face_json import JsonObject
-from server.requests.fields import Clase, Cursor, Force, PageSize, QueryText, rules
+from server.requests.fields import Clase, Cursor, Fecha, Force, PageSize, QueryText, rules
 
 _LONGEST = 200
 _DATE_OR_TIME = {"anyOf": [{"format": "date"}, {"format": "date-time"}]}
@@ -50,6 +50,15 @@ class ConsentFields(JsonObject, frozen=True, kw_only=True):
 
     fecha: Annotated[str, Meta(description="When, as an ISO date.", extra_json_schema=_DATE_OR_TIME)]
     texto: Annotated[str, Meta(description="To which text.")]
+    otorgado_por: Annotated[
+        Literal["alumno", "tutor"] | UnsetType, Meta(description="Who gave it: the student, or a guardian.")
+    ] = UNSET
+    tutor: Annotated[str | UnsetType, Meta(description="The guardian's name.")] = UNSET
+    parentesco: Annotated[str | UnsetType, Meta(description="What the guardian is to the student.")] = UNSET
+    hasta: Annotated[
+        str | UnsetType,
+        Meta(description="The last date on which it holds; no end when missing.", extra_json_schema={"format": "date"}),
+    ] = UNSET
 
 
 SentConsent = Annotated[
@@ -94,6 +103,12 @@ class StudentListParameters(JsonObject, frozen=True, kw_only=True):
     ] = None
     without_photos: Annotated[bool, Meta(description="Only students of whom no photo is stored.")] = False
     without_consent: Annotated[bool, Meta(description="Only students of whom no consent is on record.")] = False
+    consent_ended: Annotated[bool, Meta(description="Only students whose consent was withdrawn or has run out.")] = (
+        False
+    )
+    consent_until: Annotated[
+        Fecha | None, Meta(description="Only students whose consent holds, and ends on this date or before.")
+    ] = None
     sort: Annotated[
         StudentSort, Meta(description="The order; with a minus backwards. Students who are alike by matricula.")
     ] = "matricula"
@@ -108,6 +123,8 @@ class StudentListParameters(JsonObject, frozen=True, kw_only=True):
             aviso=self.aviso,
             without_photos=self.without_photos,
             without_consent=self.without_consent,
+            consent_ended=self.consent_ended,
+            consent_until=self.consent_until or None,
         )
 
     def order(self) -> StudentOrder:
@@ -121,6 +138,20 @@ class ErasureParameters(JsonObject, frozen=True, kw_only=True):
     asked: Annotated[
         bool, Meta(description="Whether the person asked for it: then no restored backup can bring it back.")
     ] = False
+
+
+class PersonalDataParameters(JsonObject, frozen=True, kw_only=True):
+    """The query string of everything that is held about a student."""
+
+    format: Annotated[
+        Literal["json", "zip"], Meta(description="json, or zip: an archive of the same and the photos.")
+    ] = "json"
+
+
+class PrivacyParameters(JsonObject, frozen=True, kw_only=True):
+    """The query string of the report about what is held."""
+
+    names: Annotated[bool, Meta(description="Whether to say who is on which list, beside the numbers.")] = False
 
 
 class MergeParameters(JsonObject, frozen=True, kw_only=True):
@@ -190,4 +221,7 @@ def other_classes(student: Student) -> tuple[str, ...]:
 
 
 def _consent(fields: ConsentFields | None) -> Consent | None:
-    return None if fields is None else Consent(fields.fecha, fields.texto)
+    if fields is None:
+        return None
+    given = fields.otorgado_por or "", fields.tutor or "", fields.parentesco or "", fields.hasta or ""
+    return Consent(fields.fecha, fields.texto, *given)

@@ -21,7 +21,8 @@ class JobProgressJson(JsonObject, frozen=True, kw_only=True):
     done: int
     of: Annotated[int | None, Meta(description="Of how much; null while that is not known.")]
     unit: Annotated[
-        str, Meta(description="photos, searches, steps, or seconds of a film; empty before the work has begun.")
+        str,
+        Meta(description="photos, searches, steps, students, or seconds of a film; empty at first."),
     ]
 
 
@@ -63,6 +64,20 @@ class SyncResultJson(JsonObject, frozen=True, kw_only=True):
     stopped: Annotated[str, Meta(description="Why it ended before the last photo; empty when it did not.")]
 
 
+class RetentionResultJson(JsonObject, frozen=True, kw_only=True):
+    """What consents and periods took. GET /v1/privacy has what is held now."""
+
+    consents_ended: Annotated[int, Meta(description="Consents that had run out: recognition stopped.")]
+    withdrawn: Annotated[int, Meta(description="Students erased because their consent had ended long enough ago.")]
+    students: Annotated[int, Meta(description="Students erased because their period was over.")]
+    photo_owners: Annotated[int, Meta(description="Students whose photos were erased.")]
+    attendance_faces: Annotated[int, Meta(description="Entries of attendance whose face was erased.")]
+    access_lines: Annotated[int, Meta(description="Lines that were cut off the access log.")]
+    soon_consents: Annotated[int, Meta(description="Consents that end within 30 days.")]
+    soon_erased: Annotated[int, Meta(description="Students whose consent has ended, and who are erased later.")]
+    undated: Annotated[int, Meta(description="Students with a period, and without any date: they are kept.")]
+
+
 class FilmResultJson(JsonObject, frozen=True, kw_only=True):
     """What a film recorded in its session. GET /v1/sessions/ID/photos has whom it shows."""
 
@@ -90,6 +105,7 @@ class JobResultJson(JsonObject, frozen=True, kw_only=True):
     compact: CompactResultJson | None = None
     sync: SyncResultJson | None = None
     film: FilmResultJson | None = None
+    retention: RetentionResultJson | None = None
 
 
 class JobProblemJson(JsonObject, frozen=True, kw_only=True):
@@ -103,7 +119,7 @@ class JobJson(JsonObject, frozen=True, kw_only=True):
     """A job."""
 
     id: int
-    kind: Literal["audit", "calibrate", "compact", "sync", "film"]
+    kind: Literal["audit", "calibrate", "compact", "sync", "film", "retention"]
     fpir: Annotated[float | None, Meta(description="The rate that was asked for; null unless it is a calibration.")]
     cohort: Annotated[bool | None, Meta(description="Of an audit; null when it was not said.")]
     session: Annotated[int | None, Meta(description="Of a film: the session that it is read for; else null.")]
@@ -172,6 +188,7 @@ _RESULTS: Mapping[str, Any] = {
     "compact": CompactResultJson,
     "sync": SyncResultJson,
     "film": FilmResultJson,
+    "retention": RetentionResultJson,
 }
 
 

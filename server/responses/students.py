@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from gallery.documents.student_lists import place_in
-from gallery.documents.values import StoredStudent
+from gallery.documents.values import Consent, StoredStudent
 from gallery.enrolment.nearest_others import SimilarStudent
 from presente.face_json import FaceJson, Fpir, JsonObject, Score, face_json
 from server.photo_enrolment import AcceptedEnrolment, DuplicateWarning
@@ -20,8 +20,20 @@ from server.responses.identification import RequestId
 class ConsentJson(JsonObject, frozen=True, kw_only=True):
     """That a student agreed to be enrolled: when, and to which text."""
 
-    fecha: str
+    fecha: Annotated[str, Meta(description="Empty: no consent was on record when it was withdrawn.")]
     texto: str
+    otorgado_por: Annotated[
+        Literal["alumno", "tutor"] | UnsetType, Meta(description="Who gave it; absent where it was not noted.")
+    ] = UNSET
+    tutor: Annotated[str | UnsetType, Meta(description="The guardian who gave it; absent for none.")] = UNSET
+    parentesco: Annotated[str | UnsetType, Meta(description="What the guardian is to the student.")] = UNSET
+    hasta: Annotated[str | UnsetType, Meta(description="The last date on which it holds; absent for no end.")] = UNSET
+    retirado: Annotated[str | UnsetType, Meta(description="The moment at which it ended; absent while it holds.")] = (
+        UNSET
+    )
+    motivo: Annotated[
+        Literal["withdrawn", "expired"] | UnsetType, Meta(description="Why it ended; absent while it holds.")
+    ] = UNSET
 
 
 class StudentJson(JsonObject, frozen=True, kw_only=True):
@@ -99,10 +111,24 @@ def student_json(stored: StoredStudent) -> StudentJson:
         asistencias=stored.asistencias,
         asistencias_por_clase=dict(stored.asistencias_por_clase),
         participaciones=stored.participaciones,
-        consentimiento=None if consent is None else ConsentJson(fecha=consent.fecha, texto=consent.texto),
+        consentimiento=None if consent is None else consent_json(consent),
         aviso=student.aviso,
         images=stored.images,
         templates=stored.templates,
+    )
+
+
+def consent_json(consent: Consent) -> ConsentJson:
+    """A consent, without its history."""
+    return ConsentJson(
+        fecha=consent.fecha,
+        texto=consent.texto,
+        otorgado_por=consent.otorgado_por or UNSET,
+        tutor=consent.tutor or UNSET,
+        parentesco=consent.parentesco or UNSET,
+        hasta=consent.hasta or UNSET,
+        retirado=consent.retirado or UNSET,
+        motivo=consent.motivo or UNSET,
     )
 
 

@@ -16,6 +16,7 @@ from server.requests.jobs import MovePhotoFields
 from server.requests.photos import NoFields, SentPhotos
 from server.requests.student_photos import PhotoCheckParameters, PictureParameters
 from server.requests.students import ErasureParameters
+from server.responses.privacy import RECEIPT_HEADER, with_receipt
 from server.responses.student_photos import (
     PhotoCheckReply,
     StudentPhotosReply,
@@ -60,20 +61,23 @@ def image(matricula: str, image: str, parameters: PictureParameters) -> Response
 
 @bp.delete("/students/<matricula>/images/<image>")
 @needs(Permission.MANAGE)
-@answers({204: None}, refuses=GALLERY | SCOPED | ERASES | {"photo_not_found", "student_not_found"})
+@answers(
+    {204: None}, refuses=GALLERY | SCOPED | ERASES | {"photo_not_found", "student_not_found"}, headers=RECEIPT_HEADER
+)
 @logged(
     AccessAction.PHOTOS_ERASED, about=in_path, detail=lambda asked, _: f"photos=1 {whether_asked(asked, _)}".strip()
 )
-def erase_image(matricula: str, image: str, parameters: ErasureParameters) -> None:
+def erase_image(matricula: str, image: str, parameters: ErasureParameters) -> tuple[None, dict[str, str]]:
     """Erase a photo of a student, its template, and copies; the student stays."""
-    service().erase_photo(matricula, image, Cause(parameters.asked))
+    receipt = service().erase_photo(matricula, image, Cause(parameters.asked))
+    return None, with_receipt(receipt)
 
 
 @bp.post("/students/<matricula>/images/<image>/move")
 @needs(Permission.MANAGE)
 @answers(
     {204: None},
-    refuses=GALLERY | SCOPED | ERASES | {"photo_not_found", "same_student", "student_not_found"},
+    refuses=GALLERY | SCOPED | ERASES | {"consent_withdrawn", "photo_not_found", "same_student", "student_not_found"},
 )
 @logged(AccessAction.PHOTOS_MOVED, about=moved, detail=lambda _, __: "photos=1")
 def move_image(matricula: str, image: str, body: MovePhotoFields) -> None:

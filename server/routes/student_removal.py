@@ -32,7 +32,7 @@ def erasure(matricula: str) -> ErasurePreviewReply:
 @needs(Permission.MANAGE)
 @answers(
     MergeReply,
-    refuses=GALLERY | SCOPED | ERASES | {"same_student", "student_not_found"},
+    refuses=GALLERY | SCOPED | ERASES | {"consent_withdrawn", "same_student", "student_not_found"},
 )
 @logged(AccessAction.MERGED, about=merged, detail=lambda _, reply: "dry run" if reply.dry_run else "")
 def merge(matricula: str, parameters: MergeParameters, body: MergeFields) -> MergeReply:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from flask import Blueprint, g, request
+import msgspec
+from flask import Blueprint, Response, g, request
 
 from gallery.documents.access_log import AccessAction
 from gallery.documents.erasure_list import Cause
@@ -15,16 +16,21 @@ from server.body_sizes import PHOTOS, takes
 from server.error_codes import ENROLMENT, ERASES, GALLERY, KEYED, SCOPED, WRITES
 from server.idempotency import KeyedRequest
 from server.operations import enrol_once
+from server.operations.personal_data import archive, personal_data
 from server.operations.student_lists import students_page
 from server.requests.photos import NoFields, SentPhotos
 from server.requests.students import (
     EnrolmentFields,
     EnrolmentParameters,
     ErasureParameters,
+    PersonalDataParameters,
     StudentChanges,
     StudentListParameters,
     changed_student,
 )
+from server.responses.personal_data import PersonalDataReply, personal_data_reply
+from server.responses.privacy import RECEIPT_HEADER, WithdrawalReply, with_receipt, withdrawal_reply
+from server.responses.streaming import streamed
 from server.responses.students import (
     EnrolmentReply,
     LookalikesReply,
@@ -96,6 +102,23 @@ def read(matricula: str) -> StudentJson:
     return student_json(service().gallery.student(matricula))
 
 
+@bp.get("/<matricula>/data")
+@needs(Permission.OWN_DATA)
+@answers(PersonalDataReply, also_streams=["application/zip"], refuses=GALLERY | SCOPED | {"student_not_found"})
+@logged(AccessAction.DATA_EXPORTED, about=in_path, detail=lambda asked, _: asked["parameters"].format)
+def data(matricula: str, parameters: PersonalDataParameters) -> PersonalDataReply | Response:
+    """Everything that is held about a student: as JSON, or as an archive with the photos."""
+    found = personal_data(service(), matricula)
+    reply = personal_data_reply(found)
+    if parameters.format == "json":
+        return reply
+    described = msgspec.json.format(msgspec.json.encode(reply), indent=2)
+    made = streamed(archive(service(), found, described), "application/zip")
+    made.headers["Cache-Control"] = "private, no-store"
+    made.headers["Content-Disposition"] = "attachment; filename=data.zip"
+    return made
+
+
 @bp.get("/<matricula>/lookalikes")
 @needs(Permission.MANAGE)
 @answers(LookalikesReply, refuses=GALLERY | SCOPED | {"student_not_found"})
@@ -107,7 +130,7 @@ def lookalikes(matricula: str) -> LookalikesReply:
 
 @bp.patch("/<matricula>")
 @needs(Permission.MANAGE)
-@answers(StudentJson, refuses=GALLERY | SCOPED | {"invalid_student", "student_not_found"})
+@answers(StudentJson, refuses=GALLERY | SCOPED | {"consent_withdrawn", "invalid_student", "student_not_found"})
 @logged(AccessAction.CHANGED, about=in_reply)
 def change(matricula: str, body: StudentChanges) -> StudentJson:
     """Change a student's fields."""
@@ -117,8 +140,17 @@ def change(matricula: str, body: StudentChanges) -> StudentJson:
 
 @bp.delete("/<matricula>")
 @needs(Permission.MANAGE)
-@answers({204: None}, refuses=GALLERY | SCOPED | ERASES | {"student_not_found"})
+@answers({204: None}, refuses=GALLERY | SCOPED | ERASES | {"student_not_found"}, headers=RECEIPT_HEADER)
 @logged(AccessAction.ERASED, about=in_path, detail=whether_asked)
-def erase(matricula: str, parameters: ErasureParameters) -> None:
+def erase(matricula: str, parameters: ErasureParameters) -> tuple[None, dict[str, str]]:
     """Erase a student: document, photos, templates, index, snapshots."""
-    service().erase(matricula, Cause(parameters.asked))
+    return None, with_receipt(service().erase(matricula, Cause(parameters.asked)))
+
+
+@bp.post("/<matricula>/consent/withdraw")
+@needs(Permission.OWN_DATA)
+@answers(WithdrawalReply, refuses=GALLERY | SCOPED | ERASES | {"student_not_found"})
+@logged(AccessAction.CONSENT_ENDED, about=in_path)
+def withdraw_consent(matricula: str) -> WithdrawalReply:
+    """Withdraw a consent: no one recognises the student any more, and everything is erased after some days."""
+    return withdrawal_reply(service().withdraw_consent(matricula), service().policy.withdrawal_days)

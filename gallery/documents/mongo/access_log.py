@@ -105,6 +105,21 @@ class MongoAccessLog:
         with self._connection.calls():
             return self._head()
 
+    def last_before(self, moment: str) -> ChainHead:
+        with self._connection.calls():
+            which = {"_id": {"$gt": Int64(0)}, "at": {"$lt": moment}}
+            found = self._db.access_log.find_one(which, sort=[("_id", -1)], projection={"hash": 1})
+        return NO_LINES if found is None else ChainHead(int(found["_id"]), _text(found.get("hash")))
+
+    def count_until(self, number: int) -> int:
+        with self._connection.calls():
+            return self._db.access_log.count_documents({"_id": {"$gt": Int64(0), "$lte": Int64(number)}})
+
+    def drop_until(self, number: int) -> int:
+        with self._connection.calls():
+            which = {"_id": {"$gt": Int64(0), "$lte": Int64(number)}}
+            return self._db.access_log.delete_many(which).deleted_count
+
     def note_head(self) -> ChainHead:
         with self._connection.calls():
             head = self._head()

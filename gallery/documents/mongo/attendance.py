@@ -235,6 +235,14 @@ class MongoAttendance:
         with self._connection.calls():
             self.counts.recount()
 
+    def drop_faces(self, before: str, clase: str | None, but: Collection[str] = (), dry: bool = False) -> int:
+        of = {"$nin": sorted(but)} if clase is None else clase
+        which: dict[str, Any] = {"face": {"$exists": True}, "fecha": {"$lt": before}, "clase": of}
+        with self._connection.calls():
+            if dry:
+                return self._db.attendance.count_documents(which)
+            return self._db.attendance.update_many(which, {"$unset": {"face": ""}}).modified_count
+
     def forget(self, subject: int) -> None:
         """Clear the entries of an erased student, and remove the face from every entry that the same face is in.
 

@@ -121,6 +121,7 @@ class _Check:
         self.progress = progress
         self.names: dict[int, str] = {}
         self.owners: dict[int, int] = {}
+        self.ended: set[int] = set()  # the students whose consent has ended
         self.suspects: list[_Suspect] = []
         self.newest = 0
 
@@ -218,6 +219,8 @@ class _Check:
                 if subject in self.names:
                     yield Damage("student_twice", f"{self.names[subject]} has the id {subject}, too.", where, RESTORE)
                 matriculas.add(matricula)
+                if (document.get("consentimiento") or {}).get("retirado"):
+                    self.ended.add(subject)
                 self.names[subject] = matricula
                 try:
                     student_of(document)
@@ -313,7 +316,8 @@ class _Check:
                 about = template_seal(subject, str(template.get("sha256")), str(template["pack"]))
                 for each in self._opened(template["vector"], template.get("key"), about, where, there):
                     yield from [each] if isinstance(each, Damage) else vector_damage(each, dim, where)
-        for image in sorted(self.owners.keys() - embedded) if self.tag else ():
+        unembedded = (image for image in self.owners.keys() - embedded if self.owners[image] not in self.ended)
+        for image in sorted(unembedded) if self.tag else ():
             self._suspect(
                 Damage(
                     "photo_without_template",

@@ -18,6 +18,7 @@ from pymongo.errors import DuplicateKeyError
 
 from gallery.documents.attendance import EntryFilter
 from gallery.documents.attendance_rules import merged_revisions
+from gallery.documents.consent_rules import refuse_ended
 from gallery.documents.erasure_list import Cause, erased_photos, merged_student
 from gallery.documents.foreign_documents import Document, student_of
 from gallery.documents.mongo.access_log import MongoAccessLog
@@ -58,6 +59,8 @@ class MongoMerger:
     def merge(self, keep: str, other: str, cause: Cause) -> None:
         """Announce what will change, then change it. See :meth:`gallery.documents.protocol.DocumentStore.merge`."""
         kept, gone = self._known(keep), self._known(other)
+        refuse_ended(student_of(kept))
+        refuse_ended(student_of(gone))
         before = fields_of(student_of(kept))
         after = fields_of(merge_students(student_of(kept), student_of(gone)))
         about: dict[str, Any] = {
@@ -120,7 +123,10 @@ class MongoMerger:
     def take_photos(self, matricula: str, digests: Collection[str], to: str | None, cause: Cause) -> None:
         """Copy photos to the other student, if there is one; then erase them here, the record of each one last."""
         subject = int(self._known(matricula)["subject"])
-        target = None if to is None else int(self._known(to)["subject"])
+        receiver = None if to is None else self._known(to)
+        if receiver is not None:
+            refuse_ended(student_of(receiver))
+        target = None if receiver is None else int(receiver["subject"])
         which = {"student": Int64(subject), "sha256": {"$in": sorted(digests)}}
         entries = erased_photos(subject, digests, cause, target or 0) * cause.listed
         whom = {"student": Int64(subject), **({} if target is None else {"into": Int64(target)})}

@@ -12,6 +12,7 @@ from gallery.documents.foreign_documents import Document
 from gallery.documents.mongo.connection import MongoConnection
 from gallery.documents.mongo.data_keys import MongoSeals, opened_source
 from gallery.documents.mongo.shapes import (
+    ENDED,
     VISIBLE,
     content_id,
     content_size,
@@ -128,7 +129,7 @@ class MongoPhotoQueries:
                         {"image": {"$in": [Int64(i) for i in ids]}, "pack": pack}, {"image": 1}
                     )
                 }
-            yield from self._photos([i for i in ids if i not in done], {})
+            yield from self._photos([i for i in ids if i not in done], {"$nor": [ENDED]})
 
     def photos(self) -> Iterator[StoredPhoto]:
         """Every photo, in order of id."""

@@ -16,7 +16,7 @@ from gallery.documents.mongo.data_keys import MongoSeals, sealed_source, sealed_
 from gallery.documents.mongo.erasing import MongoEraser
 from gallery.documents.mongo.recovery import MongoRecovery
 from gallery.documents.mongo.sequence import MongoSequence
-from gallery.documents.mongo.shapes import check_size, content_id, template_batch
+from gallery.documents.mongo.shapes import ENDED, check_size, content_id, template_batch
 from gallery.documents.seals import Sealer, of_student, photo_seal, template_seal
 from gallery.documents.values import PhotoFile, Template, TemplateBatch
 from presente.errors import Conflict
@@ -75,6 +75,9 @@ class MongoPhotoWriter:
         found = list(
             self._db.images.find({"_id": {"$in": [Int64(i) for i, _ in templates]}}, {"student": 1, "sha256": 1})
         )
+        of = {"subject": {"$in": [image["student"] for image in found]}}
+        ended = {int(student["subject"]) for student in self._db.students.find({**of, **ENDED}, {"subject": 1})}
+        found = [image for image in found if int(image["student"]) not in ended]
         owners = {int(image["_id"]): (int(image["student"]), str(image["sha256"])) for image in found}
         done = self._embedded({(int(image["student"]), str(image["sha256"])): int(image["_id"]) for image in found})
         fresh = [
@@ -99,7 +102,10 @@ class MongoPhotoWriter:
             Conflict: ``student_removed``; what was written for that student is erased.
         """
         those = {"subject": {"$in": [Int64(subject) for subject in subjects]}}
-        if self._db.students.update_many(those, {"$unset": {"enrolling": ""}}).matched_count == len(subjects):
+        matched = self._db.students.update_many(those, {"$unset": {"enrolling": ""}}).matched_count
+        for ended in list(self._db.students.find({**those, **ENDED}, {"subject": 1})):  # while this attempt was writing
+            self._eraser.drop_templates({"student": ended["subject"]}, attempt)
+        if matched == len(subjects):
             return
         existing = {int(document["subject"]) for document in self._db.students.find(those, {"subject": 1})}
         for subject in subjects - existing:  # removed while this attempt was writing

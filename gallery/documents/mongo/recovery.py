@@ -13,6 +13,7 @@ from pymongo.errors import PyMongoError
 from gallery.documents.mongo.attempts import Announced, Attempt, MongoAttempts
 from gallery.documents.mongo.erasing import MongoEraser
 from gallery.documents.mongo.sequence import MongoSequence, numbers, removals
+from gallery.documents.mongo.shapes import ENDED
 from presente.errors import StoreError
 
 
@@ -73,6 +74,8 @@ class MongoRecovery:
         if attempt.what == "remove":
             self._eraser.list_announced(attempt.about)
             self._eraser.erase(int(attempt.about["student"]), attempt.name)
+        if attempt.what == "consent" and self._db.students.find_one({"subject": attempt.about["student"], **ENDED}):
+            self._eraser.drop_templates({"student": attempt.about["student"]}, attempt.name)
         if attempt.what == "pack":  # the pack may have been changed since its first number was seen
             self._sequence.reserve(1, "pack", attempt.name)
         for subject in (number for found in reserved for number in numbers(found, "students")):

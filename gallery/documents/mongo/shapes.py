@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from bson import Int64
 from pymongo.database import Database
 
+from gallery.documents.consent_rules import consent_fields
 from gallery.documents.foreign_documents import NUMBER_FIELDS, TEXT_FIELDS, Document
 from gallery.documents.seals import Sealer, photo_seal, template_seal
 from gallery.documents.values import Student, TemplateBatch
@@ -18,6 +18,9 @@ from presente.sealing import OVERHEAD
 
 VISIBLE: Document = {"$nor": [{"enrolling": {"$exists": True}}, {"subject": {"$exists": False}}]}
 """Students who are not being enrolled at the moment, and whom we wrote, or ``adopt`` has taken in."""
+
+ENDED: Document = {"consentimiento.retirado": {"$gt": ""}}
+"""Students whose consent has ended: they have no template, and get none."""
 
 _MAX_PHOTO_BYTES = 16 * 2**20 - 1024
 """MongoDB's limit of a document, less the room for whose photo it is."""
@@ -29,7 +32,7 @@ def fields_of(student: Student) -> dict[str, Any]:
     return {
         **{name: getattr(student, name) for name in (*TEXT_FIELDS, "kind", *NUMBER_FIELDS)},
         "otras_clases": list(student.otras_clases),
-        **({"consentimiento": asdict(consent)} if consent else {}),
+        **({"consentimiento": consent_fields(consent)} if consent else {}),
     }
 
 

@@ -42,6 +42,7 @@ from gallery.documents.mongo.findings import MongoFindings
 from gallery.documents.mongo.jobs import MongoJobs
 from gallery.documents.mongo.known_students import KnownStudents
 from gallery.documents.mongo.merging import MongoMerger
+from gallery.documents.mongo.notes import MongoNotes
 from gallery.documents.mongo.photo_queries import MongoPhotoQueries
 from gallery.documents.mongo.preparation import create_indexes, insert_if_missing, upgrade_schema
 from gallery.documents.mongo.request_keys import MongoRequestKeys
@@ -57,6 +58,7 @@ from gallery.documents.seals import Sealing
 from gallery.documents.student_lists import StudentFilter, StudentOrder, StudentPlace
 from gallery.documents.values import (
     Changes,
+    ConsentEnd,
     Counts,
     EnrolledTemplate,
     Enrolment,
@@ -224,6 +226,10 @@ class MongoStore:
         return self._erasures
 
     @property
+    def notes(self) -> MongoNotes:
+        return MongoNotes(self._connection)
+
+    @property
     def seals(self) -> MongoSealStore:
         return MongoSealStore(self._connection, self._seals, self._attempts)
 
@@ -331,6 +337,10 @@ class MongoStore:
     def update(self, student: Student) -> bool:
         with self._connection.calls():
             return self._writer.update(student)
+
+    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
+        with self._connection.calls():
+            self._writer.end_consent(matricula, moment, why, code)
 
     # -- the change sequence ----------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from pymongo.database import Database
 from gallery.documents.foreign_documents import Document, student_of
 from gallery.documents.mongo.attendance_counts import per_class
 from gallery.documents.mongo.data_keys import opened_students
-from gallery.documents.mongo.shapes import VISIBLE, in_class, in_one_of
+from gallery.documents.mongo.shapes import ENDED, VISIBLE, in_class, in_one_of
 from gallery.documents.seals import Sealer
 from gallery.documents.student_lists import (
     ANY_AVISO,
@@ -102,6 +102,11 @@ def _conditions(which: StudentFilter, with_words: bool) -> list[Document]:
         found.append({"aviso": {"$gt": ""} if which.aviso == ANY_AVISO else which.aviso})
     if which.without_consent:
         found.append({"consentimiento": {"$exists": False}})
+    if which.consent_ended:
+        found.append(ENDED)
+    if which.consent_until is not None:
+        until = {"consentimiento.hasta": {"$gt": "", "$lte": which.consent_until}}
+        found.append({**until, "consentimiento.retirado": {"$exists": False}})
     return found
 
 

@@ -11,8 +11,9 @@ from typing import Any
 from bson import Int64
 from pymongo.database import Database
 
+from gallery.documents.consent_rules import consent_fields, ended_consent, refuse_ended, with_consent_of
 from gallery.documents.erasure_list import Cause, Erasure, erased_student
-from gallery.documents.foreign_documents import Document, foreign_student
+from gallery.documents.foreign_documents import Document, foreign_student, student_of
 from gallery.documents.mongo.attempts import Attempt, MongoAttempts
 from gallery.documents.mongo.attendance import MongoAttendance
 from gallery.documents.mongo.data_keys import MongoSeals, opened_students, sealed_fields
@@ -21,11 +22,28 @@ from gallery.documents.mongo.erasures import erasure_document
 from gallery.documents.mongo.photo_writing import MongoPhotoWriter, Owner, PhotoKey, WantedPhotos, insert_new
 from gallery.documents.mongo.recovery import MongoRecovery
 from gallery.documents.mongo.sequence import MongoSequence
-from gallery.documents.mongo.shapes import fields_of
+from gallery.documents.mongo.shapes import VISIBLE, fields_of
 from gallery.documents.seals import Sealer, of_student
 from gallery.documents.student_rules import student_exists, student_not_found
-from gallery.documents.values import Enrolment, EnrolmentMode, PhotoFile, Student, Template, TemplateBatch, Written
+from gallery.documents.values import (
+    ConsentEnd,
+    Enrolment,
+    EnrolmentMode,
+    PhotoFile,
+    Student,
+    Template,
+    TemplateBatch,
+    Written,
+)
 from presente.clock import Clock
+
+
+def _with_consents(latest: Mapping[str, Student], found: Mapping[str, Document]) -> dict[str, Student]:
+    """Students with the consents that are on record once they are written."""
+    return {
+        matricula: with_consent_of(student_of(found[matricula]) if matricula in found else None, student)
+        for matricula, student in latest.items()
+    }
 
 
 def _written(attempt: Attempt, packs: Collection[str], templates: TemplateBatch | None) -> Written | None:
@@ -85,10 +103,17 @@ class MongoStudentWriter:
                 for photo in enrolment.photos:
                     wanted[owner, photo.sha256] = photo, [photo.template]
             new = [student for matricula, student in latest.items() if matricula not in found]
-            fields = latest if mode == "put" else {}
+            fields = _with_consents(latest, found) if mode == "put" else {}
+            self._refuse_photos(enrolments, fields, found)
             done, written = self._enrol(new, list(found.values()), wanted, fields, check)
             if done:
                 return written
+
+    def _refuse_photos(
+        self, enrolments: Sequence[Enrolment], fields: Mapping[str, Student], found: Mapping[str, Document]
+    ) -> None:
+        for matricula in {enrolment.student.matricula for enrolment in enrolments if enrolment.photos} & found.keys():
+            refuse_ended(fields.get(matricula) or student_of(found[matricula]))
 
     def _existing(self, latest: Mapping[str, Student], mode: EnrolmentMode) -> dict[str, Document]:
         """The documents of those students who exist, by matricula.
@@ -206,10 +231,26 @@ class MongoStudentWriter:
         found = self._db.students.find_one({"matricula": student.matricula, "subject": {"$exists": True}})
         if found is None or "enrolling" in found:
             return False
-        without = {} if student.consentimiento else {"$unset": {"consentimiento": ""}}
+        stored, without = student_of(found), {}
+        if student.consentimiento is None:
+            refuse_ended(stored)  # taking the record back would undo the withdrawal
+            without = {"$unset": {"consentimiento": ""}}
+        else:
+            student = with_consent_of(stored, student)
         with self.recovery.attempt("update"):
             self._set_fields(found, fields_of(student), without)
         return True
+
+    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
+        """End a student's consent, then delete the templates; if it is cut off, recovery finishes it."""
+        found = self._db.students.find_one({"matricula": matricula, **VISIBLE})
+        if found is None:
+            raise student_not_found(matricula)
+        subject, ended = Int64(found["subject"]), ended_consent(student_of(found).consentimiento, moment, why, code)
+        with self.recovery.attempt("consent", student=subject) as attempt:
+            which = {"subject": subject}
+            self._db.students.update_one(which, {"$set": {"consentimiento": consent_fields(ended)}})
+            self.eraser.drop_templates({"student": subject}, attempt.name)
 
     def _set_fields(self, document: Document, fields: Document, more: Document | None = None) -> None:
         written = sealed_fields(self._seals.sealer(), int(document["subject"]), fields)

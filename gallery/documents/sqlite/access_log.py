@@ -35,9 +35,13 @@ _OpenConnection = Callable[[], AbstractContextManager[sqlite3.Connection]]
 class SqliteAccessLog:
     """A :class:`gallery.documents.access_log_store.AccessLogStore` on the connections of a SQLite store."""
 
-    def __init__(self, reading: _OpenConnection, writing: _OpenConnection) -> None:
+    def __init__(
+        self, reading: _OpenConnection, writing: _OpenConnection, empty_log: Callable[[], None] = lambda: None
+    ) -> None:
+        """``empty_log``: empties the write-ahead log of SQLite after lines were deleted."""
         self._reading = reading
         self._writing = writing
+        self._empty_log = empty_log
 
     def append(self, events: Sequence[AccessEvent]) -> ChainHead:
         with self._writing() as db:
@@ -86,6 +90,23 @@ class SqliteAccessLog:
     def head(self) -> ChainHead:
         with self._reading() as db:
             return _head(db)
+
+    def last_before(self, moment: str) -> ChainHead:
+        query = "SELECT number, hash FROM access_log WHERE number > 0 AND at < ? ORDER BY number DESC LIMIT 1"
+        with self._reading() as db:
+            row = db.execute(query, (moment,)).fetchone()
+        return NO_LINES if row is None else ChainHead(int(row[0]), str(row[1]))
+
+    def count_until(self, number: int) -> int:
+        with self._reading() as db:
+            query = "SELECT count(*) FROM access_log WHERE number BETWEEN 1 AND ?"
+            return int(db.execute(query, (number,)).fetchone()[0])
+
+    def drop_until(self, number: int) -> int:
+        with self._writing() as db:
+            dropped = db.execute("DELETE FROM access_log WHERE number BETWEEN 1 AND ?", (number,)).rowcount
+        self._empty_log()
+        return dropped
 
     def note_head(self) -> ChainHead:
         with self._writing() as db:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 
 from gallery.documents.attendance import (
@@ -43,9 +44,11 @@ _OpenConnection = Callable[[], AbstractContextManager[sqlite3.Connection]]
 class SqliteAttendance:
     """A :class:`gallery.documents.protocol.AttendanceStore` on the connections of a SQLite store."""
 
-    def __init__(self, reading: _OpenConnection, writing: _OpenConnection) -> None:
+    def __init__(self, reading: _OpenConnection, writing: _OpenConnection, empty_log: Callable[[], None]) -> None:
+        """``empty_log``: empties the write-ahead log of SQLite after faces were erased."""
         self._reading = reading
         self._writing = writing
+        self._empty_log = empty_log
 
     def add_entries(self, entries: Sequence[Attendance]) -> list[Attendance]:
         with self._writing() as db:
@@ -145,6 +148,21 @@ class SqliteAttendance:
                 f"SELECT id, {PARTICIPATION_COLUMNS} FROM participations WHERE id = ?", (number,)
             ).fetchone()
         return participation_of(row) if row else None
+
+    def drop_faces(self, before: str, clase: str | None, but: Collection[str] = (), dry: bool = False) -> int:
+        which = (
+            "WHERE (face IS NOT NULL OR vector IS NOT NULL) AND fecha < ?1 "
+            "AND (?2 IS NULL OR clase = ?2) AND clase NOT IN (SELECT value FROM json_each(?3))"
+        )
+        values = before, clase, json.dumps(sorted(but))
+        if dry:
+            with self._reading() as db:
+                return int(db.execute(f"SELECT count(*) FROM attendance {which}", values).fetchone()[0])
+        with self._writing() as db:
+            dropped = db.execute(f"UPDATE attendance SET face = NULL, vector = NULL, key = NULL {which}", values)
+        if dropped.rowcount:
+            self._empty_log()
+        return dropped.rowcount
 
     def miscounted(self) -> list[str]:
         with self._reading() as db:

@@ -204,7 +204,8 @@ class _Check:
         query = (
             "SELECT i.sha256, i.content, i.key, i.student, s.matricula, "
             "EXISTS (SELECT 1 FROM data_keys WHERE id = i.key) AS has_key, "
-            "EXISTS (SELECT 1 FROM templates t WHERE t.image = i.id AND t.pack = ?2) AS embedded "
+            "EXISTS (SELECT 1 FROM templates t WHERE t.image = i.id AND t.pack = ?2) AS embedded, "
+            "json_extract(s.consentimiento, '$.retirado') IS NOT NULL AS ended "
             "FROM images i LEFT JOIN students s ON s.id = i.student WHERE i.id = ?1"
         )
         for row, where in self._rows("images", query, tag):
@@ -218,7 +219,7 @@ class _Check:
             yield from _text_damage(row, where)
             for opened in self._opened(row, "content", photo_seal(row["student"], row["sha256"]), where):
                 yield from [opened] if isinstance(opened, Damage) else photo_damage(opened, row["sha256"], where)
-            if tag and not row["embedded"]:
+            if tag and not row["embedded"] and not row["ended"]:
                 yield Damage("photo_without_template", f"It has no template by {tag}.", where, SYNC)
 
     def templates(self) -> Iterator[Damage]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from gallery.documents.seals import Sealer, data_key_missing, of_student, photo_seal, source_seal, template_seal
 from gallery.documents.sqlite.data_keys import sealer
+from gallery.documents.sqlite.student_rows import ENDED
 from gallery.documents.values import (
     EVERYONE,
     EnrolledPhoto,
@@ -64,8 +65,12 @@ def opened_source(seals: Sealer, source: bytes | str, key: int | None, subject: 
 
 
 def add_template(db: sqlite3.Connection, photo: int, template: Template) -> None:
-    """Write a template of a stored photo; nothing happens when the photo is gone."""
-    row = db.execute("SELECT student, sha256 FROM images WHERE id = ?", (photo,)).fetchone()
+    """Write a template of a stored photo; nothing happens when the photo is gone, or its student's consent."""
+    row = db.execute(
+        "SELECT i.student, i.sha256 FROM images i JOIN students s ON s.id = i.student "
+        f"WHERE i.id = ? AND NOT ({ENDED})",
+        (photo,),
+    ).fetchone()
     if row is not None:
         subject, sha256 = row
         _put_template(db, sealer(db), photo, subject, sha256, template)
@@ -166,7 +171,8 @@ def next_photo(db: sqlite3.Connection, after: int, without_pack: str | None) -> 
     row = db.execute(
         "SELECT i.id, s.matricula, i.sha256, i.content, i.media_type, i.key, s.id FROM images i "
         "JOIN students s ON s.id = i.student WHERE i.id > ?1 AND (?2 IS NULL OR "
-        "NOT EXISTS (SELECT 1 FROM templates t WHERE t.image = i.id AND t.pack = ?2)) ORDER BY i.id LIMIT 1",
+        f"NOT ({ENDED}) AND NOT EXISTS (SELECT 1 FROM templates t WHERE t.image = i.id AND t.pack = ?2)) "
+        "ORDER BY i.id LIMIT 1",
         (after, without_pack),
     ).fetchone()
     return None if row is None else (row[0], stored_photo(sealer(db), row))

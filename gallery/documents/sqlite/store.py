@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.documents.backup_protocol import RESTORING, Opening, restore_unfinished
+from gallery.documents.consent_rules import refuse_ended
 from gallery.documents.damage import Damage, DamageProgress
 from gallery.documents.erasure_list import NOT_ASKED, Cause, erased_photos, erased_student, merged_student
 from gallery.documents.seals import SealedStoreKey, Sealing, StoreSeals, open_seals
@@ -25,6 +26,7 @@ from gallery.documents.sqlite.data_keys import SqliteKeys, sealer
 from gallery.documents.sqlite.erasures import SqliteErasures, list_erasures
 from gallery.documents.sqlite.jobs import SqliteFindings, SqliteJobs
 from gallery.documents.sqlite.migrations import migrate
+from gallery.documents.sqlite.notes import SqliteNotes
 from gallery.documents.sqlite.request_keys import SqliteRequestKeys, merge_request_keys
 from gallery.documents.sqlite.resealing import SqliteSealStore
 from gallery.documents.sqlite.session_photos import SqliteSessionPhotos
@@ -37,6 +39,7 @@ from gallery.documents.student_rules import merge_students
 from gallery.documents.values import (
     EVERYONE,
     Changes,
+    ConsentEnd,
     Counts,
     EnrolledTemplate,
     Enrolment,
@@ -101,7 +104,7 @@ class SqliteStore:
 
     @property
     def attendance(self) -> SqliteAttendance:
-        return SqliteAttendance(self._reading, self._writing)
+        return SqliteAttendance(self._reading, self._writing, self._connections.empty_log_after_erasure)
 
     @property
     def sessions(self) -> SqliteSessions:
@@ -129,7 +132,7 @@ class SqliteStore:
 
     @property
     def access_log(self) -> SqliteAccessLog:
-        return SqliteAccessLog(self._reading, self._writing)
+        return SqliteAccessLog(self._reading, self._writing, self._connections.empty_log_after_erasure)
 
     @property
     def student_photos(self) -> SqliteStudentPhotos:
@@ -146,6 +149,10 @@ class SqliteStore:
     @property
     def erasures(self) -> SqliteErasures:
         return SqliteErasures(self._reading, self._writing)
+
+    @property
+    def notes(self) -> SqliteNotes:
+        return SqliteNotes(self._reading, self._writing)
 
     @property
     def seals(self) -> SqliteSealStore:
@@ -220,6 +227,8 @@ class SqliteStore:
             seals = sealer(db)
             for enrolment in enrolments:
                 subject = student_rows.put_student(db, enrolment.student, mode, seals)
+                if enrolment.photos:
+                    student_rows.refuse_photos(db, subject)
                 for photo in enrolment.photos:
                     photo_rows.put_photo(db, seals, subject, photo)
 
@@ -234,6 +243,11 @@ class SqliteStore:
     def update(self, student: Student) -> bool:
         with self._writing() as db:
             return student_rows.replace_student(db, student)
+
+    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
+        with self._writing() as db:
+            student_rows.end_consent(db, matricula, moment, why, code)
+        self._after_erasure()
 
     def remove(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> list[str]:
         removed = []
@@ -256,6 +270,8 @@ class SqliteStore:
     def merge(self, keep: str, other: str, cause: Cause = NOT_ASKED) -> None:
         with self._writing() as db:
             (kept, staying), (gone, leaving) = (student_rows.find_student(db, name) for name in (keep, other))
+            refuse_ended(staying)
+            refuse_ended(leaving)
             photo_rows.copy_photos(db, gone, kept)
             merge_entries(db, gone, kept)
             merge_request_keys(db, gone, kept)
@@ -273,6 +289,7 @@ class SqliteStore:
             subject = student_rows.find_student(db, matricula)[0]
             if to is not None:
                 target = student_rows.find_student(db, to)[0]
+                student_rows.refuse_photos(db, target)
                 photo_rows.copy_photos(db, subject, target, which)
             photo_rows.delete_photos(db, subject, which)
             list_erasures(db, erased_photos(subject, digests, cause, target) * cause.listed)

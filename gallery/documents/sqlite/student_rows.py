@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.documents.consent_rules import consent_fields, consent_of, ended_consent, refuse_ended, with_consent_of
 from gallery.documents.seals import Sealer, name_seal, of_student
 from gallery.documents.sqlite.attendance_rows import per_class, recount
 from gallery.documents.sqlite.data_keys import NAME, sealer
@@ -24,7 +25,7 @@ from gallery.documents.student_lists import (
     place_of,
 )
 from gallery.documents.student_rules import student_exists, student_not_found
-from gallery.documents.values import Consent, EnrolmentMode, StoredStudent, Student, SubjectKind
+from gallery.documents.values import ConsentEnd, EnrolmentMode, StoredStudent, Student, SubjectKind
 
 _FIELDS = (
     "matricula",
@@ -51,11 +52,9 @@ _SORTED: dict[SortField, str] = {
     "clase": "s.clase",
     "photos": "(SELECT count(*) FROM images i WHERE i.student = s.id)",
 }
-# An enrolment without a consent keeps the stored one.
-_REPLACED = ", ".join(
-    f"{name} = " + (f"coalesce(excluded.{name}, {name})" if name == "consentimiento" else f"excluded.{name}")
-    for name in _FIELDS[1:]
-)
+_REPLACED = ", ".join(f"{name} = excluded.{name}" for name in _FIELDS[1:])
+ENDED = "json_extract(s.consentimiento, '$.retirado') IS NOT NULL"
+"""Whether the consent of a student ``s`` has ended: the student has no template, and gets none."""
 
 
 def student_by_matricula(db: sqlite3.Connection, matricula: str) -> StoredStudent | None:
@@ -111,6 +110,9 @@ def _conditions(which: StudentFilter) -> tuple[str, list[object]]:
         if value is not None:
             values.append(value)
             where.append(condition.replace("?1", f"?{len(values)}"))
+    if which.consent_until is not None:
+        values.append(which.consent_until)
+        where.append(f"json_extract(s.consentimiento, '$.hasta') <= ?{len(values)} AND NOT ({ENDED})")
     for word in which.words:
         where.append(f"(instr(searchable({NAME}), ?) OR instr(searchable(s.matricula), ?))")
         values += [word] * 2
@@ -118,6 +120,7 @@ def _conditions(which: StudentFilter) -> tuple[str, list[object]]:
         (which.aviso == ANY_AVISO, "s.aviso != ''"),
         (which.without_photos, "NOT EXISTS (SELECT 1 FROM images i WHERE i.student = s.id)"),
         (which.without_consent, "s.consentimiento IS NULL"),
+        (which.consent_ended, ENDED),
     ):
         where += [condition] * asked
     return " AND ".join(where), values
@@ -178,18 +181,19 @@ def find_student(db: sqlite3.Connection, matricula: str) -> tuple[int, Student]:
 
 
 def put_student(db: sqlite3.Connection, student: Student, mode: EnrolmentMode, seals: Sealer) -> int:
-    """Write a student's fields as the mode says; the subject id.
+    """Write a student's fields as the mode says; the subject id. A student without a consent keeps the stored one.
 
     Raises:
-        Conflict, NotFound: as the mode says.
+        Conflict, NotFound: as the mode says; ``consent_withdrawn``.
     """
-    row = db.execute("SELECT id FROM students WHERE matricula = ?", (student.matricula,)).fetchone()
+    row = db.execute(f"SELECT s.id, {_COLUMNS} FROM students s WHERE s.matricula = ?", (student.matricula,)).fetchone()
     if row is not None and mode == "create":
         raise student_exists(student.matricula)
     if row is None and mode == "extend":
         raise student_not_found(student.matricula)
     if row is not None and mode == "extend":
         return int(row[0])
+    student = with_consent_of(None if row is None else _student(row[1:]), student)
     stored = db.execute(
         f"INSERT INTO students ({', '.join(_FIELDS)}) VALUES ({', '.join('?' * len(_FIELDS))}) "
         f"ON CONFLICT (matricula) DO UPDATE SET {_REPLACED}, key = NULL RETURNING id",
@@ -202,6 +206,25 @@ def put_student(db: sqlite3.Connection, student: Student, mode: EnrolmentMode, s
     return subject
 
 
+def refuse_photos(db: sqlite3.Connection, subject: int) -> None:
+    """Refuse photos of a student whose consent has ended: ``consent_withdrawn``."""
+    row = db.execute(f"SELECT {_COLUMNS} FROM students s WHERE s.id = ? AND {ENDED}", (subject,)).fetchone()
+    if row is not None:
+        refuse_ended(_student(row))
+
+
+def end_consent(db: sqlite3.Connection, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
+    """End a student's consent, and delete every template of the student.
+
+    Raises:
+        NotFound: ``student_not_found``.
+    """
+    subject, student = find_student(db, matricula)
+    ended = json.dumps(consent_fields(ended_consent(student.consentimiento, moment, why, code)), ensure_ascii=False)
+    db.execute("UPDATE students SET consentimiento = ? WHERE id = ?", (ended, subject))
+    db.execute("DELETE FROM templates WHERE student = ?", (subject,))
+
+
 def seal_name(db: sqlite3.Connection, seals: Sealer, subject: int, name: str) -> None:
     """Write a student's name, sealed."""
     sealed, key = seals.seal(of_student(subject), name.encode(), name_seal(subject))
@@ -209,9 +232,16 @@ def seal_name(db: sqlite3.Connection, seals: Sealer, subject: int, name: str) ->
 
 
 def replace_student(db: sqlite3.Connection, student: Student) -> bool:
-    """Replace all fields of a student, the consent included; False when there is no such student."""
-    if db.execute("SELECT 1 FROM students WHERE matricula = ?", (student.matricula,)).fetchone() is None:
+    """Replace all fields of a student, the consent included; False when there is no such student.
+
+    Raises:
+        Conflict: ``consent_withdrawn``.
+    """
+    row = db.execute(f"SELECT {_COLUMNS} FROM students s WHERE s.matricula = ?", (student.matricula,)).fetchone()
+    if row is None:
         return False
+    if student.consentimiento is None:
+        refuse_ended(_student(row))  # taking the record back would undo the withdrawal
     subject = put_student(db, student, "put", sealer(db))
     if student.consentimiento is None:
         db.execute("UPDATE students SET consentimiento = NULL WHERE id = ?", (subject,))
@@ -223,7 +253,7 @@ def _row(student: Student) -> list[object]:
     values = {name: getattr(student, name) for name in _FIELDS}
     consent = student.consentimiento
     as_json = {
-        "consentimiento": json.dumps(asdict(consent)) if consent else None,
+        "consentimiento": json.dumps(consent_fields(consent), ensure_ascii=False) if consent else None,
         "otras_clases": json.dumps(student.otras_clases, ensure_ascii=False),
     }
     return list((values | as_json).values())
@@ -233,7 +263,7 @@ def _student(row: Sequence[Any]) -> Student:
     values = dict(zip(_FIELDS, row, strict=True))
     consent = values["consentimiento"]
     from_json = {
-        "consentimiento": Consent(**json.loads(consent)) if consent else None,
+        "consentimiento": consent_of(json.loads(consent)) if consent else None,
         "otras_clases": tuple(json.loads(values["otras_clases"])),
     }
     return Student(**values | from_json)

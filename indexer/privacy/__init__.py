@@ -1,0 +1,1 @@
+"""Commands about consents, periods and receipts."""
