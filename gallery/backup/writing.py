@@ -12,6 +12,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -24,9 +25,11 @@ from gallery.backup.key_list import FolderKey, KeyList
 from gallery.backup.ownership import of_photo
 from gallery.backup.snapshot import Manifest, moment_of, name_of, read_manifest
 from gallery.documents.backup_protocol import PhotoVersion, Record
+from gallery.documents.note_store import BACKUPS
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.seals import STORE_KEY
 from presente import __version__
+from presente.files import printable_path
 from presente.sealing import Cipher, MasterKey
 
 LIVES = "lives"
@@ -87,7 +90,16 @@ def make_backup(store: DocumentStore, folder: BackupFolder, master: MasterKey | 
         raise clear_backup()
     folder.create()
     with folder.locked():
+        _note_folder(store, folder)
         return _Run(store, folder, master, store_key, wishes).run()
+
+
+def _note_folder(store: DocumentStore, folder: BackupFolder) -> None:
+    """Note in the store where it is backed up: receipts of erasures name that."""
+    known: list[str] = json.loads(store.notes.read(BACKUPS) or "[]")
+    here = printable_path(folder.path.resolve())
+    if here not in known:
+        store.notes.write(BACKUPS, json.dumps([*known, here]))
 
 
 class _Run:
@@ -123,11 +135,15 @@ class _Run:
             moment = max(moment, moment_of(before[-1]) + timedelta(milliseconds=1))
         writer = ChunkWriter(self._folder, self._key, self._keys)
         pack = self._store.pack()
+        ended: dict[int, tuple[str, str]] = {}
         for record in self._store.backup.records(self):
+            if record.kind == "student":
+                ended |= _ended_consent(record.fields)
             if self._keys.changed >= _NEW_KEYS:
                 self._save_keys()
             writer.add(record, self._content_of(record))
         writer.end()
+        self._keys.ended = ended
         self._keys.last_number = max(self._keys.last_number, self._store.backup.last_number())
         made = Manifest(
             moment=moment.isoformat(timespec="milliseconds"),
@@ -192,6 +208,11 @@ class _Run:
             return ""
         fields = record.fields
         return self._object_of(PhotoVersion(fields["id"], fields["student"], fields["sha256"], fields["key"] or 0))
+
+
+def _ended_consent(student: dict[str, Any]) -> dict[int, tuple[str, str]]:
+    consent = student["consentimiento"] or {}
+    return {student["id"]: (consent["retirado"], consent.get("motivo", ""))} if consent.get("retirado") else {}
 
 
 def lives_of(store: DocumentStore) -> list[str]:

@@ -1,5 +1,6 @@
 """Backups of both kinds of store: what is in them, what comes out of them, on which kind of store."""
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -18,6 +19,7 @@ from gallery.backup.writing import BackupWishes, Made, make_backup
 from gallery.documents.attendance import EntryFilter
 from gallery.documents.backup_protocol import Opening
 from gallery.documents.erasure_list import Cause
+from gallery.documents.note_store import BACKUPS
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.request_keys import Claim
 from gallery.documents.seals import Sealing
@@ -189,6 +191,21 @@ def test_a_mistaken_erasure_can_be_taken_back_for_some_days(places: Places, kind
     assert matriculas(places.open(f"{kind} 4")) == ["A0", "A3", "C0"]
     places.backup(store, mistaken_days=0)
     refused("erased_for_good", lambda: places.restore(f"{kind} 5", at=moment(first), bring_back=("A1",)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_consent_that_has_ended_stays_ended_in_older_data(places: Places, kind: str) -> None:
+    store = places.open(kind)
+    fill(store)
+    first = places.backup(store)
+    store.end_consent("A1", "2026-03-05T10:00:00-06:00", "withdrawn")
+    places.backup(store)
+    places.restore(f"{kind} 2", at=moment(first))
+    other = places.open(f"{kind} 2")
+    consent = student_in(other, "A1").student.consentimiento
+    assert consent is not None and consent.has_ended and consent.texto == "Autorizo"
+    assert not student_in(other, "A1").templates and student_in(other, "A0").templates == 3
+    assert json.loads(other.notes.read(BACKUPS) or "") == [str(places.backup_folder.path)]
 
 
 def test_a_further_list_tells_of_erasures_after_the_last_run(places: Places) -> None:

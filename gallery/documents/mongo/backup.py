@@ -31,13 +31,14 @@ from gallery.documents.mongo.shapes import VISIBLE, content_id
 from gallery.documents.record_spool import RecordSpool
 from presente.errors import Busy, Conflict
 
+_NOTED_HEAD = "access_log_head"
 _PAGE = 1000
 _LARGE_PAGE = 16
 _ROUNDS = 5
 _FIRST: tuple[RecordKind, ...] = ("erasure", "request", "access_key", "account")
 _NEXT: tuple[RecordKind, ...] = (
     *("timetable", "session_photo", "session", "attendance", "participation"),
-    *("finding", "photo", "template", "student", "setting"),
+    *("finding", "photo", "template", "student"),
 )
 _NUMBERED = frozenset({"session", "attendance", "participation", "photo", "template", "student"})
 _FILLED = (
@@ -104,7 +105,14 @@ class MongoBackup:
             keys |= self._data_keys()
             for number in sorted(keys):
                 spools["data_key"].add(keys[number])
+            noted = self.setting(_NOTED_HEAD)  # before the lines: it is one of them then
             self._read("access_line", spools["access_line"], contents)
+            for document in self._db.gallery.find(dict(_WHICH["setting"])):  # after them: it may say where they begin
+                fields = SHAPES["setting"].read(document)
+                if fields["name"] != _NOTED_HEAD:
+                    spools["setting"].add(Record("setting", fields))
+            if noted is not None:
+                spools["setting"].add(Record("setting", {"name": _NOTED_HEAD, "value": noted}))
             yield from _consistent(spools, reread)
 
     def _data_keys(self) -> dict[int, Record]:
