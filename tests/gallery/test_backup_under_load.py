@@ -90,7 +90,10 @@ class Writer:
         source, target = self.chance.sample(self.people(), 2)
         photos = sorted(self.now[source] or ())
         if photos:
-            after = {source: frozenset(photos[1:]), target: (self.now[target] or frozenset()) | {photos[0]}}
+            after: dict[str, Photos] = {
+                source: frozenset(photos[1:]),
+                target: (self.now[target] or frozenset()) | {photos[0]},
+            }
             self.change(after, lambda: self.store.take_photos(source, photos[:1], target))
 
     def attend(self) -> None:
