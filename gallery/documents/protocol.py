@@ -18,6 +18,7 @@ from gallery.documents.attendance import (
     StoredAttendance,
     StoredParticipation,
 )
+from gallery.documents.backup_protocol import BackupStore
 from gallery.documents.damage import Damage, DamageProgress
 from gallery.documents.erasure_list import NOT_ASKED, Cause, ErasureList
 from gallery.documents.finding_store import FindingStore
@@ -230,6 +231,10 @@ class DocumentStore(FollowedStore, Protocol):
     @property
     def findings(self) -> FindingStore:
         """What the last audit found."""
+
+    @property
+    def backup(self) -> BackupStore:
+        """Everything in the store, for a backup and from one."""
 
     @property
     def erasures(self) -> ErasureList:

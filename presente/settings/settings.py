@@ -327,6 +327,12 @@ class Settings:
         "what is written into the access log: all, only changes, or nothing (off)",
         details="See [access log](access-log.md).",
     )
+    backup_undo_days: int = setting(
+        "7",
+        whole_number(0, 3650),
+        "days for which a backup can bring back someone who was erased and did not ask for it",
+        details="See [backup](backup.md#an-erasure-that-was-a-mistake).",
+    )
     withdrawal_days: int = setting(
         "14",
         whole_number(0, 3650),

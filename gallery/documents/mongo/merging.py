@@ -129,7 +129,8 @@ class MongoMerger:
         target = None if receiver is None else int(receiver["subject"])
         which = {"student": Int64(subject), "sha256": {"$in": sorted(digests)}}
         entries = erased_photos(subject, digests, cause, target or 0) * cause.listed
-        with self._writer.recovery.attempt("photos") as attempt:
+        whom = {"student": Int64(subject), **({} if target is None else {"into": Int64(target)})}
+        with self._writer.recovery.attempt("photos", **whom) as attempt:
             self._writer.eraser.erasures.put(entries)
             for image in list(self._db.images.find(which).sort("_id")):
                 if target is not None:
