@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from faces.embedder import FaceEmbedder
-from faces.film.frames import FilmLimits
 from faces.film.reading import RaisedHands, Tell, read_film
 from faces.film.values import FilmReading
 from gallery.attendance.film_chances import FPIR, film_threshold, most_chances
@@ -21,17 +20,10 @@ _FITTED_TO = 5_000
 __all__ = ["FilmReading", "read_school_film", "threshold_for_chances", "threshold_of_film"]
 
 
-def read_school_film(
-    path: Path,
-    embedder: FaceEmbedder,
-    hands: RaisedHands | None,
-    tell: Tell,
-    limits: FilmLimits | None = None,
-    workers: int = 0,
-) -> FilmReading:
+def read_school_film(path: Path, embedder: FaceEmbedder, hands: RaisedHands | None, tell: Tell) -> FilmReading:
     """Read a film with a pack, whose own threshold says when two views are one face; see
     :func:`faces.film.reading.read_film`."""
-    return read_film(str(path), embedder, embedder.pack.threshold, hands, tell, limits, workers)
+    return read_film(str(path), embedder, embedder.pack.threshold, hands, tell)
 
 
 def threshold_of_film(gallery: Gallery, reading: FilmReading) -> tuple[float, OperatingPoint]:

@@ -60,7 +60,7 @@ def key_source(text: str) -> KeySource | None:
                 raise ValueError(f"something must follow {prefix}")
             return KeySource(kind, text[len(prefix) :].strip())  # type: ignore[arg-type]  # one of the two above
     if _decoded(text) is None:
-        raise ValueError(f"it must be file:PATH, command:WORDS, or a key. {_FORM}")
+        raise ValueError(f"it must be file:PATH, command:WORDS, or a key. {_FORM.rstrip('.')}")
     return KeySource("key", text)
 
 

@@ -42,14 +42,16 @@ def write_film(
     times_ms: Sequence[int] | None = None,
     rotation: int = 0,
     pixels: str = "yuv420p",
+    pixel_shape: Fraction = Fraction(1),
 ) -> Path:
     """A film of frames; ``times_ms``: when each is shown, else evenly; ``rotation``: degrees noted in its header;
-    ``pixels``: as FFmpeg names them."""
+    ``pixels``: as FFmpeg names them; ``pixel_shape``: width of one by its height."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=fps)
         assert isinstance(stream, av.VideoStream)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = pixels
+        stream.codec_context.sample_aspect_ratio = pixel_shape
         if times_ms is not None:
             stream.codec_context.time_base = Fraction(1, 1000)
         if rotation:

@@ -64,5 +64,5 @@ def test_two_people_one_of_whom_raises_a_hand(reader: PoseReader) -> None:
         seats = [seat(1, "raised_half", 130, share), seat(2, "scratching", 390, share)]
         scene = render_figures(seats, look, WIDTH, HEIGHT)
         hands.see(frame * 0.5, scene.pixels, [1, 2], np.array([truth.box for truth in scene.truths], np.float32))
-    ((track, start, end, _),) = hands.raises()
+    ((track, start, end),) = hands.raises()
     assert track == 1 and 1.5 <= start <= 2.0 and 3.5 <= end <= 4.5

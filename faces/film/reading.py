@@ -37,8 +37,8 @@ class RaisedHands(Protocol):
     def see(self, at_s: float, pixels: RGB, tracks: Sequence[int], boxes: NDArray[np.float32]) -> None:
         """Take in a frame: the faces' tracks, and their boxes, float32 (n, 4)."""
 
-    def raises(self) -> Sequence[tuple[int, float, float, bytes]]:
-        """Each raise so far: track, from when, to when, and a thumbnail, which may be empty."""
+    def raises(self) -> Sequence[tuple[int, float, float]]:
+        """Each raise so far: track, from when, to when."""
 
 
 @dataclass
@@ -161,8 +161,8 @@ def raises_of(hands: RaisedHands, whose: Callable[[int, float], int | None]) -> 
     A face that is lost and found again while the hand is up has two tracks and one raise.
     """
     known = [
-        FilmRaise(number, start, end, thumbnail)
-        for track, start, end, thumbnail in hands.raises()
+        FilmRaise(number, start, end)
+        for track, start, end in hands.raises()
         if (number := whose(track, start)) is not None
     ]
     found: list[FilmRaise] = []

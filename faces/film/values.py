@@ -60,13 +60,11 @@ class FilmRaise:
         appearance: whose it was: place in :attr:`FilmReading.appearances`.
         from_s: when it went up.
         to_s: when it went down, or was last seen.
-        thumbnail: the person at that moment, JPEG; empty unless asked for.
     """
 
     appearance: int
     from_s: float
     to_s: float
-    thumbnail: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ _SMALL = (64, 36)
 _CHANGED = 14
 """Levels of grey by which some place of the small picture differs when something moved; noise stays below."""
 _OPEN_S = 20.0
+_LONGEST_PIXEL = 3.0
+"""A pixel whose sides differ by more than this is a mistake of the header."""
 
 
 @dataclass
@@ -108,7 +110,7 @@ def _decode(task: _Task, out: _Out) -> None:
             )
         stream.thread_type = "AUTO"
         out.say({"kind": "film", "claimed_s": _claimed(container)})
-        progress = _Progress(task, out)
+        progress = _Progress(task, out, _pixel_shape(stream))
         for frame in _frames(container, stream, progress):
             progress.see(frame)
         if not progress.decoded:
@@ -163,6 +165,12 @@ def _in_words(error: Exception) -> str:
     return (isinstance(error, OSError) and error.strerror) or "FFmpeg says no more"
 
 
+def _pixel_shape(stream: Any) -> float:
+    """Width of a pixel by its height; tapes and broadcasts have pixels that are no squares."""
+    shape = float(stream.sample_aspect_ratio or 1)
+    return shape if 1 / _LONGEST_PIXEL <= shape <= _LONGEST_PIXEL else 1.0
+
+
 def _claimed(container: Any) -> float | None:
     seconds = container.duration / 1_000_000 if container.duration else 0.0
     return seconds if 0 < seconds < 1e6 else None
@@ -195,10 +203,10 @@ def _frames(container: Any, stream: Any, progress: _Progress) -> Iterator[Any]:
 class _Progress:
     """Where the film is, and which of its frames are given away."""
 
-    def __init__(self, task: _Task, out: _Out) -> None:
+    def __init__(self, task: _Task, out: _Out, pixel_shape: float) -> None:
         self.decoded = 0
         self.damaged = False
-        self._task, self._out = task, out
+        self._task, self._out, self._pixel_shape = task, out, pixel_shape
         self._began = time.monotonic()
         self._at_s = 0.0
         self._told_s = self._began
@@ -251,7 +259,10 @@ class _Progress:
         return max(at, self._at_s)
 
     def _offer(self, frame: Any) -> None:
-        small = frame.reformat(*_SMALL, format="gray").to_ndarray().astype(np.int16)
+        reduced = self._reformatted(frame, *_SMALL, "gray")
+        if reduced is None:
+            return
+        small = reduced.astype(np.int16)
         if self._looked_at is not None:
             since, before = self._looked_at
             still = int(np.abs(small - before).max()) < _CHANGED
@@ -274,14 +285,19 @@ class _Progress:
         """The frame's pixels, upright, reduced to the longest side that is wanted."""
         if frame.width * frame.height > self._task.most_pixels:
             raise _Refused("film_too_large", f"A frame of the film has {frame.width} x {frame.height} pixels.", _FIX)
-        scale = min(1.0, self._task.longest_side / max(frame.width, frame.height))
-        width, height = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
+        shape = self._pixel_shape
+        wide, high = frame.width * max(1.0, shape), frame.height * max(1.0, 1 / shape)
+        scale = min(1.0, self._task.longest_side / max(wide, high))
+        pixels = self._reformatted(frame, max(1, round(wide * scale)), max(1, round(high * scale)), "rgb24")
+        return None if pixels is None else np.rot90(pixels, round(frame.rotation / 90) % 4)
+
+    def _reformatted(self, frame: Any, width: int, height: int, pixels: str) -> NDArray[np.uint8] | None:
+        """A frame in another size, with pixels as FFmpeg names them; None if there is no way from its own to those."""
         try:
-            pixels = frame.reformat(width, height, format="rgb24").to_ndarray()
-        except (av.FFmpegError, ValueError):  # a kind of pixels that has no way to RGB
+            return np.asarray(frame.reformat(width, height, format=pixels).to_ndarray(), dtype=np.uint8)
+        except (av.FFmpegError, ValueError):
             self.damaged = True
             return None
-        return np.asarray(np.rot90(pixels, round(frame.rotation / 90) % 4), dtype=np.uint8)
 
 
 if __name__ == "__main__":

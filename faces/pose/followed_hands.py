@@ -11,16 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faces.image.decode import RGB
-from faces.image.jpeg_copy import jpeg_copy
 from faces.pose.keypoints import Keypoints
-from faces.pose.neighbourhood import cut
-from faces.pose.raised_hands import Raise, RaiseRule, RaiseTracker
+from faces.pose.raised_hands import RaiseRule, RaiseTracker
 from faces.pose.reader import PoseReader
 
 _IDLE_S = 0.9
 """Whoever has no hand up is looked at once in so many seconds: in every second frame of a film."""
-
-_THUMBNAIL = 224
 
 
 class FollowedRaise(NamedTuple):
@@ -29,13 +25,11 @@ class FollowedRaise(NamedTuple):
     Attributes:
         track: number of the face.
         from_s, to_s: as :class:`faces.pose.raised_hands.Raise`.
-        thumbnail: the person when it was sure, JPEG; empty unless asked for.
     """
 
     track: int
     from_s: float
     to_s: float
-    thumbnail: bytes
 
 
 @dataclass(slots=True)
@@ -44,7 +38,6 @@ class _Followed:
 
     tracker: RaiseTracker
     looked_s: float = -math.inf
-    thumbnail: bytes = b""
 
 
 class FollowedHands:
@@ -53,9 +46,9 @@ class FollowedHands:
     Whoever has no hand up is not looked at in every frame.
     """
 
-    def __init__(self, reader: PoseReader, rule: RaiseRule | None = None, thumbnails: bool = False) -> None:
-        """Look with a pose pack, by a rule; with ``thumbnails`` each raise keeps a picture of the person."""
-        self._reader, self._rule, self._thumbnails = reader, rule or RaiseRule(), thumbnails
+    def __init__(self, reader: PoseReader, rule: RaiseRule | None = None) -> None:
+        """Look with a pose pack, by a rule."""
+        self._reader, self._rule = reader, rule or RaiseRule()
         self._followed: dict[int, _Followed] = {}
         self._ended: list[FollowedRaise] = []
         self._now = -math.inf
@@ -83,14 +76,14 @@ class FollowedHands:
         found = self._reader.keypoints(pixels, [face for _, _, face in due])
         for (followed, track, _), keypoints in zip(due, found, strict=True):
             followed.looked_s = at_s
-            self._note(track, followed, at_s, pixels, keypoints)
+            self._note(track, followed, at_s, keypoints)
         for track in self._followed.keys() - set(tracks):
             self._miss(track, at_s)
 
     def current(self) -> list[FollowedRaise]:
         """The raises that go on, each once it is sure to be one."""
         return [
-            FollowedRaise(track, each.from_s, each.to_s, followed.thumbnail)
+            FollowedRaise(track, each.from_s, each.to_s)
             for track, followed in self._followed.items()
             if (each := followed.tracker.current) is not None
         ]
@@ -107,23 +100,14 @@ class FollowedHands:
         followed = self._followed.get(track)
         return followed is None or not followed.tracker.is_idle or at_s - followed.looked_s >= _IDLE_S
 
-    def _note(self, track: int, followed: _Followed, at_s: float, pixels: RGB, keypoints: Keypoints) -> None:
-        was_sure = followed.tracker.current is not None
+    def _note(self, track: int, followed: _Followed, at_s: float, keypoints: Keypoints | None) -> None:
         ended = followed.tracker.see(at_s, keypoints)
         if ended is not None:
-            self._keep(track, followed, ended)
-        elif self._thumbnails and not was_sure and followed.tracker.current is not None:
-            followed.thumbnail = jpeg_copy(cut(pixels, keypoints.face, _THUMBNAIL, _THUMBNAIL).pixels)
+            self._ended.append(FollowedRaise(track, ended.from_s, ended.to_s))
 
     def _miss(self, track: int, at_s: float) -> None:
         """A face that is not in the frame; it is forgotten when no hand of it is up."""
         followed = self._followed[track]
-        ended = followed.tracker.see(at_s, None)
-        if ended is not None:
-            self._keep(track, followed, ended)
+        self._note(track, followed, at_s, None)
         if followed.tracker.is_idle:
             del self._followed[track]
-
-    def _keep(self, track: int, followed: _Followed, ended: Raise) -> None:
-        self._ended.append(FollowedRaise(track, ended.from_s, ended.to_s, followed.thumbnail))
-        followed.thumbnail = b""

@@ -241,6 +241,10 @@ class RayShards:
         asked = [self._placed[number] for number in list(self._opening)]
         return not asked or not self._ray.wait(asked, num_returns=len(asked), timeout=0)[1]
 
+    def _is_placed(self, number: int) -> bool:
+        """Whether a machine had room for a shard that is opening; no other is asked anything, it would not answer."""
+        return bool(self._ray.wait([self._placed[number]], timeout=0)[0])
+
     def _end(self, actor: Any) -> None:
         try:
             self._ray.kill(actor)
@@ -255,10 +259,11 @@ class RayShards:
         with self._changed:
             actors, self._ready = list(self._ready.values()), {}
             self._changed.notify_all()
-        actors += [actor for actor, _ in self._opening.values()]
+        opening = {number: actor for number, (actor, _) in self._opening.items()}
+        actors += [actor for number, actor in opening.items() if self._is_placed(number)]
         if actors:
             calls = [actor.call.remote("close", publish) for actor in actors]
             self._ray.wait(calls, num_returns=len(calls), timeout=None if publish else _CLOSE_S)
-        for actor in actors:
+        for actor in {*actors, *opening.values()}:
             self._end(actor)
         self._leave(self._ray)

@@ -116,7 +116,7 @@ class SessionWatch:
     def _record_raises(self, hands: FollowedHands) -> None:
         """Record the raises of those who are known, and there; others wait for that."""
         assert self._began is not None
-        known = [(track, from_s) for track, from_s, *_ in hands.raises() if track in self._owners]
+        known = [(track, from_s) for track, from_s, _ in hands.raises() if track in self._owners]
         waiting = [each for each in known if each not in self._raised]
         there = who_is_there(self._service, self._stored) if waiting else set()
         # Seconds of the day: another recording of this session counts them alike.

@@ -1,13 +1,11 @@
 """Raised hands of several followed faces: each its own, with a thumbnail; idle people are looked at less often."""
 
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from faces.film.reading import RaisedHands, raises_of
 from faces.film.values import FilmRaise
@@ -69,22 +67,15 @@ def test_each_raise_is_its_own_face_s(reader: CountingReader) -> None:
         up += [3] if 10 <= at_s <= 12 else []
         tracks = [9, 8] if number in (5, 6) else [9, 3, 8]  # a face that is lost for a moment
         hands.see(at_s, picture(up), tracks, boxes(tracks))
-    assert [each[:3] for each in hands.raises()] == [(3, 2.0, 5.0), (9, 4.0, 12.0), (3, 10.5, 12.0)]
-    assert all(each[3] == b"" for each in hands.raises())
+    assert list(hands.raises()) == [(3, 2.0, 5.0), (9, 4.0, 12.0), (3, 10.5, 12.0)]
 
 
-def test_a_raise_that_goes_on_counts_as_well_and_has_its_picture(reader: CountingReader) -> None:
-    hands = FollowedHands(reader, thumbnails=True)
+def test_a_raise_that_goes_on_counts_as_well(reader: CountingReader) -> None:
+    hands = FollowedHands(reader)
     for number in range(6):
         hands.see(number * 0.5, picture([8]), [8], boxes([8]))
     (found,) = hands.raises()
     assert hands.current() == [found] and (found.track, found.from_s, found.to_s) == (8, 0.0, 2.5)
-    with Image.open(io.BytesIO(found.thumbnail)) as opened:
-        assert opened.format == "JPEG" and opened.size == (224, 224)
-        shown = np.asarray(opened.convert("RGB")).astype(int)
-    scale = 224 / (7 * 40)
-    x, y = round(112 + 45 * scale), round((2.75 * 40 - 58) * scale)
-    assert shown[y - 2 : y + 3, x - 2 : x + 3, 1].max() > 120  # the green wrist is on it
 
 
 def test_whoever_has_no_hand_up_is_looked_at_in_every_second_frame(reader: CountingReader) -> None:
