@@ -229,6 +229,19 @@ class Settings:
         details="Only loopback without `PRESENTE_API_KEYS` and `PRESENTE_ACCOUNTS`.",
     )
     port: int = setting("8000", whole_number(0, 65535), "port that the server binds; 0: any free one")
+    tls_certificate: Path | None = setting(
+        "",
+        path_or_none,
+        "PEM file with the certificate, and those that lead to its root, for HTTPS; read again when it changes",
+        default_means="plain HTTP",
+        details="With `PRESENTE_TLS_KEY`. See [TLS](hardening.md#tls).",
+    )
+    tls_key: Path | None = setting(
+        "",
+        path_or_none,
+        "PEM file with the certificate's private key, which only the server's user may read",
+        default_means="plain HTTP",
+    )
     memory_mb: int = setting(
         "0",
         whole_number(0, 1_000_000),
