@@ -36,13 +36,11 @@ class KeyList:
     Attributes:
         keys: by owner.
         last_number: a number that no id in any snapshot of the folder exceeds.
-        ended: the students whose consent had ended at the last run, by subject id: when, and why.
         changed: how many keys were not written yet.
     """
 
     keys: dict[str, OwnerKey] = field(default_factory=dict)
     last_number: int = 0
-    ended: dict[int, tuple[str, str]] = field(default_factory=dict)
     changed: int = 0
 
     def made(self, owner: str, subject: int = 0, sha256: str = "") -> OwnerKey:
@@ -67,14 +65,14 @@ class KeyList:
 
     def encoded(self) -> bytes:
         """The list as bytes."""
-        return msgspec.msgpack.encode({"last_number": self.last_number, "ended": self.ended, "keys": self.keys})
+        return msgspec.msgpack.encode({"last_number": self.last_number, "keys": self.keys})
 
     @classmethod
     def decoded(cls, content: bytes) -> KeyList:
         """What :meth:`encoded` returned."""
         found: dict[str, Any] = msgspec.msgpack.decode(content, strict=False)
         keys = msgspec.convert(found["keys"], dict[str, OwnerKey])
-        return cls(keys, int(found["last_number"]), {each: (at, why) for each, (at, why) in found["ended"].items()})
+        return cls(keys, int(found["last_number"]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from gallery.backup.folder import BackupFolder
 from gallery.backup.forgetting import folder_erasures
@@ -24,7 +24,6 @@ from gallery.documents.backup_protocol import KINDS, Opening, Record, RecordKind
 from gallery.documents.backup_rules import Present
 from gallery.documents.erasure_list import Erasure, brought_back, united
 from gallery.documents.protocol import DocumentStore
-from gallery.documents.values import ConsentEnd
 from gallery.erasure_replay import ReplayedErasures, apply_erasures
 from presente.errors import Conflict, NotFound, shown
 from presente.sealing import Cipher, MasterKey
@@ -97,18 +96,9 @@ def restore(
         store.backup.end_load(max(numbers))
     with closing(open_store("finish")) as store:
         replayed = apply_erasures(store, [*erasures, *map(brought_back, back)])
-        end_consents(store, keys)
         store.finish_erasing()
         store.backup.end_restore()
     return Restored(snapshot, run.manifest, run.counts, replayed)
-
-
-def end_consents(store: DocumentStore, keys: KeyList) -> None:
-    """End the consents in older data that had ended at the last run: recognition does not begin anew."""
-    for subject, student in store.subjects(list(keys.ended)).items():
-        moment, why = keys.ended[subject]
-        if student.consentimiento is None or not student.consentimiento.has_ended:
-            store.end_consent(student.matricula, moment, cast("ConsentEnd", why))
 
 
 @dataclass(slots=True)
@@ -133,7 +123,7 @@ class _Restore:
                 without_key = True
             elif each.record.fields["matricula"] in matriculas:
                 found[each.record.fields["matricula"]] = each.record.fields["id"]
-        asked = {each.subject for each in erasures if each.asked and each.kind != "photo"}
+        asked = {each.subject for each in erasures if each.asked and each.kind in ("student", "withdrawn")}
         for matricula in matriculas:
             if matricula not in found:
                 raise _cannot_bring_back(matricula, without_key)

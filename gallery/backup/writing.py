@@ -12,7 +12,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import msgspec
 
@@ -135,15 +134,11 @@ class _Run:
             moment = max(moment, moment_of(before[-1]) + timedelta(milliseconds=1))
         writer = ChunkWriter(self._folder, self._key, self._keys)
         pack = self._store.pack()
-        ended: dict[int, tuple[str, str]] = {}
         for record in self._store.backup.records(self):
-            if record.kind == "student":
-                ended |= _ended_consent(record.fields)
             if self._keys.changed >= _NEW_KEYS:
                 self._save_keys()
             writer.add(record, self._content_of(record))
         writer.end()
-        self._keys.ended = ended
         self._keys.last_number = max(self._keys.last_number, self._store.backup.last_number())
         made = Manifest(
             moment=moment.isoformat(timespec="milliseconds"),
@@ -208,11 +203,6 @@ class _Run:
             return ""
         fields = record.fields
         return self._object_of(PhotoVersion(fields["id"], fields["student"], fields["sha256"], fields["key"] or 0))
-
-
-def _ended_consent(student: dict[str, Any]) -> dict[int, tuple[str, str]]:
-    consent = student["consentimiento"] or {}
-    return {student["id"]: (consent["retirado"], consent.get("motivo", ""))} if consent.get("retirado") else {}
 
 
 def lives_of(store: DocumentStore) -> list[str]:

@@ -290,11 +290,12 @@ class DocumentStore(FollowedStore, Protocol):
         :func:`gallery.documents.consent_rules.consent_after` says what becomes of the consent.
         Raises ``Conflict`` (``consent_withdrawn``)."""
 
-    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
+    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "", listed: bool = True) -> None:
         """End a student's consent at a moment (ISO, with an offset), and delete every template of the student.
 
-        Photos stay. From then on the student gets no template and no photo until a consent is given that is not older;
-        :meth:`unembedded` leaves the photos out. ``code`` is that of the receipt of the erasure that follows.
+        It is an entry of the erasure list, unless one is carried out again (not ``listed``). Photos stay. From then on
+        the student gets no template and no photo until a consent is given that is not older; :meth:`unembedded` leaves
+        the photos out. ``code`` is that of the receipt of the erasure that follows.
         Raises ``NotFound`` (``student_not_found``)."""
 
     def remove(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> list[str]:

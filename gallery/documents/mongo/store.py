@@ -347,9 +347,9 @@ class MongoStore:
         with self._connection.calls():
             return self._writer.update(student)
 
-    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
+    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "", listed: bool = True) -> None:
         with self._connection.calls():
-            self._writer.end_consent(matricula, moment, why, code)
+            self._writer.end_consent(matricula, moment, why, code, listed)
 
     # -- the change sequence ----------------------------------------------------------------------------------------
 

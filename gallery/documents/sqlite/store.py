@@ -251,9 +251,9 @@ class SqliteStore:
         with self._writing() as db:
             return student_rows.replace_student(db, student)
 
-    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
+    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "", listed: bool = True) -> None:
         with self._writing() as db:
-            student_rows.end_consent(db, matricula, moment, why, code)
+            student_rows.end_consent(db, matricula, moment, why, code, listed)
         self._after_erasure()
 
     def remove(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> list[str]:
@@ -277,8 +277,9 @@ class SqliteStore:
     def merge(self, keep: str, other: str, cause: Cause = NOT_ASKED) -> None:
         with self._writing() as db:
             (kept, staying), (gone, leaving) = (student_rows.find_student(db, name) for name in (keep, other))
-            refuse_ended(staying)
-            refuse_ended(leaving)
+            if cause.listed:
+                refuse_ended(staying)
+                refuse_ended(leaving)
             photo_rows.copy_photos(db, gone, kept)
             merge_entries(db, gone, kept)
             merge_request_keys(db, gone, kept)
@@ -296,7 +297,8 @@ class SqliteStore:
             subject = student_rows.find_student(db, matricula)[0]
             if to is not None:
                 target = student_rows.find_student(db, to)[0]
-                student_rows.refuse_photos(db, target)
+                if cause.listed:
+                    student_rows.refuse_photos(db, target)
                 photo_rows.copy_photos(db, subject, target, which)
             photo_rows.delete_photos(db, subject, which)
             list_erasures(db, erased_photos(subject, digests, cause, target) * cause.listed)
