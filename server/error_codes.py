@@ -59,8 +59,8 @@ CODES: Mapping[int, frozenset[str]] = {
     503: frozenset({
         "access_log_full", "busy", "calibration_unreadable", "data_key_missing",
         "documents_missing", "erasure_incomplete", "erasure_list_unwritable", "lease_lost", "master_key_missing",
-        "not_ready", "pack_mismatch", "request_in_progress", "seal_broken", "shards_missing", "signing_key_unreadable",
-        "snapshot_gone",
+        "not_ready", "pack_mismatch", "request_in_progress", "seal_broken", "shards_missing",
+        "signing_key_unreadable", "snapshot_gone",
         "store_unavailable", "store_unsealed",
     }),
     507: frozenset({

@@ -8,15 +8,16 @@ import { Action, Field, Section, Waiting, useLoaded } from "../components/basics
 import { JobState, jobProblem, progressWords, useJob } from "../components/jobs.js";
 import { Table, useLines } from "../components/table.js";
 import { Keys, Users } from "./system/accounts.js";
+import { Privacy } from "./system/privacy.js";
 
 const MACHINES = "the machine's, ";
-const TABS = ["status", "settings", "jobs", "users", "keys", "log"];
+const TABS = ["status", "privacy", "settings", "jobs", "users", "keys", "log"];
 
 /** @param {{ title: string, path: string[] }} props */
 export function System({ title, path }) {
   const shown = TABS.includes(path[0]) ? path[0] : "status";
   const tabs = TABS.filter((each) => each !== "users" || options.value.accounts);
-  const part = { status: Running, settings: Settings, jobs: Jobs, users: Users, keys: Keys, log: AccessLog }[shown];
+  const part = { status: Running, settings: Settings, jobs: Jobs, users: Users, keys: Keys, log: AccessLog, privacy: Privacy }[shown];
   return html`<h1>${title}</h1>
     <nav class="tabs" aria-label=${title}>${tabs.map((each) => html`<a href=${to(["system", each])} aria-current=${each === shown ? "page" : undefined}>${t(`system.${each}`)}</a>`)}</nav>
     <${part} />`;

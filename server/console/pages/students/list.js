@@ -9,9 +9,9 @@ import { Field, Section, useLoaded } from "../../components/basics.js";
 import { Table, useLines } from "../../components/table.js";
 
 /** What the address may say: parameters of the API's list. */
-const ASKED = ["q", "clase", "aviso", "without_photos", "without_consent", "sort"];
+const ASKED = ["q", "clase", "aviso", "without_photos", "without_consent", "consent_ended", "sort"];
 /** Filters that are on or off, and the value that means on. */
-const ONLY = [["aviso", "any"], ["without_photos", "true"], ["without_consent", "true"]];
+const ONLY = [["aviso", "any"], ["without_photos", "true"], ["without_consent", "true"], ["consent_ended", "true"]];
 
 /** @param {{ title: string, query: URLSearchParams }} props */
 export function List({ title, query }) {
@@ -66,6 +66,7 @@ function Filters({ asked, show, filtered }) {
 /** What a person should look at. @param {{ line: any }} props */
 function LookAt({ line }) {
   const consent = status.value?.consent_required || place.value.query.get("without_consent");
-  const codes = [line.aviso, line.templates === 0 && "without_template", consent && !line.consentimiento && line.kind === "student" && "without_consent"];
+  const ended = Boolean(line.consentimiento?.retirado);
+  const codes = [line.aviso, ended && "consent_ended", !ended && line.templates === 0 && "without_template", consent && !line.consentimiento && line.kind === "student" && "without_consent"];
   return html`${codes.filter(Boolean).map((code) => html`<span class="mark">${t(`look_at.${code}`)}</span>`)}`;
 }

@@ -1,6 +1,6 @@
 // One student: the record, consent, attendance, photos, and what can be changed.
 import { html, useState } from "../../libraries/ui.js";
-import { call, me } from "../../core/api.js";
+import { call, download, me } from "../../core/api.js";
 import { mayManage, seesPhotos } from "../../core/roles.js";
 import { to } from "../../core/router.js";
 import { day, number, t } from "../../core/words.js";
@@ -36,6 +36,7 @@ export function StudentRecord({ matricula }) {
   const manages = mayManage(me.value?.role);
   const close = () => setOpen("");
   const actions = manages && html`<button type="button" onClick=${() => setOpen("editing")}>${t("students.edit")}</button>
+    <${Action} id="data" act=${() => download(`${addressOf(matricula)}/data`, { format: "zip" }, `${matricula}.zip`)}>${t("students.data")}<//>
     <button type="button" onClick=${() => setOpen("merging")}>${t("merge")}</button>
     <button type="button" class="danger" onClick=${() => setOpen("erasing")}>${t("students.erase")}</button>`;
   return html`<${Back} />
@@ -48,7 +49,7 @@ export function StudentRecord({ matricula }) {
     <${AttendanceByClass} classes=${classes} meetings />
     ${photos && html`<${Section} title=${t("students.photos")} id="photos-title"><${StoredPhotos} matricula=${matricula} photos=${photos} erases=${manages} changed=${again} /><//>`}
     <${ConsentOnRecord} student=${student} manages=${manages} changed=${again} />
-    ${manages && html`<${MorePhotos} student=${student} asks=${true} done=${again} />`}
+    ${manages && !student.consentimiento?.retirado && html`<${MorePhotos} student=${student} asks=${true} done=${again} />`}
     ${open === "editing" && html`<${Editing} student=${student} close=${close} done=${() => (close(), again())} />`}
     ${open === "merging" && html`<${Merging} student=${student} photos=${photos ?? []} close=${close} done=${() => (close(), again())} />`}
     ${open === "erasing" && html`<${Erasing} student=${student} close=${close} />`}`;
