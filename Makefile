@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps
 
-.PHONY: run test coverage matrix setup openvino cuda otel ray wheel lint mongoserver clean
+.PHONY: run test coverage matrix setup openvino cuda otel ray wheel lint audit mongoserver clean
 
 run: setup  ## index the sample class and serve it on http://127.0.0.1:8000
 	$(VENV)/bin/python -m indexer add sample
@@ -45,6 +45,11 @@ lint: $(VENV)/.ci  ## what .ci/run checks beside the tests
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+audit:  ## ask for known faults of what is pinned and built in (needs a network, pipx and npm)
+	for list in requirements.txt requirements-openvino.txt requirements-otel.txt requirements-ray.txt requirements-redis.txt; do \
+		pipx run pip-audit==2.10.1 --strict --no-deps --disable-pip -r $$list || exit 1; done
+	cd server/console/build && npm audit --package-lock-only --omit=dev
 
 mongoserver: $(VENV)/.test  ## build the MongoDB-compatible server that the tests start (once; needs Go, or see docs/mongodb.md)
 	$(VENV)/bin/python -m tests.mongo_server

@@ -27,6 +27,7 @@ SAMPLE = ("students.csv", "identify.tsv", "README.md", "students", "probes", "st
 CLONE_ONLY = (
     "tools/compile_imports.py",
     "tools/openapi_examples.py",
+    "tools/sbom.py",
     "tools/schemathesis_hooks.py",
     "client/pyproject.toml",
     "client/README.md",

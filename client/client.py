@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -44,6 +45,7 @@ class Client:
         *,
         timeout_s: float = 60.0,
         retries: Retries = DEFAULT_RETRIES,
+        ca_file: str | os.PathLike[str] | None = None,
     ) -> None:
         """Reach a server; nothing is sent yet.
 
@@ -52,12 +54,15 @@ class Client:
             key: an API key; None: that of the environment variable PRESENTE_API_KEY, if it is set.
             timeout_s: seconds without a byte after which an attempt is given up.
             retries: how long and when a request is sent again.
+            ca_file: PEM file with the certificates of a school's own authority, which alone is trusted then; None: the
+                public ones, or those that the variable SSL_CERT_FILE names.
 
         Raises:
             TypeError: the key is no text.
-            ValueError: the address is none, or the key has characters that no key has.
+            ValueError: the address is none, the key has characters that no key has, or the file has no certificate.
+            OSError: the file cannot be read.
         """
-        self.settings = settings_of(address, key, timeout_s, retries)
+        self.settings = settings_of(address, key, timeout_s, retries, ca_file)
         self._connection = Connection(self.settings)
 
     def close(self) -> None:

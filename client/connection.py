@@ -27,7 +27,7 @@ class Connection:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._http = httpx.Client(timeout=settings.timeout, limits=_LIMITS)
+        self._http = httpx.Client(timeout=settings.timeout, limits=_LIMITS, verify=settings.trust)
 
     def close(self) -> None:
         """Close the connections."""
@@ -74,7 +74,7 @@ class AsyncConnection:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._http = httpx.AsyncClient(timeout=settings.timeout, limits=_LIMITS)
+        self._http = httpx.AsyncClient(timeout=settings.timeout, limits=_LIMITS, verify=settings.trust)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def close(self) -> None:

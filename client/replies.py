@@ -117,11 +117,19 @@ class SearchResults(Reply, frozen=True, kw_only=True):
     covers: float = 1.0
 
 
-class Consent(Reply, frozen=True, kw_only=True):
-    """That a student agreed to be enrolled: when (an ISO date), and to which text."""
+class Consent(Reply, frozen=True, kw_only=True, omit_defaults=True):
+    """That a student agreed to be enrolled: when (an ISO date), and to which text. The rest is empty where nothing is
+    noted: who gave it (``alumno`` or ``tutor``), the guardian and what the guardian is to the student, the last date on
+    which it holds, the moment at which it ended, and why (``withdrawn`` or ``expired``)."""
 
     fecha: str
     texto: str
+    otorgado_por: str = ""
+    tutor: str = ""
+    parentesco: str = ""
+    hasta: str = ""
+    retirado: str = ""
+    motivo: str = ""
 
 
 class Student(Reply, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ read -ra build_flags <<<"${BUILD_FLAGS:-}"
 read -ra run_flags <<<"${RUN_FLAGS:-}"
 port=${PORT:-8000} image=presente:check name=presente-check-$$ data=presente-check-data-$$
 key=$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
-run=(run --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges --volume "$data:/data"
+run=(run --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges --ulimit core=0 --volume "$data:/data"
     "${run_flags[@]}")
 
 clean_up() {

@@ -8,7 +8,7 @@ Z95 = 1.959963984540054
 """The standard normal's 97.5 % quantile, for a two-sided 95 % interval."""
 
 
-def wilson(successes: int, trials: int) -> tuple[float, float]:
+def wilson(successes: float, trials: float) -> tuple[float, float]:
     """The 95 % score interval of Wilson (JASA 22, 1927) for ``successes`` of ``trials`` independent ones.
 
     It is never empty nor outside 0 to 1, not even without successes or failures. Without trials it is 0 to 1.

@@ -64,6 +64,8 @@ class _Replay:
             self._merge(entry.subject, entry.into)
         elif entry.kind == "photo":
             self._take(entry)
+        elif entry.kind == "consent_ended":
+            self._end_consents(entry)
         else:
             self._erase(entry.subject)
 
@@ -78,6 +80,10 @@ class _Replay:
         for stray in self.strays.pop(subject, ()):
             self._erase_photo(stray.subject, stray)
 
+    def _end_consents(self, entry: Erasure) -> None:
+        for student in self._existing(entry.subject):
+            self.store.end_consent(student.matricula, entry.at, "withdrawn" if entry.asked else "expired", listed=False)
+
     def _merge(self, subject: int, into: int) -> None:
         kept = self.store.subjects([into]).get(into)
         leaving = [subject, *self.stand_ins.pop(subject, ())]
@@ -86,6 +92,7 @@ class _Replay:
                 self.stand_ins.setdefault(into, []).append(other)
             else:
                 self.store.merge(kept.matricula, student.matricula, AGAIN)
+                self._stay_ended(into)
                 self.merged += 1
         self.strays.setdefault(into, []).extend(self.strays.pop(subject, ()))
 
@@ -98,9 +105,18 @@ class _Replay:
         for stray in self.strays.get(entry.subject, ()):  # the photo may be one that the student was given
             self._erase_photo(stray.subject, entry, None if target is None else target.matricula)
 
+    def _stay_ended(self, subject: int) -> None:
+        """Erase the templates that a student whose consent had ended in the older data was given since."""
+        student = self.store.subjects([subject])[subject]
+        consent = student.consentimiento
+        if consent is not None and consent.has_ended:
+            self.store.end_consent(student.matricula, consent.retirado, consent.motivo or "withdrawn", listed=False)
+
     def _erase_photo(self, subject: int, entry: Erasure, to: str | None = None) -> None:
         for student in self._existing(subject):
             digests = [each for each in self.store.digests(student.matricula) if entry.is_of_photo(each)]
             if digests and student.matricula != to:
                 self.store.take_photos(student.matricula, digests, to, AGAIN)
+                if to is not None:
+                    self._stay_ended(entry.into)
                 self.photos += len(digests)

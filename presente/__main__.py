@@ -18,6 +18,9 @@ _ABOUT = {
     "users": "accounts of people",
     "keys": "keys for machines",
     "audit-log": "show and check who did what",
+    "backup": "write everything into a backup folder",
+    "restore": "make an empty store from a backup",
+    "verify-backup": "read a backup, and say what is damaged",
     "seal": "seal what is in the clear, change keys",
     "privacy": "what is held and why, consents, periods, receipts",
     "privacy-report": "privacy report",
@@ -79,6 +82,12 @@ def _program(command: str) -> Callable[[list[str]], int]:
         from server.commands.keys import main as program
     elif command == "audit-log":
         from indexer.audit_log.__main__ import main as program
+    elif command == "backup":
+        from indexer.backup.make import main as program
+    elif command == "restore":
+        from indexer.backup.restore import main as program
+    elif command == "verify-backup":
+        from indexer.backup.verify import main as program
     elif command == "seal":
         from indexer.seal.__main__ import main as program
     elif command in ("privacy", "privacy-report", "retention", "check-receipt"):

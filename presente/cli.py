@@ -19,6 +19,7 @@ from presente import __version__, logs
 from presente.cli_parser import Parser
 from presente.errors import ConfigError, InvalidInput, PresenteError
 from presente.installation import command_line
+from presente.machine import keep_private
 from presente.secrets import hidden, hidden_in
 from presente.settings import Settings, load_settings, unknown_variables
 
@@ -118,6 +119,7 @@ def main(parser: argparse.ArgumentParser, argv: list[str] | None = None) -> int:
     def run() -> int:
         try:
             settings = load_settings(arguments)
+            keep_private(keys=settings.master_key is not None)
             logs.use_format(settings.log_format)
         finally:  # a mistyped variable may be why the settings cannot be used
             for unknown in unknown_variables():

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from faces.packs.model_pack import ModelPack, load_pack
 from faces.runtime.session import RuntimeOptions, described_runtime
+from gallery.documents.backup_protocol import Opening
 from gallery.documents.damage import RESTORE, Damage
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.seals import Sealing
@@ -124,7 +125,9 @@ def open_clock(settings: Settings) -> Clock:
     return Clock(settings.timezone)
 
 
-def open_store(url: str, clock: Clock = MACHINE_CLOCK, sealing: Sealing | None = None) -> DocumentStore:
+def open_store(
+    url: str, clock: Clock = MACHINE_CLOCK, sealing: Sealing | None = None, opening: Opening = "use"
+) -> DocumentStore:
     """The document store at an address: ``sqlite:///PATH`` or ``mongodb://HOST:PORT/DATABASE``.
 
     ``clock`` makes dates of the moments that other programs wrote into a MongoDB store; with ``sealing`` new records
@@ -132,14 +135,15 @@ def open_store(url: str, clock: Clock = MACHINE_CLOCK, sealing: Sealing | None =
 
     Raises:
         ConfigError: ``unknown_store``.
-        StoreError: ``store_unavailable``, ``store_too_new``; ``master_key_missing``, ``master_key_wrong``.
+        StoreError: ``store_unavailable``, ``store_too_new``; ``master_key_missing``, ``master_key_wrong``;
+            ``restore_unfinished``.
     """
     if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
-        return SqliteStore(Path(url[len(_SQLITE) :]).expanduser(), sealing)
+        return SqliteStore(Path(url[len(_SQLITE) :]).expanduser(), sealing, opening)
     if url.startswith(_MONGO):
         from gallery.documents.mongo.store import MongoStore  # pymongo is imported only where it is used
 
-        return MongoStore(url, clock=clock, sealing=sealing)
+        return MongoStore(url, clock=clock, sealing=sealing, opening=opening)
     raise ConfigError(
         "unknown_store",
         f"PRESENTE_STORE is {hidden_address(url)!r}.",
@@ -153,8 +157,17 @@ def open_sealing(settings: Settings) -> Sealing | None:
     Raises:
         ConfigError: ``master_key_unreadable``.
     """
-    source = settings.master_key
-    return None if source is None else Sealing(_read_key(source), settings.seal_names)
+    master = master_key(settings)
+    return None if master is None else Sealing(master, settings.seal_names)
+
+
+def master_key(settings: Settings) -> MasterKey | None:
+    """The master key; None without one.
+
+    Raises:
+        ConfigError: ``master_key_unreadable``.
+    """
+    return None if settings.master_key is None else _read_key(settings.master_key)
 
 
 @cache
@@ -163,14 +176,14 @@ def _read_key(source: KeySource) -> MasterKey:
     return source.read()
 
 
-def open_own_store(settings: Settings) -> DocumentStore:
+def open_own_store(settings: Settings, opening: Opening = "use") -> DocumentStore:
     """The document store that the settings name, with its clock and its master key.
 
     Raises:
         ConfigError: ``unknown_store``, ``master_key_unreadable``.
         StoreError: as :func:`open_store`.
     """
-    return open_store(settings.store, open_clock(settings), open_sealing(settings))
+    return open_store(settings.store, open_clock(settings), open_sealing(settings), opening)
 
 
 def find_damage(settings: Settings, progress: Callable[[int], None]) -> Iterator[Damage]:

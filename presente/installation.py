@@ -29,7 +29,7 @@ COMMANDS = {
 }
 """Each program's room, and the word of the ``presente`` command that starts it."""
 
-ADDED_COMMANDS = ("users", "keys")
+ADDED_COMMANDS = ("users", "keys", "backup", "restore", "verify-backup")
 """Words of the ``presente`` command that start no program of a room."""
 _ROOM_OF = {"audit_log": "indexer", "seal": "indexer", "privacy": "indexer"}
 """The room of a program that is no room of its own."""

@@ -1,10 +1,12 @@
-"""The machine: which one it is, how much memory it has, and how this process gives memory back."""
+"""The machine: which one it is, how much memory it has, how this process gives memory back, and what it lets others
+read."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import platform
+import resource
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +19,8 @@ _LIMITS = ("memory.max", "memory/memory.limit_in_bytes")
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 """As glibc's malloc.h numbers them."""
+_PR_SET_DUMPABLE = 4
+"""As Linux's sys/prctl.h numbers it."""
 
 
 def give_memory_back() -> None:
@@ -30,6 +34,21 @@ def give_memory_back() -> None:
         mallopt(_M_MMAP_THRESHOLD, 4 * 1024 * 1024)
         mallopt(_M_TRIM_THRESHOLD, 8 * 1024 * 1024)
         mallopt(_M_ARENA_MAX, 2)
+
+
+def keep_private(keys: bool) -> None:
+    """Let no one else read what this process and its children make or leave: files are for this user alone, and a crash
+    leaves no picture of the memory, which has photos.
+
+    Args:
+        keys: the memory has keys that open what is sealed: then other programs of this user cannot read it, either
+            (Linux). Programs that look into processes, such as debuggers, need root then.
+    """
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if keys:
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def machine_memory(groups: Path = Path("/sys/fs/cgroup")) -> int:

@@ -29,6 +29,7 @@ from server.decoding.decoder import open_decoder
 from server.films.folder import FilmFolder
 from server.films.jobs import FilmJobs
 from server.front.serving import HttpServer
+from server.front.tls_certificate import TlsCertificate
 from server.imports.desk import ImportDesk
 from server.imports.row_enrolment import enrol_row
 from server.jobs.daily import DailyRetention
@@ -60,6 +61,7 @@ _WATCH_S = 1.0
 def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Bind, load, answer until a signal comes, publish, stop."""
     _check_address(settings)
+    certificate = _certificate(settings)
     give_memory_back()
     max_body = int(settings.max_bytes * _LARGEST_PHOTOS_A_REQUEST * _BASE64_GROWTH)
     service_handle = ServiceHandle(settings.most_behind_seconds)
@@ -70,7 +72,7 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         service_handle, max_body, access_of(settings), register, telemetry, limits, settings.first_page, films
     )
     try:
-        http = HttpServer(app, settings.host, settings.port, settings.server_threads, _BODIES * max_body)
+        http = HttpServer(app, settings.host, settings.port, settings.server_threads, _BODIES * max_body, certificate)
     except OSError as exc:
         raise address_unavailable(settings.host, settings.port, exc) from exc
     stop = threading.Event()
@@ -143,7 +145,7 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         if settings.accounts == "on":
             _offer_setup(app.extensions["presente.login_desk"], output)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        address = f"http://{host}:{http.port}"
+        address = f"{'http' if certificate is None else 'https'}://{host}:{http.port}"
         output.result({"address": address, "pack": pack.name}, [f"Presente answers on {address} (pack {pack.name})"])
         sys.stdout.flush()
         stop.wait()
@@ -199,6 +201,19 @@ def _limits(settings: Settings) -> RequestLimits:
         settings.limits_store,
         bool(settings.api_keys) or settings.accounts == "on",
     )
+
+
+def _certificate(settings: Settings) -> TlsCertificate | None:
+    """What TLS is spoken with; None where the settings name nothing."""
+    if settings.tls_certificate is None and settings.tls_key is None:
+        return None
+    if settings.tls_certificate is None or settings.tls_key is None:
+        raise ConfigError(
+            "tls_unreadable",
+            "Only one of PRESENTE_TLS_CERTIFICATE and PRESENTE_TLS_KEY is set.",
+            "Name both files, or neither.",
+        )
+    return TlsCertificate(settings.tls_certificate, settings.tls_key)
 
 
 def _check_address(settings: Settings) -> None:

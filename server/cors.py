@@ -36,7 +36,9 @@ def check_origin(request: Request, listed: Collection[str]) -> None:
 
 
 def own_origins(request: Request) -> set[str]:
-    """The origins of this server's own page. The server speaks plain HTTP; a proxy that ends TLS may say so."""
+    """The origins of this server's own page. A proxy that ends TLS may say so."""
+    if request.scheme == "https":
+        return {f"https://{request.host}"}
     forwarded = request.headers.get("X-Forwarded-Proto")
     schemes = (forwarded,) if forwarded in ("http", "https") else ("http", "https")
     return {f"{scheme}://{request.host}" for scheme in schemes}

@@ -57,7 +57,8 @@ IN_THE_CLEAR = {
 SEALED_BY: dict[str, str] = {}
 if SEALED:  # as if every caller had said so: the stores are opened in a hundred places
     for opens, before in ((open_store, 1), (SqliteStore.__init__, 0), (MongoStore.__init__, 3)):
-        opens.__defaults__ = (*(opens.__defaults__ or ())[:before], Sealing(TEST_KEY, names=True))
+        given = opens.__defaults__ or ()
+        opens.__defaults__ = (*given[:before], Sealing(TEST_KEY, names=True), *given[before + 1 :])
     SEALED_BY = {
         "PRESENTE_MASTER_KEY": base64.b64encode(TEST_KEY._secret).decode(),
         "PRESENTE_SEAL_NAMES": "true",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import re
 import shlex
 import shutil
+import ssl
 import subprocess
 import sys
+import threading
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,6 +22,7 @@ import pytest
 import hatch_build
 import indexer.__main__
 from presente.settings import SETTINGS, load_settings
+from tests.certificates import authority
 from tests.conftest import ROOT
 from tests.pins import pinned
 
@@ -164,6 +168,8 @@ def test_pods_are_confined_and_not_given_the_addresses_of_services() -> None:
     assert len(found) == 5
     for name, pod in found.items():
         assert pod["enableServiceLinks"] is False, f"{name}: PRESENTE_PORT would be an address"
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        assert pod["automountServiceAccountToken"] is False, name
         assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["runAsUser"] == 10001, name
         volumes = {volume["name"] for volume in pod["volumes"]} | {"data"}
         for container in pod["containers"]:
@@ -172,6 +178,84 @@ def test_pods_are_confined_and_not_given_the_addresses_of_services() -> None:
             assert not confined["allowPrivilegeEscalation"], name
             assert {mount["name"] for mount in container["volumeMounts"]} <= volumes, name
     assert "USER 10001:10001\n" in DOCKERFILE
+
+
+def unit_settings() -> dict[str, list[str]]:
+    """Every line of the unit's service, by its name."""
+    found: dict[str, list[str]] = {}
+    for line in (DEPLOY / "systemd" / "presente.service").read_text().partition("[Service]")[2].splitlines():
+        if "=" in line and not line.startswith("#"):
+            name, _, text = line.partition("=")
+            found.setdefault(name, []).append(text)
+    return found
+
+
+def test_the_unit_is_confined() -> None:
+    found = unit_settings()
+    assert found["User"] == ["presente"] and found["CapabilityBoundingSet"] == found["AmbientCapabilities"] == [""]
+    assert found["ProtectSystem"] == ["strict"] and found["StateDirectory"] == ["presente"]
+    assert "ReadWritePaths" not in found and found["UMask"] == ["0077"]
+    assert found["SystemCallFilter"] == ["@system-service", "~@privileged"]
+    assert found["LimitCORE"] == ["0"] and found["LimitMEMLOCK"] == ["infinity"]
+    for name in (
+        "NoNewPrivileges",
+        "PrivateDevices",
+        "PrivateTmp",
+        "PrivateUsers",
+        "ProtectHome",
+        "RestrictNamespaces",
+    ):
+        assert found[name] == ["yes"], name
+
+
+def test_systemd_finds_little_exposed() -> None:
+    said = accepted("systemd-analyze", "security", "--offline=true", DEPLOY / "systemd" / "presente.service")
+    score = float(re.findall(r"Overall exposure level for presente.service: ([0-9.]+)", said)[0])
+    assert score <= 2.0  # other versions of systemd count otherwise
+    stated = (ROOT / "docs" / "hardening.md").read_text() + PAGE
+    assert set(re.findall(r"([0-9]\.[0-9]), \"OK\"", stated)) == {"1.4"}
+
+
+def test_containers_of_compose_are_confined() -> None:
+    services = compose()["services"]
+    assert len(services) == 8
+    for name, service in services.items():
+        assert service["cap_drop"] == ["ALL"] and service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["ulimits"]["core"] == 0, name
+    for name in ("server-1", "server-2", "indexer"):
+        assert services[name]["read_only"] and services[name]["ulimits"]["memlock"] == -1, name
+        assert services[name]["tmpfs"] == ["/tmp:nosuid,nodev"], name
+    (namespace,) = (each for each in manifests() if each["kind"] == "Namespace")
+    assert namespace["metadata"]["labels"] == {"pod-security.kubernetes.io/enforce": "restricted"}
+
+
+def test_the_health_of_the_image_is_asked_over_http_or_tls(tmp_path: Path) -> None:
+    (words,) = re.findall(r"^    CMD (\[\"python\".*\])$", DOCKERFILE, flags=re.MULTILINE)
+    code = json.loads(words)[2]
+    made = authority(tmp_path)
+    made.sign(tmp_path / "a.pem", tmp_path / "a.key")
+
+    class Ready(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/readyz" else 404)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    for tls in (False, True):
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ready) as server:
+            if tls:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(tmp_path / "a.pem", tmp_path / "a.key")
+                server.socket = context.wrap_socket(server.socket, server_side=True)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            own = {"PRESENTE_PORT": str(server.server_port)} | (
+                {"PRESENTE_TLS_CERTIFICATE": "/tls/a.pem"} if tls else {}
+            )
+            done = subprocess.run([sys.executable, "-c", code], env=own, capture_output=True, text=True)
+            server.shutdown()
+            assert done.returncode == 0, done.stderr
 
 
 def indexer_words(name: str) -> list[str]:

@@ -17,6 +17,7 @@ import indexer.seal.__main__
 import server.__main__
 import server.commands.keys
 import server.commands.users
+from indexer.backup import make, restore, verify
 from presente.settings import SETTINGS, Settings
 from server.app import create_app
 from server.service import ServiceHandle
@@ -28,6 +29,12 @@ INDEXERS = {
     "invalid_receipt", "no_generation", "not_sealed", "store_in_use",
 }  # fmt: skip
 """Codes of the gallery's that only the indexer's commands can meet."""
+BACKUPS = {
+    "not_a_backup", "backup_too_new", "backup_unwritable", "backup_damaged", "backup_busy", "backup_of_another_store",
+    "backup_in_the_clear", "backup_key_changed", "no_such_snapshot", "store_busy", "store_not_empty",
+    "erasure_was_asked", "erased_for_good", "restore_unfinished",
+}  # fmt: skip
+"""Codes of the gallery's that only backups and restores can meet."""
 NEVER_SERVED = {
     "unknown_pack",
     "photos_needed",
@@ -80,7 +87,8 @@ def commands() -> list[tuple[str, argparse.ArgumentParser]]:
     for word, made in (("keys", server.commands.keys.build_parser()), ("users", server.commands.users.build_parser())):
         (group,) = (each for each in made._actions if isinstance(each, argparse._SubParsersAction))
         found += [(f"presente {word} {name}", each) for name, each in group.choices.items()]
-    return found
+    programs = {"backup": make, "restore": restore, "verify-backup": verify}
+    return [*found, *((f"presente {word}", program.build_parser()) for word, program in programs.items())]
 
 
 @pytest.mark.parametrize(("name", "parser"), commands(), ids=[name for name, _ in commands()])
@@ -210,6 +218,8 @@ def test_every_error_code_of_a_request_is_documented() -> None:
                 checked += 1
                 if code in INDEXERS:
                     assert f"`{code}`" in text("docs/commands.md")
+                elif code in BACKUPS:
+                    assert f"`{code}`" in text("docs/backup.md")
                 elif code not in NEVER_SERVED:
                     assert f"`{code}`" in page, f"{module.name}: {code}"
     assert checked > 100

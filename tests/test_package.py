@@ -130,6 +130,8 @@ def address(run: Run, installed: Path, tmp_path: Path) -> Iterator[str]:
 
 def test_only_presente_comes_with_it(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
+        (bill,) = (name for name in archive.namelist() if name.endswith(".dist-info/sboms/sbom.cdx.json"))
+        assert archive.read(bill) == (ROOT / "sbom.cdx.json").read_bytes()
         (record,) = (name for name in archive.namelist() if name.endswith("RECORD"))
         paths = [row[0] for row in csv.reader(archive.read(record).decode().splitlines())]
     tops = {path.split("/")[0] for path in paths}

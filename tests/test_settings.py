@@ -39,6 +39,47 @@ def test_order_and_origin(tmp_path: Path) -> None:
     assert settings.came_from["strict"].endswith("presente.toml") and settings.came_from["margin"] == "default"
 
 
+def test_a_variable_may_name_a_file_that_has_the_text(tmp_path: Path) -> None:
+    secret = "admin:" + "0123456789abcdef" * 2
+    (tmp_path / "keys").write_text(f"{secret}\n")
+    settings = load_settings(environment={"PRESENTE_API_KEYS_FILE": str(tmp_path / "keys")}, folder=tmp_path)
+    assert settings.api_keys == read_keys(secret) and settings.came_from["api_keys"] == "PRESENTE_API_KEYS_FILE"
+    assert "api_keys" not in settings.texts  # as if it were in the variable itself
+    (tmp_path / "store").write_text("mongodb://presente:word@127.0.0.1/presente\n")
+    settings = load_settings(environment={"PRESENTE_STORE_FILE": str(tmp_path / "store")}, folder=tmp_path)
+    assert settings.store == "mongodb://presente:word@127.0.0.1/presente" and "word" not in str(settings.described())
+    assert load_settings(flags("--store", "x"), {"PRESENTE_STORE_FILE": str(tmp_path / "none")}, tmp_path).store == "x"
+    assert unknown_variables({"PRESENTE_API_KEYS_FILE": ""}) == []
+    assert without_settings({"PRESENTE_API_KEYS_FILE": "x"}) == {}
+    names = {each.variable for each in SETTINGS}
+    assert not names & {f"{name}_FILE" for name in names}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "cannot be read"),
+        (b"\xff", "no text of a setting"),
+        (b"admin:" + bytes(16), "no text of a setting"),
+        (b"a" * 100_000, "no text of a setting"),
+        (b"admin:short-secret", "cannot be used"),
+    ],
+)
+def test_a_file_of_a_setting_that_cannot_be_used_is_named_and_not_quoted(
+    tmp_path: Path, content: bytes | None, says: str
+) -> None:
+    if content is not None:
+        (tmp_path / "keys").write_bytes(content)
+    with pytest.raises(ConfigError, match=says) as caught:
+        load_settings(environment={"PRESENTE_API_KEYS_FILE": str(tmp_path / "keys")}, folder=tmp_path)
+    assert "PRESENTE_API_KEYS_FILE" in str(caught.value) and "short-secret" not in str(caught.value)
+
+
+def test_a_setting_in_a_variable_and_in_a_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="are both set"):
+        load_settings(environment={"PRESENTE_PORT": "1", "PRESENTE_PORT_FILE": "port"}, folder=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

@@ -15,10 +15,14 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol, get_args
 
+from gallery.documents.values import Consent
 from presente.errors import InvalidInput
 
-ErasureKind = Literal["student", "photo", "merged", "withdrawn", "brought_back"]
-"""``brought_back`` is no erasure: it takes the earlier ones of a student back."""
+ErasureKind = Literal["student", "photo", "merged", "withdrawn", "brought_back", "consent_ended", "consent_given"]
+"""``brought_back`` is no erasure: it takes the earlier ones of a student back. From ``consent_ended`` on a student is
+not recognised, until ``consent_given`` takes it back."""
+NO_ERASURES: tuple[ErasureKind, ...] = ("brought_back", "consent_ended", "consent_given")
+"""The kinds of entries by which nothing was erased for good."""
 ErasedBy = Literal["student", "withdrawn"]
 
 
@@ -127,6 +131,16 @@ def brought_back(subject: int) -> Erasure:
     return Erasure(secrets.token_hex(16), _now(), "brought_back", int(subject))
 
 
+def consent_entries(subject: int, before: Consent | None, after: Consent | None) -> list[Erasure]:
+    """The entry of a student whose consent ends now, or is given anew; none where neither is so."""
+    had_ended, has_ended = (each is not None and each.has_ended for each in (before, after))
+    if had_ended == has_ended:
+        return []
+    kind: ErasureKind = "consent_ended" if has_ended else "consent_given"
+    asked = after is not None and after.motivo == "withdrawn"
+    return [Erasure(secrets.token_hex(16), _now(), kind, int(subject), asked)]
+
+
 def united(lists: Iterable[Sequence[Erasure]]) -> list[Erasure]:
     """Every entry of several lists once, in the order in which things were erased."""
     by_mark = {entry.mark: replace(entry, number=0) for entries in lists for entry in entries}
@@ -139,6 +153,8 @@ def standing(entries: Iterable[Erasure]) -> list[Erasure]:
     for entry in entries:
         if entry.kind == "brought_back":
             found = [each for each in found if each.asked or each.subject != entry.subject]
+        elif entry.kind == "consent_given":
+            found = [each for each in found if each.kind != "consent_ended" or each.subject != entry.subject]
         else:
             found.append(entry)
     return found

@@ -18,6 +18,7 @@ from gallery.documents.attendance import (
     StoredAttendance,
     StoredParticipation,
 )
+from gallery.documents.backup_protocol import BackupStore
 from gallery.documents.damage import Damage, DamageProgress
 from gallery.documents.erasure_list import NOT_ASKED, Cause, ErasureList
 from gallery.documents.finding_store import FindingStore
@@ -232,6 +233,10 @@ class DocumentStore(FollowedStore, Protocol):
         """What the last audit found."""
 
     @property
+    def backup(self) -> BackupStore:
+        """Everything in the store, for a backup and from one."""
+
+    @property
     def erasures(self) -> ErasureList:
         """What was erased, so that it can be erased from older data as well."""
 
@@ -257,6 +262,14 @@ class DocumentStore(FollowedStore, Protocol):
 
         It contains nothing about any single person."""
 
+    def group_report(self) -> str | None:
+        """The text that :meth:`store_group_report` stored last."""
+
+    def store_group_report(self, text: str) -> None:
+        """Store a report: JSON of :class:`gallery.threshold.group_report.GroupReport`.
+
+        It contains nothing about any single person."""
+
     def enrol(
         self, enrolments: Sequence[Enrolment], mode: EnrolmentMode = "put", check: Callable[[], None] = lambda: None
     ) -> Written | None:
@@ -277,11 +290,12 @@ class DocumentStore(FollowedStore, Protocol):
         :func:`gallery.documents.consent_rules.consent_after` says what becomes of the consent.
         Raises ``Conflict`` (``consent_withdrawn``)."""
 
-    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
+    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "", listed: bool = True) -> None:
         """End a student's consent at a moment (ISO, with an offset), and delete every template of the student.
 
-        Photos stay. From then on the student gets no template and no photo until a consent is given that is not older;
-        :meth:`unembedded` leaves the photos out. ``code`` is that of the receipt of the erasure that follows.
+        It is an entry of the erasure list, unless one is carried out again (not ``listed``). Photos stay. From then on
+        the student gets no template and no photo until a consent is given that is not older; :meth:`unembedded` leaves
+        the photos out. ``code`` is that of the receipt of the erasure that follows.
         Raises ``NotFound`` (``student_not_found``)."""
 
     def remove(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> list[str]:

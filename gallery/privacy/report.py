@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 from gallery.documents.attendance import EntryFilter
 from gallery.documents.consent_rules import is_due
+from gallery.documents.erasure_list import NO_ERASURES
 from gallery.documents.student_lists import StudentFilter
 from gallery.documents.values import StoredStudent
 from gallery.gallery import Gallery
@@ -84,7 +85,8 @@ def privacy_report(gallery: Gallery, policy: Policy, clock: Clock, names: bool =
             on += ["ended", "overdue" if is_due(consent, policy.withdrawal_days, clock.now()) else ""]
         for name in filter(None, on):
             lists[name].append(_named(stored, policy))
-    counts, erasures = store.counts(), store.erasures.entries()
+    counts = store.counts()
+    erasures = [each for each in store.erasures.entries() if each.kind not in NO_ERASURES]
     return PrivacyReport(
         at=today,
         students=counts.students,

@@ -1,4 +1,8 @@
-"""Where the values of settings come from: a flag, else the environment, else ``presente.toml``, else the default."""
+"""Where the values of settings come from: a flag, else the environment, else ``presente.toml``, else the default.
+
+In the environment is the text itself, or with ``_FILE`` behind the name a file that has it: the way in which Docker,
+Kubernetes and systemd hand over secrets.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,9 @@ from presente.settings.settings import SETTINGS, Settings
 from presente.suggestions import nearest
 
 FILE = "presente.toml"
+IN_FILE = "_FILE"
+"""Behind a setting's variable: the variable that names a file with its text."""
+_MOST_BYTES = 64 * 1024
 _FOR_TESTS = f"{PREFIX}TEST_"
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
@@ -46,8 +53,10 @@ def load_settings(
         flag = getattr(arguments, each.destination, None)
         if flag is not None:
             text, where, named = flag, each.spelled_as_flag, each.spelled_as_flag
-        elif each.variable in environment:
-            text, where, named = environment[each.variable], each.variable, each.variable
+        elif (variable := _variable_of(each, environment)) is not None:
+            given = environment[variable]
+            text = given if variable == each.variable else _text_in_file(variable, given)
+            where = named = variable
         elif each.name in from_file:
             text, where, named = from_file[each.name], str(file), f"{each.name} in {file}"
         else:
@@ -65,13 +74,46 @@ def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]
     Variables for the tests (``PRESENTE_TEST_*``) are known. ``environment`` is the process's own when None.
     """
     environment = os.environ if environment is None else environment
-    known = {each.variable: each.name for each in SETTINGS}
+    known = {each.variable + end for each in SETTINGS for end in ("", IN_FILE)}
     unknown = [
         name
         for name in environment
         if name.startswith(PREFIX) and name not in known and not name.startswith(_FOR_TESTS)
     ]
-    return [_about_unknown(name, known.values()) for name in sorted(unknown)]
+    return [_about_unknown(name, [each.name for each in SETTINGS]) for name in sorted(unknown)]
+
+
+def _variable_of(each: Setting, environment: Mapping[str, str]) -> str | None:
+    """Which variable gives a setting; None when none does.
+
+    Raises:
+        ConfigError: ``invalid_setting``, when two do.
+    """
+    there = [name for name in (each.variable, each.variable + IN_FILE) if name in environment]
+    if len(there) > 1:
+        raise ConfigError("invalid_setting", f"{listed(there)} are both set.", "Take one of them away.")
+    return there[0] if there else None
+
+
+def _text_in_file(variable: str, name: str) -> str:
+    """The text of a setting that lies in a file, without the line's end.
+
+    Raises:
+        ConfigError: ``invalid_setting``. It names the file, and nothing of what is in it.
+    """
+    try:
+        with Path(name).expanduser().open("rb") as stream:
+            content = stream.read(_MOST_BYTES + 1)
+        text = content.decode("utf-8").rstrip("\r\n")
+    except OSError as exc:
+        raise ConfigError(
+            "invalid_setting", f"{variable} names {name}, which cannot be read ({exc.strerror}).", "Correct it."
+        ) from exc
+    except UnicodeDecodeError:
+        text = "\0"
+    if len(content) > _MOST_BYTES or "\0" in text:
+        raise ConfigError("invalid_setting", f"{variable} names {name}, which has no text of a setting.", "Correct it.")
+    return text
 
 
 def _about_unknown(variable: str, names: Iterable[str]) -> str:

@@ -229,6 +229,19 @@ class Settings:
         details="Only loopback without `PRESENTE_API_KEYS` and `PRESENTE_ACCOUNTS`.",
     )
     port: int = setting("8000", whole_number(0, 65535), "port that the server binds; 0: any free one")
+    tls_certificate: Path | None = setting(
+        "",
+        path_or_none,
+        "PEM file with the certificate, and those that lead to its root, for HTTPS; read again when it changes",
+        default_means="plain HTTP",
+        details="With `PRESENTE_TLS_KEY`. See [TLS](hardening.md#tls).",
+    )
+    tls_key: Path | None = setting(
+        "",
+        path_or_none,
+        "PEM file with the certificate's private key, which only the server's user may read",
+        default_means="plain HTTP",
+    )
     memory_mb: int = setting(
         "0",
         whole_number(0, 1_000_000),
@@ -326,6 +339,12 @@ class Settings:
         choice(AccessLogLevel),
         "what is written into the access log: all, only changes, or nothing (off)",
         details="See [access log](access-log.md).",
+    )
+    backup_undo_days: int = setting(
+        "7",
+        whole_number(0, 3650),
+        "days for which a backup can bring back someone who was erased and did not ask for it",
+        details="See [backup](backup.md#an-erasure-that-was-a-mistake).",
     )
     withdrawal_days: int = setting(
         "14",

@@ -24,7 +24,9 @@ def client_address(request: Request, trusted: Collection[str]) -> str:
 
 
 def came_over_tls(request: Request, trusted: Collection[str]) -> bool:
-    """Whether a trusted proxy says that the client speaks TLS with it."""
+    """Whether the client speaks TLS with this server, or with a trusted proxy that says so."""
+    if request.scheme == "https":
+        return True
     return _is_trusted(request.remote_addr or "-", trusted) and request.headers.get("X-Forwarded-Proto") == "https"
 
 

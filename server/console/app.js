@@ -20,6 +20,7 @@ const PAGES = {
   record: async () => (await import("./pages/record.js")).Record,
   health: async () => (await import("./pages/health.js")).Health,
   calibration: async () => (await import("./pages/calibration.js")).Calibration,
+  groups: async () => (await import("./pages/groups.js")).Groups,
   system: async () => (await import("./pages/system.js")).System,
 };
 

@@ -46,6 +46,8 @@ _ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
 )
 """What every answer says to browsers, unless it says something else."""
+_OVER_TLS = (b"strict-transport-security", b"max-age=31536000")
+"""For a year a browser then asks this name by https only; it ignores that from addresses and unknown certificates."""
 _WITHOUT_BODY = frozenset({"DELETE", "GET", "HEAD", "OPTIONS"})
 _PIECE_BYTES = 256 * 1024
 _PAUSES_S = {415: 0.25, 422: 0.25, 429: 0.25, 503: 0.25}
@@ -190,7 +192,7 @@ class Front:
     async def _refuse(
         self, connection: Connection, response: Response, unread: bool, receive: Receive, send: Send
     ) -> None:
-        head = _head(response.status_code, response.headers.items())
+        head = _head(connection, response.status_code, response.headers.items())
         await self._pause(connection, head[0])
         await _send_whole(send, receive, head, response.get_data(), unread)
 
@@ -250,7 +252,7 @@ def _called(connection: Connection, app: Flask, environ: dict[str, Any]) -> tupl
     head: list[Head] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], _: object = None) -> Callable[[bytes], object]:
-        head[:] = [_head(int(status.partition(" ")[0]), headers)]
+        head[:] = [_head(connection, int(status.partition(" ")[0]), headers)]
         return lambda _: None
 
     pieces = app.wsgi_app(environ, start_response)
@@ -262,7 +264,8 @@ def _called(connection: Connection, app: Flask, environ: dict[str, Any]) -> tupl
     return head[0], iter(pieces)
 
 
-def _head(status: int, headers: Any) -> Head:
+def _head(connection: Connection, status: int, headers: Any) -> Head:
     encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     names = {name for name, _ in encoded}
-    return status, encoded + [each for each in _ALWAYS if each[0] not in names]
+    always = (*_ALWAYS, _OVER_TLS) if connection.over_tls else _ALWAYS
+    return status, encoded + [each for each in always if each[0] not in names]

@@ -13,6 +13,7 @@ from server.front.connections import address_of
 
 if TYPE_CHECKING:
     from server.front.front import Front
+    from server.front.tls_entrance import TlsEntrance
 
 HEAD_S = 10.0
 """From a head's first byte, or a connection's first moment, to its last byte."""
@@ -20,7 +21,8 @@ KEEP_ALIVE_S = 30
 """How long an answered connection may rest."""
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEADERS = 100
-_LINGER_S = 1.0
+LINGER_S = 1.0
+"""How long a refused client may take to read why."""
 _UNREAD_S = 30.0
 """How long an answer may lie unread once it is sent whole."""
 
@@ -32,6 +34,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self.front = cast("Front", self.config.app)
         self.address = ""
+        self.entrance: TlsEntrance | None = None
         self._head_bytes = 0
         self._in_head = True
         self._deadline: asyncio.TimerHandle | None = None
@@ -42,6 +45,8 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection in, or close it."""
         super().connection_made(transport)
+        if self.entrance is not None:
+            self.entrance.leave()
         self.address = address_of(self.client[0] if self.client else "")
         if self.front.connections.add(self):
             self._expect_head()
@@ -68,20 +73,31 @@ class Connection(HttpToolsProtocol):
         return self.transport.is_closing()
 
     @property
+    def over_tls(self) -> bool:
+        """Whether the client speaks TLS with this server."""
+        return self.scheme == "https"
+
+    @property
     def _answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """The client sends no more; whether the connection stays open for what it still waits for."""
-        if not self._answering or self.cycle.more_body:
+        if not self._answering or self.cycle.more_body or self.over_tls:  # TLS ends in both directions at once
             return None
         self._hear_no_more()
         return True
 
+    def shutdown(self) -> None:
+        """The server stops: end a connection that rests. Over TLS a client would else be waited for, to say goodbye."""
+        super().shutdown()
+        if self.over_tls and not self._answering:
+            self.loop.call_later(LINGER_S, self.transport.abort)
+
     def timeout_keep_alive_handler(self) -> None:
         """Close a connection that rests; one that has not even read the last answer waits no longer for it."""
         super().timeout_keep_alive_handler()
-        self.loop.call_later(_LINGER_S, self.transport.abort)
+        self.loop.call_later(LINGER_S, self.transport.abort)
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
@@ -185,6 +201,7 @@ class Connection(HttpToolsProtocol):
         self.front.log.info("- - - %d %s from %s", status, code, self.address)
         self.front.telemetry.refused_unread(status)
         self.transport.write(problem_bytes(status, code, detail))
-        with suppress(OSError):  # the client is gone
-            self.transport.write_eof()
-        self._deadline = self.loop.call_later(_LINGER_S, self.transport.abort)
+        if self.transport.can_write_eof():  # not over TLS
+            with suppress(OSError):  # the client is gone
+                self.transport.write_eof()
+        self._deadline = self.loop.call_later(LINGER_S, self.transport.abort)

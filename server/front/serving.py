@@ -6,6 +6,8 @@ import asyncio
 import logging
 import socket
 import threading
+from functools import partial
+from typing import Any
 
 import uvicorn
 from flask import Flask
@@ -16,6 +18,8 @@ from server.front.front import Front
 from server.front.http_connection import KEEP_ALIVE_S, Connection
 from server.front.intake import Intake
 from server.front.request_threads import RequestThreads
+from server.front.tls_certificate import TlsCertificate
+from server.front.tls_entrance import TlsEntrance
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +31,15 @@ _BACKLOG = 512
 class HttpServer:
     """A bound server: :meth:`start` makes it answer, :meth:`stop` finishes what is being answered."""
 
-    def __init__(self, app: Flask, host: str, port: int, threads: int, body_budget: int) -> None:
+    def __init__(
+        self,
+        app: Flask,
+        host: str,
+        port: int,
+        threads: int,
+        body_budget: int,
+        certificate: TlsCertificate | None = None,
+    ) -> None:
         """Bind.
 
         Args:
@@ -35,11 +47,13 @@ class HttpServer:
             host, port: where; port 0 is any free one.
             threads: requests of one caller that are worked on at once.
             body_budget: bytes of all bodies that are held at once.
+            certificate: what TLS is spoken with; None: plain HTTP.
 
         Raises:
             OSError: the address is taken or not ours.
         """
         self._app, self._threads, self._body_budget = app, threads, body_budget
+        self._protocol: Any = Connection if certificate is None else partial(TlsEntrance, certificate)
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         self._socket = socket.socket(family, kind, protocol)
         try:
@@ -74,7 +88,7 @@ class HttpServer:
         front.telemetry.gauges.front = front.state
         config = uvicorn.Config(
             front,
-            http=Connection,
+            http=self._protocol,
             ws="none",
             loop="asyncio",
             lifespan="off",

@@ -1,4 +1,4 @@
-"""``/v1/audit``, ``/v1/calibration`` and ``/v1/settings``: what admins look after."""
+"""``/v1/audit``, ``/v1/calibration``, ``/v1/reports`` and ``/v1/settings``: what admins look after."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from flask import Blueprint
 
 from gallery.documents.access_log import AccessAction
+from gallery.threshold.group_report import read_report
 from server.access.permissions import Permission, needs
 from server.access_log.declaration import logged
 from server.error_codes import GALLERY
@@ -15,6 +16,7 @@ from server.operations.calibration import calibration_state, set_rate
 from server.requests.jobs import CalibrationFields, FindingListParameters
 from server.responses.audit import AuditReply, audit_reply
 from server.responses.calibration import CalibrationReply, calibration_reply
+from server.responses.group_report import GroupReportReply, group_report_reply
 from server.responses.settings import SettingsReply, settings_reply
 from server.routes.common import service
 from server.typed_routes import answers
@@ -68,6 +70,15 @@ def calibration() -> CalibrationReply:
 def set_calibration(body: CalibrationFields) -> CalibrationReply:
     """Let the stored curve give the threshold for another rate."""
     return calibration_reply(set_rate(service(), body.fpir))
+
+
+@bp.get("/reports/groups")
+@needs(Permission.LOOK_AFTER)
+@answers(GroupReportReply, refuses=GALLERY)
+def groups() -> GroupReportReply:
+    """How well groups of students are recognised, as `presente eval groups` found last."""
+    text = service().gallery.store.group_report()
+    return group_report_reply(None if text is None else read_report(text))
 
 
 @bp.get("/settings")

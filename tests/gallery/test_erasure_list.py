@@ -18,6 +18,7 @@ from gallery.documents.erasure_list import (
     united,
 )
 from gallery.documents.protocol import DocumentStore
+from gallery.documents.values import Consent, Enrolment
 from gallery.erasure_replay import apply_erasures
 from gallery.gallery import Gallery
 from gallery.index.generations import GenerationStore
@@ -252,4 +253,46 @@ def test_a_mistake_is_taken_back(store: DocumentStore, older: DocumentStore) -> 
     assert matriculas(older) == ["A1", "A3"]
     older.remove(["A1"], AGAIN)
     assert len(older.erasures.entries()) == 3  # what is carried out again is not listed again
+    older.close()
+
+
+def test_a_consent_that_has_ended_stays_ended_in_older_data(store: DocumentStore, older: DocumentStore) -> None:
+    fill(store)
+    fill(older)
+    subject = student_in(store, "A1").id
+    store.end_consent("A1", "2026-03-05T10:00:00-06:00", "withdrawn")
+    store.end_consent("A1", "2026-03-06T10:00:00-06:00", "withdrawn")
+    store.end_consent("A2", "2026-03-05T00:00:00-06:00", "expired")
+    given = store.student("A2")
+    assert given is not None
+    store.update(replace(given.student, consentimiento=Consent("2026-03-06", "Autorizo")))
+    store.enrol([Enrolment(replace(given.student, consentimiento=Consent("2026-03-06", "Autorizo")), ())])
+    listed = store.erasures.entries()
+    assert [(each.kind, each.subject, each.asked) for each in listed] == [
+        ("consent_ended", subject, True),
+        ("consent_ended", given.id, False),
+        ("consent_given", given.id, False),
+    ]
+    apply_erasures(older, listed)
+    ended, other = student_in(older, "A1"), student_in(older, "A2")
+    assert ended.student.consentimiento is not None and ended.student.consentimiento.motivo == "withdrawn"
+    assert (ended.templates, ended.images, other.templates) == (0, 2, 2)
+    assert [each.mark for each in older.erasures.entries()] == [each.mark for each in listed]
+    older.close()
+
+
+def test_who_was_merged_into_one_whose_consent_had_ended_is_not_recognised(
+    store: DocumentStore, older: DocumentStore
+) -> None:
+    for each in (store, older):
+        fill(each)
+        each.end_consent("A1", "2026-03-05T10:00:00-06:00", "withdrawn")
+    older_list = older.erasures.entries()
+    fields = student_in(store, "A1").student
+    store.update(replace(fields, consentimiento=Consent("2026-03-06", "Autorizo")))
+    store.take_photos("A3", store.digests("A3")[:1], "A1")
+    store.merge("A1", "A2")
+    apply_erasures(older, [*older_list, *store.erasures.entries()[1:]])
+    assert matriculas(older) == ["A1", "A3"] and older.digests("A1") == store.digests("A1")
+    assert student_in(older, "A1").templates == 0
     older.close()

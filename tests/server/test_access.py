@@ -102,6 +102,7 @@ PERMISSIONS = {
     "DELETE /v1/audit/findings/<finding>/aside": Permission.ADMINISTER,
     "GET /v1/calibration": Permission.LOOK_AFTER,
     "PUT /v1/calibration": Permission.ADMINISTER,
+    "GET /v1/reports/groups": Permission.LOOK_AFTER,
     "GET /v1/settings": Permission.LOOK_AFTER,
     "POST /login": Permission.OPEN,
     "GET /generate_heatmap": Permission.STATISTICS,

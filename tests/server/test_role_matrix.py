@@ -106,6 +106,7 @@ MATRIX = {
     "DELETE /v1/audit/findings/<finding>/aside": "admin",
     "GET /v1/calibration": "admin",
     "PUT /v1/calibration": "admin",
+    "GET /v1/reports/groups": "admin",
     "GET /v1/settings": "admin",
     "POST /login": ANYONE,
     "GET /generate_heatmap": f"viewer {TEACHING}",

@@ -107,14 +107,16 @@ class MongoAttempts:
             count: how many numbers to reserve.
             students: how many of them, the first ones, are subject ids.
             templates: how many of them, the last ones, are template ids.
-            about: what else is needed to finish or undo it.
+            about: what else is needed to finish or undo it. Subject ids ``student`` and ``into`` are of those from whom
+                something is taken, or to whom it is given; they stay noted when the write is over.
         """
         self._hold_lease()
         name = uuid.uuid4().hex
         writing = {"writer": self._writer, **self._process, **about}
         self._active.add(name)
         try:
-            return Attempt(name, self._sequence.reserve(count, what, name, students, templates, writing))
+            whom = sorted({int(about[field]) for field in ("student", "into") if field in about})
+            return Attempt(name, self._sequence.reserve(count, what, name, students, templates, writing, whom))
         except BaseException:
             self._active.discard(name)
             raise

@@ -87,17 +87,20 @@ class MongoSeals:
         keys: the data keys.
     """
 
-    def __init__(self, db: Database[dict[str, Any]], sealing: Sealing | None) -> None:
-        """Open the store key; make one when there is none and there is a master key.
+    def __init__(self, db: Database[dict[str, Any]], sealing: Sealing | None, opens: bool = True) -> None:
+        """Open the store key, unless ``opens`` is false; make one when there is none and there is a master key.
 
         Raises:
             StoreError: ``master_key_missing``, ``master_key_wrong``, ``seal_broken``.
         """
         db.data_keys.create_index([("owner", ASCENDING)], name="owner")
         self.keys = MongoKeys(db)
+        self.seals: StoreSeals | None = None
+        if not opens:
+            return
         if sealing is not None and self.keys.store_key() is None:
             insert_if_missing(db.gallery, STORE_KEY, {"value": SealedStoreKey.new(sealing.master).text()})
-        self.seals: StoreSeals | None = open_seals(self.keys.store_key(), sealing)
+        self.seals = open_seals(self.keys.store_key(), sealing)
 
     def sealer(self) -> Sealer:
         """What seals and opens the records of one call."""

@@ -59,8 +59,9 @@ class MongoMerger:
     def merge(self, keep: str, other: str, cause: Cause) -> None:
         """Announce what will change, then change it. See :meth:`gallery.documents.protocol.DocumentStore.merge`."""
         kept, gone = self._known(keep), self._known(other)
-        refuse_ended(student_of(kept))
-        refuse_ended(student_of(gone))
+        if cause.listed:
+            refuse_ended(student_of(kept))
+            refuse_ended(student_of(gone))
         before = fields_of(student_of(kept))
         after = fields_of(merge_students(student_of(kept), student_of(gone)))
         about: dict[str, Any] = {
@@ -124,12 +125,13 @@ class MongoMerger:
         """Copy photos to the other student, if there is one; then erase them here, the record of each one last."""
         subject = int(self._known(matricula)["subject"])
         receiver = None if to is None else self._known(to)
-        if receiver is not None:
+        if receiver is not None and cause.listed:
             refuse_ended(student_of(receiver))
         target = None if receiver is None else int(receiver["subject"])
         which = {"student": Int64(subject), "sha256": {"$in": sorted(digests)}}
         entries = erased_photos(subject, digests, cause, target or 0) * cause.listed
-        with self._writer.recovery.attempt("photos") as attempt:
+        whom = {"student": Int64(subject), **({} if target is None else {"into": Int64(target)})}
+        with self._writer.recovery.attempt("photos", **whom) as attempt:
             self._writer.eraser.erasures.put(entries)
             for image in list(self._db.images.find(which).sort("_id")):
                 if target is not None:

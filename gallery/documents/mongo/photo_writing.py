@@ -102,7 +102,10 @@ class MongoPhotoWriter:
             Conflict: ``student_removed``; what was written for that student is erased.
         """
         those = {"subject": {"$in": [Int64(subject) for subject in subjects]}}
-        matched = self._db.students.update_many(those, {"$unset": {"enrolling": ""}}).matched_count
+        become = {"$unset": {"enrolling": ""}}
+        if self._db.students.update_many({**those, "$nor": [ENDED]}, become).matched_count == len(subjects):
+            return
+        matched = self._db.students.update_many(those, become).matched_count
         for ended in list(self._db.students.find({**those, **ENDED}, {"subject": 1})):  # while this attempt was writing
             self._eraser.drop_templates({"student": ended["subject"]}, attempt)
         if matched == len(subjects):

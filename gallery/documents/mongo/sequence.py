@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from bson import Int64
@@ -44,6 +44,7 @@ class MongoSequence:
         students: int = 0,
         templates: int = 0,
         writing: Mapping[str, Any] | None = None,
+        whom: Sequence[int] = (),
     ) -> range:
         """Reserve ``count`` consecutive numbers, which no other caller gets. Every lower reservation is known then.
 
@@ -58,8 +59,16 @@ class MongoSequence:
             students: how many of them, the first ones, are subject ids.
             templates: how many of them, the last ones, are template ids.
             writing: what announces the write.
+            whom: subject ids of those from whom the write takes something, or to whom it gives that.
         """
-        about = {"of": of, "attempt": attempt, "students": students, "templates": templates, "writing": writing}
+        about: dict[str, Any] = {
+            "of": of,
+            "attempt": attempt,
+            "students": students,
+            "templates": templates,
+            "writing": writing,
+        }
+        about["whom"] = [Int64(subject) for subject in whom]
         with self._lock:
             while True:
                 start = self._next

@@ -21,6 +21,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.documents.backup_protocol import RESTORING, Opening, restore_unfinished
 from gallery.documents.damage import Damage, DamageProgress
 from gallery.documents.erasure_list import NOT_ASKED, Cause
 from gallery.documents.foreign_documents import Document
@@ -30,6 +31,7 @@ from gallery.documents.mongo.access_log import MongoAccessLog
 from gallery.documents.mongo.adoption import adopt
 from gallery.documents.mongo.attempts import LEASE_S, MongoAttempts
 from gallery.documents.mongo.attendance import MongoAttendance
+from gallery.documents.mongo.backup import MongoBackup
 from gallery.documents.mongo.change_queries import MongoChangeQueries
 from gallery.documents.mongo.check import mongo_damage
 from gallery.documents.mongo.connection import MongoConnection
@@ -89,6 +91,7 @@ class MongoStore:
         clock: Clock = MACHINE_CLOCK,
         lease_s: float = LEASE_S,
         sealing: Sealing | None = None,
+        opening: Opening = "use",
     ) -> None:
         """Connect, create the indexes that are missing, and recover what dead processes left.
 
@@ -98,10 +101,11 @@ class MongoStore:
             clock: tells which date a moment is that another program wrote.
             lease_s: how long a process on another machine that gives no sign of life counts as alive.
             sealing: what new records are sealed with. A database with sealed records cannot be opened without.
+            opening: what for.
 
         Raises:
             ConfigError: ``unknown_store``, ``foreign_database``.
-            StoreError: ``store_unavailable``; ``master_key_missing``, ``master_key_wrong``.
+            StoreError: ``store_unavailable``; ``master_key_missing``, ``master_key_wrong``; ``restore_unfinished``.
         """
         self._recovering = threading.Lock()
         self._recovered_at = -math.inf
@@ -112,8 +116,10 @@ class MongoStore:
         self._db = self._connection.db
         try:
             with self._connection.calls():
+                if opening == "use" and self._setting(RESTORING) is not None:
+                    raise restore_unfinished()
                 self._sealing = sealing
-                self._prepare(clock, lease_s)
+                self._prepare(clock, lease_s, opening != "load")
                 self._recover()
                 self._request_keys.recover()
                 self._access_log.recover()
@@ -124,9 +130,9 @@ class MongoStore:
             self._connection.close()
             raise
 
-    def _prepare(self, clock: Clock, lease_s: float) -> None:
+    def _prepare(self, clock: Clock, lease_s: float, opens_seals: bool) -> None:
         create_indexes(self._db)
-        self._seals = MongoSeals(self._db, self._sealing)
+        self._seals = MongoSeals(self._db, self._sealing, opens_seals)
         self._sequence = MongoSequence(self._db)
         self._request_keys = MongoRequestKeys(self._connection)
         self._request_keys.prepare()
@@ -161,6 +167,7 @@ class MongoStore:
         )
         self._changes = MongoChangeQueries(self._connection, self._sequence, self._attempts)
         self._photos = MongoPhotoQueries(self._connection, self._seals)
+        self._backup = MongoBackup(self._connection, self._sequence, self._changes, self._attendance.counts)
         upgrade_schema(self._db, self._writer.remove_subject, self._attempts.take_over)
 
     def _recover(self) -> None:
@@ -226,6 +233,10 @@ class MongoStore:
     def seals(self) -> MongoSealStore:
         return MongoSealStore(self._connection, self._seals, self._attempts)
 
+    @property
+    def backup(self) -> MongoBackup:
+        return self._backup
+
     def close(self) -> None:
         self._attempts.close()
         self._connection.close()
@@ -282,6 +293,15 @@ class MongoStore:
         with self._connection.calls():
             self._db.gallery.update_one({"_id": "calibration"}, {"$set": {"value": text}}, upsert=True)
 
+    def group_report(self) -> str | None:
+        with self._connection.calls():
+            found = self._setting("group_report")
+        return None if found is None else str(found["value"])
+
+    def store_group_report(self, text: str) -> None:
+        with self._connection.calls():
+            self._db.gallery.update_one({"_id": "group_report"}, {"$set": {"value": text}}, upsert=True)
+
     def _setting(self, name: str) -> Document | None:
         return self._db.gallery.find_one({"_id": name})
 
@@ -327,9 +347,9 @@ class MongoStore:
         with self._connection.calls():
             return self._writer.update(student)
 
-    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
+    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "", listed: bool = True) -> None:
         with self._connection.calls():
-            self._writer.end_consent(matricula, moment, why, code)
+            self._writer.end_consent(matricula, moment, why, code, listed)
 
     # -- the change sequence ----------------------------------------------------------------------------------------
 

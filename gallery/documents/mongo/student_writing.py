@@ -12,7 +12,7 @@ from bson import Int64
 from pymongo.database import Database
 
 from gallery.documents.consent_rules import consent_fields, ended_consent, refuse_ended, with_consent_of
-from gallery.documents.erasure_list import Cause, Erasure, erased_student
+from gallery.documents.erasure_list import Cause, Erasure, consent_entries, erased_student
 from gallery.documents.foreign_documents import Document, foreign_student, student_of
 from gallery.documents.mongo.attempts import Attempt, MongoAttempts
 from gallery.documents.mongo.attendance import MongoAttendance
@@ -191,7 +191,7 @@ class MongoStudentWriter:
                 ids,
             )
             for document in changed:
-                self._set_fields(document, fields_of(fields[document["matricula"]]))
+                self._set_student(document, student_of(document), fields[document["matricula"]])
             self._attempts.check()
             existing = {int(document["subject"]) for document in found}
             self.photos.make_visible({*subjects.values(), *existing}, attempt.name)
@@ -238,19 +238,26 @@ class MongoStudentWriter:
         else:
             student = with_consent_of(stored, student)
         with self.recovery.attempt("update"):
-            self._set_fields(found, fields_of(student), without)
+            self._set_student(found, stored, student, without)
         return True
 
-    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
+    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str, listed: bool) -> None:
         """End a student's consent, then delete the templates; if it is cut off, recovery finishes it."""
         found = self._db.students.find_one({"matricula": matricula, **VISIBLE})
         if found is None:
             raise student_not_found(matricula)
-        subject, ended = Int64(found["subject"]), ended_consent(student_of(found).consentimiento, moment, why, code)
+        subject, stored = Int64(found["subject"]), student_of(found).consentimiento
+        ended = ended_consent(stored, moment, why, code)
         with self.recovery.attempt("consent", student=subject) as attempt:
+            self.eraser.erasures.put(consent_entries(subject, stored, ended) * listed)
             which = {"subject": subject}
             self._db.students.update_one(which, {"$set": {"consentimiento": consent_fields(ended)}})
             self.eraser.drop_templates({"student": subject}, attempt.name)
+
+    def _set_student(self, document: Document, stored: Student, student: Student, more: Document | None = None) -> None:
+        """Write a student's fields, then the entry of a consent that was given anew: without it none is recognised."""
+        self._set_fields(document, fields_of(student), more)
+        self.eraser.erasures.put(consent_entries(document["subject"], stored.consentimiento, student.consentimiento))
 
     def _set_fields(self, document: Document, fields: Document, more: Document | None = None) -> None:
         written = sealed_fields(self._seals.sealer(), int(document["subject"]), fields)

@@ -12,7 +12,8 @@ def m014_privacy(db: sqlite3.Connection) -> None:
             number INTEGER PRIMARY KEY AUTOINCREMENT,
             mark TEXT NOT NULL UNIQUE,
             at TEXT NOT NULL,
-            kind TEXT NOT NULL CHECK (kind IN ('student', 'photo', 'merged', 'withdrawn', 'brought_back')),
+            kind TEXT NOT NULL CHECK (kind IN
+                ('student', 'photo', 'merged', 'withdrawn', 'brought_back', 'consent_ended', 'consent_given')),
             subject INTEGER NOT NULL,
             asked INTEGER NOT NULL,
             photo TEXT NOT NULL,

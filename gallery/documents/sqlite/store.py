@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.documents.backup_protocol import RESTORING, Opening, restore_unfinished
 from gallery.documents.consent_rules import refuse_ended
 from gallery.documents.damage import Damage, DamageProgress
 from gallery.documents.erasure_list import NOT_ASKED, Cause, erased_photos, erased_student, merged_student
@@ -18,6 +19,7 @@ from gallery.documents.sqlite.access import SqliteAccess
 from gallery.documents.sqlite.access_log import SqliteAccessLog, forget_named, merge_concerned
 from gallery.documents.sqlite.attendance import SqliteAttendance
 from gallery.documents.sqlite.attendance_rows import merge_entries
+from gallery.documents.sqlite.backup import SqliteBackup
 from gallery.documents.sqlite.check import sqlite_damage
 from gallery.documents.sqlite.connections import SqliteConnections
 from gallery.documents.sqlite.data_keys import SqliteKeys, sealer
@@ -58,14 +60,14 @@ from presente.errors import StoreError
 class SqliteStore:
     """A :class:`gallery.documents.protocol.DocumentStore` in one file. Safe to use from several threads."""
 
-    def __init__(self, path: Path, sealing: Sealing | None = None) -> None:
+    def __init__(self, path: Path, sealing: Sealing | None = None, opening: Opening = "use") -> None:
         """Open the file, create it if it is not there, and bring its schema up to date.
 
         With ``sealing``, new records are sealed. A file that has sealed records cannot be opened without.
 
         Raises:
             StoreError: ``store_unavailable``, ``store_too_new``, ``stale_log``; ``master_key_missing``,
-                ``master_key_wrong``.
+                ``master_key_wrong``; ``restore_unfinished``.
         """
         self.path = path
         self._sealing = sealing
@@ -76,7 +78,9 @@ class SqliteStore:
             refuse_stale_log(path)
             with self._reading() as db:
                 migrate(db)
-            self._seals = self._open_seals()
+            if opening == "use" and self._setting(RESTORING) is not None:
+                raise restore_unfinished()
+            self._seals = None if opening == "load" else self._open_seals()
             self._connections.use(self._seals)
             self._connections.empty_log()
         except OSError as exc:
@@ -158,6 +162,10 @@ class SqliteStore:
         self._connections.empty_log_after_erasure()
         self._connections.finish_erasing()
 
+    @property
+    def backup(self) -> SqliteBackup:
+        return SqliteBackup(self._reading, self._writing)
+
     def close(self) -> None:
         self._connections.close()
 
@@ -200,6 +208,13 @@ class SqliteStore:
         with self._writing() as db:
             db.execute("INSERT OR REPLACE INTO gallery VALUES ('calibration', ?)", (text,))
 
+    def group_report(self) -> str | None:
+        return self._setting("group_report")
+
+    def store_group_report(self, text: str) -> None:
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO gallery VALUES ('group_report', ?)", (text,))
+
     def _setting(self, key: str) -> str | None:
         with self._reading() as db:
             row = db.execute("SELECT value FROM gallery WHERE key = ?", (key,)).fetchone()
@@ -236,9 +251,9 @@ class SqliteStore:
         with self._writing() as db:
             return student_rows.replace_student(db, student)
 
-    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
+    def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "", listed: bool = True) -> None:
         with self._writing() as db:
-            student_rows.end_consent(db, matricula, moment, why, code)
+            student_rows.end_consent(db, matricula, moment, why, code, listed)
         self._after_erasure()
 
     def remove(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> list[str]:
@@ -262,8 +277,9 @@ class SqliteStore:
     def merge(self, keep: str, other: str, cause: Cause = NOT_ASKED) -> None:
         with self._writing() as db:
             (kept, staying), (gone, leaving) = (student_rows.find_student(db, name) for name in (keep, other))
-            refuse_ended(staying)
-            refuse_ended(leaving)
+            if cause.listed:
+                refuse_ended(staying)
+                refuse_ended(leaving)
             photo_rows.copy_photos(db, gone, kept)
             merge_entries(db, gone, kept)
             merge_request_keys(db, gone, kept)
@@ -281,7 +297,8 @@ class SqliteStore:
             subject = student_rows.find_student(db, matricula)[0]
             if to is not None:
                 target = student_rows.find_student(db, to)[0]
-                student_rows.refuse_photos(db, target)
+                if cause.listed:
+                    student_rows.refuse_photos(db, target)
                 photo_rows.copy_photos(db, subject, target, which)
             photo_rows.delete_photos(db, subject, which)
             list_erasures(db, erased_photos(subject, digests, cause, target) * cause.listed)

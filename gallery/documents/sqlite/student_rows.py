@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.documents.consent_rules import consent_fields, consent_of, ended_consent, refuse_ended, with_consent_of
+from gallery.documents.consent_rules import consent_after, consent_fields, consent_of, ended_consent, refuse_ended
+from gallery.documents.erasure_list import consent_entries
 from gallery.documents.seals import Sealer, name_seal, of_student
 from gallery.documents.sqlite.attendance_rows import per_class, recount
 from gallery.documents.sqlite.data_keys import NAME, sealer
+from gallery.documents.sqlite.erasures import list_erasures
 from gallery.documents.student_lists import (
     ANY_AVISO,
     SortField,
@@ -194,7 +196,8 @@ def put_student(db: sqlite3.Connection, student: Student, mode: EnrolmentMode, s
         raise student_not_found(student.matricula)
     if row is not None and mode == "extend":
         return int(row[0])
-    student = with_consent_of(None if row is None else _student(row[1:]), student)
+    stored_consent = None if row is None else _student(row[1:]).consentimiento
+    student = replace(student, consentimiento=consent_after(stored_consent, student.consentimiento, student.matricula))
     stored = db.execute(
         f"INSERT INTO students ({', '.join(_FIELDS)}) VALUES ({', '.join('?' * len(_FIELDS))}) "
         f"ON CONFLICT (matricula) DO UPDATE SET {_REPLACED}, key = NULL RETURNING id",
@@ -203,6 +206,7 @@ def put_student(db: sqlite3.Connection, student: Student, mode: EnrolmentMode, s
     subject = int(stored.fetchone()[0])
     if seals.seals_names:
         seal_name(db, seals, subject, student.nombre_del_alumno)
+    list_erasures(db, consent_entries(subject, stored_consent, student.consentimiento))
     recount(db, [subject])
     return subject
 
@@ -214,15 +218,17 @@ def refuse_photos(db: sqlite3.Connection, subject: int) -> None:
         refuse_ended(_student(row))
 
 
-def end_consent(db: sqlite3.Connection, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
+def end_consent(db: sqlite3.Connection, matricula: str, moment: str, why: ConsentEnd, code: str, listed: bool) -> None:
     """End a student's consent, and delete every template of the student.
 
     Raises:
         NotFound: ``student_not_found``.
     """
     subject, student = find_student(db, matricula)
-    ended = json.dumps(consent_fields(ended_consent(student.consentimiento, moment, why, code)), ensure_ascii=False)
-    db.execute("UPDATE students SET consentimiento = ? WHERE id = ?", (ended, subject))
+    ended = ended_consent(student.consentimiento, moment, why, code)
+    text = json.dumps(consent_fields(ended), ensure_ascii=False)
+    db.execute("UPDATE students SET consentimiento = ? WHERE id = ?", (text, subject))
+    list_erasures(db, consent_entries(subject, student.consentimiento, ended) * listed)
     db.execute("DELETE FROM templates WHERE student = ?", (subject,))
 
 

@@ -4,7 +4,7 @@
 
 /** @type {Record<string, string[]>} */
 const PAGES = {
-  admin: ["today", "students", "identify", "statistics", "health", "calibration", "system"],
+  admin: ["today", "students", "identify", "statistics", "health", "calibration", "groups", "system"],
   teacher: ["today", "students", "identify", "statistics"],
   attendance: ["today", "students", "identify", "statistics"],
   viewer: ["today", "students", "statistics"],

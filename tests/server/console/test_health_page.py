@@ -1,5 +1,6 @@
 """The pages of admins in a real browser: what an audit finds and mends, the threshold, settings and jobs."""
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -7,8 +8,9 @@ import pytest
 from tests.conftest import SAMPLE, Command, on_sqlite
 from tests.planted_faults import plant
 from tests.server.conftest import Serve
-from tests.server.console.pages import complaints_of
+from tests.server.console.pages import complaints_of, violations
 from tests.server.people import wait_until
+from tests.server.sample import STUDENTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,6 +97,39 @@ def test_the_threshold_is_calibrated_and_chosen(serve: Serve, page: "Page") -> N
     assert 4 < page.locator("#rates tbody tr").count() <= 10
     page.click("#language")
     page.wait_for_selector("#rate-means:has-text('1 in 10 strangers')")
+    assert complaints == []
+
+
+@pytest.mark.usefixtures("sample_gallery")
+@on_sqlite
+def test_groups_are_compared_once_a_report_was_made(
+    serve: Serve, page: "Page", command: Command, tmp_path: "Path"
+) -> None:
+    running = serve()
+    assert running.ask("/v1/reports/groups") == {"report": None}
+    complaints = complaints_of(page)
+    page.goto(f"{running.address}/#/groups")
+    page.wait_for_selector(".empty:has-text('Aún no hay un informe')")
+    lines = [
+        f"{student['matricula']},{('mañana', 'tarde')[place % 2]},{place % 3}" for place, student in enumerate(STUDENTS)
+    ]
+    (tmp_path / "sheet.csv").write_text("\n".join(["matricula,turno,grupo", *lines]), "utf-8")
+    done = command("evaluation", "groups", tmp_path / "sheet.csv", "--least-people", "5", "--json")
+    assert done.returncode == 0, done.stderr
+    report = running.ask("/v1/reports/groups")["report"]
+    assert [each["too_small"] for each in report["attributes"]] == [
+        each["too_small"] for each in json.loads(done.stdout)["attributes"]
+    ]
+    for width in (360, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.reload()
+        page.wait_for_selector("table.groups tr:has-text('tarde')")
+        assert page.locator("table.groups svg.interval").count() >= 4
+        assert violations(page) == [], width
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, width
+        page.screenshot(path=tmp_path / f"groups-{width}.png", full_page=True)
+    page.click("#language")
+    page.wait_for_selector("table.groups :text('Taken for another person')")
     assert complaints == []
 
 

@@ -26,6 +26,7 @@ PAGES = {
     "students/import": "#imports-title",
     "health": ".empty",
     "calibration": "#now-title",
+    "groups": ".empty",
     "system": "#status",
     "system/settings": "#settings",
     "system/jobs": "#jobs-title",

@@ -1,7 +1,6 @@
 """Consents, receipts and the privacy report in a real browser."""
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,13 +17,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page  # which only CI installs
 
 MATRICULA = ANA["matricula"]
-SHOTS = os.environ.get("PRESENTE_TEST_SCREENSHOTS", "")
-"""A folder for pictures of the pages, for people to look at."""
-
-
-def shot(page: "Page", name: str) -> None:
-    if SHOTS:
-        page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
 
 
 def consent_in(running: Running) -> dict[str, str]:
@@ -46,7 +38,6 @@ def test_a_guardians_consent_is_recorded_withdrawn_and_given_anew(serve: Serve, 
     page.fill("#consent-parentesco", "madre")
     page.fill("#consent-hasta", "2099-07-31")
     assert violations(page) == []
-    shot(page, "consent_form_es")
     page.click("#give")
     page.wait_for_selector("section:has(#consent-title):has-text('por Rosa Ruiz (madre)')")
     given = consent_in(running)
@@ -56,12 +47,10 @@ def test_a_guardians_consent_is_recorded_withdrawn_and_given_anew(serve: Serve, 
     page.click("#withdraw")
     code = page.inner_text("#receipt-code")
     assert len(code) == 32 and violations(page) == []
-    shot(page, "withdrawn_dialog_es")
     page.click("#close-withdrawn")
     page.wait_for_selector("#withdrawn:has-text('Retirado:')")
     assert consent_in(running)["motivo"] == "withdrawn"
     assert running.ask(f"/v1/students/{MATRICULA}")["templates"] == 0
-    shot(page, "withdrawn_record_es")
     page.goto(f"{running.address}/#/students?consent_ended=true")
     page.wait_for_selector("#students tbody tr:only-child .mark:has-text('retirado')")
     page.click(f"text={ANA['nombre_del_alumno']}")
@@ -88,7 +77,6 @@ def test_an_erasure_downloads_its_receipt_and_the_data_an_archive(serve: Serve, 
     page.check("#asked")
     page.fill("dialog input[name=sure]", MATRICULA)
     assert violations(page) == []
-    shot(page, "erasing_es")
     with page.expect_download() as download:
         page.click("#erase")
     download.value.save_as(tmp_path / "receipt.json")
@@ -118,10 +106,8 @@ def test_the_report_counts_names_on_request_and_carries_out(serve: Serve, page: 
     page.wait_for_selector(f"#list-overdue a:has-text('{ANA['nombre_del_alumno']}')")
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    shot(page, f"privacy_es_{width}")
     page.click("#language")
     page.wait_for_selector("text=What is held")
-    shot(page, f"privacy_en_{width}")
     page.click("#retention")
     page.wait_for_selector("#overdue", state="detached", timeout=20_000)
     wait_until(lambda: running.fetch("GET", f"/v1/students/{MATRICULA}").status == 404)
@@ -143,5 +129,4 @@ def test_a_student_reads_and_withdraws_the_own(serve: Serve, page: "Page") -> No
     page.click("#close-withdrawn")
     page.wait_for_selector("#withdrawn")
     assert violations(page) == []
-    shot(page, "own_record_es")
     assert complaints == []
