@@ -100,12 +100,8 @@ class RetentionRun:
         report = self._students(report)
         report = replace(report, attendance_faces=self._drop_faces(), access_lines=self._shorten_log())
         self._drop_jobs()
-        soon = (date.fromisoformat(self._clock.today()) + timedelta(days=SOON_DAYS)).isoformat()
-        return replace(
-            report,
-            soon_consents=_count(self._gallery, StudentFilter(kind=None, consent_until=soon)),
-            soon_erased=_count(self._gallery, StudentFilter(kind=None, consent_ended=True)),
-        )
+        soon, ended = consents_that_end(self._gallery, self._clock)
+        return replace(report, soon_consents=soon, soon_erased=ended)
 
     def _end_consents(self) -> int:
         yesterday = (date.fromisoformat(self._clock.today()) - timedelta(days=1)).isoformat()
@@ -231,6 +227,13 @@ def listed(gallery: Gallery, which: StudentFilter) -> Iterator[StoredStudent]:
     while page := gallery.store.listed_students(which, order, after, _PAGE):
         yield from page
         after = place_in(order, page[-1])
+
+
+def consents_that_end(gallery: Gallery, clock: Clock) -> tuple[int, int]:
+    """How many consents end within :data:`SOON_DAYS` days, and how many have ended."""
+    soon = (date.fromisoformat(clock.today()) + timedelta(days=SOON_DAYS)).isoformat()
+    which = StudentFilter(kind=None, consent_until=soon), StudentFilter(kind=None, consent_ended=True)
+    return _count(gallery, which[0]), _count(gallery, which[1])
 
 
 def _count(gallery: Gallery, which: StudentFilter) -> int:

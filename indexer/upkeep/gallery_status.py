@@ -9,6 +9,7 @@ from typing import Any
 from faces.packs.model_pack import ModelPack
 from gallery.documents.seal_store import SealState
 from gallery.gallery import Gallery
+from gallery.privacy.retention import SOON_DAYS, consents_that_end
 from gallery.status import GalleryStatus
 from gallery.threshold.calibration import CalibrationCurve
 from gallery.threshold.operating_point import OperatingPoint, operating_point
@@ -33,6 +34,7 @@ class StatusReport:
         point: the threshold in force and its source; None when it cannot be known, which is a problem as well.
         problems: what keeps the gallery from identifying anyone.
         sealing: how the store is sealed.
+        consents: how many end soon, and how many have ended.
     """
 
     gallery: GalleryStatus
@@ -42,6 +44,7 @@ class StatusReport:
     point: OperatingPoint | None
     problems: tuple[PresenteError, ...]
     sealing: SealState
+    consents: tuple[int, int]
 
     def as_dict(self, settings: Settings) -> dict[str, Any]:
         """For ``--json``."""
@@ -62,6 +65,7 @@ class StatusReport:
             "problems": [{"code": error.code, "what": error.what, "fix": error.fix} for error in self.problems],
             **status.index_described(),
             "sealing": asdict(self.sealing),
+            "consents": {"end_soon": self.consents[0], "ended": self.consents[1]},
             "timezone": composition.open_clock(settings).described(),
             "runtime": composition.runtime_in_use(settings),
             "version": __version__,
@@ -74,6 +78,7 @@ class StatusReport:
             "threshold": self._threshold_words(),
             "calibration": self._calibration_words(),
             "sealing": sealing_words(self.sealing),
+            "consents": f"{self.consents[0]} end within {SOON_DAYS} days, {self.consents[1]} have ended",
             "index_files": files_words(self.gallery.files),
         }
         for key, value in shown.items():
@@ -135,7 +140,9 @@ def read_status(settings: Settings) -> StatusReport:
                 point = operating_point(own.target, own.threshold, own.threshold_source, curve, people, unused)
             except (PackError, ConfigError) as error:
                 problems.append(error)
-        return StatusReport(gallery.status(), pack, curve, unused, point, tuple(problems), gallery.store.seals.state())
+        consents = consents_that_end(gallery, composition.open_clock(settings))
+        state, sealing = gallery.status(), gallery.store.seals.state()
+        return StatusReport(state, pack, curve, unused, point, tuple(problems), sealing, consents)
     finally:
         gallery.close()
 

@@ -124,7 +124,8 @@ def test_withdrawn_at_ten_refused_at_once_erased_after_the_period_and_the_receip
     assert (stated["what"], stated["why"], stated["asked"]) == ("student", "withdrawn", True)
     assert stated["erased"]["photos"] == len(photos(ANA)) and stated["erased"]["templates"] == 0
     entries = gallery.store.erasures.entries()
-    assert [(each.kind, each.asked, each.mark) for each in entries] == [("withdrawn", True, stated["entry"])]
+    assert [(each.kind, each.asked) for each in entries] == [("consent_ended", True), ("withdrawn", True)]
+    assert entries[-1].mark == stated["entry"]
     assert school.get(f"/v1/students/{EVA['matricula']}").status_code == 200
 
 
@@ -163,7 +164,10 @@ def test_a_consent_that_runs_out_ends_like_a_withdrawal_that_no_one_asked_for(
     assert (consent["retirado"], consent["motivo"]) == ("2027-08-01T00:00:00-06:00", "expired")
     hands.at += timedelta(days=14)
     assert run(gallery, hands).withdrawn == 1
-    assert [(each.kind, each.asked) for each in gallery.store.erasures.entries()] == [("withdrawn", False)]
+    assert [(each.kind, each.asked) for each in gallery.store.erasures.entries()] == [
+        ("consent_ended", False),
+        ("withdrawn", False),
+    ]
 
 
 def test_the_daily_job_is_asked_for_once_and_only_where_there_is_something_to_do(
