@@ -15,7 +15,7 @@ from typing import Any
 
 from gallery.documents.access_log import AccessAction
 from gallery.gallery import Gallery
-from gallery.privacy.receipts import CheckedReceipt, Receipt, check_receipt, new_code
+from gallery.privacy.receipts import CheckedReceipt, Receipt, check_receipt, kept_receipt, new_code
 from gallery.privacy.report import NamedStudent, PrivacyReport, privacy_report
 from gallery.privacy.retention import Policy, RetentionReport, RetentionRun
 from gallery.signing import public_key
@@ -51,6 +51,14 @@ def build_parser() -> argparse.ArgumentParser:
     )
     withdraw.add_argument("matricula", metavar="MATRICULA", help="of the student")
     _add_check(commands)
+    receipt = cli.subcommand(
+        commands,
+        "receipt",
+        run_receipt,
+        "Print the receipt of an erasure that was carried out, by its code.",
+        "privacy receipt 075b976b8fbb68798561c275bf74ca74",
+    )
+    receipt.add_argument("code", metavar="CODE", help="as the erasure or the withdrawal gave it")
     cli.subcommand(
         commands, "receipt-key", run_key, "Print the public key that receipts are checked with.", "privacy receipt-key"
     )
@@ -140,6 +148,14 @@ def run_check(arguments: argparse.Namespace, settings: Settings, output: cli.Out
     found = check_receipt(receipt, key, arguments.matricula)
     output.result({**asdict(found), "receipt": receipt.stated}, _check_lines(receipt, found, arguments.matricula))
     return cli.DONE if found.is_valid and found.names is not False else cli.PARTLY_FAILED
+
+
+def run_receipt(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
+    """Print a receipt."""
+    with closing(composition.open_own_store(settings)) as store:
+        found = kept_receipt(store, arguments.code)
+    output.result(json.loads(found.to_json()), [found.to_json().rstrip()])
+    return cli.DONE
 
 
 def run_key(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
