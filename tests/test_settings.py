@@ -60,6 +60,8 @@ def test_a_variable_may_name_a_file_that_has_the_text(tmp_path: Path) -> None:
     [
         (None, "cannot be read"),
         (b"\xff", "no text of a setting"),
+        (b"", "no text of a setting"),
+        (b" \n", "no text of a setting"),
         (b"admin:" + bytes(16), "no text of a setting"),
         (b"a" * 100_000, "no text of a setting"),
         (b"admin:short-secret", "cannot be used"),

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from gallery.documents.erasure_list import Cause
 from gallery.documents.values import CONSENT_GIVERS, Consent, ConsentEnd, Student
 from presente.errors import Conflict, InvalidInput, shown
 
@@ -117,6 +118,13 @@ def refuse_ended(student: Student) -> None:
     """
     if student.consentimiento is not None and student.consentimiento.has_ended:
         raise consent_withdrawn(student.matricula)
+
+
+def cause_of(consent: Consent | None, cause: Cause) -> Cause:
+    """Why a student is erased: whoever withdrew the consent has asked for it, whoever carries it out."""
+    if consent is None or not consent.has_ended or not cause.listed:
+        return cause
+    return Cause(cause.asked or consent.motivo == "withdrawn", "withdrawn")
 
 
 def consent_withdrawn(matricula: str) -> Conflict:

@@ -87,7 +87,7 @@ def erase_student(gallery: Gallery, matricula: str, cause: Cause, code: str = ""
         gallery: the gallery.
         matricula: of the student.
         cause: why.
-        code: of the receipt; empty for a new one.
+        code: of the receipt; empty for the one that was promised when a consent ended, or else a new one.
 
     Raises:
         NotFound: ``student_not_found``.
@@ -96,10 +96,11 @@ def erase_student(gallery: Gallery, matricula: str, cause: Cause, code: str = ""
     if gallery.store.student(gallery.named(matricula)) is None:
         gallery.remove([matricula])  # it finishes what an earlier erasure left
         raise student_not_found(matricula)
-    held = holdings_of(gallery, matricula)
-    matricula, subject = held.student.matricula, gallery.student(matricula).id
+    held, stored = holdings_of(gallery, matricula), gallery.student(matricula)
+    matricula, consent = held.student.matricula, stored.student.consentimiento
     gallery.remove([matricula], cause)
-    return _receipt(gallery, matricula, subject, code or new_code(), _counted(held), "destroyed")
+    code = code or (consent.recibo if consent is not None else "") or new_code()
+    return _receipt(gallery, matricula, stored.id, code, _counted(held), "destroyed")
 
 
 def erase_photo(gallery: Gallery, matricula: str, sha256: str, cause: Cause) -> Receipt:

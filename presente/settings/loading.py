@@ -111,7 +111,7 @@ def _text_in_file(variable: str, name: str) -> str:
         ) from exc
     except UnicodeDecodeError:
         text = "\0"
-    if len(content) > _MOST_BYTES or "\0" in text:
+    if len(content) > _MOST_BYTES or "\0" in text or not text.strip():
         raise ConfigError("invalid_setting", f"{variable} names {name}, which has no text of a setting.", "Correct it.")
     return text
 

@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from gallery.documents.student_lists import SortField, StudentFilter, StudentOrder
 from gallery.documents.values import Consent, Student
+from presente.errors import InvalidInput, shown
 from presente.face_json import JsonObject
 from server.requests.fields import Clase, Cursor, Fecha, Force, PageSize, QueryText, rules
 
@@ -192,7 +193,7 @@ def student_of(fields: EnrolmentFields, today: str) -> Student:
         nombre_del_alumno=fields.nombre_del_alumno,
         clase=fields.clase or "",
         fecha_de_registro=fields.fecha_de_registro or today,
-        consentimiento=_consent(fields.consentimiento or None),
+        consentimiento=_consent(fields.consentimiento or None, today),
     )
 
 
@@ -202,13 +203,17 @@ def asked_of(fields: EnrolmentFields) -> dict[str, Any]:
     return {name: value if name != "consentimiento" else json.dumps(value) for name, value in asked.items()}
 
 
-def changed_student(student: Student, changes: StudentChanges) -> Student:
-    """A stored student with the fields of a PATCH; ``consentimiento`` null takes the consent back."""
+def changed_student(student: Student, changes: StudentChanges, today: str) -> Student:
+    """A stored student with the fields of a PATCH of ``today``; ``consentimiento`` null takes the consent back.
+
+    Raises:
+        InvalidInput: ``invalid_student``.
+    """
     given: dict[str, Any] = {
         name: value for name in StudentChanges.__struct_fields__ if (value := getattr(changes, name)) is not UNSET
     }
     if "consentimiento" in given:
-        given["consentimiento"] = _consent(given["consentimiento"])
+        given["consentimiento"] = _consent(given["consentimiento"], today)
     if "otras_clases" in given:
         given["otras_clases"] = tuple(given["otras_clases"])
     made = replace(student, **given)
@@ -220,8 +225,15 @@ def other_classes(student: Student) -> tuple[str, ...]:
     return tuple(clase for clase in student.clases if clase != student.clase)
 
 
-def _consent(fields: ConsentFields | None) -> Consent | None:
+def _consent(fields: ConsentFields | None, today: str) -> Consent | None:
     if fields is None:
         return None
+    if fields.hasta and fields.hasta < today:
+        raise InvalidInput(
+            "invalid_student",
+            f"consentimiento.hasta is {shown(fields.hasta)}, and it is {today}: this consent has ended.",
+            "Send a consent that holds, or none.",
+            "consentimiento",
+        )
     given = fields.otorgado_por or "", fields.tutor or "", fields.parentesco or "", fields.hasta or ""
     return Consent(fields.fecha, fields.texto, *given)

@@ -134,7 +134,7 @@ def lookalikes(matricula: str) -> LookalikesReply:
 @logged(AccessAction.CHANGED, about=in_reply)
 def change(matricula: str, body: StudentChanges) -> StudentJson:
     """Change a student's fields."""
-    changed = changed_student(service().gallery.student(matricula).student, body)
+    changed = changed_student(service().gallery.student(matricula).student, body, service().clock.today())
     return student_json(service().change(changed))
 
 

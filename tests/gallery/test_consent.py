@@ -141,8 +141,9 @@ def test_what_a_withdrawn_student_takes_part_in_no_longer(store: DocumentStore) 
     for keep, other in (("A1", "A2"), ("A2", "A1")):
         with pytest.raises(Conflict):
             store.merge(keep, other)
-    with pytest.raises(Conflict):
-        store.take_photos("A2", store.digests("A2")[:1], "A1")
+    for giver, receiver in (("A1", "A2"), ("A2", "A1")):
+        with pytest.raises(Conflict):
+            store.take_photos(giver, store.digests(giver)[:1], receiver)
     with pytest.raises(Conflict):
         store.update(replace(student_in(store, "A1").student, consentimiento=None))
     with pytest.raises(NotFound):
@@ -150,6 +151,15 @@ def test_what_a_withdrawn_student_takes_part_in_no_longer(store: DocumentStore) 
     check_student(student_in(store, "A1").student)
     assert store.update(replace(student_in(store, "A1").student, nombre_del_alumno="Ana"))
     assert (student_in(store, "A1").images, student_in(store, "A2").images) == (2, 2)
+
+
+def test_whoever_withdrew_asked_for_the_erasure_whoever_carries_it_out(store: DocumentStore) -> None:
+    store.enrol([enrolment(f"A{number}", vectors(1, number)) for number in (1, 2, 3)])
+    store.end_consent("A1", AT, "withdrawn")
+    store.end_consent("A2", AT, "expired")
+    store.remove(["A1", "A2", "A3"])
+    listed = [(each.kind, each.asked) for each in store.erasures.entries() if not each.kind.startswith("consent")]
+    assert listed == [("withdrawn", True), ("withdrawn", False), ("student", False)]
 
 
 def test_a_consent_given_anew_lets_photos_be_embedded(store: DocumentStore) -> None:

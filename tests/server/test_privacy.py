@@ -189,6 +189,25 @@ def test_the_daily_job_is_asked_for_once_and_only_where_there_is_something_to_do
     assert len(gallery.store.jobs.unfinished()) == 2
 
 
+def test_a_withdrawn_student_who_is_erased_by_hand_has_the_promised_receipt(school: FlaskClient) -> None:
+    promised = school.post(f"{PATH}/consent/withdraw").get_json()["receipt_code"]
+    problem(
+        school.post(f"{PATH}/images/{digest_of(photos(ANA)[0])}/move", json={"to": EVA["matricula"]}),
+        409,
+        "consent_withdrawn",
+    )
+    answered = receipt_in(school.delete(PATH))
+    assert answered.code == promised and answered.stated["asked"] is True and answered.stated["why"] == "withdrawn"
+    assert school.get(f"/v1/receipts/{promised}").get_json()["receipt"] == answered.stated
+
+
+def test_a_consent_that_is_over_is_refused(school: FlaskClient) -> None:
+    over = {**GIVEN, "fecha": "2026-01-01", "hasta": "2026-11-27"}
+    reply = school.patch(PATH, json={"consentimiento": over})
+    problem(reply, 400, "invalid_student")
+    assert "2026-11-27" in reply.get_json()["detail"]
+
+
 def test_an_erasure_answers_a_receipt_that_any_change_spoils(school: FlaskClient, gallery: Gallery) -> None:
     key = public_key(gallery.store)
     sha256 = digest_of(photos(EVA)[0])

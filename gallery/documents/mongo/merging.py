@@ -123,9 +123,11 @@ class MongoMerger:
 
     def take_photos(self, matricula: str, digests: Collection[str], to: str | None, cause: Cause) -> None:
         """Copy photos to the other student, if there is one; then erase them here, the record of each one last."""
-        subject = int(self._known(matricula)["subject"])
+        giver = self._known(matricula)
+        subject = int(giver["subject"])
         receiver = None if to is None else self._known(to)
         if receiver is not None and cause.listed:
+            refuse_ended(student_of(giver))
             refuse_ended(student_of(receiver))
         target = None if receiver is None else int(receiver["subject"])
         which = {"student": Int64(subject), "sha256": {"$in": sorted(digests)}}

@@ -11,7 +11,7 @@ from typing import Any
 from bson import Int64
 from pymongo.database import Database
 
-from gallery.documents.consent_rules import consent_fields, ended_consent, refuse_ended, with_consent_of
+from gallery.documents.consent_rules import cause_of, consent_fields, ended_consent, refuse_ended, with_consent_of
 from gallery.documents.erasure_list import Cause, Erasure, consent_entries, erased_student
 from gallery.documents.foreign_documents import Document, foreign_student, student_of
 from gallery.documents.mongo.attempts import Attempt, MongoAttempts
@@ -271,10 +271,10 @@ class MongoStudentWriter:
         """Erase students and everything that belongs to them; the matriculas that existed."""
         removed = []
         for matricula in dict.fromkeys(matriculas):
-            found = self._db.students.find_one({"matricula": matricula, "subject": {"$exists": True}}, {"subject": 1})
+            found = self._db.students.find_one({"matricula": matricula, "subject": {"$exists": True}})
             if found is not None:
-                subject = int(found["subject"])
-                self.remove_subject(subject, [erased_student(subject, cause)] * cause.listed)
+                subject, own = int(found["subject"]), cause_of(student_of(found).consentimiento, cause)
+                self.remove_subject(subject, [erased_student(subject, own)] * cause.listed)
                 removed.append(matricula)
             elif self._db.students.delete_many({"matricula": matricula}).deleted_count:  # another program's
                 removed.append(matricula)

@@ -261,10 +261,13 @@ class SqliteStore:
         with self._writing() as db:
             forget_named(db, matriculas)
             for matricula in matriculas:
-                gone = db.execute("DELETE FROM students WHERE matricula = ? RETURNING id", (matricula,)).fetchone()
+                delete = "DELETE FROM students WHERE matricula = ? RETURNING id, consentimiento"
+                gone = db.execute(delete, (matricula,)).fetchone()
                 if gone is not None:
                     removed.append(matricula)
-                    list_erasures(db, [erased_student(gone[0], cause)] * cause.listed)
+                    list_erasures(
+                        db, [erased_student(gone[0], student_rows.cause_of_erasure(gone[1], cause))] * cause.listed
+                    )
         if removed:
             self._after_erasure()
         return removed
@@ -296,6 +299,8 @@ class SqliteStore:
         with self._writing() as db:
             subject = student_rows.find_student(db, matricula)[0]
             if to is not None:
+                if cause.listed:
+                    student_rows.refuse_photos(db, subject)
                 target = student_rows.find_student(db, to)[0]
                 if cause.listed:
                     student_rows.refuse_photos(db, target)

@@ -11,8 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.documents.consent_rules import consent_after, consent_fields, consent_of, ended_consent, refuse_ended
-from gallery.documents.erasure_list import consent_entries
+from gallery.documents.consent_rules import (
+    cause_of,
+    consent_after,
+    consent_fields,
+    consent_of,
+    ended_consent,
+    refuse_ended,
+)
+from gallery.documents.erasure_list import Cause, consent_entries
 from gallery.documents.seals import Sealer, name_seal, of_student
 from gallery.documents.sqlite.attendance_rows import per_class, recount
 from gallery.documents.sqlite.data_keys import NAME, sealer
@@ -230,6 +237,11 @@ def end_consent(db: sqlite3.Connection, matricula: str, moment: str, why: Consen
     db.execute("UPDATE students SET consentimiento = ? WHERE id = ?", (text, subject))
     list_erasures(db, consent_entries(subject, student.consentimiento, ended) * listed)
     db.execute("DELETE FROM templates WHERE student = ?", (subject,))
+
+
+def cause_of_erasure(consent: str | None, cause: Cause) -> Cause:
+    """Why a student with a consent, as its column has it, is erased."""
+    return cause_of(consent_of(json.loads(consent)) if consent else None, cause)
 
 
 def seal_name(db: sqlite3.Connection, seals: Sealer, subject: int, name: str) -> None:
