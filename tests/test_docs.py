@@ -32,7 +32,7 @@ INDEXERS = {
 BACKUPS = {
     "not_a_backup", "backup_too_new", "backup_unwritable", "backup_damaged", "backup_busy", "backup_of_another_store",
     "backup_in_the_clear", "backup_key_changed", "no_such_snapshot", "store_busy", "store_not_empty",
-    "erasure_was_asked", "erased_for_good", "restore_unfinished",
+    "erasure_was_asked", "erased_for_good", "restore_unfinished", "restore_busy",
 }  # fmt: skip
 """Codes of the gallery's that only backups and restores can meet."""
 NEVER_SERVED = {

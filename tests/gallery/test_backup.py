@@ -17,7 +17,7 @@ from gallery.backup.snapshot import records_of
 from gallery.backup.verification import verify_backup
 from gallery.backup.writing import BackupWishes, Made, make_backup
 from gallery.documents.attendance import EntryFilter
-from gallery.documents.backup_protocol import Opening
+from gallery.documents.backup_protocol import RESTORING, Opening, Record
 from gallery.documents.erasure_list import Cause
 from gallery.documents.note_store import BACKUPS
 from gallery.documents.protocol import DocumentStore
@@ -298,6 +298,37 @@ def test_what_cannot_be_done_says_so(places: Places, tmp_path: Path) -> None:
     refused("backup_too_new", lambda: verify_backup(places.backup_folder, MASTER))
     with folder.locked():
         refused("backup_busy", lambda: backup(folder=folder, wishes=BackupWishes(clear=True)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_two_restores_into_one_store_one_is_refused(places: Places, kind: str) -> None:
+    store = places.open("sqlite")
+    fill(store)
+    places.backup(store)
+    first = places.open(f"{kind} 2", "load")
+    first.backup.begin_restore("first")
+    first.backup.load([Record("setting", {"name": "lives", "value": "[]"})])
+    refused("restore_busy", lambda: places.restore(f"{kind} 2"))
+    assert first.backup.setting("lives") == "[]" and first.backup.setting(RESTORING) == "first"
+    first.backup.load([Record("setting", {"name": "lives", "value": "[1]"})])
+    first.close()  # as if it had been cut off
+    places.restore(f"{kind} 2")
+    assert everything(places.open(f"{kind} 2")) == everything(store)
+    assert not list(places.folder.glob("*-restore"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_restore_does_not_end_that_of_another(places: Places, kind: str) -> None:
+    first = places.open(kind, "load")
+    first.backup.begin_restore("first")
+    first.close()
+    second = places.open(kind, "load")
+    second.backup.begin_restore("second")
+    late = places.open(kind, "finish")
+    refused("restore_busy", lambda: late.backup.continue_restore("first"))
+    second.close()
+    refused("restore_busy", lambda: late.backup.continue_restore("first"))
+    assert late.backup.setting(RESTORING) == "second"
 
 
 def test_a_changed_master_key_opens_the_folder_after_the_next_run(places: Places) -> None:
