@@ -77,7 +77,7 @@ def _add_check(commands: Any) -> None:
     parser.add_argument(
         "--key", metavar="PUBLIC", help="the public key, in base64, in place of that of the store in the settings"
     )
-    parser.add_argument("--matricula", default="", help="whether it is about this student")
+    parser.add_argument("--matricula", help="whether it is about this student")
 
 
 def run_report(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -144,9 +144,11 @@ def run_check(arguments: argparse.Namespace, settings: Settings, output: cli.Out
         text = arguments.file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
         raise InvalidInput("invalid_receipt", f"{arguments.file} cannot be read ({exc}).", "Name the file.") from exc
+    if arguments.matricula == "":
+        raise InvalidInput("invalid_parameter", "--matricula is empty.", "Name a student, or leave it out.")
     receipt, key = Receipt.of_text(text), arguments.key or _own_key(settings)
-    found = check_receipt(receipt, key, arguments.matricula)
-    output.result({**asdict(found), "receipt": receipt.stated}, _check_lines(receipt, found, arguments.matricula))
+    found = check_receipt(receipt, key, arguments.matricula or "")
+    output.result({**asdict(found), "receipt": receipt.stated}, _check_lines(receipt, found, arguments.matricula or ""))
     return cli.DONE if found.is_valid and found.names is not False else cli.PARTLY_FAILED
 
 

@@ -24,6 +24,7 @@ from gallery.documents.protocol import DocumentStore
 from gallery.documents.request_keys import Claim
 from gallery.documents.seals import Sealing
 from gallery.documents.sqlite.backup_shapes import LEFT_OUT, SHAPES
+from gallery.signing import public_key
 from presente import composition
 from presente.errors import PresenteError
 from presente.sealing import MasterKey, new_key
@@ -270,6 +271,30 @@ def test_damage_says_whom_it_concerns(places: Places) -> None:
     assert problem.whom == ("A2",) and problem.snapshots == (made.snapshot,) and name in problem.where
     refused("backup_damaged", lambda: places.restore("sqlite 2"))
     refused("restore_unfinished", lambda: places.open("sqlite 2"))
+
+
+def test_what_is_damaged_is_written_anew_and_older_snapshots_are_whole_again(places: Places) -> None:
+    store = places.open("sqlite")
+    fill(store)
+    first = places.backup(store)
+    for name in places.backup_folder.object_sizes():
+        (places.backup_folder.path / "objects" / name[:2] / name).write_bytes(b"nothing")
+    assert verify_backup(places.backup_folder, MASTER).problems
+    store.notes.write("later", "1")
+    second = places.backup(store, check=True)
+    assert first.manifest.chunks["setting"] != second.manifest.chunks["setting"]
+    (problem,) = verify_backup(places.backup_folder, MASTER).problems  # the settings of the first cannot be made again
+    assert problem.snapshots == (first.snapshot,)
+    assert {name for name, _ in first.manifest.chunks["setting"]} == {problem.where.rpartition("/")[2]}
+
+
+def test_the_signing_key_is_in_the_first_backup(places: Places) -> None:
+    store = places.open("sqlite")
+    fill(store)
+    places.backup(store)
+    key = public_key(store)
+    places.restore("mongo 2")
+    assert public_key(places.open("mongo 2")) == key
 
 
 def test_what_cannot_be_done_says_so(places: Places, tmp_path: Path) -> None:
