@@ -1,7 +1,7 @@
 """Sealing: AES-256-GCM over bytes, bound to what the bytes are, and the master key that other keys are sealed with.
 
 What is sealed carries one byte for the form, a nonce of 12 bytes (random, or by content), the ciphertext and a tag of
-16 bytes. The *associated data* of a seal says which record it is of: bytes that were moved to another record do not open.
+16 bytes. The *associated data* of a seal says which record it is of: bytes that were moved to another do not open.
 """
 
 from __future__ import annotations

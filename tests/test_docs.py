@@ -26,7 +26,8 @@ from tools.settings_table import documented_table, settings_table
 
 INDEXERS = {
     "ambiguous_photo", "foreign_index", "index_not_empty", "invalid_erasure_list", "invalid_public_key",
-    "invalid_receipt", "foreign_erasure_list", "erasure_list_unreadable", "no_generation", "not_sealed", "store_in_use",
+    "invalid_receipt", "foreign_erasure_list",
+    "erasure_list_unreadable", "no_generation", "not_restored", "not_sealed", "store_in_use",
 }  # fmt: skip
 """Codes of the gallery's that only the indexer's commands can meet."""
 BACKUPS = {

@@ -23,6 +23,7 @@ from gallery.backup.writing import LIVES
 from gallery.documents.backup_protocol import KINDS, Opening, Record, RecordKind
 from gallery.documents.backup_rules import Present
 from gallery.documents.erasure_list import Erasure, brought_back, united
+from gallery.documents.note_store import RESTORED_UP_TO
 from gallery.documents.protocol import DocumentStore
 from gallery.erasure_replay import ReplayedErasures, apply_erasures
 from presente.errors import Conflict, NotFound, shown
@@ -98,6 +99,7 @@ def restore(
         store.backup.end_load(max(numbers))
     with closing(open_store("finish")) as store:
         store.backup.continue_restore(own)
+        store.notes.write(RESTORED_UP_TO, str(max(numbers)))
         replayed = apply_erasures(store, [*erasures, *map(brought_back, back)])
         store.finish_erasing()
         store.backup.end_restore()

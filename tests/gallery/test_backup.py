@@ -24,6 +24,7 @@ from gallery.documents.protocol import DocumentStore
 from gallery.documents.request_keys import Claim
 from gallery.documents.seals import Sealing
 from gallery.documents.sqlite.backup_shapes import LEFT_OUT, SHAPES
+from gallery.erasure_replay import apply_late_erasures
 from gallery.signing import public_key
 from presente import composition
 from presente.errors import PresenteError
@@ -295,6 +296,25 @@ def test_the_signing_key_is_in_the_first_backup(places: Places) -> None:
     key = public_key(store)
     places.restore("mongo 2")
     assert public_key(places.open("mongo 2")) == key
+
+
+def test_a_list_that_was_missing_at_the_restore_is_carried_out_later(places: Places) -> None:
+    store = places.open("mongo")
+    fill(store)
+    places.backup(store)
+    refused("not_restored", lambda: apply_late_erasures(store, []))
+    store.enrol([enrolled("B1", 700)])
+    store.remove(["A1", "B1"], ASKED)
+    entries = store.erasures.entries()
+    places.restore("mongo 2")
+    late = places.open("mongo 2")
+    late.enrol([enrolled("B2", 800)])
+    assert student_in(late, "B2").id in {each.subject for each in entries}  # the number of B1, which no list told
+    assert apply_late_erasures(late, entries).students == 1
+    left = {each.student.matricula for each in late.students()}
+    assert "A1" not in left and {"B2", "A2"} <= left
+    late.enrol([enrolled("A1", 900)])  # someone new
+    assert apply_late_erasures(late, entries).entries == 0 and late.student("A1") is not None
 
 
 def test_what_cannot_be_done_says_so(places: Places, tmp_path: Path) -> None:
