@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gallery.documents.erasure_list import AGAIN, Erasure, standing, united
+from gallery.documents.note_store import RESTORED_UP_TO
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.values import Student
+from presente.errors import Conflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,25 @@ def apply_erasures(store: DocumentStore, entries: Sequence[Erasure]) -> Replayed
             replay.carry_out(entry)
         store.erasures.add([entry])
     return ReplayedErasures(len(new), replay.students, replay.merged, replay.photos)
+
+
+def apply_late_erasures(store: DocumentStore, entries: Sequence[Erasure]) -> ReplayedErasures:
+    """Carry out a list on a store that was restored without it, and may have been written to since.
+
+    Only entries about those who can have been in the backup are carried out: a later number may stand for someone else
+    by now.
+
+    Raises:
+        Conflict: ``not_restored``: the store was never restored.
+    """
+    floor = store.notes.read(RESTORED_UP_TO)
+    if floor is None:
+        raise Conflict(
+            "not_restored",
+            "The store was never restored from a backup: it has its own list of erasures.",
+            "Name the store that was restored in PRESENTE_STORE.",
+        )
+    return apply_erasures(store, [each for each in entries if max(each.subject, each.into) <= int(floor)])
 
 
 @dataclass(slots=True)

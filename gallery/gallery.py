@@ -74,6 +74,8 @@ class Gallery:
                 publishes elsewhere.
 
         Raises:
+            Conflict: ``foreign_erasure_list``; likewise.
+            InvalidInput: ``invalid_erasure_list``, ``erasure_list_unreadable``; likewise.
             PackError: ``pack_mismatch`` when the store's templates were made by another pack; the store is closed.
         """
         self.store = store
@@ -82,6 +84,7 @@ class Gallery:
         self.pack = pack
         self.dim = dim
         try:
+            self._erasure_file = _erasure_file(store, settings)
             own = partial(DocumentIndex, store, generations, pack, dim, settings.pack_name)
             self.index: GalleryIndex = (open_index or own)()
         except BaseException:
@@ -89,7 +92,6 @@ class Gallery:
             raise
         self._search = SubjectSearch(store, self.index, dim)
         self._calibration = StoredCalibration(store, pack)
-        self._erasure_file = None if settings.erasure_list is None else ErasureFile(settings.erasure_list)
         self.scope = WHOLE_SCHOOL
         self.covers = 1.0
         self._whole: Gallery | None = None
@@ -451,3 +453,11 @@ def check_different(one: str, other: str) -> None:
     """Refuse a merge or a move of which both students are one. Raises ``InvalidInput`` (``same_student``)."""
     if one == other:
         raise InvalidInput("same_student", f"{one!r} was named twice.", "Name two students.")
+
+
+def _erasure_file(store: DocumentStore, settings: GallerySettings) -> ErasureFile | None:
+    if settings.erasure_list is None:
+        return None
+    made = ErasureFile(settings.erasure_list, store.identity())
+    made.check()
+    return made

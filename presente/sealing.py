@@ -1,12 +1,13 @@
 """Sealing: AES-256-GCM over bytes, bound to what the bytes are, and the master key that other keys are sealed with.
 
-What is sealed carries one byte for the form, a random nonce of 12 bytes, the ciphertext and a tag of 16 bytes. The
-*associated data* of a seal says which record it is of: bytes that were moved to another record do not open.
+What is sealed carries one byte for the form, a nonce of 12 bytes (random, or by content), the ciphertext and a tag of
+16 bytes. The *associated data* of a seal says which record it is of: bytes that were moved to another do not open.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 from functools import cached_property
 
@@ -79,6 +80,22 @@ class Cipher:
             self._aes.decrypt_into(nonce, rest, about.encode(), plain)
         except (InvalidTag, ValueError) as exc:
             raise _broken(about) from exc
+
+
+def seal_alike(key: bytes, plain: bytes, about: str) -> bytes:
+    """Seal bytes so that the same bytes of the same record become the same sealed bytes; :class:`Cipher` opens them.
+
+    The nonce is an HMAC of record and bytes, with a key that is made of the key: one that is used twice is used for the
+    same bytes. So it says which sealed bytes are the same, and, without the key, nothing else.
+
+    Args:
+        key: :data:`KEY_BYTES` bytes.
+        plain: the bytes.
+        about: which record they are of.
+    """
+    record, own = about.encode(), hmac.digest(key, b"presente nonce", "sha256")
+    nonce = hmac.digest(own, len(record).to_bytes(8, "big") + record + plain, "sha256")[:_NONCE_BYTES]
+    return _FORM + nonce + AESGCM(key).encrypt(nonce, plain, record)
 
 
 def _broken(about: str) -> StoreError:

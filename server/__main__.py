@@ -15,6 +15,7 @@ from functools import partial
 
 from gallery.access_log.recorder import AccessLog
 from gallery.privacy.retention import Policy
+from gallery.signing import public_key
 from presente import cli, composition, logs
 from presente.errors import ConfigError
 from presente.machine import give_memory_back
@@ -86,6 +87,7 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         pack = composition.open_pack(settings)
         gallery = composition.open_gallery(settings, pack, telemetry.observed)
         cleanup.callback(gallery.close, publish=True)
+        public_key(gallery.store)  # made now if there is none, so that every backup from now on has it
         composition.forget_shards(settings)
         register.follow(gallery.store.access)
         cleanup.callback(register.stop)

@@ -26,13 +26,14 @@ from tools.settings_table import documented_table, settings_table
 
 INDEXERS = {
     "ambiguous_photo", "foreign_index", "index_not_empty", "invalid_erasure_list", "invalid_public_key",
-    "invalid_receipt", "no_generation", "not_sealed", "store_in_use",
+    "invalid_receipt", "foreign_erasure_list",
+    "erasure_list_unreadable", "no_generation", "not_restored", "not_sealed", "store_in_use",
 }  # fmt: skip
 """Codes of the gallery's that only the indexer's commands can meet."""
 BACKUPS = {
     "not_a_backup", "backup_too_new", "backup_unwritable", "backup_damaged", "backup_busy", "backup_of_another_store",
     "backup_in_the_clear", "backup_key_changed", "no_such_snapshot", "store_busy", "store_not_empty",
-    "erasure_was_asked", "erased_for_good", "restore_unfinished",
+    "erasure_was_asked", "erased_for_good", "restore_unfinished", "restore_busy", "erasure_list_missing",
 }  # fmt: skip
 """Codes of the gallery's that only backups and restores can meet."""
 NEVER_SERVED = {

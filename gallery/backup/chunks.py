@@ -15,7 +15,7 @@ from gallery.backup.key_list import FolderKey, KeyList
 from gallery.backup.ownership import Owners, Part, joined, split
 from gallery.documents.backup_protocol import Record, RecordKind
 from presente.errors import StoreError
-from presente.sealing import Cipher
+from presente.sealing import Cipher, seal_alike
 
 _MEAN_RECORDS = 256
 _LARGEST_BYTES = 4 * 2**20
@@ -81,7 +81,7 @@ class ChunkWriter:
         plain = self._encoder.encode([shown, content, [[part.owners, part.fields] for part in parts]])
         keys = [self._key_of(part.owners) for part in parts]
         sealed = tuple(
-            SealedPart(part.owners, Cipher(key).seal(self._encoder.encode(part.fields), record.kind))
+            SealedPart(part.owners, seal_alike(key, self._encoder.encode(part.fields), record.kind))
             for part, key in zip(parts, keys, strict=True)
         )
         self._block.append((record.kind, ChunkRecord(shown, sealed, content), plain, keys))
@@ -107,20 +107,13 @@ class ChunkWriter:
         kind = self._block[0][0]
         # The keys are part of the name: after an owner was erased and came back, nothing old would open.
         name = self._key.name(kind.encode(), *(part for _, _, plain, keys in self._block for part in (plain, *keys)))
-        if not self._folder.has(name) or not self._is_whole(name):
+        if not self._folder.is_whole(name, self._key.cipher):
             content = self._encoder.encode([record for _, record, _, _ in self._block])
-            self._folder.put(name, self._key.cipher.seal(content, name))
+            # Sealed alike: older snapshots, which have its SHA-256, are whole again when it was damaged.
+            self._folder.put(name, seal_alike(self._key.secret, content, name))
             self.written += 1
         self.chunks.setdefault(kind, []).append(name)
         self._block, self._bytes = [], 0
-
-    def _is_whole(self, name: str) -> bool:
-        """Whether an object that is there is as it was written: a power cut may have come before it was flushed."""
-        try:
-            self._folder.unsealed(name, self._key.cipher)
-        except StoreError:
-            return False
-        return True
 
 
 def _ends_chunk(record: Record) -> bool:

@@ -58,6 +58,8 @@ class BackupFolder:
             InvalidInput: ``not_a_backup``: it has other files.
             StoreError: ``backup_unwritable``.
         """
+        if self.path.exists() and not self.path.is_dir():
+            raise not_a_backup(self.path, "it is a file")
         with self._writing():
             if self.path.is_dir() and not self.exists:
                 ours = {"lock", "running", "keys", "erasures", "snapshots", "objects"}
@@ -234,6 +236,14 @@ class BackupFolder:
             StoreError: ``backup_damaged``.
         """
         return _unsealed(cipher, self.read(name), name, f"objects/{name[:2]}/{name}")
+
+    def is_whole(self, name: str, cipher: Cipher) -> bool:
+        """Whether an object is there, and opens."""
+        try:
+            self.unsealed(name, cipher)
+        except StoreError:
+            return False
+        return True
 
     def prune(self, named: set[str]) -> int:
         """Delete every object that is not named, and what a killed run left; how many objects."""

@@ -23,6 +23,7 @@ from gallery.backup.writing import LIVES
 from gallery.documents.backup_protocol import KINDS, Opening, Record, RecordKind
 from gallery.documents.backup_rules import Present
 from gallery.documents.erasure_list import Erasure, brought_back, united
+from gallery.documents.note_store import RESTORED_UP_TO
 from gallery.documents.protocol import DocumentStore
 from gallery.erasure_replay import ReplayedErasures, apply_erasures
 from presente.errors import Conflict, NotFound, shown
@@ -78,6 +79,7 @@ def restore(
         wishes: what is to be restored.
 
     Raises:
+        Busy: ``restore_busy``.
         InvalidInput: ``not_a_backup``.
         NotFound: ``no_such_snapshot``; ``student_not_found`` of one to bring back.
         Conflict: ``store_not_empty``, ``erasure_was_asked``, ``erased_for_good``.
@@ -89,12 +91,15 @@ def restore(
     run = _Restore(folder, key, keys, read_manifest(folder, key, snapshot))
     erasures = united([folder_erasures(folder, key), wishes.erasures])
     back = run.check_brought_back(wishes.bring_back, erasures)
+    own = uuid.uuid4().hex
     with closing(open_store("load")) as store:
-        store.backup.begin_restore(snapshot)
+        store.backup.begin_restore(own)
         run.load(store)
         numbers = (run.manifest.last_number, keys.last_number, *(each.subject for each in erasures))
         store.backup.end_load(max(numbers))
     with closing(open_store("finish")) as store:
+        store.backup.continue_restore(own)
+        store.notes.write(RESTORED_UP_TO, str(max(numbers)))
         replayed = apply_erasures(store, [*erasures, *map(brought_back, back)])
         store.finish_erasing()
         store.backup.end_restore()

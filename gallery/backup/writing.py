@@ -27,9 +27,10 @@ from gallery.documents.backup_protocol import PhotoVersion, Record
 from gallery.documents.note_store import BACKUPS
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.seals import STORE_KEY
+from gallery.signing import public_key
 from presente import __version__
 from presente.files import printable_path
-from presente.sealing import Cipher, MasterKey
+from presente.sealing import Cipher, MasterKey, seal_alike
 
 LIVES = "lives"
 """The setting with the lives of a store, a JSON list: a store that was restored began another one each time."""
@@ -45,11 +46,13 @@ class BackupWishes:
         keep: how many snapshots stay; None for all.
         clear: whether a store without a master key may be backed up.
         mistaken_days: how long the key of someone stays whose erasure was not asked for by that person.
+        check: whether the bytes of photos that are there are read, and written anew where they do not open.
     """
 
     keep: int | None = None
     clear: bool = False
     mistaken_days: int = 7
+    check: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ def make_backup(store: DocumentStore, folder: BackupFolder, master: MasterKey | 
     folder.create()
     with folder.locked():
         _note_folder(store, folder)
+        public_key(store)  # it is made now if there is none: receipts stay valid after a restore
         return _Run(store, folder, master, store_key, wishes).run()
 
 
@@ -108,6 +112,7 @@ class _Run:
         self, store: DocumentStore, folder: BackupFolder, master: MasterKey | None, store_key: str, wishes: BackupWishes
     ) -> None:
         self._store, self._folder, self._wishes = store, folder, wishes
+        self._checked: set[str] = set()
         life = lives_of(store)[-1]
         if folder.exists:
             header = folder.header()
@@ -183,14 +188,18 @@ class _Run:
 
     def has(self, photo: PhotoVersion) -> bool:
         """Whether the bytes of a photo are in the folder."""
-        return self._folder.has(self._object_of(photo))
+        name = self._object_of(photo)
+        if not self._wishes.check or name in self._checked:
+            return self._folder.has(name)
+        self._checked.add(name)
+        return self._folder.is_whole(name, Cipher(self._keys.keys[of_photo(photo.id)].key))
 
     def put(self, photo: PhotoVersion, content: bytes) -> None:
         """Put the bytes of a photo into the folder."""
         name, owner = self._object_of(photo), self._keys.keys[of_photo(photo.id)]
         if self._keys.changed >= _NEW_KEYS:
             self._save_keys()
-        self._folder.put(name, Cipher(owner.key).seal(content, name))
+        self._folder.put(name, seal_alike(owner.key, content, name))
 
     def _object_of(self, photo: PhotoVersion) -> str:
         """The name of a photo's object: of which bytes it is, under which key."""

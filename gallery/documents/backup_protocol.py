@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
-from presente.errors import StoreError
+from presente.errors import Busy, StoreError
 
 RecordKind = Literal[
     "setting",
@@ -34,7 +34,7 @@ KINDS: tuple[RecordKind, ...] = RecordKind.__args__  # type: ignore[attr-defined
 """Every kind, in the order in which records are restored: what another record names comes first."""
 
 RESTORING = "restoring"
-"""The setting of a store that is being restored; its value says from which snapshot."""
+"""The setting of a store that is being restored; its value is the name of the run."""
 
 Opening = Literal["use", "load", "finish"]
 """What a store is opened for. ``use``: a half restored one is refused. ``load``: a backup is loaded into it; no seal is
@@ -94,10 +94,16 @@ class BackupStore(Protocol):
     def last_number(self) -> int:
         """A number that no id in the store exceeds, whether what had the id still exists or not."""
 
-    def begin_restore(self, snapshot: str) -> None:
-        """Mark the store as half restored, so that nothing else opens it, and delete what an earlier attempt left.
+    def begin_restore(self, run: str) -> None:
+        """Mark the store as half restored by a run, so that nothing else opens it, and delete what an earlier run left.
 
-        Raises ``Conflict`` (``store_not_empty``)."""
+        The store is the run's until it is closed. Raises ``Conflict`` (``store_not_empty``) and ``Busy``
+        (``restore_busy``), before anything is changed."""
+
+    def continue_restore(self, run: str) -> None:
+        """Take the store again for a run that began, after it was closed and opened.
+
+        Raises ``Busy`` (``restore_busy``) when another run has it, or had it meanwhile."""
 
     def load(self, records: Sequence[Record]) -> None:
         """Add records of one kind. A photo has its bytes as ``content``."""
@@ -106,7 +112,7 @@ class BackupStore(Protocol):
         """Make every later id greater than a number, and counts agree with what was loaded."""
 
     def end_restore(self) -> None:
-        """Take the mark away: the store may be opened."""
+        """Take the mark away: the store may be opened. Raises ``Busy`` (``restore_busy``) when another run has it."""
 
 
 def restore_unfinished() -> StoreError:
@@ -115,4 +121,13 @@ def restore_unfinished() -> StoreError:
         "restore_unfinished",
         "A backup was being restored into the store, and that was not finished.",
         "Run the same restore again: it begins anew.",
+    )
+
+
+def restore_busy() -> Busy:
+    """The error of a restore into a store that another one has."""
+    return Busy(
+        "restore_busy",
+        "Another restore writes into the store that PRESENTE_STORE names.",
+        "Wait until it has ended, or name another new file or database.",
     )

@@ -8,6 +8,8 @@ SIGNING_KEY = "receipt_key"
 """What receipts are signed with: :mod:`gallery.signing`."""
 LOG_START = "access_log_start"
 """Where the access log begins, once its beginning was cut: :mod:`gallery.access_log.shortening`."""
+RESTORED_UP_TO = "restored_up_to"
+"""Of a store that was restored: a number that no id in it exceeded when it was."""
 BACKUPS = "backups"
 """The folders that the store was backed up into, as a JSON list of texts."""
 

@@ -93,6 +93,6 @@ def not_sealed() -> InvalidInput:
     """The error of asking a store in the clear for what only a sealed one can do."""
     return InvalidInput(
         "not_sealed",
-        "The store is not sealed, and PRESENTE_MASTER_KEY names no key.",
-        "Set PRESENTE_MASTER_KEY (docs/encryption.md).",
+        "The store is not sealed.",
+        "Set PRESENTE_MASTER_KEY, if it is to be (docs/encryption.md).",
     )

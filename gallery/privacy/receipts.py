@@ -206,7 +206,18 @@ def check_receipt(receipt: Receipt, key: str, matricula: str = "") -> CheckedRec
         expected = keyed_digest(receipt.code, matricula)
         names = hmac.compare_digest(str(receipt.stated.get("matricula", "")).encode(), expected.encode())
     if not is_signed(receipt.stated, receipt.signature, key):
-        return CheckedReceipt(False, names, "it was changed, or another installation signed it")
+        return CheckedReceipt(False, names, _why_not(receipt))
     if receipt.stated.get("format") != FORMAT:
         return CheckedReceipt(False, names, f"its format is {receipt.stated.get('format')!r}, and {FORMAT} is known")
     return CheckedReceipt(True, names)
+
+
+def _why_not(receipt: Receipt) -> str:
+    """Why a receipt is not signed by a key: it may be signed by the one that it names."""
+    try:
+        is_whole = is_signed(receipt.stated, receipt.signature, str(receipt.stated.get("key", "")))
+    except InvalidInput:
+        is_whole = False
+    if not is_whole:
+        return "it was changed"
+    return "another installation's key signed it, or an earlier one of this installation: give that key with --key"

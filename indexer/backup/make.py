@@ -27,6 +27,9 @@ def build_parser() -> Parser:
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="the backup folder, or a new one")
     parser.add_argument("--keep", type=int, metavar="N", help="delete all but the newest N snapshots afterwards")
+    parser.add_argument(
+        "--check", action="store_true", help="read the photos that are there, and write anew what is damaged"
+    )
     parser.add_argument(CLEAR_FLAG, action="store_true", help="allow a backup that anyone can read, without a key")
     return parser
 
@@ -35,7 +38,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     """Make a backup."""
     if arguments.keep is not None and arguments.keep < 1:
         raise InvalidInput("invalid_parameter", f"--keep {arguments.keep} keeps nothing.", "It must be 1 or more.")
-    wishes = BackupWishes(arguments.keep, arguments.in_the_clear, settings.backup_undo_days)
+    wishes = BackupWishes(arguments.keep, arguments.in_the_clear, settings.backup_undo_days, arguments.check)
     with closing(composition.open_own_store(settings)) as store:
         made = make_backup(store, BackupFolder(arguments.folder), composition.master_key(settings), wishes)
     output.result(_as_json(made), _lines(made))

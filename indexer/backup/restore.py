@@ -40,9 +40,11 @@ def build_parser() -> Parser:
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Restore."""
-    wishes = RestoreWishes(_moment(arguments.at, settings), tuple(arguments.bring_back), _further_erasures(settings))
+    folder = BackupFolder(arguments.folder)
+    further = _further_erasures(settings, folder.header().store)
+    wishes = RestoreWishes(_moment(arguments.at, settings), tuple(arguments.bring_back), further)
     made = restore(
-        BackupFolder(arguments.folder),
+        folder,
         composition.master_key(settings),
         lambda opening: composition.open_own_store(settings, opening),
         wishes,
@@ -71,8 +73,8 @@ def _moment(text: str | None, settings: Settings) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=composition.open_clock(settings).now().tzinfo)
 
 
-def _further_erasures(settings: Settings) -> tuple[Erasure, ...]:
-    return () if settings.erasure_list is None else tuple(read_entries(settings.erasure_list))
+def _further_erasures(settings: Settings, store: str) -> tuple[Erasure, ...]:
+    return () if settings.erasure_list is None else tuple(read_entries(settings.erasure_list, store))
 
 
 def main(argv: list[str] | None = None) -> int:

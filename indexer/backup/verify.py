@@ -32,7 +32,8 @@ def build_parser() -> Parser:
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Verify a backup."""
     folder = BackupFolder(arguments.folder)
-    only = snapshot_at(folder, None) if arguments.newest else None
+    newest = snapshot_at(folder, None) if folder.exists else None
+    only = newest if arguments.newest else None
     with output.bar(None, "object") as progress:
         found = verify_backup(folder, composition.master_key(settings), only, progress)
     snapshots = [

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from gallery.documents.access_log import AccessAction
+from gallery.documents.erasure_file import read_entries
+from gallery.erasure_replay import apply_late_erasures
 from gallery.gallery import Gallery
 from gallery.privacy.receipts import CheckedReceipt, Receipt, check_receipt, kept_receipt, new_code
 from gallery.privacy.report import NamedStudent, PrivacyReport, privacy_report
@@ -59,6 +61,14 @@ def build_parser() -> argparse.ArgumentParser:
         "privacy receipt 075b976b8fbb68798561c275bf74ca74",
     )
     receipt.add_argument("code", metavar="CODE", help="as the erasure or the withdrawal gave it")
+    late = cli.subcommand(
+        commands,
+        "apply-erasures",
+        run_apply,
+        "Carry out an erasure list on a store that was restored without it. Stop the servers first.",
+        "privacy apply-erasures /mnt/usb/erasures.jsonl",
+    )
+    late.add_argument("file", type=Path, metavar="FILE", help="a file as the setting for it names one")
     cli.subcommand(
         commands, "receipt-key", run_key, "Print the public key that receipts are checked with.", "privacy receipt-key"
     )
@@ -77,7 +87,7 @@ def _add_check(commands: Any) -> None:
     parser.add_argument(
         "--key", metavar="PUBLIC", help="the public key, in base64, in place of that of the store in the settings"
     )
-    parser.add_argument("--matricula", default="", help="whether it is about this student")
+    parser.add_argument("--matricula", help="whether it is about this student")
 
 
 def run_report(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -144,9 +154,11 @@ def run_check(arguments: argparse.Namespace, settings: Settings, output: cli.Out
         text = arguments.file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
         raise InvalidInput("invalid_receipt", f"{arguments.file} cannot be read ({exc}).", "Name the file.") from exc
+    if arguments.matricula == "":
+        raise InvalidInput("invalid_parameter", "--matricula is empty.", "Name a student, or leave it out.")
     receipt, key = Receipt.of_text(text), arguments.key or _own_key(settings)
-    found = check_receipt(receipt, key, arguments.matricula)
-    output.result({**asdict(found), "receipt": receipt.stated}, _check_lines(receipt, found, arguments.matricula))
+    found = check_receipt(receipt, key, arguments.matricula or "")
+    output.result({**asdict(found), "receipt": receipt.stated}, _check_lines(receipt, found, arguments.matricula or ""))
     return cli.DONE if found.is_valid and found.names is not False else cli.PARTLY_FAILED
 
 
@@ -155,6 +167,30 @@ def run_receipt(arguments: argparse.Namespace, settings: Settings, output: cli.O
     with closing(composition.open_own_store(settings)) as store:
         found = kept_receipt(store, arguments.code)
     output.result(json.loads(found.to_json()), [found.to_json().rstrip()])
+    return cli.DONE
+
+
+def run_apply(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
+    """Carry out an erasure list."""
+    with closing(composition.open_for_upkeep(settings)) as gallery:
+        store = gallery.store
+        entries = read_entries(arguments.file, store.identity())
+        concerned = {number for entry in entries for number in (entry.subject, entry.into)}
+        before = {each.student.matricula for each in store.students() if each.id in concerned}
+        replayed = apply_late_erasures(store, entries)
+        gallery.remove([])  # the index and the files follow
+        gone = sorted(matricula for matricula in before if store.student(matricula) is None)
+        composition.forget_copies(settings, gone)
+        if gone:
+            log = CommandLog(store.access_log, composition.open_clock(settings), settings.access_log)
+            log.write(AccessAction.ERASED, gone, "erasure list")
+    output.result(
+        {**asdict(replayed)},
+        [
+            f"{replayed.entries} entries were new: {replayed.students} students and {replayed.photos} photos erased, "
+            f"{replayed.merged} merged"
+        ],
+    )
     return cli.DONE
 
 

@@ -15,7 +15,8 @@ NOT_REACHED = (
     f"folders that `{command_line('evaluation')}` wrote (--out): their scores and report.html name people, "
     "and with --faces show them",
     "the source: adding the same folder, sheet or database again enrols the student again",
-    "backups of the store or the index, and snapshots of the disk: a restored one brings the student back",
+    f"backups: one of `{command_line('backup')}` loses who asked for it (--asked) with its next run, others after "
+    "PRESENTE_BACKUP_UNDO_DAYS, and a restore leaves them out; a copy of the store's file or of the disk does not",
     "other machines' PRESENTE_INDEX, PRESENTE_EXPORT and PRESENTE_CACHE: a running server on the same store clears its "
     "own within about a second, a stopped one when it starts again",
 )

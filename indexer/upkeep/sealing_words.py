@@ -18,7 +18,7 @@ _FILES: dict[IndexFiles | None, str] = {
 def sealing_words(state: SealState) -> str:
     """How a store is sealed, and what is still to be done."""
     if not state.sealed:
-        return "in the clear: PRESENTE_MASTER_KEY names no key"
+        return "in the clear"
     words = [f"sealed with the master key {' or '.join(state.masters)}"]
     if state.clear_records:
         words.append(f"{state.clear_records} records are in the clear: `{command_line('seal run')}`")

@@ -17,13 +17,15 @@ from gallery.backup.snapshot import records_of
 from gallery.backup.verification import verify_backup
 from gallery.backup.writing import BackupWishes, Made, make_backup
 from gallery.documents.attendance import EntryFilter
-from gallery.documents.backup_protocol import Opening
+from gallery.documents.backup_protocol import RESTORING, Opening, Record
 from gallery.documents.erasure_list import Cause
 from gallery.documents.note_store import BACKUPS
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.request_keys import Claim
 from gallery.documents.seals import Sealing
 from gallery.documents.sqlite.backup_shapes import LEFT_OUT, SHAPES
+from gallery.erasure_replay import apply_late_erasures
+from gallery.signing import public_key
 from presente import composition
 from presente.errors import PresenteError
 from presente.sealing import MasterKey, new_key
@@ -272,6 +274,49 @@ def test_damage_says_whom_it_concerns(places: Places) -> None:
     refused("restore_unfinished", lambda: places.open("sqlite 2"))
 
 
+def test_what_is_damaged_is_written_anew_and_older_snapshots_are_whole_again(places: Places) -> None:
+    store = places.open("sqlite")
+    fill(store)
+    first = places.backup(store)
+    for name in places.backup_folder.object_sizes():
+        (places.backup_folder.path / "objects" / name[:2] / name).write_bytes(b"nothing")
+    assert verify_backup(places.backup_folder, MASTER).problems
+    store.notes.write("later", "1")
+    second = places.backup(store, check=True)
+    assert first.manifest.chunks["setting"] != second.manifest.chunks["setting"]
+    (problem,) = verify_backup(places.backup_folder, MASTER).problems  # the settings of the first cannot be made again
+    assert problem.snapshots == (first.snapshot,)
+    assert {name for name, _ in first.manifest.chunks["setting"]} == {problem.where.rpartition("/")[2]}
+
+
+def test_the_signing_key_is_in_the_first_backup(places: Places) -> None:
+    store = places.open("sqlite")
+    fill(store)
+    places.backup(store)
+    key = public_key(store)
+    places.restore("mongo 2")
+    assert public_key(places.open("mongo 2")) == key
+
+
+def test_a_list_that_was_missing_at_the_restore_is_carried_out_later(places: Places) -> None:
+    store = places.open("mongo")
+    fill(store)
+    places.backup(store)
+    refused("not_restored", lambda: apply_late_erasures(store, []))
+    store.enrol([enrolled("B1", 700)])
+    store.remove(["A1", "B1"], ASKED)
+    entries = store.erasures.entries()
+    places.restore("mongo 2")
+    late = places.open("mongo 2")
+    late.enrol([enrolled("B2", 800)])
+    assert student_in(late, "B2").id in {each.subject for each in entries}  # the number of B1, which no list told
+    assert apply_late_erasures(late, entries).students == 1
+    left = {each.student.matricula for each in late.students()}
+    assert "A1" not in left and {"B2", "A2"} <= left
+    late.enrol([enrolled("A1", 900)])  # someone new
+    assert apply_late_erasures(late, entries).entries == 0 and late.student("A1") is not None
+
+
 def test_what_cannot_be_done_says_so(places: Places, tmp_path: Path) -> None:
     clear = places.open("sqlite", master=None)
     fill(clear)
@@ -298,6 +343,37 @@ def test_what_cannot_be_done_says_so(places: Places, tmp_path: Path) -> None:
     refused("backup_too_new", lambda: verify_backup(places.backup_folder, MASTER))
     with folder.locked():
         refused("backup_busy", lambda: backup(folder=folder, wishes=BackupWishes(clear=True)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_two_restores_into_one_store_one_is_refused(places: Places, kind: str) -> None:
+    store = places.open("sqlite")
+    fill(store)
+    places.backup(store)
+    first = places.open(f"{kind} 2", "load")
+    first.backup.begin_restore("first")
+    first.backup.load([Record("setting", {"name": "lives", "value": "[]"})])
+    refused("restore_busy", lambda: places.restore(f"{kind} 2"))
+    assert first.backup.setting("lives") == "[]" and first.backup.setting(RESTORING) == "first"
+    first.backup.load([Record("setting", {"name": "lives", "value": "[1]"})])
+    first.close()  # as if it had been cut off
+    places.restore(f"{kind} 2")
+    assert everything(places.open(f"{kind} 2")) == everything(store)
+    assert not list(places.folder.glob("*-restore"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_restore_does_not_end_that_of_another(places: Places, kind: str) -> None:
+    first = places.open(kind, "load")
+    first.backup.begin_restore("first")
+    first.close()
+    second = places.open(kind, "load")
+    second.backup.begin_restore("second")
+    late = places.open(kind, "finish")
+    refused("restore_busy", lambda: late.backup.continue_restore("first"))
+    second.close()
+    refused("restore_busy", lambda: late.backup.continue_restore("first"))
+    assert late.backup.setting(RESTORING) == "second"
 
 
 def test_a_changed_master_key_opens_the_folder_after_the_next_run(places: Places) -> None:

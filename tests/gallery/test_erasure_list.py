@@ -1,6 +1,7 @@
 """The erasure list: written with each erasure, in both stores; kept in a file as well; carried out on older data."""
 
 import json
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -149,7 +150,9 @@ def test_the_file_has_each_erasure_before_it_is_acknowledged(store_url: str, tmp
         gallery.enrol([enrolment("A1", vectors(2, 1)), enrolment("A2", vectors(2, 2))])
         gallery.remove(["A1"], ASKED)
         gallery.take_photos("A2", [store.digests("A2")[0]])
-        assert [each.mark for each in read_entries(file)] == [each.mark for each in store.erasures.entries()]
+        assert [each.mark for each in read_entries(file, store.identity())] == [
+            each.mark for each in store.erasures.entries()
+        ]
         gallery.close()
     assert file.stat().st_mode & 0o077 == 0
 
@@ -158,24 +161,67 @@ def test_a_file_that_cannot_be_written_is_an_error_and_is_caught_up(store: Docum
     blocked = tmp_path / "folder"
     blocked.mkdir()
     store.erasures.add([erased_student(1, ASKED)])
-    file = ErasureFile(blocked)
+    file = ErasureFile(blocked, store.identity())
     with pytest.raises(StoreError) as refused:
         file.keep_up(store.erasures)
     assert refused.value.code == "erasure_list_unwritable"
     blocked.rmdir()
     file.keep_up(store.erasures)
-    assert [each.subject for each in read_entries(blocked)] == [1]
+    assert [each.subject for each in read_entries(blocked, store.identity())] == [1]
+
+
+def test_a_file_of_another_store_is_refused_before_anything_is_done(
+    store: DocumentStore, older: DocumentStore, tmp_path: Path
+) -> None:
+    file = tmp_path / "erasures.jsonl"
+    older.erasures.add([erased_student(1, ASKED)])
+    ErasureFile(file, older.identity()).keep_up(older.erasures)
+    assert read_entries(file, older.identity())
+    before = file.read_bytes()
+    with pytest.raises(Conflict, match=str(file)) as refused:
+        read_entries(file, store.identity())
+    assert refused.value.code == "foreign_erasure_list"
+    store.erasures.add([erased_student(2, ASKED)])
+    with pytest.raises(StoreError, match="another store"):
+        ErasureFile(file, store.identity()).keep_up(store.erasures)
+    own = GallerySettings(0.5, "test", erasure_list=file)
+    with pytest.raises(Conflict):
+        Gallery(store, GenerationStore(tmp_path / "index"), PACK, DIM, own)
+    assert file.read_bytes() == before
+    older.close()
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device"])
+def test_what_is_no_plain_file_is_never_read(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "list"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises(InvalidInput) as refused:
+        read_entries(path, "store")
+    assert refused.value.code == "erasure_list_unreadable"
+    with pytest.raises(InvalidInput):
+        ErasureFile(path, "store").check()
+
+
+def test_a_file_that_is_not_there_is_an_error_where_it_is_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(NotFound) as refused:
+        read_entries(tmp_path / "none", "store")
+    assert refused.value.code == "erasure_list_missing"
 
 
 def test_a_line_that_a_power_cut_left_half_written_is_passed_over(store: DocumentStore, tmp_path: Path) -> None:
     file = tmp_path / "erasures.jsonl"
     store.erasures.add([erased_student(1, ASKED)])
-    ErasureFile(file).keep_up(store.erasures)
+    ErasureFile(file, store.identity()).keep_up(store.erasures)
     whole = file.read_bytes()
     file.write_bytes(whole[:-20])
-    assert read_entries(file) == []
-    ErasureFile(file).keep_up(store.erasures)
-    assert [each.subject for each in read_entries(file)] == [1]
+    assert read_entries(file, store.identity()) == []
+    ErasureFile(file, store.identity()).keep_up(store.erasures)
+    assert [each.subject for each in read_entries(file, store.identity())] == [1]
 
 
 # -- older data -----------------------------------------------------------------------------------------------------

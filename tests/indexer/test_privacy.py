@@ -31,6 +31,9 @@ def test_withdrawn_erased_and_the_receipt_checked_with_and_without_the_store(com
     receipt.write_text(receipt.read_text().replace('"asked": true', '"asked": false'))
     spoilt = command("indexer.privacy", "check-receipt", receipt)
     assert spoilt.returncode == 1 and "NOT VALID" in spoilt.stdout
+    assert "it was changed" in spoilt.stdout
+    empty = command("indexer.privacy", "check-receipt", receipt, "--matricula", "")
+    assert empty.returncode == 2 and "invalid_parameter" in empty.stderr
     receipt.write_text("[1]")
     assert command("indexer.privacy", "check-receipt", receipt).returncode == 2
     assert told(command, "report")["erasures"] == {"withdrawn": 1}

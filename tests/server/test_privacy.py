@@ -225,6 +225,7 @@ def test_an_erasure_answers_a_receipt_that_any_change_spoils(school: FlaskClient
             assert not check_receipt(spoilt, key).is_valid
         other = base64.b64encode(b"\x01" * 32).decode()
         assert not check_receipt(receipt, other).is_valid
+        assert "another installation" in check_receipt(receipt, other).why
     problem(school.get("/v1/receipts/" + "0" * 32), 404, "receipt_not_found")
     problem(school.delete(PATH), 404, "student_not_found")
 

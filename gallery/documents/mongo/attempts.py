@@ -174,6 +174,15 @@ class MongoAttempts:
         found = self.find(name)
         return found is not None and self._lives(found.name, found.about)
 
+    def as_holder(self) -> dict[str, Any]:
+        """This process, as :meth:`holder_lives` of another one understands it. Its lease is held from now on."""
+        self._hold_lease()
+        return {"writer": self._writer, **self._process}
+
+    def holder_lives(self, holder: Mapping[str, Any]) -> bool:
+        """Whether the process of a document with :meth:`as_holder` lives, and its store is open."""
+        return holder["writer"] != self._writer and self._lives("", holder)
+
     def bury(self, attempt: Announced) -> None:
         """End an attempt that was finished or undone, and remove the lease of its dead process."""
         self._db.changes.update_one({"_id": Int64(attempt.number)}, _OVER)

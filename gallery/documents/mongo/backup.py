@@ -18,7 +18,7 @@ from typing import Any
 from bson import Int64
 from pymongo import ASCENDING
 
-from gallery.documents.backup_protocol import KINDS, RESTORING, PhotoContents, Record, RecordKind
+from gallery.documents.backup_protocol import KINDS, RESTORING, PhotoContents, Record, RecordKind, restore_busy
 from gallery.documents.backup_rules import Present
 from gallery.documents.foreign_documents import Document
 from gallery.documents.mongo.attendance_counts import MongoAttendanceCounts
@@ -26,6 +26,7 @@ from gallery.documents.mongo.backup_repair import PackChanged, Reread, StudentRe
 from gallery.documents.mongo.backup_shapes import OWN_SETTINGS, SHAPES
 from gallery.documents.mongo.change_queries import MongoChangeQueries
 from gallery.documents.mongo.connection import MongoConnection
+from gallery.documents.mongo.restore_claims import CLAIMS, RestoreClaims
 from gallery.documents.mongo.sequence import MongoSequence
 from gallery.documents.mongo.shapes import VISIBLE, content_id
 from gallery.documents.record_spool import RecordSpool
@@ -58,12 +59,14 @@ class MongoBackup:
         sequence: MongoSequence,
         changes: MongoChangeQueries,
         counts: MongoAttendanceCounts,
+        claims: RestoreClaims,
     ) -> None:
         self._connection = connection
         self._db = connection.db
         self._sequence = sequence
         self._changes = changes
         self._counts = counts
+        self._claims = claims
         self._students = StudentReader(self._db, sequence, changes)
 
     # -- reading ----------------------------------------------------------------------------------------------------
@@ -156,8 +159,9 @@ class MongoBackup:
 
     # -- restoring --------------------------------------------------------------------------------------------------
 
-    def begin_restore(self, snapshot: str) -> None:
+    def begin_restore(self, run: str) -> None:
         with self._connection.calls():
+            self._claims.take()
             is_marked = self._db.gallery.find_one({"_id": RESTORING}) is not None
             filled = [name for name in _FILLED if self._db[name].find_one({}, {"_id": 1}) is not None]
             if filled and not is_marked:
@@ -166,12 +170,24 @@ class MongoBackup:
                     f"The store that PRESENTE_STORE names is not empty: it has {filled[0]}.",
                     "Name a new file or database; a restore never overwrites.",
                 )
-            self._db.gallery.update_one({"_id": RESTORING}, {"$set": {"value": snapshot}}, upsert=True)
-            for name in self._db.list_collection_names():
+            self._db.gallery.update_one({"_id": RESTORING}, {"$set": {"value": run}}, upsert=True)
+            for name in set(self._db.list_collection_names()) - {CLAIMS, "writers"}:
                 self._db[name].delete_many({"_id": {"$ne": RESTORING}} if name == "gallery" else {})
+
+    def continue_restore(self, run: str) -> None:
+        with self._connection.calls():
+            self._claims.take()
+        if self.setting(RESTORING) != run:
+            raise restore_busy()
+
+    def close(self) -> None:
+        """Give back what a restore has claimed."""
+        with self._connection.calls():
+            self._claims.release()
 
     def load(self, records: Sequence[Record]) -> None:
         with self._connection.calls():
+            self._claims.check()
             for kind in dict.fromkeys(record.kind for record in records):
                 shape = SHAPES[kind]
                 fields = [record.fields for record in records if record.kind == kind]
@@ -185,6 +201,7 @@ class MongoBackup:
 
     def end_load(self, last_number: int) -> None:
         with self._connection.calls():
+            self._claims.check()
             self._db.changes.delete_many({})
             if last_number:
                 made = {"n": last_number, "of": "restored", "mark": uuid.uuid4().hex}
@@ -198,6 +215,7 @@ class MongoBackup:
 
     def end_restore(self) -> None:
         with self._connection.calls():
+            self._claims.check()
             self._db.gallery.delete_one({"_id": RESTORING})
 
 

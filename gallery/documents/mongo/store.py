@@ -47,6 +47,7 @@ from gallery.documents.mongo.photo_queries import MongoPhotoQueries
 from gallery.documents.mongo.preparation import create_indexes, insert_if_missing, upgrade_schema
 from gallery.documents.mongo.request_keys import MongoRequestKeys
 from gallery.documents.mongo.resealing import MongoSealStore
+from gallery.documents.mongo.restore_claims import RestoreClaims
 from gallery.documents.mongo.sequence import MongoSequence
 from gallery.documents.mongo.session_photos import MongoSessionPhotos
 from gallery.documents.mongo.sessions import MongoClasses, MongoSessions
@@ -120,12 +121,8 @@ class MongoStore:
                     raise restore_unfinished()
                 self._sealing = sealing
                 self._prepare(clock, lease_s, opening != "load")
-                self._recover()
-                self._request_keys.recover()
-                self._access_log.recover()
-                self._attendance.counts.recover()
-                self._session_photos.recover()
-                self._findings.recover()
+                if opening != "load":  # a restore may be at it, and what it left is deleted
+                    self._recover_everything()
         except BaseException:
             self._connection.close()
             raise
@@ -167,8 +164,22 @@ class MongoStore:
         )
         self._changes = MongoChangeQueries(self._connection, self._sequence, self._attempts)
         self._photos = MongoPhotoQueries(self._connection, self._seals)
-        self._backup = MongoBackup(self._connection, self._sequence, self._changes, self._attendance.counts)
+        self._backup = MongoBackup(
+            self._connection,
+            self._sequence,
+            self._changes,
+            self._attendance.counts,
+            RestoreClaims(self._db, self._attempts),
+        )
         upgrade_schema(self._db, self._writer.remove_subject, self._attempts.take_over)
+
+    def _recover_everything(self) -> None:
+        self._recover()
+        self._request_keys.recover()
+        self._access_log.recover()
+        self._attendance.counts.recover()
+        self._session_photos.recover()
+        self._findings.recover()
 
     def _recover(self) -> None:
         """Finish or undo what dead processes left."""
@@ -238,8 +249,11 @@ class MongoStore:
         return self._backup
 
     def close(self) -> None:
-        self._attempts.close()
-        self._connection.close()
+        try:
+            self._backup.close()
+        finally:
+            self._attempts.close()
+            self._connection.close()
 
     def damage(self, progress: DamageProgress = lambda _: None) -> Iterator[Damage]:
         with self._connection.calls():

@@ -6,10 +6,11 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
-from gallery.documents.backup_protocol import KINDS, RESTORING, PhotoContents, PhotoVersion, Record
+from gallery.documents.backup_protocol import KINDS, RESTORING, PhotoContents, PhotoVersion, Record, restore_busy
 from gallery.documents.record_spool import RecordSpool
 from gallery.documents.sqlite.attendance_rows import recount
 from gallery.documents.sqlite.backup_shapes import SHAPES
+from gallery.documents.sqlite.restore_lock import RestoreLock
 from presente.errors import Conflict
 
 _PAGE = 1000
@@ -28,9 +29,10 @@ _OpenConnection = Callable[[], AbstractContextManager[sqlite3.Connection]]
 class SqliteBackup:
     """A :class:`gallery.documents.backup_protocol.BackupStore` on the connections of a SQLite store."""
 
-    def __init__(self, reading: _OpenConnection, writing: _OpenConnection) -> None:
+    def __init__(self, reading: _OpenConnection, writing: _OpenConnection, lock: RestoreLock) -> None:
         self._reading = reading
         self._writing = writing
+        self._lock = lock
 
     def capture(self, contents: PhotoContents) -> None:
         last = 0
@@ -71,18 +73,24 @@ class SqliteBackup:
         with self._reading() as db:
             return _last_number(db)
 
-    def begin_restore(self, snapshot: str) -> None:
+    def begin_restore(self, run: str) -> None:
+        self._lock.take()
         with self._writing() as db:
             is_marked = db.execute("SELECT 1 FROM gallery WHERE key = ?", (RESTORING,)).fetchone() is not None
             filled = [table for table in _FILLED if db.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone()]
             if filled and not is_marked:
                 raise store_not_empty(filled[0])
-            db.execute("INSERT OR REPLACE INTO gallery VALUES (?, ?)", (RESTORING, snapshot))
+            db.execute("INSERT OR REPLACE INTO gallery VALUES (?, ?)", (RESTORING, run))
             every = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name = 'changes'"
             for (table,) in db.execute(every).fetchall():  # triggers write changes: they go last
                 if not table.startswith("sqlite_"):
                     db.execute(f"DELETE FROM {table}" + (" WHERE key != 'restoring'" if table == "gallery" else ""))
             db.execute("DELETE FROM sqlite_sequence")
+
+    def continue_restore(self, run: str) -> None:
+        self._lock.take()
+        if self.setting(RESTORING) != run:
+            raise restore_busy()
 
     def load(self, records: Sequence[Record]) -> None:
         with self._writing() as db:

@@ -29,6 +29,7 @@ from gallery.documents.sqlite.migrations import migrate
 from gallery.documents.sqlite.notes import SqliteNotes
 from gallery.documents.sqlite.request_keys import SqliteRequestKeys, merge_request_keys
 from gallery.documents.sqlite.resealing import SqliteSealStore
+from gallery.documents.sqlite.restore_lock import RestoreLock
 from gallery.documents.sqlite.session_photos import SqliteSessionPhotos
 from gallery.documents.sqlite.sessions import SqliteClasses, SqliteSessions
 from gallery.documents.sqlite.stale_log import refuse_stale_log
@@ -72,6 +73,7 @@ class SqliteStore:
         self.path = path
         self._sealing = sealing
         self._connections = SqliteConnections(path)
+        self._restore_lock = RestoreLock(path)
         self._reading, self._writing = self._connections.reading, self._connections.writing
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -164,10 +166,11 @@ class SqliteStore:
 
     @property
     def backup(self) -> SqliteBackup:
-        return SqliteBackup(self._reading, self._writing)
+        return SqliteBackup(self._reading, self._writing, self._restore_lock)
 
     def close(self) -> None:
         self._connections.close()
+        self._restore_lock.release()
 
     def damage(self, progress: DamageProgress = lambda _: None) -> Iterator[Damage]:
         return sqlite_damage(self.path, progress, self._seals)
