@@ -77,6 +77,13 @@ def _private_key(store: DocumentStore) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(secret)
 
 
+def bring_into_the_clear(store: DocumentStore) -> None:
+    """Keep the key in the clear, if there is one: the store is about to leave encryption."""
+    if store.notes.read(SIGNING_KEY) is not None:
+        secret = _private_key(store).private_bytes_raw()
+        store.notes.write(SIGNING_KEY, json.dumps({"sealed": False, "key": _text(secret)}))
+
+
 def _kept(store: DocumentStore, secret: bytes) -> str:
     cipher = store.seals.derived(_PURPOSE)
     sealed = secret if cipher is None else cipher.seal(secret, _ABOUT)

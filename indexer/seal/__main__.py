@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from gallery.documents.seal_store import SealState
+from gallery.signing import bring_into_the_clear
 from indexer.upkeep.sealing_words import sealing_words
 from presente import cli, composition, logs
 from presente.errors import InvalidInput
@@ -110,6 +111,7 @@ def run_drop_old_master(_: argparse.Namespace, settings: Settings, output: cli.O
 def run_undo(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Leave encryption."""
     with closing(composition.open_own_store(settings)) as store:
+        bring_into_the_clear(store)
         with output.bar(None, "owner") as progress:
             store.seals.unseal_all(progress)
         _say(store.seals.state(), output)

@@ -77,7 +77,9 @@ def test_keys_are_changed_and_encryption_is_left(command: Command, tmp_path: Pat
     store.close()
     assert seal(command, "run", **own)["keys"] == 1
     assert seal(command, "rotate-keys", **own)["retired"] == 0
+    known = command("indexer.privacy", "receipt-key", **own).stdout
     undone = seal(command, "undo", **own)
+    assert known and command("indexer.privacy", "receipt-key", PRESENTE_STORE=url).stdout == known
     assert not undone["sealed"] and undone["keys"] == 0
     refused = command("indexer.seal", "run", "--json", PRESENTE_STORE=url)
     assert json.loads(refused.stdout)["error"]["code"] == "not_sealed"
