@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
@@ -42,6 +43,7 @@ class Places:
     def __init__(self, folder: Path, request: pytest.FixtureRequest) -> None:
         self.folder = folder
         self._request = request
+        self._name = uuid.uuid4().hex
         self._opened: list[DocumentStore] = []
         self._urls: dict[str, str] = {}
 
@@ -50,7 +52,7 @@ class Places:
         if name not in self._urls:
             number = len(self._urls)
             base = self._request.getfixturevalue("mongo_server") if kind == "mongo" else ""
-            own = f"test_backup_{id(self)}_{number}"
+            own = f"test_backup_{self._name}_{number}"
             self._urls[name] = f"{base}/{own}" if kind == "mongo" else f"sqlite:///{self.folder}/{own}.db"
         return self._urls[name]
 
