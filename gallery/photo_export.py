@@ -25,7 +25,7 @@ from gallery.documents.values import StoredPhoto
 from presente.errors import PhotoRefused, StoreError
 from presente.files import sha256_file, sync_folder
 
-_EXTENSIONS = {
+EXTENSIONS = {
     "image/jpeg": "jpg",
     "image/png": "png",
     "image/webp": "webp",
@@ -34,12 +34,13 @@ _EXTENSIONS = {
     "image/heic": "heic",
     "image/tiff": "tif",
 }
+"""What the name of a photo's file ends with, by its media type."""
 _NOT_SHOWN = frozenset({"image/heic", "image/tiff"})
 """What few browsers show."""
 
 _MADE_OF = b"presente: made of SHA-256 "
 _UNFINISHED = ".presente-part"
-_FILE_NAME = re.compile(rf"(.+)_([0-9a-f]{{12}})\.(?:{'|'.join(_EXTENSIONS.values())}|img)({re.escape(_UNFINISHED)})?")
+_FILE_NAME = re.compile(rf"(.+)_([0-9a-f]{{12}})\.(?:{'|'.join(EXTENSIONS.values())}|img)({re.escape(_UNFINISHED)})?")
 _MAX_NAME = 150
 _PAGE = 1000
 
@@ -162,7 +163,7 @@ def _name(matricula: str) -> str:
 
 def _file_names(photo: StoredPhoto) -> list[str]:
     """The names that a photo's file may have: that of its JPEG first, if browsers do not show it, then its own."""
-    extensions = ["jpg"] * (photo.media_type in _NOT_SHOWN) + [_EXTENSIONS.get(photo.media_type, "img")]
+    extensions = ["jpg"] * (photo.media_type in _NOT_SHOWN) + [EXTENSIONS.get(photo.media_type, "img")]
     return [f"{_name(photo.matricula)}_{photo.sha256[:12]}.{each}" for each in extensions]
 
 

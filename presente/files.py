@@ -1,4 +1,4 @@
-"""Digests of files, and folders that are flushed or erased completely."""
+"""Digests of files, files that are replaced at once, and folders that are flushed or erased completely."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import hashlib
 import os
 import shutil
 from pathlib import Path
+
+PART = ".part"
+"""What the name of a file ends with that is not written to its end."""
 
 
 def sha256_file(path: Path) -> str:
@@ -34,6 +37,21 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def replace_file(target: Path, content: bytes) -> None:
+    """Write a file in place of another one, which a power cut leaves whole.
+
+    Raises:
+        OSError: the disk refuses; the other one stays.
+    """
+    staged = target.with_name(f"{target.name}{PART}")
+    with staged.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    staged.replace(target)
+    sync_folder(target.parent)
 
 
 def printable_path(path: Path) -> str:

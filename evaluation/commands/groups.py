@@ -11,6 +11,7 @@ from typing import Any
 
 from evaluation.group_rates import attribute_groups, corrected, searches_of
 from gallery.documents.access_log import AccessAction
+from gallery.documents.note_store import GROUP_REPORT
 from gallery.gallery import Gallery
 from gallery.threshold.group_report import GroupRate, GroupReport
 from gallery.threshold.impostor_scores import enrolled_people
@@ -74,7 +75,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
     gallery = composition.open_gallery(settings, pack)
     try:
         report, unknown = _report(arguments, gallery)
-        gallery.store.store_group_report(report.to_json())
+        gallery.store.notes.write(GROUP_REPORT, report.to_json())
         log = CommandLog(gallery.store.access_log, composition.open_clock(settings), settings.access_log)
         log.write(AccessAction.READ, detail=f"groups={len(report.attributes)}")
     finally:

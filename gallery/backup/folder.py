@@ -23,14 +23,13 @@ from gallery.backup.errors import backup_busy, damaged, not_a_backup, too_new, u
 from gallery.backup.folder_keys import FolderHeader
 from gallery.backup.key_list import FolderKey, KeyList
 from presente.errors import StoreError
-from presente.files import sync_folder
+from presente.files import PART, replace_file, sync_folder
 from presente.sealing import Cipher
 
 FORM = 1
 _MAGIC = re.compile(rb"presente backup ([1-9][0-9]{0,8})")
 _SNAPSHOT = re.compile(r"\d{8}T\d{6}\.\d{3}Z")
 _OBJECT = re.compile(r"[0-9a-f]{64}")
-_PART = ".part"
 
 
 class BackupFolder:
@@ -63,7 +62,7 @@ class BackupFolder:
         with self._writing():
             if self.path.is_dir() and not self.exists:
                 ours = {"lock", "running", "keys", "erasures", "snapshots", "objects"}
-                others = [each.name for each in self.path.iterdir() if each.name.removesuffix(_PART) not in ours]
+                others = [each.name for each in self.path.iterdir() if each.name.removesuffix(PART) not in ours]
                 if others:
                     raise not_a_backup(self.path, f"it has other files ({sorted(others)[0]})")
             for folder in (self.path, self._snapshots, self._objects):
@@ -101,15 +100,8 @@ class BackupFolder:
 
     def _replace(self, name: str, content: bytes) -> None:
         """Replace a file at once."""
-        target = self.path / name
-        staged = target.with_name(target.name + _PART)
         with self._writing():
-            with staged.open("wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            staged.replace(target)
-            sync_folder(target.parent)
+            replace_file(self.path / name, content)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -217,7 +209,7 @@ class BackupFolder:
         path = self._object(name)
         with self._writing():
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            staged = path.with_name(name + _PART)
+            staged = path.with_name(name + PART)
             staged.write_bytes(sealed)
             staged.replace(path)
 
@@ -249,7 +241,7 @@ class BackupFolder:
         """Delete every object that is not named, and what a killed run left; how many objects."""
         gone = 0
         with self._writing():
-            for leftover in (*self.path.glob(f"*{_PART}"), *self._snapshots.glob(f"*{_PART}")):
+            for leftover in (*self.path.glob(f"*{PART}"), *self._snapshots.glob(f"*{PART}")):
                 leftover.unlink()
             for path in self._objects.glob("*/*"):
                 if path.name not in named:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from gallery.documents.backup_protocol import Record, RecordKind
+from gallery.documents.backup_rules import CLEARED_ENTRY, DROPPED_COPY, cleared_participation
 from gallery.documents.seals import of_session_photo, of_student
 
 Owners = tuple[str, ...]
@@ -20,13 +21,12 @@ class Part(NamedTuple):
     fields: dict[str, Any]
 
 
-_OF_ENTRY = ("student", "note", "request", "face", "vector", "key")
-_OF_PARTICIPATION = ("student", "kind", "note", "request")
-_OF_COPY = ("width", "height", "faces", "content", "about", "key")
+_OF_ENTRY, _OF_PARTICIPATION = tuple(CLEARED_ENTRY), tuple(cleared_participation(0))
+_OF_COPY = tuple(DROPPED_COPY)
 _OF_CONCERNED = ("salt", "matricula", "student")
 _WITHOUT: dict[RecordKind, dict[str, Any]] = {
-    "attendance": {"student": None, "note": "", "request": "", "face": None, "vector": None, "key": None},
-    "session_photo": {"width": 0, "height": 0, "faces": None, "content": None, "about": [], "key": None},
+    "attendance": CLEARED_ENTRY,
+    "session_photo": DROPPED_COPY,
 }
 """What is left of a part that cannot be opened, of the kinds whose records stay."""
 
@@ -100,7 +100,7 @@ def joined(kind: RecordKind, shown: dict[str, Any], parts: list[dict[str, Any] |
         return Record(kind, {**shown, "about": about})
     for part in parts:
         if part is None and kind == "participation":
-            part = {"student": None, "kind": "", "note": "", "request": f"erased {shown['id']}"}
+            part = cleared_participation(shown["id"])
         elif part is None and kind not in _WITHOUT:
             return None
         shown = {**shown, **(_WITHOUT[kind] if part is None else part)}

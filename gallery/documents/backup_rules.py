@@ -9,9 +9,16 @@ from typing import Any
 from gallery.documents.backup_protocol import Record
 from gallery.documents.seals import of_session_photo, of_student
 
-_CLEARED_ENTRY = {"student": None, "note": "", "request": "", "face": None, "vector": None, "key": None}
+CLEARED_ENTRY: dict[str, Any] = {"student": None, "note": "", "request": "", "face": None, "vector": None, "key": None}
+"""What is left of an attendance entry's fields about a student who is gone."""
 _FACELESS = {"face": None, "vector": None, "key": None}
-_DROPPED: dict[str, Any] = {"width": 0, "height": 0, "faces": None, "content": None, "about": [], "key": None}
+DROPPED_COPY: dict[str, Any] = {"width": 0, "height": 0, "faces": None, "content": None, "about": [], "key": None}
+"""What is left of the copy of a session's photo that is not kept."""
+
+
+def cleared_participation(number: int) -> dict[str, Any]:
+    """What is left of a participation's fields about a student who is gone."""
+    return {"student": None, "kind": "", "note": "", "request": f"erased {number}"}
 
 
 @dataclass(slots=True)
@@ -85,7 +92,7 @@ def _session_photo(present: Present, fields: dict[str, Any]) -> dict[str, Any] |
     if fields["session"] not in present.sessions:
         return None
     kept = fields["session"] in present.open_sessions and present._all_there(fields["about"])
-    return fields if kept or fields["content"] is None else {**fields, **_DROPPED}
+    return fields if kept or fields["content"] is None else {**fields, **DROPPED_COPY}
 
 
 def _data_key(present: Present, fields: dict[str, Any]) -> dict[str, Any] | None:
@@ -94,14 +101,14 @@ def _data_key(present: Present, fields: dict[str, Any]) -> dict[str, Any] | None
 
 def _attendance(present: Present, fields: dict[str, Any]) -> dict[str, Any]:
     if not present._is_there(fields):
-        return {**fields, **_CLEARED_ENTRY}
+        return {**fields, **CLEARED_ENTRY}
     return {**fields, **_FACELESS} if fields["face_group"] in present.faceless else fields
 
 
 def _participation(present: Present, fields: dict[str, Any]) -> dict[str, Any]:
     if present._is_there(fields):
         return fields
-    return {**fields, "student": None, "kind": "", "note": "", "request": f"erased {fields['id']}"}
+    return {**fields, **cleared_participation(fields["id"])}
 
 
 def _request(present: Present, fields: dict[str, Any]) -> dict[str, Any] | None:

@@ -10,6 +10,8 @@ LOG_START = "access_log_start"
 """Where the access log begins, once its beginning was cut: :mod:`gallery.access_log.shortening`."""
 RESTORED_UP_TO = "restored_up_to"
 """Of a store that was restored: a number that no id in it exceeded when it was."""
+GROUP_REPORT = "group_report"
+"""The last report on recognition by group: JSON of :class:`gallery.threshold.group_report.GroupReport`."""
 BACKUPS = "backups"
 """The folders that the store was backed up into, as a JSON list of texts."""
 

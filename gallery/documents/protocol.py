@@ -262,14 +262,6 @@ class DocumentStore(FollowedStore, Protocol):
 
         It contains nothing about any single person."""
 
-    def group_report(self) -> str | None:
-        """The text that :meth:`store_group_report` stored last."""
-
-    def store_group_report(self, text: str) -> None:
-        """Store a report: JSON of :class:`gallery.threshold.group_report.GroupReport`.
-
-        It contains nothing about any single person."""
-
     def enrol(
         self, enrolments: Sequence[Enrolment], mode: EnrolmentMode = "put", check: Callable[[], None] = lambda: None
     ) -> Written | None:

@@ -196,9 +196,7 @@ class RetentionRun:
         before = _text(now - timedelta(days=days))
         store = self._gallery.store
         if self._dry:
-            return store.access_log.last_before(before).number and store.access_log.count_until(
-                store.access_log.last_before(before).number
-            )
+            return store.access_log.count_until(store.access_log.last_before(before).number)
         cut = shorten(store, before, _text(now))
         if cut:
             self._log(AccessAction.LOG_SHORTENED, [], f"lines={cut}")

@@ -176,7 +176,7 @@ def run_apply(arguments: argparse.Namespace, settings: Settings, output: cli.Out
         store = gallery.store
         entries = read_entries(arguments.file, store.identity())
         concerned = {number for entry in entries for number in (entry.subject, entry.into)}
-        before = {each.student.matricula for each in store.students() if each.id in concerned}
+        before = {student.matricula for student in store.subjects(sorted(concerned)).values()}
         replayed = apply_late_erasures(store, entries)
         gallery.remove([])  # the index and the files follow
         gone = sorted(matricula for matricula in before if store.student(matricula) is None)

@@ -23,7 +23,7 @@ import msgspec
 
 from gallery.index.sealed_files import MemoryFile, can_open
 from presente.errors import StoreError
-from presente.files import erase_folder, sync_folder
+from presente.files import erase_folder, replace_file
 from presente.sealing import Cipher, is_sealed
 from server.imports.upload import UploadedFile
 from server.imports.values import ImportPlan, ImportRun, RowOutcome
@@ -191,14 +191,7 @@ class ImportFolder:
 
     def _write_bytes(self, number: str, name: str, content: bytes) -> None:
         with self._translated_errors():
-            target = self._of(number) / name
-            staged = target.with_suffix(".part")
-            with staged.open("wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            staged.replace(target)
-            sync_folder(target.parent)
+            replace_file(self._of(number) / name, content)
 
     @contextmanager
     def _translated_errors(self) -> Iterator[None]:

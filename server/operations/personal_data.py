@@ -14,10 +14,10 @@ from gallery.documents.audit_findings import KeptFinding
 from gallery.documents.class_sessions import StoredSession
 from gallery.documents.values import DescribedPhoto, StoredStudent
 from gallery.gallery import Gallery
+from gallery.photo_export import EXTENSIONS
 from server.service import Service
 
 _LINES_AT_ONCE = 1000
-_ENDINGS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/heic": "heic", "image/avif": "avif"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def archive(service: Service, data: PersonalData, described: bytes) -> Iterator[
         for each in data.photos:
             photo = store.student_photos.photo(matricula, each.sha256)
             if photo is not None:  # otherwise it was erased meanwhile
-                made.writestr(f"photos/{each.sha256}.{_ENDINGS.get(photo.media_type, 'bin')}", photo.content)
+                made.writestr(f"photos/{each.sha256}.{EXTENSIONS.get(photo.media_type, 'bin')}", photo.content)
                 yield sink.taken()
     yield sink.taken()
 

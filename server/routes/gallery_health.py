@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from flask import Blueprint
 
 from gallery.documents.access_log import AccessAction
+from gallery.documents.note_store import GROUP_REPORT
 from gallery.threshold.group_report import read_report
 from server.access.permissions import Permission, needs
 from server.access_log.declaration import logged
@@ -77,7 +78,7 @@ def set_calibration(body: CalibrationFields) -> CalibrationReply:
 @answers(GroupReportReply, refuses=GALLERY)
 def groups() -> GroupReportReply:
     """How well groups of students are recognised, as `presente eval groups` found last."""
-    text = service().gallery.store.group_report()
+    text = service().gallery.whole.store.notes.read(GROUP_REPORT)
     return group_report_reply(None if text is None else read_report(text))
 
 

@@ -13,6 +13,7 @@ from evaluation import group_rates
 from evaluation.commands.groups import read_attributes
 from evaluation.group_rates import PersonSearches, attribute_groups, clustered_interval, corrected, searches_of
 from evaluation.intervals import wilson
+from gallery.documents.note_store import GROUP_REPORT
 from gallery.threshold.group_report import AttributeGroups, GroupLine, GroupReport, read_report
 from gallery.threshold.impostor_scores import EnrolledTemplates
 from presente.composition import open_store
@@ -179,7 +180,7 @@ def test_the_report_is_kept_and_the_sheet_is_not(command: Command, store_url: st
     assert sum(each["people"] for each in attribute["groups"]) == found["people"] == len(STUDENTS)
     store = open_store(store_url)
     try:
-        kept = store.group_report()
+        kept = store.notes.read(GROUP_REPORT)
     finally:
         store.close()
     assert kept is not None and not any(student["matricula"] in kept for student in STUDENTS)

@@ -307,15 +307,6 @@ class MongoStore:
         with self._connection.calls():
             self._db.gallery.update_one({"_id": "calibration"}, {"$set": {"value": text}}, upsert=True)
 
-    def group_report(self) -> str | None:
-        with self._connection.calls():
-            found = self._setting("group_report")
-        return None if found is None else str(found["value"])
-
-    def store_group_report(self, text: str) -> None:
-        with self._connection.calls():
-            self._db.gallery.update_one({"_id": "group_report"}, {"$set": {"value": text}}, upsert=True)
-
     def _setting(self, name: str) -> Document | None:
         return self._db.gallery.find_one({"_id": name})
 

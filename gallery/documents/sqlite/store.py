@@ -211,13 +211,6 @@ class SqliteStore:
         with self._writing() as db:
             db.execute("INSERT OR REPLACE INTO gallery VALUES ('calibration', ?)", (text,))
 
-    def group_report(self) -> str | None:
-        return self._setting("group_report")
-
-    def store_group_report(self, text: str) -> None:
-        with self._writing() as db:
-            db.execute("INSERT OR REPLACE INTO gallery VALUES ('group_report', ?)", (text,))
-
     def _setting(self, key: str) -> str | None:
         with self._reading() as db:
             row = db.execute("SELECT value FROM gallery WHERE key = ?", (key,)).fetchone()
