@@ -1,0 +1,73 @@
+"""The protocol of unknown people, which every document store satisfies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from gallery.documents.unknown_people import (
+    StoredUnknownFace,
+    UnknownBatch,
+    UnknownFace,
+    UnknownGroup,
+    UnknownOrder,
+    UnknownPlace,
+    UnknownState,
+)
+
+
+class UnknownStore(Protocol):
+    """Faces of people who are not enrolled, in groups. A group exists while it has a face."""
+
+    def add(self, faces: Sequence[tuple[UnknownFace, int]]) -> list[StoredUnknownFace]:
+        """Add faces to groups, by the groups' ids; 0 begins a group.
+
+        A face of a group that is gone begins one, too. What is returned has no pictures."""
+
+    def see_again(self, face: int, seen: UnknownFace) -> bool:
+        """Note another look of a visit: ``last_at`` and ``looks`` of the face, and all of ``seen`` where its quality is
+        better (:func:`gallery.unknowns.visits.is_better`). False when the face is gone."""
+
+    def group(self, number: int) -> UnknownGroup | None:
+        """The group with an id; None when there is none."""
+
+    def groups(
+        self, state: UnknownState, order: UnknownOrder, after: UnknownPlace | None, limit: int
+    ) -> list[UnknownGroup]:
+        """At most ``limit`` groups of a state, the greatest of the order first, after a place; None: from the first."""
+
+    def faces(self, group: int, after: int, limit: int) -> list[StoredUnknownFace]:
+        """At most ``limit`` faces of a group with an id above ``after``, in order of id, without pictures."""
+
+    def picture(self, face: int) -> bytes | None:
+        """The picture of a face; None when the face is gone."""
+
+    def templates(self, pack: str, after: int = 0) -> Iterator[UnknownBatch]:
+        """Templates by a pack of the faces with an id above ``after``, in order of id, in batches."""
+
+    def epoch(self) -> str:
+        """A random word that is another one after each change but :meth:`add` and :meth:`see_again`: whoever holds
+        templates reads them all anew then. Cheap."""
+
+    def join(self, keep: int, other: int) -> bool:
+        """Move the faces of ``other`` to ``keep``; False when one of them is gone. ``keep`` stays what it is."""
+
+    def split(self, faces: Sequence[int]) -> int:
+        """Move faces out of their groups into a new one; its id, or 0 when all are gone."""
+
+    def mark(self, number: int, state: UnknownState, note: str | None = None) -> bool:
+        """Set the state of a group, and its note unless that is None; False when the group is gone."""
+
+    def erase(self, faces: Sequence[int]) -> int:
+        """Erase faces, so that no page of the store contains them; how many existed."""
+
+    def erase_group(self, number: int) -> int:
+        """Erase a group with all its faces, likewise; how many faces it had."""
+
+    def drop(self, before: str, dry: bool = False) -> int:
+        """Erase the faces of open groups that were last seen before a moment (UTC, ISO), likewise; how many.
+
+        ``dry``: only count."""
+
+    def counts(self) -> tuple[int, int, int]:
+        """How many groups are open, how many are not ours, and how many faces there are."""
