@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 UnknownState = Literal["open", "not_ours"]
-"""``open``: a card that a person may name, ignore or forget. ``not_ours``: a person said that it is nobody of the school:
-no card, and whoever resembles it more than a student is told apart from the student."""
+"""``open``: a card that a person may name, ignore or forget. ``not_ours``: a person said that it is no one of the
+school: no card, and whoever resembles it more than a student is told apart from the student."""
 
 UnknownSource = Literal["identify", "attendance", "session", "film"]
 """What showed a face."""

@@ -24,9 +24,10 @@ class UnknownStore(Protocol):
 
         A face of a group that is gone begins one, too. What is returned has no pictures."""
 
-    def see_again(self, face: int, seen: UnknownFace) -> bool:
-        """Note another look of a visit: ``last_at`` and ``looks`` of the face, and all of ``seen`` where its quality is
-        better (:func:`gallery.unknowns.visits.is_better`). False when the face is gone."""
+    def see_again(self, face: int, last_at: str, looks: int, better: UnknownFace | None) -> bool:
+        """Note further looks of a visit: a later ``last_at``, and how many ``looks`` more. False when the face is gone.
+
+        ``better`` shows the face better: its template, picture, box and quality replace those that are stored."""
 
     def group(self, number: int) -> UnknownGroup | None:
         """The group with an id; None when there is none."""
