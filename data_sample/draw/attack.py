@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from .background import draw_background
 from .colour import Colour
 from .identity import Identity
-from .look import Look, sample_look
+from .look import TRAINING, Look, Spread, sample_look
 from .medium import LIT, Kind, Pixels, Surface, bent, blank_surface, glare, make_surface, softened, texture
 from .person import Truth
 from .photo import develop
@@ -33,6 +33,7 @@ class Held:
         face_width: of the face on it, in pixels; of a thing that shows no one, a third of its width.
         skin: of the hand that holds it.
         seed: of everything else about it.
+        spread: how far the photo on it may stray from a careful one.
     """
 
     who: Identity | None
@@ -42,6 +43,7 @@ class Held:
     face_width: float
     skin: Colour
     seed: int
+    spread: Spread = TRAINING
 
 
 def render_held(
@@ -63,10 +65,16 @@ def render_held(
     return Scene(develop(pixels, look), tuple(truths)), shown
 
 
-def render_filling(who: Identity, kind: Kind, look: Look, seed: int, width: int = 240, height: int = 300) -> Portrait:
-    """Draw a photo of a screen or a print that fills the frame: its edges are not in the picture."""
+def render_filling(
+    who: Identity, kind: Kind, look: Look, seed: int, size: tuple[int, int], spread: Spread = TRAINING
+) -> Portrait:
+    """Draw a photo of a screen or a print that fills the frame: its edges are not in the picture.
+
+    `size` is the picture's width and height; `spread` says how far the photo that is shown strays from a careful one.
+    """
+    width, height = size
     rng = np.random.default_rng([0xF111, seed])
-    inner = _inner_photo(who, look.face * width, rng, look)
+    inner = _inner_photo(who, look.face * width, rng, look, spread)
     surface = make_surface(inner.pixels, kind, rng)
     own_height, own_width = surface.colour.shape[:2]
     # the frame lies inside the photo: the photo is as large as the frame at least, and a little larger
@@ -79,9 +87,11 @@ def render_filling(who: Identity, kind: Kind, look: Look, seed: int, width: int 
     return Portrait(develop(pixels, look), truth)
 
 
-def _inner_photo(who: Identity, face: float, rng: np.random.Generator, place: Look | None = None) -> Portrait:
+def _inner_photo(
+    who: Identity, face: float, rng: np.random.Generator, place: Look | None = None, spread: Spread = TRAINING
+) -> Portrait:
     """The photo that is presented: of a person whose face has so many pixels across."""
-    look = sample_look(int(rng.integers(1 << 30)))
+    look = sample_look(int(rng.integers(1 << 30)), spread)
     share = place.face if place is not None else float(rng.uniform(0.34, 0.62))
     look = dataclasses.replace(look, face=share, blur=look.blur * min(1.0, face / 90), noise=look.noise * 0.6)
     width = max(40, round(face / share))
@@ -90,7 +100,7 @@ def _inner_photo(who: Identity, face: float, rng: np.random.Generator, place: Lo
 
 def _hold(pixels: Pixels, held: Held) -> Truth | None:
     rng = np.random.default_rng([0x4E1D, held.seed])
-    inner = None if held.who is None else _inner_photo(held.who, held.face_width, rng)
+    inner = None if held.who is None else _inner_photo(held.who, held.face_width, rng, spread=held.spread)
     if inner is None:
         width = round(3 * held.face_width)
         surface = blank_surface(width, round(width * float(rng.uniform(1.2, 2.0))), held.kind, rng)
@@ -132,9 +142,7 @@ def _lay(
     return None if face is None else _moved(face, surface, _homography(flat, corners), sag)
 
 
-def _warped(
-    surface: Surface, back: NDArray[np.float64], width: int, height: int
-) -> tuple[Pixels, NDArray[np.float32]]:
+def _warped(surface: Surface, back: NDArray[np.float64], width: int, height: int) -> tuple[Pixels, NDArray[np.float32]]:
     """Colour (H, W, 3) and alpha (H, W, 1) of a surface in the picture; `back` takes the picture's points to it."""
     planes = np.concatenate([surface.colour, surface.alpha], axis=2)
     coefficients = (back / back[2, 2]).ravel()[:8].tolist()

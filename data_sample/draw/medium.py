@@ -60,9 +60,7 @@ def blank_surface(width: int, height: int, kind: Kind, rng: np.random.Generator)
     for y in range(height // 8, height - height // 10, max(3, height // 16)):
         end = width * float(rng.uniform(0.5, 0.9))
         draw.line((0.1 * width, y, end, y), fill=(90, 94, 110), width=max(1, height // 120))
-    return Surface(
-        np.asarray(image, np.float32) / 255, np.ones((height, width, 1), np.float32), (0, 0, width, height)
-    )
+    return Surface(np.asarray(image, np.float32) / 255, np.ones((height, width, 1), np.float32), (0, 0, width, height))
 
 
 def texture(kind: Kind, width: int, height: int, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -152,9 +150,7 @@ def _phone(shown: Pixels, rng: np.random.Generator) -> Surface:
 def _paper(shown: Pixels, rng: np.random.Generator) -> Surface:
     """A photo with the white of the paper around; sometimes without, cut along the photo's edge."""
     height, width = shown.shape[:2]
-    left, right, top, bottom = (
-        round(width * float(rng.uniform(0.03, 0.22)) * (rng.random() > 0.12)) for _ in range(4)
-    )
+    left, right, top, bottom = (round(width * float(rng.uniform(0.03, 0.22)) * (rng.random() > 0.12)) for _ in range(4))
     white = np.array(colour.jitter((243, 241, 236), rng, 4), np.float32) / 255
     whole = np.empty((height + top + bottom, width + left + right, 3), np.float32)
     whole[:] = white

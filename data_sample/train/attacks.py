@@ -85,7 +85,7 @@ def _filling(rng: np.random.Generator, people: range) -> Picture:
     kind: Kind = ("screen", "print")[int(rng.integers(2))]
     width = round(face / look.face)
     height = round(width * float(rng.uniform(1.0, 1.4)))
-    shown = render_filling(_someone(rng, people), kind, look, int(rng.integers(1 << 30)), width, height)
+    shown = render_filling(_someone(rng, people), kind, look, int(rng.integers(1 << 30)), (width, height))
     return Picture(shown.pixels, [Presented(shown.truth, kind)])
 
 
