@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from insightface.addons import ADDON_CATALOG
 
+from faces.embedder import EmbedderSettings, FaceEmbedder
 from faces.liveness.liveness_pack import liveness_description, load_liveness_pack
 from faces.liveness.published import PUBLISHED_LIVENESS
 from faces.liveness.reader import LivenessReader
-from faces.packs.model_pack import Terms, load_pack
+from faces.packs.model_pack import ModelPack, Terms, load_pack
 from faces.packs.published import PUBLISHED
 from faces.pose.pose_pack import load_pose_pack
 from faces.pose.published import PUBLISHED_POSES
@@ -222,3 +223,47 @@ def test_the_settings_open_it_or_leave_it(tmp_path: Path) -> None:
     assert open_liveness(named) is None and open_liveness_reader(named).pack.name == "mine"
     with pytest.raises(PackError):
         open_liveness_reader(Settings(liveness_pack="nonesuch"))
+
+
+@pytest.fixture(scope="module")
+def judging(real_pack: ModelPack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, FaceEmbedder]:
+    """The real networks that are in ../shared, as the page describes them, by name."""
+    if not WEIGHTS.is_dir():
+        pytest.skip("the real liveness weights are not here (../shared/models/liveness)")
+    page = (ROOT / "docs" / "liveness.md").read_text(encoding="utf-8")
+    found = {}
+    for name, text in zip(("minifasnet", "celeba_spoof"), page.split("```json\n")[1:3], strict=True):
+        folder = tmp_path_factory.mktemp(name)
+        (folder / "liveness.json").write_text(text.partition("```")[0], encoding="utf-8")
+        for model in json.loads(text.partition("```")[0])["models"]:
+            shutil.copy(WEIGHTS / model["file"], folder)
+        reader = LivenessReader(load_liveness_pack(str(folder), []), PLAIN)
+        found[name] = FaceEmbedder(real_pack, EmbedderSettings(runtime=PLAIN), liveness=reader)
+    return found
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", ["minifasnet", "celeba_spoof"])
+def test_real_networks_tell_the_photos_of_silent_face_apart(
+    name: str, judging: dict[str, FaceEmbedder], real_faces: Path
+) -> None:
+    folder = real_faces / "liveness"
+    if not folder.is_dir():
+        pytest.skip("the three photos are not here (../shared/faces/liveness)")
+    embedder = judging[name]
+    scores = {}
+    for photo in ("T1", "F1", "F2"):
+        faces = embedder.read_faces((folder / f"{photo}.jpg").read_bytes()).faces
+        assert len(faces) == 1
+        scores[photo] = embedder.judged(faces)[0].score or 0.0
+    assert scores["T1"] > 0.99 and scores["F1"] < 0.2 and scores["F2"] < 0.05, scores
+
+
+@pytest.mark.real
+def test_the_network_at_hand_is_the_one_that_is_published(judging: dict[str, FaceEmbedder]) -> None:
+    liveness = judging["celeba_spoof"].liveness
+    assert liveness is not None
+    published = PUBLISHED_LIVENESS["celeba_spoof"]
+    assert hashlib.sha256(liveness.pack.files[0].read_bytes()).hexdigest() == published.files[0].sha256
+    ours, theirs = liveness.pack.description.models[0], published.description.models[0]
+    assert (ours.crop, ours.input, ours.output) == (theirs.crop, theirs.input, theirs.output)
