@@ -16,7 +16,7 @@ from gallery.documents.attendance import (
     StoredAttendance,
     StoredParticipation,
 )
-from gallery.documents.attendance_rules import ATTENDED, latest
+from gallery.documents.attendance_rules import ATTENDED, UNSETTLED, latest
 from gallery.documents.request_keys import NO_CLAIM, Claim, key_reused
 from gallery.documents.session_rules import check_open
 from gallery.documents.student_rules import student_not_found
@@ -71,6 +71,7 @@ class AttendanceLog:
 
         When one of the students whom an ambiguous face may show is confirmed, the others whose entries still wait are
         rejected: the face was not theirs. In a session they are ``withdrawn``: a later photo may still show them.
+        A student who is confirmed, and whose face came late, is late.
 
         Raises:
             NotFound: as :meth:`entry`.
@@ -80,6 +81,8 @@ class AttendanceLog:
         if stored.entry.session:
             check_open(self.gallery.store.sessions.session(stored.entry.session), stored.entry.session)
         key = stored.entry.entry_key
+        came_late = stored.entry.status in UNSETTLED and stored.entry.late
+        status = "late" if status == "present" and came_late else status
         drafts: dict[EntryKey, EntryDraft] = {key: by_hand(key, status, note, claim)}
         refuted: AttendanceStatus = "withdrawn" if stored.entry.session else "rejected"
         if stored.entry.face_group and status in ATTENDED:

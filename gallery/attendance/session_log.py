@@ -10,7 +10,7 @@ from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, by_hand
 from gallery.attendance.session_evidence import place_of, shown_elsewhere
 from gallery.attendance.session_roll import RollLine, roll_of
 from gallery.documents.attendance import Attendance, AttendanceStatus, EntryFilter, EntryKey, StoredAttendance
-from gallery.documents.attendance_rules import ATTENDED
+from gallery.documents.attendance_rules import ATTENDED, UNSETTLED
 from gallery.documents.class_sessions import ClassSession, SessionPhoto, StoredSession
 from gallery.documents.request_keys import NO_CLAIM, Claim
 from gallery.documents.session_rules import (
@@ -175,6 +175,12 @@ class SessionLog:
         self.attendance_log.write(drafts, claim)
         self.attendance_log.write(kept, replace(claim, key=claim.key and f"{claim.key} shown elsewhere"))
 
+    def came_late(self, number: int, photo: int, face: int) -> bool | None:
+        """Whether the students whom a face may show are late if it shows them; None when none waits because of it."""
+        entries = [each.entry for each in self._entries(number) if place_of(each) == (photo, face)]
+        unsettled = [entry.late for entry in entries if entry.status in UNSETTLED]
+        return any(unsettled) if unsettled else None
+
     def photo(self, number: int, photo: int) -> SessionPhoto:
         """A photo of a session.
 
@@ -285,7 +291,7 @@ def _saying_again(entry: Attendance, claim: Claim) -> EntryDraft:
 
 def _is_there(stored: StoredAttendance) -> bool:
     """Whether an entry says that a student is there, or may be."""
-    return stored.entry.status in ATTENDED or stored.entry.status == "ambiguous"
+    return stored.entry.status in ATTENDED | UNSETTLED
 
 
 def session_photo_not_found(number: int, photo: int) -> NotFound:

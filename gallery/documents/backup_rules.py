@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gallery.documents.backup_protocol import Record
+from gallery.documents.backup_protocol import Record, RecordKind
 from gallery.documents.seals import of_session_photo, of_student
 
 CLEARED_ENTRY: dict[str, Any] = {"student": None, "note": "", "request": "", "face": None, "vector": None, "key": None}
 """What is left of an attendance entry's fields about a student who is gone."""
+_SINCE_ADDED: dict[RecordKind, dict[str, Any]] = {"attendance": {"reason": "", "late": 0}}
+"""Fields that records of earlier backups do not have."""
 _FACELESS = {"face": None, "vector": None, "key": None}
 DROPPED_COPY: dict[str, Any] = {"width": 0, "height": 0, "faces": None, "content": None, "about": [], "key": None}
 """What is left of the copy of a session's photo that is not kept."""
@@ -70,7 +72,8 @@ class Present:
     def kept(self, record: Record) -> Record | None:
         """What is left of a record; None when nothing is."""
         change = _CHANGES.get(record.kind)
-        fields = record.fields if change is None else change(self, record.fields)
+        found = {**_SINCE_ADDED.get(record.kind, {}), **record.fields}
+        fields = found if change is None else change(self, found)
         return None if fields is None else Record(record.kind, fields)
 
     def _is_there(self, fields: dict[str, Any]) -> bool:

@@ -152,7 +152,7 @@ SHAPES: Mapping[RecordKind, Shape] = {
             "attendance",
             "attendance",
             "id student clase fecha session turn status source at note request face_group photo_number face_number "
-            "undoes face vector key",
+            "undoes reason late face vector key",
             "id",
             "face",
         ),
