@@ -12,6 +12,7 @@ from gallery.documents.sqlite.job_schema import m012_jobs
 from gallery.documents.sqlite.privacy_schema import m014_privacy
 from gallery.documents.sqlite.seal_schema import m013_data_keys
 from gallery.documents.sqlite.session_schema import m010_sessions
+from gallery.documents.sqlite.unknown_schema import m016_unknown_people
 from presente.errors import StoreError
 
 
@@ -291,6 +292,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m012_jobs,
     m013_data_keys,
     m014_privacy,
+    m016_unknown_people,
 )
 
 
