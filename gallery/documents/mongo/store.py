@@ -55,6 +55,7 @@ from gallery.documents.mongo.shapes import VISIBLE
 from gallery.documents.mongo.statistics import MongoStatistics
 from gallery.documents.mongo.student_photos import MongoStudentPhotos
 from gallery.documents.mongo.student_writing import MongoStudentWriter
+from gallery.documents.mongo.unknowns import MongoUnknowns
 from gallery.documents.seals import Sealing
 from gallery.documents.student_lists import StudentFilter, StudentOrder, StudentPlace
 from gallery.documents.values import (
@@ -153,6 +154,8 @@ class MongoStore:
         self._findings.prepare()
         self._erasures = MongoErasures(self._connection)
         self._erasures.prepare()
+        self._unknowns = MongoUnknowns(self._connection, self._sequence, self._attempts, self._erasures, self._seals)
+        self._unknowns.prepare()
         about = self._attendance, self._request_keys, self._access, self._access_log
         parts = *about, self._session_photos, self._findings, self._erasures, self._seals
         eraser = MongoEraser(self._db, self._sequence, *parts)
@@ -170,6 +173,7 @@ class MongoStore:
             self._changes,
             self._attendance.counts,
             RestoreClaims(self._db, self._attempts),
+            self._unknowns,
         )
         upgrade_schema(self._db, self._writer.remove_subject, self._attempts.take_over)
 
@@ -180,12 +184,15 @@ class MongoStore:
         self._attendance.counts.recover()
         self._session_photos.recover()
         self._findings.recover()
+        self._unknowns.recover()
 
     def _recover(self) -> None:
         """Finish or undo what dead processes left."""
         for attempt in self._attempts.dead():
             if attempt.what == "merge":
                 self._merger.finish(attempt.about, attempt.name)
+            if attempt.what == "pack" and self._tag():
+                self._unknowns.drop_other_packs(self._tag())
             self._writer.recovery.recover(attempt)
 
     @property
@@ -235,6 +242,10 @@ class MongoStore:
     @property
     def erasures(self) -> MongoErasures:
         return self._erasures
+
+    @property
+    def unknowns(self) -> MongoUnknowns:
+        return self._unknowns
 
     @property
     def notes(self) -> MongoNotes:
@@ -297,6 +308,7 @@ class MongoStore:
                 self._db.gallery.update_one({"_id": "pack"}, {"$set": {"tag": tag, "dim": dim}}, upsert=True)
                 self._sequence.reserve(1, "pack", attempt.name)  # from here on no process goes by the pack before
                 self._writer.eraser.drop_templates({"pack": {"$ne": tag}}, attempt.name)
+                self._unknowns.drop_other_packs(tag)
 
     def calibration(self) -> str | None:
         with self._connection.calls():
