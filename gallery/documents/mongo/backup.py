@@ -38,10 +38,10 @@ _LARGE_PAGE = 16
 _ROUNDS = 5
 _FIRST: tuple[RecordKind, ...] = ("erasure", "request", "access_key", "account")
 _NEXT: tuple[RecordKind, ...] = (
-    *("timetable", "session_photo", "session", "attendance", "participation"),
+    *("timetable", "session_photo", "session", "attendance", "participation", "negative"),
     *("finding", "photo", "template", "student"),
 )
-_NUMBERED = frozenset({"session", "attendance", "participation", "photo", "template", "student"})
+_NUMBERED = frozenset({"session", "attendance", "participation", "negative", "photo", "template", "student"})
 _FILLED = (
     *("students", "images", "attendance", "participations", "class_sessions", "access_log", "accounts", "access_keys"),
     "erasures",

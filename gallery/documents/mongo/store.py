@@ -42,6 +42,7 @@ from gallery.documents.mongo.findings import MongoFindings
 from gallery.documents.mongo.jobs import MongoJobs
 from gallery.documents.mongo.known_students import KnownStudents
 from gallery.documents.mongo.merging import MongoMerger
+from gallery.documents.mongo.negatives import MongoNegatives
 from gallery.documents.mongo.notes import MongoNotes
 from gallery.documents.mongo.photo_queries import MongoPhotoQueries
 from gallery.documents.mongo.preparation import create_indexes, insert_if_missing, upgrade_schema
@@ -153,8 +154,10 @@ class MongoStore:
         self._findings.prepare()
         self._erasures = MongoErasures(self._connection)
         self._erasures.prepare()
+        self._negatives = MongoNegatives(self._connection, self._sequence, self._seals)
+        self._negatives.prepare()
         about = self._attendance, self._request_keys, self._access, self._access_log
-        parts = *about, self._session_photos, self._findings, self._erasures, self._seals
+        parts = *about, self._session_photos, self._findings, self._erasures, self._negatives, self._seals
         eraser = MongoEraser(self._db, self._sequence, *parts)
         self._writer = MongoStudentWriter(
             self._db, self._sequence, self._attendance, self._attempts, eraser, clock, self._seals
@@ -180,6 +183,7 @@ class MongoStore:
         self._attendance.counts.recover()
         self._session_photos.recover()
         self._findings.recover()
+        self._negatives.recover()
 
     def _recover(self) -> None:
         """Finish or undo what dead processes left."""
@@ -235,6 +239,10 @@ class MongoStore:
     @property
     def erasures(self) -> MongoErasures:
         return self._erasures
+
+    @property
+    def negatives(self) -> MongoNegatives:
+        return self._negatives
 
     @property
     def notes(self) -> MongoNotes:
@@ -296,6 +304,7 @@ class MongoStore:
             with self._writer.recovery.attempt("pack") as attempt:
                 self._db.gallery.update_one({"_id": "pack"}, {"$set": {"tag": tag, "dim": dim}}, upsert=True)
                 self._sequence.reserve(1, "pack", attempt.name)  # from here on no process goes by the pack before
+                self._negatives.forget_packs_but(tag)
                 self._writer.eraser.drop_templates({"pack": {"$ne": tag}}, attempt.name)
 
     def calibration(self) -> str | None:

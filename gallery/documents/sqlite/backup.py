@@ -16,6 +16,7 @@ from presente.errors import Conflict
 _PAGE = 1000
 _NUMBERED = (
     *("students", "images", "templates", "attendance", "participations", "class_sessions", "session_photos", "jobs"),
+    "negatives",
 )
 """Tables whose ids count up."""
 _FILLED = (
