@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gallery.attendance.assignment import FaceAssignment, assign
 from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, now
 from gallery.attendance.face_attendance import ClassPhoto, ClassPhotoFace, FaceAttendance
-from gallery.attendance.session_evidence import as_people_said, refuted_faces, seen_in, settled_by_better_faces
+from gallery.attendance.session_evidence import seen_in, settled_by_better_faces
 from gallery.decision import Candidate, decide, once_each
 from gallery.documents.attendance import (
     Attendance,
@@ -50,8 +50,6 @@ def record_class_photo(
     results = _identify_faces(attendance_log, faces, class_photo, roster)
     before = attendance_log.store.entries(EntryFilter(session=class_photo.session)) if class_photo.session else []
     noted = seen_in(before, class_photo.number) if class_photo.evidence else None
-    refuted = refuted_faces(before, gallery.pack)
-    results = [as_people_said(result, face, refuted) for face, result in zip(faces, results, strict=True)]
     drafts: dict[EntryKey, EntryDraft] = {}
     statuses: tuple[AttendanceStatus, ...] = ("present", "ambiguous")
     for status in statuses:  # a student who is clear on one face does not wait for another face
@@ -82,8 +80,10 @@ def _identify_faces(
     """Who each face is, before anything is written."""
     gallery = attendance_log.gallery
     probes = np.array([face.vector for face in faces], dtype=np.float32).reshape(-1, gallery.dim)
-    in_class = gallery.search(probes, min(len(roster), MAX_K), class_photo.clase)
-    anywhere = gallery.whole.search(probes, _NEAREST_ANYWHERE)  # a student of another class is none of this one
+    threshold = class_photo.threshold
+    in_class = gallery.search(probes, min(len(roster), MAX_K), class_photo.clase, threshold=threshold)
+    # A student of another class is none of this one.
+    anywhere = gallery.whole.search(probes, _NEAREST_ANYWHERE, threshold=threshold)
     near = [{candidate.subject: candidate for candidate in (*b, *a)} for a, b in zip(in_class, anywhere, strict=True)]
     people = sorted({subject for row in near for subject in row})
     scores = np.full((len(faces), len(people)), -np.inf)

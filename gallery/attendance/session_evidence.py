@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, now
-from gallery.attendance.face_attendance import ClassPhoto, ClassPhotoFace, FaceAttendance
+from gallery.attendance.face_attendance import ClassPhoto
 from gallery.documents.attendance import Attendance, EntryKey, StoredAttendance
 from gallery.documents.attendance_rules import ATTENDED, latest
 from gallery.documents.session_rules import standing
 
 
-def refuted_faces(entries: Sequence[StoredAttendance], pack: str) -> dict[int, list[NDArray[np.float32]]]:
-    """By subject id, the templates of the faces of a session of which a person said that they are not that student.
+def judged_faces(entries: Sequence[StoredAttendance], place: tuple[int, int]) -> Iterator[tuple[StoredAttendance, bool]]:
+    """The entries that a face of a session's photo made, one per student whom it was taken for, and whether a person
+    said that the face is not that student, which was not taken back.
 
-    Templates of another pack than ``pack`` cannot be compared, and are left out."""
+    Args:
+        entries: all of the session.
+        place: the photo and the face.
+    """
     of_each: dict[int, list[StoredAttendance]] = {}
     for stored in entries:
         if stored.entry.subject is not None:
             of_each.setdefault(stored.entry.subject, []).append(stored)
-    refuted: dict[int, list[NDArray[np.float32]]] = {}
-    for subject, about in of_each.items():
-        places = _ruled_out(standing(about))
-        seen = [each.entry.face for each in about if place_of(each) in places]
-        if vectors := [face.vector for face in seen if face is not None and face.pack == pack]:
-            refuted[subject] = vectors
-    return refuted
+    for about in of_each.values():
+        made = next((each for each in about if place_of(each) == place and each.entry.face is not None), None)
+        if made is not None:
+            yield made, place in _ruled_out(standing(about))
 
 
 def seen_in(entries: Sequence[StoredAttendance], photo: int) -> frozenset[int]:
@@ -62,32 +62,13 @@ def shown_elsewhere(held: Sequence[StoredAttendance], refuted: StoredAttendance)
 
 
 def _ruled_out(held: Sequence[StoredAttendance]) -> set[tuple[int, int]]:
-    """The photos and faces of which a person said that they are not the student."""
+    """The photos and faces of which a person said that they are not the student, of what stands of the student."""
     return {place_of(each) for each in held if each.entry.status == "withdrawn" and each.entry.source == "hand"}
 
 
 def place_of(stored: StoredAttendance) -> tuple[int, int]:
     """The photo and the face that an entry is about."""
     return stored.entry.photo_number, stored.entry.face_number
-
-
-def as_people_said(
-    result: FaceAttendance, face: ClassPhotoFace, refuted: Mapping[int, Sequence[NDArray[np.float32]]]
-) -> FaceAttendance:
-    """The result without the students whom a person ruled out for a face that this one is more like.
-
-    A camera that keeps running sees a stranger again a moment later, and would take them for the same student.
-    """
-    if result.status not in ("present", "ambiguous"):
-        return result
-    left = tuple(
-        candidate
-        for candidate in result.candidates
-        if not any(float(face.vector @ vector) >= candidate.score for vector in refuted.get(candidate.subject, ()))
-    )
-    if len(left) == len(result.candidates):
-        return result
-    return replace(result, candidates=left) if left else replace(result, status="unknown")
 
 
 def settled_by_better_faces(
