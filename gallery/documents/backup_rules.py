@@ -116,6 +116,10 @@ def _participation(present: Present, fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, **cleared_participation(fields["id"])}
 
 
+def _negative(present: Present, fields: dict[str, Any]) -> dict[str, Any] | None:
+    return fields if fields["student"] in present.students else None
+
+
 def _request(present: Present, fields: dict[str, Any]) -> dict[str, Any] | None:
     return fields if present._all_there(fields["students"]) else None
 
@@ -144,6 +148,7 @@ _CHANGES = {
     "data_key": _data_key,
     "attendance": _attendance,
     "participation": _participation,
+    "negative": _negative,
     "request": _request,
     "access_key": _access,
     "account": _access,

@@ -38,6 +38,7 @@ _SESSION = _words("clase fecha starts ends late_after source state note made_by 
 _ENTRY = _words("clase fecha session turn status source at note request face_group photo_number face_number undoes")
 _FACE = _words("pack box score threshold template generation photo liveness")
 _PARTICIPATION = _words("clase fecha kind note at request withdraws")
+_NEGATIVE = _words("student about vector pack at source session key")
 _SENT, _COPY = _words("session number sha256 at"), _words("width height faces content key")
 _UNKNOWN = _words("group pack at last_at source box quality looks clase session worth key vector picture")
 _GRANT = _words("role classes matricula student")
@@ -265,6 +266,7 @@ SHAPES: Mapping[RecordKind, Shape] = {
     "data_key": Shape("data_keys", *_named("id", ["owner", "era", "sealed"])),
     "attendance": Shape("attendance", _read_entry, _write_entry),
     "participation": Shape("participations", _read_participation, _write_participation),
+    "negative": Shape("negatives", *_named("id", _NEGATIVE, ("key",))),
     "timetable": Shape(
         "timetables", _read_timetable, lambda fields: {"_id": fields["clase"], "entries": fields["entries"]}
     ),

@@ -179,6 +179,7 @@ SHAPES: Mapping[RecordKind, Shape] = {
             "face",
         ),
         _plain("participation", "participations", "id student clase fecha kind note at request withdraws", "id"),
+        _plain("negative", "negatives", "id student about vector pack at source session key", "id"),
         Shape(
             "timetable",
             {
