@@ -83,8 +83,10 @@ def _identify_faces(
     """Who each face is, before anything is written."""
     gallery = attendance_log.gallery
     probes = np.array([face.vector for face in faces], dtype=np.float32).reshape(-1, gallery.dim)
-    in_class = gallery.search(probes, min(len(roster), MAX_K), class_photo.clase)
-    anywhere = gallery.whole.search(probes, _NEAREST_ANYWHERE)  # a student of another class is none of this one
+    threshold = class_photo.threshold
+    in_class = gallery.search(probes, min(len(roster), MAX_K), class_photo.clase, threshold=threshold)
+    # A student of another class is none of this one.
+    anywhere = gallery.whole.search(probes, _NEAREST_ANYWHERE, threshold=threshold)
     near = [{candidate.subject: candidate for candidate in (*b, *a)} for a, b in zip(in_class, anywhere, strict=True)]
     people = sorted({subject for row in near for subject in row})
     scores = np.full((len(faces), len(people)), -np.inf)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,8 +25,8 @@ class RefutedFace:
 
     Attributes:
         vector: its template, float32 (d,).
-        pictured: whether it waited because it may be a picture of the student, and no person named somebody else for
-            it. Then the student's own face is as much like it.
+        pictured: whether it may be a picture of the student, as no person named somebody else for it. Then the
+            student's own face is as much like it.
     """
 
     vector: NDArray[np.float32]
@@ -34,13 +34,11 @@ class RefutedFace:
 
 
 def refuted_faces(entries: Sequence[StoredAttendance], pack: str) -> dict[int, list[RefutedFace]]:
-    """By subject id, the faces of a session of which a person said that they are not that student.
+    """By subject id, the faces of a session that waited, and of which a person said that they are not that student.
 
-    Templates of another pack than ``pack`` cannot be compared, and are left out."""
-    of_each: dict[int, list[StoredAttendance]] = {}
-    for stored in entries:
-        if stored.entry.subject is not None:
-            of_each.setdefault(stored.entry.subject, []).append(stored)
+    Faces that did not wait became negative examples (:mod:`gallery.attendance.corrections`). Templates of another pack
+    than ``pack`` cannot be compared, and are left out."""
+    of_each = _by_subject(entries)
     held = {subject: standing(about) for subject, about in of_each.items()}
     by_hand = [each for stand in held.values() for each in stand if each.entry.source == "hand"]
     named = {place_of(each) for each in by_hand if each.entry.status not in _SAY_NO_NAME}
@@ -48,12 +46,40 @@ def refuted_faces(entries: Sequence[StoredAttendance], pack: str) -> dict[int, l
     for subject, about in of_each.items():
         places = _ruled_out(held[subject])
         if found := [
-            RefutedFace(face.vector, each.entry.status == "waiting" and place_of(each) not in named)
+            RefutedFace(face.vector, place_of(each) not in named)
             for each in about
-            if place_of(each) in places and (face := each.entry.face) is not None and face.pack == pack
+            if place_of(each) in places
+            and each.entry.status == "waiting"
+            and (face := each.entry.face) is not None
+            and face.pack == pack
         ]:
             refuted[subject] = found
     return refuted
+
+
+def judged_faces(
+    entries: Sequence[StoredAttendance], place: tuple[int, int]
+) -> Iterator[tuple[StoredAttendance, bool]]:
+    """The entries that a face of a session's photo made, one per student whom it was taken for, and whether a person
+    said that the face is not that student, which was not taken back.
+
+    Args:
+        entries: all of the session.
+        place: the photo and the face.
+    """
+    for about in _by_subject(entries).values():
+        made = next((each for each in about if place_of(each) == place and each.entry.face is not None), None)
+        if made is not None:
+            yield made, place in _ruled_out(standing(about))
+
+
+def _by_subject(entries: Sequence[StoredAttendance]) -> dict[int, list[StoredAttendance]]:
+    """The entries of each student who was not erased, by subject id."""
+    of_each: dict[int, list[StoredAttendance]] = {}
+    for stored in entries:
+        if stored.entry.subject is not None:
+            of_each.setdefault(stored.entry.subject, []).append(stored)
+    return of_each
 
 
 def seen_in(entries: Sequence[StoredAttendance], photo: int) -> frozenset[int]:
@@ -86,7 +112,7 @@ def shown_elsewhere(held: Sequence[StoredAttendance], refuted: StoredAttendance)
 
 
 def _ruled_out(held: Sequence[StoredAttendance]) -> set[tuple[int, int]]:
-    """The photos and faces of which a person said that they are not the student."""
+    """The photos and faces of which a person said that they are not the student, of what stands of the student."""
     return {place_of(each) for each in held if each.entry.status == "withdrawn" and each.entry.source == "hand"}
 
 

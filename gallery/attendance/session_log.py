@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, by_hand, entry_not_found, now
-from gallery.attendance.session_evidence import place_of, shown_elsewhere
+from gallery.attendance.corrections import learn
+from gallery.attendance.session_evidence import judged_faces, place_of, shown_elsewhere
 from gallery.attendance.session_roll import RollLine, roll_of
 from gallery.documents.attendance import Attendance, AttendanceStatus, EntryFilter, EntryKey, StoredAttendance
 from gallery.documents.attendance_rules import ATTENDED, UNSETTLED
@@ -141,7 +142,8 @@ class SessionLog:
             raise student_not_found(matricula)
 
     def settle_face(self, number: int, statement: FaceStatement, claim: Claim = NO_CLAIM) -> None:
-        """Record whom a face shows. Entries that this face made of other students are withdrawn.
+        """Record whom a face shows. Entries that this face made of other students are withdrawn, and faces like it are
+        told apart from them from then on (:mod:`gallery.told_apart`).
 
         Raises:
             NotFound: ``session_not_found``, ``photo_not_found``, ``face_not_found``, ``student_not_found``.
@@ -174,6 +176,12 @@ class SessionLog:
                 kept[key] = _saying_again(elsewhere.entry, claim)
         self.attendance_log.write(drafts, claim)
         self.attendance_log.write(kept, replace(claim, key=claim.key and f"{claim.key} shown elsewhere"))
+        self._learn(number, place, claim)
+
+    def _learn(self, number: int, place: tuple[int, int], claim: Claim) -> None:
+        """Keep or take back what statements about a face teach."""
+        if not claim.done:
+            learn(self.gallery, judged_faces(self._entries(number), place), now())
 
     def came_late(self, number: int, photo: int, face: int) -> bool | None:
         """Whether the students whom a face may show are late if it shows them; None when none waits because of it."""
@@ -229,7 +237,8 @@ class SessionLog:
             self._take_back(stored, claim)
 
     def undo_entry(self, number: int, entry: int, claim: Claim = NO_CLAIM) -> None:
-        """Take back a statement; of a face that a person settled, with it what that withdrew from other students.
+        """Take back a statement; of a face that a person settled, with it what that withdrew from other students, and
+        what it taught.
 
         Raises:
             NotFound: ``session_not_found``, ``entry_not_found``.
@@ -246,6 +255,7 @@ class SessionLog:
                 said = each.entry
                 if said.status == "withdrawn" and said.source == "hand" and place_of(each) == place_of(target):
                     self._take_back(each, claim)
+            self._learn(number, place_of(target), claim)
 
     def _take_back(self, stored: StoredAttendance, claim: Claim) -> None:
         """Add an entry that takes another back, unless that was done."""

@@ -16,6 +16,7 @@ from gallery.documents.request_keys import Claim
 from gallery.documents.values import Consent, Enrolment, Student, SubjectKind
 from presente.access_roles import AccessRole
 from tests.conftest import DIM, PACK, enrolment, student_in, unit
+from tests.gallery.unknown_faces import at, unknown_face
 
 AT = "2026-03-02T09:00:00+00:00"
 CLASE, FECHA = "IA-101", "2026-03-02"
@@ -79,6 +80,10 @@ def fill(store: DocumentStore, people: int = 4) -> None:
     store.access.add_key(AccessKey("camera", "ab" * 32, Grant(AccessRole.ATTENDANCE, frozenset({CLASE})), AT))
     store.access.add_account(Account("ana", Grant(AccessRole.ADMIN), "$argon2id$x", True, AT))
     store.access.add_account(Account("a1", Grant(AccessRole.STUDENT, None, "A1"), "$argon2id$y", False, AT))
+    unknown = store.unknowns.add([(unknown_face(100 + number, 8 + number), 0) for number in range(4)])
+    store.unknowns.join(unknown[0].group, unknown[1].group)
+    store.unknowns.mark(unknown[2].group, "not_ours", "the postman")
+    store.unknowns.see_again(unknown[3].id, at(15), 2, unknown_face(200, 15, 0.9, CLASE))
     store.access_log.append([logged("A0", "A1"), logged("A2"), logged("nobody")])
     store.access_log.note_head()
     store.store_calibration('{"curve": 1}')
@@ -118,12 +123,23 @@ def everything(store: DocumentStore) -> dict[str, Any]:
         "secret": store.access.access_secret(),
         "lines": list(store.access_log.every_line()),
         "noted": store.access_log.noted_head(),
+        "unknown": unknown_people(store),
         "calibration": store.calibration(),
         "findings": sorted(store.findings.findings(), key=lambda each: each.mark),
         "aside": store.findings.aside(),
         "erasures": store.erasures.entries(),
         "damage": [each.line() for each in store.damage()],
     }
+
+
+def unknown_people(store: DocumentStore) -> list[Any]:
+    """The groups of unknown people, with their faces and pictures."""
+    groups = [each for state in ("open", "not_ours") for each in store.unknowns.groups(state, "last_at", None, 1000)]
+    faces = [face for group in groups for face in store.unknowns.faces(group.id, 0, 1000)]
+    pictures = [(face.id, face.group, store.unknowns.picture(face.id)) for face in faces]
+    vectors = [face.face.vector.tolist() for face in faces]
+    bare = [replace(face.face, vector=np.zeros(0, np.float32)) for face in faces]
+    return [groups, pictures, vectors, [astuple(each)[1:] for each in bare], store.unknowns.counts()]
 
 
 def shown(stored: Any) -> Any:
