@@ -253,7 +253,7 @@ class MongoStore:
 
     @property
     def seals(self) -> MongoSealStore:
-        return MongoSealStore(self._connection, self._seals, self._attempts)
+        return MongoSealStore(self._connection, self._seals, self._attempts, self._unknowns)
 
     @property
     def backup(self) -> MongoBackup:
