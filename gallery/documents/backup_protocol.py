@@ -24,6 +24,7 @@ RecordKind = Literal[
     "data_key",
     "attendance",
     "participation",
+    "negative",
     "timetable",
     "request",
     "access_key",

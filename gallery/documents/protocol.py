@@ -23,6 +23,7 @@ from gallery.documents.damage import Damage, DamageProgress
 from gallery.documents.erasure_list import NOT_ASKED, Cause, ErasureList
 from gallery.documents.finding_store import FindingStore
 from gallery.documents.job_store import JobStore
+from gallery.documents.negatives import NegativeStore
 from gallery.documents.note_store import NoteStore
 from gallery.documents.photo_protocol import PhotoStore
 from gallery.documents.request_keys import Claim
@@ -244,6 +245,10 @@ class DocumentStore(FollowedStore, Protocol):
     @property
     def unknowns(self) -> UnknownStore:
         """Faces of people who are not enrolled."""
+
+    @property
+    def negatives(self) -> NegativeStore:
+        """Faces of which a person said that they are not a student."""
 
     @property
     def notes(self) -> NoteStore:

@@ -90,6 +90,11 @@ def face_seal(subject: int, clase: str, fecha: str, session: int, revision: int)
     return f"face of student {int(subject)}, {json.dumps([clase, fecha, int(session), int(revision)])}"
 
 
+def negative_seal(subject: int, about: str, pack: str) -> str:
+    """The vector of a face that is not a student's."""
+    return f"negative of student {int(subject)}, {about}, {pack}"
+
+
 def name_seal(subject: int) -> str:
     """A student's name."""
     return f"name of student {int(subject)}"

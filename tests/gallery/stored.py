@@ -8,7 +8,7 @@ import numpy as np
 
 from gallery.documents.access import AccessKey, Account, Grant
 from gallery.documents.access_log import AccessAction, AccessEvent
-from gallery.documents.attendance import Attendance, EntryFilter, Participation, SeenFace
+from gallery.documents.attendance import Attendance, EntryFilter, Participation, SeenFace, SeenLiveness
 from gallery.documents.audit_findings import FindingPerson, FindingPhoto, KeptFinding
 from gallery.documents.class_sessions import ClassSession, SessionFace, SessionFilter, SessionPhoto, TimetableEntry
 from gallery.documents.protocol import DocumentStore
@@ -38,6 +38,13 @@ def face(seed: int, template: int = 1) -> SeenFace:
     return SeenFace(vector(seed), PACK, (1.0, 2.0, 3.0, 4.0), 0.7, 0.5, template, 3, "ab" * 32)
 
 
+def waiting(subject: int, session: int) -> Attendance:
+    """An entry of a late student whose face may be a picture."""
+    seen = replace(face(7), liveness=SeenLiveness(0.25, "attack", "lives@1"))
+    made = Attendance(subject, CLASE, FECHA, 0, "waiting", "photo", AT, "", "", "", seen, session, 1, 3)
+    return replace(made, reason="not_live", late=True)
+
+
 def fill(store: DocumentStore, people: int = 4) -> None:
     """Put something of every kind into a store."""
     store.claim_pack(PACK, DIM)
@@ -53,6 +60,7 @@ def fill(store: DocumentStore, people: int = 4) -> None:
             Attendance(first, CLASE, FECHA, 0, "present", "photo", AT, "a note", "req-1", "", face(5)),
             Attendance(first, CLASE, FECHA, 0, "ambiguous", "photo", AT, "", "", "group", face(6), meeting.id, 1, 2),
             Attendance(second, CLASE, FECHA, 0, "ambiguous", "photo", AT, "", "", "group", face(6), meeting.id, 1, 2),
+            waiting(student_in(store, "A2").id, meeting.id),
         ]
     )
     made = store.attendance.add_participation(Participation(first, CLASE, FECHA, "pregunta", "bien", AT, "part-1"))
@@ -141,5 +149,5 @@ def shown(stored: Any) -> Any:
     return (
         stored.id,
         [each for each in fields if not isinstance(each, tuple)],
-        None if seen is None else seen.vector.tolist(),
+        None if seen is None else (seen.vector.tolist(), seen.liveness),
     )

@@ -36,8 +36,9 @@ _PHOTO = _words("student sha256 media_type source")
 _TEMPLATE = _words("image student pack sha256 vector box quality key")
 _SESSION = _words("clase fecha starts ends late_after source state note made_by at request")
 _ENTRY = _words("clase fecha session turn status source at note request face_group photo_number face_number undoes")
-_FACE = _words("pack box score threshold template generation photo")
+_FACE = _words("pack box score threshold template generation photo liveness")
 _PARTICIPATION = _words("clase fecha kind note at request withdraws")
+_NEGATIVE = _words("student about vector pack at source session key")
 _SENT, _COPY = _words("session number sha256 at"), _words("width height faces content key")
 _UNKNOWN = _words("group pack at last_at source box quality looks clase session worth key vector picture")
 _GRANT = _words("role classes matricula student")
@@ -131,7 +132,8 @@ def _read_entry(document: Document) -> dict[str, Any]:
     subject = int(document["student"])
     fields = {"id": int(document["_id"]), "student": subject if subject > 0 else None, **_pick(document, _ENTRY)}
     fields |= {name: fields[name] or 0 for name in ("session", "photo_number", "face_number")}
-    about = None if face is None else _pick(face, _FACE)
+    fields |= {"reason": document.get("reason", ""), "late": int(document.get("late", False))}
+    about = None if face is None else _pick(face, [name for name in _FACE if name in face])
     return {
         **fields,
         "face": about,
@@ -143,6 +145,7 @@ def _write_entry(fields: dict[str, Any]) -> dict[str, Any]:
     number = int(fields["id"])
     document: dict[str, Any] = {"_id": Int64(number), "student": Int64(fields["student"] or -number)}
     document |= _put(fields, _ENTRY, ("photo_number", "face_number", "undoes"))
+    document |= {name: kind(fields[name]) for name, kind in (("reason", str), ("late", bool)) if fields[name]}
     if fields["face"] is not None:
         face = _put(fields["face"], [name for name in _FACE if name in fields["face"]])
         document["face"] = {**face, **_put(fields, ["vector", "key"], ("key",))}
@@ -263,6 +266,7 @@ SHAPES: Mapping[RecordKind, Shape] = {
     "data_key": Shape("data_keys", *_named("id", ["owner", "era", "sealed"])),
     "attendance": Shape("attendance", _read_entry, _write_entry),
     "participation": Shape("participations", _read_participation, _write_participation),
+    "negative": Shape("negatives", *_named("id", _NEGATIVE, ("key",))),
     "timetable": Shape(
         "timetables", _read_timetable, lambda fields: {"_id": fields["clase"], "entries": fields["entries"]}
     ),

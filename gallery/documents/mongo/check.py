@@ -21,6 +21,7 @@ from pymongo.errors import PyMongoError
 from gallery.documents.damage import (
     ENROL_AGAIN,
     RESTORE,
+    SAY_AGAIN,
     SYNC,
     Damage,
     DamageProgress,
@@ -39,6 +40,7 @@ from gallery.documents.seals import (
     StoreSeals,
     data_key_missing,
     name_seal,
+    negative_seal,
     open_seals,
     photo_seal,
     session_faces_seal,
@@ -133,6 +135,7 @@ class _Check:
         self._bytes_without_photo()
         yield from self._templates()
         yield from self._entries()
+        yield from self._negatives()
         yield from self._session_photos()
         yield from self._sequence()
         for attempt in self.dead():
@@ -352,6 +355,22 @@ class _Check:
                     about = seal_of(entry)
                     for each in self._opened(face.get("vector", b""), face.get("key"), about, where, there):
                         yield from [each] if isinstance(each, Damage) else vector_damage(each, None, where)
+
+    def _negatives(self) -> Iterator[Damage]:
+        """The vectors of negative examples, and their students."""
+        for page in self._pages("negatives", dict.fromkeys(("student", "about", "pack", "vector", "key"), 1)):
+            for each in page:
+                number, subject = int(each["_id"]), int(each["student"])
+                self.newest = max(self.newest, number)
+                where = f"negative example {number} of {self.names.get(subject, 'a missing student')}"
+                there = ("negatives", {"_id": each["_id"], "key": each.get("key")})
+                if subject not in self.names:
+                    what = Damage("lost_reference", "Its student does not exist.", where, RESTORE)
+                    self._suspect(what, there, ("students", {"subject": Int64(subject)}))
+                dim = self.dim if each["pack"] == self.tag and self.tag else None
+                about = negative_seal(subject, str(each["about"]), str(each["pack"]))
+                for opened in self._opened(each["vector"], each.get("key"), about, where, there):
+                    yield from [opened] if isinstance(opened, Damage) else vector_damage(opened, dim, where, SAY_AGAIN)
 
     def _session_photos(self) -> Iterator[Damage]:
         """The copies of sessions' photos, and the faces in them."""

@@ -29,6 +29,7 @@ from gallery.documents.seals import (
     Sealer,
     StoreSeals,
     name_seal,
+    negative_seal,
     of_session_photo,
     of_student,
     of_unknown_face,
@@ -75,6 +76,7 @@ class MongoSealStore:
                 clear_faces=self._db.attendance.count_documents(_FACES_IN_CLEAR),
                 clear_session_photos=self._db.session_photos.count_documents(_COPIES_IN_CLEAR),
                 clear_unknown_faces=self._db.unknown_faces.count_documents(_CLEAR),
+                clear_negatives=self._db.negatives.count_documents(_CLEAR),
                 clear_names=self._db.students.count_documents({**_NUMBERED, **_CLEAR}),
             )
 
@@ -85,6 +87,7 @@ class MongoSealStore:
             for collection, which in (
                 ("contents", _CLEAR),
                 ("templates", _CLEAR),
+                ("negatives", _CLEAR),
                 ("attendance", {**_FACES_IN_CLEAR, "student": {"$gt": 0}}),
             ):
                 students |= {int(each["student"]) for each in self._db[collection].find(which, {"student": 1})}
@@ -224,7 +227,7 @@ class _Resealing:
         self._source = source
 
     def student(self, subject: int) -> None:
-        """The name, photos, templates and faces of a student."""
+        """The name, photos, templates, faces and negative examples of a student."""
         own = {"student": Int64(subject)}
         for student in list(self._db.students.find({"subject": Int64(subject)})):
             self._name(student, subject)
@@ -237,6 +240,9 @@ class _Resealing:
                 self._field("contents", kept, "content", of_student(subject), about)
         for template in list(self._db.templates.find(own)):
             self._template(template, subject)
+        for each in list(self._db.negatives.find(own)):
+            about = negative_seal(subject, each["about"], each["pack"])
+            self._field("negatives", each, "vector", of_student(subject), about)
         for entry in list(self._db.attendance.find({**own, "face": {"$exists": True}})):
             plain = opened_vector(self._source, entry)
             if plain is not None:

@@ -42,6 +42,7 @@ from gallery.documents.mongo.findings import MongoFindings
 from gallery.documents.mongo.jobs import MongoJobs
 from gallery.documents.mongo.known_students import KnownStudents
 from gallery.documents.mongo.merging import MongoMerger
+from gallery.documents.mongo.negatives import MongoNegatives
 from gallery.documents.mongo.notes import MongoNotes
 from gallery.documents.mongo.photo_queries import MongoPhotoQueries
 from gallery.documents.mongo.preparation import create_indexes, insert_if_missing, upgrade_schema
@@ -156,8 +157,10 @@ class MongoStore:
         self._erasures.prepare()
         self._unknowns = MongoUnknowns(self._connection, self._sequence, self._attempts, self._erasures, self._seals)
         self._unknowns.prepare()
+        self._negatives = MongoNegatives(self._connection, self._sequence, self._seals)
+        self._negatives.prepare()
         about = self._attendance, self._request_keys, self._access, self._access_log
-        parts = *about, self._session_photos, self._findings, self._erasures, self._seals
+        parts = *about, self._session_photos, self._findings, self._erasures, self._negatives, self._seals
         eraser = MongoEraser(self._db, self._sequence, *parts)
         self._writer = MongoStudentWriter(
             self._db, self._sequence, self._attendance, self._attempts, eraser, clock, self._seals
@@ -185,6 +188,7 @@ class MongoStore:
         self._session_photos.recover()
         self._findings.recover()
         self._unknowns.recover()
+        self._negatives.recover()
 
     def _recover(self) -> None:
         """Finish or undo what dead processes left."""
@@ -248,6 +252,10 @@ class MongoStore:
         return self._unknowns
 
     @property
+    def negatives(self) -> MongoNegatives:
+        return self._negatives
+
+    @property
     def notes(self) -> MongoNotes:
         return MongoNotes(self._connection)
 
@@ -307,6 +315,7 @@ class MongoStore:
             with self._writer.recovery.attempt("pack") as attempt:
                 self._db.gallery.update_one({"_id": "pack"}, {"$set": {"tag": tag, "dim": dim}}, upsert=True)
                 self._sequence.reserve(1, "pack", attempt.name)  # from here on no process goes by the pack before
+                self._negatives.forget_packs_but(tag)
                 self._writer.eraser.drop_templates({"pack": {"$ne": tag}}, attempt.name)
                 self._unknowns.drop_other_packs(tag)
 

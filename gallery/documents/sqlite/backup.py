@@ -17,7 +17,7 @@ from presente.errors import Conflict
 _PAGE = 1000
 _NUMBERED = (
     *("students", "images", "templates", "attendance", "participations", "class_sessions", "session_photos", "jobs"),
-    *("unknown_groups", "unknown_faces"),
+    *("unknown_groups", "unknown_faces", "negatives"),
 )
 """Tables whose ids count up."""
 _FILLED = (

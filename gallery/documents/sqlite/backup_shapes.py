@@ -174,11 +174,12 @@ SHAPES: Mapping[RecordKind, Shape] = {
             "attendance",
             "attendance",
             "id student clase fecha session turn status source at note request face_group photo_number face_number "
-            "undoes face vector key",
+            "undoes reason late face vector key",
             "id",
             "face",
         ),
         _plain("participation", "participations", "id student clase fecha kind note at request withdraws", "id"),
+        _plain("negative", "negatives", "id student about vector pack at source session key", "id"),
         Shape(
             "timetable",
             {

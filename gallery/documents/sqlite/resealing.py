@@ -15,6 +15,7 @@ from gallery.documents.seals import (
     StoreSeals,
     face_seal,
     name_seal,
+    negative_seal,
     of_session_photo,
     of_student,
     of_unknown_face,
@@ -36,11 +37,13 @@ _CLEAR = {
     "clear_faces": "SELECT count(*) FROM attendance WHERE key IS NULL AND vector IS NOT NULL",
     "clear_session_photos": "SELECT count(*) FROM session_photos WHERE key IS NULL AND content IS NOT NULL",
     "clear_unknown_faces": "SELECT count(*) FROM unknown_faces WHERE key IS NULL",
+    "clear_negatives": "SELECT count(*) FROM negatives WHERE key IS NULL",
     "clear_names": "SELECT count(*) FROM students WHERE key IS NULL",
 }
 _WITH_CLEAR_FACES = (
     "SELECT student FROM images WHERE key IS NULL UNION SELECT student FROM templates WHERE key IS NULL "
-    "UNION SELECT student FROM attendance WHERE key IS NULL AND vector IS NOT NULL AND student IS NOT NULL"
+    "UNION SELECT student FROM attendance WHERE key IS NULL AND vector IS NOT NULL AND student IS NOT NULL "
+    "UNION SELECT student FROM negatives WHERE key IS NULL"
 )
 _WITH_CLEAR_NAMES = (
     "SELECT id FROM students WHERE key IS NULL UNION SELECT student FROM images WHERE typeof(source) = 'text'"
@@ -52,6 +55,7 @@ _SEALED = " UNION ALL ".join(
         ("images", "content"),
         ("templates", "vector"),
         ("attendance", "vector"),
+        ("negatives", "vector"),
         ("session_photos", "content"),
         ("unknown_faces", "vector"),
     )
@@ -219,7 +223,7 @@ class _Resealing:
             self._db.execute(update, (template[0], shown[0], shown[1], number))
 
     def student(self, subject: int) -> None:
-        """The name, photos, templates and faces of a student."""
+        """The name, photos, templates, faces and negative examples of a student."""
         self._name(subject)
         db, owner = self._db, of_student(subject)
         for (number,) in db.execute("SELECT id FROM images WHERE student = ?", (subject,)).fetchall():
@@ -245,6 +249,11 @@ class _Resealing:
             again = self._again(owner, vector, key, face_seal(subject, *what))
             if again is not None:
                 db.execute("UPDATE attendance SET vector = ?, key = ? WHERE id = ?", (*again, number))
+        query = "SELECT id, vector, key, about, pack FROM negatives WHERE student = ?"
+        for number, vector, key, *what in db.execute(query, (subject,)).fetchall():
+            again = self._again(owner, vector, key, negative_seal(subject, *what))
+            if again is not None:
+                db.execute("UPDATE negatives SET vector = ?, key = ? WHERE id = ?", (*again, number))
 
     def _name(self, subject: int) -> None:
         row = self._db.execute("SELECT nombre_del_alumno, key FROM students WHERE id = ?", (subject,)).fetchone()

@@ -26,6 +26,7 @@ from gallery.documents.sqlite.data_keys import SqliteKeys, sealer
 from gallery.documents.sqlite.erasures import SqliteErasures, list_erasures
 from gallery.documents.sqlite.jobs import SqliteFindings, SqliteJobs
 from gallery.documents.sqlite.migrations import migrate
+from gallery.documents.sqlite.negatives import SqliteNegatives, merge_negatives
 from gallery.documents.sqlite.notes import SqliteNotes
 from gallery.documents.sqlite.request_keys import SqliteRequestKeys, merge_request_keys
 from gallery.documents.sqlite.resealing import SqliteSealStore
@@ -158,6 +159,10 @@ class SqliteStore:
         return SqliteUnknowns(self._reading, self._writing, self._after_erasure)
 
     @property
+    def negatives(self) -> SqliteNegatives:
+        return SqliteNegatives(self._reading, self._writing, self._after_erasure)
+
+    @property
     def notes(self) -> SqliteNotes:
         return SqliteNotes(self._reading, self._writing)
 
@@ -206,6 +211,7 @@ class SqliteStore:
         with self._writing() as db:
             db.execute("INSERT OR REPLACE INTO gallery VALUES ('pack', ?)", (_pack_text(tag, dim),))
             db.execute("DELETE FROM templates WHERE pack != ?", (tag,))
+            db.execute("DELETE FROM negatives WHERE pack != ?", (tag,))
             if changes:
                 db.execute("DELETE FROM gallery WHERE key = 'calibration'")
             unknown = erase_faces(db, "pack != ?", tag)
@@ -291,6 +297,7 @@ class SqliteStore:
             merge_entries(db, gone, kept)
             merge_request_keys(db, gone, kept)
             merge_concerned(db, gone, kept)
+            merge_negatives(db, gone, kept)
             student_rows.put_student(db, merge_students(staying, leaving), "put", sealer(db))
             db.execute("DELETE FROM students WHERE id = ?", (gone,))
             list_erasures(db, [merged_student(gone, kept)] * cause.listed)
