@@ -95,7 +95,8 @@ class Identification(Reply, frozen=True, kw_only=True):
 
 
 class Verification(Reply, frozen=True, kw_only=True):
-    """Whether a photo shows a student; ``score`` is None when the student has no template."""
+    """Whether a photo shows a student; ``score`` is None when the student has no template. ``reason``: why it does not,
+    although the score reaches the threshold; else None."""
 
     request_id: str
     pack: str
@@ -104,6 +105,7 @@ class Verification(Reply, frozen=True, kw_only=True):
     threshold: float
     score: float | None
     face: Face
+    reason: str | None = None
 
 
 class SearchResults(Reply, frozen=True, kw_only=True):

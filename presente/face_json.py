@@ -31,7 +31,12 @@ Rotated = Annotated[
     Meta(description="Degrees, clockwise, by which the photo had to be turned; boxes are in the photo as it was sent."),
 ]
 Reason = Literal[
-    "below_threshold", "two_people_too_close", "another_face_is_closer", "empty_gallery", "not_all_searched"
+    "below_threshold",
+    "two_people_too_close",
+    "another_face_is_closer",
+    "empty_gallery",
+    "not_all_searched",
+    "told_apart",
 ]
 
 

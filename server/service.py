@@ -45,12 +45,16 @@ _PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """Whether a photo's most prominent face is a given student; ``score`` None when the student has no template."""
+    """Whether a photo's most prominent face is a given student; ``score`` None when the student has no template.
+
+    ``reason`` says why it is not, although the score reaches the threshold; otherwise None.
+    """
 
     face: EmbeddedFace
     score: float | None
     threshold: float
     same_person: bool
+    reason: str | None = None
 
 
 class Service:
@@ -141,9 +145,10 @@ class Service:
         face = self.embedder.embed_portrait(content, stage=stage)[1]
         point = self.gallery.whole.operating_point(threshold)
         score = self.gallery.compare(face.template, matricula)
-        same_person = score is not None and score >= point.threshold
-        self.observer.verified(same_person, score)
-        return VerifyResult(face, score, point.threshold, same_person)
+        is_near = score is not None and score >= point.threshold
+        apart = is_near and self.gallery.is_told_apart(face.template, matricula, score or 0.0, point.threshold)
+        self.observer.verified(is_near and not apart, score)
+        return VerifyResult(face, score, point.threshold, is_near and not apart, "told_apart" if apart else None)
 
     def enrol(
         self, student: Student, photos: Sequence[bytes], mode: EnrolmentMode, force: bool = False

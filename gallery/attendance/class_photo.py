@@ -81,10 +81,14 @@ def _identify_faces(
     gallery = attendance_log.gallery
     probes = np.array([face.vector for face in faces], dtype=np.float32).reshape(-1, gallery.dim)
     threshold = class_photo.threshold
-    in_class = gallery.search(probes, min(len(roster), MAX_K), class_photo.clase, threshold=threshold)
+    in_class = gallery.nearest(probes, min(len(roster), MAX_K), class_photo.clase, threshold=threshold)
     # A student of another class is none of this one.
-    anywhere = gallery.whole.search(probes, _NEAREST_ANYWHERE, threshold=threshold)
-    near = [{candidate.subject: candidate for candidate in (*b, *a)} for a, b in zip(in_class, anywhere, strict=True)]
+    anywhere = gallery.whole.nearest(probes, _NEAREST_ANYWHERE, threshold=threshold)
+    near = [
+        {candidate.subject: candidate for candidate in (*there.candidates, *here.candidates)}
+        for here, there in zip(in_class, anywhere, strict=True)
+    ]
+    apart = [bool(here.told_apart | there.told_apart) for here, there in zip(in_class, anywhere, strict=True)]
     people = sorted({subject for row in near for subject in row})
     scores = np.full((len(faces), len(people)), -np.inf)
     for number, row in enumerate(near):
@@ -92,10 +96,11 @@ def _identify_faces(
             if subject in row:
                 scores[number, column] = row[subject].score
     assignments = _assignments(near, scores, people, class_photo.threshold, gallery.settings.margin)
-    return [
+    made = [
         _face_attendance(assignment, [row[people[column]] for column in _columns(assignment, line)], roster)
         for assignment, row, line in zip(assignments, near, scores, strict=True)
     ]
+    return [replace(each, told_apart=left_out) for each, left_out in zip(made, apart, strict=True)]
 
 
 def _assignments(

@@ -75,6 +75,7 @@ class FaceAttendance:
         entries: the entries that hold for the candidates who are on the roster, whatever made them.
         recorded: whether this request added the first of these entries.
         unnamed: whether the best candidate was left out because the caller may not see that student.
+        told_apart: whether someone was left out because a person said it of a face like this one.
     """
 
     status: FaceStatus
@@ -82,6 +83,7 @@ class FaceAttendance:
     entries: tuple[StoredAttendance, ...] = ()
     recorded: bool = False
     unnamed: bool = False
+    told_apart: bool = False
 
     @property
     def student(self) -> Student | None:

@@ -74,7 +74,12 @@ class ClassPhotoFaceJson(FaceJson, frozen=True, kw_only=True):
     fpir: Fpir
     reason: Annotated[
         Literal[
-            "two_people_too_close", "not_in_this_class", "another_face_is_closer", "below_threshold", "empty_gallery"
+            "two_people_too_close",
+            "not_in_this_class",
+            "another_face_is_closer",
+            "below_threshold",
+            "empty_gallery",
+            "told_apart",
         ]
         | None,
         Meta(description="Why the face is not present."),
@@ -183,6 +188,7 @@ def class_photo_face_json(
     student = attendance.student
     score = attendance.candidates[0].score if attendance.candidates else None
     unknown = "below_threshold" if attendance.candidates or attendance.unnamed else "empty_gallery"
+    unknown = "told_apart" if attendance.told_apart else unknown
     return ClassPhotoFaceJson(
         **face_members(face),
         status=attendance.status,

@@ -107,7 +107,11 @@ class VerifyReply(JsonObject, frozen=True, kw_only=True):
     request_id: RequestId
     pack: Pack
     matricula: str
-    same_person: Annotated[bool, Meta(description="Whether score >= threshold.")]
+    same_person: Annotated[bool, Meta(description="Whether score >= threshold, and there is no reason against it.")]
+    reason: Annotated[
+        Literal["told_apart"] | None,
+        Meta(description="Why they are not the same person although the score says so; else null."),
+    ]
     threshold: HeldTo
     score: Annotated[float | None, Meta(description="Null when the student has no template.")]
     face: FaceJson
@@ -167,6 +171,7 @@ def verify_reply(request_id: str, pack: str, matricula: str, found: VerifyResult
         pack=pack,
         matricula=matricula,
         same_person=found.same_person,
+        reason=cast("Any", found.reason),
         threshold=found.threshold,
         score=found.score,
         face=face_json(found.face),
