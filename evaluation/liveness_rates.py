@@ -5,7 +5,6 @@ Photos of one person are not independent: intervals are :func:`evaluation.interv
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from evaluation.intervals import clustered_interval
 from evaluation.liveness_scores import JudgedPresentation
 from evaluation.verification import ScoredPairs, equal_error_interval, equal_error_rate
+from gallery.threshold.liveness_calibration import refused_of
 from presente.errors import InvalidInput
 
 
@@ -170,8 +170,8 @@ def threshold_at_bpcer(live: NDArray[np.float64], asked: float) -> tuple[float, 
             "The liveness check gave no photo of a live person a score.",
             "Give photos of faces with some background around them.",
         )
-    allowed = math.floor(asked * len(live) + 1e-9)
-    return float(np.sort(live)[allowed]), allowed >= 1
+    refused = refused_of(len(live), asked)
+    return float(np.sort(live)[refused]), refused >= 1
 
 
 def check_bpcer(asked: float) -> None:

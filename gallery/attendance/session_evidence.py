@@ -2,34 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, now
-from gallery.attendance.face_attendance import ClassPhoto
+from gallery.attendance.corrections import may_be_picture
+from gallery.attendance.face_attendance import ClassPhoto, ClassPhotoFace, FaceAttendance
 from gallery.documents.attendance import Attendance, EntryKey, StoredAttendance
 from gallery.documents.attendance_rules import ATTENDED, latest
 from gallery.documents.session_rules import standing
 
+_SAY_NO_NAME = frozenset({"withdrawn", "rejected"})
+"""What a person says of a face that is not the student's."""
 
-def judged_faces(entries: Sequence[StoredAttendance], place: tuple[int, int]) -> Iterator[tuple[StoredAttendance, bool]]:
-    """The entries that a face of a session's photo made, one per student whom it was taken for, and whether a person
-    said that the face is not that student, which was not taken back.
+
+@dataclass(frozen=True, slots=True)
+class JudgedFace:
+    """A face of a session that was taken for a student, and what people say of it now.
+
+    Attributes:
+        made: the first entry about the student that the face made.
+        refuted: whether a person said that the face is not the student's, and that was not taken back.
+        pictured: whether it may be a picture of the student, and no person named somebody else for it. Then the
+            student's own face is as much like it.
+    """
+
+    made: StoredAttendance
+    refuted: bool
+    pictured: bool
+
+    @property
+    def is_other(self) -> bool:
+        """Whether it is the face of somebody else."""
+        return self.refuted and not self.pictured
+
+
+def judged_faces(entries: Sequence[StoredAttendance]) -> list[JudgedFace]:
+    """The faces of a session, each with each student whom it was taken for.
 
     Args:
         entries: all of the session.
-        place: the photo and the face.
     """
     of_each: dict[int, list[StoredAttendance]] = {}
     for stored in entries:
         if stored.entry.subject is not None:
             of_each.setdefault(stored.entry.subject, []).append(stored)
-    for about in of_each.values():
-        made = next((each for each in about if place_of(each) == place and each.entry.face is not None), None)
-        if made is not None:
-            yield made, place in _ruled_out(standing(about))
+    held = {subject: standing(about) for subject, about in of_each.items()}
+    by_hand = [each for stand in held.values() for each in stand if each.entry.source == "hand"]
+    named = {place_of(each) for each in by_hand if each.entry.status not in _SAY_NO_NAME}
+    judged = []
+    for subject, about in of_each.items():
+        made: dict[tuple[int, int], StoredAttendance] = {}
+        for each in about:
+            if each.entry.face is not None:
+                made.setdefault(place_of(each), each)
+        refuted = _ruled_out(held[subject])
+        judged += [
+            JudgedFace(each, place in refuted, may_be_picture(each.entry) and place not in named)
+            for place, each in made.items()
+        ]
+    return judged
+
+
+def refuted_pictures(entries: Sequence[StoredAttendance], pack: str) -> dict[int, list[NDArray[np.float32]]]:
+    """By subject id, the templates of pictures of a session that a person said to be no one who is there.
+
+    Templates of another pack than ``pack`` cannot be compared, and are left out."""
+    found: dict[int, list[NDArray[np.float32]]] = {}
+    for each in judged_faces(entries):
+        entry, face = each.made.entry, each.made.entry.face
+        if each.refuted and each.pictured and entry.subject is not None and face is not None and face.pack == pack:
+            found.setdefault(entry.subject, []).append(face.vector)
+    return found
+
+
+def without_refuted_pictures(
+    result: FaceAttendance, face: ClassPhotoFace, refuted: Mapping[int, Sequence[NDArray[np.float32]]]
+) -> FaceAttendance:
+    """The result without the students of whom a picture was held up that this face is more like, if it may be one.
+
+    A camera that keeps running sees the picture again a moment later. It rules out pictures alone, and not the student
+    who comes.
+    """
+    if result.reason != "not_live":
+        return result
+    left = tuple(
+        candidate
+        for candidate in result.candidates
+        if not any(float(face.vector @ vector) >= candidate.score for vector in refuted.get(candidate.subject, ()))
+    )
+    if len(left) == len(result.candidates):
+        return result
+    return replace(result, candidates=left) if left else replace(result, status="unknown", reason="")
 
 
 def seen_in(entries: Sequence[StoredAttendance], photo: int) -> frozenset[int]:

@@ -11,7 +11,7 @@ from gallery.attendance.corrections import learn
 from gallery.attendance.session_evidence import judged_faces, place_of, shown_elsewhere
 from gallery.attendance.session_roll import RollLine, roll_of
 from gallery.documents.attendance import Attendance, AttendanceStatus, EntryFilter, EntryKey, StoredAttendance
-from gallery.documents.attendance_rules import ATTENDED
+from gallery.documents.attendance_rules import ATTENDED, UNSETTLED
 from gallery.documents.class_sessions import ClassSession, SessionPhoto, StoredSession
 from gallery.documents.request_keys import NO_CLAIM, Claim
 from gallery.documents.session_rules import (
@@ -181,7 +181,14 @@ class SessionLog:
     def _learn(self, number: int, place: tuple[int, int], claim: Claim) -> None:
         """Keep or take back what statements about a face teach."""
         if not claim.done:
-            learn(self.gallery, judged_faces(self._entries(number), place), now())
+            faces = [each for each in judged_faces(self._entries(number)) if place_of(each.made) == place]
+            learn(self.gallery, [(each.made, each.is_other) for each in faces], now())
+
+    def came_late(self, number: int, photo: int, face: int) -> bool | None:
+        """Whether the students whom a face may show are late if it shows them; None when none waits because of it."""
+        entries = [each.entry for each in self._entries(number) if place_of(each) == (photo, face)]
+        unsettled = [entry.late for entry in entries if entry.status in UNSETTLED]
+        return any(unsettled) if unsettled else None
 
     def photo(self, number: int, photo: int) -> SessionPhoto:
         """A photo of a session.
@@ -295,7 +302,7 @@ def _saying_again(entry: Attendance, claim: Claim) -> EntryDraft:
 
 def _is_there(stored: StoredAttendance) -> bool:
     """Whether an entry says that a student is there, or may be."""
-    return stored.entry.status in ATTENDED or stored.entry.status == "ambiguous"
+    return stored.entry.status in ATTENDED | UNSETTLED
 
 
 def session_photo_not_found(number: int, photo: int) -> NotFound:

@@ -20,6 +20,7 @@ RecordKind = Literal[
     "template",
     "session",
     "session_photo",
+    "unknown_face",
     "data_key",
     "attendance",
     "participation",

@@ -13,7 +13,7 @@ from gallery.attendance.face_attendance import ClassPhoto, ClassPhotoFace, FaceA
 from gallery.attendance.session_evidence import seen_in
 from gallery.documents.access_log import DONE, AccessAction, AccessEvent
 from gallery.documents.attendance import EntryFilter
-from gallery.documents.attendance_rules import ATTENDED
+from gallery.documents.attendance_rules import ATTENDED, UNSETTLED
 from gallery.documents.class_sessions import SessionFace, SessionFilm, SessionPhoto, StoredSession
 from gallery.documents.jobs import Job, JobRequest
 from gallery.documents.request_keys import Claim
@@ -297,7 +297,7 @@ def _counts(recorded: _Recorded, read: ReadFilm, raises: int | None) -> dict[str
         "appearances": len(recorded.found),
         "present": said.count("present"),
         "late": said.count("late"),
-        "waiting": said.count("ambiguous"),
+        "waiting": sum(status in UNSETTLED for status in said),
         "off_roster": statuses.count("off_roster"),
         "unknown": statuses.count("unknown"),
         "raises": raises,

@@ -10,7 +10,7 @@ from datetime import UTC, timedelta
 
 from faces.embedder import EmbeddedFace
 from gallery.attendance.class_photo import record_class_photo
-from gallery.attendance.face_attendance import ClassPhoto, FaceAttendance
+from gallery.attendance.face_attendance import NAMED, ClassPhoto, FaceAttendance
 from gallery.attendance.session_log import session_photo_not_found
 from gallery.attendance.session_roll import RollLine, changed_lines
 from gallery.documents.attendance import EntryFilter, StoredAttendance
@@ -300,7 +300,7 @@ def _shown(
     mine = [(stored, students[subject]) for subject, stored in last.items() if subject in students]
     candidates = tuple((students[subject], score) for subject, score in face.candidates if subject in students)
     first = face.candidates[0][0] if face.candidates else None
-    status, student = face.status, students.get(first or 0) if face.status in ("present", "off_roster") else None
+    status, student = face.status, students.get(first or 0) if face.status in NAMED else None
     by_hand = [(stored, each) for stored, each in mine if stored.entry.source == "hand"]
     named = [each for stored, each in by_hand if stored.entry.status != "withdrawn"]
     if named:

@@ -27,8 +27,8 @@ from server.requests.attendance import AttendanceListParameters
 from server.requests.cursors import cursor_of
 from server.responses.identification import HeldTo, HeldToSource, Hint, ReadingTimings, RequestId
 
-FaceStatus = Literal["present", "ambiguous", "off_roster", "duplicate", "unknown"]
-EntryStatus = Literal["present", "late", "excused", "ambiguous", "rejected", "withdrawn"]
+FaceStatus = Literal["present", "waiting", "ambiguous", "off_roster", "duplicate", "unknown"]
+EntryStatus = Literal["present", "late", "excused", "waiting", "ambiguous", "rejected", "withdrawn"]
 
 Id = Annotated[int, Meta(description="Number of the entry; grows with time.")]
 Matricula = Annotated[str | None, Meta(description="Null once the student was erased.")]
@@ -43,6 +43,13 @@ Session = Annotated[
 At = Annotated[str, Meta(description="When it was recorded, UTC.", extra_json_schema={"format": "date-time"})]
 Seen = Meta(description="What a photo showed; null for entries made by hand.")
 
+WhyItWaits = Annotated[
+    Literal["not_live", "liveness_not_judged"] | None,
+    Meta(
+        description="Of a waiting entry: the face looks like a picture that is held up, or that could not be judged; "
+        "null otherwise."
+    ),
+]
 _REASONS: dict[str, Any] = {
     "ambiguous": "two_people_too_close",
     "off_roster": "not_in_this_class",
@@ -62,6 +69,7 @@ class EntryStateJson(JsonObject, frozen=True, kw_only=True):
 
     id: Id
     status: EntryStatus
+    reason: WhyItWaits
 
 
 class ClassPhotoFaceJson(FaceJson, frozen=True, kw_only=True):
@@ -80,6 +88,8 @@ class ClassPhotoFaceJson(FaceJson, frozen=True, kw_only=True):
             "below_threshold",
             "empty_gallery",
             "told_apart",
+            "not_live",
+            "liveness_not_judged",
         ]
         | None,
         Meta(description="Why the face is not present."),
@@ -115,6 +125,7 @@ class AttendanceEntryJson(JsonObject, frozen=True, kw_only=True):
     fecha: Date
     session: Session
     status: EntryStatus
+    reason: WhyItWaits
     source: Source
     at: At
     note: Annotated[str, Meta(description="A person's remark.")]
@@ -135,7 +146,8 @@ class AttendanceLineJson(JsonObject, frozen=True, kw_only=True):
     nombre_del_alumno: StudentName
     clase: str
     fecha: Date
-    status: Literal["present", "late", "excused", "ambiguous", "rejected", "withdrawn", "absent"]
+    status: Literal["present", "late", "excused", "waiting", "ambiguous", "rejected", "withdrawn", "absent"]
+    reason: WhyItWaits | UnsetType = UNSET
     session: Session | UnsetType = UNSET
     source: Source | UnsetType = UNSET
     at: At | UnsetType = UNSET
@@ -189,6 +201,7 @@ def class_photo_face_json(
     score = attendance.candidates[0].score if attendance.candidates else None
     unknown = "below_threshold" if attendance.candidates or attendance.unnamed else "empty_gallery"
     unknown = "told_apart" if attendance.told_apart else unknown
+    why = unknown if attendance.status == "unknown" else attendance.reason or _REASONS.get(attendance.status)
     return ClassPhotoFaceJson(
         **face_members(face),
         status=attendance.status,
@@ -196,11 +209,16 @@ def class_photo_face_json(
         matricula=student.matricula if student else None,
         score=score,
         fpir=operating_point.fpir(score),
-        reason=unknown if attendance.status == "unknown" else _REASONS.get(attendance.status),  # type: ignore[arg-type]
+        reason=why,  # type: ignore[arg-type]
         recorded=attendance.recorded,
-        entries=[EntryStateJson(id=stored.id, status=stored.entry.status) for stored in attendance.entries],
+        entries=[entry_state_json(stored) for stored in attendance.entries],
         candidates=[candidate_json(candidate, operating_point) for candidate in attendance.candidates],
     )
+
+
+def entry_state_json(stored: StoredAttendance) -> EntryStateJson:
+    """An entry that holds for a student of a face."""
+    return EntryStateJson(id=stored.id, status=stored.entry.status, reason=stored.entry.reason or None)
 
 
 def entry_json(stored: StoredAttendance, student: Student | None) -> AttendanceEntryJson:
@@ -234,6 +252,7 @@ def _entry_members(stored: StoredAttendance, student: Student | None) -> dict[st
         "fecha": entry.fecha,
         "session": entry.session or None,
         "status": entry.status,
+        "reason": entry.reason or None,
         "source": entry.source,
         "at": entry.at,
         "note": entry.note,

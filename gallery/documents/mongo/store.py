@@ -56,6 +56,7 @@ from gallery.documents.mongo.shapes import VISIBLE
 from gallery.documents.mongo.statistics import MongoStatistics
 from gallery.documents.mongo.student_photos import MongoStudentPhotos
 from gallery.documents.mongo.student_writing import MongoStudentWriter
+from gallery.documents.mongo.unknowns import MongoUnknowns
 from gallery.documents.seals import Sealing
 from gallery.documents.student_lists import StudentFilter, StudentOrder, StudentPlace
 from gallery.documents.values import (
@@ -156,6 +157,8 @@ class MongoStore:
         self._erasures.prepare()
         self._negatives = MongoNegatives(self._connection, self._sequence, self._seals)
         self._negatives.prepare()
+        self._unknowns = MongoUnknowns(self._connection, self._sequence, self._attempts, self._erasures, self._seals)
+        self._unknowns.prepare()
         about = self._attendance, self._request_keys, self._access, self._access_log
         parts = *about, self._session_photos, self._findings, self._erasures, self._negatives, self._seals
         eraser = MongoEraser(self._db, self._sequence, *parts)
@@ -173,6 +176,7 @@ class MongoStore:
             self._changes,
             self._attendance.counts,
             RestoreClaims(self._db, self._attempts),
+            self._unknowns,
         )
         upgrade_schema(self._db, self._writer.remove_subject, self._attempts.take_over)
 
@@ -184,12 +188,15 @@ class MongoStore:
         self._session_photos.recover()
         self._findings.recover()
         self._negatives.recover()
+        self._unknowns.recover()
 
     def _recover(self) -> None:
         """Finish or undo what dead processes left."""
         for attempt in self._attempts.dead():
             if attempt.what == "merge":
                 self._merger.finish(attempt.about, attempt.name)
+            if attempt.what == "pack" and self._tag():
+                self._unknowns.drop_other_packs(self._tag())
             self._writer.recovery.recover(attempt)
 
     @property
@@ -243,6 +250,10 @@ class MongoStore:
     @property
     def negatives(self) -> MongoNegatives:
         return self._negatives
+
+    @property
+    def unknowns(self) -> MongoUnknowns:
+        return self._unknowns
 
     @property
     def notes(self) -> MongoNotes:
@@ -306,6 +317,7 @@ class MongoStore:
                 self._sequence.reserve(1, "pack", attempt.name)  # from here on no process goes by the pack before
                 self._negatives.forget_packs_but(tag)
                 self._writer.eraser.drop_templates({"pack": {"$ne": tag}}, attempt.name)
+                self._unknowns.drop_other_packs(tag)
 
     def calibration(self) -> str | None:
         with self._connection.calls():

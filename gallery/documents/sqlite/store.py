@@ -36,6 +36,7 @@ from gallery.documents.sqlite.sessions import SqliteClasses, SqliteSessions
 from gallery.documents.sqlite.stale_log import refuse_stale_log
 from gallery.documents.sqlite.statistics import SqliteStatistics
 from gallery.documents.sqlite.student_photos import SqliteStudentPhotos
+from gallery.documents.sqlite.unknowns import SqliteUnknowns, erase_faces
 from gallery.documents.student_lists import StudentFilter, StudentOrder, StudentPlace
 from gallery.documents.student_rules import merge_students
 from gallery.documents.values import (
@@ -158,6 +159,10 @@ class SqliteStore:
         return SqliteNegatives(self._reading, self._writing, self._after_erasure)
 
     @property
+    def unknowns(self) -> SqliteUnknowns:
+        return SqliteUnknowns(self._reading, self._writing, self._after_erasure)
+
+    @property
     def notes(self) -> SqliteNotes:
         return SqliteNotes(self._reading, self._writing)
 
@@ -209,6 +214,9 @@ class SqliteStore:
             db.execute("DELETE FROM negatives WHERE pack != ?", (tag,))
             if changes:
                 db.execute("DELETE FROM gallery WHERE key = 'calibration'")
+            unknown = erase_faces(db, "pack != ?", tag)
+        if unknown:
+            self._after_erasure()
 
     def calibration(self) -> str | None:
         return self._setting("calibration")
