@@ -115,8 +115,8 @@ class Identification(Reply, frozen=True, kw_only=True):
 
 
 class Verification(Reply, frozen=True, kw_only=True):
-    """Whether a photo shows a student; ``score`` is None when the student has no template. ``reason``: not_live or
-    liveness_not_judged when it is no one's face because it may be a picture; otherwise None."""
+    """Whether a photo shows a student; ``score`` is None when the student has no template. ``reason``: why it does not,
+    although the score reaches the threshold; else None."""
 
     request_id: str
     pack: str

@@ -375,11 +375,16 @@ class Gallery:
         found = self._search.hits(probe[None, :], 1, np.array([stored.id], dtype=np.int64))[0]
         return found[0][1] if found else None
 
-    def is_told_apart(self, probe: NDArray[np.float32], subject: int, score: float, threshold: float) -> bool:
-        """Whether a student with a score of a float32 (d,) probe is told apart from it: :mod:`gallery.told_apart`."""
+    def is_told_apart(self, probe: NDArray[np.float32], matricula: str, score: float, threshold: float) -> bool:
+        """Whether a student with a score of a float32 (d,) probe is told apart from it: :mod:`gallery.told_apart`.
+
+        Raises:
+            NotFound: ``student_not_found``.
+        """
         telling = self._telling(threshold, None)
         if telling is None:
             return False
+        subject = self.student(matricula).id
         return (
             subject in told_apart(probe[None, :], [[(subject, score)]], telling.anchors, threshold, telling.margin)[0]
         )

@@ -40,6 +40,7 @@ Reason = Literal[
     "not_all_searched",
     "not_live",
     "liveness_not_judged",
+    "told_apart",
 ]
 
 
