@@ -9,6 +9,7 @@ import sys
 from evaluation.commands import (
     calibrate,
     classroom,
+    clusters,
     compare,
     film,
     groups,
@@ -32,6 +33,7 @@ COMMANDS = (
     robustness,
     film,
     groups,
+    clusters,
     calibrate,
     report,
     predict,
