@@ -23,9 +23,7 @@ class SaidNegative:
     score: float | None
 
 
-def say_not_this_person(
-    service: Service, matricula: str, photo: bytes, parameters: NegativeParameters
-) -> SaidNegative:
+def say_not_this_person(service: Service, matricula: str, photo: bytes, parameters: NegativeParameters) -> SaidNegative:
     """Keep that a face of a photo is not a student: faces like it are told apart from the student from now on.
 
     Saying it again keeps nothing more.

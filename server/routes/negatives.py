@@ -30,9 +30,7 @@ bp = Blueprint("negatives", __name__, url_prefix="/v1/students/<matricula>/negat
 @takes(PHOTOS)
 @answers(
     {201: SaidNegativeReply},
-    refuses=GALLERY
-    | SCOPED
-    | {"face_not_found", "one_photo_needed", "photo_is_enrolled", "student_not_found"},
+    refuses=GALLERY | SCOPED | {"face_not_found", "one_photo_needed", "photo_is_enrolled", "student_not_found"},
 )
 @logged(AccessAction.TOLD_APART, about=in_path)
 def say(matricula: str, parameters: NegativeParameters, body: SentPhotos[NoFields]) -> SaidNegativeReply:

@@ -95,7 +95,9 @@ def test_of_too_many_the_oldest_go(store: DocumentStore, people: tuple[int, int]
 def test_another_pack_takes_the_examples_of_the_one_before(store: DocumentStore, people: tuple[int, int]) -> None:
     store.negatives.add(negative(people[0], 1))
     store.negatives.add(negative(people[0], 2, pack=OTHER_PACK))
-    assert [batch.ids.tolist() for batch in store.negatives.templates(OTHER_PACK)] == [[store.negatives.of(people[0])[1].id]]
+    assert [batch.ids.tolist() for batch in store.negatives.templates(OTHER_PACK)] == [
+        [store.negatives.of(people[0])[1].id]
+    ]
     store.adopt_pack(OTHER_PACK, DIM)
     assert [each.negative.pack for each in store.negatives.of(people[0])] == [OTHER_PACK]
 
@@ -137,7 +139,11 @@ def test_examples_are_sealed_with_the_students_key(opens: Open) -> None:
     assert sealed.seals.state().clear_negatives == 1
     sealed.seals.seal_all()
     assert sealed.seals.state().clear_negatives == 0
-    steps: tuple[Callable[[], object], ...] = (lambda: None, sealed.seals.change_data_keys, lambda: sealed.merge("A1", "A2"))
+    steps: tuple[Callable[[], object], ...] = (
+        lambda: None,
+        sealed.seals.change_data_keys,
+        lambda: sealed.merge("A1", "A2"),
+    )
     for step in steps:
         step()
         (batch,) = opens(Sealing(MASTER)).negatives.templates(PACK)

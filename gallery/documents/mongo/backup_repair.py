@@ -150,9 +150,7 @@ class StudentReader:
         for kind, which in parts:
             shape = SHAPES[kind]
             found = [Record(kind, shape.read(document)) for document in self._db[shape.collection].find(dict(which))]
-            records += [
-                each for each in found if kind not in ("template", "negative") or not is_out(each.fields["id"])
-            ]
+            records += [each for each in found if kind not in ("template", "negative") or not is_out(each.fields["id"])]
         return records
 
 

@@ -121,7 +121,13 @@ class _Check:
     def ids(self) -> Iterator[Damage]:
         """No id will be given twice: indexes keep ids."""
         last_given = {row[0]: row[1] for row in self.db.execute("SELECT name, seq FROM sqlite_sequence")}
-        for table, column in (("students", "id"), ("images", "id"), ("templates", "id"), ("negatives", "id"), ("changes", "seq")):
+        for table, column in (
+            ("students", "id"),
+            ("images", "id"),
+            ("templates", "id"),
+            ("negatives", "id"),
+            ("changes", "seq"),
+        ):
             newest = self.db.execute(f"SELECT max({column}) FROM {table}").fetchone()[0] or 0
             if not isinstance(last_given.get(table, 0), int) or last_given.get(table, 0) < newest:
                 recorded = last_given.get(table, "nothing")
