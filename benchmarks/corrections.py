@@ -1,9 +1,9 @@
-"""``python -m benchmarks.corrections``: do corrections prevent the same mistake on the next photos, and what do they cost?
+"""``python -m benchmarks.corrections``: do corrections prevent the same mistake on the next photos, at which price?
 
 Per draw half of the people with several photos are enrolled, everyone with one photo as well; the other half are
-strangers. Photos are read as the service reads them. Everyone's first photo that is not enrolled is identified, and each
-mistake corrected: "this is not that person". Then the next photos are identified, as if no one had said anything, and
-with what was said (:mod:`gallery.told_apart`).
+strangers. Photos are read as the service reads them. Everyone's first photo that is not enrolled is identified, and
+each mistake corrected: "this is not that person". Then the next photos are identified, as if no one had said anything,
+and with what was said (:mod:`gallery.told_apart`). Results: docs/adr/0059-told-apart.md.
 """
 
 from __future__ import annotations

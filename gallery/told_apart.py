@@ -56,6 +56,7 @@ class Anchors:
     outsiders: Outsiders | None = None
 
     def __bool__(self) -> bool:
+        """Whether anyone said anything."""
         return bool(self.negatives) or self.outsiders is not None
 
 

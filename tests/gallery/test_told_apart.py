@@ -78,14 +78,14 @@ def in_shards(url: str, folder: Path) -> Gallery:
 def test_nobody_elses_candidates_move(store_url: str, tmp_path: Path, opens: Open) -> None:
     """Made-up people who lie close together, probes between them, and statements that each take one from a probe."""
     chance = np.random.default_rng(5)
-    centres = unit(chance.normal(size=(PEOPLE, DIM)) + 1.5)
+    centres = unit(chance.normal(size=(PEOPLE, DIM)) + 0.6)
     gallery = opens(store_url, tmp_path)
     for place, centre in enumerate(centres):
         gallery.enrol([enrolment(f"A{place:02d}", unit(centre + 0.3 * chance.normal(size=(1 + place % 3, DIM))))])
-    probes = unit(chance.normal(size=(40, DIM)) + 1.5)
+    probes = unit(chance.normal(size=(40, DIM)) + 0.6)
     whole = gallery.search(probes, PEOPLE)
     number = 0
-    for row in range(0, len(probes), 2):
+    for row in range(0, len(probes), 3):
         for candidate in whole[row][: 1 + row % 4]:
             number += 1
             say_not(gallery, candidate.student.matricula, like(probes[row], 0.99, number), number)
