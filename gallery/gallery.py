@@ -322,7 +322,7 @@ class Gallery:
         if not anchors:
             return None
         held_to = self._operating_point(None, only).threshold if threshold is None else threshold
-        return Telling(anchors, held_to, self.settings.margin)
+        return Telling(anchors, held_to)
 
     def identify(
         self,
@@ -385,9 +385,7 @@ class Gallery:
         if telling is None:
             return False
         subject = self.student(matricula).id
-        return (
-            subject in told_apart(probe[None, :], [[(subject, score)]], telling.anchors, threshold, telling.margin)[0]
-        )
+        return subject in told_apart(probe[None, :], [[(subject, score)]], telling.anchors, threshold)[0]
 
     def nearest_template(self, probe: NDArray[np.float32], subject: int) -> int | None:
         """Id of the subject's template nearest to a float32 (d,) probe; None when the subject is gone."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from gallery.access_log.recorder import AccessLog
 from gallery.attendance.attendance_log import AttendanceLog
 from gallery.attendance.session_log import SessionLog
 from gallery.decision import Candidate
+from gallery.documents.attendance import WaitReason
 from gallery.documents.erasure_list import NOT_ASKED, Cause
 from gallery.documents.jobs import Job
 from gallery.documents.scope import Scope
@@ -49,8 +51,9 @@ _PAGE = 1000
 class VerifyResult:
     """Whether a photo's most prominent face is a given student; ``score`` None when the student has no template.
 
-    ``live_from``: the score from which the face counts as live; None where that was not asked. ``reason`` says why it
-    is not the student, although the score reaches the threshold; otherwise None.
+    ``live_from``: the score from which the face counts as live; None where that was not asked. ``reason``: why a face
+    that is close enough is not the student, because it may be a picture, or a person said it of a face like it;
+    otherwise empty.
     """
 
     face: EmbeddedFace
@@ -58,7 +61,7 @@ class VerifyResult:
     threshold: float
     same_person: bool
     live_from: LivenessPoint | None = None
-    reason: str | None = None
+    reason: WaitReason | Literal["told_apart"] = ""
 
 
 class Service:
@@ -160,12 +163,12 @@ class Service:
         (face,), live_from = embed_judged(self.embedder, [aligned], self.liveness, "verify", stage)
         point = self.gallery.whole.operating_point(threshold)
         score = self.gallery.compare(face.template, matricula)
-        is_near = score is not None and score >= point.threshold
-        apart = is_near and self.gallery.is_told_apart(face.template, matricula, score or 0.0, point.threshold)
+        close_enough = score is not None and score >= point.threshold
+        apart = close_enough and self.gallery.is_told_apart(face.template, matricula, score or 0.0, point.threshold)
         enforced = live_from is not None and self.liveness.mode("verify") == "enforce"
-        waits = wait_reason(face.liveness, live_from) if is_near and enforced and live_from else ""
-        reason = "told_apart" if apart else waits or None
-        same_person = is_near and reason is None
+        waits = wait_reason(face.liveness, live_from) if close_enough and enforced and live_from else ""
+        reason: WaitReason | Literal["told_apart"] = "told_apart" if apart else waits
+        same_person = close_enough and not reason
         self.observer.verified(same_person, score)
         self.tell_liveness("verify", [face], live_from)
         return VerifyResult(face, score, point.threshold, same_person, live_from, reason)

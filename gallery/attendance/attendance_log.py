@@ -72,8 +72,8 @@ class AttendanceLog:
 
         When one of the students whom an ambiguous face may show is confirmed, the others whose entries still wait are
         rejected: the face was not theirs. In a session they are ``withdrawn``: a later photo may still show them. Faces
-        like it are told apart from those whose it was not (:mod:`gallery.told_apart`).
-        A student who is confirmed, and whose face came late, is late.
+        like it are told apart from those whose it was not (:mod:`gallery.told_apart`). A student who is confirmed, and
+        whose face came late, is late.
 
         Raises:
             NotFound: as :meth:`entry`.

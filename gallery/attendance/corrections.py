@@ -21,7 +21,7 @@ def may_be_picture(entry: Attendance) -> bool:
 def learn(gallery: Gallery, judged: Iterable[Judged], at: str) -> None:
     """Keep a negative example for each face that is not the student, and take it back where that does not hold.
 
-    A call that was cut off can be repeated. Faces by another pack than the gallery's teach nothing, as it cannot compare
+    A call that was cut off can be repeated. Faces by another pack than the gallery's teach nothing: it cannot compare
     them. A picture of the student that is held up is refused as well, and is no example: the student looks like it.
 
     Args:

@@ -243,12 +243,12 @@ class DocumentStore(FollowedStore, Protocol):
         """What was erased, so that it can be erased from older data as well."""
 
     @property
-    def negatives(self) -> NegativeStore:
-        """Faces of which a person said that they are not a student."""
-
-    @property
     def unknowns(self) -> UnknownStore:
         """Faces of people who are not enrolled."""
+
+    @property
+    def negatives(self) -> NegativeStore:
+        """Faces of which a person said that they are not a student."""
 
     @property
     def notes(self) -> NoteStore:

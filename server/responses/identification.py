@@ -111,7 +111,7 @@ class VerifyReply(JsonObject, frozen=True, kw_only=True):
     same_person: Annotated[bool, Meta(description="Whether score >= threshold, and there is no reason against it.")]
     reason: Annotated[
         Literal["told_apart", "not_live", "liveness_not_judged"] | None,
-        Meta(description="Why they are not the same person although the score says so; else null."),
+        Meta(description="Why it is not the same person though score >= threshold; null otherwise."),
     ]
     threshold: HeldTo
     score: Annotated[float | None, Meta(description="Null when the student has no template.")]
@@ -175,7 +175,7 @@ def verify_reply(request_id: str, pack: str, matricula: str, found: VerifyResult
         pack=pack,
         matricula=matricula,
         same_person=found.same_person,
-        reason=cast("Any", found.reason),
+        reason=found.reason or None,
         threshold=found.threshold,
         score=found.score,
         face=judged_face_json(found.face, found.live_from),

@@ -40,11 +40,11 @@ _LARGE_PAGE = 16
 _ROUNDS = 5
 _FIRST: tuple[RecordKind, ...] = ("erasure", "request", "access_key", "account")
 _NEXT: tuple[RecordKind, ...] = (
-    *("timetable", "session_photo", "session", "attendance", "participation", "negative", "unknown_face"),
+    *("timetable", "session_photo", "session", "attendance", "participation", "unknown_face", "negative"),
     *("finding", "photo", "template", "student"),
 )
 _NUMBERED = frozenset(
-    {"session", "attendance", "participation", "negative", "unknown_face", "photo", "template", "student"}
+    {"session", "attendance", "participation", "unknown_face", "negative", "photo", "template", "student"}
 )
 _FILLED = (
     *("students", "images", "attendance", "participations", "class_sessions", "access_log", "accounts", "access_keys"),

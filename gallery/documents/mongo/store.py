@@ -155,10 +155,10 @@ class MongoStore:
         self._findings.prepare()
         self._erasures = MongoErasures(self._connection)
         self._erasures.prepare()
-        self._negatives = MongoNegatives(self._connection, self._sequence, self._seals)
-        self._negatives.prepare()
         self._unknowns = MongoUnknowns(self._connection, self._sequence, self._attempts, self._erasures, self._seals)
         self._unknowns.prepare()
+        self._negatives = MongoNegatives(self._connection, self._sequence, self._seals)
+        self._negatives.prepare()
         about = self._attendance, self._request_keys, self._access, self._access_log
         parts = *about, self._session_photos, self._findings, self._erasures, self._negatives, self._seals
         eraser = MongoEraser(self._db, self._sequence, *parts)
@@ -187,8 +187,8 @@ class MongoStore:
         self._attendance.counts.recover()
         self._session_photos.recover()
         self._findings.recover()
-        self._negatives.recover()
         self._unknowns.recover()
+        self._negatives.recover()
 
     def _recover(self) -> None:
         """Finish or undo what dead processes left."""
@@ -248,12 +248,12 @@ class MongoStore:
         return self._erasures
 
     @property
-    def negatives(self) -> MongoNegatives:
-        return self._negatives
-
-    @property
     def unknowns(self) -> MongoUnknowns:
         return self._unknowns
+
+    @property
+    def negatives(self) -> MongoNegatives:
+        return self._negatives
 
     @property
     def notes(self) -> MongoNotes:

@@ -155,12 +155,12 @@ class SqliteStore:
         return SqliteErasures(self._reading, self._writing)
 
     @property
-    def negatives(self) -> SqliteNegatives:
-        return SqliteNegatives(self._reading, self._writing, self._after_erasure)
-
-    @property
     def unknowns(self) -> SqliteUnknowns:
         return SqliteUnknowns(self._reading, self._writing, self._after_erasure)
+
+    @property
+    def negatives(self) -> SqliteNegatives:
+        return SqliteNegatives(self._reading, self._writing, self._after_erasure)
 
     @property
     def notes(self) -> SqliteNotes:
