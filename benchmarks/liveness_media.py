@@ -23,7 +23,7 @@ _Floats = NDArray[np.float32]
 _GAMMA = 2.2
 _FINE = 3
 """Points per side in which a pixel of a screen is drawn, and a camera's pixel of a print."""
-_INKS = ((0.9, 0.15, 0.1), (0.12, 0.85, 0.2), (0.05, 0.1, 0.85))
+_INKS = ((0.97, 0.2, 0.1), (0.15, 0.95, 0.25), (0.05, 0.15, 0.95))
 """How much red, green and blue light cyan, magenta and yellow take away."""
 _ANGLES = (15.0, 75.0, 0.0)
 
@@ -62,7 +62,7 @@ def on_paper(photo: RGB, chance: Chance) -> RGB:
         light = light * (1 - amount[..., None] * np.array(absorbed, dtype=np.float32))
     seen = _seen(light.astype(np.float32), width, height, chance, 0.01)
     paper = np.array([1.0, chance.uniform(0.96, 1.0), chance.uniform(0.88, 1.0)], dtype=np.float32)
-    seen = (0.03 + chance.uniform(0.72, 0.9) * seen) * paper
+    seen = (chance.uniform(0.008, 0.02) + chance.uniform(0.75, 0.92) * seen) * paper
     slope = np.linspace(-1, 1, width, dtype=np.float32)[None, :] * chance.uniform(-0.15, 0.15)
     seen = seen * (1 + slope + chance.normal(0, 0.015, (height, width)).astype(np.float32))[..., None]
     return _shown(seen)

@@ -6,9 +6,9 @@ import json
 import shutil
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from evaluation.commands.calibrate_liveness import calibration_of
 from evaluation.intervals import shown, wilson
@@ -41,16 +41,16 @@ def photos(tmp_path: Path) -> Path:
     root = tmp_path / "photos"
     for folder in sorted(path for path in (SAMPLE / "students").iterdir() if path.is_dir())[:PEOPLE]:
         source = sorted(folder.glob("*.jpg"))[0]
-        pixels = cv2.imread(str(source)).astype(np.float32)
+        pixels = np.asarray(Image.open(source).convert("RGB"), np.float32)
         for name, blue in (("bona_fide", 1.0), ("attacks/lamp", 0.65), ("attacks/veil", 0.95)):
             target = root / name / folder.name / source.name
             target.parent.mkdir(parents=True)
             if blue == 1.0:
                 shutil.copy(source, target)
             else:
-                cv2.imwrite(str(target), np.round(pixels * np.array([1, blue, blue])).astype(np.uint8))
+                Image.fromarray(np.round(pixels * np.array([blue, blue, 1])).astype(np.uint8)).save(target)
     for name in ("bona_fide", "attacks/lamp"):
-        cv2.imwrite(str(root / name / "wall.jpg"), np.full((300, 300, 3), 128, np.uint8))
+        Image.new("RGB", (300, 300), "grey").save(root / name / "wall.jpg")
     return root
 
 
