@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from faces.liveness.values import LivenessScore
+from gallery.documents.attendance import WAIT_REASON, LivenessDecision, WaitReason
 from gallery.threshold.liveness_calibration import LivenessCalibration
 from presente.errors import ConfigError
 from presente.installation import command_line
 from presente.settings.liveness import LivenessMode, LivenessModes, LivenessUse, TargetBpcer
-
-LivenessDecision = Literal["live", "attack", "not_judged"]
-"""A bona fide presentation; a presentation attack; a face that the pack cannot judge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +82,15 @@ def decided(score: LivenessScore, point: LivenessPoint) -> LivenessDecision:
     if score.score is None:
         return "not_judged"
     return "live" if score.score >= point.threshold else "attack"
+
+
+def wait_reason(score: LivenessScore | None, point: LivenessPoint) -> WaitReason:
+    """Why a face does not pass by a threshold where only live ones do; empty of one that does.
+
+    One that no one asked about does not.
+    """
+    return WAIT_REASON.get("not_judged" if score is None else decided(score, point), "")
+
+
+NOT_JUDGED = LivenessPolicy(LivenessModes())
+"""Where no use is judged."""

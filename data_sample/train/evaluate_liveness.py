@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from faces.image.decode import DecodedPhoto
 from faces.liveness.liveness_pack import load_liveness_pack
 from faces.liveness.reader import LivenessReader
 from faces.liveness.values import LivenessScore
+from faces.reading import AlignedFace
 from faces.runtime.session import RuntimeOptions
 
 from ..draw.medium import KINDS
@@ -37,15 +38,16 @@ def judged_faces(
         rng = np.random.default_rng([0xE7A2, ATTACKS_HELD_OUT.start + number])
         picture = draw_picture(rng, HELD_OUT)
         photo = DecodedPhoto(picture.pixels, "image/png", picture.pixels.shape[:2])
-        found = [each.face for each in recogniser.embedder.detect(photo)]
+        found = recogniser.embedder.detect(photo)
         for shown in picture.faces:
-            face = _nearest(found, np.array(shown.truth.box, np.float32))
-            yield shown, None if face is None else reader.scores([reader.cut(picture.pixels, face)])[0]
+            face = nearest(found, np.array(shown.truth.box, np.float32))
+            yield shown, None if face is None else reader.scores([reader.cut(picture.pixels, face.face)])[0]
 
 
-def _nearest(found: list[DetectedFace], box: NDArray[np.float32]) -> DetectedFace | None:
-    best = max(found, key=lambda face: overlap(face.box, box), default=None)
-    return best if best is not None and overlap(best.box, box) > 0.4 else None
+def nearest(found: Sequence[AlignedFace], box: NDArray[np.float32]) -> AlignedFace | None:
+    """Return the face that lies where a box (4,) is; None when none does."""
+    best = max(found, key=lambda each: overlap(each.face.box, box), default=None)
+    return best if best is not None and overlap(best.face.box, box) > 0.4 else None
 
 
 def evaluate(models: Path, folder: Path, pictures: int = PICTURES) -> Report:

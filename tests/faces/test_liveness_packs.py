@@ -3,17 +3,26 @@
 import hashlib
 import json
 import shutil
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 from insightface.addons import ADDON_CATALOG
 
+from faces.embedder import EmbedderSettings, FaceEmbedder
+from faces.liveness.description import LivenessDescription
 from faces.liveness.liveness_pack import liveness_description, load_liveness_pack
-from faces.liveness.published import PUBLISHED_LIVENESS
+from faces.liveness.published import PUBLISHED_LIVENESS, PublishedLiveness
 from faces.liveness.reader import LivenessReader
-from faces.packs.model_pack import Terms, load_pack
-from faces.packs.published import PUBLISHED
+from faces.packs.download import pull
+from faces.packs.model_pack import ModelPack, Terms, load_pack
+from faces.packs.published import PUBLISHED, ModelFile
 from faces.pose.pose_pack import load_pose_pack
 from faces.pose.published import PUBLISHED_POSES
 from faces.runtime.session import RuntimeOptions
@@ -186,6 +195,49 @@ def test_the_page_has_descriptions_that_can_be_used(tmp_path: Path) -> None:
             assert (described.models[0].input, described.threshold) == (theirs.models[0].input, theirs.threshold)
 
 
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[str]:
+    """A site with the two networks of a pair."""
+    served = tmp_path / "served"
+    liveness_models.model(served / "first.onnx")
+    liveness_models.model(served / "second.onnx", np.eye(3) * 2)
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(served)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_published_pair_is_pulled_and_used(site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [tmp_path / "served" / name for name in ("first.onnx", "second.onnx")]
+    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in made]
+    files = tuple(
+        ModelFile(file.name, digest, file.stat().st_size, site) for file, digest in zip(made, digests, strict=True)
+    )
+    like = DESCRIBED["models"][0]
+    models = [{**like, "file": file.name, "sha256": file.sha256} for file in files]
+    described = msgspec.convert({"models": models, "threshold": 0.5, "use": "anyone"}, LivenessDescription)
+    pack = PublishedLiveness("offered", files, described, "https://there")
+    folder = pull(pack, tmp_path / "packs", lambda *_: None)
+    assert sorted(path.name for path in folder.iterdir()) == ["first.onnx", "second.onnx"]
+    assert liveness_description(folder) is None  # its name is no published one
+    monkeypatch.setitem(PUBLISHED_LIVENESS, "offered", pack)
+    opened = load_liveness_pack("offered", [tmp_path / "packs"])
+    LivenessReader(opened, PLAIN)
+    assert opened.terms == Terms("not stated", "anyone")
+    (folder / "second.onnx").write_bytes(made[0].read_bytes())
+    error = error_of("offered", tmp_path / "packs")
+    assert error.code == "checksum_mismatch" and digests[1] in str(error)
+    (folder / "first.onnx").unlink()
+    error = error_of("offered", tmp_path / "packs")
+    assert error.code == "pack_incomplete" and "faces pull offered" in error.fix
+
+
 @on_sqlite
 def test_the_commands_know_the_kind(command: Command, tmp_path: Path) -> None:
     liveness_models.folder(tmp_path / "packs" / "mine", licence="CC0", use="anyone")
@@ -222,3 +274,47 @@ def test_the_settings_open_it_or_leave_it(tmp_path: Path) -> None:
     assert open_liveness(named) is None and open_liveness_reader(named).pack.name == "mine"
     with pytest.raises(PackError):
         open_liveness_reader(Settings(liveness_pack="nonesuch"))
+
+
+@pytest.fixture(scope="module")
+def judging(real_pack: ModelPack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, FaceEmbedder]:
+    """The real networks that are in ../shared, as the page describes them, by name."""
+    if not WEIGHTS.is_dir():
+        pytest.skip("the real liveness weights are not here (../shared/models/liveness)")
+    page = (ROOT / "docs" / "liveness.md").read_text(encoding="utf-8")
+    found = {}
+    for name, text in zip(("minifasnet", "celeba_spoof"), page.split("```json\n")[1:3], strict=True):
+        folder = tmp_path_factory.mktemp(name)
+        (folder / "liveness.json").write_text(text.partition("```")[0], encoding="utf-8")
+        for model in json.loads(text.partition("```")[0])["models"]:
+            shutil.copy(WEIGHTS / model["file"], folder)
+        reader = LivenessReader(load_liveness_pack(str(folder), []), PLAIN)
+        found[name] = FaceEmbedder(real_pack, EmbedderSettings(runtime=PLAIN), liveness=reader)
+    return found
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", ["minifasnet", "celeba_spoof"])
+def test_real_networks_tell_the_photos_of_silent_face_apart(
+    name: str, judging: dict[str, FaceEmbedder], real_faces: Path
+) -> None:
+    folder = real_faces / "liveness"
+    if not folder.is_dir():
+        pytest.skip("the three photos are not here (../shared/faces/liveness)")
+    embedder = judging[name]
+    scores = {}
+    for photo in ("T1", "F1", "F2"):
+        faces = embedder.read_faces((folder / f"{photo}.jpg").read_bytes()).faces
+        assert len(faces) == 1
+        scores[photo] = embedder.judged(faces)[0].score or 0.0
+    assert scores["T1"] > 0.99 and scores["F1"] < 0.2 and scores["F2"] < 0.05, scores
+
+
+@pytest.mark.real
+def test_the_network_at_hand_is_the_one_that_is_published(judging: dict[str, FaceEmbedder]) -> None:
+    liveness = judging["celeba_spoof"].liveness
+    assert liveness is not None
+    published = PUBLISHED_LIVENESS["celeba_spoof"]
+    assert hashlib.sha256(liveness.pack.files[0].read_bytes()).hexdigest() == published.files[0].sha256
+    ours, theirs = liveness.pack.description.models[0], published.description.models[0]
+    assert (ours.crop, ours.input, ours.output) == (theirs.crop, theirs.input, theirs.output)
