@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from evaluation import pages
 from evaluation.commands.calibrate_liveness import calibration_of
 from evaluation.intervals import shown, wilson
-from evaluation.liveness_results import groups
-from evaluation.liveness_scores import JudgedPresentation, read_judged
+from evaluation.liveness_results import groups, liveness_result
+from evaluation.liveness_scores import JudgedPresentation, read_judged, write_judged
 from gallery.threshold.liveness_calibration import stored_liveness_threshold
 from presente.composition import open_store
 from presente.errors import InvalidInput
@@ -162,3 +164,36 @@ def test_groups_that_are_refused_more_often_stand_out() -> None:
     assert day["bpcer"]["p"] == night["bpcer"]["p"] < 0.01
     assert (day["apcer"]["events"], day["apcer"]["of"], night["apcer"]) == (10, 20, None)
     assert groups([live(0.5, "a")], "light", 0.5) == []
+
+
+@pytest.mark.parametrize(
+    "judged",
+    [
+        [live(-math.inf, "a", "no_face"), JudgedPresentation("attack", "print", "b", "b.jpg", "too_tight", -math.inf)],
+        [live(0.5, "a"), JudgedPresentation("attack", "<b>print", "b", "b.jpg", "ok", 0.5)],
+    ],
+    ids=["nothing judged", "one of each"],
+)
+def test_a_report_of_hardly_any_photos_says_what_is_not_known(tmp_path: Path, judged: list[JudgedPresentation]) -> None:
+    write_judged(tmp_path / "scores.tsv", judged)
+    deployed = {"threshold": 0.6, "source": "pack x", "described": "0.6 (pack x)"}
+    result = {
+        "protocol": "liveness",
+        "arguments": {"bpcer": [0.1], "group": None},
+        "pack": "p",
+        "pack_tag": "p@1",
+        "liveness_pack": "x@1",
+        "detection": "",
+        "versions": {},
+        "seconds": 1,
+        **liveness_result(judged, [0.1], deployed),
+        "scores": "scores.tsv",
+        "made_at": "2026-01-01T00:00:00+00:00",
+    }
+    (tmp_path / "result.json").write_text(json.dumps(result, allow_nan=False))
+    page = parsed(pages.write_report(tmp_path))
+    check_self_contained(page)
+    some = judged[0].is_judged
+    assert ("not measured" in page.rows["in force"]) != some and page.all("b") == []
+    assert page.rows["in force"][1].startswith("100.00\u00a0% (1 of 1" if some else "not measured")
+    assert ("cannot show a BPCER of 10" in page.text) == some
