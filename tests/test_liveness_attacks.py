@@ -30,7 +30,7 @@ def test_photos_and_attacks_are_written_from_a_seed(embedder: FaceEmbedder, tmp_
     entries = chosen(read_list(SAMPLE / "identify.tsv"), 2, seed=1)
     assert len({entry.person for entry in entries}) == 2
     counts = make(entries, embedder, tmp_path / "a", seed=1)
-    kinds = ("screen", "print", "phone", "paper", "pasted")
+    kinds = tuple(ON_A_MEDIUM)
     assert counts == dict.fromkeys(
         ["bona_fide", *(f"attacks/{kind}" for kind in kinds), "tight/bona_fide", "tight/attacks/screen"], 2
     )
@@ -72,6 +72,8 @@ def test_media_leave_their_marks() -> None:
     screen, paper = on_screen(grey, chance()), on_paper(grey, chance())
     assert screen.shape == paper.shape == grey.shape
     assert screen.std(axis=(0, 1)).min() > 1 and paper.std(axis=(0, 1)).min() > 1  # a grid, dots
+    fine = on_screen(grey, chance(), fine=True), on_paper(grey, chance(), fine=True)
+    assert fine[0].std() < screen.std() and fine[1].std() < paper.std()
     assert screen[..., 2].mean() > screen[..., 0].mean() + 3  # a colder white
     printed = on_paper(ramp, chance())
     assert printed.min() > 10 and printed.max() < 250  # neither ink nor paper is as dark, or as light, as a pixel
@@ -79,4 +81,4 @@ def test_media_leave_their_marks() -> None:
         before = ramp.copy()
         drawn = draw(ramp, grey, chance())
         assert (ramp == before).all() and drawn.dtype == np.uint8
-        assert (drawn.shape == ramp.shape) == (kind in ("screen", "print"))  # others have room around them
+        assert (drawn.shape == ramp.shape) == ("screen" in kind or "print" in kind)  # others have room around them
