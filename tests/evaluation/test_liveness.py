@@ -92,6 +92,7 @@ def test_a_run_measures_the_check_and_leaves_a_report(
     assert f"APCER lamp: 0.0000 (0 of {PEOPLE};" in said and "too few live people to show this rate" in said
 
 
+@on_sqlite
 def test_the_threshold_is_kept_with_the_gallery(
     command: Command, store_url: str, pack: Path, photos: Path, tmp_path: Path
 ) -> None:
