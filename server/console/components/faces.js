@@ -40,7 +40,7 @@ export function FaceTable({ faces }) {
       <td data-label="#">${index + 1}</td><td class=${face.decision}>${wholeName(face)}</td><td>${face.matricula ?? "–"}</td>
       <td data-label=${t("score")}>${face.score === null ? "–" : number(face.score, { minimumFractionDigits: 3, maximumFractionDigits: 3 })}</td>
       <td>${meaning(face)}</td>
-      ${judged && html`<td data-label=${t("live")} class=${face.liveness?.decision === "live" ? "" : "waiting"}>${face.liveness ? liveInWords(face.liveness) : "–"}
+      ${judged && html`<td data-label=${t("live")} class=${face.liveness?.decision === "live" ? "" : "waiting"}>${face.liveness ? liveInWords(face.liveness) : "–"}${" "}
         ${face.liveness?.score != null && html`<small title=${t("live.threshold", { score: number(face.liveness.threshold, { maximumFractionDigits: 2 }) })}>${number(face.liveness.score, { maximumFractionDigits: 2 })}</small>`}</td>`}
       <td data-label=${t("nearest")}><ol class="candidates">${face.candidates.map((each) => html`<li>${each.nombre_del_alumno}
         <meter min="0" max="1" value=${Math.max(0, each.score)} title=${number(each.score)}></meter>
