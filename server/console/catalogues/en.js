@@ -223,6 +223,7 @@ export const en = {
   "erasure.accounts": "Accounts",
   "erasure.keys": "Keys",
   "erasure.session_photos": "Class photos of open sessions",
+  "erasure.unknown_faces": "Faces of unknown people that resemble the student",
   "erasure.session_photos_about": "The class photos that may show this student are erased: a face that waits in them can no longer be confirmed. The roll stays as it is.",
   "erasure.attendance_entries": "Attendance entries",
   "erasure.participation_entries": "Participations",

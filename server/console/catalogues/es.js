@@ -223,6 +223,7 @@ export const es = {
   "erasure.accounts": "Cuentas",
   "erasure.keys": "Claves",
   "erasure.session_photos": "Fotos de clase de sesiones abiertas",
+  "erasure.unknown_faces": "Caras de desconocidos que se le parecen",
   "erasure.session_photos_about": "Las fotos de clase en que puede estar se borran: una cara por confirmar en ellas ya no se podrá confirmar. La lista se queda como está.",
   "erasure.attendance_entries": "Entradas de asistencia",
   "erasure.participation_entries": "Participaciones",
