@@ -44,7 +44,7 @@ def gallery(open_gallery: OpenGallery) -> Gallery:
 
 
 def test_what_resembles_a_student_goes_with_the_student(gallery: Gallery) -> None:
-    own, far, others, stranger = meet(gallery, like(ANA), like(ANA, 0.3), like(LUZ), STRANGER)
+    own, far, others, stranger = meet(gallery, like(ANA), like(ANA, 0.1), like(LUZ), STRANGER)
     assert holdings_of(gallery, "A1").unknown_faces == 1 and gallery.unknown_faces_of(["A1", "A2", "A9"]) == [
         own,
         others,
