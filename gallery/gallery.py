@@ -208,7 +208,7 @@ class Gallery:
                 Calling it again, for any student, tries again.
         """
         named = [self.named(matricula) for matricula in matriculas]
-        self._forget(named, cause)
+        self.forget_among_unknown(named, cause)
         removed = self.store.remove(named, cause)
         self._follow_removal()
         return removed
@@ -235,11 +235,10 @@ class Gallery:
         self._follow_removal()
         return erased
 
-    def _forget(self, matriculas: Sequence[str], cause: Cause) -> None:
-        """Erase what is kept of students among unknown people."""
+    def forget_among_unknown(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> int:
+        """Erase what is kept of students among unknown people; how many faces."""
         faces = self.unknown_faces_of(matriculas)
-        if faces:
-            self.store.unknowns.erase(faces, cause)
+        return self.store.unknowns.erase(faces, cause) if faces else 0
 
     def _unknown_near(self, people: Sequence[NDArray[np.float32]]) -> list[int]:
         try:
@@ -276,7 +275,7 @@ class Gallery:
             StoreError: as :meth:`remove`.
         """
         named = self.named(matricula)
-        self._forget([named], Cause(asked=why == "withdrawn"))
+        self.forget_among_unknown([named], Cause(asked=why == "withdrawn"))
         self.store.end_consent(named, moment, why, code)
         self._follow_removal()
 
@@ -311,7 +310,7 @@ class Gallery:
         which = [complete_digest(photo, digests, matricula) for photo in photos]
         self.index.check_pack()
         if to is None:
-            self._forget([matricula], cause)
+            self.forget_among_unknown([matricula], cause)
         self.store.take_photos(matricula, which, to, cause)
         self._follow_removal()
         return which

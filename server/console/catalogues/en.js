@@ -399,6 +399,7 @@ export const en = {
   "privacy.attendances": "Attendances",
   "privacy.faces": "Attendances with a face",
   "privacy.participations": "Participations",
+  "privacy.unknown_faces": "Faces of unknown people",
   "privacy.access_lines": "Lines of the access log",
   "privacy.accounts": "Accounts",
   "privacy.keys": "Keys",

@@ -399,6 +399,7 @@ export const es = {
   "privacy.attendances": "Asistencias",
   "privacy.faces": "Asistencias con cara",
   "privacy.participations": "Participaciones",
+  "privacy.unknown_faces": "Caras de desconocidos",
   "privacy.access_lines": "Líneas del registro de accesos",
   "privacy.accounts": "Cuentas",
   "privacy.keys": "Claves",
