@@ -138,7 +138,7 @@ def test_a_write_waits_for_one_that_is_under_way(
     monkeypatch.setattr(unknown_writes, "_LONGEST_S", 0.05)
     with mine.unknowns.writes.write("mark"), pytest.raises(Busy) as caught:
         others.unknowns.add([(unknown_face(1), 0)])
-    assert caught.value.code == "store_busy"
+    assert caught.value.code == "busy"
     monkeypatch.setattr(unknown_writes, "_LONGEST_S", 20.0)
     with mine.unknowns.writes.write("mark"):
         waiting = threading.Thread(target=others.unknowns.add, args=([(unknown_face(1), 0)],))
