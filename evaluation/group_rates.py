@@ -4,9 +4,9 @@ Every photo of every enrolled person is searched as if it were not enrolled. The
 other photos do not reach the threshold, or another person scores as high (FNIR, ISO/IEC 19795-10 on demographic
 differentials); it *names another* when any other person reaches the threshold (FPIR of a stranger who looks like this).
 
-Photos of one person are not independent. Intervals are Wilson's with the effective number of searches (Dean and Pagano,
-Evaluating confidence interval methods for binomial proportions in clustered surveys, JSSAM 2015), differences are
-tested by permuting people, not photos, and corrected for their number by Holm's method.
+Photos of one person are not independent. Intervals are Wilson's with the effective number of searches
+(:func:`evaluation.intervals.clustered_interval`), differences are tested by permuting people, not photos, and corrected
+for their number by Holm's method.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.intervals import wilson
+from evaluation.intervals import clustered_interval
 from gallery.person_score import scores_with
 from gallery.threshold.group_report import Advice, AttributeGroups, GroupLine, GroupRate
 from gallery.threshold.impostor_scores import EnrolledTemplates, scores_with_people
@@ -158,25 +158,6 @@ def _is_higher(rate: GroupRate, others: Sequence[GroupRate | None]) -> bool:
 def _rate(events: Counts, trials: Counts, p: float | None) -> GroupRate:
     low, high = clustered_interval(events, trials)
     return GroupRate(int(events.sum()), int(trials.sum()), round(low, 6), round(high, 6), p)
-
-
-def clustered_interval(events: Counts, trials: Counts) -> tuple[float, float]:
-    """The 95 % interval of a share whose trials are of people, int64 (m,) each.
-
-    The effective number of trials is theirs by the spread between people: at least the number of people, which it is
-    where nothing or everything happened, and at most the number of trials.
-    """
-    some = trials > 0
-    events, trials = events[some], trials[some]
-    people, total = len(trials), int(trials.sum())
-    if not total:
-        return 0.0, 1.0
-    share = float(events.sum()) / total
-    effective = float(people)
-    if 0 < share < 1 and people > 1:
-        spread = people / (people - 1) * float(((events - share * trials) ** 2).sum()) / total**2
-        effective = float(np.clip(share * (1 - share) / max(spread, 1e-12), people, total))
-    return wilson(share * effective, effective)
 
 
 def _chances(label: Counts, groups: int, events: Counts, trials: Counts) -> list[float | None]:

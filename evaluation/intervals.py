@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 Z95 = 1.959963984540054
 """The standard normal's 97.5 % quantile, for a two-sided 95 % interval."""
 
@@ -22,6 +25,26 @@ def wilson(successes: float, trials: float) -> tuple[float, float]:
     low = 0.0 if successes == 0 else (centre - spread) / scale
     high = 1.0 if successes == trials else (centre + spread) / scale
     return low, high
+
+
+def clustered_interval(events: NDArray[np.int64], trials: NDArray[np.int64]) -> tuple[float, float]:
+    """The 95 % interval of a share whose trials are of people, int64 (m,) each.
+
+    It is Wilson's with the effective number of trials (Dean and Pagano, Evaluating confidence interval methods for
+    binomial proportions in clustered surveys, JSSAM 2015), which is theirs by the spread between people: at least the
+    number of people, which it is where nothing or everything happened, and at most the number of trials.
+    """
+    some = trials > 0
+    events, trials = events[some], trials[some]
+    people, total = len(trials), int(trials.sum())
+    if not total:
+        return 0.0, 1.0
+    share = float(events.sum()) / total
+    effective = float(people)
+    if 0 < share < 1 and people > 1:
+        spread = people / (people - 1) * float(((events - share * trials) ** 2).sum()) / total**2
+        effective = float(np.clip(share * (1 - share) / max(spread, 1e-12), people, total))
+    return wilson(share * effective, effective)
 
 
 def shown(interval: tuple[float, float]) -> list[float]:

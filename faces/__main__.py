@@ -7,9 +7,11 @@ import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from faces.packs.description import POSE_DESCRIPTION
+from faces.liveness.liveness_pack import liveness_description, load_liveness_pack
+from faces.liveness.published import PUBLISHED_LIVENESS
+from faces.packs.description import LIVENESS_DESCRIPTION, POSE_DESCRIPTION
 from faces.packs.download import pull
 from faces.packs.model_pack import Terms, installed, load_pack, terms_of
 from faces.packs.published import PUBLISHED, Published
@@ -22,9 +24,11 @@ from presente.settings import Settings
 if TYPE_CHECKING:
     from faces.runtime.session import RuntimeOptions
 
+Kind = Literal["faces", "pose", "liveness"]
+
 _LOSS, _SHIPPED_LOSS = 0.01, 0.05
 
-_PULLABLE: Mapping[str, Published] = {**PUBLISHED, **PUBLISHED_POSES}
+_PULLABLE: Mapping[str, Published] = {**PUBLISHED, **PUBLISHED_POSES, **PUBLISHED_LIVENESS}
 
 
 def run_list(_: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -33,14 +37,14 @@ def run_list(_: argparse.Namespace, settings: Settings, output: cli.Output) -> i
     pullable = sorted(_PULLABLE.keys() - here.keys())
     terms = {name: _terms(folder) for name, folder in here.items()}
     terms |= {name: Terms(_PULLABLE[name].licence, _PULLABLE[name].use) for name in pullable}
-    kinds = {name: "pose" if _is_pose(folder) else "faces" for name, folder in here.items()}
-    kinds |= {name: "pose" if name in PUBLISHED_POSES else "faces" for name in pullable}
+    kinds = {name: _kind(folder) for name, folder in here.items()}
+    kinds |= {name: _published_kind(name) for name in pullable}
     lines = [
-        f"{name:18s} {kinds[name]:6s} {'here' if name in here else 'can be pulled':14s} for {each.use:14s} "
+        f"{name:20s} {kinds[name]:8s} {'here' if name in here else 'can be pulled':14s} for {each.use:14s} "
         f"({each.licence})"
         for name, each in terms.items()
     ]
-    lines += [f"{name:18s} {folder}" for name, folder in here.items()]
+    lines += [f"{name:20s} {folder}" for name, folder in here.items()]
     output.result(
         {
             "here": {name: str(folder) for name, folder in here.items()},
@@ -56,15 +60,24 @@ def run_list(_: argparse.Namespace, settings: Settings, output: cli.Output) -> i
 def _terms(folder: Path) -> Terms:
     """A pack's terms; a folder whose description is wrong states none."""
     try:
-        described = pose_description(folder)
+        described = pose_description(folder) or liveness_description(folder)
         return Terms(described.licence, described.use) if described else terms_of(folder)
     except PackError:
         return Terms("not stated", "not stated")
 
 
-def _is_pose(folder: Path) -> bool:
-    """Whether a folder is a pose pack, or means to be one."""
-    return (folder / POSE_DESCRIPTION).exists() or folder.name in PUBLISHED_POSES
+def _kind(folder: Path) -> Kind:
+    """Which kind of pack a folder is, or means to be."""
+    if (folder / POSE_DESCRIPTION).exists():
+        return "pose"
+    if (folder / LIVENESS_DESCRIPTION).exists():
+        return "liveness"
+    return _published_kind(folder.name)
+
+
+def _published_kind(name: str) -> Kind:
+    """The kind of a published pack; any other name is a face pack's."""
+    return "pose" if name in PUBLISHED_POSES else "liveness" if name in PUBLISHED_LIVENESS else "faces"
 
 
 def run_pull(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
@@ -107,8 +120,11 @@ def run_check(arguments: argparse.Namespace, settings: Settings, output: cli.Out
     from faces.runtime.session import RuntimeOptions
 
     name = Path(arguments.name).expanduser()
-    if any(_is_pose(place / name) for place in (Path(), *settings.pack_places)):
+    kinds = {_kind(place / name) for place in (Path(), *settings.pack_places)}
+    if "pose" in kinds:
         return _check_pose(arguments.name, settings, output)
+    if "liveness" in kinds:
+        return _check_liveness(arguments.name, settings, output)
     runtime = RuntimeOptions(settings.runtime, settings.precision)
     compared = {} if settings.precision == "f32" else _compare_with_f32(arguments, settings, runtime, output)
     pack = load_pack(arguments.name, settings.pack_places, settings.precision)
@@ -149,6 +165,38 @@ def _check_pose(name: str, settings: Settings, output: cli.Output) -> int:
         "model": str(pack.model),
     }
     output.result(data, [f"{key:12s} {value}" for key, value in data.items()])
+    return cli.DONE
+
+
+def _check_liveness(name: str, settings: Settings, output: cli.Output) -> int:
+    """Check a liveness pack's files and open its models."""
+    from faces.liveness.reader import LivenessReader
+    from faces.runtime.session import RuntimeOptions, described_runtime
+
+    pack, runtime = load_liveness_pack(name, settings.pack_places), RuntimeOptions(settings.runtime)
+    LivenessReader(pack, runtime)
+    described = pack.description
+    data: dict[str, object] = {
+        "name": pack.name,
+        "tag": pack.tag,
+        "threshold": described.threshold,
+        "least_face": described.least_face,
+        "licence": described.licence,
+        "use": described.use,
+        "runtime": described_runtime(runtime),
+        "models": [
+            {
+                "file": str(file),
+                "crop": f"{model.crop.scale:g} x {model.crop.around}, {model.crop.beyond}",
+                "input": f"{model.input.width} x {model.input.height}, {model.input.colours}",
+                "output": f"{model.output.form}, number {model.output.live} of {model.output.classes} is live",
+            }
+            for file, model in zip(pack.files, described.models, strict=True)
+        ],
+    }
+    lines = [f"{key:12s} {value}" for key, value in data.items() if key != "models"]
+    lines += [f"{'model':12s} {'; '.join(model.values())}" for model in data["models"]]  # type: ignore[attr-defined]
+    output.result(data, lines)
     return cli.DONE
 
 

@@ -14,6 +14,8 @@ from faces.detection.detector import Detector
 from faces.detection.finder import Stage, untimed
 from faces.detection.networks import face_network
 from faces.image.decoder import Decoder
+from faces.liveness.reader import LivenessReader
+from faces.liveness.values import LivenessScore
 from faces.packs.model_pack import ModelPack
 from faces.packs.precision_check import check_command
 from faces.quality import Quality
@@ -34,21 +36,31 @@ _CPU_BATCH = 16
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedFace:
-    """A face and its template, float32 (d,) of length 1; ``rotated`` as for :class:`faces.reading.AlignedFace`."""
+    """A face and its template, float32 (d,) of length 1; ``rotated`` as for :class:`faces.reading.AlignedFace`.
+
+    ``liveness``: what a liveness pack says of it; None when it was not asked.
+    """
 
     face: DetectedFace
     quality: Quality
     template: NDArray[np.float32]
     rotated: int = 0
+    liveness: LivenessScore | None = None
 
 
 class FaceEmbedder(PhotoReader):
     """Reads photos, and makes templates of one model pack. Safe to use from several threads."""
 
     def __init__(
-        self, pack: ModelPack, settings: EmbedderSettings | None = None, decoder: Decoder | None = None
+        self,
+        pack: ModelPack,
+        settings: EmbedderSettings | None = None,
+        decoder: Decoder | None = None,
+        liveness: LivenessReader | None = None,
     ) -> None:
         """Open a pack's two models; photos are decoded by ``decoder``, in the caller's own thread when None.
+
+        With ``liveness`` faces can be :meth:`judged`.
 
         Raises:
             PackError: ``unsuitable_model``, and as :func:`faces.runtime.session.open_session`.
@@ -57,7 +69,7 @@ class FaceEmbedder(PhotoReader):
         settings = settings or EmbedderSettings()
         session = open_session(pack.detection, runtime_of(pack, settings.runtime), any_size=True)
         detector = Detector(face_network(session, settings.detection.min_score), settings.detection)
-        super().__init__(detector, pack.preprocessing, settings, decoder)
+        super().__init__(detector, pack.preprocessing, settings, decoder, liveness)
         self.pack = pack
         self.on_gpu = chosen_runtime(settings.runtime) == "cuda"
         self._most = GPU_BATCH if self.on_gpu else _CPU_BATCH
@@ -86,6 +98,17 @@ class FaceEmbedder(PhotoReader):
             EmbeddedFace(aligned.face, aligned.quality, template, aligned.rotated)
             for aligned, template in zip(faces, chain.from_iterable(templates), strict=True)
         ]
+
+    def judged(self, faces: Sequence[AlignedFace]) -> list[LivenessScore]:
+        """How live aligned faces look, in their order.
+
+        Raises:
+            ValueError: the embedder has no liveness pack, or had none when it read one of the faces.
+        """
+        crops = [face.liveness for face in faces if face.liveness is not None]
+        if self.liveness is None or len(crops) != len(faces):
+            raise ValueError("faces can be judged only by an embedder that read them with a liveness pack")
+        return self.liveness.scores(crops)
 
     def embed_portrait(
         self, data: bytes, landmarks: NDArray[np.float32] | None = None, stage: Stage = untimed

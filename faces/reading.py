@@ -20,6 +20,8 @@ from faces.detection.detector import DetectionSettings, Detector
 from faces.detection.finder import FaceFinder, Found, Stage, Wanted, untimed
 from faces.image.decode import RGB, DecodedPhoto, ImageLimits, decode
 from faces.image.decoder import Decoder, InlineDecoder
+from faces.liveness.crops import LivenessCrop
+from faces.liveness.reader import LivenessReader
 from faces.packs.model_pack import Preprocessing
 from faces.quality import Quality, QualityRules, measure
 from faces.runtime.session import RuntimeOptions
@@ -34,12 +36,14 @@ class AlignedFace:
     """A detected face, its crop for the recogniser (RGB uint8), and its quality: all that recognition needs.
 
     ``rotated``: degrees, clockwise, by which the photo had to be turned for its faces to be upright: 0, 90, 180 or 270.
+    ``liveness``: what a liveness pack is given of the face; None when photos are read without one.
     """
 
     face: DetectedFace
     crop: RGB
     quality: Quality
     rotated: int = 0
+    liveness: LivenessCrop | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,7 @@ class PhotoReader:
         preprocessing: Preprocessing | None,
         settings: EmbedderSettings,
         decoder: Decoder | None = None,
+        liveness: LivenessReader | None = None,
     ) -> None:
         """Read photos with a detector.
 
@@ -104,12 +109,14 @@ class PhotoReader:
             preprocessing: how the recogniser wants a face; None for an ArcFace.
             settings: limits, quality rules, strictness.
             decoder: decodes the photos; None: the caller's own thread does.
+            liveness: cuts out what it will judge of each face; None: nothing is cut out.
         """
         self.finder = FaceFinder(detector)
         self.settings = settings
         # None: faces are aligned by their landmarks, for whatever network
         self._preprocessing = preprocessing if preprocessing is not None and preprocessing.crop == "box" else None
         self._decoder = decoder or InlineDecoder()
+        self.liveness = liveness
 
     # -- the two ways to read a photo --------------------------------------------------------------------------------
 
@@ -296,4 +303,10 @@ class PhotoReader:
         crop = self.cut(photo.pixels, face)
         aligned = crop if self._preprocessing is None else align(photo.pixels, face.landmarks)
         whole = face.enlarged(photo.reduction).clipped(*photo.size)
-        return AlignedFace(face=whole, crop=crop, quality=measure(whole, aligned, 90 * turns), rotated=90 * turns)
+        return AlignedFace(
+            face=whole,
+            crop=crop,
+            quality=measure(whole, aligned, 90 * turns),
+            rotated=90 * turns,
+            liveness=None if self.liveness is None else self.liveness.cut(photo.pixels, face),
+        )

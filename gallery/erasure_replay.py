@@ -20,6 +20,7 @@ class ReplayedErasures:
     students: int
     merged: int
     photos: int
+    unknown_faces: int
 
 
 def apply_erasures(store: DocumentStore, entries: Sequence[Erasure]) -> ReplayedErasures:
@@ -37,11 +38,12 @@ def apply_erasures(store: DocumentStore, entries: Sequence[Erasure]) -> Replayed
     new = [entry for entry in united([entries]) if entry.mark not in known]
     holds = {entry.mark for entry in standing(new)}
     replay = _Replay(store)
+    unknown = store.unknowns.erase([entry.subject for entry in new if entry.kind == "unknown_face"], AGAIN)
     for entry in new:
-        if entry.mark in holds:
+        if entry.mark in holds and entry.kind != "unknown_face":
             replay.carry_out(entry)
         store.erasures.add([entry])
-    return ReplayedErasures(len(new), replay.students, replay.merged, replay.photos)
+    return ReplayedErasures(len(new), replay.students, replay.merged, replay.photos, unknown)
 
 
 def apply_late_erasures(store: DocumentStore, entries: Sequence[Erasure]) -> ReplayedErasures:

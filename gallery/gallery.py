@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.anchors import StoredAnchors
 from gallery.decision import Candidate, Decision, decide
 from gallery.documents.consent_rules import consent_withdrawn
 from gallery.documents.erasure_file import ErasureFile
@@ -26,10 +27,11 @@ from gallery.index.generations import GenerationStore
 from gallery.index.kinds.flat import checked
 from gallery.settings import GallerySettings
 from gallery.status import GalleryStatus
-from gallery.subject_search import SubjectSearch, check_k
+from gallery.subject_search import Nearest, SubjectSearch, Telling, check_k
 from gallery.threshold.calibration import CalibrationCurve
 from gallery.threshold.operating_point import OperatingPoint, operating_point
 from gallery.threshold.stored_calibration import StoredCalibration
+from gallery.told_apart import told_apart
 from presente.errors import InvalidInput, PackError, PhotoRefused, StoreError
 from presente.text import tidy
 
@@ -49,6 +51,7 @@ class Gallery:
         published: gives the numbers of the index's generations on this machine.
         pack: tag of the model pack.
         dim: length of its templates.
+        anchors: whom people said that faces are not.
         scope: which part of the school this gallery shows.
         covers: the share of all subjects that searches reach, below 1 only in a view that :meth:`partially` gives.
     """
@@ -92,6 +95,7 @@ class Gallery:
             raise
         self._search = SubjectSearch(store, self.index, dim)
         self._calibration = StoredCalibration(store, pack)
+        self.anchors = StoredAnchors(store, pack)
         self.scope = WHOLE_SCHOOL
         self.covers = 1.0
         self._whole: Gallery | None = None
@@ -275,22 +279,50 @@ class Gallery:
     # -- searching --------------------------------------------------------------------------------------------------
 
     def search(
-        self, probes: NDArray[np.float32], k: int, clase: str | None = None, cohort: bool = False
+        self,
+        probes: NDArray[np.float32],
+        k: int,
+        clase: str | None = None,
+        cohort: bool = False,
+        threshold: float | None = None,
     ) -> list[list[Candidate]]:
         """The k nearest subjects of each probe, by :mod:`gallery.person_score`. Scores are exact.
+
+        Whoever is told apart from a probe (:mod:`gallery.told_apart`) is left out.
 
         Args:
             probes: float32 (m, d) unit rows.
             k: 1 to :data:`gallery.subject_search.MAX_K`; fewer are returned when the gallery has fewer.
             clase: only students of this class.
             cohort: also the people who are no students.
+            threshold: from which score on a subject would be named; None for the gallery's own.
 
         Raises:
             InvalidInput: ``invalid_k``, ``dimension_mismatch``, ``not_finite``.
         """
+        return [found.candidates for found in self.nearest(probes, k, clase, cohort, threshold)]
+
+    def nearest(
+        self,
+        probes: NDArray[np.float32],
+        k: int,
+        clase: str | None = None,
+        cohort: bool = False,
+        threshold: float | None = None,
+    ) -> list[Nearest]:
+        """What :meth:`search` finds, and who was left out."""
         check_k(k)
         self.index.catch_up()
-        return self._search.nearest(probes, k, self.searchable(clase, cohort))
+        only = self.searchable(clase, cohort)
+        return self._search.nearest(probes, k, only, self._telling(threshold, only))
+
+    def _telling(self, threshold: float | None, only: NDArray[np.int64] | None) -> Telling | None:
+        """Whom a search with a threshold, or with the gallery's own, leaves out; None when no one has said anything."""
+        anchors = self.anchors.now()
+        if not anchors:
+            return None
+        held_to = self._operating_point(None, only).threshold if threshold is None else threshold
+        return Telling(anchors, held_to, self.settings.margin)
 
     def identify(
         self,
@@ -313,9 +345,11 @@ class Gallery:
         only = self.searchable(clase, cohort)
         point = self._operating_point(threshold, only)
         # A decision needs two subjects to see that it is ambiguous, even if the caller wants fewer candidates.
-        searched = self._search.nearest(probes, max(k, 2), only)
+        searched = self._search.nearest(probes, max(k, 2), only, self._telling(point.threshold, only))
+        margin, searched_all = self.settings.margin, self.covers == 1.0
         decisions = [
-            decide(candidates, point.threshold, self.settings.margin, self.covers == 1.0) for candidates in searched
+            decide(found.candidates, point.threshold, margin, searched_all, bool(found.told_apart))
+            for found in searched
         ]
         return point, [
             Decision(made.verdict, made.student, made.score, made.reason, made.candidates[:k]) for made in decisions
@@ -340,6 +374,15 @@ class Gallery:
         self.index.catch_up()
         found = self._search.hits(probe[None, :], 1, np.array([stored.id], dtype=np.int64))[0]
         return found[0][1] if found else None
+
+    def is_told_apart(self, probe: NDArray[np.float32], subject: int, score: float, threshold: float) -> bool:
+        """Whether a student with a score of a float32 (d,) probe is told apart from it: :mod:`gallery.told_apart`."""
+        telling = self._telling(threshold, None)
+        if telling is None:
+            return False
+        return (
+            subject in told_apart(probe[None, :], [[(subject, score)]], telling.anchors, threshold, telling.margin)[0]
+        )
 
     def nearest_template(self, probe: NDArray[np.float32], subject: int) -> int | None:
         """Id of the subject's template nearest to a float32 (d,) probe; None when the subject is gone."""

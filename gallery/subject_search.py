@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from gallery.documents.scope import WHOLE_SCHOOL, Scope
 from gallery.documents.values import Position, Student, SubjectKind
 from gallery.index.gallery_index import GalleryIndex
 from gallery.index.kinds.flat import checked
+from gallery.told_apart import Anchors, Hit, told_apart
 from presente.errors import InvalidInput
 from presente.stages import stage
 
@@ -22,6 +24,23 @@ MAX_K = 1000
 """The largest number of subjects that a search returns per probe."""
 _BLOCK = 256
 """Probes that are searched under one hold of the lock, so that writers do not wait for a whole batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Whom searches leave out (:mod:`gallery.told_apart`): by what people said, a threshold and a margin."""
+
+    anchors: Anchors
+    threshold: float
+    margin: float
+
+
+@dataclass(slots=True)
+class Nearest:
+    """The candidates of one probe, best first, and the subjects that were left out because they are told apart."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    told_apart: frozenset[int] = frozenset()
 
 
 class SubjectSearch:
@@ -85,23 +104,45 @@ class SubjectSearch:
                 self._subject_count = searcher.position, searcher.subject_count()
             return self._subject_count[1]
 
-    def nearest(self, probes: NDArray[np.float32], k: int, only: NDArray[np.int64] | None) -> list[list[Candidate]]:
-        """The k nearest subjects of each probe, float32 (m, d), as candidates."""
+    def nearest(
+        self, probes: NDArray[np.float32], k: int, only: NDArray[np.int64] | None, telling: Telling | None = None
+    ) -> list[Nearest]:
+        """The k nearest subjects of each probe, float32 (m, d), as candidates, without those who are told apart."""
         position = self._index.position
-        found = self.hits(probes, k, only)
-        students = self._store.subjects(list({subject for hits in found for subject, _ in hits}), position)
-        return [_ranked(hits, students) for hits in found]
+        found = self._without_told_apart(probes, k, only, telling)
+        students = self._store.subjects(list({subject for hits, _ in found for subject, _ in hits}), position)
+        return [Nearest(_ranked(hits, students), left_out) for hits, left_out in found]
 
-    def hits(
-        self, probes: NDArray[np.float32], k: int, only: NDArray[np.int64] | None
-    ) -> list[list[tuple[int, float]]]:
+    def _without_told_apart(
+        self, probes: NDArray[np.float32], k: int, only: NDArray[np.int64] | None, telling: Telling | None
+    ) -> list[tuple[list[Hit], frozenset[int]]]:
+        """The k nearest subjects of each probe who are not told apart, and those who are.
+
+        Where one who was found is told apart, as many more are searched for.
+        """
+        found = [(hits, frozenset[int]()) for hits in self.hits(probes, k, only)]
+        if telling is None:
+            return found
+        rows, depth, searched = list(range(len(found))), k, [hits for hits, _ in found]
+        while rows:
+            apart = told_apart(probes[rows], searched, telling.anchors, telling.threshold, telling.margin)
+            deeper: dict[int, int] = {}
+            for row, hits, left_out in zip(rows, searched, apart, strict=True):
+                found[row] = [hit for hit in hits if hit[0] not in left_out][:k], left_out
+                if len(hits) == depth < k + len(left_out):
+                    deeper[row] = k + len(left_out)
+            rows, depth = list(deeper), max(deeper.values(), default=k)
+            searched = self.hits(probes[rows], depth, only) if rows else []
+        return found
+
+    def hits(self, probes: NDArray[np.float32], k: int, only: NDArray[np.int64] | None) -> list[list[Hit]]:
         """The k nearest subjects of each probe, float32 (m, d): subject ids and scores, best first.
 
         Raises:
             InvalidInput: ``dimension_mismatch``, ``not_finite``.
         """
         rows = checked(probes, self._dim)
-        found: list[list[tuple[int, float]]] = []
+        found: list[list[Hit]] = []
         for start in range(0, len(rows), _BLOCK):
             with stage("search"), self._index.reading() as searcher:
                 selected = None if only is None else searcher.select(only)
@@ -115,7 +156,7 @@ def check_k(k: int) -> None:
         raise InvalidInput("invalid_k", f"k is {k}.", f"It must be between 1 and {MAX_K}.")
 
 
-def _ranked(hits: Sequence[tuple[int, float]], students: dict[int, Student]) -> list[Candidate]:
+def _ranked(hits: Sequence[Hit], students: dict[int, Student]) -> list[Candidate]:
     """Candidates, best first, without subjects who were removed between the search and the look-up."""
     existing = [(subject, score) for subject, score in hits if subject in students]
     return [

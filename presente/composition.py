@@ -28,11 +28,14 @@ from gallery.index.recall_gate import IndexSettings
 from gallery.index.sealed_files import INDEX_KEY, can_open
 from gallery.photo_export import PhotoExport
 from gallery.settings import GallerySettings
+from gallery.threshold.liveness_calibration import StoredLivenessCalibration
 from gallery.threshold.operating_point import OperatingPoint, ThresholdTarget, operating_point
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import ConfigError, InvalidInput, PackError, PresenteError, StoreError
 from presente.files import erase_folder
+from presente.installation import command_line
 from presente.key_source import KeySource
+from presente.liveness import LivenessPoint, LivenessPolicy
 from presente.parallel import default_workers
 from presente.sealing import Cipher, MasterKey
 from presente.secrets import hidden, hidden_address
@@ -42,10 +45,11 @@ from presente.settings.values import TargetRate
 if TYPE_CHECKING:
     from faces.embedder import FaceEmbedder
     from faces.image.decoder import Decoder
+    from faces.liveness.reader import LivenessReader
     from faces.pose.raised_hands import RaiseRule
     from faces.pose.reader import PoseReader
 
-SAMPLE_PACK, SAMPLE_POSE, OFF = "sample", "sample_pose", "off"
+SAMPLE_PACK, SAMPLE_POSE, SAMPLE_LIVENESS, OFF = "sample", "sample_pose", "sample_liveness", "off"
 
 _SQLITE = "sqlite:///"
 _MONGO = ("mongodb://", "mongodb+srv://")
@@ -56,7 +60,9 @@ def open_pack(settings: Settings) -> ModelPack:
     return load_pack(settings.pack, settings.pack_places, settings.precision)
 
 
-def open_embedder(settings: Settings, pack: ModelPack, decoder: Decoder | None = None) -> FaceEmbedder:
+def open_embedder(
+    settings: Settings, pack: ModelPack, decoder: Decoder | None = None, liveness: LivenessReader | None = None
+) -> FaceEmbedder:
     """An embedder for a pack. It imports OpenCV and insightface, which is slow: call it only where photos are read."""
     from faces.detection.detector import DetectionSettings
     from faces.embedder import EmbedderSettings, FaceEmbedder
@@ -71,7 +77,83 @@ def open_embedder(settings: Settings, pack: ModelPack, decoder: Decoder | None =
             strict=settings.strict,
         ),
         decoder,
+        liveness,
     )
+
+
+def open_liveness(settings: Settings) -> LivenessReader | None:
+    """What scores how live faces look; None when the settings judge no use of a photo.
+
+    Raises:
+        ConfigError: as :func:`open_liveness_reader`.
+        PackError: likewise.
+    """
+    return open_liveness_reader(settings) if settings.liveness.is_on else None
+
+
+def open_liveness_reader(settings: Settings) -> LivenessReader:
+    """The liveness pack that the settings name, opened, whether they judge any use with it or not.
+
+    Without a name it is the sample's, which knows drawings, where the sample's face pack is used.
+
+    Raises:
+        ConfigError: ``no_liveness_pack``; of the runtime.
+        PackError: as :func:`faces.liveness.liveness_pack.load_liveness_pack` and
+            :class:`faces.liveness.reader.LivenessReader`.
+    """
+    name = settings.liveness_pack or (SAMPLE_LIVENESS if settings.pack == SAMPLE_PACK else "")
+    if not name:
+        raise ConfigError(
+            "no_liveness_pack",
+            f"Liveness is to be judged, and no pack is named for it; the sample's knows drawings only, and the face "
+            f"pack is {settings.pack!r}.",
+            f"Set PRESENTE_LIVENESS_PACK (`{command_line('faces list')}` shows which packs there are), or "
+            "PRESENTE_LIVENESS=off.",
+        )
+    from faces.liveness.liveness_pack import load_liveness_pack
+    from faces.liveness.reader import LivenessReader
+
+    runtime = replace(runtime_options(settings), precision="f32")  # a precision is checked for a face pack only
+    return LivenessReader(load_liveness_pack(name, settings.pack_places), runtime)
+
+
+def liveness_policy(
+    settings: Settings, reader: LivenessReader | None, store: DocumentStore | None = None
+) -> LivenessPolicy:
+    """How liveness is judged by the settings, with the pack of ``reader``.
+
+    Args:
+        settings: the modes, and the threshold where they give one.
+        reader: what :func:`open_liveness` gave.
+        store: has what ``evaluation calibrate --bpcer`` stored; None: nothing is.
+    """
+    if reader is None:
+        return LivenessPolicy(settings.liveness)
+    return LivenessPolicy(
+        settings.liveness,
+        reader.pack.tag,
+        reader.threshold,
+        settings.liveness_threshold,
+        settings.came_from.get("liveness_threshold", "default"),
+        (lambda: None) if store is None else StoredLivenessCalibration(store, reader.pack.tag),
+    )
+
+
+def deployed_liveness_point(settings: Settings, reader: LivenessReader) -> LivenessPoint:
+    """The score from which a server with these settings calls a face live now; makes no SQLite file.
+
+    Raises:
+        ConfigError: as :meth:`presente.liveness.LivenessPolicy.point`.
+        StoreError: of the store.
+    """
+    file = store_file(settings)
+    if isinstance(settings.liveness_threshold, float) or (file is not None and not file.exists()):
+        return liveness_policy(settings, reader).point()
+    store = open_own_store(settings)
+    try:
+        return liveness_policy(settings, reader, store).point()
+    finally:
+        store.close()
 
 
 def open_pose(settings: Settings) -> PoseReader | None:

@@ -21,10 +21,12 @@ _FITTED_TO = 5_000
 __all__ = ["FilmReading", "read_school_film", "threshold_for_chances", "threshold_of_film"]
 
 
-def read_school_film(path: Path, embedder: FaceEmbedder, hands: RaisedHands | None, tell: Tell) -> FilmReading:
+def read_school_film(
+    path: Path, embedder: FaceEmbedder, hands: RaisedHands | None, tell: Tell, judges: bool = False
+) -> FilmReading:
     """Read a film with a pack, whose own threshold says when two views are one face; see
     :func:`faces.film.reading.read_film`."""
-    return read_film(str(path), embedder, embedder.pack.threshold, hands, tell)
+    return read_film(str(path), embedder, embedder.pack.threshold, hands, tell, judges=judges)
 
 
 def threshold_of_film(gallery: Gallery, reading: FilmReading) -> tuple[float, OperatingPoint]:

@@ -58,8 +58,8 @@ CODES: Mapping[int, frozenset[str]] = {
     501: frozenset({"hands_off"}),
     503: frozenset({
         "access_log_full", "busy", "calibration_unreadable", "data_key_missing",
-        "documents_missing", "erasure_incomplete", "erasure_list_unwritable", "lease_lost", "master_key_missing",
-        "not_ready", "pack_mismatch", "request_in_progress", "seal_broken", "shards_missing",
+        "documents_missing", "erasure_incomplete", "erasure_list_unwritable", "lease_lost",
+        "liveness_not_calibrated", "master_key_missing", "not_ready", "pack_mismatch", "request_in_progress", "seal_broken", "shards_missing",
         "signing_key_unreadable", "snapshot_gone",
         "store_unavailable", "store_unsealed",
     }),
@@ -98,6 +98,9 @@ PHOTO = frozenset({
     "too_small", "unsupported_format",
 })  # fmt: skip
 """What a photo may be refused for when it is read."""
+
+JUDGED = frozenset({"liveness_not_calibrated"})
+"""What a photo may be refused for of which it is asked whether its faces are live."""
 
 PORTRAIT = frozenset({"low_quality", "multiple_faces", "no_face"})
 """What a photo of one person may be refused for."""

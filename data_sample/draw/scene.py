@@ -50,7 +50,7 @@ def render_scene(seats: Sequence[Seat], look: Look, width: int, height: int, des
     pixels = draw_background(look.background, look.background_seed, width, height)
     truths = []
     for number, seat in enumerate(seats, start=1):
-        truths.append(_paste(pixels, seat))
+        truths.append(paste_person(pixels, seat))
         for desk in desks:
             if desk.behind == number:
                 draw_desk(pixels, desk)
@@ -65,7 +65,7 @@ def draw_desk(pixels: NDArray[np.float32], desk: Desk) -> None:
     pixels[edge:bottom] = np.array(scale(desk.colour, 0.72), dtype=np.float32) / 255
 
 
-def _paste(pixels: NDArray[np.float32], seat: Seat) -> Truth:
+def paste_person(pixels: NDArray[np.float32], seat: Seat) -> Truth:
     """Draw one person into `pixels` (H, W, 3) and return where the face is."""
     height, width = pixels.shape[:2]
     reach = seat.face_width * 1.9

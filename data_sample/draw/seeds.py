@@ -23,7 +23,16 @@ CLASS = range(3_000_000, 3_010_000)
 STRANGERS = range(3_010_000, 3_020_000)
 """People of the sample world who are in no class."""
 
-_ALL = (TRAIN, CALIBRATE, HELD_OUT, CLASS, STRANGERS)
+ATTACKS_TRAIN = range(4_000_000, 5_000_000)
+"""Pictures with and without presentation attacks that training draws; people in them are of `TRAIN`."""
+
+ATTACKS_HELD_OUT = range(5_000_000, 5_100_000)
+"""Those on which figures are measured; people in them are of `HELD_OUT`."""
+
+ATTACKS_SHIPPED = range(5_100_000, 5_110_000)
+"""Those in the folder `attacks`; people in them are of `CLASS`."""
+
+_ALL = (TRAIN, CALIBRATE, HELD_OUT, CLASS, STRANGERS, ATTACKS_TRAIN, ATTACKS_HELD_OUT, ATTACKS_SHIPPED)
 
 
 def assert_disjoint() -> None:

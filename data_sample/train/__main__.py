@@ -1,4 +1,4 @@
-"""Command line: `python -m data_sample.train {detector,embedder,calibrate,evaluate,pose,evaluate_pose,all}`."""
+"""Command line: `python -m data_sample.train STEP`, a sub-step or `all`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from .paths import MODELS, POSE, SAMPLE, WORK
+from .paths import LIVENESS, MODELS, POSE, SAMPLE, WORK
 
 EMBEDDER_EPOCHS = 4.5
 
@@ -14,11 +14,12 @@ EMBEDDER_EPOCHS = 4.5
 def main() -> None:
     """Run the sub-steps that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m data_sample.train", description=__doc__)
-    steps = ("detector", "embedder", "calibrate", "evaluate", "pose", "evaluate_pose", "all")
-    parser.add_argument("step", choices=steps)
+    steps = ("detector", "embedder", "calibrate", "evaluate", "pose", "evaluate_pose", "liveness")
+    parser.add_argument("step", choices=(*steps, "evaluate_liveness", "all"))
     parser.add_argument("--work", type=Path, default=WORK, help="folder for drawn data and checkpoints")
     parser.add_argument("--models", type=Path, default=MODELS, help="folder of the pack")
     parser.add_argument("--pose", type=Path, default=POSE, help="folder of the pose pack")
+    parser.add_argument("--liveness", type=Path, default=LIVENESS, help="folder of the liveness pack")
     parser.add_argument("--epochs", type=float, default=EMBEDDER_EPOCHS, help="how often the embedder sees the crops")
     chosen = parser.parse_args()
     if chosen.step in ("detector", "all"):
@@ -33,6 +34,10 @@ def main() -> None:
         train_pose(chosen.work, chosen.pose)
     if chosen.step in ("evaluate_pose", "all"):
         evaluate_pose(chosen.models, chosen.pose)
+    if chosen.step in ("liveness", "all"):
+        train_liveness(chosen.work, chosen.liveness)
+    if chosen.step in ("evaluate_liveness", "all"):
+        evaluate_liveness(chosen.models, chosen.liveness)
 
 
 def train_detector(work: Path, models: Path) -> None:
@@ -59,6 +64,14 @@ def train_pose(work: Path, folder: Path) -> None:
     export.export_pose(run.params, run.stats, folder / "pose.onnx")
 
 
+def train_liveness(work: Path, folder: Path) -> None:
+    """Train and export the liveness net."""
+    from . import export, liveness
+
+    run = liveness.train(work)
+    export.export_liveness(run.params, run.stats, folder / "live.onnx")
+
+
 def calibrate(models: Path) -> None:
     """Choose the threshold and write pack.json."""
     from . import evaluate as figures
@@ -78,6 +91,13 @@ def evaluate(models: Path) -> None:
 def evaluate_pose(models: Path, folder: Path) -> None:
     """Print the pose net's figures as JSON."""
     from .evaluate_poses import evaluate as figures
+
+    print(json.dumps(figures(models, folder), indent=2))
+
+
+def evaluate_liveness(models: Path, folder: Path) -> None:
+    """Print the liveness net's figures as JSON."""
+    from .evaluate_liveness import evaluate as figures
 
     print(json.dumps(figures(models, folder), indent=2))
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from .nets import ANCHORS, DIM, KEYPOINTS, POSE_STRIDE, STRIDES, detector, embedder, pose
+from .attacks import LEAST_FACE, RULE
+from .attacks import SIDE as LIVENESS_SIDE
+from .nets import ANCHORS, DIM, KEYPOINTS, POSE_STRIDE, STRIDES, detector, embedder, liveness, pose
 from .ops import EPSILON, Params
 from .poses import SIDE
 
@@ -22,6 +25,9 @@ score above 0.97 nearly always; things that are not faces reach 0.76 at most, as
 SEEN, COUNTS = 0.4, 0.3
 """The trained value of a heat map that becomes the score 0.3, from which a keypoint counts as seen. Places of keypoints
 weigh more than others in training, so that its values are too high."""
+
+LIVE = 0.5
+"""The score from which a face counts as live."""
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -158,6 +164,33 @@ def export_pose(params: Params, stats: Params, path: Path) -> None:
         "about": "Trained on drawn, fictional people only; it finds the arms of drawings, not of real people.",
     }
     (path.parent / "pose.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+
+
+def export_liveness(params: Params, stats: Params, path: Path) -> None:
+    """Write the liveness net: input (N, 3, LIVENESS_SIDE, LIVENESS_SIDE), output (N, 2), and liveness.json."""
+    ops = OnnxOps(params, stats)
+    ops.rename(liveness(ops, "crops"), "logits")
+    side = LIVENESS_SIDE
+    graph_in = helper.make_tensor_value_info("crops", TensorProto.FLOAT, ["N", 3, side, side])
+    graph_out = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 2])
+    _write(ops, [graph_in], [graph_out], path)
+    described = {
+        "name": "sample_liveness",
+        "models": [
+            {
+                "file": path.name,
+                "crop": msgspec.to_builtins(RULE),
+                "input": {"height": side, "width": side, "mean": 127.5, "scale": 128},
+                "output": {"form": "logits", "classes": 2, "live": 0},
+            }
+        ],
+        "threshold": LIVE,
+        "least_face": LEAST_FACE,
+        "licence": "MIT",
+        "use": "anyone",
+        "about": "Trained on drawn, fictional people only; it tells drawn screens and prints, not real ones.",
+    }
+    (path.parent / "liveness.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
 
 
 def _write(ops: OnnxOps, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto], path: Path) -> None:

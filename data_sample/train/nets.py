@@ -1,4 +1,4 @@
-"""The three networks, written once against an abstract set of operations.
+"""The four networks, written once against an abstract set of operations.
 
 The same definition is run by JAX in training (ops.py) and written out as ONNX (export.py).
 """
@@ -109,3 +109,15 @@ def pose(ops: Ops[T], x: T) -> T:
     middle = ops.conv("s8", ops.merge(ops.conv("l8", p8, 48, kernel=1), top), 40)
     low = ops.conv("s4", ops.merge(ops.conv("l4", p4, 40, kernel=1), middle), 40)
     return ops.conv("heat", low, KEYPOINTS, kernel=1, relu=False, norm=False)
+
+
+def liveness(ops: Ops[T], x: T) -> T:
+    """Map crops of 80 x 80 around faces to two logits, the first of a live face.
+
+    The first layers keep the pixels' texture, which is what is left of a screen that fills the frame.
+    """
+    x = ops.conv("c1", x, 16, stride=2)
+    x = block(ops, "r2", ops.conv("c2", x, 32, stride=2), 32)
+    x = block(ops, "r3", ops.conv("c3", x, 48, stride=2), 48)
+    x = block(ops, "r4", ops.conv("c4", x, 64, stride=2), 64)
+    return ops.dense("live", x, 2)

@@ -8,5 +8,6 @@ from pathlib import Path
 SAMPLE = Path(__file__).resolve().parents[1]
 MODELS = SAMPLE / "models" / "sample"
 POSE = SAMPLE / "models" / "sample_pose"
+LIVENESS = SAMPLE / "models" / "sample_liveness"
 WORK = Path(tempfile.gettempdir()) / "presente-sample-train"
 """Drawn training data and checkpoints; may be deleted at any time."""

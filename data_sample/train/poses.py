@@ -108,7 +108,7 @@ def labels_in(crop: Crop, keypoints: NDArray[np.float64]) -> NDArray[np.float32]
     return points
 
 
-def _jittered(rng: np.random.Generator, face: Box) -> Box:
+def jittered(rng: np.random.Generator, face: Box) -> Box:
     """A box as a detector might give it."""
     side, grow = longer_side(face), float(np.exp(rng.normal(0, 0.07)))
     x, y = ((face[k] + face[k + 2]) / 2 + float(rng.normal(0, 0.06)) * side for k in (0, 1))
@@ -120,7 +120,7 @@ def _crops(seed: int) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
     """Crops of the people of one training picture, with their labels."""
     rng = np.random.default_rng([0x905E, seed])
     scene, people = draw_people(rng, seeds.TRAIN)
-    crops = [(cut(scene.pixels, _jittered(rng, person.face), SIDE, SIDE), person) for person in people]
+    crops = [(cut(scene.pixels, jittered(rng, person.face), SIDE, SIDE), person) for person in people]
     return [(crop.pixels, labels_in(crop, person.keypoints)) for crop, person in crops]
 
 

@@ -13,8 +13,8 @@ from presente.errors import PackError
 _ALIGNED = 112
 """Side, in pixels, of a face that is aligned by its landmarks."""
 
-POSE_DESCRIPTION = "pose.json"
-"""A folder with this file is a pose pack: what else is in it makes no templates."""
+POSE_DESCRIPTION, LIVENESS_DESCRIPTION = "pose.json", "liveness.json"
+"""A folder with one of these files is a pose pack or a liveness pack: what else is in it makes no templates."""
 
 USES = ("anyone", "research only")
 """Who may use a pack, as far as the licence of its weights says; "not stated" where none is given."""

@@ -14,7 +14,7 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from faces.packs.description import POSE_DESCRIPTION, Preprocessing, read_description
+from faces.packs.description import LIVENESS_DESCRIPTION, POSE_DESCRIPTION, Preprocessing, read_description
 from faces.packs.graph_shapes import output_dim, tell_apart
 from faces.packs.precision_check import PrecisionCheck, passed_check, precision_folder
 from faces.packs.published import PUBLISHED, PublishedPack
@@ -149,7 +149,7 @@ def load_pack(name: str, places: Iterable[Path], precision: str = "f32") -> Mode
 
     Raises:
         PackError: ``pack_not_found``, ``pack_incomplete``, ``pack_invalid`` or ``checksum_mismatch``;
-            ``unsuitable_model`` when it is a pose pack.
+            ``unsuitable_model`` when it is a pack of another kind.
         ConfigError: ``precision_unchecked``, ``precision_outdated``.
     """
     folder = find_pack(name, places)
@@ -162,12 +162,13 @@ def load_pack(name: str, places: Iterable[Path], precision: str = "f32") -> Mode
 
 
 def _read_pack(name: str, folder: Path) -> ModelPack:
-    if (folder / POSE_DESCRIPTION).exists():
-        raise PackError(
-            "unsuitable_model",
-            f"{folder} is a pose pack, which makes no templates.",
-            f"Name a face pack; `{command_line('faces list')}` shows which are here.",
-        )
+    for file, kind in ((POSE_DESCRIPTION, "pose"), (LIVENESS_DESCRIPTION, "liveness")):
+        if (folder / file).exists():
+            raise PackError(
+                "unsuitable_model",
+                f"{folder} is a {kind} pack, which makes no templates.",
+                f"Name a face pack; `{command_line('faces list')}` shows which are here.",
+            )
     described = read_description(folder)
     published = PUBLISHED.get(folder.name)
     if described:

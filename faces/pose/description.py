@@ -2,46 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 
+from faces.declared_network import NetworkInput
 from faces.packs.description import POSE_DESCRIPTION
 from faces.pose.keypoints import COCO
 from presente.errors import PackError
 
-_Side = Annotated[int, msgspec.Meta(ge=32, le=1024)]
-_PerColour = float | tuple[float, float, float]
-
 NEEDED = ("nose", "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist")
 """Keypoints without which no raised hand can be told."""
-
-
-class PoseInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a model takes.
-
-    Attributes:
-        height, width: in pixels.
-        layout: whether the colours are the second axis or the last one.
-        colours: their order.
-        mean, scale: of a pixel v it is given (v - mean) / scale; one number, or one per colour, in their order.
-    """
-
-    height: _Side
-    width: _Side
-    layout: Literal["nchw", "nhwc"] = "nchw"
-    colours: Literal["rgb", "bgr"] = "rgb"
-    mean: _PerColour = 0.0
-    scale: _PerColour = 1.0
-
-    def __post_init__(self) -> None:
-        """Refuse numbers with which nothing can be computed."""
-        if not all(math.isfinite(value) for value in (*per_colour(self.mean), *per_colour(self.scale))):
-            raise ValueError("mean and scale must be finite")
-        if not all(value > 0 for value in per_colour(self.scale)):
-            raise ValueError("scale must be above 0")
 
 
 class PoseOutput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,7 +43,7 @@ class PoseDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     model: str
-    input: PoseInput
+    input: NetworkInput
     output: PoseOutput
     keypoints: Literal["coco"] | tuple[str, ...] = "coco"
     name: str = ""
@@ -96,11 +68,6 @@ class PoseDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _DECODER = msgspec.json.Decoder(PoseDescription)  # described now, by one thread: presente/struct_types.py
-
-
-def per_colour(value: _PerColour) -> tuple[float, float, float]:
-    """A number per colour."""
-    return value if isinstance(value, tuple) else (value, value, value)
 
 
 def read_pose_description(folder: Path) -> PoseDescription | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Output = NDArray[np.floating]
+from faces.declared_network import Output
 
 _AROUND = 2
 """A peak's place is the mean of the cells at most so far from the highest one, weighted by their values."""

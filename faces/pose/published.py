@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from faces.declared_network import NetworkInput
 from faces.packs.published import ModelFile
-from faces.pose.description import PoseDescription, PoseInput, PoseOutput
+from faces.pose.description import PoseDescription, PoseOutput
 
 _MMPOSE = "https://download.openmmlab.com/mmpose/v1/projects/rtmposev1/onnx_sdk"
 _MOVENET = (
@@ -52,7 +53,7 @@ def _rtmpose(size: str, name: str, sha256: str, length: int) -> PublishedPose:
     model = ModelFile("end2end.onnx", sha256, length)
     described = PoseDescription(
         model=model.name,
-        input=PoseInput(height=256, width=192, mean=(123.675, 116.28, 103.53), scale=(58.395, 57.12, 57.375)),
+        input=NetworkInput(height=256, width=192, mean=(123.675, 116.28, 103.53), scale=(58.395, 57.12, 57.375)),
         output=PoseOutput("simcc"),
         sha256=sha256,
         licence="Apache-2.0 is MMPose's; of the weights by themselves nothing is stated",
@@ -66,7 +67,7 @@ def _movenet(kind: str, side: int, sha256: str) -> PublishedPose:
     model = ModelFile(f"movenet_singlepose_{kind}_4.onnx", sha256, 0, _MOVENET)
     described = PoseDescription(
         model=model.name,
-        input=PoseInput(height=side, width=side, layout="nhwc"),
+        input=NetworkInput(height=side, width=side, layout="nhwc"),
         output=PoseOutput("movenet"),
         sha256=sha256,
         licence="Apache-2.0",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from gallery.attendance.corrections import learn
 from gallery.documents.attendance import (
     Attendance,
     AttendanceStatus,
@@ -16,7 +17,7 @@ from gallery.documents.attendance import (
     StoredAttendance,
     StoredParticipation,
 )
-from gallery.documents.attendance_rules import ATTENDED, latest
+from gallery.documents.attendance_rules import ATTENDED, UNSETTLED, latest
 from gallery.documents.request_keys import NO_CLAIM, Claim, key_reused
 from gallery.documents.session_rules import check_open
 from gallery.documents.student_rules import student_not_found
@@ -70,7 +71,9 @@ class AttendanceLog:
         """Correct an entry: a person confirms or rejects it. The entries that hold afterwards, that student's first.
 
         When one of the students whom an ambiguous face may show is confirmed, the others whose entries still wait are
-        rejected: the face was not theirs. In a session they are ``withdrawn``: a later photo may still show them.
+        rejected: the face was not theirs. In a session they are ``withdrawn``: a later photo may still show them. Faces
+        like it are told apart from those whose it was not (:mod:`gallery.told_apart`). A student who is confirmed, and
+        whose face came late, is late.
 
         Raises:
             NotFound: as :meth:`entry`.
@@ -80,16 +83,22 @@ class AttendanceLog:
         if stored.entry.session:
             check_open(self.gallery.store.sessions.session(stored.entry.session), stored.entry.session)
         key = stored.entry.entry_key
+        came_late = stored.entry.status in UNSETTLED and stored.entry.late
+        status = "late" if status == "present" and came_late else status
         drafts: dict[EntryKey, EntryDraft] = {key: by_hand(key, status, note, claim)}
         refuted: AttendanceStatus = "withdrawn" if stored.entry.session else "rejected"
+        judged = [(stored, status == "rejected")]
         if stored.entry.face_group and status in ATTENDED:
             for other in self.store.entries(EntryFilter(face_group=stored.entry.face_group)):
                 other_key = other.entry.entry_key
                 if other.entry.subject is not None and other_key != key and self._waits(other, claim):
                     drafts[other_key] = by_hand(other_key, refuted, note, claim)
+                    judged.append((other, True))
         written = self.write(drafts, claim)
         if key not in written:
             raise entry_not_found(number)
+        if not claim.done:
+            learn(self.gallery, judged, now())
         return [written[each][0] for each in drafts if each in written]
 
     def _waits(self, stored: StoredAttendance, claim: Claim) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gallery.attendance.assignment import FaceAssignment, assign
 from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, now
-from gallery.attendance.face_attendance import ClassPhoto, ClassPhotoFace, FaceAttendance
+from gallery.attendance.face_attendance import RECORDED, ClassPhoto, ClassPhotoFace, FaceAttendance
 from gallery.attendance.session_evidence import as_people_said, refuted_faces, seen_in, settled_by_better_faces
 from gallery.decision import Candidate, decide, once_each
 from gallery.documents.attendance import (
@@ -21,8 +21,9 @@ from gallery.documents.attendance import (
     EntryKey,
     SeenFace,
     StoredAttendance,
+    WaitReason,
 )
-from gallery.documents.attendance_rules import ATTENDED
+from gallery.documents.attendance_rules import ATTENDED, UNSETTLED
 from gallery.subject_search import MAX_K
 from presente.errors import NotFound, shown
 
@@ -53,12 +54,12 @@ def record_class_photo(
     refuted = refuted_faces(before, gallery.pack)
     results = [as_people_said(result, face, refuted) for face, result in zip(faces, results, strict=True)]
     drafts: dict[EntryKey, EntryDraft] = {}
-    statuses: tuple[AttendanceStatus, ...] = ("present", "ambiguous")
+    statuses: tuple[AttendanceStatus, ...] = ("present", "waiting", "ambiguous")
     for status in statuses:  # a student who is clear on one face does not wait for another face
         for number, (face, result) in enumerate(zip(faces, results, strict=True), start=1):
             group = uuid.uuid4().hex if status == "ambiguous" else ""
             is_late = class_photo.late or face.late
-            said: AttendanceStatus = "late" if status == "present" and is_late else status
+            said = _Said("late" if status == "present" and is_late else status, result.reason, is_late)
             for candidate in result.candidates if result.status == status else ():
                 if candidate.subject in roster:
                     key = class_photo.key_of(candidate.subject)
@@ -82,8 +83,10 @@ def _identify_faces(
     """Who each face is, before anything is written."""
     gallery = attendance_log.gallery
     probes = np.array([face.vector for face in faces], dtype=np.float32).reshape(-1, gallery.dim)
-    in_class = gallery.search(probes, min(len(roster), MAX_K), class_photo.clase)
-    anywhere = gallery.whole.search(probes, _NEAREST_ANYWHERE)  # a student of another class is none of this one
+    threshold = class_photo.threshold
+    in_class = gallery.search(probes, min(len(roster), MAX_K), class_photo.clase, threshold=threshold)
+    # A student of another class is none of this one.
+    anywhere = gallery.whole.search(probes, _NEAREST_ANYWHERE, threshold=threshold)
     near = [{candidate.subject: candidate for candidate in (*b, *a)} for a, b in zip(in_class, anywhere, strict=True)]
     people = sorted({subject for row in near for subject in row})
     scores = np.full((len(faces), len(people)), -np.inf)
@@ -91,11 +94,40 @@ def _identify_faces(
         for column, subject in enumerate(people):
             if subject in row:
                 scores[number, column] = row[subject].score
-    assignments = _assignments(near, scores, people, class_photo.threshold, gallery.settings.margin)
+    reasons = [class_photo.wait_reason(face) for face in faces]
+    waits = [bool(reason) for reason in reasons]
+    assignments = _live_first(near, scores, people, waits, class_photo.threshold, gallery.settings.margin)
     return [
-        _face_attendance(assignment, [row[people[column]] for column in _columns(assignment, line)], roster)
-        for assignment, row, line in zip(assignments, near, scores, strict=True)
+        _face_attendance(assignment, [row[people[column]] for column in _columns(assignment, line)], roster, reason)
+        for assignment, row, line, reason in zip(assignments, near, scores, reasons, strict=True)
     ]
+
+
+def _live_first(
+    near: Sequence[Mapping[int, Candidate]],
+    scores: NDArray[np.float64],
+    people: Sequence[int],
+    waits: Sequence[bool],
+    threshold: float,
+    margin: float,
+) -> list[FaceAssignment]:
+    """The assignment of each face. One that waits takes no person from a face that does not: a picture that is held up
+    beside the student is a second picture of the student."""
+    found = [FaceAssignment("unassigned")] * len(near)
+    left, taken = scores.copy(), np.zeros(len(people), dtype=bool)
+    for waiting in (False, True):
+        rows = [row for row, waits_here in enumerate(waits) if waits_here == waiting]
+        for row in [row for row in rows if taken.any()]:
+            nearest = int(scores[row].argmax())
+            if taken[nearest] and scores[row, nearest] >= threshold:
+                found[row] = FaceAssignment("duplicate", (nearest,))
+        rows = [row for row in rows if found[row].outcome == "unassigned"]
+        left[:, taken] = -np.inf
+        made = _assignments([near[row] for row in rows], left[rows], people, threshold, margin)
+        for row, assignment in zip(rows, made, strict=True):
+            found[row] = assignment
+            taken[list(assignment.columns)] |= assignment.outcome == "assigned"
+    return found
 
 
 def _assignments(
@@ -128,9 +160,13 @@ def _columns(assignment: FaceAssignment, scores: NDArray[np.float64]) -> Sequenc
     return assignment.columns or nearest
 
 
-def _face_attendance(assignment: FaceAssignment, near: Sequence[Candidate], roster: set[int]) -> FaceAttendance:
+def _face_attendance(
+    assignment: FaceAssignment, near: Sequence[Candidate], roster: set[int], reason: WaitReason
+) -> FaceAttendance:
     candidates = tuple(replace(candidate, rank=rank) for rank, candidate in enumerate(near, start=1))
     on_roster = any(candidate.subject in roster for candidate in candidates)
+    if assignment.outcome == "assigned" and on_roster and reason:
+        return FaceAttendance("waiting", candidates, reason=reason)
     if assignment.outcome == "assigned":
         return FaceAttendance("present" if on_roster else "off_roster", candidates)
     if assignment.outcome == "ambiguous":
@@ -138,12 +174,21 @@ def _face_attendance(assignment: FaceAssignment, near: Sequence[Candidate], rost
     return FaceAttendance("duplicate" if assignment.outcome == "duplicate" else "unknown", candidates)
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a face says of a student: the status, why it waits, and whether it came late."""
+
+    status: AttendanceStatus
+    reason: WaitReason
+    late: bool
+
+
 def _by_photo(
     attendance_log: AttendanceLog,
     candidate: Candidate,
     numbered: tuple[int, ClassPhotoFace],
     class_photo: ClassPhoto,
-    status: AttendanceStatus,
+    says: _Said,
     group: str,
     again: bool,
 ) -> EntryDraft:
@@ -155,8 +200,8 @@ def _by_photo(
     number, face = numbered
 
     def draft(current: Attendance | None, revision: int) -> Attendance | None:
-        said = status
-        if current is not None and stands_against(current, status):
+        said = says.status
+        if current is not None and stands_against(current, said, says.reason):
             if not again or current.source == "hand":
                 return None
             said = current.status
@@ -172,6 +217,7 @@ def _by_photo(
             template=template,
             generation=gallery.index.generation,
             photo=class_photo.photo,
+            liveness=face.liveness,
         )
         return Attendance(
             candidate.subject,
@@ -188,22 +234,30 @@ def _by_photo(
             session=class_photo.session,
             photo_number=class_photo.number,
             face_number=number if class_photo.session else 0,
+            reason=says.reason if said == "waiting" else "",
+            late=says.late and said in UNSETTLED,
         )
 
     return draft
 
 
-def stands_against(current: Attendance, status: AttendanceStatus) -> bool:
-    """Whether the entry that holds is not to be replaced by what a photo shows."""
+def stands_against(current: Attendance, status: AttendanceStatus, reason: WaitReason = "") -> bool:
+    """Whether the entry that holds is not to be replaced by what a photo shows.
+
+    A student who waits does so until a face is taken for a live person's: a face that may be someone else's changes
+    nothing, and one that could not be judged gives way to a picture that is held up, so that a person learns of it.
+    """
     if current.status == "withdrawn":
         return False
+    if current.status == "waiting" and status in UNSETTLED:
+        return not (status == "waiting" and reason == "not_live" and current.reason != reason)
     return current.source == "hand" or current.status in ATTENDED or current.status == status
 
 
 def _with_entries(
     result: FaceAttendance, class_photo: ClassPhoto, written: dict[EntryKey, tuple[StoredAttendance, bool]]
 ) -> FaceAttendance:
-    if result.status not in ("present", "ambiguous"):
+    if result.status not in RECORDED:
         return result
     keys = [class_photo.key_of(candidate.subject) for candidate in result.candidates]
     current = [written[key] for key in keys if key in written]

@@ -9,12 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.decision import Candidate
-from gallery.documents.attendance import EntryKey, StoredAttendance
+from gallery.documents.attendance import WAIT_REASON, EntryKey, SeenLiveness, StoredAttendance, WaitReason
 from gallery.documents.request_keys import NO_CLAIM, Claim
 from gallery.documents.scope import Scope
 from gallery.documents.values import Student
 
-FaceStatus = Literal["present", "ambiguous", "off_roster", "duplicate", "unknown"]
+FaceStatus = Literal["present", "waiting", "ambiguous", "off_roster", "duplicate", "unknown"]
+
+RECORDED: frozenset[FaceStatus] = frozenset({"present", "waiting", "ambiguous"})
+"""The faces of which something is recorded."""
+NAMED: frozenset[FaceStatus] = frozenset({"present", "waiting", "off_roster"})
+"""The faces of which it is clear whom they show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +30,13 @@ class ClassPhotoFace:
         vector: the template, float32 (d,), length 1.
         box: x1, y1, x2, y2 in pixels.
         late: whether a student who is seen for the first time by it is late, whatever the photo says.
+        liveness: whether it was taken for a live person's; None where that was not asked.
     """
 
     vector: NDArray[np.float32]
     box: tuple[float, float, float, float]
     late: bool = False
+    liveness: SeenLiveness | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,7 @@ class ClassPhoto:
         late: whether a student who is seen for the first time is late.
         evidence: whether students who are there already are noted, too, so that they are there whatever becomes of the
             photo that showed them first. A camera's frames are no such evidence: there are too many of them.
+        live_only: whether a face that was not taken for a live person's waits for a person's decision.
     """
 
     clase: str
@@ -58,6 +66,16 @@ class ClassPhoto:
     number: int = 0
     late: bool = False
     evidence: bool = False
+    live_only: bool = False
+
+    def wait_reason(self, face: ClassPhotoFace) -> WaitReason:
+        """Why a face of the photo waits, whoever it is; empty when it does not.
+
+        A face of which it was not asked whether it is live waits, too: no one can say that it is.
+        """
+        if not self.live_only:
+            return ""
+        return WAIT_REASON.get(face.liveness.decision if face.liveness else "not_judged", "")
 
     def key_of(self, subject: int) -> EntryKey:
         """What an entry of this photo about a student is about."""
@@ -69,12 +87,14 @@ class FaceAttendance:
     """The result for one face.
 
     Attributes:
-        status: ``present``; ``ambiguous`` (a person decides); ``off_roster`` (a student of another class);
-            ``duplicate`` (a second face of one person); ``unknown``. Only the first two are recorded.
+        status: ``present``; ``waiting`` (it may be a picture of the student that is held up: a person decides);
+            ``ambiguous`` (a person decides); ``off_roster`` (a student of another class); ``duplicate`` (a second face
+            of one person); ``unknown``. Only the first three are recorded.
         candidates: whom the face resembles, best first: those above the threshold, or else the best one below it.
         entries: the entries that hold for the candidates who are on the roster, whatever made them.
         recorded: whether this request added the first of these entries.
         unnamed: whether the best candidate was left out because the caller may not see that student.
+        reason: why a face waits; otherwise empty.
     """
 
     status: FaceStatus
@@ -82,11 +102,12 @@ class FaceAttendance:
     entries: tuple[StoredAttendance, ...] = ()
     recorded: bool = False
     unnamed: bool = False
+    reason: WaitReason = ""
 
     @property
     def student(self) -> Student | None:
-        """Who it is; None unless that is clear, and the caller may know it."""
-        known = self.status in ("present", "off_roster") and not self.unnamed
+        """Who it is, or whose picture; None unless that is clear, and the caller may know it."""
+        known = self.status in NAMED and not self.unnamed
         return self.candidates[0].student if known else None
 
     def within(self, scope: Scope) -> FaceAttendance:

@@ -2,34 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, now
-from gallery.attendance.face_attendance import ClassPhoto, ClassPhotoFace, FaceAttendance
+from gallery.attendance.face_attendance import RECORDED, ClassPhoto, ClassPhotoFace, FaceAttendance
+from gallery.decision import Candidate
 from gallery.documents.attendance import Attendance, EntryKey, StoredAttendance
 from gallery.documents.attendance_rules import ATTENDED, latest
 from gallery.documents.session_rules import standing
 
+_SAY_NO_NAME = frozenset({"withdrawn", "rejected"})
+"""What a person says of a face that is not the student's."""
 
-def refuted_faces(entries: Sequence[StoredAttendance], pack: str) -> dict[int, list[NDArray[np.float32]]]:
-    """By subject id, the templates of the faces of a session of which a person said that they are not that student.
 
-    Templates of another pack than ``pack`` cannot be compared, and are left out."""
+@dataclass(frozen=True, slots=True)
+class RefutedFace:
+    """A face of which a person said that it is not the student's.
+
+    Attributes:
+        vector: its template, float32 (d,).
+        pictured: whether it may be a picture of the student, as no person named somebody else for it. Then the
+            student's own face is as much like it.
+    """
+
+    vector: NDArray[np.float32]
+    pictured: bool
+
+
+def refuted_faces(entries: Sequence[StoredAttendance], pack: str) -> dict[int, list[RefutedFace]]:
+    """By subject id, the faces of a session that waited, and of which a person said that they are not that student.
+
+    Faces that did not wait became negative examples (:mod:`gallery.attendance.corrections`). Templates of another pack
+    than ``pack`` cannot be compared, and are left out."""
+    of_each = _by_subject(entries)
+    held = {subject: standing(about) for subject, about in of_each.items()}
+    by_hand = [each for stand in held.values() for each in stand if each.entry.source == "hand"]
+    named = {place_of(each) for each in by_hand if each.entry.status not in _SAY_NO_NAME}
+    refuted: dict[int, list[RefutedFace]] = {}
+    for subject, about in of_each.items():
+        places = _ruled_out(held[subject])
+        if found := [
+            RefutedFace(face.vector, place_of(each) not in named)
+            for each in about
+            if place_of(each) in places
+            and each.entry.status == "waiting"
+            and (face := each.entry.face) is not None
+            and face.pack == pack
+        ]:
+            refuted[subject] = found
+    return refuted
+
+
+def judged_faces(
+    entries: Sequence[StoredAttendance], place: tuple[int, int]
+) -> Iterator[tuple[StoredAttendance, bool]]:
+    """The entries that a face of a session's photo made, one per student whom it was taken for, and whether a person
+    said that the face is not that student, which was not taken back.
+
+    Args:
+        entries: all of the session.
+        place: the photo and the face.
+    """
+    for about in _by_subject(entries).values():
+        made = next((each for each in about if place_of(each) == place and each.entry.face is not None), None)
+        if made is not None:
+            yield made, place in _ruled_out(standing(about))
+
+
+def _by_subject(entries: Sequence[StoredAttendance]) -> dict[int, list[StoredAttendance]]:
+    """The entries of each student who was not erased, by subject id."""
     of_each: dict[int, list[StoredAttendance]] = {}
     for stored in entries:
         if stored.entry.subject is not None:
             of_each.setdefault(stored.entry.subject, []).append(stored)
-    refuted: dict[int, list[NDArray[np.float32]]] = {}
-    for subject, about in of_each.items():
-        places = _ruled_out(standing(about))
-        seen = [each.entry.face for each in about if place_of(each) in places]
-        if vectors := [face.vector for face in seen if face is not None and face.pack == pack]:
-            refuted[subject] = vectors
-    return refuted
+    return of_each
 
 
 def seen_in(entries: Sequence[StoredAttendance], photo: int) -> frozenset[int]:
@@ -62,7 +112,7 @@ def shown_elsewhere(held: Sequence[StoredAttendance], refuted: StoredAttendance)
 
 
 def _ruled_out(held: Sequence[StoredAttendance]) -> set[tuple[int, int]]:
-    """The photos and faces of which a person said that they are not the student."""
+    """The photos and faces of which a person said that they are not the student, of what stands of the student."""
     return {place_of(each) for each in held if each.entry.status == "withdrawn" and each.entry.source == "hand"}
 
 
@@ -72,22 +122,27 @@ def place_of(stored: StoredAttendance) -> tuple[int, int]:
 
 
 def as_people_said(
-    result: FaceAttendance, face: ClassPhotoFace, refuted: Mapping[int, Sequence[NDArray[np.float32]]]
+    result: FaceAttendance, face: ClassPhotoFace, refuted: Mapping[int, Sequence[RefutedFace]]
 ) -> FaceAttendance:
     """The result without the students whom a person ruled out for a face that this one is more like.
 
-    A camera that keeps running sees a stranger again a moment later, and would take them for the same student.
+    A camera that keeps running sees a stranger again a moment later, and would take them for the same student; or sees
+    again the picture of a student that is held up. A picture rules out pictures alone, and not the student who comes.
     """
-    if result.status not in ("present", "ambiguous"):
+    if result.status not in RECORDED:
         return result
-    left = tuple(
-        candidate
-        for candidate in result.candidates
-        if not any(float(face.vector @ vector) >= candidate.score for vector in refuted.get(candidate.subject, ()))
-    )
+
+    def is_ruled_out(candidate: Candidate) -> bool:
+        return any(
+            float(face.vector @ other.vector) >= candidate.score
+            for other in refuted.get(candidate.subject, ())
+            if result.reason == "not_live" or not other.pictured
+        )
+
+    left = tuple(candidate for candidate in result.candidates if not is_ruled_out(candidate))
     if len(left) == len(result.candidates):
         return result
-    return replace(result, candidates=left) if left else replace(result, status="unknown")
+    return replace(result, candidates=left) if left else replace(result, status="unknown", reason="")
 
 
 def settled_by_better_faces(

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, by_hand, entry_not_found, now
-from gallery.attendance.session_evidence import place_of, shown_elsewhere
+from gallery.attendance.corrections import learn
+from gallery.attendance.session_evidence import judged_faces, place_of, shown_elsewhere
 from gallery.attendance.session_roll import RollLine, roll_of
 from gallery.documents.attendance import Attendance, AttendanceStatus, EntryFilter, EntryKey, StoredAttendance
-from gallery.documents.attendance_rules import ATTENDED
+from gallery.documents.attendance_rules import ATTENDED, UNSETTLED
 from gallery.documents.class_sessions import ClassSession, SessionPhoto, StoredSession
 from gallery.documents.request_keys import NO_CLAIM, Claim
 from gallery.documents.session_rules import (
@@ -141,7 +142,8 @@ class SessionLog:
             raise student_not_found(matricula)
 
     def settle_face(self, number: int, statement: FaceStatement, claim: Claim = NO_CLAIM) -> None:
-        """Record whom a face shows. Entries that this face made of other students are withdrawn.
+        """Record whom a face shows. Entries that this face made of other students are withdrawn, and faces like it are
+        told apart from them from then on (:mod:`gallery.told_apart`).
 
         Raises:
             NotFound: ``session_not_found``, ``photo_not_found``, ``face_not_found``, ``student_not_found``.
@@ -174,6 +176,18 @@ class SessionLog:
                 kept[key] = _saying_again(elsewhere.entry, claim)
         self.attendance_log.write(drafts, claim)
         self.attendance_log.write(kept, replace(claim, key=claim.key and f"{claim.key} shown elsewhere"))
+        self._learn(number, place, claim)
+
+    def _learn(self, number: int, place: tuple[int, int], claim: Claim) -> None:
+        """Keep or take back what statements about a face teach."""
+        if not claim.done:
+            learn(self.gallery, judged_faces(self._entries(number), place), now())
+
+    def came_late(self, number: int, photo: int, face: int) -> bool | None:
+        """Whether the students whom a face may show are late if it shows them; None when none waits because of it."""
+        entries = [each.entry for each in self._entries(number) if place_of(each) == (photo, face)]
+        unsettled = [entry.late for entry in entries if entry.status in UNSETTLED]
+        return any(unsettled) if unsettled else None
 
     def photo(self, number: int, photo: int) -> SessionPhoto:
         """A photo of a session.
@@ -223,7 +237,8 @@ class SessionLog:
             self._take_back(stored, claim)
 
     def undo_entry(self, number: int, entry: int, claim: Claim = NO_CLAIM) -> None:
-        """Take back a statement; of a face that a person settled, with it what that withdrew from other students.
+        """Take back a statement; of a face that a person settled, with it what that withdrew from other students, and
+        what it taught.
 
         Raises:
             NotFound: ``session_not_found``, ``entry_not_found``.
@@ -240,6 +255,7 @@ class SessionLog:
                 said = each.entry
                 if said.status == "withdrawn" and said.source == "hand" and place_of(each) == place_of(target):
                     self._take_back(each, claim)
+            self._learn(number, place_of(target), claim)
 
     def _take_back(self, stored: StoredAttendance, claim: Claim) -> None:
         """Add an entry that takes another back, unless that was done."""
@@ -285,7 +301,7 @@ def _saying_again(entry: Attendance, claim: Claim) -> EntryDraft:
 
 def _is_there(stored: StoredAttendance) -> bool:
     """Whether an entry says that a student is there, or may be."""
-    return stored.entry.status in ATTENDED or stored.entry.status == "ambiguous"
+    return stored.entry.status in ATTENDED | UNSETTLED
 
 
 def session_photo_not_found(number: int, photo: int) -> NotFound:

@@ -11,12 +11,13 @@ from gallery.documents.session_rules import standing
 from gallery.documents.values import Student
 
 RollStatus = Literal["present", "late", "excused", "waiting", "absent"]
-"""``waiting``: a face may be the student's, and a person decides. ``absent``: nothing says that the student came."""
+"""``waiting``: a face may be the student, and a person decides. ``absent``: nothing says that the student came."""
 
 STATUS_OF_ENTRY: Mapping[AttendanceStatus, RollStatus] = {
     "present": "present",
     "late": "late",
     "excused": "excused",
+    "waiting": "waiting",
     "ambiguous": "waiting",
     "rejected": "absent",
     "withdrawn": "absent",

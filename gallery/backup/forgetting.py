@@ -75,7 +75,7 @@ class _Judge:
             if found is None:
                 return False
             holder = found
-        else:  # the copy of a session's photo
+        else:  # the copy of a session's photo, or the face of an unknown person
             return False
         holder, asked = self._last_holder(holder)
         if asked:

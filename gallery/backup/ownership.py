@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from gallery.documents.backup_protocol import Record, RecordKind
 from gallery.documents.backup_rules import CLEARED_ENTRY, DROPPED_COPY, cleared_participation
-from gallery.documents.seals import of_session_photo, of_student
+from gallery.documents.seals import of_session_photo, of_student, of_unknown_face
 
 Owners = tuple[str, ...]
 
@@ -54,6 +54,8 @@ def split(record: Record) -> tuple[dict[str, Any], list[Part]]:
         own = of_session_photo(fields["session"], fields["number"])
         shown, (part,) = _of_subjects(fields, fields["about"], _OF_COPY, own)
         return shown, [part]
+    if kind == "unknown_face":
+        return {"id": fields["id"]}, [Part((of_unknown_face(fields["id"]),), fields)]
     if kind == "data_key":
         return {}, [Part((fields["owner"],), fields)]
     if kind == "access_line":

@@ -149,7 +149,7 @@ class _Restore:
             size = 0
             for record in self._records(kind):
                 batch.append(record)
-                size += len(record.fields.get("content") or b"")
+                size += sum(len(record.fields.get(name) or b"") for name in ("content", "picture"))
                 if len(batch) >= _MOST_RECORDS or size >= _MOST_BYTES:
                     store.backup.load(batch)
                     batch, size = [], 0

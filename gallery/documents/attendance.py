@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-AttendanceStatus = Literal["present", "late", "excused", "ambiguous", "rejected", "withdrawn"]
-"""``ambiguous``: the face may be one of several students, and a person decides. ``rejected``: a person said that the
-student was not there. ``withdrawn``: what was said does not count any more, and nothing else was said before. ``late``,
-``excused`` and ``withdrawn`` occur in sessions only."""
+AttendanceStatus = Literal["present", "late", "excused", "waiting", "ambiguous", "rejected", "withdrawn"]
+"""``waiting``: the face is the student's, and may be a picture that is held up; a person decides. ``ambiguous``: the
+face may be one of several students, and a person decides. ``rejected``: a person said that the student was not there.
+``withdrawn``: what was said does not count any more, and nothing else was said before. ``late``, ``excused`` and
+``withdrawn`` occur in sessions only."""
+
+WaitReason = Literal["", "not_live", "liveness_not_judged"]
+"""Why an entry waits: the face looks like a picture that is held up, or it could not be judged whether it does."""
+
+LivenessDecision = Literal["live", "attack", "not_judged"]
+"""What was decided of a face: ``attack`` is a photo or a screen that is held up (ISO/IEC 30107-3: a presentation
+attack)."""
 
 EntrySource = Literal["photo", "hand", "takeover"]
 """Where an entry comes from: a photo, a person, or an earlier system whose database was taken over."""
@@ -34,6 +43,25 @@ class EntryKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class SeenLiveness:
+    """Whether the face behind an entry was taken for a live person's.
+
+    Attributes:
+        score: 0 to 1, higher is more like a live person; None when the face could not be judged.
+        decision: what was decided by it.
+        pack: tag of the liveness pack.
+    """
+
+    score: float | None
+    decision: LivenessDecision
+    pack: str
+
+
+WAIT_REASON: Mapping[LivenessDecision, WaitReason] = {"attack": "not_live", "not_judged": "liveness_not_judged"}
+"""Why a face waits where only live ones pass, by what was decided of it; a live one waits for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class SeenFace:
     """The face behind an entry, kept so that the decision can be explained later.
 
@@ -46,6 +74,7 @@ class SeenFace:
         template: id of the student's nearest template.
         generation: number of the index generation that was published then.
         photo: SHA-256 of the photo.
+        liveness: whether it was taken for a live person's; None where that was not asked.
     """
 
     vector: NDArray[np.float32]
@@ -56,6 +85,7 @@ class SeenFace:
     template: int
     generation: int
     photo: str
+    liveness: SeenLiveness | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +112,8 @@ class Attendance:
             none.
         face_number: number of the face in that photo, counted from 1; 0 for none.
         undoes: id of the entry that this one takes back; it then repeats what held before that one.
+        reason: of a ``waiting`` entry, why it waits; otherwise empty.
+        late: of an entry that a person is to settle, whether the student is late if the face is the student's.
     """
 
     subject: int | None
@@ -99,6 +131,8 @@ class Attendance:
     photo_number: int = 0
     face_number: int = 0
     undoes: int | None = None
+    reason: WaitReason = ""
+    late: bool = False
 
     @property
     def entry_key(self) -> EntryKey:

@@ -13,13 +13,18 @@ _STATUS_RANK: dict[AttendanceStatus, int] = {
     "withdrawn": 0,
     "rejected": 1,
     "ambiguous": 2,
-    "excused": 3,
-    "late": 4,
-    "present": 5,
+    "waiting": 3,
+    "excused": 4,
+    "late": 5,
+    "present": 6,
 }
 
 ATTENDED: frozenset[AttendanceStatus] = frozenset({"present", "late"})
 """What an entry says of a student who was there."""
+
+UNSETTLED: frozenset[AttendanceStatus] = frozenset({"waiting", "ambiguous"})
+"""What an entry says of which a person decides whether the student was there: it counts neither as present nor as
+absent."""
 
 
 def latest(entries: Iterable[StoredAttendance]) -> list[StoredAttendance]:
@@ -39,8 +44,8 @@ def merged_revisions(kept: Iterable[StoredAttendance], others: Iterable[StoredAt
     """The id and the new revision of each entry of a student who is merged into another one.
 
     Every entry stays, and one holds for each class and date, and for each session. ``present`` under either name wins,
-    then ``late``, ``excused``, and ``ambiguous``, which waits for a person; between equals the entry of the student who
-    stays wins. So the others' entries of a class and date come after the kept student's, or before them.
+    then ``late``, ``excused``, ``waiting`` and ``ambiguous``, which a person settles; between equals the entry of the
+    student who stays wins. So the others' entries of a class and date come after the kept student's, or before them.
     """
     own: dict[EntryKey, list[StoredAttendance]] = {}
     coming: dict[EntryKey, list[StoredAttendance]] = {}

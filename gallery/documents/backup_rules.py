@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gallery.documents.backup_protocol import Record
-from gallery.documents.seals import of_session_photo, of_student
+from gallery.documents.backup_protocol import Record, RecordKind
+from gallery.documents.seals import of_session_photo, of_student, of_unknown_face
 
 CLEARED_ENTRY: dict[str, Any] = {"student": None, "note": "", "request": "", "face": None, "vector": None, "key": None}
 """What is left of an attendance entry's fields about a student who is gone."""
+_SINCE_ADDED: dict[RecordKind, dict[str, Any]] = {"attendance": {"reason": "", "late": 0}}
+"""Fields that records of earlier backups do not have."""
 _FACELESS = {"face": None, "vector": None, "key": None}
 DROPPED_COPY: dict[str, Any] = {"width": 0, "height": 0, "faces": None, "content": None, "about": [], "key": None}
 """What is left of the copy of a session's photo that is not kept."""
@@ -61,6 +63,8 @@ class Present:
                 self.open_sessions.add(fields["id"])
         elif record.kind == "session_photo" and fields["content"] is not None:
             self.owners.add(of_session_photo(fields["session"], fields["number"]))
+        elif record.kind == "unknown_face":
+            self.owners.add(of_unknown_face(fields["id"]))
 
     def note_groups(self, entries: Iterable[Record]) -> None:
         """Note the groups of faces of entries whose students are gone."""
@@ -70,7 +74,8 @@ class Present:
     def kept(self, record: Record) -> Record | None:
         """What is left of a record; None when nothing is."""
         change = _CHANGES.get(record.kind)
-        fields = record.fields if change is None else change(self, record.fields)
+        found = {**_SINCE_ADDED.get(record.kind, {}), **record.fields}
+        fields = found if change is None else change(self, found)
         return None if fields is None else Record(record.kind, fields)
 
     def _is_there(self, fields: dict[str, Any]) -> bool:
@@ -111,6 +116,10 @@ def _participation(present: Present, fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, **cleared_participation(fields["id"])}
 
 
+def _negative(present: Present, fields: dict[str, Any]) -> dict[str, Any] | None:
+    return fields if fields["student"] in present.students else None
+
+
 def _request(present: Present, fields: dict[str, Any]) -> dict[str, Any] | None:
     return fields if present._all_there(fields["students"]) else None
 
@@ -139,6 +148,7 @@ _CHANGES = {
     "data_key": _data_key,
     "attendance": _attendance,
     "participation": _participation,
+    "negative": _negative,
     "request": _request,
     "access_key": _access,
     "account": _access,

@@ -18,7 +18,9 @@ from typing import Any, Literal, Protocol, get_args
 from gallery.documents.values import Consent
 from presente.errors import InvalidInput
 
-ErasureKind = Literal["student", "photo", "merged", "withdrawn", "brought_back", "consent_ended", "consent_given"]
+ErasureKind = Literal[
+    "student", "photo", "merged", "withdrawn", "brought_back", "consent_ended", "consent_given", "unknown_face"
+]
 """``brought_back`` is no erasure: it takes the earlier ones of a student back. From ``consent_ended`` on a student is
 not recognised, until ``consent_given`` takes it back."""
 NO_ERASURES: tuple[ErasureKind, ...] = ("brought_back", "consent_ended", "consent_given")
@@ -53,7 +55,7 @@ class Erasure:
         mark: random, 32 hexadecimal digits; entries of two lists that have the same mark are one.
         at: the moment, UTC, ISO, to the millisecond.
         kind: what was erased.
-        subject: id of the student; of a merge, of the one who is gone.
+        subject: id of the student; of a merge, of the one who is gone; of an unknown face, its own.
         asked: whether the person asked for it.
         photo: of a photo, HMAC-SHA256 of its SHA-256 with the mark as the key; otherwise empty.
         into: id of the student with whom the student was merged, or who was given the photo; otherwise 0.
@@ -72,6 +74,10 @@ class Erasure:
     def is_of_photo(self, sha256: str) -> bool:
         """Whether the photo that was erased has this SHA-256."""
         return self.kind == "photo" and hmac.compare_digest(self.photo, _photo_digest(self.mark, sha256))
+
+    def is_of_student(self, subject: int) -> bool:
+        """Whether the entry is about a student: ids of unknown faces are numbers of their own."""
+        return self.kind != "unknown_face" and self.subject == subject
 
     def to_json(self) -> str:
         """One line of text."""
@@ -126,6 +132,15 @@ def erased_photos(subject: int, digests: Iterable[str], cause: Cause, into: int 
     return made
 
 
+def erased_unknown_faces(faces: Iterable[int], cause: Cause) -> list[Erasure]:
+    """The entries of faces of unknown people that are erased, now."""
+    return [
+        Erasure(secrets.token_hex(16), _now(), "unknown_face", int(face), cause.asked)
+        for face in sorted(faces)
+        if cause.listed
+    ]
+
+
 def brought_back(subject: int) -> Erasure:
     """The entry that takes the earlier erasures of a student back, except those that the person asked for, now."""
     return Erasure(secrets.token_hex(16), _now(), "brought_back", int(subject))
@@ -152,7 +167,7 @@ def standing(entries: Iterable[Erasure]) -> list[Erasure]:
     found: list[Erasure] = []
     for entry in entries:
         if entry.kind == "brought_back":
-            found = [each for each in found if each.asked or each.subject != entry.subject]
+            found = [each for each in found if each.asked or not each.is_of_student(entry.subject)]
         elif entry.kind == "consent_given":
             found = [each for each in found if each.kind != "consent_ended" or each.subject != entry.subject]
         else:

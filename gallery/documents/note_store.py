@@ -12,6 +12,8 @@ RESTORED_UP_TO = "restored_up_to"
 """Of a store that was restored: a number that no id in it exceeded when it was."""
 GROUP_REPORT = "group_report"
 """The last report on recognition by group: JSON of :class:`gallery.threshold.group_report.GroupReport`."""
+LIVENESS_CALIBRATION = "liveness_calibration"
+"""The threshold of a liveness pack: JSON of :class:`gallery.threshold.liveness_calibration.LivenessCalibration`."""
 BACKUPS = "backups"
 """The folders that the store was backed up into, as a JSON list of texts."""
 

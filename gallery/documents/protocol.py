@@ -23,6 +23,7 @@ from gallery.documents.damage import Damage, DamageProgress
 from gallery.documents.erasure_list import NOT_ASKED, Cause, ErasureList
 from gallery.documents.finding_store import FindingStore
 from gallery.documents.job_store import JobStore
+from gallery.documents.negatives import NegativeStore
 from gallery.documents.note_store import NoteStore
 from gallery.documents.photo_protocol import PhotoStore
 from gallery.documents.request_keys import Claim
@@ -30,6 +31,7 @@ from gallery.documents.seal_store import SealStore
 from gallery.documents.session_store import ClassStore, SessionPhotoStore, SessionStore
 from gallery.documents.statistics import StatisticsStore
 from gallery.documents.student_lists import StudentFilter, StudentOrder, StudentPlace
+from gallery.documents.unknown_store import UnknownStore
 from gallery.documents.values import (
     Changes,
     ConsentEnd,
@@ -241,6 +243,14 @@ class DocumentStore(FollowedStore, Protocol):
         """What was erased, so that it can be erased from older data as well."""
 
     @property
+    def unknowns(self) -> UnknownStore:
+        """Faces of people who are not enrolled."""
+
+    @property
+    def negatives(self) -> NegativeStore:
+        """Faces of which a person said that they are not a student."""
+
+    @property
     def notes(self) -> NoteStore:
         """Short texts about the store."""
 
@@ -252,7 +262,8 @@ class DocumentStore(FollowedStore, Protocol):
         """Make ``tag`` the pack of a gallery that has none; otherwise do nothing."""
 
     def adopt_pack(self, tag: str, dim: int) -> None:
-        """Make ``tag`` the gallery's pack. Templates of every other pack and a calibration by another are dropped."""
+        """Make ``tag`` the gallery's pack. Templates of every other pack and a calibration by another are dropped, and
+        so are faces of unknown people by another: nothing can be compared with them any more."""
 
     def calibration(self) -> str | None:
         """The text that :meth:`store_calibration` stored since the gallery's pack was last changed."""

@@ -1,8 +1,8 @@
 """Which key seals what in a store. Pure: where keys are kept is a :class:`KeyTable`, of each kind of store.
 
 The master key seals the *store key*, which is kept in the store's settings. The store key seals *data keys*, one per
-owner: per student, and per photo of a session. Data keys seal records. Each sealed record names its key, so that
-records of several keys can be beside each other while data keys are changed.
+owner: per student, per photo of a session, and per face of an unknown person. Data keys seal records. Each sealed
+record names its key, so that records of several keys can be beside each other while data keys are changed.
 
 A seal is bound to what it is of: whose, which kind of record, and which one. It is bound to nothing that a store
 numbers by itself, so that a record can be restored into another store (docs/adr/0050-encryption.md).
@@ -41,7 +41,7 @@ class DataKey:
 
     Attributes:
         id: a random number above 0 with at most 63 bits, by which records name it.
-        owner: :func:`of_student` or :func:`of_session_photo`.
+        owner: :func:`of_student`, :func:`of_session_photo` or :func:`of_unknown_face`.
         era: how often data keys had been changed when it was made.
         sealed: the key, sealed with the store key.
     """
@@ -60,6 +60,11 @@ def of_student(subject: int) -> str:
 def of_session_photo(session: int, number: int) -> str:
     """The owner of the copy of a session's photo, and of the faces in it."""
     return f"session_photo {int(session)}/{int(number)}"
+
+
+def of_unknown_face(number: int) -> str:
+    """The owner of the template and the picture of a face of an unknown person."""
+    return f"unknown_face {int(number)}"
 
 
 # -- what seals are bound to ------------------------------------------------------------------------------------------
@@ -85,6 +90,11 @@ def face_seal(subject: int, clase: str, fecha: str, session: int, revision: int)
     return f"face of student {int(subject)}, {json.dumps([clase, fecha, int(session), int(revision)])}"
 
 
+def negative_seal(subject: int, about: str, pack: str) -> str:
+    """The vector of a face that is not a student's."""
+    return f"negative of student {int(subject)}, {about}, {pack}"
+
+
 def name_seal(subject: int) -> str:
     """A student's name."""
     return f"name of student {int(subject)}"
@@ -98,6 +108,16 @@ def session_photo_seal(session: int, number: int) -> str:
 def session_faces_seal(session: int, number: int) -> str:
     """The faces in a session's photo."""
     return f"faces in photo {int(number)} of session {int(session)}"
+
+
+def unknown_template_seal(number: int, pack: str) -> str:
+    """The template of an unknown person's face."""
+    return f"template of unknown face {int(number)}, {pack}"
+
+
+def unknown_picture_seal(number: int) -> str:
+    """The picture of an unknown person's face."""
+    return f"picture of unknown face {int(number)}"
 
 
 # -- the store key ----------------------------------------------------------------------------------------------------

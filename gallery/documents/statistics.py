@@ -21,7 +21,7 @@ class Meeting(NamedTuple):
 class StatusCounts:
     """How many entries that hold say what.
 
-    ``waiting``: a face may be the student's, and a person decides. ``rejected``: a person said that the student was not
+    ``waiting``: a face may be the student, and a person decides. ``rejected``: a person said that the student was not
     there. Students of whom nothing is said are in none of these.
     """
 
@@ -40,10 +40,16 @@ COUNT_OF: Mapping[AttendanceStatus, str] = {
     "present": "present",
     "late": "late",
     "excused": "excused",
+    "waiting": "waiting",
     "ambiguous": "waiting",
     "rejected": "rejected",
 }
 """Where in :class:`StatusCounts` each status is counted. ``withdrawn`` says nothing, and is counted nowhere."""
+
+COUNTED_AS: Mapping[str, tuple[AttendanceStatus, ...]] = {
+    each.name: tuple(status for status, name in COUNT_OF.items() if name == each.name) for each in fields(StatusCounts)
+}
+"""Which statuses each count is of, in the order of :class:`StatusCounts`."""
 
 
 @dataclass(frozen=True, slots=True)

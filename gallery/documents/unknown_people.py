@@ -33,6 +33,7 @@ class UnknownFace:
         looks: how often it was seen in the visit.
         clase: class whose attendance showed it; empty for none.
         session: id of the session that showed it; 0 for none.
+        worth: how good a view of the face it is, 0 to 1 (``faces.film.views``): a group shows its best.
     """
 
     vector: NDArray[np.float32]
@@ -46,6 +47,7 @@ class UnknownFace:
     looks: int = 1
     clase: str = ""
     session: int = 0
+    worth: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class UnknownGroup:
         first_at, last_at: when it was first and last seen, UTC, ISO.
         visits: how many faces it has.
         looks: how often it was seen in all of them.
-        cover: id of the face with the best picture.
+        cover: id of the face with the greatest ``worth``.
         clases: the classes whose attendance showed it, sorted.
         note: a person's remark.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from gallery.documents.erasure_list import NOT_ASKED, Cause
 from gallery.documents.unknown_people import (
     StoredUnknownFace,
     UnknownBatch,
@@ -59,15 +60,19 @@ class UnknownStore(Protocol):
     def mark(self, number: int, state: UnknownState, note: str | None = None) -> bool:
         """Set the state of a group, and its note unless that is None; False when the group is gone."""
 
-    def erase(self, faces: Sequence[int]) -> int:
-        """Erase faces, so that no page of the store contains them; how many existed."""
+    def erase(self, faces: Sequence[int], cause: Cause = NOT_ASKED) -> int:
+        """Erase faces, so that no page of the store contains them; how many existed.
 
-    def erase_group(self, number: int) -> int:
+        Each is an entry of the erasure list."""
+
+    def erase_group(self, number: int, cause: Cause = NOT_ASKED) -> int:
         """Erase a group with all its faces, likewise; how many faces it had."""
 
-    def drop(self, before: str, dry: bool = False) -> int:
-        """Erase the faces of open groups that were last seen before a moment (UTC, ISO), likewise; how many.
+    def drop(self, before: str | None, dry: bool = False) -> int:
+        """Erase the faces of open groups that were last seen before a moment (UTC, ISO), so that no page of the store
+        contains them; how many. None: every face of every group.
 
+        The erasure list gets no entry: what an older backup brings back, the same rule erases again.
         ``dry``: only count."""
 
     def counts(self) -> tuple[int, int, int]:

@@ -50,14 +50,19 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
         wishes,
     )
     replayed = made.replayed
-    erased = {"students": replayed.students, "merged": replayed.merged, "photos": replayed.photos}
+    erased = {
+        "students": replayed.students,
+        "merged": replayed.merged,
+        "photos": replayed.photos,
+        "unknown_faces": replayed.unknown_faces,
+    }
     output.result(
         {"snapshot": made.snapshot, "moment": made.manifest.moment, "records": made.counts, "erased_again": erased},
         [
             f"Restored {made.snapshot}: {made.counts.get('student', 0)} students, "
             f"{made.counts.get('photo', 0)} photos, {made.counts.get('attendance', 0)} attendance entries.",
-            f"The erasure list took {replayed.students} students and {replayed.photos} photos away again, and merged "
-            f"{replayed.merged}.",
+            f"The erasure list took {replayed.students} students, {replayed.photos} photos and "
+            f"{replayed.unknown_faces} unknown faces away again, and merged {replayed.merged}.",
         ],
     )
     return cli.DONE

@@ -187,8 +187,8 @@ def run_apply(arguments: argparse.Namespace, settings: Settings, output: cli.Out
     output.result(
         {**asdict(replayed)},
         [
-            f"{replayed.entries} entries were new: {replayed.students} students and {replayed.photos} photos erased, "
-            f"{replayed.merged} merged"
+            f"{replayed.entries} entries were new: {replayed.students} students, {replayed.photos} photos and "
+            f"{replayed.unknown_faces} unknown faces erased, {replayed.merged} merged"
         ],
     )
     return cli.DONE

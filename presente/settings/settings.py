@@ -13,6 +13,7 @@ from presente.installation import SAMPLE
 from presente.key_source import KeySource, described_source, key_source
 from presente.secrets import hidden_address
 from presente.settings.declaration import Setting, declared_settings, setting
+from presente.settings.liveness import LivenessModes, TargetBpcer, liveness_modes, score_or_bpcer
 from presente.settings.retention import Retention, shown_retention
 from presente.settings.retention import retention as read_retention
 from presente.settings.values import (
@@ -136,6 +137,27 @@ class Settings:
         number(0.0, 60.0),
         "seconds that a hand must be up to count as raised",
         details="See [the rule](pose.md#the-rule).",
+    )
+    liveness: LivenessModes = setting(
+        "off",
+        liveness_modes,
+        "whether a live person is before the camera: off, observe (told) or enforce (only a live face passes); or for "
+        "each of identify, verify and attendance, like attendance=enforce identify=observe",
+        details="See [liveness](liveness.md).",
+    )
+    liveness_pack: str = setting(
+        "",
+        str,
+        "liveness pack: a name, or a folder",
+        default_means="sample_liveness with the pack sample, else none",
+        details="See [liveness packs](liveness.md#packs).",
+    )
+    liveness_threshold: float | TargetBpcer | None = setting(
+        "",
+        score_or_bpcer,
+        "score from which a face counts as live, or bpcer=RATE: the share of live faces that may be taken for attacks",
+        default_means="what calibration stored, else the pack's own",
+        details="See [liveness](liveness.md#settings).",
     )
     threshold: float | TargetRate | None = setting(
         "",

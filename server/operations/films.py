@@ -13,7 +13,7 @@ from gallery.attendance.face_attendance import ClassPhoto, ClassPhotoFace, FaceA
 from gallery.attendance.session_evidence import seen_in
 from gallery.documents.access_log import DONE, AccessAction, AccessEvent
 from gallery.documents.attendance import EntryFilter
-from gallery.documents.attendance_rules import ATTENDED
+from gallery.documents.attendance_rules import ATTENDED, UNSETTLED
 from gallery.documents.class_sessions import SessionFace, SessionFilm, SessionPhoto, StoredSession
 from gallery.documents.jobs import Job, JobRequest
 from gallery.documents.request_keys import Claim
@@ -25,6 +25,7 @@ from server.films.folder import FilmFile
 from server.films.jobs import FILM
 from server.films.reading import ReadFilm
 from server.idempotency import KeyedRequest, carried_out
+from server.operations.class_photos import seen_liveness
 from server.operations.film_raises import Raise, record_raises, start_of_film
 from server.operations.jobs import MOST_UNFINISHED, job_of
 from server.operations.session_films import local_time
@@ -222,19 +223,29 @@ def _record(service: Service, stored: StoredSession, job: Job, read: ReadFilm) -
     if numbered is None:
         raise session_closed(stored.id)
     threshold, point = threshold_of_film(service.gallery.whole, read.reading)
+    live_from = service.liveness.point() if service.liveness.mode("attendance") != "off" else None
     faces = [
         ClassPhotoFace(
             appearance.vector,
             appearance.views[0].box,
             late=is_late_in_film(session, local_time(session, starts, appearance.first_s)),
+            liveness=seen_liveness(appearance.liveness, live_from),
         )
         for appearance in read.reading.appearances
     ]
     class_photo = ClassPhoto(
-        session.clase, session.fecha, sha256, threshold, session=stored.id, number=numbered.number, evidence=True
+        session.clase,
+        session.fecha,
+        sha256,
+        threshold,
+        session=stored.id,
+        number=numbered.number,
+        evidence=True,
+        live_only=service.liveness.mode("attendance") == "enforce",
     )
     found = record_class_photo(service.attendance_log, faces, class_photo)
     service.observer.attended(found, point)
+    service.observer.judged("attendance", [face.liveness.decision for face in faces if face.liveness is not None])
     return _Recorded(numbered.number, not numbered.added and numbered.at != job.asked.at, found)
 
 
@@ -297,7 +308,7 @@ def _counts(recorded: _Recorded, read: ReadFilm, raises: int | None) -> dict[str
         "appearances": len(recorded.found),
         "present": said.count("present"),
         "late": said.count("late"),
-        "waiting": said.count("ambiguous"),
+        "waiting": sum(status in UNSETTLED for status in said),
         "off_roster": statuses.count("off_roster"),
         "unknown": statuses.count("unknown"),
         "raises": raises,

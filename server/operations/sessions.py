@@ -156,15 +156,16 @@ def record_statement(
 
 
 def _statement(service: Service, stored: StoredSession, said: SessionStatement) -> FaceStatement:
-    """A statement about a face; a student of whom no status is said is late if the photo came late, or if a film first
-    shows the face then."""
+    """A statement about a face; a student of whom no status is said is late if the face came late: by what is noted of
+    the students who wait because of it, else by when the photo came, or when a film first shows the face."""
     number, face, status = said.photo or 0, said.face or 0, said.entry_status
     if status is None:
         photo = service.session_log.photo(stored.id, number)
+        late = service.session_log.came_late(stored.id, number, face)
         first = first_sight(stored.session, photo, face)
-        if first is not None:
+        if late is None and first is not None:
             late = is_late_in_film(stored.session, first)
-        else:
+        elif late is None:
             late = is_late(stored.session, service.clock.local(moment_of(photo.at)))
         status = "late" if late else "present"
     return FaceStatement(number, face, said.matricula, status, said.note)

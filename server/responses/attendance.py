@@ -8,27 +8,28 @@ from msgspec import UNSET, Meta, UnsetType
 
 from faces.embedder import EmbeddedFace
 from gallery.attendance.face_attendance import FaceAttendance
-from gallery.documents.attendance import StoredAttendance
+from gallery.documents.attendance import SeenFace, StoredAttendance
 from gallery.documents.values import Student
 from gallery.threshold.operating_point import OperatingPoint
 from presente.face_json import (
     UNKNOWN,
     CandidateJson,
-    FaceJson,
     Fpir,
     JsonObject,
+    JudgedFaceJson,
     Rotated,
     candidate_json,
-    face_members,
+    judged_members,
 )
+from presente.liveness import LivenessPoint
 from server.operations.attendance_lists import AttendanceLine, AttendancePage
 from server.operations.class_photos import ClassPhotoResult
 from server.requests.attendance import AttendanceListParameters
 from server.requests.cursors import cursor_of
 from server.responses.identification import HeldTo, HeldToSource, Hint, ReadingTimings, RequestId
 
-FaceStatus = Literal["present", "ambiguous", "off_roster", "duplicate", "unknown"]
-EntryStatus = Literal["present", "late", "excused", "ambiguous", "rejected", "withdrawn"]
+FaceStatus = Literal["present", "waiting", "ambiguous", "off_roster", "duplicate", "unknown"]
+EntryStatus = Literal["present", "late", "excused", "waiting", "ambiguous", "rejected", "withdrawn"]
 
 Id = Annotated[int, Meta(description="Number of the entry; grows with time.")]
 Matricula = Annotated[str | None, Meta(description="Null once the student was erased.")]
@@ -43,11 +44,31 @@ Session = Annotated[
 At = Annotated[str, Meta(description="When it was recorded, UTC.", extra_json_schema={"format": "date-time"})]
 Seen = Meta(description="What a photo showed; null for entries made by hand.")
 
+WhyItWaits = Annotated[
+    Literal["not_live", "liveness_not_judged"] | None,
+    Meta(
+        description="Of a waiting entry: the face looks like a picture that is held up, or that could not be judged; "
+        "null otherwise."
+    ),
+]
 _REASONS: dict[str, Any] = {
     "ambiguous": "two_people_too_close",
     "off_roster": "not_in_this_class",
     "duplicate": "another_face_is_closer",
 }
+
+
+class SeenLivenessJson(JsonObject, frozen=True, kw_only=True):
+    """Whether the face behind an entry was taken for a live person's."""
+
+    score: Annotated[float | None, Meta(description="0 to 1, higher is more like a live person; null: not judged.")]
+    decision: Literal["live", "attack", "not_judged"]
+    pack: Annotated[str, Meta(description="Tag of the liveness pack.")]
+
+
+SeenLiveOrNot = Annotated[
+    SeenLivenessJson | None, Meta(description="Null for entries made by hand, and where liveness is off.")
+]
 _SEEN = ("score", "threshold", "box", "template", "pack", "generation", "photo")
 
 
@@ -62,9 +83,10 @@ class EntryStateJson(JsonObject, frozen=True, kw_only=True):
 
     id: Id
     status: EntryStatus
+    reason: WhyItWaits
 
 
-class ClassPhotoFaceJson(FaceJson, frozen=True, kw_only=True):
+class ClassPhotoFaceJson(JudgedFaceJson, frozen=True, kw_only=True):
     """A face of a class photo, and what was made of it."""
 
     status: FaceStatus
@@ -74,7 +96,13 @@ class ClassPhotoFaceJson(FaceJson, frozen=True, kw_only=True):
     fpir: Fpir
     reason: Annotated[
         Literal[
-            "two_people_too_close", "not_in_this_class", "another_face_is_closer", "below_threshold", "empty_gallery"
+            "two_people_too_close",
+            "not_in_this_class",
+            "another_face_is_closer",
+            "below_threshold",
+            "empty_gallery",
+            "not_live",
+            "liveness_not_judged",
         ]
         | None,
         Meta(description="Why the face is not present."),
@@ -110,6 +138,7 @@ class AttendanceEntryJson(JsonObject, frozen=True, kw_only=True):
     fecha: Date
     session: Session
     status: EntryStatus
+    reason: WhyItWaits
     source: Source
     at: At
     note: Annotated[str, Meta(description="A person's remark.")]
@@ -120,6 +149,7 @@ class AttendanceEntryJson(JsonObject, frozen=True, kw_only=True):
     pack: Annotated[str | None, Meta(description="The pack that made the template.")]
     generation: Annotated[int | None, Seen]
     photo: Annotated[str | None, Meta(description="SHA-256 of the photo.")]
+    liveness: SeenLiveOrNot
 
 
 class AttendanceLineJson(JsonObject, frozen=True, kw_only=True):
@@ -130,7 +160,8 @@ class AttendanceLineJson(JsonObject, frozen=True, kw_only=True):
     nombre_del_alumno: StudentName
     clase: str
     fecha: Date
-    status: Literal["present", "late", "excused", "ambiguous", "rejected", "withdrawn", "absent"]
+    status: Literal["present", "late", "excused", "waiting", "ambiguous", "rejected", "withdrawn", "absent"]
+    reason: WhyItWaits | UnsetType = UNSET
     session: Session | UnsetType = UNSET
     source: Source | UnsetType = UNSET
     at: At | UnsetType = UNSET
@@ -142,6 +173,7 @@ class AttendanceLineJson(JsonObject, frozen=True, kw_only=True):
     pack: str | UnsetType | None = UNSET
     generation: int | UnsetType | None = UNSET
     photo: str | UnsetType | None = UNSET
+    liveness: SeenLiveOrNot | UnsetType = UNSET
 
 
 class AttendanceListReply(JsonObject, frozen=True, kw_only=True):
@@ -171,30 +203,39 @@ def class_photo_reply(request_id: str, taken: ClassPhotoResult) -> ClassPhotoRep
         counts={status: statuses.count(status) for status in sorted(set(statuses))},
         hint=taken.hint,
         rotated=cast("Rotated", taken.rotated),
-        faces=[class_photo_face_json(face, attendance, taken.operating_point) for face, attendance in taken.faces],
+        faces=[
+            class_photo_face_json(face, attendance, taken.operating_point, taken.live_from)
+            for face, attendance in taken.faces
+        ],
         timings_ms=AttendanceTimings(**taken.timings_ms),
     )
 
 
 def class_photo_face_json(
-    face: EmbeddedFace, attendance: FaceAttendance, operating_point: OperatingPoint
+    face: EmbeddedFace, attendance: FaceAttendance, operating_point: OperatingPoint, live_from: LivenessPoint | None
 ) -> ClassPhotoFaceJson:
     """A face of a class photo, and what was made of it."""
     student = attendance.student
     score = attendance.candidates[0].score if attendance.candidates else None
     unknown = "below_threshold" if attendance.candidates or attendance.unnamed else "empty_gallery"
+    why = unknown if attendance.status == "unknown" else attendance.reason or _REASONS.get(attendance.status)
     return ClassPhotoFaceJson(
-        **face_members(face),
+        **judged_members(face, live_from),
         status=attendance.status,
         nombre=student.nombre_del_alumno if student else UNKNOWN,
         matricula=student.matricula if student else None,
         score=score,
         fpir=operating_point.fpir(score),
-        reason=unknown if attendance.status == "unknown" else _REASONS.get(attendance.status),  # type: ignore[arg-type]
+        reason=why,  # type: ignore[arg-type]
         recorded=attendance.recorded,
-        entries=[EntryStateJson(id=stored.id, status=stored.entry.status) for stored in attendance.entries],
+        entries=[entry_state_json(stored) for stored in attendance.entries],
         candidates=[candidate_json(candidate, operating_point) for candidate in attendance.candidates],
     )
+
+
+def entry_state_json(stored: StoredAttendance) -> EntryStateJson:
+    """An entry that holds for a student of a face."""
+    return EntryStateJson(id=stored.id, status=stored.entry.status, reason=stored.entry.reason or None)
 
 
 def entry_json(stored: StoredAttendance, student: Student | None) -> AttendanceEntryJson:
@@ -228,11 +269,22 @@ def _entry_members(stored: StoredAttendance, student: Student | None) -> dict[st
         "fecha": entry.fecha,
         "session": entry.session or None,
         "status": entry.status,
+        "reason": entry.reason or None,
         "source": entry.source,
         "at": entry.at,
         "note": entry.note,
+        "liveness": _seen_liveness(face),
         **seen,
     }
+
+
+def _seen_liveness(face: SeenFace | None) -> SeenLivenessJson | None:
+    if face is None or face.liveness is None:
+        return None
+    seen = face.liveness
+    return SeenLivenessJson(
+        score=None if seen.score is None else round(seen.score, 4), decision=seen.decision, pack=seen.pack
+    )
 
 
 def attendance_list_reply(page: AttendancePage, parameters: AttendanceListParameters) -> AttendanceListReply:

@@ -23,6 +23,7 @@ _COLUMNS = (
     "at",
     "note",
     "id",
+    "reason",
 )
 
 

@@ -16,7 +16,7 @@ from server.responses.sessions import roll_line_json, session_json
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _OF_SESSION = ("fecha", "clase", "starts")
-_OF_LINE = ("matricula", "nombre_del_alumno", "status", "since", "source", "note", "entry")
+_OF_LINE = ("matricula", "nombre_del_alumno", "status", "since", "source", "note", "entry", "reason")
 
 
 def _rows(roll: SessionRoll) -> Iterable[list[str | int]]:

@@ -16,6 +16,7 @@ from server.responses.attendance import (
     ClassPhotoFaceJson,
     EntryStatus,
     FaceStatus,
+    WhyItWaits,
     class_photo_face_json,
 )
 from server.responses.identification import HeldTo, HeldToSource, Hint, Look, RequestId
@@ -81,6 +82,7 @@ class EntryOfFaceJson(JsonObject, frozen=True, kw_only=True):
     matricula: str
     status: EntryStatus
     source: Literal["photo", "hand", "takeover"]
+    reason: WhyItWaits
 
 
 Seconds = Annotated[float, Meta(description="Seconds of the film.")]
@@ -165,7 +167,8 @@ def session_photos_reply(request_id: str, taken: SessionPhotosResult) -> Session
                 rotated=cast("Rotated", photo.rotated),
                 counts={status: statuses.count(status) for status in sorted(set(statuses))},
                 faces=[
-                    class_photo_face_json(face, attendance, taken.operating_point) for face, attendance in photo.faces
+                    class_photo_face_json(face, attendance, taken.operating_point, taken.live_from)
+                    for face, attendance in photo.faces
                 ],
             )
         )
@@ -242,7 +245,11 @@ def _face(number: int, shown: ShownFace, raises: Sequence[ShownRaise] | None) ->
         ],
         entries=[
             EntryOfFaceJson(
-                id=stored.id, matricula=student.matricula, status=stored.entry.status, source=stored.entry.source
+                id=stored.id,
+                matricula=student.matricula,
+                status=stored.entry.status,
+                source=stored.entry.source,
+                reason=stored.entry.reason or None,
             )
             for stored, student in shown.entries
         ],

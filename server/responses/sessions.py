@@ -14,7 +14,7 @@ from server.operations.classes import ClassSummary
 from server.operations.sessions import SessionRoll
 from server.requests.cursors import cursor_of
 from server.requests.sessions import ClassListParameters, MeetingJson, SessionListParameters
-from server.responses.attendance import Date
+from server.responses.attendance import Date, WhyItWaits
 
 RollStatusName = Literal["present", "late", "excused", "waiting", "absent"]
 SessionId = Annotated[int, Meta(description="Id of the session; grows with time.")]
@@ -44,7 +44,7 @@ class RollLineJson(JsonObject, frozen=True, kw_only=True):
     nombre_del_alumno: str
     status: Annotated[
         RollStatusName,
-        Meta(description="waiting: a face may be the student's. absent: nothing says that the student came."),
+        Meta(description="waiting: a face may be the student. absent: nothing says that the student came."),
     ]
     since: Annotated[
         str | None,
@@ -58,6 +58,7 @@ class RollLineJson(JsonObject, frozen=True, kw_only=True):
     face: Annotated[int | None, Meta(description="Number of the face in that photo.")]
     score: Annotated[float | None, Meta(description="Of that face with the student; null when it is by hand.")]
     note: str
+    reason: WhyItWaits
 
 
 class ClassSessionReply(JsonObject, frozen=True, kw_only=True):
@@ -133,6 +134,7 @@ def roll_line_json(line: RollLine) -> RollLineJson:
         face=(entry.face_number or None) if entry else None,
         score=entry.face.score if entry and entry.face else None,
         note=entry.note if entry else "",
+        reason=(entry.reason or None) if entry else None,
     )
 
 

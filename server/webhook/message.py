@@ -20,7 +20,7 @@ from presente.settings.values import SECRET_PREFIX
 
 
 class AttendanceNews(JsonObject, frozen=True, kw_only=True, tag="attendance", tag_field="type"):
-    """An entry that was added; ``undoes`` is the id of the one that it takes back."""
+    """An entry that was added; ``undoes`` is the id of the one that it takes back, ``reason`` why one waits."""
 
     id: int
     at: str
@@ -29,6 +29,7 @@ class AttendanceNews(JsonObject, frozen=True, kw_only=True, tag="attendance", ta
     fecha: str
     session: int | None
     status: str
+    reason: str | None
     source: str
     undoes: int | None
 
@@ -70,6 +71,7 @@ def message_of(
                     fecha=entry.fecha,
                     session=entry.session or None,
                     status=entry.status,
+                    reason=entry.reason or None,
                     source=entry.source,
                     undoes=entry.undoes,
                 )

@@ -11,8 +11,8 @@ import pytest
 
 from evaluation import group_rates
 from evaluation.commands.groups import read_attributes
-from evaluation.group_rates import PersonSearches, attribute_groups, clustered_interval, corrected, searches_of
-from evaluation.intervals import wilson
+from evaluation.group_rates import PersonSearches, attribute_groups, corrected, searches_of
+from evaluation.intervals import clustered_interval, wilson
 from gallery.documents.note_store import GROUP_REPORT
 from gallery.threshold.group_report import AttributeGroups, GroupLine, GroupReport, read_report
 from gallery.threshold.impostor_scores import EnrolledTemplates

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
+from faces.declared_network import NetworkInput
 from faces.packs.download import pull
 from faces.packs.model_pack import Terms, load_pack
 from faces.packs.published import PUBLISHED, ModelFile
-from faces.pose.description import PoseDescription, PoseInput, PoseOutput
+from faces.pose.description import PoseDescription, PoseOutput
 from faces.pose.pose_pack import load_pose_pack, pose_description
 from faces.pose.published import PUBLISHED_POSES, PublishedPose
 from faces.pose.reader import PoseReader
@@ -121,7 +122,7 @@ def test_twice_the_same_keypoint_is_refused(tmp_path: Path) -> None:
 
 
 def pose_description_order() -> tuple[str, ...]:
-    return PoseDescription("a.onnx", PoseInput(192, 192), PoseOutput("movenet")).order
+    return PoseDescription("a.onnx", NetworkInput(192, 192), PoseOutput("movenet")).order
 
 
 class Site(BaseHTTPRequestHandler):
@@ -162,7 +163,7 @@ def offered(site: str, archived: bool, sha256: str = "", size: int = 0) -> Publi
     model = Site.files["end2end.onnx"]
     file = ModelFile("end2end.onnx", sha256 or hashlib.sha256(model).hexdigest(), size, site)
     described = PoseDescription(
-        file.name, PoseInput(192, 192, "nhwc"), PoseOutput("movenet"), sha256=file.sha256, licence="Apache-2.0"
+        file.name, NetworkInput(192, 192, "nhwc"), PoseOutput("movenet"), sha256=file.sha256, licence="Apache-2.0"
     )
     return PublishedPose("offered", f"{site}/pose.zip" if archived else None, file, described, "https://there")
 

@@ -222,7 +222,7 @@ def test_one_that_another_runtime_computes_otherwise_is_run_by_onnx_runtime(
     def disagrees(*_: object) -> None:
         raise PackError("runtime_disagrees", "It gives other numbers.", "")
 
-    monkeypatch.setattr("faces.pose.model.open_session", disagrees)
+    monkeypatch.setattr("faces.declared_network.open_session", disagrees)
     reader = reader_of(models["movenet"], MOVENET)
     assert "It is run by ONNX Runtime on the CPU" in caplog.text
     (keypoints,) = reader.keypoints(with_dots(480, 640, left_wrist=(350, 150)), [FACE])

@@ -8,7 +8,7 @@ import numpy as np
 
 from gallery.documents.access import AccessKey, Account, Grant
 from gallery.documents.access_log import AccessAction, AccessEvent
-from gallery.documents.attendance import Attendance, EntryFilter, Participation, SeenFace
+from gallery.documents.attendance import Attendance, EntryFilter, Participation, SeenFace, SeenLiveness
 from gallery.documents.audit_findings import FindingPerson, FindingPhoto, KeptFinding
 from gallery.documents.class_sessions import ClassSession, SessionFace, SessionFilter, SessionPhoto, TimetableEntry
 from gallery.documents.protocol import DocumentStore
@@ -16,6 +16,7 @@ from gallery.documents.request_keys import Claim
 from gallery.documents.values import Consent, Enrolment, Student, SubjectKind
 from presente.access_roles import AccessRole
 from tests.conftest import DIM, PACK, enrolment, student_in, unit
+from tests.gallery.unknown_faces import at, unknown_face
 
 AT = "2026-03-02T09:00:00+00:00"
 CLASE, FECHA = "IA-101", "2026-03-02"
@@ -37,6 +38,13 @@ def face(seed: int, template: int = 1) -> SeenFace:
     return SeenFace(vector(seed), PACK, (1.0, 2.0, 3.0, 4.0), 0.7, 0.5, template, 3, "ab" * 32)
 
 
+def waiting(subject: int, session: int) -> Attendance:
+    """An entry of a late student whose face may be a picture."""
+    seen = replace(face(7), liveness=SeenLiveness(0.25, "attack", "lives@1"))
+    made = Attendance(subject, CLASE, FECHA, 0, "waiting", "photo", AT, "", "", "", seen, session, 1, 3)
+    return replace(made, reason="not_live", late=True)
+
+
 def fill(store: DocumentStore, people: int = 4) -> None:
     """Put something of every kind into a store."""
     store.claim_pack(PACK, DIM)
@@ -52,6 +60,7 @@ def fill(store: DocumentStore, people: int = 4) -> None:
             Attendance(first, CLASE, FECHA, 0, "present", "photo", AT, "a note", "req-1", "", face(5)),
             Attendance(first, CLASE, FECHA, 0, "ambiguous", "photo", AT, "", "", "group", face(6), meeting.id, 1, 2),
             Attendance(second, CLASE, FECHA, 0, "ambiguous", "photo", AT, "", "", "group", face(6), meeting.id, 1, 2),
+            waiting(student_in(store, "A2").id, meeting.id),
         ]
     )
     made = store.attendance.add_participation(Participation(first, CLASE, FECHA, "pregunta", "bien", AT, "part-1"))
@@ -71,6 +80,10 @@ def fill(store: DocumentStore, people: int = 4) -> None:
     store.access.add_key(AccessKey("camera", "ab" * 32, Grant(AccessRole.ATTENDANCE, frozenset({CLASE})), AT))
     store.access.add_account(Account("ana", Grant(AccessRole.ADMIN), "$argon2id$x", True, AT))
     store.access.add_account(Account("a1", Grant(AccessRole.STUDENT, None, "A1"), "$argon2id$y", False, AT))
+    unknown = store.unknowns.add([(unknown_face(100 + number, 8 + number), 0) for number in range(4)])
+    store.unknowns.join(unknown[0].group, unknown[1].group)
+    store.unknowns.mark(unknown[2].group, "not_ours", "the postman")
+    store.unknowns.see_again(unknown[3].id, at(15), 2, unknown_face(200, 15, 0.9, CLASE))
     store.access_log.append([logged("A0", "A1"), logged("A2"), logged("nobody")])
     store.access_log.note_head()
     store.store_calibration('{"curve": 1}')
@@ -110,12 +123,23 @@ def everything(store: DocumentStore) -> dict[str, Any]:
         "secret": store.access.access_secret(),
         "lines": list(store.access_log.every_line()),
         "noted": store.access_log.noted_head(),
+        "unknown": unknown_people(store),
         "calibration": store.calibration(),
         "findings": sorted(store.findings.findings(), key=lambda each: each.mark),
         "aside": store.findings.aside(),
         "erasures": store.erasures.entries(),
         "damage": [each.line() for each in store.damage()],
     }
+
+
+def unknown_people(store: DocumentStore) -> list[Any]:
+    """The groups of unknown people, with their faces and pictures."""
+    groups = [each for state in ("open", "not_ours") for each in store.unknowns.groups(state, "last_at", None, 1000)]
+    faces = [face for group in groups for face in store.unknowns.faces(group.id, 0, 1000)]
+    pictures = [(face.id, face.group, store.unknowns.picture(face.id)) for face in faces]
+    vectors = [face.face.vector.tolist() for face in faces]
+    bare = [replace(face.face, vector=np.zeros(0, np.float32)) for face in faces]
+    return [groups, pictures, vectors, [astuple(each)[1:] for each in bare], store.unknowns.counts()]
 
 
 def shown(stored: Any) -> Any:
@@ -125,5 +149,5 @@ def shown(stored: Any) -> Any:
     return (
         stored.id,
         [each for each in fields if not isinstance(each, tuple)],
-        None if seen is None else seen.vector.tolist(),
+        None if seen is None else (seen.vector.tolist(), seen.liveness),
     )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gallery.documents.attendance import Attendance, EntryFilter, Participation, SeenFace
+from gallery.documents.attendance import Attendance, EntryFilter, Participation, SeenFace, SeenLiveness
 from gallery.documents.attendance_rules import counted_participations, latest
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.values import Consent, Student
@@ -50,6 +50,20 @@ def test_an_entry_is_read_back_exactly(store: DocumentStore, ana: int) -> None:
     again = store.attendance.entry(stored.id)
     assert again is not None and again.entry.entry_key == (ana, "IA-101", "2026-11-21", 0)
     assert store.attendance.entry(10**6) is None
+
+
+@pytest.mark.parametrize("score", [0.25, None])
+def test_an_entry_that_waits_is_read_back_exactly(store: DocumentStore, ana: int, score: float | None) -> None:
+    judged = SeenLiveness(score, "not_judged" if score is None else "attack", "lives@1")
+    made = entry(ana, status="waiting", reason="not_live", late=True, face=replace(face(7), liveness=judged))
+    assert store.attendance.add_entries([made]) == []
+    (stored,) = store.attendance.entries(EntryFilter())
+    assert stored.entry.face is not None and stored.entry.face.liveness == judged
+    assert replace(stored.entry, face=None) == replace(made, face=None) and stored.entry.late is True
+    assert counts(store) == (0, 0) and store.attendance.count_present(EntryFilter()) == 0
+    store.remove(["A1"])
+    (stored,) = store.attendance.entries(EntryFilter())
+    assert stored.entry.face is None and stored.entry.subject is None
 
 
 def test_entries_are_selected(store: DocumentStore, ana: int) -> None:

@@ -98,7 +98,7 @@ def test_commands_of_a_request(store_url: str, tmp_path: Path, commands: Command
         "add a photo that is there": 4,
         "add a photo and change the name": 13,
         "attendance of one": 9,
-        "erase": 27,
+        "erase": 28,
     }
     assert gallery.index.verify().agrees
     gallery.close()

@@ -217,9 +217,9 @@ def test_a_face_that_a_person_has_ruled_out_is_not_taken_for_that_student_again(
     log.settle_face(session.id, FaceStatement(1, 1, None, "present"))
     (seen,) = photo(log, session, stranger)
     assert seen.status == "unknown" and roll(log, session)["Ana"] == "absent"
-    (doubtful,) = photo(log, session, face(0.5, 0.49))  # Ana or Eva: it is more like the stranger than like either
+    (doubtful,) = photo(log, session, face(0.5, 0.49))  # Ana or Eva, and not Ana: it is more like the stranger
     assert [each.student.matricula for each in doubtful.candidates] == ["Eva"]
-    assert roll(log, session) == {"Ana": "absent", "Eva": "waiting", "Luz": "absent"}
+    assert roll(log, session) == {"Ana": "absent", "Eva": "present", "Luz": "absent"}
     photo(log, session, ana)
     assert roll(log, session)["Ana"] == "present"
     log.undo_photo(session.id, 4)

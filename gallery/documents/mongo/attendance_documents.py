@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from gallery.documents.attendance import (
     EntryFilter,
     Participation,
     SeenFace,
+    SeenLiveness,
     StoredAttendance,
     StoredParticipation,
 )
@@ -22,6 +24,7 @@ from gallery.documents.seals import Sealer, face_seal, of_student
 
 _ATTENDANCE = ("clase", "fecha", "status", "source", "at", "note", "request", "face_group")
 _OF_SESSIONS = ("photo_number", "face_number", "undoes")
+_UNSETTLED = ("reason", "late")
 WHAT_SEALS_FACES = ("student", "clase", "fecha", "session", "turn")
 _PARTICIPATION = ("clase", "fecha", "kind", "note", "at", "request", "withdraws")
 
@@ -58,6 +61,7 @@ def attendance_document(entry: Attendance, sealer: Sealer) -> dict[str, Any]:
     for name in _OF_SESSIONS:  # most entries have none of them
         if getattr(entry, name):
             document[name] = Int64(getattr(entry, name))
+    document |= {name: getattr(entry, name) for name in _UNSETTLED if getattr(entry, name)}
     face = entry.face
     if face is not None:
         plain = np.ascontiguousarray(face.vector, dtype="<f4").tobytes()
@@ -72,6 +76,7 @@ def attendance_document(entry: Attendance, sealer: Sealer) -> dict[str, Any]:
             "template": Int64(face.template),
             "generation": face.generation,
             "photo": face.photo,
+            **({} if face.liveness is None else {"liveness": asdict(face.liveness)}),
         }
     return document
 
@@ -115,11 +120,13 @@ def attendance_of(document: Document, sealer: Sealer | None = None) -> StoredAtt
             "vector": np.frombuffer(vector, dtype="<f4"),
             "box": tuple(stored["box"]),
             "template": int(stored["template"]),
+            "liveness": SeenLiveness(**stored["liveness"]) if "liveness" in stored else None,
         }
         described = {name: value for name, value in stored.items() if name != "key"}
         face = SeenFace(**{**described, **values})
     fields = {name: document[name] for name in _ATTENDANCE}
     fields |= {name: int(document[name]) for name in ("session", *_OF_SESSIONS) if name in document}
+    fields |= {name: document[name] for name in _UNSETTLED if name in document}
     entry = Attendance(subject=_subject_of(document), revision=document["turn"], face=face, **fields)
     return StoredAttendance(int(document["_id"]), entry)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -29,7 +29,9 @@ from gallery.documents.mongo.connection import MongoConnection
 from gallery.documents.mongo.restore_claims import CLAIMS, RestoreClaims
 from gallery.documents.mongo.sequence import MongoSequence
 from gallery.documents.mongo.shapes import VISIBLE, content_id
+from gallery.documents.mongo.unknowns import MongoUnknowns
 from gallery.documents.record_spool import RecordSpool
+from gallery.documents.unknown_people import UnknownGroup
 from presente.errors import Busy, Conflict
 
 _NOTED_HEAD = "access_log_head"
@@ -38,13 +40,15 @@ _LARGE_PAGE = 16
 _ROUNDS = 5
 _FIRST: tuple[RecordKind, ...] = ("erasure", "request", "access_key", "account")
 _NEXT: tuple[RecordKind, ...] = (
-    *("timetable", "session_photo", "session", "attendance", "participation"),
+    *("timetable", "session_photo", "session", "attendance", "participation", "unknown_face", "negative"),
     *("finding", "photo", "template", "student"),
 )
-_NUMBERED = frozenset({"session", "attendance", "participation", "photo", "template", "student"})
+_NUMBERED = frozenset(
+    {"session", "attendance", "participation", "unknown_face", "negative", "photo", "template", "student"}
+)
 _FILLED = (
     *("students", "images", "attendance", "participations", "class_sessions", "access_log", "accounts", "access_keys"),
-    "erasures",
+    *("erasures", "unknown_faces"),
 )
 """Collections that are empty in a store that nothing was put into."""
 _WHICH: dict[RecordKind, Document] = {"student": VISIBLE, "setting": {"_id": {"$nin": list(OWN_SETTINGS)}}}
@@ -60,6 +64,7 @@ class MongoBackup:
         changes: MongoChangeQueries,
         counts: MongoAttendanceCounts,
         claims: RestoreClaims,
+        unknowns: MongoUnknowns,
     ) -> None:
         self._connection = connection
         self._db = connection.db
@@ -67,6 +72,7 @@ class MongoBackup:
         self._changes = changes
         self._counts = counts
         self._claims = claims
+        self._unknowns = unknowns
         self._students = StudentReader(self._db, sequence, changes)
 
     # -- reading ----------------------------------------------------------------------------------------------------
@@ -105,6 +111,7 @@ class MongoBackup:
             for kind in _NEXT:
                 self._read(kind, spools[kind], contents, is_out if kind in _NUMBERED else None)
             reread = self._students.changed_since(position, self._capture, contents)
+            groups = self._unknowns.arrangement()
             keys |= self._data_keys()
             for number in sorted(keys):
                 spools["data_key"].add(keys[number])
@@ -116,7 +123,7 @@ class MongoBackup:
                     spools["setting"].add(Record("setting", fields))
             if noted is not None:
                 spools["setting"].add(Record("setting", {"name": _NOTED_HEAD, "value": noted}))
-            yield from _consistent(spools, reread)
+            yield from _consistent(spools, reread, groups)
 
     def _data_keys(self) -> dict[int, Record]:
         shape = SHAPES["data_key"]
@@ -130,6 +137,11 @@ class MongoBackup:
         is_out: Callable[[int], bool] | None = None,
     ) -> None:
         shape = SHAPES[kind]
+        if kind == "unknown_face":
+            for face in self._unknowns.stored():
+                if is_out is None or not is_out(int(face["_id"])):
+                    spool.add(Record(kind, shape.read(face)))
+            return
         key = "subject" if kind == "student" else "_id"
         size = _LARGE_PAGE if kind == "session_photo" else _PAGE
         for page in self._pages(shape.collection, _WHICH.get(kind, {}), size, key):
@@ -197,7 +209,12 @@ class MongoBackup:
                     continue
                 if kind == "photo":
                     self._db.contents.insert_many([_content(each) for each in fields])
-                self._db[shape.collection].insert_many([shape.write(each) for each in fields])
+                documents = [shape.write(each) for each in fields]
+                if kind == "unknown_face":
+                    about = ({name: each[name] for name in ("state", "note")} for each in fields)
+                    self._unknowns.load([made | said for made, said in zip(documents, about, strict=True)])
+                    continue
+                self._db[shape.collection].insert_many(documents)
 
     def end_load(self, last_number: int) -> None:
         with self._connection.calls():
@@ -212,6 +229,7 @@ class MongoBackup:
             for subject in sorted(whose):
                 if subject > 0:
                     self._counts.refresh(subject)
+            self._unknowns.recount_all()
 
     def end_restore(self) -> None:
         with self._connection.calls():
@@ -226,8 +244,12 @@ def _content(fields: dict[str, Any]) -> dict[str, Any]:
     return {"_id": name, "student": Int64(fields["student"]), "content": fields["content"], **key}
 
 
-def _consistent(spools: dict[RecordKind, RecordSpool], reread: Reread) -> Iterator[Record]:
-    """What was read, by kinds, with what was read again, and without those who are gone."""
+def _consistent(
+    spools: dict[RecordKind, RecordSpool], reread: Reread, groups: Mapping[int, UnknownGroup]
+) -> Iterator[Record]:
+    """What was read, by kinds, with what was read again, and without those who are gone.
+
+    ``groups`` has the groups of unknown faces by the faces' ids."""
     present = Present()
     for kind in KINDS:
         ordered = heapq.merge(
@@ -236,6 +258,11 @@ def _consistent(spools: dict[RecordKind, RecordSpool], reread: Reread) -> Iterat
         if kind == "attendance":
             present.note_groups(spools[kind])
         for record in ordered:
+            if kind == "unknown_face":
+                group = groups.get(record.fields["id"])
+                if group is None:  # it was erased meanwhile
+                    continue
+                record.fields.update(group=group.id, state=group.state, note=group.note)
             kept = present.kept(record)
             if kept is not None:
                 present.note(kept)

@@ -20,7 +20,7 @@ from presente.errors import Busy
 
 _WAIT_S = 0.05
 _LONGEST_S = 120.0
-_OWN: tuple[RecordKind, ...] = ("student", "photo", "template")
+_OWN: tuple[RecordKind, ...] = ("student", "photo", "template", "negative")
 _SHARED: tuple[RecordKind, ...] = ("attendance", "participation", "request")
 _Capture = Callable[[Sequence[Document], PhotoContents], list[Record]]
 
@@ -143,13 +143,14 @@ class StudentReader:
             ("template", own),
             ("attendance", own),
             ("participation", own),
+            ("negative", own),
             ("request", {"students": those}),
             ("student", {"subject": those, **VISIBLE}),
         )
         for kind, which in parts:
             shape = SHAPES[kind]
             found = [Record(kind, shape.read(document)) for document in self._db[shape.collection].find(dict(which))]
-            records += [each for each in found if kind != "template" or not is_out(each.fields["id"])]
+            records += [each for each in found if kind not in ("template", "negative") or not is_out(each.fields["id"])]
         return records
 
 

@@ -14,10 +14,12 @@ from gallery.documents.backup_protocol import RESTORING, RecordKind
 from gallery.documents.erasure_list import Erasure
 from gallery.documents.foreign_documents import Document
 from gallery.documents.mongo.erasures import erasure_document, erasure_of
+from gallery.documents.mongo.unknown_writes import WRITES
+from gallery.documents.mongo.unknowns import EPOCH
 
-LEFT_OUT = ("changes", "removals", "writers", "login_sessions", "jobs", "job_steps", "writing")
+LEFT_OUT = ("changes", "removals", "writers", "login_sessions", "jobs", "job_steps", "writing", WRITES)
 """Collections that no record has: a restored store begins its own."""
-OWN_SETTINGS = ("access_revision", RESTORING, "schema", "superseded")
+OWN_SETTINGS = ("access_revision", EPOCH, RESTORING, "schema", "superseded")
 """Settings that no record has."""
 _AUDIT = uuid.uuid4().hex
 
@@ -34,14 +36,16 @@ _PHOTO = _words("student sha256 media_type source")
 _TEMPLATE = _words("image student pack sha256 vector box quality key")
 _SESSION = _words("clase fecha starts ends late_after source state note made_by at request")
 _ENTRY = _words("clase fecha session turn status source at note request face_group photo_number face_number undoes")
-_FACE = _words("pack box score threshold template generation photo")
+_FACE = _words("pack box score threshold template generation photo liveness")
 _PARTICIPATION = _words("clase fecha kind note at request withdraws")
+_NEGATIVE = _words("student about vector pack at source session key")
 _SENT, _COPY = _words("session number sha256 at"), _words("width height faces content key")
+_UNKNOWN = _words("group pack at last_at source box quality looks clase session worth key vector picture")
 _GRANT = _words("role classes matricula student")
 _LINE = _words("at caller role address action outcome request detail previous hash")
 _CONCERNED = _words("commitment salt matricula student")
 _IDS = frozenset(
-    ["student", "image", "session", "photo_number", "face_number", "undoes", "key", "source_key", "template"]
+    ["student", "image", "session", "photo_number", "face_number", "undoes", "key", "source_key", "template", "group"]
 )
 """Fields that are 64 bit numbers in documents."""
 
@@ -128,7 +132,8 @@ def _read_entry(document: Document) -> dict[str, Any]:
     subject = int(document["student"])
     fields = {"id": int(document["_id"]), "student": subject if subject > 0 else None, **_pick(document, _ENTRY)}
     fields |= {name: fields[name] or 0 for name in ("session", "photo_number", "face_number")}
-    about = None if face is None else _pick(face, _FACE)
+    fields |= {"reason": document.get("reason", ""), "late": int(document.get("late", False))}
+    about = None if face is None else _pick(face, [name for name in _FACE if name in face])
     return {
         **fields,
         "face": about,
@@ -140,6 +145,7 @@ def _write_entry(fields: dict[str, Any]) -> dict[str, Any]:
     number = int(fields["id"])
     document: dict[str, Any] = {"_id": Int64(number), "student": Int64(fields["student"] or -number)}
     document |= _put(fields, _ENTRY, ("photo_number", "face_number", "undoes"))
+    document |= {name: kind(fields[name]) for name, kind in (("reason", str), ("late", bool)) if fields[name]}
     if fields["face"] is not None:
         face = _put(fields["face"], [name for name in _FACE if name in fields["face"]])
         document["face"] = {**face, **_put(fields, ["vector", "key"], ("key",))}
@@ -239,6 +245,7 @@ def _write_template(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 _read_template, _ = _named("id", _TEMPLATE)
+_read_unknown, _write_unknown = _named("id", _UNKNOWN, ("key",))
 _read_key, _write_key = _named("name", ["digest", "created", "last_used", *_GRANT], is_number=False)
 _read_account, _write_named = _named("name", ["password_hash", "enabled", "created", *_GRANT], is_number=False)
 
@@ -255,9 +262,11 @@ SHAPES: Mapping[RecordKind, Shape] = {
     "template": Shape("templates", _read_template, _write_template),
     "session": Shape("class_sessions", *_named("id", _SESSION)),
     "session_photo": Shape("session_photos", _read_session_photo, _write_session_photo),
+    "unknown_face": Shape("unknown_faces", _read_unknown, _write_unknown),
     "data_key": Shape("data_keys", *_named("id", ["owner", "era", "sealed"])),
     "attendance": Shape("attendance", _read_entry, _write_entry),
     "participation": Shape("participations", _read_participation, _write_participation),
+    "negative": Shape("negatives", *_named("id", _NEGATIVE, ("key",))),
     "timetable": Shape(
         "timetables", _read_timetable, lambda fields: {"_id": fields["clase"], "entries": fields["entries"]}
     ),

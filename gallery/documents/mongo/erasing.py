@@ -15,6 +15,7 @@ from gallery.documents.mongo.attendance import MongoAttendance
 from gallery.documents.mongo.data_keys import MongoSeals
 from gallery.documents.mongo.erasures import MongoErasures, erasure_of
 from gallery.documents.mongo.findings import MongoFindings
+from gallery.documents.mongo.negatives import MongoNegatives
 from gallery.documents.mongo.request_keys import MongoRequestKeys
 from gallery.documents.mongo.sequence import MongoSequence
 from gallery.documents.mongo.session_photos import MongoSessionPhotos
@@ -38,6 +39,7 @@ class MongoEraser:
         session_photos: MongoSessionPhotos,
         findings: MongoFindings,
         erasures: MongoErasures,
+        negatives: MongoNegatives,
         seals: MongoSeals,
     ) -> None:
         self._seals = seals
@@ -50,6 +52,7 @@ class MongoEraser:
         self._session_photos = session_photos
         self.findings = findings
         self.erasures = erasures
+        self.negatives = negatives
 
     def list_announced(self, about: Mapping[str, Any]) -> None:
         """Write the entries of the erasure list that an attempt announced, before anything is erased."""
@@ -70,6 +73,7 @@ class MongoEraser:
         self._attendance.forget(subject)
         self._session_photos.forget(subject)
         self.findings.forget(subject)
+        self.negatives.forget(subject)
         self._access_log.forget(subject)
         self._seals.destroy([of_student(subject)])  # last: an erasure that is cut off is finished with it
 

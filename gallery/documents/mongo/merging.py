@@ -84,6 +84,7 @@ class MongoMerger:
         with suppress(Conflict):  # the kept student was removed meanwhile: both are the same person
             for image in list(self._db.images.find({"student": Int64(source)}).sort("_id")):
                 self._copy(image, target, attempt)
+            self._writer.eraser.negatives.merge(source, target)  # while the student is there: else they are left over
             changes = {"$set": {**announced["fields"], "recount": True}}
             if self._db.students.update_one({"subject": Int64(target)}, changes).matched_count:
                 self._db.students.delete_many({"subject": Int64(source)})  # from now on no one adds entries

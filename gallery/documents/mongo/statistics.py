@@ -55,11 +55,11 @@ class MongoStatistics:
             counted = self._grouped(
                 self._db.attendance, _where(which) | _STANDS | asked, ("clase", "fecha", "session", "status")
             )
-        found: dict[Meeting, dict[str, int]] = {meeting: {} for meeting in sorted(held)}
+        found: dict[Meeting, Counter[str]] = {meeting: Counter() for meeting in sorted(held)}
         for (clase, fecha, session, status), number in counted.items():
             meeting = Meeting(clase, fecha, int(session or 0))
             if meeting in found:
-                found[meeting][COUNT_OF[status]] = number
+                found[meeting][COUNT_OF[status]] += number
         return {meeting: StatusCounts(**numbers) for meeting, numbers in found.items()}
 
     def of_students(self, which: StatisticsFilter) -> list[StudentCounts]:
@@ -70,16 +70,16 @@ class MongoStatistics:
             for of_days in _pairs(left_out):
                 entries.subtract(self._grouped(self._db.attendance, of_days | _STANDS | _OF_STUDENTS, by_student))
             took_part = self._participations(which, _OF_STUDENTS, ("clase", "student"))
-        attendance: dict[tuple[str, int], dict[str, int]] = {}
+        attendance: dict[tuple[str, int], Counter[str]] = {}
         for (clase, student, status), number in entries.items():
             if number:
-                attendance.setdefault((clase, int(student)), {})[COUNT_OF[status]] = number
+                attendance.setdefault((clase, int(student)), Counter())[COUNT_OF[status]] += number
         took_part_in = {(clase, int(student)): number for (clase, student), number in took_part.items()}
         return [
             StudentCounts(
                 clase,
                 subject,
-                StatusCounts(**attendance.get((clase, subject), {})),
+                StatusCounts(**attendance.get((clase, subject), Counter())),
                 took_part_in.get((clase, subject), 0),
             )
             for clase, subject in sorted(attendance.keys() | took_part_in.keys())

@@ -29,7 +29,7 @@ from gallery.documents.mongo import student_queries
 from gallery.documents.mongo.access import MongoAccess
 from gallery.documents.mongo.access_log import MongoAccessLog
 from gallery.documents.mongo.adoption import adopt
-from gallery.documents.mongo.attempts import LEASE_S, MongoAttempts
+from gallery.documents.mongo.attempts import LEASE_S, Announced, MongoAttempts
 from gallery.documents.mongo.attendance import MongoAttendance
 from gallery.documents.mongo.backup import MongoBackup
 from gallery.documents.mongo.change_queries import MongoChangeQueries
@@ -42,6 +42,7 @@ from gallery.documents.mongo.findings import MongoFindings
 from gallery.documents.mongo.jobs import MongoJobs
 from gallery.documents.mongo.known_students import KnownStudents
 from gallery.documents.mongo.merging import MongoMerger
+from gallery.documents.mongo.negatives import MongoNegatives
 from gallery.documents.mongo.notes import MongoNotes
 from gallery.documents.mongo.photo_queries import MongoPhotoQueries
 from gallery.documents.mongo.preparation import create_indexes, insert_if_missing, upgrade_schema
@@ -55,6 +56,7 @@ from gallery.documents.mongo.shapes import VISIBLE
 from gallery.documents.mongo.statistics import MongoStatistics
 from gallery.documents.mongo.student_photos import MongoStudentPhotos
 from gallery.documents.mongo.student_writing import MongoStudentWriter
+from gallery.documents.mongo.unknowns import MongoUnknowns
 from gallery.documents.seals import Sealing
 from gallery.documents.student_lists import StudentFilter, StudentOrder, StudentPlace
 from gallery.documents.values import (
@@ -153,8 +155,12 @@ class MongoStore:
         self._findings.prepare()
         self._erasures = MongoErasures(self._connection)
         self._erasures.prepare()
+        self._unknowns = MongoUnknowns(self._connection, self._sequence, self._attempts, self._erasures, self._seals)
+        self._unknowns.prepare()
+        self._negatives = MongoNegatives(self._connection, self._sequence, self._seals)
+        self._negatives.prepare()
         about = self._attendance, self._request_keys, self._access, self._access_log
-        parts = *about, self._session_photos, self._findings, self._erasures, self._seals
+        parts = *about, self._session_photos, self._findings, self._erasures, self._negatives, self._seals
         eraser = MongoEraser(self._db, self._sequence, *parts)
         self._writer = MongoStudentWriter(
             self._db, self._sequence, self._attendance, self._attempts, eraser, clock, self._seals
@@ -170,6 +176,7 @@ class MongoStore:
             self._changes,
             self._attendance.counts,
             RestoreClaims(self._db, self._attempts),
+            self._unknowns,
         )
         upgrade_schema(self._db, self._writer.remove_subject, self._attempts.take_over)
 
@@ -180,12 +187,16 @@ class MongoStore:
         self._attendance.counts.recover()
         self._session_photos.recover()
         self._findings.recover()
+        self._unknowns.recover()
+        self._negatives.recover()
 
     def _recover(self) -> None:
         """Finish or undo what dead processes left."""
         for attempt in self._attempts.dead():
             if attempt.what == "merge":
                 self._merger.finish(attempt.about, attempt.name)
+            if attempt.what == "pack" and self._tag():
+                self._unknowns.drop_other_packs(self._tag())
             self._writer.recovery.recover(attempt)
 
     @property
@@ -237,12 +248,20 @@ class MongoStore:
         return self._erasures
 
     @property
+    def unknowns(self) -> MongoUnknowns:
+        return self._unknowns
+
+    @property
+    def negatives(self) -> MongoNegatives:
+        return self._negatives
+
+    @property
     def notes(self) -> MongoNotes:
         return MongoNotes(self._connection)
 
     @property
     def seals(self) -> MongoSealStore:
-        return MongoSealStore(self._connection, self._seals, self._attempts)
+        return MongoSealStore(self._connection, self._seals, self._attempts, self._unknowns)
 
     @property
     def backup(self) -> MongoBackup:
@@ -257,7 +276,10 @@ class MongoStore:
 
     def damage(self, progress: DamageProgress = lambda _: None) -> Iterator[Damage]:
         with self._connection.calls():
-            yield from mongo_damage(self._db, self._attempts.dead, progress, self._seals.seals)
+            yield from mongo_damage(self._db, self._dead, progress, self._seals.seals)
+
+    def _dead(self) -> list[Announced]:
+        return [*self._attempts.dead(), *self._unknowns.writes.dead()]
 
     # -- identity and pack ------------------------------------------------------------------------------------------
 
@@ -296,7 +318,9 @@ class MongoStore:
             with self._writer.recovery.attempt("pack") as attempt:
                 self._db.gallery.update_one({"_id": "pack"}, {"$set": {"tag": tag, "dim": dim}}, upsert=True)
                 self._sequence.reserve(1, "pack", attempt.name)  # from here on no process goes by the pack before
+                self._negatives.forget_packs_but(tag)
                 self._writer.eraser.drop_templates({"pack": {"$ne": tag}}, attempt.name)
+                self._unknowns.drop_other_packs(tag)
 
     def calibration(self) -> str | None:
         with self._connection.calls():

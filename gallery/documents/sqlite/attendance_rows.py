@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from gallery.documents.attendance import (
     EntryFilter,
     Participation,
     SeenFace,
+    SeenLiveness,
     StoredAttendance,
     StoredParticipation,
     Tally,
@@ -25,7 +26,7 @@ from gallery.documents.sqlite.data_keys import sealer
 
 ATTENDANCE_COLUMNS = (
     "student, clase, fecha, session, turn, status, source, at, note, request, face_group, photo_number, face_number, "
-    "undoes, face, vector, key"
+    "undoes, reason, late, face, vector, key"
 )
 PARTICIPATION_COLUMNS = "student, clase, fecha, kind, note, at, request, withdraws"
 _ATTRIBUTES = {"student": "subject", "turn": "revision"}
@@ -40,7 +41,7 @@ def _values(entry: Attendance | Participation, columns: Sequence[str]) -> list[o
 def insert_attendance(db: sqlite3.Connection, entry: Attendance) -> bool:
     """Add an entry; False when its revision is taken or its student is gone."""
     face = entry.face
-    described = None if face is None else json.dumps({name: getattr(face, name) for name in _FACE_FIELDS})
+    described = None if face is None else json.dumps(_described(face))
     vector, key = None, None
     if face is not None and entry.subject is not None:
         plain = np.ascontiguousarray(face.vector, dtype="<f4").tobytes()
@@ -53,6 +54,11 @@ def insert_attendance(db: sqlite3.Connection, entry: Attendance) -> bool:
         [*values, entry.subject],
     )
     return added.rowcount == 1
+
+
+def _described(face: SeenFace) -> dict[str, Any]:
+    described = {name: getattr(face, name) for name in _FACE_FIELDS}
+    return described if face.liveness is None else {**described, "liveness": asdict(face.liveness)}
 
 
 def seal_of(entry: Attendance, subject: int) -> str:
@@ -104,15 +110,16 @@ def _entry(seals: Sealer, row: Sequence[Any]) -> Attendance:
     described, stored, key = row[-3:]
     columns = ATTENDANCE_COLUMNS.split(", ")[:-3]
     values = {_ATTRIBUTES.get(column, column): value for column, value in zip(columns, row[1:-3], strict=True)}
-    bare = Attendance(**values)
+    bare = Attendance(**{**values, "late": bool(values["late"])})
     if described is None or bare.subject is None:
         return bare
     vector = seals.unseal(stored, key, seal_of(bare, bare.subject))
     if vector is None:  # the student is being erased
         return bare
     about = json.loads(described)
-    about["box"] = tuple(about["box"])
-    return replace(bare, face=SeenFace(vector=np.frombuffer(vector, dtype="<f4"), **about))
+    liveness = about.pop("liveness", None)
+    seen = {"box": tuple(about["box"]), "liveness": None if liveness is None else SeenLiveness(**liveness)}
+    return replace(bare, face=SeenFace(vector=np.frombuffer(vector, dtype="<f4"), **{**about, **seen}))
 
 
 def read_participations(db: sqlite3.Connection, which: EntryFilter) -> list[StoredParticipation]:

@@ -11,16 +11,18 @@ from gallery.documents.record_spool import RecordSpool
 from gallery.documents.sqlite.attendance_rows import recount
 from gallery.documents.sqlite.backup_shapes import SHAPES
 from gallery.documents.sqlite.restore_lock import RestoreLock
+from gallery.documents.sqlite.unknowns import recount_groups
 from presente.errors import Conflict
 
 _PAGE = 1000
 _NUMBERED = (
     *("students", "images", "templates", "attendance", "participations", "class_sessions", "session_photos", "jobs"),
+    *("unknown_groups", "unknown_faces", "negatives"),
 )
 """Tables whose ids count up."""
 _FILLED = (
     *("students", "images", "attendance", "participations", "class_sessions", "access_log", "accounts", "access_keys"),
-    "erasures",
+    *("erasures", "unknown_faces"),
 )
 """Tables that are empty in a store that nothing was put into."""
 _OpenConnection = Callable[[], AbstractContextManager[sqlite3.Connection]]
@@ -103,6 +105,7 @@ class SqliteBackup:
                 db.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
                 db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, last_number))
             recount(db, [row[0] for row in db.execute("SELECT id FROM students").fetchall()])
+            recount_groups(db, [row[0] for row in db.execute("SELECT id FROM unknown_groups").fetchall()])
 
     def end_restore(self) -> None:
         with self._writing() as db:

@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gallery.documents.backup_protocol import RESTORING, Record, RecordKind
+from gallery.documents.sqlite.unknowns import EPOCH
 
 LEFT_OUT = (
     *("changes", "login_sessions", "jobs"),  # a restored store begins its own
     *("students.asistencias", "students.participaciones", "students.asistencias_por_clase"),  # they are counted again
+    *(f"unknown_groups.{name}" for name in ("first_at", "last_at", "visits", "looks", "cover", "worth", "clases")),
 )
 """Tables and columns that no record has."""
-OWN_SETTINGS = ("access_revision", RESTORING)
+OWN_SETTINGS = ("access_revision", EPOCH, RESTORING)
 """Settings that no record has."""
 
 
@@ -86,6 +88,10 @@ def _granted(kind: RecordKind, table: str, columns: str) -> Shape:
     return _also(_plain(kind, table, columns, "name", "classes"), {"student": whose})
 
 
+_UNKNOWN = [
+    *("id", "pack", "at", "last_at", "source", "box", "quality", "looks", "clase", "session", "worth"),
+    *("key", "vector", "picture"),
+]
 SHAPES: Mapping[RecordKind, Shape] = {
     shape.kind: shape
     for shape in (
@@ -148,15 +154,32 @@ SHAPES: Mapping[RecordKind, Shape] = {
             "INSERT INTO session_photo_students SELECT p.id, s.value FROM session_photos p, json_each(:about) s "
             "WHERE p.session = :session AND p.number = :number",
         ),
+        Shape(
+            "unknown_face",
+            {
+                "group": "person",
+                "state": "(SELECT state FROM unknown_groups g WHERE g.id = person)",
+                "note": "(SELECT note FROM unknown_groups g WHERE g.id = person)",
+                **{name: name for name in _UNKNOWN},
+            },
+            "unknown_faces ORDER BY id",
+            (
+                "INSERT OR IGNORE INTO unknown_groups VALUES (:group, :state, :note, '', '', 0, 0, 0, 0, '[]')",
+                f"INSERT INTO unknown_faces (person, {', '.join(_UNKNOWN)}) "
+                f"VALUES (:group, {', '.join(':' + name for name in _UNKNOWN)})",
+            ),
+            frozenset({"box", "quality"}),
+        ),
         _plain(
             "attendance",
             "attendance",
             "id student clase fecha session turn status source at note request face_group photo_number face_number "
-            "undoes face vector key",
+            "undoes reason late face vector key",
             "id",
             "face",
         ),
         _plain("participation", "participations", "id student clase fecha kind note at request withdraws", "id"),
+        _plain("negative", "negatives", "id student about vector pack at source session key", "id"),
         Shape(
             "timetable",
             {

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from gallery.documents.damage import (
     ENROL_AGAIN,
     RESTORE,
+    SAY_AGAIN,
     SYNC,
     Damage,
     DamageProgress,
@@ -31,6 +32,7 @@ from gallery.documents.seals import (
     data_key_missing,
     face_seal,
     name_seal,
+    negative_seal,
     open_seals,
     photo_seal,
     session_faces_seal,
@@ -40,6 +42,7 @@ from gallery.documents.seals import (
 from gallery.documents.sqlite.data_keys import SqliteKeys
 from gallery.documents.sqlite.stale_log import refuse_stale_log
 from gallery.documents.sqlite.student_rows import ENDED
+from gallery.documents.sqlite.unknown_check import miscounted_groups, unknown_face_damage
 from presente.errors import StoreError
 
 _MESSAGES = 1000
@@ -119,7 +122,15 @@ class _Check:
     def ids(self) -> Iterator[Damage]:
         """No id will be given twice: indexes keep ids."""
         last_given = {row[0]: row[1] for row in self.db.execute("SELECT name, seq FROM sqlite_sequence")}
-        for table, column in (("students", "id"), ("images", "id"), ("templates", "id"), ("changes", "seq")):
+        for table, column in (
+            ("students", "id"),
+            ("images", "id"),
+            ("templates", "id"),
+            ("negatives", "id"),
+            ("unknown_faces", "id"),
+            ("unknown_groups", "id"),
+            ("changes", "seq"),
+        ):
             newest = self.db.execute(f"SELECT max({column}) FROM {table}").fetchone()[0] or 0
             if not isinstance(last_given.get(table, 0), int) or last_given.get(table, 0) < newest:
                 recorded = last_given.get(table, "nothing")
@@ -264,6 +275,19 @@ class _Check:
                     for opened in self._opened(row, "vector", about, where):
                         yield from [opened] if isinstance(opened, Damage) else vector_damage(opened, None, where)
 
+    def negatives(self) -> Iterator[Damage]:
+        """The vectors of negative examples."""
+        pack = self._pack_or_none()
+        for row, where in self._rows("negatives", _WITH_KEY.format("negatives")):
+            if isinstance(row, Damage):
+                yield row
+                continue
+            yield from _text_damage(row, where)
+            dim = pack[1] if pack is not None and pack[0] == row["pack"] else None
+            about = negative_seal(*(row[name] for name in ("student", "about", "pack")))
+            for opened in self._opened(row, "vector", about, where):
+                yield from [opened] if isinstance(opened, Damage) else vector_damage(opened, dim, where, SAY_AGAIN)
+
     def session_photos(self) -> Iterator[Damage]:
         """The copies of sessions' photos, and the faces in them."""
         for row, where in self._rows("session_photos", _WITH_KEY.format("session_photos")):
@@ -278,6 +302,19 @@ class _Check:
                     found = self._opened(row, column, about, where)
                     yield from (each for each in found if isinstance(each, Damage))
 
+    def unknown_people(self) -> Iterator[Damage]:
+        """Faces of unknown people, and what their groups say of them."""
+        pack = self._pack_or_none()
+        for row, where in self._rows("unknown_faces", _WITH_KEY.format("unknown_faces")):
+            if isinstance(row, Damage):
+                yield row
+                continue
+            yield from unknown_face_damage(row, where, pack, self._opened)
+            yield from _text_damage(row, where)
+            yield from _json_damage(row, "box", list, where)
+            yield from _json_damage(row, "quality", dict, where)
+        yield from miscounted_groups(self.db)
+
     def _rows(self, table: str, query: str, *more: object) -> Iterator[tuple[sqlite3.Row | Damage, str]]:
         """Every row by id, or the finding that it cannot be read; and where it is.
 
@@ -288,6 +325,8 @@ class _Check:
             "templates": "template",
             "students": "student",
             "session_photos": "session photo",
+            "negatives": "negative example",
+            "unknown_faces": "unknown face",
         }.get(table, f"{table} entry")
         last = 0
         while True:
@@ -339,6 +378,8 @@ _CHECKS: Sequence[Callable[[_Check], Iterator[Damage]]] = (
     _Check.photos,
     _Check.templates,
     _Check.entries,
+    _Check.negatives,
+    _Check.unknown_people,
     _Check.session_photos,
 )
 

@@ -9,9 +9,12 @@ import sqlite3
 from collections.abc import Callable
 
 from gallery.documents.sqlite.job_schema import m012_jobs
+from gallery.documents.sqlite.negatives import m017_negatives
 from gallery.documents.sqlite.privacy_schema import m014_privacy
 from gallery.documents.sqlite.seal_schema import m013_data_keys
 from gallery.documents.sqlite.session_schema import m010_sessions
+from gallery.documents.sqlite.unknown_schema import m016_unknown_people
+from gallery.documents.sqlite.waiting_schema import m015_waiting
 from presente.errors import StoreError
 
 
@@ -291,6 +294,9 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m012_jobs,
     m013_data_keys,
     m014_privacy,
+    m015_waiting,
+    m016_unknown_people,
+    m017_negatives,
 )
 
 

@@ -8,10 +8,11 @@ from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 
 from gallery.documents.attendance import AttendanceStatus
-from gallery.documents.statistics import COUNT_OF, Meeting, StatisticsFilter, StatusCounts, StudentCounts
+from gallery.documents.statistics import COUNTED_AS, Meeting, StatisticsFilter, StatusCounts, StudentCounts
 
 _OpenConnection = Callable[[], AbstractContextManager[sqlite3.Connection]]
-_SUMS = ", ".join(f"sum(status = '{status}')" for status in COUNT_OF)
+_STATUSES = [f"status IN ({', '.join(map(repr, statuses))})" for statuses in COUNTED_AS.values()]
+_SUMS = ", ".join(f"sum({counted})" for counted in _STATUSES)
 _OF_STUDENTS = "student IN (SELECT value FROM json_each(:students))"
 
 
@@ -66,7 +67,7 @@ class SqliteStatistics:
             )
 
     def meetings(self, which: StatisticsFilter, students: Collection[int]) -> dict[Meeting, StatusCounts]:
-        sums = ", ".join(f"total(status = '{status}' AND {_OF_STUDENTS})" for status in COUNT_OF)
+        sums = ", ".join(f"total({counted} AND {_OF_STUDENTS})" for counted in _STATUSES)
         with self._reading() as db:
             rows = db.execute(
                 f"{_counted(which)} SELECT clase, fecha, session, {sums} FROM counted "

@@ -26,6 +26,7 @@ from gallery.documents.sqlite.data_keys import SqliteKeys, sealer
 from gallery.documents.sqlite.erasures import SqliteErasures, list_erasures
 from gallery.documents.sqlite.jobs import SqliteFindings, SqliteJobs
 from gallery.documents.sqlite.migrations import migrate
+from gallery.documents.sqlite.negatives import SqliteNegatives, merge_negatives
 from gallery.documents.sqlite.notes import SqliteNotes
 from gallery.documents.sqlite.request_keys import SqliteRequestKeys, merge_request_keys
 from gallery.documents.sqlite.resealing import SqliteSealStore
@@ -35,6 +36,7 @@ from gallery.documents.sqlite.sessions import SqliteClasses, SqliteSessions
 from gallery.documents.sqlite.stale_log import refuse_stale_log
 from gallery.documents.sqlite.statistics import SqliteStatistics
 from gallery.documents.sqlite.student_photos import SqliteStudentPhotos
+from gallery.documents.sqlite.unknowns import SqliteUnknowns, erase_faces
 from gallery.documents.student_lists import StudentFilter, StudentOrder, StudentPlace
 from gallery.documents.student_rules import merge_students
 from gallery.documents.values import (
@@ -153,6 +155,14 @@ class SqliteStore:
         return SqliteErasures(self._reading, self._writing)
 
     @property
+    def unknowns(self) -> SqliteUnknowns:
+        return SqliteUnknowns(self._reading, self._writing, self._after_erasure)
+
+    @property
+    def negatives(self) -> SqliteNegatives:
+        return SqliteNegatives(self._reading, self._writing, self._after_erasure)
+
+    @property
     def notes(self) -> SqliteNotes:
         return SqliteNotes(self._reading, self._writing)
 
@@ -201,8 +211,12 @@ class SqliteStore:
         with self._writing() as db:
             db.execute("INSERT OR REPLACE INTO gallery VALUES ('pack', ?)", (_pack_text(tag, dim),))
             db.execute("DELETE FROM templates WHERE pack != ?", (tag,))
+            db.execute("DELETE FROM negatives WHERE pack != ?", (tag,))
             if changes:
                 db.execute("DELETE FROM gallery WHERE key = 'calibration'")
+            unknown = erase_faces(db, "pack != ?", tag)
+        if unknown:
+            self._after_erasure()
 
     def calibration(self) -> str | None:
         return self._setting("calibration")
@@ -283,6 +297,7 @@ class SqliteStore:
             merge_entries(db, gone, kept)
             merge_request_keys(db, gone, kept)
             merge_concerned(db, gone, kept)
+            merge_negatives(db, gone, kept)
             student_rows.put_student(db, merge_students(staying, leaving), "put", sealer(db))
             db.execute("DELETE FROM students WHERE id = ?", (gone,))
             list_erasures(db, [merged_student(gone, kept)] * cause.listed)
