@@ -115,8 +115,8 @@ class Identification(Reply, frozen=True, kw_only=True):
 
 
 class Verification(Reply, frozen=True, kw_only=True):
-    """Whether a photo shows a student; ``score`` is None when the student has no template. ``reason``: not_live or
-    liveness_not_judged when it is no one's face because it may be a picture; otherwise None."""
+    """Whether a photo shows a student; ``score`` is None when the student has no template. ``reason``: why it does not
+    although the score reaches the threshold: told_apart, not_live or liveness_not_judged; otherwise None."""
 
     request_id: str
     pack: str
@@ -204,7 +204,7 @@ class EntryState(Reply, frozen=True, kw_only=True):
 
 
 class ClassPhotoFace(JudgedFace, frozen=True, kw_only=True):
-    """A face of a class photo: present, waiting, ambiguous, off_roster, duplicate or unknown, and the entries that hold.
+    """A face of a class photo (present, waiting, ambiguous, off_roster, duplicate, unknown), and the entries that hold.
 
     ``recorded``: whether this request made the first of the entries.
     """

@@ -34,8 +34,13 @@ COMMANDS = (
     robustness,
     film,
     groups,
+<<<<<<< HEAD
     clusters,
     liveness,
+=======
+    liveness,
+    clusters,
+>>>>>>> main
     calibrate,
     report,
     predict,

@@ -38,6 +38,7 @@ Reason = Literal[
     "another_face_is_closer",
     "empty_gallery",
     "not_all_searched",
+    "told_apart",
     "not_live",
     "liveness_not_judged",
 ]

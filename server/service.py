@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,8 @@ class VerifyResult:
     """Whether a photo's most prominent face is a given student; ``score`` None when the student has no template.
 
     ``live_from``: the score from which the face counts as live; None where that was not asked. ``reason``: why a face
-    that is close enough is not the student, because it may be a picture; otherwise empty.
+    that is close enough is not the student, because it may be a picture, or a person said it of a face like it;
+    otherwise empty.
     """
 
     face: EmbeddedFace
@@ -59,7 +61,7 @@ class VerifyResult:
     threshold: float
     same_person: bool
     live_from: LivenessPoint | None = None
-    reason: WaitReason = ""
+    reason: WaitReason | Literal["told_apart"] = ""
 
 
 class Service:
@@ -162,8 +164,10 @@ class Service:
         point = self.gallery.whole.operating_point(threshold)
         score = self.gallery.compare(face.template, matricula)
         close_enough = score is not None and score >= point.threshold
+        apart = close_enough and self.gallery.is_told_apart(face.template, matricula, score or 0.0, point.threshold)
         enforced = live_from is not None and self.liveness.mode("verify") == "enforce"
-        reason = wait_reason(face.liveness, live_from) if close_enough and enforced and live_from else ""
+        waits = wait_reason(face.liveness, live_from) if close_enough and enforced and live_from else ""
+        reason: WaitReason | Literal["told_apart"] = "told_apart" if apart else waits
         same_person = close_enough and not reason
         self.observer.verified(same_person, score)
         self.tell_liveness("verify", [face], live_from)

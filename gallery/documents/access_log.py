@@ -43,6 +43,7 @@ class AccessAction(StrEnum):
     MERGED = "merged"
     PHOTOS_MOVED = "photos_moved"
     PHOTOS_ERASED = "photos_erased"
+    TOLD_APART = "told_apart"
     EXPORTED = "exported"
     ATTENDANCE_TAKEN = "attendance_taken"
     ATTENDANCE_CORRECTED = "attendance_corrected"

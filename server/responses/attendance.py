@@ -101,6 +101,7 @@ class ClassPhotoFaceJson(JudgedFaceJson, frozen=True, kw_only=True):
             "another_face_is_closer",
             "below_threshold",
             "empty_gallery",
+            "told_apart",
             "not_live",
             "liveness_not_judged",
         ]
@@ -218,6 +219,7 @@ def class_photo_face_json(
     student = attendance.student
     score = attendance.candidates[0].score if attendance.candidates else None
     unknown = "below_threshold" if attendance.candidates or attendance.unnamed else "empty_gallery"
+    unknown = "told_apart" if attendance.told_apart else unknown
     why = unknown if attendance.status == "unknown" else attendance.reason or _REASONS.get(attendance.status)
     return ClassPhotoFaceJson(
         **judged_members(face, live_from),

@@ -108,11 +108,9 @@ class VerifyReply(JsonObject, frozen=True, kw_only=True):
     request_id: RequestId
     pack: Pack
     matricula: str
-    same_person: Annotated[
-        bool, Meta(description="Whether score >= threshold and, where liveness is enforced, the face is live.")
-    ]
+    same_person: Annotated[bool, Meta(description="Whether score >= threshold, and there is no reason against it.")]
     reason: Annotated[
-        Literal["not_live", "liveness_not_judged"] | None,
+        Literal["told_apart", "not_live", "liveness_not_judged"] | None,
         Meta(description="Why it is not the same person though score >= threshold; null otherwise."),
     ]
     threshold: HeldTo
