@@ -34,13 +34,8 @@ COMMANDS = (
     robustness,
     film,
     groups,
-<<<<<<< HEAD
-    clusters,
-    liveness,
-=======
     liveness,
     clusters,
->>>>>>> main
     calibrate,
     report,
     predict,

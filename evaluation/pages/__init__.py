@@ -12,19 +12,7 @@ from presente.errors import InvalidInput
 
 RESULT, REPORT = "result.json", "report.html"
 PROTOCOLS = (
-<<<<<<< HEAD
-    "identification",
-    "verification",
-    "kfold",
-    "compare",
-    "classroom",
-    "robustness",
-    "film",
-    "liveness",
-    "clusters",
-=======
     *("identification", "verification", "kfold", "compare", "classroom", "robustness", "film", "liveness", "clusters"),
->>>>>>> main
 )
 """Each has a module of its name here. It is imported when a report is made, because plots are slow to import."""
 
