@@ -20,14 +20,18 @@ VISIT = timedelta(minutes=10)
 MOST_FACES = 50
 """Faces that are kept per group, those that show it best: a visit of a group that has so many takes the place of the
 worst, or is a further look of the last."""
+MOST_GROUPS = 20_000
+"""Groups that there are at most: whoever sends photos of strangers without end fills neither memory nor disk. With
+templates of 512 dimensions they take 370 MB at most."""
 _JOINED_MOST = 1000
 """Faces of a group that are read: groups that were joined may have more than are kept of one."""
 _SUGGESTED = 0.85
 """Groups whose likeness reaches this part of the threshold may be one person: a person decides."""
 
-KeptAs = Literal["added", "seen_again", "not_ours", "known"]
+KeptAs = Literal["added", "seen_again", "not_ours", "known", "full"]
 """What became of a face: it was added, or was a further look of a visit. Nothing is kept of one that belongs to a group
-that is not ours, and of one that the whole gallery knows, or is not sure not to know."""
+that is not ours, of one that the whole gallery knows, or is not sure not to know, and of one that would begin a group
+too many."""
 
 
 class UnknownKeeper:
@@ -76,6 +80,8 @@ class UnknownKeeper:
         near = self._grouping.near(face.vector)
         if near.best in self._not_ours:
             return "not_ours"
+        if near.best is None and self._grouping.count >= MOST_GROUPS:
+            return "full"
         if near.best is not None and self._is_further_look(near.best, face):
             self._join(near.best, near)
             return "seen_again"
