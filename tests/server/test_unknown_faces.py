@@ -17,6 +17,7 @@ from faces.embedder import FaceEmbedder
 from faces.film.frames import FilmFrame
 from faces.film.values import FilmAppearance, FilmReading, FilmView
 from faces.film.views import thumbnail
+from faces.liveness.values import LivenessScore
 from faces.packs.model_pack import ModelPack
 from gallery.documents.jobs import Job, JobRequest
 from gallery.documents.unknown_people import UnknownFace, UnknownGroup
@@ -25,6 +26,7 @@ from gallery.photo_export import PhotoExport
 from gallery.unknowns.keeper import UnknownKeeper
 from presente.clock import Clock
 from presente.composition import open_store
+from presente.liveness import LivenessPoint
 from server import unknown_faces
 from server.app import create_app
 from server.films.reading import ReadFilm, face_sheet
@@ -110,6 +112,17 @@ def test_whom_only_a_part_of_the_school_does_not_know_is_not_kept(keeping: Schoo
     other = next(each for each in ("IA-101", "IA-102") if each != ANA["clase"])
     assert client.post(f"/v1/identify?clase={other}", data=PROBE, headers=JPEG).status_code == 200
     assert keeping.cards() == [] and keeping.outcomes == Counter(known=2)
+
+
+def test_a_picture_that_is_held_up_is_no_visitor(keeping: School) -> None:
+    face = keeping.embedder.embed(keeping.embedder.read_faces(STRANGER).faces)[0]
+    live_from = LivenessPoint(0.5, "test")
+    keeping.service.keep_unknown([replace(face, liveness=LivenessScore(0.2, "p"))], live_from, "session", CLASS, 3)
+    assert keeping.cards() == []
+    for score in (LivenessScore(None, "p", "too_tight"), LivenessScore(0.7, "p")):
+        keeping.service.keep_unknown([replace(face, liveness=score)], live_from, "session", CLASS, 3)
+    (card,) = keeping.cards()
+    assert card.looks == 2 and keeping.face(card).session == 3
 
 
 def test_a_request_that_is_repeated_counts_once(keeping: School) -> None:
