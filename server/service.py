@@ -33,7 +33,7 @@ from presente.recognition import Identified, IdentifyQuery, identify
 from presente.stages import stage
 from server.imports.desk import ImportDesk
 from server.observer import NO_OBSERVER, Observer
-from server.photo_enrolment import AcceptedEnrolment, PhotoEnroller, PhotoRoom
+from server.photo_enrolment import AcceptedEnrolment, PhotoEnroller, PhotoRoom, ReadPhoto
 from server.readiness import LOADING, MOST_BEHIND_S, Readiness, ReadinessCheck
 
 STUDENT_ROOM = PhotoRoom(10, 25_000_000)
@@ -73,6 +73,7 @@ class Service:
         forget_film: Callable[[Job], None] = lambda _: None,
         sees_hands: bool = False,
         policy: Policy = NOTHING_GOES,
+        keeps_unknowns: bool = False,
     ) -> None:
         """Serve a gallery.
 
@@ -92,6 +93,7 @@ class Service:
             forget_film: deletes the film of a job that has ended, if it lies here.
             sees_hands: whether raised hands are looked for in films.
             policy: how long what is kept.
+            keeps_unknowns: whether people who are not enrolled are kept.
         """
         self.embedder = embedder
         self.gallery = gallery
@@ -103,6 +105,7 @@ class Service:
         self.forget_film = forget_film
         self.sees_hands = sees_hands
         self.policy = policy
+        self.keeps_unknowns = keeps_unknowns
         self.clock = clock
         self.observer = observer
         self.access_log = access_log or AccessLog(gallery.store.access_log, "off")
@@ -151,6 +154,14 @@ class Service:
         """Enrol a student, all photos or none; see :meth:`PhotoEnroller.enrol`."""
         room = self._student_room if self.gallery.scope.matricula else None  # a student asks
         accepted = self._enroller.enrol(student, photos, mode, force, room)
+        self.observer.enrolled(len(photos))
+        return accepted
+
+    def enrol_read(
+        self, student: Student, photos: Sequence[ReadPhoto], mode: EnrolmentMode, force: bool
+    ) -> AcceptedEnrolment:
+        """Enrol a student with photos whose faces are embedded already; see :meth:`PhotoEnroller.enrol_read`."""
+        accepted = self._enroller.enrol_read(student, photos, mode, force)
         self.observer.enrolled(len(photos))
         return accepted
 

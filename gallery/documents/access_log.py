@@ -43,6 +43,8 @@ class AccessAction(StrEnum):
     MERGED = "merged"
     PHOTOS_MOVED = "photos_moved"
     PHOTOS_ERASED = "photos_erased"
+    UNKNOWN_CHANGED = "unknown_changed"
+    UNKNOWN_ERASED = "unknown_erased"
     EXPORTED = "exported"
     ATTENDANCE_TAKEN = "attendance_taken"
     ATTENDANCE_CORRECTED = "attendance_corrected"
