@@ -54,12 +54,12 @@ def on_paper(photo: RGB, chance: Chance) -> RGB:
     cover = 1 - np.power(np.clip(fine, 0, 1), 1 / _GAMMA)
     pitch = chance.uniform(2.0, 3.5) * _FINE
     dotted = chance.uniform(0.2, 0.8)
-    light = np.ones_like(fine)
+    light: Any = np.ones_like(fine)
     for ink, (absorbed, angle) in enumerate(zip(_INKS, _ANGLES, strict=True)):
         dots = _dots(fine.shape[1], fine.shape[0], pitch, math.radians(angle + chance.uniform(-4, 4)))
         solid = 1 / (1 + np.exp(-12 * (cover[..., ink] - dots)))
         amount = dotted * solid + (1 - dotted) * cover[..., ink]
-        light *= 1 - amount[..., None] * np.array(absorbed, dtype=np.float32)
+        light = light * (1 - amount[..., None] * np.array(absorbed, dtype=np.float32))
     seen = _seen(light.astype(np.float32), width, height, chance, 0.01)
     paper = np.array([1.0, chance.uniform(0.96, 1.0), chance.uniform(0.88, 1.0)], dtype=np.float32)
     seen = (0.03 + chance.uniform(0.72, 0.9) * seen) * paper
@@ -153,8 +153,8 @@ def _with_fingers(seen: _Floats, corners: NDArray[Any], side: int, chance: Chanc
             at = first + chance.uniform(0.6, 0.9) * (last - first)
             axes = (round(0.05 * side), round(0.02 * side))
             cv2.ellipse(covered, (round(at[0]), round(at[1])), axes, chance.uniform(-20, 20), 0, 360, 1.0, -1)
-    covered = cv2.GaussianBlur(covered, (0, 0), max(side / 300, 0.5))[..., None]
-    return np.asarray(covered * skin + (1 - covered) * seen, dtype=np.float32)
+    soft = cv2.GaussianBlur(covered, (0, 0), max(side / 300, 0.5))[..., None]
+    return np.asarray(soft * skin + (1 - soft) * seen, dtype=np.float32)
 
 
 def _rounded(width: int, height: int, by: int) -> _Floats:

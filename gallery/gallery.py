@@ -336,7 +336,7 @@ class Gallery:
         if not anchors:
             return None
         held_to = self._operating_point(None, only).threshold if threshold is None else threshold
-        return Telling(anchors, held_to, self.settings.margin)
+        return Telling(anchors, held_to)
 
     def identify(
         self,
@@ -389,14 +389,17 @@ class Gallery:
         found = self._search.hits(probe[None, :], 1, np.array([stored.id], dtype=np.int64))[0]
         return found[0][1] if found else None
 
-    def is_told_apart(self, probe: NDArray[np.float32], subject: int, score: float, threshold: float) -> bool:
-        """Whether a student with a score of a float32 (d,) probe is told apart from it: :mod:`gallery.told_apart`."""
+    def is_told_apart(self, probe: NDArray[np.float32], matricula: str, score: float, threshold: float) -> bool:
+        """Whether a student with a score of a float32 (d,) probe is told apart from it: :mod:`gallery.told_apart`.
+
+        Raises:
+            NotFound: ``student_not_found``.
+        """
         telling = self._telling(threshold, None)
         if telling is None:
             return False
-        return (
-            subject in told_apart(probe[None, :], [[(subject, score)]], telling.anchors, threshold, telling.margin)[0]
-        )
+        subject = self.student(matricula).id
+        return subject in told_apart(probe[None, :], [[(subject, score)]], telling.anchors, threshold)[0]
 
     def nearest_template(self, probe: NDArray[np.float32], subject: int) -> int | None:
         """Id of the subject's template nearest to a float32 (d,) probe; None when the subject is gone."""

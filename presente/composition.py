@@ -28,13 +28,14 @@ from gallery.index.recall_gate import IndexSettings
 from gallery.index.sealed_files import INDEX_KEY, can_open
 from gallery.photo_export import PhotoExport
 from gallery.settings import GallerySettings
+from gallery.threshold.liveness_calibration import StoredLivenessCalibration
 from gallery.threshold.operating_point import OperatingPoint, ThresholdTarget, operating_point
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import ConfigError, InvalidInput, PackError, PresenteError, StoreError
 from presente.files import erase_folder
 from presente.installation import command_line
 from presente.key_source import KeySource
-from presente.liveness import LivenessCalibration, LivenessPolicy
+from presente.liveness import LivenessPoint, LivenessPolicy
 from presente.parallel import default_workers
 from presente.sealing import Cipher, MasterKey
 from presente.secrets import hidden, hidden_address
@@ -117,14 +118,14 @@ def open_liveness_reader(settings: Settings) -> LivenessReader:
 
 
 def liveness_policy(
-    settings: Settings, reader: LivenessReader | None, calibration: Callable[[], LivenessCalibration | None]
+    settings: Settings, reader: LivenessReader | None, store: DocumentStore | None = None
 ) -> LivenessPolicy:
     """How liveness is judged by the settings, with the pack of ``reader``.
 
     Args:
         settings: the modes, and the threshold where they give one.
         reader: what :func:`open_liveness` gave.
-        calibration: gives what is stored for the pack (:class:`presente.liveness.LivenessPolicy`).
+        store: has what ``evaluation calibrate --bpcer`` stored; None: nothing is.
     """
     if reader is None:
         return LivenessPolicy(settings.liveness)
@@ -134,8 +135,25 @@ def liveness_policy(
         reader.threshold,
         settings.liveness_threshold,
         settings.came_from.get("liveness_threshold", "default"),
-        calibration,
+        (lambda: None) if store is None else StoredLivenessCalibration(store, reader.pack.tag),
     )
+
+
+def deployed_liveness_point(settings: Settings, reader: LivenessReader) -> LivenessPoint:
+    """The score from which a server with these settings calls a face live now; makes no SQLite file.
+
+    Raises:
+        ConfigError: as :meth:`presente.liveness.LivenessPolicy.point`.
+        StoreError: of the store.
+    """
+    file = store_file(settings)
+    if isinstance(settings.liveness_threshold, float) or (file is not None and not file.exists()):
+        return liveness_policy(settings, reader).point()
+    store = open_own_store(settings)
+    try:
+        return liveness_policy(settings, reader, store).point()
+    finally:
+        store.close()
 
 
 def open_pose(settings: Settings) -> PoseReader | None:

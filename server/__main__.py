@@ -95,6 +95,10 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         cleanup.callback(access_log.close)
         if warning := gallery.operating_point().warning():  # and a rate without a calibration stops here
             logging.warning("%s", warning)
+        liveness = composition.open_liveness(settings)
+        liveness_policy = composition.liveness_policy(settings, liveness, gallery.store)
+        if liveness is not None:
+            liveness_policy.point()  # a rate without a calibration stops here, too
         telemetry.gauges.admission = admission = open_admission(settings.memory_mb)
         decoder = open_decoder(admission)
         cleanup.callback(decoder.close)
@@ -112,7 +116,7 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
 
         forget_copies()  # an erasure may have been cut off, or others may have erased while no server ran here
         gallery.index.watch(_WATCH_S, forget_copies)
-        embedder = composition.open_embedder(settings, pack, decoder)
+        embedder = composition.open_embedder(settings, pack, decoder, liveness)
         forget = partial(composition.forget_copies, settings)
         clock = composition.open_clock(settings)
         keeps = settings.session_photos == "until_closed"
@@ -132,6 +136,7 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
             *parts,
             sees_hands=hands,
             policy=Policy(settings.retention, settings.withdrawal_days),
+            liveness=liveness_policy,
         )
         service_handle.put(service)
         webhook = open_webhook(

@@ -7,7 +7,9 @@ from typing import Protocol
 
 from gallery.attendance.face_attendance import FaceAttendance
 from gallery.decision import Decision
+from gallery.documents.attendance import LivenessDecision
 from gallery.threshold.operating_point import OperatingPoint
+from presente.settings.liveness import LivenessUse
 
 
 class Observer(Protocol):
@@ -22,6 +24,9 @@ class Observer(Protocol):
     def verified(self, same_person: bool, score: float | None) -> None:
         """A photo was compared with one student; ``score`` None when the student has no template."""
 
+    def judged(self, use: LivenessUse, decisions: Sequence[LivenessDecision]) -> None:
+        """It was decided of the faces of a photo, or of a film, whether they are live: one decision per face."""
+
     def enrolled(self, photos: int) -> None:
         """So many photos were enrolled, one face of each."""
 
@@ -34,6 +39,9 @@ class _NoObserver:
         pass
 
     def verified(self, same_person: bool, score: float | None) -> None:
+        pass
+
+    def judged(self, use: LivenessUse, decisions: Sequence[LivenessDecision]) -> None:
         pass
 
     def enrolled(self, photos: int) -> None:

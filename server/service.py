@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from gallery.access_log.recorder import AccessLog
 from gallery.attendance.attendance_log import AttendanceLog
 from gallery.attendance.session_log import SessionLog
 from gallery.decision import Candidate
+from gallery.documents.attendance import WaitReason
 from gallery.documents.erasure_list import NOT_ASKED, Cause
 from gallery.documents.jobs import Job
 from gallery.documents.scope import Scope
@@ -29,7 +31,9 @@ from gallery.privacy.receipts import Receipt, erase_photo, erase_student, new_co
 from gallery.privacy.retention import NOTHING_GOES, Policy
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import InvalidInput, NotFound, StoreError, shown
-from presente.recognition import Identified, IdentifyQuery, identify
+from presente.liveness import NOT_JUDGED, LivenessPoint, LivenessPolicy, decided, wait_reason
+from presente.recognition import Identified, IdentifyQuery, embed_judged, identify
+from presente.settings.liveness import LivenessUse
 from presente.stages import stage
 from server.imports.desk import ImportDesk
 from server.observer import NO_OBSERVER, Observer
@@ -45,12 +49,19 @@ _PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """Whether a photo's most prominent face is a given student; ``score`` None when the student has no template."""
+    """Whether a photo's most prominent face is a given student; ``score`` None when the student has no template.
+
+    ``live_from``: the score from which the face counts as live; None where that was not asked. ``reason``: why a face
+    that is close enough is not the student, because it may be a picture, or a person said it of a face like it;
+    otherwise empty.
+    """
 
     face: EmbeddedFace
     score: float | None
     threshold: float
     same_person: bool
+    live_from: LivenessPoint | None = None
+    reason: WaitReason | Literal["told_apart"] = ""
 
 
 class Service:
@@ -73,7 +84,7 @@ class Service:
         forget_film: Callable[[Job], None] = lambda _: None,
         sees_hands: bool = False,
         policy: Policy = NOTHING_GOES,
-        keeps_unknowns: bool = False,
+        liveness: LivenessPolicy = NOT_JUDGED,
     ) -> None:
         """Serve a gallery.
 
@@ -93,7 +104,7 @@ class Service:
             forget_film: deletes the film of a job that has ended, if it lies here.
             sees_hands: whether raised hands are looked for in films.
             policy: how long what is kept.
-            keeps_unknowns: whether people who are not enrolled are kept.
+            liveness: where it is asked whether faces are live, and what is done then; the embedder has a pack for it.
         """
         self.embedder = embedder
         self.gallery = gallery
@@ -105,7 +116,7 @@ class Service:
         self.forget_film = forget_film
         self.sees_hands = sees_hands
         self.policy = policy
-        self.keeps_unknowns = keeps_unknowns
+        self.liveness = liveness
         self.clock = clock
         self.observer = observer
         self.access_log = access_log or AccessLog(gallery.store.access_log, "off")
@@ -114,6 +125,11 @@ class Service:
         self.session_log = SessionLog(self.attendance_log)
         self._enroller = PhotoEnroller(gallery, embedder)
         self._student_room = student_room
+
+    @property
+    def keeps_unknowns(self) -> bool:
+        """Whether people who are not enrolled are kept."""
+        return self.policy.unknown_days is not None
 
     def within(self, scope: Scope) -> Service:
         """This service for a caller who may see only a part of the school: it answers as if no one else was enrolled.
@@ -135,18 +151,32 @@ class Service:
             Forbidden: ``class_not_yours``.
         """
         self.gallery.scope.check_class(query.clase)  # a search would refuse it, too, once the photo was read
-        found = identify(content, self.embedder, self.gallery, query)
+        found = identify(content, self.embedder, self.gallery, query, self.liveness)
         self.observer.identified([decision for _, decision in found.faces], found.operating_point)
+        self.tell_liveness("identify", [face for face, _ in found.faces], found.live_from)
         return found
+
+    def tell_liveness(self, use: LivenessUse, faces: Sequence[EmbeddedFace], live_from: LivenessPoint | None) -> None:
+        """Tell the observer whether faces are live, where that was asked."""
+        if live_from is not None:
+            scores = (face.liveness for face in faces)
+            self.observer.judged(use, [decided(score, live_from) for score in scores if score is not None])
 
     def verify(self, content: bytes, matricula: str, threshold: float | None) -> VerifyResult:
         """Compare a photo's most prominent face with one student's templates."""
-        face = self.embedder.embed_portrait(content, stage=stage)[1]
+        _, aligned = self.embedder.read_portrait(content, stage=stage)
+        (face,), live_from = embed_judged(self.embedder, [aligned], self.liveness, "verify", stage)
         point = self.gallery.whole.operating_point(threshold)
         score = self.gallery.compare(face.template, matricula)
-        same_person = score is not None and score >= point.threshold
+        close_enough = score is not None and score >= point.threshold
+        apart = close_enough and self.gallery.is_told_apart(face.template, matricula, score or 0.0, point.threshold)
+        enforced = live_from is not None and self.liveness.mode("verify") == "enforce"
+        waits = wait_reason(face.liveness, live_from) if close_enough and enforced and live_from else ""
+        reason: WaitReason | Literal["told_apart"] = "told_apart" if apart else waits
+        same_person = close_enough and not reason
         self.observer.verified(same_person, score)
-        return VerifyResult(face, score, point.threshold, same_person)
+        self.tell_liveness("verify", [face], live_from)
+        return VerifyResult(face, score, point.threshold, same_person, live_from, reason)
 
     def enrol(
         self, student: Student, photos: Sequence[bytes], mode: EnrolmentMode, force: bool = False

@@ -188,7 +188,7 @@ def _draw_hand(pixels: Pixels, corners: NDArray[np.float64], skin: Colour, rng: 
     thick = across * float(rng.uniform(0.09, 0.15))
     first, last, inward = (left_top, left_low, 1) if rng.random() < 0.5 else (right_top, right_low, -1)
     wrist = last * 0.8 + first * 0.2
-    palm = last + (0.0, 2.2 * across)
+    palm = last + np.array((0.0, 2.2 * across))
     draw.line([tuple(wrist), tuple(palm)], fill=(*skin, 255), width=max(2, round(2.6 * thick)))
     for place in np.linspace(float(rng.uniform(0.5, 0.6)), float(rng.uniform(0.78, 0.92)), int(rng.integers(1, 5))):
         root = first + (last - first) * place
@@ -206,7 +206,7 @@ def _capsule(
     """A finger, with a darker line below it."""
     dark = (round(skin[0] * 0.78), round(skin[1] * 0.72), round(skin[2] * 0.7))
     for tone, drop in ((dark, 0.16 * thick), (skin, 0.0)):
-        (x1, y1), (x2, y2) = start + (0, drop), end + (0, drop)
+        (x1, y1), (x2, y2) = (point + np.array((0.0, drop)) for point in (start, end))
         draw.line((x1, y1, x2, y2), fill=(*tone, 255), width=max(2, round(thick)))
         for x, y in ((x1, y1), (x2, y2)):
             draw.ellipse((x - thick / 2, y - thick / 2, x + thick / 2, y + thick / 2), fill=(*tone, 255))

@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw, ImageFilter
 from . import colour
 
 Kind = Literal["phone", "screen", "paper", "print"]
-"""How a photo is presented: on a phone that is held up, on a screen that fills the frame, on paper that is held up, as a
-print that fills the frame."""
+"""How a photo is presented: on a phone that is held up, on a screen that fills the frame, on paper that is held up, or
+as a print that fills the frame."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 HELD: tuple[Kind, ...] = ("phone", "paper")

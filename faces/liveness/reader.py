@@ -105,10 +105,8 @@ def live_probabilities(rows: NDArray[np.floating], output: LivenessOutput) -> ND
     """The probability of a live face, from 0 to 1: float64 (n,), of what a model gives, (n, classes) or (n,)."""
     values = rows.reshape(len(rows), output.classes).astype(np.float64)
     if output.form == "probabilities":
-        live = values[:, output.live]
-    elif output.classes == 1:
-        live = 1 / (1 + np.exp(-values[:, 0]))
-    else:
-        powers = np.exp(values - values.max(axis=1, keepdims=True))
-        live = powers[:, output.live] / powers.sum(axis=1)
-    return np.clip(live, 0.0, 1.0)
+        return np.clip(values[:, output.live], 0.0, 1.0)
+    if output.classes == 1:  # the logistic function is the softmax of a logit and 0
+        values = np.hstack([values, np.zeros_like(values)])
+    powers = np.exp(values - values.max(axis=1, keepdims=True))
+    return np.asarray(powers[:, output.live] / powers.sum(axis=1))

@@ -43,6 +43,7 @@ class AccessAction(StrEnum):
     MERGED = "merged"
     PHOTOS_MOVED = "photos_moved"
     PHOTOS_ERASED = "photos_erased"
+    TOLD_APART = "told_apart"
     UNKNOWN_CHANGED = "unknown_changed"
     UNKNOWN_ERASED = "unknown_erased"
     EXPORTED = "exported"

@@ -131,9 +131,13 @@ def run_watch(arguments: argparse.Namespace, settings: Settings, output: cli.Out
         )
     with ExitStack() as cleanup:
         pack = composition.open_pack(settings)
-        embedder = composition.open_embedder(settings, pack)
+        liveness = composition.open_liveness(settings)
+        embedder = composition.open_embedder(settings, pack, liveness=liveness)
         gallery = composition.open_gallery(settings, pack)
         cleanup.callback(gallery.close)
+        policy = composition.liveness_policy(settings, liveness, gallery.store)
+        if liveness is not None:
+            policy.point()  # a rate without a calibration stops here
         keeps = settings.session_photos == "until_closed"
         service = Service(
             embedder,
@@ -142,6 +146,7 @@ def run_watch(arguments: argparse.Namespace, settings: Settings, output: cli.Out
             partial(composition.forget_copies, settings),
             composition.open_clock(settings),
             keeps_session_photos=keeps,
+            liveness=policy,
         )
         pose = composition.open_pose(settings)
         rule = composition.raise_rule(settings)

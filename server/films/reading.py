@@ -74,10 +74,12 @@ def read_for_session(settings: Settings, path: Path, tell: Tell) -> ReadFilm:
         PackError, ConfigError: of the packs.
     """
     pack = composition.open_pack(settings)
-    embedder = composition.open_embedder(settings, pack)
+    judges = settings.liveness.of("attendance") != "off"
+    liveness = composition.open_liveness(settings) if judges else None
+    embedder = composition.open_embedder(settings, pack, liveness=liveness)
     pose = composition.open_pose(settings)
     hands = None if pose is None else FollowedHands(pose, composition.raise_rule(settings))
-    reading = read_school_film(path, embedder, hands, _sparingly(tell))
+    reading = read_school_film(path, embedder, hands, _sparingly(tell), judges)
     tell(reading.duration_s, reading.duration_s)
     sheet = face_sheet(reading.appearances) if reading.appearances else None
     return ReadFilm(replace(reading, appearances=tuple(map(_without_pictures, reading.appearances))), sheet)

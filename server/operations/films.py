@@ -25,6 +25,7 @@ from server.films.folder import FilmFile
 from server.films.jobs import FILM
 from server.films.reading import ReadFilm
 from server.idempotency import KeyedRequest, carried_out
+from server.operations.class_photos import seen_liveness
 from server.operations.film_raises import Raise, record_raises, start_of_film
 from server.operations.jobs import MOST_UNFINISHED, job_of
 from server.operations.session_films import local_time
@@ -222,19 +223,29 @@ def _record(service: Service, stored: StoredSession, job: Job, read: ReadFilm) -
     if numbered is None:
         raise session_closed(stored.id)
     threshold, point = threshold_of_film(service.gallery.whole, read.reading)
+    live_from = service.liveness.point() if service.liveness.mode("attendance") != "off" else None
     faces = [
         ClassPhotoFace(
             appearance.vector,
             appearance.views[0].box,
             late=is_late_in_film(session, local_time(session, starts, appearance.first_s)),
+            liveness=seen_liveness(appearance.liveness, live_from),
         )
         for appearance in read.reading.appearances
     ]
     class_photo = ClassPhoto(
-        session.clase, session.fecha, sha256, threshold, session=stored.id, number=numbered.number, evidence=True
+        session.clase,
+        session.fecha,
+        sha256,
+        threshold,
+        session=stored.id,
+        number=numbered.number,
+        evidence=True,
+        live_only=service.liveness.mode("attendance") == "enforce",
     )
     found = record_class_photo(service.attendance_log, faces, class_photo)
     service.observer.attended(found, point)
+    service.observer.judged("attendance", [face.liveness.decision for face in faces if face.liveness is not None])
     return _Recorded(numbered.number, not numbered.added and numbered.at != job.asked.at, found)
 
 

@@ -33,5 +33,5 @@ def ready() -> ReadyReply | NotReadyReply:
 @needs(Permission.STATUS)
 @answers(StatusReply, refuses=GALLERY)
 def status() -> StatusReply:
-    """Counts, pack, index, threshold."""
-    return status_reply(service().gallery.status(), service().clock)
+    """Counts, pack, index, thresholds."""
+    return status_reply(service().gallery.status(), service().clock, service().liveness)

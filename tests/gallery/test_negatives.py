@@ -139,7 +139,12 @@ def test_examples_are_sealed_with_the_students_key(opens: Open) -> None:
     assert sealed.seals.state().clear_negatives == 1
     sealed.seals.seal_all()
     assert sealed.seals.state().clear_negatives == 0
-    for step in (lambda: None, sealed.seals.change_data_keys, lambda: sealed.merge("A1", "A2")):
+    steps: tuple[Callable[[], object], ...] = (
+        lambda: None,
+        sealed.seals.change_data_keys,
+        lambda: sealed.merge("A1", "A2"),
+    )
+    for step in steps:
         step()
         (batch,) = opens(Sealing(MASTER)).negatives.templates(PACK)
         assert np.array_equal(batch.vectors, np.stack([vector(10), vector(11)]))

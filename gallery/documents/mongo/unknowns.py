@@ -367,7 +367,7 @@ class MongoUnknowns:
             sealed, key = sealed_value(target.seal(of_unknown_face(face), vector, about))
             made = picture_document(target, face, picture)
             self._pictures.insert_one(made)
-            view = {"vector": sealed, "picture": made["_id"], "key": key}
+            view = {"vector": sealed, "picture": made["_id"], "key": key}  # no key: it is found to be in the clear
             self._faces.update_one({"_id": Int64(face)}, {"$set": view})
             self._finish(write)
 
