@@ -45,6 +45,7 @@ HELD = {
     "accounts": 1,
     "keys": 1,
     "session_photos": 1,
+    "unknown_faces": 0,
 }
 
 
