@@ -59,6 +59,7 @@ from server.routes import (
     student_photos,
     student_removal,
     students,
+    unknowns,
 )
 from server.service import ServiceHandle
 from server.shares import Shares

@@ -1,7 +1,7 @@
 """Saying who an unknown person is: a new student, or one who is enrolled.
 
-The pictures of the faces become photos first, with the templates that were kept; the faces go after that. An attempt that
-is cut off in between is ended when the request is sent again: the photos are there once.
+The pictures of the faces become photos first, with the templates that were kept; the faces go after that. An attempt
+that is cut off in between is ended when the request is sent again: the photos are there once.
 """
 
 from __future__ import annotations

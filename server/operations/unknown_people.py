@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from gallery.decision import Candidate
 from gallery.documents.erasure_list import Cause
 from gallery.documents.scoped_unknowns import place_of
 from gallery.documents.unknown_people import StoredUnknownFace, UnknownGroup, UnknownPlace, UnknownState
+from gallery.unknowns.apart import join_groups, split_group
+from gallery.unknowns.resemblance import students_like
 from presente.errors import InvalidInput, NotFound
+from presente.stages import stage
 from server.requests.unknowns import UnknownChanges, UnknownListParameters, UnknownParameters
 from server.service import Service
 
@@ -25,11 +26,13 @@ class UnknownCard:
 
     Attributes:
         group: the person.
-        resembles: the students whom the card's face resembles most, the most alike first.
+        resembles: the students whom the faces resemble most, best first.
+        alike: other people who may be the same one, with how alike they are, best first.
     """
 
     group: UnknownGroup
     resembles: Sequence[Candidate]
+    alike: Sequence[tuple[UnknownGroup, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,14 @@ class UnknownPerson:
     card: UnknownCard
     faces: Sequence[StoredUnknownFace]
     following: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """How many faces of a person were erased, and the score from which one was taken for the person's."""
+
+    faces: int
+    threshold: float
 
 
 def check_kept(service: Service) -> None:
@@ -75,7 +86,7 @@ def unknowns_page(service: Service, parameters: UnknownListParameters) -> Unknow
     if len(found) > limit:  # by all faces of the person, also where the caller sees a part of them
         whole = service.gallery.whole.store.unknowns.group(shown[-1].id)
         following = place_of(whole or shown[-1], parameters.order)
-    return UnknownPage(_cards(service, shown, 1), following)
+    return UnknownPage([_card(service, group, 1) for group in shown], following)
 
 
 def unknown_person(service: Service, number: int, parameters: UnknownParameters) -> UnknownPerson:
@@ -83,12 +94,12 @@ def unknown_person(service: Service, number: int, parameters: UnknownParameters)
     group = group_of(service, number)
     faces = service.gallery.store.unknowns.faces(number, parameters.after(), parameters.limit + 1)
     following = faces[parameters.limit - 1].id if len(faces) > parameters.limit else 0
-    return UnknownPerson(_cards(service, [group], _CANDIDATES)[0], faces[: parameters.limit], following)
+    return UnknownPerson(_card(service, group, _CANDIDATES), faces[: parameters.limit], following)
 
 
 def unknown_card(service: Service, number: int) -> UnknownCard:
     """A card."""
-    return _cards(service, [group_of(service, number)], 1)[0]
+    return _card(service, group_of(service, number), 1)
 
 
 def group_of(service: Service, number: int) -> UnknownGroup:
@@ -153,7 +164,7 @@ def join(service: Service, number: int, other: int) -> UnknownCard:
     if number == other:
         raise InvalidInput("same_unknown_person", f"Card {number} was named twice.", "Name two cards.", "other")
     group_of(service, other)
-    if not service.gallery.store.unknowns.join(number, other):
+    if not join_groups(service.gallery.store, number, other):
         raise person_not_found(other)
     return unknown_card(service, number)
 
@@ -168,7 +179,7 @@ def split(service: Service, number: int, faces: Sequence[int]) -> UnknownCard:
     chosen = faces_of(service, number, faces)
     if len(chosen) == group_of(service, number).visits:
         raise InvalidInput("invalid_faces", "Every face of the card was named.", "Leave one of them out.", "faces")
-    made = service.gallery.store.unknowns.split([face.id for face in chosen])
+    made = split_group(service.gallery.store, number, [face.id for face in chosen])
     return unknown_card(service, made)
 
 
@@ -185,6 +196,17 @@ def forget_face(service: Service, number: int, face: int, cause: Cause) -> None:
         NotFound: ``face_not_found``.
     """
     service.gallery.erase_unknown(number, [each.id for each in faces_of(service, number, [face])], cause)
+
+
+def forget_by_photo(service: Service, content: bytes) -> Forgotten:
+    """Erase what is kept of the person whom a photo's most prominent face shows, also where no one is kept any more.
+
+    Raises:
+        PhotoRefused: no one, or several people, are in the photo, or it cannot be used.
+    """
+    face = service.embedder.embed_portrait(content, stage=stage)[1]
+    faces = service.gallery.forget_person(face.template[None, :], Cause(asked=True))
+    return Forgotten(faces, service.gallery.operating_point().threshold)
 
 
 def person_not_found(number: int) -> NotFound:
@@ -206,17 +228,12 @@ def face_not_found(number: int, face: int) -> NotFound:
     )
 
 
-def _cards(service: Service, groups: Sequence[UnknownGroup], candidates: int) -> list[UnknownCard]:
-    """Cards of groups, each with the students whom its cover resembles most."""
-    unknowns, gallery = service.gallery.store.unknowns, service.gallery
-    covers = {
-        group.id: face.face.vector
-        for group in groups
-        for face in unknowns.faces(group.id, group.cover - 1, 1)
-        if face.id == group.cover and face.face.pack == gallery.pack
-    }
-    found: dict[int, list[Candidate]] = {}
-    if covers:
-        searched = gallery.search(np.stack([*covers.values()]), candidates)
-        found = dict(zip(covers, searched, strict=True))
-    return [UnknownCard(group, found.get(group.id, ())) for group in groups]
+def _card(service: Service, group: UnknownGroup, candidates: int) -> UnknownCard:
+    """The card of a group, with as many students whom it resembles, and the people who may be the same one."""
+    unknowns = service.gallery.store.unknowns
+    alike = [(unknowns.group(other), score) for other, score in service.alike_unknowns(group.id, _CANDIDATES)]
+    return UnknownCard(
+        group,
+        students_like(service.gallery, group.id, candidates),
+        [(other, score) for other, score in alike if other is not None],
+    )

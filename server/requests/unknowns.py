@@ -33,7 +33,8 @@ class UnknownListParameters(JsonObject, frozen=True, kw_only=True):
 
     state: State = "open"
     order: Annotated[
-        UnknownOrder, Meta(description="last_at: whoever was seen last comes first; visits: whoever was seen most often.")
+        UnknownOrder,
+        Meta(description="last_at: whoever was seen last comes first; visits: whoever was seen most often."),
     ] = "last_at"
     limit: CardsPerPage = 24
     cursor: Cursor | None = None
@@ -80,9 +81,7 @@ class UnknownMergeFields(JsonObject, frozen=True, kw_only=True):
 class UnknownJoinFields(JsonObject, frozen=True, kw_only=True):
     """Another card of the same person."""
 
-    other: Annotated[
-        _Number, Meta(description="Its id; it is gone afterwards.", extra=rules(missing="missing_field"))
-    ]
+    other: Annotated[_Number, Meta(description="Its id; it is gone afterwards.", extra=rules(missing="missing_field"))]
 
 
 class UnknownSplitFields(JsonObject, frozen=True, kw_only=True):

@@ -99,7 +99,8 @@ class SqliteUnknowns:
             seen_in = f"EXISTS (SELECT 1 FROM json_each(unknown_groups.clases) seen WHERE seen.value {_IN})"
             where, values = f"{where} AND {seen_in}", [*values, json.dumps(sorted(clases))]
         query = (
-            f"SELECT id, state, note, {_GROUP} FROM unknown_groups WHERE {where} ORDER BY {column} DESC, id DESC LIMIT ?"
+            f"SELECT id, state, note, {_GROUP} FROM unknown_groups WHERE {where} "
+            f"ORDER BY {column} DESC, id DESC LIMIT ?"
         )
         with self._reading() as db:
             return [_group(row) for row in db.execute(query, (*values, limit)).fetchall()]
