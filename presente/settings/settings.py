@@ -49,6 +49,7 @@ OffOrOn = Literal["off", "on"]
 LogFormat = Literal["text", "json"]
 Traces = Literal["auto", "off", "otlp"]
 SessionPhotos = Literal["until_closed", "never"]
+Unknowns = Literal["off", "keep"]
 AccessLogLevel = Literal["off", "changes", "all"]
 Unknowns = Literal["off", "keep"]
 
@@ -159,6 +160,18 @@ class Settings:
         "score from which a face counts as live, or bpcer=RATE: the share of live faces that may be taken for attacks",
         default_means="what calibration stored, else the pack's own",
         details="See [liveness](liveness.md#settings).",
+    )
+    unknowns: Unknowns = setting(
+        "off",
+        choice(Unknowns),
+        "whether faces of unknown people are kept, in groups of one person each: off or keep",
+        details="See [unknown people](unknowns.md).",
+    )
+    unknowns_days: int = setting(
+        "30",
+        whole_number(1, 3650),
+        "days after it was last seen that a face of an unknown person is kept",
+        details="See [unknown people](unknowns.md).",
     )
     threshold: float | TargetRate | None = setting(
         "",
