@@ -29,6 +29,7 @@ from gallery.gallery import Gallery
 from gallery.photo_export import Exported, PhotoExport
 from gallery.privacy.receipts import Receipt, erase_photo, erase_student, new_code
 from gallery.privacy.retention import NOTHING_GOES, Policy
+from gallery.unknowns.keeper import UnknownKeeper
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import InvalidInput, NotFound, StoreError, shown
 from presente.liveness import NOT_JUDGED, LivenessPoint, LivenessPolicy, decided, wait_reason
@@ -123,6 +124,7 @@ class Service:
         self.keeps_session_photos = keeps_session_photos
         self.attendance_log = AttendanceLog(gallery)
         self.session_log = SessionLog(self.attendance_log)
+        self.unknown_keeper = UnknownKeeper(gallery)
         self._enroller = PhotoEnroller(gallery, embedder)
         self._student_room = student_room
 

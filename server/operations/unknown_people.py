@@ -231,7 +231,7 @@ def face_not_found(number: int, face: int) -> NotFound:
 def _card(service: Service, group: UnknownGroup, candidates: int) -> UnknownCard:
     """The card of a group, with as many students whom it resembles, and the people who may be the same one."""
     unknowns = service.gallery.store.unknowns
-    alike = [(unknowns.group(other), score) for other, score in service.alike_unknowns(group.id, _CANDIDATES)]
+    alike = [(unknowns.group(other), score) for other, score in service.unknown_keeper.alike(group.id, _CANDIDATES)]
     return UnknownCard(
         group,
         students_like(service.gallery, group.id, candidates),
