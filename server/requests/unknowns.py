@@ -12,7 +12,7 @@ from server.requests.cursors import number_place, unknown_place
 from server.requests.fields import LONGEST_PAGE, Cursor, NamedStudent, Note, rules
 from server.requests.students import EnrolmentFields
 
-_Number = Annotated[int, Meta(ge=1, lt=2**63)]
+_Number = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 CardsPerPage = Annotated[int, Meta(ge=1, le=100, description="Cards per page.")]
 State = Annotated[
     UnknownState,
