@@ -32,7 +32,6 @@ from gallery.gallery import Gallery
 from gallery.photo_export import Exported, PhotoExport
 from gallery.privacy.receipts import Receipt, erase_photo, erase_student, new_code
 from gallery.privacy.retention import NOTHING_GOES, Policy
-from gallery.unknowns.keeper import UnknownKeeper
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import InvalidInput, NotFound, StoreError, shown
 from presente.liveness import NOT_JUDGED, LivenessPoint, LivenessPolicy, decided, wait_reason
@@ -131,14 +130,8 @@ class Service:
         self.keeps_session_photos = keeps_session_photos
         self.attendance_log = AttendanceLog(gallery)
         self.session_log = SessionLog(self.attendance_log)
-        self.unknown_keeper = UnknownKeeper(gallery)
         self._enroller = PhotoEnroller(gallery, embedder)
         self._student_room = student_room
-
-    @property
-    def keeps_unknowns(self) -> bool:
-        """Whether people who are not enrolled are kept."""
-        return self.policy.unknown_days is not None
 
     def within(self, scope: Scope) -> Service:
         """This service for a caller who may see only a part of the school: it answers as if no one else was enrolled.

@@ -15,6 +15,7 @@ from presente.errors import InvalidInput, NotFound
 from presente.stages import stage
 from server.requests.unknowns import UnknownChanges, UnknownListParameters, UnknownParameters
 from server.service import Service
+from server.unknown_faces import UnknownFaces
 
 _CANDIDATES = 3
 """Students whom one person is said to resemble."""
@@ -60,16 +61,17 @@ class Forgotten:
     threshold: float
 
 
-def check_kept(service: Service) -> None:
-    """Refuse what is about unknown people where none are kept.
+def kept_by(service: Service) -> UnknownFaces:
+    """What keeps unknown people.
 
     Raises:
         NotFound: ``unknowns_off``.
     """
-    if not service.keeps_unknowns:
+    if service.unknown_faces is None:
         raise NotFound(
             "unknowns_off", "Unknown people are not kept here.", "Set PRESENTE_UNKNOWNS=keep to keep them from then on."
         )
+    return service.unknown_faces
 
 
 def unknowns_page(service: Service, parameters: UnknownListParameters) -> UnknownPage:
@@ -79,7 +81,7 @@ def unknowns_page(service: Service, parameters: UnknownListParameters) -> Unknow
         NotFound: ``unknowns_off``; so do the functions below, and ``unknown_person_not_found``.
         InvalidInput: ``invalid_cursor``.
     """
-    check_kept(service)
+    kept_by(service)
     limit, unknowns = parameters.limit, service.gallery.store.unknowns
     found = unknowns.groups(parameters.state, parameters.order, parameters.place(), limit + 1)
     shown, following = found[:limit], None
@@ -104,7 +106,7 @@ def unknown_card(service: Service, number: int) -> UnknownCard:
 
 def group_of(service: Service, number: int) -> UnknownGroup:
     """The person with an id."""
-    check_kept(service)
+    kept_by(service)
     found = service.gallery.store.unknowns.group(number)
     if found is None:
         raise person_not_found(number)
@@ -205,6 +207,8 @@ def forget_by_photo(service: Service, content: bytes) -> Forgotten:
         PhotoRefused: no one, or several people, are in the photo, or it cannot be used.
     """
     face = service.embedder.embed_portrait(content, stage=stage)[1]
+    if service.unknown_faces is not None:
+        service.unknown_faces.settle()  # what was just seen is erased, too
     faces = service.gallery.forget_person(face.template[None, :], Cause(asked=True))
     return Forgotten(faces, service.gallery.operating_point().threshold)
 
@@ -231,7 +235,7 @@ def face_not_found(number: int, face: int) -> NotFound:
 def _card(service: Service, group: UnknownGroup, candidates: int) -> UnknownCard:
     """The card of a group, with as many students whom it resembles, and the people who may be the same one."""
     unknowns = service.gallery.store.unknowns
-    alike = [(unknowns.group(other), score) for other, score in service.unknown_keeper.alike(group.id, _CANDIDATES)]
+    alike = [(unknowns.group(other), score) for other, score in kept_by(service).keeper.alike(group.id, _CANDIDATES)]
     return UnknownCard(
         group,
         students_like(service.gallery, group.id, candidates),

@@ -173,6 +173,7 @@ def test_each_key_opens_what_its_role_opens(guarded: FlaskClient) -> None:
             path.replace("<matricula>", "A1")
             .replace("<int:number>", "1")
             .replace("<int:photo>", "1")
+            .replace("<int:face>", "1")
             .replace("<path:clase>", "x")
             .replace("<path:name>", "page.js")
             .replace("<name>", "x")
