@@ -204,7 +204,7 @@ class EntryState(Reply, frozen=True, kw_only=True):
 
 
 class ClassPhotoFace(JudgedFace, frozen=True, kw_only=True):
-    """A face of a class photo: present, waiting, ambiguous, off_roster, duplicate or unknown, and the entries that hold.
+    """A face of a class photo (present, waiting, ambiguous, off_roster, duplicate, unknown), and the entries that hold.
 
     ``recorded``: whether this request made the first of the entries.
     """

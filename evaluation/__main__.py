@@ -9,6 +9,7 @@ import sys
 from evaluation.commands import (
     calibrate,
     classroom,
+    clusters,
     compare,
     film,
     groups,
@@ -34,6 +35,7 @@ COMMANDS = (
     film,
     groups,
     liveness,
+    clusters,
     calibrate,
     report,
     predict,

@@ -26,6 +26,7 @@ from evaluation.templates import (
 from faces.embedder import FaceEmbedder
 from faces.liveness.reader import LivenessReader
 from faces.thumbnail import face_thumbnail
+from gallery.threshold.operating_point import OperatingPoint
 from presente import cli, composition
 from presente.errors import ConfigError, InvalidInput, PhotoRefused, StoreError
 from presente.liveness import LivenessPoint
@@ -70,20 +71,25 @@ class Experiment:
     def deployed(self) -> dict[str, Any]:
         """The threshold that a server with these settings uses now, as ``deployed`` of a result.
 
-        ``source`` is that of the server's replies, ``described`` the two for people. When the gallery cannot be opened
-        it is the pack's, and the person who runs this is told.
+        ``source`` is that of the server's replies, ``described`` the two for people.
+        """
+        point = self.deployed_point()
+        return {
+            "threshold": point.threshold,
+            "source": point.source,
+            "described": self.pack.described_threshold(point.threshold, point.source),
+        }
+
+    def deployed_point(self) -> OperatingPoint:
+        """The operating point of a server with these settings now.
+
+        When the gallery cannot be opened it is the pack's, and the person who runs this is told.
         """
         try:
-            point = composition.deployed_point(self.settings, self.pack)
-            threshold, source = point.threshold, point.source
+            return composition.deployed_point(self.settings, self.pack)
         except (StoreError, ConfigError) as error:
             self.output.note(f"warning: the gallery's threshold is not known ({error}); the pack's is taken instead")
-            threshold, source = self.pack.threshold, self.pack.threshold_source
-        return {
-            "threshold": threshold,
-            "source": source,
-            "described": self.pack.described_threshold(threshold, source),
-        }
+            return OperatingPoint(self.pack.threshold, self.pack.threshold_source, 0, None)
 
     def deployed_liveness(self, reader: LivenessReader) -> dict[str, Any]:
         """The score from which a server with these settings calls a face live now, as :meth:`deployed` gives its own.

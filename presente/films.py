@@ -7,11 +7,12 @@ from pathlib import Path
 from faces.embedder import FaceEmbedder
 from faces.film.reading import RaisedHands, Tell, read_film
 from faces.film.values import FilmReading
-from gallery.attendance.film_chances import FPIR, film_threshold, most_chances
+from gallery.attendance.film_chances import most_chances
 from gallery.gallery import Gallery
 from gallery.recalibration import fit_to_gallery
 from gallery.threshold.calibration import CalibrationCurve
 from gallery.threshold.operating_point import OperatingPoint
+from gallery.threshold.raised_threshold import FPIR, raised_threshold
 from presente.errors import InvalidInput
 
 _FITTED_TO = 5_000
@@ -46,7 +47,7 @@ def threshold_for_chances(gallery: Gallery, point: OperatingPoint, chances: int)
     curve = point.curve
     if curve is None and chances > 1 and point.people <= _FITTED_TO:
         curve = _fitted(gallery)
-    return film_threshold(point, curve, chances)
+    return raised_threshold(point, curve, chances)
 
 
 def _fitted(gallery: Gallery) -> CalibrationCurve | None:

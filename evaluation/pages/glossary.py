@@ -45,6 +45,10 @@ _TERMS = {
     "Level": "How strongly a photo was changed; “as it is” is the photo itself.",
     "Accuracy of folds": "Share of a fold's pairs decided rightly at the threshold that was best for all other folds.",
     "Accuracy": "Share of photos named rightly; “Desconocido” is the right name of a stranger.",
+    "Pairs in groups": "Precision: of the pairs of photos in one group, the share that shows one person. Recall: of "
+    "the pairs that show one person, the share in one group. F1 is their harmonic mean.",
+    "B-cubed": "For each photo the share of its group that shows its person (precision), and the share of its person's "
+    "photos that is in its group (recall); the means over all photos.",
     "Precision and recall": "Of photos given a name, the share that is that person's; of a person's photos, the share "
     "given the name. Weighted by how many photos each has.",
 }

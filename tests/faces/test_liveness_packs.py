@@ -3,18 +3,26 @@
 import hashlib
 import json
 import shutil
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 from insightface.addons import ADDON_CATALOG
 
 from faces.embedder import EmbedderSettings, FaceEmbedder
+from faces.liveness.description import LivenessDescription
 from faces.liveness.liveness_pack import liveness_description, load_liveness_pack
-from faces.liveness.published import PUBLISHED_LIVENESS
+from faces.liveness.published import PUBLISHED_LIVENESS, PublishedLiveness
 from faces.liveness.reader import LivenessReader
+from faces.packs.download import pull
 from faces.packs.model_pack import ModelPack, Terms, load_pack
-from faces.packs.published import PUBLISHED
+from faces.packs.published import PUBLISHED, ModelFile
 from faces.pose.pose_pack import load_pose_pack
 from faces.pose.published import PUBLISHED_POSES
 from faces.runtime.session import RuntimeOptions
@@ -185,6 +193,49 @@ def test_the_page_has_descriptions_that_can_be_used(tmp_path: Path) -> None:
             theirs = published[described.models[0].sha256].description
             assert described.models[0].crop.scale == pytest.approx(theirs.models[0].crop.scale, abs=1e-4)
             assert (described.models[0].input, described.threshold) == (theirs.models[0].input, theirs.threshold)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[str]:
+    """A site with the two networks of a pair."""
+    served = tmp_path / "served"
+    liveness_models.model(served / "first.onnx")
+    liveness_models.model(served / "second.onnx", np.eye(3) * 2)
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(served)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_published_pair_is_pulled_and_used(site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [tmp_path / "served" / name for name in ("first.onnx", "second.onnx")]
+    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in made]
+    files = tuple(
+        ModelFile(file.name, digest, file.stat().st_size, site) for file, digest in zip(made, digests, strict=True)
+    )
+    like = DESCRIBED["models"][0]
+    models = [{**like, "file": file.name, "sha256": file.sha256} for file in files]
+    described = msgspec.convert({"models": models, "threshold": 0.5, "use": "anyone"}, LivenessDescription)
+    pack = PublishedLiveness("offered", files, described, "https://there")
+    folder = pull(pack, tmp_path / "packs", lambda *_: None)
+    assert sorted(path.name for path in folder.iterdir()) == ["first.onnx", "second.onnx"]
+    assert liveness_description(folder) is None  # its name is no published one
+    monkeypatch.setitem(PUBLISHED_LIVENESS, "offered", pack)
+    opened = load_liveness_pack("offered", [tmp_path / "packs"])
+    LivenessReader(opened, PLAIN)
+    assert opened.terms == Terms("not stated", "anyone")
+    (folder / "second.onnx").write_bytes(made[0].read_bytes())
+    error = error_of("offered", tmp_path / "packs")
+    assert error.code == "checksum_mismatch" and digests[1] in str(error)
+    (folder / "first.onnx").unlink()
+    error = error_of("offered", tmp_path / "packs")
+    assert error.code == "pack_incomplete" and "faces pull offered" in error.fix
 
 
 @on_sqlite
