@@ -14,7 +14,7 @@ from gallery.documents.negatives import Negative, StoredNegative
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.unknown_people import UnknownGroup, UnknownPlace
 from gallery.person_score import scores_with
-from gallery.told_apart import Anchors, Outsiders
+from gallery.told_apart import SAME_FACE, Anchors, Outsiders
 
 _READ_AGAIN_S = 1.0
 """How long anchors are used before the store is asked again."""
@@ -111,6 +111,13 @@ class StoredAnchors:
         gone = self._store.negatives.erase(wanted) if wanted else 0
         self.look_again()
         return gone
+
+    def erase_same_faces(self, subject: int, templates: NDArray[np.float32]) -> int:
+        """Erase the negative examples of a student that are the faces of templates, float32 (t, d): they are the
+        student's after all, as whoever enrolled them said later; how many there were."""
+        examples = self._store.negatives.of(subject) if len(templates) else []
+        own = [each for each in examples if each.negative.pack == self._pack]
+        return self.erase(each.id for each in own if float((templates @ each.negative.vector).max()) >= SAME_FACE)
 
     def erase_of_person(self, templates: NDArray[np.float32], threshold: float, subject: int | None = None) -> int:
         """Erase the negative examples that show a person: those whose score with the person reaches a threshold.

@@ -44,6 +44,8 @@ def say_not(gallery: Gallery, matricula: str, vector: np.ndarray, number: int) -
 @pytest.mark.parametrize(
     ("score", "nearest", "expected"),
     [
+        (0.95, 0.995, True),  # the very face that was spoken of
+        (0.95, 0.98, False),
         (0.5, 0.5 + MARGIN + 0.01, True),
         (0.5, 0.5 + MARGIN - 0.01, False),  # as near to the student: it may well be the student
         (0.39, 0.99, False),  # who is not named need not be told apart
@@ -136,7 +138,7 @@ def test_another_process_is_told_within_a_second(
     monkeypatch.setattr("gallery.anchors.time.monotonic", lambda: clock)
     other.anchors.look_again()
     assert other.search(probe[None], 1)[0]
-    say_not(one, "A", probe, 1)  # the rule is nearer by a margin: nothing is nearer than the student's own photo
+    say_not(one, "A", like(probe, 0.98, 6), 1)  # nothing is nearer by the margin than the student's own photo
     assert one.search(probe[None], 1)[0]
     near = like(probe, 0.7, 4)
     say_not(one, "A", like(near, 0.9, 5), 2)
@@ -215,3 +217,20 @@ def test_a_group_that_is_not_ours_is_told_apart_from_every_student(store_url: st
     assert left() == ["A", "B", "C"]
     gallery.close()
     other.close()
+
+
+def test_whoever_enrols_a_refused_face_has_the_last_word(store_url: str, tmp_path: Path) -> None:
+    gallery = open_gallery(store_url, tmp_path)
+    probe, other = unit(np.ones(DIM)), like(unit(np.ones(DIM)), 0.3, 5)
+    gallery.enrol([enrolment("A", like(probe, 0.7, 3)), enrolment("B", like(probe, 0.6, 4))])
+    for name in ("A", "B"):
+        say_not(gallery, name, probe, 1)
+        say_not(gallery, name, other, 2)
+    assert gallery.search(probe[None], 2) == [[]]
+    gallery.enrol([enrolment("A", probe)], "extend")
+    assert [each.student.matricula for each in gallery.search(probe[None], 2)[0]] == ["A"]
+    (photo,) = [each for each in gallery.store.digests("A") if each.endswith(probe.tobytes().hex())]
+    gallery.take_photos("A", [photo], "B")
+    assert [each.student.matricula for each in gallery.search(probe[None], 2)[0]] == ["B", "A"]
+    assert gallery.store.negatives.count() == 2  # the other face is still no one of them
+    gallery.close()

@@ -1,6 +1,7 @@
 // Faces that were identified, in words.
 import { html } from "../libraries/ui.js";
 import { number, t } from "../core/words.js";
+import { Action } from "./basics.js";
 
 /** @param {any} face of an identification @returns {string} a name, short enough for a frame */
 export function shortName(face) {
@@ -25,13 +26,17 @@ export function meaning({ score, fpir }) {
   return t("score.one_in", { n: number(Math.round(1 / fpir)) });
 }
 
-/** @param {{ faces: any[] }} props */
-export function FaceTable({ faces }) {
+/**
+ * @param {{ faces: any[], notThisPerson?: (face: any, index: number) => Promise<void> }} props
+ *   ``notThisPerson``: what a known face is refused by; without it no one may.
+ */
+export function FaceTable({ faces, notThisPerson }) {
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${t("face.list")}><table id="faces" class="stacked">
     <thead><tr><th scope="col">#</th><th scope="col">${t("name")}</th><th scope="col">${t("matricula")}</th>
       <th scope="col">${t("score")}</th><th scope="col">${t("score.meaning")}</th><th scope="col">${t("nearest")}</th></tr></thead>
     <tbody>${faces.map((face, index) => html`<tr key=${index}>
-      <td data-label="#">${index + 1}</td><td class=${face.decision}>${wholeName(face)}</td><td>${face.matricula ?? "–"}</td>
+      <td data-label="#">${index + 1}</td><td class=${face.decision}>${wholeName(face)}${face.reason === "told_apart" && html`<small class="quiet">${t("face.told_apart")}</small>`}
+        ${notThisPerson && face.decision === "known" && html`<${Action} class="plain" act=${() => notThisPerson(face, index)}>${t("negative.say")}<//>`}</td><td>${face.matricula ?? "–"}</td>
       <td data-label=${t("score")}>${face.score === null ? "–" : number(face.score, { minimumFractionDigits: 3, maximumFractionDigits: 3 })}</td>
       <td>${meaning(face)}</td>
       <td data-label=${t("nearest")}><ol class="candidates">${face.candidates.map((each) => html`<li>${each.nombre_del_alumno}
