@@ -36,6 +36,7 @@ class PrivacyReport:
         photos, templates: how many.
         attendances, participations: how many entries say that a student was there, or took part.
         faces: entries that keep a face.
+        negatives: faces of which a person said that they are not a student.
         access_lines: lines of the access log.
         accounts, keys: how many.
         consents: students by consent: ``none``, ``holds``, ``ends_soon``, ``withdrawn``, ``expired``.
@@ -55,6 +56,7 @@ class PrivacyReport:
     attendances: int
     participations: int
     faces: int
+    negatives: int
     access_lines: int
     accounts: int
     keys: int
@@ -96,6 +98,7 @@ def privacy_report(gallery: Gallery, policy: Policy, clock: Clock, names: bool =
         attendances=store.attendance.count_present(EntryFilter(), history=True),
         participations=store.attendance.count_participations(EntryFilter(), history=True),
         faces=store.attendance.drop_faces("9999-99-99", None, (), dry=True),
+        negatives=store.negatives.count(),
         access_lines=store.access_log.count_until(store.access_log.head().number),
         accounts=len(store.access.accounts()),
         keys=len(store.access.access_keys()),

@@ -213,6 +213,7 @@ def _policy(settings: Settings) -> Policy:
 def _report_lines(made: PrivacyReport, settings: Settings) -> Iterator[str]:
     yield f"{made.at}: {made.students} students, {made.photos} photos, {made.templates} templates"
     yield f"{made.attendances} attendances, {made.faces} with a face; {made.participations} participations"
+    yield f"{made.negatives} faces that are not a student"
     yield f"{made.access_lines} lines of the access log; {made.accounts} accounts, {made.keys} keys"
     yield f"consents: {_counted(made.consents)}; given by: {_counted(made.givers)}"
     yield f"classes: {_counted(made.classes)}"
