@@ -1,6 +1,7 @@
 // Faces that were identified, in words.
 import { html } from "../libraries/ui.js";
 import { number, t } from "../core/words.js";
+import { inWords } from "./advice.js";
 import { Action } from "./basics.js";
 
 /** @param {any} face of an identification @returns {string} a name, short enough for a frame */
@@ -36,6 +37,7 @@ export function FaceTable({ faces, notThisPerson }) {
       <th scope="col">${t("score")}</th><th scope="col">${t("score.meaning")}</th><th scope="col">${t("nearest")}</th></tr></thead>
     <tbody>${faces.map((face, index) => html`<tr key=${index}>
       <td data-label="#">${index + 1}</td><td class=${face.decision}>${wholeName(face)}${face.reason === "told_apart" && html`<small class="quiet">${t("face.told_apart")}</small>`}
+        ${face.decision !== "known" && face.faults.length > 0 && html`<small class="quiet faults">${inWords(face.faults).join(" ")}</small>`}
         ${notThisPerson && face.decision === "known" && html`<${Action} class="plain" act=${() => notThisPerson(face, index)}>${t("negative.say")}<//>`}</td><td>${face.matricula ?? "–"}</td>
       <td data-label=${t("score")}>${face.score === null ? "–" : number(face.score, { minimumFractionDigits: 3, maximumFractionDigits: 3 })}</td>
       <td>${meaning(face)}</td>
