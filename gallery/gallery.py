@@ -177,6 +177,19 @@ class Gallery:
         self.store.claim_pack(self.pack, self.dim)
         written = self.store.enrol(enrolments, mode, self.index.check_followed_pack)
         self.index.catch_up_after(written)
+        self._say_it_is(enrolments)
+
+    def _say_it_is(self, enrolments: Sequence[Enrolment]) -> None:
+        """Erase the negative examples of students that are faces of photos which are enrolled as theirs."""
+        refused = self.anchors.now().negatives
+        if not refused:
+            return
+        known = {student.matricula: subject for subject, student in self.store.subjects(list(refused)).items()}
+        for enrolment in enrolments:
+            subject = known.get(enrolment.student.matricula)
+            if subject is not None and enrolment.photos:
+                vectors = np.stack([photo.template.vector for photo in enrolment.photos])
+                self.anchors.erase_same_faces(subject, vectors)
 
     def check_consent(self, student: Student) -> None:
         """Refuse a student whose consent has ended, and one without a consent, stored or given, if the gallery requires
@@ -313,6 +326,9 @@ class Gallery:
             self.forget_among_unknown([matricula], cause)
         self.store.take_photos(matricula, which, to, cause)
         self._follow_removal()
+        if to is not None:
+            receiver = self.student(to).id
+            self.anchors.erase_same_faces(receiver, self.templates_of(receiver))
         return which
 
     def erase_unknown(self, person: int, faces: Sequence[int] | None = None, cause: Cause = NOT_ASKED) -> int:
