@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faces.embedder import EmbeddedFace, FaceEmbedder
+from faces.film.frame_looks import FrameLooks
 from faces.image.jpeg_copy import jpeg_copy
 from faces.recognition import unit_rows
 from gallery.access_log.recorder import AccessLog
@@ -117,6 +118,7 @@ class Service:
         self.sees_hands = sees_hands
         self.policy = policy
         self.liveness = liveness
+        self.frame_looks = FrameLooks(embedder.pack.threshold)
         self.clock = clock
         self.observer = observer
         self.access_log = access_log or AccessLog(gallery.store.access_log, "off")
