@@ -27,6 +27,7 @@ from gallery.index.generations import GenerationStore
 from gallery.index.recall_gate import IndexSettings
 from gallery.index.sealed_files import INDEX_KEY, can_open
 from gallery.photo_export import PhotoExport
+from gallery.privacy.retention import Policy
 from gallery.settings import GallerySettings
 from gallery.threshold.liveness_calibration import StoredLivenessCalibration
 from gallery.threshold.operating_point import OperatingPoint, ThresholdTarget, operating_point
@@ -61,9 +62,15 @@ def open_pack(settings: Settings) -> ModelPack:
 
 
 def open_embedder(
-    settings: Settings, pack: ModelPack, decoder: Decoder | None = None, liveness: LivenessReader | None = None
+    settings: Settings,
+    pack: ModelPack,
+    decoder: Decoder | None = None,
+    liveness: LivenessReader | None = None,
+    pictures: bool = False,
 ) -> FaceEmbedder:
-    """An embedder for a pack. It imports OpenCV and insightface, which is slow: call it only where photos are read."""
+    """An embedder for a pack. It imports OpenCV and insightface, which is slow: call it only where photos are read.
+
+    ``pictures``: whether each face is cut out with what is around it, too."""
     from faces.detection.detector import DetectionSettings
     from faces.embedder import EmbedderSettings, FaceEmbedder
     from faces.image.decode import ImageLimits
@@ -78,6 +85,7 @@ def open_embedder(
         ),
         decoder,
         liveness,
+        pictures,
     )
 
 
@@ -115,6 +123,12 @@ def open_liveness_reader(settings: Settings) -> LivenessReader:
 
     runtime = replace(runtime_options(settings), precision="f32")  # a precision is checked for a face pack only
     return LivenessReader(load_liveness_pack(name, settings.pack_places), runtime)
+
+
+def privacy_policy(settings: Settings) -> Policy:
+    """What is kept for how long by the settings."""
+    unknown_days = settings.unknowns_days if settings.unknowns == "keep" else None
+    return Policy(settings.retention, settings.withdrawal_days, unknown_days)
 
 
 def liveness_policy(

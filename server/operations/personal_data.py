@@ -31,6 +31,7 @@ class PersonalData:
         attendance, participations: the entries.
         sessions: the sessions that entries are of.
         session_photos: how many copies of photos of open sessions may show the student.
+        unknown_faces: how many faces of unknown people resemble the student.
         accounts, keys: the student's own.
         findings: of the last audit.
         lines: of the access log.
@@ -44,6 +45,7 @@ class PersonalData:
     participations: Sequence[StoredParticipation]
     sessions: Sequence[StoredSession]
     session_photos: int
+    unknown_faces: int
     accounts: Sequence[Account]
     keys: Sequence[AccessKey]
     findings: Sequence[KeptFinding]
@@ -69,6 +71,7 @@ def personal_data(service: Service, matricula: str) -> PersonalData:
         participations=store.attendance.participations(entries),
         sessions=[session for session in sessions if session is not None],
         session_photos=store.session_photos.kept_of(stored.id),
+        unknown_faces=len(gallery.unknown_faces_of([name])),
         accounts=[account for account in store.access.accounts() if account.grant.matricula == name],
         keys=[key for key in store.access.access_keys() if key.grant.matricula == name],
         findings=[finding for finding in store.findings.findings() if stored.id in finding.subjects],

@@ -121,6 +121,7 @@ class PersonalDataReply(JsonObject, frozen=True, kw_only=True):
     participations: list[HeldParticipationJson]
     sessions: list[HeldSessionJson]
     session_photos: Annotated[int, Meta(description="Copies of photos of open sessions that may show the student.")]
+    unknown_faces: Annotated[int, Meta(description="Faces of unknown people that resemble the student.")]
     accounts: list[str]
     keys: list[str]
     findings: list[HeldFindingJson]
@@ -143,6 +144,7 @@ def personal_data_reply(data: PersonalData) -> PersonalDataReply:
             HeldSessionJson(id=each.id, **_named(each.session, ("clase", "fecha", "starts"))) for each in data.sessions
         ],
         session_photos=data.session_photos,
+        unknown_faces=data.unknown_faces,
         accounts=[each.name for each in data.accounts],
         keys=[each.name for each in data.keys],
         findings=[HeldFindingJson(**_named(each, ("kind", "severity", "why"))) for each in data.findings],
