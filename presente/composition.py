@@ -27,6 +27,7 @@ from gallery.index.generations import GenerationStore
 from gallery.index.recall_gate import IndexSettings
 from gallery.index.sealed_files import INDEX_KEY, can_open
 from gallery.photo_export import PhotoExport
+from gallery.privacy.retention import Policy
 from gallery.settings import GallerySettings
 from gallery.threshold.liveness_calibration import StoredLivenessCalibration
 from gallery.threshold.operating_point import OperatingPoint, ThresholdTarget, operating_point
@@ -122,6 +123,12 @@ def open_liveness_reader(settings: Settings) -> LivenessReader:
 
     runtime = replace(runtime_options(settings), precision="f32")  # a precision is checked for a face pack only
     return LivenessReader(load_liveness_pack(name, settings.pack_places), runtime)
+
+
+def privacy_policy(settings: Settings) -> Policy:
+    """What is kept for how long by the settings."""
+    unknown_days = settings.unknowns_days if settings.unknowns == "keep" else None
+    return Policy(settings.retention, settings.withdrawal_days, unknown_days)
 
 
 def liveness_policy(

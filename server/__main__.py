@@ -14,7 +14,6 @@ from datetime import timedelta
 from functools import partial
 
 from gallery.access_log.recorder import AccessLog
-from gallery.privacy.retention import Policy
 from gallery.signing import public_key
 from presente import cli, composition, logs
 from presente.errors import ConfigError
@@ -140,7 +139,7 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
             clock,
             *parts,
             sees_hands=hands,
-            policy=Policy(settings.retention, settings.withdrawal_days),
+            policy=composition.privacy_policy(settings),
             liveness=liveness_policy,
             unknown_faces=unknown_faces,
         )

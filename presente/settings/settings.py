@@ -49,8 +49,8 @@ OffOrOn = Literal["off", "on"]
 LogFormat = Literal["text", "json"]
 Traces = Literal["auto", "off", "otlp"]
 SessionPhotos = Literal["until_closed", "never"]
-Unknowns = Literal["off", "keep"]
 AccessLogLevel = Literal["off", "changes", "all"]
+Unknowns = Literal["off", "keep"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)

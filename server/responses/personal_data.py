@@ -12,6 +12,7 @@ from gallery.documents.attendance import StoredAttendance, StoredParticipation
 from gallery.documents.values import DescribedPhoto
 from presente.face_json import JsonObject
 from server.operations.personal_data import PersonalData
+from server.responses.negatives import NegativeJson, negative_json
 from server.responses.students import ConsentJson, StudentJson, consent_json, student_json
 
 
@@ -108,9 +109,13 @@ class PersonalDataReply(JsonObject, frozen=True, kw_only=True):
     participations: list[HeldParticipationJson]
     sessions: list[HeldSessionJson]
     session_photos: Annotated[int, Meta(description="Copies of photos of open sessions that may show the student.")]
+    unknown_faces: Annotated[int, Meta(description="Faces of unknown people that resemble the student.")]
     accounts: list[str]
     keys: list[str]
     findings: list[HeldFindingJson]
+    negatives: Annotated[
+        list[NegativeJson], Meta(description="Faces of others that were taken for the student, as a person said.")
+    ]
     access_log: list[HeldLineJson]
 
 
@@ -130,9 +135,11 @@ def personal_data_reply(data: PersonalData) -> PersonalDataReply:
             HeldSessionJson(id=each.id, **_named(each.session, ("clase", "fecha", "starts"))) for each in data.sessions
         ],
         session_photos=data.session_photos,
+        unknown_faces=data.unknown_faces,
         accounts=[each.name for each in data.accounts],
         keys=[each.name for each in data.keys],
         findings=[HeldFindingJson(**_named(each, ("kind", "severity", "why"))) for each in data.findings],
+        negatives=[negative_json(each) for each in data.negatives],
         access_log=[_line(each) for each in data.lines],
     )
 
