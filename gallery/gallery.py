@@ -348,10 +348,24 @@ class Gallery:
             self.anchors.erase_same_faces(receiver, self.templates_of(receiver))
         return which
 
-    def _follow_removal(self) -> None:
-        """Remove from the index and from every generation what is gone from the documents."""
+    def erase_unknown(self, person: int, faces: Sequence[int] | None = None, cause: Cause = NOT_ASKED) -> int:
+        """Erase someone who is not enrolled, or only some of the faces; how many faces existed.
+
+        Raises:
+            StoreError: ``erasure_incomplete``, ``erasure_list_unwritable``.
+        """
+        unknowns = self.store.unknowns
+        erased = unknowns.erase_group(person, cause) if faces is None else unknowns.erase(faces, cause)
+        self._keep_erasure_file()
+        return erased
+
+    def _keep_erasure_file(self) -> None:
         if self._erasure_file is not None:
             self._erasure_file.keep_up(self.store.erasures)
+
+    def _follow_removal(self) -> None:
+        """Remove from the index and from every generation what is gone from the documents."""
+        self._keep_erasure_file()
         self.index.follow()
         self.index.finish_erasing()
 

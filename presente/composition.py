@@ -62,9 +62,15 @@ def open_pack(settings: Settings) -> ModelPack:
 
 
 def open_embedder(
-    settings: Settings, pack: ModelPack, decoder: Decoder | None = None, liveness: LivenessReader | None = None
+    settings: Settings,
+    pack: ModelPack,
+    decoder: Decoder | None = None,
+    liveness: LivenessReader | None = None,
+    pictures: bool = False,
 ) -> FaceEmbedder:
-    """An embedder for a pack. It imports OpenCV and insightface, which is slow: call it only where photos are read."""
+    """An embedder for a pack. It imports OpenCV and insightface, which is slow: call it only where photos are read.
+
+    ``pictures``: whether each face is cut out with what is around it, too."""
     from faces.detection.detector import DetectionSettings
     from faces.embedder import EmbedderSettings, FaceEmbedder
     from faces.image.decode import ImageLimits
@@ -79,6 +85,7 @@ def open_embedder(
         ),
         decoder,
         liveness,
+        pictures,
     )
 
 

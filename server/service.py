@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from faces.embedder import EmbeddedFace, FaceEmbedder
 from faces.image.jpeg_copy import jpeg_copy
+from faces.liveness.values import LivenessScore
 from faces.recognition import unit_rows
 from gallery.access_log.recorder import AccessLog
 from gallery.attendance.attendance_log import AttendanceLog
@@ -23,6 +25,7 @@ from gallery.documents.erasure_list import NOT_ASKED, Cause
 from gallery.documents.jobs import Job
 from gallery.documents.scope import Scope
 from gallery.documents.student_rules import check_student, student_not_found
+from gallery.documents.unknown_people import UnknownSource
 from gallery.documents.values import EnrolmentMode, StoredPhoto, StoredStudent, Student
 from gallery.enrolment.nearest_others import SimilarStudent
 from gallery.gallery import Gallery
@@ -37,8 +40,9 @@ from presente.settings.liveness import LivenessUse
 from presente.stages import stage
 from server.imports.desk import ImportDesk
 from server.observer import NO_OBSERVER, Observer
-from server.photo_enrolment import AcceptedEnrolment, PhotoEnroller, PhotoRoom
+from server.photo_enrolment import AcceptedEnrolment, PhotoEnroller, PhotoRoom, ReadPhoto
 from server.readiness import LOADING, MOST_BEHIND_S, Readiness, ReadinessCheck
+from server.unknown_faces import SeenFace, UnknownFaces
 
 STUDENT_ROOM = PhotoRoom(10, 25_000_000)
 """What the settings say where nothing is set."""
@@ -85,6 +89,7 @@ class Service:
         sees_hands: bool = False,
         policy: Policy = NOTHING_GOES,
         liveness: LivenessPolicy = NOT_JUDGED,
+        unknown_faces: UnknownFaces | None = None,
     ) -> None:
         """Serve a gallery.
 
@@ -105,6 +110,7 @@ class Service:
             sees_hands: whether raised hands are looked for in films.
             policy: how long what is kept.
             liveness: where it is asked whether faces are live, and what is done then; the embedder has a pack for it.
+            unknown_faces: keeps faces of unknown people, of which the embedder cuts out pictures; None: no one does.
         """
         self.embedder = embedder
         self.gallery = gallery
@@ -117,6 +123,7 @@ class Service:
         self.sees_hands = sees_hands
         self.policy = policy
         self.liveness = liveness
+        self.unknown_faces = unknown_faces
         self.clock = clock
         self.observer = observer
         self.access_log = access_log or AccessLog(gallery.store.access_log, "off")
@@ -149,7 +156,30 @@ class Service:
         found = identify(content, self.embedder, self.gallery, query, self.liveness)
         self.observer.identified([decision for _, decision in found.faces], found.operating_point)
         self.tell_liveness("identify", [face for face, _ in found.faces], found.live_from)
+        unknown = (face for face, decision in found.faces if decision.verdict == "unknown")
+        self.keep_unknown(unknown, found.live_from, "identify")
         return found
+
+    def keep_unknown(
+        self,
+        faces: Iterable[EmbeddedFace],
+        live_from: LivenessPoint | None,
+        source: UnknownSource,
+        clase: str = "",
+        session: int = 0,
+    ) -> None:
+        """Let faces of a photo that were decided unknown be kept, if any are, but those that were taken for attacks.
+
+        It waits for nothing.
+        """
+        if self.unknown_faces is None:
+            return
+        at = self.clock.now().astimezone(UTC).isoformat(timespec="seconds")
+        self.unknown_faces.see(
+            SeenFace(face.template, face.quality, face.picture, at, source, clase, session)
+            for face in faces
+            if face.picture is not None and not _is_attack(face.liveness, live_from)
+        )
 
     def tell_liveness(self, use: LivenessUse, faces: Sequence[EmbeddedFace], live_from: LivenessPoint | None) -> None:
         """Tell the observer whether faces are live, where that was asked."""
@@ -179,6 +209,14 @@ class Service:
         """Enrol a student, all photos or none; see :meth:`PhotoEnroller.enrol`."""
         room = self._student_room if self.gallery.scope.matricula else None  # a student asks
         accepted = self._enroller.enrol(student, photos, mode, force, room)
+        self.observer.enrolled(len(photos))
+        return accepted
+
+    def enrol_read(
+        self, student: Student, photos: Sequence[ReadPhoto], mode: EnrolmentMode, force: bool
+    ) -> AcceptedEnrolment:
+        """Enrol a student with photos whose faces are embedded already; see :meth:`PhotoEnroller.enrol_read`."""
+        accepted = self._enroller.enrol_read(student, photos, mode, force)
         self.observer.enrolled(len(photos))
         return accepted
 
@@ -265,6 +303,8 @@ class Service:
     def _without_copies(self, matricula: str) -> Iterator[None]:
         """Delete what is kept of a student outside the gallery, around an erasure: rows of an import before it, so that
         none of them enrols the student anew, and all once more after it, for what came meanwhile."""
+        if self.unknown_faces is not None:
+            self.unknown_faces.settle()  # what a photo has just shown is erased with the rest
         if self.imports is not None:
             self.imports.forget([matricula])
         try:
@@ -309,6 +349,10 @@ class Service:
     def _as_jpeg(self, content: bytes) -> bytes:
         with self.embedder.opened(content) as photo:
             return jpeg_copy(photo.pixels)
+
+
+def _is_attack(score: LivenessScore | None, live_from: LivenessPoint | None) -> bool:
+    return score is not None and live_from is not None and decided(score, live_from) == "attack"
 
 
 def search_unit_rows(

@@ -89,4 +89,6 @@ class LiveFaces:
         template = fused(vectors[last], [views[place].shown.quality for place in last])
         liveness = evidence_of(self._judge([views[place].aligned for place in last]))
         seen = followed.aligned
-        return LiveFace(track.number, EmbeddedFace(seen.face, seen.quality, template, liveness=liveness))
+        return LiveFace(
+            track.number, EmbeddedFace(seen.face, seen.quality, template, liveness=liveness, picture=seen.picture)
+        )

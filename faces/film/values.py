@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from faces.liveness.evidence import evidence_of
 from faces.liveness.values import LivenessScore
+from faces.quality import Quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class FilmView:
         quality: how good the view is, greater is better: what the choice of views goes by.
         thumbnail: the face, JPEG.
         liveness: what a liveness pack says of it; None where that was not asked.
+        measured: of the face in the frame.
     """
 
     at_s: float
@@ -28,6 +30,7 @@ class FilmView:
     quality: float
     thumbnail: bytes
     liveness: LivenessScore | None = None
+    measured: Quality | None = None
 
 
 @dataclass(frozen=True, slots=True)

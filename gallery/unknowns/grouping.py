@@ -12,7 +12,7 @@ So a single face that resembles two people does not make one of them. Why: docs/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -68,6 +68,10 @@ class Grouping:
         self._rows = Representatives(dim)
         self._groups: dict[int, _Group] = {}
 
+    def __contains__(self, group: int) -> bool:
+        """Whether there is a group with a number."""
+        return group in self._groups
+
     @property
     def count(self) -> int:
         """How many groups there are."""
@@ -95,10 +99,9 @@ class Grouping:
         own.count += 1
         self._bound(own)
 
-    def to_join(self, group: int, others: Iterable[int]) -> list[int]:
-        """Those of other groups that show the same person as a group, by all faces of both."""
-        least = self.threshold
-        return [other for other in others if other != group and self.likeness(group, other) >= least]
+    def are_one(self, one: int, other: int) -> bool:
+        """Whether two groups show one person, by all faces of both."""
+        return self.likeness(one, other) >= self.threshold
 
     def likeness(self, one: int, other: int) -> float:
         """How alike all faces of one group are to all of another; of groups of one face, their cosine."""
@@ -146,9 +149,10 @@ class Grouping:
                     group, fresh = fresh, fresh + 1
                 self.place(group, vector)
                 placed.append(group)
-                for other in self.to_join(group, [number for number, _ in nearness.groups]):
-                    self.join(group, other)
-                    joined[other] = group
+                for other, _ in nearness.groups:
+                    if other != group and self.are_one(group, other):
+                        self.join(group, other)
+                        joined[other] = group
         return np.array([_last(group, joined) for group in placed], dtype=np.int64)
 
     def _search(self, vectors: Vectors, threshold: float) -> list[NDArray[np.int64]]:

@@ -160,6 +160,18 @@ class Settings:
         default_means="what calibration stored, else the pack's own",
         details="See [liveness](liveness.md#settings).",
     )
+    unknowns: Unknowns = setting(
+        "off",
+        choice(Unknowns),
+        "whether faces of unknown people are kept, in groups of one person each: off or keep",
+        details="See [unknown people](unknowns.md).",
+    )
+    unknowns_days: int = setting(
+        "30",
+        whole_number(1, 3650),
+        "days after it was last seen that a face of an unknown person is kept",
+        details="See [unknown people](unknowns.md).",
+    )
     threshold: float | TargetRate | None = setting(
         "",
         cosine_or_rate,
@@ -383,18 +395,6 @@ class Settings:
         default_means="nothing goes",
         details="See [privacy](privacy.md#periods).",
         show=shown_retention,
-    )
-    unknowns: Unknowns = setting(
-        "off",
-        choice(Unknowns),
-        "faces of people who are not enrolled: keep them, grouped by person, for a person to name; off: none is kept",
-        details="See [unknown people](unknowns.md).",
-    )
-    unknowns_days: int = setting(
-        "30",
-        whole_number(1, 3650),
-        "days for which a face of an unknown person is kept after it was last seen",
-        details="See [privacy](privacy.md#periods).",
     )
     erasure_list: Path | None = setting(
         "",

@@ -92,6 +92,9 @@ def _record(
         found = record_class_photo(service.attendance_log, faces, class_photo)
     service.observer.attended(found, operating_point)
     service.tell_liveness("attendance", embedded, live_from)
+    if not class_photo.claim.done:
+        unknown = (face for face, attendance in zip(embedded, found, strict=True) if attendance.status == "unknown")
+        service.keep_unknown(unknown, live_from, "attendance", class_photo.clase)
     return ClassPhotoResult(
         tuple(zip(embedded, found, strict=True)),
         class_photo,

@@ -208,6 +208,9 @@ def record_read_photo(
     )
     faces = [class_photo_face(face, photo.live_from) for face in photo.faces]
     found = record_class_photo(service.attendance_log, faces, class_photo)
+    if not claim.done and not repeated:
+        unknown = (face for face, made in zip(photo.faces, found, strict=True) if made.status == "unknown")
+        service.keep_unknown(unknown, photo.live_from, "session", stored.session.clase, stored.id)
     kept = claim.done and kept_photos.content(stored.id, number) is not None
     if not claim.done and photo.copy is not None and (not frame or any(made.recorded for made in found)):
         content, (height, width) = photo.copy

@@ -84,6 +84,13 @@ class Instruments:
             ["task", "decision"],
             registry=registry,
         )
+        self._unknown_faces = Counter(
+            "presente_unknown_faces",
+            "Faces of unknown people, where they are kept: added, seen_again, not_ours, known, not_good, full, "
+            "queue_full, failed.",
+            ["outcome"],
+            registry=registry,
+        )
         self._store_errors = Counter(
             "presente_store_errors", "Calls of the document store that failed.", ["kind"], registry=registry
         )
@@ -136,6 +143,10 @@ class Instruments:
     def liveness(self, task: str, decision: str) -> None:
         """It was decided whether a face is live."""
         self._liveness.labels(task, decision).inc()
+
+    def unknown_face(self, outcome: str) -> None:
+        """Something became of the face of an unknown person."""
+        self._unknown_faces.labels(outcome).inc()
 
     def store_failed(self, kind: str) -> None:
         """A call of the document store failed."""

@@ -23,6 +23,7 @@ from server.telemetry.instruments import NO_ROLE, OTHER_METHOD, UNMATCHED, Instr
 from server.telemetry.observed_store import observed
 from server.telemetry.request_record import RequestRecord
 from server.telemetry.tracing import AnsweredRequest, Tracing
+from server.unknown_faces import UnknownOutcome
 
 _EXTENSION = "presente.telemetry"
 METRICS_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -112,6 +113,10 @@ class Telemetry:
         """See :class:`server.observer.Observer`."""
         for made in decisions:
             self.instruments.liveness(use, made)
+
+    def kept_unknown(self, outcome: UnknownOutcome) -> None:
+        """See :class:`server.observer.Observer`."""
+        self.instruments.unknown_face(outcome)
 
     def enrolled(self, photos: int) -> None:
         """See :class:`server.observer.Observer`."""

@@ -113,7 +113,7 @@ def test_a_face_between_two_people_does_not_make_one_of_them() -> None:
     assert {group for group, _ in near.groups} == {1, 2}
     assert near.best is not None
     grouping.place(near.best, between)
-    assert grouping.to_join(near.best, [1, 2]) == []
+    assert not grouping.are_one(1, 2)
     assert cluster_figures("ab", grouping.add(np.stack([one, other])).tolist()).groups == 2
 
 
