@@ -277,7 +277,9 @@ def test_a_teacher_sees_whom_the_own_classes_showed(gallery: Gallery, sample_pac
             guarded_app(gallery, seen.service.embedder, tmp_path, log=log, unknown_faces=keeps) as app,
         ):
             everyone = seen.cards()
-            keys = {role: key_of(app, gallery, f"a-{role}", grant) for role, grant in grants(own, ANA['matricula']).items()}
+            keys = {
+                role: key_of(app, gallery, f"a-{role}", grant) for role, grant in grants(own, ANA["matricula"]).items()
+            }
             client = app.test_client()
             (card,) = client.get("/v1/unknowns", headers=keys["teacher"]).get_json()["unknowns"]
             whole = next(each for each in everyone if each["visits"] == 3)
